@@ -1,0 +1,1 @@
+"""The values of our field: frozen, without clock, I/O or log."""

@@ -1,0 +1,66 @@
+"""An account under review: its bundle, the requested and the delivered profile, and the feedback so far."""
+
+from __future__ import annotations
+
+import msgspec
+
+from reviewbot.domain.comments import Moment
+
+ACCOUNT_WAITING_STATUS = "in_review"
+
+ACCOUNT_STATUSES = (
+    "pending",
+    "configured",
+    "published",
+    "in_review",
+    "corrections_requested",
+    "pending_corrections",
+    "finalized",
+)
+"""`corrections_requested` and `pending_corrections` name the same detour in two generations of the API."""
+
+PROFILE_FIELDS = ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
+CORRECTABLE_FIELDS = ("username", "visible_name", "biography", "profile_picture")
+"""The keys `corrections` accepts; note `profile_picture`, not `profile_picture_url`."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile, as requested or as delivered. None means not known or not set."""
+
+    username: str | None = None
+    visible_name: str | None = None
+    biography: str | None = None
+    profile_picture_url: str | None = None
+    link_in_bio: str | None = None
+
+
+class FeedbackEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One immutable entry of `feedback_history`."""
+
+    type: str | None = None
+    comment: str | None = None
+    fields: dict[str, str] | None = None
+    requested_at: Moment | None = None
+    requested_by: str | None = None
+    applied_at: Moment | None = None
+    changes: tuple[str, ...] | None = None
+    """The names of the fields that `corrections_applied` says were changed."""
+    finalized_at: Moment | None = None
+
+
+class AccountReview(msgspec.Struct, frozen=True, kw_only=True):
+    """One bundle whose account waits for, or went through, review."""
+
+    id: str
+    platform: str | None = None
+    country: str | None = None
+    title: str | None = None
+    external_ref: str | None = None
+    created_at: Moment | None = None
+    saved_account_id: str | None = None
+    account_status: str | None = None
+    profile: Profile | None = None
+    """The requested profile."""
+    feedback_history: tuple[FeedbackEntry, ...] | None = None
+    """None where the API did not say; an empty tuple where it said there is none."""
+    finalized_at: Moment | None = None

@@ -1,0 +1,109 @@
+"""A decision: what was decided for one round of one thing, on which grounds."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from reviewbot.domain.review import ReviewKind
+
+
+class Action(StrEnum):
+    """What a rule, a person or the deadline can decide. The values are the words of a policy."""
+
+    APPROVE = "approve"
+    DISPUTE = "dispute"
+    FINALIZE = "finalize"
+    REQUEST_CORRECTIONS = "request corrections"
+    ESCALATE = "escalate"
+    WAIT = "wait"
+    LEAVE = "leave"
+
+    @property
+    def writes(self) -> bool:
+        """Whether carrying it out sends something to the API."""
+        return self in WRITES
+
+    @property
+    def pays(self) -> bool:
+        """Whether it ends the review in the other side's favour, for good."""
+        return self in (Action.APPROVE, Action.FINALIZE)
+
+    @property
+    def sends_back(self) -> bool:
+        """Whether it opens another round, with a text that a person reads."""
+        return self in (Action.DISPUTE, Action.REQUEST_CORRECTIONS)
+
+
+WRITES = frozenset({Action.APPROVE, Action.DISPUTE, Action.FINALIZE, Action.REQUEST_CORRECTIONS})
+
+ACTIONS_OF: dict[ReviewKind, tuple[Action, ...]] = {
+    "comments": (Action.APPROVE, Action.DISPUTE, Action.ESCALATE, Action.WAIT, Action.LEAVE),
+    "accounts": (
+        Action.FINALIZE,
+        Action.REQUEST_CORRECTIONS,
+        Action.ESCALATE,
+        Action.WAIT,
+        Action.LEAVE,
+    ),
+}
+
+NO_RULE = "no rule"
+DEADLINE = "deadline"
+"""The two answers in place of a rule's name."""
+
+
+class Mode(StrEnum):
+    """Whether decisions are sent."""
+
+    DRY_RUN = "dry-run"
+    LIVE = "live"
+
+
+def decision_id(review: str, task_id: str, epoch: str | None, action: str) -> str:
+    """Name a decision: the same action in the same round always has the same id.
+
+    It is also the Idempotency-Key of the write, so that a repeat in the same round is the same
+    request to the API and one in the next round is another.
+    """
+    text = "\x1f".join((review, task_id, epoch or "", action))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided, before anything is sent. Written to the ledger in full.
+
+    `text` is what the other side will read: the reason of a dispute, the comment of corrections.
+    `trace` and `facts` are JSON (bytes) so that the log needs no knowledge of either.
+    """
+
+    id: str
+    review: ReviewKind
+    task_id: str
+    round: int
+    epoch: str | None
+    action: Action
+    rule: str
+    reason: str | None = None
+    """The text for the other side, the question for a person, or why nothing is done."""
+    fields: dict[str, str] | None = None
+    """Corrections only: field → text."""
+    until: datetime | None = None
+    to: str | None = None
+    cannot_tell: tuple[str, ...] = ()
+    policy: str
+    revision: str
+    mode: Mode
+    decided_at: datetime
+    deadline_at: datetime | None = None
+    deadline_is_estimate: bool = False
+    account_id: str | None = None
+    amount_micros: int | None = None
+    evidence_hash: str | None = None
+    trace: bytes = b"null"
+    facts: bytes = b"null"
+    decided_by: str | None = None
+    """A person's name where a person decided; None for the policy."""

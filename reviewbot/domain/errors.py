@@ -1,0 +1,179 @@
+"""Every error reviewbot raises on purpose.
+
+ReviewbotError
+├── ConfigError                a setting is wrong or missing                       (exit 78)
+├── UsageError                 a command was asked for something that cannot be    (exit 2)
+├── PolicyInvalid              a policy has errors; carries its findings           (exit 3)
+├── ApiError                   a call to the API did not succeed
+│   ├── NotDone                certainly nothing was changed there
+│   │   ├── CannotConnect      no connection was made                              (exit 69)
+│   │   ├── RateLimited        429; says how long to wait
+│   │   └── ApiRefusal         a definite no: a 4xx with a code
+│   │       ├── KeyRefused     401                                                 (exit 77)
+│   │       ├── Forbidden      403: not ours, or a scope the key lacks
+│   │       ├── NotFound       404
+│   │       ├── InvalidStatus  409: the thing is in another status now
+│   │       ├── TaskBlocked    Coverage is inactive: approve and dispute are refused
+│   │       └── OutOfCredits   402
+│   └── Unclear                sent, but the answer does not say whether it was done
+│       ├── NoAnswer           timeout, reset, or the time budget ran out
+│       ├── ServerFault        5xx, with or without the documented envelope
+│       └── BadAnswer          truncated, oversized, not JSON, redirected, or not the shape we use
+└── LedgerError                the decision log cannot be used
+    ├── LedgerUnwritable       nothing can be written now; may pass
+    ├── LedgerBusy             another instance holds it                           (exit 75)
+    ├── LedgerCorrupt          the log does not verify                             (exit 5)
+    └── AlreadyIntended        this (task, epoch) has an intent that is not void
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ReviewbotError(Exception):
+    """The root: a message for a person, saying where, what was found and what would be right."""
+
+    exit_code = 1
+
+
+class ConfigError(ReviewbotError):
+    """A setting is wrong, missing or unknown."""
+
+    exit_code = 78
+
+
+class UsageError(ReviewbotError):
+    """The words of a command are well formed but ask for something that cannot be."""
+
+    exit_code = 2
+
+
+class PolicyInvalid(ReviewbotError):
+    """A policy cannot be used. `findings` are `policy.findings.Finding` values."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class ApiError(ReviewbotError):
+    """A call to the API did not succeed.
+
+    `request_id` is the API's own id of the call, for its support; `status` the HTTP status where
+    there was one; `code` the documented error code in upper case; `details` the API's own object.
+    """
+
+    exit_code = 69
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = dict(details or {})
+        self.request_id = request_id
+
+
+class NotDone(ApiError):
+    """Certainly nothing was changed on the other side."""
+
+
+class CannotConnect(NotDone):
+    """No connection was made, so no request was sent."""
+
+
+class RateLimited(NotDone):
+    """429. `retry_after` is the larger of the header and the body, in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.retry_after = retry_after
+
+
+class ApiRefusal(NotDone):
+    """A definite no from the API: a 4xx with a code."""
+
+
+class KeyRefused(ApiRefusal):
+    """401: the key is missing, wrong, revoked or expired."""
+
+    exit_code = 77
+
+
+class Forbidden(ApiRefusal):
+    """403: someone else's task, or a scope that the key does not have."""
+
+    exit_code = 77
+
+
+class NotFound(ApiRefusal):
+    """404: no such thing, or not ours."""
+
+
+class InvalidStatus(ApiRefusal):
+    """409: the action is not allowed in the thing's present status, `current_status`."""
+
+    @property
+    def current_status(self) -> str | None:
+        """The status that the API says it has now, where it says one."""
+        value = self.details.get("current_status")
+        return value if isinstance(value, str) else None
+
+
+class TaskBlocked(ApiRefusal):
+    """Coverage of the account is inactive: reads work, approve and dispute are refused."""
+
+
+class OutOfCredits(ApiRefusal):
+    """402: not enough credits."""
+
+
+class Unclear(ApiError):
+    """The request was sent, and nothing that came back says whether it was carried out."""
+
+
+class NoAnswer(Unclear):
+    """A timeout, a reset, or the call's total time budget ran out."""
+
+
+class ServerFault(Unclear):
+    """5xx, in the documented envelope or not."""
+
+
+class BadAnswer(Unclear):
+    """An answer that cannot be trusted: truncated, oversized, not JSON, redirected, or misshapen."""
+
+
+class LedgerError(ReviewbotError):
+    """The decision log cannot be used as asked."""
+
+
+class LedgerUnwritable(LedgerError):
+    """Nothing can be written now: full, read-only, locked or failing disk. It may pass."""
+
+
+class LedgerBusy(LedgerError):
+    """Another instance holds this ledger."""
+
+    exit_code = 75
+
+
+class LedgerCorrupt(LedgerError):
+    """The log does not verify."""
+
+    exit_code = 5
+
+
+class AlreadyIntended(LedgerError):
+    """This (task, epoch) already has an intent that is not void."""

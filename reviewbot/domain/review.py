@@ -1,0 +1,49 @@
+"""What both kinds of review have in common: one thing that waits for the client, in one round."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from reviewbot.domain.accounts import AccountReview, Profile
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.timeline import Timeline
+
+ReviewKind = Literal["comments", "accounts"]
+
+Subject = CommentTask | AccountReview
+
+
+class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One comment task or account that waits for our decision, as last seen.
+
+    `epoch` names the round in the API's own terms: a task's `manually_confirmed_at`, an account's
+    count of applied corrections plus 1. Without an epoch, a status or a deadline nothing is ever
+    sent. `version` changes whenever the API says that the thing changed.
+    """
+
+    review: ReviewKind
+    id: str
+    epoch: str | None
+    status: str | None
+    started_at: datetime | None
+    """When this round's window opened: confirmed at, or first seen in review."""
+    deadline_at: datetime | None
+    """From this moment on silence pays."""
+    deadline_is_estimate: bool = False
+    version: str | None = None
+    account_id: str | None = None
+    amount_micros: int | None = None
+    """What an approval pays, in millionths of a US dollar."""
+    subject: Subject
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """Which round of which thing this is."""
+        return (self.id, self.epoch)
+
+
+Evidence = Timeline | Profile
+"""What is fetched only when a rule needs it: the verifier's timeline, or the delivered profile."""

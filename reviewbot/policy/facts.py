@@ -1,0 +1,301 @@
+"""The facts of one review at one moment: all that judging needs, so that judging needs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from reviewbot.domain.accounts import (
+    CORRECTABLE_FIELDS,
+    PROFILE_FIELDS,
+    AccountReview,
+    FeedbackEntry,
+    Profile,
+)
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.review import Evidence, ReviewItem
+from reviewbot.domain.timeline import Attempt, Timeline
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What our log remembers of one thing. None means that it cannot be known."""
+
+    disputes: int | None = 0
+    """How often we sent it back (performed or settled)."""
+    last_dispute_at: datetime | None = None
+    texts: tuple[str, ...] = ()
+    """Every text we sent to the other side for it."""
+
+
+NO_HISTORY = History()
+
+
+class AccountHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What our log remembers of one account over 30 days. None means that there is no log."""
+
+    decisions_30d: int | None = None
+    disputes_30d: int | None = None
+    approvals_30d: int | None = None
+    dispute_share_30d: float | None = None
+    paid_30d: float | None = None
+    overruled_30d: int | None = None
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of all reviews together now. None means that it cannot be known."""
+
+    open_tasks: int | None = None
+    scrape_failed_share_1h: float | None = None
+    escalated: int | None = None
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts of this round in figures."""
+
+    count: int | None = None
+    failed: int | None = None
+    best_score: float | None = None
+    most_comments: int | None = None
+    fewest_comments: int | None = None
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """The feedback history of an account in figures and names."""
+
+    corrections_requested: int | None = None
+    corrections_applied: int | None = None
+    last_type: str | None = None
+    last_fields: tuple[str, ...] | None = None
+    changed_since_request: tuple[str, ...] | None = None
+
+
+UNKNOWN_ATTEMPT = Attempt()
+UNKNOWN_CHECKS = Checks()
+NO_CHECKS = Checks(count=0, failed=0)
+NO_ACCOUNT_HISTORY = AccountHistory()
+NO_FLEET = Fleet()
+UNKNOWN_PROFILE = Profile()
+UNKNOWN_FEEDBACK = Feedback()
+_UNKNOWN_TASK = CommentTask(id="")
+_UNKNOWN_BUNDLE = AccountReview(id="")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a policy can look at. Compiled rules read it by the names in `fields.py`.
+
+    `attempts` are those of this round, oldest first; None means that the timeline is not at hand
+    (not fetched, or unreadable), which makes every fact of source `evidence` unknown.
+    """
+
+    now: datetime
+    started_at: datetime | None
+    deadline_at: datetime | None
+    past: History = NO_HISTORY
+    task: CommentTask = _UNKNOWN_TASK
+    attempts: tuple[Attempt, ...] | None = None
+    last: Attempt = UNKNOWN_ATTEMPT
+    checks: Checks = UNKNOWN_CHECKS
+    account: AccountHistory = NO_ACCOUNT_HISTORY
+    fleet: Fleet = NO_FLEET
+    bundle: AccountReview = _UNKNOWN_BUNDLE
+    profile: Profile = UNKNOWN_PROFILE
+    feedback: Feedback = UNKNOWN_FEEDBACK
+    differs: tuple[str, ...] | None = None
+
+
+def build_facts(
+    item: ReviewItem,
+    *,
+    now: datetime,
+    evidence: Evidence | None = None,
+    past: History = NO_HISTORY,
+    account: AccountHistory = NO_ACCOUNT_HISTORY,
+    fleet: Fleet = NO_FLEET,
+) -> Facts:
+    """Freeze what is known of one review at `now`. `evidence` None means: not at hand."""
+    return _BUILDERS[item.review](item, now, evidence, past, account, fleet)
+
+
+def _comment_facts(
+    item: ReviewItem,
+    now: datetime,
+    evidence: Evidence | None,
+    past: History,
+    account: AccountHistory,
+    fleet: Fleet,
+) -> Facts:
+    assert isinstance(item.subject, CommentTask)
+    attempts = (
+        attempts_of_round(evidence.attempts, past) if isinstance(evidence, Timeline) else None
+    )
+    return Facts(
+        now=now,
+        started_at=item.started_at,
+        deadline_at=item.deadline_at,
+        past=past,
+        task=item.subject,
+        attempts=attempts,
+        last=last_attempt(attempts),
+        checks=summarise(attempts),
+        account=account,
+        fleet=fleet,
+    )
+
+
+def _account_facts(
+    item: ReviewItem,
+    now: datetime,
+    evidence: Evidence | None,
+    past: History,
+    account: AccountHistory,
+    fleet: Fleet,
+) -> Facts:
+    bundle = item.subject
+    assert isinstance(bundle, AccountReview)
+    return Facts(
+        now=now,
+        started_at=item.started_at,
+        deadline_at=item.deadline_at,
+        past=past,
+        bundle=bundle,
+        profile=bundle.profile or UNKNOWN_PROFILE,
+        feedback=read_feedback(bundle.feedback_history),
+        differs=differing_fields(bundle.profile, evidence)
+        if isinstance(evidence, Profile)
+        else None,
+        account=account,
+        fleet=fleet,
+    )
+
+
+_BUILDERS = {"comments": _comment_facts, "accounts": _account_facts}
+
+
+# The verifier's attempts ---------------------------------------------------------------------
+
+
+def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attempt, ...]:
+    """Keep the attempts scraped after our last dispute, oldest first.
+
+    All of them in round 1 (no dispute of ours), or when the moment of that dispute is not known.
+    An attempt without a time is not known to be of this round, so it is left out of later rounds.
+    """
+    chosen = tuple(attempts)
+    since = past.last_dispute_at
+    if past.disputes != 0 and since is not None:
+        chosen = tuple(a for a in chosen if a.scraped_at is not None and a.scraped_at > since)
+    return tuple(sorted(chosen, key=lambda a: -1 if a.attempt_n is None else a.attempt_n))
+
+
+def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:
+    """Find the newest attempt: the highest `attempt_n`.
+
+    Everything of it is unknown when there is none, or when several stand there and one of them
+    carries no number: any of them could then be the newest.
+    """
+    if not attempts:
+        return UNKNOWN_ATTEMPT
+    if len(attempts) > 1 and attempts[0].attempt_n is None:
+        return UNKNOWN_ATTEMPT
+    return attempts[-1]
+
+
+def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
+    """Put the attempts of a round into figures; nulls are skipped, nothing left is unknown."""
+    if attempts is None:
+        return UNKNOWN_CHECKS
+    if not attempts:
+        return NO_CHECKS
+    scores = [a.match_score for a in attempts if a.match_score is not None]
+    counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
+    return Checks(
+        count=len(attempts),
+        failed=sum(a.outcome_kind == "scrape_failed" for a in attempts),
+        best_score=max(scores, default=None),
+        most_comments=max(counts, default=None),
+        fewest_comments=min(counts, default=None),
+    )
+
+
+# The feedback on an account ------------------------------------------------------------------
+
+
+def read_feedback(history: tuple[FeedbackEntry, ...] | None) -> Feedback:
+    """Put the feedback history into figures and names; unknown as a whole where it is unknown."""
+    if history is None:
+        return UNKNOWN_FEEDBACK
+    requests = [i for i, entry in enumerate(history) if entry.type == "corrections_requested"]
+    applied = sum(entry.type == "corrections_applied" for entry in history)
+    last_fields: tuple[str, ...] | None = None
+    changed: tuple[str, ...] | None = None
+    if requests:
+        asked = history[requests[-1]].fields
+        last_fields = tuple(sorted(asked)) if asked is not None else None
+        changed = _changed_after(history[requests[-1] + 1 :])
+    return Feedback(
+        corrections_requested=len(requests),
+        corrections_applied=applied,
+        last_type=history[-1].type if history else None,
+        last_fields=last_fields,
+        changed_since_request=changed,
+    )
+
+
+def _changed_after(entries: tuple[FeedbackEntry, ...]) -> tuple[str, ...] | None:
+    names: set[str] = set()
+    for entry in entries:
+        if entry.type != "corrections_applied":
+            continue
+        if entry.changes is None:
+            return None
+        names.update(_correctable(name) for name in entry.changes)
+    return tuple(sorted(names))
+
+
+def _correctable(field: str) -> str:
+    """Name a field as corrections do (`profile_picture`)."""
+    return "profile_picture" if field == "profile_picture_url" else field
+
+
+assert set(map(_correctable, PROFILE_FIELDS)) >= set(CORRECTABLE_FIELDS)
+
+
+def differing_fields(requested: Profile | None, delivered: Profile) -> tuple[str, ...] | None:
+    """Name the fields in which the delivered profile differs from the requested one.
+
+    Only fields that both sides state can be compared; None when there is no such field.
+    """
+    if requested is None:
+        return None
+    differs: list[str] = []
+    compared = False
+    for field in PROFILE_FIELDS:
+        wanted, got = getattr(requested, field), getattr(delivered, field)
+        if wanted is None or got is None:
+            continue
+        compared = True
+        if wanted != got:
+            differs.append(field)
+    return tuple(differs) if compared else None
+
+
+# Helpers of the expressions in `fields.py` ----------------------------------------------------
+
+
+def since(later: datetime | None, earlier: datetime | None) -> float | None:
+    """Seconds from `earlier` to `later`; None when either is unknown."""
+    if later is None or earlier is None:
+        return None
+    return (later - earlier) / timedelta(seconds=1)
+
+
+def plus_one(count: int | None) -> int | None:
+    """The next whole number; None when the count is unknown."""
+    return None if count is None else count + 1
+
+
+def length(text: str | None) -> int | None:
+    """Characters (code points); None when the text is unknown."""
+    return None if text is None else len(text)

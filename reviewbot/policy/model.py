@@ -1,0 +1,378 @@
+"""A checked policy as a tree of values.
+
+Theory of operation. `parse.py` turns text into this tree and reports every mistake on the way; all
+else (compiler, interpreter, checker, schema, formatter, reader) works from the tree. Units are gone
+here: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC datetimes, yes/no
+bool. Each node keeps the `span` it was read from.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.findings import NOWHERE, Span
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything that was read from a place in a policy text."""
+
+    span: Span = NOWHERE
+
+
+# Tests of one fact ---------------------------------------------------------------------------
+
+Value = str | int | float | bool | datetime
+
+
+class OneOf(Node, frozen=True, kw_only=True, tag=True):
+    """Equals one of `values`; `not` turns it round. A plain value is a list of one.
+
+    `exact[i]` says whether the i-th text is compared letter by letter; other texts, and all names
+    of a closed list, ignore case.
+    """
+
+    values: tuple[Value, ...]
+    exact: tuple[bool, ...]
+    negated: bool = False
+
+
+class Range(Node, frozen=True, kw_only=True, tag=True):
+    """Lies between two ends; an absent end is open. `at least 5` is low=5, low_included."""
+
+    low: int | float | datetime | None = None
+    low_included: bool = True
+    high: int | float | datetime | None = None
+    high_included: bool = True
+
+
+class TextTest(Node, frozen=True, kw_only=True, tag=True):
+    """`contains`, `starts with`, `ends with`."""
+
+    kind: Literal["contains", "starts with", "ends with"]
+    text: str
+    exact: bool = False
+    negated: bool = False
+
+
+class Matches(Node, frozen=True, kw_only=True, tag=True):
+    """`matches pattern NAME`."""
+
+    pattern: str
+    negated: bool = False
+
+
+class InList(Node, frozen=True, kw_only=True, tag=True):
+    """`in list NAME`."""
+
+    list: str
+    negated: bool = False
+
+
+class Has(Node, frozen=True, kw_only=True, tag=True):
+    """`contains NAME` on a fact that is a list of names (`profile.differs: contains username`)."""
+
+    member: str
+    negated: bool = False
+
+
+class IsKnown(Node, frozen=True, kw_only=True, tag=True):
+    """`known` (True) or `unknown` (False): the only test that looks at whether we know."""
+
+    known: bool
+
+
+Test = OneOf | Range | TextTest | Matches | InList | Has | IsKnown
+
+
+# Conditions ----------------------------------------------------------------------------------
+
+
+class Compare(Node, frozen=True, kw_only=True, tag=True):
+    """One line: a fact and a test. `fact` is a full name (`last.verified`), or inside a check
+    quantifier the attempt's own field name (`verified`)."""
+
+    fact: str
+    test: Test
+    text: str
+    """The test as written, on one line."""
+    fact_span: Span = NOWHERE
+    test_span: Span = NOWHERE
+
+
+class AllOf(Node, frozen=True, kw_only=True, tag=True):
+    """A mapping: every part must hold. `when:` is one of these."""
+
+    parts: tuple[Condition, ...]
+
+
+class AnyOf(Node, frozen=True, kw_only=True, tag=True):
+    """A list of mappings: one is enough (`when any:`, `any of:`)."""
+
+    parts: tuple[AllOf, ...]
+
+
+class NoneOf(Node, frozen=True, kw_only=True, tag=True):
+    """A list of mappings of which none may hold (`none of:`)."""
+
+    parts: tuple[AllOf, ...]
+
+
+class Checks(Node, frozen=True, kw_only=True, tag=True):
+    """A mapping tested on each verifier attempt of this round."""
+
+    quantifier: Literal["any", "every", "no"]
+    condition: AllOf
+
+
+Condition = Compare | AllOf | AnyOf | NoneOf | Checks
+
+
+# Moments -------------------------------------------------------------------------------------
+
+
+class FromConfirmed(Node, frozen=True, kw_only=True, tag=True):
+    """So many seconds after the round's window opened (`24h after confirmed`)."""
+
+    seconds: float
+    text: str = ""
+
+
+class BeforeDeadline(Node, frozen=True, kw_only=True, tag=True):
+    """So many seconds before silence pays (`4h before deadline`)."""
+
+    seconds: float
+    text: str = ""
+
+
+class WhenOpens(Node, frozen=True, kw_only=True, tag=True):
+    """`when desk opens`: the first open moment at or after the window opened."""
+
+    hours: str
+    text: str = ""
+
+
+class Fixed(Node, frozen=True, kw_only=True, tag=True):
+    """A moment of the calendar."""
+
+    at: datetime
+    text: str = ""
+
+
+Moment = FromConfirmed | BeforeDeadline | WhenOpens | Fixed
+
+
+# Texts ---------------------------------------------------------------------------------------
+
+
+class Placeholder(Node, frozen=True, kw_only=True, tag=True):
+    """`{fact}` or `{fact, format}`."""
+
+    fact: str
+    format: Literal["plain", "date", "time", "times", "money", "first"] = "plain"
+    first: int | None = None
+    """How many characters `first N` keeps."""
+
+
+class Template(Node, frozen=True, kw_only=True):
+    """A text with places for facts. `parts` in order; outer white space is already cut."""
+
+    parts: tuple[str | Placeholder, ...]
+
+
+class ReasonText(Node, frozen=True, kw_only=True):
+    """A text for the other side, with its variants.
+
+    `variants` maps `round 2` or `tiktok` to a text; `otherwise` serves the rest. A text without
+    variants has `otherwise` only. A variant of a round serves later rounds until the next one.
+    """
+
+    name: str | None
+    variants: tuple[tuple[str, Template], ...] = ()
+    otherwise: Template | None = None
+
+
+# Rules ---------------------------------------------------------------------------------------
+
+
+class Then(Node, frozen=True, kw_only=True):
+    """What follows when a rule matches, with all that its action needs."""
+
+    action: Action
+    reason: ReasonText | None = None
+    comment: Template | None = None
+    fields: tuple[tuple[str, Template], ...] = ()
+    until: Moment | None = None
+    to: str | None = None
+    question: Template | None = None
+    because: str | None = None
+
+
+class Rule(Node, frozen=True, kw_only=True):
+    """One named rule. `when` is None for `always: yes`."""
+
+    name: str
+    when: Condition | None
+    then: Then
+    act_during: str | None = None
+    rollout: float | None = None
+    shadow: bool = False
+    repeat: bool = False
+    note: str | None = None
+    name_span: Span = NOWHERE
+
+
+# What surrounds the rules --------------------------------------------------------------------
+
+
+class AppliesTo(Node, frozen=True, kw_only=True):
+    """Which reviews the policy judges; empty means all."""
+
+    review: ReviewKind = "comments"
+    platform: tuple[str, ...] = ()
+    saved_account_id: tuple[str, ...] = ()
+
+
+class OpenRange(Node, frozen=True, kw_only=True):
+    """Open from `start` to `end` (minutes after midnight, end outside) on `days` (0 is Monday).
+
+    An `end` at or before `start` runs past midnight into the next day.
+    """
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+
+
+class Hours(Node, frozen=True, kw_only=True):
+    """A named calendar in the policy's zone."""
+
+    name: str
+    open: tuple[OpenRange, ...]
+    closed: tuple[date, ...] = ()
+    closed_lists: tuple[str, ...] = ()
+
+
+class ListEntry(Node, frozen=True, kw_only=True):
+    """A value of a list; it counts up to and including the day `until`."""
+
+    id: str
+    note: str | None = None
+    until: date | None = None
+
+
+class NamedList(Node, frozen=True, kw_only=True):
+    """A list of values, written in the policy or read from `file`."""
+
+    name: str
+    entries: tuple[ListEntry, ...]
+    file: str | None = None
+
+
+class Pattern(Node, frozen=True, kw_only=True):
+    """A named regular expression (RE2 syntax), with its examples."""
+
+    name: str
+    regex: str
+    matches: tuple[str, ...] = ()
+    does_not_match: tuple[str, ...] = ()
+
+
+class Fallback(Node, frozen=True, kw_only=True):
+    """One case of `if undecided`; `when` is None for the last one."""
+
+    when: Condition | None
+    then: Then
+
+
+class Reminder(Node, frozen=True, kw_only=True):
+    """At `at`, tell `to`."""
+
+    at: Moment
+    to: str
+
+
+class Deadline(Node, frozen=True, kw_only=True):
+    """The last moment to act by ourselves, and what then happens to the undecided."""
+
+    decide_by: Moment
+    fallbacks: tuple[Fallback, ...]
+    because: str | None = None
+    remind: tuple[Reminder, ...] = ()
+
+
+class Cap(Node, frozen=True, kw_only=True):
+    """`at most N per hour|day`. `amount` is a count, US dollars (money approved) or a share.
+
+    `after` is how many decisions a share needs before it binds.
+    """
+
+    amount: int | float
+    per: Literal["hour", "day"] | None = None
+    after: int | None = None
+
+
+class Guardrails(Node, frozen=True, kw_only=True):
+    """Caps and pauses."""
+
+    approvals: tuple[Cap, ...] = ()
+    disputes: tuple[Cap, ...] = ()
+    disputes_per_account: tuple[Cap, ...] = ()
+    money_approved: tuple[Cap, ...] = ()
+    dispute_share: tuple[Cap, ...] = ()
+    when_over: Literal["escalate", "hold"] = "escalate"
+    pause_disputes_when: Condition | None = None
+    pause_approvals_when: Condition | None = None
+    fallback_exempt: bool = False
+
+
+class Expectation(Node, frozen=True, kw_only=True):
+    """An action expected at a moment (None is the test's own `at`)."""
+
+    at: Moment | None
+    action: Action
+
+
+class PolicyTest(Node, frozen=True, kw_only=True):
+    """One test a policy brings. `given` values are as written; `cases.py` reads them."""
+
+    name: str
+    given: tuple[tuple[str, str, Span], ...] = ()
+    """(fact, value as written, where)."""
+    expect: Action | None = None
+    expect_never: Action | None = None
+    by: str | None = None
+    reason_says: str | None = None
+    until: Moment | None = None
+    at: Moment | None = None
+    over_time: tuple[Expectation, ...] = ()
+    path: str = ""
+
+
+class Policy(Node, frozen=True, kw_only=True):
+    """A checked policy. `revision` is the digest of all text that gives it its meaning."""
+
+    name: str
+    language: int
+    path: str
+    source: str
+    revision: str
+    rules: tuple[Rule, ...]
+    deadline: Deadline
+    owner: str | None = None
+    about: str | None = None
+    timezone: str = "UTC"
+    applies_to: AppliesTo = AppliesTo()
+    hours: tuple[Hours, ...] = ()
+    lists: tuple[NamedList, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    reasons: tuple[ReasonText, ...] = ()
+    guardrails: Guardrails = Guardrails()
+    tests: tuple[PolicyTest, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    """Texts of the list files beside the policy, by the name the policy gives them; part of the
+    revision. Test files are not: they change nothing that runs."""

@@ -1,0 +1,260 @@
+"""The sockets of the review loop: what it asks of the world, and nothing else.
+
+Adapters on the next floor fit these; tests plug in fakes and the simulator. A mode is another plug,
+not an `if`: in a dry run there is no `Desk`, so nothing that could write exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.lifecycle import Entry, State
+from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
+from reviewbot.policy.facts import AccountHistory, History
+from reviewbot.policy.model import Policy
+
+# Time ----------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Time, injected. Nothing in the loop reads another clock."""
+
+    def now(self) -> datetime:
+        """The wall clock in UTC, corrected to the API server's own where that is known."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow, for intervals and ages."""
+
+    def sleep(self, seconds: float) -> None:
+        """Pause this thread; returns early when a stop was asked for."""
+
+
+# The remote side -----------------------------------------------------------------------------
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that waits, as one complete list.
+
+    `agreed` is False when three readings in a row still differed. `drift` names used fields that
+    were missing or of another type, each once.
+    """
+
+    items: tuple[ReviewItem, ...]
+    agreed: bool = True
+    drift: tuple[str, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A clear yes to a write. `epoch` is the round the API says it acted on, where it says one."""
+
+    status: str | None
+    epoch: str | None = None
+    request_id: str | None = None
+    replayed: bool = False
+
+
+class ReviewQueue(Protocol):
+    """The reading side of one kind of review. Raises `ApiError`."""
+
+    review: ReviewKind
+
+    def waiting(self) -> Listing:
+        """List all that waits: every page first, doubles removed, until two readings agree."""
+
+    def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
+        """See `item` again by the one list page that should hold it (and its neighbours).
+
+        The page may turn out not to hold it; then `look` tells.
+        """
+
+    def look(self, item_id: str) -> ReviewItem:
+        """Read one thing again, whatever its status. NotFound when it is gone."""
+
+    def evidence(self, item: ReviewItem) -> Evidence:
+        """Fetch what the verifier saw, or the delivered profile."""
+
+
+class Desk(Protocol):
+    """The writing side: the only thing in reviewbot that can change anything over there.
+
+    Raises `NotDone` (certainly nothing was changed) or `Unclear` (it may have been).
+    """
+
+    def perform(self, decision: Decision) -> Receipt:
+        """Send one decision, once, with its id as idempotency key. Never tried again by any layer."""
+
+
+# The decision log ----------------------------------------------------------------------------
+
+
+class StoredPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy text as it ran."""
+
+    name: str
+    revision: str
+    path: str
+    source: str
+    files: dict[str, str]
+    first_run_at: datetime
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with where it stands now. `seq` is the log line that first named it."""
+
+    seq: int
+    decision: Decision
+    state: State
+    state_at: datetime
+    intended_at: datetime | None = None
+    settled_at: datetime | None = None
+    note: str | None = None
+    request_id: str | None = None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log remembers of one thing: its history, and the newest decision of its newest round."""
+
+    history: History
+    latest: Logged | None = None
+    """The newest decision by the order in which decisions were last written."""
+    claimed: frozenset[str] = frozenset()
+    """Epochs that have an intent which is not void."""
+
+
+Attributed = Literal["ours", "other", "silence", "leave"]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a round that we saw ended, and by whom: ours, someone else's, silence, or left on purpose."""
+
+    review: ReviewKind
+    task_id: str
+    epoch: str
+    by: Attributed
+    status: str | None
+    at: datetime
+    amount_micros: int | None = None
+    note: str | None = None
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that we have seen waiting, and have no ending for."""
+
+    review: ReviewKind
+    task_id: str
+    epoch: str
+    first_seen_at: datetime
+    deadline_at: datetime | None
+    amount_micros: int | None = None
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the log at one moment: how many lines, and the hash of the last."""
+
+    count: int
+    head: str
+    at: datetime
+    signature: str | None = None
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the log is whole. `problems` are sentences, each with the line it concerns."""
+
+    lines: int
+    head: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+
+class Ledger(Protocol):
+    """The decision log. Every method is one transaction; a write is on disk when it returns.
+
+    Raises `LedgerUnwritable` when it cannot write, `LedgerCorrupt` when what it reads cannot be.
+    """
+
+    def remember_policy(self, policy: Policy, at: datetime) -> None:
+        """Keep the text of a revision (once), so that each decision can be explained later."""
+
+    def policy(self, revision: str) -> StoredPolicy | None:
+        """Give back a revision's text; an unambiguous beginning of a revision will do."""
+
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Every revision that ever ran, oldest first."""
+
+    def sight(
+        self, items: Iterable[ReviewItem], at: datetime
+    ) -> Mapping[tuple[str, str], datetime]:
+        """Note rounds seen for the first time; give (id, epoch) → first seen for all of them."""
+
+    def unended(self, review: ReviewKind) -> Sequence[Sighting]:
+        """Rounds that we have seen waiting and that have no ending yet."""
+
+    def end(self, ending: Ending) -> None:
+        """Note how a round ended. A second ending of the same round changes nothing."""
+
+    def endings(self, since: datetime | None = None) -> Sequence[Ending]:
+        """How rounds ended, oldest first."""
+
+    def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
+        """What is remembered of these things; one that is not in the log is absent."""
+
+    def accounts(
+        self, review: ReviewKind, account_ids: Sequence[str], now: datetime
+    ) -> Mapping[str, AccountHistory]:
+        """The last 30 days of these accounts; one without decisions has counts of 0."""
+
+    def record(self, decision: Decision, state: State) -> None:
+        """Write down a decision that sends nothing (`held`, `dry-run`)."""
+
+    def intend(self, decision: Decision) -> None:
+        """Claim the round and write down the intent, durably, before anything is sent.
+
+        Raises AlreadyIntended when the round has an intent that is not void.
+        """
+
+    def mark(
+        self,
+        decision_id: str,
+        state: State,
+        at: datetime,
+        *,
+        note: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Add what became of an intent; the step must be one of `NEXT_STATES`."""
+
+    def open_intents(self) -> Sequence[Logged]:
+        """Intents and ambiguous writes that are not settled, oldest first."""
+
+    def decisions(
+        self,
+        *,
+        newest: int | None = None,
+        since: datetime | None = None,
+        task_id: str | None = None,
+    ) -> Sequence[Logged]:
+        """Decisions by `seq`, oldest first; all, or the newest so many."""
+
+    def decision(self, decision_id: str) -> Logged | None:
+        """One decision; an unambiguous beginning of its id will do."""
+
+    def entries(self, decision_id: str) -> Sequence[Entry]:
+        """The whole story of one decision, oldest first."""
+
+    def checkpoint(self, at: datetime) -> Checkpoint:
+        """State how far the log has come."""
+
+    def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
+        """Recompute the whole chain, and hold it against an earlier checkpoint."""
+
+    def close(self) -> None:
+        """Let go of the database."""

@@ -1,0 +1,85 @@
+"""The house holds: a part imports itself and floors below it, never a neighbour or a floor above."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "reviewbot"
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"domain"}),
+    frozenset({"policy"}),
+    frozenset({"ports"}),
+    frozenset({"service"}),
+    frozenset({"api", "ledger", "policyfiles", "settings", "logs", "channels", "reports"}),
+    frozenset({"bootstrap"}),
+    frozenset({"daemon"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+"""From the ground up. `ports` lies between the engine and the story that plugs into it."""
+
+MAY_MEET_THE_SIMULATOR = {"cli"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(module: str) -> str:
+    """Name the part (folder or top-level module) that a dotted reviewbot module belongs to."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 else ""
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every reviewbot module that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name == "reviewbot" or name.startswith("reviewbot.")}
+
+
+def floor_of(part: str) -> int:
+    """The floor a part lives on; a part that is on none is a mistake in this file or in the tree."""
+    for number, floor in enumerate(FLOORS):
+        if part in floor:
+            return number
+    raise AssertionError(f"{part!r} has no floor: name it in FLOORS or move it")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_only_itself_and_floors_below(path: Path) -> None:
+    """Imports point downwards, and neighbours on one floor do not know each other."""
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    for target in imports_of(path):
+        part = part_of(target)
+        if part in ("", own, "__version__"):
+            continue
+        if own == "simulator":
+            pytest.fail(f"{path.name} imports {target}: the simulator shares no code with the bot")
+        if part == "simulator":
+            assert own in MAY_MEET_THE_SIMULATOR, f"{path.name} imports the simulator"
+            continue
+        assert floor_of(part) < floor_of(own), (
+            f"{path.name} imports {target} from its own floor or above"
+        )
+
+
+def test_only_the_api_knows_httpx() -> None:
+    """One room speaks HTTP to TokPortal; others that need HTTP say so here."""
+    allowed = {"api", "simulator", "channels", "bootstrap", "cli"}
+    for path in MODULES:
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        names = {
+            alias.name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        assert "httpx" not in names or own in allowed, f"{path.name} imports httpx"
