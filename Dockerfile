@@ -1,0 +1,34 @@
+# Two stages: the first builds a virtual environment from the hash-locked requirements, the second
+# holds only that. Runs as a fixed non-root user, with a read-only root if you like:
+#
+#   docker run --read-only --tmpfs /tmp -v reviewbot:/var/lib/reviewbot \
+#     -e TOKPORTAL_API_KEY_FILE=/run/secrets/key -v ./key:/run/secrets/key:ro \
+#     -v ./policies:/policies:ro -e REVIEWBOT_POLICY=/policies/starter.yaml reviewbot
+FROM python:3.13-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/reviewbot
+COPY requirements.lock /src/
+RUN /opt/reviewbot/bin/pip install --require-hashes -r /src/requirements.lock
+COPY pyproject.toml README.md LICENSE /src/
+COPY reviewbot /src/reviewbot
+RUN /opt/reviewbot/bin/pip install --no-deps /src \
+ && /opt/reviewbot/bin/python -m compileall -q /opt/reviewbot
+
+FROM python:3.13-slim
+COPY --from=build /opt/reviewbot /opt/reviewbot
+RUN groupadd --gid 10001 reviewbot \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/reviewbot reviewbot \
+ && install -d -o 10001 -g 10001 -m 0700 /var/lib/reviewbot
+ENV PATH=/opt/reviewbot/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    STATE_DIRECTORY=/var/lib/reviewbot
+USER 10001:10001
+WORKDIR /var/lib/reviewbot
+VOLUME /var/lib/reviewbot
+# The exec form makes reviewbot PID 1: it installs its own handlers, so SIGTERM is an orderly stop.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=15s --start-period=60s --retries=3 \
+  CMD ["reviewbot", "status", "--probe"]
+ENTRYPOINT ["reviewbot"]
+CMD ["run"]
