@@ -6,13 +6,14 @@ not an `if`: in a dry run there is no `Desk`, so nothing that could write exists
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import msgspec
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.policy.facts import AccountHistory, History
@@ -121,7 +122,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     history: History
     latest: Logged | None = None
-    """The newest decision by the order in which decisions were last written."""
+    """The newest decision by the order in which decisions were last written, without its trace and
+    facts: those are many bytes that no pass needs."""
     claimed: frozenset[str] = frozenset()
     """Epochs that have an intent which is not void."""
 
@@ -175,6 +177,32 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap on what one policy may do within the last `seconds`, checked where the intent is written.
+
+    `measure` is `count` (decisions) or `micros` (millionths of a US dollar they pay). What is open
+    or unclear counts as done. `account_id` narrows it to one account.
+    """
+
+    name: str
+    policy: str
+    actions: frozenset[Action]
+    measure: Literal["count", "micros"]
+    at_most: int
+    seconds: float
+    account_id: str | None = None
+
+
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest word on one subject of one topic: a pause, a breaker, a claim, a checkpoint."""
+
+    topic: str
+    subject: str
+    at: datetime
+    value: dict[str, Any]
+    seq: int
+
+
 class Ledger(Protocol):
     """The decision log. Every method is one transaction; a write is on disk when it returns.
 
@@ -215,10 +243,11 @@ class Ledger(Protocol):
     def record(self, decision: Decision, state: State) -> None:
         """Write down a decision that sends nothing (`held`, `dry-run`)."""
 
-    def intend(self, decision: Decision) -> None:
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
         """Claim the round and write down the intent, durably, before anything is sent.
 
-        Raises AlreadyIntended when the round has an intent that is not void.
+        Raises AlreadyIntended when the round has an intent that is not void, and CapReached when
+        one of `limits` has no room at `decision.decided_at`.
         """
 
     def mark(
@@ -244,17 +273,32 @@ class Ledger(Protocol):
     ) -> Sequence[Logged]:
         """Decisions by `seq`, oldest first; all, or the newest so many."""
 
+    def iter_decisions(self) -> Iterator[Logged]:
+        """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""
+
     def decision(self, decision_id: str) -> Logged | None:
         """One decision; an unambiguous beginning of its id will do."""
 
     def entries(self, decision_id: str) -> Sequence[Entry]:
         """The whole story of one decision, oldest first."""
 
+    def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
+        """Add a word on something that is neither a decision nor a round (`pause`, `breaker`, …)."""
+
+    def notes(self, topic: str) -> Sequence[Noted]:
+        """The newest word on each subject of a topic, by subject."""
+
+    def story(self, topic: str, subject: str) -> Sequence[Noted]:
+        """Every word on one subject, oldest first."""
+
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
 
     def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
         """Recompute the whole chain, and hold it against an earlier checkpoint."""
+
+    def backup(self, path: Path) -> None:
+        """Copy the whole log to a new file, while it is in use."""
 
     def close(self) -> None:
         """Let go of the database."""

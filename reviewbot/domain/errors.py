@@ -23,12 +23,14 @@ ReviewbotError
     ├── LedgerUnwritable       nothing can be written now; may pass
     ├── LedgerBusy             another instance holds it                           (exit 75)
     ├── LedgerCorrupt          the log does not verify                             (exit 5)
-    └── AlreadyIntended        this (task, epoch) has an intent that is not void
+    ├── AlreadyIntended        this (task, epoch) has an intent that is not void
+    └── CapReached             a cap has no room for this intent now
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 
@@ -177,3 +179,16 @@ class LedgerCorrupt(LedgerError):
 
 class AlreadyIntended(LedgerError):
     """This (task, epoch) already has an intent that is not void."""
+
+
+class CapReached(LedgerError):
+    """A cap has no room for an intent, so nothing was written and nothing may be sent.
+
+    `cap` is the cap's own name; `room_at` the moment at which there will be room if nothing else is
+    sent until then, None where there never will be.
+    """
+
+    def __init__(self, message: str, *, cap: str, room_at: datetime | None) -> None:
+        super().__init__(message)
+        self.cap = cap
+        self.room_at = room_at
