@@ -1,0 +1,1 @@
+"""The decision log: one contract, kept in memory, in SQLite or in PostgreSQL."""

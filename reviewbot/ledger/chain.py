@@ -1,0 +1,102 @@
+"""The hash chain: every line of the log names, by its hash, everything that stands before it.
+
+Theory of operation. A line's hash is SHA-256 over the hash before it and over all of its own
+content, with its length, so that no two contents read the same. Whoever edits, removes, inserts or
+moves a line must rewrite every hash after it; a chain rewritten to the end, or a tail cut off, shows
+against a `Checkpoint` that was kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from reviewbot.ports import Checkpoint, Verification
+
+GENESIS = bytes(32)
+"""The hash before the first line."""
+
+MOST_PROBLEMS = 20
+"""How many problems a verification names; more would not help anybody."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the log, in the order of its columns.
+
+    `kind` says what happened (a decision's state, or `seen`, `ended`, `policy`, `note`), `subject`
+    to what, and `prior` is the line before this one about the same subject (0: there is none).
+    `detail` is the bulky part, compressed.
+    """
+
+    seq: int
+    at: int
+    kind: str
+    subject: str
+    prior: int
+    body: bytes
+    detail: bytes | None
+    hash: bytes = b""
+
+
+def digest(before: bytes, line: Line) -> bytes:
+    """The hash of `line` after a line with the hash `before`."""
+    detail = line.detail
+    head = (
+        f"{line.seq} {line.at} {line.prior} {line.kind} {len(line.body)} "
+        f"{-1 if detail is None else len(detail)} {line.subject}\n"
+    )
+    return hashlib.sha256(b"".join((before, head.encode(), line.body, detail or b""))).digest()
+
+
+class ChainReader:
+    """Walks the chain from its first line and gathers what does not fit.
+
+    `newest` is the last line of every subject: what the projections are held against.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+        self.count = 0
+        self.head = GENESIS
+        self.newest: dict[str, int] = {}
+        self._problems: list[str] = []
+        self._checkpoint = checkpoint
+        self._head_there = GENESIS if checkpoint and checkpoint.count == 0 else None
+
+    def read(self, line: Line) -> None:
+        """Check the next line."""
+        expected = self.count + 1
+        if line.seq != expected:
+            self.blame(f"line {expected} is missing: line {line.seq} follows line {self.count}")
+        if digest(self.head, line) != line.hash:
+            self.blame(f"line {line.seq} or the one before it was changed: its hash does not fit")
+        if self.newest.get(line.subject, 0) != line.prior:
+            self.blame(f"line {line.seq} does not follow the line before it about the same thing")
+        self.count = line.seq
+        self.head = line.hash
+        self.newest[line.subject] = line.seq
+        if self._checkpoint is not None and line.seq == self._checkpoint.count:
+            self._head_there = line.hash
+
+    def blame(self, problem: str) -> None:
+        """Take up a problem, unless there are too many already."""
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(problem)
+
+    def verification(self) -> Verification:
+        """What was found, once every line was read."""
+        if self._checkpoint is not None:
+            self._hold_against(self._checkpoint)
+        return Verification(lines=self.count, head=self.head.hex(), problems=tuple(self._problems))
+
+    def _hold_against(self, checkpoint: Checkpoint) -> None:
+        if self._head_there is None:
+            self.blame(
+                f"line {checkpoint.count} is missing: the checkpoint counted {checkpoint.count}"
+                f" lines, the log ends at line {self.count}"
+            )
+        elif self._head_there.hex() != checkpoint.head:
+            self.blame(
+                f"line {checkpoint.count} or one before it was rewritten: the checkpoint knows"
+                " another hash for it"
+            )

@@ -1,0 +1,322 @@
+"""Rows and values: the projections of the log, and how a line becomes a row and a row a value.
+
+Theory of operation. The chain holds everything; a row holds what is asked for by index, and can be
+computed from lines alone: a decision's from the line that last wrote it down in full (`recorded`)
+and its newest line (`last`). Verification does just that and compares.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.lifecycle import Entry, State
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ledger.chain import Line
+from reviewbot.ports import Attributed, Ending, Logged, Noted, Sighting, StoredPolicy
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+FINAL = frozenset({State.PERFORMED, State.SETTLED, State.VOID, State.OVERTAKEN, State.REFUSED})
+"""States in which it is known what became of an intent."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC moment of `to_micros`."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+# The bodies of lines -------------------------------------------------------------------------
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a decision's line: where it stands after it, and in full where it was recorded."""
+
+    first: int
+    recorded: int
+    intended_at: int | None = None
+    settled_at: int | None = None
+    note: str | None = None
+    request_id: str | None = None
+    decision: Decision | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a `seen` line."""
+
+    review: ReviewKind
+    task_id: str
+    epoch: str
+    deadline_at: int | None = None
+    amount_micros: int | None = None
+
+
+class PolicyHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a `policy` line; the texts are its detail."""
+
+    revision: str
+    name: str
+    path: str
+
+
+class PolicyTexts(msgspec.Struct, frozen=True, kw_only=True):
+    """The detail of a `policy` line."""
+
+    source: str
+    files: dict[str, str]
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a `note` line: the newest word on one subject of one topic."""
+
+    topic: str
+    subject: str
+    at: datetime
+    value: msgspec.Raw
+
+
+to_body = msgspec.json.Encoder().encode
+step_from_body = msgspec.json.Decoder(Step).decode
+seen_from_body = msgspec.json.Decoder(Seen).decode
+ending_from_body = msgspec.json.Decoder(Ending).decode
+policy_from_body = msgspec.json.Decoder(PolicyHead).decode
+note_from_body = msgspec.json.Decoder(Note).decode
+_policy_texts = msgspec.json.Decoder(PolicyTexts).decode
+_bulk = msgspec.json.Decoder(tuple[msgspec.Raw, msgspec.Raw]).decode
+
+
+def decision_to_body(step: Step, decision: Decision) -> bytes:
+    """A decision in full, without its bulk (`bulk_of`) and without what is not set."""
+    fields = {
+        name: value for name in _HEAD_FIELDS if (value := getattr(decision, name)) is not None
+    }
+    return to_body(msgspec.structs.asdict(step) | {"decision": fields})
+
+
+_HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in ("trace", "facts"))
+
+
+def bulk_of(decision: Decision) -> bytes:
+    """Trace and facts, compressed: most of a decision's bytes, and rarely read."""
+    return zlib.compress(b"[" + decision.trace + b"," + decision.facts + b"]", 1)
+
+
+def with_bulk(decision: Decision, detail: bytes | None) -> Decision:
+    """The decision with its trace and facts again."""
+    if detail is None:
+        return decision
+    trace, facts = _bulk(zlib.decompress(detail))
+    return msgspec.structs.replace(decision, trace=bytes(trace), facts=bytes(facts))
+
+
+def policy_texts_of(source: str, files: dict[str, str]) -> bytes:
+    """The texts of a policy, compressed."""
+    return zlib.compress(to_body(PolicyTexts(source=source, files=files)))
+
+
+def stored_policy(body: bytes, detail: bytes, at: int) -> StoredPolicy:
+    """A `policy` line as a value."""
+    head, texts = policy_from_body(body), _policy_texts(zlib.decompress(detail))
+    return StoredPolicy(
+        name=head.name,
+        revision=head.revision,
+        path=head.path,
+        source=texts.source,
+        files=texts.files,
+        first_run_at=from_micros(at),
+    )
+
+
+# The row of a decision -----------------------------------------------------------------------
+
+
+class DecisionRow(msgspec.Struct, frozen=True):
+    """The projection of one decision, in the order of its columns."""
+
+    seq: int
+    id: str
+    recorded: int
+    last: int
+    review: str
+    task_id: str
+    epoch: str
+    action: str
+    policy: str
+    account_id: str | None
+    amount_micros: int | None
+    by_person: int
+    state: str
+    state_at: int
+    intended_at: int | None
+    settled_at: int | None
+    note: str | None
+    request_id: str | None
+
+
+def decision_row(decision: Decision, last: int, at: int, state: str, step: Step) -> DecisionRow:
+    """The row that a decision's newest line and its text amount to."""
+    return DecisionRow(
+        step.first,
+        decision.id,
+        step.recorded,
+        last,
+        decision.review,
+        decision.task_id,
+        decision.epoch or "",
+        decision.action.value,
+        decision.policy,
+        decision.account_id,
+        decision.amount_micros,
+        int(decision.decided_by is not None),
+        state,
+        at,
+        step.intended_at,
+        step.settled_at,
+        step.note,
+        step.request_id,
+    )
+
+
+def logged(row: DecisionRow, decision: Decision) -> Logged:
+    """A decision and where it stands."""
+    return Logged(
+        seq=row.seq,
+        decision=decision,
+        state=State(row.state),
+        state_at=from_micros(row.state_at),
+        intended_at=_moment(row.intended_at),
+        settled_at=_moment(row.settled_at),
+        note=row.note,
+        request_id=row.request_id,
+    )
+
+
+# The row of a round --------------------------------------------------------------------------
+
+
+class RoundRow(msgspec.Struct, frozen=True):
+    """The projection of one round: when it was first seen and how it ended."""
+
+    review: str
+    task_id: str
+    epoch: str
+    last: int
+    first_seen_at: int | None
+    deadline_at: int | None
+    amount_micros: int | None
+    ended_at: int | None
+    ended_by: str | None
+    end_status: str | None
+    end_amount_micros: int | None
+    end_note: str | None
+
+
+def seen_row(seen: Seen, last: int, at: int) -> RoundRow:
+    """The row of a round that was just seen for the first time."""
+    return RoundRow(
+        seen.review,
+        seen.task_id,
+        seen.epoch,
+        last,
+        at,
+        seen.deadline_at,
+        seen.amount_micros,
+        *(None,) * 5,
+    )
+
+
+def ended_row(ending: Ending, last: int, before: RoundRow | None) -> RoundRow:
+    """The row of a round after its ending."""
+    return RoundRow(
+        ending.review,
+        ending.task_id,
+        ending.epoch,
+        last,
+        before.first_seen_at if before else None,
+        before.deadline_at if before else None,
+        before.amount_micros if before else None,
+        to_micros(ending.at),
+        ending.by,
+        ending.status,
+        ending.amount_micros,
+        ending.note,
+    )
+
+
+def sighting(row: RoundRow) -> Sighting:
+    """A round that was seen and has no ending."""
+    assert row.first_seen_at is not None
+    return Sighting(
+        review=_review(row.review),
+        task_id=row.task_id,
+        epoch=row.epoch,
+        first_seen_at=from_micros(row.first_seen_at),
+        deadline_at=_moment(row.deadline_at),
+        amount_micros=row.amount_micros,
+    )
+
+
+def ending(row: RoundRow) -> Ending:
+    """A round's ending."""
+    assert row.ended_at is not None
+    by: Any = row.ended_by
+    attributed: Attributed = by
+    return Ending(
+        review=_review(row.review),
+        task_id=row.task_id,
+        epoch=row.epoch,
+        by=attributed,
+        status=row.end_status,
+        at=from_micros(row.ended_at),
+        amount_micros=row.end_amount_micros,
+        note=row.end_note,
+    )
+
+
+def _review(text: str) -> ReviewKind:
+    return "accounts" if text == "accounts" else "comments"
+
+
+def first_seen(row: RoundRow | None, at: datetime) -> datetime:
+    """When a round was first seen: `at` if only now, its end if it was never noted as seen."""
+    if row is None:
+        return at
+    return from_micros(row.first_seen_at if row.first_seen_at is not None else row.ended_at or 0)
+
+
+def entry_of(line: Line) -> Entry:
+    """A decision's line as one step of its story."""
+    step = step_from_body(line.body)
+    return Entry(
+        seq=line.seq,
+        at=from_micros(line.at),
+        decision_id=line.subject,
+        state=State(line.kind),
+        note=step.note,
+        request_id=step.request_id,
+    )
+
+
+def noted_from_line(line: Line) -> Noted:
+    """A `note` line as a value."""
+    note = note_from_body(line.body)
+    value: dict[str, Any] = msgspec.json.decode(note.value, type=dict[str, Any])
+    return Noted(topic=note.topic, subject=note.subject, at=note.at, value=value, seq=line.seq)

@@ -1,0 +1,159 @@
+"""The schema: the chain, and the projections that are asked by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.sql.elements import TextClause
+
+from reviewbot.domain.lifecycle import CLAIMED, OPEN, State
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; `migrations/` brings older ledgers here."""
+
+metadata = MetaData()
+
+_Big = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both; SQLite wants the word INTEGER for its own row number."""
+
+schema_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", Text, primary_key=True),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("at", _Big, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("prior", _Big, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("detail", LargeBinary),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""The log itself: append-only, chained by hash."""
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("count", _Big, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+"""One row: where the chain ends. Every writer locks it first, so writers stand in line."""
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("recorded", _Big, nullable=False),
+    Column("last", _Big, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("account_id", Text),
+    Column("amount_micros", _Big),
+    Column("by_person", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_at", _Big, nullable=False),
+    Column("intended_at", _Big),
+    Column("settled_at", _Big),
+    Column("note", Text),
+    Column("request_id", Text),
+)
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("review", Text, primary_key=True),
+    Column("task_id", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("last", _Big, nullable=False),
+    Column("first_seen_at", _Big),
+    Column("deadline_at", _Big),
+    Column("amount_micros", _Big),
+    Column("ended_at", _Big),
+    Column("ended_by", Text),
+    Column("end_status", Text),
+    Column("end_amount_micros", _Big),
+    Column("end_note", Text),
+)
+
+policy = Table(
+    "policy",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("seq", _Big, nullable=False),
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("last", _Big, nullable=False),
+)
+
+
+def state_in(states: Iterable[State]) -> TextClause:
+    """The condition that a decision is in one of `states`, written out so that indexes can serve it."""
+    names = ", ".join(f"'{state.value}'" for state in sorted(states))
+    return text(f"state IN ({names})")
+
+
+_has_account = decision.c.account_id.is_not(None) & decision.c.intended_at.is_not(None)
+_was_intended = decision.c.intended_at.is_not(None)
+_not_ended = round_.c.ended_at.is_(None)
+_has_ended = round_.c.ended_at.is_not(None)
+
+Index("decision_id", decision.c.id, unique=True)
+Index("decision_task", decision.c.review, decision.c.task_id)
+Index(
+    "decision_claim",
+    decision.c.review,
+    decision.c.task_id,
+    decision.c.epoch,
+    unique=True,
+    sqlite_where=state_in(CLAIMED),
+    postgresql_where=state_in(CLAIMED),
+)
+Index(
+    "decision_open",
+    decision.c.seq,
+    sqlite_where=state_in(OPEN),
+    postgresql_where=state_in(OPEN),
+)
+Index(
+    "decision_account",
+    decision.c.account_id,
+    decision.c.intended_at,
+    sqlite_where=_has_account,
+    postgresql_where=_has_account,
+)
+Index(
+    "decision_spent",
+    decision.c.policy,
+    decision.c.intended_at,
+    sqlite_where=_was_intended,
+    postgresql_where=_was_intended,
+)
+Index("round_open", round_.c.first_seen_at, sqlite_where=_not_ended, postgresql_where=_not_ended)
+Index("round_ended", round_.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
