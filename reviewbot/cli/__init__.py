@@ -1,0 +1,1 @@
+"""The doors: each command reads words, calls one function, and prints."""

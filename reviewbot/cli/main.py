@@ -1,0 +1,113 @@
+"""The front door: names every command, imports none, and turns every error into an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from reviewbot import __version__
+from reviewbot.cli.lazy import Example, Lazy, LazyGroup
+from reviewbot.cli.screen import Screen, styled
+from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
+
+COMMANDS = {
+    "Start here": {
+        "demo": Lazy("reviewbot.cli.demo:demo", "review a simulated week; no key, no network"),
+        "doctor": Lazy("reviewbot.cli.doctor:doctor", "is everything in place to run?"),
+    },
+    "Review": {
+        "run": Lazy("reviewbot.cli.run:run", "poll and review until told to stop"),
+        "report": Lazy("reviewbot.cli.report:report", "what would happen to the queue, and when"),
+        "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
+        "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person"),
+    },
+    "Look back": {
+        "log": Lazy("reviewbot.cli.log:log", "the decision log"),
+        "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),
+    },
+    "Set up": {
+        "config": Lazy("reviewbot.cli.config:config", "each setting and where it came from"),
+        "simulator": Lazy("reviewbot.cli.simulator:simulator", "serve a simulated TokPortal"),
+        "completion": Lazy("reviewbot.cli.completion:completion", "completion for your shell"),
+    },
+}
+
+INTERRUPTED = 130
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=[
+        Example("reviewbot demo", "see it work, without a key"),
+        Example("reviewbot policy check policies/starter.yaml", "is this policy sound?"),
+        Example(
+            "reviewbot report --policy policies/starter.yaml", "what would it do? Sends nothing"
+        ),
+        Example("reviewbot run --live --policy policies/starter.yaml", "review the real queue"),
+    ],
+)
+@click.version_option(__version__, "-V", "--version", prog_name="reviewbot")
+def root() -> None:
+    """Review TokPortal work by a written policy, before silence pays for it.
+
+    A task that nobody decides within 72 hours is paid. reviewbot reads the queue, judges each task
+    by a policy that you can read aloud, writes every decision down, and then acts. Nothing is sent
+    unless you say --live.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    screen = Screen()
+    try:
+        code = root.main(arguments, prog_name="reviewbot", obj=screen, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        screen.complain("interrupted")
+        return INTERRUPTED
+    except ReviewbotError as error:
+        _show(error, screen)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  # the last stop: a person never sees a bare traceback
+        _show_unexpected(error, screen)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _show(error: ReviewbotError, screen: Screen) -> None:
+    if isinstance(error, PolicyInvalid) and error.findings:
+        from reviewbot.cli.findings import findings_as_text
+
+        screen.complain(findings_as_text(error.findings))
+    from reviewbot.domain.safetext import safe
+
+    screen.complain(styled("error: ", "bad") + safe(str(error)))
+    request_id = getattr(error, "request_id", None)
+    if request_id:
+        screen.complain(f"       request id for TokPortal's support: {safe(request_id)}")
+    _show_origin(error, screen)
+
+
+def _show_unexpected(error: Exception, screen: Screen) -> None:
+    from reviewbot.domain.safetext import safe_line
+
+    _show_origin(error, screen)
+    screen.complain(
+        styled("unexpected error: ", "bad") + safe_line(f"{type(error).__name__}: {error}", 300)
+    )
+    if screen.verbosity <= 1:
+        screen.complain("This is a fault in reviewbot. With -vv it shows where.")
+
+
+def _show_origin(error: Exception, screen: Screen) -> None:
+    if screen.verbosity > 1:
+        import traceback
+
+        from reviewbot.domain.safetext import safe
+
+        screen.complain(safe("".join(traceback.format_exception(error)), 20_000))

@@ -1,0 +1,33 @@
+"""`reviewbot policy …`: everything that needs a policy and no queue."""
+
+from __future__ import annotations
+
+import click
+
+from reviewbot.cli.lazy import Example, Lazy, LazyGroup
+
+COMMANDS = {
+    "Commands": {
+        "check": Lazy("reviewbot.cli.policy.check:check", "find every mistake of a policy"),
+        "facts": Lazy("reviewbot.cli.policy.facts:facts", "what a rule may ask about"),
+        "test": Lazy("reviewbot.cli.policy.test:test", "run the tests a policy brings"),
+        "explain": Lazy("reviewbot.cli.policy.explain:explain", "why a task is decided as it is"),
+        "decide": Lazy("reviewbot.cli.policy.decide:decide", "judge recorded tasks, offline"),
+    }
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    examples=[
+        Example("reviewbot policy check policies/starter.yaml", "every mistake, with its cure"),
+        Example("reviewbot policy test policies/starter.yaml", "do its own tests hold?"),
+        Example("reviewbot policy facts last", "all facts about the checker's last try"),
+    ],
+)
+def policy() -> None:
+    """Check, test and understand policies. Needs no key and no network.
+
+    A policy is a YAML file of ordered rules; the first rule that matches a task decides it.
+    """

@@ -1,0 +1,67 @@
+"""Where a command prints: data to stdout, messages to stderr, colour only where a terminal shows it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+import click
+
+
+class Screen:
+    """The two streams and how much is said on them.
+
+    `verbosity` is -1 with `-q`, 1 with `-v`, 2 with `-vv`. Text from outside must have gone
+    through `domain.safetext` before it comes here.
+    """
+
+    def __init__(self) -> None:
+        self.verbosity = 0
+        self.no_color = False
+
+    def data(self, text: str) -> None:
+        """Print what was asked for."""
+        click.echo(text, color=self._color())
+
+    def say(self, text: str) -> None:
+        """Tell the person something beside the data; `-q` silences it."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True, color=self._color())
+
+    def detail(self, text: str) -> None:
+        """Tell more, for `-v` only."""
+        if self.verbosity > 0:
+            click.echo(text, err=True, color=self._color())
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong; never silenced."""
+        click.echo(text, err=True, color=self._color())
+
+    def is_terminal(self, stream: TextIO | None = None) -> bool:
+        """Whether a person watches the stream (stderr unless another is given)."""
+        chosen = sys.stderr if stream is None else stream
+        return chosen.isatty() and os.environ.get("TERM") != "dumb"
+
+    def wants_color(self, stream: TextIO | None = None) -> bool:
+        """Whether colour helps on the stream."""
+        return self._color() is None and self.is_terminal(stream)
+
+    def _color(self) -> bool | None:
+        """False forbids colour; None leaves it to whether the stream is a terminal."""
+        plain = self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return False if plain else None
+
+
+STYLES: dict[str, dict[str, Any]] = {
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "care": {"fg": "yellow"},
+    "strong": {"bold": True},
+    "faint": {"dim": True},
+}
+
+
+def styled(text: str, style: str) -> str:
+    """Mark text for a terminal; `Screen` takes the marks out where there is none."""
+    return click.style(text, **STYLES[style])
