@@ -1,0 +1,147 @@
+"""App: the parts of a running bot, plugged together, and what it keeps in mind between passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
+from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+REVIEW_WINDOW = timedelta(hours=72)
+"""How long the API waits for a client before silence pays (its own statement)."""
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Events(Protocol):
+    """Where the loop says what happens: one constant name and plain values each."""
+
+    def __call__(self, event: str, /, *, level: Level = "info", **about: object) -> None:
+        """Say one thing."""
+
+
+class Traffic(Protocol):
+    """What the transport itself has counted."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+
+    @property
+    def writes(self) -> int:
+        """Requests sent so far that could change something."""
+
+
+class NoTraffic(msgspec.Struct, frozen=True):
+    """The count of a bot that has no transport."""
+
+    requests: int = 0
+    writes: int = 0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient and how careful the loop is."""
+
+    freshness: float = 60.0
+    """Seconds since a task was last seen, and its evidence fetched, when a write leaves."""
+    quarantine: timedelta = timedelta(minutes=15)
+    """How long an ambiguous write may still arrive."""
+    always_evidence: bool = False
+    """Fetch the evidence even where no rule needs it."""
+    looks_per_pass: int = 20
+    """Reads per pass spent on finding out how rounds ended that vanished from the list."""
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """A thing as last seen, and when (monotonic)."""
+
+    item: ReviewItem
+    at: float
+
+
+class HeldEvidence(msgspec.Struct, frozen=True):
+    """Evidence kept between passes; good while the thing's version stays."""
+
+    key: tuple[str, str | None, str | None]
+    evidence: Evidence
+    at: float
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """One thing whose review keeps failing: how often, and until when it is left alone."""
+
+    tries: int
+    until: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Bench:
+    """One kind of review: where it is read, where it is written, who judges it.
+
+    In a dry run there is no desk. `judges` is swapped as a whole; a pass uses the one it began with.
+    The rest is kept in mind between passes and may be lost at any time.
+    """
+
+    queue: ReviewQueue
+    judges: tuple[Judge, ...]
+    desk: Desk | None = None
+    sights: dict[str, Sight] = field(default_factory=dict)
+    evidence: dict[str, HeldEvidence] = field(default_factory=dict)
+    first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    puzzles: dict[str, Trouble] = field(default_factory=dict)
+    """Rounds whose end could not be read."""
+    checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
+    """The verifier's recent tries: (task, when) → whether it failed to read the video."""
+    reminded: set[tuple[str, str | None, int]] = field(default_factory=set)
+
+    @property
+    def review(self) -> ReviewKind:
+        """Which kind of review this is."""
+        return self.queue.review
+
+
+def _no_wait() -> None:
+    """Leave at once: nothing limits the rate."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(kw_only=True, slots=True)
+class App:
+    """Everything one running bot is made of. `bootstrap.build` makes it; nothing else chooses parts."""
+
+    clock: Clock
+    ledger: Ledger
+    benches: tuple[Bench, ...]
+    events: Events
+    mode: Mode = Mode.DRY_RUN
+    limits: Limits = field(default_factory=Limits)
+    traffic: Traffic = field(default_factory=NoTraffic)
+    wait_turn: Callable[[], None] = _no_wait
+    """Returns when the rate allows one more request now."""
+    stopping: Callable[[], bool] = _never
+    """Whether a stop was asked for; asked between two tasks, never within one."""
+    failed_reads: int = 0
+    doubtful_writes: int = 0
+    """Calls in a row that failed without a clear answer."""
+
+    @property
+    def failures(self) -> int:
+        """How long the longer of the two rows of failed calls is."""
+        return max(self.failed_reads, self.doubtful_writes)
+
+    def bench(self, review: str) -> Bench | None:
+        """The bench of one kind of review, where it runs."""
+        return next((bench for bench in self.benches if bench.review == review), None)

@@ -1,0 +1,108 @@
+"""Look: get a task and its evidence before the judge's eyes, as fresh as needed and no fresher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from reviewbot.domain.review import Evidence, ReviewItem
+from reviewbot.domain.timeline import Timeline
+from reviewbot.policy.facts import Fleet
+from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
+from reviewbot.service.effects import waits
+
+OLDEST_EVIDENCE = 30 * 60.0
+"""Seconds that the evidence of an undecided task is kept at least."""
+SECONDS_PER_HELD = 2.0
+"""With many undecided tasks it is kept longer: looking again at all of them costs requests."""
+
+
+def note_sights(bench: Bench, items: Iterable[ReviewItem], at: float) -> None:
+    """Keep in mind that these were seen at `at` (monotonic, from before the request)."""
+    for item in items:
+        bench.sights[item.id] = Sight(with_window(bench, item), at)
+
+
+def with_window(bench: Bench, item: ReviewItem) -> ReviewItem:
+    """Give a thing whose window the API does not state the window counted from our first sight."""
+    if item.started_at is not None or not item.deadline_is_estimate or item.epoch is None:
+        return item
+    first = bench.first_seen.get((item.id, item.epoch))
+    if first is None:
+        return item
+    return replace(item, started_at=first, deadline_at=first + REVIEW_WINDOW)
+
+
+def see_again(app: App, bench: Bench, item: ReviewItem) -> ReviewItem | None:
+    """See a thing again, by the list page that should hold it or else by itself.
+
+    None when it no longer waits. Raises `ApiError`.
+    """
+    at = app.clock.monotonic()
+    note_sights(bench, bench.queue.renew(item), at)
+    sight = bench.sights[item.id]
+    if sight.at < at:
+        at = app.clock.monotonic()
+        note_sights(bench, (bench.queue.look(item.id),), at)
+        sight = bench.sights[item.id]
+    return sight.item if waits(sight.item) else None
+
+
+def evidence_for(
+    app: App, bench: Bench, item: ReviewItem, *, at_most: float | None = None
+) -> HeldEvidence:
+    """The evidence of a task in its present version, from memory where that is young enough.
+
+    Raises `ApiError`.
+    """
+    if at_most is None:
+        at_most = max(OLDEST_EVIDENCE, SECONDS_PER_HELD * len(bench.evidence))
+    at = app.clock.monotonic()
+    key = (item.id, item.epoch, item.version)
+    held = bench.evidence.get(item.id)
+    if held is not None and held.key == key and at - held.at <= at_most:
+        return held
+    evidence = bench.queue.evidence(item)
+    _note_checks(bench, evidence)
+    held = bench.evidence[item.id] = HeldEvidence(key, evidence, at)
+    return held
+
+
+def forget_all_but(bench: Bench, items: Iterable[ReviewItem]) -> None:
+    """Drop what was kept in mind of things that no longer wait."""
+    ids = {item.id for item in items}
+    for kept in (bench.sights, bench.evidence, bench.troubles):
+        for gone in [key for key in kept if key not in ids]:
+            del kept[gone]
+    rounds = {item.key for item in items}
+    for key in [key for key in bench.first_seen if key not in rounds]:
+        del bench.first_seen[key]
+    bench.reminded = {mark for mark in bench.reminded if mark[:2] in rounds}
+
+
+def fleet_now(app: App, bench: Bench, waiting: int, escalated: int) -> Fleet:
+    """What is true of all reviews together at this moment."""
+    _forget_old_checks(app, bench)
+    failed = list(bench.checks_seen.values())
+    return Fleet(
+        open_tasks=waiting,
+        scrape_failed_share_1h=sum(failed) / len(failed) if failed else None,
+        escalated=escalated,
+    )
+
+
+def _note_checks(bench: Bench, evidence: Evidence) -> None:
+    if not isinstance(evidence, Timeline):
+        return
+    for attempt in evidence.attempts:
+        if attempt.scraped_at is not None and attempt.outcome_kind is not None:
+            failed = attempt.outcome_kind == "scrape_failed"
+            bench.checks_seen[(evidence.task_id, attempt.scraped_at)] = failed
+
+
+def _forget_old_checks(app: App, bench: Bench) -> None:
+    oldest = app.clock.now() - timedelta(hours=1)
+    for key in [key for key in bench.checks_seen if key[1] <= oldest]:
+        del bench.checks_seen[key]

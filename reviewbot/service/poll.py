@@ -1,0 +1,213 @@
+"""Poll: one pass over all that waits. List completely, settle, then review the most urgent first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import CannotConnect, KeyRefused, RateLimited
+from reviewbot.domain.faultpoints import fault_point
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
+from reviewbot.ports import Ending, Listing, Memory
+from reviewbot.service.app import App, Bench
+from reviewbot.service.deadlines import Undecided, remind, undecided
+from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
+from reviewbot.service.reconcile import reconcile
+from reviewbot.service.resume import resume
+from reviewbot.service.review import Known, Reviewed, review
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.policy.model import Policy
+
+OUTAGE = 3
+"""Calls in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
+_FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+NEW = Memory(history=NO_HISTORY)
+"""The memory of a thing that the log has not met."""
+
+
+class PassSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one pass did and what it left.
+
+    `actions` counts the verdicts of all that was reviewed; `outcomes` how each review ended (states
+    of the log, or `unchanged`, `acted on before`, `no longer waiting`, `postponed`).
+    """
+
+    started_at: datetime
+    ended_at: datetime
+    waiting: int
+    reviewed: int
+    actions: dict[str, int]
+    outcomes: dict[str, int]
+    requests: int
+    writes: int
+    in_quarantine: int
+    undecided: tuple[Undecided, ...]
+    endings: tuple[Ending, ...]
+    stopped: str | None = None
+    """Why the pass ended before its time, where it did."""
+
+
+class _Tally:
+    """What a pass counts while it runs."""
+
+    def __init__(self, app: App) -> None:
+        self.started_at = app.clock.now()
+        self.requests, self.writes = app.traffic.requests, app.traffic.writes
+        self.waiting = self.in_quarantine = 0
+        self.reviewed: list[Reviewed] = []
+        self.undecided: list[Undecided] = []
+        self.endings: list[Ending] = []
+        self.stopped: str | None = None
+
+    def summary(self, app: App) -> PassSummary:
+        unclear = sum(one.outcome is State.UNKNOWN for one in self.reviewed)
+        return PassSummary(
+            started_at=self.started_at,
+            ended_at=app.clock.now(),
+            waiting=self.waiting,
+            reviewed=len(self.reviewed),
+            actions=Counter(one.verdict.action.value for one in self.reviewed if one.verdict),
+            outcomes=Counter(one.outcome.value for one in self.reviewed),
+            requests=app.traffic.requests - self.requests,
+            writes=app.traffic.writes - self.writes,
+            in_quarantine=self.in_quarantine + unclear,
+            undecided=tuple(self.undecided),
+            endings=tuple(self.endings),
+            stopped=self.stopped,
+        )
+
+
+def poll_once(app: App) -> PassSummary:
+    """Run one pass over every kind of review.
+
+    Raises `ApiError` when a list cannot be read, KeyRefused at any call, and `LedgerError`. A pass
+    that could read the list and then lost the API ends early and says so in `stopped`.
+    """
+    tally = _Tally(app)
+    app.failed_reads = app.doubtful_writes = 0
+    for bench in app.benches:
+        _poll(app, bench, tally)
+        if tally.stopped is not None:
+            break
+    fault_point("pass.done")
+    return tally.summary(app)
+
+
+def _poll(app: App, bench: Bench, tally: _Tally) -> None:
+    judges = bench.judges
+    items = _look_at_all(app, bench)
+    tally.waiting += len(items)
+    waiting = {item.id: item for item in items}
+    tally.in_quarantine += resume(app, bench, waiting)
+    tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
+    reviewed: list[Reviewed] = []
+    for item, known in _with_memories(app, bench, items, judges):
+        if app.stopping():
+            tally.stopped = "a stop was asked for"
+            break
+        try:
+            reviewed.append(review(app, bench, item, known))
+        except KeyRefused:
+            raise
+        except (CannotConnect, RateLimited) as error:
+            tally.stopped = str(error)
+            break
+        if app.failures >= OUTAGE:
+            tally.stopped = f"{app.failures} calls in a row got no clear answer"
+            break
+    left = undecided(reviewed)
+    remind(app, bench, left)
+    tally.reviewed += reviewed
+    tally.undecided += left
+
+
+def _look_at_all(app: App, bench: Bench) -> list[ReviewItem]:
+    """List completely, note first sights, and put the most urgent first."""
+    at = app.clock.monotonic()
+    listing = bench.queue.waiting()
+    fault_point("pass.listed")
+    _say_what_is_odd(app, bench, listing)
+    unseen = [item for item in listing.items if item.epoch and item.key not in bench.first_seen]
+    if unseen:
+        bench.first_seen.update(app.ledger.sight(unseen, app.clock.now()))
+    forget_all_but(bench, listing.items)
+    items = [with_window(bench, item) for item in listing.items]
+    note_sights(bench, items, at)
+    return sorted(items, key=lambda item: item.deadline_at or _FAR)
+
+
+def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
+    if not listing.agreed:
+        app.events("list did not settle", level="warning", review=bench.review)
+    for what in listing.drift:
+        app.events("schema drift", level="error", review=bench.review, what=what)
+
+
+def _with_memories(
+    app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+) -> Iterable[tuple[ReviewItem, Known]]:
+    """Give each item what the log knows about it, read for all of them at once."""
+    memories = app.ledger.memories(bench.review, [item.id for item in items])
+    accounts = _accounts(app, bench, items, judges)
+    fleet = _fleet(app, bench, items, memories, judges)
+    for item in items:
+        yield (
+            item,
+            Known(
+                memory=memories.get(item.id, NEW),
+                judge=judge_for(item, judges),
+                account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
+                fleet=fleet,
+            ),
+        )
+
+
+def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
+    """The judge whose policy covers this thing; None when none does."""
+    return next((judge for judge in judges if _covers(judge.policy, item)), None)
+
+
+def _covers(policy: Policy, item: ReviewItem) -> bool:
+    scope = policy.applies_to
+    return (
+        scope.review == item.review
+        and (not scope.platform or item.subject.platform in scope.platform)
+        and (not scope.saved_account_id or item.account_id in scope.saved_account_id)
+    )
+
+
+def _accounts(
+    app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+) -> dict[str, AccountHistory]:
+    if not any(judge.needs_account for judge in judges):
+        return {}
+    ids = sorted({item.account_id for item in items if item.account_id})
+    return dict(app.ledger.accounts(bench.review, ids, app.clock.now()))
+
+
+def _fleet(
+    app: App,
+    bench: Bench,
+    items: Sequence[ReviewItem],
+    memories: Mapping[str, Memory],
+    judges: tuple[Judge, ...],
+) -> Fleet:
+    if not any(judge.needs_fleet for judge in judges):
+        return NO_FLEET
+    escalated = sum(
+        memory.latest is not None
+        and memory.latest.decision.epoch == item.epoch
+        and memory.latest.decision.action is Action.ESCALATE
+        for item in items
+        if (memory := memories.get(item.id)) is not None
+    )
+    return fleet_now(app, bench, waiting=len(items), escalated=escalated)

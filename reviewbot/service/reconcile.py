@@ -1,0 +1,146 @@
+"""Reconcile: find out how rounds ended that we saw waiting and no longer see, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
+from reviewbot.domain.lifecycle import DONE, OPEN
+from reviewbot.domain.review import ReviewItem
+from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
+from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
+from reviewbot.service.effects import Fate, by_silence, fate
+
+PAUSE = 15 * 60.0
+"""Seconds until a round is looked at again whose end could not be read."""
+
+
+def reconcile(
+    app: App, bench: Bench, waiting: Mapping[str, ReviewItem], *, looks: int | None = None
+) -> tuple[Ending, ...]:
+    """Attribute what vanished from the list `waiting`; reads at most `looks` things (None: all)."""
+    vanished = [
+        sighting
+        for sighting in app.ledger.unended(bench.review)
+        if (item := waiting.get(sighting.task_id)) is None or item.epoch != sighting.epoch
+    ]
+    if not vanished:
+        return ()
+    memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
+    ended = []
+    for sighting in sorted(vanished, key=_deadline):
+        if app.stopping():
+            break
+        last = _last_decision(app, sighting, memories.get(sighting.task_id))
+        if last is not None and last.state in OPEN:
+            continue
+        if last is not None and last.state in DONE:
+            ended.append(_end(app, sighting, "ours", None, last.settled_at or last.state_at))
+            continue
+        if looks is not None:
+            if looks == 0:
+                continue
+            looks -= 1
+        ending = _look(app, bench, sighting, last)
+        if ending is not None:
+            ended.append(ending)
+    return tuple(ended)
+
+
+def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> Ending | None:
+    key = f"{sighting.task_id} {sighting.epoch}"
+    puzzle = bench.puzzles.get(key)
+    if puzzle is not None and app.clock.monotonic() < puzzle.until:
+        return None
+    try:
+        item = bench.queue.look(sighting.task_id)
+    except NotFound:
+        return _end(app, sighting, "other", None, app.clock.now(), note="it is gone")
+    except KeyRefused:
+        raise
+    except ApiError as error:
+        app.events("cannot reconcile", level="warning", task_id=sighting.task_id, error=str(error))
+        bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
+        return None
+    found = fate(item, sighting.epoch)
+    if found is Fate.WAITING:
+        return None
+    if found is Fate.UNREADABLE:
+        bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
+        return None
+    bench.puzzles.pop(key, None)
+    by = _whose(item, sighting, found, last)
+    ended_at = (found is Fate.PAID and item.subject.finalized_at) or app.clock.now()
+    note = _cause(last) if by == "silence" else None
+    if by == "silence":
+        app.events(
+            "paid by silence",
+            level="error",
+            task_id=sighting.task_id,
+            epoch=sighting.epoch,
+            at=ended_at,
+            amount_micros=sighting.amount_micros,
+            cause=note,
+        )
+    return _end(app, sighting, by, item.status, ended_at, note=note)
+
+
+def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | None) -> Attributed:
+    if found is not Fate.PAID or not by_silence(item, _deadline(sighting)):
+        return "other"
+    left_on_purpose = last is not None and last.decision.action is Action.LEAVE
+    return "leave" if left_on_purpose else "silence"
+
+
+def _cause(last: Logged | None) -> str:
+    """Why nobody decided, as far as our log knows."""
+    if last is None:
+        return "it was never decided"
+    decision = last.decision
+    if decision.action is Action.ESCALATE:
+        return f"nobody answered (escalated by {decision.rule})"
+    return f"{decision.action} by {decision.rule} was {last.state}: {last.note or 'not sent'}"
+
+
+def _end(
+    app: App,
+    sighting: Sighting,
+    by: Attributed,
+    status: str | None,
+    at: datetime,
+    *,
+    note: str | None = None,
+) -> Ending:
+    ending = Ending(
+        review=sighting.review,
+        task_id=sighting.task_id,
+        epoch=sighting.epoch,
+        by=by,
+        status=status,
+        at=at,
+        amount_micros=sighting.amount_micros,
+        note=note,
+    )
+    app.ledger.end(ending)
+    return ending
+
+
+def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logged | None:
+    """The newest decision of this very round."""
+    if memory is None or memory.latest is None:
+        return None
+    if memory.latest.decision.epoch == sighting.epoch:
+        return memory.latest
+    of_round: Sequence[Logged] = [
+        logged
+        for logged in app.ledger.decisions(task_id=sighting.task_id)
+        if logged.decision.epoch == sighting.epoch
+    ]
+    return max(of_round, key=lambda logged: logged.state_at, default=None)
+
+
+def _deadline(sighting: Sighting) -> datetime:
+    """The deadline as the API stated it, or counted from our first sight."""
+    return sighting.deadline_at or sighting.first_seen_at + REVIEW_WINDOW

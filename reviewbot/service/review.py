@@ -1,0 +1,282 @@
+"""Review one thing: look, judge, write down, act.
+
+Theory of operation. Judging is pure and repeatable, so a review may judge as often as it looks. What
+counts is the last look: a write leaves only on a thing seen, and evidence fetched, at most
+`freshness` ago, with the same status, epoch, deadline and version as those it was judged by. Where
+something is older it is seen again and judged again; nothing is sent on what used to be true.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
+from reviewbot.domain.errors import (
+    ApiError,
+    CannotConnect,
+    Forbidden,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+)
+from reviewbot.domain.faultpoints import fault_point
+from reviewbot.domain.lifecycle import OPEN, State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
+from reviewbot.ports import Logged, Memory
+from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
+from reviewbot.service.look import evidence_for, see_again
+from reviewbot.service.perform import perform
+from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, no_evidence, verdict_of
+from reviewbot.service.writing import decide, differs
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+LOOKS = 3
+"""How often one review sees a thing again before it leaves it to the next pass."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 15 * 60.0
+"""Seconds that a thing whose review failed is left alone: doubled from the first to the longest."""
+DEAD_LETTER = 8
+"""Failures in a row after which a person is told."""
+
+
+class Outcome(StrEnum):
+    """How a review ended that left no new state in the log."""
+
+    UNCHANGED = "unchanged"
+    CLAIMED = "acted on before"
+    VANISHED = "no longer waiting"
+    POSTPONED = "postponed"
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log and the other reviews say about one thing."""
+
+    memory: Memory
+    judge: Judge | None
+    account: AccountHistory = NO_ACCOUNT_HISTORY
+    fleet: Fleet = Fleet()
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """An item, what was known of it, and what the policy says."""
+
+    item: ReviewItem
+    facts: Facts
+    verdict: Verdict
+    evidence: HeldEvidence | None = None
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """How one review ended: the verdict where there is one, and the state or outcome."""
+
+    item: ReviewItem
+    outcome: State | Outcome
+    verdict: Verdict | None = None
+    latest: Logged | None = None
+
+
+def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
+    """Review one thing that waits, to its end or to where it must wait.
+
+    Raises KeyRefused, CannotConnect and RateLimited (nothing else can go on either), and LedgerError.
+    """
+    if item.epoch in known.memory.claimed:
+        return Reviewed(item=item, outcome=Outcome.CLAIMED, latest=known.memory.latest)
+    trouble = bench.troubles.get(item.id)
+    if trouble is not None and app.clock.monotonic() < trouble.until:
+        return Reviewed(item=item, outcome=Outcome.POSTPONED)
+    try:
+        reviewed = _review(app, bench, item, known)
+    except (KeyRefused, CannotConnect, RateLimited):
+        raise
+    except (NotFound, Forbidden) as gone:
+        _note_trouble(app, bench, item, gone)
+        return Reviewed(item=item, outcome=Outcome.VANISHED)
+    except ApiError as error:
+        app.failed_reads += 1
+        _note_trouble(app, bench, item, error)
+        return Reviewed(item=item, outcome=Outcome.POSTPONED)
+    bench.troubles.pop(item.id, None)
+    return reviewed
+
+
+def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
+    judged = look_and_judge(app, bench, item, known)
+    fault_point("review.judged")
+    if not _sends(app, bench, judged):
+        return _hold(app, judged, known)
+    for _ in range(LOOKS):
+        app.wait_turn()
+        if _is_fresh(app, bench, judged):
+            return _act(app, bench, judged)
+        seen = judged.item
+        if not _seen_lately(app, bench, seen):
+            again = see_again(app, bench, seen)
+            if again is None:
+                return Reviewed(item=seen, outcome=Outcome.VANISHED, verdict=judged.verdict)
+            seen = again
+        judged = look_and_judge(app, bench, seen, known, fresh=True)
+        if not _sends(app, bench, judged):
+            return _hold(app, judged, known)
+    return Reviewed(item=judged.item, outcome=Outcome.POSTPONED, verdict=judged.verdict)
+
+
+# Look and judge ------------------------------------------------------------------------------
+
+
+def look_and_judge(
+    app: App, bench: Bench, item: ReviewItem, known: Known, *, fresh: bool = False
+) -> Judged:
+    """Judge with the evidence fetched only where the answer needs it; `fresh`: not from memory.
+
+    Raises `ApiError` when evidence that is needed cannot be had.
+    """
+    facts = _facts(app, item, known, None)
+    if known.judge is None:
+        return Judged(item=item, facts=facts, verdict=UNCOVERED)
+    if not app.limits.always_evidence:
+        answer = known.judge.triage(facts)
+        if answer is not None:
+            return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
+    try:
+        held = evidence_for(app, bench, item, at_most=app.limits.freshness if fresh else None)
+    except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
+        raise
+    except ApiError as error:
+        return _without_evidence(bench, item, facts, known.judge, error)
+    app.failed_reads = 0
+    facts = _facts(app, item, known, held)
+    verdict = verdict_of(known.judge, facts, known.judge.judge(facts))
+    return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
+
+
+def _without_evidence(
+    bench: Bench, item: ReviewItem, facts: Facts, judge: Judge, error: ApiError
+) -> Judged:
+    """After many tries only the deadline may decide without evidence; a rule that could not be
+    answered for lack of it must not let a later rule pay."""
+    trouble = bench.troubles.get(item.id)
+    answer = judge.judge(facts)
+    if answer.rule == DEADLINE:
+        return Judged(item=item, facts=facts, verdict=verdict_of(judge, facts, answer))
+    if trouble is None or trouble.tries < DEAD_LETTER:
+        raise error
+    return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
+
+
+def _facts(app: App, item: ReviewItem, known: Known, held: HeldEvidence | None) -> Facts:
+    return build_facts(
+        item,
+        now=app.clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=known.memory.history,
+        account=known.account,
+        fleet=known.fleet,
+    )
+
+
+# Write down and act --------------------------------------------------------------------------
+
+
+def _sends(app: App, bench: Bench, judged: Judged) -> bool:
+    """Whether this verdict is carried out now, by us."""
+    verdict, item = judged.verdict, judged.item
+    if bench.desk is None or app.mode is not Mode.LIVE or not verdict.due:
+        return False
+    if cannot_send(item) is not None:
+        return False
+    return not _too_late(item, app.clock.now())
+
+
+def _too_late(item: ReviewItem, now: datetime) -> bool:
+    """From the deadline on silence has paid, or is about to: nothing of ours may cross it."""
+    return (
+        item.deadline_at is not None and not item.deadline_is_estimate and now >= item.deadline_at
+    )
+
+
+def _seen_lately(app: App, bench: Bench, item: ReviewItem) -> bool:
+    sight = bench.sights.get(item.id)
+    if sight is None or app.clock.monotonic() - sight.at > app.limits.freshness:
+        return False
+    now = sight.item
+    return (now.status, now.epoch, now.deadline_at, now.version) == (
+        item.status,
+        item.epoch,
+        item.deadline_at,
+        item.version,
+    )
+
+
+def _is_fresh(app: App, bench: Bench, judged: Judged) -> bool:
+    held = judged.evidence
+    if held is not None and app.clock.monotonic() - held.at > app.limits.freshness:
+        return False
+    return _seen_lately(app, bench, judged.item)
+
+
+def _act(app: App, bench: Bench, judged: Judged) -> Reviewed:
+    decision = decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
+    state = perform(app, bench, decision)
+    if state is None:
+        return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
+    _say(app, decision, state)
+    return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
+
+
+def _hold(app: App, judged: Judged, known: Known) -> Reviewed:
+    """Write down a decision that sends nothing, when it differs from the last one of its round."""
+    item, verdict = judged.item, judged.verdict
+    if verdict.action.writes and (why := cannot_send(item)) is not None:
+        verdict = replace(
+            verdict, action=Action.ESCALATE, reason=why, until=None, trace=verdict.trace
+        )
+    state = State.DRY_RUN if app.mode is Mode.DRY_RUN else State.HELD
+    if not differs(verdict, item, state, known.memory.latest):
+        return Reviewed(item=item, outcome=Outcome.UNCHANGED, verdict=verdict)
+    decision = decide(app, item, judged.facts, verdict, judged.evidence)
+    app.ledger.record(decision, state)
+    _say(app, decision, state)
+    return Reviewed(item=item, outcome=state, verdict=verdict)
+
+
+def _say(app: App, decision: Decision, state: State) -> None:
+    app.events(
+        "decision",
+        level="warning" if state in OPEN or state is State.REFUSED else "info",
+        id=decision.id,
+        review=decision.review,
+        task_id=decision.task_id,
+        round=decision.round,
+        epoch=decision.epoch,
+        action=decision.action.value,
+        rule=decision.rule,
+        until=decision.until,
+        deadline_at=decision.deadline_at,
+        policy=decision.policy,
+        revision=decision.revision[:8],
+        state=state.value,
+    )
+
+
+def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ApiError) -> None:
+    before = bench.troubles.get(item.id)
+    tries = 1 if before is None else before.tries + 1
+    pause = min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
+    bench.troubles[item.id] = Trouble(tries=tries, until=app.clock.monotonic() + pause)
+    app.events(
+        "review failed" if tries != DEAD_LETTER else "review keeps failing",
+        level="warning" if tries < DEAD_LETTER else "error",
+        task_id=item.id,
+        tries=tries,
+        error=str(error),
+        request_id=error.request_id,
+        deadline_at=item.deadline_at,
+    )

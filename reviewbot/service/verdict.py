@@ -1,0 +1,97 @@
+"""Verdict: what is to be done with one thing, whoever said so: a rule, the deadline, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reviewbot.domain.decision import NO_RULE, Action
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import Facts
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Evaluation, Judge
+
+
+def _no_trace() -> Any:
+    return None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done, and why. `trace` works out the trace of every rule tried, on demand."""
+
+    action: Action
+    rule: str
+    reason: str | None = None
+    fields: dict[str, str] | None = None
+    until: datetime | None = None
+    to: str | None = None
+    cannot_tell: tuple[str, ...] = ()
+    note: str | None = None
+    policy: str = ""
+    revision: str = ""
+    trace: Callable[[], Any] = _no_trace
+
+    @property
+    def due(self) -> bool:
+        """Whether it is something to send, now: not held back by hours."""
+        return self.action.writes and self.until is None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether silence would pay against nobody's decision."""
+        return not self.due and self.action is not Action.LEAVE
+
+
+UNCOVERED = Verdict(
+    action=Action.ESCALATE, rule=NO_RULE, reason="no running policy covers this task"
+)
+
+
+def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
+    """The verdict that an evaluation amounts to."""
+    policy = judge.policy
+    return Verdict(
+        action=answer.action,
+        rule=answer.rule,
+        reason=answer.reason,
+        fields=answer.fields,
+        until=answer.until,
+        to=answer.to,
+        cannot_tell=answer.cannot_tell,
+        note=answer.note,
+        policy=policy.name,
+        revision=policy.revision,
+        trace=lambda: judge.judge(facts, trace=True).trace,
+    )
+
+
+def no_evidence(judge: Judge, answer: Evaluation) -> Verdict:
+    """A person must look: a rule needs evidence that cannot be had."""
+    return Verdict(
+        action=Action.ESCALATE,
+        rule=NO_RULE,
+        reason="the evidence that a rule needs cannot be fetched",
+        cannot_tell=answer.cannot_tell,
+        policy=judge.policy.name,
+        revision=judge.policy.revision,
+    )
+
+
+def cannot_send(item: ReviewItem) -> str | None:
+    """Why nothing can be sent for this thing; None when it can."""
+    missing = [
+        name
+        for name, value in (
+            ("status", item.status),
+            ("start of its round", item.epoch),
+            ("deadline", item.deadline_at),
+        )
+        if value is None
+    ]
+    if not missing:
+        return None
+    return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"

@@ -1,0 +1,254 @@
+"""Fakes of the ports: a small world with a list, a desk, a judge and a clock that tests move by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.decision import NO_RULE, Action, Decision, Mode
+from reviewbot.domain.errors import ApiError, NotFound
+from reviewbot.domain.moments import iso
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.timeline import Timeline
+from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
+from reviewbot.ports import Listing, Receipt
+from reviewbot.service.app import App, Bench, Limits
+from tests.builders import CONFIRMED, an_attempt, an_item
+
+START = CONFIRMED + timedelta(hours=10)
+
+
+class HandClock:
+    """A clock that only moves when told, or when somebody sleeps."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.start, self.elapsed = start, 0.0
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.start + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        """Seconds since the start."""
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.elapsed += seconds
+
+    def forward(self, **by: float) -> None:
+        """Let time pass."""
+        self.elapsed += timedelta(**by).total_seconds()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fake judge says, in the form of an evaluation."""
+
+    action: Action
+    rule: str = "the rule"
+    rule_index: int | None = 0
+    reason: str | None = None
+    fields: dict[str, str] | None = None
+    until: datetime | None = None
+    to: str | None = None
+    cannot_tell: tuple[str, ...] = ()
+    shadow: tuple[tuple[str, Action], ...] = ()
+    trace: Any = None
+    note: str | None = None
+
+
+APPROVE = Answer(action=Action.APPROVE)
+DISPUTE = Answer(action=Action.DISPUTE, reason="Please post it again.")
+ESCALATE = Answer(action=Action.ESCALATE, rule=NO_RULE, rule_index=None)
+
+
+@dataclass
+class FakeJudge:
+    """Answers by a function of the facts; `looks_first` says that it needs the evidence."""
+
+    answer: Callable[[Facts], Answer]
+    looks_first: bool = True
+    needs_account: bool = False
+    needs_fleet: bool = False
+    ever_needs_evidence: bool = True
+    asked: int = 0
+    policy: Policy = field(
+        default_factory=lambda: Policy(
+            name="fake",
+            language=1,
+            path="fake.yaml",
+            source="policy: fake",
+            revision="f" * 64,
+            rules=(),
+            deadline=Deadline(decide_by=BeforeDeadline(seconds=3600), fallbacks=()),
+        )
+    )
+
+    def judge(self, facts: Facts, *, trace: bool = False) -> Answer:
+        """Answer with the evidence at hand."""
+        self.asked += 1
+        return self.answer(facts)
+
+    def triage(self, facts: Facts, *, trace: bool = False) -> Answer | None:
+        """Answer without the evidence, or ask for it."""
+        return None if self.looks_first else self.answer(facts)
+
+
+def always(answer: Answer) -> FakeJudge:
+    """A judge that always says the same."""
+    return FakeJudge(lambda facts: answer)
+
+
+@dataclass
+class World:
+    """The remote side: tasks by id, what the verifier saw, and everything that was asked of it."""
+
+    tasks: dict[str, ReviewItem] = field(default_factory=dict)
+    comments_scraped: int = 60
+    calls: list[str] = field(default_factory=list)
+    sent: list[Decision] = field(default_factory=list)
+    trouble: dict[str, list[ApiError]] = field(default_factory=dict)
+    """Errors to raise, one each, by the name of the call."""
+    after_write: Callable[[Decision], None] | None = None
+    """Called as a write arrives, before it takes effect; may raise."""
+    before_write: Callable[[Decision], None] | None = None
+    drift: tuple[str, ...] = ()
+    review: str = "comments"
+
+    def add(self, *items: ReviewItem) -> None:
+        """Let these wait."""
+        self.tasks.update({item.id: item for item in items})
+
+    def change(self, task_id: str, **changes: Any) -> None:
+        """Let the task become another one, under the API's names."""
+        task = self.tasks[task_id].subject
+        assert isinstance(task, CommentTask)
+        self.tasks[task_id] = item_of(replace(task, **changes))
+
+    def waiting(self) -> Listing:
+        """List all that waits, newest first."""
+        self._call("waiting")
+        return Listing(
+            items=tuple(
+                i for i in reversed(self.tasks.values()) if i.status == "manually_confirmed"
+            ),
+            drift=self.drift,
+        )
+
+    def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
+        """One page: all that waits."""
+        self._call("renew")
+        return [i for i in self.tasks.values() if i.status == "manually_confirmed"]
+
+    def look(self, item_id: str) -> ReviewItem:
+        """Read one task."""
+        self._call("look")
+        if item_id not in self.tasks:
+            raise NotFound("no such task", status=404)
+        return self.tasks[item_id]
+
+    def evidence(self, item: ReviewItem) -> Timeline:
+        """What the verifier saw."""
+        self._call("evidence")
+        return Timeline(
+            task_id=item.id, attempts=(an_attempt(comments_scraped=self.comments_scraped),)
+        )
+
+    def perform(self, decision: Decision) -> Receipt:
+        """Carry out a decision as the API would."""
+        if self.before_write is not None:
+            self.before_write(decision)
+        self._call("perform")
+        self.sent.append(decision)
+        epoch = self.tasks[decision.task_id].epoch
+        self.apply(decision)
+        if self.after_write is not None:
+            self.after_write(decision)
+        task = self.tasks[decision.task_id]
+        return Receipt(
+            status=task.status, epoch=epoch if decision.action.pays else None, request_id="req_1"
+        )
+
+    def apply(self, decision: Decision, at: datetime = START) -> None:
+        """Let a write take effect."""
+        if decision.action.pays:
+            self.change(decision.task_id, status="finalized", finalized_at=at)
+        else:
+            self.change(
+                decision.task_id,
+                status="pending_corrections",
+                manually_confirmed_at=None,
+                client_dispute_deadline_at=None,
+                correction_required=f'Please mend this:\n\n"{decision.reason}"\n\nThen re-check.',
+            )
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if self.trouble.get(name):
+            raise self.trouble[name].pop(0)
+
+
+def item_of(task: CommentTask) -> ReviewItem:
+    """The review of a task as it stands."""
+    return replace(
+        an_item(),
+        id=task.id,
+        epoch=iso(task.manually_confirmed_at) if task.manually_confirmed_at else None,
+        status=task.status,
+        started_at=task.manually_confirmed_at,
+        deadline_at=task.client_dispute_deadline_at,
+        version=iso(task.updated_at) if task.updated_at else None,
+        subject=task,
+    )
+
+
+@dataclass
+class Said:
+    """Everything the loop said."""
+
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def __call__(self, event: str, /, *, level: str = "info", **about: object) -> None:
+        """Keep one event."""
+        self.events.append((event, about))
+
+    def named(self, event: str) -> list[dict[str, object]]:
+        """All events of a name."""
+        return [about for name, about in self.events if name == event]
+
+
+def an_app(
+    world: World,
+    judge: FakeJudge,
+    *,
+    live: bool = True,
+    ledger: Any = None,
+    clock: HandClock | None = None,
+    limits: Limits | None = None,
+) -> App:
+    """A whole bot over the fakes; live unless told otherwise."""
+    bench = Bench(queue=world, judges=(judge,), desk=world if live else None)  # type: ignore[arg-type]
+    return App(
+        clock=clock or HandClock(),
+        ledger=ledger or MemoryLedger(),
+        benches=(bench,),
+        events=Said(),
+        mode=Mode.LIVE if live else Mode.DRY_RUN,
+        limits=limits or Limits(),
+    )
+
+
+def outcomes(app: App) -> dict[str, str]:
+    """The newest outcome per task."""
+    return {
+        one.decision.task_id: one.state.value
+        for one in sorted(app.ledger.decisions(), key=lambda one: one.state_at)
+    }

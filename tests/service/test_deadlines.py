@@ -1,0 +1,49 @@
+"""What nobody decides is spoken of before silence pays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reviewbot.domain.errors import TaskBlocked
+from reviewbot.service.poll import poll_once
+from tests.builders import CONFIRMED, an_item
+from tests.service.fakes import APPROVE, ESCALATE, HandClock, World, always, an_app
+
+SAID = "undecided near its deadline"
+
+
+def test_an_undecided_task_is_named_once_at_24_6_and_1_hours() -> None:
+    """Polling every half hour to the deadline gives three alarms, not a hundred."""
+    world, clock = World(), HandClock(CONFIRMED)
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+
+    for _ in range(144):
+        poll_once(app)
+        clock.forward(minutes=30)
+
+    assert [about["hours_left"] for about in app.events.named(SAID)] == [24, 6, 1]  # type: ignore[attr-defined]
+
+
+def test_a_decided_task_is_not_named() -> None:
+    """An approval an hour before the end is a decision."""
+    world, clock = World(), HandClock(CONFIRMED + timedelta(hours=71, minutes=30))
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    summary = poll_once(app)
+
+    assert (summary.undecided, app.events.named(SAID)) == ((), [])  # type: ignore[attr-defined]
+
+
+def test_a_refused_write_stays_in_sight() -> None:
+    """The API will not take our decision, so silence will pay: that is undecided."""
+    world, clock = World(trouble={"perform": [TaskBlocked("coverage", status=409)]}), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    poll_once(app)
+    summary = poll_once(app)
+
+    assert [one.outcome for one in summary.undecided] == ["acted on before"]
+    assert world.calls.count("perform") == 1

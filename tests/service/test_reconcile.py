@@ -1,0 +1,115 @@
+"""Rounds that vanish from the list are attributed: ours, someone else's, silence, left on purpose."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import ServerFault
+from reviewbot.service.poll import poll_once
+from tests.builders import CONFIRMED, an_item
+from tests.service.fakes import (
+    APPROVE,
+    ESCALATE,
+    Answer,
+    HandClock,
+    World,
+    always,
+    an_app,
+)
+
+TASK = an_item().id
+DEADLINE = CONFIRMED + timedelta(hours=72)
+LEAVE = Answer(action=Action.LEAVE, reason="on purpose")
+
+
+def whose(app: Any) -> list[str]:
+    """By whom the rounds ended."""
+    return [ending.by for ending in app.ledger.endings()]
+
+
+def test_our_own_act_needs_no_reading() -> None:
+    """The log knows; no request is spent."""
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    poll_once(app)
+    poll_once(app)
+
+    assert whose(app) == ["ours"]
+    assert "look" not in world.calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "by"),
+    [
+        (ESCALATE, {"status": "finalized", "finalized_at": DEADLINE}, "silence"),
+        (LEAVE, {"status": "finalized", "finalized_at": DEADLINE}, "leave"),
+        (ESCALATE, {"status": "finalized", "finalized_at": DEADLINE - timedelta(hours=1)}, "other"),
+        (ESCALATE, {"status": "pending_corrections", "manually_confirmed_at": None}, "other"),
+        (ESCALATE, {"manually_confirmed_at": DEADLINE}, "other"),
+        (ESCALATE, {"status": "needs_review"}, None),
+    ],
+)
+def test_each_ending_is_attributed(answer: Answer, state: dict[str, Any], by: str | None) -> None:
+    """The finalization at the deadline is silence unless we left it on purpose."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(answer), clock=clock)
+    poll_once(app)
+    world.change(TASK, **state)
+
+    poll_once(app)
+
+    assert whose(app) == ([by] if by else [])
+    said = app.events.named("paid by silence")  # type: ignore[attr-defined]
+    assert bool(said) == (by == "silence")
+
+
+def test_a_task_that_is_gone_was_ended_by_another() -> None:
+    """404 on a round we saw."""
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE))
+    poll_once(app)
+    del world.tasks[TASK]
+
+    poll_once(app)
+
+    assert whose(app) == ["other"]
+
+
+def test_a_failed_reading_is_tried_again_later() -> None:
+    """A fault is no answer; a quarter of an hour later it is read again."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+    poll_once(app)
+    world.change(TASK, status="finalized", finalized_at=DEADLINE)
+    world.trouble["look"] = [ServerFault("500", status=500)]
+
+    poll_once(app)
+    poll_once(app)
+    assert whose(app) == []
+    clock.forward(minutes=16)
+    poll_once(app)
+
+    assert whose(app) == ["silence"]
+
+
+def test_the_reading_of_one_pass_is_bounded() -> None:
+    """A hundred vanished rounds do not eat the budget of one pass."""
+    world = World()
+    world.add(*[an_item(id=f"task-{n}") for n in range(50)])
+    app = an_app(world, always(ESCALATE))
+    poll_once(app)
+    for n in range(50):
+        world.change(f"task-{n}", status="finalized", finalized_at=DEADLINE)
+
+    poll_once(app)
+
+    assert world.calls.count("look") == app.limits.looks_per_pass
