@@ -1,0 +1,78 @@
+"""Clocks: virtual time that moves only when told to, and real time at a chosen speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+class WorldClock(Protocol):
+    """What the world asks of a clock: the time, as POSIX seconds."""
+
+    time: float
+
+
+class VirtualClock:
+    """Time that passes only by `sleep` and `advance`; whoever listens is told before it has passed.
+
+    One object serves the bot (its `now`, `monotonic` and `sleep`) and the world, so a sleeping bot
+    lets the world go on. `skew` is how far the bot's wall clock is ahead of the server's.
+    """
+
+    def __init__(self, start: datetime, *, skew: float = 0.0) -> None:
+        self.time = start.timestamp()
+        self.skew = skew
+        self.slept = 0.0
+        self._start = self.time
+        self._listeners: list[Callable[[float], None]] = []
+
+    def listen(self, listener: Callable[[float], None]) -> None:
+        """Call `listener(until)` whenever time is about to reach `until`."""
+        self._listeners.append(listener)
+
+    def now(self) -> datetime:
+        """The wall clock in UTC."""
+        return datetime.fromtimestamp(self.time + self.skew, UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since the start."""
+        return self.time - self._start
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for a sleeper."""
+        self.slept += max(0.0, seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.advance_to(self.time + max(0.0, seconds))
+
+    def advance_to(self, moment: float | datetime) -> None:
+        """Let time pass until `moment`; a moment in the past changes nothing."""
+        until = moment.timestamp() if isinstance(moment, datetime) else moment
+        if until <= self.time:
+            return
+        for listener in self._listeners:
+            listener(until)
+        self.time = max(self.time, until)
+
+
+class PacedClock:
+    """Real time, `speed` times as fast, beginning at `start`."""
+
+    def __init__(self, start: datetime, *, speed: float = 1.0) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed must be above 0, not {speed}")
+        self.speed = speed
+        self._start = start.timestamp()
+        self._began = time.monotonic()
+
+    @property
+    def time(self) -> float:
+        """POSIX seconds of the simulated world."""
+        return self._start + (time.monotonic() - self._began) * self.speed

@@ -1,0 +1,257 @@
+"""The life of a comment task: every step it can take, whoever takes it.
+
+Each step checks the status it starts from, stamps what the API shows, files the task anew, and sets
+the next sweep. Sweeps carry the stamp they belong to, so one of an earlier round changes nothing.
+"""
+
+from __future__ import annotations
+
+from reviewbot.simulator import refusals
+from reviewbot.simulator.clock import HOUR
+from reviewbot.simulator.model import Actor, By, Effect, SavedAccount, Task, Video
+from reviewbot.simulator.payout import OPENING, payout_after
+from reviewbot.simulator.verifier import GRACE, check
+from reviewbot.simulator.world import World
+
+PENDING_FOR = 72 * HOUR
+REVIEW_FOR = 72 * HOUR
+AUTO_FINAL_AFTER = 24 * HOUR
+
+
+def create(
+    world: World,
+    account: SavedAccount,
+    video: Video,
+    text: str,
+    *,
+    brief_id: str | None = None,
+    target_type: str = "video",
+    target_comment_url: str | None = None,
+    led: bool = False,
+) -> Task:
+    """Order a comment: one credit, and 72 h for the manager to post it.
+
+    A task that is `led` is moved by a script; its manager only wakes up at the first dispute.
+    """
+    now = world.stamp()
+    task = Task(
+        id=world.new_id(),
+        seq=world.number(),
+        account=account,
+        video=video,
+        text=text,
+        created_at=now,
+        deadline_at=now + PENDING_FOR,
+        brief_id=brief_id,
+        target_type=target_type,
+        target_comment_url=target_comment_url,
+        led=led,
+    )
+    world.credits -= task.cost
+    world.tasks[task.id] = task
+    _changed(world, task)
+    world.at(task.deadline_at + world.choices.sweep_latency, lambda t: _expire(world, t), task)
+    if not led:
+        world.people.take_on(world, task)
+    return task
+
+
+def submit(world: World, task: Task) -> None:
+    """The manager clicks "posted", for the first time or after a fix; the verifier looks in 30 s."""
+    if task.status == "pending":
+        task.status = "submitted"
+        task.submitted_at = world.stamp()
+    elif task.status not in ("submitted", "pending_corrections"):
+        return
+    elif world.choices.resubmit_restamps:
+        task.submitted_at = world.stamp()
+    _changed(world, task)
+    world.after(GRACE, lambda t: _verify(world, t), task)
+
+
+def confirm(world: World, task: Task) -> None:
+    """The manager insists by hand: a round begins, and 72 h in which the client may object."""
+    if task.status not in ("submitted", "pending_corrections"):
+        return
+    now = world.stamp()
+    task.status = "manually_confirmed"
+    task.hidden = False
+    task.correction = None
+    task.rounds += 1
+    task.confirmed_at = now
+    task.review_until = now + REVIEW_FOR
+    if world.choices.payout_visible == "at confirmation":
+        task.payout = _final_payout(task)
+    _changed(world, task)
+    _watch_round(world, task, now)
+
+
+def approve(world: World, task: Task, actor: Actor, *, dry: bool = False) -> None:
+    """The client accepts; the payout is locked for good."""
+    _check_waiting(world, task)
+    if dry:
+        return
+    _log(world, task, "approve", actor)
+    _finalize(world, task, actor.by)
+
+
+def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = False) -> None:
+    """The client objects; the manager reads the reason and may try again."""
+    _check_waiting(world, task)
+    if dry:
+        return
+    _log(world, task, "dispute", actor, reason)
+    task.status = "pending_corrections"
+    task.hidden = False
+    task.led = False
+    task.disputes += 1
+    task.correction = (
+        "The client has looked at this comment and asks for a correction:\n\n"
+        f'"{reason}"\n\n'
+        "Set it right, then press the re-check button."
+    )
+    task.confirmed_at = None
+    task.review_until = None
+    if not world.choices.keep_earlier_attempts:
+        task.attempts = []
+    _changed(world, task)
+    world.people.answer_dispute(world, task)
+
+
+def cancel(world: World, task: Task, actor: Actor, *, dry: bool = False) -> int:
+    """The client withdraws a task that nobody has posted yet; gives the credits refunded."""
+    if task.status == "cancelled" and world.choices.second_delete == "200":
+        return task.cost
+    if task.status != "pending":
+        raise refusals.wrong_status(shown_status(world, task) or task.status, "pending")
+    if not dry:
+        _log(world, task, "cancel", actor)
+        _cancel(world, task, actor.by)
+    return task.cost
+
+
+def shown_status(world: World, task: Task) -> str | None:
+    """The status as the API shows it; None where the task is hidden altogether."""
+    if task.status == "pending_corrections" and task.hidden:
+        match world.choices.hidden_corrections:
+            case "absent":
+                return None
+            case "old status":
+                return "submitted"
+            case "shown":
+                return task.status
+    return task.status
+
+
+def _check_waiting(world: World, task: Task) -> None:
+    if task.status != "manually_confirmed":
+        raise refusals.wrong_status(shown_status(world, task) or task.status, "manually_confirmed")
+    if not task.account.covered:
+        raise refusals.blocked(world.choices.blocked_status, task.account.id)
+
+
+def _verify(world: World, task: Task) -> None:
+    if task.status not in ("submitted", "pending_corrections"):
+        return
+    attempt = check(task, world.stamp(), world.choices, scrape_fails=world.rng.random() < 0.03)
+    task.attempts.append(attempt)
+    match attempt.outcome_kind:
+        case "verified":
+            task.status = "verified_auto"
+            task.hidden = False
+            task.correction = None
+            task.verified_at = world.stamp()
+            task.payout = _final_payout(task)
+            final = task.verified_at + AUTO_FINAL_AFTER + world.choices.sweep_latency
+            world.at(final, lambda t: _settle_verified(world, t), task)
+        case "wrong_text" | "wrong_account" if task.status == "submitted":
+            task.status = "pending_corrections"
+            task.hidden = True
+            task.correction = f"The verifier found a problem: {attempt.reason}."
+        case _:
+            pass
+    _changed(world, task)
+    if not task.led:
+        world.people.react(world, task, attempt.outcome_kind)
+
+
+def _watch_round(world: World, task: Task, round_of: float) -> None:
+    due = (task.review_until or 0.0) + world.choices.sweep_latency
+
+    def sweep(swept: Task) -> None:
+        if swept.status != "manually_confirmed" or swept.confirmed_at != round_of:
+            return
+        if world.choices.coverage_pauses_deadline and not swept.account.covered:
+            world.after(HOUR, sweep, swept)
+            return
+        _finalize(world, swept, "silence")
+
+    world.at(due, sweep, task)
+
+
+def _settle_verified(world: World, task: Task) -> None:
+    if task.status == "verified_auto":
+        _finalize(world, task, "verifier")
+
+
+def _expire(world: World, task: Task) -> None:
+    if task.status == "pending":
+        _cancel(world, task, "sweep")
+
+
+def _cancel(world: World, task: Task, by: By) -> None:
+    task.status = "cancelled"
+    task.ended_by = by
+    world.credits += task.cost
+    _changed(world, task)
+    _forget_later(world, task)
+
+
+def _finalize(world: World, task: Task, by: By) -> None:
+    task.status = "finalized"
+    task.finalized_at = world.stamp()
+    task.payout = _final_payout(task)
+    task.ended_by = by
+    _changed(world, task)
+    _forget_later(world, task)
+
+
+def _final_payout(task: Task) -> float:
+    ended = task.confirmed_at or task.verified_at
+    if ended is None or task.submitted_at is None:
+        return OPENING
+    return payout_after(ended - task.submitted_at)
+
+
+def _forget_later(world: World, task: Task) -> None:
+    if world.retention is None:
+        return
+
+    def forget(finished: Task) -> None:
+        world.board.file(finished, None)
+        world.tasks.pop(finished.id, None)
+        world.videos.pop(finished.video.url, None)
+
+    world.after(world.retention, forget, task)
+
+
+def _changed(world: World, task: Task) -> None:
+    task.updated_at = world.stamp()
+    task.wire = None
+    world.board.file(task, shown_status(world, task))
+
+
+def _log(world: World, task: Task, action: str, actor: Actor, reason: str | None = None) -> None:
+    world.effects.append(
+        Effect(
+            at=world.now,
+            review="comments",
+            task_id=task.id,
+            epoch=world.epoch(task),
+            action=action,
+            by=actor.by,
+            request_id=actor.request_id,
+            idempotency_key=actor.idempotency_key,
+            reason=reason,
+        )
+    )

@@ -1,0 +1,207 @@
+"""The things of the simulated world: tasks, accounts, managers, videos, and what is written down of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from reviewbot.simulator.managers import Habit
+
+By = Literal["client", "stranger", "silence", "verifier", "sweep"]
+Reach = Literal["open", "unreachable", "failing", "uncounted"]
+Posting = Literal["exact", "near miss", "other account", "nothing"]
+
+
+@dataclass(slots=True)
+class Manager:
+    """A person who posts comments for money, with habits."""
+
+    id: str
+    habit: Habit
+
+
+@dataclass(slots=True)
+class SavedAccount:
+    """A delivered account, with the profile as it really is."""
+
+    id: str
+    platform: str
+    username: str
+    visible_name: str
+    biography: str
+    profile_picture_url: str | None
+    link_in_bio: str | None
+    country: str
+    created_at: float
+    updated_at: float
+    manager: Manager | None = None
+    owned: bool = True
+    covered: bool = True
+    lookup_fails: bool = False
+
+
+@dataclass(slots=True)
+class VideoComment:
+    """A comment that a manager posted under a video."""
+
+    id: str
+    handle: str
+    text: str
+    posted_at: float
+    removed: bool = False
+
+
+@dataclass(slots=True)
+class Video:
+    """A video with a stream of other people's comments, and those that managers posted."""
+
+    id: str
+    platform: str
+    url: str
+    author: str | None
+    opened_at: float
+    comments_before: int
+    comments_per_hour: float
+    offset: int
+    reach: Reach = "open"
+    posted: list[VideoComment] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of the verifier over one task."""
+
+    attempt_n: int
+    scraped_at: float
+    outcome_kind: str
+    match_score: float
+    found_comment_id: str | None
+    reason: str
+    comments_scraped: int | None
+    platform: str
+
+
+@dataclass(slots=True)
+class Task:
+    """A comment task, with what the API shows of it and what really happened."""
+
+    id: str
+    seq: int
+    account: SavedAccount
+    video: Video
+    text: str
+    created_at: float
+    deadline_at: float
+    status: str = "pending"
+    hidden: bool = False
+    led: bool = False
+    owned: bool = True
+    target_type: str = "video"
+    target_comment_url: str | None = None
+    brief_id: str | None = None
+    cost: int = 1
+    payout: float = 0.15
+    updated_at: float = 0.0
+    submitted_at: float | None = None
+    verified_at: float | None = None
+    confirmed_at: float | None = None
+    review_until: float | None = None
+    finalized_at: float | None = None
+    correction: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    comment: VideoComment | None = None
+    rounds: int = 0
+    disputes: int = 0
+    retries: int = 0
+    ended_by: By | None = None
+    wire: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What really happened: the measure for policies, never shown through the API."""
+
+    task_id: str
+    habit: str | None
+    posted: bool
+    right_account: bool
+    right_text: bool
+    removed: bool
+    similarity: float
+    rounds: int
+    ended_by: By | None
+
+    @property
+    def deserved(self) -> bool:
+        """The manager did what was asked, whatever became of the comment later."""
+        return self.posted and self.right_account and self.right_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who sends a write: which request, under which idempotency key."""
+
+    by: By = "client"
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Something that a write changed. `epoch` is the round it fell on, as the API writes it."""
+
+    at: float
+    review: Literal["comments", "accounts"]
+    task_id: str
+    epoch: str | None
+    action: str
+    by: By
+    request_id: str | None
+    idempotency_key: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLine:
+    """One request as the server saw it. `fault` names the fault it met."""
+
+    at: float
+    method: str
+    path: str
+    query: str
+    status: int
+    request_id: str
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Bundle:
+    """An ordered account: the profile that was requested, and its review."""
+
+    id: str
+    seq: int
+    bundle_type: str
+    platform: str
+    country: str
+    title: str
+    external_ref: str | None
+    created_at: float
+    username: str
+    visible_name: str
+    biography: str
+    profile_picture_url: str
+    link_in_bio: str | None
+    niche_warming_instructions: str | None
+    configured_at: float
+    saved_account_id: str | None = None
+    status: str = "accepted"
+    account_status: str = "published"
+    owned: bool = True
+    in_review_since: float | None = None
+    finalized_at: float | None = None
+    ended_by: By | None = None
+    diligence: float = 0.7
+    corrections: dict[str, object] | None = None
+    history: list[dict[str, object]] = field(default_factory=list)
+    videos_quantity: int = 0

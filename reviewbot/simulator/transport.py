@@ -1,0 +1,48 @@
+"""The simulated API in process: an httpx transport without a socket, in virtual time."""
+
+from __future__ import annotations
+
+import httpx
+
+from reviewbot.simulator.calls import Call
+from reviewbot.simulator.clock import VirtualClock
+from reviewbot.simulator.front import FrontDesk
+from reviewbot.simulator.world import World
+
+
+class SimulatorTransport(httpx.BaseTransport):
+    """Answers an `httpx.Client` from a world.
+
+    `latency` is how long a request takes in virtual seconds; half of it passes before the server
+    sees the request and half after.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        latency: float = 0.15,
+        desk: FrontDesk | None = None,
+    ) -> None:
+        if not isinstance(world.clock, VirtualClock):
+            raise TypeError("the in-process transport needs a world in virtual time")
+        self.world = world
+        self.clock = world.clock
+        self.latency = latency
+        self.desk = desk or FrontDesk(world)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        call = _call_of(request)
+        self.clock.advance(self.latency / 2)
+        answer = self.desk.answer(call)
+        self.clock.advance(self.latency / 2)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+
+
+def _call_of(request: httpx.Request) -> Call:
+    url = request.url
+    headers = {
+        name.lower().decode(): value.decode("latin-1") for name, value in request.headers.raw
+    }
+    return Call(request.method, url.path, url.query.decode(), headers, request.read())

@@ -1,0 +1,194 @@
+"""The world: everything that exists, what time it is there, and what happens next."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from random import Random  # noqa: TID251 - seeded by the caller
+from typing import Any, Protocol
+
+from reviewbot.simulator.board import Board
+from reviewbot.simulator.choices import Choices
+from reviewbot.simulator.clock import VirtualClock, WorldClock
+from reviewbot.simulator.model import (
+    Bundle,
+    Effect,
+    RequestLine,
+    SavedAccount,
+    Task,
+    Truth,
+    Video,
+)
+from reviewbot.simulator.moments import iso
+from reviewbot.simulator.verifier import SAME_HANDLE, similarity
+
+Event = tuple[float, int, Callable[[Any], None], Any]
+
+
+class People(Protocol):
+    """Those who act in the world without being asked: they pick tasks up and react to what happens."""
+
+    def take_on(self, world: World, task: Task) -> None:
+        """A task was ordered."""
+
+    def react(self, world: World, task: Task, outcome: str) -> None:
+        """The verifier has looked."""
+
+    def answer_dispute(self, world: World, task: Task) -> None:
+        """The client objected."""
+
+
+class Nobody:
+    """People who never do anything; a test moves its tasks by hand."""
+
+    def take_on(self, world: World, task: Task) -> None:
+        """Do nothing."""
+
+    def react(self, world: World, task: Task, outcome: str) -> None:
+        """Do nothing."""
+
+    def answer_dispute(self, world: World, task: Task) -> None:
+        """Do nothing."""
+
+
+class World:
+    """State, a queue of coming events, and a clock that makes them happen.
+
+    All chance comes from `seed`: the same seed and the same requests give the same world. With a
+    `VirtualClock` events happen while the clock advances; with another clock call `catch_up`.
+    """
+
+    def __init__(
+        self,
+        now: datetime,
+        *,
+        seed: int = 0,
+        choices: Choices | None = None,
+        clock: WorldClock | None = None,
+        people: People | None = None,
+        effects_kept: int | None = None,
+        requests_kept: int | None = 0,
+        retention: float | None = None,
+    ) -> None:
+        """Begin an empty world.
+
+        Args:
+            now: the moment it begins.
+            seed: for every choice of chance.
+            choices: how the API's unknowns are decided.
+            clock: the clock to follow; without one a `VirtualClock` of its own.
+            people: the managers; without any, nobody acts.
+            effects_kept: how many newest effects to remember; None for all.
+            requests_kept: how many newest requests to remember; None for all.
+            retention: seconds after which finished tasks are forgotten; None for never.
+        """
+        self.clock: WorldClock = VirtualClock(now) if clock is None else clock
+        self.choices = choices or Choices()
+        self.rng = Random(seed)  # noqa: S311 - chance of a simulation, repeatable by its seed
+        self.people: People = people or Nobody()
+        self.now = now.timestamp()
+        self.board = Board()
+        self.tasks: dict[str, Task] = {}
+        self.accounts: dict[str, SavedAccount] = {}
+        self.videos: dict[str, Video] = {}
+        self.bundles: dict[str, Bundle] = {}
+        self.credits = 100_000
+        self.effects: deque[Effect] = deque(maxlen=effects_kept)
+        self.requests: deque[RequestLine] = deque(maxlen=requests_kept)
+        self.retention = retention
+        self._events: list[Event] = []
+        self._count = 0
+        if isinstance(self.clock, VirtualClock):
+            self.clock.listen(self.run_until)
+
+    @property
+    def time(self) -> datetime:
+        """What time it is in this world."""
+        return datetime.fromtimestamp(self.now, UTC)
+
+    def at(self, moment: float, action: Callable[[Any], None], subject: Any = None) -> None:
+        """Let `action(subject)` happen at `moment`, at once if that is past."""
+        heappush(self._events, (moment, self.number(), action, subject))
+
+    def after(self, seconds: float, action: Callable[[Any], None], subject: Any = None) -> None:
+        """Let `action(subject)` happen so many seconds from now."""
+        self.at(self.now + seconds, action, subject)
+
+    def run_until(self, moment: float) -> None:
+        """Let everything happen that is due by `moment`."""
+        events = self._events
+        while events and events[0][0] <= moment:
+            due, _, action, subject = heappop(events)
+            self.now = max(self.now, due)
+            action(subject)
+        self.now = max(self.now, moment)
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by the clock's time."""
+        self.run_until(self.clock.time)
+
+    def advance_to(self, moment: datetime | float) -> None:
+        """Let virtual time pass until `moment`, for everyone on this clock."""
+        if not isinstance(self.clock, VirtualClock):
+            raise TypeError("only a VirtualClock can be advanced; real time passes by itself")
+        self.clock.advance_to(moment)
+
+    def advance(self, seconds: float) -> None:
+        """Let so many virtual seconds pass, for everyone on this clock."""
+        self.advance_to(self.now + seconds)
+
+    def number(self) -> int:
+        """The next number in order of asking."""
+        self._count += 1
+        return self._count
+
+    def new_id(self) -> str:
+        """A fresh UUID, decided by the seed."""
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+
+    def stamp(self) -> float:
+        """The moment as the API can write it."""
+        if self.choices.milliseconds:
+            return int(self.now * 1000) / 1000
+        return float(int(self.now))
+
+    def iso(self, moment: float) -> str:
+        """Write a moment the way this API does."""
+        return iso(moment, milliseconds=self.choices.milliseconds)
+
+    def epoch(self, task: Task) -> str | None:
+        """The round a task is in, as its `manually_confirmed_at` is written."""
+        return None if task.confirmed_at is None else self.iso(task.confirmed_at)
+
+    def truth(self, task_id: str) -> Truth:
+        """What really happened with a task."""
+        task = self.tasks[task_id]
+        comment = task.comment
+        score = similarity(task.text, comment.text) if comment else 0.0
+        manager = task.account.manager
+        return Truth(
+            task_id=task.id,
+            habit=manager.habit.name if manager else None,
+            posted=comment is not None,
+            right_account=comment is not None
+            and comment.handle.lower() == task.account.username.lower(),
+            right_text=score >= SAME_HANDLE,
+            removed=comment is not None and comment.removed,
+            similarity=score,
+            rounds=task.rounds,
+            ended_by=task.ended_by,
+        )
+
+    def waiting(self) -> list[Task]:
+        """Tasks that wait for the client's decision, newest first."""
+        return self.board.tasks("manually_confirmed")
+
+    def statuses(self) -> dict[str, int]:
+        """How many tasks are in each status, hidden ones included."""
+        counted: dict[str, int] = {}
+        for task in self.tasks.values():
+            counted[task.status] = counted.get(task.status, 0) + 1
+        return counted
