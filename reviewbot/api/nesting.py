@@ -1,0 +1,132 @@
+"""How answers are nested: the envelope with one thing under `data`, and pages of rows."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from reviewbot.api.answers import Answer, Page
+from reviewbot.api.drift import Drift
+from reviewbot.api.reading import Json, Unreadable, parse_json, whole
+from reviewbot.domain.errors import BadAnswer
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Reader(Protocol[T_co]):
+    """Reads one kind of object; None, with a note, when it cannot be read at all."""
+
+    def read(self, raw: bytes | msgspec.Raw, drift: Drift) -> T_co | None:
+        """Read the object's bytes."""
+
+    def from_json(self, value: Json, drift: Drift) -> T_co | None:
+        """Read the object parsed already."""
+
+
+class _Counts(msgspec.Struct):
+    page: int | None = None
+    total: int | None = None
+    total_pages: int | None = None
+
+
+class _Rows(msgspec.Struct):
+    data: list[msgspec.Raw]
+    pagination: _Counts
+
+
+class _One(msgspec.Struct):
+    data: msgspec.Raw
+    dry_run: bool | None = None
+
+
+_ROWS = msgspec.json.Decoder(_Rows)
+_ONE = msgspec.json.Decoder(_One)
+
+
+def read_page(answer: Answer, page: int, reader: Reader[T], drift: Drift) -> Page[T]:
+    """Read one page of a list; rows that cannot be read are noted and counted.
+
+    Raises BadAnswer when there is no list.
+    """
+    try:
+        found = _ROWS.decode(answer.body)
+    except _BROKEN:
+        read, size, counts = _rows_one_by_one(answer, reader, drift)
+    else:
+        read = [reader.read(raw, drift) for raw in found.data]
+        size, counts = len(found.data), found.pagination
+    rows = tuple(row for row in read if row is not None)
+    if counts.page is not None and counts.page != page:
+        raise bad(answer, f"asked for page {page}, the answer is another one")
+    return Page(
+        rows=rows,
+        page=page,
+        total=_at_least_0(counts.total),
+        total_pages=_at_least_0(counts.total_pages),
+        unusable=size - len(rows),
+    )
+
+
+def read_one(answer: Answer, reader: Reader[T], drift: Drift) -> T:
+    """Read the one thing under `data`.
+
+    Raises BadAnswer when there is none, or when the API says that it only pretended.
+    """
+    try:
+        found = _ONE.decode(answer.body)
+    except _BROKEN:
+        thing = reader.from_json(read_envelope(answer)["data"], drift)
+    else:
+        if found.dry_run:
+            raise bad(answer, "the API says that this was only a dry run")
+        thing = reader.read(found.data, drift)
+    if thing is None:
+        raise bad(answer, 'what stands under "data" is not what was asked for')
+    return thing
+
+
+def read_envelope(answer: Answer) -> dict[str, Any]:
+    """Parse a whole answer; its `data` is there, of whatever kind.
+
+    Raises BadAnswer when the body is no such envelope, or when the API says that it only pretended.
+    """
+    try:
+        found = parse_json(answer.body)
+    except Unreadable as error:
+        raise bad(answer, f"the answer is {error}") from None
+    if not isinstance(found, dict) or "data" not in found:
+        raise bad(answer, 'the answer has no "data"')
+    if found.get("dry_run") is True:
+        raise bad(answer, "the API says that this was only a dry run")
+    return found
+
+
+def bad(answer: Answer, why: str) -> BadAnswer:
+    """Make the error for an answer that is not the shape we use."""
+    return BadAnswer(why, status=answer.status, request_id=answer.request_id)
+
+
+def _rows_one_by_one(
+    answer: Answer, reader: Reader[T], drift: Drift
+) -> tuple[list[T | None], int, _Counts]:
+    envelope = read_envelope(answer)
+    rows, told = envelope["data"], envelope.get("pagination")
+    if not isinstance(rows, list):
+        raise bad(answer, '"data" is no list')
+    if not isinstance(told, dict):
+        drift.expected("pagination", "an object", told)
+        told = {}
+    counts = {}
+    for name in ("page", "total", "total_pages"):
+        counts[name] = whole(told.get(name))
+        if counts[name] is None:
+            drift.expected(f"pagination.{name}", "a whole number", told.get(name))
+    return [reader.from_json(row, drift) for row in rows], len(rows), _Counts(**counts)
+
+
+def _at_least_0(count: int | None) -> int | None:
+    return count if count is not None and count >= 0 else None

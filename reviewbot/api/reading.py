@@ -1,0 +1,230 @@
+"""How one JSON object becomes one of our structs: fast when all is as documented, else field by field.
+
+Theory of operation. msgspec reads a whole row straight into a struct, which is right for nearly
+every row and costs a microsecond. Where it refuses, the row is read again leniently: each field on
+its own, and one that cannot be what it should be becomes None, which means unknown, and is noted.
+Nothing is ever converted by guessing; only 87.0 counts as the whole number 87.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from reviewbot.api.drift import Drift
+from reviewbot.domain.moments import parse_iso
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+Json = Any
+"""Whatever a JSON text may hold; nothing about it is known yet."""
+
+
+LONGEST_ID = 200
+
+
+class Unreadable(ValueError):
+    """Bytes that are no JSON at all."""
+
+
+class Shape(Generic[S]):
+    """One kind of object the API sends, by the name that notes call it.
+
+    `sent` are the fields documented for every answer, `filled` those of them that are never null;
+    `values` are the documented values of fields that hold one of a few; `also` are documented
+    fields that we do not read. Unless `any_id`, an object whose `id` cannot be asked for is unusable.
+    """
+
+    def __init__(
+        self,
+        struct: type[S],
+        name: str,
+        *,
+        sent: Iterable[str] = (),
+        filled: Iterable[str] = (),
+        also: Iterable[str] = (),
+        values: Mapping[str, Iterable[str]] | None = None,
+        any_id: bool = False,
+    ) -> None:
+        fields = msgspec.structs.fields(struct)
+        self._struct = struct
+        self._name = name
+        self._fast = msgspec.json.Decoder(struct)
+        self._readers = {f.name: _reader_of(f.type) for f in fields}
+        self._required = frozenset(f.name for f in fields if f.required)
+        self._sent = frozenset(sent)
+        self._known = frozenset(self._readers) | frozenset(also)
+        self._filled = tuple(filled)
+        self._filled_of = attrgetter(*self._filled, *self._filled) if self._filled else None
+        self._values = {field: frozenset(texts) for field, texts in (values or {}).items()}
+        self._needs_id = "id" in self._required and not any_id
+        self._seen: set[tuple[str, ...]] = set()
+
+    def read(self, raw: bytes | msgspec.Raw, drift: Drift) -> S | None:
+        """Read one object; None (and a note) when it is none or lacks what it cannot be without."""
+        try:
+            value = self._fast.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self.from_json(parse_json(bytes(raw)), drift)
+        self._check_fields(_FIELDS.decode(raw), drift)
+        return self._checked(value, drift)
+
+    def from_json(self, value: Json, drift: Drift) -> S | None:
+        """Read an object that is parsed already, field by field."""
+        if not isinstance(value, dict):
+            drift.expected(self._name, "an object", value)
+            return None
+        self._check_fields(value, drift)
+        found: dict[str, Any] = {}
+        for field, (what, reader) in self._readers.items():
+            got = value.get(field)
+            if got is None:
+                continue
+            read = reader(got)
+            if read is None:
+                drift.expected(f"{self._name}.{field}", what, got)
+            found[field] = read
+        if any(found.get(field) is None for field in self._required):
+            for field in self._required - found.keys():
+                drift.missing(f"{self._name}.{field}")
+            return None
+        return self._checked(self._struct(**found), drift)
+
+    def _check_fields(self, fields: Mapping[str, object], drift: Drift) -> None:
+        names = tuple(fields)
+        if names in self._seen:
+            return
+        there = frozenset(names)
+        for field in sorted(there - self._known):
+            drift.unknown(f"{self._name}.{field[:60]}")
+        absent = self._sent - there
+        for field in sorted(absent):
+            drift.missing(f"{self._name}.{field}")
+        if not absent and len(self._seen) < 64:
+            self._seen.add(names)
+
+    def _checked(self, value: S, drift: Drift) -> S | None:
+        if self._needs_id and not usable_id(value.id):  # type: ignore[attr-defined]  # required above
+            drift.expected(f"{self._name}.id", "an id", value.id)  # type: ignore[attr-defined]
+            return None
+        if self._filled_of is not None and None in self._filled_of(value):
+            for field in self._filled:
+                if getattr(value, field) is None:
+                    what, _ = self._readers[field]
+                    drift.expected(f"{self._name}.{field}", what, None)
+        for field, known in self._values.items():
+            text = getattr(value, field)
+            if text is not None and text not in known:
+                drift.unknown(f"{self._name}.{field}", text)
+        return value
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def usable_id(text: str) -> bool:
+    """Whether a text can stand in a path as an id."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
+
+
+def parse_json(body: bytes) -> Json:
+    """Parse any JSON, also with NaN in it, which becomes a number that is refused later.
+
+    Raises Unreadable when it is none.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON ({type(error).__name__})") from None
+
+
+# One field ----------------------------------------------------------------------------------
+
+Reader = tuple[str, Callable[[Json], Any]]
+"""What a field should be, in words, and how it is read; None when it is not that."""
+
+
+def text(value: Json) -> str | None:
+    """A text that can be written down again (no lone half of a surrogate pair)."""
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
+
+
+def number(value: Json) -> float | None:
+    """A finite number; yes and no are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: Json) -> int | None:
+    """A whole number, also written 87.0."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return None
+
+
+def yes_no(value: Json) -> bool | None:
+    """A JSON true or false."""
+    return value if isinstance(value, bool) else None
+
+
+def moment(value: Json) -> datetime | None:
+    """An ISO 8601 moment with a zone; a naive one could mean any hour, so it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_iso(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+_READERS: dict[type, Reader] = {
+    str: ("a text", text),
+    float: ("a number", number),
+    int: ("a whole number", whole),
+    bool: ("yes or no", yes_no),
+    datetime: ("a moment with a zone", moment),
+}
+
+
+def _reader_of(annotation: Any) -> Reader:
+    kind = msgspec.inspect.type_info(annotation)
+    options = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    for option in options:
+        if isinstance(option, msgspec.inspect.NoneType):
+            continue
+        return _READERS[_KINDS[type(option)]]
+    raise AssertionError(f"no reader for {annotation}")
+
+
+_KINDS: dict[type, type] = {
+    msgspec.inspect.StrType: str,
+    msgspec.inspect.FloatType: float,
+    msgspec.inspect.IntType: int,
+    msgspec.inspect.BoolType: bool,
+    msgspec.inspect.DateTimeType: datetime,
+}

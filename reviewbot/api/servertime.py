@@ -1,0 +1,58 @@
+"""The API server's clock, heard from the `Date` of its answers."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from statistics import median
+
+NOTICEABLE = timedelta(seconds=2)
+"""`Date` counts whole seconds and travels for a while, so less than this is no difference."""
+
+HEARD = 5
+"""Answers in the median: one that lingered in a proxy changes nothing."""
+
+
+class ServerTime:
+    """How far the server's clock is ahead of ours; `wall` is our own clock, uncorrected."""
+
+    def __init__(self, wall: Callable[[], datetime]) -> None:
+        self._wall = wall
+        self._offsets: deque[float] = deque(maxlen=HEARD)
+        self._lock = threading.Lock()
+
+    def hear(self, date: str) -> None:
+        """Take note of one `Date` header; one that is no date is ignored."""
+        said = _date(date)
+        if said is None:
+            return
+        offset = (said - self._wall()).total_seconds() + 0.5
+        with self._lock:
+            self._offsets.append(offset)
+
+    @property
+    def offset(self) -> timedelta | None:
+        """What to add to our clock; None before any answer."""
+        with self._lock:
+            if not self._offsets:
+                return None
+            found = timedelta(seconds=median(self._offsets))
+        return found if abs(found) >= NOTICEABLE else timedelta(0)
+
+    def now(self) -> datetime:
+        """Our clock, corrected to the server's."""
+        return self._wall() + (self.offset or timedelta(0))
+
+
+@lru_cache(maxsize=4)
+def _date(text: str) -> datetime | None:
+    """Read an HTTP date; several answers carry the same second."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
