@@ -105,7 +105,7 @@ class MemoryLedger:
                 line, row = events.seen(item, at, self._next())
                 self._append(line)
                 self._rounds[key] = row
-            seen[item.id, item.epoch] = first_seen(row, at)
+            seen[item.id, item.epoch] = first_seen(row) if row else at
         return seen
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:

@@ -295,10 +295,8 @@ def _review(text: str) -> ReviewKind:
     return "accounts" if text == "accounts" else "comments"
 
 
-def first_seen(row: RoundRow | None, at: datetime) -> datetime:
-    """When a round was first seen: `at` if only now, its end if it was never noted as seen."""
-    if row is None:
-        return at
+def first_seen(row: RoundRow) -> datetime:
+    """When a round was first seen; its end, if that is all we ever saw of it."""
     return from_micros(row.first_seen_at if row.first_seen_at is not None else row.ended_at or 0)
 
 

@@ -1,0 +1,224 @@
+"""The two databases: how each is reached, locked and copied, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy.engine import URL, Dialect
+
+from reviewbot.domain.errors import (
+    ConfigError,
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerUnwritable,
+)
+from reviewbot.ledger.locks import FileLock, busy
+
+BUSY_TIMEOUT_MS = 5000
+"""How long a writer waits for another one."""
+
+
+class Driver(Protocol):
+    """A connection of either driver; both run a statement with named parameters."""
+
+    def execute(self, statement: str, parameters: Any = ..., /) -> Any:
+        """Run one statement and give a cursor."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Backend(Protocol):
+    """What differs between the databases."""
+
+    dialect: Dialect
+    errors: tuple[type[Exception], ...]
+    conflict: type[Exception]
+    begin_write: str
+    begin_snapshot: str
+
+    find_version: str
+    before_schema: str
+
+    def connect(self, *, lock: bool) -> Driver:
+        """Open a connection that commits only when told to.
+
+        With `lock`, become the one instance on this ledger, or raise LedgerBusy.
+        """
+
+    def unlock(self) -> None:
+        """Let another instance in, where closing the connection does not."""
+
+    def explain(self, error: Exception) -> LedgerError:
+        """Our error for the driver's."""
+
+    def is_broken(self, error: Exception) -> bool:
+        """Whether nothing this connection says can be trusted any more."""
+
+    def backup(self, driver: Driver, path: Path) -> None:
+        """Copy the database to a new file."""
+
+
+class SQLite:
+    """One file, in WAL mode with full sync: a commit is on the disk when it returns."""
+
+    begin_write = "BEGIN IMMEDIATE"
+    begin_snapshot = "BEGIN"
+    find_version = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    before_schema = "SELECT 1"
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    conflict: type[Exception] = sqlite3.IntegrityError
+
+    def __init__(self, path: Path, *, create: bool, read_only: bool) -> None:
+        from sqlalchemy.dialects.sqlite.pysqlite import dialect
+
+        self.dialect: Dialect = dialect(paramstyle="named")
+        self.path = path
+        self._create = create and not read_only
+        self._read_only = read_only
+        self._lock = FileLock(path)
+
+    def connect(self, *, lock: bool) -> Driver:
+        """Open the file; WAL is set when it is made, and stays with it."""
+        if self._create:
+            self._make_room()
+        if lock:
+            self._lock.take()
+        is_new = not self.exists()
+        if is_new and not self._create:
+            raise LedgerUnwritable(f"{self.path}: there is no ledger")
+        mode = "ro" if self._read_only else "rwc" if self._create else "rw"
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if is_new:
+            connection.execute("PRAGMA journal_mode = WAL")
+        if not self._read_only:
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def exists(self) -> bool:
+        """Whether there is a file with something in it."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    def unlock(self) -> None:
+        """Free the file beside the database."""
+        self._lock.free()
+
+    def explain(self, error: Exception) -> LedgerError:
+        """Damage is LedgerCorrupt; a full, locked, read-only or failing disk is LedgerUnwritable."""
+        if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return LedgerCorrupt(f"{self.path}: the ledger is damaged ({error})")
+        return LedgerUnwritable(f"{self.path}: the ledger cannot be used now ({error})")
+
+    def is_broken(self, error: Exception) -> bool:
+        """After a failed read, write or sync the file must be opened anew."""
+        return _code(error) in (
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        )
+
+    def backup(self, driver: Driver, path: Path) -> None:
+        """Copy by SQLite's own online backup; the copy appears only when it is whole."""
+        assert isinstance(driver, sqlite3.Connection)
+        unfinished = path.with_name(path.name + ".unfinished")
+        unfinished.unlink(missing_ok=True)
+        copy = sqlite3.connect(unfinished, isolation_level=None)
+        try:
+            copy.execute("PRAGMA synchronous = FULL")
+            driver.backup(copy)
+        finally:
+            copy.close()
+        unfinished.replace(path)
+
+    def _make_room(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerUnwritable(
+                f"{self.path.parent}: cannot be made ({error.strerror})"
+            ) from error
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code; 0 where the driver itself complains."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+class PostgreSQL:
+    """A database on a server; writers stand in line at the one row of `head`."""
+
+    begin_write = "BEGIN"
+    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    find_version = (
+        "SELECT 1 FROM pg_catalog.pg_tables"
+        " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
+    )
+    before_schema = f"SELECT pg_advisory_xact_lock({0x7265766965770002})"
+
+    def __init__(self, url: URL, *, read_only: bool) -> None:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise ConfigError(
+                "a PostgreSQL ledger needs psycopg: pip install 'reviewbot[postgres]'"
+            ) from error
+        from sqlalchemy.dialects.postgresql.psycopg import dialect
+
+        self._psycopg = psycopg
+        self._url = url
+        self._read_only = read_only
+        self.dialect: Dialect = dialect()  # type: ignore[no-untyped-call]  # untyped there
+        self.errors: tuple[type[Exception], ...] = (psycopg.Error,)
+        self.conflict: type[Exception] = psycopg.errors.UniqueViolation
+
+    def connect(self, *, lock: bool) -> Driver:
+        """Open a connection that commits only when told to, and then to the disk."""
+        arguments, options = self.dialect.create_connect_args(self._url)
+        connection = self._psycopg.connect(*arguments, **options, autocommit=True)
+        connection.execute("SET synchronous_commit = on")
+        connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+        if self._read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        if lock and connection.execute(_TAKE_LOCK).fetchone() != (True,):
+            connection.close()
+            raise LedgerBusy(busy(self._url.render_as_string()))
+        return connection
+
+    def unlock(self) -> None:
+        """Closing the connection frees an advisory lock."""
+
+    def explain(self, error: Exception) -> LedgerError:
+        """Damage is LedgerCorrupt, all else LedgerUnwritable."""
+        place = self._url.render_as_string()
+        if isinstance(
+            error, self._psycopg.errors.DataCorrupted | self._psycopg.errors.IndexCorrupted
+        ):
+            return LedgerCorrupt(f"{place}: the ledger is damaged ({error})")
+        return LedgerUnwritable(f"{place}: the ledger cannot be used now ({error})")
+
+    def is_broken(self, error: Exception) -> bool:
+        """After damage, or when the server reports a failed disk."""
+        return isinstance(
+            error,
+            self._psycopg.errors.DataCorrupted
+            | self._psycopg.errors.IndexCorrupted
+            | self._psycopg.errors.IoError,
+        )
+
+    def backup(self, driver: Driver, path: Path) -> None:  # noqa: ARG002  nothing is copied
+        """A server's own tools do this better."""
+        raise LedgerError(f"{path}: back up a PostgreSQL ledger with pg_dump")
+
+
+_TAKE_LOCK = f"SELECT pg_try_advisory_lock({0x7265766965770001})"
+"""The number is any of our own; it spells a name and a version."""

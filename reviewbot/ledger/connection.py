@@ -1,0 +1,116 @@
+"""One connection to the log's database: transactions, statements compiled once, errors of ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.sql.elements import ClauseElement
+
+from reviewbot.domain.errors import LedgerError, LedgerUnwritable
+from reviewbot.ledger.backends import Backend, Driver
+
+
+class Connection:
+    """The one connection of a ledger, shared by its threads one at a time.
+
+    Statements are compiled from Core once and run on the driver's own cursor, because a pass makes
+    thousands. After an error that leaves doubt about the disk, nothing is done until the ledger is
+    opened again; a lost server connection is made anew at the next use.
+    """
+
+    def __init__(self, backend: Backend, *, read_only: bool = False, lock: bool = False) -> None:
+        self.backend = backend
+        self.read_only = read_only
+        self._lock = lock
+        self._driver: Driver | None = None
+        self._broken: LedgerError | None = None
+        self._mutex = threading.RLock()
+        self._compiled: dict[ClauseElement, tuple[str, dict[str, Any]]] = {}
+
+    @contextmanager
+    def reading(self) -> Iterator[Driver]:
+        """Use the connection for single statements that write nothing."""
+        with self._mutex, self._translated():
+            yield self.driver()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Driver]:
+        """Read several statements that see the same moment."""
+        with self._mutex, self._translated():
+            driver = self.driver()
+            driver.execute(self.backend.begin_snapshot)
+            try:
+                yield driver
+            finally:
+                self._roll_back(driver)
+
+    @contextmanager
+    def writing(self) -> Iterator[Driver]:
+        """One transaction, on disk when the block has ended; undone when anything is raised."""
+        if self.read_only:
+            raise LedgerUnwritable("this log was opened for reading only")
+        with self._mutex, self._translated():
+            driver = self.driver()
+            driver.execute(self.backend.begin_write)
+            try:
+                yield driver
+                driver.execute("COMMIT")
+            except BaseException:
+                self._roll_back(driver)
+                raise
+
+    def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement inside one of the blocks above and give the cursor."""
+        text, constants = self._compiled.get(statement) or self._compile(statement)
+        assert self._driver is not None
+        return self._driver.execute(text, {**constants, **(parameters or {})})
+
+    def driver(self) -> Driver:
+        """The driver's connection, opened if there is none."""
+        if self._broken is not None:
+            raise LedgerUnwritable(f"the log must be opened again: {self._broken}")
+        if self._driver is None or getattr(self._driver, "closed", False):
+            self._driver = self.backend.connect(lock=self._lock)
+        return self._driver
+
+    def backup(self, path: Path) -> None:
+        """Copy the database to a new file."""
+        with self._mutex, self._translated():
+            self.backend.backup(self.driver(), path)
+
+    def close(self) -> None:
+        """Let go of the database and the lock."""
+        with self._mutex:
+            if self._driver is not None:
+                self._driver.close()
+                self._driver = None
+            self.backend.unlock()
+
+    def _compile(self, statement: ClauseElement) -> tuple[str, dict[str, Any]]:
+        compiled = statement.compile(dialect=self.backend.dialect)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._compiled[statement] = (str(compiled), constants)
+        return self._compiled[statement]
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self.backend.errors as error:
+            ours = self.backend.explain(error)
+            if self.backend.is_broken(error):
+                self._broken = ours
+            raise ours from error
+
+    def _roll_back(self, driver: Driver) -> None:
+        """Undo; the first error is the one worth telling, and SQLite may have undone it already."""
+        if getattr(driver, "in_transaction", True) and not getattr(driver, "closed", False):
+            try:
+                driver.execute("ROLLBACK")
+            except self.backend.errors:
+                driver.close()
+                self._driver = None

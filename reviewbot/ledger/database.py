@@ -1,0 +1,186 @@
+"""The log in a database: SQLite by default, PostgreSQL by URL; each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.faultpoints import fault_point
+from reviewbot.domain.lifecycle import Entry, State
+from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.ledger import decisions, histories, keepsakes, rounds, statements
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.rows import ending as ending_of
+from reviewbot.ledger.rows import sighting, to_micros
+from reviewbot.ledger.verification import verify
+from reviewbot.policy.facts import AccountHistory
+from reviewbot.policy.model import Policy
+from reviewbot.ports import (
+    Checkpoint,
+    Ending,
+    Limit,
+    Logged,
+    Memory,
+    Noted,
+    Sighting,
+    StoredPolicy,
+    Verification,
+)
+
+
+class DatabaseLedger:
+    """The decision log over one connection, which it closes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sightings = rounds.Sightings(connection)
+
+    # Policies --------------------------------------------------------------------------------
+
+    def remember_policy(self, policy: Policy, at: datetime) -> None:
+        """Keep the text of a revision (once)."""
+        keepsakes.remember_policy(self._connection, policy, at)
+
+    def policy(self, revision: str) -> StoredPolicy | None:
+        """Give back a revision's text by it or an unambiguous beginning of it."""
+        matches = keepsakes.policies(self._connection, revision)
+        return matches[0] if len(matches) == 1 else None
+
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Every revision that ever ran, oldest first."""
+        return keepsakes.policies(self._connection)
+
+    # Rounds ----------------------------------------------------------------------------------
+
+    def sight(
+        self, items: Iterable[ReviewItem], at: datetime
+    ) -> Mapping[tuple[str, str], datetime]:
+        """Note rounds seen for the first time; give when each was first seen."""
+        return self._sightings.sight(items, at)
+
+    def unended(self, review: ReviewKind) -> Sequence[Sighting]:
+        """Rounds seen waiting that have no ending, in the order they were seen."""
+        found = rounds.found(self._connection, statements.ROUNDS_OPEN, {"review": review})
+        return [sighting(row) for row in found]
+
+    def end(self, ending: Ending) -> None:
+        """Note how a round ended, once."""
+        rounds.end(self._connection, ending)
+
+    def endings(self, since: datetime | None = None) -> Sequence[Ending]:
+        """How rounds ended, oldest first."""
+        start = 0 if since is None else to_micros(since)
+        found = rounds.found(self._connection, statements.ROUNDS_ENDED, {"since": start})
+        return [ending_of(row) for row in found]
+
+    # Histories -------------------------------------------------------------------------------
+
+    def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
+        """What is remembered of these things."""
+        return histories.memories(self._connection, review, ids)
+
+    def accounts(
+        self, review: ReviewKind, account_ids: Sequence[str], now: datetime
+    ) -> Mapping[str, AccountHistory]:
+        """The last 30 days of these accounts."""
+        return histories.accounts(self._connection, review, account_ids, now)
+
+    # Decisions -------------------------------------------------------------------------------
+
+    def record(self, decision: Decision, state: State) -> None:
+        """Write down a decision that sends nothing."""
+        decisions.write(self._connection, decision, state)
+        fault_point("record.committed")
+
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
+        """Claim the round and write down the intent."""
+        fault_point("intent.before")
+        decisions.write(self._connection, decision, State.INTENT, limits)
+        fault_point("intent.committed")
+
+    def mark(
+        self,
+        decision_id: str,
+        state: State,
+        at: datetime,
+        *,
+        note: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Add what became of an intent."""
+        fault_point("outcome.before")
+        decisions.mark(self._connection, decision_id, state, at, note, request_id)
+        fault_point("outcome.committed")
+
+    def open_intents(self) -> Sequence[Logged]:
+        """Intents and ambiguous writes that are not settled, oldest first."""
+        return decisions.found(self._connection, statements.DECISIONS_OPEN)
+
+    def decisions(
+        self,
+        *,
+        newest: int | None = None,
+        since: datetime | None = None,
+        task_id: str | None = None,
+    ) -> Sequence[Logged]:
+        """Decisions by `seq`, oldest first: all, of one task, changed since, the newest so many."""
+        if task_id is not None:
+            found = decisions.of_task(self._connection, task_id)
+        elif since is not None:
+            found = decisions.changed_since(self._connection, since)
+        elif newest is not None:
+            return decisions.newest(self._connection, newest)
+        else:
+            return list(self.iter_decisions())
+        if since is not None:
+            found = [one for one in found if one.state_at >= since]
+        return found if newest is None else found[max(0, len(found) - newest) :]
+
+    def iter_decisions(self) -> Iterator[Logged]:
+        """Every decision by `seq`, a page at a time."""
+        return decisions.walk(self._connection)
+
+    def decision(self, decision_id: str) -> Logged | None:
+        """One decision by its id or an unambiguous beginning of it."""
+        return decisions.by_beginning(self._connection, decision_id)
+
+    def entries(self, decision_id: str) -> Sequence[Entry]:
+        """The whole story of one decision, oldest first."""
+        return decisions.story(self._connection, decision_id)
+
+    # Notes -----------------------------------------------------------------------------------
+
+    def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
+        """Add a word on something that is neither a decision nor a round."""
+        keepsakes.add_note(self._connection, topic, subject, value, at)
+
+    def notes(self, topic: str) -> Sequence[Noted]:
+        """The newest word on each subject of a topic."""
+        return keepsakes.notes(self._connection, topic)
+
+    def story(self, topic: str, subject: str) -> Sequence[Noted]:
+        """Every word on one subject, oldest first."""
+        return keepsakes.story(self._connection, topic, subject)
+
+    # The whole -------------------------------------------------------------------------------
+
+    def checkpoint(self, at: datetime) -> Checkpoint:
+        """State how far the log has come."""
+        with self._connection.reading():
+            count, head = self._connection.run(statements.READ_HEAD).fetchone()
+        return Checkpoint(count=count, head=bytes(head).hex(), at=at)
+
+    def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
+        """Recompute the whole chain and every projection, and hold it against a checkpoint."""
+        return verify(self._connection, checkpoint)
+
+    def backup(self, path: Path) -> None:
+        """Copy the whole log to a new file, while it is in use."""
+        self._connection.backup(path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()

@@ -1,0 +1,157 @@
+"""Decisions in the database: written with the chain, read by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy.sql.elements import ClauseElement
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.lifecycle import Entry, State
+from reviewbot.ledger import events, statements
+from reviewbot.ledger.chain import Line
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.limits import check_room, concerns, window_start
+from reviewbot.ledger.rows import (
+    DecisionRow,
+    entry_of,
+    logged,
+    step_from_body,
+    to_micros,
+    with_bulk,
+)
+from reviewbot.ledger.tail import appending
+from reviewbot.ports import Limit, Logged
+
+_WIDTH = len(DecisionRow.__struct_fields__)
+
+
+def write(
+    connection: Connection, decision: Decision, state: State, limits: Sequence[Limit] = ()
+) -> None:
+    """Write a decision down in full; an intent only where every cap has room."""
+    with appending(connection) as tail:
+        before = _row(connection, decision.id)
+        line, row = events.recorded(decision, state, tail.next, before)
+        for limit in limits:
+            if concerns(limit, decision):
+                check_room(limit, decision, _spent(connection, limit, decision))
+        tail.add(line)
+        try:
+            _put(connection, row, before)
+        except connection.backend.conflict as error:
+            raise events.already_intended(decision) from error
+
+
+def mark(
+    connection: Connection,
+    decision_id: str,
+    state: State,
+    at: datetime,
+    note: str | None,
+    request_id: str | None,
+) -> None:
+    """Add what became of an intent."""
+    with appending(connection) as tail:
+        before = _row(connection, decision_id)
+        line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
+        tail.add(line)
+        _put(connection, row, before)
+
+
+def _row(connection: Connection, decision_id: str) -> DecisionRow | None:
+    row = connection.run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
+    return None if row is None else DecisionRow(*row)
+
+
+def _put(connection: Connection, row: DecisionRow, before: DecisionRow | None) -> None:
+    values = msgspec.structs.asdict(row)
+    if before is None:
+        connection.run(statements.ADD_DECISION, values)
+        return
+    changes = {f"new_{name}": value for name, value in values.items() if name not in ("seq", "id")}
+    connection.run(statements.CHANGE_DECISION, changes | {"which": row.seq})
+
+
+def _spent(
+    connection: Connection, limit: Limit, decision: Decision
+) -> list[tuple[int, int | None]]:
+    found = connection.run(
+        statements.SPENT, {"policy": limit.policy, "since": window_start(limit, decision)}
+    )
+    return [
+        (intended_at, amount)
+        for intended_at, amount, action, account_id in found
+        if action in limit.actions and limit.account_id in (None, account_id)
+    ]
+
+
+# Reading -------------------------------------------------------------------------------------
+
+
+def found(
+    connection: Connection, statement: ClauseElement, parameters: dict[str, Any] | None = None
+) -> list[Logged]:
+    """The decisions that a statement finds, in full."""
+    with connection.reading():
+        rows = connection.run(statement, parameters).fetchall()
+    return [_logged(row) for row in rows]
+
+
+def walk(connection: Connection) -> Iterator[Logged]:
+    """Every decision by `seq`; writers may go on between the pages."""
+    after = 0
+    while page := found(connection, statements.DECISIONS_AFTER, {"after": after}):
+        yield from page
+        after = page[-1].seq
+
+
+def newest(connection: Connection, count: int) -> list[Logged]:
+    """The newest so many decisions, oldest first."""
+    return found(connection, statements.DECISIONS_NEWEST, {"newest": max(0, count)})[::-1]
+
+
+def of_task(connection: Connection, task_id: str) -> list[Logged]:
+    """All decisions on one thing."""
+    return found(connection, statements.DECISIONS_OF_TASK, {"task_id": task_id})
+
+
+def changed_since(connection: Connection, since: datetime) -> list[Logged]:
+    """Decisions whose state was last changed at `since` or later."""
+    return found(connection, statements.DECISIONS_SINCE, {"since": to_micros(since)})
+
+
+def by_beginning(connection: Connection, beginning: str) -> Logged | None:
+    """The one decision whose id begins so."""
+    matches = found(
+        connection,
+        statements.DECISIONS_LIKE,
+        {"low": beginning, "high": beginning + "\U0010ffff"},
+    )
+    return matches[0] if len(matches) == 1 else None
+
+
+def story(connection: Connection, decision_id: str) -> list[Entry]:
+    """All lines about one decision, oldest first."""
+    with connection.reading():
+        row = _row(connection, decision_id)
+        return [entry_of(line) for line in back_from(connection, row.last if row else 0)]
+
+
+def back_from(connection: Connection, seq: int) -> list[Line]:
+    """A line and all before it about the same subject, oldest first."""
+    lines: list[Line] = []
+    while seq:
+        lines.append(Line(*connection.run(statements.LINE, {"seq": seq}).fetchone()))
+        seq = lines[-1].prior
+    return lines[::-1]
+
+
+def _logged(columns: Sequence[Any]) -> Logged:
+    body, detail = columns[_WIDTH:]
+    decision = step_from_body(body).decision
+    assert decision is not None
+    return logged(DecisionRow(*columns[:_WIDTH]), with_bulk(decision, detail))

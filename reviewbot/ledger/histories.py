@@ -1,0 +1,61 @@
+"""What the database remembers of things and of accounts, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ledger import statements
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.recall import ACCOUNT_MEMORY, account_history, memory_of
+from reviewbot.ledger.rows import DecisionRow, step_from_body, to_micros
+from reviewbot.policy.facts import AccountHistory
+from reviewbot.ports import Memory
+
+
+def memories(connection: Connection, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
+    """What is remembered of these things; one that is not in the log is absent."""
+    by_task: dict[str, list[tuple[DecisionRow, Decision]]] = {}
+    with connection.reading():
+        for size, names in in_chunks(ids):
+            rows = connection.run(statements.memories(size), {"review": review, **names})
+            for *columns, body in rows.fetchall():
+                row = DecisionRow(*columns)
+                decision = step_from_body(body).decision
+                assert decision is not None
+                by_task.setdefault(row.task_id, []).append((row, decision))
+    return {task_id: memory_of(decisions) for task_id, decisions in by_task.items()}
+
+
+def accounts(
+    connection: Connection, review: ReviewKind, account_ids: Sequence[str], now: datetime
+) -> dict[str, AccountHistory]:
+    """The last 30 days of these accounts; one without decisions has counts of 0."""
+    figures: dict[str, tuple[int, int, int]] = {}
+    overruled: dict[str, int] = {}
+    about = {"review": review, "since": to_micros(now - ACCOUNT_MEMORY)}
+    with connection.reading():
+        for size, names in in_chunks(account_ids):
+            known = about | names
+            for account_id, *counts in connection.run(statements.account_figures(size), known):
+                approvals, disputes, paid = map(int, counts)
+                figures[account_id] = (approvals, disputes, paid)
+            overruled.update(connection.run(statements.account_overruled(size), known).fetchall())
+    return {
+        account_id: account_history(
+            *figures.get(account_id, (0, 0, 0)), overruled.get(account_id, 0)
+        )
+        for account_id in account_ids
+    }
+
+
+def in_chunks(names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Parameters for statements that ask for many names: few sizes, so that few are compiled."""
+    largest = statements.CHUNK_SIZES[-1]
+    for start in range(0, len(names), largest):
+        chunk = names[start : start + largest]
+        size = next(size for size in statements.CHUNK_SIZES if size >= len(chunk))
+        filled = [*chunk, *(chunk[-1],) * (size - len(chunk))]
+        yield size, {f"name{n}": name for n, name in enumerate(filled)}

@@ -1,0 +1,82 @@
+"""Policy texts and notes in the database: lines that are looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from reviewbot.ledger import events, statements
+from reviewbot.ledger.chain import Line
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.decisions import back_from
+from reviewbot.ledger.rows import Note, noted_from_line, stored_policy, to_body
+from reviewbot.ledger.tail import appending
+from reviewbot.policy.model import Policy
+from reviewbot.ports import Noted, StoredPolicy
+
+
+def remember_policy(connection: Connection, policy: Policy, at: datetime) -> None:
+    """Keep the text of a revision, once."""
+    known = {"revision": policy.revision}
+    with connection.reading():
+        if connection.run(statements.POLICY_SEQ, known).fetchone():
+            return
+    with appending(connection) as tail:
+        if connection.run(statements.POLICY_SEQ, known).fetchone():
+            return
+        line = events.remembered(policy, at, tail.next)
+        tail.add(line)
+        connection.run(statements.ADD_POLICY, known | {"seq": line.seq})
+
+
+def policies(connection: Connection, beginning: str = "") -> list[StoredPolicy]:
+    """Every revision that begins so, oldest first."""
+    with connection.reading():
+        rows = connection.run(statements.POLICIES).fetchall()
+    return [
+        stored_policy(body, detail, at)
+        for revision, body, detail, at in rows
+        if revision.startswith(beginning)
+    ]
+
+
+def add_note(
+    connection: Connection, topic: str, subject: str, value: Mapping[str, Any], at: datetime
+) -> None:
+    """Add a word on a subject."""
+    note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
+    with appending(connection) as tail:
+        before = _last_note(connection, topic, subject)
+        line = events.noted(note, tail.next, before)
+        tail.add(line)
+        if before:
+            connection.run(
+                statements.MOVE_NOTE,
+                {"which_topic": topic, "which_subject": subject, "new_last": line.seq},
+            )
+        else:
+            connection.run(
+                statements.ADD_NOTE, {"topic": topic, "subject": subject, "last": line.seq}
+            )
+
+
+def notes(connection: Connection, topic: str) -> list[Noted]:
+    """The newest word on each subject of a topic."""
+    with connection.reading():
+        rows = connection.run(statements.NOTES, {"topic": topic}).fetchall()
+    return [noted_from_line(Line(*row)) for row in rows]
+
+
+def story(connection: Connection, topic: str, subject: str) -> list[Noted]:
+    """Every word on one subject, oldest first."""
+    with connection.reading():
+        lines = back_from(connection, _last_note(connection, topic, subject))
+    return [noted_from_line(line) for line in lines]
+
+
+def _last_note(connection: Connection, topic: str, subject: str) -> int:
+    row = connection.run(statements.NOTE_LAST, {"topic": topic, "subject": subject}).fetchone()
+    return row[0] if row else 0

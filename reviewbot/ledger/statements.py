@@ -1,0 +1,333 @@
+"""The statements of the log, each built once from the tables and serving both back ends."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import (
+    Select,
+    and_,
+    bindparam,
+    case,
+    distinct,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from reviewbot.domain.lifecycle import OPEN
+from reviewbot.ledger.recall import COUNTED, PAYS, UNDECIDED
+from reviewbot.ledger.tables import decision, entry, head, note, policy, round_, state_in
+
+CHUNK_SIZES = (8, 64, 512)
+"""How many names one statement asks for; fewer are filled up, more are asked in turns."""
+
+PAGE = 2000
+"""How many rows a walk over the whole log takes at a time."""
+
+_recorded = entry.alias("recorded")
+
+
+def one_of(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
+    """The column equals one of `size` names: the parameters `name0`, `name1`, …"""
+    return column.in_([bindparam(f"name{n}", type_=column.type) for n in range(size)])
+
+
+# The chain -----------------------------------------------------------------------------------
+
+LOCK_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1).with_for_update()
+"""Read where the chain ends, and keep other writers out until the transaction ends."""
+
+READ_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1)
+"""Read where the chain ends."""
+
+MOVE_HEAD = (
+    update(head)
+    .where(head.c.id == 1)
+    .values(count=bindparam("new_count"), hash=bindparam("new_hash"))
+)
+"""Say where the chain ends now."""
+
+FIRST_HEAD = insert(head)
+"""The head of an empty chain."""
+
+ADD_LINE = insert(entry)
+"""Add one line."""
+
+LINE = select(entry).where(entry.c.seq == bindparam("seq"))
+"""One line."""
+
+LINES_AFTER = (
+    select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(PAGE)
+)
+"""The next lines of a walk."""
+
+
+# Decisions -----------------------------------------------------------------------------------
+
+
+def _decisions_in_full(*, with_bulk: bool = True) -> Select[tuple[object, ...]]:
+    columns = [*decision.c, _recorded.c.body]
+    if with_bulk:
+        columns.append(_recorded.c.detail)
+    return select(*columns).join_from(decision, _recorded, _recorded.c.seq == decision.c.recorded)
+
+
+DECISION_ROW = select(decision).where(decision.c.id == bindparam("id"))
+"""Where one decision stands."""
+
+ADD_DECISION = insert(decision)
+"""The row of a new decision; refused by `decision_claim` where the round is claimed."""
+
+CHANGE_DECISION = (
+    update(decision)
+    .where(decision.c.seq == bindparam("which"))
+    .values(
+        {
+            column: bindparam(f"new_{column.name}")
+            for column in decision.c
+            if column.name not in ("seq", "id")
+        }
+    )
+)
+"""The row of a known decision; refused by `decision_claim` where the round is claimed."""
+
+DECISIONS_AFTER = (
+    _decisions_in_full()
+    .where(decision.c.seq > bindparam("after"))
+    .order_by(decision.c.seq)
+    .limit(PAGE)
+)
+"""The next decisions of a walk, in full."""
+
+DECISIONS_NEWEST = _decisions_in_full().order_by(decision.c.seq.desc()).limit(bindparam("newest"))
+"""The newest decisions, newest first."""
+
+DECISIONS_SINCE = (
+    _decisions_in_full().where(decision.c.state_at >= bindparam("since")).order_by(decision.c.seq)
+)
+"""Decisions whose state was last changed since a moment."""
+
+DECISIONS_OF_TASK = (
+    _decisions_in_full()
+    .where(
+        or_(decision.c.review == "comments", decision.c.review == "accounts"),
+        decision.c.task_id == bindparam("task_id"),
+    )
+    .order_by(decision.c.seq)
+)
+"""All decisions on one thing."""
+
+DECISIONS_OPEN = _decisions_in_full().where(state_in(OPEN)).order_by(decision.c.seq)
+"""Intents and unclear writes that are not settled."""
+
+DECISIONS_LIKE = (
+    _decisions_in_full()
+    .where(decision.c.id >= bindparam("low"), decision.c.id < bindparam("high"))
+    .limit(2)
+)
+"""Decisions whose id lies between two texts: two are enough to know that a beginning is ambiguous."""
+
+ROWS_AFTER = (
+    select(
+        *decision.c,
+        _recorded.c.subject.label("recorded_subject"),
+        _recorded.c.body.label("recorded_body"),
+        entry.c.subject.label("last_subject"),
+        entry.c.kind.label("last_kind"),
+        entry.c.at.label("last_at"),
+        entry.c.body.label("last_body"),
+    )
+    .select_from(decision)
+    .outerjoin(_recorded, _recorded.c.seq == decision.c.recorded)
+    .outerjoin(entry, entry.c.seq == decision.c.last)
+    .where(decision.c.seq > bindparam("after"))
+    .order_by(decision.c.seq)
+    .limit(PAGE)
+)
+"""The next rows of a verification, each beside the two lines that it must agree with."""
+
+
+@cache
+def memories(size: int) -> Select[tuple[object, ...]]:
+    """All decisions on up to `size` things, without trace and facts."""
+    return _decisions_in_full(with_bulk=False).where(
+        decision.c.review == bindparam("review"), one_of(decision.c.task_id, size)
+    )
+
+
+# Accounts and caps ---------------------------------------------------------------------------
+
+_counts = or_(*(decision.c.state == state for state in COUNTED))
+_pays = or_(*(decision.c.action == action for action in PAYS))
+
+
+@cache
+def account_figures(size: int) -> Select[tuple[object, ...]]:
+    """Approvals, disputes and money of up to `size` accounts since a moment."""
+    return (
+        select(
+            decision.c.account_id,
+            func.sum(case((_pays, 1), else_=0)),
+            func.sum(case((_pays, 0), else_=1)),
+            func.sum(case((_pays, func.coalesce(decision.c.amount_micros, 0)), else_=0)),
+        )
+        .where(*_of_accounts(size))
+        .group_by(decision.c.account_id)
+    )
+
+
+@cache
+def account_overruled(size: int) -> Select[tuple[object, ...]]:
+    """How often a person decided otherwise than the policy had, for up to `size` accounts."""
+    by_policy = decision.alias("by_policy")
+    otherwise = exists().where(
+        by_policy.c.review == decision.c.review,
+        by_policy.c.task_id == decision.c.task_id,
+        by_policy.c.epoch == decision.c.epoch,
+        by_policy.c.by_person == 0,
+        by_policy.c.action != decision.c.action,
+        *(by_policy.c.action != action for action in UNDECIDED),
+    )
+    return (
+        select(decision.c.account_id, func.count(distinct(decision.c.seq)))
+        .where(*_of_accounts(size), decision.c.by_person == 1, otherwise)
+        .group_by(decision.c.account_id)
+    )
+
+
+def _of_accounts(size: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        one_of(decision.c.account_id, size),
+        decision.c.intended_at > bindparam("since"),
+        decision.c.review == bindparam("review"),
+        _counts,
+    )
+
+
+SPENT = (
+    select(
+        decision.c.intended_at,
+        decision.c.amount_micros,
+        decision.c.action,
+        decision.c.account_id,
+    )
+    .where(
+        decision.c.policy == bindparam("policy"),
+        decision.c.intended_at > bindparam("since"),
+        _counts,
+    )
+    .order_by(decision.c.intended_at)
+)
+"""What a policy did, or may have done, since a moment."""
+
+
+# Rounds --------------------------------------------------------------------------------------
+
+ROUND = select(round_).where(
+    round_.c.review == bindparam("review"),
+    round_.c.task_id == bindparam("task_id"),
+    round_.c.epoch == bindparam("epoch"),
+)
+"""One round."""
+
+ADD_ROUND = insert(round_)
+"""A round that was not known."""
+
+END_ROUND = (
+    update(round_)
+    .where(
+        and_(
+            round_.c.review == bindparam("which_review"),
+            round_.c.task_id == bindparam("which_task"),
+            round_.c.epoch == bindparam("which_epoch"),
+        )
+    )
+    .values(
+        {column: bindparam(f"new_{column.name}") for column in round_.c if not column.primary_key}
+    )
+)
+"""The ending of a known round."""
+
+ROUNDS_OPEN = (
+    select(round_)
+    .where(round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
+    .order_by(round_.c.first_seen_at, round_.c.last)
+)
+"""Rounds seen waiting that have no ending."""
+
+ROUNDS_ENDED = (
+    select(round_)
+    .where(round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
+    .order_by(round_.c.ended_at, round_.c.last)
+)
+"""Rounds that ended since a moment."""
+
+
+@cache
+def rounds(size: int) -> Select[tuple[object, ...]]:
+    """All rounds of up to `size` things."""
+    return select(round_).where(
+        round_.c.review == bindparam("review"), one_of(round_.c.task_id, size)
+    )
+
+
+# Policies and notes --------------------------------------------------------------------------
+
+POLICY_SEQ = select(policy.c.seq).where(policy.c.revision == bindparam("revision"))
+"""Whether a revision is kept."""
+
+ADD_POLICY = insert(policy)
+"""Keep a revision."""
+
+POLICIES = (
+    select(policy.c.revision, entry.c.body, entry.c.detail, entry.c.at)
+    .join_from(policy, entry, entry.c.seq == policy.c.seq)
+    .order_by(policy.c.seq)
+)
+"""Every revision, oldest first."""
+
+NOTE_LAST = select(note.c.last).where(
+    note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
+)
+"""The newest word on a subject."""
+
+ADD_NOTE = insert(note)
+"""The first word on a subject."""
+
+MOVE_NOTE = (
+    update(note)
+    .where(note.c.topic == bindparam("which_topic"), note.c.subject == bindparam("which_subject"))
+    .values(last=bindparam("new_last"))
+)
+"""A newer word on a subject."""
+
+NOTES = (
+    select(entry)
+    .join_from(note, entry, entry.c.seq == note.c.last)
+    .where(note.c.topic == bindparam("topic"))
+    .order_by(note.c.subject)
+)
+"""The newest word on each subject of a topic."""
+
+# Verification of the other projections -------------------------------------------------------
+
+ROUNDS_AFTER = (
+    select(*round_.c, entry.c.subject, entry.c.kind, entry.c.at, entry.c.body)
+    .select_from(round_)
+    .outerjoin(entry, entry.c.seq == round_.c.last)
+    .where(round_.c.last > bindparam("after"))
+    .order_by(round_.c.last)
+    .limit(PAGE)
+)
+"""The next rounds of a verification, each beside its newest line."""
+
+ALL_POLICIES = select(policy.c.revision, policy.c.seq)
+"""Which line keeps which revision."""
+
+ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last)
+"""Which line is the newest word on which subject."""

@@ -1,0 +1,123 @@
+"""Verification: the chain against itself and a checkpoint, and every projection against the chain.
+
+Theory of operation. One walk over the lines recomputes each hash and notes the newest line of each
+subject. Then each row is computed again from the lines it names, and must be equal and name the
+newest one; subjects that no row names are missing rows. All in one snapshot, page by page.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy.sql.elements import ClauseElement
+
+from reviewbot.ledger import events, statements
+from reviewbot.ledger.chain import ChainReader, Line
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.rows import (
+    DecisionRow,
+    RoundRow,
+    decision_row,
+    ended_row,
+    ending_from_body,
+    seen_from_body,
+    seen_row,
+    step_from_body,
+)
+from reviewbot.ports import Checkpoint, Verification
+
+_UNREADABLE = (msgspec.MsgspecError, zlib.error, ValueError, TypeError)
+_DECISION_WIDTH = len(DecisionRow.__struct_fields__)
+_ROUND_WIDTH = len(RoundRow.__struct_fields__)
+
+
+def verify(connection: Connection, checkpoint: Checkpoint | None) -> Verification:
+    """Recompute everything, and say what does not fit."""
+    reader = ChainReader(checkpoint)
+    with connection.snapshot():
+        for columns in _pages(connection, statements.LINES_AFTER, key=0):
+            reader.read(Line(*columns))
+        _check_head(connection, reader)
+        for columns in _pages(connection, statements.ROWS_AFTER, key=0):
+            _check_decision(reader, columns)
+        for columns in _pages(connection, statements.ROUNDS_AFTER, key=3):
+            _check_round(connection, reader, columns)
+        for revision, seq in connection.run(statements.ALL_POLICIES):
+            _take(reader, f"{events.POLICY}\x1f{revision}", seq, f"policy {revision}")
+        for topic, subject, last in connection.run(statements.ALL_NOTES):
+            name = "\x1f".join((events.NOTE, topic, subject))
+            _take(reader, name, last, f"the note on {topic} {subject}")
+    for seq in reader.newest.values():
+        reader.blame(f"line {seq} stands in the chain, but the row that should name it does not")
+    return reader.verification()
+
+
+def _pages(connection: Connection, statement: ClauseElement, key: int) -> Iterator[Any]:
+    """All rows of a walk; `key` is the column that the next page starts after."""
+    after = -1
+    while page := connection.run(statement, {"after": after}).fetchall():
+        yield from page
+        after = page[-1][key]
+
+
+def _check_head(connection: Connection, reader: ChainReader) -> None:
+    row = connection.run(statements.READ_HEAD).fetchone()
+    if row is None or (row[0], bytes(row[1])) != (reader.count, reader.head):
+        reader.blame(f"line {reader.count} is the last one, but the head of the log says otherwise")
+
+
+def _check_decision(reader: ChainReader, columns: Any) -> None:
+    row = DecisionRow(*columns[:_DECISION_WIDTH])
+    recorded_subject, recorded_body, subject, kind, at, body = columns[_DECISION_WIDTH:]
+    what = f"decision {row.id}"
+    _take(reader, row.id, row.last, what)
+    if (recorded_subject, subject) != (row.id, row.id):
+        reader.blame(f"line {row.last}: the row of {what} names lines that are not its own")
+        return
+    try:
+        last = step_from_body(body)
+        recorded = last if row.recorded == row.last else step_from_body(recorded_body)
+        fits = recorded.decision is not None and row == decision_row(
+            recorded.decision, row.last, at, kind, last
+        )
+    except _UNREADABLE:
+        fits = False
+    if not fits:
+        reader.blame(f"line {row.last}: the row of {what} differs from what the chain says")
+
+
+def _check_round(connection: Connection, reader: ChainReader, columns: Any) -> None:
+    row = RoundRow(*columns[:_ROUND_WIDTH])
+    subject, kind, at, body = columns[_ROUND_WIDTH:]
+    what = f"the round {row.epoch} of {row.review} {row.task_id}"
+    name = events.round_subject(row.review, row.task_id, row.epoch)
+    _take(reader, name, row.last, what)
+    try:
+        fits = subject == name and row == _round_from(connection, row.last, at, kind, body)
+    except _UNREADABLE:
+        fits = False
+    if not fits:
+        reader.blame(f"line {row.last}: the row of {what} differs from what the chain says")
+
+
+def _round_from(connection: Connection, last: int, at: int, kind: str, body: bytes) -> RoundRow:
+    if kind == events.SEEN:
+        return seen_row(seen_from_body(body), last, at)
+    prior = Line(*connection.run(statements.LINE, {"seq": last}).fetchone()).prior
+    before = None
+    if prior:
+        line = Line(*connection.run(statements.LINE, {"seq": prior}).fetchone())
+        before = seen_row(seen_from_body(line.body), line.seq, line.at)
+    return ended_row(ending_from_body(body), last, before)
+
+
+def _take(reader: ChainReader, subject: str, last: int, what: str) -> None:
+    """Note that a row names the newest line of its subject; what is left at the end has no row."""
+    newest = reader.newest.pop(subject, None)
+    if newest is None:
+        reader.blame(f"line {last}: {what} has a row, but no line in the chain")
+    elif newest != last:
+        reader.blame(f"line {newest}: the row of {what} stands at line {last}, not at its newest")
