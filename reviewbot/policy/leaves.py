@@ -1,0 +1,284 @@
+"""One test of one fact as Python source: may it be true, is it surely true, which of three it is.
+
+Theory of operation. A three-valued test becomes two two-valued ones: `possible` (true or not known)
+and `sure` (definitely true). A rule is passed over as soon as it is not possible; only where it is
+possible does it matter whether it is sure or cannot tell. In the templates `{read}` is the first
+mention of the value, which reads it if need be, and `{x}` every later one. No text of a policy is
+ever part of the source: values stand in the pool of constants and are named there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from reviewbot.policy.fields import Fact, FactType
+from reviewbot.policy.folding import fold, nfc
+from reviewbot.policy.model import (
+    Compare,
+    Has,
+    InList,
+    IsKnown,
+    Matches,
+    NamedList,
+    OneOf,
+    Policy,
+    Range,
+    TextTest,
+)
+from reviewbot.policy.patterns import compile_pattern
+
+
+class View(NamedTuple):
+    """A way to look at a fact: the local it is kept in and the source that reads it.
+
+    A costly one is read once at most; a plain attribute is as cheap to read again as to keep.
+    """
+
+    local: str
+    source: str
+    costly: bool
+
+
+class Leaf(NamedTuple):
+    """A condition without parts, as templates of source over `view`."""
+
+    view: View
+    possible: str
+    sure: str
+    outcome: str
+    """True, False or None (cannot tell)."""
+    evidence: bool = False
+    """Whether the answer needs evidence."""
+    slot: str = ""
+    """What the trace keeps in place of the outcome, as a template over the view's local."""
+
+
+class Pool:
+    """The constants and helpers that generated source names."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self._names: dict[tuple[type, Any], str] = {}
+
+    def constant(self, value: Any) -> str:
+        """Name a hashable constant; equal ones of one type share their name."""
+        key = (type(value), value)
+        if key not in self._names:
+            self._names[key] = self.helper("k", value)
+        return self._names[key]
+
+    def helper(self, kind: str, value: Any) -> str:
+        """Name a function or another thing that only this use needs."""
+        name = f"_{kind}{len(self.values)}"
+        self.values[name] = value
+        return name
+
+
+class Lists:
+    """The named lists as sets of folded values, each as of a moment."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._zone = ZoneInfo(policy.timezone)
+        self._lists: Mapping[str, NamedList] = {named.name: named for named in policy.lists}
+
+    def fixed(self, name: str) -> frozenset[str] | None:
+        """The values of a list whose entries never expire, else None."""
+        if any(entry.until is not None for entry in self._lists[name].entries):
+            return None
+        return frozenset(fold(entry.id) for entry in self._lists[name].entries)
+
+    def at(self, name: str) -> Callable[[datetime], frozenset[str]]:
+        """A function from the present moment to the values that count then."""
+        entries = [(fold(entry.id), entry.until) for entry in self._lists[name].entries]
+        by_day: dict[Any, frozenset[str]] = {}
+
+        def current(now: datetime) -> frozenset[str]:
+            today = now.astimezone(self._zone).date()
+            if today not in by_day:
+                by_day.clear()
+                by_day[today] = frozenset(
+                    value for value, until in entries if until is None or today <= until
+                )
+            return by_day[today]
+
+        return current
+
+
+class Leaves:
+    """Makes the leaves of one policy's conditions."""
+
+    def __init__(self, policy: Policy, pool: Pool) -> None:
+        self._pool = pool
+        self._lists = Lists(policy)
+        self._patterns = {pattern.name: pattern for pattern in policy.patterns}
+        self._searches: dict[str, str] = {}
+
+    def leaf(self, compare: Compare, fact: Fact) -> Leaf:
+        """The source of one comparison with `fact`."""
+        made = self._leaf(compare, fact)
+        return made._replace(evidence=fact.source == "evidence")
+
+    def _leaf(self, compare: Compare, fact: Fact) -> Leaf:
+        match compare.test:
+            case IsKnown(known=known):
+                return _settled(
+                    self._seen(fact), "{read} is not None" if known else "{read} is None"
+                )
+            case OneOf() as test if fact.type is FactType.CHOICE:
+                return self._choice_among(test, fact)
+            case OneOf() as test if fact.type is FactType.TEXT:
+                return self._text_among(test, fact)
+            case OneOf(values=values, negated=negated):
+                return _three_valued(raw(fact), self._among(values), negated)
+            case Range() as test:
+                return _three_valued(raw(fact), self._between(test))
+            case TextTest(kind=kind, text=text, exact=exact, negated=negated):
+                word = self._pool.constant(nfc(text) if exact else fold(text))
+                return _three_valued(self._worded(fact, exact), _TEXT_TESTS[kind](word), negated)
+            case Matches(pattern=pattern, negated=negated):
+                search = self._search(pattern)
+                source = f"{search}({self._seen(fact).source})"
+                view = View(f"{_local(fact)}{search}", source, costly=True)
+                return three_way(view, negated)
+            case InList(list=name, negated=negated):
+                return _three_valued(self._worded(fact, exact=False), self._listed(name), negated)
+            case Has(member=member, negated=negated):
+                name = self._pool.constant(member)
+                return _three_valued(raw(fact), f"{name} in {{x}}", negated)
+
+    def _choice_among(self, test: OneOf, fact: Fact) -> Leaf:
+        """A value outside the closed list is unknown, so both sides are lists of known values."""
+        named = {fold(str(value)) for value in test.values}
+        chosen = frozenset(value for value in fact.values if fold(value) in named)
+        others = frozenset(fact.values) - chosen
+        met, unmet = (others, chosen) if test.negated else (chosen, others)
+        is_met, is_unmet = self._member(met), self._member(unmet)
+        return Leaf(
+            raw(fact),
+            possible=f"not {is_unmet.format(value='{read}')}",
+            sure=is_met.format(value="{read}"),
+            outcome=f"(True if {is_met.format(value='{read}')} else "
+            f"False if {is_unmet.format(value='{x}')} else None)",
+        )
+
+    def _member(self, values: frozenset[str]) -> str:
+        if len(values) == 1:
+            return f"{{value}} == {self._pool.constant(next(iter(values)))}"
+        return f"{{value}} in {self._pool.constant(values)}"
+
+    def _text_among(self, test: OneOf, fact: Fact) -> Leaf:
+        exact = frozenset(nfc(str(v)) for v, e in zip(test.values, test.exact, strict=True) if e)
+        loose = frozenset(
+            fold(str(v)) for v, e in zip(test.values, test.exact, strict=True) if not e
+        )
+        if not exact:
+            return _three_valued(self._worded(fact, exact=False), self._among(loose), test.negated)
+        if not loose:
+            return _three_valued(self._worded(fact, exact=True), self._among(exact), test.negated)
+        either = f"({self._among(exact)} or _fold({{x}}) in {self._pool.constant(loose)})"
+        return _three_valued(self._worded(fact, exact=True), either, test.negated)
+
+    def _among(self, values: frozenset[str] | tuple[Any, ...]) -> str:
+        if len(values) == 1:
+            return f"{{x}} == {self._pool.constant(next(iter(values)))}"
+        if any(isinstance(value, datetime) for value in values):
+            return f"{{x}} in {self._pool.constant(tuple(values))}"
+        return f"{{x}} in {self._pool.constant(frozenset(values))}"
+
+    def _between(self, test: Range) -> str:
+        low = high = ""
+        if test.low is not None:
+            low = f"{self._pool.constant(test.low)} {'<=' if test.low_included else '<'} "
+        if test.high is not None:
+            high = f" {'<=' if test.high_included else '<'} {self._pool.constant(test.high)}"
+        return f"{low}{{x}}{high}"
+
+    def _listed(self, name: str) -> str:
+        fixed = self._lists.fixed(name)
+        if fixed is not None:
+            return f"{{x}} in {self._pool.constant(fixed)}"
+        return f"{{x}} in {self._pool.helper('list', self._lists.at(name))}(now)"
+
+    def _worded(self, fact: Fact, exact: bool) -> View:
+        """The fact as text is compared."""
+        if fact.type is FactType.CHOICE:
+            return self._seen(fact)
+        kind = "nfc" if exact else "fold"
+        return View(f"{_local(fact)}_{kind}", f"_{kind}({fact.read})", costly=True)
+
+    def _seen(self, fact: Fact) -> View:
+        """The fact, or None where it is none of its closed list."""
+        if fact.type is not FactType.CHOICE:
+            return raw(fact)
+        local = _local(fact)
+        values = self._pool.constant(frozenset(fact.values))
+        source = f"({local} if ({local} := {fact.read}) in {values} else None)"
+        return View(f"{local}_choice", source, costly=True)
+
+    def _search(self, pattern: str) -> str:
+        if pattern not in self._searches:
+            search = compile_pattern(self._patterns[pattern].regex)
+            self._searches[pattern] = self._pool.helper("pattern", search)
+        return self._searches[pattern]
+
+
+_TEXT_TESTS: dict[str, Callable[[str], str]] = {
+    "contains": lambda word: f"{word} in {{x}}",
+    "starts with": lambda word: f"{{x}}.startswith({word})",
+    "ends with": lambda word: f"{{x}}.endswith({word})",
+}
+
+
+# Ways to look at a fact ----------------------------------------------------------------------
+
+
+def raw(fact: Fact) -> View:
+    """The fact as it is."""
+    return View(_local(fact), fact.read, costly="(" in fact.read)
+
+
+def _local(fact: Fact) -> str:
+    return fact.name.replace(".", "_")
+
+
+# The shapes of leaves ------------------------------------------------------------------------
+
+
+def _three_valued(view: View, test: str, negated: bool = False) -> Leaf:
+    if negated:
+        test = f"not ({test})"
+    return Leaf(
+        view,
+        possible=f"({{read}} is None or {test})",
+        sure=f"({{read}} is not None and {test})",
+        outcome=f"(None if {{read}} is None else {test})",
+    )
+
+
+def three_way(view: View, negated: bool = False) -> Leaf:
+    """A leaf over a value that is itself True, False or None."""
+    if negated:
+        return Leaf(
+            view,
+            possible="{read} is not True",
+            sure="{read} is False",
+            outcome="(None if {read} is None else not {x})",
+        )
+    return Leaf(view, possible="{read} is not False", sure="{read} is True", outcome="{read}")
+
+
+def _settled(view: View, test: str) -> Leaf:
+    return Leaf(view, possible=test, sure=test, outcome=f"({test})")
+
+
+def settled(view: View) -> Leaf:
+    """A leaf over a value that is always True or False."""
+    return _settled(view, "{read}")
+
+
+def not_yet(view: View) -> Leaf:
+    """A leaf over a moment: true until it has come."""
+    return _three_valued(view, "now < {x}")
