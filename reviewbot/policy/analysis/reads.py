@@ -1,0 +1,95 @@
+"""What the parts of a policy read: the facts and tests of a condition, the places in a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reviewbot.policy.model import (
+    AllOf,
+    AnyOf,
+    Checks,
+    Compare,
+    Condition,
+    NoneOf,
+    Placeholder,
+    Policy,
+    ReasonText,
+    Rule,
+    Template,
+    Then,
+)
+
+
+def conditions_of(policy: Policy) -> Iterator[Condition]:
+    """Every condition by which `policy` chooses an action."""
+    for rule in policy.rules:
+        if rule.when is not None:
+            yield rule.when
+    for fallback in policy.deadline.fallbacks:
+        if fallback.when is not None:
+            yield fallback.when
+
+
+def compares_in(condition: Condition, prefix: str = "") -> Iterator[tuple[str, Compare]]:
+    """Every line of a condition with its fact's full name.
+
+    A line on the attempts of a round is named after the last one, as all have the same fields.
+    """
+    if isinstance(condition, Compare):
+        yield prefix + condition.fact, condition
+    elif isinstance(condition, Checks):
+        yield from compares_in(condition.condition, "last.")
+    else:
+        for part in condition.parts:
+            yield from compares_in(part, prefix)
+
+
+def checks_in(condition: Condition) -> Iterator[Checks]:
+    """Every test over the attempts of a round."""
+    if isinstance(condition, Checks):
+        yield condition
+    elif isinstance(condition, AllOf | AnyOf | NoneOf):
+        for part in condition.parts:
+            yield from checks_in(part)
+
+
+def templates_of(reason: ReasonText) -> Iterator[tuple[str | None, Template]]:
+    """The texts of a reason, each with the name of its variant."""
+    yield from reason.variants
+    if reason.otherwise is not None:
+        yield None, reason.otherwise
+
+
+def sent_texts(then: Then) -> Iterator[tuple[str | None, Template]]:
+    """The texts that the other side may read, each with the name of its variant or field."""
+    if then.reason is not None:
+        yield from templates_of(then.reason)
+    if then.comment is not None:
+        yield None, then.comment
+    yield from then.fields
+
+
+def placeholders_in(template: Template) -> tuple[Placeholder, ...]:
+    """The places of a text, in order."""
+    return tuple(part for part in template.parts if isinstance(part, Placeholder))
+
+
+def facts_in_texts(policy: Policy) -> Iterator[str]:
+    """Every fact that a text for the other side shows."""
+    for then in all_thens(policy):
+        for _, template in sent_texts(then):
+            for place in placeholders_in(template):
+                yield place.fact
+
+
+def all_thens(policy: Policy) -> Iterator[Then]:
+    """What every rule and every fallback does."""
+    for rule in policy.rules:
+        yield rule.then
+    for fallback in policy.deadline.fallbacks:
+        yield fallback.then
+
+
+def deciding(policy: Policy) -> list[tuple[int, Rule]]:
+    """The rules that can decide, with their places: those in the shadow only watch."""
+    return [(i, rule) for i, rule in enumerate(policy.rules) if not rule.shadow]

@@ -1,0 +1,240 @@
+"""What is true between facts, whatever the policy: rules out tasks that cannot exist.
+
+`certain` relations follow from how the facts are made and are used for every claim. `usual` ones are
+what the API promises or what a sensible task looks like: they only keep examples realistic, so that
+nothing is ever called impossible because of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from reviewbot.domain.comments import COMMENT_LIMITS
+from reviewbot.policy.analysis.cells import WINDOW, Cell
+from reviewbot.policy.fields import ATTEMPT_FACTS
+
+Holds = Callable[[Cell, Cell], bool]
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """Two facts and which of their cells go together."""
+
+    first: str
+    second: str
+    holds: Holds
+    certain: bool = True
+    one_attempt: bool = False
+    """Holds only where the round has exactly one attempt."""
+
+
+def _known(cell: Cell) -> bool:
+    return cell.value is not None
+
+
+def _same_knowledge(a: Cell, b: Cell) -> bool:
+    return _known(a) is _known(b)
+
+
+def _known_with(a: Cell, b: Cell) -> bool:
+    """The second is known wherever the first is."""
+    return not _known(a) or _known(b)
+
+
+def _one_more(a: Cell, b: Cell) -> bool:
+    """The second is the first plus one, cell by cell."""
+    if not _known(a) or not _known(b):
+        return _same_knowledge(a, b)
+    assert a.low is not None
+    assert b.low is not None
+    return a.low + 1 == b.low
+
+
+def _adds_up_to_the_window(a: Cell, b: Cell) -> bool:
+    if not _known(a) or not _known(b):
+        return _same_knowledge(a, b)
+    return _sum(a.low, b.high) == _sum(b.low, a.high) == WINDOW
+
+
+def _sum(a: float | None, b: float | None) -> float:
+    """The sum of two ends; two open ends belong together."""
+    if a is None and b is None:
+        return WINDOW
+    return WINDOW + 1 if a is None or b is None else a + b
+
+
+def _at_least(a: Cell, b: Cell) -> bool:
+    """The first is at least the second, where both are known."""
+    if a.value is None or b.value is None or a.high is None or b.low is None:
+        return True
+    return a.high > b.low or (a.high == b.low and _is_point(a) and _is_point(b))
+
+
+def _is_point(cell: Cell) -> bool:
+    return cell.low == cell.high
+
+
+def _some_attempt(count: Cell, other: Cell) -> bool:
+    """Without an attempt nothing of an attempt is known."""
+    return bool(count.value) or not _known(other)
+
+
+def _every_attempt_states_it(count: Cell, other: Cell) -> bool:
+    return bool(count.value) is _known(other)
+
+
+def _failed(count: Cell, failed: Cell) -> bool:
+    if not _known(count) or not _known(failed):
+        return _same_knowledge(count, failed)
+    return _at_least(count, failed)
+
+
+def _same_class(a: Cell, b: Cell) -> bool:
+    if not _known(a) or not _known(b):
+        return _same_knowledge(a, b)
+    return a.low == b.low and a.high == b.high
+
+
+def _failed_itself(outcome: Cell, failed: Cell) -> bool:
+    return _known(failed) and (outcome.value == "scrape_failed") is (failed.value == 1)
+
+
+def _counted(outcome: Cell, failed: Cell) -> bool:
+    return outcome.value != "scrape_failed" or bool(failed.value)
+
+
+def _says(first: Any, second: Any) -> Holds:
+    """Where the first is this, the second is that."""
+    return lambda a, b: a.value != first or b.value == second
+
+
+def _length(text: Cell, length: Cell) -> bool:
+    if not _known(text) or not _known(length):
+        return _same_knowledge(text, length)
+    assert length.low is not None
+    return (text.high is None or length.low <= text.high) and (
+        length.high is None or text.low is None or text.low <= length.high
+    )
+
+
+def _within_the_platform(platform: Cell, length: Cell) -> bool:
+    limit = COMMENT_LIMITS.get(platform.value)
+    return limit is None or length.low is None or length.low <= limit
+
+
+_LAST = tuple(f"last.{name}" for name in ATTEMPT_FACTS)
+_STATED = tuple(f"last.{fact.name}" for fact in ATTEMPT_FACTS.values() if fact.with_attempt)
+
+CERTAIN: tuple[Relation, ...] = (
+    Relation("task.times_disputed", "task.round", _one_more),
+    Relation("task.comment_text", "task.comment_length", _length),
+    Relation("task.platform", "task.comment_length", _within_the_platform),
+    Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
+    Relation("task.client_dispute_deadline_at", "task.time_left", _same_knowledge),
+    Relation("task.submitted_at", "task.posted_ago", _same_knowledge),
+    *(Relation("checks.count", name, _some_attempt) for name in (*_LAST, "last.age")),
+    *(
+        Relation("checks.count", f"checks.{name}", _some_attempt)
+        for name in ("best_score", "most_comments", "fewest_comments")
+    ),
+    Relation("checks.count", "checks.failed", _failed),
+    Relation("last.scraped_at", "last.age", _same_knowledge),
+    Relation("checks.best_score", "last.match_score", _at_least),
+    Relation("last.match_score", "checks.best_score", _known_with),
+    Relation("checks.most_comments", "last.comments_scraped", _at_least),
+    Relation("last.comments_scraped", "checks.fewest_comments", _at_least),
+    Relation("checks.most_comments", "checks.fewest_comments", _at_least),
+    Relation("checks.most_comments", "checks.fewest_comments", _same_knowledge),
+    Relation("last.comments_scraped", "checks.most_comments", _known_with),
+    Relation("last.comments_scraped", "checks.fewest_comments", _known_with),
+    Relation("last.outcome_kind", "checks.failed", _counted),
+    Relation("last.outcome_kind", "checks.failed", _failed_itself, one_attempt=True),
+    Relation("last.match_score", "checks.best_score", _same_class, one_attempt=True),
+    Relation("last.comments_scraped", "checks.most_comments", _same_class, one_attempt=True),
+    Relation("last.comments_scraped", "checks.fewest_comments", _same_class, one_attempt=True),
+    *(
+        Relation(f"profile.{name}", f"profile.{name}_length", _length)
+        for name in ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
+    ),
+    Relation("feedback.corrections_applied", "review.round", _one_more),
+    Relation("feedback.corrections_requested", "feedback.last_fields", _some_attempt),
+    Relation("feedback.corrections_requested", "feedback.changed_since_request", _some_attempt),
+    Relation("feedback.corrections_requested", "feedback.corrections_applied", _same_knowledge),
+)
+
+USUAL: tuple[Relation, ...] = (
+    Relation("task.waiting_for", "task.time_left", _adds_up_to_the_window, certain=False),
+    Relation("review.waiting_for", "review.time_left", _adds_up_to_the_window, certain=False),
+    Relation("task.posted_ago", "task.waiting_for", _at_least, certain=False),
+    *(Relation("checks.count", name, _every_attempt_states_it, certain=False) for name in _STATED),
+    Relation("last.attempt_n", "checks.count", _at_least, certain=False),
+    Relation("last.verified", "last.outcome_kind", _says(True, "verified"), certain=False),
+    Relation("last.outcome_kind", "last.verified", _says("verified", True), certain=False),
+    Relation(
+        "last.outcome_kind", "last.comments_scraped", _says("scrape_failed", 0), certain=False
+    ),
+    Relation(
+        "task.platform",
+        "last.platform",
+        lambda a, b: a.value == b.value or not _known(b),
+        certain=False,
+    ),
+    Relation("account.decisions_30d", "account.disputes_30d", _at_least, certain=False),
+    Relation("account.decisions_30d", "account.approvals_30d", _at_least, certain=False),
+    Relation("account.decisions_30d", "account.dispute_share_30d", _some_attempt, certain=False),
+)
+
+SHARED_CUTS: tuple[frozenset[str], ...] = (
+    frozenset({"last.comments_scraped", "checks.most_comments", "checks.fewest_comments"}),
+    frozenset({"last.match_score", "checks.best_score"}),
+    frozenset({"checks.count", "checks.failed", "last.attempt_n"}),
+    frozenset({"account.decisions_30d", "account.disputes_30d", "account.approvals_30d"}),
+    frozenset({"task.posted_ago", "task.waiting_for"}),
+)
+"""Facts compared with each other, so that they must be cut at the same points."""
+
+
+_FIXED_CUTS: dict[str, tuple[float, ...]] = {
+    "task.comment_length": (min(COMMENT_LIMITS.values()), min(COMMENT_LIMITS.values()) + 1),
+    "checks.count": (0, 1),
+    "checks.failed": (0, 1),
+    "feedback.corrections_requested": (0,),
+    "task.waiting_for": (0, WINDOW),
+    "task.time_left": (0, WINDOW),
+    "review.waiting_for": (0, WINDOW),
+    "review.time_left": (0, WINDOW),
+    "account.decisions_30d": (0,),
+    "last.comments_scraped": (0,),
+}
+"""Points at which a fact is always cut, because a relation turns there."""
+
+_NEXT = (
+    ("task.times_disputed", "task.round"),
+    ("feedback.corrections_applied", "review.round"),
+)
+_MIRRORS = (
+    ("task.waiting_for", "task.time_left"),
+    ("review.waiting_for", "review.time_left"),
+)
+
+
+def shared_points(points: dict[str, set[float]]) -> dict[str, set[float]]:
+    """Cut facts that are compared with each other at each other's points."""
+    cuts = {name: found | set(_FIXED_CUTS.get(name, ())) for name, found in points.items()}
+    for first, second in _MIRRORS:
+        if first in cuts and second in cuts:
+            cuts[first] |= {WINDOW - point for point in cuts[second]}
+            cuts[second] |= {WINDOW - point for point in cuts[first]}
+    for group in SHARED_CUTS:
+        together = set().union(*(cuts[name] for name in group if name in cuts))
+        cuts.update((name, cuts[name] | together) for name in group if name in cuts)
+    for first, second in _MIRRORS:
+        if first in cuts and second in cuts:
+            cuts[second] |= {WINDOW - point for point in cuts[first]}
+    for first, second in _NEXT:
+        if first in cuts and second in cuts:
+            cuts[first] |= {point - 1 for point in cuts[second]}
+            cuts[second] |= {point + 1 for point in cuts[first]}
+    return cuts

@@ -1,0 +1,184 @@
+"""Finding a task: cells for every fact such that given conditions come to given truths.
+
+Theory of operation. Each variable is a fact (or the rest of a round's attempts, see `world.py`) with
+a set of cells still possible. A wish is a condition and the truths it may come to. The search takes
+the first wish that is still open, picks a variable it reads, and tries its cells class by class,
+the most typical first. A wish that can no longer come true ends a branch; one that can no longer
+fail is dropped. Relations between facts narrow the sets at each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from reviewbot.policy.analysis.circuit import Live, Node
+from reviewbot.policy.analysis.domains import Leaf
+
+MOST_STEPS = 20_000
+"""Steps after which a question counts as too hard. No policy of a person came near it."""
+
+Wish = tuple[Node, int]
+
+
+class TooHardError(Exception):
+    """The question was given up: neither yes nor no."""
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What one cell of a variable leaves of another: `allowed` cells of `other`.
+
+    With a `guard` variable it counts only once that variable lies within `guard_cells`.
+    """
+
+    other: int
+    allowed: int
+    guard: int = -1
+    guard_cells: int = 0
+
+
+class Variables(msgspec.Struct, frozen=True):
+    """All that the search needs to know of the variables, by their numbers."""
+
+    start: tuple[int, ...]
+    """The cells possible at the beginning."""
+    order: tuple[tuple[int, ...], ...]
+    """Cells from the most to the least typical."""
+    links: tuple[tuple[tuple[Link, ...], ...], ...]
+    """Per variable and cell."""
+
+
+class Search:
+    """One question put to the variables."""
+
+    def __init__(self, variables: Variables, *, give_up: bool = True) -> None:
+        """Prepare a question; with `give_up` one that cannot be answered raises TooHardError."""
+        self._variables = variables
+        self._give_up = give_up
+        self._left = MOST_STEPS
+        self._undecided = False
+
+    def find(self, wishes: Sequence[Wish]) -> Live | None:
+        """Find one cell for each variable so that every wish comes true; None when there are none."""
+        live = list(self._variables.start)
+        if not self._settle(live, range(len(live))):
+            return None
+        found = self._solve(live, list(wishes), -1)
+        if found is None and self._give_up and (self._undecided or self._left <= 0):
+            raise TooHardError
+        return found
+
+    def _solve(self, live: Live, wishes: list[Wish], changed: int) -> Live | None:
+        self._left -= 1
+        if self._left <= 0:
+            return None
+        open_wishes: list[Wish] = []
+        for wish in wishes:
+            node, want = wish
+            if not node.variables & changed:
+                open_wishes.append(wish)
+                continue
+            value = node.value(live)
+            if not value & want:
+                return None
+            if value & ~want:
+                open_wishes.append(wish)
+        if not open_wishes:
+            return self._complete(live)
+        split = self._split(live, open_wishes)
+        if split is None:
+            self._undecided = True
+            return None
+        variable, classes = split
+        for cells in classes:
+            narrowed = live.copy()
+            narrowed[variable] = cells
+            touched = self._settle(narrowed, (variable,))
+            if touched:
+                found = self._solve(narrowed, open_wishes, touched)
+                if found is not None:
+                    return found
+        return None
+
+    def _split(self, live: Live, wishes: list[Wish]) -> tuple[int, list[int]] | None:
+        """Pick a variable by which a wish can still change, and split its cells by a test on it.
+
+        None where only cells are left in which a test's answer cannot be told.
+        """
+        for node, _ in wishes:
+            for leaf in node.leaves:
+                cells = live[leaf.variable]
+                if cells & (cells - 1):
+                    classes = self._classes(leaf, cells)
+                    if len(classes) > 1:
+                        return leaf.variable, classes
+        return None
+
+    def _classes(self, leaf: Leaf, cells: int) -> list[int]:
+        """Sort cells by what `leaf` may come to in them, the most typical first."""
+        classes: dict[tuple[bool, bool, bool], int] = {}
+        for cell in self._variables.order[leaf.variable]:
+            bit = 1 << cell
+            if cells & bit:
+                key = (bool(bit & leaf.true), bool(bit & leaf.false), bool(bit & leaf.unknown))
+                classes[key] = classes.get(key, 0) | bit
+        return list(classes.values())
+
+    def _settle(self, live: Live, variables: Sequence[int]) -> int:
+        """Apply the links of every decided variable until nothing changes.
+
+        Gives the variables that were narrowed or looked at, as bits; 0 when one has nothing left.
+        """
+        touched = 0
+        queue = [v for v in variables if not live[v] & (live[v] - 1)]
+        touched |= sum(1 << v for v in variables)
+        while queue:
+            variable = queue.pop()
+            cell = live[variable].bit_length() - 1
+            if cell < 0:
+                return 0
+            for link in self._variables.links[variable][cell]:
+                if link.guard >= 0 and live[link.guard] & ~link.guard_cells:
+                    continue
+                before = live[link.other]
+                after = before & link.allowed
+                if after == before:
+                    continue
+                if not after:
+                    return 0
+                live[link.other] = after
+                touched |= 1 << link.other
+                if not after & (after - 1):
+                    queue.append(link.other)
+                    queue += self._guarded_by(link.other, live)
+        return touched
+
+    def _guarded_by(self, guard: int, live: Live) -> list[int]:
+        """Decided variables whose links may count only now that `guard` is decided."""
+        return [
+            v
+            for v, per_cell in enumerate(self._variables.links)
+            if not live[v] & (live[v] - 1)
+            and any(link.guard == guard for link in per_cell[live[v].bit_length() - 1])
+        ]
+
+    def _complete(self, live: Live) -> Live | None:
+        """Decide every variable, the most typical cells first."""
+        self._left -= 1
+        if self._left <= 0:
+            return None
+        for variable, cells in enumerate(live):
+            if not cells & (cells - 1):
+                continue
+            for cell in self._variables.order[variable]:
+                if not cells & 1 << cell:
+                    continue
+                narrowed = live.copy()
+                narrowed[variable] = 1 << cell
+                if self._settle(narrowed, (variable,)):
+                    found = self._complete(narrowed)
+                    if found is not None:
+                        return found
+            return None
+        return live

@@ -1,0 +1,63 @@
+"""Values and examples in the words of the language, for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.analysis.world import Found, World
+from reviewbot.policy.fields import Fact, FactType
+from reviewbot.policy.model import Rule
+
+_LONGEST_TEXT = 40
+
+
+def say_value(fact: Fact, value: Any) -> str:
+    """Write a value as a test in a policy would."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    match fact.type:
+        case FactType.MONEY:
+            return f"{value:.2f} USD"
+        case FactType.SHARE:
+            return f"{value * 100:g}%"
+        case FactType.DURATION:
+            return say_duration(value)
+        case FactType.NAMES:
+            return ", ".join(value) or "none"
+        case FactType.TEXT:
+            return f'"{safe_line(value, _LONGEST_TEXT)}"'
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def say_duration(seconds: float) -> str:
+    """Write a length of time as `1h30m`, to the second."""
+    left, text = round(abs(seconds)), ""
+    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        text += f"{count}{unit}" if count else ""
+    return ("-" if seconds < 0 else "") + (text or "0h")
+
+
+def say_example(world: World, found: Found, facts: Iterable[str]) -> str:
+    """Describe a review by the facts that matter."""
+    named = [name for name in dict.fromkeys(facts) if name in found.facts]
+    parts = [f"{name}: {say_value(world.fact(name), found.facts[name])}" for name in named]
+    return " · ".join(parts) or "any task"
+
+
+def say_rule(number: int, rule: Rule) -> str:
+    """Name a rule by its place and its name."""
+    return f'rule {number + 1} "{rule.name}"'
+
+
+def join(parts: Iterable[str], last: str = "and") -> str:
+    """Join words: a, b and c."""
+    words = list(parts)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)

@@ -1,0 +1,278 @@
+"""The world of one policy: its facts with their cells, its rules as circuits, and questions to both.
+
+Theory of operation. Every fact that the policy reads is a variable of the search. So are a few things
+that no fact states: what the earlier attempts of a round come to in a test over attempts, whether a
+share of a rollout holds the task, whether a moment of the calendar has passed. A test over attempts
+is the last attempt's answer (its fields are the `last.*` facts) together with that of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from reviewbot.policy.analysis import truth
+from reviewbot.policy.analysis.answers import open_book
+from reviewbot.policy.analysis.cells import Cell
+from reviewbot.policy.analysis.circuit import And, Constant, Node, Not, Or, OverAttempts, Test
+from reviewbot.policy.analysis.domains import Domain, Leaf, as_number, cut_points, domain_of
+from reviewbot.policy.analysis.links import links_between
+from reviewbot.policy.analysis.ordinary import ordinarily_known
+from reviewbot.policy.analysis.reads import (
+    checks_in,
+    compares_in,
+    conditions_of,
+    facts_in_texts,
+)
+from reviewbot.policy.analysis.relations import shared_points
+from reviewbot.policy.analysis.search import Search, Variables, Wish
+from reviewbot.policy.fields import CATALOGUE, Fact
+from reviewbot.policy.model import (
+    AnyOf,
+    BeforeDeadline,
+    Checks,
+    Compare,
+    Condition,
+    FromConfirmed,
+    IsKnown,
+    Moment,
+    NoneOf,
+    Policy,
+    Range,
+    Rule,
+)
+from reviewbot.policy.model import Test as FactTest
+
+COUNT = "checks.count"
+EXISTS = Range(low=1)
+_FREE = (Cell(value=False), Cell(value=True), Cell(value=None))
+_TWO_WAYS = _FREE[:2]
+_CLOCKS = {
+    "comments": ("task.waiting_for", "task.time_left", "task.times_disputed"),
+    "accounts": ("review.waiting_for", "review.time_left", "feedback.corrections_requested"),
+}
+"""How long it has waited, how long is left, how often it was sent back."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A review that answers a question: a value for each fact (None: unknown).
+
+    `rest` says what the attempts before the last come to in each test over attempts.
+    """
+
+    facts: dict[str, Any]
+    rest: dict[Checks, bool | None]
+
+
+class World:
+    """All that can be asked about a policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.book = open_book(policy)
+        self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
+        self._catalogue = CATALOGUE[policy.applies_to.review]
+        self._cells: list[tuple[Cell, ...]] = []
+        self._order: list[tuple[int, ...]] = []
+        self._ordinary: list[int] = []
+        self._domains: dict[str, tuple[int, Domain]] = {}
+        self._tests: dict[tuple[str, FactTest], Leaf] = {}
+        self._rest: dict[Checks, int] = {}
+        self._make_facts()
+        self.rules: tuple[Node, ...] = tuple(map(self._rule, policy.rules))
+        names = {name: number for name, (number, _) in self._domains.items()}
+        certain, usual = links_between(names, self._cells, self._rest, names.get(COUNT))
+        order = tuple(self._order)
+        everything = tuple((1 << len(cells)) - 1 for cells in self._cells)
+        self._possible = Variables(everything, order, certain)
+        self._usual = Variables(tuple(self._ordinary), order, usual)
+
+    # Questions ---------------------------------------------------------------------------
+
+    def possible(self, wishes: Sequence[Wish]) -> bool:
+        """Say whether any review at all, however odd, meets `wishes`.
+
+        Raises TooHardError when it cannot be told.
+        """
+        return Search(self._possible).find(wishes) is not None
+
+    def example(self, wishes: Sequence[Wish]) -> Found | None:
+        """Find an ordinary review that meets `wishes`; None when none was found."""
+        live = Search(self._usual, give_up=False).find(wishes)
+        if live is None:
+            return None
+        values = [
+            cells[bits.bit_length() - 1].value
+            for cells, bits in zip(self._cells, live, strict=True)
+        ]
+        return Found(
+            facts=self._mirrored({n: values[number] for n, (number, _) in self._domains.items()}),
+            rest={checks: values[number] for checks, number in self._rest.items()},
+        )
+
+    def cells_of(self, fact: str) -> tuple[Cell, ...]:
+        """The cells of a fact that the policy reads."""
+        return self._domains[fact][1].cells
+
+    def fact(self, name: str) -> Fact:
+        """The fact of that name."""
+        return self._catalogue[name]
+
+    def in_cell(self, fact: str, index: int) -> Node:
+        """The wish that a fact lies in one of its cells."""
+        return self.among(fact, 1 << index)
+
+    def among(self, fact: str, cells: int) -> Node:
+        """The wish that a fact lies in one of several cells (bits)."""
+        number, domain = self._domains[fact]
+        everything = (1 << len(domain.cells)) - 1
+        return Test(Leaf(number, cells, everything & ~cells, 0))
+
+    def known(self, fact: str) -> Node:
+        """Whether a fact is known."""
+        return self._test(fact, IsKnown(known=True))
+
+    def circuit(self, condition: Condition | None) -> Node:
+        """A condition of this policy as a circuit; None always holds."""
+        return Constant(truth.TRUE) if condition is None else self._node(condition)
+
+    def answers(self, fact: str, test: FactTest) -> list[tuple[Cell, int]]:
+        """What a test comes to in each cell of its fact."""
+        domain = self._domains[fact][1]
+        return list(zip(domain.cells, domain.masks[test], strict=True))
+
+    # Making ------------------------------------------------------------------------------
+
+    def _make_facts(self) -> None:
+        tests = self._collect_tests()
+        points = {name: cut_points(found) for name, found in tests.items()}
+        points = shared_points(points)
+        book = self.book
+        patterns = {pattern.name: pattern for pattern in self.policy.patterns}
+        for name in sorted(tests, key=lambda name: name != COUNT):
+            fact = self._catalogue[name]
+            domain = domain_of(fact, tuple(tests[name]), points[name], book, patterns)
+            number = self._new_variable(domain.cells, domain.order)
+            self._domains[name] = (number, domain)
+            keep = [
+                c.sure and (c.value is not None or not ordinarily_known(fact)) for c in domain.cells
+            ]
+            self._ordinary[number] = sum(1 << i for i, kept in enumerate(keep) if kept)
+
+    def _collect_tests(self) -> dict[str, dict[FactTest, None]]:
+        tests: dict[str, dict[FactTest, None]] = {name: {} for name in self._always_read()}
+        for condition in conditions_of(self.policy):
+            for name, line in compares_in(condition):
+                tests.setdefault(name, {})[line.test] = None
+        for rule in self.policy.rules:
+            gate = self._clock_test(rule.then.until)
+            if gate is not None:
+                tests[gate[0]][gate[1]] = None
+        if COUNT in tests:
+            tests[COUNT][EXISTS] = None
+        for found in tests.values():
+            found[IsKnown(known=True)] = None
+        return tests
+
+    def _always_read(self) -> set[str]:
+        names = {self.waited, self.left, self.returns, *facts_in_texts(self.policy)}
+        for condition in conditions_of(self.policy):
+            names.update(name for name, _ in compares_in(condition))
+            if any(checks_in(condition)):
+                names.add(COUNT)
+        if any(name.startswith(("last.", "checks.")) for name in names):
+            names |= {COUNT, "last.outcome_kind"}
+        if "task.comment_text" in names:
+            names.add("task.comment_length")
+        if "task.comment_length" in names:
+            names.add("task.platform")
+        return names & self._catalogue.keys()
+
+    def _new_variable(self, cells: tuple[Cell, ...], order: tuple[int, ...]) -> int:
+        self._cells.append(cells)
+        self._order.append(order)
+        self._ordinary.append((1 << len(cells)) - 1)
+        return len(self._cells) - 1
+
+    def _free(self, cells: tuple[Cell, ...]) -> tuple[int, Node]:
+        """A new variable that no fact states, and its truth."""
+        number = self._new_variable(cells, tuple(range(len(cells))))
+        return number, _truth(number)
+
+    def _rule(self, rule: Rule) -> Node:
+        parts = [self.circuit(rule.when)]
+        if rule.then.until is not None:
+            parts.append(self._not_yet(rule.then.until))
+        if rule.rollout is not None and rule.rollout < 1:
+            parts.append(self._free(_TWO_WAYS)[1] if rule.rollout > 0 else Constant(truth.FALSE))
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _not_yet(self, until: Moment) -> Node:
+        """Whether a wait's moment is still to come; without its clock that cannot be said."""
+        gate = self._clock_test(until)
+        if gate is None:
+            return self._free(_FREE)[1]
+        number, domain = self._domains[gate[0]]
+        leaf = _leaf(number, domain.masks[gate[1]])
+        return Test(Leaf(number, leaf.true | leaf.unknown, leaf.false | leaf.unknown, leaf.unknown))
+
+    def _clock_test(self, until: Moment | None) -> tuple[str, FactTest] | None:
+        if isinstance(until, FromConfirmed):
+            return self.waited, Range(high=until.seconds, high_included=False)
+        if isinstance(until, BeforeDeadline):
+            return self.left, Range(low=until.seconds, low_included=False)
+        return None
+
+    def _node(self, condition: Condition, prefix: str = "") -> Node:
+        if isinstance(condition, Compare):
+            return self._test(prefix + condition.fact, condition.test)
+        if isinstance(condition, Checks):
+            return self._over_attempts(condition)
+        parts = tuple(self._node(part, prefix) for part in condition.parts)
+        if isinstance(condition, AnyOf):
+            return Or(parts)
+        return Not(Or(parts)) if isinstance(condition, NoneOf) else And(parts)
+
+    def _over_attempts(self, checks: Checks) -> Node:
+        number = self._rest.get(checks)
+        if number is None:
+            number = self._rest[checks] = self._free(_FREE)[0]
+        last, rest = self._node(checks.condition, "last."), _truth(number)
+        parts: tuple[Node, ...] = (last, rest)
+        body: Node = And(parts) if checks.quantifier == "every" else Or(parts)
+        over = OverAttempts(self._leaf(COUNT, EXISTS), body)
+        return Not(over) if checks.quantifier == "no" else over
+
+    def _test(self, fact: str, test: FactTest) -> Node:
+        return Test(self._leaf(fact, test))
+
+    def _leaf(self, fact: str, test: FactTest) -> Leaf:
+        leaf = self._tests.get((fact, test))
+        if leaf is None:
+            number, domain = self._domains[fact]
+            leaf = self._tests[fact, test] = _leaf(number, domain.masks[test])
+        return leaf
+
+    def _mirrored(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Let the time left agree with the time waited to the second."""
+        waited, left = facts.get(self.waited), facts.get(self.left)
+        if waited is not None and left is not None:
+            facts[self.left] = 72 * 3600 - as_number(waited)
+        return facts
+
+
+def _truth(variable: int) -> Node:
+    """The truth of a variable that no fact states."""
+    return Test(Leaf(variable, 0b010, 0b001, 0b100))
+
+
+def _leaf(variable: int, masks: Iterable[int]) -> Leaf:
+    true = false = unknown = 0
+    for cell, mask in enumerate(masks):
+        bit = 1 << cell
+        true |= bit if mask & truth.TRUE else 0
+        false |= bit if mask & truth.FALSE else 0
+        unknown |= bit if mask & truth.UNKNOWN else 0
+    return Leaf(variable, true, false, unknown)
