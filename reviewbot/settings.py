@@ -1,0 +1,399 @@
+"""Settings: every knob, where its value came from, and a clear word on each that is wrong.
+
+Theory of operation. A setting is one row of `TABLE`. Each row is looked up in the sources in order
+(flag, environment, file of secrets, `reviewbot.toml`, default) and read by the row's own function.
+All that is wrong is collected and told in one error. A name that nobody knows is wrong as well: a
+mistyped cap that is silently ignored costs money.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.errors import ConfigError
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.names import did_you_mean
+
+DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
+FILE_NAME = "reviewbot.toml"
+_SHORT_QUARANTINE = timedelta(minutes=10)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Secret:
+    """A text that is shown to nobody: neither `repr` nor `str` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Give the text itself, to be used at once and kept nowhere."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, read and checked. `origins` tells for each name where its value came from."""
+
+    api_key: Secret | None = None
+    base_url: str = DEFAULT_BASE_URL
+    mode: Mode = Mode.DRY_RUN
+    policy: tuple[str, ...] = ()
+    ledger: str = ""
+    every: float = 60.0
+    rate_per_minute: float | None = None
+    quarantine: float = 900.0
+    freshness: float = 60.0
+    evidence: str = "when-needed"
+    checkpoints: str | None = None
+    channels: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+    def need_key(self) -> Secret:
+        """The key.
+
+        Raises ConfigError when there is none.
+        """
+        if self.api_key is None:
+            raise ConfigError(
+                "no API key: put it in a file that only you can read and set "
+                "TOKPORTAL_API_KEY_FILE to its path, or set TOKPORTAL_API_KEY"
+            )
+        return self.api_key
+
+    def need_policies(self) -> tuple[str, ...]:
+        """The policy files.
+
+        Raises ConfigError when none is named.
+        """
+        if not self.policy:
+            raise ConfigError("no policy: name one with --policy FILE or REVIEWBOT_POLICY")
+        return self.policy
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Each setting as (name, value fit for a screen, origin)."""
+        return [(row.env, _shown(getattr(self, row.name)), self.origins[row.name]) for row in TABLE]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting: its names, how its text is read, and one sentence."""
+
+    name: str
+    env: str
+    read: Callable[[str], Any]
+    sentence: str
+    in_file: bool = True
+
+
+class _Misread(Exception):
+    """A value that cannot be read, in one sentence."""
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise _Misread("is empty")
+    return text.strip()
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(os.pathsep) if part)
+
+
+def read_seconds(text: str) -> float:
+    """Read `60s`, `15m`, `1h30m` or `2d`.
+
+    Raises ConfigError for anything else.
+    """
+    try:
+        return _seconds(text)
+    except _Misread as wrong:
+        raise ConfigError(f"{text!r} {wrong}") from None
+
+
+def _seconds(text: str) -> float:
+    text = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        raise _Misread(f"has no unit: did you mean {text}s, {text}m or {text}h?")
+    if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
+        raise _Misread("is no length of time: write it like 60s, 15m or 1h30m")
+    seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
+    if not 1 <= seconds <= 86400 * 30:
+        raise _Misread("is out of range: from 1s to 30d")
+    return seconds
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        raise _Misread("is no number of requests a minute") from None
+    if not 1 <= rate <= 1_000_000:
+        raise _Misread("is out of range: at least 1 request a minute")
+    return rate
+
+
+def _mode(text: str) -> Mode:
+    return Mode(_one_of(text, tuple(Mode)))
+
+
+def _evidence(text: str) -> str:
+    return _one_of(text, ("when-needed", "always"))
+
+
+def _one_of(text: str, words: tuple[str, ...]) -> str:
+    if text.strip() not in words:
+        raise _Misread(f"is none of {', '.join(words)}")
+    return text.strip()
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise _Misread("would send the key in clear: plain http is only for a loopback address")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _Misread("is no address: write it like https://host/path")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _Misread("holds more than host and path")
+    return text.strip().rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _ledger(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise _Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
+    return text
+
+
+def _key(text: str) -> Secret:
+    text = text.strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise _Misread("is no API key (one word of plain characters)")
+    return Secret(text)
+
+
+TABLE: tuple[Row, ...] = (
+    Row(name="api_key", env="TOKPORTAL_API_KEY", read=_key, sentence="the key", in_file=False),
+    Row(name="base_url", env="TOKPORTAL_BASE_URL", read=_base_url, sentence="API root"),
+    Row(name="mode", env="REVIEWBOT_MODE", read=_mode, sentence="dry-run or live"),
+    Row(name="policy", env="REVIEWBOT_POLICY", read=_paths, sentence="policy file(s)"),
+    Row(name="ledger", env="REVIEWBOT_LEDGER", read=_ledger, sentence="database URL"),
+    Row(name="every", env="REVIEWBOT_EVERY", read=_seconds, sentence="poll interval"),
+    Row(
+        name="rate_per_minute",
+        env="REVIEWBOT_RATE_PER_MINUTE",
+        read=_rate,
+        sentence="this bot's share of the key's budget; 80 % of the advertised limit without it",
+    ),
+    Row(
+        name="quarantine",
+        env="REVIEWBOT_QUARANTINE",
+        read=_seconds,
+        sentence="how long an ambiguous write may still arrive",
+    ),
+    Row(
+        name="freshness",
+        env="REVIEWBOT_FRESHNESS",
+        read=_seconds,
+        sentence="how old the last sight of a task may be when a write leaves",
+    ),
+    Row(
+        name="evidence",
+        env="REVIEWBOT_EVIDENCE",
+        read=_evidence,
+        sentence="when-needed or always: when the verifier's timeline is fetched",
+    ),
+    Row(
+        name="checkpoints",
+        env="REVIEWBOT_CHECKPOINTS",
+        read=_text,
+        sentence="file to which the hourly checkpoints of the log are added",
+    ),
+)
+"""Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
+
+_KEY_FILE = "TOKPORTAL_API_KEY_FILE"
+_CONFIG = "REVIEWBOT_CONFIG"
+_ROW_OF = {row.name: row for row in TABLE}
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    config: str | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read every setting. `flags` maps names of `TABLE` to texts (None: not given).
+
+    Raises ConfigError that names all that is wrong, each with its place.
+    """
+    env = os.environ if env is None else env
+    problems = _unknown_names(env)
+    file = _read_file(config or env.get(_CONFIG), folder or Path(), problems)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for row in TABLE:
+        found = _find(row, flags or {}, env, file, problems)
+        origins[row.name] = "default" if found is None else found[1]
+        if found is None:
+            continue
+        try:
+            values[row.name] = row.read(found[0])
+        except _Misread as wrong:
+            shown = "" if row.name == "api_key" else f" {safe_line(found[0], 80)!r}"
+            problems.append(f"{found[1]}:{shown} {wrong}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    if "ledger" not in values:
+        values["ledger"] = default_ledger(env)
+    channels = file.table.get("channels", {})
+    settings = Settings(**values, channels=channels, origins=origins)
+    return msgspec.structs.replace(settings, warnings=_warnings(settings))
+
+
+def default_ledger(env: Mapping[str, str]) -> str:
+    """Where the log lives when nobody says: the service's state directory, or the user's."""
+    given = env.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        folder = Path(given)
+    else:
+        import platformdirs
+
+        folder = platformdirs.user_state_path("reviewbot")
+    return f"sqlite:///{folder / 'reviewbot.db'}"
+
+
+class _File(msgspec.Struct):
+    path: str = FILE_NAME
+    table: dict[str, Any] = {}
+
+
+def _read_file(named: str | None, folder: Path, problems: list[str]) -> _File:
+    path = Path(named) if named else folder / FILE_NAME
+    if not named and not path.exists():
+        return _File()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror})")
+        return _File()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: {error}")
+        return _File()
+    known = [row.name for row in TABLE if row.in_file] + ["api_key_file", "channels"]
+    for name in table:
+        if name == "api_key":
+            problems.append(f"{path}: api_key does not belong in this file; use api_key_file")
+        elif name not in known:
+            problems.append(_unknown(f"{path}: {name}", name, known))
+    if not isinstance(table.get("channels", {}), dict):
+        problems.append(f"{path}: channels is no table")
+    return _File(str(path), table)
+
+
+def _find(
+    row: Row,
+    flags: Mapping[str, Any],
+    env: Mapping[str, str],
+    file: _File,
+    problems: list[str],
+) -> tuple[str, str] | None:
+    """The text of a setting and where it stands, from the first source that has it."""
+    given = flags.get(row.name)
+    if given not in (None, (), ""):
+        flag = f"--{row.name.replace('_', '-')}"
+        return (given if isinstance(given, str) else os.pathsep.join(given)), flag
+    if env.get(row.env):
+        return env[row.env], row.env
+    if row.name == "api_key":
+        return _key_from_file(env, file, problems)
+    if row.name not in file.table:
+        return None
+    value, place = file.table[row.name], f"{file.path}: {row.name}"
+    if isinstance(value, list):
+        return os.pathsep.join(map(str, value)), place
+    return str(value), place
+
+
+def _key_from_file(
+    env: Mapping[str, str], file: _File, problems: list[str]
+) -> tuple[str, str] | None:
+    path, place = env.get(_KEY_FILE), _KEY_FILE
+    credentials = env.get("CREDENTIALS_DIRECTORY")
+    if not path and credentials and (Path(credentials) / "api_key").exists():
+        path, place = str(Path(credentials) / "api_key"), "CREDENTIALS_DIRECTORY"
+    if not path and isinstance(file.table.get("api_key_file"), str):
+        path, place = file.table["api_key_file"], f"{file.path}: api_key_file"
+    if not path:
+        return None
+    try:
+        with Path(path).open(encoding="utf-8") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO) and place != "CREDENTIALS_DIRECTORY":
+                problems.append(f"{place}: others can read {path}; run  chmod 600 {path}")
+                return None
+            return opened.read(4096), f"{place} ({path})"
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8"
+        problems.append(f"{place}: {path} cannot be read ({why})")
+        return None
+
+
+def _unknown_names(env: Mapping[str, str]) -> list[str]:
+    known = [row.env for row in TABLE] + [_KEY_FILE, _CONFIG]
+    return [
+        _unknown(name, name, known)
+        for name in sorted(env)
+        if name.startswith(("REVIEWBOT_", "TOKPORTAL_")) and name not in known
+    ]
+
+
+def _unknown(place: str, name: str, known: list[str]) -> str:
+    hint = did_you_mean(name, known)
+    return f"{place}: no setting has this name" + (f"; {hint}" if hint else "")
+
+
+def _warnings(settings: Settings) -> tuple[str, ...]:
+    if settings.quarantine < _SHORT_QUARANTINE / timedelta(seconds=1):
+        return (
+            f"{settings.origins['quarantine']}: under 10m a write that arrives late may be sent twice",
+        )
+    return ()
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None | ():
+            return "–"
+        case Secret():
+            return "set (not shown)"
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ", ".join(map(str, value))
+        case str() if "://" in value:
+            return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:…@", value)
+    return safe_line(str(value))
