@@ -1,49 +1,43 @@
-"""Named patterns: RE2 and nothing else, so that no pattern can hold the program up."""
+"""Regular expressions of a policy: RE2 only, linear in time whatever the text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from typing import Any
 
-import re2
-
-from reviewbot.policy.folding import nfc
-
-MAX_MEMORY = 8 * 1024 * 1024
-"""Bytes one compiled pattern may use."""
-
-LONGEST_INPUT = 20_000
-"""Bytes (UTF-8) that a pattern looks at; about a longer text it cannot tell."""
+LONGEST_PATTERN = 1024
+LONGEST_TEXT = 20_000
+_MAX_MEMORY = 8 * 1024 * 1024
 
 
-def compile_pattern(regex: str) -> Callable[[str | None], bool | None]:
-    """Make a search: whether `regex` matches anywhere in a text, None where that is not known.
+class BadPattern(ValueError):
+    """A regular expression that RE2 does not take; the text says why."""
 
-    Case is ignored unless the pattern says `(?-i)`. Raises ValueError with RE2's own words when
-    the pattern cannot be used.
-    """
+
+def compile_pattern(regex: str) -> Any:
+    """Compile a pattern: it ignores case unless it says `(?-i)`. Raises `BadPattern`."""
+    import re2
+
+    if len(regex) > LONGEST_PATTERN:
+        raise BadPattern(f"it has more than {LONGEST_PATTERN} characters")
     options = re2.Options()
-    options.max_mem = MAX_MEMORY
-    options.log_errors = False
     options.case_sensitive = False
-    options.never_capture = True
+    options.log_errors = False
+    options.max_mem = _MAX_MEMORY
     try:
-        found = re2.compile(_utf8(nfc(regex)), options).search
-    except re2.error as problem:
-        raise ValueError(_words(problem)) from problem
-
-    def search(text: str | None) -> bool | None:
-        if text is None:
-            return None
-        data = _utf8(nfc(text))
-        return None if len(data) > LONGEST_INPUT else found(data) is not None
-
-    return search
+        return re2.compile(unicodedata.normalize("NFC", regex), options)
+    except (re2.error, UnicodeError) as problem:
+        raise BadPattern(_plain(problem)) from None
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode(errors="replace")
+def found_in(pattern: Any, text: str) -> bool:
+    """Whether a compiled pattern finds something anywhere in a text."""
+    tidy = unicodedata.normalize("NFC", text[:LONGEST_TEXT])
+    return pattern.search(tidy.encode("utf-8", "replace").decode("utf-8")) is not None
 
 
-def _words(problem: Exception) -> str:
-    found = problem.args[0] if problem.args else ""
-    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+def _plain(problem: Exception) -> str:
+    message = problem.args[0] if problem.args else str(problem)
+    if isinstance(message, bytes):
+        message = message.decode("utf-8", "replace")
+    return str(message)

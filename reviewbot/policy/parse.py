@@ -1,0 +1,320 @@
+"""Reads a policy: text in, the policy tree out, with every mistake found in one run.
+
+Theory of operation. `yamltree.py` gives a tree of texts with places. The head of the policy is read
+first, because it says which facts exist and which zone counts; then everything that is only a name
+elsewhere (lists, patterns, hours, reasons) is declared, so that one pass over the rest can check
+each use. A part with a mistake is reported and left out; reading always goes on to the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import date
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+
+from reviewbot.domain.comments import PLATFORMS
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
+from reviewbot.policy.names import did_you_mean, only_cure
+from reviewbot.policy.reading.calendars import read_hours
+from reviewbot.policy.reading.cases import read_tests
+from reviewbot.policy.reading.context import Context, Fields, mapping_of, one_or_more
+from reviewbot.policy.reading.deadline import read_deadline
+from reviewbot.policy.reading.guardrails import read_guardrails
+from reviewbot.policy.reading.lists import ListFiles, read_lists, warn_expired
+from reviewbot.policy.reading.regexes import read_patterns
+from reviewbot.policy.reading.rules import read_rules, rule_names
+from reviewbot.policy.reading.texts import read_reasons
+from reviewbot.policy.values import read_choice
+from reviewbot.policy.yamltree import Document, Mapping, Scalar, Sequence, Tree, load_yaml
+
+KEYS = (
+    "policy",
+    "language",
+    "owner",
+    "about",
+    "timezone",
+    "applies to",
+    "hours",
+    "lists",
+    "patterns",
+    "rules",
+    "reasons",
+    "deadline",
+    "guardrails",
+    "tests",
+)
+LANGUAGE = 1
+_REVIEWS: tuple[ReviewKind, ...] = ("comments", "accounts")
+_DECLARED = {"list": "lists", "pattern": "patterns", "calendar": "hours", "reason": "reasons"}
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What came of a text: the policy, unless there is an error among the findings.
+
+    `sources` are the texts that were read, by path, for showing the findings in their places.
+    """
+
+    policy: Policy | None
+    findings: tuple[Finding, ...]
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+def parse_policy(
+    source: bytes | str,
+    *,
+    path: str,
+    read: Callable[[str], bytes],
+    tests: tuple[str, bytes] | None = None,
+    today: date | None = None,
+) -> Parsed:
+    """Read a policy with its list files and tests. Raises nothing for bad input.
+
+    `read` gives the bytes of a file beside the policy (raises OSError), `tests` is the path and the
+    bytes of `NAME.tests.yaml`, `today` lets expired lists be noticed.
+    """
+    document = load_yaml(source, path)
+    files = ListFiles(read)
+    sources = [(path, document.text)]
+    if document.root is None:
+        return Parsed(None, document.findings, tuple(sources))
+    context = Context(document)
+    policy = _Reading(context, files, today).policy(tests, sources)
+    findings = _in_order((*document.findings, *context.findings), path)
+    folder, slash, _ = path.rpartition("/")
+    sources.extend((f"{folder}{slash}{name}", text) for name, text in files.texts.items())
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        policy = None
+    return Parsed(policy, findings, tuple(sources))
+
+
+def revision_of(source: str, files: dict[str, str]) -> str:
+    """Digest all text that gives a policy its meaning."""
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass"))
+    for name, text in sorted(files.items()):
+        digest.update(b"\0" + name.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+    return digest.hexdigest()
+
+
+class _Reading:
+    """The reading of one policy, part by part."""
+
+    def __init__(self, context: Context, files: ListFiles, today: date | None) -> None:
+        self.context = context
+        self.files = files
+        self.today = today
+
+    def policy(
+        self, tests: tuple[str, bytes] | None, sources: list[tuple[str, str]]
+    ) -> Policy | None:
+        context = self.context
+        root = mapping_of(context, context.document.root, "a policy", "policy: NAME")
+        if root is None:
+            return None
+        fields = Fields(context, root, "a policy", KEYS)
+        name = self._name(fields)
+        self._language(fields)
+        context.zone, timezone = self._zone(fields)
+        applies_to = self._applies_to(fields)
+        self._declare(fields)
+        lists = read_lists(context, fields.get("lists"), self.files) if fields.has("lists") else ()
+        if self.today is not None:
+            warn_expired(context, lists, self.today)
+        hours = (
+            read_hours(context, fields.get("hours"), {one.name: one for one in lists})
+            if fields.has("hours")
+            else ()
+        )
+        patterns = read_patterns(context, fields.get("patterns")) if fields.has("patterns") else ()
+        reasons = read_reasons(context, fields.get("reasons")) if fields.has("reasons") else ()
+        by_name = {reason.name: reason for reason in reasons if reason.name is not None}
+        rules = read_rules(
+            context,
+            fields.need("rules", "rules:  is a list, each rule begins with  - name:"),
+            by_name,
+        )
+        deadline = read_deadline(
+            context,
+            fields.need("deadline", "write  decide by:,  if undecided:  and  because:  under it"),
+            by_name,
+        )
+        guardrails = read_guardrails(context, fields.get("guardrails"))
+        own_tests = read_tests(context, fields.get("tests")) if fields.has("tests") else ()
+        more_tests = self._tests_beside(tests, sources)
+        owner = context.free_text(fields.get("owner"), "owner:")
+        about = context.free_text(fields.get("about"), "about:")
+        if name is None or deadline is None:
+            return None
+        return Policy(
+            name=name,
+            language=LANGUAGE,
+            path=context.document.path,
+            source=context.document.text,
+            revision=revision_of(context.document.text, self.files.texts),
+            rules=rules,
+            deadline=deadline,
+            owner=owner.value.strip() if owner is not None else None,
+            about=about.value.strip() if about is not None else None,
+            timezone=timezone,
+            applies_to=applies_to,
+            hours=hours,
+            lists=lists,
+            patterns=patterns,
+            reasons=reasons,
+            guardrails=guardrails,
+            tests=own_tests + more_tests,
+            files=tuple(sorted(self.files.texts.items())),
+            span=root.span,
+        )
+
+    def _name(self, fields: Fields) -> str | None:
+        scalar = self.context.text(
+            fields.need("policy", "its first line is  policy: NAME"), "policy:"
+        )
+        if scalar is None:
+            return None
+        name = scalar.value
+        if len(name) <= 80 and all(
+            char.isascii() and (char.isdigit() or char.islower() or char == "-") for char in name
+        ):
+            return name
+        tidy = "-".join(
+            "".join(
+                char if char.isascii() and char.isalnum() else " " for char in name.lower()
+            ).split()
+        )
+        self.context.add_at(
+            "P034",
+            scalar,
+            0,
+            len(name),
+            "the name of a policy is made of small letters, digits and -",
+            under=f"write  {tidy}" if tidy else None,
+            replacement=tidy or None,
+        )
+        return None
+
+    def _language(self, fields: Fields) -> None:
+        scalar = self.context.text(fields.need("language", "write  language: 1"), "language:")
+        if scalar is not None and scalar.value != str(LANGUAGE):
+            self.context.add_at(
+                "P035",
+                scalar,
+                0,
+                len(scalar.value),
+                f'the language of policies is 1, not "{scalar.value}"',
+                replacement="1",
+            )
+
+    def _zone(self, fields: Fields) -> tuple[ZoneInfo, str]:
+        scalar = self.context.text(fields.get("timezone"), "timezone:")
+        if scalar is None:
+            return ZoneInfo("UTC"), "UTC"
+        try:
+            return ZoneInfo(scalar.value), scalar.value
+        except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
+            zones = available_timezones()
+        self.context.add_at(
+            "P028",
+            scalar,
+            0,
+            len(scalar.value),
+            f'there is no time zone "{scalar.value}"',
+            under=did_you_mean(scalar.value, zones),
+            cure="zones have names such as  Europe/Paris",
+            replacement=only_cure(scalar.value, zones),
+        )
+        return ZoneInfo("UTC"), "UTC"
+
+    def _applies_to(self, fields: Fields) -> AppliesTo:
+        tree = fields.get("applies to")
+        if tree is None:
+            return AppliesTo()
+        mapping = mapping_of(self.context, tree, "applies to:", "{review: comments}")
+        if mapping is None:
+            return AppliesTo()
+        inner = Fields(
+            self.context, mapping, "applies to:", ("review", "platform", "saved_account_id")
+        )
+        review = self._review(inner)
+        self.context.review = review
+        platforms = [
+            self.context.read(scalar, lambda text, at: read_choice(text, at, PLATFORMS, "platform"))
+            for scalar in self._texts(inner, "platform")
+        ]
+        return AppliesTo(
+            review=review,
+            platform=tuple(platform for platform in platforms if platform is not None),
+            saved_account_id=tuple(
+                scalar.value for scalar in self._texts(inner, "saved_account_id")
+            ),
+            span=mapping.span,
+        )
+
+    def _review(self, fields: Fields) -> ReviewKind:
+        scalar = self.context.text(fields.get("review"), "review:")
+        for review in _REVIEWS:
+            if scalar is None or scalar.value == review:
+                return review
+        assert scalar is not None
+        self.context.add_at(
+            "P022",
+            scalar,
+            0,
+            len(scalar.value),
+            f'review:  is comments or accounts, not "{scalar.value}"',
+            under=did_you_mean(scalar.value, _REVIEWS),
+            replacement=only_cure(scalar.value, _REVIEWS),
+        )
+        return "accounts" if scalar.value.startswith("a") else "comments"
+
+    def _texts(self, fields: Fields, key: str) -> list[Scalar]:
+        found = [self.context.text(item, f"{key}:") for item in one_or_more(fields.get(key))]
+        return [scalar for scalar in found if scalar is not None]
+
+    def _declare(self, fields: Fields) -> None:
+        """Note every name that other parts may use, whether or not what it names is in order."""
+        for kind, key in _DECLARED.items():
+            tree = fields.get(key)
+            entries = tree.entries if isinstance(tree, Mapping) else ()
+            self.context.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
+        self.context.declared["rule"] = rule_names(fields.get("rules"))
+
+    def _tests_beside(
+        self, tests: tuple[str, bytes] | None, sources: list[tuple[str, str]]
+    ) -> tuple[PolicyTest, ...]:
+        """Read `NAME.tests.yaml`: `tests:` with a list, or the bare list."""
+        if tests is None:
+            return ()
+        document = load_yaml(tests[1], tests[0])
+        sources.append((tests[0], document.text))
+        own = Context(document, self.context.review)
+        own.zone, own.declared = self.context.zone, self.context.declared
+        found = read_tests(own, _tests_tree(own, document)) if document.root is not None else ()
+        self.context.findings.extend((*document.findings, *own.findings))
+        return found
+
+
+def _tests_tree(context: Context, document: Document) -> Tree | None:
+    if isinstance(document.root, Sequence):
+        return document.root
+    mapping = mapping_of(context, document.root, "a file of tests", "tests: [...]")
+    if mapping is None:
+        return None
+    return Fields(context, mapping, "a file of tests", ("tests", "policy")).need("tests")
+
+
+def _in_order(findings: tuple[Finding, ...], path: str) -> tuple[Finding, ...]:
+    """Sort by file (the policy first) and place; the same finding is said once."""
+
+    def place(finding: Finding) -> tuple[bool, str, int, int, str]:
+        span = finding.span
+        return (finding.path != path, finding.path, span.line, span.column, finding.code)
+
+    unique = {(f.path, f.span, f.code, f.message): f for f in findings}
+    return tuple(sorted(unique.values(), key=place))

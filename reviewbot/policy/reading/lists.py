@@ -1,0 +1,274 @@
+"""Named lists: values in the policy, or a CSV file beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date
+
+from reviewbot.policy.findings import Finding, Severity, Span
+from reviewbot.policy.model import ListEntry, NamedList
+from reviewbot.policy.names import did_you_mean, is_name, listed
+from reviewbot.policy.reading.context import Context, Fields, entries_of, mapping_of
+from reviewbot.policy.values import Misread, read_date
+from reviewbot.policy.yamltree import Mapping, Scalar, Sequence, Tree
+
+_COLUMNS = ("id", "note", "until")
+MAX_FILE = 8 * 1024 * 1024
+
+
+class ListFiles:
+    """The list files a policy reads, by the name it gives them."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
+        self.texts: dict[str, str] = {}
+
+    def text(self, name: str) -> str:
+        """Read one file. Raises OSError or UnicodeDecodeError."""
+        if name not in self.texts:
+            data = self._read(name)
+            if len(data) > MAX_FILE:
+                raise OSError(f"it is larger than {MAX_FILE // 1024 // 1024} MiB")
+            self.texts[name] = data.decode("utf-8-sig")
+        return self.texts[name]
+
+
+def read_lists(context: Context, tree: Tree | None, files: ListFiles) -> tuple[NamedList, ...]:
+    """Read `lists:`."""
+    mapping = mapping_of(context, tree, "lists:", "watched: [lumen, orbit]")
+    if mapping is None:
+        return ()
+    found = []
+    for key, value in entries_of(context, mapping):
+        if not is_name(key.value):
+            context.add(
+                "P034",
+                key.span,
+                f'"{key.value}" cannot be the name of a list',
+                cure="letters, digits, _ and - make a name",
+            )
+        found.append(_list(context, key.value, value, files))
+    return tuple(found)
+
+
+def warn_expired(context: Context, lists: tuple[NamedList, ...], today: date) -> None:
+    """Warn of lists of which no entry counts any more."""
+    for one in lists:
+        if one.entries and all(
+            entry.until is not None and entry.until < today for entry in one.entries
+        ):
+            context.warn(
+                "P330",
+                one.span,
+                f'every entry of the list "{one.name}" has expired',
+                cure="renew the dates under  until:,  or remove the list",
+            )
+
+
+def _list(context: Context, name: str, tree: Tree, files: ListFiles) -> NamedList:
+    if isinstance(tree, Sequence):
+        if not tree.items:
+            context.add(
+                "P108",
+                tree.span,
+                f'the list "{name}" is empty, so nothing is ever in it',
+                cure="put values into it, or remove it",
+            )
+        entries = [_entry(context, item, name) for item in tree.items]
+        found = tuple(entry for entry in entries if entry is not None)
+        _warn_doubles(context, found, name)
+        return NamedList(name=name, entries=found, span=_first(tree))
+    mapping = mapping_of(context, tree, f'the list "{name}"', "[lumen, orbit]")
+    if mapping is None:
+        return NamedList(name=name, entries=(), span=tree.span)
+    fields = Fields(context, mapping, f'the list "{name}"', ("file",))
+    scalar = context.text(
+        fields.need("file", "write  file: some.csv,  or the values as a list"), "file:"
+    )
+    if scalar is None:
+        return NamedList(name=name, entries=(), span=_first(tree))
+    return NamedList(
+        name=name,
+        entries=_from_file(context, name, scalar, files),
+        file=scalar.value,
+        span=scalar.span,
+    )
+
+
+def _entry(context: Context, tree: Tree, name: str) -> ListEntry | None:
+    what = f'an entry of the list "{name}"'
+    if not isinstance(tree, Mapping):
+        scalar = context.text(tree, what)
+        if scalar is None:
+            return None
+        context.look_at_word(scalar)
+        return ListEntry(id=scalar.value.strip(), span=scalar.span)
+    fields = Fields(context, tree, what, _COLUMNS)
+    scalar = context.text(fields.need("id"), "id:")
+    note = context.free_text(fields.get("note"), "note:")
+    until = context.text(fields.get("until"), "until:")
+    day = context.read(until, read_date) if until is not None else None
+    if scalar is None:
+        return None
+    return ListEntry(
+        id=scalar.value.strip(),
+        note=note.value if note is not None else None,
+        until=day,
+        span=tree.span,
+    )
+
+
+def _warn_doubles(context: Context, entries: tuple[ListEntry, ...], name: str) -> None:
+    seen: dict[str, ListEntry] = {}
+    for entry in entries:
+        if seen.setdefault(entry.id.casefold(), entry) is not entry:
+            context.warn(
+                "P331",
+                entry.span,
+                f'"{entry.id}" stands twice in the list "{name}"',
+                cure="keep one of them",
+            )
+
+
+# A file beside the policy ----------------------------------------------------------------------
+
+
+def _from_file(
+    context: Context, name: str, scalar: Scalar, files: ListFiles
+) -> tuple[ListEntry, ...]:
+    file = scalar.value
+    if "/" in file or "\\" in file or file.startswith("."):
+        context.add(
+            "P129",
+            scalar.span,
+            "a list file lies beside the policy, so its name has no folder",
+            cure="write only the file's name, as  watched.csv",
+        )
+        return ()
+    try:
+        text = files.text(file)
+    except OSError as problem:
+        why = problem.strerror or str(problem) or "it cannot be read"
+        context.add("P129", scalar.span, f'the list file "{file}" cannot be read: {why}')
+        return ()
+    except UnicodeDecodeError:
+        context.add(
+            "P129",
+            scalar.span,
+            f'the list file "{file}" is not UTF-8',
+            cure='save it again with the encoding "UTF-8"',
+        )
+        return ()
+    rows = _rows(text)
+    if rows is None:
+        context.add("P129", scalar.span, f'the list file "{file}" is not CSV')
+        return ()
+    return _Table(context, file, name).read(rows)
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]] | None:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    rows = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((reader.line_num, [cell.strip() for cell in row]))
+    except csv.Error:
+        return None
+    return rows
+
+
+class _Table:
+    """One CSV file being read; findings stand in that file."""
+
+    def __init__(self, context: Context, file: str, name: str) -> None:
+        self.context = context
+        self.name = name
+        folder, slash, _ = context.document.path.rpartition("/")
+        self.path = f"{folder}{slash}{file}"
+
+    def read(self, rows: list[tuple[int, list[str]]]) -> tuple[ListEntry, ...]:
+        """Read the header and the rows."""
+        if not rows:
+            self._add("P129", 1, "the list file is empty", "its first line is  id,note,until")
+            return ()
+        line, header = rows[0][0], [cell.casefold() for cell in rows[0][1]]
+        odd = [cell for cell in header if cell not in _COLUMNS]
+        if "id" not in header or odd:
+            wrong = odd[0] if odd else header[0]
+            near = did_you_mean(wrong, _COLUMNS)
+            self._add(
+                "P129",
+                line,
+                f'the header of the list file is not  id,note,until: "{wrong}"',
+                f"columns are {listed(_COLUMNS)}; only id is required",
+                near,
+            )
+            return ()
+        if len(rows) == 1:
+            self._add(
+                "P332",
+                line,
+                f'the list "{self.name}" holds no value, so nothing is ever in it',
+                "add values below the header",
+                severity=Severity.WARNING,
+            )
+        entries = [
+            self._entry(line, dict(zip(header, cells, strict=False)), len(cells) > len(header))
+            for line, cells in rows[1:]
+        ]
+        return tuple(entry for entry in entries if entry is not None)
+
+    def _entry(self, line: int, row: dict[str, str], too_many: bool) -> ListEntry | None:
+        if too_many:
+            self._add(
+                "P129",
+                line,
+                "this line has more values than the header has columns",
+                "put quotes around a value that holds a comma",
+            )
+        if not row.get("id"):
+            self._add("P129", line, "this line has no id")
+            return None
+        until = None
+        if row.get("until"):
+            try:
+                until = read_date(row["until"], 0)
+            except Misread as misread:
+                self._add(misread.code, line, misread.message, misread.cure)
+        return ListEntry(
+            id=row["id"], note=row.get("note") or None, until=until, span=Span(line, 1, line, 1)
+        )
+
+    def _add(
+        self,
+        code: str,
+        line: int,
+        message: str,
+        cure: str | None = None,
+        under: str | None = None,
+        *,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        self.context.findings.append(
+            Finding(
+                code=code,
+                severity=severity,
+                span=Span(line, 1, line, 2),
+                message=message,
+                cure=cure,
+                under=under,
+                path=self.path,
+            )
+        )
+
+
+def _first(tree: Tree) -> Span:
+    span = tree.span
+    return (
+        span
+        if span.line == span.end_line
+        else Span(span.line, span.column, span.line, span.column + 1)
+    )

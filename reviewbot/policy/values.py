@@ -1,0 +1,408 @@
+"""The written forms of values: numbers, money, shares, lengths of time, moments, days."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from reviewbot.policy.names import did_you_mean, letter_name, listed, odd_letter, only_cure
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONG_UNITS = {
+    "s": ("sec", "secs", "second", "seconds"),
+    "m": ("min", "mins", "minute", "minutes"),
+    "h": ("hr", "hrs", "hour", "hours"),
+    "d": ("day", "days"),
+}
+_UNIT_OF = {word: unit for unit, words in _LONG_UNITS.items() for word in (unit, *words)}
+_CURRENCY_SIGNS = "$€£"
+_LARGEST = Decimal("1e15")
+YES = ("yes", "true")
+NO = ("no", "false")
+
+
+class Misread(Exception):
+    """A text that is not what it should be: `start` to `end` of it are the words at fault."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        *,
+        under: str | None = None,
+        cure: str | None = None,
+        replacement: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.start = start
+        self.end = end
+        self.under = under
+        self.cure = cure
+        self.replacement = replacement
+
+
+class Day(msgspec.Struct, frozen=True):
+    """A date as written, which stands for the whole day in the policy's zone."""
+
+    begins: datetime
+    ends: datetime
+
+
+def read_count(text: str, at: int) -> int:
+    """Read a whole number."""
+    number = _decimal(text, at, "a whole number")
+    if number != number.to_integral_value():
+        raise _misread("P101", f'"{text}" is not a whole number', text, at)
+    return int(number)
+
+
+def read_score(text: str, at: int) -> int | float:
+    """Read a plain number."""
+    if text.endswith("%"):
+        share = read_share(text, at)
+        raise _misread(
+            "P101",
+            "this fact is a number from 0 to 1, not a percentage",
+            text,
+            at,
+            under=f"write  {_plain(share)}",
+            replacement=_plain(share),
+        )
+    number = _decimal(text, at, "a number")
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def read_money(text: str, at: int) -> float:
+    """Read `0.24 USD`."""
+    amount, currency = text[:-3].rstrip(), text[-3:]
+    if currency == "USD":
+        return float(_not_negative(_decimal(amount, at, "an amount of money"), text, at))
+    bare = text.strip(_CURRENCY_SIGNS + " ")
+    for sign in (*_CURRENCY_SIGNS, "USD", "usd", "dollars", "dollar"):
+        if text.startswith(sign) or text.endswith(sign):
+            bare = text.replace(sign, "").strip()
+    if _is_number(bare):
+        if text.startswith(("€", "£")) or text.endswith(("€", "£")):
+            raise _misread(
+                "P104", "amounts are in US dollars", text, at, cure="write it as  0.24 USD"
+            )
+        raise _misread(
+            "P104",
+            "an amount of money needs its currency",
+            text,
+            at,
+            under=f"write  {bare} USD",
+            replacement=f"{bare} USD",
+        )
+    if _is_number(amount) and currency.isalpha():
+        raise _misread("P104", "amounts are in US dollars", text, at, cure="write it as  0.24 USD")
+    raise _misread(
+        "P101", f'"{text}" is not an amount of money', text, at, cure="write it as  0.24 USD"
+    )
+
+
+def read_share(text: str, at: int) -> float:
+    """Read `35%` or `0.35`."""
+    if text.endswith("%"):
+        return float(_not_negative(_decimal(text[:-1].rstrip(), at, "a share"), text, at) / 100)
+    number = _not_negative(_decimal(text, at, "a share"), text, at)
+    if number > 1:
+        raise _misread(
+            "P102",
+            f'"{text}" has no unit: a share is written as a percentage, or from 0 to 1',
+            text,
+            at,
+            under=f"write  {text}%",
+            replacement=f"{text}%",
+        )
+    return float(number)
+
+
+def read_duration(text: str, at: int) -> float:
+    """Read `30s`, `90m`, `6h`, `1h30m`, `2d` into seconds."""
+    pieces = _pieces(text)
+    compact = _compact(pieces)
+    if compact is not None and compact != text:
+        raise _misread(
+            "P103",
+            f'a length of time is written without spaces and with s, m, h or d: "{text}" is not',
+            text,
+            at,
+            under=f"write  {compact}",
+            replacement=compact,
+        )
+    if compact is None:
+        raise _bad_duration(text, at, pieces)
+    seconds = 0.0
+    for number, unit in pieces:
+        seconds += float(number) * UNITS[unit]
+    if seconds > 3650 * 86400:
+        raise _misread("P101", f'"{text}" is longer than ten years', text, at)
+    return seconds
+
+
+def read_when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
+    """Read `2026-12-01` (a whole day) or `2026-12-01 09:00` in `zone` (or with its own offset)."""
+    day = _date(text)
+    if day is not None:
+        return Day(_moment(day, zone), _moment(day + timedelta(days=1), zone))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or ":" not in text:
+        raise _misread(
+            "P101",
+            f'"{text}" is not a date or a moment',
+            text,
+            at,
+            cure="write it as  2026-12-01  or  2026-12-01 09:00",
+        )
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    return _local(moment, zone, text, at)
+
+
+def read_date(text: str, at: int) -> date:
+    """Read `2026-12-01`."""
+    day = _date(text)
+    if day is None:
+        raise _misread("P101", f'"{text}" is not a date', text, at, cure="write it as  2026-12-01")
+    return day
+
+
+def read_yes_no(text: str, at: int) -> bool:
+    """Read `yes` or `no` (also `true`, `false`)."""
+    if text in YES:
+        return True
+    if text in NO:
+        return False
+    folded = text.casefold()
+    replacement = None
+    if folded in (*YES, "y", "on"):
+        replacement = "yes"
+    elif folded in (*NO, "n", "off"):
+        replacement = "no"
+    raise _misread(
+        "P101",
+        f'"{text}" is neither yes nor no',
+        text,
+        at,
+        under=f"write  {replacement}" if replacement else "write  yes  or  no",
+        replacement=replacement,
+    )
+
+
+def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value") -> str:
+    """Read one of `values`, in any letter case."""
+    for value in values:
+        if value.casefold() == text.casefold():
+            return value
+    cure = only_cure(text, values)
+    odd = odd_letter(text)
+    raise _misread(
+        "P022",
+        f'there is no {what} "{text}"'
+        if odd is None
+        else f'"{text}" holds a letter that only looks Latin: {letter_name(odd)}',
+        text,
+        at,
+        under=did_you_mean(text, values),
+        cure=f"it is one of {listed(values)}",
+        replacement=cure,
+    )
+
+
+# How times are put together --------------------------------------------------------------------
+
+
+def _pieces(text: str) -> list[tuple[str, str]] | None:
+    """Split `1h 30 min` into numbers and words; None when it holds anything else."""
+    pieces: list[tuple[str, str]] = []
+    number = word = ""
+    for char in f"{text} ":
+        if char.isascii() and (char.isdigit() or char == "."):
+            if word:
+                pieces.append((number, word))
+                number = word = ""
+            number += char
+        elif char.isalpha():
+            word += char
+        elif char == " ":
+            if number and word:
+                pieces.append((number, word))
+                number = word = ""
+        else:
+            return None
+    if number or word:
+        pieces.append((number, word))
+    return pieces or None
+
+
+def _compact(pieces: list[tuple[str, str]] | None) -> str | None:
+    """Write the pieces as `1h30m`; None when they are not a length of time in falling units."""
+    if not pieces:
+        return None
+    units = [_UNIT_OF.get(word.casefold()) for _, word in pieces]
+    if None in units or not all(number.isdigit() and len(number) <= 9 for number, _ in pieces):
+        return None
+    sizes = [UNITS[unit] for unit in units if unit]
+    if sizes != sorted(set(sizes), reverse=True):
+        return None
+    return "".join(f"{number}{unit}" for (number, _), unit in zip(pieces, units, strict=True))
+
+
+def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]] | None) -> Misread:
+    if pieces and len(pieces) == 1 and not pieces[0][1] and _is_number(text):
+        return _misread(
+            "P102",
+            f'"{text}" has no unit',
+            text,
+            at,
+            under=f"did you mean  {text}h,  {text}m  or  {text}d  ?",
+        )
+    if pieces and any(not word for _, word in pieces) and len(pieces) > 1:
+        return _misread(
+            "P103",
+            f'"{text}" mixes a number with a unit and one without',
+            text,
+            at,
+            cure="write it as  6h30m",
+        )
+    if pieces and len(pieces) == 1 and pieces[0][1].casefold() in ("w", "week", "weeks"):
+        number = pieces[0][0]
+        if number.isdigit() and len(number) < 6:
+            return _misread(
+                "P103",
+                "lengths of time are in s, m, h or d",
+                text,
+                at,
+                under=f"write  {int(number) * 7}d",
+                replacement=f"{int(number) * 7}d",
+            )
+    if pieces and any("." in number for number, _ in pieces):
+        return _misread(
+            "P103", f'"{text}" holds a fraction', text, at, cure="write it in two units, as  1h30m"
+        )
+    if pieces and all(_UNIT_OF.get(word.casefold()) for _, word in pieces):
+        return _misread(
+            "P103",
+            f'the units of "{text}" must fall: days, hours, minutes, seconds, each once',
+            text,
+            at,
+            cure="write it as  1d2h30m",
+        )
+    return _misread(
+        "P101",
+        f'"{text}" is not a length of time',
+        text,
+        at,
+        cure="write it as  30s, 90m, 6h, 1h30m  or  2d",
+    )
+
+
+def _date(text: str) -> date | None:
+    if len(text) != 10 or text[4] != "-" or text[7] != "-":
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _moment(day: date, zone: ZoneInfo) -> datetime:
+    try:
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, time(), UTC)
+
+
+def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
+    """Give a local time its zone; refuse one that the clock change skips or repeats."""
+    try:
+        early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+        chosen = early.astimezone(UTC)
+        differs = early.utcoffset() != late.utcoffset()
+        back = chosen.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        raise _misread("P101", f'"{text}" is out of reach', text, at) from None
+    if not differs:
+        return chosen
+    skipped = back != moment
+    raise _misread(
+        "P115",
+        f'the clock in {zone.key} {"skips" if skipped else "shows twice"} "{text}"',
+        text,
+        at,
+        cure="write another time, or one with its offset, as  2026-12-01 09:00+01:00",
+    )
+
+
+def _decimal(text: str, at: int, what: str) -> Decimal:
+    plain = text.lstrip("-")
+    if (
+        plain.replace(".", "", 1).isascii()
+        and plain.replace(".", "", 1).isdigit()
+        and plain[0] != "."
+    ):
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = _LARGEST * 2
+        if abs(number) > _LARGEST:
+            raise _misread("P101", "this number is too large", text, at)
+        return number
+    tidy = text.replace("_", "").replace(",", "")
+    if _is_number(tidy) and "," in text and len(text.rpartition(",")[2]) != 3:
+        dotted = text.replace(",", ".")
+        raise _misread(
+            "P101",
+            f'"{text}" is not {what}: fractions are written with a dot',
+            text,
+            at,
+            under=f"write  {dotted}",
+        )
+    if tidy != text and _is_number(tidy):
+        raise _misread(
+            "P101", f'"{text}" is not {what}', text, at, under=f"write  {tidy}", replacement=tidy
+        )
+    if not text:
+        raise _misread("P101", f"{what} is missing here", text, at)
+    raise _misread("P101", f'"{text}" is not {what}', text, at)
+
+
+def _not_negative(number: Decimal, text: str, at: int) -> Decimal:
+    if number < 0:
+        raise _misread("P101", f'"{text}" is below zero', text, at)
+    return number
+
+
+def _is_number(text: str) -> bool:
+    digits = text.replace(".", "", 1)
+    return digits.isascii() and digits.isdigit() and len(digits) < 16
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}"
+
+
+def _misread(
+    code: str,
+    message: str,
+    text: str,
+    at: int,
+    *,
+    under: str | None = None,
+    cure: str | None = None,
+    replacement: str | None = None,
+) -> Misread:
+    return Misread(
+        code, message, at, at + len(text), under=under, cure=cure, replacement=replacement
+    )

@@ -1,0 +1,357 @@
+"""Tamed YAML: a text becomes a tree of texts with places, within limits, or findings that say why not.
+
+Theory of operation. libyaml's parser keeps its stack on the heap and hands out events one by one, so
+caps on size, depth and number are checked while the tree is built and nothing recursive ever runs
+over hostile input. Every scalar stays the text it was; what it means is for the catalogue to say.
+After a syntax error with a known cure (`yamltrouble.py`) the cure is applied to a copy and reading
+goes on, so that one run finds the mistakes behind the first one too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from reviewbot.policy.findings import Finding, Severity, Span
+from reviewbot.policy.yamltrouble import Repair, diagnose, unfit_characters
+
+MAX_BYTES = 1024 * 1024
+MAX_NODES = 20_000
+MAX_DEPTH = 20
+_MAX_REPAIRS = 25
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Scalar(msgspec.Struct, frozen=True, kw_only=True):
+    """A text. `start` and `end` are offsets into the document, `cut` the `#` comment behind it.
+
+    `broken` marks a text that a finding already explains; whoever reads it stays silent about it.
+    """
+
+    value: str
+    span: Span
+    start: int = 0
+    end: int = 0
+    style: str = ""
+    cut: Span | None = None
+    broken: bool = False
+
+    @property
+    def quoted(self) -> bool:
+        """Whether it stood in quotes."""
+        return self.style in ("'", '"')
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys and what stands under them, in order, doubles included."""
+
+    entries: tuple[tuple[Scalar, Tree], ...]
+    span: Span
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True):
+    """A list."""
+
+    items: tuple[Tree, ...]
+    span: Span
+
+
+Tree = Scalar | Mapping | Sequence
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One YAML text: its tree (None where there is none to read) and what is wrong with it as YAML."""
+
+    path: str
+    text: str
+    root: Tree | None
+    findings: tuple[Finding, ...] = ()
+
+    def part(self, scalar: Scalar, start: int, end: int) -> Span:
+        """Find the place of `scalar.value[start:end]`, also inside block and quoted texts."""
+        word = scalar.value[start:end]
+        if not word or "\n" in word:
+            return scalar.span
+        at = scalar.start
+        for _ in range(scalar.value.count(word, 0, start) + 1):
+            at = self.text.find(word, at, scalar.end)
+            if at < 0:
+                return scalar.span
+            found, at = at, at + len(word)
+        line = self.text.count("\n", 0, found)
+        column = found - (self.text.rfind("\n", 0, found) + 1)
+        return Span(line + 1, column + 1, line + 1, column + 1 + len(word))
+
+
+def load_yaml(source: bytes | str, path: str = "") -> Document:
+    """Read one YAML document. Raises nothing: whatever is wrong is a finding."""
+    if len(source) > MAX_BYTES:
+        return _refused(path, "P004", "the file is larger than 1 MiB", "a policy is a few pages")
+    if isinstance(source, bytes):
+        try:
+            source = source.decode("utf-8")
+        except UnicodeDecodeError as problem:
+            return _not_utf8(source, problem, path)
+    text = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    unfit = unfit_characters(text, path)
+    if any(finding.code == "P010" for finding in unfit):
+        return Document(path=path, text=text, root=None, findings=tuple(unfit))
+    return _Reading(text, path).run(unfit)
+
+
+class _Reading:
+    """The reading of one text, with as many repairs as the budget of nodes allows."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text
+        self.path = path
+        self.findings: list[Finding] = []
+        self.budget = MAX_NODES
+        self.repairs: dict[int, Repair] = {}
+
+    def run(self, unfit: list[Finding]) -> Document:
+        self.findings.extend(unfit)
+        text = self.text
+        for finding in unfit:
+            text = text.replace("\t", " ") if finding.code == "P011" else text
+        root: Tree | None = None
+        for _ in range(_MAX_REPAIRS):
+            builder = _Builder(text, self)
+            try:
+                root = builder.build()
+                self.findings.extend(builder.findings)
+                break
+            except _Refusal as refusal:
+                self.findings.append(refusal.finding)
+                break
+            except yaml.YAMLError as problem:
+                finding, repair = diagnose(text, problem, self.path, self.repairs)
+                if unfit and repair is None:
+                    break
+                self.findings.append(finding)
+                if repair is None or repair.line in self.repairs:
+                    break
+                self.repairs[repair.line] = repair
+                text = repair.apply(text)
+        if root is None and not self.findings:
+            self.findings.append(_finding(self.path, "P003", Span(1, 1, 1, 1), "the file is empty"))
+        return Document(path=self.path, text=self.text, root=root, findings=tuple(self.findings))
+
+
+class _Refusal(Exception):
+    """The text crossed a limit; reading stops at once."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+
+class _Builder:
+    """Builds the tree from events with a stack of its own."""
+
+    def __init__(self, text: str, reading: _Reading) -> None:
+        self.text = text
+        self.lines = text.split("\n")
+        self.reading = reading
+        self.anchors: set[str] = set()
+        self.findings: list[Finding] = []
+
+    def build(self) -> Tree | None:
+        stack: list[tuple[Any, list[Tree]]] = []
+        root: Tree | None = None
+        documents = 0
+        for event in yaml.parse(self.text, Loader=_Loader):
+            kind = type(event)
+            done: Tree | None = None
+            if kind is yaml.ScalarEvent:
+                done = self._scalar(event)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._open(event, len(stack))
+                stack.append((event, []))
+                continue
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                start, items = stack.pop()
+                done = self._close(start, event, items)
+            elif kind is yaml.AliasEvent:
+                done = self._alias(event)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    self._refuse(
+                        "P009",
+                        event,
+                        "a second document starts here (---)",
+                        "put it in a file of its own",
+                    )
+            if done is None:
+                continue
+            if stack:
+                stack[-1][1].append(done)
+            else:
+                root = done
+        if isinstance(root, Scalar) and not root.value and not root.quoted:
+            return None
+        return root
+
+    def _scalar(self, event: Any) -> Scalar:
+        self._count(event)
+        self._refuse_extras(event)
+        line = event.start_mark.line
+        repair = self.reading.repairs.get(line)
+        style = event.style or ""
+        span = self._span(event, block=style in ("|", ">"))
+        broken = bool(event.tag) or (
+            repair is not None and style == "'" and event.start_mark.column >= repair.column
+        )
+        return Scalar(
+            value=event.value,
+            span=span,
+            start=event.start_mark.index,
+            end=event.end_mark.index,
+            style=style,
+            cut=self._cut(event) if not style else None,
+            broken=broken,
+        )
+
+    def _cut(self, event: Any) -> Span | None:
+        """Find a comment that follows a plain text on its line."""
+        line = event.end_mark.line
+        rest = self.lines[line][event.end_mark.column :]
+        column = len(rest) - len(rest.lstrip(" ")) + event.end_mark.column
+        if not rest.lstrip(" ").startswith("#"):
+            return None
+        return Span(line + 1, column + 1, line + 1, len(self.lines[line]) + 1)
+
+    def _open(self, event: Any, depth: int) -> None:
+        self._count(event)
+        self._refuse_extras(event)
+        if depth >= MAX_DEPTH:
+            self._refuse(
+                "P006",
+                event,
+                f"more than {MAX_DEPTH} levels lie inside each other here",
+                "a policy needs six",
+            )
+
+    def _close(self, start: Any, end: Any, items: list[Tree]) -> Tree:
+        first = _place(start.start_mark)
+        last = _place(end.end_mark)
+        if not start.flow_style and items:
+            last = (items[-1].span.end_line, items[-1].span.end_column)
+        span = Span(*first, *last)
+        if type(start) is yaml.SequenceStartEvent:
+            return Sequence(items=tuple(items), span=span)
+        entries = []
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if isinstance(key, Scalar):
+                entries.append((key, value))
+                continue
+            self._add(
+                "P017",
+                key.span,
+                "a key must be a word, not a list or a mapping",
+                "a text that starts with { or [ needs quotes",
+            )
+        return Mapping(entries=tuple(entries), span=span)
+
+    def _alias(self, event: Any) -> Scalar:
+        self._count(event)
+        span = self._span(event)
+        if event.anchor in self.anchors:
+            self._add(
+                "P007",
+                span,
+                "a policy takes no anchors and no aliases (& and *)",
+                "write the value out in both places",
+            )
+        else:
+            self._add(
+                "P012",
+                span,
+                "a text cannot start with * unless it stands in quotes",
+                "put quotes around the whole text",
+            )
+        return Scalar(value=f"*{event.anchor}", span=span, broken=True)
+
+    def _refuse_extras(self, event: Any) -> None:
+        if event.anchor is not None:
+            self.anchors.add(event.anchor)
+            self._add(
+                "P007",
+                self._first(event),
+                "a policy takes no anchors and no aliases (& and *)",
+                "write the value out; a text that starts with & needs quotes",
+            )
+        if event.tag is not None:
+            self._add(
+                "P008",
+                self._first(event),
+                "a policy takes no YAML tags (words that start with !)",
+                "a text that starts with ! needs quotes around the whole text",
+            )
+
+    def _count(self, event: Any) -> None:
+        self.reading.budget -= 1
+        if self.reading.budget < 0:
+            self._refuse(
+                "P005",
+                event,
+                f"the file holds more than {MAX_NODES:,} values",
+                "move long lists to a CSV file beside the policy",
+            )
+
+    def _span(self, event: Any, *, block: bool = False) -> Span:
+        start, end = _place(event.start_mark), _place(event.end_mark)
+        if block:
+            return Span(*start, start[0], len(self.lines[start[0] - 1]) + 1)
+        return Span(*start, *end)
+
+    def _first(self, event: Any) -> Span:
+        line, column = _place(event.start_mark)
+        word = self.lines[line - 1][column - 1 :].split(" ", 1)[0]
+        return Span(line, column, line, column + max(1, len(word)))
+
+    def _add(self, code: str, span: Span, message: str, cure: str) -> None:
+        self.findings.append(_finding(self.reading.path, code, span, message, cure))
+
+    def _refuse(self, code: str, event: Any, message: str, cure: str) -> None:
+        line, column = _place(event.start_mark)
+        raise _Refusal(
+            _finding(self.reading.path, code, Span(line, column, line, column + 1), message, cure)
+        )
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
+
+
+def _finding(path: str, code: str, span: Span, message: str, cure: str | None = None) -> Finding:
+    return Finding(
+        code=code, severity=Severity.ERROR, span=span, message=message, cure=cure, path=path
+    )
+
+
+def _refused(path: str, code: str, message: str, cure: str) -> Document:
+    finding = _finding(path, code, Span(1, 1, 1, 1), message, cure)
+    return Document(path=path, text="", root=None, findings=(finding,))
+
+
+def _not_utf8(source: bytes, problem: UnicodeDecodeError, path: str) -> Document:
+    before = source[: problem.start].decode("utf-8", "replace").replace("\r\n", "\n")
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    if source[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        message = "the file is UTF-16, not UTF-8"
+    else:
+        message = f"the file is not UTF-8: byte 0x{source[problem.start]:02x} stands here"
+    finding = _finding(
+        path,
+        "P002",
+        Span(line, column, line, column + 1),
+        message,
+        'save it again with the encoding "UTF-8"',
+    )
+    text = source.decode("utf-8", "replace").replace("\r\n", "\n")
+    return Document(path=path, text=text, root=None, findings=(finding,))
