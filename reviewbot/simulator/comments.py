@@ -16,6 +16,7 @@ from reviewbot.simulator.world import World
 PENDING_FOR = 72 * HOUR
 REVIEW_FOR = 72 * HOUR
 AUTO_FINAL_AFTER = 24 * HOUR
+ABANDONED_AFTER = 7 * 24 * HOUR
 
 
 def create(
@@ -51,6 +52,8 @@ def create(
     world.tasks[task.id] = task
     _changed(world, task)
     world.at(task.deadline_at + world.choices.sweep_latency, lambda t: _expire(world, t), task)
+    if world.retention is not None:
+        world.after(ABANDONED_AFTER, lambda t: _forget_idle(world, t), task)
     if not led:
         world.people.take_on(world, task)
     return task
@@ -224,15 +227,25 @@ def _final_payout(task: Task) -> float:
 
 
 def _forget_later(world: World, task: Task) -> None:
-    if world.retention is None:
+    if world.retention is not None:
+        world.after(world.retention, lambda t: _forget(world, t), task)
+
+
+def _forget_idle(world: World, task: Task) -> None:
+    """Let go of a task that its manager gave up; one that waits or is young is looked at again."""
+    if task.id not in world.tasks:
         return
+    idle = world.now - task.updated_at > ABANDONED_AFTER
+    if idle and task.status in ("submitted", "pending_corrections"):
+        _forget(world, task)
+    else:
+        world.after(ABANDONED_AFTER, lambda t: _forget_idle(world, t), task)
 
-    def forget(finished: Task) -> None:
-        world.board.file(finished, None)
-        world.tasks.pop(finished.id, None)
-        world.videos.pop(finished.video.url, None)
 
-    world.after(world.retention, forget, task)
+def _forget(world: World, task: Task) -> None:
+    world.board.file(task, None)
+    world.tasks.pop(task.id, None)
+    world.videos.pop(task.video.url, None)
 
 
 def _changed(world: World, task: Task) -> None:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -167,7 +168,7 @@ class FrontDesk:
         if not call.path.startswith(ROOT):
             raise Refusal(404, "NOT_FOUND", f"The API lives under {ROOT}.")
         operation, ids = routes.find(call.method, call.path[len(ROOT) :])
-        call.params = dict(parse_qsl(call.query)) if call.query else {}
+        call.params = dict(_query(call.query))
         idempotency_key = call.headers.get("idempotency-key")
         dry = call.is_write and call.headers.get("x-tokportal-dry-run", "").lower() == "true"
         actor = Actor(by=by, request_id=request_id, idempotency_key=idempotency_key)
@@ -237,6 +238,11 @@ def call_of(
     """Make a call of the parts of an HTTP request."""
     lowered = {name.lower(): value for name, value in headers}
     return Call(method, unquote(path), query, lowered, body)
+
+
+@lru_cache(maxsize=256)
+def _query(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(text))
 
 
 def _unauthorised(code: str, hint: str) -> Refusal:

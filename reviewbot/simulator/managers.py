@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random  # noqa: TID251 - a seeded one comes in with the world
 
 from reviewbot.simulator import comments
+from reviewbot.simulator.chance import pick
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.corpus import HANDLES
 from reviewbot.simulator.model import Posting, Task, VideoComment
@@ -119,8 +120,7 @@ class Managers:
     def _post_first(self, world: World, task: Task) -> None:
         if task.status != "pending":
             return
-        posting = _habit(task).posting
-        (how,) = world.rng.choices(tuple(posting), tuple(posting.values()))
+        how = pick(world.rng, _habit(task).posting)
         post(world, task, how, removed=world.rng.random() < FILTERED)
         lag = world.rng.uniform(0.5, 40) * MINUTE
         world.after(lag, lambda t: comments.submit(world, t), task)

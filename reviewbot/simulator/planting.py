@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.simulator import comments, managers
+from reviewbot.simulator.chance import pick
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.corpus import COUNTRIES, HANDLES, TASK_TEXTS
 from reviewbot.simulator.managers import (
@@ -111,8 +112,7 @@ def plant_waiting(world: World, confirmed_at: float, *, script: Script | None = 
     The story takes at most 20 h, and must begin after the world's present moment.
     """
     rng = world.rng
-    chosen = script or rng.choices(tuple(SCRIPTS), tuple(SCRIPTS.values()))[0]
-    habit, posting, reach, rate, removed = chosen
+    habit, posting, reach, rate, removed = script or pick(rng, SCRIPTS)
     account = rng.choice(_of_habit(world, habit))
     submitted_at = confirmed_at - rng.uniform(1.0, 16.0) * HOUR
     created_at = submitted_at - rng.uniform(1.2, 3.0) * HOUR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import httpx
 
 from reviewbot.simulator.calls import Call
@@ -37,12 +39,11 @@ class SimulatorTransport(httpx.BaseTransport):
         self.clock.advance(self.latency / 2)
         answer = self.desk.answer(call)
         self.clock.advance(self.latency / 2)
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(answer.body))
 
 
 def _call_of(request: httpx.Request) -> Call:
-    url = request.url
-    headers = {
-        name.lower().decode(): value.decode("latin-1") for name, value in request.headers.raw
-    }
-    return Call(request.method, url.path, url.query.decode(), headers, request.read())
+    path, _, query = request.url.raw_path.decode().partition("?")
+    headers = {name.lower().decode(): text.decode("latin-1") for name, text in request.headers.raw}
+    return Call(request.method, unquote(path), query, headers, request.read())

@@ -34,6 +34,20 @@ class Seen(NamedTuple):
     text: str
 
 
+class Scrape(NamedTuple):
+    """The newest comments under a video. Passers-by are spans of their numbers, written out on demand."""
+
+    video: Video
+    posted: list[Seen]
+    spans: list[range]
+    total: int
+
+    def comments(self) -> list[Seen]:
+        """Every comment seen: the managers' first, then those of passers-by, newest first."""
+        numbers = (number for span in self.spans for number in reversed(span))
+        return [*self.posted, *(_passer_by(self.video, number) for number in numbers)]
+
+
 def check(task: Task, now: float, choices: Choices, *, scrape_fails: bool) -> Attempt:
     """Scrape the task's video once and judge what was seen."""
     number = len(task.attempts) + 1
@@ -44,31 +58,36 @@ def check(task: Task, now: float, choices: Choices, *, scrape_fails: bool) -> At
         return Attempt(number, now, "scrape_failed", 0.0, None, reason, count, platform)
     seen = scrape(task.video, now)
     outcome, score, found, reason = _match(task, seen, choices)
-    scraped = None if task.video.reach == "uncounted" else len(seen)
+    scraped = None if task.video.reach == "uncounted" else seen.total
     return Attempt(number, now, outcome, round(score, 4), found, reason, scraped, platform)
 
 
-def scrape(video: Video, now: float) -> list[Seen]:
-    """The newest comments under a video, newest first; none when it cannot be reached."""
+def scrape(video: Video, now: float) -> Scrape:
+    """The newest comments under a video; none when it cannot be reached."""
     if video.reach == "unreachable":
-        return []
-    total = passers_by(video, now)
-    seen: list[Seen] = []
-    upper = total
-    still_visible = []
+        return Scrape(video, [], [], 0)
+    upper = passers_by(video, now)
+    left = WINDOW
+    posted: list[Seen] = []
+    spans: list[range] = []
+    visible = []
     for comment in reversed(video.posted):
         before = min(upper, passers_by(video, comment.posted_at))
-        _add_passers_by(seen, video, before, upper)
+        span = range(max(before, upper - left), upper)
+        spans.append(span)
+        left -= len(span)
         upper = before
-        if len(seen) >= WINDOW:
+        if not left:
             break
-        still_visible.append(comment)
+        visible.append(comment)
         if not comment.removed:
-            seen.append(Seen(comment.id, comment.handle, comment.text))
-    _add_passers_by(seen, video, 0, upper)
+            posted.append(Seen(comment.id, comment.handle, comment.text))
+            left -= 1
+    spans.append(range(max(0, upper - left), upper))
+    left -= len(spans[-1])
     # What 100 newer comments have pushed down never comes back up, so it need not be kept.
-    video.posted = still_visible[::-1]
-    return seen
+    video.posted = visible[::-1]
+    return Scrape(video, posted, spans, WINDOW - left)
 
 
 def passers_by(video: Video, now: float) -> int:
@@ -89,16 +108,21 @@ def similarity(one: str, other: str) -> float:
     return 2 * (left & right).total() / total
 
 
-def _match(task: Task, seen: list[Seen], choices: Choices) -> tuple[str, float, str | None, str]:
+def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str | None, str]:
     handle = task.account.username.lower()
     own, own_score, other, other_score = None, -1.0, None, 0.0
-    for comment in seen:
+    for comment in seen.posted:
         score = similarity(task.text, comment.text)
         if comment.handle.lower() == handle:
             if score > own_score:
                 own, own_score = comment.id, score
         elif score > other_score:
             other, other_score = comment.id, score
+    for span in seen.spans:
+        score, phrase = _nearest_phrase(task.text, seen.video, span)
+        if score > other_score:
+            other_score = score
+            other = _id_of(seen.video, span, phrase) if score >= OTHER_HANDLE else None
     if own_score >= SAME_HANDLE:
         return "verified", own_score, own, "matched"
     if own is not None and own_score >= choices.wrong_text_floor:
@@ -109,17 +133,39 @@ def _match(task: Task, seen: list[Seen], choices: Choices) -> tuple[str, float, 
     return "couldnt_verify", best, None, "no_candidate_found"
 
 
-def _add_passers_by(seen: list[Seen], video: Video, lower: int, upper: int) -> None:
-    lower = max(lower, upper - (WINDOW - len(seen)))
-    offset, texts, handles = video.offset, len(PASSERS_BY), len(FAN_HANDLES)
-    seen.extend(
-        Seen(
-            f"{video.id}-{n}",
-            FAN_HANDLES[(n * 7 + offset) % handles],
-            PASSERS_BY[(n * 5 + offset) % texts],
-        )
-        for n in range(upper - 1, lower - 1, -1)
-    )
+def _passer_by(video: Video, number: int) -> Seen:
+    handle = FAN_HANDLES[(number * 7 + video.offset) % len(FAN_HANDLES)]
+    return Seen(f"{video.id}-{number}", handle, PASSERS_BY[_phrase(video, number)])
+
+
+def _phrase(video: Video, number: int) -> int:
+    return (number * _STRIDE + video.offset) % len(PASSERS_BY)
+
+
+def _id_of(video: Video, span: range, phrase: int) -> str:
+    newest = next(number for number in reversed(span) if _phrase(video, number) == phrase)
+    return _passer_by(video, newest).id
+
+
+def _nearest_phrase(text: str, video: Video, span: range) -> tuple[float, int]:
+    """The most similar phrase of these passers-by: score and which.
+
+    Phrases repeat with the period of their list, so a span of that length holds them all.
+    """
+    scores = _scores(text)
+    if len(span) >= len(PASSERS_BY):
+        return scores[-1]
+    held = {_phrase(video, number) for number in span}
+    return max((one for one in scores if one[1] in held), default=(0.0, 0))
+
+
+@lru_cache(maxsize=1024)
+def _scores(text: str) -> list[tuple[float, int]]:
+    return sorted((similarity(text, phrase), n) for n, phrase in enumerate(PASSERS_BY))
+
+
+_STRIDE = 5
+"""Has no divisor in common with the number of phrases, so that every phrase gets its turn."""
 
 
 @lru_cache(maxsize=4096)

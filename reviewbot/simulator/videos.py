@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reviewbot.simulator.chance import pick
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.model import Reach, Video
 from reviewbot.simulator.urls import Target
@@ -16,7 +17,7 @@ def video_at(world: World, target: Target) -> Video:
     if video is not None:
         return video
     rng = world.rng
-    (reach,) = rng.choices(tuple(_REACH), tuple(_REACH.values()))
+    reach = pick(rng, _REACH)
     # Most videos are quiet; some are so busy that a comment leaves the newest 100 within minutes.
     rate = rng.uniform(200, 900) if rng.random() < 0.15 else rng.uniform(0.2, 6)
     return add_video(
