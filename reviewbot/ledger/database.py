@@ -37,6 +37,7 @@ class DatabaseLedger:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sightings = rounds.Sightings(connection)
+        self._memories = histories.Memories(connection)
 
     # Policies --------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ class DatabaseLedger:
 
     def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
         """What is remembered of these things."""
-        return histories.memories(self._connection, review, ids)
+        return self._memories.of(review, ids)
 
     def accounts(
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime

@@ -59,7 +59,18 @@ def mark(
         before = _row(connection, decision_id)
         line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
         tail.add(line)
-        _put(connection, row, before)
+        connection.run(
+            statements.MARK_DECISION,
+            {
+                "which": row.seq,
+                "new_last": row.last,
+                "new_state": row.state,
+                "new_state_at": row.state_at,
+                "new_settled_at": row.settled_at,
+                "new_note": row.note,
+                "new_request_id": row.request_id,
+            },
+        )
 
 
 def _row(connection: Connection, decision_id: str) -> DecisionRow | None:

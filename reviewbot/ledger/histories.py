@@ -15,18 +15,56 @@ from reviewbot.policy.facts import AccountHistory
 from reviewbot.ports import Memory
 
 
-def memories(connection: Connection, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
-    """What is remembered of these things; one that is not in the log is absent."""
-    by_task: dict[str, list[tuple[DecisionRow, Decision]]] = {}
-    with connection.reading():
+class Memories:
+    """What is remembered of things; what a thing's decisions say is read again only once it changed.
+
+    A decision's row is settled by its newest line, so the numbers of those lines tell whether a
+    memory still holds. Each poll asks for everything that waits, and most of it has not changed.
+    """
+
+    def __init__(self, connection: Connection, keep: int = 2048) -> None:
+        self._connection = connection
+        self._keep = keep
+        self._known: dict[tuple[str, str], tuple[tuple[int, ...], Memory]] = {}
+
+    def of(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
+        """What is remembered of these things; one that is not in the log is absent."""
+        with self._connection.reading():
+            lines = self._newest_lines(review, ids)
+            memories, changed = {}, []
+            for task_id, numbers in lines.items():
+                known = self._known.get((review, task_id))
+                if known is not None and known[0] == numbers:
+                    memories[task_id] = known[1]
+                else:
+                    changed.append(task_id)
+            for task_id, memory in self._read(review, changed).items():
+                memories[task_id] = memory
+                self._known[review, task_id] = (lines[task_id], memory)
+        while len(self._known) > self._keep:
+            del self._known[next(iter(self._known))]
+        return memories
+
+    def _newest_lines(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        lines: dict[str, tuple[int, ...]] = {}
         for size, names in in_chunks(ids):
-            rows = connection.run(statements.memories(size), {"review": review, **names})
+            rows = self._connection.run(
+                statements.newest_lines(size), {"review": review, **names}
+            ).fetchall()
+            for task_id, last in rows:
+                lines[task_id] = (*lines.get(task_id, ()), last)
+        return lines
+
+    def _read(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
+        by_task: dict[str, list[tuple[DecisionRow, Decision]]] = {}
+        for size, names in in_chunks(ids):
+            rows = self._connection.run(statements.memories(size), {"review": review, **names})
             for *columns, body in rows.fetchall():
                 row = DecisionRow(*columns)
                 decision = step_from_body(body).decision
                 assert decision is not None
                 by_task.setdefault(row.task_id, []).append((row, decision))
-    return {task_id: memory_of(decisions) for task_id, decisions in by_task.items()}
+        return {task_id: memory_of(decisions) for task_id, decisions in by_task.items()}
 
 
 def accounts(

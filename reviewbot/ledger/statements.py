@@ -96,6 +96,25 @@ CHANGE_DECISION = (
 )
 """The row of a known decision; refused by `decision_claim` where the round is claimed."""
 
+MARK_DECISION = (
+    update(decision)
+    .where(decision.c.seq == bindparam("which"))
+    .values(
+        {
+            column: bindparam(f"new_{column.name}")
+            for column in (
+                decision.c.last,
+                decision.c.state,
+                decision.c.state_at,
+                decision.c.settled_at,
+                decision.c.note,
+                decision.c.request_id,
+            )
+        }
+    )
+)
+"""What a mark changes, and no more: indexes over other columns are left in peace."""
+
 DECISIONS_AFTER = (
     _decisions_in_full()
     .where(decision.c.seq > bindparam("after"))
@@ -150,6 +169,16 @@ ROWS_AFTER = (
     .limit(PAGE)
 )
 """The next rows of a verification, each beside the two lines that it must agree with."""
+
+
+@cache
+def newest_lines(size: int) -> Select[tuple[object, ...]]:
+    """The newest line of every decision on up to `size` things; the index alone answers it."""
+    return (
+        select(decision.c.task_id, decision.c.last)
+        .where(decision.c.review == bindparam("review"), one_of(decision.c.task_id, size))
+        .order_by(decision.c.task_id, decision.c.last)
+    )
 
 
 @cache

@@ -119,13 +119,12 @@ def state_in(states: Iterable[State]) -> TextClause:
     return text(f"state IN ({names})")
 
 
-_has_account = decision.c.account_id.is_not(None) & decision.c.intended_at.is_not(None)
 _was_intended = decision.c.intended_at.is_not(None)
 _not_ended = round_.c.ended_at.is_(None)
 _has_ended = round_.c.ended_at.is_not(None)
 
 Index("decision_id", decision.c.id, unique=True)
-Index("decision_task", decision.c.review, decision.c.task_id)
+Index("decision_task", decision.c.review, decision.c.task_id, decision.c.last)
 Index(
     "decision_claim",
     decision.c.review,
@@ -143,10 +142,11 @@ Index(
 )
 Index(
     "decision_account",
+    decision.c.review,
     decision.c.account_id,
     decision.c.intended_at,
-    sqlite_where=_has_account,
-    postgresql_where=_has_account,
+    sqlite_where=_was_intended,
+    postgresql_where=_was_intended,
 )
 Index(
     "decision_spent",
@@ -155,5 +155,12 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
-Index("round_open", round_.c.first_seen_at, sqlite_where=_not_ended, postgresql_where=_not_ended)
+Index(
+    "round_open",
+    round_.c.review,
+    round_.c.first_seen_at,
+    round_.c.last,
+    sqlite_where=_not_ended,
+    postgresql_where=_not_ended,
+)
 Index("round_ended", round_.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
