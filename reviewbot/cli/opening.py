@@ -1,0 +1,34 @@
+"""What commands open: the settings with their flags, and the decision log to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.ports import Ledger
+
+if TYPE_CHECKING:
+    from reviewbot.settings import Settings
+
+
+def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
+    """Read every setting, the given flags first."""
+    from reviewbot.settings import load_settings
+
+    return load_settings(flags, config=config)
+
+
+@contextmanager
+def ledger_for_reading(*, ledger: str | None, config: str | None) -> Iterator[Ledger]:
+    """Open the decision log without locking it, also beside a running bot.
+
+    One that does not exist yet is an empty history, and is not made.
+    """
+    from reviewbot.ledger.opening import open_ledger
+
+    opened = open_ledger(settings_with(config=config, ledger=ledger).ledger, read_only=True)
+    try:
+        yield opened
+    finally:
+        opened.close()
