@@ -110,12 +110,16 @@ class Bench:
         return self.queue.review
 
 
-def _no_wait() -> None:
-    """Leave at once: nothing limits the rate."""
+def _nothing() -> None:
+    """Nothing to wait for, and nothing to close."""
 
 
 def _never() -> bool:
     return False
+
+
+def _no_more_benches(review: ReviewKind) -> Bench:
+    raise LookupError(f"no bench can be made for {review}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -129,10 +133,14 @@ class App:
     mode: Mode = Mode.DRY_RUN
     limits: Limits = field(default_factory=Limits)
     traffic: Traffic = field(default_factory=NoTraffic)
-    wait_turn: Callable[[], None] = _no_wait
+    wait_turn: Callable[[], None] = _nothing
     """Returns when the rate allows one more request now."""
     stopping: Callable[[], bool] = _never
     """Whether a stop was asked for; asked between two tasks, never within one."""
+    make_bench: Callable[[ReviewKind], Bench] = _no_more_benches
+    """Makes the bench of a kind of review that a changed policy brings in."""
+    close: Callable[[], None] = _nothing
+    """Lets go of the ledger and the connection."""
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""

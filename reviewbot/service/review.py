@@ -100,8 +100,9 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
         _note_trouble(app, bench, item, gone)
         return Reviewed(item=item, outcome=Outcome.VANISHED)
     except ApiError as error:
-        app.failed_reads += 1
-        _note_trouble(app, bench, item, error)
+        if not app.stopping():
+            app.failed_reads += 1
+            _note_trouble(app, bench, item, error)
         return Reviewed(item=item, outcome=Outcome.POSTPONED)
     bench.troubles.pop(item.id, None)
     return reviewed

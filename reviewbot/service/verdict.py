@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.domain.decision import NO_RULE, Action
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.trace import trace_json
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Evaluation, Judge
 
 
-def _no_trace() -> Any:
-    return None
+def _no_trace() -> bytes:
+    return b"null"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done, and why. `trace` works out the trace of every rule tried, on demand."""
+    """What is to be done, and why. `trace` writes the trace of every rule tried as JSON, on demand."""
 
     action: Action
     rule: str
@@ -33,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     policy: str = ""
     revision: str = ""
-    trace: Callable[[], Any] = _no_trace
+    trace: Callable[[], bytes] = _no_trace
 
     @property
     def due(self) -> bool:
@@ -65,8 +66,13 @@ def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
         note=answer.note,
         policy=policy.name,
         revision=policy.revision,
-        trace=lambda: judge.judge(facts, trace=True).trace,
+        trace=lambda: _trace(judge, facts),
     )
+
+
+def _trace(judge: Judge, facts: Facts) -> bytes:
+    trace = judge.judge(facts, trace=True).trace
+    return b"null" if trace is None else trace_json(judge.policy, trace)
 
 
 def no_evidence(judge: Judge, answer: Evaluation) -> Verdict:

@@ -50,7 +50,7 @@ def decide(
         account_id=item.account_id,
         amount_micros=item.amount_micros,
         evidence_hash=None if held is None else hashlib.sha256(_encode(held.evidence)).hexdigest(),
-        trace=_encode(verdict.trace()),
+        trace=verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
     )

@@ -1,0 +1,220 @@
+"""Where the parts meet: the only place that chooses which queue, desk, clock and ledger are used."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251 - this is where chance comes in
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from reviewbot.api.accounts import AccountsDesk, AccountsQueue
+from reviewbot.api.bucket import Bucket
+from reviewbot.api.client import ReadApi, ReviewApi
+from reviewbot.api.comments import CommentsDesk, CommentsQueue
+from reviewbot.api.exchange import Exchange
+from reviewbot.api.retry import Patience
+from reviewbot.api.servertime import ServerTime
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.errors import ConfigError, PolicyInvalid
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.evaluate import Judge
+from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+from reviewbot.service.app import App, Bench, Events, Level, Limits
+from reviewbot.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reviewbot.policy.model import AppliesTo
+
+
+class Adapters(NamedTuple):
+    """How one kind of review is read and written."""
+
+    queue: Callable[[ReadApi], ReviewQueue]
+    desk: Callable[[ReviewApi], Desk]
+
+
+ADAPTERS: dict[ReviewKind, Adapters] = {
+    "comments": Adapters(CommentsQueue, CommentsDesk),
+    "accounts": Adapters(AccountsQueue, AccountsDesk),
+}
+
+
+class SystemClock:
+    """The machine's own clocks. A sleep ends early when `stop` is set."""
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
+
+    def now(self) -> datetime:
+        """The wall clock in UTC, uncorrected."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Pause, or return at once when a stop was asked for."""
+        self._stop.wait(max(0.0, seconds))
+
+
+class CorrectedClock:
+    """Another clock, its wall time corrected to the API server's."""
+
+    def __init__(self, clock: Clock, server: ServerTime) -> None:
+        self._server = server
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+
+    def now(self) -> datetime:
+        """The server's time, as far as it is known."""
+        return self._server.now()
+
+
+def silence(event: str, /, *, level: Level = "info", **about: object) -> None:
+    """Say nothing: the log of who needs none."""
+
+
+def build(
+    settings: Settings,
+    *,
+    judges: Sequence[Judge] | None = None,
+    transport: httpx.BaseTransport | None = None,
+    clock: Clock | None = None,
+    ledger: Ledger | None = None,
+    events: Events = silence,
+    stop: threading.Event | None = None,
+    read_only: bool = False,
+    chance: Callable[[], float] = random.random,
+) -> App:
+    """Plug a bot together. Without `settings.mode` live, or with `read_only`, nothing can write.
+
+    `read_only` is for reports: the ledger is read beside a running daemon, never locked or made.
+    The rest are other parts than the usual ones, for tests and for the demo. `judges` replaces the
+    policies of the settings.
+
+    Raises ConfigError, PolicyInvalid, LedgerBusy and other `LedgerError`.
+    """
+    stop = stop or threading.Event()
+    base = clock or SystemClock(stop)
+    given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
+    refuse_overlap(given)
+    server = ServerTime(base.now)
+    owned = transport is None
+    transport = transport or _transport()
+    exchange = Exchange(
+        transport,
+        base_url=settings.base_url,
+        key=settings.need_key().reveal(),
+        clock=base,
+        bucket=Bucket(base, per_minute=settings.rate_per_minute),
+        server_time=server,
+    )
+    patience = Patience(base, chance)
+    live = settings.mode is Mode.LIVE and not read_only
+    writer = ReviewApi(exchange, patience) if live else None
+    reader = writer or ReadApi(exchange, patience)
+    log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+
+    def bench_of(review: ReviewKind) -> Bench:
+        adapters = ADAPTERS[review]
+        desk = None if writer is None else adapters.desk(writer)
+        return Bench(queue=adapters.queue(reader), judges=(), desk=desk)
+
+    def close() -> None:
+        if ledger is None:
+            log.close()
+        if owned:
+            transport.close()
+
+    app = App(
+        clock=CorrectedClock(base, server),
+        ledger=log,
+        benches=(),
+        events=events,
+        mode=Mode.LIVE if live else Mode.DRY_RUN,
+        limits=Limits(
+            freshness=settings.freshness,
+            quarantine=timedelta(seconds=settings.quarantine),
+            always_evidence=settings.evidence == "always",
+        ),
+        traffic=exchange.traffic,
+        stopping=stop.is_set,
+        make_bench=bench_of,
+        close=close,
+    )
+    if writer is not None:
+        app.wait_turn = writer.ready
+    adopt(app, given, remember=not read_only)
+    return app
+
+
+def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
+    """Let these policies judge from the next pass on, instead of those that did."""
+    judges = tuple(judges)
+    if remember:
+        for judge in judges:
+            app.ledger.remember_policy(judge.policy, app.clock.now())
+    of_kind: dict[ReviewKind, list[Judge]] = {}
+    for judge in judges:
+        of_kind.setdefault(judge.policy.applies_to.review, []).append(judge)
+    benches = []
+    for review, theirs in of_kind.items():
+        bench = app.bench(review) or app.make_bench(review)
+        bench.judges = tuple(theirs)
+        benches.append(bench)
+    app.benches = tuple(benches)
+
+
+def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
+    """Read, check and compile policy files.
+
+    Raises PolicyInvalid with the findings of all of them when one is not usable.
+    """
+    from reviewbot.policyfiles import PolicyFile
+
+    parsed = [PolicyFile(path).load() for path in paths]
+    findings = tuple(finding for one in parsed for finding in one.findings)
+    policies = [one.policy for one in parsed if one.policy is not None]
+    if len(policies) < len(parsed):
+        raise PolicyInvalid("a policy is not usable", findings)
+    return tuple(compile_policy(policy) for policy in policies)
+
+
+def refuse_overlap(judges: Sequence[Judge]) -> None:
+    """Raise ConfigError when two policies could both judge one thing, or share a name."""
+    for index, judge in enumerate(judges):
+        for other in judges[index + 1 :]:
+            one, two = judge.policy, other.policy
+            if one.name == two.name:
+                raise ConfigError(f"{one.path} and {two.path} are both called {one.name}")
+            if _overlap(one.applies_to, two.applies_to):
+                raise ConfigError(
+                    f"{one.path} and {two.path} cover the same reviews; narrow  applies to  in one"
+                )
+
+
+def _overlap(one: AppliesTo, two: AppliesTo) -> bool:
+    def meet(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+        return not some or not others or bool(set(some) & set(others))
+
+    return (
+        one.review == two.review
+        and meet(one.platform, two.platform)
+        and meet(one.saved_account_id, two.saved_account_id)
+    )
+
+
+def _transport() -> httpx.BaseTransport:
+    import httpx
+
+    # One connection is enough for one thread; no proxies, no repeats of any kind.
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=20.0)
+    return httpx.HTTPTransport(verify=ssl.create_default_context(), limits=limits, retries=0)
