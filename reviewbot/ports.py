@@ -86,6 +86,12 @@ class Desk(Protocol):
     Raises `NotDone` (certainly nothing was changed) or `Unclear` (it may have been).
     """
 
+    def ready(self) -> None:
+        """Wait until a write could leave at once; to be called before the look it rests on.
+
+        After that look, `perform` refuses (RateLimited) to wait longer than a few seconds.
+        """
+
     def perform(self, decision: Decision) -> Receipt:
         """Send one decision, once, with its id as idempotency key. Never tried again by any layer."""
 
