@@ -32,6 +32,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     total_pages: int | None = None
     unusable: int = 0
 
+    @property
+    def size(self) -> int:
+        """How many rows the API sent, readable or not."""
+        return len(self.rows) + self.unusable
+
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """A row that a create call refused: the API's reason, and its echo of the row."""

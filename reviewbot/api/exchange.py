@@ -250,6 +250,7 @@ class Exchange:
     def _timeouts(self) -> dict[str, float]:
         connect = min(CONNECT_BUDGET, self._time_budget)
         return {
+            "total": self._time_budget,
             "connect": connect,
             "pool": connect,
             "read": self._time_budget,

@@ -1,0 +1,135 @@
+"""Comment tasks as a review queue, and the desk that approves and disputes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from reviewbot.api.client import ReadApi, ReviewApi
+from reviewbot.api.drift import Drift
+from reviewbot.api.pages import read_all
+from reviewbot.api.snapshot import Snapshot
+from reviewbot.domain.comments import TASK_STATUSES, WAITING_STATUS, CommentTask
+from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import iso
+from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.domain.timeline import Timeline
+from reviewbot.ports import Listing, Receipt
+
+MICROS = 1_000_000
+
+
+class CommentsQueue:
+    """The tasks that wait for us (`ports.ReviewQueue`)."""
+
+    review: ReviewKind = "comments"
+
+    def __init__(self, api: ReadApi) -> None:
+        self._api = api
+        self._snapshot = Snapshot()
+        self._drift = Drift()
+
+    def waiting(self) -> Listing:
+        """List every waiting task: all pages, doubles removed, until two readings agree."""
+        drift, self._drift = self._drift, Drift()
+        found = read_all(
+            lambda page: self._api.list_comments(status=WAITING_STATUS, page=page, drift=drift),
+            key=lambda task: (task.id, task.manually_confirmed_at),
+        )
+        items = _waiting_items(found.rows, drift)
+        self._snapshot = Snapshot(items)
+        return Listing(items=items, agreed=found.agreed, drift=drift.wrong)
+
+    def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
+        """See a task again, with its neighbours, by the one list page that should hold it."""
+        window = self._snapshot.window(item.id)
+        page = self._api.list_comments(
+            status=WAITING_STATUS,
+            page=window.page,
+            per_page=window.per_page,
+            drift=self._drift,
+        )
+        items = _waiting_items(page.rows, self._drift)
+        self._snapshot.seen(window, [task.id for task in page.rows])
+        return items
+
+    def look(self, item_id: str) -> ReviewItem:
+        """Read one task again, whatever its status."""
+        return item_of(self._api.get_comment(item_id, drift=self._drift))
+
+    def evidence(self, item: ReviewItem) -> Timeline:
+        """Fetch what the verifier saw."""
+        return self._api.get_verifications(item.id, drift=self._drift)
+
+
+class CommentsDesk:
+    """Where tasks are approved and disputed (`ports.Desk`)."""
+
+    def __init__(self, api: ReviewApi) -> None:
+        self._api = api
+
+    def ready(self) -> None:
+        """Wait until the rate budget lets a write leave at once."""
+        self._api.ready()
+
+    def perform(self, decision: Decision) -> Receipt:
+        """Send one decision, once."""
+        match decision.action:
+            case Action.APPROVE:
+                answer = self._api.approve(decision.task_id, idempotency_key=decision.id)
+            case Action.DISPUTE if decision.reason:
+                answer = self._api.dispute(
+                    decision.task_id, decision.reason, idempotency_key=decision.id
+                )
+            case action:
+                raise UsageError(f"a comment task cannot be sent {action!r} without a reason")
+        return Receipt(
+            status=answer.thing.status,
+            epoch=_iso(answer.thing.manually_confirmed_at),
+            request_id=answer.request_id,
+            replayed=answer.replayed,
+        )
+
+
+def item_of(task: CommentTask) -> ReviewItem:
+    """Make the review of a task as last seen."""
+    return ReviewItem(
+        review="comments",
+        id=task.id,
+        epoch=_iso(task.manually_confirmed_at),
+        status=task.status,
+        started_at=task.manually_confirmed_at,
+        deadline_at=task.client_dispute_deadline_at,
+        version=_iso(task.updated_at),
+        account_id=task.saved_account_id,
+        amount_micros=micros(task.cm_payout_amount),
+        subject=task,
+    )
+
+
+def micros(amount: float | None) -> int | None:
+    """Put an amount of dollars into millionths; None for what is no amount."""
+    if amount is None or not math.isfinite(amount) or amount < 0:
+        return None
+    return round(amount * MICROS)
+
+
+def _waiting_items(tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
+    """Keep what waits; a row in another documented status should not be in this list."""
+    items = []
+    for task in tasks:
+        if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
+            drift.unknown("task.status", f"{task.status} in a list of {WAITING_STATUS}")
+            continue
+        items.append(item_of(task))
+    return tuple(items)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    """Write a moment in UTC; one at the very edge of the calendar is none."""
+    try:
+        return None if moment is None else iso(moment)
+    except OverflowError:
+        return None
