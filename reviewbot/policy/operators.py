@@ -397,7 +397,7 @@ def _in_list(asked: Asked) -> Test:
 
 
 def _known(known: bool) -> Callable[[Asked], Test]:
-    def read(asked: Asked) -> Test:
+    def read(_: Asked) -> Test:
         return IsKnown(known=known)
 
     return read
@@ -632,7 +632,7 @@ def _refuse_near_operators(text: str, fact: Fact, at: int) -> None:
             under="write  unknown",
             replacement="unknown",
         )
-    _refuse_mistyped_words(text, fact, at)
+    _refuse_mistyped_words(text, at)
 
 
 def _refuse_half_words(text: str, at: int) -> None:
@@ -654,7 +654,7 @@ def _refuse_half_words(text: str, at: int) -> None:
             )
 
 
-def _refuse_mistyped_words(text: str, fact: Fact, at: int) -> None:
+def _refuse_mistyped_words(text: str, at: int) -> None:
     words = text.split(" ")
     for operator in OPERATORS:
         length = operator.words.count(" ") + 1

@@ -141,7 +141,7 @@ def read_duration(text: str, at: int) -> float:
     if compact is None:
         raise _bad_duration(text, at, pieces)
     seconds = 0.0
-    for number, unit in pieces:
+    for number, unit in pieces or ():
         seconds += float(number) * UNITS[unit]
     if seconds > 3650 * 86400:
         raise _misread("P101", f'"{text}" is longer than ten years', text, at)

@@ -90,12 +90,11 @@ def load_yaml(source: bytes | str, path: str = "") -> Document:
     """Read one YAML document. Raises nothing: whatever is wrong is a finding."""
     if len(source) > MAX_BYTES:
         return _refused(path, "P004", "the file is larger than 1 MiB", "a policy is a few pages")
-    if isinstance(source, bytes):
-        try:
-            source = source.decode("utf-8")
-        except UnicodeDecodeError as problem:
-            return _not_utf8(source, problem, path)
-    text = source.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        decoded = source.decode("utf-8") if isinstance(source, bytes) else source
+    except UnicodeDecodeError as problem:
+        return _not_utf8(problem, path)
+    text = decoded.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     unfit = unfit_characters(text, path)
     if any(finding.code == "P010" for finding in unfit):
         return Document(path=path, text=text, root=None, findings=tuple(unfit))
@@ -338,7 +337,8 @@ def _refused(path: str, code: str, message: str, cure: str) -> Document:
     return Document(path=path, text="", root=None, findings=(finding,))
 
 
-def _not_utf8(source: bytes, problem: UnicodeDecodeError, path: str) -> Document:
+def _not_utf8(problem: UnicodeDecodeError, path: str) -> Document:
+    source = problem.object
     before = source[: problem.start].decode("utf-8", "replace").replace("\r\n", "\n")
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1

@@ -122,7 +122,7 @@ def _open_range(scalar: Scalar) -> OpenRange:
         raise _no_hours(text, times, times_at)
     start = _minutes(start_text, times_at)
     end = _minutes(end_text, times_at + len(start_text) + 1)
-    if start == end or start == _ALL_DAY:
+    if start in (end, _ALL_DAY):
         raise Misread(
             "P126",
             "these hours begin where they end: never open, or always?",

@@ -18,6 +18,7 @@ from reviewbot.policy.model import (
     Range,
     Test,
     TextTest,
+    Value,
 )
 from reviewbot.policy.names import did_you_mean, letter_name, nearest, odd_letter, only_cure
 from reviewbot.policy.operators import described, read_test, read_values
@@ -190,8 +191,8 @@ def _one_of(context: Context, sequence: Sequence, fact: Fact) -> Test | None:
             cure="put values into it, or delete the line",
         )
         return None
-    values = []
-    exact = []
+    values: list[Value] = []
+    exact: list[bool] = []
     for item in sequence.items:
         scalar = context.text(item, "a value of this list")
         if scalar is None:
@@ -279,7 +280,7 @@ def report_unknown_fact(
         message,
         under=under,
         detail=detail,
-        see=see_facts(near[0] if near else name, context.review),
+        see=see_facts(near[0] if near else name),
         replacement=replacement,
     )
 
@@ -289,7 +290,7 @@ def detail_of(fact: Fact) -> str:
     return f"{described(fact)}: {fact.sentence}"
 
 
-def see_facts(name: str, review: str | None = None) -> str:
+def see_facts(name: str) -> str:
     """Name the command that tells more about a fact's family."""
     group = name.partition(".")[0] if "." in name else ""
     if group not in (

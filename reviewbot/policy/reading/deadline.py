@@ -70,7 +70,7 @@ def _then(
     """Read one action, as a word or as a mapping with what the action needs."""
     if isinstance(tree, Mapping):
         fields = Fields(context, tree, what.removesuffix(":"), ("then", *ACTION_KEYS))
-        return read_then(context, fields, reasons, what, _allowed(context))
+        return read_then(context, fields, reasons, _allowed(context))
     action = read_action(context, tree, _allowed(context), what)
     if action is None or tree is None:
         return None
@@ -159,7 +159,7 @@ def _case(context: Context, mapping: Mapping, reasons: dict[str, ReasonText]) ->
     if isinstance(tree, Mapping):
         then = _then(context, tree, reasons, "then:")
     else:
-        then = read_then(context, fields, reasons, "a case", _allowed(context))
+        then = read_then(context, fields, reasons, _allowed(context))
     if when is None or then is None:
         return None
     return Fallback(when=when, then=then, span=mapping.span)

@@ -123,7 +123,7 @@ def _rule(
     mapping: Mapping,
 ) -> Rule | None:
     when = read_when_part(context, fields, "a rule")
-    then = read_then(context, fields, reasons, "a rule", ACTIONS_OF[context.review])
+    then = read_then(context, fields, reasons, ACTIONS_OF[context.review])
     act_during = _act_during(context, fields, then)
     rollout = _rollout(context, fields)
     rule = Rule(
@@ -180,7 +180,6 @@ def read_then(
     context: Context,
     fields: Fields,
     reasons: dict[str, ReasonText],
-    what: str,
     allowed: tuple[Action, ...],
 ) -> Then | None:
     """Read `then:` with the keys its action needs; keys of other actions are refused."""

@@ -1,0 +1,277 @@
+"""Findings as a person, a program or a code host reads them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.codes import CODES
+from reviewbot.policy.findings import Finding, Fix, Severity
+
+SCHEMA = 1
+_LINES_BEFORE = 2
+_WIDEST = 120
+_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+def render_text(
+    findings: Iterable[Finding],
+    sources: Mapping[str, str],
+    *,
+    verbose: bool = False,
+    colour: bool = False,
+) -> str:
+    """Show each finding with its source lines; notes only when `verbose`."""
+    shown = [one for one in findings if verbose or one.severity is not Severity.NOTE]
+    return "".join(f"{_one(finding, sources, colour)}\n" for finding in shown)
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """Count the findings in one sentence."""
+    counts = count(findings)
+    total = counts["error"] + counts["warning"]
+    if not total:
+        return "no findings"
+    parts = [_plural(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
+    return f"{_plural(total, 'finding')} ({', '.join(parts)})"
+
+
+def count(findings: Iterable[Finding]) -> dict[str, int]:
+    """Count the findings by severity."""
+    counts = {severity.value: 0 for severity in Severity}
+    for finding in findings:
+        counts[finding.severity.value] += 1
+    return counts
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+# For a person ----------------------------------------------------------------------------------
+
+
+def _one(finding: Finding, sources: Mapping[str, str], colour: bool) -> str:
+    span = finding.span
+    place = f"{safe_line(finding.path)}:{span.line}:{span.column}"
+    level = f"{finding.severity.value:<7} {finding.code}"
+    if colour:
+        level = f"\x1b[1;{_COLOURS[finding.severity]}m{level}\x1b[0m"
+    lines = [f"{place}  {level}  {safe_line(finding.message)}"]
+    lines.extend(_excerpt(finding, sources.get(finding.path), colour))
+    lines.extend(
+        f"   line {other.line}: {safe_line(text)}"
+        if path == finding.path
+        else f"   {safe_line(path)}:{other.line}: {safe_line(text)}"
+        for path, other, text in finding.related
+        if not (finding.under or "").endswith(f"on line {other.line}")
+    )
+    lines.extend(f"   {safe_line(text)}" for text in (finding.cure, finding.see) if text)
+    return "\n".join(lines) + "\n"
+
+
+def _excerpt(finding: Finding, source: str | None, colour: bool) -> list[str]:
+    """Show up to three source lines and the caret; without source, the words alone."""
+    span = finding.span
+    lines = source.split("\n") if source else []
+    if not lines or span.line > len(lines):
+        return [f"   {safe_line(text)}" for text in (finding.under, finding.detail) if text]
+    first = max(1, span.line - _LINES_BEFORE)
+    while first < span.line and not lines[first - 1].strip():
+        first += 1
+    gutter = max(4, len(str(span.line)) + 1)
+    found = lines[span.line - 1]
+    end = span.end_column if span.end_line == span.line else len(found.rstrip()) + 1
+    left = _left_edge(found, span.column, end)
+    shown = [
+        f" {number:>{gutter}} | {_slice(lines[number - 1], left)}"
+        for number in range(first, span.line + 1)
+    ]
+    pad = " " * _width(_slice(found[: span.column - 1], left))
+    carets = "^" * max(
+        1, min(_width(safe_shown(found[span.column - 1 : end - 1])), _WIDEST - len(pad))
+    )
+    if colour:
+        carets = f"\x1b[1;{_COLOURS[finding.severity]}m{carets}\x1b[0m"
+    under = f" {safe_line(finding.under)}" if finding.under else ""
+    blank = f" {'':>{gutter}} |"
+    shown.append(f"{blank} {pad}{carets}{under}")
+    if finding.detail:
+        shown.append(f"{blank} {pad}{safe_line(finding.detail)}")
+    return shown
+
+
+def _left_edge(line: str, column: int, end: int) -> int:
+    """How many characters to leave out on the left so that the words at fault can be seen."""
+    if len(line) <= _WIDEST or end <= _WIDEST:
+        return 0
+    return max(0, min(column - 1, end - _WIDEST // 2))
+
+
+def _slice(line: str, left: int) -> str:
+    text = line[left:]
+    cut = "…" if len(text) > _WIDEST else ""
+    return ("…" if left else "") + safe_shown(text[:_WIDEST]) + cut
+
+
+def safe_shown(text: str) -> str:
+    """Make a source line safe without touching its spaces, so that carets stay in place."""
+    return (
+        "".join(char if char == " " else safe_line(char) or "·" for char in text)
+        if not _tame(text)
+        else text
+    )
+
+
+def _tame(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _width(text: str) -> int:
+    return sum(_cells(char) for char in text)
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+# For programs ----------------------------------------------------------------------------------
+
+
+def as_json(findings: Iterable[Finding], files: Iterable[Mapping[str, Any]] = ()) -> str:
+    """One JSON object: the files looked at, the findings, the counts."""
+    findings = tuple(findings)
+    body = {
+        "schema": SCHEMA,
+        "usable": all(one.severity is not Severity.ERROR for one in findings),
+        "summary": {f"{kind}s": number for kind, number in count(findings).items()},
+        "files": list(files),
+        "findings": [_finding_json(finding) for finding in findings],
+    }
+    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    span = finding.span
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "path": finding.path,
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+        "message": finding.message,
+        "hint": finding.under,
+        "detail": finding.detail,
+        "cure": finding.cure,
+        "see": finding.see,
+        "fix": _fix_json(finding.fix),
+        "related": [
+            {"path": path, "line": other.line, "column": other.column, "message": text}
+            for path, other, text in finding.related
+        ],
+    }
+
+
+def _fix_json(fix: Fix | None) -> dict[str, Any] | None:
+    if fix is None:
+        return None
+    span = fix.span
+    return {
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+        "replacement": fix.replacement,
+    }
+
+
+def as_github(findings: Iterable[Finding]) -> str:
+    """Workflow commands that annotate the lines of a change."""
+    return "".join(f"{_annotation(finding)}\n" for finding in findings)
+
+
+def _annotation(finding: Finding) -> str:
+    span = finding.span
+    level = "notice" if finding.severity is Severity.NOTE else finding.severity.value
+    place = f"file={_property(finding.path)},line={span.line},endLine={span.end_line}"
+    if span.line == span.end_line:
+        place += f",col={span.column},endColumn={span.end_column}"
+    text = _whole_message(finding).replace("%", "%25").replace("\n", "%0A")
+    return f"::{level} {place},title={finding.code}::{text}"
+
+
+def _property(text: str) -> str:
+    for char, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        text = text.replace(char, escape)
+    return text
+
+
+def _whole_message(finding: Finding) -> str:
+    pieces = (finding.message, finding.under, finding.detail, finding.cure)
+    return "\n".join(safe_line(piece) for piece in pieces if piece)
+
+
+def as_sarif(findings: Iterable[Finding], version: str) -> str:
+    """SARIF 2.1.0, as code hosts take it."""
+    findings = tuple(findings)
+    used = sorted({finding.code for finding in findings})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "reviewbot",
+                "version": version,
+                "rules": [
+                    {"id": code, "shortDescription": {"text": CODES.get(code, code)}}
+                    for code in used
+                ],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, used.index(finding.code)) for finding in findings],
+    }
+    body = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": _whole_message(finding)},
+        "locations": [_location(finding.path, finding.span)],
+    }
+    if finding.related:
+        result["relatedLocations"] = [
+            {**_location(path, span), "message": {"text": safe_line(text)}}
+            for path, span, text in finding.related
+        ]
+    return result
+
+
+def _location(path: str, span: Any) -> dict[str, Any]:
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(path.replace("\\", "/"))},
+            "region": {
+                "startLine": span.line,
+                "startColumn": span.column,
+                "endLine": span.end_line,
+                "endColumn": span.end_column,
+            },
+        }
+    }
