@@ -11,9 +11,8 @@ is a fourth value beside true, false and cannot tell, and `needs` is its express
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from reviewbot.policy.leaves import Leaf, View
@@ -151,7 +150,7 @@ class Writer:
     def _leaf(self, leaf: Leaf, template: str, known: Known) -> Code:
         local = leaf.view.local
         text = template.format(read=self._read(leaf.view, known), x=local)
-        self.bases |= names_in(text) & BASES.keys()
+        self.bases |= leaf.view.bases & BASES.keys()
         after = known | {local}
         return Code(text, after, after)
 
@@ -207,11 +206,3 @@ def _chain(
 def _negation(code: Code) -> Code:
     turned = {TRUE: FALSE, FALSE: TRUE}.get(code.text, f"(not {code.text})")
     return Code(turned, code.when_false, code.when_true)
-
-
-@cache
-def names_in(source: str) -> frozenset[str]:
-    """Every name that an expression mentions."""
-    return frozenset(
-        node.id for node in ast.walk(ast.parse(source, mode="eval")) if isinstance(node, ast.Name)
-    )

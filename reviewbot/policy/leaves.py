@@ -9,8 +9,11 @@ ever part of the source: values stand in the pool of constants and are named the
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -28,7 +31,7 @@ from reviewbot.policy.model import (
     Range,
     TextTest,
 )
-from reviewbot.policy.patterns import compile_pattern
+from reviewbot.policy.patterns import searcher
 
 
 class View(NamedTuple):
@@ -39,7 +42,9 @@ class View(NamedTuple):
 
     local: str
     source: str
-    costly: bool
+    bases: frozenset[str]
+    """What the source reads from, in the names that `codegen.BASES` knows."""
+    costly: bool = True
 
 
 class Leaf(NamedTuple):
@@ -64,7 +69,9 @@ class Pool:
         self._names: dict[tuple[type, Any], str] = {}
 
     def constant(self, value: Any) -> str:
-        """Name a hashable constant; equal ones of one type share their name."""
+        """The source of a hashable constant: a number itself, else a name; equal ones share it."""
+        if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+            return repr(value)
         key = (type(value), value)
         if key not in self._names:
             self._names[key] = self.helper("k", value)
@@ -141,10 +148,11 @@ class Leaves:
             case Matches(pattern=pattern, negated=negated):
                 search = self._search(pattern)
                 source = f"{search}({self._seen(fact).source})"
-                view = View(f"{_local(fact)}{search}", source, costly=True)
+                view = View(f"{_local(fact)}{search}", source, _bases(fact))
                 return three_way(view, negated)
             case InList(list=name, negated=negated):
-                return _three_valued(self._worded(fact, exact=False), self._listed(name), negated)
+                leaf = _three_valued(self._worded(fact, exact=False), self._listed(name), negated)
+                return leaf._replace(view=leaf.view._replace(bases=leaf.view.bases | {"now"}))
             case Has(member=member, negated=negated):
                 name = self._pool.constant(member)
                 return _three_valued(raw(fact), f"{name} in {{x}}", negated)
@@ -207,7 +215,7 @@ class Leaves:
         if fact.type is FactType.CHOICE:
             return self._seen(fact)
         kind = "nfc" if exact else "fold"
-        return View(f"{_local(fact)}_{kind}", f"_{kind}({fact.read})", costly=True)
+        return View(f"{_local(fact)}_{kind}", f"_{kind}({fact.read})", _bases(fact))
 
     def _seen(self, fact: Fact) -> View:
         """The fact, or None where it is none of its closed list."""
@@ -216,11 +224,11 @@ class Leaves:
         local = _local(fact)
         values = self._pool.constant(frozenset(fact.values))
         source = f"({local} if ({local} := {fact.read}) in {values} else None)"
-        return View(f"{local}_choice", source, costly=True)
+        return View(f"{local}_choice", source, _bases(fact))
 
     def _search(self, pattern: str) -> str:
         if pattern not in self._searches:
-            search = compile_pattern(self._patterns[pattern].regex)
+            search = searcher(self._patterns[pattern].regex)
             self._searches[pattern] = self._pool.helper("pattern", search)
         return self._searches[pattern]
 
@@ -237,11 +245,16 @@ _TEXT_TESTS: dict[str, Callable[[str], str]] = {
 
 def raw(fact: Fact) -> View:
     """The fact as it is."""
-    return View(_local(fact), fact.read, costly="(" in fact.read)
+    return View(_local(fact), fact.read, _bases(fact), costly="(" in fact.read)
 
 
 def _local(fact: Fact) -> str:
     return fact.name.replace(".", "_")
+
+
+@cache
+def _bases(fact: Fact) -> frozenset[str]:
+    return names_in(fact.read)
 
 
 # The shapes of leaves ------------------------------------------------------------------------
@@ -281,4 +294,10 @@ def settled(view: View) -> Leaf:
 
 def not_yet(view: View) -> Leaf:
     """A leaf over a moment: true until it has come."""
-    return _three_valued(view, "now < {x}")
+    return _three_valued(view._replace(bases=view.bases | {"now"}), "now < {x}")
+
+
+def names_in(source: str) -> frozenset[str]:
+    """Every name that an expression mentions."""
+    tree = ast.parse(source, mode="eval")
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))

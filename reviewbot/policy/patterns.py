@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 LONGEST_PATTERN = 1024
 LONGEST_TEXT = 20_000
+"""Bytes (UTF-8) that a pattern looks at; about a longer text it cannot tell."""
+
 _MAX_MEMORY = 8 * 1024 * 1024
 
 
@@ -25,15 +28,22 @@ def compile_pattern(regex: str) -> Any:
     options.log_errors = False
     options.max_mem = _MAX_MEMORY
     try:
-        return re2.compile(unicodedata.normalize("NFC", regex), options)
+        tidy = unicodedata.normalize("NFC", regex)
+        return re2.compile(tidy.encode(errors="replace"), options)
     except (re2.error, UnicodeError) as problem:
         raise BadPattern(_plain(problem)) from None
 
 
-def found_in(pattern: Any, text: str) -> bool:
-    """Whether a compiled pattern finds something anywhere in a text."""
-    tidy = unicodedata.normalize("NFC", text[:LONGEST_TEXT])
-    return pattern.search(tidy.encode("utf-8", "replace").decode("utf-8")) is not None
+def found_in(pattern: Any, text: str) -> bool | None:
+    """Whether a compiled pattern finds something in a text; None where the text is too long."""
+    data = unicodedata.normalize("NFC", text).encode(errors="replace")
+    return None if len(data) > LONGEST_TEXT else pattern.search(data) is not None
+
+
+def searcher(regex: str) -> Callable[[str | None], bool | None]:
+    """Make a three-valued search of a text that may be unknown. Raises `BadPattern`."""
+    pattern = compile_pattern(regex)
+    return lambda text: None if text is None else found_in(pattern, text)
 
 
 def _plain(problem: Exception) -> str:

@@ -34,6 +34,7 @@ class Trees:
         self._leaves = Leaves(policy, pool)
         self._facts = CATALOGUE[policy.applies_to.review]
         self._id = _SUBJECT_ID[policy.applies_to.review]
+        self._id_base = frozenset({self._id.partition(".")[0]})
         self._checks: dict[str, str] = {}
         self.sources: list[str] = []
 
@@ -72,7 +73,7 @@ class Trees:
             self._checks[shape] = f"_attempts{len(self._checks)}"
             self.sources.append(write(self._checks[shape], quantifier, tree))
         name = self._checks[shape]
-        view = View(f"each{name}", f"{name}(attempts, now)", costly=True)
+        view = View(f"each{name}", f"{name}(attempts, now)", frozenset({"attempts", "now"}))
         if not traced:
             return three_way(view)._replace(evidence=True)
         return Leaf(view, "", "", outcome="{read}[0]", evidence=True, slot="{x}")
@@ -82,11 +83,17 @@ class Trees:
             return place_in_rollout(subject_id, rule) < share
 
         helper = self._pool.helper("in_group", in_group)
-        return settled(View(f"is{helper}", f"{helper}({self._id})", costly=True))
+        return settled(View(f"is{helper}", f"{helper}({self._id})", self._id_base))
 
     def _not_over(self, moment: Moment) -> Leaf:
         helper = self._pool.helper("moment", resolver(moment, self._calendars))
-        return not_yet(View(f"at{helper}", f"{helper}(first_seen, deadline)", costly=True))
+        return not_yet(
+            View(
+                f"at{helper}",
+                f"{helper}(first_seen, deadline)",
+                frozenset({"first_seen", "deadline"}),
+            )
+        )
 
 
 def place_in_rollout(subject_id: str, rule: str) -> float:

@@ -1,0 +1,246 @@
+"""Random policies and random facts, the same ones for the same seed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random  # noqa: TID251 - seeded, so that it repeats
+from typing import Any
+
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.decision import Action
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.timeline import Attempt, Timeline
+from reviewbot.policy import model as m
+from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_facts
+from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
+from tests.builders import CONFIRMED, a_task, an_attempt, an_item
+
+TEXTS = ("promo", "Great PROMO here", "Straße", "STRASSE", "é", "é", "", "look @lumen", "x" * 40)
+PATTERNS = (m.Pattern(name="digits", regex="[0-9]{2,}"), m.Pattern(name="start", regex="^great"))
+LISTS = (
+    m.NamedList(name="plain", entries=(m.ListEntry(id="Promo"), m.ListEntry(id="tiktok"))),
+    m.NamedList(
+        name="expiring",
+        entries=(
+            m.ListEntry(id="promo", until=date(2026, 6, 3)),
+            m.ListEntry(id="STRASSE", until=date(2026, 6, 4)),
+        ),
+    ),
+)
+NUMBERS = {
+    FactType.COUNT: (0, 1, 2, 3, 99, 100),
+    FactType.SCORE: (0.0, 0.31, 0.5, 0.92, 1.0),
+    FactType.MONEY: (0.0, 0.24, 0.3, 5.0),
+    FactType.SHARE: (0.0, 0.35, 0.5, 1.0),
+    FactType.DURATION: (0.0, 3600.0, 86_400.0, 259_200.0),
+}
+COMMENT_FACTS = tuple(
+    fact for fact in CATALOGUE["comments"].values() if fact.type is not FactType.NAMES
+)
+
+
+def a_random_policy(chance: Random) -> m.Policy:
+    """A policy of one to eight rules over all facts of a comment review."""
+    rules = tuple(_rule(chance, number) for number in range(chance.randint(1, 8)))
+    cases = [
+        m.Fallback(when=_mapping(chance, COMMENT_FACTS, 1), then=m.Then(action=Action.LEAVE))
+        for _ in range(chance.randint(0, 2))
+    ]
+    cases.append(m.Fallback(when=None, then=m.Then(action=Action.APPROVE)))
+    return m.Policy(
+        name="random",
+        language=1,
+        path="random.yaml",
+        source="",
+        revision="0" * 64,
+        timezone=chance.choice(("UTC", "Europe/Paris", "Pacific/Auckland")),
+        rules=rules,
+        deadline=m.Deadline(decide_by=_moment(chance), fallbacks=tuple(cases)),
+        lists=LISTS,
+        patterns=PATTERNS,
+    )
+
+
+def _rule(chance: Random, number: int) -> m.Rule:
+    action = chance.choice((Action.APPROVE, Action.ESCALATE, Action.WAIT, Action.LEAVE))
+    return m.Rule(
+        name=f"rule {number}",
+        when=_when(chance),
+        then=m.Then(action=action, until=_moment(chance) if action is Action.WAIT else None),
+        rollout=chance.choice((0.25, 0.5)) if chance.random() < 0.15 else None,
+        shadow=chance.random() < 0.1,
+    )
+
+
+def _when(chance: Random) -> m.Condition | None:
+    if chance.random() < 0.03:
+        return None
+    if chance.random() < 0.3:
+        return _alternatives(chance, m.AnyOf, COMMENT_FACTS, 2)
+    return _mapping(chance, COMMENT_FACTS, 2)
+
+
+def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:
+    parts: list[m.Condition] = [
+        _compare(chance, chance.choice(facts)) for _ in range(chance.randint(1, 3))
+    ]
+    if depth and chance.random() < 0.4:
+        kind = chance.choice((m.AnyOf, m.NoneOf))
+        parts.append(_alternatives(chance, kind, facts, depth - 1))
+    if depth and facts is COMMENT_FACTS and chance.random() < 0.3:
+        attempt_facts = tuple(ATTEMPT_FACTS.values())
+        parts.append(
+            m.Checks(
+                quantifier=chance.choice(("any", "every", "no")),
+                condition=_mapping(chance, attempt_facts, 1),
+            )
+        )
+    chance.shuffle(parts)
+    return m.AllOf(parts=tuple(parts))
+
+
+def _alternatives(chance: Random, kind: Any, facts: tuple[Fact, ...], depth: int) -> m.Condition:
+    found: m.Condition = kind(
+        parts=tuple(_mapping(chance, facts, depth) for _ in range(chance.randint(1, 3)))
+    )
+    return found
+
+
+def _compare(chance: Random, fact: Fact) -> m.Compare:
+    test = _test(chance, fact)
+    return m.Compare(fact=fact.name, test=test, text=type(test).__name__)
+
+
+def _test(chance: Random, fact: Fact) -> m.Test:
+    negated = chance.random() < 0.3
+    if chance.random() < 0.1:
+        return m.IsKnown(known=chance.random() < 0.5)
+    if fact.type is FactType.CHOICE:
+        values = tuple(chance.sample(fact.values, chance.randint(1, 2)))
+        if chance.random() < 0.1:
+            return m.InList(list="plain", negated=negated)
+        return m.OneOf(values=values, exact=(False,) * len(values), negated=negated)
+    if fact.type is FactType.YES_NO:
+        return m.OneOf(values=(chance.random() < 0.5,), exact=(False,), negated=negated)
+    if fact.type is FactType.TEXT:
+        return _text_test(chance, negated)
+    if fact.type is FactType.MOMENT:
+        return _range(chance, [CONFIRMED + timedelta(hours=h) for h in (-20, -3, 0, 5, 72)])
+    numbers = NUMBERS[fact.type]
+    if chance.random() < 0.4:
+        values = tuple(chance.sample(numbers, chance.randint(1, 2)))
+        return m.OneOf(values=values, exact=(False,) * len(values), negated=negated)
+    return _range(chance, numbers)
+
+
+def _text_test(chance: Random, negated: bool) -> m.Test:
+    word = chance.choice((*TEXTS[:6], "lumen", "great"))
+    exact = chance.random() < 0.3
+    match chance.randint(0, 4):
+        case 0:
+            return m.Matches(pattern=chance.choice(("digits", "start")), negated=negated)
+        case 1:
+            return m.InList(list=chance.choice(("plain", "expiring")), negated=negated)
+        case 2:
+            values = (word, chance.choice(TEXTS))
+            return m.OneOf(values=values, exact=(exact, chance.random() < 0.5), negated=negated)
+        case _:
+            kind = chance.choice(("contains", "starts with", "ends with"))
+            return m.TextTest(kind=kind, text=word, exact=exact, negated=negated)
+
+
+def _range(chance: Random, ends: Any) -> m.Range:
+    low, high = sorted(chance.sample(list(ends), 2))
+    return m.Range(
+        low=low if chance.random() < 0.7 else None,
+        low_included=chance.random() < 0.5,
+        high=high,
+        high_included=chance.random() < 0.5,
+    )
+
+
+def _moment(chance: Random) -> m.Moment:
+    hours = chance.choice((1, 6, 24, 48, 70))
+    match chance.randint(0, 5):
+        case 0:
+            return m.Fixed(at=CONFIRMED + timedelta(hours=hours), text="then")
+        case 1 | 2:
+            return m.FromConfirmed(seconds=hours * 3600.0, text=f"{hours}h after confirmed")
+        case _:
+            return m.BeforeDeadline(seconds=hours * 3600.0, text=f"{hours}h before deadline")
+
+
+# Facts ---------------------------------------------------------------------------------------
+
+
+def random_facts(chance: Random) -> Facts:
+    """Facts at a random moment, any of them unknown now and then."""
+    item = a_random_item(chance)
+    evidence = None
+    if chance.random() < 0.85:
+        evidence = Timeline(task_id=item.id, attempts=random_attempts(chance))
+    return build_facts(
+        item,
+        now=CONFIRMED + timedelta(hours=chance.choice((0, 1, 5, 6, 24, 48, 66, 71, 72, 80))),
+        evidence=evidence,
+        past=History(
+            disputes=_maybe(chance, chance.choice((0, 0, 1, 2))),
+            last_dispute_at=_maybe(chance, CONFIRMED - timedelta(hours=3)),
+        ),
+        account=AccountHistory(
+            decisions_30d=_maybe(chance, chance.randint(0, 4)),
+            dispute_share_30d=_maybe(chance, chance.choice((0.0, 0.35, 0.5))),
+            paid_30d=_maybe(chance, 0.24),
+        ),
+        fleet=Fleet(open_tasks=_maybe(chance, 99)),
+    )
+
+
+def a_random_item(chance: Random) -> ReviewItem:
+    """The review of a random task."""
+    confirmed = _maybe(chance, CONFIRMED)
+    return an_item(**_task_changes(chance, confirmed))
+
+
+def a_random_task(chance: Random) -> CommentTask:
+    """A task with some of its fields unknown or strange."""
+    return a_task(**_task_changes(chance, CONFIRMED))
+
+
+def _task_changes(chance: Random, confirmed: Any) -> dict[str, Any]:
+    return {
+        "id": f"{chance.getrandbits(64):016x}",
+        "platform": _maybe(chance, chance.choice(("tiktok", "instagram", "youtube"))),
+        "status": _maybe(chance, chance.choice(("manually_confirmed", "other"))),
+        "saved_account_id": _maybe(chance, chance.choice(("Promo", "b12"))),
+        "comment_text": _maybe(chance, chance.choice(TEXTS)),
+        "target_author_handle": _maybe(chance, chance.choice(TEXTS)),
+        "cm_payout_amount": _maybe(chance, chance.choice((0.24, 0.3, 5.0))),
+        "manually_confirmed_at": confirmed,
+        "submitted_at": _maybe(chance, CONFIRMED - timedelta(hours=4)),
+        "execution_blocked": _maybe(chance, chance.random() < 0.5),
+    }
+
+
+def random_attempts(chance: Random) -> tuple[Attempt, ...]:
+    """No attempt, or some in any order."""
+    numbers = list(range(1, chance.choice((0, 1, 1, 1, 2, 3)) + 1))
+    chance.shuffle(numbers)
+    return tuple(
+        an_attempt(
+            attempt_n=number,
+            scraped_at=_maybe(chance, CONFIRMED - timedelta(hours=6 - 2 * number)),
+            outcome_kind=_maybe(
+                chance, chance.choice(("couldnt_verify", "scrape_failed", "wrong_text", "new_kind"))
+            ),
+            verified=_maybe(chance, chance.random() < 0.3),
+            match_score=_maybe(chance, chance.choice((0.0, 0.31, 0.92))),
+            comments_scraped=_maybe(chance, chance.choice((0, 1, 60, 99, 100))),
+            reason=_maybe(chance, chance.choice(TEXTS)),
+        )
+        for number in numbers
+    )
+
+
+def _maybe(chance: Random, value: Any) -> Any:
+    return None if chance.random() < 0.12 else value

@@ -1,0 +1,262 @@
+"""The plain meaning of a policy: a tree walk, slow and obvious, that shares no code with the compiler.
+
+It answers in plain data: True, False or None (cannot tell) for a condition, and a dict for a
+judgement, whose trace has the shape of the one in the decision log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
+
+from reviewbot.policy import model as m
+from reviewbot.policy.facts import Facts
+
+CHOICES = {
+    "platform": {"tiktok", "instagram"},
+    "outcome_kind": {"verified", "wrong_text", "wrong_account", "couldnt_verify", "scrape_failed"},
+    "target_type": {"video", "comment"},
+    "status": {
+        "pending", "submitted", "verified_auto", "manually_confirmed", "pending_corrections",
+        "finalized", "cancelled", "rejected", "needs_review",
+    },
+}  # fmt: skip
+WORDS = {True: "met", False: "not met", None: "cannot tell"}
+
+
+def all3(values: list[bool | None]) -> bool | None:
+    """Kleene's and."""
+    if False in values:
+        return False
+    return None if None in values else True
+
+
+def any3(values: list[bool | None]) -> bool | None:
+    """Kleene's or."""
+    if True in values:
+        return True
+    return None if None in values else False
+
+
+def not3(value: bool | None) -> bool | None:
+    """Kleene's not."""
+    return None if value is None else not value
+
+
+def fold(text: str) -> str:
+    """Text without case."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+@dataclass
+class Interpreter:
+    """Walks one policy over one set of facts."""
+
+    policy: m.Policy
+    facts: Facts
+    tried: list[dict[str, Any]] = field(default_factory=list)
+
+    def judge(self) -> dict[str, Any]:
+        """Go down the rules; what is undecided when it is time gets the fallback."""
+        cannot_tell, shadow = [], []
+        found: dict[str, Any] = {"action": "escalate", "rule": "no rule", "until": None}
+        for rule in self.policy.rules:
+            outcome = self.rule(rule)
+            if outcome is True and not rule.shadow:
+                found = {"action": rule.then.action.value, "rule": rule.name, "until": None}
+                if rule.then.until is not None:
+                    found["until"] = self.moment(rule.then.until)
+                break
+            if outcome is True:
+                shadow.append((rule.name, rule.then.action.value))
+            elif outcome is None and not rule.shadow:
+                cannot_tell.append(rule.name)
+        trace: dict[str, Any] = {"rules": self.tried}
+        decide_by = self.moment(self.policy.deadline.decide_by)
+        late = decide_by is not None and not self.facts.now < decide_by
+        if found["action"] in ("escalate", "wait") and late:
+            self.tried = []
+            for case in self.policy.deadline.fallbacks:
+                if self.case(case) is True:
+                    found = {"action": case.then.action.value, "rule": "deadline", "until": None}
+                    break
+            if self.tried:
+                trace["deadline"] = self.tried
+        return found | {"cannot_tell": cannot_tell, "shadow": shadow, "trace": trace}
+
+    def rule(self, rule: m.Rule) -> bool | None:
+        """One rule, written down as it is tried."""
+        parts = self.top(rule.when)
+        if rule.rollout is not None:
+            digest = hashlib.sha256(f"{self.facts.task.id}\x1f{rule.name}".encode()).hexdigest()
+            inside = int(digest[:16], 16) / 2**64 < rule.rollout
+            parts.append({"label": f"in the {rule.rollout:.0%} of the rollout", "outcome": inside})
+        if rule.then.until is not None:
+            until = self.moment(rule.then.until)
+            waits = None if until is None else self.facts.now < until
+            label = f"until {rule.then.until.text} has not come"
+            parts.append({"label": label, "outcome": waits})
+        outcome = all3([part["outcome"] for part in parts])
+        entry: dict[str, Any] = {"rule": rule.name, "outcome": WORDS[outcome]}
+        if rule.shadow:
+            entry["shadow"] = True
+        self.tried.append(entry | {"conditions": [worded(part) for part in parts]})
+        return outcome
+
+    def case(self, case: m.Fallback) -> bool | None:
+        """One case of the fallback."""
+        parts = self.top(case.when)
+        outcome = all3([part["outcome"] for part in parts])
+        conditions = [worded(part) for part in parts]
+        self.tried.append({"rule": "deadline", "outcome": WORDS[outcome], "conditions": conditions})
+        return outcome
+
+    def top(self, when: m.Condition | None) -> list[dict[str, Any]]:
+        """The lines of `when`."""
+        if when is None:
+            return []
+        if isinstance(when, m.AllOf):
+            return [self.condition(part) for part in when.parts]
+        return [self.condition(when)]
+
+    def condition(self, node: m.Condition, attempt: Any = None) -> dict[str, Any]:
+        """One condition with its parts."""
+        if isinstance(node, m.Compare):
+            value = attempt_value(node.fact, attempt) if attempt else self.value(node.fact)
+            outcome = self.test(node.test, value)
+            return {"fact": node.fact, "test": node.text, "outcome": outcome}
+        if isinstance(node, m.Checks):
+            return self.checks(node)
+        parts = [self.condition(part, attempt) for part in node.parts]
+        outcomes = [part["outcome"] for part in parts]
+        if isinstance(node, m.AllOf):
+            group, outcome = "all of", all3(outcomes)
+        elif isinstance(node, m.AnyOf):
+            group, outcome = "any of", any3(outcomes)
+        else:
+            group, outcome = "none of", not3(any3(outcomes))
+        return {"group": group, "outcome": outcome, "conditions": parts}
+
+    def checks(self, node: m.Checks) -> dict[str, Any]:
+        """One mapping over every attempt of the round."""
+        rows = [self.condition(node.condition, a) for a in self.facts.attempts or ()]
+        outcomes = [row["outcome"] for row in rows]
+        outcome: bool | None
+        if self.facts.attempts is None:
+            outcome = None
+        elif node.quantifier == "any":
+            outcome = any3(outcomes)
+        elif node.quantifier == "every":
+            outcome = all3(outcomes) if outcomes else False
+        else:
+            outcome = not3(any3(outcomes))
+        for number, row in enumerate(rows, start=1):
+            row["label"] = f"attempt {number}"
+        entry = {"group": f"{node.quantifier} check", "outcome": outcome}
+        return entry | ({"conditions": rows} if rows else {})
+
+    def value(self, name: str) -> Any:
+        """What a fact is; None is unknown."""
+        facts = self.facts
+        part, own = name.split(".")
+        derived = {
+            "task.times_disputed": lambda: facts.past.disputes,
+            "task.round": lambda: None if facts.past.disputes is None else facts.past.disputes + 1,
+            "task.waiting_for": lambda: gap(facts.task.manually_confirmed_at, facts.now),
+            "task.time_left": lambda: gap(facts.now, facts.task.client_dispute_deadline_at),
+            "task.posted_ago": lambda: gap(facts.task.submitted_at, facts.now),
+            "task.comment_length": lambda: (
+                None if facts.task.comment_text is None else len(facts.task.comment_text)
+            ),
+            "last.age": lambda: gap(facts.last.scraped_at, facts.now),
+        }
+        value = derived[name]() if name in derived else getattr(getattr(facts, part), own)
+        return None if own in CHOICES and value not in CHOICES[own] else value
+
+    def test(self, test: m.Test, value: Any) -> bool | None:
+        """One test of one value."""
+        if isinstance(test, m.IsKnown):
+            return (value is not None) == test.known
+        if value is None:
+            return None
+        if isinstance(test, m.Range):
+            above = (
+                test.low is None or test.low < value or (test.low_included and value == test.low)
+            )
+            below = (
+                test.high is None
+                or value < test.high
+                or (test.high_included and value == test.high)
+            )
+            return above and below
+        found = self.positive(test, value)
+        return found != test.negated
+
+    def positive(self, test: Any, value: Any) -> bool:
+        """A test that `not` may stand before, without it."""
+        if isinstance(test, m.OneOf):
+            return any(
+                same(value, wanted, exact)
+                for wanted, exact in zip(test.values, test.exact, strict=True)
+            )
+        if isinstance(test, m.TextTest):
+            text, word = (value, test.text) if test.exact else (fold(value), fold(test.text))
+            return {
+                "contains": word in text,
+                "starts with": text.startswith(word),
+                "ends with": text.endswith(word),
+            }[test.kind]
+        if isinstance(test, m.Matches):
+            pattern = next(p for p in self.policy.patterns if p.name == test.pattern)
+            return re.search(pattern.regex, value, re.IGNORECASE) is not None
+        if isinstance(test, m.InList):
+            named = next(one for one in self.policy.lists if one.name == test.list)
+            today = self.facts.now.astimezone(ZoneInfo(self.policy.timezone)).date()
+            return any(
+                fold(entry.id) == fold(value)
+                for entry in named.entries
+                if entry.until is None or today <= entry.until
+            )
+        raise AssertionError(test)
+
+    def moment(self, moment: m.Moment) -> datetime | None:
+        """A moment of this review."""
+        if isinstance(moment, m.Fixed):
+            return moment.at
+        start, seconds = (
+            (self.facts.started_at, moment.seconds)
+            if isinstance(moment, m.FromConfirmed)
+            else (self.facts.deadline_at, -moment.seconds)
+        )
+        return None if start is None else start + timedelta(seconds=seconds)
+
+
+def attempt_value(name: str, attempt: Any) -> Any:
+    """An attempt's own field."""
+    value = getattr(attempt, name)
+    return None if name in CHOICES and value not in CHOICES[name] else value
+
+
+def gap(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds between two moments."""
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+def same(value: Any, wanted: Any, exact: bool) -> bool:
+    """Equality as a policy means it."""
+    if isinstance(value, str) and not exact:
+        return fold(value) == fold(wanted)
+    return bool(value == wanted)
+
+
+def worded(part: dict[str, Any]) -> dict[str, Any]:
+    """A part with its outcome as a word, and its parts likewise."""
+    words = part | {"outcome": WORDS[part["outcome"]]}
+    if "conditions" in part:
+        words["conditions"] = [worded(inner) for inner in part["conditions"]]
+    return words
