@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -91,3 +92,11 @@ class Request:
         if text.lstrip("-").isdigit() and len(text) < 10:
             return int(text)
         raise Refusal(400, self.world.choices.validation_code, f"{name} must be a whole number.")
+
+
+def call_of(
+    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes
+) -> Call:
+    """Make a call of the parts of an HTTP request."""
+    lowered = {name.lower(): value for name, value in headers}
+    return Call(method, unquote(path), query, lowered, body)

@@ -14,7 +14,9 @@ DAY = 24 * HOUR
 class WorldClock(Protocol):
     """What the world asks of a clock: the time, as POSIX seconds."""
 
-    time: float
+    @property
+    def time(self) -> float:
+        """The moment, in POSIX seconds."""
 
 
 class VirtualClock:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from reviewbot.simulator import routes
 from reviewbot.simulator.bucket import Bucket
@@ -65,10 +64,23 @@ class FrontDesk:
             status, body = self._serve(call, key, request_id, by, marks)
         except Refusal as refusal:
             status, body = refusal.status, _error_body(refusal)
-            if refusal.status == 429 and refusal.details:
-                marks.append((b"retry-after", str(self._retry_after).encode()))
+            marks = list(refusal.headers)
         headers = self.headers(request_id, bucket)
         headers += marks
+        self._log(call, status, request_id, fault)
+        return Answer(status, headers, body, request_id)
+
+    def refuse(self, call: Call, refusal: Refusal, *, fault: str | None = None) -> Answer:
+        """Answer a call with a refusal, whatever it asks."""
+        self.served += 1
+        request_id = self._request_id(call)
+        self._log(call, refusal.status, request_id, fault)
+        headers = self.headers(request_id, self.bucket(call.headers.get("x-api-key", "")))
+        return Answer(
+            refusal.status, headers + list(refusal.headers), _error_body(refusal), request_id
+        )
+
+    def _log(self, call: Call, status: int, request_id: str, fault: str | None) -> None:
         world = self.world
         if world.requests.maxlen != 0:
             world.requests.append(
@@ -82,7 +94,6 @@ class FrontDesk:
                     fault=fault,
                 )
             )
-        return Answer(status, headers, body, request_id)
 
     def bucket(self, key: str) -> Bucket:
         """The token bucket of a key."""
@@ -118,16 +129,14 @@ class FrontDesk:
     def too_many(self, retry_after: int) -> Refusal:
         """The refusal of a request for the rate limit's sake."""
         self.refused_for_rate += 1
-        self._retry_after = retry_after
         extra = self.world.choices.retry_after_in_body_adds
         return Refusal(
             429,
             "RATE_LIMIT_EXCEEDED",
             "Too many requests; wait a little.",
             {"retry_after_seconds": retry_after + extra},
+            headers=((b"retry-after", str(retry_after).encode()),),
         )
-
-    _retry_after = 1
 
     def _request_id(self, call: Call) -> str:
         asked = call.headers.get("x-request-id")
@@ -230,14 +239,6 @@ class FrontDesk:
             oldest = next(iter(self._stored))
             if self._stored[oldest].until <= self.world.now:
                 del self._stored[oldest]
-
-
-def call_of(
-    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes
-) -> Call:
-    """Make a call of the parts of an HTTP request."""
-    lowered = {name.lower(): value for name, value in headers}
-    return Call(method, unquote(path), query, lowered, body)
 
 
 @lru_cache(maxsize=256)

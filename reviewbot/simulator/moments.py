@@ -7,6 +7,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def iso(moment: float, *, milliseconds: bool = False) -> str:
     """Write POSIX seconds the API's way."""
     when = datetime.fromtimestamp(moment, UTC)

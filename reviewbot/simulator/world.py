@@ -25,7 +25,7 @@ from reviewbot.simulator.model import (
 from reviewbot.simulator.moments import iso
 from reviewbot.simulator.verifier import SAME_HANDLE, similarity
 
-Event = tuple[float, int, Callable[[Any], None], Any]
+Event = tuple[float, int, Callable[[Any], object], Any]
 
 
 class People(Protocol):
@@ -109,11 +109,11 @@ class World:
         """What time it is in this world."""
         return datetime.fromtimestamp(self.now, UTC)
 
-    def at(self, moment: float, action: Callable[[Any], None], subject: Any = None) -> None:
+    def at(self, moment: float, action: Callable[[Any], object], subject: Any = None) -> None:
         """Let `action(subject)` happen at `moment`, at once if that is past."""
         heappush(self._events, (moment, self.number(), action, subject))
 
-    def after(self, seconds: float, action: Callable[[Any], None], subject: Any = None) -> None:
+    def after(self, seconds: float, action: Callable[[Any], object], subject: Any = None) -> None:
         """Let `action(subject)` happen so many seconds from now."""
         self.at(self.now + seconds, action, subject)
 

@@ -1,0 +1,161 @@
+"""The simulated API over HTTP, on loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from reviewbot.simulator import scenarios
+from reviewbot.simulator.calls import Answer, call_of
+from reviewbot.simulator.choices import Choices
+from reviewbot.simulator.clock import PacedClock
+from reviewbot.simulator.faults import Delivery, Faults
+from reviewbot.simulator.front import ROOT, FrontDesk
+from reviewbot.simulator.world import World
+
+HOST = "127.0.0.1"
+HANG = 60.0
+"""Real seconds for which a hanging answer does not come."""
+TRICKLE_PAUSE = 0.5
+"""Real seconds between two pieces of a body that trickles."""
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def serve(
+    port: int = 8080,
+    scenario: str = "default",
+    speed: float = 1.0,
+    seed: int = 0,
+    *,
+    faults: Faults | None = None,
+    choices: Choices | None = None,
+    on_ready: Callable[[str], None] | None = None,
+    **options: Any,
+) -> None:
+    """Serve a scenario until interrupted.
+
+    Args:
+        port: where to listen; 0 takes any free port.
+        scenario: one of `scenarios.SCENARIOS`.
+        speed: how many simulated seconds pass in a real one.
+        seed: for every choice of chance.
+        faults: what goes wrong; nothing without it.
+        choices: how the API's unknowns are decided.
+        on_ready: called with the API root's URL once connections are accepted.
+        options: what the scenario itself takes.
+
+    Raises:
+        ValueError: for an unknown scenario or a speed that is none.
+        OSError: when the port is taken.
+    """
+    now = datetime.now(UTC)
+    clock = PacedClock(now, speed=speed)
+    world = scenarios.build(scenario, seed=seed, now=now, clock=clock, choices=choices, **options)
+    with socket.create_server((HOST, port)) as listener:
+        if on_ready is not None:
+            on_ready(root_url(listener))
+        _server(world, faults).run(sockets=[listener])
+
+
+class Served:
+    """A world behind HTTP in a thread of its own, for as long as the `with` block lasts."""
+
+    def __init__(self, world: World, *, faults: Faults | None = None, port: int = 0) -> None:
+        self.world = world
+        self._listener = socket.create_server((HOST, port))
+        self.url = root_url(self._listener)
+        self._server = _server(world, faults)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
+        )
+
+    def __enter__(self) -> Served:
+        """Begin to serve; connections made before the server is up wait in the listener's queue."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop serving."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._listener.close()
+
+
+def make_app(world: World, faults: Faults | None = None) -> Starlette:
+    """The ASGI application that answers from a world."""
+    desk = FrontDesk(world)
+    schedule = faults or Faults()
+
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        call = call_of(
+            request.method, request.url.path, request.url.query, request.headers.items(), body
+        )
+        world.catch_up()
+        return await _travel(schedule.deliver(desk, call))
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
+
+
+def root_url(listener: socket.socket) -> str:
+    """The API root's URL behind a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}{ROOT}"
+
+
+def _server(world: World, faults: Faults | None) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            make_app(world, faults),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+async def _travel(delivery: Delivery) -> Response:
+    answer = delivery.answer or Answer(200, [], b"{}")
+    if delivery.how == "hang":
+        await asyncio.sleep(HANG)
+    match delivery.how:
+        case "whole":
+            response = Response(answer.body, answer.status)
+        case "trickle":
+            response = StreamingResponse(_in_pieces(answer.body), answer.status)
+        case _:
+            # A server cannot refuse what it has accepted: the connection is dropped instead.
+            response = StreamingResponse(_broken_off(answer.body), answer.status)
+    sized = [(b"content-length", str(len(answer.body)).encode())]
+    response.raw_headers = answer.headers + sized
+    return response
+
+
+async def _in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 8):
+        await asyncio.sleep(TRICKLE_PAUSE)
+        yield body[start : start + 8]
+
+
+async def _broken_off(body: bytes) -> AsyncIterator[bytes]:
+    yield body[: len(body) // 2]
+    raise ConnectionResetError("the connection is dropped here on purpose")

@@ -1,0 +1,244 @@
+"""Faults: when something goes wrong between client and server, and what the client then gets.
+
+A `Faults` schedule draws at most one fault for a call. `deliver` carries the call out under it and
+says how the answer travels; the doors turn that into what their transport would show.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from random import Random  # noqa: TID251 - seeded by the caller
+from typing import Any, Literal
+
+import msgspec
+
+from reviewbot.simulator import comments, planting, routes
+from reviewbot.simulator.calls import Answer, Call
+from reviewbot.simulator.drift import DRIFTS, drifted
+from reviewbot.simulator.front import ROOT, FrontDesk
+from reviewbot.simulator.moments import http_date
+from reviewbot.simulator.refusals import Refusal
+
+FAULTS = (
+    "429",
+    "5xx json",
+    "5xx html",
+    "5xx empty",
+    "5xx after the write",
+    "refused",
+    "reset before",
+    "reset after",
+    "late",
+    "hang",
+    "trickle",
+    "truncated",
+    "cut",
+    "html 200",
+    "wrong content type",
+    "date skew",
+    "page drift",
+    "duplicate rows",
+    *DRIFTS,
+)
+"""Every fault by name. `truncated` is half a body as a clean answer, `cut` one that ends in a reset."""
+
+How = Literal["whole", "refused", "reset", "hang", "trickle", "cut"]
+Which = Literal["all", "reads", "writes"]
+LATE = (5.0, 600.0)
+_HTML = b"<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """One fault, with its chance per call, the calls it hits, and its window in POSIX seconds."""
+
+    fault: str
+    chance: float = 1.0
+    calls: Which = "all"
+    operation: str | None = None
+    """The name of one function of the routes, such as `approve_comment`."""
+    start: float = 0.0
+    end: float = float("inf")
+
+    def __post_init__(self) -> None:
+        if self.fault not in FAULTS:
+            raise ValueError(f"no fault {self.fault!r}; there are {', '.join(FAULTS)}")
+
+    def may_hit(self, call: Call, now: float) -> bool:
+        """This call is one of those it hits, and it is time."""
+        if not self.start <= now < self.end:
+            return False
+        if self.calls != "all" and call.is_write != (self.calls == "writes"):
+            return False
+        return self.operation is None or self.operation == operation_name(call)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """How the answer to a call travels."""
+
+    how: How
+    answer: Answer | None = None
+
+
+class Faults:
+    """A schedule of faults, repeatable by its seed. `seen` counts what has happened."""
+
+    def __init__(self, storms: Iterable[Storm] = (), *, seed: int = 0) -> None:
+        self.storms = list(storms)
+        self.seen: Counter[str] = Counter()
+        self.rng = Random(seed)  # noqa: S311 - chance of a simulation, repeatable by its seed
+        self._once: list[Storm] = []
+        self._last_row: Any = None
+
+    def once(self, fault: str, *, calls: Which = "all", operation: str | None = None) -> None:
+        """Let a fault hit the next call it may hit, and only that one."""
+        self._once.append(Storm(fault=fault, calls=calls, operation=operation))
+
+    def draw(self, call: Call, now: float) -> str | None:
+        """The fault that hits this call, if any."""
+        for number, trigger in enumerate(self._once):
+            if trigger.may_hit(call, now):
+                del self._once[number]
+                return trigger.fault
+        for storm in self.storms:
+            if storm.may_hit(call, now) and self.rng.random() < storm.chance:
+                return storm.fault
+        return None
+
+    def deliver(self, desk: FrontDesk, call: Call) -> Delivery:
+        """Carry out a call, or fail to."""
+        fault = self.draw(call, desk.world.now)
+        if fault is None:
+            delivery = Delivery("whole", desk.answer(call))
+        else:
+            self.seen[fault] += 1
+            delivery = self._under(fault, desk, call)
+        if call.path == f"{ROOT}/comments" and delivery.answer and delivery.answer.status == 200:
+            self._remember_last_row(delivery.answer)
+        return delivery
+
+    def _under(self, fault: str, desk: FrontDesk, call: Call) -> Delivery:
+        match fault:
+            case "429":
+                refusal = desk.too_many(self.rng.randint(1, 20))
+                return Delivery("whole", desk.refuse(call, refusal, fault=fault))
+            case "5xx json":
+                refusal = Refusal(500, "INTERNAL_ERROR", "Something went wrong.")
+                return Delivery("whole", desk.refuse(call, refusal, fault=fault))
+            case "5xx html" | "5xx empty":
+                return Delivery("whole", self._gateway_error(fault))
+            case "5xx after the write":
+                desk.answer(call, fault=fault)
+                return Delivery("whole", self._gateway_error("5xx html"))
+            case "refused":
+                return Delivery("refused")
+            case "reset before":
+                return Delivery("reset")
+            case "reset after":
+                desk.answer(call, fault=fault)
+                return Delivery("reset")
+            case "late":
+                delay = self.rng.uniform(*LATE)
+                desk.world.after(delay, lambda held: desk.answer(held, fault=fault), call)
+                return Delivery("hang")
+            case "hang":
+                return Delivery("hang")
+            case "page drift":
+                _let_one_wait(desk)
+        answer = desk.answer(call, fault=fault)
+        match fault:
+            case "trickle":
+                return Delivery("trickle", answer)
+            case "cut":
+                return Delivery("cut", answer)
+        self._spoil(fault, answer)
+        return Delivery("whole", answer)
+
+    def _spoil(self, fault: str, answer: Answer) -> None:
+        match fault:
+            case "truncated":
+                answer.body = answer.body[: len(answer.body) // 2]
+            case "html 200":
+                answer.status, answer.body = 200, _HTML
+                _set_header(answer, b"content-type", b"text/html; charset=utf-8")
+            case "wrong content type":
+                _set_header(answer, b"content-type", b"text/plain")
+            case "date skew":
+                off = self.rng.choice((-7200, -400, 400, 7200))
+                _set_header(answer, b"date", http_date(int(_date_of(answer)) + off).encode())
+            case "duplicate rows":
+                self._repeat_last_row(answer)
+            case kind if kind in DRIFTS:
+                answer.body = drifted(answer.body, kind, self.rng)
+
+    def _gateway_error(self, fault: str) -> Answer:
+        status = self.rng.choice((500, 502, 503, 504))
+        body = _HTML if fault == "5xx html" else b""
+        return Answer(status, [(b"content-type", b"text/html")], body)
+
+    def _remember_last_row(self, answer: Answer) -> None:
+        if any(storm.fault == "duplicate rows" for storm in (*self.storms, *self._once)):
+            try:
+                rows = msgspec.json.decode(answer.body)["data"]
+            except (msgspec.DecodeError, KeyError, TypeError):
+                return
+            self._last_row = rows[-1] if rows else None
+
+    def _repeat_last_row(self, answer: Answer) -> None:
+        """What a row inserted between two pages does: the last row of one is the first of the next."""
+        body = msgspec.json.decode(answer.body)
+        rows = body.get("data")
+        if isinstance(rows, list) and rows:
+            body["data"] = [self._last_row or rows[-1], *rows]
+            answer.body = msgspec.json.encode(body)
+
+
+def parse_faults(text: str, *, seed: int = 0) -> Faults:
+    """Read a schedule such as `429:0.1,5xx html:0.05`: faults and their chances per call.
+
+    Raises ValueError for an unknown fault or a chance that is none.
+    """
+    storms = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, chance = part.rpartition(":")
+        if not name:
+            raise ValueError(f"write {part!r} as FAULT:CHANCE, for example 429:0.1")
+        share = float(chance)
+        if not 0 <= share <= 1:
+            raise ValueError(f"the chance of {name!r} must be from 0 to 1, not {chance}")
+        storms.append(Storm(fault=name, chance=share))
+    return Faults(storms, seed=seed)
+
+
+def operation_name(call: Call) -> str | None:
+    """The name of the function that answers a call; None where there is none."""
+    try:
+        return routes.find(call.method, call.path.removeprefix(ROOT))[0].__name__
+    except Refusal:
+        return None
+
+
+def _let_one_wait(desk: FrontDesk) -> None:
+    """Somebody confirms a task right now, so that every later page shifts by one row."""
+    world = desk.world
+    submitted = world.board.tasks("submitted")
+    if not submitted:
+        able = [one for one in world.accounts.values() if one.owned and one.manager]
+        if not able:
+            return
+        submitted = [planting.order(world, world.rng.choice(able), led=True)]
+        comments.submit(world, submitted[0])
+    comments.confirm(world, submitted[0])
+
+
+def _set_header(answer: Answer, name: bytes, text: bytes) -> None:
+    answer.headers = [(key, text if key == name else value) for key, value in answer.headers]
+
+
+def _date_of(answer: Answer) -> float:
+    text = next(value for key, value in answer.headers if key == b"date")
+    return parsedate_to_datetime(text.decode()).timestamp()
