@@ -22,7 +22,7 @@ from reviewbot.policy.model import (
     Test,
     TextTest,
 )
-from reviewbot.policy.patterns import compile_pattern
+from reviewbot.policy.patterns import searcher
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ def open_book(policy: Policy) -> Book:
             n.name: frozenset(fold(e.id) for e in n.entries if not e.until) for n in policy.lists
         },
         passing={n.name: frozenset(fold(e.id) for e in n.entries if e.until) for n in policy.lists},
-        patterns={p.name: compile_pattern(p.regex) for p in policy.patterns},
+        patterns={p.name: searcher(p.regex) for p in policy.patterns},
     )
 
 
