@@ -10,6 +10,7 @@ another try, for a write only reading can tell. No layer here or below tries any
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -97,6 +98,14 @@ class Exchange:
         self._server_time = server_time or ServerTime(clock.now)
         self._time_budget = time_budget
         self._size_budget = size_budget
+        connect = min(CONNECT_BUDGET, time_budget)
+        self._timeouts = {
+            "total": time_budget,
+            "connect": connect,
+            "pool": connect,
+            "read": time_budget,
+            "write": time_budget,
+        }
         self._urls: dict[str, httpx.URL] = {}
         self.traffic = Traffic()
 
@@ -116,7 +125,7 @@ class Exchange:
     def get(self, path: str) -> Answer:
         """Read. `path` is below the API root and already quoted, with its query."""
         self._bucket.take()
-        return self._send("GET", path, self._headers, _NO_BODY)
+        return self._send("GET", path, {}, _NO_BODY)
 
     def write(
         self,
@@ -133,9 +142,7 @@ class Exchange:
         a write must not leave long after the look it rests on.
         """
         content = b"" if body is None else msgspec.json.encode(body)
-        headers = self._headers.copy()
-        headers["Idempotency-Key"] = idempotency_key
-        headers["Content-Length"] = str(len(content))
+        headers = {"Idempotency-Key": idempotency_key, "Content-Length": str(len(content))}
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._bucket.take(patience)
@@ -147,25 +154,29 @@ class Exchange:
         self._bucket.ready()
 
     def _send(
-        self, method: str, path: str, headers: httpx.Headers, stream: httpx.ByteStream
+        self, method: str, path: str, headers: Mapping[str, str], stream: httpx.ByteStream
     ) -> Answer:
         self.traffic.requests += 1
+        # Raised here, outside the handler, where no frame and no chained error holds the key.
+        outcome = self._exchange(method, path, headers, stream)
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
+
+    def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], stream: httpx.ByteStream
+    ) -> Answer | ApiError:
         call = f"{method} {path.partition('?')[0]}"
         deadline = self._clock.monotonic() + self._time_budget
         request = httpx.Request(
             method,
             self._url(path),
-            headers=headers,
+            headers=self._headers,
             stream=stream,
-            extensions={"timeout": self._timeouts()},
+            extensions={"timeout": self._timeouts},
         )
-        # Raised outside the handler: a chained exception would carry frames that hold the headers.
-        outcome = self._exchange(request, call, deadline)
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return outcome
-
-    def _exchange(self, request: httpx.Request, call: str, deadline: float) -> Answer | ApiError:
+        if headers:
+            request.headers.update(headers)
         try:
             response = self._transport.handle_request(request)
             try:
@@ -246,16 +257,6 @@ class Exchange:
             if len(self._urls) < 256:
                 self._urls[path] = url
         return url
-
-    def _timeouts(self) -> dict[str, float]:
-        connect = min(CONNECT_BUDGET, self._time_budget)
-        return {
-            "total": self._time_budget,
-            "connect": connect,
-            "pool": connect,
-            "read": self._time_budget,
-            "write": self._time_budget,
-        }
 
 
 def _checked_url(base_url: str) -> httpx.URL:
