@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.safetext import safe
 from reviewbot.policy.codes import CODES
 from reviewbot.policy.findings import Finding, Fix, Severity
 
@@ -59,20 +59,20 @@ def _plural(number: int, word: str) -> str:
 
 def _one(finding: Finding, sources: Mapping[str, str], colour: bool) -> str:
     span = finding.span
-    place = f"{safe_line(finding.path)}:{span.line}:{span.column}"
+    place = f"{_said(finding.path)}:{span.line}:{span.column}"
     level = f"{finding.severity.value:<7} {finding.code}"
     if colour:
         level = f"\x1b[1;{_COLOURS[finding.severity]}m{level}\x1b[0m"
-    lines = [f"{place}  {level}  {safe_line(finding.message)}"]
+    lines = [f"{place}  {level}  {_said(finding.message)}"]
     lines.extend(_excerpt(finding, sources.get(finding.path), colour))
     lines.extend(
-        f"   line {other.line}: {safe_line(text)}"
+        f"   line {other.line}: {_said(text)}"
         if path == finding.path
-        else f"   {safe_line(path)}:{other.line}: {safe_line(text)}"
+        else f"   {_said(path)}:{other.line}: {_said(text)}"
         for path, other, text in finding.related
         if not (finding.under or "").endswith(f"on line {other.line}")
     )
-    lines.extend(f"   {safe_line(text)}" for text in (finding.cure, finding.see) if text)
+    lines.extend(f"   {_said(text)}" for text in (finding.cure, finding.see) if text)
     return "\n".join(lines) + "\n"
 
 
@@ -81,7 +81,7 @@ def _excerpt(finding: Finding, source: str | None, colour: bool) -> list[str]:
     span = finding.span
     lines = source.split("\n") if source else []
     if not lines or span.line > len(lines):
-        return [f"   {safe_line(text)}" for text in (finding.under, finding.detail) if text]
+        return [f"   {_said(text)}" for text in (finding.under, finding.detail) if text]
     first = max(1, span.line - _LINES_BEFORE)
     while first < span.line and not lines[first - 1].strip():
         first += 1
@@ -99,11 +99,11 @@ def _excerpt(finding: Finding, source: str | None, colour: bool) -> list[str]:
     )
     if colour:
         carets = f"\x1b[1;{_COLOURS[finding.severity]}m{carets}\x1b[0m"
-    under = f" {safe_line(finding.under)}" if finding.under else ""
+    under = f" {_said(finding.under)}" if finding.under else ""
     blank = f" {'':>{gutter}} |"
     shown.append(f"{blank} {pad}{carets}{under}")
     if finding.detail:
-        shown.append(f"{blank} {pad}{safe_line(finding.detail)}")
+        shown.append(f"{blank} {pad}{_said(finding.detail)}")
     return shown
 
 
@@ -123,10 +123,15 @@ def _slice(line: str, left: int) -> str:
 def safe_shown(text: str) -> str:
     """Make a source line safe without touching its spaces, so that carets stay in place."""
     return (
-        "".join(char if char == " " else safe_line(char) or "·" for char in text)
+        "".join(char if char == " " else _said(char) or "·" for char in text)
         if not _tame(text)
         else text
     )
+
+
+def _said(text: str) -> str:
+    """Make a sentence safe and keep it on one line."""
+    return safe(text.replace("\n", " "))
 
 
 def _tame(text: str) -> bool:
@@ -218,7 +223,7 @@ def _property(text: str) -> str:
 
 def _whole_message(finding: Finding) -> str:
     pieces = (finding.message, finding.under, finding.detail, finding.cure)
-    return "\n".join(safe_line(piece) for piece in pieces if piece)
+    return "\n".join(_said(piece) for piece in pieces if piece)
 
 
 def as_sarif(findings: Iterable[Finding], version: str) -> str:
@@ -257,7 +262,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     }
     if finding.related:
         result["relatedLocations"] = [
-            {**_location(path, span), "message": {"text": safe_line(text)}}
+            {**_location(path, span), "message": {"text": _said(text)}}
             for path, span, text in finding.related
         ]
     return result

@@ -26,15 +26,14 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Scalar(msgspec.Struct, frozen=True, kw_only=True):
-    """A text. `start` and `end` are offsets into the document, `cut` the `#` comment behind it.
+    """A text. `last_line` is where it ends in the document, `cut` the `#` comment behind it.
 
     `broken` marks a text that a finding already explains; whoever reads it stays silent about it.
     """
 
     value: str
     span: Span
-    start: int = 0
-    end: int = 0
+    last_line: int = 0
     style: str = ""
     cut: Span | None = None
     broken: bool = False
@@ -67,6 +66,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     text: str
+    lines: tuple[str, ...] = ()
     root: Tree | None
     findings: tuple[Finding, ...] = ()
 
@@ -75,15 +75,17 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         word = scalar.value[start:end]
         if not word or "\n" in word:
             return scalar.span
-        at = scalar.start
-        for _ in range(scalar.value.count(word, 0, start) + 1):
-            at = self.text.find(word, at, scalar.end)
-            if at < 0:
-                return scalar.span
-            found, at = at, at + len(word)
-        line = self.text.count("\n", 0, found)
-        column = found - (self.text.rfind("\n", 0, found) + 1)
-        return Span(line + 1, column + 1, line + 1, column + 1 + len(word))
+        left = scalar.value.count(word, 0, start) + 1
+        column = scalar.span.column - 1
+        for number in range(scalar.span.line, max(scalar.span.line, scalar.last_line) + 1):
+            line = self.lines[number - 1]
+            while (found := line.find(word, column)) >= 0:
+                left -= 1
+                column = found + len(word)
+                if not left:
+                    return Span(number, found + 1, number, column + 1)
+            column = 0
+        return scalar.span
 
 
 def load_yaml(source: bytes | str, path: str = "") -> Document:
@@ -137,7 +139,13 @@ class _Reading:
                 text = repair.apply(text)
         if root is None and not self.findings:
             self.findings.append(_finding(self.path, "P003", Span(1, 1, 1, 1), "the file is empty"))
-        return Document(path=self.path, text=self.text, root=root, findings=tuple(self.findings))
+        return Document(
+            path=self.path,
+            text=self.text,
+            lines=tuple(self.text.split("\n")),
+            root=root,
+            findings=tuple(self.findings),
+        )
 
 
 class _Refusal(Exception):
@@ -207,8 +215,7 @@ class _Builder:
         return Scalar(
             value=event.value,
             span=span,
-            start=event.start_mark.index,
-            end=event.end_mark.index,
+            last_line=event.end_mark.line + 1,
             style=style,
             cut=self._cut(event) if not style else None,
             broken=broken,

@@ -96,7 +96,7 @@ class Context:
         """Report words inside a text, unless the text is known to be broken already."""
         if scalar.broken:
             return
-        if scalar.cut is not None and cure is None:
+        if scalar.cut is not None and (cure is None or code == "P111"):
             cure = "the # and what follows was read as a comment; if it belongs to the text, put quotes around all of it"
         span = self.document.part(scalar, start, end)
         exact = span.line == span.end_line and span.end_column - span.column == end - start
@@ -181,7 +181,7 @@ class Context:
     def look_at_word(self, scalar: Scalar) -> None:
         """Warn also where a single word is one that YAML tools read as yes, no or nothing."""
         self.look_at(scalar)
-        if not scalar.quoted and scalar.value.casefold() in _FALSE_FRIENDS:
+        if not scalar.quoted and not scalar.broken and scalar.value.casefold() in _FALSE_FRIENDS:
             self.warn(
                 "P312",
                 scalar.span,
@@ -191,7 +191,7 @@ class Context:
 
     def _looks_cut(self, cut: Span) -> bool:
         """A comment has a space behind its #; `#4` or `# 4` in a text was probably part of it."""
-        line = self.document.text.split("\n", cut.line)[cut.line - 1]
+        line = self.document.lines[cut.line - 1]
         comment = line[cut.column :]
         return comment[:1].isalnum() or comment[1:2].isdigit()
 
@@ -238,12 +238,15 @@ class Fields:
         self.known = tuple(known)
         self.keys: dict[str, Scalar] = {}
         self._trees: dict[str, Tree] = {}
+        strangers = []
         for key, tree in entries_of(context, mapping):
-            self.keys[key.value] = key
-            self._trees[key.value] = tree
-        for name, key in self.keys.items():
-            if name not in self.known and not key.broken:
-                self._unknown(key)
+            if key.value in self.known:
+                self.keys[key.value] = key
+                self._trees[key.value] = tree
+            elif not key.broken:
+                strangers.append((key, tree))
+        for key, tree in strangers:
+            self._unknown(key, tree)
 
     def get(self, key: str) -> Tree | None:
         """Take what stands under a key, if it is there."""
@@ -256,7 +259,7 @@ class Fields:
     def need(self, key: str, cure: str | None = None) -> Tree | None:
         """Take what stands under a key, and report it when the key is missing."""
         tree = self._trees.get(key)
-        if tree is None and not self.meant(key):
+        if tree is None:
             self.context.add(
                 "P030", first_line(self.span), f"{self.what} has no  {key}:", cure=cure
             )
@@ -267,19 +270,15 @@ class Fields:
         found = self.keys.get(key)
         return found.span if found is not None else first_line(self.span)
 
-    def meant(self, key: str) -> bool:
-        """Whether some unknown key was probably meant to be this one."""
-        return any(
-            only_cure(name, self.known) == key for name in self.keys if name not in self.known
-        )
-
-    def _unknown(self, key: Scalar) -> None:
+    def _unknown(self, key: Scalar, tree: Tree) -> None:
+        """Report an unknown key. Where it is clear which one was meant it is read as that one."""
         free = [name for name in self.known if name not in self.keys]
         odd = odd_letter(key.value)
         message = f'{self.what} has no key "{key.value}"'
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
-        near = did_you_mean(key.value, free)
+        near = did_you_mean(key.value, free) or did_you_mean(key.value, self.known)
+        meant = only_cure(key.value, free)
         self.context.add_at(
             "P020",
             key,
@@ -288,8 +287,11 @@ class Fields:
             message,
             under=near,
             cure=None if near else f"it takes {listed(self.known)}",
-            replacement=only_cure(key.value, free),
+            replacement=meant,
         )
+        if meant is not None:
+            self.keys[meant] = key
+            self._trees[meant] = tree
 
 
 def entries_of(context: Context, mapping: Mapping) -> list[tuple[Scalar, Tree]]:

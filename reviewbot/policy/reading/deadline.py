@@ -32,7 +32,7 @@ def read_deadline(
     )
     fallbacks = _fallbacks(context, tree, reasons)
     because = context.free_text(fields.get("because"), "because:")
-    if not fields.has("because") and not fields.meant("because"):
+    if not fields.has("because"):
         context.warn(
             "P322",
             first_line(mapping.span),

@@ -154,9 +154,8 @@ def read_when_part(
             cure="keep one; further alternatives go under  any of:",
         )
     if not present:
-        if not fields.meant("when") and not fields.meant("when any") and not fields.meant("always"):
-            cure = "for one that always matches write  always: yes" if always else None
-            context.add("P030", first_line(fields.span), f"{what} has no  when:", cure=cure)
+        cure = "for one that always matches write  always: yes" if always else None
+        context.add("P030", first_line(fields.span), f"{what} has no  when:", cure=cure)
         return None
     if fields.has("always"):
         scalar = context.text(fields.get("always"), "always:")
@@ -263,14 +262,14 @@ def _refuse_other_keys(context: Context, fields: Fields, action: Action) -> None
 
 def _require(context: Context, fields: Fields, action: Action) -> None:
     span = fields.key_span("then")
-    if action is Action.DISPUTE and not fields.has("reason") and not fields.meant("reason"):
+    if action is Action.DISPUTE and not fields.has("reason"):
         context.add(
             "P121",
             span,
             "a dispute needs a  reason:  the manager will read it",
             cure="add  reason:  with a name from  reasons:,  or the text itself",
         )
-    if action is Action.WAIT and not fields.has("until") and not fields.meant("until"):
+    if action is Action.WAIT and not fields.has("until"):
         context.add(
             "P122",
             span,
@@ -279,12 +278,7 @@ def _require(context: Context, fields: Fields, action: Action) -> None:
             if context.review == "comments"
             else "write it as  until: 24h after first seen",
         )
-    if (
-        action is Action.LEAVE
-        and fields.what == "a rule"
-        and not fields.has("because")
-        and not fields.meant("because")
-    ):
+    if action is Action.LEAVE and fields.what == "a rule" and not fields.has("because"):
         context.add(
             "P123",
             span,
@@ -293,7 +287,7 @@ def _require(context: Context, fields: Fields, action: Action) -> None:
         )
     if action is Action.REQUEST_CORRECTIONS:
         for key in ("comment", "fields"):
-            if not fields.has(key) and not fields.meant(key):
+            if not fields.has(key):
                 context.add(
                     "P124",
                     span,

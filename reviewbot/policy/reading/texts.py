@@ -8,6 +8,7 @@ from reviewbot.domain.comments import PLATFORMS
 from reviewbot.policy.fields import Fact, FactType
 from reviewbot.policy.model import Placeholder, ReasonText, Template
 from reviewbot.policy.names import did_you_mean, is_name, nearest, only_cure
+from reviewbot.policy.operators import described
 from reviewbot.policy.reading.conditions import report_unknown_fact
 from reviewbot.policy.reading.context import Context, entries_of, first_line, mapping_of, unknown
 from reviewbot.policy.yamltree import Mapping, Scalar, Tree
@@ -126,7 +127,7 @@ def _formatted(
                 scalar,
                 at,
                 at + len(form),
-                f"{name} is {fact.type}, which has no format {word}",
+                f"{name} is {described(fact)}, which has no format {word}",
                 cure=cure,
             )
             return None
