@@ -13,7 +13,9 @@ from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
 
 COMMANDS = {
     "Start here": {
-        "demo": Lazy("reviewbot.cli.demo:demo", "review a simulated week; no key, no network"),
+        "demo": Lazy(
+            "reviewbot.cli.demo.command:demo", "review a simulated week; no key, no network"
+        ),
         "doctor": Lazy("reviewbot.cli.doctor:doctor", "is everything in place to run?"),
     },
     "Review": {
@@ -81,9 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(error: ReviewbotError, screen: Screen) -> None:
     if isinstance(error, PolicyInvalid) and error.findings:
-        from reviewbot.cli.findings import findings_as_text
+        from reviewbot.cli.policy.files import show_findings, sources_of
 
-        screen.complain(findings_as_text(error.findings))
+        screen.complain(show_findings(screen, error.findings, sources_of(error.findings)) + "\n")
     from reviewbot.domain.safetext import safe
 
     screen.complain(styled("error: ", "bad") + safe(str(error)))

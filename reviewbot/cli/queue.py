@@ -70,7 +70,7 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
 def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
     """List what waits for a person, most urgent first."""
     with ledger_for_reading(ledger=ledger, config=config) as opened:
-        questions = sorted(open_questions(opened), key=_urgency)
+        questions = sorted(open_questions(opened), key=urgency)
     if form == "json":
         for decision in questions:
             screen.data(msgspec.json.encode(_line(decision)).decode())
@@ -130,7 +130,8 @@ def open_questions(ledger: Ledger) -> Iterator[Decision]:
                 yield latest.decision
 
 
-def _urgency(decision: Decision) -> tuple[bool, datetime]:
+def urgency(decision: Decision) -> tuple[bool, datetime]:
+    """Sort key: what silence pays first comes first."""
     return (decision.deadline_at is None, decision.deadline_at or decision.decided_at)
 
 

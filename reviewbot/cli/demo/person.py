@@ -11,7 +11,7 @@ from reviewbot.simulator.refusals import Refusal
 from reviewbot.simulator.world import World
 
 OPENS, CLOSES = 9, 17
-ANSWERS_AN_HOUR = 1
+ANSWERS_AN_HOUR = 2
 
 
 class Person:

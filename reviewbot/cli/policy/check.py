@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
-from reviewbot.cli.findings import findings_as_text, summary_of
+from reviewbot import __version__
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import format_option
-from reviewbot.cli.policy.files import load, settings_policies
+from reviewbot.cli.policy.files import load_all, show_findings
 from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.words import counted
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.parse import Parsed
 
 INVALID = 3
 
@@ -19,58 +24,85 @@ INVALID = 3
     cls=Command,
     examples=[
         Example("reviewbot policy check policies/starter.yaml", "check one policy"),
-        Example("reviewbot policy check --strict policies/starter.yaml", "warnings fail too"),
-        Example("reviewbot policy check --format github policies/starter.yaml", "for a CI job"),
+        Example("reviewbot policy check --strict policies", "a whole folder; warnings fail too"),
+        Example("reviewbot policy check --fix policies/starter.yaml", "mend what has one cure"),
+        Example("reviewbot policy check --format github policies", "for a CI job"),
     ],
 )
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[FILE]...")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check as errors do.")
+@click.option("--fix", is_flag=True, help="Write the cure of every mistake that has only one.")
 @format_option("text", "json", "github", "sarif")
 @click.pass_obj
-def check(screen: Screen, paths: tuple[str, ...], strict: bool, form: str) -> None:
+def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form: str) -> None:
     """Find every mistake of a policy, with its place, its cause and its cure.
 
-    Without FILE the policies of REVIEWBOT_POLICY are checked. Exit code: 0 usable, 3 not.
+    FILE may be a folder; without FILE the policies of the settings are checked. Exit code: 0 where
+    all are usable, 3 where one is not.
     """
-    findings: list[Finding] = []
-    sound: list[str] = []
-    for path in paths or settings_policies():
-        parsed = load(path)
-        findings += parsed.findings
-        if parsed.policy is not None:
-            rules = len(parsed.policy.rules)
-            sound.append(
-                f"{safe_line(path)}: {parsed.policy.name}, {rules} rule{'s' if rules != 1 else ''},"
-                f" version {parsed.policy.revision[:8]}"
-            )
-    _print(screen, findings, sound, form)
+    checked = load_all(paths)
+    if fix and _mend(screen, checked):
+        checked = load_all(paths)
+    findings = [finding for parsed in checked for finding in parsed.findings]
+    if form == "text":
+        _print_text(screen, checked, findings)
+    else:
+        _print_form(screen, findings, form)
     if _fails(findings, strict):
         raise click.exceptions.Exit(INVALID)
 
 
-def _fails(findings: list[Finding], strict: bool) -> bool:
+def _fails(findings: Sequence[Finding], strict: bool) -> bool:
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return any(finding.severity in failing for finding in findings)
 
 
-def _print(screen: Screen, findings: list[Finding], sound: list[str], form: str) -> None:
-    if form == "text":
-        shown = [f for f in findings if f.severity is not Severity.NOTE or screen.verbosity > 0]
-        if shown:
-            screen.data(findings_as_text(shown) + "\n")
-        for line in sound:
-            screen.data(styled("usable ", "good") + line)
-        if shown:
-            verdict = "" if sound else " Policy not usable."
-            screen.data(f"{summary_of(shown)}.{verdict}")
-        return
-    from reviewbot.cli import findings_forms
+def _print_text(screen: Screen, checked: Sequence[Parsed], findings: Sequence[Finding]) -> None:
+    from reviewbot.policy.render import summary
 
-    writers = {
-        "json": findings_forms.findings_as_json,
-        "github": findings_forms.findings_as_github,
-        "sarif": findings_forms.findings_as_sarif,
-    }
-    text = writers[form](findings)
+    sources = {path: text for parsed in checked for path, text in parsed.sources}
+    if shown := show_findings(screen, findings, sources):
+        screen.data(shown + "\n")
+    for parsed in checked:
+        if (policy := parsed.policy) is not None:
+            about = f"{counted(len(policy.rules), 'rule')}, {counted(len(policy.tests), 'test')}"
+            screen.data(
+                f"{styled('usable', 'good')}  {safe_line(policy.path)}: {policy.name}, {about},"
+                f" version {policy.revision[:8]}"
+            )
+    unusable = sum(parsed.policy is None for parsed in checked)
+    verdict = f" {'Policy' if unusable == 1 else f'{unusable} policies'} not usable." * bool(
+        unusable
+    )
+    if verdict or shown:
+        screen.data(f"{summary(findings)}.{verdict}")
+
+
+def _print_form(screen: Screen, findings: Sequence[Finding], form: str) -> None:
+    from reviewbot.policy import render
+
+    match form:
+        case "json":
+            text = render.as_json(findings)
+        case "github":
+            text = render.as_github(findings)
+        case _:
+            text = render.as_sarif(findings, __version__)
     if text:
-        screen.data(text)
+        screen.data(text.rstrip("\n"))
+
+
+def _mend(screen: Screen, checked: Sequence[Parsed]) -> int:
+    """Write the certain cures into the files; say how many, and give that count."""
+    from reviewbot.policy.fixing import apply_fixes
+
+    mended = 0
+    for parsed in checked:
+        for path in {finding.path for finding in parsed.findings if finding.fix}:
+            file = Path(path)
+            text, count = apply_fixes(file.read_bytes().decode("utf-8"), parsed.findings, path)
+            if count:
+                file.write_bytes(text.encode("utf-8"))
+                screen.say(f"{safe_line(path)}: mended {counted(count, 'mistake')}")
+            mended += count
+    return mended

@@ -14,6 +14,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.policy import fields
 from reviewbot.policy.fields import Fact
 from reviewbot.policy.names import listed, nearest
+from reviewbot.policy.operators import described
 
 
 @click.command(
@@ -75,7 +76,7 @@ def _table(chosen: list[Fact]) -> str:
             lines += [""] if family else []
             family = head
         lines.append(f"{styled(fact.name.ljust(width), 'strong')}  {fact.sentence}")
-        lines.append(f"{'':{width}}  {styled(describe(fact), 'faint')}")
+        lines.append(f"{'':{width}}  {styled(described(fact), 'faint')}")
     return "\n".join(lines)
 
 
@@ -91,26 +92,10 @@ def _in_full(fact: Fact) -> str:
     lines = [
         styled(fact.name, "strong"),
         f"  {fact.sentence}",
-        f"  type       {describe(fact)}",
+        f"  type       {described(fact)}",
         f"  may be     {'unknown' if fact.nullable else 'always known'}",
         f"  comes      {where}",
     ]
     if fact.example:
         lines.append(f"  write      {fact.name}: {fact.example}")
     return "\n".join(lines)
-
-
-def describe(fact: Fact) -> str:
-    """Say a fact's type and range in one phrase."""
-    if fact.values:
-        return f"{fact.type.value}: {', '.join(fact.values)}"
-    phrase: str = fact.type.value
-    if fact.low is not None and fact.high is not None:
-        phrase += f", {fact.low:g} to {fact.high:g}"
-    elif fact.low is not None:
-        phrase += f", {fact.low:g} or more"
-    elif fact.high is not None:
-        phrase += f", at most {fact.high:g}"
-    if fact.longest is not None:
-        phrase += f", at most {fact.longest} characters"
-    return phrase
