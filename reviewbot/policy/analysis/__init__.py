@@ -1,1 +1,78 @@
-"""What a policy means: findings about its rules, its texts and its times, without running it."""
+"""What a policy means: findings about its rules, its texts and its times, without running it.
+
+Every claim is about all tasks, not about samples: facts are cut into the classes that the policy's
+tests tell apart (`cells.py`), rules become circuits over them (`circuit.py`), and a small search
+(`search.py`) finds a task or shows that there is none. What cannot be told is said as such.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from reviewbot.policy.analysis.calendar_proof import out_of_hours
+from reviewbot.policy.analysis.certainty import reached_by_not_knowing
+from reviewbot.policy.analysis.lines import NEVER, idle_lines
+from reviewbot.policy.analysis.overlaps import overlaps
+from reviewbot.policy.analysis.proofs import unproven_texts
+from reviewbot.policy.analysis.reach import NEVER_BY_ITSELF, uncovered, unreachable_rules
+from reviewbot.policy.analysis.rounds import endless_rounds
+from reviewbot.policy.analysis.times import idle_waits, late_deadline, short_hours, waits_too_long
+from reviewbot.policy.analysis.world import World
+from reviewbot.policy.findings import Finding
+from reviewbot.policy.model import Policy
+
+POLL = 60.0
+MARGIN = 17 * 60.0
+"""The quarantine of a lost answer and two polls, in seconds."""
+
+
+def analyse(
+    policy: Policy,
+    *,
+    today: date | None = None,
+    every_overlap: bool = False,
+    poll: float = POLL,
+    margin: float = MARGIN,
+) -> tuple[Finding, ...]:
+    """Find what a readable policy does that its author will not have meant, in order of place.
+
+    `today` allows the calendar to be proven for the coming twelve months. With `every_overlap` also
+    guards are noted (an earlier rule that only asks a person or waits). `poll` and `margin` are
+    seconds: how often the bot looks, and what it needs before the deadline to settle a lost answer.
+    """
+    world = World(policy)
+    lines = list(idle_lines(world))
+    unreachable, dead = unreachable_rules(world)
+    found = [
+        *lines,
+        *_not_said_already(policy, unreachable, lines),
+        *overlaps(world, dead, every=every_overlap),
+        *reached_by_not_knowing(world, dead),
+        *uncovered(world),
+        *unproven_texts(world, dead),
+        *endless_rounds(world, dead),
+        *waits_too_long(world),
+        *idle_waits(world, dead),
+        *late_deadline(world, margin=margin),
+        *short_hours(world, poll=poll),
+        *(out_of_hours(world, today, dead) if today is not None else ()),
+    ]
+    found.sort(key=lambda finding: (finding.span.line, finding.span.column, finding.code))
+    return tuple(_placed(finding, policy.path) for finding in found)
+
+
+def _not_said_already(
+    policy: Policy, unreachable: list[Finding], lines: list[Finding]
+) -> list[Finding]:
+    """Leave out that a rule contradicts itself where one of its lines alone never holds."""
+    never = [f.span.line for f in lines if f.code == NEVER]
+    starts = [rule.name_span.line for rule in policy.rules]
+    said = {max((s for s in starts if s <= line), default=0) for line in never}
+    return [f for f in unreachable if f.code != NEVER_BY_ITSELF or f.span.line not in said]
+
+
+def _placed(finding: Finding, path: str) -> Finding:
+    related = tuple((place or path, span, what) for place, span, what in finding.related)
+    return msgspec.structs.replace(finding, path=path, related=related)

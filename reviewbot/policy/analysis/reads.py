@@ -11,11 +11,14 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     NoneOf,
+    OneOf,
     Placeholder,
     Policy,
+    Range,
     ReasonText,
     Rule,
     Template,
+    Test,
     Then,
 )
 
@@ -80,6 +83,32 @@ def facts_in_texts(policy: Policy) -> Iterator[str]:
         for _, template in sent_texts(then):
             for place in placeholders_in(template):
                 yield place.fact
+
+
+def variant_tests(policy: Policy) -> Iterator[tuple[str, Test]]:
+    """What the variants of the reasons ask of a task."""
+    for then in all_thens(policy):
+        if then.reason is not None:
+            for key, _ in templates_of(then.reason):
+                asked = variant_test(then.reason, key)
+                if asked is not None:
+                    yield asked
+
+
+def variant_test(reason: ReasonText, key: str | None) -> tuple[str, Test] | None:
+    """What a task must be for a variant to serve it; None where it serves all."""
+    keys = [name for name, _ in reason.variants]
+    rounds = sorted(int(name.split()[1]) for name in keys if name.startswith("round "))
+    if key is None:
+        if rounds:
+            return "task.times_disputed", Range(high=rounds[0] - 1, high_included=False)
+        others = OneOf(values=tuple(keys), exact=(False,) * len(keys), negated=True)
+        return ("task.platform", others) if keys else None
+    if not rounds:
+        return "task.platform", OneOf(values=(key,), exact=(False,))
+    own = int(key.split()[1])
+    after = next((n - 1 for n in rounds if n > own), None)
+    return "task.times_disputed", Range(low=own - 1, high=after, high_included=False)
 
 
 def all_thens(policy: Policy) -> Iterator[Then]:

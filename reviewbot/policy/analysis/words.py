@@ -10,6 +10,7 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.analysis.world import Found, World
 from reviewbot.policy.fields import Fact, FactType
 from reviewbot.policy.model import Rule
+from reviewbot.policy.texts import duration, money, share, yes_no
 
 _LONGEST_TEXT = 40
 
@@ -19,30 +20,21 @@ def say_value(fact: Fact, value: Any) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return yes_no(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     match fact.type:
         case FactType.MONEY:
-            return f"{value:.2f} USD"
+            return money(value)
         case FactType.SHARE:
-            return f"{value * 100:g}%"
+            return share(value)
         case FactType.DURATION:
-            return say_duration(value)
+            return duration(value)
         case FactType.NAMES:
             return ", ".join(value) or "none"
         case FactType.TEXT:
             return f'"{safe_line(value, _LONGEST_TEXT)}"'
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def say_duration(seconds: float) -> str:
-    """Write a length of time as `1h30m`, to the second."""
-    left, text = round(abs(seconds)), ""
-    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        text += f"{count}{unit}" if count else ""
-    return ("-" if seconds < 0 else "") + (text or "0h")
 
 
 def say_example(world: World, found: Found, facts: Iterable[str]) -> str:

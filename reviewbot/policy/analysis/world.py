@@ -25,6 +25,7 @@ from reviewbot.policy.analysis.reads import (
     compares_in,
     conditions_of,
     facts_in_texts,
+    variant_tests,
 )
 from reviewbot.policy.analysis.relations import shared_points
 from reviewbot.policy.analysis.search import Search, Variables, Wish
@@ -47,6 +48,7 @@ from reviewbot.policy.model import Test as FactTest
 
 COUNT = "checks.count"
 EXISTS = Range(low=1)
+KNOWN = IsKnown(known=True)
 _FREE = (Cell(value=False), Cell(value=True), Cell(value=None))
 _TWO_WAYS = _FREE[:2]
 _CLOCKS = {
@@ -64,6 +66,8 @@ class Found(msgspec.Struct, frozen=True):
 
     facts: dict[str, Any]
     rest: dict[Checks, bool | None]
+    cells: dict[str, int]
+    """Which cell each fact lies in."""
 
 
 class World:
@@ -110,7 +114,16 @@ class World:
         return Found(
             facts=self._mirrored({n: values[number] for n, (number, _) in self._domains.items()}),
             rest={checks: values[number] for checks, number in self._rest.items()},
+            cells={n: live[number].bit_length() - 1 for n, (number, _) in self._domains.items()},
         )
+
+    def may_come_to(self, node: Node) -> int:
+        """What a condition may come to over all ordinary reviews, at most."""
+        return node.value(list(self._usual.start))
+
+    def reads(self, fact: str) -> bool:
+        """Whether the policy reads a fact."""
+        return fact in self._domains
 
     def cells_of(self, fact: str) -> tuple[Cell, ...]:
         """The cells of a fact that the policy reads."""
@@ -120,19 +133,19 @@ class World:
         """The fact of that name."""
         return self._catalogue[name]
 
-    def in_cell(self, fact: str, index: int) -> Node:
-        """The wish that a fact lies in one of its cells."""
-        return self.among(fact, 1 << index)
-
-    def among(self, fact: str, cells: int) -> Node:
-        """The wish that a fact lies in one of several cells (bits)."""
+    def lies_in(self, fact: str, cells: int) -> Node:
+        """Whether a fact lies in one of several cells (bits)."""
         number, domain = self._domains[fact]
         everything = (1 << len(domain.cells)) - 1
         return Test(Leaf(number, cells, everything & ~cells, 0))
 
     def known(self, fact: str) -> Node:
         """Whether a fact is known."""
-        return self._test(fact, IsKnown(known=True))
+        return self.meets(fact, KNOWN)
+
+    def meets(self, fact: str, test: FactTest) -> Node:
+        """Whether a fact meets a test that the policy makes of it."""
+        return Test(self._leaf(fact, test))
 
     def circuit(self, condition: Condition | None) -> Node:
         """A condition of this policy as a circuit; None always holds."""
@@ -170,14 +183,17 @@ class World:
             gate = self._clock_test(rule.then.until)
             if gate is not None:
                 tests[gate[0]][gate[1]] = None
+        for name, variant in variant_tests(self.policy):
+            tests[name][variant] = None
         if COUNT in tests:
             tests[COUNT][EXISTS] = None
         for found in tests.values():
-            found[IsKnown(known=True)] = None
+            found[KNOWN] = None
         return tests
 
     def _always_read(self) -> set[str]:
         names = {self.waited, self.left, self.returns, *facts_in_texts(self.policy)}
+        names.update(name for name, _ in variant_tests(self.policy))
         for condition in conditions_of(self.policy):
             names.update(name for name, _ in compares_in(condition))
             if any(checks_in(condition)):
@@ -227,7 +243,7 @@ class World:
 
     def _node(self, condition: Condition, prefix: str = "") -> Node:
         if isinstance(condition, Compare):
-            return self._test(prefix + condition.fact, condition.test)
+            return self.meets(prefix + condition.fact, condition.test)
         if isinstance(condition, Checks):
             return self._over_attempts(condition)
         parts = tuple(self._node(part, prefix) for part in condition.parts)
@@ -244,9 +260,6 @@ class World:
         body: Node = And(parts) if checks.quantifier == "every" else Or(parts)
         over = OverAttempts(self._leaf(COUNT, EXISTS), body)
         return Not(over) if checks.quantifier == "no" else over
-
-    def _test(self, fact: str, test: FactTest) -> Node:
-        return Test(self._leaf(fact, test))
 
     def _leaf(self, fact: str, test: FactTest) -> Leaf:
         leaf = self._tests.get((fact, test))

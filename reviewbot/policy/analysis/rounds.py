@@ -1,0 +1,39 @@
+"""Policies that could send one review back for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reviewbot.policy.analysis.paths import Path, sending_paths
+from reviewbot.policy.analysis.reads import placeholders_in
+from reviewbot.policy.analysis.search import Wish
+from reviewbot.policy.analysis.truth import TRUE
+from reviewbot.policy.analysis.world import World
+from reviewbot.policy.findings import Finding, Severity
+
+FOR_EVER = "P240"
+
+
+def endless_rounds(world: World, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find what sends a review back however often that has been done before."""
+    cells = world.cells_of(world.returns)
+    beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
+    late: Wish = (world.lies_in(world.returns, beyond), TRUE)
+    for path in sending_paths(world, dead):
+        if path.variant_index == 0 and world.example([*path.any_variant, late]) is not None:
+            yield _finding(world, path)
+
+
+def _finding(world: World, path: Path) -> Finding:
+    changing = path.repeats or bool(placeholders_in(path.template))
+    what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
+    return Finding(
+        code=FOR_EVER,
+        severity=Severity.WARNING,
+        span=path.span,
+        message=f"{path.what} can send {what} back again and again: no rule ends it",
+        detail=None
+        if changing
+        else "its words never change, so from the second time on a person is asked instead",
+        cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
+    )
