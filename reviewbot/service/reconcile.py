@@ -49,6 +49,15 @@ def reconcile(
     return tuple(ended)
 
 
+def reconcile_all(app: App) -> tuple[Ending, ...]:
+    """Attribute every round that no longer waits, however many there are. Raises `ApiError`."""
+    found: list[Ending] = []
+    for bench in app.benches:
+        waiting = {item.id: item for item in bench.queue.waiting().items}
+        found += reconcile(app, bench, waiting)
+    return tuple(found)
+
+
 def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> Ending | None:
     key = f"{sighting.task_id} {sighting.epoch}"
     puzzle = bench.puzzles.get(key)

@@ -1,0 +1,231 @@
+"""The daemon: a pass, a pause by the monotonic clock, and again, until told to stop.
+
+Polling never looks at the wall clock, so a clock that jumps or a zone that changes moves no poll.
+The timed chores (checkpoint, reconciliation, digest) do follow it, in UTC; `schedule` runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import schedule
+
+from reviewbot.domain.errors import (
+    ApiError,
+    Forbidden,
+    KeyRefused,
+    LedgerCorrupt,
+    PolicyInvalid,
+    ReviewbotError,
+)
+from reviewbot.service.app import App
+from reviewbot.service.poll import PassSummary, poll_once
+from reviewbot.service.reconcile import reconcile_all
+
+LONGEST_PAUSE = 120.0
+"""Seconds between two tries while the API is away, unless the poll interval itself is longer."""
+STOPPED, INTERRUPTED = 0, 130
+FATAL = (KeyRefused, Forbidden, LedgerCorrupt)
+"""What no later pass can mend: the process ends with the error's own code."""
+
+
+class Daemon:
+    """Runs one bot until `stop` is set. `reload` loads the policies anew and lets them judge.
+
+    `stop` is the event that also ends the sleeps of the bot's clock.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        every: float,
+        stop: threading.Event,
+        reload: Callable[[], None],
+        checkpoints: str | None = None,
+        poll: Callable[[App], PassSummary] = poll_once,
+    ) -> None:
+        self._app = app
+        self._every = every
+        self._stop = stop
+        self._reload = reload
+        self._checkpoints = checkpoints
+        self._poll = poll
+        self._wake = threading.Event()
+        self._reload_wanted = False
+        self._outages = 0
+        self._passes = 0
+        self._chores = schedule.Scheduler()
+        self._anchored_at = app.clock.now()
+
+    def run(self) -> int:
+        """Poll until stopped; give the exit code."""
+        self._plan_chores()
+        code = STOPPED
+        while not self._stop.is_set():
+            began = self._app.clock.monotonic()
+            try:
+                self._tick()
+            except FATAL as error:
+                self._app.events("stopped", level="error", error=str(error))
+                code = error.exit_code
+                break
+            self._pause(began)
+        self._safely(self._checkpoint)
+        self._app.events("ended", passes=self._passes, exit_code=code)
+        return code
+
+    def stop(self) -> None:
+        """Finish the write in flight, then end."""
+        self._stop.set()
+        self._wake.set()
+
+    def ask_reload(self) -> None:
+        """Load the policies anew before the next pass."""
+        self._reload_wanted = True
+        self._wake.set()
+
+    def obey_signals(self) -> None:
+        """SIGTERM and SIGINT stop in order, the second time at once; SIGHUP reloads.
+
+        A handler is set for each, so they also work for process 1, which ignores them otherwise.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, lambda *_: self.ask_reload())
+
+    def _on_stop(self, *_: object) -> None:
+        if self._stop.is_set():
+            os._exit(INTERRUPTED)
+        self.stop()
+
+    # One round of the loop -------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Reload, one pass, chores. The one place that keeps the watch alive."""
+        app = self._app
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._reload_policies()
+        try:
+            summary = self._poll(app)
+        except FATAL:
+            raise
+        except ReviewbotError as error:
+            self._outages += isinstance(error, ApiError)
+            app.events("pass failed", level="error", error=str(error), in_a_row=self._outages)
+        else:
+            self._passes += 1
+            self._outages = 0 if summary.stopped is None else self._outages + 1
+            say_pass(app, summary)
+        self._run_chores()
+
+    def _pause(self, began: float) -> None:
+        """Wait for the next poll; longer and longer while the API is away."""
+        pause = self._every
+        if self._outages:
+            longest = max(self._every, LONGEST_PAUSE)
+            pause = min(self._every * 2.0 ** min(self._outages - 1, 10), longest)
+        left = pause - (self._app.clock.monotonic() - began)
+        if left > 0 and not self._stop.is_set():
+            self._wake.wait(left)
+        self._wake.clear()
+
+    def _reload_policies(self) -> None:
+        try:
+            self._reload()
+        except PolicyInvalid as error:
+            self._app.events(
+                "policy not reloaded",
+                level="error",
+                error=str(error),
+                findings=[f"{one.path}:{one.span.line}: {one.message}" for one in error.findings],
+            )
+        except (ReviewbotError, OSError) as error:
+            self._app.events("policy not reloaded", level="error", error=str(error))
+        else:
+            self._app.events(
+                "policy reloaded",
+                revisions=[
+                    f"{judge.policy.name} {judge.policy.revision[:8]}"
+                    for bench in self._app.benches
+                    for judge in bench.judges
+                ],
+            )
+
+    # Chores ----------------------------------------------------------------------------------
+
+    def _plan_chores(self) -> None:
+        os.environ["TZ"] = "UTC"
+        time.tzset()
+        self._chores.clear()
+        self._chores.every().hour.at(":00").do(self._safely, self._checkpoint)
+        self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
+        self._chores.every().day.at("07:00").do(self._safely, self._digest)
+        self._anchored_at = self._app.clock.now()
+
+    def _run_chores(self) -> None:
+        now = self._app.clock.now()
+        if now < self._anchored_at:
+            # The clock was set back: what was due "later" would now come far too late.
+            self._plan_chores()
+        self._anchored_at = now
+        self._chores.run_pending()
+
+    def _safely(self, chore: Callable[[], None]) -> None:
+        """A chore that fails is told, and done again at its next time."""
+        try:
+            chore()
+        except (ReviewbotError, OSError) as error:
+            self._app.events("chore failed", level="error", error=str(error))
+
+    def _checkpoint(self) -> None:
+        point = self._app.ledger.checkpoint(self._app.clock.now())
+        self._app.events("checkpoint", count=point.count, head=point.head, at=point.at)
+        if self._checkpoints:
+            with Path(self._checkpoints).open("ab") as file:
+                file.write(msgspec.json.encode(point) + b"\n")
+
+    def _reconcile(self) -> None:
+        found = reconcile_all(self._app)
+        self._app.events("reconciled", endings=Counter(ending.by for ending in found))
+
+    def _digest(self) -> None:
+        say_digest(self._app, self._app.clock.now() - timedelta(days=1))
+
+
+def say_pass(app: App, summary: PassSummary) -> None:
+    """One line per pass."""
+    app.events(
+        "pass",
+        level="info" if summary.stopped is None else "warning",
+        waiting=summary.waiting,
+        reviewed=summary.reviewed,
+        outcomes=summary.outcomes,
+        requests=summary.requests,
+        in_quarantine=summary.in_quarantine,
+        undecided=len(summary.undecided),
+        first_deadline=summary.undecided[0].deadline_at if summary.undecided else None,
+        stopped=summary.stopped,
+    )
+
+
+def say_digest(app: App, since: datetime) -> None:
+    """What happened since then, in one line: decisions by outcome, endings by whom, money by silence."""
+    endings = app.ledger.endings(since)
+    silent = [ending for ending in endings if ending.by == "silence"]
+    app.events(
+        "digest",
+        since=since,
+        decisions=Counter(one.state.value for one in app.ledger.decisions(since=since)),
+        endings=Counter(ending.by for ending in endings),
+        paid_by_silence_micros=sum(ending.amount_micros or 0 for ending in silent),
+    )

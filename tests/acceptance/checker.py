@@ -1,0 +1,43 @@
+"""One checker for every run: what the API did, held against what the log says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reviewbot.domain.lifecycle import DONE, OPEN
+from reviewbot.ports import Ledger
+from reviewbot.simulator.world import World
+
+
+def violations(world: World, ledger: Ledger, *, strangers: bool = False) -> list[str]:
+    """Sentences on all that must not be, after a quiet end; empty when all is well."""
+    logged = {one.decision.id: one for one in ledger.decisions()}
+    ours = [effect for effect in world.effects if effect.by == "client"]
+    found = [
+        f"{key} got {count} effects"
+        for key, count in Counter((e.task_id, e.epoch) for e in ours).items()
+        if count > 1
+    ]
+    for effect in ours:
+        one = logged.get(effect.idempotency_key or "")
+        if one is None or one.intended_at is None:
+            found.append(f"{effect} has no intent")
+        elif one.decision.epoch != effect.epoch or one.decision.action.value != effect.action:
+            found.append(f"{effect} is not what was decided: {one.decision}")
+        elif one.decision.decided_at.timestamp() > effect.at:
+            found.append(f"{effect} came before its intent")
+        elif one.state not in DONE:
+            found.append(f"{effect} stands in the log as {one.state}: {one.note}")
+    keys = {effect.idempotency_key for effect in ours}
+    for one in logged.values():
+        if one.state in OPEN:
+            found.append(f"{one.decision.task_id} is left {one.state}")
+        if one.state in DONE and one.decision.id not in keys and not strangers:
+            found.append(f"{one.decision.task_id} is {one.state} without an effect: {one.note}")
+    judged = {(one.decision.task_id, one.decision.epoch) for one in logged.values()}
+    for task in world.waiting():
+        if (task.id, world.epoch(task)) not in judged:
+            found.append(f"{task.id} waits and was never judged")
+    found += [f"silence paid {e.task_id}" for e in ledger.endings() if e.by == "silence"]
+    found += ledger.verify().problems
+    return found

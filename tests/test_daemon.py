@@ -1,0 +1,225 @@
+"""The daemon: polls by the monotonic clock, survives what passes, ends in order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reviewbot.daemon import Daemon
+from reviewbot.domain.errors import (
+    CannotConnect,
+    KeyRefused,
+    LedgerCorrupt,
+    LedgerUnwritable,
+    PolicyInvalid,
+    ReviewbotError,
+)
+from reviewbot.service.app import App
+from reviewbot.service.poll import PassSummary, poll_once
+from tests.builders import an_item
+from tests.service.fakes import APPROVE, HandClock, World, always, an_app
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _zone() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    yield
+    if before is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+class Passes:
+    """A poll that fails as told and stops the daemon at the end."""
+
+    def __init__(self, *errors: ReviewbotError | None) -> None:
+        self.errors, self.stop, self.count = list(errors), threading.Event(), 0
+
+    def __call__(self, app: App) -> PassSummary:
+        """One pass."""
+        self.count += 1
+        error = self.errors.pop(0) if self.errors else None
+        if not self.errors:
+            self.stop.set()
+        if error is not None:
+            raise error
+        return poll_once(app)
+
+
+def run(passes: Passes, app: App | None = None, reload: Callable[[], None] | None = None) -> int:
+    """Run a daemon over these passes without waiting."""
+    app = app or an_app(World(), always(APPROVE))
+    daemon = Daemon(
+        app,
+        every=0.0,
+        stop=passes.stop,
+        reload=reload or (lambda: None),
+        poll=passes,
+    )
+    if reload is not None:
+        daemon.ask_reload()
+    return daemon.run()
+
+
+@pytest.mark.parametrize("error", [CannotConnect("away"), LedgerUnwritable("disk full")])
+def test_what_may_pass_keeps_the_watch_alive(error: ReviewbotError) -> None:
+    """The API or the disk is away; the next pass comes."""
+    passes = Passes(error, error, None)
+
+    assert run(passes) == 0
+    assert passes.count == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyRefused("no", status=401), 77), (LedgerCorrupt("bad hash"), 5)]
+)
+def test_what_no_pass_can_mend_ends_the_process(error: ReviewbotError, code: int) -> None:
+    """With the error's own exit code, after the one pass."""
+    passes = Passes(error, None)
+
+    assert run(passes) == code
+    assert passes.count == 1
+
+
+def test_a_bad_policy_is_not_reloaded() -> None:
+    """The old one keeps judging, and it is said."""
+    app = an_app(World(), always(APPROVE))
+
+    def bad() -> None:
+        raise PolicyInvalid("a policy is not usable")
+
+    assert run(Passes(None), app, reload=bad) == 0
+    assert app.events.named("policy not reloaded")  # type: ignore[attr-defined]
+
+
+def test_a_good_policy_is_reloaded_before_the_pass() -> None:
+    """And it is said with its revision."""
+    app = an_app(World(), always(APPROVE))
+
+    assert run(Passes(None), app, reload=lambda: None) == 0
+    assert app.events.named("policy reloaded") == [{"revisions": ["fake ffffffff"]}]  # type: ignore[attr-defined]
+
+
+def test_the_log_is_checkpointed_at_the_end(tmp_path: Path) -> None:
+    """As an event and as a line of the file."""
+    world, passes = World(), Passes(None)
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+    file = tmp_path / "checkpoints.jsonl"
+
+    Daemon(
+        app,
+        every=0.0,
+        stop=passes.stop,
+        reload=lambda: None,
+        checkpoints=str(file),
+        poll=passes,
+    ).run()
+
+    (line,) = file.read_bytes().splitlines()
+    assert msgspec.json.decode(line)["count"] == app.ledger.checkpoint(app.clock.now()).count
+    assert app.events.named("checkpoint")  # type: ignore[attr-defined]
+
+
+def test_a_clock_that_is_set_back_moves_no_poll() -> None:
+    """Polls are counted by the monotonic clock; chores are planned anew."""
+    clock = HandClock()
+    app = an_app(World(), always(APPROVE), clock=clock)
+    passes = Passes(None, None, None)
+
+    def jump(app: App) -> PassSummary:
+        clock.start -= timedelta(hours=2)
+        return passes(app)
+
+    daemon = Daemon(app, every=0.0, stop=passes.stop, reload=lambda: None, poll=jump)
+
+    assert daemon.run() == 0
+    assert passes.count == 3
+
+
+SCRIPT = """
+import sys, threading, time
+from reviewbot.daemon import Daemon
+from tests.builders import an_item
+from tests.service.fakes import World, always, an_app, APPROVE, outcomes
+
+stop = threading.Event()
+world = World()
+world.add(an_item())
+app = an_app(world, always(APPROVE))
+app.stopping = stop.is_set
+daemon = Daemon(app, every=30.0, stop=stop, reload=lambda: print("reload", flush=True))
+daemon.obey_signals()
+if {slow}:
+    def hang(decision):
+        print("in flight", flush=True)
+        time.sleep({slow})
+    world.after_write = hang
+else:
+    world.after_write = lambda decision: print("in flight", flush=True)
+code = daemon.run()
+print(outcomes(app), flush=True)
+sys.exit(code)
+"""
+
+
+def start(slow: float) -> subprocess.Popen[str]:
+    """A daemon in a process of its own; its write takes so many seconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT.replace("{slow}", str(slow)))],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in flight\n"
+    return process
+
+
+def test_sigterm_finishes_the_write_in_flight_and_exits_0() -> None:
+    """Its outcome is in the log."""
+    process = start(0.3)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert "performed" in out
+
+
+def test_a_second_signal_exits_at_once() -> None:
+    """130, without waiting for the write."""
+    process = start(20.0)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+
+    assert process.returncode == 130
+
+
+def test_sighup_reloads_at_once() -> None:
+    """Without waiting for the next poll."""
+    process = start(0)
+    process.send_signal(signal.SIGHUP)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "reload\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+
+    assert process.returncode == 0
