@@ -19,13 +19,18 @@ def endless_rounds(world: World, dead: frozenset[int]) -> Iterator[Finding]:
     cells = world.cells_of(world.returns)
     beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
     late: Wish = (world.lies_in(world.returns, beyond), TRUE)
-    for path in sending_paths(world, dead):
-        if path.variant_index == 0 and world.example([*path.any_variant, late]) is not None:
-            yield _finding(world, path)
+    endless = [
+        path
+        for path in sending_paths(world, dead)
+        if path.variant_index == 0 and world.example([*path.any_variant, late]) is not None
+    ]
+    if endless:
+        yield _finding(world, endless)
 
 
-def _finding(world: World, path: Path) -> Finding:
-    changing = path.repeats or bool(placeholders_in(path.template))
+def _finding(world: World, endless: list[Path]) -> Finding:
+    path = endless[0]
+    changing = any(p.repeats or placeholders_in(p.template) for p in endless)
     what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
     return Finding(
         code=FOR_EVER,
@@ -36,4 +41,5 @@ def _finding(world: World, path: Path) -> Finding:
         if changing
         else "its words never change, so from the second time on a person is asked instead",
         cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
+        related=tuple(("", other.span, "can do so too") for other in endless[1:]),
     )

@@ -19,6 +19,9 @@ from reviewbot.policy.analysis.domains import Leaf
 MOST_STEPS = 20_000
 """Steps after which a question counts as too hard. No policy of a person came near it."""
 
+EVERYTHING = -1
+"""All variables, as bits."""
+
 Wish = tuple[Node, int]
 
 
@@ -64,7 +67,7 @@ class Search:
         live = list(self._variables.start)
         if not self._settle(live, range(len(live))):
             return None
-        found = self._solve(live, list(wishes), -1)
+        found = self._solve(live, list(wishes), EVERYTHING)
         if found is None and self._give_up and (self._undecided or self._left <= 0):
             raise TooHardError
         return found
@@ -76,7 +79,7 @@ class Search:
         open_wishes: list[Wish] = []
         for wish in wishes:
             node, want = wish
-            if not node.variables & changed:
+            if changed != EVERYTHING and not node.variables & changed:
                 open_wishes.append(wish)
                 continue
             value = node.value(live)
@@ -116,14 +119,19 @@ class Search:
         return None
 
     def _classes(self, leaf: Leaf, cells: int) -> list[int]:
-        """Sort cells by what `leaf` may come to in them, the most typical first."""
-        classes: dict[tuple[bool, bool, bool], int] = {}
-        for cell in self._variables.order[leaf.variable]:
-            bit = 1 << cell
-            if cells & bit:
-                key = (bool(bit & leaf.true), bool(bit & leaf.false), bool(bit & leaf.unknown))
-                classes[key] = classes.get(key, 0) | bit
-        return list(classes.values())
+        """Sort cells by what `leaf` may come to in them, the class of the most typical cell first."""
+        true, false, unknown = leaf.true, leaf.false, leaf.unknown
+        sure = (
+            cells & true & ~false & ~unknown,
+            cells & false & ~true & ~unknown,
+            cells & unknown & ~true & ~false,
+        )
+        unsure = cells & ~(sure[0] | sure[1] | sure[2])
+        classes = [part for part in (*sure, unsure) if part]
+        if len(classes) > 1:
+            typical = next(1 << c for c in self._variables.order[leaf.variable] if cells >> c & 1)
+            classes.sort(key=lambda part: not part & typical)
+        return classes
 
     def _settle(self, live: Live, variables: Sequence[int]) -> int:
         """Apply the links of every decided variable until nothing changes.

@@ -9,7 +9,15 @@ from reviewbot.policy.analysis.cells import WINDOW
 from reviewbot.policy.analysis.reads import compares_in, conditions_of, deciding
 from reviewbot.policy.analysis.world import World
 from reviewbot.policy.findings import NOWHERE, Finding, Severity
-from reviewbot.policy.model import BeforeDeadline, FromConfirmed, Hours, Moment, Rule, WhenOpens
+from reviewbot.policy.model import (
+    BeforeDeadline,
+    FromConfirmed,
+    Hours,
+    Moment,
+    Policy,
+    Rule,
+    WhenOpens,
+)
 from reviewbot.policy.texts import duration
 
 WAIT_OUTLIVES = "P140"
@@ -31,12 +39,9 @@ def waits_too_long(world: World) -> Iterator[Finding]:
     """Find waits whose moment lies beyond the last moment to decide."""
     deadline = world.policy.deadline
     latest = offset_of(deadline.decide_by)
-    if latest is None:
-        return
     for rule in world.policy.rules:
         until = rule.then.until
-        at = None if until is None else offset_of(until)
-        if until is None or at is None or at <= latest:
+        if until is None or latest is None or not _outlives(world.policy, rule):
             continue
         line = (
             "" if deadline.decide_by.span == NOWHERE else f" on line {deadline.decide_by.span.line}"
@@ -73,8 +78,18 @@ def idle_waits(world: World, dead: frozenset[int]) -> Iterator[Finding]:
         if rule.then.action is not Action.WAIT or isinstance(rule.then.until, WhenOpens):
             continue
         later = [r for i, r in deciding(policy) if i > place and i not in dead]
-        if place not in dead and not any(r.act_during for r in later):
+        if (
+            place not in dead
+            and not _outlives(policy, rule)
+            and not any(r.act_during for r in later)
+        ):
             yield _idle(rule)
+
+
+def _outlives(policy: Policy, rule: Rule) -> bool:
+    latest = offset_of(policy.deadline.decide_by)
+    at = None if rule.then.until is None else offset_of(rule.then.until)
+    return latest is not None and at is not None and at > latest
 
 
 def _idle(rule: Rule) -> Finding:

@@ -1,0 +1,283 @@
+"""Each thing that a policy can mean without its author meaning it is found, and nothing else is."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from random import Random  # noqa: TID251 the same rules at each run
+from textwrap import indent
+
+import pytest
+
+from reviewbot.policy.analysis import analyse
+from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.model import Policy
+from reviewbot.policy.parse import parse_policy
+
+TODAY = date(2026, 11, 22)
+HEAD = "policy: planted\nlanguage: 1\n"
+DEADLINE = """
+deadline:
+  decide by: 4h before deadline
+  if undecided: leave
+  because: Nobody objected.
+"""
+REST = """
+  - name: the rest goes to a person
+    always: yes
+    then: escalate
+"""
+SECOND = """
+  - name: second visit
+    when:
+      task.times_disputed: at least 1
+    then: escalate
+"""
+
+
+def policy_of(rules: str, *, head: str = "", deadline: str = DEADLINE) -> Policy:
+    """Read a policy of these rules; a mistake in the text is a mistake in the test."""
+    text = HEAD + head + "rules:" + rules + deadline
+    parsed = parse_policy(text, path="planted.yaml", read=_no_file)
+    assert parsed.policy is not None, parsed.findings
+    return parsed.policy
+
+
+def found_in(
+    rules: str, *, head: str = "", deadline: str = DEADLINE, **how: object
+) -> list[Finding]:
+    """Analyse a policy of these rules."""
+    policy = policy_of(rules, head=head, deadline=deadline)
+    return list(analyse(policy, today=TODAY, **how))  # type: ignore[arg-type]
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+def rule(name: str, when: str, then: str = "approve", more: str = "") -> str:
+    """One rule as text."""
+    lines = indent(when.strip("\n"), "      ") if "\n" in when else f"      {when}"
+    tail = f"    {more}\n" if more else ""
+    if then == "dispute" and "reason:" not in more:
+        tail += "    reason: Please open the video and post the comment once more.\n"
+    return f"\n  - name: {name}\n    when:\n{lines}\n    then: {then}\n{tail}"
+
+
+PLANTED = {
+    "eaten by one rule": (
+        SECOND
+        + rule("all failures", "last.outcome_kind: scrape_failed")
+        + rule(
+            "failures on tiktok",
+            "last.outcome_kind: scrape_failed\ntask.platform: tiktok",
+            "escalate",
+        )
+        + REST,
+        "P202",
+        '"all failures"',
+    ),
+    "eaten by two rules together": (
+        SECOND
+        + rule("few", "last.comments_scraped: at most 50", "escalate")
+        + rule("many", "last.comments_scraped: more than 50", "escalate")
+        + rule("some", "last.comments_scraped: between 20 and 80\nlast.verified: yes")
+        + REST,
+        "P202",
+        'rule 2 "few" and rule 3 "many"',
+    ),
+    "a longer text eaten by a shorter": (
+        rule("promo", "task.comment_text: contains promo", "escalate")
+        + rule("promotion", "task.comment_text: contains promotion")
+        + REST,
+        "P202",
+        '"promo"',
+    ),
+    "its own conditions exclude each other": (
+        rule("odd", "task.round: 2\ntask.times_disputed: 0", "approve") + REST,
+        "P201",
+        "exclude each other",
+    ),
+    "no attempt and yet a score": (
+        rule("odd", "checks.count: 0\nlast.match_score: at least 0.5", "approve") + REST,
+        "P201",
+        "exclude each other",
+    ),
+    "pays and sends back": (
+        SECOND
+        + rule("trusted", "task.cm_payout_amount: at most 0.30 USD")
+        + rule("missing", "last.comments_scraped: between 1 and 99", "dispute")
+        + REST,
+        "P203",
+        "match both",
+    ),
+    "always true": (
+        rule("counted", "last.comments_scraped: at least 0", "escalate") + REST,
+        "P207",
+        "always true",
+    ),
+    "never true": (
+        rule("counted", "last.comments_scraped: more than 100", "escalate") + REST,
+        "P208",
+        "never true",
+    ),
+    "no rule covers": (rule("verified", "last.verified: yes"), "P205", "no rule covers"),
+    "paid because nobody could tell": (
+        rule("read the whole page", "last.comments_scraped: between 1 and 99", "escalate")
+        + rule("cheap", "task.cm_payout_amount: at most 0.30 USD")
+        + REST,
+        "P206",
+        "could not tell",
+    ),
+    "a place that may be unknown": (
+        SECOND
+        + rule(
+            "missing",
+            "last.outcome_kind: couldnt_verify",
+            "dispute",
+            'reason: "We read {last.comments_scraped} comments and found nothing."',
+        )
+        + REST,
+        "P220",
+        "may be unknown",
+    ),
+    "a text that can be too long": (
+        SECOND
+        + rule(
+            "missing",
+            "last.outcome_kind: couldnt_verify",
+            "dispute",
+            'reason: "Please post this: {task.comment_text}"',
+        )
+        + REST,
+        "P221",
+        "4418 characters",
+    ),
+    "a wait that outlives the deadline": (
+        rule("later", "task.platform: tiktok", "wait", "until: 71h after confirmed") + REST,
+        "P140",
+        "outlive",
+    ),
+    "a wait for nothing": (
+        rule("later", "last.outcome_kind: scrape_failed", "wait", "until: 6h after confirmed")
+        + REST,
+        "P230",
+        "nothing",
+    ),
+    "for ever": (
+        rule("missing", "last.comments_scraped: between 1 and 99", "dispute") + REST,
+        "P240",
+        "again and again",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_mistake_is_found_and_named(kind: str) -> None:
+    """Each kind of mistake is met with its code and its words, and nothing else is said."""
+    rules, code, words = PLANTED[kind]
+    findings = found_in(rules)
+    assert [f.code for f in findings] == [code]
+    assert words in findings[0].message
+
+
+CLEAN = {
+    "guards first": SECOND
+    + rule(
+        "looked",
+        "last.outcome_kind: couldnt_verify\nlast.comments_scraped: between 1 and 99",
+        "dispute",
+    )
+    + REST,
+    "no attempt is asked for by name": SECOND
+    + rule(
+        "looked",
+        "last.outcome_kind: couldnt_verify\nlast.comments_scraped: between 1 and 99",
+        "dispute",
+    )
+    + "\n  - name: nothing to go by\n    when any:\n      - checks.count: 0\n"
+    + "      - last.outcome_kind: scrape_failed\n    then: approve\n"
+    + REST,
+    "a place that its own test proves known": SECOND
+    + rule(
+        "looked",
+        "last.comments_scraped: between 1 and 99",
+        "dispute",
+        'reason: "Read {last.comments_scraped} comments on {last.scraped_at, date}: try {last.attempt_n}."',
+    )
+    + REST,
+    "a long text that is cut": SECOND
+    + rule(
+        "looked",
+        "last.comments_scraped: between 1 and 99",
+        "dispute",
+        'reason: "Please post this once more: {task.comment_text, first 60}"',
+    )
+    + REST,
+    "a text within the platform's own limit": SECOND
+    + rule(
+        "looked",
+        "last.comments_scraped: between 1 and 99\ntask.platform: tiktok",
+        "dispute",
+        'reason: "Please post this once more: {task.comment_text}"',
+    )
+    + REST,
+}
+
+
+@pytest.mark.parametrize("kind", CLEAN)
+def test_a_sensible_policy_gives_no_finding(kind: str) -> None:
+    """There is no false alarm on what people write on purpose."""
+    assert found_in(CLEAN[kind]) == []
+
+
+def test_a_guard_is_noted_only_on_request() -> None:
+    """A person asked first and a rule after it overlap by design."""
+    rules = SECOND + rule("failed", "last.outcome_kind: scrape_failed") + REST
+    assert found_in(rules) == []
+    (noted,) = found_in(rules, every_overlap=True)
+    assert (noted.code, noted.severity) == ("P204", Severity.NOTE)
+
+
+def test_an_approval_before_a_person_is_noted() -> None:
+    """Money that moves before a person could look is worth a note."""
+    rules = (
+        rule("failed", "last.outcome_kind: scrape_failed")
+        + rule("costly", "task.cm_payout_amount: at least 1 USD", "escalate")
+        + REST
+    )
+    assert [f.code for f in found_in(rules)] == ["P204"]
+
+
+def test_the_message_about_a_wait_says_what_is_the_latest() -> None:
+    """The wait's message names the latest moment and the line of `decide by`."""
+    (finding,) = found_in(PLANTED["a wait that outlives the deadline"][0])
+    assert finding.under == "decisions stop 4h before the 3d deadline, so 68h is the latest"
+    assert finding.severity is Severity.ERROR
+
+
+def test_fifty_rules_are_analysed_at_once() -> None:
+    """Fifty rules with several conditions each take well under the half second of a check."""
+    chance = Random(7)
+    lines = [
+        "task.platform: tiktok",
+        "task.cm_payout_amount: at most 0.{:02} USD",
+        "last.comments_scraped: at least {}",
+        "checks.count: at least {}",
+        "task.comment_text: contains word{}",
+        "task.waiting_for: at least {}h",
+        "last.match_score: less than 0.{:02}",
+        "account.disputes_30d: at least {}",
+    ]
+    rules = "".join(
+        rule(
+            f"rule {n}",
+            "\n".join(line.format(chance.randint(1, 60)) for line in chance.sample(lines, 3)),
+            chance.choice(["approve", "dispute", "escalate"]),
+        )
+        for n in range(50)
+    )
+    policy = policy_of(rules)
+    started = time.perf_counter()
+    assert analyse(policy)
+    assert time.perf_counter() - started < 2
