@@ -1,0 +1,95 @@
+"""Caps hold among processes that race for the last room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import CapReached
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.ports import Limit
+from tests.ledger.things import a_decision, after
+
+WORKERS = 8
+EACH = 12
+MOST = 5_000_000
+
+CAP = Limit(
+    name="money",
+    policy="comments",
+    actions=frozenset({Action.APPROVE}),
+    measure="micros",
+    at_most=MOST,
+    seconds=86_400.0,
+)
+
+
+def test_eight_workers_overshoot_by_nothing(database_url: str, opened: Callable[..., Any]) -> None:
+    """Every amount that fitted is in, and together they fit."""
+    opened(database_url).close()
+    children = [_work(database_url, worker) for worker in range(WORKERS)]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * WORKERS
+
+    ledger = opened(database_url)
+    spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
+    assert MOST - 60_000 <= spent <= MOST
+    assert ledger.verify().whole
+
+
+def _work(url: str, worker: int) -> int:
+    """A process that intends as much as it can."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        ledger = open_ledger(url)
+        for n in range(EACH):
+            amount = 20_011 + (worker * 7919 + n * 104_729) % 110_000
+            task = f"w{worker}n{n}"
+            try:
+                ledger.intend(a_decision(task_id=task, amount_micros=amount), [CAP])
+            except CapReached:
+                continue
+        ledger.close()
+        status = 0
+    finally:
+        os._exit(status)
+    return child
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7200), st.integers(0, 400)), min_size=1, max_size=12),
+    st.integers(1, 900),
+)
+def test_no_window_ever_holds_more_than_the_cap(
+    wanted: list[tuple[int, int]], at_most: int
+) -> None:
+    """Whatever is asked for and when; and at `room_at` the refused one fits."""
+    ledger = open_ledger("memory:")
+    limit = Limit(
+        name="hourly", policy="comments", actions=frozenset({Action.APPROVE}),
+        measure="micros", at_most=at_most, seconds=3600.0,
+    )  # fmt: skip
+    sent: list[tuple[int, int]] = []
+    for n, (second, amount) in enumerate(sorted(wanted)):
+        decision = a_decision(
+            task_id=f"t{n}", amount_micros=amount, decided_at=after(seconds=second)
+        )
+        used = sum(a for s, a in sent if s > second - 3600)
+        try:
+            ledger.intend(decision, [limit])
+            assert used + amount <= at_most
+            sent.append((second, amount))
+        except CapReached as refused:
+            assert used + amount > at_most
+            assert (refused.room_at is None) == (amount > at_most)
+            if refused.room_at is not None:
+                later = int((refused.room_at - after()).total_seconds())
+                assert sum(a for s, a in sent if s > later - 3600) + amount <= at_most
+                assert sum(a for s, a in sent if s > later - 3601) + amount > at_most

@@ -1,0 +1,429 @@
+"""One contract for every store: memory, SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import AlreadyIntended, CapReached, LedgerError, LedgerUnwritable
+from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
+from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ports import Ending, Limit
+from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import EPOCH, a_decision, a_policy, after
+
+
+def test_an_empty_ledger_knows_nothing(ledger: Any) -> None:
+    """Every question has an answer before anything happened."""
+    assert ledger.decisions() == []
+    assert ledger.open_intents() == []
+    assert ledger.memories("comments", ["t1"]) == {}
+    assert ledger.decision("abc") is None
+    assert ledger.entries("abc") == []
+    assert ledger.policies() == []
+    assert ledger.notes("pause") == []
+    assert ledger.endings() == []
+    assert ledger.verify().whole
+
+
+def test_a_decision_comes_back_as_it_was_written(ledger: Any) -> None:
+    """Nothing of a decision is lost or changed on the way through the store."""
+    decision = a_decision(
+        Action.DISPUTE,
+        reason="“Unreal” is missing 👀",
+        cannot_tell=("late",),
+        until=after(hours=9),
+        to="ops",
+        deadline_at=after(hours=72),
+        evidence_hash="ab",
+        decided_by="Kim",
+        amount_micros=None,
+        fields={"username": "x"},
+    )
+
+    ledger.record(decision, State.HELD)
+
+    (logged,) = ledger.decisions()
+    assert logged.decision == decision
+    assert (logged.seq, logged.state, logged.state_at) == (1, State.HELD, decision.decided_at)
+    assert (logged.intended_at, logged.settled_at) == (None, None)
+
+
+def test_an_intent_is_open_until_it_is_marked(ledger: Any) -> None:
+    """What was sent stands among the open intents until it is known what became of it."""
+    decision = a_decision()
+    ledger.intend(decision)
+    assert [one.decision for one in ledger.open_intents()] == [decision]
+
+    ledger.mark(decision.id, State.UNKNOWN, after(hours=2), note="timeout")
+    assert ledger.open_intents()[0].note == "timeout"
+    ledger.mark(decision.id, State.SETTLED, after(hours=3), request_id="req-7")
+
+    assert ledger.open_intents() == []
+    logged = ledger.decision(decision.id)
+    assert (logged.state, logged.request_id, logged.note) == (State.SETTLED, "req-7", None)
+    assert logged.intended_at == decision.decided_at
+    assert logged.settled_at == after(hours=3)
+
+
+def test_a_round_has_one_intent_that_is_not_void(ledger: Any) -> None:
+    """A second intent in the round is refused and leaves no trace, whatever its action."""
+    ledger.intend(a_decision())
+
+    with pytest.raises(AlreadyIntended):
+        ledger.intend(a_decision(Action.DISPUTE, reason="no"))
+    with pytest.raises(AlreadyIntended):
+        ledger.intend(a_decision())
+
+    assert len(ledger.decisions()) == 1
+    assert ledger.verify().lines == 1
+
+
+@pytest.mark.parametrize("state", sorted(CLAIMED - {State.INTENT}))
+def test_every_claimed_state_keeps_the_round(ledger: Any, state: State) -> None:
+    """Nothing but `void` frees a round for another intent."""
+    ledger.intend(a_decision())
+    ledger.mark(a_decision().id, state, after(hours=2))
+
+    with pytest.raises(AlreadyIntended):
+        ledger.intend(a_decision(Action.DISPUTE, reason="no"))
+
+
+def test_a_void_intent_frees_the_round(ledger: Any) -> None:
+    """After a void the same action keeps its id and row, and another action is a new row."""
+    first = a_decision()
+    ledger.intend(first)
+    ledger.mark(first.id, State.VOID, after(hours=2))
+    again = a_decision(decided_at=after(hours=3), trace=b'"anew"')
+    ledger.intend(again)
+    ledger.mark(first.id, State.VOID, after(hours=4))
+    ledger.intend(a_decision(Action.DISPUTE, reason="no", decided_at=after(hours=5)))
+
+    approve, dispute = ledger.decisions()
+    assert (approve.seq, approve.state, approve.decision) == (1, State.VOID, again)
+    assert (dispute.seq, dispute.state) == (5, State.INTENT)
+    assert [entry.state for entry in ledger.entries(first.id)] == ["intent", "void"] * 2
+
+
+def test_the_next_round_is_free(ledger: Any) -> None:
+    """The same task in another round, and another review with the same id, are other claims."""
+    ledger.intend(a_decision())
+    ledger.intend(a_decision(epoch="2026-06-05T00:00:00Z", round=2))
+    ledger.intend(a_decision(Action.FINALIZE, review="accounts"))
+
+    assert len(ledger.open_intents()) == 3
+
+
+def test_a_held_decision_may_be_held_again_and_become_an_intent(ledger: Any) -> None:
+    """It keeps its row and shows the newest text."""
+    ledger.record(a_decision(rule="one"), State.HELD)
+    ledger.record(a_decision(rule="two"), State.HELD)
+    ledger.intend(a_decision(rule="three"))
+
+    (logged,) = ledger.decisions()
+    assert (logged.seq, logged.state, logged.decision.rule) == (1, State.INTENT, "three")
+
+
+@pytest.mark.parametrize(("action", "epoch"), [(Action.ESCALATE, EPOCH), (Action.APPROVE, None)])
+def test_what_cannot_be_sent_is_no_intent(ledger: Any, action: Action, epoch: str | None) -> None:
+    """An action that writes nothing, or a round without a name, is never claimed."""
+    with pytest.raises(LedgerError):
+        ledger.intend(a_decision(action, epoch=epoch))
+    assert ledger.verify().lines == 0
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - NEXT_STATES[State.INTENT]))
+def test_a_step_that_may_not_follow_is_refused(ledger: Any, state: State) -> None:
+    """`mark` keeps to NEXT_STATES, and a refused step changes nothing."""
+    ledger.intend(a_decision())
+
+    with pytest.raises(LedgerError):
+        ledger.mark(a_decision().id, state, after(hours=2))
+
+    assert ledger.decision(a_decision().id).state is State.INTENT
+
+
+def test_only_what_is_in_the_log_can_be_marked(ledger: Any) -> None:
+    """A mark on an unknown decision is an error."""
+    with pytest.raises(LedgerError, match="not in the log"):
+        ledger.mark("f" * 32, State.PERFORMED, CONFIRMED)
+
+
+def test_decisions_are_found_by_time_task_and_number(ledger: Any) -> None:
+    """Always by `seq`, oldest first."""
+    for n in range(5):
+        ledger.record(a_decision(task_id=f"t{n}", decided_at=after(hours=n)), State.HELD)
+
+    assert [one.seq for one in ledger.decisions(newest=2)] == [4, 5]
+    assert [one.seq for one in ledger.decisions(since=after(hours=3))] == [4, 5]
+    assert [one.seq for one in ledger.decisions(since=after(hours=1), newest=1)] == [5]
+    assert [one.decision.task_id for one in ledger.decisions(task_id="t2")] == ["t2"]
+    assert [one.seq for one in ledger.iter_decisions()] == [1, 2, 3, 4, 5]
+
+
+def test_a_beginning_of_an_id_finds_its_decision(ledger: Any) -> None:
+    """Unless two begin so."""
+    ids = []
+    for n in range(40):
+        ids.append(a_decision(task_id=f"t{n}").id)
+        ledger.record(a_decision(task_id=f"t{n}"), State.HELD)
+
+    assert ledger.decision(ids[7][:12]).decision.id == ids[7]
+    assert ledger.decision("") is None
+
+
+def test_a_memory_counts_disputes_that_are_done(ledger: Any) -> None:
+    """Performed or settled, by a rule or a person; open ones only lend their text."""
+    epochs = [f"2026-06-0{n}T00:00:00Z" for n in range(1, 6)]
+    states = [State.PERFORMED, State.UNKNOWN, State.VOID, State.OVERTAKEN]
+    for n, (epoch, state) in enumerate(zip(epochs, states, strict=False)):
+        decision = a_decision(Action.DISPUTE, epoch=epoch, reason=f"text {n}")
+        ledger.intend(decision)
+        ledger.mark(decision.id, state, after(hours=10 + n))
+    ledger.record(a_decision(Action.ESCALATE, epoch=epochs[4], reason="why?"), State.HELD)
+
+    memory = ledger.memories("comments", ["t1", "t2"])["t1"]
+
+    assert memory.history.disputes == 1
+    assert memory.history.last_dispute_at == after(hours=10)
+    assert memory.history.texts == ("text 0", "text 1")
+    assert memory.claimed == {epochs[0], epochs[1], epochs[3]}
+    assert memory.latest.decision.action is Action.ESCALATE
+
+
+def test_a_memory_follows_what_happens(ledger: Any) -> None:
+    """What was remembered once is not remembered for ever."""
+    decision = a_decision(Action.DISPUTE, reason="no")
+    ledger.intend(decision)
+    assert ledger.memories("comments", ["t1"])["t1"].history.disputes == 0
+
+    ledger.mark(decision.id, State.PERFORMED, after(hours=2))
+    assert ledger.memories("comments", ["t1"])["t1"].history.disputes == 1
+    assert ledger.memories("accounts", ["t1"]) == {}
+
+
+def test_memories_of_many_things_come_at_once(ledger: Any) -> None:
+    """However many are asked for, each is found once."""
+    for n in range(0, 700, 7):
+        ledger.record(a_decision(task_id=f"t{n}"), State.HELD)
+
+    memories = ledger.memories("comments", [f"t{n}" for n in range(700)])
+
+    assert set(memories) == {f"t{n}" for n in range(0, 700, 7)}
+
+
+def test_an_account_shows_its_last_30_days(ledger: Any) -> None:
+    """What was done or may have been counts; what is older, void or only held does not."""
+    now = after(days=40)
+    plan = [
+        (Action.APPROVE, State.PERFORMED, 20),
+        (Action.APPROVE, State.UNKNOWN, 21),
+        (Action.DISPUTE, State.SETTLED, 22),
+        (Action.APPROVE, State.VOID, 23),
+        (Action.APPROVE, State.PERFORMED, 5),
+    ]
+    for n, (action, state, day) in enumerate(plan):
+        decision = a_decision(action, task_id=f"t{n}", reason="x", decided_at=after(days=day))
+        ledger.intend(decision)
+        ledger.mark(decision.id, state, after(days=day))
+    ledger.record(a_decision(task_id="t9", decided_at=after(days=25)), State.HELD)
+
+    figures = ledger.accounts("comments", ["a1", "a2"], now)
+
+    assert (figures["a1"].decisions_30d, figures["a1"].approvals_30d) == (3, 2)
+    assert (figures["a1"].disputes_30d, figures["a1"].dispute_share_30d) == (
+        1,
+        pytest.approx(1 / 3),
+    )
+    assert figures["a1"].paid_30d == pytest.approx(0.48)
+    assert (figures["a2"].decisions_30d, figures["a2"].dispute_share_30d) == (0, None)
+    assert figures["a2"].paid_30d == 0.0
+
+
+def test_an_account_counts_where_a_person_overruled(ledger: Any) -> None:
+    """To answer a question overrules nobody; to do otherwise than was decided does."""
+    ledger.record(a_decision(Action.ESCALATE, task_id="asked"), State.HELD)
+    ledger.intend(a_decision(task_id="asked", decided_by="Kim"))
+    ledger.record(a_decision(Action.DISPUTE, task_id="other", reason="no"), State.HELD)
+    ledger.intend(a_decision(task_id="other", decided_by="Kim"))
+
+    assert ledger.accounts("comments", ["a1"], after(days=1))["a1"].overruled_30d == 1
+
+
+def test_a_round_is_first_seen_once(ledger: Any) -> None:
+    """Later polls give the first moment; what has no epoch is no round."""
+    one, two = an_item(id="one"), an_item(id="two")
+    nameless = an_item(id="three", manually_confirmed_at=None, client_dispute_deadline_at=None)
+
+    first = ledger.sight([one, nameless], after(hours=1))
+    later = ledger.sight([one, two], after(hours=2))
+
+    assert first == {one.key: after(hours=1)}
+    assert later == {one.key: after(hours=1), two.key: after(hours=2)}
+    assert [seen.task_id for seen in ledger.unended("comments")] == ["one", "two"]
+    assert ledger.unended("comments")[0].deadline_at == one.deadline_at
+    assert ledger.unended("accounts") == []
+
+
+def test_a_first_sight_outlives_the_process(database_url: str, opened: Callable[..., Any]) -> None:
+    """A restart finds it in the store."""
+    item = an_item()
+    opened(database_url).sight([item], after(hours=1))
+
+    assert opened(database_url).sight([item], after(hours=5)) == {item.key: after(hours=1)}
+
+
+def test_a_round_ends_once(ledger: Any) -> None:
+    """The first ending stands, also of a round that was never seen waiting."""
+    item = an_item(id="t1")
+    ledger.sight([item], CONFIRMED)
+    ours = Ending(
+        review="comments", task_id="t1", epoch=item.epoch or "", by="ours",
+        status="finalized", at=after(hours=3), amount_micros=240_000, note="x",
+    )  # fmt: skip
+    silence = Ending(
+        review="comments", task_id="t2", epoch="e", by="silence", status=None, at=after(hours=2)
+    )
+
+    ledger.end(ours)
+    ledger.end(silence)
+    ledger.end(Ending(**{**_fields(ours), "by": "other"}))
+
+    assert ledger.endings() == [silence, ours]
+    assert ledger.endings(since=after(hours=3)) == [ours]
+    assert ledger.unended("comments") == []
+    assert ledger.verify().whole
+
+
+def _fields(ending: Ending) -> dict[str, Any]:
+    return {name: getattr(ending, name) for name in ending.__struct_fields__}
+
+
+def test_a_policy_is_kept_once_with_its_files(ledger: Any) -> None:
+    """Its text can be had by any beginning of its revision that only it has."""
+    ledger.remember_policy(a_policy(), CONFIRMED)
+    ledger.remember_policy(a_policy(), after(hours=1))
+    ledger.remember_policy(a_policy(revision="c0de" * 16, source="other"), after(hours=2))
+
+    stored = ledger.policy("c0ffee")
+    assert (stored.source, stored.files) == ("policy: comments\n", {"vip.txt": "one\ntwo\n"})
+    assert (stored.first_run_at, stored.path) == (CONFIRMED, "policies/comments.yaml")
+    assert [one.source for one in ledger.policies()] == ["policy: comments\n", "other"]
+    assert ledger.policy("c0") is None
+    assert ledger.policy("f") is None
+
+
+def test_the_newest_note_on_a_subject_counts(ledger: Any) -> None:
+    """Earlier ones stay in its story."""
+    ledger.note("pause", "approve", {"set": True, "by": "Kim"}, CONFIRMED)
+    ledger.note("pause", "dispute", {"set": True}, CONFIRMED)
+    ledger.note("pause", "approve", {"set": False}, after(hours=1))
+
+    assert [(n.subject, n.value["set"]) for n in ledger.notes("pause")] == [
+        ("approve", False),
+        ("dispute", True),
+    ]
+    assert [n.value for n in ledger.story("pause", "approve")] == [
+        {"set": True, "by": "Kim"},
+        {"set": False},
+    ]
+    assert ledger.story("breaker", "approve") == []
+    assert ledger.verify().whole
+
+
+def a_limit(**changes: Any) -> Limit:
+    """One approval an hour."""
+    fields: dict[str, Any] = {
+        "name": "approvals",
+        "policy": "comments",
+        "actions": frozenset({Action.APPROVE}),
+        "measure": "count",
+        "at_most": 1,
+        "seconds": 3600.0,
+    }
+    return Limit(**(fields | changes))
+
+
+def test_a_cap_refuses_the_intent_that_exceeds_it(ledger: Any) -> None:
+    """Nothing is written, and the error says when there is room again: exactly when it has passed."""
+    ledger.intend(a_decision(), [a_limit()])
+    second = a_decision(task_id="t2", decided_at=after(hours=1, minutes=59))
+
+    with pytest.raises(CapReached) as refused:
+        ledger.intend(second, [a_limit()])
+
+    assert (refused.value.cap, refused.value.room_at) == ("approvals", after(hours=2))
+    assert len(ledger.decisions()) == 1
+    ledger.intend(a_decision(task_id="t2", decided_at=after(hours=2)), [a_limit()])
+
+
+def test_a_cap_counts_only_what_it_is_about(ledger: Any) -> None:
+    """Other actions, policies and accounts, and what is void, use up no room."""
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t2", reason="x"))
+    ledger.intend(a_decision(task_id="t3", policy="other"))
+    ledger.intend(a_decision(task_id="t4", account_id="a2"))
+    ledger.intend(a_decision(task_id="t5"))
+    ledger.mark(a_decision(task_id="t5").id, State.VOID, after(hours=1))
+
+    ledger.intend(a_decision(), [a_limit(account_id="a1")])
+    with pytest.raises(CapReached):
+        ledger.intend(a_decision(task_id="t6"), [a_limit(account_id="a1")])
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t6", reason="x"), [a_limit(at_most=0)])
+
+
+def test_a_cap_in_money_is_exact(ledger: Any) -> None:
+    """To the millionth of a dollar; what never fits has no moment of room."""
+    limit = a_limit(measure="micros", at_most=500_000)
+    ledger.intend(a_decision(task_id="t1", amount_micros=250_000), [limit])
+    with pytest.raises(CapReached):
+        ledger.intend(a_decision(task_id="t2", amount_micros=250_001), [limit])
+    ledger.intend(a_decision(task_id="t2", amount_micros=250_000), [limit])
+
+    with pytest.raises(CapReached) as never:
+        ledger.intend(a_decision(task_id="t3", amount_micros=500_001), [limit])
+    assert never.value.room_at is None
+
+
+def test_a_checkpoint_shows_whether_the_log_went_on_from_it(ledger: Any) -> None:
+    """A later log fits an earlier checkpoint; a shorter or another one does not."""
+    early = ledger.checkpoint(CONFIRMED)
+    ledger.intend(a_decision())
+    checkpoint = ledger.checkpoint(CONFIRMED)
+    ledger.mark(a_decision().id, State.PERFORMED, after(hours=1))
+
+    assert checkpoint.count == 1
+    assert ledger.verify(early).whole
+    assert ledger.verify(checkpoint).whole
+    longer = type(checkpoint)(count=9, head=checkpoint.head, at=CONFIRMED)
+    assert "line 9 is missing" in ledger.verify(longer).problems[0]
+    other = type(checkpoint)(count=1, head="00" * 32, at=CONFIRMED)
+    assert "line 1" in ledger.verify(other).problems[0]
+
+
+def test_all_stores_build_the_same_chain(ledger: Any) -> None:
+    """The bytes that are hashed do not depend on where they are kept."""
+    reference = MemoryLedger()
+    for store in (ledger, reference):
+        store.sight([an_item()], CONFIRMED)
+        store.remember_policy(a_policy(), CONFIRMED)
+        store.intend(a_decision())
+        store.mark(a_decision().id, State.PERFORMED, after(hours=1, microseconds=1))
+        store.note("pause", "all", {"set": True}, CONFIRMED)
+
+    assert ledger.checkpoint(CONFIRMED) == reference.checkpoint(CONFIRMED)
+    assert ledger.checkpoint(CONFIRMED).count == 5
+
+
+def test_read_only_writes_nothing(store_url: str, opened: Callable[..., Any]) -> None:
+    """A reader of a ledger that is not there has an empty history, and leaves no file behind."""
+    reader = opened(store_url, read_only=True)
+    item = an_item()
+
+    assert reader.sight([item], CONFIRMED) == {item.key: CONFIRMED}
+    assert reader.unended("comments") == []
+    with pytest.raises(LedgerUnwritable):
+        reader.record(a_decision(), State.HELD)
+    assert opened(store_url, read_only=True).decisions() == []

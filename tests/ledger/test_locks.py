@@ -1,0 +1,81 @@
+"""One instance writes as the daemon; readers come and go."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.errors import ConfigError, LedgerBusy, LedgerUnwritable
+from reviewbot.domain.lifecycle import State
+from reviewbot.ledger.opening import open_ledger
+from tests.ledger.things import a_decision
+
+
+def test_a_second_instance_is_refused(database_url: str, opened: Callable[..., Any]) -> None:
+    """With the exit code of a temporary failure; once the first is gone there is room."""
+    first = opened(database_url, lock=True)
+    with pytest.raises(LedgerBusy) as refused:
+        opened(database_url, lock=True)
+    assert refused.value.exit_code == 75
+
+    first.close()
+    opened(database_url, lock=True).record(a_decision(), State.HELD)
+
+
+def test_a_reader_works_beside_the_instance(database_url: str, opened: Callable[..., Any]) -> None:
+    """It sees what is written while it is open."""
+    writer = opened(database_url, lock=True)
+    reader = opened(database_url, read_only=True)
+    writer.record(a_decision(), State.HELD)
+
+    assert len(reader.decisions()) == 1
+    assert reader.verify().whole
+    with pytest.raises(LedgerUnwritable):
+        reader.record(a_decision(), State.HELD)
+
+
+def test_a_killed_instance_leaves_no_lock(tmp_path: Path) -> None:
+    """The system frees it, however its holder ended."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        open_ledger(url, lock=True)
+        os.write(tell, b"!")
+        signal.pause()
+    os.read(told, 1)
+    with pytest.raises(LedgerBusy):
+        open_ledger(url, lock=True)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(told)
+    os.close(tell)
+
+    open_ledger(url, lock=True).close()
+
+
+def test_a_missing_file_is_not_made_by_a_reader(tmp_path: Path, opened: Callable[..., Any]) -> None:
+    """Neither it nor its folder, nor a lock."""
+    reader = opened(f"sqlite:///{tmp_path}/state/ledger.db", read_only=True)
+
+    assert reader.decisions() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_create_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    """And still is not made."""
+    with pytest.raises(LedgerUnwritable, match="there is no ledger"):
+        open_ledger(f"sqlite:///{tmp_path}/ledger.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "mysql://x/y", "sqlite:///:memory:"])
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
+    """With the forms that are known."""
+    with pytest.raises(ConfigError, match="sqlite:///PATH"):
+        open_ledger(url)

@@ -1,0 +1,218 @@
+"""Whoever changes the log behind its back is found, and where."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.lifecycle import State
+from reviewbot.ledger.chain import Line, digest
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.ports import Ending
+from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import a_decision, a_policy, after
+
+ROUNDS = 12
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with some of everything in it, as bytes to copy."""
+    path = tmp_path_factory.mktemp("ledger") / "whole.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    ledger.remember_policy(a_policy(), CONFIRMED)
+    for n in range(ROUNDS):
+        task = f"t{n}"
+        ledger.sight([an_item(id=task)], CONFIRMED)
+        decision = a_decision((Action.APPROVE, Action.DISPUTE)[n % 2], task_id=task, reason="r")
+        ledger.intend(decision)
+        ledger.mark(decision.id, State.PERFORMED, after(hours=n))
+        ending = Ending(
+            review="comments", task_id=task, epoch=decision.epoch or "", by="ours",
+            status="finalized", at=after(hours=n),
+        )  # fmt: skip
+        ledger.end(ending)
+    ledger.note("pause", "all", {"set": True}, CONFIRMED)
+    ledger.note("pause", "all", {"set": False}, CONFIRMED)
+    ledger.close()
+    return path
+
+
+@pytest.fixture
+def attacked(written: Path, tmp_path: Path) -> Callable[..., tuple[str, ...]]:
+    """Runs SQL on a copy and gives the problems that verification then finds."""
+
+    def attack(*statements: str, **parameters: Any) -> tuple[str, ...]:
+        copy = tmp_path / "copy.db"
+        copy.write_bytes(written.read_bytes())
+        with sqlite3.connect(copy) as connection:
+            for statement in statements:
+                assert connection.execute(statement, parameters).rowcount != 0
+        connection.close()
+        return problems_of(copy)
+
+    return attack
+
+
+def problems_of(path: Path) -> tuple[str, ...]:
+    """What verification finds in a file."""
+    ledger = open_ledger(f"sqlite:///{path}", read_only=True)
+    try:
+        return ledger.verify().problems
+    finally:
+        ledger.close()
+
+
+def test_an_untouched_log_is_whole(attacked: Callable[..., tuple[str, ...]]) -> None:
+    """The attacks below are found for what they do, not for the copying."""
+    assert attacked() == ()
+
+
+LINE_ATTACKS = {
+    "edit": "UPDATE entry SET body = CAST(replace(body, 'comments', 'c0mments') AS BLOB) WHERE seq = 7",
+    "edit of time": "UPDATE entry SET at = at + 1 WHERE seq = 9",
+    "edit of detail": "UPDATE entry SET detail = NULL WHERE kind = 'policy'",
+    "edit of hash": "UPDATE entry SET hash = zeroblob(32) WHERE seq = 9",
+    "delete": "DELETE FROM entry WHERE seq = 20",
+    "delete first": "DELETE FROM entry WHERE seq = 1",
+    "insert": "INSERT INTO entry SELECT 1000, at, kind, subject, prior, body, detail, hash"
+    " FROM entry WHERE seq = 5",
+    "head": "UPDATE head SET count = count - 1",
+}
+
+
+@pytest.mark.parametrize("attack", LINE_ATTACKS.values(), ids=LINE_ATTACKS)
+def test_a_touched_line_is_found(attacked: Callable[..., tuple[str, ...]], attack: str) -> None:
+    """Edited, removed or added anywhere in the chain."""
+    assert attacked(attack)
+
+
+def test_swapped_lines_are_found(attacked: Callable[..., tuple[str, ...]]) -> None:
+    """Also when both carry valid hashes of their own."""
+    assert attacked(
+        "UPDATE entry SET seq = -1 WHERE seq = 8",
+        "UPDATE entry SET seq = 8 WHERE seq = 9",
+        "UPDATE entry SET seq = 9 WHERE seq = -1",
+    )
+
+
+ROW_ATTACKS = {
+    "state": "UPDATE decision SET state = 'void' WHERE task_id = 't3'",
+    "amount": "UPDATE decision SET amount_micros = 1 WHERE task_id = 't3'",
+    "account": "UPDATE decision SET account_id = 'zz' WHERE task_id = 't3'",
+    "task": "UPDATE decision SET task_id = 'zz' WHERE task_id = 't3'",
+    "older line": "UPDATE decision SET last = recorded WHERE task_id = 't3'",
+    "another's line": "UPDATE decision SET recorded = (SELECT recorded FROM decision"
+    " WHERE task_id = 't4') WHERE task_id = 't3'",
+    "delete": "DELETE FROM decision WHERE task_id = 't3'",
+    "first seen": "UPDATE round SET first_seen_at = first_seen_at - 1 WHERE task_id = 't3'",
+    "ended by": "UPDATE round SET ended_by = 'silence' WHERE task_id = 't3'",
+    "round deleted": "DELETE FROM round WHERE task_id = 't3'",
+    "policy deleted": "DELETE FROM policy",
+    "note turned back": "UPDATE note SET last = last - 1",
+}
+
+
+@pytest.mark.parametrize("attack", ROW_ATTACKS.values(), ids=ROW_ATTACKS)
+def test_a_row_that_disagrees_is_found(
+    attacked: Callable[..., tuple[str, ...]], attack: str
+) -> None:
+    """The chain is whole, but what is asked by index says something else."""
+    assert attacked(attack)
+
+
+def test_a_row_out_of_nothing_is_found(attacked: Callable[..., tuple[str, ...]]) -> None:
+    """A decision that the chain never heard of."""
+    columns = "recorded, last, review, task_id, epoch, action, policy, by_person, state, state_at"
+    problems = attacked(
+        f"INSERT INTO decision (seq, id, {columns})"
+        f" SELECT 9999, 'x', recorded, last, review, 'new', epoch, action, policy, 0, state, 0"
+        " FROM decision WHERE task_id = 't3'"
+    )
+    assert any("no line in the chain" in problem for problem in problems)
+
+
+def test_a_tail_cut_with_care_shows_against_a_checkpoint(written: Path, tmp_path: Path) -> None:
+    """Rows and head put right again leave a shorter log that is whole in itself."""
+    whole = open_ledger(f"sqlite:///{written}", read_only=True)
+    checkpoint = whole.checkpoint(CONFIRMED)
+    whole.close()
+    copy = tmp_path / "cut.db"
+    copy.write_bytes(written.read_bytes())
+    with sqlite3.connect(copy) as connection:
+        last = checkpoint.count
+        connection.execute("UPDATE note SET last = last - 1")
+        connection.execute("DELETE FROM entry WHERE seq = ?", (last,))
+        connection.execute(
+            "UPDATE head SET count = ?, hash = (SELECT hash FROM entry WHERE seq = ?)",
+            (last - 1, last - 1),
+        )
+    connection.close()
+
+    ledger = open_ledger(f"sqlite:///{copy}", read_only=True)
+    assert ledger.verify().whole
+    assert f"line {checkpoint.count} is missing" in ledger.verify(checkpoint).problems[0]
+    ledger.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    line=st.integers(0, 10**6),
+    column=st.sampled_from(["seq", "at", "kind", "subject", "prior", "body", "detail", "hash"]),
+    place=st.integers(0, 10**6),
+    bit=st.integers(0, 6),
+)
+def test_any_one_bit_of_any_line_is_found(
+    written: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    line: int,
+    column: str,
+    place: int,
+    bit: int,
+) -> None:
+    """In whatever column it flips."""
+    copy = tmp_path_factory.getbasetemp() / "flipped.db"
+    copy.write_bytes(written.read_bytes())
+    connection = sqlite3.connect(copy)
+    rows = connection.execute(
+        f"SELECT seq, {column} FROM entry WHERE length({column}) > 0"
+    ).fetchall()
+    seq, value = rows[line % len(rows)]
+    connection.execute(
+        f"UPDATE OR REPLACE entry SET {column} = ? WHERE seq = ?",
+        (_flipped(value, place, bit), seq),
+    )
+    connection.commit()
+    connection.close()
+
+    assert problems_of(copy)
+
+
+def _flipped(value: Any, place: int, bit: int) -> Any:
+    if isinstance(value, int):
+        return value ^ (1 << bit)
+    at = place % len(value)
+    if isinstance(value, str):
+        return value[:at] + chr(ord(value[at]) ^ (1 << bit)) + value[at + 1 :]
+    return value[:at] + bytes([value[at] ^ (1 << bit)]) + value[at + 1 :]
+
+
+def test_two_contents_never_read_the_same() -> None:
+    """Moving a byte from one column to the next changes the hash."""
+    one = Line(1, 2, "note", "ab", 0, b"cd", b"ef")
+    others = [
+        Line(1, 2, "note", "a", 0, b"bcd", b"ef"),
+        Line(1, 2, "note", "ab", 0, b"cde", b"f"),
+        Line(1, 2, "note", "ab", 0, b"cdef", None),
+        Line(1, 2, "note", "ab", 0, b"cdef", b""),
+        Line(12, 2, "note", "ab", 0, b"cd", b"ef"),
+        Line(1, 2, "note a", "b", 0, b"cd", b"ef"),
+    ]
+    assert len({digest(b"", line) for line in (one, *others)}) == 7
