@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reviewbot.policy.assemble import load
-from reviewbot.policy.calendar import calendars_of
+from reviewbot.policy.calendar import Calendar, calendars_of
 from reviewbot.policy.conclude import Conclusions
-from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.evaluate import Evaluation, Judge
+from reviewbot.policy.facts import Facts
 from reviewbot.policy.fields import CATALOGUE
 from reviewbot.policy.functions import Arm, plain_function, traced_function
 from reviewbot.policy.leaves import Pool
@@ -28,76 +29,121 @@ from reviewbot.policy.trees import Trees
 
 
 def compile_policy(policy: Policy) -> Judge:
-    """Compile a checked policy. A policy that came through `parse_policy` without errors compiles."""
+    """Compile a checked policy. A policy that came through `parse_policy` without errors compiles.
+
+    The plain function is made at once, the traced one and the triage when they are first asked for.
+    """
     facts = CATALOGUE[policy.applies_to.review]
     calendars = calendars_of(policy)
-    pool = Pool()
-    trees = Trees(policy, pool, calendars)
-    ends = Conclusions(policy, facts, calendars)
-    functions = [
-        *_rule_functions(policy, pool, trees, ends),
-        *_case_functions(policy, trees),
-    ]
-    code = "\n\n\n".join([*trees.sources, *functions])
-    made = load(code, pool.values)
-    ends.case, ends.traced_case = made["case"], made["traced_case"]
-    ends.triaged_case = made["triaged_case"]
+    program = _Program(policy, Conclusions(policy, facts, calendars), calendars)
+    sources = {facts[name].source for name in facts_named(policy) if name in facts}
+    if any(map(_has_checks, _conditions(policy))):
+        sources.add("evidence")
     return Judge(
         policy,
-        plain=made["judge"],
-        traced=made["traced"],
-        triage=made["triage"],
-        sources=frozenset(facts[name].source for name in facts_named(policy) if name in facts)
-        | ({"evidence"} if any(map(_has_checks, _conditions(policy))) else frozenset()),
+        plain=program.plain(),
+        traced=program.traced,
+        triage=program.triage,
+        sources=frozenset(sources),
         calendars=calendars,
-        code=code,
+        code=program.code,
     )
 
 
-def _rule_functions(policy: Policy, pool: Pool, trees: Trees, ends: Conclusions) -> Iterator[str]:
-    plain: list[Arm] = []
-    traced: list[Arm] = []
-    triage: list[Arm] = []
-    for index, rule in enumerate(policy.rules):
-        tree, traced_tree = trees.rule(rule), trees.rule(rule, traced=True)
-        bit = 1 << index
-        if rule.shadow:
-            for arms, shape in ((plain, tree), (traced, traced_tree), (triage, tree)):
-                arms.append(Arm(shape, f"shadow |= {bit}"))
-            continue
-        passed = f"cant |= {bit}"
-        plain.append(Arm(tree, _return(pool, ends, index), passed))
-        then = pool.helper("traced", ends.traced_rule(index))
-        traced.append(Arm(traced_tree, f"return {then}(f, cant, shadow, {{leaves}})", passed))
-        then = pool.helper("triaged", ends.triaged_rule(index))
-        triage.append(Arm(tree, f"return {then}(f, cant, shadow)", passed))
-    none, traced_none, triaged_none = (
-        pool.helper("none", end)
-        for end in (ends.nothing, ends.traced_nothing, ends.triaged_nothing)
-    )
-    yield plain_function("judge", plain, f"return {none}(f, cant, shadow)")
-    yield traced_function("traced", traced, f"return {traced_none}(f, cant, shadow, {{leaves}})")
-    yield plain_function("triage", triage, f"return {triaged_none}(f, cant, shadow)", triage=True)
+class _Program:
+    """Writes and loads the functions of one policy."""
 
+    def __init__(
+        self, policy: Policy, ends: Conclusions, calendars: Mapping[str, Calendar]
+    ) -> None:
+        self._policy = policy
+        self._ends = ends
+        self._calendars = calendars
+        self.code = ""
+        """The source of the plain functions."""
 
-def _return(pool: Pool, ends: Conclusions, index: int) -> str:
-    end = f"{pool.helper('rule', ends.rule(index))}(f, cant, shadow)"
-    constant = ends.steps[index].constant
-    if constant is None:
-        return f"return {end}"
-    return f"return {end} if cant or shadow else {pool.helper('answer', constant)}"
+    def plain(self) -> Callable[[Facts], Evaluation]:
+        """Facts → evaluation; a rule is left at the first condition that fails."""
+        pool, trees = self._start()
+        arms = self._arms(trees, lambda index: self._return(pool, index))
+        end = pool.helper("none", self._ends.nothing)
+        cases = self._cases(trees, "return {index}")
+        functions = [
+            plain_function("judge", arms, f"return {end}(f, cant, shadow)"),
+            plain_function("case", cases, "return -1"),
+        ]
+        self.code = "\n\n\n".join([*trees.sources, *functions])
+        made = load(self.code, pool.values)
+        self._ends.case = made["case"]
+        judge: Callable[[Facts], Evaluation] = made["judge"]
+        return judge
 
+    def traced(self) -> Callable[[Facts], Evaluation]:
+        """The same with the trace of every rule tried."""
+        pool, trees = self._start(traced=True)
+        arms = self._arms(
+            trees,
+            lambda index: (
+                f"return {pool.helper('rule', self._ends.traced_rule(index))}"
+                "(f, cant, shadow, {leaves})"
+            ),
+        )
+        end = pool.helper("none", self._ends.traced_nothing)
+        cases = self._cases(trees, "return {index}, {{leaves}}")
+        functions = [
+            traced_function("judge", arms, f"return {end}(f, cant, shadow, {{leaves}})"),
+            traced_function("case", cases, "return -1, {leaves}"),
+        ]
+        made = load("\n\n\n".join([*trees.sources, *functions]), pool.values)
+        self._ends.traced_case = made["case"]
+        judge: Callable[[Facts], Evaluation] = made["judge"]
+        return judge
 
-def _case_functions(policy: Policy, trees: Trees) -> Iterator[str]:
-    cases = policy.deadline.fallbacks
-    plain = [Arm(trees.condition(case.when), f"return {index}") for index, case in enumerate(cases)]
-    traced = [
-        Arm(trees.condition(case.when, traced=True), f"return {index}, {{leaves}}")
-        for index, case in enumerate(cases)
-    ]
-    yield plain_function("case", plain, "return -1")
-    yield traced_function("traced_case", traced, "return -1, {leaves}")
-    yield plain_function("triaged_case", plain, "return -1", triage=True)
+    def triage(self) -> Callable[[Facts], Evaluation | None]:
+        """Facts without evidence → evaluation, or None where evidence could change it."""
+        pool, trees = self._start()
+        arms = self._arms(
+            trees,
+            lambda index: (
+                f"return {pool.helper('rule', self._ends.triaged_rule(index))}(f, cant, shadow)"
+            ),
+        )
+        end = pool.helper("none", self._ends.triaged_nothing)
+        cases = self._cases(trees, "return {index}")
+        functions = [
+            plain_function("judge", arms, f"return {end}(f, cant, shadow)", triage=True),
+            plain_function("case", cases, "return -1", triage=True),
+        ]
+        made = load("\n\n\n".join(functions), pool.values)
+        self._ends.triaged_case = made["case"]
+        judge: Callable[[Facts], Evaluation | None] = made["judge"]
+        return judge
+
+    def _start(self, *, traced: bool = False) -> tuple[Pool, Trees]:
+        pool = Pool()
+        return pool, Trees(self._policy, pool, self._calendars, traced=traced)
+
+    def _arms(self, trees: Trees, then: Callable[[int], str]) -> list[Arm]:
+        """One arm per rule; a shadow rule leaves its mark and goes on."""
+        return [
+            Arm(trees.rule(rule), f"shadow |= {1 << index}")
+            if rule.shadow
+            else Arm(trees.rule(rule), then(index), f"cant |= {1 << index}")
+            for index, rule in enumerate(self._policy.rules)
+        ]
+
+    def _return(self, pool: Pool, index: int) -> str:
+        end = f"{pool.helper('rule', self._ends.rule(index))}(f, cant, shadow)"
+        constant = self._ends.steps[index].constant
+        if constant is None:
+            return f"return {end}"
+        return f"return {end} if cant or shadow else {pool.helper('answer', constant)}"
+
+    def _cases(self, trees: Trees, then: str) -> list[Arm]:
+        return [
+            Arm(trees.condition(case.when), then.format(index=index))
+            for index, case in enumerate(self._policy.deadline.fallbacks)
+        ]
 
 
 # What a policy asks for ----------------------------------------------------------------------

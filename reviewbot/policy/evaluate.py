@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -50,8 +51,8 @@ class Judge:
         policy: Policy,
         *,
         plain: Callable[[Facts], Evaluation],
-        traced: Callable[[Facts], Evaluation],
-        triage: Callable[[Facts], Evaluation | None],
+        traced: Callable[[], Callable[[Facts], Evaluation]],
+        triage: Callable[[], Callable[[Facts], Evaluation | None]],
         sources: frozenset[str],
         calendars: Mapping[str, Calendar],
         code: str,
@@ -59,8 +60,8 @@ class Judge:
         self.policy = policy
         self.decide = plain
         """`judge` without a trace and without the price of a second call."""
-        self._traced = traced
-        self._triage = triage
+        self._make_traced = traced
+        self._make_triage = triage
         self.needs_account = "account" in sources
         """Whether anything in the policy asks for the account's history."""
         self.needs_fleet = "fleet" in sources
@@ -83,3 +84,11 @@ class Judge:
         """
         evaluation = self._triage(facts)
         return self._traced(facts) if trace and evaluation is not None else evaluation
+
+    @cached_property
+    def _traced(self) -> Callable[[Facts], Evaluation]:
+        return self._make_traced()
+
+    @cached_property
+    def _triage(self) -> Callable[[Facts], Evaluation | None]:
+        return self._make_triage()

@@ -28,7 +28,15 @@ _SUBJECT_ID = {"comments": "task.id", "accounts": "bundle.id"}
 class Trees:
     """Makes the trees of one policy; the functions they call gather in `sources`."""
 
-    def __init__(self, policy: Policy, pool: Pool, calendars: Mapping[str, Calendar]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        pool: Pool,
+        calendars: Mapping[str, Calendar],
+        *,
+        traced: bool = False,
+    ) -> None:
+        self._traced = traced
         self._pool = pool
         self._calendars = calendars
         self._leaves = Leaves(policy, pool)
@@ -38,9 +46,9 @@ class Trees:
         self._checks: dict[str, str] = {}
         self.sources: list[str] = []
 
-    def rule(self, rule: Rule, *, traced: bool = False) -> Tree:
+    def rule(self, rule: Rule) -> Tree:
         """All that makes a rule match: its conditions, its share of tasks, its wait not over."""
-        when = self.condition(rule.when, traced=traced)
+        when = self.condition(rule.when)
         parts = list(when.parts) if isinstance(when, All) else [when]
         if rule.rollout is not None:
             parts.append(self._rollout(rule.name, rule.rollout))
@@ -48,33 +56,33 @@ class Trees:
             parts.append(self._not_over(rule.then.until))
         return All(tuple(parts))
 
-    def condition(self, condition: Condition | None, *, traced: bool = False) -> Tree:
+    def condition(self, condition: Condition | None) -> Tree:
         """The tree of a condition; None (always) is a tree without parts."""
-        return All(()) if condition is None else self._tree(condition, self._facts, traced)
+        return All(()) if condition is None else self._tree(condition, self._facts)
 
-    def _tree(self, condition: Condition, facts: Mapping[str, Fact], traced: bool) -> Tree:
+    def _tree(self, condition: Condition, facts: Mapping[str, Fact]) -> Tree:
         match condition:
             case Compare(fact=name):
                 return self._leaves.leaf(condition, facts[name])
             case AllOf(parts=parts):
-                return All(tuple(self._tree(part, facts, traced) for part in parts))
+                return All(tuple(self._tree(part, facts) for part in parts))
             case AnyOf(parts=parts):
-                return Any(tuple(self._tree(part, facts, traced) for part in parts))
+                return Any(tuple(self._tree(part, facts) for part in parts))
             case NoneOf(parts=parts):
-                return Not(Any(tuple(self._tree(part, facts, traced) for part in parts)))
+                return Not(Any(tuple(self._tree(part, facts) for part in parts)))
             case Checks(quantifier=quantifier, condition=inner):
-                tree = self._tree(inner, ATTEMPT_FACTS, traced)
-                return self._each_attempt(quantifier, tree, traced)
+                tree = self._tree(inner, ATTEMPT_FACTS)
+                return self._each_attempt(quantifier, tree)
 
-    def _each_attempt(self, quantifier: str, tree: Tree, traced: bool) -> Leaf:
-        write = traced_attempt_function if traced else attempt_function
+    def _each_attempt(self, quantifier: str, tree: Tree) -> Leaf:
+        write = traced_attempt_function if self._traced else attempt_function
         shape = write("shape", quantifier, tree)
         if shape not in self._checks:
             self._checks[shape] = f"_attempts{len(self._checks)}"
             self.sources.append(write(self._checks[shape], quantifier, tree))
         name = self._checks[shape]
         view = View(f"each{name}", f"{name}(attempts, now)", frozenset({"attempts", "now"}))
-        if not traced:
+        if not self._traced:
             return three_way(view)._replace(evidence=True)
         return Leaf(view, "", "", outcome="{read}[0]", evidence=True, slot="{x}")
 

@@ -39,11 +39,11 @@ COMMENT_FACTS = tuple(
 )
 
 
-def a_random_policy(chance: Random) -> m.Policy:
-    """A policy of one to eight rules over all facts of a comment review."""
-    rules = tuple(_rule(chance, number) for number in range(chance.randint(1, 8)))
+def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> m.Policy:
+    """A policy of one to six rules, by default over all facts of a comment review."""
+    rules = tuple(_rule(chance, number, facts) for number in range(chance.randint(1, 6)))
     cases = [
-        m.Fallback(when=_mapping(chance, COMMENT_FACTS, 1), then=m.Then(action=Action.LEAVE))
+        m.Fallback(when=_mapping(chance, facts, 1), then=m.Then(action=Action.LEAVE))
         for _ in range(chance.randint(0, 2))
     ]
     cases.append(m.Fallback(when=None, then=m.Then(action=Action.APPROVE)))
@@ -61,23 +61,23 @@ def a_random_policy(chance: Random) -> m.Policy:
     )
 
 
-def _rule(chance: Random, number: int) -> m.Rule:
+def _rule(chance: Random, number: int, facts: tuple[Fact, ...]) -> m.Rule:
     action = chance.choice((Action.APPROVE, Action.ESCALATE, Action.WAIT, Action.LEAVE))
     return m.Rule(
         name=f"rule {number}",
-        when=_when(chance),
+        when=_when(chance, facts),
         then=m.Then(action=action, until=_moment(chance) if action is Action.WAIT else None),
         rollout=chance.choice((0.25, 0.5)) if chance.random() < 0.15 else None,
         shadow=chance.random() < 0.1,
     )
 
 
-def _when(chance: Random) -> m.Condition | None:
+def _when(chance: Random, facts: tuple[Fact, ...]) -> m.Condition | None:
     if chance.random() < 0.03:
         return None
     if chance.random() < 0.3:
-        return _alternatives(chance, m.AnyOf, COMMENT_FACTS, 2)
-    return _mapping(chance, COMMENT_FACTS, 2)
+        return _alternatives(chance, m.AnyOf, facts, 1)
+    return _mapping(chance, facts, 2)
 
 
 def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:

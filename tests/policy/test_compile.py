@@ -14,10 +14,16 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.trace import trace_json
-from tests.policy.chance import a_random_item, a_random_policy, random_attempts, random_facts
+from tests.policy.chance import (
+    COMMENT_FACTS,
+    a_random_item,
+    a_random_policy,
+    random_attempts,
+    random_facts,
+)
 from tests.policy.interpreter import Interpreter
 
-POLICIES, FACTS_EACH = 150, 10
+POLICIES, FACTS_EACH = 90, 12
 
 
 def shown(evaluation: Evaluation) -> dict[str, Any]:
@@ -31,7 +37,7 @@ def shown(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_compiled_and_interpreted_agree_on_answers_and_traces(seed: int) -> None:
     """Both readings of a random policy give the same answer, and tried the same with the same outcome."""
     chance = Random(seed)
@@ -53,7 +59,7 @@ def test_a_triage_that_answers_is_right_whatever_the_evidence() -> None:
     """What is decided without evidence stays decided so with any evidence, word for word."""
     chance = Random(7)
     answered = 0
-    for _ in range(250):
+    for _ in range(120):
         judge = compile_policy(a_random_policy(chance))
         item = a_random_item(chance)
         now = random_facts(chance).now
@@ -64,18 +70,16 @@ def test_a_triage_that_answers_is_right_whatever_the_evidence() -> None:
         for _ in range(5):
             timeline = Timeline(task_id=item.id, attempts=random_attempts(chance))
             assert judge.judge(build_facts(item, now=now, evidence=timeline)) == early
-    assert answered > 30
+    assert answered > 10
 
 
 def test_a_triage_asks_for_evidence_only_where_it_can_change_the_answer() -> None:
     """A policy without evidence facts is always answered at once."""
     chance = Random(11)
-    seen = 0
-    while seen < 40:
-        judge = compile_policy(a_random_policy(chance))
-        if judge.ever_needs_evidence:
-            continue
-        seen += 1
+    rows = tuple(fact for fact in COMMENT_FACTS if fact.source != "evidence")
+    policies = [a_random_policy(chance, rows) for _ in range(40)]
+    for judge in map(compile_policy, policies):
+        assert not judge.ever_needs_evidence
         facts = random_facts(chance)
         bare = msgspec.structs.replace(facts, attempts=None)
         assert judge.triage(bare) == judge.judge(facts)
