@@ -18,7 +18,7 @@ from reviewbot.domain.review import ReviewItem
 
 LARGEST = 100
 SMALLEST = 50
-NEXT = 60
+NEXT = 100
 """How many of those that come next are counted: about what a minute's budget can decide."""
 
 MARGIN = 4
@@ -80,7 +80,10 @@ class Snapshot:
         self._place.update(shown)
 
 
-def _worth(window: Window, place: int, size: int, upcoming: Sequence[int]) -> tuple[bool, int]:
+def _worth(window: Window, place: int, size: int, upcoming: Sequence[int]) -> tuple[bool, int, int]:
+    """Say how good a page is: room around the wanted row, then how long until the next is needed."""
     first, last = window.first, window.first + window.per_page - 1
     roomy = (first == 0 or place - first >= MARGIN) and (last >= size - 1 or last - place >= MARGIN)
-    return roomy, sum(first <= other <= last for other in upcoming)
+    shown = [first <= other <= last for other in upcoming]
+    until_miss = shown.index(False) if False in shown else len(shown)
+    return roomy, until_miss, sum(shown)
