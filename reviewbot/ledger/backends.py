@@ -183,10 +183,9 @@ class PostgreSQL:
 
     def connect(self, *, lock: bool) -> Driver:
         """Open a connection that commits only when told to, and then to the disk."""
-        arguments, options = self.dialect.create_connect_args(self._url)
-        connection = self._psycopg.connect(
-            *arguments, **{"client_encoding": "utf8"} | options, autocommit=True
-        )
+        arguments, asked = self.dialect.create_connect_args(self._url)
+        options = {"client_encoding": "utf8", **asked}
+        connection = self._psycopg.connect(*arguments, **options, autocommit=True)
         connection.execute("SET synchronous_commit = on")
         connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
         if self._read_only:

@@ -40,7 +40,7 @@ def prepare(connection: Connection) -> None:
     else:
         from reviewbot.ledger.migrations.upgrade import upgrade
 
-        upgrade(connection)
+        upgrade(connection, version)
 
 
 def _create(connection: Connection) -> None:

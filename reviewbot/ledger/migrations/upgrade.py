@@ -1,40 +1,58 @@
-"""Brings an older ledger to the newest schema, in one transaction: all of it or nothing."""
+"""Brings an older ledger to the newest schema, in one transaction: all of it or nothing.
+
+Alembic chooses the migrations and writes them as SQL; they run on the ledger's own connection, under
+its own lock. So a migration is made of statements only, and never reads what it changes.
+"""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
 
 from reviewbot.ledger.connection import Connection
 
+HERE = Path(__file__).parent
 
-def upgrade(connection: Connection, to: str = "head") -> None:
-    """Run every migration that the ledger does not have yet."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    scripts = ScriptDirectory.from_config(config)
 
-    def steps(revision: Any, _context: Any) -> Any:
-        return scripts._upgrade_revs(to, revision)
-
+def upgrade(connection: Connection, version: str | None) -> None:
+    """Run every migration after `version` (None: from nothing)."""
+    statements = written(connection.backend.dialect.name, version)
     with connection.writing() as driver:
         driver.execute(connection.backend.before_schema)
-        engine = create_engine(
-            f"{connection.backend.dialect.name}+{connection.backend.dialect.driver}://",
-            creator=lambda: driver,
-            poolclass=StaticPool,
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
-        with (
-            EnvironmentContext(config, scripts, fn=steps) as environment,
-            engine.connect() as open_,
-        ):
-            environment.configure(connection=open_, transactional_ddl=False)
-            environment.run_migrations()
+        for statement in statements:
+            driver.execute(statement)
+
+
+def written(dialect: str, version: str | None) -> list[str]:
+    """The statements that lead from `version` to the newest schema."""
+    scripts = ScriptDirectory(str(HERE), version_locations=[str(HERE / "versions")])
+    output = _Statements()
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return scripts._upgrade_revs("head", revision)
+
+    with EnvironmentContext(
+        Config(), scripts, fn=steps, as_sql=True, starting_rev=version, destination_rev="head"
+    ) as environment:
+        environment.configure(dialect_name=dialect, output_buffer=output, transactional_ddl=False)
+        environment.run_migrations()
+    return output.found
+
+
+class _Statements(io.StringIO):
+    """Gathers what alembic writes, a statement at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def write(self, text: str, /) -> int:
+        statement = text.strip()
+        if statement and not statement.startswith("--"):
+            self.found.append(statement)
+        return len(text)

@@ -1,0 +1,1 @@
+"""One module per released schema; once released, it never changes."""

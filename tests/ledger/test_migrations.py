@@ -1,0 +1,97 @@
+"""The schema that grew and the schema that is made at once are the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.errors import LedgerUnwritable
+from reviewbot.ledger.backends import PostgreSQL, SQLite
+from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.database import DatabaseLedger
+from reviewbot.ledger.migrations.upgrade import upgrade, written
+from reviewbot.ledger.opening import _parse
+from reviewbot.ledger.schema import prepare, version_of
+from reviewbot.ledger.tables import SCHEMA_VERSION
+from tests.ledger.things import a_decision
+
+SHAPE = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
+    "postgresql": (
+        "SELECT table_name || '.' || column_name, data_type || is_nullable"
+        " FROM information_schema.columns WHERE table_schema = current_schema()"
+        " UNION ALL SELECT indexname, replace(indexdef, schemaname, '')"
+        " FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
+    ),
+}
+
+
+@pytest.fixture(params=SHAPE)
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Two connections of one kind to two empty databases."""
+    if request.param == "sqlite":
+        backends: list[Any] = [
+            SQLite(tmp_path / name, create=True, read_only=False) for name in ("a.db", "b.db")
+        ]
+    else:
+        server = request.getfixturevalue("postgres")
+        backends = [PostgreSQL(_parse(server.new_database()), read_only=False) for _ in range(2)]
+    connections = [Connection(backend) for backend in backends]
+    yield connections
+    for connection in connections:
+        connection.close()
+
+
+def shape(connection: Connection) -> list[tuple[str, str]]:
+    """Tables, columns and indexes, as the database tells them."""
+    with connection.reading() as driver:
+        rows = driver.execute(SHAPE[connection.backend.dialect.name]).fetchall()
+    return [
+        (name, re.sub(r"[\s\"]+|VARCHAR\(32\)|TEXT", "", text))
+        for name, text in rows
+        if "alembic" not in name
+    ]
+
+
+def test_migrations_lead_to_the_schema_of_the_tables(two: Any) -> None:
+    """From nothing by every step, and at once."""
+    grown, made = two
+    upgrade(grown, None)
+    prepare(made)
+
+    assert shape(grown) == shape(made)
+    assert version_of(grown) == version_of(made) == SCHEMA_VERSION
+    ledger = DatabaseLedger(grown)
+    ledger.intend(a_decision())
+    assert ledger.verify().whole
+
+
+@pytest.mark.parametrize("stop", range(0, 17, 4))
+def test_a_migration_that_is_cut_short_leaves_nothing(tmp_path: Path, stop: int) -> None:
+    """It is one transaction, so the next start begins where the last one did."""
+    backend = SQLite(tmp_path / "ledger.db", create=True, read_only=False)
+    connection = Connection(backend)
+    with pytest.raises(LedgerUnwritable), connection.writing() as driver:
+        for statement in [*written("sqlite", None)[:stop], "nonsense"]:
+            driver.execute(statement)
+    assert version_of(connection) is None
+
+    upgrade(connection, None)
+    assert version_of(connection) == SCHEMA_VERSION
+    connection.close()
+
+
+def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(tmp_path: Path) -> None:
+    """Nor for a new one: a start is quick."""
+    code = (
+        "import sys; from reviewbot.ledger.opening import open_ledger;"
+        f"open_ledger('sqlite:///{tmp_path}/l.db').close();"
+        f"open_ledger('sqlite:///{tmp_path}/l.db').close();"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
