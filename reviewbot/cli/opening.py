@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.ports import Ledger
@@ -17,6 +19,13 @@ def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
     from reviewbot.settings import load_settings
 
     return load_settings(flags, config=config)
+
+
+def state_folder() -> Path:
+    """Where the bot keeps what is its own, when no setting says otherwise."""
+    from reviewbot.settings import default_ledger
+
+    return Path(default_ledger(os.environ).removeprefix("sqlite:///")).parent
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 
 WEEK = timedelta(days=7)
-EVERY = timedelta(hours=1)
+EVERY = timedelta(hours=2)
 """A real bot polls each minute; nothing here is nearer to its deadline than hours."""
 KEY = "sk_demo"
 

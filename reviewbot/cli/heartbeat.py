@@ -1,0 +1,136 @@
+"""The heartbeat: after each pass the running bot says in a small file how it is; `status` reads it.
+
+A file and not the decision log: nothing of it has to be kept, and it must be readable when the
+log is not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+
+from reviewbot.domain.errors import ReviewbotError
+from reviewbot.service.app import App
+from reviewbot.service.poll import PassSummary, poll_once
+
+MISSED = 5
+"""Polls without a good pass after which the bot is not healthy."""
+LEAST_PATIENCE = timedelta(minutes=5)
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that judges now."""
+
+    name: str
+    revision: str
+    path: str
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """How the bot was after its newest pass."""
+
+    at: datetime
+    pid: int
+    mode: str
+    every: float
+    policies: tuple[Running, ...] = ()
+    error: str | None = None
+    """Why the newest pass failed or ended early."""
+    good_at: datetime | None = None
+    """When a pass last went through."""
+    waiting: int = 0
+    undecided: int = 0
+    first_deadline_at: datetime | None = None
+    """The next moment at which silence would pay for an undecided task."""
+    in_quarantine: int = 0
+    requests: int = 0
+    writes: int = 0
+
+    def is_healthy(self, now: datetime) -> bool:
+        """Whether a pass went through not long ago."""
+        patience = max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
+        return self.good_at is not None and now - self.good_at <= patience
+
+
+def beat_path(ledger: str, state_folder: Path) -> Path:
+    """Where the heartbeat of the bot on this ledger lies: beside an SQLite file, or by itself."""
+    if ledger.startswith("sqlite:///"):
+        return Path(unquote(ledger.removeprefix("sqlite:///")) + ".status.json")
+    return state_folder / "reviewbot.status.json"
+
+
+def read_beat(path: Path) -> Beat | None:
+    """Read the newest heartbeat; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Beat)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def beating_poll(path: Path, every: float) -> Callable[[App], PassSummary]:
+    """Make a pass that leaves a heartbeat, also when it fails."""
+    good_at: datetime | None = None
+
+    def poll(app: App) -> PassSummary:
+        nonlocal good_at
+        try:
+            summary = poll_once(app)
+        except ReviewbotError as error:
+            _write(path, _beat(app, every, good_at, str(error), None), app)
+            raise
+        if summary.stopped is None:
+            good_at = summary.ended_at
+        _write(path, _beat(app, every, good_at, summary.stopped, summary), app)
+        return summary
+
+    return poll
+
+
+def _beat(
+    app: App,
+    every: float,
+    good_at: datetime | None,
+    error: str | None,
+    summary: PassSummary | None,
+) -> Beat:
+    policies = tuple(
+        Running(name=judge.policy.name, revision=judge.policy.revision, path=judge.policy.path)
+        for bench in app.benches
+        for judge in bench.judges
+    )
+    beat = Beat(
+        at=app.clock.now(),
+        pid=os.getpid(),
+        mode=app.mode.value,
+        every=every,
+        policies=policies,
+        error=error,
+        good_at=good_at,
+        requests=app.traffic.requests,
+        writes=app.traffic.writes,
+    )
+    if summary is None:
+        return beat
+    return msgspec.structs.replace(
+        beat,
+        waiting=summary.waiting,
+        undecided=len(summary.undecided),
+        first_deadline_at=next((one.deadline_at for one in summary.undecided), None),
+        in_quarantine=summary.in_quarantine,
+    )
+
+
+def _write(path: Path, beat: Beat, app: App) -> None:
+    """Replace the file as a whole, so that a reader never sees half of it."""
+    new = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(msgspec.json.encode(beat))
+        new.replace(path)
+    except OSError as error:
+        app.events("heartbeat not written", level="warning", error=str(error))
