@@ -105,18 +105,10 @@ def build(
     stop = stop or threading.Event()
     base = clock or SystemClock(stop)
     given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
-    refuse_overlap(given)
     server = ServerTime(base.now)
     owned = transport is None
     transport = transport or _transport()
-    exchange = Exchange(
-        transport,
-        base_url=settings.base_url,
-        key=settings.need_key().reveal(),
-        clock=base,
-        bucket=Bucket(base, per_minute=settings.rate_per_minute),
-        server_time=server,
-    )
+    exchange = _exchange(settings, transport, base, server)
     patience = Patience(base, chance)
     live = settings.mode is Mode.LIVE and not read_only
     writer = ReviewApi(exchange, patience) if live else None
@@ -156,6 +148,23 @@ def build(
     return app
 
 
+def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:
+    """Ask the API once whether it knows our key; give how far its clock is ahead of ours.
+
+    Raises `ApiError` and ConfigError.
+    """
+    clock = SystemClock()
+    server = ServerTime(clock.now)
+    used = transport or _transport()
+    try:
+        exchange = _exchange(settings, used, clock, server)
+        ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).me()
+    finally:
+        if transport is None:
+            used.close()
+    return server.offset
+
+
 def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
     """Let these policies judge from the next pass on, instead of those that did."""
     judges = tuple(judges)
@@ -174,9 +183,10 @@ def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
 
 
 def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
-    """Read, check and compile policy files.
+    """Read, check and compile policy files that are to run together.
 
-    Raises PolicyInvalid with the findings of all of them when one is not usable.
+    Raises PolicyInvalid with the findings of all of them when one is not usable, and ConfigError
+    when two cover the same reviews.
     """
     from reviewbot.policyfiles import PolicyFile
 
@@ -185,7 +195,9 @@ def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
     policies = [one.policy for one in parsed if one.policy is not None]
     if len(policies) < len(parsed):
         raise PolicyInvalid("a policy is not usable", findings)
-    return tuple(compile_policy(policy) for policy in policies)
+    judges = tuple(compile_policy(policy) for policy in policies)
+    refuse_overlap(judges)
+    return judges
 
 
 def refuse_overlap(judges: Sequence[Judge]) -> None:
@@ -209,6 +221,19 @@ def _overlap(one: AppliesTo, two: AppliesTo) -> bool:
         one.review == two.review
         and meet(one.platform, two.platform)
         and meet(one.saved_account_id, two.saved_account_id)
+    )
+
+
+def _exchange(
+    settings: Settings, transport: httpx.BaseTransport, clock: Clock, server: ServerTime
+) -> Exchange:
+    return Exchange(
+        transport,
+        base_url=settings.base_url,
+        key=settings.need_key().reveal(),
+        clock=clock,
+        bucket=Bucket(clock, per_minute=settings.rate_per_minute),
+        server_time=server,
     )
 
 
