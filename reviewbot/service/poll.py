@@ -104,13 +104,13 @@ def poll_once(app: App) -> PassSummary:
 
 def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     judges = bench.judges
-    items = _look_at_all(app, bench)
+    items, _ = look_at_all(app, bench)
     tally.waiting += len(items)
     waiting = {item.id: item for item in items}
     tally.in_quarantine += resume(app, bench, waiting)
     tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
     reviewed: list[Reviewed] = []
-    for item, known in _with_memories(app, bench, items, judges):
+    for item, known in with_memories(app, bench, items, judges):
         if app.stopping():
             tally.stopped = "a stop was asked for"
             break
@@ -130,19 +130,34 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     tally.undecided += left
 
 
-def _look_at_all(app: App, bench: Bench) -> list[ReviewItem]:
-    """List completely, note first sights, and put the most urgent first."""
+def look_at_all(app: App, bench: Bench, *, note: bool = True) -> tuple[list[ReviewItem], bool]:
+    """List completely, and put the most urgent first; tell whether the readings of the list agreed.
+
+    First sights are noted in the log, unless it is only read (`note`).
+    """
     at = app.clock.monotonic()
     listing = bench.queue.waiting()
     fault_point("pass.listed")
     _say_what_is_odd(app, bench, listing)
     unseen = [item for item in listing.items if item.epoch and item.key not in bench.first_seen]
     if unseen:
-        bench.first_seen.update(app.ledger.sight(unseen, app.clock.now()))
+        bench.first_seen.update(_first_sights(app, unseen, note))
     forget_all_but(bench, listing.items)
     items = [with_window(bench, item) for item in listing.items]
     note_sights(bench, items, at)
-    return sorted(items, key=lambda item: item.deadline_at or _FAR)
+    return sorted(items, key=lambda item: item.deadline_at or _FAR), listing.agreed
+
+
+def _first_sights(
+    app: App, items: Sequence[ReviewItem], note: bool
+) -> Mapping[tuple[str, str], datetime]:
+    if note:
+        return app.ledger.sight(items, app.clock.now())
+    known = {
+        (one.task_id, one.epoch): one.first_seen_at for one in app.ledger.unended(items[0].review)
+    }
+    now = app.clock.now()
+    return {(i.id, i.epoch): known.get((i.id, i.epoch), now) for i in items if i.epoch}
 
 
 def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
@@ -152,7 +167,7 @@ def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
         app.events("schema drift", level="error", review=bench.review, what=what)
 
 
-def _with_memories(
+def with_memories(
     app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
 ) -> Iterable[tuple[ReviewItem, Known]]:
     """Give each item what the log knows about it, read for all of them at once."""

@@ -32,7 +32,14 @@ from reviewbot.ports import Logged, Memory
 from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
 from reviewbot.service.look import evidence_for, see_again
 from reviewbot.service.perform import perform
-from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, no_evidence, verdict_of
+from reviewbot.service.verdict import (
+    UNCOVERED,
+    Verdict,
+    cannot_send,
+    no_evidence,
+    no_trace,
+    verdict_of,
+)
 from reviewbot.service.writing import decide, differs
 
 if TYPE_CHECKING:
@@ -236,9 +243,7 @@ def _hold(app: App, judged: Judged, known: Known) -> Reviewed:
     """Write down a decision that sends nothing, when it differs from the last one of its round."""
     item, verdict = judged.item, judged.verdict
     if verdict.action.writes and (why := cannot_send(item)) is not None:
-        verdict = replace(
-            verdict, action=Action.ESCALATE, reason=why, until=None, trace=verdict.trace
-        )
+        verdict = replace(verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace)
     state = State.DRY_RUN if app.mode is Mode.DRY_RUN else State.HELD
     if not differs(verdict, item, state, known.memory.latest):
         return Reviewed(item=item, outcome=Outcome.UNCHANGED, verdict=verdict)

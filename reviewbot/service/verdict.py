@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Evaluation, Judge
 
 
-def _no_trace() -> bytes:
-    return b"null"
+NO_TRACE = b"null"
+"""The trace of what no policy decided."""
+
+
+def no_trace() -> bytes:
+    """There is none."""
+    return NO_TRACE
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +39,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     policy: str = ""
     revision: str = ""
-    trace: Callable[[], bytes] = _no_trace
+    trace: Callable[[], bytes] = no_trace
 
     @property
     def due(self) -> bool:
@@ -72,7 +77,7 @@ def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
 
 def _trace(judge: Judge, facts: Facts) -> bytes:
     trace = judge.judge(facts, trace=True).trace
-    return b"null" if trace is None else trace_json(judge.policy, trace)
+    return NO_TRACE if trace is None else trace_json(judge.policy, trace)
 
 
 def no_evidence(judge: Judge, answer: Evaluation) -> Verdict:
