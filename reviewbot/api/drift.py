@@ -36,6 +36,10 @@ class Drift:
         """Note a used field that was not sent."""
         _note(self._wrong, f"{place}: missing")
 
+    def unreadable(self, why: str) -> None:
+        """Note a row that could not be read at all."""
+        _note(self._wrong, f"a row: {why}")
+
     def unknown(self, place: str, value: str | None = None) -> None:
         """Note a field, or a value of a field, that the fact sheet does not have."""
         _note(self._strange, f"{place}: new field" if value is None else f"{place}: {value[:60]!r}")

@@ -57,7 +57,7 @@ def read_page(answer: Answer, page: int, reader: Reader[T], drift: Drift) -> Pag
     except _BROKEN:
         read, size, counts = _rows_one_by_one(answer, reader, drift)
     else:
-        read = [reader.read(raw, drift) for raw in found.data]
+        read = [_read(reader, raw, drift) for raw in found.data]
         size, counts = len(found.data), found.pagination
     rows = tuple(row for row in read if row is not None)
     if counts.page is not None and counts.page != page:
@@ -83,7 +83,7 @@ def read_one(answer: Answer, reader: Reader[T], drift: Drift) -> T:
     else:
         if found.dry_run:
             raise bad(answer, "the API says that this was only a dry run")
-        thing = reader.read(found.data, drift)
+        thing = _read(reader, found.data, drift)
     if thing is None:
         raise bad(answer, 'what stands under "data" is not what was asked for')
     return thing
@@ -108,6 +108,15 @@ def read_envelope(answer: Answer) -> dict[str, Any]:
 def bad(answer: Answer, why: str) -> BadAnswer:
     """Make the error for an answer that is not the shape we use."""
     return BadAnswer(why, status=answer.status, request_id=answer.request_id)
+
+
+def _read(reader: Reader[T], raw: msgspec.Raw, drift: Drift) -> T | None:
+    """Read one thing; bytes that are no JSON after all (a broken letter, say) are noted."""
+    try:
+        return reader.read(raw, drift)
+    except Unreadable as error:
+        drift.unreadable(str(error))
+        return None
 
 
 def _rows_one_by_one(
