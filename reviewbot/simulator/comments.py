@@ -43,6 +43,7 @@ def create(
         text=text,
         created_at=now,
         deadline_at=now + PENDING_FOR,
+        owned=account.owned,
         brief_id=brief_id,
         target_type=target_type,
         target_comment_url=target_comment_url,
@@ -131,6 +132,14 @@ def cancel(world: World, task: Task, actor: Actor, *, dry: bool = False) -> int:
         _log(world, task, "cancel", actor)
         _cancel(world, task, actor.by)
     return task.cost
+
+
+def set_coverage(world: World, account: SavedAccount, *, covered: bool) -> None:
+    """The account's coverage lapses or comes back; its tasks show that at once."""
+    account.covered = covered
+    for task in world.tasks.values():
+        if task.account is account:
+            _changed(world, task)
 
 
 def shown_status(world: World, task: Task) -> str | None:
@@ -251,7 +260,7 @@ def _forget(world: World, task: Task) -> None:
 def _changed(world: World, task: Task) -> None:
     task.updated_at = world.stamp()
     task.wire = None
-    world.board.file(task, shown_status(world, task))
+    world.board.file(task, shown_status(world, task) if task.owned else None)
 
 
 def _log(world: World, task: Task, action: str, actor: Actor, reason: str | None = None) -> None:

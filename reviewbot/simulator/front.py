@@ -128,7 +128,6 @@ class FrontDesk:
 
     def too_many(self, retry_after: int) -> Refusal:
         """The refusal of a request for the rate limit's sake."""
-        self.refused_for_rate += 1
         extra = self.world.choices.retry_after_in_body_adds
         return Refusal(
             429,
@@ -169,6 +168,7 @@ class FrontDesk:
             return
         wait = bucket.take(self.world.now)
         if wait:
+            self.refused_for_rate += 1
             raise self.too_many(max(1, math.ceil(wait)))
 
     def _serve(

@@ -154,9 +154,8 @@ def _task(request: Request, task_id: str) -> Task:
     if task is None or comments.shown_status(world, task) is None:
         raise refusals.not_found()
     if not task.owned:
-        if world.choices.foreign_task_status == 404:
-            raise refusals.not_found()
-        raise refusals.not_owned()
+        foreign_is_missing = world.choices.foreign_task_status == 404
+        raise refusals.not_found() if foreign_is_missing else refusals.not_owned()
     return task
 
 

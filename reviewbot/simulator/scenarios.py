@@ -97,7 +97,7 @@ def fill_default(world: World, now: float, *, per_hour: float = 2.0, waiting: in
     for hours in (0.4, 0.3, 0.2):
         world.at(now - hours * HOUR, lambda _: _dispute_one(world))
     world.at(now - 2 * HOUR, lambda _: _cancel_one(world))
-    world.at(now - HOUR, lambda _: _foreign_and_blocked(world))
+    world.at(now - HOUR, lambda _: _add_bystanders(world))
     _plant_accounts(world, now)
 
 
@@ -131,9 +131,9 @@ def _cancel_one(world: World) -> None:
         comments.cancel(world, pending[0], Actor(by="stranger"))
 
 
-def _foreign_and_blocked(world: World) -> None:
+def _add_bystanders(world: World) -> None:
     foreign = add_account(world, username="someone.else", owned=False)
-    order(world, foreign, led=True).owned = False
+    order(world, foreign, led=True)
     add_account(world, username="between.managers", habit=None)
 
 

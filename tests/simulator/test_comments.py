@@ -8,6 +8,7 @@ from reviewbot.simulator import comments, managers
 from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.model import Actor
 from reviewbot.simulator.refusals import Refusal
+from reviewbot.simulator.shapes import task_shape
 from tests.simulator.worlds import HOUR, a_submitted_task, a_task, a_waiting_task, a_world
 
 CLIENT = Actor(request_id="req_1", idempotency_key="key-1")
@@ -129,7 +130,13 @@ def test_coverage_blocks_decisions_but_not_cancelling() -> None:
     """An inactive coverage refuses approve and dispute with the typed code."""
     world = a_world()
     waiting, pending = a_waiting_task(world), a_task(world)
-    waiting.account.covered = pending.account.covered = False
+    for task in (waiting, pending):
+        comments.set_coverage(world, task.account, covered=False)
+    shown = task_shape(world, waiting)
+    assert (shown["execution_blocked"], shown["execution_block_reason"]) == (
+        True,
+        "coverage_inactive",
+    )
     with pytest.raises(Refusal) as refused:
         comments.approve(world, waiting, CLIENT)
     assert refused.value.code == "MANAGED_ACCOUNT_TASK_BLOCKED"

@@ -9,7 +9,7 @@ import pytest
 
 from reviewbot.simulator import comments
 from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.planting import add_account
+from reviewbot.simulator.planting import add_account, order
 from tests.simulator.worlds import TEXT, a_client, a_task, a_waiting_task, a_world
 
 VIDEO = "https://www.tiktok.com/@lumen/video/7301234567890123456"
@@ -86,8 +86,9 @@ def test_unknown_and_foreign_tasks() -> None:
     client = a_client(world)
     for path in ("", "/verifications"):
         assert code(client.get(f"/comments/nobody{path}")) == "COMMENT_TASK_NOT_FOUND"
-    task = a_task(world)
-    task.owned = False
+    foreign = add_account(world, username="not.mine", platform="tiktok", owned=False)
+    task = order(world, foreign)
+    assert client.get("/comments").json()["pagination"]["total"] == 0
     assert client.get(f"/comments/{task.id}").status_code == 403
     assert code(client.post(f"/comments/{task.id}/approve")) == "COMMENT_TASK_NOT_OWNED"
     world.choices = Choices(foreign_task_status=404)
