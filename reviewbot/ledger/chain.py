@@ -8,7 +8,8 @@ against a `Checkpoint` that was kept elsewhere.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
+from hashlib import sha256
 
 import msgspec
 
@@ -41,12 +42,18 @@ class Line(msgspec.Struct, frozen=True):
 
 def digest(before: bytes, line: Line) -> bytes:
     """The hash of `line` after a line with the hash `before`."""
-    detail = line.detail
-    head = (
-        f"{line.seq} {line.at} {line.prior} {line.kind} {len(line.body)} "
-        f"{-1 if detail is None else len(detail)} {line.subject}\n"
+    subject, body, detail = line.subject.encode(), line.body, line.detail
+    head = b"%b%d %d %d %b %d %d %b\n" % (
+        before,
+        line.seq,
+        line.at,
+        line.prior,
+        line.kind.encode(),
+        len(body),
+        -1 if detail is None else len(detail),
+        subject,
     )
-    return hashlib.sha256(b"".join((before, head.encode(), line.body, detail or b""))).digest()
+    return sha256(head + body + detail if detail else head + body).digest()
 
 
 class ChainReader:
@@ -63,20 +70,26 @@ class ChainReader:
         self._checkpoint = checkpoint
         self._head_there = GENESIS if checkpoint and checkpoint.count == 0 else None
 
-    def read(self, line: Line) -> None:
-        """Check the next line."""
-        expected = self.count + 1
-        if line.seq != expected:
-            self.blame(f"line {expected} is missing: line {line.seq} follows line {self.count}")
-        if digest(self.head, line) != line.hash:
-            self.blame(f"line {line.seq} or the one before it was changed: its hash does not fit")
-        if self.newest.get(line.subject, 0) != line.prior:
-            self.blame(f"line {line.seq} does not follow the line before it about the same thing")
-        self.count = line.seq
-        self.head = line.hash
-        self.newest[line.subject] = line.seq
-        if self._checkpoint is not None and line.seq == self._checkpoint.count:
-            self._head_there = line.hash
+    def read(self, lines: Iterable[Line]) -> None:
+        """Check the next lines."""
+        count, head, newest = self.count, self.head, self.newest
+        marked = self._checkpoint.count if self._checkpoint else -1
+        for line in lines:
+            if line.seq != count + 1:
+                self.blame(f"line {count + 1} is missing: line {line.seq} follows line {count}")
+            if digest(head, line) != line.hash:
+                self.blame(
+                    f"line {line.seq} or the one before it was changed: its hash does not fit"
+                )
+            if newest.get(line.subject, 0) != line.prior:
+                self.blame(
+                    f"line {line.seq} does not follow the line before it about the same thing"
+                )
+            count, head = line.seq, line.hash
+            newest[line.subject] = count
+            if count == marked:
+                self._head_there = head
+        self.count, self.head = count, head
 
     def blame(self, problem: str) -> None:
         """Take up a problem, unless there are too many already."""

@@ -276,8 +276,7 @@ class MemoryLedger:
     def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
         """Recompute the whole chain."""
         reader = ChainReader(checkpoint)
-        for line in self._lines:
-            reader.read(line)
+        reader.read(self._lines)
         return reader.verification()
 
     def backup(self, path: Path) -> None:

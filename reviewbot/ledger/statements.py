@@ -26,7 +26,7 @@ from reviewbot.ledger.tables import decision, entry, head, note, policy, round_,
 CHUNK_SIZES = (8, 64, 512)
 """How many names one statement asks for; fewer are filled up, more are asked in turns."""
 
-PAGE = 2000
+PAGE = 500
 """How many rows a walk over the whole log takes at a time."""
 
 _recorded = entry.alias("recorded")

@@ -38,18 +38,17 @@ def verify(connection: Connection, checkpoint: Checkpoint | None) -> Verificatio
     """Recompute everything, and say what does not fit."""
     reader = ChainReader(checkpoint)
     with connection.snapshot():
-        for columns in _pages(connection, statements.LINES_AFTER, key=0):
-            reader.read(Line(*columns))
+        reader.read(Line(*columns) for columns in _pages(connection, statements.LINES_AFTER, key=0))
         _check_head(connection, reader)
         for columns in _pages(connection, statements.ROWS_AFTER, key=0):
             _check_decision(reader, columns)
         for columns in _pages(connection, statements.ROUNDS_AFTER, key=3):
             _check_round(connection, reader, columns)
         for revision, seq in connection.run(statements.ALL_POLICIES):
-            _take(reader, f"{events.POLICY}\x1f{revision}", seq, f"policy {revision}")
+            _take(reader, f"{events.POLICY}\x1f{revision}", seq, "policy", revision)
         for topic, subject, last in connection.run(statements.ALL_NOTES):
             name = "\x1f".join((events.NOTE, topic, subject))
-            _take(reader, name, last, f"the note on {topic} {subject}")
+            _take(reader, name, last, "note", f"{topic} {subject}")
     for seq in reader.newest.values():
         reader.blame(f"line {seq} stands in the chain, but the row that should name it does not")
     return reader.verification()
@@ -70,37 +69,37 @@ def _check_head(connection: Connection, reader: ChainReader) -> None:
 
 
 def _check_decision(reader: ChainReader, columns: Any) -> None:
-    row = DecisionRow(*columns[:_DECISION_WIDTH])
+    _, name, recorded_at, last_at, *_ = row = columns[:_DECISION_WIDTH]
     recorded_subject, recorded_body, subject, kind, at, body = columns[_DECISION_WIDTH:]
-    what = f"decision {row.id}"
-    _take(reader, row.id, row.last, what)
-    if (recorded_subject, subject) != (row.id, row.id):
-        reader.blame(f"line {row.last}: the row of {what} names lines that are not its own")
+    _take(reader, name, last_at, "decision", name)
+    if recorded_subject != name or subject != name:
+        reader.blame(f"line {last_at}: the row of decision {name} names lines not its own")
         return
     try:
         last = step_from_body(body)
-        recorded = last if row.recorded == row.last else step_from_body(recorded_body)
-        fits = recorded.decision is not None and row == decision_row(
-            recorded.decision, row.last, at, kind, last
+        recorded = last if recorded_at == last_at else step_from_body(recorded_body)
+        fits = recorded.decision is not None and row == msgspec.structs.astuple(
+            decision_row(recorded.decision, last_at, at, kind, last)
         )
     except _UNREADABLE:
         fits = False
     if not fits:
-        reader.blame(f"line {row.last}: the row of {what} differs from what the chain says")
+        reader.blame(f"line {last_at}: the row of decision {name} differs from the chain")
 
 
 def _check_round(connection: Connection, reader: ChainReader, columns: Any) -> None:
     row = RoundRow(*columns[:_ROUND_WIDTH])
     subject, kind, at, body = columns[_ROUND_WIDTH:]
-    what = f"the round {row.epoch} of {row.review} {row.task_id}"
     name = events.round_subject(row.review, row.task_id, row.epoch)
-    _take(reader, name, row.last, what)
+    _take(reader, name, row.last, "round", f"{row.epoch} of {row.review} {row.task_id}")
     try:
         fits = subject == name and row == _round_from(connection, row.last, at, kind, body)
     except _UNREADABLE:
         fits = False
     if not fits:
-        reader.blame(f"line {row.last}: the row of {what} differs from what the chain says")
+        reader.blame(
+            f"line {row.last}: the row of round {row.epoch} of {row.task_id} differs from the chain"
+        )
 
 
 def _round_from(connection: Connection, last: int, at: int, kind: str, body: bytes) -> RoundRow:
@@ -114,10 +113,10 @@ def _round_from(connection: Connection, last: int, at: int, kind: str, body: byt
     return ended_row(ending_from_body(body), last, before)
 
 
-def _take(reader: ChainReader, subject: str, last: int, what: str) -> None:
+def _take(reader: ChainReader, subject: str, last: int, kind: str, name: str) -> None:
     """Note that a row names the newest line of its subject; what is left at the end has no row."""
     newest = reader.newest.pop(subject, None)
     if newest is None:
-        reader.blame(f"line {last}: {what} has a row, but no line in the chain")
+        reader.blame(f"line {last}: {kind} {name} has a row, but no line in the chain")
     elif newest != last:
-        reader.blame(f"line {newest}: the row of {what} stands at line {last}, not at its newest")
+        reader.blame(f"line {newest}: the row of {kind} {name} stands at line {last}, not there")

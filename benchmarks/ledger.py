@@ -1,0 +1,162 @@
+"""What the ledger costs: per call on an empty and on a large one, per row to verify, per decision to keep.
+
+Run: `python -m benchmarks.ledger [ROWS] [--folder FOLDER] [--postgres URL]`. Times are CPU seconds of
+this process, so that a busy machine does not change them; on a RAM disk they leave out the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.decision import Action, Decision, Mode, decision_id
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.ledger import events, statements
+from reviewbot.ledger.database import DatabaseLedger
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.tail import appending
+
+START = datetime(2026, 6, 2, 12, tzinfo=UTC)
+WAITING = 50
+CALLS = 400
+
+
+def main() -> None:
+    """Measure, and print one line per figure with its ratio to the empty ledger."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="?", type=int, default=100_000)
+    parser.add_argument("--folder", default="/dev/shm" if Path("/dev/shm").exists() else None)
+    parser.add_argument("--postgres", help="also measure this empty database")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        path = Path(folder) / "ledger.db"
+        measure(f"sqlite:///{path}", asked.rows)
+        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        print(f"{'bytes per decision':28} {size / (asked.rows / 2 + 3 * CALLS):10.0f}")
+    if asked.postgres:
+        measure(asked.postgres, asked.rows)
+
+
+def measure(url: str, rows: int) -> None:
+    """The figures of one store."""
+    print(f"{url.split(':')[0]}: {rows:,} lines")
+    ledger = open_ledger(url)
+    assert isinstance(ledger, DatabaseLedger)
+    empty = calls(ledger, "small")
+    fill(ledger, rows)
+    large = calls(ledger, "large")
+    for name, cost in large.items():
+        print(
+            f"{name:28} {empty[name] * 1e6:7.0f} µs {cost * 1e6:7.0f} µs {cost / empty[name]:6.2f}"
+        )
+    started, cpu = time.perf_counter(), time.process_time()
+    found = ledger.verify(ledger.checkpoint(START))
+    assert found.whole, found.problems
+    wall, used = time.perf_counter() - started, time.process_time() - cpu
+    print(f"verify {found.lines:,} lines: {wall:.1f} s, {used:.1f} s CPU,"
+          f" {used / found.lines * 1e6:.1f} s CPU per million")  # fmt: skip
+    ledger.close()
+
+
+def calls(ledger: DatabaseLedger, prefix: str) -> dict[str, float]:
+    """CPU seconds per call of what a pass does."""
+    decisions = [a_decision(f"{prefix}{n}") for n in range(CALLS)]
+    ids = [f"{prefix}{n}" for n in range(WAITING)]
+    items = [an_item(name) for name in ids]
+    accounts = [f"a-{prefix}{n}" for n in range(WAITING)]
+    fresh = [f"{prefix}{n}" for n in range(WAITING, CALLS)]
+    figures = {
+        "intend": per_call(lambda n: ledger.intend(decisions[n])),
+        "mark": per_call(lambda n: ledger.mark(decisions[n].id, State.PERFORMED, START)),
+        "memories of 50, first time": per_call(
+            lambda n: ledger.memories("comments", fresh[n * 50 : n * 50 + 50]), 7
+        ),
+    }
+    ledger.memories("comments", ids)
+    ledger.sight(items, START)
+    return figures | {
+        "memories of 50, unchanged": per_call(lambda _: ledger.memories("comments", ids)),
+        "sight of 50, nothing new": per_call(lambda _: ledger.sight(items, START)),
+        "accounts of 50": per_call(lambda _: ledger.accounts("comments", accounts, START)),
+        "open intents": per_call(lambda _: ledger.open_intents()),
+    }
+
+
+def per_call(call: Callable[[int], object], times: int = CALLS) -> float:
+    """CPU seconds of one call."""
+    started = time.process_time()
+    for n in range(times):
+        call(n)
+    return (time.process_time() - started) / times
+
+
+def fill(ledger: DatabaseLedger, rows: int, batch: int = 20_000) -> None:
+    """Add decisions that were performed, many in each transaction."""
+    connection = ledger._connection
+    for start in range(0, rows // 2, batch):
+        with appending(connection) as tail:
+            for n in range(start, min(start + batch, rows // 2)):
+                decision = a_decision(f"t{n}")
+                line, row = events.recorded(decision, State.INTENT, tail.next, None)
+                tail.add(line)
+                line, row = events.marked(
+                    decision.id, row, State.PERFORMED, START, tail.next, None, "req-0123456789"
+                )
+                tail.add(line)
+                values = {name: getattr(row, name) for name in row.__struct_fields__}
+                connection.run(statements.ADD_DECISION, values)
+
+
+def a_decision(task_id: str) -> Decision:
+    """An approval with facts and a trace of a usual size."""
+    return Decision(
+        id=decision_id("comments", task_id, "2026-06-02T12:00:00Z", "approve"),
+        review="comments",
+        task_id=task_id,
+        round=1,
+        epoch="2026-06-02T12:00:00Z",
+        action=Action.APPROVE,
+        rule="the comment stands as asked",
+        policy="comments",
+        revision="5d41402abc4b2a76b9719d911017c592" * 2,
+        mode=Mode.LIVE,
+        decided_at=START,
+        deadline_at=START + timedelta(hours=72),
+        account_id=f"a-{task_id}",
+        amount_micros=240_000,
+        evidence_hash="9e107d9d372bb6826bd81d3542a419d6",
+        trace=_TRACE,
+        facts=_FACTS,
+    )
+
+
+def an_item(task_id: str) -> ReviewItem:
+    """A task that waits."""
+    return ReviewItem(
+        review="comments",
+        id=task_id,
+        epoch="2026-06-02T12:00:00Z",
+        status="manually_confirmed",
+        started_at=START,
+        deadline_at=START + timedelta(hours=72),
+        subject=CommentTask(id=task_id),
+    )
+
+
+_TRACE = b"[" + b",".join(
+    b'{"rule":"rule number %d","result":"not met","conditions":[{"fact":"last.match_score",'
+    b'"test":"at least 0.%d","found":0.31,"result":"not met"}]}' % (n, n) for n in range(9)
+) + b"]"  # fmt: skip
+_FACTS = b'{"task":{"comment_text":"The light in this one is unreal","status":"manually_confirmed",' \
+    b'"target_video_url":"https://www.tiktok.com/@lumen/video/7301234567890123456"},"attempts":[' \
+    + b",".join(b'{"attempt_n":%d,"outcome_kind":"couldnt_verify","match_score":0.%d,'
+    b'"scraped_at":"2026-06-02T0%d:00:00Z"}' % (n, n * 7, n) for n in range(1, 5)) + b"]}"  # fmt: skip
+
+if __name__ == "__main__":
+    main()
