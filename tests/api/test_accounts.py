@@ -1,0 +1,149 @@
+"""The accounts queue and its desk, against the simulated API and against bare documented shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from reviewbot.api.accounts import AccountsDesk, AccountsQueue, rounds
+from reviewbot.api.bucket import Bucket
+from reviewbot.api.client import ReviewApi
+from reviewbot.api.exchange import Exchange
+from reviewbot.api.retry import Patience
+from reviewbot.domain.accounts import AccountReview, FeedbackEntry, Profile
+from reviewbot.domain.decision import Action, Decision, Mode
+from reviewbot.domain.errors import InvalidStatus, UsageError
+from reviewbot.domain.review import ReviewItem
+from reviewbot.simulator.scenarios import START, build
+from reviewbot.simulator.transport import SimulatorTransport
+from tests.api.support import BASE_URL, KEY, a_client, a_list, answer
+
+BUNDLE = {
+    "id": "bnd_abc123",
+    "account_status": "in_review",
+    "platform": "tiktok",
+    "saved_account_id": "acc_1",
+}
+ACCOUNT: dict[str, Any] = {
+    "status": "in_review",
+    "username": "lumen.cooks",
+    "visible_name": "Lumen Cooks",
+    "biography": "One pan.",
+    "profile_picture_url": "https://cdn.example.com/p.jpg",
+    "link_in_bio": None,
+    "feedback_history": [
+        {"type": "corrections_requested", "comment": "c", "fields": {"username": "shorter"},
+         "requested_at": "2026-06-01T10:00:00Z", "requested_by": "api"},
+        {"type": "corrections_applied", "applied_at": "2026-06-01T12:00:00Z",
+         "changes": {"username": {"from": "a", "to": "b"}}},
+    ],
+}  # fmt: skip
+
+
+def decided(item: ReviewItem, action: Action, **about: Any) -> Decision:
+    """A decision on an account as last seen."""
+    return Decision(
+        id=f"d-{item.id}-{action}", review="accounts", task_id=item.id, round=1, epoch=item.epoch,
+        action=action, rule="r", policy="p", revision="0" * 64, mode=Mode.LIVE, decided_at=START,
+        **about,
+    )  # fmt: skip
+
+
+def bare_api(paths: dict[str, Any]) -> ReviewApi:
+    """A client of a server that knows a few paths."""
+    return a_client(lambda request: answer(paths[request.url.path.removeprefix("/api/ext")]))
+
+
+def test_accounts_in_review_are_listed_finalized_and_sent_back() -> None:
+    """The queue finds them, evidence is the delivered profile, and both acts go through."""
+    world = build("default")
+    exchange = Exchange(
+        SimulatorTransport(world), base_url=BASE_URL, key=KEY, clock=world.clock, bucket=Bucket(world.clock)
+    )  # fmt: skip
+    api = ReviewApi(exchange, Patience(world.clock, lambda: 0.5))
+    queue, desk = AccountsQueue(api), AccountsDesk(api)
+    first, second, *_ = queue.waiting().items
+    assert first.deadline_is_estimate
+    assert first.epoch is not None
+    assert isinstance(queue.evidence(first), Profile)
+    (again,) = queue.renew(first)
+    assert (again.key, again.version) == (first.key, first.version)
+    assert desk.perform(decided(first, Action.FINALIZE)).status == "finalized"
+    receipt = desk.perform(
+        decided(second, Action.REQUEST_CORRECTIONS, reason="Please", fields={"username": "shorter"})
+    )
+    assert receipt.status in ("corrections_requested", "pending_corrections")
+    assert queue.look(second.id).version != second.version
+    with pytest.raises(InvalidStatus):
+        api.finalize_account(first.id, idempotency_key="another")
+    assert first.id not in {item.id for item in queue.waiting().items}
+
+
+def test_a_bare_list_row_is_completed_by_reading_the_bundle() -> None:
+    """Lists need not carry the feedback; without it the round is unknown."""
+    api = bare_api(
+        {
+            "/bundles": a_list([BUNDLE]),
+            "/bundles/bnd_abc123": {"data": BUNDLE | {"account": ACCOUNT}},
+        }
+    )
+    (item,) = AccountsQueue(api).waiting().items
+    assert item.epoch == "2"
+    assert isinstance(item.subject, AccountReview)
+    assert item.subject.feedback_history is not None
+    asked, applied = item.subject.feedback_history
+    assert asked.fields == {"username": "shorter"}
+    assert applied.changes == ("username",)
+
+
+@pytest.mark.parametrize("body", [{"id": "bnd_abc123", "account": ACCOUNT}, ACCOUNT])
+def test_an_account_may_stand_alone_or_nested(body: dict[str, Any]) -> None:
+    """The account page nests the account as the seeds show, or gives it bare."""
+    api = bare_api(
+        {"/bundles/bnd_abc123": {"data": BUNDLE}, "/bundles/bnd_abc123/account": {"data": body}}
+    )
+    item = AccountsQueue(api).look("bnd_abc123")
+    assert (item.epoch, item.status, item.account_id) == ("2", "in_review", "acc_1")
+
+
+@pytest.mark.parametrize("history", [None, "x", [5], [{"type": None}], [{"type": 7}]])
+def test_a_history_that_cannot_be_counted_gives_no_round(history: object) -> None:
+    """A round nobody can count is unknown, so nothing is ever sent for it."""
+    account = ACCOUNT | {"feedback_history": history}
+    api = bare_api({
+        "/bundles/bnd_abc123": {"data": BUNDLE | {"account": account}},
+        "/bundles/bnd_abc123/account": {"data": account},
+    })  # fmt: skip
+    assert AccountsQueue(api).look("bnd_abc123").epoch is None
+
+
+def test_two_statuses_that_differ_are_believed_neither() -> None:
+    """The bundle and its account must not contradict each other."""
+    account = ACCOUNT | {"status": "finalized"}
+    api = bare_api({"/bundles/bnd_abc123": {"data": BUNDLE | {"account": account}}})
+    assert AccountsQueue(api).look("bnd_abc123").status is None
+    assert api.drift.strange
+
+
+def test_rounds_count_applied_corrections() -> None:
+    """The first round has none applied."""
+    applied = FeedbackEntry(type="corrections_applied")
+    asked = FeedbackEntry(type="corrections_requested")
+    assert rounds(AccountReview(id="b")) is None
+    assert rounds(AccountReview(id="b", feedback_history=())) == 1
+    assert rounds(AccountReview(id="b", feedback_history=(asked, applied, asked, applied))) == 3
+
+
+def test_corrections_without_a_field_never_leave() -> None:
+    """The API wants at least one field, and so do we."""
+    calls: list[httpx.Request] = []
+    api = a_client(lambda request: calls.append(request) or answer({}))
+    item = ReviewItem(
+        review="accounts", id="b", epoch="1", status="in_review", started_at=None,
+        deadline_at=None, subject=AccountReview(id="b"),
+    )  # fmt: skip
+    with pytest.raises(UsageError):
+        AccountsDesk(api).perform(decided(item, Action.REQUEST_CORRECTIONS, reason="Please"))
+    assert calls == []
