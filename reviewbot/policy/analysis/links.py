@@ -15,13 +15,13 @@ Links = tuple[tuple[tuple[Link, ...], ...], ...]
 def links_between(
     numbers: dict[str, int],
     cells: list[tuple[Cell, ...]],
-    rest: dict[Checks, int],
+    rest: Iterable[tuple[int, Checks]],
     count: int | None,
 ) -> tuple[Links, Links]:
     """Spell out the certain relations, and the certain and the usual ones together."""
     certain = [[list[Link]() for _ in row] for row in cells]
     one = -1 if count is None else sum(1 << i for i, c in enumerate(cells[count]) if c.value == 1)
-    for checks, number in rest.items():
+    for number, checks in rest:
         assert count is not None
         neutral = 0b010 if checks.quantifier == "every" else 0b001
         for i in range(len(cells[count])):

@@ -96,13 +96,13 @@ def uncovered(world: World) -> Iterator[Finding]:
     found = found or world.example([(node, NOT_TRUE) for node in nodes])
     if found is None:
         return
-    what = "no rule covers every task" if certain else "no rule may be able to tell for some tasks"
+    what = "no rule covers some tasks" if certain else "for some tasks no rule can tell"
     names = [name for rule in world.policy.rules if rule.when for name, _ in compares_in(rule.when)]
     yield Finding(
         code=UNCOVERED,
         severity=Severity.NOTE,
         span=world.policy.rules[-1].name_span,
-        message=f"{what}: such a task goes to a person by no rule",
+        message=f"{what}: they go to a person by  no rule",
         detail="for example " + say_example(world, found, names),
         cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
+from reviewbot.policy.findings import NOWHERE
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -54,6 +57,23 @@ def checks_in(condition: Condition) -> Iterator[Checks]:
     elif isinstance(condition, AllOf | AnyOf | NoneOf):
         for part in condition.parts:
             yield from checks_in(part)
+
+
+def bare(test: Test) -> Test:
+    """A test without its place, so that the same test in two places is one."""
+    return msgspec.structs.replace(test, span=NOWHERE)
+
+
+def shape(condition: Condition) -> object:
+    """What a condition asks, without its places and the words of its author."""
+    if isinstance(condition, Compare):
+        return (condition.fact, bare(condition.test))
+    if isinstance(condition, Checks):
+        return (
+            "any" if condition.quantifier == "no" else condition.quantifier,
+            shape(condition.condition),
+        )
+    return (type(condition), *map(shape, condition.parts))
 
 
 def templates_of(reason: ReasonText) -> Iterator[tuple[str | None, Template]]:

@@ -21,15 +21,17 @@ from reviewbot.policy.analysis.domains import Domain, Leaf, as_number, cut_point
 from reviewbot.policy.analysis.links import links_between
 from reviewbot.policy.analysis.ordinary import ordinarily_known
 from reviewbot.policy.analysis.reads import (
+    bare,
     checks_in,
     compares_in,
     conditions_of,
     facts_in_texts,
+    shape,
     variant_tests,
 )
 from reviewbot.policy.analysis.relations import shared_points
 from reviewbot.policy.analysis.search import Search, Variables, Wish
-from reviewbot.policy.fields import CATALOGUE, Fact
+from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
     AnyOf,
     BeforeDeadline,
@@ -83,11 +85,13 @@ class World:
         self._ordinary: list[int] = []
         self._domains: dict[str, tuple[int, Domain]] = {}
         self._tests: dict[tuple[str, FactTest], Leaf] = {}
-        self._rest: dict[Checks, int] = {}
+        self._rest: dict[object, tuple[int, Checks]] = {}
         self._make_facts()
         self.rules: tuple[Node, ...] = tuple(map(self._rule, policy.rules))
         names = {name: number for name, (number, _) in self._domains.items()}
-        certain, usual = links_between(names, self._cells, self._rest, names.get(COUNT))
+        certain, usual = links_between(
+            names, self._cells, tuple(self._rest.values()), names.get(COUNT)
+        )
         order = tuple(self._order)
         everything = tuple((1 << len(cells)) - 1 for cells in self._cells)
         self._possible = Variables(everything, order, certain)
@@ -113,7 +117,7 @@ class World:
         ]
         return Found(
             facts=self._mirrored({n: values[number] for n, (number, _) in self._domains.items()}),
-            rest={checks: values[number] for checks, number in self._rest.items()},
+            rest={checks: values[number] for number, checks in self._rest.values()},
             cells={n: live[number].bit_length() - 1 for n, (number, _) in self._domains.items()},
         )
 
@@ -145,7 +149,7 @@ class World:
 
     def meets(self, fact: str, test: FactTest) -> Node:
         """Whether a fact meets a test that the policy makes of it."""
-        return Test(self._leaf(fact, test))
+        return Test(self._leaf(fact, bare(test)))
 
     def circuit(self, condition: Condition | None) -> Node:
         """A condition of this policy as a circuit; None always holds."""
@@ -154,7 +158,7 @@ class World:
     def answers(self, fact: str, test: FactTest) -> list[tuple[Cell, int]]:
         """What a test comes to in each cell of its fact."""
         domain = self._domains[fact][1]
-        return list(zip(domain.cells, domain.masks[test], strict=True))
+        return list(zip(domain.cells, domain.masks[bare(test)], strict=True))
 
     # Making ------------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class World:
         tests: dict[str, dict[FactTest, None]] = {name: {} for name in self._always_read()}
         for condition in conditions_of(self.policy):
             for name, line in compares_in(condition):
-                tests.setdefault(name, {})[line.test] = None
+                tests.setdefault(name, {})[bare(line.test)] = None
         for rule in self.policy.rules:
             gate = self._clock_test(rule.then.until)
             if gate is not None:
@@ -252,9 +256,14 @@ class World:
         return Not(Or(parts)) if isinstance(condition, NoneOf) else And(parts)
 
     def _over_attempts(self, checks: Checks) -> Node:
-        number = self._rest.get(checks)
-        if number is None:
-            number = self._rest[checks] = self._free(_FREE)[0]
+        asked = shape(checks)
+        if asked not in self._rest:
+            number = self._free(_FREE)[0]
+            self._rest[asked] = (number, checks)
+            lines = compares_in(checks.condition)
+            if all(ATTEMPT_FACTS[line.fact].with_attempt for _, line in lines):
+                self._ordinary[number] = 0b011
+        number = self._rest[asked][0]
         last, rest = self._node(checks.condition, "last."), _truth(number)
         parts: tuple[Node, ...] = (last, rest)
         body: Node = And(parts) if checks.quantifier == "every" else Or(parts)
