@@ -1,0 +1,59 @@
+"""Each starter is a policy without a single finding, and its own tests pass."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from reviewbot.policy import templates
+from reviewbot.policy.analysis import analyse
+from reviewbot.policy.model import Policy
+from reviewbot.policy.parse import parse_policy
+
+TODAY = date(2026, 11, 22)
+
+
+def read(starter: templates.Starter) -> Policy:
+    """Read a starter with its tests; it must not have a single finding."""
+    parsed = parse_policy(
+        starter.policy,
+        path=f"{starter.name}.yaml",
+        read=_no_file,
+        tests=(f"{starter.name}.tests.yaml", starter.tests.encode()),
+        today=TODAY,
+    )
+    assert parsed.findings == ()
+    assert parsed.policy is not None
+    return parsed.policy
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_a_starter_gives_no_finding(name: str) -> None:
+    """Neither reading nor analysis has a word to say, today's calendar included."""
+    policy = read(templates.read(name))
+    assert analyse(policy, today=TODAY) == ()
+    assert len(policy.tests) >= 5
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_a_starter_takes_a_name_an_owner_and_a_zone(name: str) -> None:
+    """What a person is asked for stands in the policy; everything else is as it was."""
+    made = templates.render(name, "spring", owner="lead@example.com", timezone="Europe/Lisbon")
+    policy = read(made)
+    assert (policy.name, policy.owner, policy.timezone) == (
+        "spring",
+        "lead@example.com",
+        "Europe/Lisbon",
+    )
+    assert len(policy.rules) == len(read(templates.read(name)).rules)
+
+
+def test_an_unknown_starter_is_an_error() -> None:
+    """There is no starter of that name, and nothing is made up."""
+    with pytest.raises(KeyError):
+        templates.read("careless")
