@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "P033": "two rules or two tests share a name",
     "P034": "a name that cannot be one",
     "P035": "an unknown version of the language",
+    "P036": "so many findings that the reading stopped",
     "P101": "a value of the wrong type",
     "P102": "a number without its unit",
     "P103": "a length of time written in another way",

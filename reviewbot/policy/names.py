@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕԁһνοαеАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡıⅼ",
@@ -91,10 +92,13 @@ def _folded(text: str) -> str:
     return text.replace("_", " ").replace("-", " ").strip()
 
 
+@lru_cache(maxsize=4096)
 def _likeness(one: str, other: str) -> float:
     if one == other:
         return 1.0
-    likeness = SequenceMatcher(None, one, other, autojunk=False).ratio()
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    fair = matcher.real_quick_ratio() >= _CLOSE and matcher.quick_ratio() >= _CLOSE
+    likeness = matcher.ratio() if fair else 0.0
     tail = other.rpartition(".")[2]
     if one and tail == one.rpartition(".")[2]:
         likeness = max(likeness, 0.9)

@@ -45,6 +45,7 @@ _NUMBERS = frozenset(
 )
 _TEXTS = frozenset({FactType.TEXT, FactType.CHOICE})
 _ALL = frozenset(FactType)
+LONGEST_TEST = 4000
 _PLAIN = _ALL - {FactType.NAMES}
 
 
@@ -76,6 +77,14 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_test(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> Test:
     """Read the test that a line's value is. Raises `Misread` with the words at fault."""
+    if len(text) > LONGEST_TEST:
+        raise Misread(
+            "P111",
+            f"a test of values has at most {LONGEST_TEST:,} characters",
+            0,
+            len(text),
+            cure="move long lists to  lists:",
+        )
     negated = False
     rest = text
     if rest == "not" or rest.startswith("not "):

@@ -22,7 +22,14 @@ from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.names import did_you_mean, only_cure
 from reviewbot.policy.reading.calendars import read_hours
 from reviewbot.policy.reading.cases import read_tests
-from reviewbot.policy.reading.context import Context, Fields, mapping_of, one_or_more
+from reviewbot.policy.reading.context import (
+    Context,
+    Fields,
+    TooManyFindings,
+    first_line,
+    mapping_of,
+    one_or_more,
+)
 from reviewbot.policy.reading.deadline import read_deadline
 from reviewbot.policy.reading.guardrails import read_guardrails
 from reviewbot.policy.reading.lists import ListFiles, read_lists, warn_expired
@@ -83,7 +90,11 @@ def parse_policy(
     if document.root is None:
         return Parsed(None, document.findings, tuple(sources))
     context = Context(document)
-    policy = _Reading(context, files, today).policy(tests, sources)
+    policy: Policy | None = None
+    try:
+        policy = _Reading(context, files, today).policy(tests, sources)
+    except TooManyFindings:
+        context.findings.append(_and_more(path, context.findings))
     findings = _in_order((*document.findings, *context.findings), path)
     folder, slash, _ = path.rpartition("/")
     sources.extend((f"{folder}{slash}{name}", text) for name, text in files.texts.items())
@@ -295,9 +306,22 @@ class _Reading:
         sources.append((tests[0], document.text))
         own = Context(document, self.context.review)
         own.zone, own.declared = self.context.zone, self.context.declared
-        found = read_tests(own, _tests_tree(own, document)) if document.root is not None else ()
-        self.context.findings.extend((*document.findings, *own.findings))
+        try:
+            found = read_tests(own, _tests_tree(own, document)) if document.root is not None else ()
+        finally:
+            self.context.findings.extend((*document.findings, *own.findings))
         return found
+
+
+def _and_more(path: str, findings: list[Finding]) -> Finding:
+    span = max((one.span for one in findings), key=lambda span: (span.line, span.column))
+    return Finding(
+        code="P036",
+        severity=Severity.ERROR,
+        span=first_line(span),
+        message="there may be more mistakes below; mend these first",
+        path=path,
+    )
 
 
 def _tests_tree(context: Context, document: Document) -> Tree | None:

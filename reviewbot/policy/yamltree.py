@@ -21,6 +21,9 @@ MAX_BYTES = 1024 * 1024
 MAX_NODES = 20_000
 MAX_DEPTH = 20
 _MAX_REPAIRS = 25
+_REPAIRED_CHARACTERS = 256 * 1024
+"""How much text may be read again after repairs, so that hostile input stays cheap."""
+_MANY = 15_000
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -97,6 +100,10 @@ def load_yaml(source: bytes | str, path: str = "") -> Document:
     except UnicodeDecodeError as problem:
         return _not_utf8(problem, path)
     text = decoded.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MAX_NODES:
+        return _refused(
+            path, "P005", f"the file has more than {MAX_NODES:,} lines", "a policy is a few pages"
+        )
     unfit = unfit_characters(text, path)
     if any(finding.code == "P010" for finding in unfit):
         return Document(path=path, text=text, root=None, findings=tuple(unfit))
@@ -119,7 +126,12 @@ class _Reading:
         for finding in unfit:
             text = text.replace("\t", " ") if finding.code == "P011" else text
         root: Tree | None = None
+        allowance = _REPAIRED_CHARACTERS
         for _ in range(_MAX_REPAIRS):
+            crowded = _crowded(text)
+            if crowded is not None:
+                self.findings.append(_too_many(self.path, crowded))
+                break
             builder = _Builder(text, self)
             try:
                 root = builder.build()
@@ -133,7 +145,8 @@ class _Reading:
                 if unfit and repair is None:
                     break
                 self.findings.append(finding)
-                if repair is None or repair.line in self.repairs:
+                allowance -= len(text)
+                if repair is None or repair.line in self.repairs or allowance < 0:
                     break
                 self.repairs[repair.line] = repair
                 text = repair.apply(text)
@@ -301,12 +314,7 @@ class _Builder:
     def _count(self, event: Any) -> None:
         self.reading.budget -= 1
         if self.reading.budget < 0:
-            self._refuse(
-                "P005",
-                event,
-                f"the file holds more than {MAX_NODES:,} values",
-                "move long lists to a CSV file beside the policy",
-            )
+            raise _Refusal(_too_many(self.reading.path, _place(event.start_mark)))
 
     def _span(self, event: Any, *, block: bool = False) -> Span:
         start, end = _place(event.start_mark), _place(event.end_mark)
@@ -327,6 +335,29 @@ class _Builder:
         raise _Refusal(
             _finding(self.reading.path, code, Span(line, column, line, column + 1), message, cure)
         )
+
+
+def _crowded(text: str) -> tuple[int, int] | None:
+    """Find where a text crosses the limit of values, by a count that builds nothing."""
+    if text.count("\n") + text.count(",") + text.count("- ") < _MANY:
+        return None
+    left = MAX_NODES
+    ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            left -= type(event) not in ends
+            if left < 0:
+                return _place(event.start_mark)
+    except yaml.YAMLError:
+        return None
+    return None
+
+
+def _too_many(path: str, place: tuple[int, int]) -> Finding:
+    line, column = place
+    span = Span(line, column, line, column + 1)
+    message = f"the file holds more than {MAX_NODES:,} values"
+    return _finding(path, "P005", span, message, "move long lists to a CSV file beside the policy")
 
 
 def _place(mark: Any) -> tuple[int, int]:

@@ -294,24 +294,23 @@ def _line_before(lines: list[str], line: int) -> int:
 
 
 def _tabs(text: str, path: str) -> list[Finding]:
-    found = []
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        column = (
-            line.split("#", 1)[0].find("\t") if line.lstrip().startswith("#") else line.find("\t")
-        )
-        if column < 0:
-            continue
-        found.append(Span(number + 1, column + 1, number + 1, column + 2))
-    if not found:
+    """Report the first tab outside whole-line comments, and say whether there are more."""
+    at = text.find("\t")
+    while at >= 0:
+        start = text.rfind("\n", 0, at) + 1
+        if not text[start:at].lstrip(" ").startswith("#"):
+            break
+        end = text.find("\n", at)
+        at = text.find("\t", end) if end >= 0 else -1
+    if at < 0:
         return []
-    more = f" (and on {len(found) - 1} more lines)" if len(found) > 1 else ""
+    more = text.count("\t", at) - 1
     return [
         _error(
             path,
             "P011",
-            found[0],
-            f"a tab stands here{more}; YAML wants spaces",
+            _at(text, at, 1),
+            f"a tab stands here{f' (and {more} more below)' if more else ''}; YAML wants spaces",
             cure="replace it by spaces; most editors have a setting for it",
         )
     ]

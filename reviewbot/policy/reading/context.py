@@ -21,6 +21,14 @@ _FALSE_FRIENDS = frozenset(
 _CURLY = "“”„‟«»"
 
 
+MOST_FINDINGS = 100
+"""After so many findings in one document reading stops: the first ones are to be mended first."""
+
+
+class TooManyFindings(Exception):
+    """The document has so many mistakes that reading on helps nobody."""
+
+
 class Context:
     """One reading. `declared` holds the names of lists, patterns, hours and reasons by kind."""
 
@@ -51,6 +59,8 @@ class Context:
         related: tuple[tuple[str, Span, str], ...] = (),
     ) -> None:
         """Report one finding in the document at hand."""
+        if len(self.findings) >= MOST_FINDINGS:
+            raise TooManyFindings
         self.findings.append(
             Finding(
                 code=code,
