@@ -20,7 +20,9 @@ COMMANDS = {
     },
     "Review": {
         "run": Lazy("reviewbot.cli.run:run", "poll and review until told to stop"),
-        "report": Lazy("reviewbot.cli.report:report", "what would happen to the queue, and when"),
+        "report": Lazy(
+            "reviewbot.cli.report.command:report", "what would happen to the queue, and when"
+        ),
         "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
         "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person"),
     },

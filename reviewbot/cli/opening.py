@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from reviewbot.ports import Ledger
 
 if TYPE_CHECKING:
+    from reviewbot.cli.screen import Screen
+    from reviewbot.logs import Log
     from reviewbot.settings import Settings
 
 
@@ -26,6 +28,16 @@ def state_folder() -> Path:
     from reviewbot.settings import default_ledger
 
     return Path(default_ledger(os.environ).removeprefix("sqlite:///")).parent
+
+
+def logs_for(screen: Screen, settings: Settings, least: str = "info") -> Log:
+    """Set up the logs of this process: `least` and above, or as `-q` and `-v` say."""
+    from reviewbot.logs import configure_logs
+
+    level = {-1: "warning", 0: least}.get(screen.verbosity, "debug")
+    return configure_logs(
+        level=level, secrets=[settings.need_key().reveal()], colour=screen.wants_color()
+    )
 
 
 @contextmanager

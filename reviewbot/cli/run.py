@@ -13,7 +13,7 @@ import click
 from reviewbot.bootstrap import adopt, build, load_judges, refuse_overlap
 from reviewbot.cli.heartbeat import beat_path, beating_poll
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import settings_with, state_folder
+from reviewbot.cli.opening import logs_for, settings_with, state_folder
 from reviewbot.cli.options import config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
@@ -21,7 +21,6 @@ from reviewbot.daemon import INTERRUPTED, Daemon, say_pass
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
-from reviewbot.logs import Log, configure_logs
 from reviewbot.service.app import App
 from reviewbot.service.poll import PassSummary
 from reviewbot.settings import Settings
@@ -65,7 +64,7 @@ def run(
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
     stop = threading.Event()
-    app = build(settings, events=_logs(screen, settings), stop=stop)
+    app = build(settings, events=logs_for(screen, settings), stop=stop)
     try:
         _announce(screen, settings, app)
         code = _one_pass(screen, settings, app, stop) if once else _daemon(settings, app, stop)
@@ -73,13 +72,6 @@ def run(
         app.close()
     if code:
         raise click.exceptions.Exit(code)
-
-
-def _logs(screen: Screen, settings: Settings) -> Log:
-    level = {-1: "warning", 0: "info"}.get(screen.verbosity, "debug")
-    return configure_logs(
-        level=level, secrets=[settings.need_key().reveal()], colour=screen.wants_color()
-    )
 
 
 def _announce(screen: Screen, settings: Settings, app: App) -> None:

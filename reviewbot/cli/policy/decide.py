@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
-import msgspec
 
-from reviewbot.api.reading import Unreadable
-from reviewbot.api.wire import Record, decode_record
+from reviewbot.api.wire import decode_record
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import MomentType
 from reviewbot.cli.policy.files import load_usable
-from reviewbot.cli.policy.recorded import facts_of
 from reviewbot.cli.screen import Screen
+from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.moments import iso
+from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Evaluation
+from reviewbot.recorded import decide_records
 
-_BATCH = 500
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """One line of the answer, in the order of the documented form."""
-
-    id: str
-    action: str
-    rule: str
-    reason: str | None
-    until: str | None
-    cannot_tell: tuple[str, ...]
+STDIN = Path("/dev/stdin")
 
 
 @click.command(
@@ -48,54 +36,31 @@ class Answer(msgspec.Struct, frozen=True):
 @click.argument("file", type=click.Path())
 @click.option("--records", required=True, type=click.Path(), help="JSON lines; - reads stdin.")
 @click.option("--at", type=MomentType(), help="The moment to judge at; a record's own wins.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; by the file's size without it.")
 @click.pass_obj
-def decide(_screen: Screen, file: str, records: str, at: datetime | None) -> None:
+def decide(
+    screen: Screen, file: str, records: str, at: datetime | None, workers: int | None
+) -> None:
     """Judge recorded tasks by policy FILE: one line of JSON each, in order.
 
     A record is {"task": {…API fields…}, "attempts": [{…}], "history": {"disputes": 0,
-    "last_dispute_at": null}, "at": "2026-06-02T12:00:00Z"}; history and at may be left out.
+    "last_dispute_at": null}, "at": "2026-06-02T12:00:00Z"}; history and at may be left out. A line
+    that is no record is named on stderr, and the exit code is then 2.
     """
     judge = compile_policy(load_usable(file))
-    default_at = at or datetime.now(UTC)
-    out = click.get_binary_stream("stdout")
-    encode = msgspec.json.Encoder().encode
-    batch: list[bytes] = []
-    for record in _read(records):
-        evaluation = judge.judge(facts_of(record, default_at))
-        batch.append(encode(_answer(record, evaluation)))
-        if len(batch) == _BATCH:
-            out.write(b"\n".join(batch) + b"\n")
-            batch.clear()
-    if batch:
-        out.write(b"\n".join(batch) + b"\n")
-    out.flush()
-
-
-def _answer(record: Record, evaluation: Evaluation) -> Answer:
-    return Answer(
-        id=record.task.id,
-        action=evaluation.action.value,
-        rule=evaluation.rule,
-        reason=evaluation.reason,
-        until=iso(evaluation.until) if evaluation.until else None,
-        cannot_tell=evaluation.cannot_tell,
-    )
-
-
-def _read(path: str) -> Iterator[Record]:
+    path = STDIN if records == "-" else Path(records)
+    unread = 0
     try:
-        stream = click.open_file(path, "rb")
+        batches = decide_records(
+            judge, path, at=at or datetime.now(UTC), decode=decode_record, workers=workers
+        )
+        for batch in batches:
+            sys.stdout.buffer.write(batch.answers)
+            for problem in batch.problems:
+                screen.complain(f"{records}:{problem.line}: {safe_line(problem.message)}")
+            unread += len(batch.problems)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    with stream:
-        yield from _decoded(stream, path)
-
-
-def _decoded(lines: Iterable[bytes], path: str) -> Iterator[Record]:
-    for number, line in enumerate(lines, 1):
-        if line.isspace():
-            continue
-        try:
-            yield decode_record(line)
-        except Unreadable as error:
-            raise UsageError(f"{path}:{number}: {error}") from error
+        raise UsageError(f"{records} cannot be read: {error.strerror or error}") from error
+    sys.stdout.buffer.flush()
+    if unread:
+        raise UsageError(f"{counted(unread, 'line')} of {records} could not be judged")

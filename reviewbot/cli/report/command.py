@@ -1,0 +1,88 @@
+"""`reviewbot report`: reads the queue once and says what would happen. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from reviewbot.bootstrap import build
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import logs_for, settings_with
+from reviewbot.cli.options import (
+    MomentType,
+    config_option,
+    format_option,
+    ledger_option,
+    policy_option,
+)
+from reviewbot.cli.report import forms, text
+from reviewbot.cli.screen import Screen
+from reviewbot.domain.errors import UsageError
+from reviewbot.service.plan import plan
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot report", "the whole queue, most urgent first"),
+        Example("reviewbot report --policy policies/starter.yaml", "by another policy"),
+        Example("reviewbot report --format json --output report.json", "for a program"),
+        Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
+    ],
+)
+@policy_option
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.option("--at", type=MomentType(), help="Judge as of this moment.")
+@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
+@click.pass_obj
+def report(
+    screen: Screen,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    form: str,
+    at: datetime | None,
+    output: str | None,
+) -> None:
+    """Say what would happen to every waiting task: now, and at each later moment up to its deadline.
+
+    Sends nothing: the client it uses has no method that writes. The decision log is read without
+    locking it, also beside a running bot; where there is none, nothing is known of the past.
+    """
+    settings = settings_with(config=config, policy=policies, ledger=ledger)
+    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
+    try:
+        with _progress(screen) as progress:
+            found = plan(app, at=at, progress=progress)
+        shown = {"text": text.as_text, "json": forms.as_json}[form](found, app)
+    finally:
+        app.close()
+    if output is None:
+        screen.data(shown)
+        return
+    try:
+        Path(output).write_text(click.unstyle(shown) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    screen.say(f"Written to {output}")
+
+
+@contextmanager
+def _progress(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal while the evidence is fetched; nothing elsewhere."""
+    if not screen.is_terminal() or screen.verbosity < 0:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, no_color=not screen.wants_color())
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("reading the queue", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
