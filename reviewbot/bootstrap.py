@@ -158,7 +158,7 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
     used = transport or _transport()
     try:
         exchange = _exchange(settings, used, clock, server)
-        ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).me()
+        ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).list_comments(per_page=1)
     finally:
         if transport is None:
             used.close()

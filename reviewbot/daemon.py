@@ -18,7 +18,6 @@ from pathlib import Path
 import msgspec
 import schedule
 
-from reviewbot.bootstrap import adopt, build, load_judges
 from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
@@ -27,51 +26,15 @@ from reviewbot.domain.errors import (
     PolicyInvalid,
     ReviewbotError,
 )
-from reviewbot.service.app import App, Events
+from reviewbot.service.app import App
 from reviewbot.service.poll import PassSummary, poll_once
 from reviewbot.service.reconcile import reconcile_all
-from reviewbot.settings import Settings
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
 STOPPED, INTERRUPTED = 0, 130
 FATAL = (KeyRefused, Forbidden, LedgerCorrupt)
 """What no later pass can mend: the process ends with the error's own code."""
-
-
-def watch(settings: Settings, events: Events) -> int:
-    """Run the daemon that the settings describe until it is told to stop; give the exit code.
-
-    Raises ConfigError, PolicyInvalid and `LedgerError` before the first pass.
-    """
-    stop = threading.Event()
-    app = build(settings, events=events, stop=stop)
-    try:
-        daemon = Daemon(
-            app,
-            every=settings.every,
-            stop=stop,
-            reload=lambda: adopt(app, load_judges(settings.need_policies())),
-            checkpoints=settings.checkpoints,
-        )
-        daemon.obey_signals()
-        return daemon.run()
-    finally:
-        app.close()
-
-
-def run_once(settings: Settings, events: Events) -> PassSummary:
-    """Make one pass; a signal ends it after the write in flight. Raises what `poll_once` raises."""
-    stop = threading.Event()
-    app = build(settings, events=events, stop=stop)
-    try:
-        daemon = Daemon(app, every=settings.every, stop=stop, reload=lambda: None)
-        daemon.obey_signals()
-        summary = poll_once(app)
-        say_pass(app, summary)
-        return summary
-    finally:
-        app.close()
 
 
 class Daemon:

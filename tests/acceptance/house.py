@@ -99,12 +99,14 @@ def house(
     seed: int = 0,
     wrap: Any = None,
     rate: float | None = None,
+    world: World | None = None,
+    transport: httpx.BaseTransport | None = None,
     **options: Any,
 ) -> Iterator[House]:
-    """Open a bot over a world; `wrap` puts another transport around the simulator's."""
-    world = build_world(scenario, seed=seed, requests_kept=None, **options)
+    """Open a bot over a world, made here or given with the way to it; `wrap` goes around that."""
+    world = world or build_world(scenario, seed=seed, requests_kept=None, **options)
     assert isinstance(world.clock, VirtualClock)
-    transport: httpx.BaseTransport = SimulatorTransport(world)
+    transport = transport or SimulatorTransport(world)
     if wrap is not None:
         transport = wrap(transport)
     events: list[tuple[str, dict[str, Any]]] = []
