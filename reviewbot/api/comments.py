@@ -29,6 +29,7 @@ class CommentsQueue:
     def __init__(self, api: ReadApi) -> None:
         self._api = api
         self._snapshot = Snapshot()
+        self._known: dict[str, ReviewItem] = {}
         self._drift = Drift()
 
     def waiting(self) -> Listing:
@@ -38,8 +39,9 @@ class CommentsQueue:
             lambda page: self._api.list_comments(status=WAITING_STATUS, page=page, drift=drift),
             key=lambda task: (task.id, task.manually_confirmed_at),
         )
-        items = _waiting_items(found.rows, drift)
+        items = self._items(found.rows, drift)
         self._snapshot = Snapshot(items)
+        self._known = {item.id: item for item in items}
         return Listing(items=items, agreed=found.agreed, drift=drift.wrong)
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
@@ -51,7 +53,7 @@ class CommentsQueue:
             per_page=window.per_page,
             drift=self._drift,
         )
-        items = _waiting_items(page.rows, self._drift)
+        items = self._items(page.rows, self._drift)
         self._snapshot.seen(window, [task.id for task in page.rows])
         return items
 
@@ -62,6 +64,20 @@ class CommentsQueue:
     def evidence(self, item: ReviewItem) -> Timeline:
         """Fetch what the verifier saw."""
         return self._api.get_verifications(item.id, drift=self._drift)
+
+    def _items(self, tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
+        """Keep what waits; a row in another documented status should not be in this list."""
+        items: dict[str, ReviewItem] = {}
+        for task in tasks:
+            if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
+                drift.unknown("task.status", f"{task.status} in a list of {WAITING_STATUS}")
+                continue
+            known = self._known.get(task.id)
+            item = known if known is not None and known.subject is task else item_of(task)
+            twin = items.get(task.id)
+            if twin is None or _newer(item, twin):
+                items[task.id] = item
+        return tuple(items.values())
 
 
 class CommentsDesk:
@@ -116,15 +132,11 @@ def micros(amount: float | None) -> int | None:
     return round(amount * MICROS)
 
 
-def _waiting_items(tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
-    """Keep what waits; a row in another documented status should not be in this list."""
-    items = []
-    for task in tasks:
-        if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
-            drift.unknown("task.status", f"{task.status} in a list of {WAITING_STATUS}")
-            continue
-        items.append(item_of(task))
-    return tuple(items)
+def _newer(item: ReviewItem, twin: ReviewItem) -> bool:
+    """Whether an item shows a later round than its twin, read while the round changed."""
+    return item.started_at is not None and (
+        twin.started_at is None or item.started_at >= twin.started_at
+    )
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -17,6 +17,8 @@ class Drift:
     def __init__(self) -> None:
         self._wrong: dict[str, None] = {}
         self._strange: dict[str, None] = {}
+        self.taken = 0
+        """How often anything was noted, repetitions included."""
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -30,26 +32,33 @@ class Drift:
 
     def expected(self, place: str, what: str, got: object) -> None:
         """Note a used field of another type than documented."""
-        _note(self._wrong, f"{place}: expected {what}, got {kind_of(got)}")
+        self._note(self._wrong, f"{place}: expected {what}, got {kind_of(got)}")
 
     def missing(self, place: str) -> None:
         """Note a used field that was not sent."""
-        _note(self._wrong, f"{place}: missing")
+        self._note(self._wrong, f"{place}: missing")
 
     def unreadable(self, why: str) -> None:
         """Note a row that could not be read at all."""
-        _note(self._wrong, f"a row: {why}")
+        self._note(self._wrong, f"a row: {why}")
 
     def unknown(self, place: str, value: str | None = None) -> None:
         """Note a field, or a value of a field, that the fact sheet does not have."""
-        _note(self._strange, f"{place}: new field" if value is None else f"{place}: {value[:60]!r}")
+        self._note(
+            self._strange, f"{place}: new field" if value is None else f"{place}: {value[:60]!r}"
+        )
 
     def take(self, other: Drift) -> None:
         """Add what another reading found."""
         for text in other._wrong:
-            _note(self._wrong, text)
+            self._note(self._wrong, text)
         for text in other._strange:
-            _note(self._strange, text)
+            self._note(self._strange, text)
+
+    def _note(self, notes: dict[str, None], text: str) -> None:
+        self.taken += 1
+        if len(notes) < MOST:
+            notes[text] = None
 
 
 def kind_of(value: object) -> str:
@@ -67,8 +76,3 @@ def kind_of(value: object) -> str:
             return "a list"
         case _:
             return "an object"
-
-
-def _note(notes: dict[str, None], text: str) -> None:
-    if len(notes) < MOST:
-        notes[text] = None

@@ -164,3 +164,22 @@ def test_an_item_without_a_confirmation_has_no_epoch() -> None:
     """Without a round nothing can ever be sent."""
     item = item_of(CommentTask(id="t"))
     assert (item.epoch, item.version, item.deadline_at, item.amount_micros) == (None,) * 4
+
+
+def test_of_two_rounds_of_one_task_the_later_counts() -> None:
+    """A task that came back while its list was read is there once, in its newest round."""
+    rows = [
+        a_row(manually_confirmed_at="2026-06-02T11:00:00Z"),
+        a_row(manually_confirmed_at="2026-06-01T11:00:00Z"),
+    ]
+    (item,) = CommentsQueue(a_client(lambda _: answer(a_list(rows)))).waiting().items
+    assert item.epoch == "2026-06-02T11:00:00Z"
+
+
+def test_an_unchanged_row_is_the_same_item_again() -> None:
+    """What the API repeats is not read again; what it changes is."""
+    rows = iter([a_row(), a_row(), a_row(updated_at="2026-06-02T11:59:00Z")])
+    queue = CommentsQueue(a_client(lambda _: answer(a_list([next(rows)]))))
+    first, second, third = (queue.waiting().items[0] for _ in range(3))
+    assert first is second
+    assert third.version == "2026-06-02T11:59:00Z"

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.api.drift import Drift
@@ -77,6 +77,16 @@ def test_new_fields_and_values_are_tolerated_and_noted_once() -> None:
     assert task.status == "reviewing"
     assert drift.wrong == ()
     assert drift.strange == ("task.mood: new field", "task.status: 'reviewing'")
+
+
+def test_a_note_is_taken_at_every_reading() -> None:
+    """Rows are remembered only when there was nothing to note about them."""
+    body = json.dumps(a_row(comment_text=None)).encode()
+    for _ in range(2):
+        drift = Drift()
+        for _ in range(2):
+            TASK.read(body, drift)
+        assert drift.wrong == ("task.comment_text: expected a text, got null",)
 
 
 def test_a_field_the_api_stopped_sending_is_noted() -> None:
@@ -163,6 +173,7 @@ def test_a_recorded_task_may_hold_little() -> None:
     ),
     task=st.fixed_dictionaries({}, optional=dict.fromkeys(a_row(), JSON)),
 )
+@settings(max_examples=50, deadline=None)
 def test_a_record_reads_the_same_fast_and_slow(
     attempts: list[object], task: dict[str, object]
 ) -> None:
