@@ -36,7 +36,6 @@ class DatabaseLedger:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sightings = rounds.Sightings(connection)
         self._memories = histories.Memories(connection)
 
     # Policies --------------------------------------------------------------------------------
@@ -60,7 +59,7 @@ class DatabaseLedger:
         self, items: Iterable[ReviewItem], at: datetime
     ) -> Mapping[tuple[str, str], datetime]:
         """Note rounds seen for the first time; give when each was first seen."""
-        return self._sightings.sight(items, at)
+        return rounds.sight(self._connection, items, at)
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds seen waiting that have no ending, in the order they were seen."""

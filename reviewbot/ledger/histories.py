@@ -41,8 +41,8 @@ class Memories:
             for task_id, memory in self._read(review, changed).items():
                 memories[task_id] = memory
                 self._known[review, task_id] = (lines[task_id], memory)
-        while len(self._known) > self._keep:
-            del self._known[next(iter(self._known))]
+            while len(self._known) > self._keep:
+                del self._known[next(iter(self._known))]
         return memories
 
     def _newest_lines(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -13,75 +13,57 @@ from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.histories import in_chunks
 from reviewbot.ledger.rows import RoundRow, first_seen
-from reviewbot.ledger.tail import Tail, appending
+from reviewbot.ledger.tail import appending
 from reviewbot.ports import Ending
 
 Key = tuple[str, str, str]
 
 
-class Sightings:
-    """First sights, which never change: what the last poll saw need not be asked for again."""
+def sight(
+    connection: Connection, items: Iterable[ReviewItem], at: datetime
+) -> Mapping[tuple[str, str], datetime]:
+    """Note rounds seen for the first time; give when each was first seen.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._known: dict[Key, datetime] = {}
+    An item without an epoch is no round, and is left out. Read-only, nothing is noted.
+    """
+    wanted: dict[Key, ReviewItem] = {
+        (item.review, item.id, item.epoch): item for item in items if item.epoch
+    }
+    known = _stored(connection, wanted)
+    new = {key: item for key, item in wanted.items() if key not in known}
+    if new and not connection.read_only:
+        known |= _note(connection, new, at)
+    return {(key[1], key[2]): known.get(key, at) for key in wanted}
 
-    def sight(
-        self, items: Iterable[ReviewItem], at: datetime
-    ) -> Mapping[tuple[str, str], datetime]:
-        """Note rounds seen for the first time; give when each was first seen.
 
-        An item without an epoch is no round, and is left out. Read-only, nothing is noted.
-        """
-        wanted = {(item.review, item.id, item.epoch): item for item in items if item.epoch}
-        unknown = {key: item for key, item in wanted.items() if key not in self._known}
-        if unknown:
-            known = self._stored(unknown)
-            new = [item for key, item in unknown.items() if key not in known]
-            if new and not self._connection.read_only:
-                known |= self._note(new, at)
-            self._known |= known
-        seen = {key: self._known.get(key, at) for key in wanted}
-        reviews = {review for review, _, _ in wanted}
-        self._known = {
-            key: moment
-            for key, moment in self._known.items()
-            if key in seen or key[0] not in reviews
-        }
-        return {(task_id, epoch): moment for (_, task_id, epoch), moment in seen.items()}
+def _stored(connection: Connection, keys: Iterable[Key]) -> dict[Key, datetime]:
+    by_review: dict[str, list[str]] = {}
+    for review, task_id, _ in keys:
+        by_review.setdefault(review, []).append(task_id)
+    known: dict[Key, datetime] = {}
+    with connection.reading():
+        for review, ids in by_review.items():
+            for size, names in in_chunks(ids):
+                rows = connection.run(statements.rounds(size), {"review": review, **names})
+                for row in map(_row_of, rows.fetchall()):
+                    known[row.review, row.task_id, row.epoch] = first_seen(row)
+    return known
 
-    def _stored(self, keys: Iterable[Key]) -> dict[Key, datetime]:
-        by_review: dict[str, list[str]] = {}
-        for review, task_id, _ in keys:
-            by_review.setdefault(review, []).append(task_id)
-        known: dict[Key, datetime] = {}
-        with self._connection.reading():
-            for review, ids in by_review.items():
-                for size, names in in_chunks(ids):
-                    rows = self._connection.run(
-                        statements.rounds(size), {"review": review, **names}
-                    )
-                    for row in map(_row_of, rows.fetchall()):
-                        known[row.review, row.task_id, row.epoch] = first_seen(row)
-        return known
 
-    def _note(self, items: Iterable[ReviewItem], at: datetime) -> dict[Key, datetime]:
-        noted: dict[Key, datetime] = {}
-        with appending(self._connection) as tail:
-            for item in items:
-                key = (item.review, item.id, item.epoch or "")
-                noted[key] = self._note_one(tail, key, item, at)
-        return noted
-
-    def _note_one(self, tail: Tail, key: Key, item: ReviewItem, at: datetime) -> datetime:
-        """Another instance may have noted it since we looked."""
-        before = _find(self._connection, key)
-        if before is not None:
-            return first_seen(before)
-        line, row = events.seen(item, at, tail.next)
-        tail.add(line)
-        self._connection.run(statements.ADD_ROUND, msgspec.structs.asdict(row))
-        return first_seen(row)
+def _note(
+    connection: Connection, items: Mapping[Key, ReviewItem], at: datetime
+) -> dict[Key, datetime]:
+    """Note what is new; another instance may have noted some of it since we looked."""
+    noted: dict[Key, datetime] = {}
+    with appending(connection) as tail:
+        for key, item in items.items():
+            row = _find(connection, key)
+            if row is None:
+                line, row = events.seen(item, at, tail.next)
+                tail.add(line)
+                connection.run(statements.ADD_ROUND, msgspec.structs.asdict(row))
+            noted[key] = first_seen(row)
+    return noted
 
 
 def end(connection: Connection, ending: Ending) -> None:
