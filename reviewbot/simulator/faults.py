@@ -169,7 +169,7 @@ class Faults:
                 _set_header(answer, b"content-type", b"text/plain")
             case "date skew":
                 off = self.rng.choice((-7200, -400, 400, 7200))
-                _set_header(answer, b"date", http_date(int(_date_of(answer)) + off).encode())
+                _set_header(answer, b"date", http_date(int(_date_of(answer)) + off))
             case "duplicate rows":
                 self._repeat_last_row(answer)
             case kind if kind in DRIFTS:

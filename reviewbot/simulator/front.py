@@ -24,9 +24,14 @@ from reviewbot.simulator.shapes import encode
 from reviewbot.simulator.world import World
 
 ROOT = "/api/ext"
-API_VERSION = "2026-05-25"
 KEY_PREFIXES = ("sk_", "tok_live_")
 _SAFE_ID = re.compile(r"[!-~]{1,128}")
+
+_SAME_ALWAYS = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"x-tokportal-api-version", b"2026-05-25"),
+    (b"x-tokportal-api-stability", b"stable"),
+)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -112,17 +117,15 @@ class FrontDesk:
         """The headers of every answer; the rate headers only where a key was recognised."""
         date = http_date(int(self.world.now + self.date_skew))
         headers = [
-            (b"content-type", b"application/json; charset=utf-8"),
-            (b"date", date.encode()),
-            (b"x-tokportal-api-version", API_VERSION.encode()),
-            (b"x-tokportal-api-stability", b"stable"),
+            *_SAME_ALWAYS,
+            (b"date", date),
             (b"x-tokportal-request-id", request_id.encode()),
         ]
         if bucket is not None:
             headers += (
-                (b"x-ratelimit-limit", str(bucket.limit).encode()),
-                (b"x-ratelimit-remaining", str(bucket.remaining).encode()),
-                (b"x-ratelimit-reset", str(bucket.full_at()).encode()),
+                (b"x-ratelimit-limit", b"%d" % bucket.limit),
+                (b"x-ratelimit-remaining", b"%d" % bucket.remaining),
+                (b"x-ratelimit-reset", b"%d" % bucket.full_at()),
             )
         return headers
 

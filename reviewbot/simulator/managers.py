@@ -147,7 +147,7 @@ def post(world: World, task: Task, how: Posting, *, removed: bool = False) -> No
         handle = world.rng.choice([other for other in HANDLES if other != handle])
     if how == "near miss":
         text = near_miss(text, world.rng)
-    comment = VideoComment(world.new_id(), handle, text, world.now, removed)
+    comment = VideoComment(f"c{world.number()}", handle, text, world.now, removed)
     task.comment = comment
     task.video.posted.append(comment)
 

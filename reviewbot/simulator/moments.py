@@ -22,6 +22,6 @@ def iso_or_none(moment: float | None, *, milliseconds: bool = False) -> str | No
 
 
 @lru_cache(maxsize=64)
-def http_date(second: int) -> str:
+def http_date(second: int) -> bytes:
     """Write POSIX seconds as an HTTP `Date`."""
-    return formatdate(second, usegmt=True)
+    return formatdate(second, usegmt=True).encode()
