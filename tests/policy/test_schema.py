@@ -1,0 +1,81 @@
+"""The schema takes every policy of this house and underlines what people mistype."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from reviewbot.policy import templates
+from reviewbot.policy.fields import CATALOGUE
+from reviewbot.policy.schema import policy_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = policy_schema()
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+TEXTS = {p.stem: p.read_text() for p in ROOT.glob("policies/*.yaml") if ".tests" not in p.name} | {
+    name: templates.read(name).policy for name in templates.names()
+}
+
+
+def problems(text: str, loader: Any = yaml.BaseLoader) -> list[str]:
+    """What the schema says of a text; BaseLoader keeps every value as text."""
+    return [error.message for error in VALIDATOR.iter_errors(yaml.load(text, loader))]
+
+
+def test_the_schema_is_one() -> None:
+    """It is a draft-07 schema, with a hover for every fact."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    facts = SCHEMA["definitions"]["comments condition"]["properties"]
+    for name in CATALOGUE["comments"]:
+        assert facts[name]["title"] == name
+        assert facts[name]["description"]
+        assert facts[name]["examples"]
+
+
+@pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.SafeLoader])
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_good_policy_passes(name: str, loader: Any) -> None:
+    """Nothing is underlined, whether an editor reads plain values as text or as numbers."""
+    assert problems(TEXTS[name], loader) == []
+
+
+@pytest.mark.parametrize("kind", CATALOGUE)
+def test_every_example_of_the_catalogue_passes(kind: str) -> None:
+    """The example of each fact is taken by its own pattern."""
+    name = f"{kind} condition"
+    wanted = {
+        "$ref": f"#/definitions/{name.replace(' ', '%20')}",
+        "definitions": SCHEMA["definitions"],
+    }
+    validator = jsonschema.Draft7Validator(wanted)
+    for fact in CATALOGUE[kind].values():  # type: ignore[index]
+        assert list(validator.iter_errors({fact.name: fact.example})) == [], fact.name
+
+
+MISTYPED = [
+    ("rules:", "rule:"),
+    ("last.comments_scraped", "last.comment_scraped"),
+    ("couldnt_verify", "could not verify"),
+    ("between 20 and 99", "between 20 to 99"),
+    ("then: approve", "then: aprove"),
+    ("language: 1", "language: 2"),
+    ("decide by: 3h before deadline", "decide by: 3 hours before the deadline"),
+    ("at least 1", "at least one"),
+    ("10 USD per day", "10 per day"),
+    ("    reason: not_found\n", ""),
+    ("policy: cautious", "policy: My policy"),
+    ("last.verified: yes", "last.verified: perhaps"),
+    ("when over: escalate", "when over: ask"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), MISTYPED)
+def test_a_typical_typo_is_underlined(right: str, wrong: str) -> None:
+    """What the checker would refuse is seen while typing."""
+    text = TEXTS["cautious"]
+    assert right in text
+    assert problems(text.replace(right, wrong, 1))
