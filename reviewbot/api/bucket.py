@@ -3,7 +3,7 @@
 Theory of operation. Tokens grow at our share of the advertised limit; one request takes one. What
 may leave at once is bounded by a small burst and by the `Remaining` of the newest answer, because
 others use the same key. At `Remaining` 0 the pace goes on, for the server's own bucket grows as
-well, and faster than ours. After a 429 nothing leaves before its wait is over. After an outage
+well, and faster than ours; only while the last few keep falling away do we slow down. After a 429 nothing leaves before its wait is over. After an outage
 (and at the start) one request goes first, and the others follow its answer.
 """
 
@@ -20,6 +20,10 @@ DEFAULT_LIMIT = 120
 
 SHARE = 0.8
 BURST = 20.0
+SCARCE = 10
+"""Below so many remaining, a falling count means that others use the key faster than it fills."""
+
+LEAST = 0.05
 MOST_CREDIBLE = 1_000_000
 _PROBE_PAUSE = 0.05
 _SHORTEST = 0.001
@@ -41,6 +45,8 @@ class Bucket:
         self._not_before = self._at
         self._probing = True
         self._in_flight = 0
+        self._left: int | None = None
+        self._easing = 1.0
 
     @property
     def limit(self) -> int:
@@ -81,9 +87,20 @@ class Bucket:
                 self._limit = told
             left = _count(remaining)
             if left is not None:
+                self._ease(left)
                 # Requests still on their way may already be in the server's count, or not.
                 self._tokens = min(self._tokens, float(left - self._in_flight))
             self._tokens = min(self._tokens, self.burst)
+
+    def _ease(self, left: int) -> None:
+        """Make room for a neighbour who drains the last of the server's bucket."""
+        if left >= SCARCE:
+            self._easing = 1.0
+        elif self._left is not None and left < self._left:
+            self._easing = max(self._easing * 0.7, LEAST)
+        elif self._left is not None and left > self._left:
+            self._easing = min(self._easing * 1.15, 1.0)
+        self._left = left
 
     def refused(self, wait: float) -> None:
         """Learn of a 429: nothing leaves for `wait` seconds, then one request goes first."""
@@ -92,6 +109,7 @@ class Bucket:
             self._landed()
             self._not_before = max(self._not_before, self._at + wait)
             self._tokens = min(self._tokens, 0.0)
+            self._easing = max(self._easing * 0.7, LEAST)
             self._probing = True
 
     def silent(self) -> None:
@@ -134,7 +152,7 @@ class Bucket:
         if self._probing and self._in_flight:
             return _PROBE_PAUSE
         if self._tokens < 1.0:
-            return max((1.0 - self._tokens) * 60.0 / self.pace, _SHORTEST)
+            return max((1.0 - self._tokens) * 60.0 / (self.pace * self._easing), _SHORTEST)
         return 0.0
 
     def _landed(self) -> None:
@@ -142,7 +160,7 @@ class Bucket:
 
     def _grow(self) -> None:
         now = self._clock.monotonic()
-        grown = max(now - self._at, 0.0) * self.pace / 60.0
+        grown = max(now - self._at, 0.0) * self.pace * self._easing / 60.0
         self._tokens = min(self._tokens + grown, self.burst)
         self._at = max(now, self._at)
 

@@ -35,7 +35,7 @@ from reviewbot.ports import Clock
 TIME_BUDGET = 30.0
 SIZE_BUDGET = 2 * 1024 * 1024
 CONNECT_BUDGET = 10.0
-WRITE_PATIENCE = 5.0
+WRITE_PATIENCE = 15.0
 
 _REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
 _NO_BODY = httpx.ByteStream(b"")
