@@ -7,6 +7,7 @@ from typing import Any
 
 from reviewbot.policy.assemble import load
 from reviewbot.policy.calendar import Calendar, calendars_of
+from reviewbot.policy.compares import all_compares, conditions_of, has_checks
 from reviewbot.policy.conclude import Conclusions
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts
@@ -14,12 +15,6 @@ from reviewbot.policy.fields import CATALOGUE
 from reviewbot.policy.functions import Arm, plain_function, traced_function
 from reviewbot.policy.leaves import Pool
 from reviewbot.policy.model import (
-    AllOf,
-    AnyOf,
-    Checks,
-    Compare,
-    Condition,
-    NoneOf,
     Placeholder,
     Policy,
     Template,
@@ -37,7 +32,7 @@ def compile_policy(policy: Policy) -> Judge:
     calendars = calendars_of(policy)
     program = _Program(policy, Conclusions(policy, facts, calendars), calendars)
     sources = {facts[name].source for name in facts_named(policy) if name in facts}
-    if any(map(_has_checks, _conditions(policy))):
+    if any(map(has_checks, conditions_of(policy))):
         sources.add("evidence")
     return Judge(
         policy,
@@ -151,9 +146,7 @@ class _Program:
 
 def facts_named(policy: Policy) -> frozenset[str]:
     """Every fact that a rule, the fallback, a text or a pause of the policy names."""
-    conditions = {
-        compare.fact for condition in _conditions(policy) for compare in _compares(condition)
-    }
+    conditions = {compare.fact for compare in all_compares(policy)}
     texts = {
         part.fact
         for template in _templates(policy)
@@ -161,35 +154,6 @@ def facts_named(policy: Policy) -> frozenset[str]:
         if isinstance(part, Placeholder)
     }
     return frozenset(conditions | texts)
-
-
-def _conditions(policy: Policy) -> Iterator[Condition]:
-    whens = [
-        *(rule.when for rule in policy.rules),
-        *(case.when for case in policy.deadline.fallbacks),
-        policy.guardrails.pause_disputes_when,
-        policy.guardrails.pause_approvals_when,
-    ]
-    yield from (when for when in whens if when is not None)
-
-
-def _compares(condition: Condition) -> Iterator[Compare]:
-    """Every comparison of a fact by its full name; those inside check quantifiers are of attempts."""
-    match condition:
-        case Compare():
-            yield condition
-        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
-            for part in parts:
-                yield from _compares(part)
-
-
-def _has_checks(condition: Condition) -> bool:
-    match condition:
-        case Checks():
-            return True
-        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
-            return any(map(_has_checks, parts))
-    return False
 
 
 def _templates(policy: Policy) -> Iterator[Template]:
