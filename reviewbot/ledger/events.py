@@ -67,7 +67,7 @@ def check_step(decision: Decision, state: State, before: DecisionRow | None) -> 
         return
     if now in CLAIMED:
         raise already_intended(decision)
-    raise LedgerError(f"decision {decision.id}: {state.value} cannot follow {before}")
+    raise LedgerError(f"decision {decision.id}: {state.value} cannot follow {now or 'nothing'}")
 
 
 def already_intended(decision: Decision) -> AlreadyIntended:

@@ -427,3 +427,15 @@ def test_read_only_writes_nothing(store_url: str, opened: Callable[..., Any]) ->
     with pytest.raises(LedgerUnwritable):
         reader.record(a_decision(), State.HELD)
     assert opened(store_url, read_only=True).decisions() == []
+
+
+def test_a_decision_that_is_done_is_not_written_again(ledger: Any) -> None:
+    """Neither as held nor as an intent; and none begins as done."""
+    ledger.intend(a_decision())
+    ledger.mark(a_decision().id, State.PERFORMED, after(hours=1))
+
+    with pytest.raises(AlreadyIntended):
+        ledger.record(a_decision(), State.HELD)
+    with pytest.raises(LedgerError, match="performed cannot follow nothing"):
+        ledger.record(a_decision(task_id="t2"), State.PERFORMED)
+    assert len(ledger.decisions()) == 1
