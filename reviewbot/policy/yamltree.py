@@ -237,11 +237,12 @@ class _Builder:
     def _cut(self, event: Any) -> Span | None:
         """Find a comment that follows a plain text on its line."""
         line = event.end_mark.line
-        rest = self.lines[line][event.end_mark.column :]
+        text = self._line(line)
+        rest = text[event.end_mark.column :]
         column = len(rest) - len(rest.lstrip(" ")) + event.end_mark.column
         if not rest.lstrip(" ").startswith("#"):
             return None
-        return Span(line + 1, column + 1, line + 1, len(self.lines[line]) + 1)
+        return Span(line + 1, column + 1, line + 1, len(text) + 1)
 
     def _open(self, event: Any, depth: int) -> None:
         self._count(event)
@@ -319,12 +320,16 @@ class _Builder:
     def _span(self, event: Any, *, block: bool = False) -> Span:
         start, end = _place(event.start_mark), _place(event.end_mark)
         if block:
-            return Span(*start, start[0], len(self.lines[start[0] - 1]) + 1)
+            return Span(*start, start[0], len(self._line(start[0] - 1)) + 1)
         return Span(*start, *end)
+
+    def _line(self, number: int) -> str:
+        """A line by its number from 0; libyaml's marks may point one behind the last."""
+        return self.lines[number] if number < len(self.lines) else ""
 
     def _first(self, event: Any) -> Span:
         line, column = _place(event.start_mark)
-        word = self.lines[line - 1][column - 1 :].split(" ", 1)[0]
+        word = self._line(line - 1)[column - 1 :].split(" ", 1)[0]
         return Span(line, column, line, column + max(1, len(word)))
 
     def _add(self, code: str, span: Span, message: str, cure: str) -> None:

@@ -199,7 +199,9 @@ def _quotes(value: str, start: int, number: int, path: str) -> tuple[Finding, Re
         finding = _error(
             path,
             "P015",
-            Span(number + 1, start + close + 2, number + 1, start + len(value) + 1),
+            Span(
+                number + 1, start + len(value) - len(rest) + 1, number + 1, start + len(value) + 1
+            ),
             "text goes on behind the closing quote",
             cure="put quotes of the other kind around the whole text",
             fix=Fix(_whole(value, start, number), quoted(value)),

@@ -33,6 +33,10 @@ _CHECKS: dict[str, Literal["any", "every", "no"]] = {
     "every check": "every",
     "no check": "no",
 }
+_RULE_WORDS = frozenset(
+    {"name", "when", "when any", "always", "then", "reason", "repeat", "comment", "fields", "to"}
+    | {"question", "until", "because", "act during", "rollout", "shadow", "note"}
+)
 _EXAMPLE = "last.comments_scraped: at least 20"
 
 
@@ -256,7 +260,10 @@ def report_unknown_fact(
     replacement: str | None = only_cure(name, candidates)
     under = did_you_mean(name, candidates)
     other = CATALOGUE["accounts" if context.review == "comments" else "comments"]
-    if name in other and not inside_check:
+    if name in _RULE_WORDS and code == "P021":
+        message = f"{name}:  belongs to the rule, and stands here among its conditions"
+        under, replacement = "begin it in the column of  when:", None
+    elif name in other and not inside_check:
         message = (
             f"{name} is a fact of the other kind of review; this policy is for {context.review}"
         )

@@ -1,0 +1,241 @@
+"""Whatever is written, reading it ends in a policy or in findings with their places, never in a crash."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reviewbot.policy.findings import Severity
+from reviewbot.policy.fixing import apply_fixes
+from reviewbot.policy.parse import Parsed, parse_policy
+from reviewbot.policy.render import as_github, as_json, as_sarif, render_text
+
+BASE = (Path(__file__).parent / "mistakes" / "base.yaml").read_text(encoding="utf-8")
+SHORT = """policy: short
+language: 1
+rules:
+  - name: one
+    when: {last.comments_scraped: between 1 and 99}
+    then: dispute
+    reason: "Read all {last.comments_scraped}, not there."
+deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
+"""
+DOCUMENTS = int(os.environ.get("REVIEWBOT_RANDOM_DOCUMENTS", "10000"))
+"""How many documents are tried in all; 100,000 for a long look."""
+_BATCH = 50
+_PIECES = [
+    "@",
+    "`",
+    "%",
+    "*",
+    "&",
+    "!",
+    "|",
+    ">",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "?",
+    "-",
+    ":",
+    "#",
+    "'",
+    '"',
+    "\t",
+    "\n",
+    "\\",
+    "“",
+    "е",
+    "\x00",
+    "\u2028",
+    "�",
+    "\x85",
+    "\ufeff",
+    "😀",
+    "(((",
+    "{{",
+    "}}",
+    "<<",
+    "---",
+    "...",
+    "not",
+    "in",
+    "list",
+    "known",
+    "unknown",
+    "exactly",
+    "between",
+    "and",
+    "at",
+    "least",
+    "0",
+    "-1",
+    "99999999999999999999",
+    "1e9",
+    "NaN",
+    "6h",
+    "25%",
+    "USD",
+    "when",
+    "any",
+    "of",
+    "none",
+    "of",
+    "any",
+    "check",
+    "then",
+    "approve",
+    "dispute",
+    "wait",
+    "until",
+    "reason",
+    "file:",
+    "x.csv",
+    "round",
+    "1",
+    "null",
+    "yes",
+    "no",
+    "~",
+]
+
+
+def no_file(name: str) -> bytes:
+    """There is no list file."""
+    raise FileNotFoundError(2, "No such file or directory", name)
+
+
+def check(source: str | bytes) -> Parsed:
+    """Read a text and show what came of it in every form."""
+    parsed = parse_policy(source, path="p.yaml", read=no_file)
+    assert (parsed.policy is None) == any(f.severity is Severity.ERROR for f in parsed.findings)
+    lines = dict(parsed.sources)["p.yaml"].split("\n")
+    for finding in parsed.findings:
+        assert 1 <= finding.span.line <= len(lines)
+        assert finding.span.column >= 1
+        assert finding.message
+    return parsed
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A policy with pieces cut out, doubled, swapped or typed in."""
+    text = draw(st.sampled_from((BASE, SHORT)))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 30)))
+        put = draw(st.one_of(st.sampled_from(_PIECES), st.text(max_size=6)))
+        kind = draw(st.sampled_from(("put", "cut", "double")))
+        middle = put if kind == "put" else "" if kind == "cut" else text[start:end] * 2
+        text = text[:start] + middle + text[end:]
+    return text
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(mutated())
+def test_a_mutated_policy_gives_findings_not_a_crash(text: str) -> None:
+    """Every form of output copes with every finding, and a fix never makes reading fail."""
+    parsed = check(text)
+
+    sources = dict(parsed.sources)
+    shown = render_text(parsed.findings, sources, verbose=True)
+    assert as_json(parsed.findings).startswith("{")
+    assert as_github(parsed.findings).count("\n") == len(parsed.findings)
+    assert as_sarif(parsed.findings, "0").startswith("{")
+    assert "Traceback" not in shown
+    assert "\x1b" not in shown
+    fixed, _ = apply_fixes(text, parsed.findings, "p.yaml")
+    check(fixed)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+)
+def test_random_bytes_give_findings_not_a_crash(source: bytes) -> None:
+    """Bytes that are no policy at all are refused with a sentence."""
+    parsed = check(source)
+
+    assert parsed.policy is None
+    assert parsed.findings
+
+
+def test_thousands_of_mutated_documents_give_no_crash() -> None:
+    """A plain generator, quicker than hypothesis, covers the bulk."""
+    state = 20260602
+
+    def pick(bound: int) -> int:
+        nonlocal state
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (state >> 33) % bound
+
+    for number in range(DOCUMENTS):
+        text = SHORT if number % _BATCH else BASE
+        for _ in range(1 + pick(3)):
+            start = pick(len(text) + 1)
+            end = min(len(text), start + pick(12))
+            piece = _PIECES[pick(len(_PIECES))]
+            text = text[:start] + (piece, "", text[start:end] * 2)[pick(3)] + text[end:]
+        parsed = check(text)
+        assert parsed.policy is not None or parsed.findings
+
+
+_MANY = 1024 * 1024
+HOSTILE = {
+    "brackets": "[" * _MANY,
+    "braces": "{" * _MANY,
+    "pairs of brackets": "[{" * (_MANY // 2),
+    "dashes": "- " * (_MANY // 2),
+    "questions": "? " * (_MANY // 2),
+    "list of a hundred thousand": "- a\n" * 100_000,
+    "list on one line": "[a" + ",a" * 400_000 + "]",
+    "aliases": "*a " * 300_000,
+    "anchors": "".join(f"- &a{number} x\n" for number in range(60_000)),
+    "laughs": "a: &a [x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]\n" * 100,
+    "merge": "a: &a {x: 1}\nb: {<<: *a}\n" * 1000,
+    "documents": "---\n" * (_MANY // 4),
+    "mentions": "- @x\n" * (_MANY // 5),
+    "greater": "> x\n" * (_MANY // 4),
+    "quotes": '"' * _MANY,
+    "open quote": 'a: "' + "x" * (_MANY - 10),
+    "tabs": "a:\n" + "\tb: 1\n" * (_MANY // 7),
+    "nul": "\0" * _MANY,
+    "newlines": "\n" * _MANY,
+    "one key": "k" * (_MANY - 10) + ": v",
+    "deep by spaces": "".join(f"{' ' * level}a:\n" for level in range(1000)),
+    "placeholders": "policy: x\nreasons:\n  a: |\n    " + "{task.platfrm}" * 20_000,
+    "unknown keys": "".join(f"rulez{number}: 1\n" for number in range(9000)),
+    "long list": f"policy: x\nrules:\n  - when:\n      task.platform: not [{'a,' * 200_000}]",
+    "not UTF-8": "\udcff" * _MANY,
+    "too large": "a" * (_MANY + 1),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_yaml_is_refused_quickly(name: str) -> None:
+    """A megabyte of anything is refused, within the time that a person does not notice."""
+    source = HOSTILE[name].encode("utf-8", "surrogateescape")
+    best = 9.0
+
+    for _ in range(3):
+        started = time.process_time()
+        parsed = check(source)
+        best = min(best, time.process_time() - started)
+
+    assert parsed.policy is None
+    assert best < 0.05 * _slack()
+
+
+def _slack() -> float:
+    """How much slower than a quiet machine this one is now, by a known piece of work."""
+    started = time.process_time()
+    sum(range(1_000_000))
+    return max(1.0, (time.process_time() - started) / 0.012) * 2
