@@ -27,6 +27,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation
     expected: Action | None = None
     at: str | None = None
+    until: datetime | None = None
+    """The moment that the test's `until:` names."""
+    main: bool = True
+    """Whether `by:`, `reason says:` and `until:` are about this judgement."""
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,28 @@ def run_cases(judge: Judge) -> tuple[CaseResult, ...]:
     """Run every test that the policy brings."""
     runner = _Runner(judge)
     return tuple(runner.run(test) for test in judge.policy.tests)
+
+
+def still_passes(judge: Judge, result: CaseResult) -> bool:
+    """Whether another judge gives every answer that this test expects."""
+    return all(_agrees(result.test, look, judge.decide(look.facts)) for look in result.looks)
+
+
+def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
+    if look.expected is not None and made.action is not look.expected:
+        return False
+    return not look.main or (
+        test.by in (None, made.rule)
+        and made.action is not test.expect_never
+        and (test.reason_says is None or _says(made, test.reason_says))
+        and (test.until is None or made.until == look.until)
+    )
+
+
+def _says(made: Evaluation, words: str) -> bool:
+    texts = (made.reason or "", *(made.fields or {}).values())
+    wanted = " ".join(words.split())
+    return any(wanted in " ".join(text.split()) for text in texts)
 
 
 def case_facts(judge: Judge, test: PolicyTest) -> Facts:
@@ -70,7 +96,7 @@ class _Runner:
                 looks.append(look)
                 problems += self._problems(test, look)
             for expectation in test.over_time:
-                look = self._look(test, expectation.at, expectation.action)
+                look = self._look(test, expectation.at, expectation.action, main=False)
                 looks.append(look)
                 problems += self._wrong_action(test, look)
         except Impossible as problem:
@@ -94,13 +120,17 @@ class _Runner:
             raise Impossible(_anchor(review))
         return typical_facts(review, given, now)
 
-    def _look(self, test: PolicyTest, at: Moment | None, expected: Action | None) -> Look:
+    def _look(
+        self, test: PolicyTest, at: Moment | None, expected: Action | None, *, main: bool = True
+    ) -> Look:
         facts = self.facts(test, at)
         return Look(
             facts=facts,
             evaluation=self._judge.judge(facts, trace=True),
             expected=expected,
             at=at.text if at is not None else None,
+            until=self._moment(test.until, facts) if test.until is not None else None,
+            main=main,
         )
 
     def _moment(self, at: Moment, facts: Facts) -> datetime | None:
@@ -134,22 +164,16 @@ class _Runner:
         return [f"{at}expected {look.expected}{by}, got {got}{self._because(test, look)}"]
 
     def _wrong_reason(self, test: PolicyTest, made: Evaluation) -> list[str]:
-        if test.reason_says is None:
+        if test.reason_says is None or _says(made, test.reason_says):
             return []
-        texts = [made.reason or "", *(made.fields or {}).values()]
-        wanted = " ".join(test.reason_says.split())
-        if any(wanted in " ".join(text.split()) for text in texts):
-            return []
-        return [f'expected the reason to say "{wanted}", it says "{" ".join(texts[0].split())}"']
+        wanted, found = " ".join(test.reason_says.split()), " ".join((made.reason or "").split())
+        return [f'expected the reason to say "{wanted}", it says "{found}"']
 
     def _wrong_until(self, test: PolicyTest, look: Look) -> list[str]:
-        if test.until is None:
-            return []
-        wanted = self._moment(test.until, look.facts)
         found = look.evaluation.until
-        if wanted == found:
+        if test.until is None or look.until == found:
             return []
-        return [f"expected it until {self._shown(wanted)}, got {self._shown(found)}"]
+        return [f"expected it until {self._shown(look.until)}, got {self._shown(found)}"]
 
     def _shown(self, at: datetime | None) -> str:
         return "no moment" if at is None else shown_moment(at, self._zone)
