@@ -9,6 +9,10 @@ import click
 import pytest
 
 from reviewbot.domain import errors
+from reviewbot.policy.cases import run_cases
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.parse import parse_policy
+from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings
 from tests.cli.walk import assert_parses, every_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +35,7 @@ SHELL_LINES = [line for block in blocks("sh") for line in block.splitlines()]
 OURS = [line for line in SHELL_LINES if line.startswith("reviewbot ")]
 
 
-@pytest.mark.parametrize("line", OURS)
+@pytest.mark.parametrize("line", OURS, ids=lambda line: line.split("  ")[0])
 def test_every_command_line_parses(line: str) -> None:
     """What a reader copies from the README is a command with options that exist."""
     assert_parses(line)
@@ -64,3 +68,41 @@ def test_the_table_of_exit_codes_is_what_errors_say() -> None:
         kinds += kind.__subclasses__()
     assert {kind.exit_code for kind in kinds} <= listed
     assert {0, 4, 130} <= listed
+
+
+NOT_IN_TABLE = {"TOKPORTAL_API_KEY_FILE", "REVIEWBOT_CONFIG"}
+"""Variables that name files and are no settings themselves."""
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    """Every variable is explained, none is invented, and plain defaults are the real ones."""
+    section = README.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \|$", section, re.M)
+    defaults = {name: default.strip("`") for name, default in rows}
+    assert set(defaults) == {row.env for row in TABLE} | NOT_IN_TABLE
+    default = Settings()
+    assert defaults["TOKPORTAL_BASE_URL"] == DEFAULT_BASE_URL
+    assert defaults["REVIEWBOT_MODE"] == default.mode
+    assert defaults["REVIEWBOT_EVIDENCE"] == default.evidence
+    for name, seconds in (
+        ("REVIEWBOT_EVERY", default.every),
+        ("REVIEWBOT_QUARANTINE", default.quarantine),
+        ("REVIEWBOT_FRESHNESS", default.freshness),
+    ):
+        amount, unit = int(defaults[name][:-1]), {"s": 1, "m": 60}[defaults[name][-1]]
+        assert amount * unit == seconds
+
+
+def test_the_policy_it_shows_is_sound_and_passes_its_tests() -> None:
+    """A reader can copy the policy as it stands."""
+    (text,) = blocks("yaml")
+    parsed = parse_policy(text, path="README.md", read=_no_files)
+    assert parsed.policy is not None, parsed.findings
+    assert not parsed.findings
+    results = run_cases(compile_policy(parsed.policy))
+    assert results
+    assert [result.problems for result in results] == [()] * len(results)
+
+
+def _no_files(name: str) -> bytes:
+    raise FileNotFoundError(name)

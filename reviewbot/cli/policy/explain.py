@@ -1,0 +1,177 @@
+"""`reviewbot policy explain`: why a task is decided as it is, from the log, a file or the API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.options import (
+    MomentType,
+    config_option,
+    format_option,
+    ledger_option,
+    policy_option,
+)
+from reviewbot.cli.policy.files import load_usable
+from reviewbot.cli.screen import Screen
+from reviewbot.domain.errors import PolicyInvalid, UsageError
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.explain import explain as explain_facts
+from reviewbot.policy.explain import explanation_text
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.parse import parse_policy
+from reviewbot.ports import Logged, StoredPolicy
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot policy explain 0d8b5a3e", "why it was decided so, from the log"),
+        Example("reviewbot policy explain 0d8b5a3e --policy policies/starter.yaml", "by another"),
+        Example("reviewbot policy explain 0d8b5a3e --now", "as the API shows it at this moment"),
+        Example("reviewbot policy explain t1 --records tasks.jsonl", "a recorded task"),
+    ],
+)
+@click.argument("task")
+@policy_option
+@ledger_option
+@config_option
+@click.option("--records", type=click.Path(), metavar="FILE", help="Look in a file of records.")
+@click.option("--now", is_flag=True, help="Ask the API; sends nothing that could change anything.")
+@click.option("--at", type=MomentType(), help="Judge as of this moment.")
+@click.option("--all", "everything", is_flag=True, help="Every rule with the line that decided.")
+@click.option("--over-time", is_flag=True, help="Also when the answer changes, if the facts stay.")
+@format_option("text", "json")
+@click.pass_obj
+def explain(
+    screen: Screen,
+    task: str,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    records: str | None,
+    now: bool,
+    at: datetime | None,
+    everything: bool,
+    over_time: bool,
+    form: str,
+) -> None:
+    """Say why TASK is decided as it is: the rule, what it saw, and why earlier rules did not match.
+
+    TASK is an id or its beginning. Without --records or --now the newest decision in the log is
+    explained, by the very policy that made it unless --policy names another.
+    """
+    if records:
+        judge, facts = _from_records(task, records, policies, at)
+    elif now:
+        judge, facts = _from_api(task, policies, config)
+    else:
+        judge, facts = _from_log(task, policies, ledger, config)
+    if at is not None:
+        facts = msgspec.structs.replace(facts, now=at)
+    told = explain_facts(judge, facts, over_time=over_time)
+    if form == "json":
+        screen.data(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+    else:
+        screen.data(explanation_text(told, everything=everything))
+
+
+def _from_log(
+    task: str, policies: tuple[str, ...], ledger: str | None, config: str | None
+) -> tuple[Judge, Facts]:
+    from reviewbot.service.records import facts_from_json
+
+    with ledger_for_reading(ledger=ledger, config=config) as opened:
+        found: Logged | None = None
+        for logged in opened.iter_decisions():
+            if logged.decision.task_id.startswith(task):
+                if found is not None and found.decision.task_id != logged.decision.task_id:
+                    raise UsageError(f"several tasks in the log begin with {task!r}")
+                found = logged
+        if found is None:
+            raise UsageError(
+                f"no decision in the log is about {task!r}; --now asks the API, --records a file"
+            )
+        stored = opened.policy(found.decision.revision)
+    if policies:
+        judge = compile_policy(load_usable(policies[0]))
+    elif stored is not None:
+        judge = _judge_of(stored)
+    else:
+        raise UsageError("the policy that decided is not in the log; name one with --policy")
+    return judge, facts_from_json(found.decision.facts)
+
+
+def _judge_of(stored: StoredPolicy) -> Judge:
+    """The judge of a revision as it ran, from its text in the log."""
+
+    def read(name: str) -> bytes:
+        if name not in stored.files:
+            raise FileNotFoundError(name)
+        return stored.files[name].encode()
+
+    parsed = parse_policy(stored.source, path=stored.path, read=read)
+    if parsed.policy is None:
+        raise PolicyInvalid(
+            f"revision {stored.revision[:8]} can no longer be read; name a policy with --policy",
+            parsed.findings,
+        )
+    return compile_policy(parsed.policy)
+
+
+def _from_records(
+    task: str, path: str, policies: tuple[str, ...], at: datetime | None
+) -> tuple[Judge, Facts]:
+    from reviewbot.api.wire import decode_record
+    from reviewbot.policy.records import facts_of_record
+
+    judge = compile_policy(load_usable(_one_policy(policies)))
+    try:
+        with Path(path).open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = decode_record(line)
+                except ValueError as error:
+                    raise UsageError(f"{path}:{number}: {error}") from error
+                if record.task.id.startswith(task):
+                    return judge, facts_of_record(record, at or datetime.now(UTC))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    raise UsageError(f"no record in {path} is about {task!r}")
+
+
+def _one_policy(policies: tuple[str, ...]) -> str:
+    return (policies or settings_with().need_policies())[0]
+
+
+def _from_api(task: str, policies: tuple[str, ...], config: str | None) -> tuple[Judge, Facts]:
+    from reviewbot.bootstrap import build
+    from reviewbot.service.poll import look_at_all, with_memories
+    from reviewbot.service.review import look_and_judge
+
+    app = build(settings_with(config=config, policy=policies), read_only=True)
+    try:
+        found = [
+            (bench, item)
+            for bench in app.benches
+            for item in look_at_all(app, bench, note=False)[0]
+            if item.id.startswith(task)
+        ]
+        if len(found) != 1:
+            what = "several waiting tasks begin" if found else "no waiting task begins"
+            raise UsageError(f"{what} with {task!r}")
+        bench, item = found[0]
+        ((item, known),) = with_memories(app, bench, [item], bench.judges)
+        if known.judge is None:
+            raise UsageError(f"no policy covers {item.id}")
+        return known.judge, look_and_judge(app, bench, item, known).facts
+    finally:
+        app.close()

@@ -1,0 +1,232 @@
+"""The doors that need no network: policy check and decide, config, completion, an empty log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo/policy.yaml")
+RECORD = {
+    "task": {
+        "id": "t1",
+        "status": "manually_confirmed",
+        "manually_confirmed_at": "2026-06-02T12:00:00Z",
+        "client_dispute_deadline_at": "2026-06-05T12:00:00Z",
+    },
+    "attempts": [
+        {
+            "attempt_n": 1,
+            "scraped_at": "2026-06-02T11:00:00Z",
+            "outcome_kind": "couldnt_verify",
+            "comments_scraped": 40,
+        }
+    ],
+    "at": "2026-06-02T13:00:00Z",
+}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """A file of two records: one that is disputed, and one about which nothing is known."""
+    path = tmp_path / "records.jsonl"
+    empty = {"task": {"id": "t2"}}
+    path.write_text(json.dumps(RECORD) + "\n" + json.dumps(empty) + "\n")
+    return path
+
+
+def test_decide_answers_line_by_line_in_order(call, records: Path) -> None:
+    """One JSON object a record, with the documented fields in the documented order."""
+    ran = call("policy", "decide", POLICY, "--records", records)
+    assert ran.code == 0, ran.err
+    answers = [json.loads(line) for line in ran.out.splitlines()]
+    assert [list(answer) for answer in answers] == 2 * [
+        ["id", "action", "rule", "reason", "until", "cannot_tell"]
+    ]
+    assert [answer["id"] for answer in answers] == ["t1", "t2"]
+    assert answers[0]["action"] == "dispute"
+    assert answers[1]["action"] == "escalate"
+    assert answers[1]["cannot_tell"]
+
+
+def test_decide_names_a_line_that_is_no_record(call, records: Path) -> None:
+    """A broken line costs the others nothing, is named with its number, and makes the exit code 2."""
+    records.write_text(records.read_text() + "[]\n")
+    ran = call("policy", "decide", POLICY, "--records", records)
+    assert ran.code == 2
+    assert len(ran.out.splitlines()) == 2
+    assert f"{records}:3: " in ran.err
+
+
+def test_decide_refuses_a_bad_policy(call, records: Path, tmp_path: Path) -> None:
+    """No answer comes from a policy with errors."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("rules: []\n")
+    assert call("policy", "decide", bad, "--records", records).code == 3
+
+
+def test_check_of_a_good_policy_is_quiet(call) -> None:
+    """The demo's own policy has nothing to complain about."""
+    ran = call("policy", "check", "--strict", POLICY)
+    assert ran.code == 0, ran.out
+    assert ran.out.startswith("usable")
+
+
+@pytest.mark.parametrize("form", ["json", "github", "sarif"])
+def test_check_has_forms_for_machines(call, tmp_path: Path, form: str) -> None:
+    """Each form names the place, and the exit code is that of the text."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("policy: bad\nlanguage: 1\nrule: []\n")
+    ran = call("policy", "check", "--format", form, bad)
+    assert ran.code == 3
+    assert "bad.yaml" in ran.out
+    if form != "github":
+        assert json.loads(ran.out)
+
+
+def test_check_mends_what_has_one_cure(call, tmp_path: Path) -> None:
+    """`--fix` writes the cure into the file, and the mistake is gone."""
+    path = tmp_path / "p.yaml"
+    text = (
+        Path(POLICY)
+        .read_text()
+        .replace("last.outcome_kind: wrong_text", "last.outcome_knd: wrong_text")
+    )
+    path.write_text(text)
+    assert call("policy", "check", path).code == 3
+    assert call("policy", "check", "--fix", path).code == 0
+    assert path.read_text() == Path(POLICY).read_text()
+
+
+def test_check_without_a_file_takes_the_settings(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """REVIEWBOT_POLICY serves where no file is named; without either it is bad configuration."""
+    assert call("policy", "check").code == 78
+    monkeypatch.setenv("REVIEWBOT_POLICY", POLICY)
+    assert call("policy", "check").code == 0
+
+
+def test_config_shows_origins_and_no_secret(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value stands with where it came from; the key is only said to be there."""
+    monkeypatch.setenv("TOKPORTAL_API_KEY", "sk_c4n4ry_secret")
+    monkeypatch.setenv("REVIEWBOT_EVERY", "5m")
+    ran = call("config", "--format", "json")
+    assert ran.code == 0
+    assert "c4n4ry" not in ran.out
+    rows = {row["name"]: row for row in json.loads(ran.out)}
+    assert rows["REVIEWBOT_EVERY"]["origin"] == "REVIEWBOT_EVERY"
+    assert rows["REVIEWBOT_MODE"] == {
+        "name": "REVIEWBOT_MODE",
+        "value": "dry-run",
+        "origin": "default",
+    }
+
+
+def test_an_unknown_setting_is_bad_configuration(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped variable is met with the nearest name, not ignored."""
+    monkeypatch.setenv("REVIEWBOT_EVRY", "5m")
+    ran = call("config")
+    assert ran.code == 78
+    assert "REVIEWBOT_EVERY" in ran.err
+
+
+def test_a_log_that_does_not_exist_is_empty_and_not_made(call, tmp_path: Path) -> None:
+    """Reading commands leave no file behind."""
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    assert call("log", "show", "--ledger", url).code == 0
+    assert call("log", "verify", "--ledger", url).code == 0
+    assert call("queue", "list", "--ledger", url).code == 0
+    assert call("status", "--ledger", url).code == 0
+    assert call("status", "--probe", "--ledger", url).code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_live_run_without_a_key_is_bad_configuration(call) -> None:
+    """Nothing begins without a key, and the message says where to put one."""
+    ran = call("run", "--once", "--policy", POLICY)
+    assert ran.code == 78
+    assert "TOKPORTAL_API_KEY_FILE" in ran.err
+
+
+def test_live_and_dry_run_contradict_each_other(call) -> None:
+    """Asking for both is wrong usage."""
+    assert call("run", "--live", "--dry-run").code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(call, shell: str) -> None:
+    """Each shell gets a script that names our variable."""
+    ran = call("completion", shell)
+    assert ran.code == 0
+    assert "_REVIEWBOT_COMPLETE" in ran.out
+
+
+def test_facts_has_a_form_for_machines(call) -> None:
+    """The catalogue as JSON names each fact with its type."""
+    rows = json.loads(call("policy", "facts", "last", "--format", "json").out)
+    assert {"name", "type", "sentence"} <= set(rows[0])
+    assert all(row["name"].startswith("last.") for row in rows)
+
+
+def test_an_unknown_fact_is_met_with_the_nearest_one(call) -> None:
+    """Wrong usage names what was probably meant."""
+    ran = call("policy", "facts", "lst")
+    assert ran.code == 2
+    assert "last" in ran.err
+
+
+def test_policy_test_passes_what_passes(call) -> None:
+    """All tests of the demo's policy hold; -v names each."""
+    ran = call("policy", "test", POLICY, "-v")
+    assert ran.code == 0, ran.out
+    assert "passed  40 comments read, ours missing" in ran.out
+
+
+def test_policy_test_says_what_failed_and_where(call, tmp_path: Path) -> None:
+    """A failing test is 4, and names what was expected and what came."""
+    path = tmp_path / "p.yaml"
+    path.write_text(Path(POLICY).read_text().replace("expect: dispute", "expect: approve"))
+    ran = call("policy", "test", path)
+    assert ran.code == 4
+    assert "expected approve" in ran.out
+    assert "got dispute" in ran.out
+    results = json.loads(call("policy", "test", path, "--format", "json").out)
+    assert [one["passed"] for one in results[0]["tests"]].count(False) == 1
+
+
+def test_a_policy_without_tests_does_not_pass(call, tmp_path: Path) -> None:
+    """No test at all is 4 as well: nothing was proven."""
+    path = tmp_path / "p.yaml"
+    path.write_text(Path(POLICY).read_text().split("\ntests:")[0])
+    assert call("policy", "test", path).code == 4
+
+
+def test_a_policy_with_errors_cannot_be_tested(call, tmp_path: Path) -> None:
+    """Errors are 3 here too, with their findings."""
+    path = tmp_path / "p.yaml"
+    path.write_text("policy: p\n")
+    assert call("policy", "test", path).code == 3
+
+
+def test_explain_names_the_rule_and_what_it_saw(call, records: Path) -> None:
+    """The winner, its facts, and why the rules above did not match."""
+    ran = call("policy", "explain", "t1", "--records", records, "--policy", POLICY)
+    assert ran.code == 0, ran.err
+    assert 'DISPUTE by rule 6 "looked at every comment, not there"' in ran.out
+    assert "last.comments_scraped" in ran.out
+    told = json.loads(
+        call(
+            *("policy", "explain", "t1", "--records", records, "--policy", POLICY),
+            *("--format", "json"),
+        ).out
+    )
+    assert told["action"] == "dispute"
+
+
+def test_explain_of_an_unknown_task_is_wrong_usage(call, records: Path, tmp_path: Path) -> None:
+    """Neither the file nor the log knows it, and the message says where to look."""
+    words = ("policy", "explain", "nobody", "--policy", POLICY)
+    assert call(*words, "--records", records).code == 2
+    ran = call(*words, "--ledger", f"sqlite:///{tmp_path / 'none.db'}")
+    assert ran.code == 2
+    assert "--now" in ran.err
