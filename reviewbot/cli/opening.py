@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reviewbot.ports import Ledger
-
 if TYPE_CHECKING:
     from reviewbot.cli.screen import Screen
     from reviewbot.logs import Log
+    from reviewbot.ports import Ledger
     from reviewbot.settings import Settings
 
 

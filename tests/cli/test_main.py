@@ -34,9 +34,10 @@ def test_help_imports_nothing_but_click() -> None:
     assert not imported_by("--help") & (HEAVY | {"yaml", "msgspec", "re2"})
 
 
-def test_facts_import_nothing_heavy() -> None:
-    """The catalogue needs no network, database or settings library."""
-    assert not imported_by("policy", "facts") & HEAVY
+@pytest.mark.parametrize("words", [("facts",), ("check", "policies"), ("test", "policies")])
+def test_policy_commands_import_nothing_heavy(words: tuple[str, ...]) -> None:
+    """Checking and testing policies need no network, database or settings library."""
+    assert not imported_by("policy", *words) & HEAVY
 
 
 def test_every_command_that_help_names_exists_and_explains_itself(call) -> None:
