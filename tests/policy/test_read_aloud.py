@@ -1,0 +1,84 @@
+"""A policy read aloud says all that it does; a change says all that changes, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviewbot.policy import templates
+from reviewbot.policy.model import Policy
+from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.read_aloud import read_change, read_policy
+
+
+def policy_of(text: str) -> Policy:
+    """Read a text that is known to be a policy."""
+    parsed = parse_policy(text, path="p.yaml", read=_no_file)
+    assert parsed.policy is not None, parsed.findings
+    return parsed.policy
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+def said(text: str) -> str:
+    """Everything that is said of a policy, as one text."""
+    return "\n".join(s for passage in read_policy(policy_of(text)) for s in passage.sentences)
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_every_rule_is_said_in_order(name: str) -> None:
+    """Each rule has a passage of its own, in the order in which they decide."""
+    policy = policy_of(templates.read(name).policy)
+    titles = [p.title for p in read_policy(policy) if p.title.startswith("Rule ")]
+    assert titles == [f'Rule "{rule.name}"' for rule in policy.rules]
+
+
+def test_conditions_and_effects_are_plain_sentences() -> None:
+    """The words of a rule become a sentence about the checker and the manager."""
+    text = said(templates.read("cautious").policy)
+    assert (
+        "When what the checker concluded on its last try is couldnt_verify, and how many comments "
+        "the checker read on its last try is between 20 and 99" in text
+    )
+    assert "the task is sent back." in text
+    assert "it is so that the checker found the comment on its last try" in text
+    assert "From 3h before the deadline on" in text
+    assert "At most 10.00 USD in approved money in any 24 hours." in text
+
+
+def test_nothing_changed_says_nothing() -> None:
+    """Comments and layout are not a change."""
+    text = templates.read("desk").policy
+    assert read_change(policy_of(text), policy_of("# hello\n" + text)) == ()
+
+
+CHANGES = {
+    "a threshold": ("between 20 and 99", "between 10 and 99", "between 10 and 99"),
+    "a limit": ("at most 5 per hour", "at most 50 per hour", "At most 50 disputes"),
+    "a text": ("Our check read all", "We read all", "We read all"),
+    "the deadline": ("decide by: 3h", "decide by: 5h", "From 5h before the deadline"),
+    "a rule's name": ("name: the checker found it", "name: found", 'New: Rule "found"'),
+    "what undecided gets": ("if undecided: approve", "if undecided: escalate", "A person decides"),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_change_is_said(kind: str) -> None:
+    """What differs is named, before and after."""
+    old, new, words = CHANGES[kind]
+    text = templates.read("cautious").policy
+    assert old in text
+    change = "\n".join(read_change(policy_of(text), policy_of(text.replace(old, new))))
+    assert words in change
+
+
+def test_another_order_is_said() -> None:
+    """The same rules in another order decide otherwise."""
+    policy = policy_of(templates.read("trusting").policy)
+    swapped = type(policy)(
+        **{f: getattr(policy, f) for f in policy.__struct_fields__}
+        | {"rules": (policy.rules[1], policy.rules[0], *policy.rules[2:])}
+    )
+    (line,) = read_change(policy, swapped)
+    assert line.startswith('The order changed: "dear tasks go to a person", then "second visit')
