@@ -13,7 +13,7 @@ from reviewbot.policy.facts import Fleet
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
 from reviewbot.service.effects import waits
 
-OLDEST_EVIDENCE = 30 * 60.0
+OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""
 SECONDS_PER_HELD = 2.0
 """With many undecided tasks it is kept longer: looking again at all of them costs requests."""
@@ -57,17 +57,27 @@ def evidence_for(
 
     Raises `ApiError`.
     """
-    if at_most is None:
-        at_most = max(OLDEST_EVIDENCE, SECONDS_PER_HELD * len(bench.evidence))
-    at = app.clock.monotonic()
-    key = (item.id, item.epoch, item.version)
-    held = bench.evidence.get(item.id)
-    if held is not None and held.key == key and at - held.at <= at_most:
+    held = kept_evidence(app, bench, item, at_most=at_most)
+    if held is not None:
         return held
+    at = app.clock.monotonic()
     evidence = bench.queue.evidence(item)
     _note_checks(bench, evidence)
-    held = bench.evidence[item.id] = HeldEvidence(key, evidence, at)
+    held = HeldEvidence((item.id, item.epoch, item.version), evidence, at)
+    bench.evidence[item.id] = held
     return held
+
+
+def kept_evidence(
+    app: App, bench: Bench, item: ReviewItem, *, at_most: float | None = None
+) -> HeldEvidence | None:
+    """The evidence of this version kept in memory; None where there is none, or it is too old."""
+    held = bench.evidence.get(item.id)
+    if held is None or held.key != (item.id, item.epoch, item.version):
+        return None
+    if at_most is None:
+        at_most = max(OLDEST_EVIDENCE, SECONDS_PER_HELD * len(bench.evidence))
+    return held if app.clock.monotonic() - held.at <= at_most else None
 
 
 def forget_all_but(bench: Bench, items: Iterable[ReviewItem]) -> None:

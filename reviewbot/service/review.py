@@ -30,7 +30,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
 from reviewbot.ports import Logged, Memory
 from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
-from reviewbot.service.look import evidence_for, see_again
+from reviewbot.service.look import evidence_for, kept_evidence, see_again
 from reviewbot.service.perform import perform
 from reviewbot.service.verdict import (
     UNCOVERED,
@@ -146,6 +146,11 @@ def look_and_judge(
 
     Raises `ApiError` when evidence that is needed cannot be had.
     """
+    at_most = app.limits.freshness if fresh else None
+    if known.judge is not None:
+        kept = kept_evidence(app, bench, item, at_most=at_most)
+        if kept is not None:
+            return _with_evidence(app, item, known, known.judge, kept)
     facts = _facts(app, item, known, None)
     if known.judge is None:
         return Judged(item=item, facts=facts, verdict=UNCOVERED)
@@ -154,14 +159,20 @@ def look_and_judge(
         if answer is not None:
             return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
     try:
-        held = evidence_for(app, bench, item, at_most=app.limits.freshness if fresh else None)
+        held = evidence_for(app, bench, item, at_most=at_most)
     except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
         raise
     except ApiError as error:
         return _without_evidence(bench, item, facts, known.judge, error)
     app.failed_reads = 0
+    return _with_evidence(app, item, known, known.judge, held)
+
+
+def _with_evidence(
+    app: App, item: ReviewItem, known: Known, judge: Judge, held: HeldEvidence
+) -> Judged:
     facts = _facts(app, item, known, held)
-    verdict = verdict_of(known.judge, facts, known.judge.judge(facts))
+    verdict = verdict_of(judge, facts, judge.judge(facts))
     return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
 
 
