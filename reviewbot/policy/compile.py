@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from reviewbot.policy.assemble import load
@@ -15,6 +16,8 @@ from reviewbot.policy.fields import CATALOGUE
 from reviewbot.policy.functions import Arm, plain_function, traced_function
 from reviewbot.policy.leaves import Pool
 from reviewbot.policy.model import (
+    BeforeDeadline,
+    FromConfirmed,
     Placeholder,
     Policy,
     Template,
@@ -61,10 +64,9 @@ class _Program:
         """Facts → evaluation; a rule is left at the first condition that fails."""
         pool, trees = self._start()
         arms = self._arms(trees, lambda index: self._return(pool, index))
-        end = pool.helper("none", self._ends.nothing)
         cases = self._cases(trees, "return {index}")
         functions = [
-            plain_function("judge", arms, f"return {end}(f, cant, shadow)"),
+            plain_function("judge", arms, self._nothing(pool)),
             plain_function("case", cases, "return -1"),
         ]
         self.code = "\n\n\n".join([*trees.sources, *functions])
@@ -132,7 +134,34 @@ class _Program:
         constant = self._ends.steps[index].constant
         if constant is None:
             return f"return {end}"
-        return f"return {end} if cant or shadow else {pool.helper('answer', constant)}"
+        answer = pool.helper("answer", constant)
+        settled = (
+            f"{self._settled(pool)}({index}, cant, shadow, -1) if cant or shadow else {answer}"
+        )
+        return (
+            f"return {end} if {self._due(pool)} else {settled}"
+            if constant.undecided
+            else (f"return {settled}")
+        )
+
+    def _nothing(self, pool: Pool) -> str:
+        end = f"{pool.helper('none', self._ends.nothing)}(f, cant, shadow)"
+        settled = f"{self._settled(pool)}(-1, cant, shadow, -1)"
+        return f"return {end} if {self._due(pool)} else {settled}"
+
+    def _settled(self, pool: Pool) -> str:
+        return pool.shared("settled", self._ends.settled)
+
+    def _due(self, pool: Pool) -> str:
+        """Whether it is time for the fallback, without a call where the moment is a difference."""
+        match self._policy.deadline.decide_by:
+            case BeforeDeadline(seconds=seconds):
+                ahead = pool.constant(timedelta(seconds=seconds))
+                return f"(due := f.deadline_at) is not None and f.now >= due - {ahead}"
+            case FromConfirmed(seconds=seconds):
+                after = pool.constant(timedelta(seconds=seconds))
+                return f"(due := f.started_at) is not None and f.now >= due + {after}"
+        return f"{pool.shared('due', self._ends.is_due)}(f)"
 
     def _cases(self, trees: Trees, then: str) -> list[Arm]:
         return [

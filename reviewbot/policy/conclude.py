@@ -20,6 +20,8 @@ from reviewbot.policy.texts import LONGEST, Text, Variants, Written, may_be_sent
 from reviewbot.policy.trace import Trace
 
 MATCHED_NOTHING = "no rule matches"
+_NONE = -1
+"""In place of a rule's or a case's number."""
 
 
 class Step:
@@ -57,7 +59,7 @@ class Step:
         self.make = self._maker()
         """Facts → evaluation, before the deadline has its say."""
         self.constant = self._constant()
-        """The evaluation, where it is the same for all facts and final."""
+        """The evaluation, where it is the same for all facts (the deadline may still have its say)."""
 
     def needs_evidence(self, facts: Facts) -> bool:
         """Whether the text that is due names evidence."""
@@ -78,9 +80,14 @@ class Step:
         return lambda facts: self._held(make(facts), facts.now)
 
     def _constant(self) -> Evaluation | None:
-        if self._action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE) and (
-            self._hours is None or self._action is Action.LEAVE
-        ):
+        if self._hours is not None and self._action is not Action.LEAVE:
+            return None
+        if self._action is Action.ESCALATE:
+            question = self._because if self._question is None else self._question.constant
+            if question is None and self._question is not None:
+                return None
+            return Evaluation(self._action, self._rule, self._index, question, to=self._to)
+        if self._action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE):
             return Evaluation(self._action, self._rule, self._index, self._because)
         return None
 
@@ -181,6 +188,8 @@ class Conclusions:
         self.steps = [rule_step(index, rule) for index, rule in enumerate(policy.rules)]
         self._cases = [case_step(case) for case in policy.deadline.fallbacks]
         self._decide_by: Resolver = resolver(policy.deadline.decide_by, calendars)
+        self.settled = lru_cache(maxsize=4096)(self._settled)
+        """(rule, cant, shadow, case) → evaluation, where neither rule nor case looks at the facts."""
         self._names = lru_cache(maxsize=1024)(self._names_of)
         self._matched_in_shadow = lru_cache(maxsize=1024)(self._shadow_of)
         self.case: Callable[[Facts], int] = _no_case
@@ -188,30 +197,77 @@ class Conclusions:
         self.traced_case: Callable[[Facts], tuple[int, tuple[Any, ...]]] = _no_traced_case
         self.triaged_case: Callable[[Facts], int | None] = _no_case
 
+    # Ends of a plain judgement ---------------------------------------------------------------
+
     def rule(self, index: int) -> Callable[[Facts, int, int], Evaluation]:
         """Make the function that ends a plain judgement by this rule."""
         make = self.steps[index].make
+        if self.steps[index].constant is not None:
+            return lambda facts, cant, shadow: self._end_constant(index, facts, cant, shadow)
         return lambda facts, cant, shadow: self._end(make(facts), facts, cant, shadow)
 
     def nothing(self, facts: Facts, cant: int, shadow: int) -> Evaluation:
         """End a plain judgement that no rule decided."""
-        return self._end(self._no_rule(cant), facts, cant, shadow)
+        return self._end_constant(_NONE, facts, cant, shadow)
+
+    def _end_constant(self, index: int, facts: Facts, cant: int, shadow: int) -> Evaluation:
+        made = self.settled(index, cant, shadow, _NONE)
+        if not made.undecided or not self.is_due(facts):
+            return made
+        case = self.case(facts)
+        if case < 0 or self._cases[case].constant is not None:
+            return self.settled(index, cant, shadow, case)
+        return self._complete(self._fallback(made, case, facts), cant, shadow, None)
+
+    def _end(self, made: Evaluation, facts: Facts, cant: int, shadow: int) -> Evaluation:
+        if made.undecided and self.is_due(facts):
+            made = self._fallback(made, self.case(facts), facts)
+        return self._complete(made, cant, shadow, None) if cant or shadow else made
+
+    # Ends of a traced judgement --------------------------------------------------------------
 
     def traced_rule(self, index: int) -> Callable[[Facts, int, int, tuple[Any, ...]], Evaluation]:
         """Make the function that ends a traced judgement by this rule."""
-        make = self.steps[index].make
+        make, constant = self.steps[index].make, self.steps[index].constant
         tried = index + 1
+        if constant is not None and not constant.undecided:
+            return lambda _, cant, shadow, outcomes: self._complete(
+                constant, cant, shadow, Trace(outcomes, tried)
+            )
         return lambda facts, cant, shadow, outcomes: self._end_traced(
-            make(facts), facts, cant, shadow, outcomes, tried
+            make(facts), index, facts, cant, shadow, outcomes
         )
 
     def traced_nothing(
         self, facts: Facts, cant: int, shadow: int, outcomes: tuple[Any, ...]
     ) -> Evaluation:
         """End a traced judgement that no rule decided."""
-        return self._end_traced(
-            self._no_rule(cant), facts, cant, shadow, outcomes, len(self._rules)
-        )
+        made = self.settled(_NONE, cant, shadow, _NONE)
+        return self._end_traced(made, _NONE, facts, cant, shadow, outcomes)
+
+    def _end_traced(
+        self,
+        made: Evaluation,
+        index: int,
+        facts: Facts,
+        cant: int,
+        shadow: int,
+        outcomes: tuple[Any, ...],
+    ) -> Evaluation:
+        tried = len(self._rules) if index < 0 else index + 1
+        if not made.undecided or not self.is_due(facts):
+            return self._complete(made, cant, shadow, Trace(outcomes, tried))
+        case, case_outcomes = self.traced_case(facts)
+        cases_tried = case + 1 if case >= 0 else len(self._cases)
+        constant = index < 0 or self.steps[index].constant is not None
+        if constant and (case < 0 or self._cases[case].constant is not None):
+            made = self.settled(index, cant, shadow, case)
+        else:
+            made = self._fallback(made, case, facts)
+        trace = Trace(outcomes, tried, case_outcomes, cases_tried)
+        return self._complete(made, cant, shadow, trace)
+
+    # Ends of a triage ------------------------------------------------------------------------
 
     def triaged_rule(self, index: int) -> Callable[[Facts, int, int], Evaluation | None]:
         """Make the function that ends a triage by this rule; None where its text needs evidence."""
@@ -226,53 +282,27 @@ class Conclusions:
         """End a triage that no rule decided."""
         return self._end_triage(self._no_rule(cant), facts, cant, shadow)
 
-    # The deadline's say ----------------------------------------------------------------------
-
-    def _end(self, made: Evaluation, facts: Facts, cant: int, shadow: int) -> Evaluation:
-        if made.undecided and self._is_due(facts):
-            made = self._fallback(made, self.case(facts), facts)
-        return self._complete(made, cant, shadow, None) if cant or shadow else made
-
-    def _end_traced(
-        self,
-        made: Evaluation,
-        facts: Facts,
-        cant: int,
-        shadow: int,
-        outcomes: tuple[Any, ...],
-        tried: int,
-    ) -> Evaluation:
-        if made.undecided and self._is_due(facts):
-            case, case_outcomes = self.traced_case(facts)
-            cases_tried = case + 1 if case >= 0 else len(self._cases)
-            made = self._fallback(made, case, facts)
-            trace = Trace(outcomes, tried, case_outcomes, cases_tried)
-        else:
-            trace = Trace(outcomes, tried)
-        return self._complete(made, cant, shadow, trace)
-
     def _end_triage(
         self, made: Evaluation, facts: Facts, cant: int, shadow: int
     ) -> Evaluation | None:
-        if made.undecided and self._is_due(facts):
+        if made.undecided and self.is_due(facts):
             case = self.triaged_case(facts)
             if case is None or (case >= 0 and self._cases[case].needs_evidence(facts)):
                 return None
             made = self._fallback(made, case, facts)
         return self._complete(made, cant, shadow, None) if cant or shadow else made
 
-    def _is_due(self, facts: Facts) -> bool:
+    # The deadline's say ----------------------------------------------------------------------
+
+    def is_due(self, facts: Facts) -> bool:
+        """Whether the undecided get the fallback now; never where the moment is not known."""
         decide_by = self._decide_by(facts.started_at, facts.deadline_at)
         return decide_by is not None and facts.now >= decide_by
 
     def _fallback(self, undecided: Evaluation, case: int, facts: Facts) -> Evaluation:
         if case < 0:
             return undecided
-        made = self._cases[case].make(facts)
-        note = f"undecided at its deadline: {_said(undecided)}"
-        if made.note is not None:
-            note = f"{note}; the fallback became a question for a person: {made.note}"
-        return msgspec.structs.replace(made, note=note)
+        return _instead(self._cases[case].make(facts), undecided)
 
     # The last touches ------------------------------------------------------------------------
 
@@ -281,6 +311,15 @@ class Conclusions:
         if cant:
             reason = f"{reason}; could not tell: {', '.join(self._names(cant))}"
         return Evaluation(Action.ESCALATE, NO_RULE, None, reason)
+
+    def _settled(self, index: int, cant: int, shadow: int, case: int) -> Evaluation:
+        made = self._no_rule(cant) if index < 0 else self.steps[index].constant
+        assert made is not None
+        if case >= 0:
+            fallback = self._cases[case].constant
+            assert fallback is not None
+            made = _instead(fallback, made)
+        return self._complete(made, cant, shadow, None)
 
     def _complete(
         self, made: Evaluation, cant: int, shadow: int, trace: Trace | None
@@ -308,6 +347,13 @@ class Conclusions:
             for index, rule in enumerate(self._rules)
             if bits >> index & 1
         )
+
+
+def _instead(fallback: Evaluation, undecided: Evaluation) -> Evaluation:
+    note = f"undecided at its deadline: {_said(undecided)}"
+    if fallback.note is not None:
+        note = f"{note}; the fallback became a question for a person: {fallback.note}"
+    return msgspec.structs.replace(fallback, note=note)
 
 
 def _said(evaluation: Evaluation) -> str:

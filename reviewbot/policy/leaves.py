@@ -77,6 +77,11 @@ class Pool:
             self._names[key] = self.helper("k", value)
         return self._names[key]
 
+    def shared(self, kind: str, value: Any) -> str:
+        """Name a thing that several uses need; there is one of each kind."""
+        self.values[f"_{kind}"] = value
+        return f"_{kind}"
+
     def helper(self, kind: str, value: Any) -> str:
         """Name a function or another thing that only this use needs."""
         name = f"_{kind}{len(self.values)}"

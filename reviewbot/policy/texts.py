@@ -39,6 +39,12 @@ class Text:
     def __init__(self, template: Template, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
         pieces = [_piece(part, facts, zone) for part in template.parts]
         self._pieces = tuple(pieces)
+        self.constant = (
+            None
+            if any(isinstance(part, Placeholder) for part in template.parts)
+            else "".join(map(str, template.parts)).strip()
+        )
+        """The text itself, where it names no fact."""
         self.needs_evidence = any(
             isinstance(part, Placeholder) and facts[part.fact].source == "evidence"
             for part in template.parts
