@@ -15,6 +15,8 @@ _LOOK_ALIKES = str.maketrans(
 
 _CLOSE = 0.72
 _SURE = 0.84
+_FOREIGN_LETTERS = 5
+"""Words that differ in more letters are not compared any closer: it would cost time for nothing."""
 
 
 def nearest(word: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
@@ -87,6 +89,7 @@ def is_name(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=2048)
 def _folded(text: str) -> str:
     text = latin(text[:80]).casefold()
     return text.replace("_", " ").replace("-", " ").strip()
@@ -96,12 +99,19 @@ def _folded(text: str) -> str:
 def _likeness(one: str, other: str) -> float:
     if one == other:
         return 1.0
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    fair = matcher.real_quick_ratio() >= _CLOSE and matcher.quick_ratio() >= _CLOSE
-    likeness = matcher.ratio() if fair else 0.0
+    likeness = 0.0
+    if len(_letters(one) ^ _letters(other)) <= _FOREIGN_LETTERS:
+        matcher = SequenceMatcher(None, one, other, autojunk=False)
+        if matcher.real_quick_ratio() >= _CLOSE:
+            likeness = matcher.ratio()
     tail = other.rpartition(".")[2]
     if one and tail == one.rpartition(".")[2]:
         likeness = max(likeness, 0.9)
     if one.replace(" ", "") == other.replace(" ", ""):
         likeness = max(likeness, 0.99)
     return likeness
+
+
+@lru_cache(maxsize=1024)
+def _letters(word: str) -> frozenset[str]:
+    return frozenset(word)

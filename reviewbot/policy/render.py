@@ -223,7 +223,7 @@ def _property(text: str) -> str:
 
 def _whole_message(finding: Finding) -> str:
     pieces = (finding.message, finding.under, finding.detail, finding.cure)
-    return "\n".join(_said(piece) for piece in pieces if piece)
+    return "\n".join(safe(piece) for piece in pieces if piece)
 
 
 def as_sarif(findings: Iterable[Finding], version: str) -> str:

@@ -73,7 +73,7 @@ def diagnose(
     for suspect in dict.fromkeys(suspects):
         if suspect in repairs or not 0 <= suspect < len(lines):
             continue
-        found = _suspicious_value(lines[suspect], suspect, path)
+        found = _suspicious_value(lines[suspect], suspect, path, _in_flow(problem))
         if found is not None:
             return found
     return _layout(lines, line, column, problem, path), None
@@ -82,7 +82,9 @@ def diagnose(
 # The value of one line -------------------------------------------------------------------------
 
 
-def _suspicious_value(line: str, number: int, path: str) -> tuple[Finding, Repair | None] | None:
+def _suspicious_value(
+    line: str, number: int, path: str, in_flow: bool
+) -> tuple[Finding, Repair | None] | None:
     start = _value_start(line)
     value = line[start:].rstrip()
     if not value:
@@ -90,9 +92,9 @@ def _suspicious_value(line: str, number: int, path: str) -> tuple[Finding, Repai
     first = value[0]
     if first in "\"'":
         return _quotes(value, start, number, path)
+    if first in "{[" and ("}" if first == "{" else "]") not in value:
+        return _never_closed(value, start, number, path) if in_flow else None
     if first in "@`%*&!]},?" or (first in "{[" and not _is_flow(value)):
-        if first in "&!?" and value[1:2] == " " and first != "!":
-            pass
         return _needs_quotes(_QUOTE_NEEDED[first], value, start, number, path)
     if first in "|>" and value[1:].strip(" +-0123456789") and value[1:2] not in ("#",):
         return _sign(value, start, number, path)
@@ -111,6 +113,10 @@ def _suspicious_value(line: str, number: int, path: str) -> tuple[Finding, Repai
         )
         return finding, Repair(number, start, _single(value))
     return None
+
+
+def _in_flow(problem: Any) -> bool:
+    return "flow" in str(getattr(problem, "context", None) or "")
 
 
 def _value_start(line: str) -> int:
@@ -153,6 +159,18 @@ def _needs_quotes(
         message,
         cure="put quotes around the whole text",
         fix=Fix(_whole(value, start, number), quoted(value)),
+    )
+    return finding, Repair(number, start, _single(value))
+
+
+def _never_closed(value: str, start: int, number: int, path: str) -> tuple[Finding, Repair]:
+    closing = "}" if value[0] == "{" else "]"
+    finding = _error(
+        path,
+        "P014",
+        Span(number + 1, start + 1, number + 1, start + 2),
+        f"this {value[0]} is never closed",
+        cure=f"close it with {closing}, or put quotes around the text",
     )
     return finding, Repair(number, start, _single(value))
 

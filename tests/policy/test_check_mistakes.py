@@ -108,6 +108,20 @@ def test_one_mistake_is_not_said_thrice(mistake: Mistake) -> None:
     assert len(parsed.findings) <= len(mistake.said) + 1
 
 
+TYPICAL = (HERE / "typical.txt").read_text(encoding="utf-8").split("=====\n")[1:]
+
+
+@pytest.mark.parametrize("expected", TYPICAL, ids=lambda text: str(text).split("\n", 1)[0])
+def test_the_most_typical_messages_to_the_letter(expected: str) -> None:
+    """What a person reads, whole: place, sentence, source lines, caret, hint, cure."""
+    title, _, text = expected.partition("\n")
+    mistake = next(mistake for mistake in TABLE if mistake.title == title)
+
+    parsed = check(plant(mistake)[0])
+
+    assert render_text(parsed.findings, dict(parsed.sources)) == text
+
+
 def test_the_table_is_long_enough() -> None:
     """A hundred mistakes at least."""
     assert len(TABLE) >= 100

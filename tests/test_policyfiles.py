@@ -1,0 +1,149 @@
+"""Policies on disk: what belongs together is read together, and nothing on a disk is a crash."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from reviewbot.policyfiles import PolicyFile, policy_paths
+
+POLICIES = Path(__file__).parent.parent / "policies"
+TEXT = """policy: disk
+language: 1
+lists:
+  watched: {file: watched.csv}
+rules:
+  - name: one
+    when: {task.target_author_handle: in list watched}
+    then: approve
+deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a policy and its list."""
+    (tmp_path / "disk.yaml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "watched.csv").write_text(
+        "id,note,until\nlumen,long known,2026-06-30\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", policy_paths(POLICIES), ids=lambda path: path.stem)
+def test_the_policies_that_come_with_it_are_clean(path: Path) -> None:
+    """No finding of any severity, and tests beside each."""
+    parsed = PolicyFile(path).load()
+
+    assert parsed.findings == ()
+    assert parsed.policy is not None
+    assert parsed.policy.tests
+
+
+def test_a_list_file_is_part_of_the_policy(folder: Path) -> None:
+    """Its entries are read, and its text is part of the revision."""
+    file = PolicyFile(folder / "disk.yaml")
+    before = file.load().policy
+    (folder / "watched.csv").write_text("id\norbit\n", encoding="utf-8")
+    after = file.load().policy
+
+    assert before is not None
+    assert after is not None
+    assert [entry.id for entry in after.lists[0].entries] == ["orbit"]
+    assert before.lists[0].entries[0].until == date(2026, 6, 30)
+    assert before.revision != after.revision
+
+
+def test_a_mistake_in_a_list_file_stands_in_that_file(folder: Path) -> None:
+    """Path and line are the file's own."""
+    (folder / "watched.csv").write_text("id,until\nlumen,soon\n", encoding="utf-8")
+
+    parsed = PolicyFile(folder / "disk.yaml").load()
+
+    assert parsed.policy is None
+    assert (Path(parsed.findings[0].path).name, parsed.findings[0].span.line) == ("watched.csv", 2)
+
+
+def test_an_expired_list_is_a_warning_on_the_day(folder: Path) -> None:
+    """The day named under `until` is included."""
+    file = PolicyFile(folder / "disk.yaml")
+
+    assert file.load(today=date(2026, 6, 30)).findings == ()
+    assert [finding.code for finding in file.load(today=date(2026, 7, 1)).findings] == ["P330"]
+
+
+def test_tests_beside_are_read_and_their_mistakes_stand_there(folder: Path) -> None:
+    """A misspelt rule in a test file is an error of the policy."""
+    beside = folder / "disk.tests.yaml"
+    beside.write_text("tests:\n  - name: a\n    expect: approve\n    by: onne\n", encoding="utf-8")
+
+    parsed = PolicyFile(folder / "disk.yaml").load()
+
+    assert parsed.policy is None
+    assert [(f.code, Path(f.path).name, f.span.line, f.span.column) for f in parsed.findings] == [
+        ("P027", "disk.tests.yaml", 4, 9)
+    ]
+
+
+def test_a_bare_list_of_tests_is_accepted(folder: Path) -> None:
+    """The key `tests:` may be left out."""
+    (folder / "disk.tests.yaml").write_text("- name: a\n  expect: approve\n", encoding="utf-8")
+
+    policy = PolicyFile(folder / "disk.yaml").load().policy
+
+    assert policy is not None
+    assert [test.name for test in policy.tests] == ["a"]
+
+
+def test_the_fingerprint_follows_every_file(folder: Path) -> None:
+    """Text, tests and lists; not the time of day."""
+    file = PolicyFile(folder / "disk.yaml")
+    file.load()
+    seen = [file.fingerprint()]
+
+    os.utime(folder / "disk.yaml", (1, 1))
+    assert file.fingerprint() == seen[0]
+    for name, text in (
+        ("watched.csv", "id\nx\n"),
+        ("disk.tests.yaml", "[]"),
+        ("disk.yaml", TEXT + "# more\n"),
+    ):
+        (folder / name).write_text(text, encoding="utf-8")
+        assert file.fingerprint() not in seen
+        seen.append(file.fingerprint())
+
+
+def test_what_is_no_readable_file_is_a_finding(folder: Path) -> None:
+    """Missing, a folder, a pipe, a file of tests: said, not raised, and not waited for."""
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "x.tests.yaml").write_text("[]", encoding="utf-8")
+
+    for name in ("none.yaml", "", "pipe.yaml", "x.tests.yaml"):
+        parsed = PolicyFile(folder / name).load()
+        assert parsed.policy is None
+        assert [finding.code for finding in parsed.findings] == ["P001"]
+
+
+def test_a_swapped_symlink_is_a_new_policy(folder: Path) -> None:
+    """As a mounted configuration is replaced."""
+    for version in ("1", "2"):
+        (folder / version).mkdir()
+        (folder / version / "disk.yaml").write_text(
+            TEXT.replace("one", f"rule {version}"), encoding="utf-8"
+        )
+        (folder / version / "watched.csv").write_text("id\nx\n", encoding="utf-8")
+    (folder / "now").symlink_to("1")
+    file = PolicyFile(folder / "now" / "disk.yaml")
+    first, before = file.load().policy, file.fingerprint()
+
+    (folder / "next").symlink_to("2")
+    (folder / "next").rename(folder / "now")
+
+    second = file.load().policy
+    assert first is not None
+    assert second is not None
+    assert (first.rules[0].name, second.rules[0].name) == ("rule 1", "rule 2")
+    assert file.fingerprint() != before
