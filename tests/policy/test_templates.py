@@ -8,6 +8,8 @@ import pytest
 
 from reviewbot.policy import templates
 from reviewbot.policy.analysis import analyse
+from reviewbot.policy.cases import run_cases
+from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.model import Policy
 from reviewbot.policy.parse import parse_policy
 
@@ -38,6 +40,13 @@ def test_a_starter_gives_no_finding(name: str) -> None:
     policy = read(templates.read(name))
     assert analyse(policy, today=TODAY) == ()
     assert len(policy.tests) >= 5
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_the_tests_of_a_starter_pass(name: str) -> None:
+    """A starter does what its tests say."""
+    results = run_cases(compile_policy(read(templates.read(name))))
+    assert [(r.test.name, r.problems) for r in results if not r.passed] == []
 
 
 @pytest.mark.parametrize("name", templates.names())

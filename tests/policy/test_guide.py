@@ -1,0 +1,139 @@
+"""Every example of the guide is run, and every message it shows is one that is really given."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from textwrap import indent
+from typing import NamedTuple
+
+import pytest
+
+from reviewbot.cli.main import main
+from reviewbot.policy.analysis import analyse
+from reviewbot.policy.cases import run_cases
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.model import Policy
+from reviewbot.policy.parse import parse_policy
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "policy-guide.md"
+TODAY = date(2026, 11, 22)
+FRAME = """\
+policy: frame
+language: 1
+timezone: Europe/Paris
+hours:
+  desk: {open: mon-fri 09:00-18:00}
+lists:
+  watched: [somebody]
+rules:
+%s
+  - name: the rest goes to a person
+    always: yes
+    then: escalate
+deadline:
+  decide by: 4h before deadline
+  if undecided: approve
+  because: We pay when we cannot show what is wrong.
+"""
+"""What the fragments of the guide stand in."""
+
+
+class Block(NamedTuple):
+    """One fenced block: its kind (`yaml policy`), its text, its line."""
+
+    kind: str
+    text: str
+    line: int
+
+
+def blocks() -> list[Block]:
+    """Every fenced block of the guide."""
+    found: list[Block] = []
+    kind: str | None = None
+    lines: list[str] = []
+    for number, line in enumerate(GUIDE.read_text().splitlines(), 1):
+        if not line.startswith("```"):
+            lines.append(line)
+        elif kind is None:
+            kind, lines = line[3:].strip(), []
+        else:
+            found.append(Block(kind, "\n".join(lines) + "\n", number - len(lines) - 1))
+            kind = None
+    return found
+
+
+BLOCKS = blocks()
+PAIRS = [(wrong, shown) for wrong, shown in pairwise(BLOCKS) if shown.kind == "text finding"]
+
+
+def read(text: str) -> Policy:
+    """Read a policy of the guide; it must not have a mistake."""
+    parsed = parse_policy(text, path="guide.yaml", read=_no_file)
+    assert parsed.policy is not None, parsed.findings
+    return parsed.policy
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+def findings_of(fragment: str) -> list[Finding]:
+    """What is said of a fragment in its frame."""
+    return list(analyse(read(FRAME % indent(fragment, "  ")), today=TODAY))
+
+
+def of_kind(kind: str) -> list[pytest.param]:  # type: ignore[valid-type]
+    """The blocks of a kind, each named by its line."""
+    return [pytest.param(b, id=f"line {b.line}") for b in BLOCKS if b.kind == kind]
+
+
+def test_every_block_is_run_by_a_test() -> None:
+    """No example stands in the guide without being tried."""
+    known = {"yaml policy", "yaml rule", "yaml wrong", "text finding", "console"}
+    assert {block.kind for block in BLOCKS} == known
+    assert [wrong.kind for wrong, _ in PAIRS] == ["yaml wrong"] * len(PAIRS)
+    assert len(PAIRS) == sum(block.kind == "yaml wrong" for block in BLOCKS)
+
+
+@pytest.mark.parametrize("block", of_kind("yaml policy"))
+def test_a_whole_policy_is_clean_and_its_tests_pass(block: Block) -> None:
+    """A policy that is shown has no finding, and does what its tests say."""
+    policy = read(block.text)
+    assert analyse(policy, today=TODAY) == ()
+    results = run_cases(compile_policy(policy))
+    assert results
+    assert [r.problems for r in results if not r.passed] == []
+
+
+@pytest.mark.parametrize("block", of_kind("yaml rule"))
+def test_a_rule_that_is_shown_is_clean(block: Block) -> None:
+    """A fragment gives neither an error nor a warning in a plain policy."""
+    serious = [f for f in findings_of(block.text) if f.severity is not Severity.NOTE]
+    assert serious == []
+
+
+@pytest.mark.parametrize(("wrong", "shown"), PAIRS, ids=lambda b: f"line {b.line}")
+def test_a_message_that_is_shown_is_given(wrong: Block, shown: Block) -> None:
+    """The guide shows the serious findings of its wrong examples, word by word."""
+    serious = [f for f in findings_of(wrong.text) if f.severity is not Severity.NOTE]
+    assert [f"{f.code} {f.message}" for f in serious] == shown.text.splitlines()
+
+
+@pytest.mark.parametrize("block", of_kind("console"))
+def test_a_command_prints_what_is_shown(
+    block: Block,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Commands run beside the guide's whole policy, and print what stands below them."""
+    monkeypatch.chdir(tmp_path)
+    (policy,) = (b for b in BLOCKS if b.kind == "yaml policy")
+    Path("mine.yaml").write_text(policy.text)
+    command, _, expected = block.text.partition("\n")
+    words = command.removeprefix("$ reviewbot ").split()
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip() == expected.strip()
