@@ -97,8 +97,9 @@ def with_uv(uv):
     """Set up with uv, which is faster and brings its own installer."""
     say("Setting up .venv with uv (once; some seconds) ...")
     target = ["--python", str(PYTHON)]
+    make_venv = [uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(VENV)]
     return run_all(
-        [uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(VENV)],
+        *([] if usable() else [make_venv]),
         [uv, "pip", "install", "--quiet", "--require-hashes", *target, "-r", str(LOCK)],
         [uv, "pip", "install", "--quiet", *no_build_tools(), *target, "-e", str(ROOT)],
     )
@@ -113,13 +114,26 @@ def with_pip():
                 "On Debian or Ubuntu: apt install python3-venv. Elsewhere: install Python from "
                 "python.org, or install uv, which needs neither",
             )
-    say("Setting up .venv with pip (once; well under a minute) ...")
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    say("Setting up .venv with pip (once; up to a minute) ...")
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     return run_all(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)],
+        *([] if usable() else [[sys.executable, "-m", "venv", "--clear", str(VENV)]]),
         [*pip, "--require-hashes", "-r", str(LOCK)],
         [*pip, *no_build_tools(), "-e", str(ROOT)],
     )
+
+
+def usable():
+    """Whether there is a `.venv` to build on; what runs in it is then not torn away."""
+    return works([str(PYTHON), "-c", "import pip"]) if PYTHON.exists() else False
 
 
 def no_build_tools():

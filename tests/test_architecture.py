@@ -14,7 +14,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"policy"}),
     frozenset({"ports"}),
     frozenset({"service"}),
-    frozenset({"api", "ledger", "policyfiles", "settings", "logs", "channels", "recorded", "reports"}),
+    frozenset(
+        {"api", "ledger", "policyfiles", "settings", "logs", "channels", "recorded", "reports"}
+    ),
     frozenset({"bootstrap"}),
     frozenset({"daemon"}),
     frozenset({"cli"}),
