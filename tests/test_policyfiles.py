@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.policy.cases import run_cases
+from reviewbot.policy.compile import compile_policy
 from reviewbot.policyfiles import PolicyFile, policy_paths
 
 POLICIES = Path(__file__).parent.parent / "policies"
@@ -41,6 +43,18 @@ def test_the_policies_that_come_with_it_are_clean(path: Path) -> None:
     assert parsed.findings == ()
     assert parsed.policy is not None
     assert parsed.policy.tests
+
+
+@pytest.mark.parametrize("path", policy_paths(POLICIES), ids=lambda path: path.stem)
+def test_the_policies_that_come_with_it_pass_their_tests(path: Path) -> None:
+    """Every test beside a policy is run, and holds."""
+    policy = PolicyFile(path).load().policy
+    assert policy is not None
+
+    results = run_cases(compile_policy(policy))
+
+    assert len(results) == len(policy.tests)
+    assert [result.test.name for result in results if not result.passed] == []
 
 
 def test_a_list_file_is_part_of_the_policy(folder: Path) -> None:

@@ -229,6 +229,8 @@ def test_hostile_yaml_is_refused_quickly(name: str) -> None:
         started = time.process_time()
         parsed = check(source)
         best = min(best, time.process_time() - started)
+        if best < 0.05:
+            break
 
     assert parsed.policy is None
     assert best < 0.05 * _slack()
