@@ -23,6 +23,7 @@ from reviewbot.domain.errors import (
     KeyRefused,
     NotFound,
     RateLimited,
+    ReviewbotError,
 )
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
@@ -36,6 +37,7 @@ from reviewbot.service.verdict import (
     UNCOVERED,
     Verdict,
     cannot_send,
+    failed,
     no_evidence,
     no_trace,
     verdict_of,
@@ -144,8 +146,22 @@ def look_and_judge(
 ) -> Judged:
     """Judge with the evidence fetched only where the answer needs it; `fresh`: not from memory.
 
-    Raises `ApiError` when evidence that is needed cannot be had.
+    A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
     """
+    try:
+        return _look_and_judge(app, bench, item, known, fresh)
+    except (ReviewbotError, MemoryError):
+        raise
+    except Exception as error:
+        # Whatever breaks in judging must neither pay nor keep the pass from the other tasks.
+        if known.judge is None:
+            raise
+        app.events("evaluation failed", level="error", task_id=item.id, error=repr(error))
+        facts = _facts(app, item, known, None)
+        return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
+
+
+def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fresh: bool) -> Judged:
     at_most = app.limits.freshness if fresh else None
     if known.judge is not None:
         kept = kept_evidence(app, bench, item, at_most=at_most)
@@ -277,10 +293,17 @@ def _say(app: App, decision: Decision, state: State) -> None:
         rule=decision.rule,
         until=decision.until,
         deadline_at=decision.deadline_at,
+        late=_is_late(app, decision),
         policy=decision.policy,
         revision=decision.revision[:8],
         state=state.value,
     )
+
+
+def _is_late(app: App, decision: Decision) -> bool:
+    """Whether too little time is left to find out about an unclear answer and to try again."""
+    left = None if decision.deadline_at is None else decision.deadline_at - decision.decided_at
+    return decision.action.writes and left is not None and left <= app.limits.quarantine
 
 
 def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ApiError) -> None:

@@ -80,6 +80,17 @@ def _trace(judge: Judge, facts: Facts) -> bytes:
     return NO_TRACE if trace is None else trace_json(judge.policy, trace)
 
 
+def failed(judge: Judge, error: Exception) -> Verdict:
+    """A person must look: the policy itself broke on these facts, which must never pay."""
+    return Verdict(
+        action=Action.ESCALATE,
+        rule=NO_RULE,
+        reason=f"the policy could not be evaluated ({type(error).__name__})",
+        policy=judge.policy.name,
+        revision=judge.policy.revision,
+    )
+
+
 def no_evidence(judge: Judge, answer: Evaluation) -> Verdict:
     """A person must look: a rule needs evidence that cannot be had."""
     return Verdict(

@@ -9,6 +9,7 @@ import pytest
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CannotConnect, KeyRefused, NoAnswer, ServerFault
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import Facts
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
@@ -295,3 +296,32 @@ def test_schema_drift_is_said() -> None:
     poll_once(app)
 
     assert app.events.named("schema drift")[0]["what"] == "cm_payout_amount"  # type: ignore[attr-defined]
+
+
+def test_a_policy_that_breaks_asks_a_person_and_harms_no_other_task() -> None:
+    """An evaluation error never pays and never ends the pass."""
+    world = World()
+    world.add(*some(2))
+
+    def breaks(facts: Facts) -> Answer:
+        if facts.task.id == "task-0":
+            raise ZeroDivisionError
+        return APPROVE
+
+    app = an_app(world, FakeJudge(breaks))
+    poll_once(app)
+
+    assert outcomes(app) == {"task-0": "held", "task-1": "performed"}
+    assert app.events.named("evaluation failed")  # type: ignore[attr-defined]
+
+
+def test_a_decision_with_too_little_time_left_is_made_and_said_to_be_late() -> None:
+    """Ten minutes before the deadline it is still sent."""
+    world, clock = World(), HandClock(CONFIRMED + timedelta(hours=71, minutes=50))
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    poll_once(app)
+
+    assert len(world.sent) == 1
+    assert [about["late"] for about in app.events.named("decision")] == [True]  # type: ignore[attr-defined]
