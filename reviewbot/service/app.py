@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from reviewbot.domain.alarms import HOUR, Alarm, Kind, Urgency
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+from reviewbot.service.alarms import Alarms, LoggedAlarms
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -144,6 +146,11 @@ class App:
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""
+    alarms: Alarms = field(init=False)
+    """Whom to tell what a person should know; the log alone until channels are plugged in."""
+
+    def __post_init__(self) -> None:
+        self.alarms = LoggedAlarms(self.events)
 
     @property
     def failures(self) -> int:
@@ -153,3 +160,32 @@ class App:
     def bench(self, review: str) -> Bench | None:
         """The bench of one kind of review, where it runs."""
         return next((bench for bench in self.benches if bench.review == review), None)
+
+    def alarm(
+        self,
+        kind: Kind,
+        sentence: str,
+        *,
+        subject: str = "",
+        urgency: Urgency = "error",
+        to: tuple[str, ...] = (),
+        again: timedelta | None = HOUR,
+        **facts: Any,
+    ) -> None:
+        """Tell people something; what lasts is told at every pass and repeated only after `again`."""
+        self.alarms.tell(
+            Alarm(
+                kind=kind,
+                sentence=sentence,
+                at=self.clock.now(),
+                subject=subject,
+                urgency=urgency,
+                to=to,
+                again=again,
+                facts=facts,
+            )
+        )
+
+    def mended(self, kind: Kind, sentence: str, *, subject: str = "") -> None:
+        """Say that something that was told is over; call it whenever all is well, it is cheap."""
+        self.alarms.mended(kind, subject, sentence, self.clock.now())

@@ -1,0 +1,81 @@
+"""Alarms: what a person should know now, as plain values that any channel can carry."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+Urgency = Literal["info", "warning", "error"]
+URGENCIES: tuple[Urgency, ...] = ("info", "warning", "error")
+"""From the least to the most urgent."""
+
+HOUR = timedelta(hours=1)
+
+
+class Kind(StrEnum):
+    """What an alarm is about; settings name these where a channel takes only some."""
+
+    UNDECIDED = "undecided"
+    """Nobody has decided, and 24, 6 or 1 hours are left."""
+    REMINDER = "reminder"
+    """A policy's `remind:` moment has come for something undecided."""
+    QUESTION = "question"
+    """A person is asked."""
+    LATE = "late"
+    """A decision was made later than the policy wanted it."""
+    SILENCE = "silence"
+    """Something was paid although nobody decided."""
+    STALE = "stale-effect"
+    """An approval landed in another round than it was decided for."""
+    DRIFT = "schema-drift"
+    """The API's answers no longer have the shape that we use."""
+    DEAD_LETTER = "dead-letter"
+    """The review of one thing keeps failing."""
+    KEY = "key-refused"
+    """The API does not take our key."""
+    API_AWAY = "api-away"
+    """No pass has succeeded for a while."""
+    LEDGER = "ledger"
+    """The decision log cannot be written or read."""
+    RELOAD = "reload"
+    """A changed policy could not be loaded; the old one keeps judging."""
+    STOPPED = "stopped"
+    """The process ended by itself."""
+    BREAKER = "breaker"
+    """A breaker stands open: nothing is sent until a person closes it."""
+    PAUSED = "paused"
+    """A person paused some or all actions."""
+    CAP = "cap"
+    """A cap of the policy has no room left."""
+    PROBATION = "probation"
+    """A changed policy is on probation, or waits to be accepted."""
+    CLOCK = "clock"
+    """This machine's clock and the API's differ too much."""
+    CHANNEL = "channel"
+    """A channel, or the ping to the outside, fails."""
+    DRILL = "drill"
+    """Nothing is wrong: somebody tests the channels."""
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell, in a sentence that stands on its own.
+
+    `subject` says what it is about (a task's round, a policy, or nothing where there is only one);
+    the same kind and subject is told again only after `again`, also across restarts, or never where
+    that is None. `to` names targets, as a policy's `to:` does; nobody named means the default
+    channels. `facts` are plain values for machines.
+    """
+
+    kind: Kind
+    sentence: str
+    at: datetime
+    subject: str = ""
+    urgency: Urgency = "error"
+    to: tuple[str, ...] = ()
+    facts: dict[str, Any] = {}
+    again: timedelta | None = HOUR
+    keep_until: datetime | None = None
+    """Until when to remember that it was told; None: as long as `again` needs it."""
