@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
@@ -340,7 +341,7 @@ def measure(rounds: int) -> dict[str, Any]:
         {
             "by hand": over(by_hand),
             "generated": over(judge.judge),
-            "generated, with trace": over(lambda facts: judge.judge(facts, trace=True)),
+            "generated, with trace": over(partial(judge.judge, trace=True)),
         },
         rounds,
     )

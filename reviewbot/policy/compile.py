@@ -78,13 +78,7 @@ class _Program:
     def traced(self) -> Callable[[Facts], Evaluation]:
         """The same with the trace of every rule tried."""
         pool, trees = self._start(traced=True)
-        arms = self._arms(
-            trees,
-            lambda index: (
-                f"return {pool.helper('rule', self._ends.traced_rule(index))}"
-                "(f, cant, shadow, {leaves})"
-            ),
-        )
+        arms = self._arms(trees, lambda index: self._traced_return(pool, index))
         end = pool.helper("none", self._ends.traced_nothing)
         cases = self._cases(trees, "return {index}, {{leaves}}")
         functions = [
@@ -130,24 +124,34 @@ class _Program:
         ]
 
     def _return(self, pool: Pool, index: int) -> str:
-        end = f"{pool.helper('rule', self._ends.rule(index))}(f, cant, shadow)"
         constant = self._ends.steps[index].constant
         if constant is None:
-            return f"return {end}"
+            return f"return {pool.helper('rule', self._ends.rule(index))}(f, cant, shadow)"
         answer = pool.helper("answer", constant)
         settled = (
             f"{self._settled(pool)}({index}, cant, shadow, -1) if cant or shadow else {answer}"
         )
-        return (
-            f"return {end} if {self._due(pool)} else {settled}"
-            if constant.undecided
-            else (f"return {settled}")
-        )
+        if not constant.undecided:
+            return f"return {settled}"
+        return f"return {self._late(pool, index)} if {self._due(pool)} else {settled}"
 
     def _nothing(self, pool: Pool) -> str:
-        end = f"{pool.helper('none', self._ends.nothing)}(f, cant, shadow)"
         settled = f"{self._settled(pool)}(-1, cant, shadow, -1)"
-        return f"return {end} if {self._due(pool)} else {settled}"
+        return f"return {self._late(pool, -1)} if {self._due(pool)} else {settled}"
+
+    def _late(self, pool: Pool, index: int) -> str:
+        return f"{pool.helper('late', self._ends.late(index))}(f, cant, shadow)"
+
+    def _traced_return(self, pool: Pool, index: int) -> str:
+        slow = f"{pool.helper('rule', self._ends.traced_rule(index))}(f, cant, shadow, {{leaves}})"
+        constant = self._ends.steps[index].constant
+        if constant is None:
+            return f"return {slow}"
+        end = pool.helper("answer", self._ends.traced_constant(index))
+        answer = f"{end}(cant, shadow, {{leaves}})"
+        if not constant.undecided:
+            return f"return {answer}"
+        return f"return {slow} if {self._due(pool)} else {answer}"
 
     def _settled(self, pool: Pool) -> str:
         return pool.shared("settled", self._ends.settled)

@@ -202,22 +202,22 @@ class Conclusions:
     def rule(self, index: int) -> Callable[[Facts, int, int], Evaluation]:
         """Make the function that ends a plain judgement by this rule."""
         make = self.steps[index].make
-        if self.steps[index].constant is not None:
-            return lambda facts, cant, shadow: self._end_constant(index, facts, cant, shadow)
         return lambda facts, cant, shadow: self._end(make(facts), facts, cant, shadow)
 
-    def nothing(self, facts: Facts, cant: int, shadow: int) -> Evaluation:
-        """End a plain judgement that no rule decided."""
-        return self._end_constant(_NONE, facts, cant, shadow)
+    def late(self, index: int) -> Callable[[Facts, int, int], Evaluation]:
+        """Make the function that ends a plain judgement by a constant question that came too late.
 
-    def _end_constant(self, index: int, facts: Facts, cant: int, shadow: int) -> Evaluation:
-        made = self.settled(index, cant, shadow, _NONE)
-        if not made.undecided or not self.is_due(facts):
-            return made
-        case = self.case(facts)
-        if case < 0 or self._cases[case].constant is not None:
-            return self.settled(index, cant, shadow, case)
-        return self._complete(self._fallback(made, case, facts), cant, shadow, None)
+        `index` -1 is for no rule.
+        """
+
+        def end(facts: Facts, cant: int, shadow: int) -> Evaluation:
+            case = self.case(facts)
+            if case < 0 or self._cases[case].constant is not None:
+                return self.settled(index, cant, shadow, case)
+            made = self._fallback(self.settled(index, 0, 0, _NONE), case, facts)
+            return self._complete(made, cant, shadow, None)
+
+        return end
 
     def _end(self, made: Evaluation, facts: Facts, cant: int, shadow: int) -> Evaluation:
         if made.undecided and self.is_due(facts):
@@ -228,15 +228,33 @@ class Conclusions:
 
     def traced_rule(self, index: int) -> Callable[[Facts, int, int, tuple[Any, ...]], Evaluation]:
         """Make the function that ends a traced judgement by this rule."""
-        make, constant = self.steps[index].make, self.steps[index].constant
-        tried = index + 1
-        if constant is not None and not constant.undecided:
-            return lambda _, cant, shadow, outcomes: self._complete(
-                constant, cant, shadow, Trace(outcomes, tried)
-            )
+        make = self.steps[index].make
         return lambda facts, cant, shadow, outcomes: self._end_traced(
             make(facts), index, facts, cant, shadow, outcomes
         )
+
+    def traced_constant(self, index: int) -> Callable[[int, int, tuple[Any, ...]], Evaluation]:
+        """Make the function that ends a traced judgement in time by a rule with a constant answer."""
+        constant = self.steps[index].constant
+        assert constant is not None
+        action, rule, reason, to = constant.action, constant.rule, constant.reason, constant.to
+        names, in_shadow, tried = self._names, self._matched_in_shadow, index + 1
+
+        def end(cant: int, shadow: int, outcomes: tuple[Any, ...]) -> Evaluation:
+            return Evaluation(
+                action,
+                rule,
+                index,
+                reason,
+                None,
+                None,
+                to,
+                names(cant) if cant else (),
+                in_shadow(shadow) if shadow else (),
+                Trace(outcomes, tried),
+            )
+
+        return end
 
     def traced_nothing(
         self, facts: Facts, cant: int, shadow: int, outcomes: tuple[Any, ...]

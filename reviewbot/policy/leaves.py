@@ -143,6 +143,8 @@ class Leaves:
                 return self._choice_among(test, fact)
             case OneOf() as test if fact.type is FactType.TEXT:
                 return self._text_among(test, fact)
+            case OneOf(values=(bool() as value,), negated=negated):
+                return three_way(raw(fact), negated=negated is value)
             case OneOf(values=values, negated=negated):
                 return _three_valued(raw(fact), self._among(values), negated)
             case Range() as test:
@@ -156,8 +158,7 @@ class Leaves:
                 view = View(f"{_local(fact)}{search}", source, _bases(fact))
                 return three_way(view, negated)
             case InList(list=name, negated=negated):
-                leaf = _three_valued(self._worded(fact, exact=False), self._listed(name), negated)
-                return leaf._replace(view=leaf.view._replace(bases=leaf.view.bases | {"now"}))
+                return self._in_list(name, fact, negated)
             case Has(member=member, negated=negated):
                 name = self._pool.constant(member)
                 return _three_valued(raw(fact), f"{name} in {{x}}", negated)
@@ -209,11 +210,14 @@ class Leaves:
             high = f" {'<=' if test.high_included else '<'} {self._pool.constant(test.high)}"
         return f"{low}{{x}}{high}"
 
-    def _listed(self, name: str) -> str:
+    def _in_list(self, name: str, fact: Fact, negated: bool) -> Leaf:
+        view = self._worded(fact, exact=False)
         fixed = self._lists.fixed(name)
         if fixed is not None:
-            return f"{{x}} in {self._pool.constant(fixed)}"
-        return f"{{x}} in {self._pool.helper('list', self._lists.at(name))}(now)"
+            return _three_valued(view, f"{{x}} in {self._pool.constant(fixed)}", negated)
+        current = self._pool.helper("list", self._lists.at(name))
+        view = view._replace(bases=view.bases | {"now"})
+        return _three_valued(view, f"{{x}} in {current}(now)", negated)
 
     def _worded(self, fact: Fact, exact: bool) -> View:
         """The fact as text is compared."""
