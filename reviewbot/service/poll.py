@@ -171,6 +171,8 @@ def with_memories(
     app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
 ) -> Iterable[tuple[ReviewItem, Known]]:
     """Give each item what the log knows about it, read for all of them at once."""
+    if not items:
+        return
     memories = app.ledger.memories(bench.review, [item.id for item in items])
     accounts = _accounts(app, bench, items, judges)
     fleet = _fleet(app, bench, items, memories, judges)

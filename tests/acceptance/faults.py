@@ -7,6 +7,8 @@ from random import Random  # noqa: TID251 - seeded chance of a test
 
 import httpx
 
+from reviewbot.simulator.transport import SimulatorTransport
+
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -16,17 +18,33 @@ class FaultyTransport(httpx.BaseTransport):
     `share` of the requests meet one of `KINDS`; 0 is a quiet network.
     """
 
-    def __init__(self, inner: httpx.BaseTransport, *, share: float = 0.2, seed: int = 0) -> None:
+    def __init__(self, inner: SimulatorTransport, *, share: float = 0.2, seed: int = 0) -> None:
         self.inner, self.share, self.chance = inner, share, Random(seed)
         self.met: dict[str, int] = {}
+        self.held: list[tuple[float, httpx.Request]] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer, or fail in one of the ways."""
+        self.deliver()
         if self.chance.random() >= self.share:
             return self.inner.handle_request(request)
         name = self.chance.choice(sorted(KINDS))
         self.met[name] = self.met.get(name, 0) + 1
         return KINDS[name](self, request)
+
+    def deliver(self) -> None:
+        """Let what was held on the way arrive, once its time has come."""
+        now = self.inner.clock.monotonic()
+        due = [held for held in self.held if held[0] <= now]
+        self.held = [held for held in self.held if held[0] > now]
+        for _, request in due:
+            self.inner.handle_request(request).read()
+
+    def arrive_late(self, request: httpx.Request) -> httpx.Response:
+        """A proxy holds the request for up to ten minutes; we stop waiting."""
+        due = self.inner.clock.monotonic() + self.chance.uniform(5, 600)
+        self.held.append((due, request))
+        raise httpx.ReadTimeout("timed out", request=request)
 
     def refuse_connection(self, request: httpx.Request) -> httpx.Response:
         """Nobody listens."""
@@ -64,6 +82,7 @@ class FaultyTransport(httpx.BaseTransport):
 
 KINDS: dict[str, Callable[[FaultyTransport, httpx.Request], httpx.Response]] = {
     "refused connection": FaultyTransport.refuse_connection,
+    "arrives late": FaultyTransport.arrive_late,
     "reset before": FaultyTransport.reset_before,
     "reset after": FaultyTransport.reset_after,
     "500 before": FaultyTransport.fault_before,

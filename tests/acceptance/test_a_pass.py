@@ -69,7 +69,7 @@ def test_faults_then_quiet_leave_nothing_double_wrong_or_open(tmp_path: Path) ->
         assert isinstance(faulty, FaultyTransport)
         for _ in range(6 * 36):
             there.poll(10)
-        assert len(faulty.met) == 7, "every kind of fault was met"
+        assert len(faulty.met) == 8, "every kind of fault was met"
         faulty.share = 0.0
         for _ in range(6):
             there.poll(10)
