@@ -97,7 +97,7 @@ def _lines(beat: Beat | None, healthy: bool, books: Books, now: datetime) -> lis
             f" ({clock_time(beat.at)})"
         )
         if beat.first_deadline_at is not None:
-            lines.append(f"next        paid by silence: {due(beat.first_deadline_at, now)}")
+            lines.append(f"deadline    the first undecided: {due(beat.first_deadline_at, now)}")
     lines.append(f"questions   {counted(books.questions, 'task')} with a person")
     if books.unsettled:
         lines.append(f"quarantine  {counted(books.unsettled, 'write')} not known to be done or not")
