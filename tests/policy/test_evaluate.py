@@ -1,0 +1,203 @@
+"""What a judge answers: first match, unknown values, holds, waits and the deadline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reviewbot.domain.decision import Action
+from reviewbot.policy.facts import History
+from tests.builders import CONFIRMED
+from tests.policy.judging import facts_at, judge_of
+
+ASK = """
+rules:
+  - name: ask
+    always: yes
+    then: escalate
+"""
+DISPUTE = """
+rules:
+  - name: not there
+    when: {last.outcome_kind: couldnt_verify, last.comments_scraped: between 1 and 99}
+    then: dispute
+    reason: We read all {last.comments_scraped} comments and yours was not there.
+"""
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    """Order is all there is: a later match changes nothing."""
+    judge = judge_of(
+        """
+rules:
+  - {name: first, when: {task.platform: tiktok}, then: approve}
+  - {name: second, always: yes, then: escalate}
+"""
+    )
+    assert judge.judge(facts_at()).rule == "first"
+    assert judge.judge(facts_at(platform="instagram")).rule == "second"
+
+
+@pytest.mark.parametrize("test", ["tiktok", "not tiktok", "[tiktok, instagram]"])
+def test_a_platform_nobody_has_seen_matches_nothing(test: str) -> None:
+    """A value outside the closed list is unknown, under `not` as well."""
+    judge = judge_of(f"rules:\n  - {{name: r, when: {{task.platform: '{test}'}}, then: approve}}")
+    made = judge.judge(facts_at(platform="youtube"))
+    assert (made.action, made.rule, made.cannot_tell) == (Action.ESCALATE, "no rule", ("r",))
+    assert made.reason == "no rule matches; could not tell: r"
+
+
+@pytest.mark.parametrize(("hours", "rule"), [(68.99, "ask"), (69, "deadline"), (71, "deadline")])
+def test_the_undecided_get_the_fallback_from_decide_by_on(hours: float, rule: str) -> None:
+    """The moment itself is included."""
+    made = judge_of(ASK).judge(facts_at(hours))
+    assert made.rule == rule
+
+
+def test_a_fallback_says_why_and_what_was_undecided() -> None:
+    """`because` is its reason, the note names what it replaces."""
+    made = judge_of(ASK).judge(facts_at(70))
+    assert made.action is Action.APPROVE
+    assert made.reason == "We pay when we cannot show what is wrong."
+    assert made.note == "undecided at its deadline: escalate by rule 'ask'"
+
+
+def test_an_unknown_deadline_never_brings_the_fallback() -> None:
+    """Nothing is paid because a moment is not known."""
+    made = judge_of(ASK).judge(facts_at(1000, client_dispute_deadline_at=None))
+    assert made.rule == "ask"
+
+
+def test_a_dispute_stands_after_decide_by() -> None:
+    """The rules still come first; only the undecided fall back."""
+    made = judge_of(DISPUTE).judge(facts_at(71))
+    assert (made.action, made.rule) == (Action.DISPUTE, "not there")
+    assert made.reason == "We read all 60 comments and yours was not there."
+
+
+def test_the_same_words_are_never_sent_twice() -> None:
+    """A dispute whose text was sent before becomes a question under the rule's own name."""
+    sent = History(disputes=0, texts=("We read all 60  comments and yours was not there.",))
+    made = judge_of(DISPUTE).judge(facts_at(past=sent))
+    assert (made.action, made.rule) == (Action.ESCALATE, "not there")
+    assert made.note == "its text could not be sent: the same words were sent before"
+
+
+def test_a_wait_ends_at_its_moment() -> None:
+    """Before it the task waits with that moment; at the moment the rule no longer matches."""
+    judge = judge_of(
+        """
+rules:
+  - {name: later, always: yes, then: wait, until: 24h after confirmed}
+"""
+    )
+    until = CONFIRMED + timedelta(hours=24)
+    assert judge.judge(facts_at(23)).until == until
+    assert judge.judge(facts_at(24)).rule == "no rule"
+
+
+OFFICE = """
+hours:
+  desk: {open: mon-fri 09:00-18:00}
+rules:
+  - {name: pay, always: yes, then: approve, act during: desk}
+"""
+
+
+def test_an_action_is_held_until_its_hours_open() -> None:
+    """At night it keeps its action and carries the opening moment."""
+    made = judge_of(OFFICE).judge(facts_at(10))
+    assert made.action is Action.APPROVE
+    assert made.until == datetime(2026, 6, 3, 7, 0, tzinfo=UTC)
+    assert judge_of(OFFICE).judge(facts_at(1)).until is None
+
+
+def test_hours_do_not_bind_the_fallback() -> None:
+    """A held action is undecided: at the deadline the fallback acts, whatever the hour."""
+    made = judge_of(OFFICE, deadline=DEADLINE_AT_NIGHT).judge(facts_at(10))
+    assert (made.action, made.rule, made.until) == (Action.LEAVE, "deadline", None)
+
+
+DEADLINE_AT_NIGHT = """
+deadline:
+  decide by: 9h after confirmed
+  if undecided: leave
+  because: The timer pays.
+"""
+
+
+def test_cases_of_the_fallback_pass_over_what_they_cannot_tell() -> None:
+    """An unknown case is not taken; the last one serves the rest."""
+    deadline = """
+deadline:
+  decide by: 3h before deadline
+  if undecided:
+    - {when: {task.cm_payout_amount: at most 0.30 USD}, then: approve}
+    - {otherwise: escalate}
+  because: Small sums are paid.
+"""
+    judge = judge_of(ASK, deadline=deadline)
+    assert judge.judge(facts_at(70)).action is Action.APPROVE
+    assert judge.judge(facts_at(70, cm_payout_amount=None)).action is Action.ESCALATE
+
+
+def test_a_shadow_rule_is_recorded_and_never_decides() -> None:
+    """It leaves its name and action beside the answer of the live rules."""
+    judge = judge_of(
+        """
+rules:
+  - {name: tried out, when: {task.platform: tiktok}, then: approve, shadow: yes}
+  - {name: live, always: yes, then: escalate}
+"""
+    )
+    made = judge.judge(facts_at())
+    assert (made.rule, made.shadow) == ("live", (("tried out", Action.APPROVE),))
+
+
+def test_a_larger_rollout_keeps_those_already_in() -> None:
+    """A task's place is fixed by its id and the rule; the share only moves the line."""
+
+    def inside(share: str) -> set[str]:
+        judge = judge_of(f"rules:\n  - {{name: r, always: yes, then: approve, rollout: {share}}}")
+        ids = (f"task-{n}" for n in range(400))
+        return {i for i in ids if judge.judge(facts_at(id=i)).rule == "r"}
+
+    small, large = inside("25%"), inside("50%")
+    assert small < large
+    assert 70 < len(small) < 130
+
+
+def test_a_policy_on_the_task_alone_needs_no_evidence() -> None:
+    """Triage answers without it, and the judge says that it is never needed."""
+    judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: approve}")
+    assert not judge.ever_needs_evidence
+    made = judge.triage(facts_at(attempts=None))
+    assert made is not None
+    assert made.rule == "r"
+
+
+def test_triage_asks_for_evidence_when_a_text_needs_it() -> None:
+    """The rule matches without evidence, its text cannot be written without it."""
+    judge = judge_of(
+        """
+rules:
+  - name: ask
+    when: {task.platform: tiktok}
+    then: escalate
+    question: The checker read {last.comments_scraped} comments. Is it there?
+"""
+    )
+    assert judge.triage(facts_at(attempts=None)) is None
+    assert judge.triage(facts_at(attempts=None, platform="instagram")) is not None
+
+
+def test_a_judge_knows_which_memories_it_needs() -> None:
+    """`account.*` and `fleet.*` are looked up only for policies that name them."""
+    plain = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: approve}")
+    asking = judge_of(
+        "rules:\n  - {name: r, when: {account.disputes_30d: at least 3, fleet.escalated: 0},"
+        " then: escalate}"
+    )
+    assert (plain.needs_account, plain.needs_fleet) == (False, False)
+    assert (asking.needs_account, asking.needs_fleet) == (True, True)
