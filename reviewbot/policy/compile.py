@@ -79,10 +79,9 @@ class _Program:
         """The same with the trace of every rule tried."""
         pool, trees = self._start(traced=True)
         arms = self._arms(trees, lambda index: self._traced_return(pool, index))
-        end = pool.helper("none", self._ends.traced_nothing)
         cases = self._cases(trees, "return {index}, {{leaves}}")
         functions = [
-            traced_function("judge", arms, f"return {end}(f, cant, shadow, {{leaves}})"),
+            traced_function("judge", arms, self._traced_nothing(pool)),
             traced_function("case", cases, "return -1, {leaves}"),
         ]
         made = load("\n\n\n".join([*trees.sources, *functions]), pool.values)
@@ -152,6 +151,14 @@ class _Program:
         if not constant.undecided:
             return f"return {answer}"
         return f"return {slow} if {self._due(pool)} else {answer}"
+
+    def _traced_nothing(self, pool: Pool) -> str:
+        late = pool.helper("late", self._ends.traced_nothing)
+        answer = pool.helper("none", self._ends.traced_in_time)
+        return (
+            f"return {late}(f, cant, shadow, {{leaves}}) if {self._due(pool)} else "
+            f"{answer}(cant, shadow, {{leaves}})"
+        )
 
     def _settled(self, pool: Pool) -> str:
         return pool.shared("settled", self._ends.settled)

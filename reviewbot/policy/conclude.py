@@ -256,6 +256,22 @@ class Conclusions:
 
         return end
 
+    def traced_in_time(self, cant: int, shadow: int, outcomes: tuple[Any, ...]) -> Evaluation:
+        """End a traced judgement that no rule decided, before the deadline's say."""
+        made = self.settled(_NONE, cant, shadow, _NONE)
+        return Evaluation(
+            made.action,
+            made.rule,
+            None,
+            made.reason,
+            None,
+            None,
+            None,
+            made.cannot_tell,
+            made.shadow,
+            Trace(outcomes, len(self._rules)),
+        )
+
     def traced_nothing(
         self, facts: Facts, cant: int, shadow: int, outcomes: tuple[Any, ...]
     ) -> Evaluation:
