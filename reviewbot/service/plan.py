@@ -17,10 +17,10 @@ from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports import Logged
 from reviewbot.service.app import App, Bench
+from reviewbot.service.judging import Known
 from reviewbot.service.look import evidence_for
 from reviewbot.service.overtime import over_time, turns
 from reviewbot.service.poll import look_at_all, with_memories
-from reviewbot.service.review import Known
 from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.service.writing import round_of
 

@@ -18,10 +18,11 @@ from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, Acc
 from reviewbot.ports import Ending, Listing, Memory
 from reviewbot.service.app import App, Bench
 from reviewbot.service.deadlines import Undecided, remind, undecided
+from reviewbot.service.judging import Known
 from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
-from reviewbot.service.review import Known, Reviewed, review
+from reviewbot.service.review import Reviewed, review
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
+from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
@@ -23,36 +22,22 @@ from reviewbot.domain.errors import (
     KeyRefused,
     NotFound,
     RateLimited,
-    ReviewbotError,
 )
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
-from reviewbot.ports import Logged, Memory
-from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
-from reviewbot.service.look import evidence_for, kept_evidence, see_again
+from reviewbot.ports import Logged
+from reviewbot.service.app import App, Bench, Trouble
+from reviewbot.service.judging import DEAD_LETTER, Judged, Known, look_and_judge
+from reviewbot.service.look import see_again
 from reviewbot.service.perform import perform
-from reviewbot.service.verdict import (
-    UNCOVERED,
-    Verdict,
-    cannot_send,
-    failed,
-    no_evidence,
-    no_trace,
-    verdict_of,
-)
+from reviewbot.service.verdict import Verdict, cannot_send, no_trace
 from reviewbot.service.writing import decide, differs
-
-if TYPE_CHECKING:
-    from reviewbot.policy.evaluate import Judge
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 15 * 60.0
 """Seconds that a thing whose review failed is left alone: doubled from the first to the longest."""
-DEAD_LETTER = 8
-"""Failures in a row after which a person is told."""
 
 
 class Outcome(StrEnum):
@@ -62,24 +47,6 @@ class Outcome(StrEnum):
     CLAIMED = "acted on before"
     VANISHED = "no longer waiting"
     POSTPONED = "postponed"
-
-
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log and the other reviews say about one thing."""
-
-    memory: Memory
-    judge: Judge | None
-    account: AccountHistory = NO_ACCOUNT_HISTORY
-    fleet: Fleet = Fleet()
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """An item, what was known of it, and what the policy says."""
-
-    item: ReviewItem
-    facts: Facts
-    verdict: Verdict
-    evidence: HeldEvidence | None = None
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,88 +103,6 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
         if not _sends(app, bench, judged):
             return _hold(app, judged, known)
     return Reviewed(item=judged.item, outcome=Outcome.POSTPONED, verdict=judged.verdict)
-
-
-# Look and judge ------------------------------------------------------------------------------
-
-
-def look_and_judge(
-    app: App, bench: Bench, item: ReviewItem, known: Known, *, fresh: bool = False
-) -> Judged:
-    """Judge with the evidence fetched only where the answer needs it; `fresh`: not from memory.
-
-    A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
-    """
-    try:
-        return _look_and_judge(app, bench, item, known, fresh)
-    except (ReviewbotError, MemoryError):
-        raise
-    except Exception as error:
-        # Whatever breaks in judging must neither pay nor keep the pass from the other tasks.
-        if known.judge is None:
-            raise
-        app.events("evaluation failed", level="error", task_id=item.id, error=repr(error))
-        facts = _facts(app, item, known, None)
-        return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
-
-
-def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fresh: bool) -> Judged:
-    at_most = app.limits.freshness if fresh else None
-    if known.judge is not None:
-        kept = kept_evidence(app, bench, item, at_most=at_most)
-        if kept is not None:
-            return _with_evidence(app, item, known, known.judge, kept)
-    facts = _facts(app, item, known, None)
-    if known.judge is None:
-        return Judged(item=item, facts=facts, verdict=UNCOVERED)
-    if not app.limits.always_evidence:
-        answer = known.judge.triage(facts)
-        if answer is not None:
-            return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
-    try:
-        held = evidence_for(app, bench, item, at_most=at_most)
-    except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
-        raise
-    except ApiError as error:
-        return _without_evidence(bench, item, facts, known.judge, error)
-    app.failed_reads = 0
-    return _with_evidence(app, item, known, known.judge, held)
-
-
-def _with_evidence(
-    app: App, item: ReviewItem, known: Known, judge: Judge, held: HeldEvidence
-) -> Judged:
-    facts = _facts(app, item, known, held)
-    verdict = verdict_of(judge, facts, judge.judge(facts))
-    return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
-
-
-def _without_evidence(
-    bench: Bench, item: ReviewItem, facts: Facts, judge: Judge, error: ApiError
-) -> Judged:
-    """After many tries only the deadline may decide without evidence; a rule that could not be
-    answered for lack of it must not let a later rule pay."""
-    trouble = bench.troubles.get(item.id)
-    answer = judge.judge(facts)
-    if answer.rule == DEADLINE:
-        return Judged(item=item, facts=facts, verdict=verdict_of(judge, facts, answer))
-    if trouble is None or trouble.tries < DEAD_LETTER:
-        raise error
-    return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
-
-
-def _facts(app: App, item: ReviewItem, known: Known, held: HeldEvidence | None) -> Facts:
-    return build_facts(
-        item,
-        now=app.clock.now(),
-        evidence=None if held is None else held.evidence,
-        past=known.memory.history,
-        account=known.account,
-        fleet=known.fleet,
-    )
-
-
-# Write down and act --------------------------------------------------------------------------
 
 
 def _sends(app: App, bench: Bench, judged: Judged) -> bool:

@@ -325,3 +325,19 @@ def test_a_decision_with_too_little_time_left_is_made_and_said_to_be_late() -> N
 
     assert len(world.sent) == 1
     assert [about["late"] for about in app.events.named("decision")] == [True]  # type: ignore[attr-defined]
+
+
+def test_the_fallback_waits_for_evidence_while_there_is_time() -> None:
+    """A failed timeline must not turn a dispute into a payment; near the deadline it no longer waits."""
+    fallback = Answer(action=Action.APPROVE, rule="deadline", rule_index=None)
+    clock = HandClock(CONFIRMED + timedelta(hours=69))
+    world = World(trouble={"evidence": [ServerFault("500", status=500)] * 2})
+    world.add(an_item())
+    judge = FakeJudge(lambda facts: fallback if facts.attempts is None else DISPUTE)
+    app = an_app(world, judge, clock=clock)
+
+    assert poll_once(app).outcomes == {"postponed": 1}
+    clock.forward(hours=2, minutes=40)
+    assert poll_once(app).outcomes == {"performed": 1}
+
+    assert [decision.action for decision in world.sent] == ["approve"]

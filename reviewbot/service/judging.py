@@ -1,0 +1,131 @@
+"""Look and judge: from one thing as seen to what the policy says of it, with no more evidence than needed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.domain.decision import DEADLINE
+from reviewbot.domain.errors import (
+    ApiError,
+    CannotConnect,
+    Forbidden,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+    ReviewbotError,
+)
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
+from reviewbot.ports import Memory
+from reviewbot.service.app import App, Bench, HeldEvidence
+from reviewbot.service.look import evidence_for, kept_evidence
+from reviewbot.service.verdict import UNCOVERED, Verdict, failed, no_evidence, verdict_of
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+DEAD_LETTER = 8
+"""Failures in a row after which a person is told."""
+LAST_CALL = timedelta(minutes=30)
+"""With less time left the fallback no longer waits for evidence that cannot be fetched."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log and the other reviews say about one thing."""
+
+    memory: Memory
+    judge: Judge | None
+    account: AccountHistory = NO_ACCOUNT_HISTORY
+    fleet: Fleet = Fleet()
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """An item, what was known of it, and what the policy says."""
+
+    item: ReviewItem
+    facts: Facts
+    verdict: Verdict
+    evidence: HeldEvidence | None = None
+
+
+def look_and_judge(
+    app: App, bench: Bench, item: ReviewItem, known: Known, *, fresh: bool = False
+) -> Judged:
+    """Judge with the evidence fetched only where the answer needs it; `fresh`: not from memory.
+
+    A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
+    """
+    try:
+        return _look_and_judge(app, bench, item, known, fresh)
+    except (ReviewbotError, MemoryError):
+        raise
+    except Exception as error:
+        # Whatever breaks in judging must neither pay nor keep the pass from the other tasks.
+        if known.judge is None:
+            raise
+        app.events("evaluation failed", level="error", task_id=item.id, error=repr(error))
+        facts = _facts(app, item, known, None)
+        return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
+
+
+def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fresh: bool) -> Judged:
+    at_most = app.limits.freshness if fresh else None
+    if known.judge is not None:
+        kept = kept_evidence(app, bench, item, at_most=at_most)
+        if kept is not None:
+            return _with_evidence(app, item, known, known.judge, kept)
+    facts = _facts(app, item, known, None)
+    if known.judge is None:
+        return Judged(item=item, facts=facts, verdict=UNCOVERED)
+    if not app.limits.always_evidence:
+        answer = known.judge.triage(facts)
+        if answer is not None:
+            return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
+    try:
+        held = evidence_for(app, bench, item, at_most=at_most)
+    except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
+        raise
+    except ApiError as error:
+        return _without_evidence(bench, item, facts, known.judge, error)
+    app.failed_reads = 0
+    return _with_evidence(app, item, known, known.judge, held)
+
+
+def _with_evidence(
+    app: App, item: ReviewItem, known: Known, judge: Judge, held: HeldEvidence
+) -> Judged:
+    facts = _facts(app, item, known, held)
+    verdict = verdict_of(judge, facts, judge.judge(facts))
+    return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
+
+
+def _without_evidence(
+    bench: Bench, item: ReviewItem, facts: Facts, judge: Judge, error: ApiError
+) -> Judged:
+    """Only the deadline may decide without evidence, and only when there is no more time to fetch it:
+    a rule that could not be answered for lack of it must not let a later rule pay."""
+    trouble = bench.troubles.get(item.id)
+    gave_up = trouble is not None and trouble.tries >= DEAD_LETTER
+    left = None if facts.deadline_at is None else facts.deadline_at - facts.now
+    if not gave_up and (left is None or left > LAST_CALL):
+        raise error
+    answer = judge.judge(facts)
+    if answer.rule == DEADLINE:
+        return Judged(item=item, facts=facts, verdict=verdict_of(judge, facts, answer))
+    if not gave_up:
+        raise error
+    return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
+
+
+def _facts(app: App, item: ReviewItem, known: Known, held: HeldEvidence | None) -> Facts:
+    return build_facts(
+        item,
+        now=app.clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=known.memory.history,
+        account=known.account,
+        fleet=known.fleet,
+    )
