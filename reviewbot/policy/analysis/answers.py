@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from reviewbot.policy.analysis import truth
 from reviewbot.policy.folding import fold, nfc
 from reviewbot.policy.model import (
     Has,
@@ -46,6 +47,17 @@ def open_book(policy: Policy) -> Book:
     )
 
 
+def may_come_to(test: Test, value: Any, book: Book) -> int:
+    """As `answer`, as a set of truths: a list's entry with an end counts on some days only."""
+    passing = isinstance(test, InList) and value is not None and _only_for_now(test, value, book)
+    return truth.TRUE | truth.FALSE if passing else truth.of(answer(test, value, book))
+
+
+def _only_for_now(test: InList, value: Any, book: Book) -> bool:
+    folded = fold(str(value))
+    return folded in book.passing[test.list] and folded not in book.lasting[test.list]
+
+
 def answer(test: Test, value: Any, book: Book) -> bool | None:
     """Say whether `value` meets `test`; None means that it cannot be told."""
     if isinstance(test, IsKnown):
@@ -55,10 +67,9 @@ def answer(test: Test, value: Any, book: Book) -> bool | None:
     if isinstance(test, Range):
         return in_range(test, value)
     if isinstance(test, InList):
-        folded = fold(str(value))
-        if folded in book.passing[test.list] and folded not in book.lasting[test.list]:
+        if _only_for_now(test, value, book):
             return None
-        return (folded in book.lasting[test.list]) is not test.negated
+        return (fold(str(value)) in book.lasting[test.list]) is not test.negated
     return _plain(test, value, book) is not test.negated
 
 

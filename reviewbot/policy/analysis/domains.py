@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.policy.analysis import truth
-from reviewbot.policy.analysis.answers import Book, answer
+from reviewbot.policy.analysis.answers import Book, may_come_to
 from reviewbot.policy.analysis.cells import UNKNOWN_CELL, Cell, number_cells
 from reviewbot.policy.analysis.texts import text_rows
 from reviewbot.policy.analysis.typical import STEPS, typical
@@ -76,8 +75,7 @@ def domain_of(
     else:
         cells = _cells(fact, tests, points, usual)
         masks = {
-            test: tuple(truth.of(answer(test, cell.value, book)) for cell in cells)
-            for test in tests
+            test: tuple(may_come_to(test, cell.value, book) for cell in cells) for test in tests
         }
     return Domain(fact=fact, cells=cells, order=_order(cells, usual), masks=masks)
 

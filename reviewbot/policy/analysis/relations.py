@@ -43,13 +43,19 @@ def _known_with(a: Cell, b: Cell) -> bool:
     return not _known(a) or _known(b)
 
 
-def _one_more(a: Cell, b: Cell) -> bool:
-    """The second is the first plus one, cell by cell."""
-    if not _known(a) or not _known(b):
-        return _same_knowledge(a, b)
-    assert a.low is not None
-    assert b.low is not None
-    return a.low + 1 == b.low
+def _later_by(amount: float) -> Holds:
+    """The second is the first plus `amount`, class by class."""
+
+    def holds(a: Cell, b: Cell) -> bool:
+        if not _known(a) or not _known(b):
+            return _same_knowledge(a, b)
+        return _shifted(a.low, amount) == b.low and _shifted(a.high, amount) == b.high
+
+    return holds
+
+
+def _shifted(end: float | None, amount: float) -> float | None:
+    return None if end is None else end + amount
 
 
 def _adds_up_to_the_window(a: Cell, b: Cell) -> bool:
@@ -128,7 +134,7 @@ _LAST = tuple(f"last.{name}" for name in ATTEMPT_FACTS)
 _STATED = tuple(f"last.{fact.name}" for fact in ATTEMPT_FACTS.values() if fact.with_attempt)
 
 CERTAIN: tuple[Relation, ...] = (
-    Relation("task.times_disputed", "task.round", _one_more),
+    Relation("task.times_disputed", "task.round", _later_by(1)),
     Relation("task.comment_text", "task.comment_length", _length),
     Relation("task.platform", "task.comment_length", _within_the_platform),
     Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
@@ -158,13 +164,19 @@ CERTAIN: tuple[Relation, ...] = (
         Relation(f"profile.{name}", f"profile.{name}_length", _length)
         for name in ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
     ),
-    Relation("feedback.corrections_applied", "review.round", _one_more),
+    Relation("feedback.corrections_applied", "review.round", _later_by(1)),
     Relation("feedback.corrections_requested", "feedback.last_fields", _some_attempt),
     Relation("feedback.corrections_requested", "feedback.changed_since_request", _some_attempt),
     Relation("feedback.corrections_requested", "feedback.corrections_applied", _same_knowledge),
 )
 
 USUAL: tuple[Relation, ...] = (
+    Relation(
+        "task.manually_confirmed_at",
+        "task.client_dispute_deadline_at",
+        _later_by(WINDOW),
+        certain=False,
+    ),
     Relation("task.waiting_for", "task.time_left", _adds_up_to_the_window, certain=False),
     Relation("review.waiting_for", "review.time_left", _adds_up_to_the_window, certain=False),
     Relation("task.posted_ago", "task.waiting_for", _at_least, certain=False),
@@ -210,9 +222,10 @@ _FIXED_CUTS: dict[str, tuple[float, ...]] = {
 }
 """Points at which a fact is always cut, because a relation turns there."""
 
-_NEXT = (
-    ("task.times_disputed", "task.round"),
-    ("feedback.corrections_applied", "review.round"),
+_SHIFTS = (
+    ("task.times_disputed", "task.round", 1),
+    ("feedback.corrections_applied", "review.round", 1),
+    ("task.manually_confirmed_at", "task.client_dispute_deadline_at", WINDOW),
 )
 _MIRRORS = (
     ("task.waiting_for", "task.time_left"),
@@ -233,8 +246,8 @@ def shared_points(points: dict[str, set[float]]) -> dict[str, set[float]]:
     for first, second in _MIRRORS:
         if first in cuts and second in cuts:
             cuts[second] |= {WINDOW - point for point in cuts[first]}
-    for first, second in _NEXT:
+    for first, second, amount in _SHIFTS:
         if first in cuts and second in cuts:
-            cuts[first] |= {point - 1 for point in cuts[second]}
-            cuts[second] |= {point + 1 for point in cuts[first]}
+            cuts[first] |= {point - amount for point in cuts[second]}
+            cuts[second] |= {point + amount for point in cuts[first]}
     return cuts

@@ -16,7 +16,7 @@ import msgspec
 from reviewbot.policy.analysis.circuit import Live, Node
 from reviewbot.policy.analysis.domains import Leaf
 
-MOST_STEPS = 20_000
+MOST_STEPS = 5_000
 """Steps after which a question counts as too hard. No policy of a person came near it."""
 
 EVERYTHING = -1

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import product
 
 from reviewbot.policy.analysis import truth
-from reviewbot.policy.analysis.answers import Book, answer
+from reviewbot.policy.analysis.answers import Book, may_come_to
 from reviewbot.policy.analysis.cells import UNKNOWN_CELL, Cell
 from reviewbot.policy.folding import fold, nfc
 from reviewbot.policy.model import InList, IsKnown, Matches, OneOf, Pattern, Test, TextTest
@@ -34,7 +34,7 @@ def text_rows(
     """Class all texts by `tests`; the first row holds the typical text."""
     rows: dict[tuple[int, ...], Cell] = {}
     for text in (typical, *_named(tests, book)):
-        _add(rows, tuple(truth.of(answer(test, text, book)) for test in tests), text)
+        _add(rows, tuple(may_come_to(test, text, book) for test in tests), text)
     for unsure in _other_spellings(tests, book):
         if unsure not in rows:
             rows[unsure] = Cell(value=typical, low=0, high=longest, sure=False)
@@ -45,7 +45,7 @@ def text_rows(
             known = rows[masks]
             rows[masks] = Cell(value=known.value, low=0, high=longest)
     rows_list = [(cell, masks) for masks, cell in rows.items()]
-    unknown = tuple(truth.of(answer(test, None, book)) for test in tests)
+    unknown = tuple(may_come_to(test, None, book) for test in tests)
     return [*rows_list, (UNKNOWN_CELL, unknown)]
 
 
@@ -81,9 +81,7 @@ def _other_spellings(tests: tuple[Test, ...], book: Book) -> Iterable[tuple[int,
         return
     for text in dict.fromkeys(map(fold, _named(tests, book))):
         yield tuple(
-            truth.TRUE | truth.FALSE
-            if _minds_spelling(test)
-            else truth.of(answer(test, text, book))
+            truth.TRUE | truth.FALSE if _minds_spelling(test) else may_come_to(test, text, book)
             for test in tests
         )
 
@@ -196,7 +194,7 @@ def _find_text(
     for text in _attempts([look for look, holds in truths.items() if holds], patterns, typical):
         if longest is not None and len(text) > longest:
             continue
-        if tuple(truth.of(answer(test, text, book)) for test in tests) == wanted:
+        if tuple(may_come_to(test, text, book) for test in tests) == wanted:
             return text
     return None
 
