@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from reviewbot.domain.alarms import Message
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
@@ -161,13 +162,33 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     amount_micros: int | None = None
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of the log at one moment: how many lines, and the hash of the last."""
 
     count: int
     head: str
     at: datetime
+    accepted: str | None = None
+    """Why a person took the log as it is, where earlier checkpoints no longer count."""
     signature: str | None = None
+
+
+class KeptCheckpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoints that count, oldest first; `problems` are proofs that one was forged."""
+
+    checkpoints: tuple[Checkpoint, ...] = ()
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class CheckpointBook(Protocol):
+    """The second place: where checkpoints are kept, away from the log. Raises LedgerUnwritable."""
+
+    def add(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Keep a checkpoint; give it back as it is kept, with its signature."""
+
+    def read(self) -> KeptCheckpoints:
+        """Read all that count: from the newest accepted one on."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,11 +321,56 @@ class Ledger(Protocol):
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
 
-    def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
-        """Recompute the whole chain, and hold it against an earlier checkpoint."""
+    def departure(self, checkpoint: Checkpoint) -> str | None:
+        """Say how the log departs from an earlier checkpoint, by one line; None: it does not."""
+
+    def verify(self, *checkpoints: Checkpoint) -> Verification:
+        """Recompute the whole chain, and hold it against earlier checkpoints."""
+
+    def probe(self) -> None:
+        """Write something that changes nothing; LedgerUnwritable where nothing can be written."""
 
     def backup(self, path: Path) -> None:
         """Copy the whole log to a new file, while it is in use."""
 
     def close(self) -> None:
         """Let go of the database."""
+
+
+# People --------------------------------------------------------------------------------------
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way through some channels. `number` names it in what becomes of it."""
+
+    number: int
+    message: Message
+    channels: tuple[str, ...]
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a letter on one channel: `error` is None where it arrived.
+
+    `note` says what went wrong for a part of its readers. A ping has the number 0.
+    """
+
+    number: int
+    channel: str
+    error: str | None = None
+    note: str | None = None
+
+
+class Post(Protocol):
+    """Carries letters outside, at its own pace. Raises nothing."""
+
+    def send(self, letter: Letter) -> bool:
+        """Take a letter; False when there is no room for it now, and nothing of it was sent."""
+
+    def ping(self) -> None:
+        """Tell the outside that a pass succeeded, where anybody is to be told."""
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """What became of letters since this was last asked."""
+
+    def close(self, seconds: float) -> None:
+        """Wait at most so long for what is on its way, then end."""

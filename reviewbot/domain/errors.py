@@ -19,8 +19,10 @@ ReviewbotError
 │       ├── NoAnswer           timeout, reset, or the time budget ran out
 │       ├── ServerFault        5xx, with or without the documented envelope
 │       └── BadAnswer          truncated, oversized, not JSON, redirected, or not the shape we use
+├── ChannelFailed              a message could not be delivered
 └── LedgerError                the decision log cannot be used
     ├── LedgerUnwritable       nothing can be written now; may pass
+    │   └── LedgerBroken       the disk failed under it; only a new start can tell what is there
     ├── LedgerBusy             another instance holds it                           (exit 75)
     ├── LedgerCorrupt          the log does not verify                             (exit 5)
     ├── AlreadyIntended        this (task, epoch) has an intent that is not void
@@ -157,12 +159,31 @@ class BadAnswer(Unclear):
     """An answer that cannot be trusted: truncated, oversized, not JSON, redirected, or misshapen."""
 
 
+class ChannelFailed(ReviewbotError):
+    """A message could not be delivered; `passing` says whether another try may help.
+
+    `retry_after` is how long the other side asks to be left alone, in seconds. The message never
+    holds an address: those can be secrets.
+    """
+
+    def __init__(
+        self, message: str, *, passing: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.passing = passing
+        self.retry_after = retry_after
+
+
 class LedgerError(ReviewbotError):
     """The decision log cannot be used as asked."""
 
 
 class LedgerUnwritable(LedgerError):
     """Nothing can be written now: full, read-only, locked or failing disk. It may pass."""
+
+
+class LedgerBroken(LedgerUnwritable):
+    """The disk failed under the log: what was written may not be there. Never to be carried on with."""
 
 
 class LedgerBusy(LedgerError):

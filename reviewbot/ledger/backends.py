@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, Dialect
 
 from reviewbot.domain.errors import (
     ConfigError,
+    LedgerBroken,
     LedgerBusy,
     LedgerCorrupt,
     LedgerError,
@@ -55,8 +56,8 @@ class Backend(Protocol):
     def explain(self, error: Exception) -> LedgerError:
         """Our error for the driver's."""
 
-    def is_broken(self, error: Exception) -> bool:
-        """Whether nothing this connection says can be trusted any more."""
+    def is_doubtful(self, error: Exception) -> bool:
+        """Whether this connection must not be used again, though another one may be."""
 
     def backup(self, driver: Driver, path: Path) -> None:
         """Copy the database to a new file."""
@@ -115,17 +116,15 @@ class SQLite:
 
     def explain(self, error: Exception) -> LedgerError:
         """Damage is LedgerCorrupt; a full, locked, read-only or failing disk is LedgerUnwritable."""
-        if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if _code(error) in _DAMAGE:
             return LedgerCorrupt(f"{self.path}: the ledger is damaged ({error})")
+        if getattr(error, "sqlite_errorcode", 0) in _LOST:
+            return LedgerBroken(f"{self.path}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{self.path}: the ledger cannot be used now ({error})")
 
-    def is_broken(self, error: Exception) -> bool:
-        """After a failed read, write or sync the file must be opened anew."""
-        return _code(error) in (
-            sqlite3.SQLITE_IOERR,
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        )
+    def is_doubtful(self, error: Exception) -> bool:
+        """After a failed read or write the file is opened anew, and says itself what it holds."""
+        return _code(error) == sqlite3.SQLITE_IOERR
 
     def backup(self, driver: Driver, path: Path) -> None:
         """Copy by SQLite's own online backup; the copy appears only when it is whole."""
@@ -147,6 +146,16 @@ class SQLite:
             raise LedgerUnwritable(
                 f"{self.path.parent}: cannot be made ({error.strerror})"
             ) from error
+
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOST = (
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_DIR_FSYNC,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+    sqlite3.SQLITE_IOERR_DATA,
+)
+"""After a failed sync the system may have dropped what was to be written, and says so only once."""
 
 
 def _code(error: Exception) -> int:
@@ -205,16 +214,13 @@ class PostgreSQL:
             error, self._psycopg.errors.DataCorrupted | self._psycopg.errors.IndexCorrupted
         ):
             return LedgerCorrupt(f"{place}: the ledger is damaged ({error})")
+        if isinstance(error, self._psycopg.errors.IoError):
+            return LedgerBroken(f"{place}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{place}: the ledger cannot be used now ({error})")
 
-    def is_broken(self, error: Exception) -> bool:
-        """After damage, or when the server reports a failed disk."""
-        return isinstance(
-            error,
-            self._psycopg.errors.DataCorrupted
-            | self._psycopg.errors.IndexCorrupted
-            | self._psycopg.errors.IoError,
-        )
+    def is_doubtful(self, error: Exception) -> bool:  # noqa: ARG002  the server judges that itself
+        """A lost connection is noticed as closed; nothing else puts one in doubt."""
+        return False
 
     def backup(self, driver: Driver, path: Path) -> None:  # noqa: ARG002  nothing is copied
         """A server's own tools do this better."""

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 import msgspec
 
+from reviewbot.domain.moments import iso
 from reviewbot.ports import Checkpoint, Verification
 
 GENESIS = bytes(32)
@@ -62,18 +63,20 @@ class ChainReader:
     `newest` is the last line of every subject: what the projections are held against.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, checkpoints: Iterable[Checkpoint] = ()) -> None:
         self.count = 0
         self.head = GENESIS
         self.newest: dict[str, int] = {}
         self._problems: list[str] = []
-        self._checkpoint = checkpoint
-        self._head_there = GENESIS if checkpoint and checkpoint.count == 0 else None
+        self._checkpoints = tuple(checkpoints)
+        self._heads = {checkpoint.count: b"" for checkpoint in self._checkpoints}
+        """The hash of each line that a checkpoint names; empty until it is read."""
+        self._heads[0] = GENESIS
 
     def read(self, lines: Iterable[Line]) -> None:
         """Check the next lines."""
         count, head, newest = self.count, self.head, self.newest
-        marked = self._checkpoint.count if self._checkpoint else -1
+        heads = self._heads
         for line in lines:
             if line.seq != count + 1:
                 self.blame(f"line {count + 1} is missing: line {line.seq} follows line {count}")
@@ -87,8 +90,8 @@ class ChainReader:
                 )
             count, head = line.seq, line.hash
             newest[line.subject] = count
-            if count == marked:
-                self._head_there = head
+            if count in heads:
+                heads[count] = head
         self.count, self.head = count, head
 
     def blame(self, problem: str) -> None:
@@ -98,18 +101,23 @@ class ChainReader:
 
     def verification(self) -> Verification:
         """What was found, once every line was read."""
-        if self._checkpoint is not None:
-            self._hold_against(self._checkpoint)
+        for checkpoint in self._checkpoints:
+            found = departure(checkpoint, self.count, self._heads[checkpoint.count])
+            if found is not None:
+                self.blame(found)
         return Verification(lines=self.count, head=self.head.hex(), problems=tuple(self._problems))
 
-    def _hold_against(self, checkpoint: Checkpoint) -> None:
-        if self._head_there is None:
-            self.blame(
-                f"line {checkpoint.count} is missing: the checkpoint counted {checkpoint.count}"
-                f" lines, the log ends at line {self.count}"
-            )
-        elif self._head_there.hex() != checkpoint.head:
-            self.blame(
-                f"line {checkpoint.count} or one before it was rewritten: the checkpoint knows"
-                " another hash for it"
-            )
+
+def departure(checkpoint: Checkpoint, lines: int, head: bytes) -> str | None:
+    """How a log of so many lines, whose line `checkpoint.count` has the hash `head`, departs."""
+    if checkpoint.count > lines:
+        return (
+            f"line {checkpoint.count} is missing: the checkpoint of {iso(checkpoint.at)} counted"
+            f" {checkpoint.count} lines, the log ends at line {lines}"
+        )
+    if head.hex() != checkpoint.head:
+        return (
+            f"line {checkpoint.count} or one before it was rewritten: the checkpoint of"
+            f" {iso(checkpoint.at)} knows another hash for it"
+        )
+    return None

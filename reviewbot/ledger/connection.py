@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.sql.elements import ClauseElement
 
-from reviewbot.domain.errors import LedgerError, LedgerUnwritable
+from reviewbot.domain.errors import LedgerBroken, LedgerCorrupt, LedgerError, LedgerUnwritable
 from reviewbot.ledger.backends import Backend, Driver
 
 
@@ -18,8 +18,8 @@ class Connection:
     """The one connection of a ledger, shared by its threads one at a time.
 
     Statements are compiled from Core once and run on the driver's own cursor, because a pass makes
-    thousands. After an error that leaves doubt about the disk, nothing is done until the ledger is
-    opened again; a lost server connection is made anew at the next use.
+    thousands. After a failed sync or damage nothing is done until the ledger is opened again; after
+    a failed read or write, or a lost server, the next use makes a new connection.
     """
 
     def __init__(self, backend: Backend, *, read_only: bool = False, lock: bool = False) -> None:
@@ -72,7 +72,7 @@ class Connection:
     def driver(self) -> Driver:
         """The driver's connection, opened if there is none."""
         if self._broken is not None:
-            raise LedgerUnwritable(f"the log must be opened again: {self._broken}")
+            raise type(self._broken)(f"the log must be opened again: {self._broken}")
         if self._driver is None or getattr(self._driver, "closed", False):
             self._driver = self.backend.connect(lock=self._lock)
         return self._driver
@@ -102,8 +102,10 @@ class Connection:
             yield
         except self.backend.errors as error:
             ours = self.backend.explain(error)
-            if self.backend.is_broken(error):
+            if isinstance(ours, LedgerBroken | LedgerCorrupt):
                 self._broken = ours
+            elif self.backend.is_doubtful(error):
+                self._drop()
             raise ours from error
 
     def _roll_back(self, driver: Driver) -> None:
@@ -112,5 +114,10 @@ class Connection:
             try:
                 driver.execute("ROLLBACK")
             except self.backend.errors:
-                driver.close()
-                self._driver = None
+                self._drop()
+
+    def _drop(self) -> None:
+        """Let the next use open another connection; the lock stays ours."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()

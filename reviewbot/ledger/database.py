@@ -12,6 +12,7 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import decisions, histories, keepsakes, rounds, statements
+from reviewbot.ledger.chain import GENESIS, departure
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.rows import ending as ending_of
 from reviewbot.ledger.rows import sighting, to_micros
@@ -173,9 +174,22 @@ class DatabaseLedger:
             count, head = self._connection.run(statements.READ_HEAD).fetchone()
         return Checkpoint(count=count, head=bytes(head).hex(), at=at)
 
-    def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
-        """Recompute the whole chain and every projection, and hold it against a checkpoint."""
-        return verify(self._connection, checkpoint)
+    def departure(self, checkpoint: Checkpoint) -> str | None:
+        """How the log departs from an earlier checkpoint, by the one line that it names."""
+        with self._connection.snapshot():
+            (lines, _) = self._connection.run(statements.READ_HEAD).fetchone()
+            row = self._connection.run(statements.LINE, {"seq": checkpoint.count}).fetchone()
+        return departure(checkpoint, lines, bytes(row[-1]) if row else GENESIS)
+
+    def verify(self, *checkpoints: Checkpoint) -> Verification:
+        """Recompute the whole chain and every projection, and hold it against checkpoints."""
+        return verify(self._connection, checkpoints)
+
+    def probe(self) -> None:
+        """Rewrite the head as it is, to the disk."""
+        with self._connection.writing():
+            count, head = self._connection.run(statements.LOCK_HEAD).fetchone()
+            self._connection.run(statements.MOVE_HEAD, {"new_count": count, "new_hash": head})
 
     def backup(self, path: Path) -> None:
         """Copy the whole log to a new file, while it is in use."""

@@ -15,7 +15,7 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events
-from reviewbot.ledger.chain import GENESIS, ChainReader, Line, digest
+from reviewbot.ledger.chain import GENESIS, ChainReader, Line, departure, digest
 from reviewbot.ledger.limits import check_room, concerns, window_start
 from reviewbot.ledger.recall import (
     ACCOUNT_MEMORY,
@@ -273,9 +273,19 @@ class MemoryLedger:
         """State how far the log has come."""
         return Checkpoint(count=len(self._lines), head=self._head().hex(), at=at)
 
-    def verify(self, checkpoint: Checkpoint | None = None) -> Verification:
+    def departure(self, checkpoint: Checkpoint) -> str | None:
+        """How the log departs from an earlier checkpoint, by the one line that it names."""
+        lines, count = len(self._lines), checkpoint.count
+        head = self._lines[count - 1].hash if 0 < count <= lines else GENESIS
+        return departure(checkpoint, lines, head)
+
+    def probe(self) -> None:
+        """There is room until the process ends; refused where the log is only read."""
+        self._next()
+
+    def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain."""
-        reader = ChainReader(checkpoint)
+        reader = ChainReader(checkpoints)
         reader.read(self._lines)
         return reader.verification()
 

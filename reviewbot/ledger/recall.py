@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from reviewbot.domain.decision import Action, Decision
-from reviewbot.domain.lifecycle import CLAIMED, DONE, OPEN
+from reviewbot.domain.lifecycle import CLAIMED, DONE, OPEN, State
 from reviewbot.ledger.rows import DecisionRow, from_micros, logged
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.ports import Memory
@@ -44,9 +44,9 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
             claimed.add(row.epoch)
         if row.action not in _SENDS_BACK:
             continue
-        if row.state in _DONE and row.settled_at is not None:
+        if row.state in _DONE and (done_at := _done_at(row)) is not None:
             disputes += 1
-            last_dispute = max(last_dispute or row.settled_at, row.settled_at)
+            last_dispute = max(last_dispute or done_at, done_at)
         if row.state in _SENT and decision.reason is not None:
             texts.append((row.seq, decision.reason))
     return Memory(
@@ -58,6 +58,15 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
         latest=logged(*newest) if newest else None,
         claimed=frozenset(claimed),
     )
+
+
+def _done_at(row: DecisionRow) -> int | None:
+    """When it happened over there, as far as can be known.
+
+    One that was only found done by reading happened right after its intent: what the verifier saw
+    between the two belongs to the new round.
+    """
+    return row.intended_at if row.state == State.SETTLED else row.settled_at
 
 
 def account_history(

@@ -8,7 +8,7 @@ newest one; subjects that no row names are missing rows. All in one snapshot, pa
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -34,9 +34,9 @@ _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
 _ROUND_WIDTH = len(RoundRow.__struct_fields__)
 
 
-def verify(connection: Connection, checkpoint: Checkpoint | None) -> Verification:
+def verify(connection: Connection, checkpoints: Iterable[Checkpoint] = ()) -> Verification:
     """Recompute everything, and say what does not fit."""
-    reader = ChainReader(checkpoint)
+    reader = ChainReader(checkpoints)
     with connection.snapshot():
         reader.read(Line(*columns) for columns in _pages(connection, statements.LINES_AFTER, key=0))
         _check_head(connection, reader)

@@ -387,6 +387,43 @@ def test_a_cap_in_money_is_exact(ledger: Any) -> None:
     assert never.value.room_at is None
 
 
+def test_a_dispute_found_done_by_reading_happened_when_it_was_meant(ledger: Any) -> None:
+    """What the verifier saw before it was settled belongs to the new round."""
+    dispute = a_decision(Action.DISPUTE, reason="r")
+    ledger.intend(dispute)
+    ledger.mark(dispute.id, State.UNKNOWN, after(hours=10))
+    ledger.mark(dispute.id, State.SETTLED, after(hours=20))
+
+    history = ledger.memories("comments", ["t1"])["t1"].history
+
+    assert history.last_dispute_at == dispute.decided_at
+
+
+def test_a_log_tells_quickly_how_it_departs_from_a_checkpoint(ledger: Any) -> None:
+    """By the one line that the checkpoint names, and as `verify` says it."""
+    empty = ledger.checkpoint(CONFIRMED)
+    ledger.intend(a_decision())
+    one = ledger.checkpoint(CONFIRMED)
+    ledger.mark(a_decision().id, State.PERFORMED, after(hours=1))
+    longer = type(one)(count=9, head=one.head, at=CONFIRMED)
+    other = type(one)(count=1, head="ab" * 32, at=CONFIRMED)
+
+    assert [ledger.departure(point) for point in (empty, one)] == [None, None]
+    told = [ledger.departure(point) for point in (longer, other)]
+    assert ledger.verify(empty, longer, one, other).problems == tuple(told)
+
+
+def test_a_probe_writes_and_changes_nothing(ledger: Any) -> None:
+    """The log reads the same before and after."""
+    ledger.intend(a_decision())
+    before = ledger.checkpoint(CONFIRMED)
+
+    ledger.probe()
+
+    assert ledger.checkpoint(CONFIRMED) == before
+    assert ledger.verify().whole
+
+
 def test_a_checkpoint_shows_whether_the_log_went_on_from_it(ledger: Any) -> None:
     """A later log fits an earlier checkpoint; a shorter or another one does not."""
     early = ledger.checkpoint(CONFIRMED)

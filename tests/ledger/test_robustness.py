@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from reviewbot.domain.errors import LedgerCorrupt, LedgerError, LedgerUnwritable
+from reviewbot.domain.errors import (
+    LedgerBroken,
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerUnwritable,
+)
 from reviewbot.domain.faultpoints import POINTS, on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.opening import open_ledger
@@ -132,34 +138,55 @@ def test_a_locked_database_is_unwritable_for_now(
     assert len(ledger.open_intents()) == 1
 
 
-def test_a_failed_disk_needs_a_new_start(tmp_path: Path, opened: Callable[..., Any]) -> None:
-    """After a failed write or sync the open ledger does nothing more; a new one goes on."""
+def test_a_failed_sync_needs_a_new_start(tmp_path: Path, opened: Callable[..., Any]) -> None:
+    """The open ledger does nothing more, not even reading; a new one goes on."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     ledger = opened(url)
     ledger.record(a_decision(task_id="before"), State.HELD)
-    ledger._connection._driver = _FailingCommit(ledger._connection.driver())
+    ledger._connection._driver = _FailingCommit(
+        ledger._connection.driver(), sqlite3.SQLITE_IOERR_FSYNC
+    )
 
-    with pytest.raises(LedgerUnwritable, match="disk I/O error"):
+    with pytest.raises(LedgerBroken, match="disk I/O error"):
         ledger.intend(a_decision())
-    with pytest.raises(LedgerUnwritable, match="opened again"):
+    with pytest.raises(LedgerBroken, match="opened again"):
         ledger.decisions()
 
     ledger.close()
     assert len(opened(url).decisions()) == 1
 
 
+def test_a_failed_write_is_tried_on_a_new_connection(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """A quota or a file limit passes; the next write opens the file anew, and the lock stays held."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger = opened(url, lock=True)
+    ledger._connection._driver = _FailingCommit(
+        ledger._connection.driver(), sqlite3.SQLITE_IOERR_WRITE
+    )
+
+    with pytest.raises(LedgerUnwritable, match="disk I/O error"):
+        ledger.intend(a_decision())
+    ledger.intend(a_decision())
+
+    assert len(ledger.open_intents()) == 1
+    with pytest.raises(LedgerBusy):
+        open_ledger(url, lock=True)
+
+
 class _FailingCommit:
     """A connection whose disk fails at the commit."""
 
-    def __init__(self, driver: Any) -> None:
-        self._driver = driver
+    def __init__(self, driver: Any, code: int) -> None:
+        self._driver, self._code = driver, code
         self.in_transaction = True
 
     def execute(self, statement: str, *parameters: Any) -> Any:
         if statement != "COMMIT":
             return self._driver.execute(statement, *parameters)
         error = sqlite3.OperationalError("disk I/O error")
-        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        error.sqlite_errorcode = self._code
         raise error
 
     def close(self) -> None:

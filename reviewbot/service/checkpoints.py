@@ -1,0 +1,56 @@
+"""Checkpoints: state how far the log has come in a second place, and notice a log that went back.
+
+Theory of operation. A log that was restored from an older copy, cut or swapped is whole in itself;
+only a checkpoint kept elsewhere shows that decisions are missing from it. Acting on such a log could
+repeat what it has forgotten, so nothing is sent until a person accepts it. What was done meanwhile
+is then read off the API, round by round, as after any outage.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from reviewbot.domain.errors import LedgerCorrupt
+from reviewbot.ports import Checkpoint, CheckpointBook, Ledger
+
+TOPIC = "checkpoint"
+ACCEPTED = "accepted"
+"""The note of a person who took the log as it is."""
+
+
+def departure(ledger: Ledger, book: CheckpointBook) -> str | None:
+    """How the log departs from its newest checkpoint; None where it goes on from it.
+
+    Raises `LedgerError`.
+    """
+    kept = book.read()
+    if kept.problems:
+        return kept.problems[-1]
+    return ledger.departure(kept.checkpoints[-1]) if kept.checkpoints else None
+
+
+def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoint:
+    """Take a checkpoint, and keep it where there is a place for it.
+
+    Raises LedgerCorrupt, and keeps nothing, where the log departs from the newest one: a new
+    checkpoint would hide that.
+    """
+    point = ledger.checkpoint(at)
+    if book is None:
+        return point
+    found = departure(ledger, book)
+    if found is not None:
+        raise LedgerCorrupt(f"no checkpoint was taken: {found}")
+    return book.add(point)
+
+
+def accept(ledger: Ledger, book: CheckpointBook, *, why: str, who: str, at: datetime) -> Checkpoint:
+    """Take the log as it is, from here on; earlier checkpoints no longer count.
+
+    Who did so and why stands in the log and in the checkpoint.
+    """
+    departed = departure(ledger, book)
+    ledger.note(TOPIC, ACCEPTED, {"why": why, "who": who, "departed": departed}, at)
+    return book.add(replace(ledger.checkpoint(at), accepted=f"{who}: {why}"))
