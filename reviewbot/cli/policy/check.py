@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -43,13 +44,24 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
     checked = load_all(paths)
     if fix and _mend(screen, checked):
         checked = load_all(paths)
-    findings = [finding for parsed in checked for finding in parsed.findings]
+    findings = [finding for parsed in checked for finding in _findings(screen, parsed)]
     if form == "text":
         _print_text(screen, checked, findings)
     else:
         _print_form(screen, findings, form)
     if _fails(findings, strict):
         raise click.exceptions.Exit(INVALID)
+
+
+def _findings(screen: Screen, parsed: Parsed) -> tuple[Finding, ...]:
+    """What is wrong with the text, and with what it means where it can be read."""
+    if parsed.policy is None:
+        return parsed.findings
+    from reviewbot.policy.analysis import analyse
+
+    today = datetime.now(UTC).date()
+    meant = analyse(parsed.policy, today=today, every_overlap=screen.verbosity > 0)
+    return (*parsed.findings, *meant)
 
 
 def _fails(findings: Sequence[Finding], strict: bool) -> bool:
