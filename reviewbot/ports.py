@@ -204,20 +204,31 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """Room that a cap keeps: one more urgent thing will need it at `at`, if nobody decides before."""
+
+    at: datetime
+    amount_micros: int | None = None
+
+
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A cap on what one policy may do within the last `seconds`, checked where the intent is written.
 
-    `measure` is `count` (decisions) or `micros` (millionths of a US dollar they pay). What is open
-    or unclear counts as done. `account_id` narrows it to one account.
+    `measure` is `count` (decisions), `micros` (millionths of a US dollar they pay) or `share`
+    (millionths that those of `share_of` are of all `actions`, once there are `after`). What is open
+    or unclear counts as done. `account_id` narrows it to one account. `keep` is room for others.
     """
 
     name: str
     policy: str
     actions: frozenset[Action]
-    measure: Literal["count", "micros"]
+    measure: Literal["count", "micros", "share"]
     at_most: int
     seconds: float
     account_id: str | None = None
+    share_of: frozenset[Action] = frozenset()
+    after: int = 0
+    keep: tuple[Need, ...] = ()
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,6 +313,12 @@ class Ledger(Protocol):
 
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""
+
+    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """What a policy decided, and where that stands, if it came to stand there since.
+
+        In the order in which it came to; without trace and facts.
+        """
 
     def decision(self, decision_id: str) -> Logged | None:
         """One decision; an unambiguous beginning of its id will do."""

@@ -107,3 +107,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     facts: bytes = b"null"
     decided_by: str | None = None
     """A person's name where a person decided; None for the policy."""
+    held_by: str | None = None
+    """What kept back an action that was due: a pause, a breaker, a cap, probation. Where the policy
+    then asks a person, `action` is escalate and `rule` still the rule that wanted to act."""

@@ -4,6 +4,7 @@ ReviewbotError
 ├── ConfigError                a setting is wrong or missing                       (exit 78)
 ├── UsageError                 a command was asked for something that cannot be    (exit 2)
 ├── PolicyInvalid              a policy has errors; carries its findings           (exit 3)
+├── Halted                     a pause, a breaker, a cap or probation keeps a decision back
 ├── ApiError                   a call to the API did not succeed
 │   ├── NotDone                certainly nothing was changed there
 │   │   ├── CannotConnect      no connection was made                              (exit 69)
@@ -62,6 +63,30 @@ class PolicyInvalid(ReviewbotError):
     def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.findings = findings
+
+
+class Halted(ReviewbotError):
+    """A decision may not be sent now; the message says what keeps it back, and stays the same while it does.
+
+    `by` is `pause`, `breaker`, `cap`, `guardrail` or `probation`; `subject` names the one of them.
+    `asks` says that a person is to be asked instead. `room_at` is when a cap has room again, where
+    that is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        by: str,
+        subject: str = "",
+        asks: bool = False,
+        room_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.by = by
+        self.subject = subject
+        self.asks = asks
+        self.room_at = room_at
 
 
 class ApiError(ReviewbotError):

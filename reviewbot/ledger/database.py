@@ -140,6 +140,10 @@ class DatabaseLedger:
             found = [one for one in found if one.state_at >= since]
         return found if newest is None else found[max(0, len(found) - newest) :]
 
+    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """What a policy decided that came to stand where it stands since, without its bulk."""
+        return decisions.of_policy(self._connection, policy, since)
+
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, a page at a time."""
         return decisions.walk(self._connection)

@@ -14,7 +14,7 @@ from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.chain import Line
 from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.limits import check_room, concerns, window_start
+from reviewbot.ledger.limits import Spent, check_room, concerns, window_start
 from reviewbot.ledger.rows import (
     DecisionRow,
     entry_of,
@@ -87,14 +87,12 @@ def _put(connection: Connection, row: DecisionRow, before: DecisionRow | None) -
     connection.run(statements.CHANGE_DECISION, changes | {"which": row.seq})
 
 
-def _spent(
-    connection: Connection, limit: Limit, decision: Decision
-) -> list[tuple[int, int | None]]:
+def _spent(connection: Connection, limit: Limit, decision: Decision) -> list[Spent]:
     found = connection.run(
         statements.SPENT, {"policy": limit.policy, "since": window_start(limit, decision)}
     )
     return [
-        (intended_at, amount)
+        Spent(intended_at, amount, action)
         for intended_at, amount, action, account_id in found
         if action in limit.actions and limit.account_id in (None, account_id)
     ]
@@ -133,6 +131,15 @@ def of_task(connection: Connection, task_id: str) -> list[Logged]:
 def changed_since(connection: Connection, since: datetime) -> list[Logged]:
     """Decisions whose state was last changed at `since` or later."""
     return found(connection, statements.DECISIONS_SINCE, {"since": to_micros(since)})
+
+
+def of_policy(connection: Connection, policy: str, since: datetime) -> list[Logged]:
+    """What a policy decided whose state was last changed at `since` or later, without its bulk."""
+    with connection.reading():
+        rows = connection.run(
+            statements.DECISIONS_OF_POLICY, {"policy": policy, "since": to_micros(since)}
+        ).fetchall()
+    return [_logged((*row, None)) for row in rows]
 
 
 def by_beginning(connection: Connection, beginning: str) -> Logged | None:

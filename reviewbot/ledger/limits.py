@@ -1,9 +1,15 @@
-"""Caps, as the transaction of an intent checks them."""
+"""Caps, as the transaction of an intent checks them.
+
+Theory of operation. A cap looks at what was intended in its window, which moves with real time, and
+at the one decision that wants to join. It also keeps room: for each more urgent thing that will
+need some at a later moment it looks at the window that ends there, with the newcomer in it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import CapReached
@@ -11,11 +17,19 @@ from reviewbot.ledger.rows import from_micros, to_micros
 from reviewbot.ports import Limit
 
 
+class Spent(NamedTuple):
+    """A decision that takes room: when it was intended, what it pays, what it does."""
+
+    intended_at: int
+    amount_micros: int | None
+    action: str
+
+
 def concerns(limit: Limit, decision: Decision) -> bool:
     """Whether a decision uses up room of this cap."""
     return (
         decision.policy == limit.policy
-        and decision.action in limit.actions
+        and decision.action in (limit.share_of or limit.actions)
         and limit.account_id in (None, decision.account_id)
     )
 
@@ -30,22 +44,70 @@ def weight(limit: Limit, amount_micros: int | None) -> int:
     return 1 if limit.measure == "count" else amount_micros or 0
 
 
-def check_room(limit: Limit, decision: Decision, spent: Sequence[tuple[int, int | None]]) -> None:
-    """Raise CapReached unless the decision fits beside `spent`: (intended at, amount), oldest first."""
-    wanted = weight(limit, decision.amount_micros)
-    used = sum(weight(limit, amount) for _, amount in spent)
-    excess = used + wanted - limit.at_most
-    if excess <= 0:
+def check_room(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None:
+    """Raise CapReached unless the decision fits beside `spent`, which is ordered, oldest first."""
+    if limit.measure == "share":
+        _check_share(limit, decision, spent)
         return
-    room_at = None
-    for intended_at, amount in spent:
-        excess -= weight(limit, amount)
+    wanted = weight(limit, decision.amount_micros)
+    used = sum(weight(limit, one.amount_micros) for one in spent)
+    excess = used + wanted - limit.at_most
+    if excess > 0:
+        raise _full(limit, decision, used, wanted, _room_at(limit, spent, excess))
+    for moment in sorted(need.at for need in limit.keep):
+        kept, later = _kept(limit, decision, spent, wanted, moment)
+        if later > limit.at_most:
+            raise _full(limit, decision, used, wanted, moment, kept)
+
+
+def _room_at(limit: Limit, spent: Sequence[Spent], excess: int) -> datetime | None:
+    for one in spent:
+        excess -= weight(limit, one.amount_micros)
         if excess <= 0:
-            room_at = from_micros(intended_at) + timedelta(seconds=limit.seconds)
-            break
-    raise CapReached(
+            return from_micros(one.intended_at) + timedelta(seconds=limit.seconds)
+    return None
+
+
+def _kept(
+    limit: Limit, decision: Decision, spent: Sequence[Spent], wanted: int, moment: datetime
+) -> tuple[int, int]:
+    """The room kept within the window that ends at `moment`, and all that would be in it."""
+    start = moment - timedelta(seconds=limit.seconds)
+    if decision.decided_at <= start:
+        return 0, 0
+    first = to_micros(start)
+    kept = sum(
+        weight(limit, need.amount_micros) for need in limit.keep if start < need.at <= moment
+    )
+    used = sum(weight(limit, one.amount_micros) for one in spent if one.intended_at > first)
+    return kept, used + wanted + kept
+
+
+def _check_share(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None:
+    if len(spent) < limit.after:
+        return
+    part = sum(one.action in limit.share_of for one in spent) + 1
+    if part * 1_000_000 > limit.at_most * (len(spent) + 1):
+        raise CapReached(
+            f"task {decision.task_id}: {decision.action.value} is over the cap {limit.name!r}"
+            f" (it would make {part} of {len(spent) + 1} decisions)",
+            cap=limit.name,
+            room_at=None,
+        )
+
+
+def _full(
+    limit: Limit,
+    decision: Decision,
+    used: int,
+    wanted: int,
+    room_at: datetime | None,
+    kept: int = 0,
+) -> CapReached:
+    keeps = f", {kept} kept for what expires first" if kept else ""
+    return CapReached(
         f"task {decision.task_id}: {decision.action.value} is over the cap {limit.name!r}"
-        f" ({used} of {limit.at_most} {_UNIT[limit.measure]} used, {wanted} more wanted)",
+        f" ({used} of {limit.at_most} {_UNIT[limit.measure]} used, {wanted} more wanted{keeps})",
         cap=limit.name,
         room_at=room_at,
     )

@@ -16,7 +16,7 @@ from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events
 from reviewbot.ledger.chain import GENESIS, ChainReader, Line, departure, digest
-from reviewbot.ledger.limits import check_room, concerns, window_start
+from reviewbot.ledger.limits import Spent, check_room, concerns, window_start
 from reviewbot.ledger.recall import (
     ACCOUNT_MEMORY,
     COUNTED,
@@ -233,6 +233,14 @@ class MemoryLedger:
             found = [one for one in found if one.state_at >= since]
         return found if newest is None else found[max(0, len(found) - newest) :]
 
+    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """What a policy decided that came to stand where it stands since, without its bulk."""
+        start = to_micros(since)
+        rows = [r for r in self._rows.values() if r.policy == policy and r.state_at >= start]
+        return [
+            logged(row, self._text(row)) for row in sorted(rows, key=lambda r: (r.state_at, r.seq))
+        ]
+
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`."""
         return map(self._logged, self._by_seq())
@@ -313,20 +321,17 @@ class MemoryLedger:
             for other in self._of_task(row.review, row.task_id)
         )
 
-    def _spent(self, limit: Limit, decision: Decision) -> list[tuple[int, int | None]]:
+    def _spent(self, limit: Limit, decision: Decision) -> list[Spent]:
         start = window_start(limit, decision)
         return sorted(
-            (
-                (row.intended_at, row.amount_micros)
-                for row in self._rows.values()
-                if row.intended_at is not None
-                and row.intended_at > start
-                and row.policy == limit.policy
-                and row.state in COUNTED
-                and row.action in limit.actions
-                and limit.account_id in (None, row.account_id)
-            ),
-            key=lambda pair: pair[0],
+            Spent(row.intended_at, row.amount_micros or 0, row.action)
+            for row in self._rows.values()
+            if row.intended_at is not None
+            and row.intended_at > start
+            and row.policy == limit.policy
+            and row.state in COUNTED
+            and row.action in limit.actions
+            and limit.account_id in (None, row.account_id)
         )
 
     def _next(self) -> int:

@@ -141,6 +141,13 @@ DECISIONS_OF_TASK = (
 )
 """All decisions on one thing."""
 
+DECISIONS_OF_POLICY = (
+    _decisions_in_full(with_bulk=False)
+    .where(decision.c.policy == bindparam("policy"), decision.c.state_at >= bindparam("since"))
+    .order_by(decision.c.state_at, decision.c.seq)
+)
+"""What a policy decided whose state was last changed since a moment, without trace and facts."""
+
 DECISIONS_OPEN = _decisions_in_full().where(state_in(OPEN)).order_by(decision.c.seq)
 """Intents and unclear writes that are not settled."""
 
