@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from reviewbot.domain.accounts import PROFILE_FIELDS
 from reviewbot.domain.comments import COMMENT_LIMITS
 from reviewbot.policy.analysis.cells import WINDOW, Cell
 from reviewbot.policy.fields import ATTEMPT_FACTS
@@ -133,9 +134,14 @@ def _within_the_platform(platform: Cell, length: Cell) -> bool:
 _LAST = tuple(f"last.{name}" for name in ATTEMPT_FACTS)
 _STATED = tuple(f"last.{fact.name}" for fact in ATTEMPT_FACTS.values() if fact.with_attempt)
 
+LENGTHS: tuple[tuple[str, str], ...] = (
+    ("task.comment_text", "task.comment_length"),
+    *((f"profile.{name}", f"profile.{name}_length") for name in PROFILE_FIELDS),
+)
+"""Texts and the facts that count their characters."""
+
 CERTAIN: tuple[Relation, ...] = (
     Relation("task.times_disputed", "task.round", _later_by(1)),
-    Relation("task.comment_text", "task.comment_length", _length),
     Relation("task.platform", "task.comment_length", _within_the_platform),
     Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
     Relation("task.client_dispute_deadline_at", "task.time_left", _same_knowledge),
@@ -160,10 +166,7 @@ CERTAIN: tuple[Relation, ...] = (
     Relation("last.match_score", "checks.best_score", _same_class, one_attempt=True),
     Relation("last.comments_scraped", "checks.most_comments", _same_class, one_attempt=True),
     Relation("last.comments_scraped", "checks.fewest_comments", _same_class, one_attempt=True),
-    *(
-        Relation(f"profile.{name}", f"profile.{name}_length", _length)
-        for name in ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
-    ),
+    *(Relation(text, length, _length) for text, length in LENGTHS),
     Relation("feedback.corrections_applied", "review.round", _later_by(1)),
     Relation("feedback.corrections_requested", "feedback.last_fields", _some_attempt),
     Relation("feedback.corrections_requested", "feedback.changed_since_request", _some_attempt),

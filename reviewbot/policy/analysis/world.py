@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from reviewbot.policy.analysis import truth
-from reviewbot.policy.analysis.answers import open_book
-from reviewbot.policy.analysis.cells import Cell
+from reviewbot.policy.analysis.answers import may_come_to, open_book
+from reviewbot.policy.analysis.cells import WINDOW, Cell
 from reviewbot.policy.analysis.circuit import And, Constant, Node, Not, Or, OverAttempts, Test
 from reviewbot.policy.analysis.domains import Domain, Leaf, as_number, cut_points, domain_of
 from reviewbot.policy.analysis.links import links_between
@@ -29,7 +29,7 @@ from reviewbot.policy.analysis.reads import (
     shape,
     variant_tests,
 )
-from reviewbot.policy.analysis.relations import shared_points
+from reviewbot.policy.analysis.relations import LENGTHS, shared_points
 from reviewbot.policy.analysis.search import Search, Variables, Wish
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
@@ -111,14 +111,16 @@ class World:
         live = Search(self._usual, give_up=False).find(wishes)
         if live is None:
             return None
-        values = [
-            cells[bits.bit_length() - 1].value
-            for cells, bits in zip(self._cells, live, strict=True)
-        ]
+        chosen = [bits.bit_length() - 1 for bits in live]
+        values = [row[cell].value for row, cell in zip(self._cells, chosen, strict=True)]
+        facts = {name: values[number] for name, (number, _) in self._domains.items()}
+        cells = {name: chosen[number] for name, (number, _) in self._domains.items()}
+        if not self._agree(facts, cells):
+            return None
         return Found(
-            facts=self._mirrored({n: values[number] for n, (number, _) in self._domains.items()}),
+            facts=facts,
             rest={checks: values[number] for number, checks in self._rest.values()},
-            cells={n: live[number].bit_length() - 1 for n, (number, _) in self._domains.items()},
+            cells=cells,
         )
 
     def may_come_to(self, node: Node) -> int:
@@ -277,12 +279,33 @@ class World:
             leaf = self._tests[fact, test] = _leaf(number, domain.masks[test])
         return leaf
 
-    def _mirrored(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Let the time left agree with the time waited to the second."""
+    def _agree(self, facts: dict[str, Any], cells: dict[str, int]) -> bool:
+        """Let values that follow from each other agree, to the second and to the letter."""
         waited, left = facts.get(self.waited), facts.get(self.left)
         if waited is not None and left is not None:
-            facts[self.left] = 72 * 3600 - as_number(waited)
-        return facts
+            facts[self.left] = WINDOW - as_number(waited)
+        return all(
+            self._fit(facts, cells, text, length)
+            for text, length in LENGTHS
+            if facts.get(text) is not None and facts.get(length) is not None
+        )
+
+    def _fit(self, facts: dict[str, Any], cells: dict[str, int], name: str, length: str) -> bool:
+        """Give a text the length that was chosen, if that changes no answer about it."""
+        wanted = self.cells_of(length)[cells[length]]
+        low, high = int(wanted.low or 0), wanted.high
+        domain = self._domains[name][1]
+        text = facts[name]
+        more = "x" * (low - len(text))
+        for candidate in (text, f"{text}{more}", f"{more}{text}", f"{text[:1]}{more}{text[1:]}"):
+            fits = low <= len(candidate) and (high is None or len(candidate) <= high)
+            if fits and all(
+                may_come_to(test, candidate, self.book) == masks[cells[name]]
+                for test, masks in domain.masks.items()
+            ):
+                facts[name], facts[length] = candidate, len(candidate)
+                return True
+        return False
 
 
 def _truth(variable: int) -> Node:
