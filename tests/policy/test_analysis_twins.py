@@ -1,0 +1,75 @@
+"""The analysis held against the compiled rules: no claim is false, no example is made up."""
+
+from __future__ import annotations
+
+from random import Random  # noqa: TID251 - seeded, so that it repeats
+
+import pytest
+from msgspec.structs import replace
+
+from reviewbot.domain.decision import Action
+from reviewbot.policy.analysis.attempts import realistic
+from reviewbot.policy.analysis.search import TooHardError
+from reviewbot.policy.analysis.truth import NOT_TRUE, TRUE
+from reviewbot.policy.analysis.world import Found, World
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import Policy, Then
+from reviewbot.policy.typical import Impossible, typical_facts
+from tests.policy.chance import a_random_policy, random_facts
+
+
+def never(world: World, number: int) -> bool:
+    """Whether the analysis claims that a rule can never match."""
+    earlier = [i for i in range(number) if not world.policy.rules[i].shadow]
+    wishes = [(world.rules[number], TRUE), *((world.rules[i], NOT_TRUE) for i in earlier)]
+    try:
+        return not world.possible(wishes)
+    except TooHardError:
+        return False
+
+
+@pytest.mark.parametrize("start", range(0, 60, 20))
+def test_a_rule_that_wins_was_never_called_unreachable(start: int) -> None:
+    """Over random policies and random, odd facts: whoever decides can decide."""
+    for seed in range(start, start + 20):
+        chance = Random(seed)
+        policy = a_random_policy(chance)
+        world, judge = World(policy), compile_policy(policy)
+        claimed = {n for n in range(len(policy.rules)) if never(world, n)}
+        for _ in range(30):
+            assert judge.judge(random_facts(chance)).rule_index not in claimed, seed
+
+
+def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
+    """Each example that can be laid out as a task is matched by both rules once compiled."""
+    shown = 0
+    for seed in range(40):
+        policy = a_random_policy(Random(seed))
+        world = World(policy)
+        for j in range(len(policy.rules)):
+            for i in range(j):
+                found = world.example([(world.rules[i], TRUE), (world.rules[j], TRUE)])
+                facts = None if found is None else laid_out(world, found)
+                if facts is not None:
+                    shown += 1
+                    assert matches(policy, i, facts), seed
+                    assert matches(policy, j, facts), seed
+    assert shown > 30
+
+
+def laid_out(world: World, found: Found) -> Facts | None:
+    """The task of an example; None for one with several tries, or with moments of its own."""
+    several = (found.facts.get("checks.count") or 0) > 1 and bool(found.rest)
+    if several or not realistic(world, found):
+        return None
+    try:
+        return typical_facts("comments", found.facts)
+    except Impossible:
+        return None
+
+
+def matches(policy: Policy, number: int, facts: Facts) -> bool:
+    """Whether a rule matches by its conditions, whatever its share, shadow or wait."""
+    rule = replace(policy.rules[number], shadow=False, rollout=None, then=Then(action=Action.LEAVE))
+    return compile_policy(replace(policy, rules=(rule,))).judge(facts).rule_index == 0
