@@ -9,7 +9,7 @@ from textwrap import indent
 
 import pytest
 
-from reviewbot.policy.analysis import analyse
+from reviewbot.policy.analysis import analyse, checked
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.model import Policy
 from reviewbot.policy.parse import parse_policy
@@ -254,6 +254,16 @@ def test_the_message_about_a_wait_says_what_is_the_latest() -> None:
     (finding,) = found_in(PLANTED["a wait that outlives the deadline"][0])
     assert finding.under == "decisions stop 4h before the 3d deadline, so 68h is the latest"
     assert finding.severity is Severity.ERROR
+
+
+def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:
+    """What may not run is not given out, whether its text or its meaning is wrong."""
+    rules, code, _ = PLANTED["a wait that outlives the deadline"]
+    text = HEAD + "rules:" + rules + DEADLINE
+    parsed = checked(parse_policy(text, path="planted.yaml", read=_no_file), today=TODAY)
+    assert parsed.policy is None
+    assert [(f.code, f.path) for f in parsed.findings] == [(code, "planted.yaml")]
+    assert checked(parse_policy("policy: x", path="x.yaml", read=_no_file)).policy is None
 
 
 def test_fifty_rules_are_analysed_at_once() -> None:

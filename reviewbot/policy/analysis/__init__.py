@@ -20,8 +20,9 @@ from reviewbot.policy.analysis.reach import NEVER_BY_ITSELF, uncovered, unreacha
 from reviewbot.policy.analysis.rounds import endless_rounds
 from reviewbot.policy.analysis.times import idle_waits, late_deadline, short_hours, waits_too_long
 from reviewbot.policy.analysis.world import World
-from reviewbot.policy.findings import Finding
+from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.model import Policy
+from reviewbot.policy.parse import Parsed
 
 POLL = 60.0
 MARGIN = 17 * 60.0
@@ -61,6 +62,31 @@ def analyse(
     ]
     found.sort(key=lambda finding: (finding.span.line, finding.span.column, finding.code))
     return tuple(_placed(finding, policy.path) for finding in found)
+
+
+def checked(
+    parsed: Parsed,
+    *,
+    today: date | None = None,
+    every_overlap: bool = False,
+    poll: float = POLL,
+    margin: float = MARGIN,
+) -> Parsed:
+    """Add what a policy that was read means to what was wrong with its text.
+
+    As with reading, the policy is None where there is an error. The arguments are those of `analyse`.
+    """
+    if parsed.policy is None:
+        return parsed
+    found = analyse(
+        parsed.policy, today=today, every_overlap=every_overlap, poll=poll, margin=margin
+    )
+    unusable = any(finding.severity is Severity.ERROR for finding in found)
+    return msgspec.structs.replace(
+        parsed,
+        policy=None if unusable else parsed.policy,
+        findings=(*parsed.findings, *found),
+    )
 
 
 def _not_said_already(
