@@ -23,6 +23,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.findings import Severity
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
 from reviewbot.service.app import App, Bench, Events, Level, Limits
 from reviewbot.settings import Settings
@@ -188,12 +189,15 @@ def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
     Raises PolicyInvalid with the findings of all of them when one is not usable, and ConfigError
     when two cover the same reviews.
     """
+    from reviewbot.policy.analysis import analyse
     from reviewbot.policyfiles import PolicyFile
 
     parsed = [PolicyFile(path).load() for path in paths]
-    findings = tuple(finding for one in parsed for finding in one.findings)
     policies = [one.policy for one in parsed if one.policy is not None]
-    if len(policies) < len(parsed):
+    read = (finding for one in parsed for finding in one.findings)
+    meant = (finding for policy in policies for finding in analyse(policy))
+    findings = tuple(one for one in (*read, *meant) if one.severity is Severity.ERROR)
+    if findings:
         raise PolicyInvalid("a policy is not usable", findings)
     judges = tuple(compile_policy(policy) for policy in policies)
     refuse_overlap(judges)

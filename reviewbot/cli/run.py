@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from reviewbot.bootstrap import adopt, build, load_judges, refuse_overlap
+from reviewbot.bootstrap import adopt, build, load_judges
 from reviewbot.cli.heartbeat import beat_path, beating_poll
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with, state_folder
@@ -89,9 +89,7 @@ def _announce(screen: Screen, settings: Settings, app: App) -> None:
 
 def _daemon(settings: Settings, app: App, stop: threading.Event) -> int:
     def reload() -> None:
-        judges = load_judges(settings.need_policies())
-        refuse_overlap(judges)
-        adopt(app, judges)
+        adopt(app, load_judges(settings.need_policies()))
 
     daemon = Daemon(
         app,
