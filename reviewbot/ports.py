@@ -389,5 +389,8 @@ class Post(Protocol):
     def deliveries(self) -> Sequence[Delivery]:
         """What became of letters since this was last asked."""
 
-    def close(self, seconds: float) -> None:
-        """Wait at most so long for what is on its way, then end."""
+    def settle(self, seconds: float) -> None:
+        """Wait at most so long for what is on its way."""
+
+    def close(self) -> None:
+        """End; what is still on its way is given up."""

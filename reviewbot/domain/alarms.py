@@ -66,7 +66,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     `subject` says what it is about (a task's round, a policy, or nothing where there is only one);
     the same kind and subject is told again only after `again`, also across restarts, or never where
     that is None. `to` names targets, as a policy's `to:` does; nobody named means the default
-    channels. `facts` are plain values for machines.
+    channels. Alarms of one kind, `group` and target that arise together become one message. `facts`
+    are plain values for machines.
     """
 
     kind: Kind
@@ -75,7 +76,33 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     urgency: Urgency = "error"
     to: tuple[str, ...] = ()
+    group: str = ""
     facts: dict[str, Any] = {}
     again: timedelta | None = HOUR
     keep_until: datetime | None = None
-    """Until when to remember that it was told; None: as long as `again` needs it."""
+    """When it need no longer be remembered that this was told."""
+    mended: bool = False
+    """It says that what was told is over."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What one message says: a headline and the alarms under it, most urgent first."""
+
+    headline: str
+    alarms: tuple[Alarm, ...]
+    dry_run: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about."""
+        return self.alarms[0].kind
+
+    @property
+    def urgency(self) -> Urgency:
+        """That of its most urgent alarm."""
+        return max((one.urgency for one in self.alarms), key=URGENCIES.index)
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The targets it is meant for; none means the default channels."""
+        return self.alarms[0].to

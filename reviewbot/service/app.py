@@ -13,7 +13,7 @@ from reviewbot.domain.alarms import HOUR, Alarm, Kind, Urgency
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
-from reviewbot.service.alarms import Alarms, LoggedAlarms
+from reviewbot.service.alarms import AlarmDesk, Alarms
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -150,7 +150,12 @@ class App:
     """Whom to tell what a person should know; the log alone until channels are plugged in."""
 
     def __post_init__(self) -> None:
-        self.alarms = LoggedAlarms(self.events)
+        self.alarms = AlarmDesk(
+            ledger=self.ledger,
+            clock=self.clock,
+            events=self.events,
+            dry_run=self.mode is Mode.DRY_RUN,
+        )
 
     @property
     def failures(self) -> int:
@@ -169,11 +174,16 @@ class App:
         subject: str = "",
         urgency: Urgency = "error",
         to: tuple[str, ...] = (),
+        group: str = "",
         again: timedelta | None = HOUR,
+        keep_until: datetime | None = None,
         **facts: Any,
-    ) -> None:
-        """Tell people something; what lasts is told at every pass and repeated only after `again`."""
-        self.alarms.tell(
+    ) -> bool:
+        """Tell people something; give whether it was news.
+
+        What lasts is told at every pass, and repeated to people only after `again`.
+        """
+        return self.alarms.tell(
             Alarm(
                 kind=kind,
                 sentence=sentence,
@@ -181,7 +191,9 @@ class App:
                 subject=subject,
                 urgency=urgency,
                 to=to,
+                group=group,
                 again=again,
+                keep_until=keep_until,
                 facts=facts,
             )
         )

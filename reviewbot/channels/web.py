@@ -1,0 +1,100 @@
+"""One HTTP request to somebody else's server: bounded in time and size, and silent about its address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from reviewbot.channels.bounded import within
+from reviewbot.domain.errors import ChannelFailed
+from reviewbot.domain.safetext import safe_line
+
+TIMEOUT = 15.0
+"""Seconds that one request may take, from connecting to the last byte read."""
+MOST_READ = 400
+"""Bytes of an answer that are read: enough for a reason."""
+LONGEST_WAIT = 30.0
+"""Seconds that another server may ask us to wait before the next try."""
+_PASSING = frozenset({408, 425, 429})
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Send one request, once. No redirect is followed and no proxy is asked.
+
+    Raises ChannelFailed unless the answer is a 2xx.
+    """
+    within(timeout, lambda: _request(method, url, body, headers or {}, timeout))
+
+
+def _request(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+) -> None:
+    try:
+        with (
+            httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+            client.stream(method, url, content=body, headers=dict(headers)) as answer,
+        ):
+            if answer.is_success:
+                return
+            raise _refused(answer)
+    except httpx.TimeoutException:
+        raise ChannelFailed("no answer in time", passing=True) from None
+    except httpx.ConnectError as error:
+        raise ChannelFailed(_why_no_connection(error), passing=True) from None
+    except (httpx.TransportError, OSError):
+        raise ChannelFailed("the connection broke", passing=True) from None
+    except httpx.InvalidURL:
+        raise ChannelFailed("its address is no URL") from None
+
+
+def _refused(answer: httpx.Response) -> ChannelFailed:
+    status = answer.status_code
+    said = _beginning(answer)
+    if answer.is_redirect:
+        return ChannelFailed(f"HTTP {status}: it points elsewhere, and that is not followed")
+    return ChannelFailed(
+        f"HTTP {status}" + (f": {said}" if said else ""),
+        passing=status in _PASSING or status >= 500,
+        retry_after=_retry_after(answer),
+    )
+
+
+def _beginning(answer: httpx.Response) -> str:
+    """The first words of an answer; a page of HTML says nothing to a person."""
+    read = b""
+    with suppress(httpx.HTTPError):
+        for piece in answer.iter_raw():
+            read += piece
+            if len(read) >= MOST_READ:
+                break
+    text = safe_line(read[:MOST_READ].decode("utf-8", "replace"), 120)
+    return "" if text.startswith("<") else text
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:6]), LONGEST_WAIT)
+    with suppress(ValueError, TypeError):
+        parsedate_to_datetime(text)
+        return LONGEST_WAIT
+    return None
+
+
+def _why_no_connection(error: httpx.ConnectError) -> str:
+    text = str(error).lower()
+    if "certificate" in text or "ssl" in text:
+        return "its certificate cannot be trusted, or TLS failed"
+    if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
+        return "its name cannot be resolved"
+    return "no connection (refused or unreachable)"
