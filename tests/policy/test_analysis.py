@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from random import Random  # noqa: TID251 the same rules at each run
 from textwrap import indent
 
@@ -252,8 +252,44 @@ def test_an_approval_before_a_person_is_noted() -> None:
 def test_the_message_about_a_wait_says_what_is_the_latest() -> None:
     """The wait's message names the latest moment and the line of `decide by`."""
     (finding,) = found_in(PLANTED["a wait that outlives the deadline"][0])
-    assert finding.under == "decisions stop 4h before the 3d deadline, so 68h is the latest"
+    assert finding.under == "decisions stop 4h before the 72h deadline, so 68h is the latest"
     assert finding.severity is Severity.ERROR
+
+
+def test_a_decision_too_close_to_the_deadline_is_a_warning() -> None:
+    """A lost answer needs the quarantine and two polls to be settled."""
+    close = DEADLINE.replace("4h before", "10m before")
+    (finding,) = found_in(SECOND + REST, deadline=close)
+    assert (finding.code, finding.severity) == ("P234", Severity.WARNING)
+    assert found_in(SECOND + REST, deadline=close, margin=600.0) == []
+
+
+def test_hours_that_open_and_close_between_two_polls_are_a_warning() -> None:
+    """A bot that looks every two minutes may miss an opening of one."""
+    head = "hours:\n  minute: {open: mon-fri 09:00-09:01}\n"
+    assert found_in(SECOND + REST, head=head) == []
+    (finding,) = found_in(SECOND + REST, head=head, poll=120.0)
+    assert finding.code == "P232"
+
+
+def test_hours_that_never_open_are_a_warning() -> None:
+    """A desk that is open on Mondays and closed on every Monday to come holds a rule for ever."""
+    mondays = [date(2026, 11, 16) + timedelta(weeks=n) for n in range(60)]
+    closed = "".join(f"\n      - {monday}" for monday in mondays)
+    head = f"hours:\n  desk:\n    open: mon 09:00-10:00\n    closed:{closed}\n"
+    held = rule("held", "last.verified: yes", "approve", "act during: desk")
+    assert [f.code for f in found_in(held + REST, head=head)] == ["P231"]
+
+
+def test_what_a_text_may_come_to_is_measured_by_its_variant() -> None:
+    """A variant for TikTok is measured by TikTok's limit, one for Instagram by its own."""
+    reason = (
+        "reason:\n      tiktok: 'Please post this: {task.comment_text}'"
+        "\n      instagram: 'Please post this: {task.comment_text}'"
+    )
+    rules = SECOND + rule("missing", "last.verified: no", "dispute", reason) + REST
+    findings = found_in(rules)
+    assert [f.code for f in findings] == ["P221"]
 
 
 def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:

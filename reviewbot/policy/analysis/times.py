@@ -51,7 +51,7 @@ def waits_too_long(world: World) -> Iterator[Finding]:
             severity=Severity.ERROR,
             span=until.span,
             message="this wait can outlive the deadline",
-            under=f"decisions stop {duration(WINDOW - latest)} before the {duration(WINDOW)} deadline, "
+            under=f"decisions stop {duration(WINDOW - latest)} before the {_hours(WINDOW)} deadline, "
             f"so {_hours(latest)} is the latest",
             cure=f"change to {_hours(latest)} or less, or lower  decide by {line}".rstrip(),
             related=(("", deadline.decide_by.span, "decisions stop here"),),
