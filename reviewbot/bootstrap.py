@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reviewbot.policy.model import AppliesTo
+    from reviewbot.policyfiles import PolicyFile
 
 
 class Adapters(NamedTuple):
@@ -106,7 +107,7 @@ def build(
     stop = stop or threading.Event()
     base = clock or SystemClock(stop)
     given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
-    server = ServerTime(base.now)
+    server = ServerTime(base.now, base.monotonic)
     owned = transport is None
     transport = transport or _transport()
     exchange = _exchange(settings, transport, base, server)
@@ -141,6 +142,7 @@ def build(
         traffic=exchange.traffic,
         stopping=stop.is_set,
         make_bench=bench_of,
+        skew=lambda: server.offset,
         close=close,
     )
     if writer is not None:
@@ -189,10 +191,16 @@ def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
     Raises PolicyInvalid with the findings of all of them when one is not usable, and ConfigError
     when two cover the same reviews.
     """
-    from reviewbot.policy.analysis import analyse
     from reviewbot.policyfiles import PolicyFile
 
-    parsed = [PolicyFile(path).load() for path in paths]
+    return judges_of([PolicyFile(path) for path in paths])
+
+
+def judges_of(files: Iterable[PolicyFile]) -> tuple[Judge, ...]:
+    """As `load_judges`, of files that the caller keeps an eye on."""
+    from reviewbot.policy.analysis import analyse
+
+    parsed = [file.load() for file in files]
     policies = [one.policy for one in parsed if one.policy is not None]
     read = (finding for one in parsed for finding in one.findings)
     meant = (finding for policy in policies for finding in analyse(policy))

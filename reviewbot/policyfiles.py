@@ -27,6 +27,7 @@ class PolicyFile:
         self._typed = str(path)
         self._lists: tuple[str, ...] = ()
         self._fingerprint: tuple[Seen, str] | None = None
+        self._loaded: Seen | None = None
 
     @property
     def tests_path(self) -> Path:
@@ -39,12 +40,22 @@ class PolicyFile:
         A file replaced while we read (an editor, a swapped symlink) is read again, so that the parts
         belong together.
         """
+        self._loaded = None
         for _ in range(_ATTEMPTS):
             before = self._seen()
             parsed = self._load(today)
             if self._seen() == before:
+                self._loaded = before
                 break
         return parsed
+
+    def changed(self) -> bool:
+        """Whether any of its files was touched, swapped, taken away or forbidden since `load`."""
+        return self._seen() != self._loaded
+
+    def stamps(self) -> Seen:
+        """What the disk says of its files now; two equal answers mean that nobody writes to them."""
+        return self._seen()
 
     def fingerprint(self) -> str:
         """Digest all files the policy was last read from; it changes when any of them does."""

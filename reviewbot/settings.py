@@ -61,7 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine: float = 900.0
     freshness: float = 60.0
     evidence: str = "when-needed"
-    checkpoints: str | None = None
+    checkpoint_file: str | None = None
+    checkpoint_key_file: str | None = None
+    listen: tuple[str, int] | None = None
     channels: dict[str, Any] = {}
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
@@ -187,6 +189,13 @@ def _ledger(text: str) -> str:
     return text
 
 
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise _Misread("is no address to listen at: write it like 127.0.0.1:9464")
+    return (host.strip("[]") or "127.0.0.1", int(port))
+
+
 def _key(text: str) -> Secret:
     text = text.strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
@@ -226,10 +235,22 @@ TABLE: tuple[Row, ...] = (
         sentence="when-needed or always: when the verifier's timeline is fetched",
     ),
     Row(
-        name="checkpoints",
-        env="REVIEWBOT_CHECKPOINTS",
+        name="checkpoint_file",
+        env="REVIEWBOT_CHECKPOINT_FILE",
         read=_text,
-        sentence="file to which the hourly checkpoints of the log are added",
+        sentence="file, best on another disk, to which the log's checkpoints are added",
+    ),
+    Row(
+        name="checkpoint_key_file",
+        env="REVIEWBOT_CHECKPOINT_KEY_FILE",
+        read=_text,
+        sentence="file with the key that signs checkpoints; unsigned without it",
+    ),
+    Row(
+        name="listen",
+        env="REVIEWBOT_LISTEN",
+        read=_address,
+        sentence="HOST:PORT for health checks and metrics; off without it",
     ),
 )
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
@@ -392,6 +413,8 @@ def _shown(value: Any) -> str:
             return "set (not shown)"
         case float():
             return f"{value:g}"
+        case (str() as host, int() as port):
+            return f"{host}:{port}"
         case tuple():
             return ", ".join(map(str, value))
         case str() if "://" in value:

@@ -15,9 +15,20 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"ports"}),
     frozenset({"service"}),
     frozenset(
-        {"api", "ledger", "policyfiles", "settings", "logs", "channels", "recorded", "reports"}
+        {
+            "api",
+            "ledger",
+            "policyfiles",
+            "settings",
+            "logs",
+            "channels",
+            "recorded",
+            "reports",
+            "supervisor",
+        }
     ),
     frozenset({"bootstrap"}),
+    frozenset({"health", "policywatch"}),
     frozenset({"daemon"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

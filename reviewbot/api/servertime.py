@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,18 @@ HEARD = 5
 
 
 class ServerTime:
-    """How far the server's clock is ahead of ours; `wall` is our own clock, uncorrected."""
+    """How far the server's clock is ahead of ours; `wall` is our own clock, uncorrected.
 
-    def __init__(self, wall: Callable[[], datetime]) -> None:
+    When our clock is set, or the machine slept, what was heard before means nothing any more: the
+    `monotonic` clock shows it.
+    """
+
+    def __init__(
+        self, wall: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._wall = wall
+        self._monotonic = monotonic
+        self._gap: float | None = None
         self._offsets: deque[float] = deque(maxlen=HEARD)
         self._lock = threading.Lock()
 
@@ -30,8 +39,13 @@ class ServerTime:
         said = _date(date)
         if said is None:
             return
-        offset = (said - self._wall()).total_seconds() + 0.5
+        wall = self._wall()
+        offset = (said - wall).total_seconds() + 0.5
+        gap = wall.timestamp() - self._monotonic()
         with self._lock:
+            if self._gap is not None and abs(gap - self._gap) > NOTICEABLE.total_seconds():
+                self._offsets.clear()
+            self._gap = gap
             self._offsets.append(offset)
 
     @property

@@ -96,7 +96,7 @@ def _daemon(settings: Settings, app: App, stop: threading.Event) -> int:
         every=settings.every,
         stop=stop,
         reload=reload,
-        checkpoints=settings.checkpoints,
+        checkpoints=settings.checkpoint_file,
         poll=beating_poll(beat_path(settings.ledger, state_folder()), settings.every),
     )
     daemon.obey_signals()

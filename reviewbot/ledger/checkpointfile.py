@@ -77,11 +77,11 @@ class CheckpointFile:
             except msgspec.MsgspecError:
                 remarks.append(f"{self.path}:{number}: this is no checkpoint")
                 continue
-            if checkpoint.accepted is not None:
+            if (problem := self._forged(checkpoint, found)) is not None:
+                problems.append(f"{self.path}:{number}: {problem}")
+            elif checkpoint.accepted is not None:
                 found.clear()
             found.append(checkpoint)
-            if (problem := self._forged(checkpoint)) is not None:
-                problems.append(f"{self.path}:{number}: {problem}")
         unsigned = sum(one.signature is None for one in found)
         if unsigned:
             remarks.append(f"{self.path}: {unsigned} of {len(found)} checkpoints are not signed")
@@ -89,9 +89,12 @@ class CheckpointFile:
             checkpoints=tuple(found), problems=tuple(problems), remarks=tuple(remarks)
         )
 
-    def _forged(self, checkpoint: Checkpoint) -> str | None:
-        if self._key is None or checkpoint.signature is None:
+    def _forged(self, checkpoint: Checkpoint, before: list[Checkpoint]) -> str | None:
+        if self._key is None:
             return None
+        if checkpoint.signature is None:
+            needed = checkpoint.accepted is not None or any(one.signature for one in before)
+            return f"the checkpoint of {iso(checkpoint.at)} is not signed" if needed else None
         if hmac.compare_digest(signature(checkpoint, self._key), checkpoint.signature):
             return None
         return f"the checkpoint of {iso(checkpoint.at)} was changed: its signature does not fit"

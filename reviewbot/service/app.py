@@ -137,6 +137,10 @@ class App:
     traffic: Traffic = field(default_factory=NoTraffic)
     wait_turn: Callable[[], None] = _nothing
     """Returns when the rate allows one more request now."""
+    skew: Callable[[], timedelta | None] = _nothing
+    """How far the API's clock is ahead of this machine's; None where that is not known."""
+    brake: Callable[[], str | None] = _nothing
+    """Why nothing may be sent now, in a sentence; None where it may. Asked before each intent."""
     stopping: Callable[[], bool] = _never
     """Whether a stop was asked for; asked between two tasks, never within one."""
     make_bench: Callable[[ReviewKind], Bench] = _no_more_benches

@@ -110,6 +110,8 @@ def _sends(app: App, bench: Bench, judged: Judged) -> bool:
     verdict, item = judged.verdict, judged.item
     if bench.desk is None or app.mode is not Mode.LIVE or not verdict.due:
         return False
+    if app.brake() is not None:
+        return False
     if cannot_send(item) is not None:
         return False
     return not _too_late(item, app.clock.now())
