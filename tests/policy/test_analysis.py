@@ -292,6 +292,13 @@ def test_what_a_text_may_come_to_is_measured_by_its_variant() -> None:
     assert [f.code for f in findings] == ["P221"]
 
 
+def test_examples_are_tasks_that_the_policy_applies_to() -> None:
+    """A policy for TikTok is not told of Instagram tasks, nor measured by their longer comments."""
+    rules = rule("on tiktok", "task.platform: tiktok", "escalate")
+    assert [f.code for f in found_in(rules)] == ["P205"]
+    assert found_in(rules, head="applies to: {platform: tiktok}\n") == []
+
+
 def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:
     """What may not run is not given out, whether its text or its meaning is wrong."""
     rules, code, _ = PLANTED["a wait that outlives the deadline"]

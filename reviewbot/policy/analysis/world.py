@@ -175,10 +175,20 @@ class World:
             domain = domain_of(fact, tuple(tests[name]), points[name], book, patterns)
             number = self._new_variable(domain.cells, domain.order)
             self._domains[name] = (number, domain)
-            keep = [
-                c.sure and (c.value is not None or not ordinarily_known(fact)) for c in domain.cells
-            ]
-            self._ordinary[number] = sum(1 << i for i, kept in enumerate(keep) if kept)
+            self._ordinary[number] = sum(
+                1 << i for i, cell in enumerate(domain.cells) if self._is_ordinary(fact, cell)
+            )
+
+    def _is_ordinary(self, fact: Fact, cell: Cell) -> bool:
+        """Whether a sensible review that the policy applies to may lie in a cell of a fact."""
+        applies = self.policy.applies_to
+        judged = {
+            "task.platform": applies.platform,
+            "bundle.platform": applies.platform,
+        }.get(fact.name)
+        if cell.value is None:
+            return not judged and not ordinarily_known(fact)
+        return cell.sure and (not judged or cell.value in judged)
 
     def _collect_tests(self) -> dict[str, dict[FactTest, None]]:
         tests: dict[str, dict[FactTest, None]] = {name: {} for name in self._always_read()}
