@@ -15,6 +15,7 @@ from reviewbot.cli.policy.files import load_all, show_findings
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.analysis import checked
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.parse import Parsed
 
@@ -41,27 +42,25 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
     FILE may be a folder; without FILE the policies of the settings are checked. Exit code: 0 where
     all are usable, 3 where one is not.
     """
-    checked = load_all(paths)
-    if fix and _mend(screen, checked):
-        checked = load_all(paths)
-    findings = [finding for parsed in checked for finding in _findings(screen, parsed)]
+    found = _load(screen, paths)
+    if fix and _mend(screen, found):
+        found = _load(screen, paths)
+    findings = [finding for parsed in found for finding in parsed.findings]
     if form == "text":
-        _print_text(screen, checked, findings)
+        _print_text(screen, found, findings)
     else:
         _print_form(screen, findings, form)
     if _fails(findings, strict):
         raise click.exceptions.Exit(INVALID)
 
 
-def _findings(screen: Screen, parsed: Parsed) -> tuple[Finding, ...]:
-    """What is wrong with the text, and with what it means where it can be read."""
-    if parsed.policy is None:
-        return parsed.findings
-    from reviewbot.policy.analysis import analyse
-
+def _load(screen: Screen, paths: Sequence[str]) -> list[Parsed]:
+    """Read policies, and find what is wrong with what they mean where they can be read."""
     today = datetime.now(UTC).date()
-    meant = analyse(parsed.policy, today=today, every_overlap=screen.verbosity > 0)
-    return (*parsed.findings, *meant)
+    return [
+        checked(parsed, today=today, every_overlap=screen.verbosity > 0)
+        for parsed in load_all(paths)
+    ]
 
 
 def _fails(findings: Sequence[Finding], strict: bool) -> bool:
@@ -69,20 +68,20 @@ def _fails(findings: Sequence[Finding], strict: bool) -> bool:
     return any(finding.severity in failing for finding in findings)
 
 
-def _print_text(screen: Screen, checked: Sequence[Parsed], findings: Sequence[Finding]) -> None:
+def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Finding]) -> None:
     from reviewbot.policy.render import summary
 
-    sources = {path: text for parsed in checked for path, text in parsed.sources}
+    sources = {path: text for parsed in found for path, text in parsed.sources}
     if shown := show_findings(screen, findings, sources):
         screen.data(shown + "\n")
-    for parsed in checked:
+    for parsed in found:
         if (policy := parsed.policy) is not None:
             about = f"{counted(len(policy.rules), 'rule')}, {counted(len(policy.tests), 'test')}"
             screen.data(
                 f"{styled('usable', 'good')}  {safe_line(policy.path)}: {policy.name}, {about},"
                 f" version {policy.revision[:8]}"
             )
-    unusable = sum(parsed.policy is None for parsed in checked)
+    unusable = sum(parsed.policy is None for parsed in found)
     verdict = f" {'Policy' if unusable == 1 else f'{unusable} policies'} not usable." * bool(
         unusable
     )
@@ -104,12 +103,12 @@ def _print_form(screen: Screen, findings: Sequence[Finding], form: str) -> None:
         screen.data(text.rstrip("\n"))
 
 
-def _mend(screen: Screen, checked: Sequence[Parsed]) -> int:
+def _mend(screen: Screen, found: Sequence[Parsed]) -> int:
     """Write the certain cures into the files; say how many, and give that count."""
     from reviewbot.policy.fixing import apply_fixes
 
     mended = 0
-    for parsed in checked:
+    for parsed in found:
         for path in {finding.path for finding in parsed.findings if finding.fix}:
             file = Path(path)
             text, count = apply_fixes(file.read_bytes().decode("utf-8"), parsed.findings, path)
