@@ -17,6 +17,7 @@ from reviewbot.service.alarms import AlarmDesk, Alarms
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
+    from reviewbot.service.deadlines import Undecided
 
 REVIEW_WINDOW = timedelta(hours=72)
 """How long the API waits for a client before silence pays (its own statement)."""
@@ -42,12 +43,17 @@ class Traffic(Protocol):
     def writes(self) -> int:
         """Requests sent so far that could change something."""
 
+    @property
+    def remaining(self) -> int | None:
+        """Requests that the API last said are left of this key's budget."""
+
 
 class NoTraffic(msgspec.Struct, frozen=True):
     """The count of a bot that has no transport."""
 
     requests: int = 0
     writes: int = 0
+    remaining: int | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +67,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Fetch the evidence even where no rule needs it."""
     looks_per_pass: int = 20
     """Reads per pass spent on finding out how rounds ended that vanished from the list."""
+    away: float = 600.0
+    """Seconds without a whole pass after which people are told."""
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -104,7 +112,10 @@ class Bench:
     """Rounds whose end could not be read."""
     checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
     """The verifier's recent tries: (task, when) → whether it failed to read the video."""
-    reminded: set[tuple[str, str | None, int]] = field(default_factory=set)
+    open_rounds: dict[str, Undecided] | None = None
+    """What nobody has decided, by id; None until it was listed or read from the log."""
+    reminded: set[tuple[str, str | None, str]] = field(default_factory=set)
+    """Of which rounds was spoken, and at which moment: (id, epoch, moment)."""
 
     @property
     def review(self) -> ReviewKind:
@@ -150,6 +161,10 @@ class App:
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""
+    away_since: float | None = None
+    """When (monotonic) the first of the passes in a row failed."""
+    watched_at: float = 0.0
+    """When (monotonic) the deadlines were last looked at."""
     alarms: Alarms = field(init=False)
     """Whom to tell what a person should know; the log alone until channels are plugged in."""
 

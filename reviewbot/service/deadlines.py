@@ -1,17 +1,17 @@
-"""Deadlines: what nobody has decided and is about to be paid by silence."""
+"""Deadlines: which rounds nobody has decided, so that silence would pay for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
-from reviewbot.service.app import App, Bench
+from reviewbot.domain.decision import Action
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.ports import Logged, Sighting
 from reviewbot.service.review import Outcome, Reviewed
-
-ALARM_HOURS = (1, 6, 24)
-"""Hours before the deadline at which an undecided round is spoken of, nearest first."""
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,41 +25,23 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True):
     action: str | None
     rule: str | None
     outcome: str
+    started_at: datetime | None = None
+    amount_micros: int | None = None
+    policy: str = ""
+
+
+NOT_REVIEWED = "not reviewed yet"
+"""The outcome of a round that waits for its turn in this pass."""
 
 
 def undecided(reviewed: Iterable[Reviewed]) -> tuple[Undecided, ...]:
     """Of all that was just reviewed, what is still open, most urgent first."""
-    found = [_describe(one) for one in reviewed if _is_open(one)]
+    found = [describe(one) for one in reviewed if is_open(one)]
     return tuple(sorted(found, key=lambda one: (one.deadline_at is None, one.deadline_at or 0)))
 
 
-def remind(app: App, bench: Bench, open_rounds: Iterable[Undecided]) -> None:
-    """Speak of each undecided round once as 24, 6 and 1 hours are left."""
-    now = app.clock.now()
-    for one in open_rounds:
-        if one.deadline_at is None:
-            continue
-        left = one.deadline_at - now
-        near = next((hours for hours in ALARM_HOURS if left <= timedelta(hours=hours)), None)
-        if near is None or (one.task_id, one.epoch, near) in bench.reminded:
-            continue
-        bench.reminded.add((one.task_id, one.epoch, near))
-        app.events(
-            "undecided near its deadline",
-            level="warning" if near > 1 else "error",
-            task_id=one.task_id,
-            epoch=one.epoch,
-            hours_left=near,
-            deadline_at=one.deadline_at,
-            deadline_is_estimate=one.deadline_is_estimate,
-            action=one.action,
-            rule=one.rule,
-            outcome=one.outcome,
-            otherwise="paid by silence",
-        )
-
-
-def _is_open(one: Reviewed) -> bool:
+def is_open(one: Reviewed) -> bool:
+    """Whether a review left its round to silence, as things stand."""
     if one.outcome is Outcome.VANISHED:
         return False
     if one.outcome is Outcome.CLAIMED:
@@ -70,15 +52,58 @@ def _is_open(one: Reviewed) -> bool:
     return one.verdict.undecided or one.outcome in ("unknown", "void", "refused", "postponed")
 
 
-def _describe(one: Reviewed) -> Undecided:
-    verdict, item = one.verdict, one.item
+def describe(one: Reviewed) -> Undecided:
+    """The round of a review."""
+    verdict = one.verdict
+    return msgspec.structs.replace(
+        unreviewed(one.item),
+        action=None if verdict is None else verdict.action.value,
+        rule=None if verdict is None else verdict.rule,
+        outcome=one.outcome.value,
+        policy="" if verdict is None else verdict.policy,
+    )
+
+
+def unreviewed(item: ReviewItem) -> Undecided:
+    """The round of a thing whose turn has not come."""
     return Undecided(
         review=item.review,
         task_id=item.id,
         epoch=item.epoch,
         deadline_at=item.deadline_at,
         deadline_is_estimate=item.deadline_is_estimate,
-        action=None if verdict is None else verdict.action.value,
-        rule=None if verdict is None else verdict.rule,
-        outcome=one.outcome.value,
+        action=None,
+        rule=None,
+        outcome=NOT_REVIEWED,
+        started_at=item.started_at,
+        amount_micros=item.amount_micros,
     )
+
+
+def from_log(sighting: Sighting, last: Logged | None) -> Undecided | None:
+    """The round as the log knows it, for when the API cannot be asked; None where it is decided."""
+    if last is not None and _decided(last):
+        return None
+    decision = None if last is None else last.decision
+    return Undecided(
+        review=sighting.review,
+        task_id=sighting.task_id,
+        epoch=sighting.epoch,
+        deadline_at=sighting.deadline_at,
+        deadline_is_estimate=decision is not None and decision.deadline_is_estimate,
+        action=None if decision is None else decision.action.value,
+        rule=None if decision is None else decision.rule,
+        outcome=NOT_REVIEWED if last is None else last.state.value,
+        started_at=sighting.first_seen_at,
+        amount_micros=sighting.amount_micros,
+        policy="" if decision is None else decision.policy,
+    )
+
+
+def _decided(last: Logged) -> bool:
+    decision = last.decision
+    if decision.action is Action.LEAVE:
+        return True
+    if last.state is State.DRY_RUN:
+        return decision.action.writes and decision.until is None
+    return last.state in (State.PERFORMED, State.SETTLED, State.OVERTAKEN)

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import CannotConnect, KeyRefused, RateLimited
+from reviewbot.domain.errors import CannotConnect, KeyRefused, RateLimited, ReviewbotError
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
 from reviewbot.ports import Ending, Listing, Memory
 from reviewbot.service.app import App, Bench
-from reviewbot.service.deadlines import Undecided, remind, undecided
+from reviewbot.service.deadlines import Undecided, undecided
 from reviewbot.service.judging import Known
 from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
+from reviewbot.service.outage import went, went_wrong
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
 from reviewbot.service.review import Reviewed, review
+from reviewbot.service.watch import expect, note, now_and_then, watch
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -93,13 +95,28 @@ def poll_once(app: App) -> PassSummary:
     Raises `ApiError` when a list cannot be read, KeyRefused at any call, and `LedgerError`. A pass
     that could read the list and then lost the API ends early and says so in `stopped`.
     """
+    app.watched_at = app.clock.monotonic()
+    try:
+        summary = _pass(app)
+    except ReviewbotError as error:
+        went_wrong(app, error)
+        raise
+    else:
+        went(app, summary.stopped)
+    finally:
+        watch(app)
+        app.alarms.flush()
+    fault_point("pass.done")
+    return summary
+
+
+def _pass(app: App) -> PassSummary:
     tally = _Tally(app)
     app.failed_reads = app.doubtful_writes = 0
     for bench in app.benches:
         _poll(app, bench, tally)
         if tally.stopped is not None:
             break
-    fault_point("pass.done")
     return tally.summary(app)
 
 
@@ -111,12 +128,16 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     tally.in_quarantine += resume(app, bench, waiting)
     tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
     reviewed: list[Reviewed] = []
-    for item, known in with_memories(app, bench, items, judges):
+    todo = list(with_memories(app, bench, items, judges))
+    expect(bench, todo)
+    for item, known in todo:
+        now_and_then(app)
         if app.stopping():
             tally.stopped = "a stop was asked for"
             break
         try:
             reviewed.append(review(app, bench, item, known))
+            note(bench, reviewed[-1])
         except KeyRefused:
             raise
         except (CannotConnect, RateLimited) as error:
@@ -125,10 +146,8 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
         if app.failures >= OUTAGE:
             tally.stopped = f"{app.failures} calls in a row got no clear answer"
             break
-    left = undecided(reviewed)
-    remind(app, bench, left)
     tally.reviewed += reviewed
-    tally.undecided += left
+    tally.undecided += undecided(reviewed)
 
 
 def look_at_all(app: App, bench: Bench, *, note: bool = True) -> tuple[list[ReviewItem], bool]:

@@ -136,8 +136,8 @@ def test_every_task_is_alarmed_before_silence_pays() -> None:
         assert silent & waiting
         for task_id in silent & waiting:
             hours = [
-                about["hours_left"]
+                about["facts"]["hours_left"]
                 for event, about in there.events
-                if event == "undecided near its deadline" and about["task_id"] == task_id
+                if event == "alarm" and about["facts"].get("task_id") == task_id
             ]
             assert hours == [24, 6, 1]

@@ -1,0 +1,58 @@
+"""Outage: say when passes fail and a person should know, and when they succeed again."""
+
+from __future__ import annotations
+
+from reviewbot.domain.alarms import Kind
+from reviewbot.domain.errors import (
+    ApiError,
+    Forbidden,
+    KeyRefused,
+    LedgerCorrupt,
+    LedgerError,
+    ReviewbotError,
+)
+from reviewbot.service.app import App
+
+
+def went_wrong(app: App, error: ReviewbotError) -> None:
+    """A pass could not be made."""
+    match error:
+        case KeyRefused() | Forbidden():
+            app.alarm(
+                Kind.KEY,
+                f"The API refuses our key, so nothing is reviewed: {error}",
+                request_id=error.request_id,
+            )
+        case ApiError():
+            _away(app, str(error))
+        case LedgerCorrupt():
+            app.alarm(Kind.LEDGER, f"The decision log is damaged; nothing is sent: {error}")
+        case LedgerError():
+            app.alarm(Kind.LEDGER, f"The decision log cannot be used; nothing is sent: {error}")
+
+
+def went(app: App, stopped: str | None) -> None:
+    """A pass was made; `stopped` says why it ended early, where it did."""
+    app.mended(Kind.LEDGER, "The decision log can be used again")
+    app.mended(Kind.KEY, "The API takes our key again")
+    if app.stopping():
+        return
+    if stopped is not None:
+        _away(app, stopped)
+        return
+    app.away_since = None
+    app.mended(Kind.API_AWAY, "The API answers again: a whole pass went through")
+    app.alarms.pulse()
+
+
+def _away(app: App, why: str) -> None:
+    now = app.clock.monotonic()
+    if app.away_since is None:
+        app.away_since = now
+    away = now - app.away_since
+    if away >= app.limits.away:
+        app.alarm(
+            Kind.API_AWAY,
+            f"No whole pass for {away / 60:.0f} minutes; nothing can be decided meanwhile: {why}",
+            minutes=round(away / 60),
+        )
