@@ -13,34 +13,39 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import msgspec
 import schedule
 
 from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
     KeyRefused,
+    LedgerBroken,
     LedgerCorrupt,
-    PolicyInvalid,
     ReviewbotError,
 )
+from reviewbot.health.pulse import SLICE, Pulse
+from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
+from reviewbot.service.brakes import Brakes
+from reviewbot.service.checkpoints import keep
 from reviewbot.service.poll import PassSummary, poll_once
 from reviewbot.service.reconcile import reconcile_all
+from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
 STOPPED, INTERRUPTED = 0, 130
-FATAL = (KeyRefused, Forbidden, LedgerCorrupt)
+FATAL = (KeyRefused, Forbidden, LedgerCorrupt, LedgerBroken)
 """What no later pass can mend: the process ends with the error's own code."""
 
 
 class Daemon:
-    """Runs one bot until `stop` is set. `reload` loads the policies anew and lets them judge.
+    """Runs one bot until `stop` is set.
 
-    `stop` is the event that also ends the sleeps of the bot's clock.
+    `refresh` takes over changed policies, before each pass; it is told whether somebody asked for
+    that. `book` is where checkpoints are kept. `stop` is the event that also ends the sleeps of the
+    bot's clock.
     """
 
     def __init__(
@@ -49,15 +54,18 @@ class Daemon:
         *,
         every: float,
         stop: threading.Event,
-        reload: Callable[[], None],
-        checkpoints: str | None = None,
+        refresh: Callable[[bool], None],
+        book: CheckpointBook | None = None,
+        pulse: Pulse | None = None,
         poll: Callable[[App], PassSummary] = poll_once,
     ) -> None:
         self._app = app
         self._every = every
         self._stop = stop
-        self._reload = reload
-        self._checkpoints = checkpoints
+        self._refresh = refresh
+        self._book = book
+        self._pulse = pulse or Pulse(app, every)
+        self._brakes = app.brake = Brakes(app, book)
         self._poll = poll
         self._wake = threading.Event()
         self._reload_wanted = False
@@ -69,6 +77,7 @@ class Daemon:
     def run(self) -> int:
         """Poll until stopped; give the exit code."""
         self._plan_chores()
+        tell_manager("READY=1")
         code = STOPPED
         while not self._stop.is_set():
             began = self._app.clock.monotonic()
@@ -79,6 +88,7 @@ class Daemon:
                 code = error.exit_code
                 break
             self._pause(began)
+        tell_manager("STOPPING=1")
         self._safely(self._checkpoint)
         self._app.events("ended", passes=self._passes, exit_code=code)
         return code
@@ -112,18 +122,20 @@ class Daemon:
     def _tick(self) -> None:
         """Reload, one pass, chores. The one place that keeps the watch alive."""
         app = self._app
-        if self._reload_wanted:
-            self._reload_wanted = False
-            self._reload_policies()
+        asked, self._reload_wanted = self._reload_wanted, False
+        self._refresh(asked)
+        self._brakes.check()
         try:
             summary = self._poll(app)
         except FATAL:
             raise
         except ReviewbotError as error:
+            self._pulse.failed(error)
             self._outages += isinstance(error, ApiError)
             app.events("pass failed", level="error", error=str(error), in_a_row=self._outages)
         else:
             self._passes += 1
+            self._pulse.passed(summary)
             self._outages = 0 if summary.stopped is None else self._outages + 1
             say_pass(app, summary)
         self._run_chores()
@@ -134,32 +146,12 @@ class Daemon:
         if self._outages:
             longest = max(self._every, LONGEST_PAUSE)
             pause = min(self._every * 2.0 ** min(self._outages - 1, 10), longest)
-        left = pause - (self._app.clock.monotonic() - began)
-        if left > 0 and not self._stop.is_set():
-            self._wake.wait(left)
+        until = began + pause
+        while (left := until - self._app.clock.monotonic()) > 0 and not self._stop.is_set():
+            self._pulse.turn()
+            if self._wake.wait(min(left, SLICE)):
+                break
         self._wake.clear()
-
-    def _reload_policies(self) -> None:
-        try:
-            self._reload()
-        except PolicyInvalid as error:
-            self._app.events(
-                "policy not reloaded",
-                level="error",
-                error=str(error),
-                findings=[f"{one.path}:{one.span.line}: {one.message}" for one in error.findings],
-            )
-        except (ReviewbotError, OSError) as error:
-            self._app.events("policy not reloaded", level="error", error=str(error))
-        else:
-            self._app.events(
-                "policy reloaded",
-                revisions=[
-                    f"{judge.policy.name} {judge.policy.revision[:8]}"
-                    for bench in self._app.benches
-                    for judge in bench.judges
-                ],
-            )
 
     # Chores ----------------------------------------------------------------------------------
 
@@ -188,11 +180,14 @@ class Daemon:
             self._app.events("chore failed", level="error", error=str(error))
 
     def _checkpoint(self) -> None:
-        point = self._app.ledger.checkpoint(self._app.clock.now())
-        self._app.events("checkpoint", count=point.count, head=point.head, at=point.at)
-        if self._checkpoints:
-            with Path(self._checkpoints).open("ab") as file:
-                file.write(msgspec.json.encode(point) + b"\n")
+        point = keep(self._app.ledger, self._book, self._app.clock.now())
+        self._app.events(
+            "checkpoint",
+            count=point.count,
+            head=point.head,
+            at=point.at,
+            signature=point.signature or "none: no key is configured",
+        )
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)

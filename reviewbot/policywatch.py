@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from reviewbot.bootstrap import adopt, judges_of
 from reviewbot.domain.alarms import Kind
@@ -14,35 +14,43 @@ from reviewbot.policyfiles import PolicyFile
 from reviewbot.service.app import App
 
 TOPIC = "running"
+"""Notes of which revision of a policy runs, by the policy's name."""
+SINCE = "since"
 SETTLING, LOOKS = 0.25, 12
 """Seconds between two looks at files that somebody may be writing, and how many looks."""
 
 
 class PolicyWatch:
-    """Keeps the policies of `app` as their files say, as long as the files hold usable ones.
+    """Keeps the policies of a bot as their files say, as long as the files hold usable ones.
 
-    `problem` says why the newest files are not used. A bad file is tried again at each poll: what
-    is wrong may lie beside it. `admit` may put off new policies that are sound.
+    `load` them, build the bot by them, and `attach` it. `problem` says why the newest files are not
+    used. A bad file is tried again at each poll: what is wrong may lie beside it. `admit` may put
+    off policies that are sound, by giving others.
     """
 
-    def __init__(
-        self,
-        app: App,
-        paths: Sequence[str],
-        *,
-        admit: Callable[[Sequence[Judge]], Sequence[Judge]] = lambda judges: judges,
-    ) -> None:
-        self._app = app
+    def __init__(self, paths: Iterable[str]) -> None:
         self._files = [PolicyFile(path) for path in paths]
-        self._admit = admit
         self._noted: dict[str, dict[str, object]] = {}
+        self.admit: Callable[[Sequence[Judge]], Sequence[Judge]] = lambda judges: judges
         self.problem: str | None = None
-        self.refused = 0
-        """How many changed sets were refused, for the metrics."""
 
-    def start(self) -> None:
-        """Load and adopt, or raise: a bot does not start with a bad policy."""
-        self._swap()
+    def load(self) -> tuple[Judge, ...]:
+        """Read, check and compile the policies, and run the tests they bring.
+
+        Raises PolicyInvalid and ConfigError.
+        """
+        judges = judges_of(self._files)
+        for judge in judges:
+            refuse_failing(judge)
+        return judges
+
+    def attach(self, app: App) -> None:
+        """Take charge of the policies of a bot that was built by them."""
+        self._app = app
+        self._noted = {
+            note.subject: {key: value for key, value in note.value.items() if key != SINCE}
+            for note in app.ledger.notes(TOPIC)
+        }
         self._note()
 
     def refresh(self, *, asked: bool = False) -> None:
@@ -53,18 +61,12 @@ class PolicyWatch:
             return
         before = self._revisions()
         try:
-            self._swap()
+            adopt(self._app, self.admit(self.load()))
         except ReviewbotError as error:
             self._refuse(error)
         else:
             self._say_swapped(before, asked)
         self._note()
-
-    def _swap(self) -> None:
-        judges = judges_of(self._files)
-        for judge in judges:
-            refuse_failing(judge)
-        adopt(self._app, self._admit(judges))
 
     def _settled(self) -> bool:
         """Whether nobody writes to the files; one that never rests is looked at in the next pass."""
@@ -80,7 +82,6 @@ class PolicyWatch:
     def _refuse(self, error: ReviewbotError) -> None:
         problem = _in_a_sentence(error)
         if problem != self.problem:
-            self.refused += 1
             self._app.events(
                 "policy not reloaded", level="error", error=problem, findings=_findings(error)
             )
@@ -117,7 +118,7 @@ class PolicyWatch:
                 continue
             at = self._app.clock.now()
             try:
-                self._app.ledger.note(TOPIC, policy.name, value | {"since": iso(at)}, at)
+                self._app.ledger.note(TOPIC, policy.name, value | {SINCE: iso(at)}, at)
             except LedgerError as error:
                 self._app.events("chore failed", level="error", error=str(error))
             else:

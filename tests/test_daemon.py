@@ -10,9 +10,10 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,9 +24,9 @@ from reviewbot.domain.errors import (
     KeyRefused,
     LedgerCorrupt,
     LedgerUnwritable,
-    PolicyInvalid,
     ReviewbotError,
 )
+from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.service.app import App
 from reviewbot.service.poll import PassSummary, poll_once
 from tests.builders import an_item
@@ -62,19 +63,15 @@ class Passes:
         return poll_once(app)
 
 
-def run(passes: Passes, app: App | None = None, reload: Callable[[], None] | None = None) -> int:
+def run(passes: Passes, app: App | None = None, book: CheckpointFile | None = None) -> int:
     """Run a daemon over these passes without waiting."""
-    app = app or an_app(World(), always(APPROVE))
-    daemon = Daemon(
-        app,
-        every=0.0,
-        stop=passes.stop,
-        reload=reload or (lambda: None),
-        poll=passes,
-    )
-    if reload is not None:
-        daemon.ask_reload()
-    return daemon.run()
+    return a_daemon(app or an_app(World(), always(APPROVE)), passes, book=book).run()
+
+
+def a_daemon(app: App, passes: Passes, **options: Any) -> Daemon:
+    """A daemon that does not wait, and whose policies never change."""
+    given: dict[str, Any] = {"refresh": lambda asked: None, "poll": passes}
+    return Daemon(app, every=0.0, stop=passes.stop, **given | options)
 
 
 @pytest.mark.parametrize("error", [CannotConnect("away"), LedgerUnwritable("disk full")])
@@ -97,23 +94,15 @@ def test_what_no_pass_can_mend_ends_the_process(error: ReviewbotError, code: int
     assert passes.count == 1
 
 
-def test_a_bad_policy_is_not_reloaded() -> None:
-    """The old one keeps judging, and it is said."""
-    app = an_app(World(), always(APPROVE))
+def test_policies_are_refreshed_before_each_pass() -> None:
+    """And the first time after somebody asked, it is said that they did."""
+    asked: list[bool] = []
+    passes = Passes(None, None)
+    daemon = a_daemon(an_app(World(), always(APPROVE)), passes, refresh=asked.append)
+    daemon.ask_reload()
 
-    def bad() -> None:
-        raise PolicyInvalid("a policy is not usable")
-
-    assert run(Passes(None), app, reload=bad) == 0
-    assert app.events.named("policy not reloaded")  # type: ignore[attr-defined]
-
-
-def test_a_good_policy_is_reloaded_before_the_pass() -> None:
-    """And it is said with its revision."""
-    app = an_app(World(), always(APPROVE))
-
-    assert run(Passes(None), app, reload=lambda: None) == 0
-    assert app.events.named("policy reloaded") == [{"revisions": ["fake ffffffff"]}]  # type: ignore[attr-defined]
+    assert daemon.run() == 0
+    assert asked == [True, False]
 
 
 def test_the_log_is_checkpointed_at_the_end(tmp_path: Path) -> None:
@@ -123,14 +112,7 @@ def test_the_log_is_checkpointed_at_the_end(tmp_path: Path) -> None:
     app = an_app(world, always(APPROVE))
     file = tmp_path / "checkpoints.jsonl"
 
-    Daemon(
-        app,
-        every=0.0,
-        stop=passes.stop,
-        reload=lambda: None,
-        checkpoints=str(file),
-        poll=passes,
-    ).run()
+    run(passes, app, CheckpointFile(file))
 
     (line,) = file.read_bytes().splitlines()
     assert msgspec.json.decode(line)["count"] == app.ledger.checkpoint(app.clock.now()).count
@@ -147,9 +129,7 @@ def test_a_clock_that_is_set_back_moves_no_poll() -> None:
         clock.start -= timedelta(hours=2)
         return passes(app)
 
-    daemon = Daemon(app, every=0.0, stop=passes.stop, reload=lambda: None, poll=jump)
-
-    assert daemon.run() == 0
+    assert a_daemon(app, passes, poll=jump).run() == 0
     assert passes.count == 3
 
 
@@ -164,7 +144,7 @@ world = World()
 world.add(an_item())
 app = an_app(world, always(APPROVE))
 app.stopping = stop.is_set
-daemon = Daemon(app, every=30.0, stop=stop, reload=lambda: print("reload", flush=True))
+daemon = Daemon(app, every=30.0, stop=stop, refresh=lambda asked: asked and print("reload", flush=True))
 daemon.obey_signals()
 if {slow}:
     def hang(decision):

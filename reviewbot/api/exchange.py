@@ -50,6 +50,8 @@ class Traffic:
 
     requests = 0
     writes = 0
+    remaining: int | None = None
+    """What the API last said is left of the key's budget."""
 
 
 class Turnstile(Protocol):
@@ -222,7 +224,7 @@ class Exchange:
             )
             self._learn(error, heard)
             return error
-        self._bucket.answered(heard.get(b"x-ratelimit-limit"), heard.get(b"x-ratelimit-remaining"))
+        self._count_left(heard)
         if (fault := self._fault(body, heard)) is not None:
             return BadAnswer(f"{call}: {fault}", status=status, request_id=request_id)
         assert body is not None
@@ -235,9 +237,13 @@ class Exchange:
         elif (error.status or 0) >= 500:
             self._bucket.silent()
         else:
-            self._bucket.answered(
-                heard.get(b"x-ratelimit-limit"), heard.get(b"x-ratelimit-remaining")
-            )
+            self._count_left(heard)
+
+    def _count_left(self, heard: dict[bytes, str]) -> None:
+        left = heard.get(b"x-ratelimit-remaining")
+        self._bucket.answered(heard.get(b"x-ratelimit-limit"), left)
+        if left is not None and left.strip().isdecimal():
+            self.traffic.remaining = int(left)
 
     def _fault(self, body: bytes | None, heard: dict[bytes, str]) -> str | None:
         if body is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reviewbot.cli.screen import Screen
     from reviewbot.logs import Log
-    from reviewbot.ports import Ledger
+    from reviewbot.ports import CheckpointBook, Ledger
     from reviewbot.settings import Settings
 
 
@@ -36,6 +36,18 @@ def logs_for(screen: Screen, settings: Settings, least: str = "info") -> Log:
     level = {-1: "warning", 0: least}.get(screen.verbosity, "debug")
     return configure_logs(
         level=level, secrets=[settings.need_key().reveal()], colour=screen.wants_color()
+    )
+
+
+def checkpoints_of(settings: Settings) -> CheckpointBook | None:
+    """Open the second place, where the checkpoints of the settings' log are kept."""
+    from reviewbot.ledger.opening import open_checkpoints
+
+    return open_checkpoints(
+        settings.ledger,
+        file=settings.checkpoint_file,
+        key_file=settings.checkpoint_key_file,
+        folder=state_folder(),
     )
 
 

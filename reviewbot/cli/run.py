@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+from contextlib import closing, suppress
 from types import FrameType
 
 import click
 
-from reviewbot.bootstrap import adopt, build, load_judges
+from reviewbot.bootstrap import build
 from reviewbot.cli.heartbeat import beat_path, beating_poll
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import logs_for, settings_with, state_folder
+from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with, state_folder
 from reviewbot.cli.options import config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.daemon import INTERRUPTED, Daemon, say_pass
 from reviewbot.domain.decision import Mode
-from reviewbot.domain.errors import UsageError
+from reviewbot.domain.errors import LedgerCorrupt, UsageError
 from reviewbot.domain.safetext import safe_line
+from reviewbot.health.pulse import LivelyEvent, Pulse
+from reviewbot.policywatch import PolicyWatch
 from reviewbot.service.app import App
+from reviewbot.service.brakes import Brakes
+from reviewbot.service.checkpoints import keep
 from reviewbot.service.poll import PassSummary
 from reviewbot.settings import Settings
 
@@ -38,6 +42,7 @@ from reviewbot.settings import Settings
 @click.option("--live", is_flag=True, help="Send decisions. Without it nothing is sent.")
 @click.option("--dry-run", is_flag=True, help="Send nothing, whatever REVIEWBOT_MODE says.")
 @click.option("--every", metavar="TIME", help="Poll interval, like 60s or 5m.")
+@click.option("--listen", metavar="HOST:PORT", help="Answer health checks and metrics there.")
 @policy_option
 @ledger_option
 @config_option
@@ -48,6 +53,7 @@ def run(
     live: bool,
     dry_run: bool,
     every: str | None,
+    listen: str | None,
     policies: tuple[str, ...],
     ledger: str | None,
     config: str | None,
@@ -60,14 +66,20 @@ def run(
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
     mode = "live" if live else "dry-run" if dry_run else None
-    settings = settings_with(config=config, mode=mode, every=every, policy=policies, ledger=ledger)
+    settings = settings_with(
+        config=config, mode=mode, every=every, listen=listen, policy=policies, ledger=ledger
+    )
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
-    stop = threading.Event()
-    app = build(settings, events=logs_for(screen, settings), stop=stop)
+    stop, watch = LivelyEvent(), PolicyWatch(settings.need_policies())
+    app = build(settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop)
     try:
+        watch.attach(app)
         _announce(screen, settings, app)
-        code = _one_pass(screen, settings, app, stop) if once else _daemon(settings, app, stop)
+        if once:
+            code = _one_pass(screen, settings, app, stop)
+        else:
+            code = _daemon(settings, app, stop, watch)
     finally:
         app.close()
     if code:
@@ -87,23 +99,29 @@ def _announce(screen: Screen, settings: Settings, app: App) -> None:
     screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {settings.base_url}")
 
 
-def _daemon(settings: Settings, app: App, stop: threading.Event) -> int:
-    def reload() -> None:
-        adopt(app, load_judges(settings.need_policies()))
-
+def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch) -> int:
+    pulse = Pulse(app, settings.every)
+    pulse.policy_problem = lambda: watch.problem
+    app.events, stop.turn = pulse.hearing(app.events), pulse.turn
     daemon = Daemon(
         app,
         every=settings.every,
         stop=stop,
-        reload=reload,
-        checkpoints=settings.checkpoint_file,
+        refresh=lambda asked: watch.refresh(asked=asked),
+        book=checkpoints_of(settings),
+        pulse=pulse,
         poll=beating_poll(beat_path(settings.ledger, state_folder()), settings.every),
     )
     daemon.obey_signals()
-    return daemon.run()
+    if settings.listen is None:
+        return daemon.run()
+    from reviewbot.health.server import HealthServer
+
+    with closing(HealthServer(settings.listen, pulse)):
+        return daemon.run()
 
 
-def _one_pass(screen: Screen, settings: Settings, app: App, stop: threading.Event) -> int:
+def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -> int:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(INTERRUPTED)
@@ -111,9 +129,13 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: threading.Even
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    poll = beating_poll(beat_path(settings.ledger, state_folder()), settings.every)
-    summary = poll(app)
+    book = checkpoints_of(settings)
+    app.brake = brakes = Brakes(app, book)
+    brakes.check()
+    summary = beating_poll(beat_path(settings.ledger, state_folder()), settings.every)(app)
     say_pass(app, summary)
+    with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
+        keep(app.ledger, book, app.clock.now())
     if screen.is_terminal(sys.stderr):
         screen.say(_in_words(summary, app.mode))
     return 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.errors import ConfigError
+from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 IN_MEMORY = "memory:"
 """The URL of a ledger that ends with the process."""
 
+SHORTEST_KEY = 16
 _FORMS = "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -44,6 +48,43 @@ def open_ledger(
 
         backend = PostgreSQL(parsed, read_only=read_only)
     return _open(backend, read_only=read_only, lock=lock and not read_only)
+
+
+def open_checkpoints(
+    url: str, *, file: str | None, key_file: str | None, folder: Path
+) -> CheckpointFile | None:
+    """Open the place where the checkpoints of the ledger at `url` are kept.
+
+    Unless `file` names it, that is beside an SQLite ledger, and in `folder` for one on a server. A
+    ledger in memory has none. Raises ConfigError where the key cannot be used.
+    """
+    if file is None and url == IN_MEMORY:
+        return None
+    if file is not None:
+        path = Path(file)
+    elif (parsed := _parse(url)).get_backend_name() == "sqlite":
+        path = Path(f"{parsed.database}.checkpoints.jsonl")
+    else:
+        digest = sha256(url.encode()).hexdigest()[:12]
+        path = folder / f"checkpoints-{digest}.jsonl"
+    return CheckpointFile(path, None if key_file is None else _key(Path(key_file)))
+
+
+def _key(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            key, mode = opened.read(4096).strip(), os.fstat(opened.fileno()).st_mode
+    except OSError as error:
+        raise ConfigError(
+            f"the key of the checkpoints cannot be read: {path}: {error.strerror}"
+        ) from error
+    if mode & 0o077 and "CREDENTIALS_DIRECTORY" not in os.environ:
+        raise ConfigError(f"others can read {path}, which signs checkpoints; run  chmod 600 {path}")
+    if len(key) < SHORTEST_KEY:
+        raise ConfigError(
+            f"{path}: a key needs at least {SHORTEST_KEY} characters; make one with  openssl rand -hex 32"
+        )
+    return key
 
 
 def _parse(url: str) -> URL:

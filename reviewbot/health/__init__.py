@@ -1,0 +1,1 @@
+"""How the running bot is, told to probes, to metrics and to the service manager."""

@@ -1,0 +1,141 @@
+"""The pulse: what the loop says of itself, kept as plain values for whoever asks."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from reviewbot.domain.errors import LedgerError, ReviewbotError
+from reviewbot.service.app import App, Events, Level
+from reviewbot.service.poll import PassSummary
+from reviewbot.supervisor import tell_manager, watchdog_seconds
+
+SLICE = 10.0
+"""Seconds of a wait between two signs of life."""
+STUCK = 300.0
+"""Seconds without a sign of life after which the loop is stuck; no call takes a tenth of that."""
+MISSED = 5
+"""Polls without a good pass after which the bot is not ready."""
+BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+"""Seconds between seeing a thing and a write on it; `freshness` is the end."""
+
+
+class LivelyEvent(threading.Event):
+    """An event whose long waits show signs of life; the stop of a bot, which ends its sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn: Callable[[], None] = lambda: None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait as ever, in slices."""
+        while timeout is None or timeout > SLICE:
+            self.turn()
+            if super().wait(SLICE):
+                return True
+            timeout = None if timeout is None else timeout - SLICE
+        return super().wait(timeout)
+
+
+class Pulse:
+    """Signs of life, the newest pass, and counts since the start. Written by the loop's thread alone."""
+
+    def __init__(self, app: App, every: float) -> None:
+        self.app = app
+        self._patience = max(STUCK, MISSED * every)
+        self._turned_at = self._good_at = app.clock.monotonic()
+        self._watchdog = watchdog_seconds()
+        self._told_at = float("-inf")
+        self._problem: str | None = "no pass has gone through yet"
+        self.ledger_writable = True
+        self.good_pass_at: datetime | None = None
+        self.summary: PassSummary | None = None
+        self.lines = 0
+        self.breakers_open = 0
+        self.policy_problem: Callable[[], str | None] = lambda: None
+        self.decisions: Counter[tuple[str, str, str, str, str]] = Counter()
+        """By policy, rule, action, state and mode."""
+        self.failures: Counter[str] = Counter()
+        """Failed passes, by the name of the error."""
+        self.read_to_post: list[float] = []
+        self.waits = [0] * (len(BUCKETS) + 1)
+        self.waited = 0.0
+
+    # What the loop says ----------------------------------------------------------------------
+
+    def hearing(self, events: Events) -> Events:
+        """The same events, counted on their way."""
+
+        def say(event: str, /, *, level: Level = "info", **about: object) -> None:
+            self.turn()
+            if event == "decision":
+                self._count(about)
+            events(event, level=level, **about)
+
+        return say
+
+    def turn(self) -> None:
+        """Show a sign of life; passed on to the service manager now and then."""
+        now = self._turned_at = self.app.clock.monotonic()
+        if self._watchdog is not None and now - self._told_at >= self._watchdog / 4:
+            self._told_at = now
+            tell_manager("WATCHDOG=1")
+
+    def passed(self, summary: PassSummary) -> None:
+        """A pass could be made."""
+        self.turn()
+        self.ledger_writable = True
+        self.summary = summary
+        self._problem = summary.stopped
+        if summary.stopped is None:
+            self._good_at = self.app.clock.monotonic()
+            self.good_pass_at = summary.ended_at
+        self._read_ledger()
+        tell_manager(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided")
+
+    def failed(self, error: ReviewbotError) -> None:
+        """A pass could not be made."""
+        self.turn()
+        self.failures[type(error).__name__] += 1
+        self.ledger_writable = not isinstance(error, LedgerError)
+        self._problem = str(error)
+
+    def _count(self, about: dict[str, object]) -> None:
+        mode = self.app.mode.value
+        self.decisions[
+            f"{about['policy']}",
+            f"{about['rule']}",
+            f"{about['action']}",
+            f"{about['state']}",
+            mode,
+        ] += 1
+        seconds = about.get("seen_ago")
+        if isinstance(seconds, float):
+            self.waited += seconds
+            self.waits[sum(seconds > edge for edge in BUCKETS)] += 1
+
+    def _read_ledger(self) -> None:
+        ledger = self.app.ledger
+        try:
+            self.lines = ledger.checkpoint(self.app.clock.now()).count
+            self.breakers_open = sum(bool(one.value.get("open")) for one in ledger.notes("breaker"))
+        except LedgerError as error:
+            self.failed(error)
+
+    # What is asked of it ---------------------------------------------------------------------
+
+    def stuck(self) -> str | None:
+        """Why the process should be started anew; None while its loop turns."""
+        quiet = self.app.clock.monotonic() - self._turned_at
+        return None if quiet <= STUCK else f"the loop has shown no sign of life for {quiet:.0f} s"
+
+    def unready(self) -> str | None:
+        """Why it cannot do its work now: the log, the API, a pass that took too long."""
+        if self._problem is not None:
+            return self._problem
+        quiet = self.app.clock.monotonic() - self._good_at
+        if quiet > self._patience:
+            return f"the last good pass was {timedelta(seconds=round(quiet))} ago"
+        return self.stuck()
