@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_key_file: str | None = None
     listen: tuple[str, int] | None = None
     channels: dict[str, Any] = {}
+    person: str | None = None
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -251,6 +252,12 @@ TABLE: tuple[Row, ...] = (
         env="REVIEWBOT_LISTEN",
         read=_address,
         sentence="HOST:PORT for health checks and metrics; off without it",
+    ),
+    Row(
+        name="person",
+        env="REVIEWBOT_PERSON",
+        read=_text,
+        sentence="the name under which your answers are logged; your login without it",
     ),
 )
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""

@@ -55,10 +55,10 @@ def status(screen: Screen, probe: bool, ledger: str | None, config: str | None, 
     if probe:
         screen.say(_health(beat, healthy, now))
     else:
-        from reviewbot.cli.queue import open_questions
+        from reviewbot.service.questions import open_questions
 
         with ledger_for_reading(ledger=ledger, config=config) as opened:
-            books = _books(opened, sum(1 for _ in open_questions(opened)), now)
+            books = _books(opened, len(open_questions(opened, now)), now)
         if form == "json":
             screen.data(json.dumps(_as_object(beat, healthy, books), indent=2))
         else:

@@ -131,6 +131,21 @@ def plan(
     )
 
 
+def end_of(
+    answers: list[tuple[datetime, Evaluation]], deadline: datetime | None
+) -> tuple[Paid, datetime | None]:
+    """How a round ends by these answers if nobody steps in: the first one carried out decides."""
+    for moment, answer in answers:
+        if not answer.action.writes or answer.until is not None:
+            continue
+        if not answer.action.pays:
+            return "sent back", moment
+        return ("fallback" if answer.rule == DEADLINE else "rule"), moment
+    if answers and answers[-1][1].action is Action.LEAVE:
+        return "left", deadline
+    return "silence", deadline
+
+
 def _plan_one(app: App, bench: Bench, item: ReviewItem, known: Known, at: datetime) -> Planned:
     judge = known.judge
     facts = _facts(item, known, at, None)
@@ -193,12 +208,4 @@ def _end(
         return "acted on", claimed.state_at
     if cannot_send(item) is not None:
         return ("unknown" if item.deadline_at is None else "silence"), item.deadline_at
-    for moment, answer in answers:
-        if not answer.action.writes or answer.until is not None:
-            continue
-        if not answer.action.pays:
-            return "sent back", moment
-        return ("fallback" if answer.rule == DEADLINE else "rule"), moment
-    if answers and answers[-1][1].action is Action.LEAVE:
-        return "left", item.deadline_at
-    return "silence", item.deadline_at
+    return end_of(answers, item.deadline_at)

@@ -12,7 +12,6 @@ import msgspec
 from reviewbot.bootstrap import build
 from reviewbot.cli.demo.person import Person
 from reviewbot.cli.demo.tally import Tally, tally
-from reviewbot.cli.queue import open_questions, urgency
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import PolicyInvalid
 from reviewbot.ledger.memory import MemoryLedger
@@ -20,6 +19,7 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.parse import parse_policy
 from reviewbot.service.poll import poll_once
+from reviewbot.service.questions import open_questions
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import START
@@ -65,7 +65,7 @@ class Week:
         end = START + WEEK
         while (now := self.clock.now()) < end:
             summary = poll_once(self._app)
-            questions = sorted(open_questions(self.ledger), key=urgency)
+            questions = [one.decision for one in open_questions(self.ledger, now)]
             self._person.work(now, questions)
             sent = Counter(effect.action for effect in self.world.effects if effect.by == "client")
             yield Progress(

@@ -1,0 +1,134 @@
+"""`reviewbot queue list`: every open question, most urgent first."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.options import config_option, format_option, ledger_option
+from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
+from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.words import counted, dollars
+from reviewbot.domain.safetext import safe_line
+from reviewbot.ports import Ledger
+from reviewbot.service.otherwise import Otherwise, otherwise
+from reviewbot.service.questions import Round, open_questions
+from reviewbot.service.revisions import Revisions
+from reviewbot.service.switches import TOPIC as PAUSES
+from reviewbot.service.switches import pauses_on
+
+
+class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One open question, as `queue list --format json` writes it."""
+
+    id: str
+    review: str
+    task_id: str
+    round: int
+    epoch: str | None
+    question: str | None
+    to: str | None
+    rule: str
+    policy: str
+    decided_at: datetime
+    deadline_at: datetime | None
+    deadline_is_estimate: bool
+    amount_micros: int | None
+    otherwise: str
+    """How it ends if nobody answers: fallback, rule, silence, left or sent back."""
+    otherwise_at: datetime | None
+    claimed_by: str | None
+    claimed_until: datetime | None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A question and what happens if nobody answers."""
+
+    round: Round
+    otherwise: Otherwise
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        Example("reviewbot queue list", "every open question, most urgent first"),
+        Example("reviewbot queue list --format json", "one object a line, for a script"),
+    ],
+)
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
+    """List what waits for a person, most urgent first, and what happens if nobody answers."""
+    now = datetime.now(UTC)
+    with ledger_for_reading(ledger=ledger, config=config) as opened:
+        asked = list(all_asked(opened, now))
+    if form == "json":
+        for one in asked:
+            screen.data(msgspec.json.encode(line_of(one)).decode())
+        return
+    if not asked:
+        screen.say("Nothing waits for a person.")
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for one in asked:
+        screen.data("\n".join(_lines(one, now, max(40, width))))
+    screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
+
+
+def all_asked(ledger: Ledger, now: datetime) -> Iterator[Asked]:
+    """Every open question with what happens otherwise."""
+    revisions = Revisions(ledger)
+    pauses = pauses_on(ledger.notes(PAUSES), None, now)
+    for one in open_questions(ledger, now):
+        found = otherwise(ledger, one.decision, revisions, now, pauses=pauses)
+        yield Asked(round=one, otherwise=found)
+
+
+def line_of(asked: Asked) -> QueueLine:
+    """Put a question into the documented form."""
+    decision, claim = asked.round.decision, asked.round.claim
+    return QueueLine(
+        id=decision.id,
+        review=decision.review,
+        task_id=decision.task_id,
+        round=decision.round,
+        epoch=decision.epoch,
+        question=decision.reason,
+        to=decision.to,
+        rule=decision.rule,
+        policy=decision.policy,
+        decided_at=decision.decided_at,
+        deadline_at=decision.deadline_at,
+        deadline_is_estimate=decision.deadline_is_estimate,
+        amount_micros=decision.amount_micros,
+        otherwise=asked.otherwise.end,
+        otherwise_at=asked.otherwise.at,
+        claimed_by=None if claim is None else claim.who,
+        claimed_until=None if claim is None else claim.until,
+    )
+
+
+def _lines(asked: Asked, now: datetime, width: int) -> Iterator[str]:
+    decision = asked.round.decision
+    ends = if_you_do_nothing(asked.otherwise, now, estimate=decision.deadline_is_estimate)
+    head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
+    money = f"  {dollars(decision.amount_micros)}" if decision.amount_micros is not None else ""
+    yield f"{styled(head, 'strong')}{money}  asked by {safe_line(decision.rule, 60)!r}"
+    yield f"  {styled('if you do nothing:', 'care')} {ends}"
+    question = safe_line(decision.reason or "no question was written", 400)
+    yield textwrap.fill(
+        question, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+    if asked.round.claim is not None:
+        yield f"  {styled('claimed by', 'faint')} {claimed_by(asked.round.claim)}"
+    yield ""
