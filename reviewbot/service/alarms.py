@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from reviewbot.domain.alarms import Alarm, Kind, Message, Urgency
+from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind, Message, Urgency
 from reviewbot.domain.errors import LedgerError
 from reviewbot.ports import Clock, Delivery, Ledger, Letter, Post
 from reviewbot.service.routing import Routes, messages_of
@@ -73,8 +73,11 @@ class NoPost:
         """Nothing is open."""
 
 
-class _Mark(msgspec.Struct, kw_only=True):
-    """That something was told: when, to whom, and how long that counts."""
+class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """That something was told: when, to whom, and how long that counts.
+
+    In the log are only those that arrived.
+    """
 
     at: datetime
     again: float | None = None
@@ -130,6 +133,9 @@ class AlarmDesk:
 
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm, unless the same was told lately."""
+        if alarm.again == EACH_TIME:
+            self._take(alarm)
+            return True
         marks = self._of(alarm.kind)
         mark = marks.get(alarm.subject)
         if mark is not None and mark.counts(alarm.at):
@@ -189,16 +195,10 @@ class AlarmDesk:
         """Hear what became of the letters, and send what has gathered."""
         self._hear()
         gathered, self._waiting = self._waiting, []
-        logged = set()
         for message in messages_of(gathered, dry_run=self._dry_run):
             channels = self._routes.channels(message)
-            if not channels:
-                self._arrived(message)
-                logged.add(message.kind)
-            elif not self._send(message, channels):
+            if channels and not self._send(message, channels):
                 self._waiting += message.alarms
-        for kind in logged:
-            self._write_down(kind, {})
         self._hear()
 
     def pulse(self) -> None:
@@ -267,16 +267,20 @@ class AlarmDesk:
         """What was told before this process began; nothing where the log cannot be read."""
         kinds = {kind.value: kind for kind in Kind}
         try:
-            told = {noted.subject: noted.value for noted in self._ledger.notes(TOPIC)}
+            noted_kinds = {noted.subject: noted.value for noted in self._ledger.notes(TOPIC)}
             for noted in self._ledger.notes(HEALTH):
                 if not noted.value.get("ok", True):
                     self._failing[noted.subject] = str(noted.value.get("error"))
         except LedgerError:
             return {}
         marks: dict[Kind, dict[str, _Mark]] = {}
-        for name, value in told.items():
+        for name, value in noted_kinds.items():
             if name in kinds:
-                marks[kinds[name]] = msgspec.convert(value["told"], dict[str, _Mark], strict=False)
+                told = msgspec.convert(value["told"], dict[str, _Mark], strict=False)
+                marks[kinds[name]] = {
+                    subject: msgspec.structs.replace(mark, arrived=True)
+                    for subject, mark in told.items()
+                }
         return marks
 
     def _arrived(self, message: Message) -> None:
@@ -291,7 +295,11 @@ class AlarmDesk:
         marks = self._of(kind)
         for subject in [subject for subject, mark in marks.items() if mark.may_go(now)]:
             del marks[subject]
-        told = {subject: mark for subject, mark in marks.items() if mark.arrived}
+        told = {
+            subject: msgspec.structs.replace(mark, arrived=False)
+            for subject, mark in marks.items()
+            if mark.arrived
+        }
         self._note(TOPIC, kind.value, {"told": msgspec.to_builtins(told), "through": through})
 
     def _note(self, topic: str, subject: str, value: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
 from reviewbot.service.effects import Fate, by_silence, fate
+from reviewbot.service.notices import tell_silence
 
 PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""
@@ -30,7 +31,7 @@ def reconcile(
         return ()
     memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
     ended = []
-    for sighting in sorted(vanished, key=_deadline):
+    for sighting in sorted(vanished, key=deadline_of):
         if app.stopping():
             break
         last = _last_decision(app, sighting, memories.get(sighting.task_id))
@@ -93,11 +94,12 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
             amount_micros=sighting.amount_micros,
             cause=note,
         )
+        tell_silence(app, sighting, ended_at, note)
     return _end(app, sighting, by, item.status, ended_at, note=note)
 
 
 def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | None) -> Attributed:
-    if found is not Fate.PAID or not by_silence(item, _deadline(sighting)):
+    if found is not Fate.PAID or not by_silence(item, deadline_of(sighting)):
         return "other"
     left_on_purpose = last is not None and last.decision.action is Action.LEAVE
     return "leave" if left_on_purpose else "silence"
@@ -150,6 +152,6 @@ def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logge
     return max(of_round, key=lambda logged: logged.state_at, default=None)
 
 
-def _deadline(sighting: Sighting) -> datetime:
+def deadline_of(sighting: Sighting) -> datetime:
     """The deadline as the API stated it, or counted from our first sight."""
     return sighting.deadline_at or sighting.first_seen_at + REVIEW_WINDOW

@@ -9,6 +9,8 @@ import msgspec
 
 from reviewbot.domain.alarms import URGENCIES, Alarm, Kind, Message, Urgency
 
+_THINGS = {"comments": "Task", "accounts": "Account"}
+
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A channel as alarms see it: its name, the targets it stands for, and what it takes unasked."""
@@ -75,6 +77,12 @@ def messages_of(alarms: Iterable[Alarm], *, dry_run: bool = False) -> list[Messa
 def moment(at: datetime) -> str:
     """A moment as a person reads it in a message: `Fri 09:56 UTC`."""
     return f"{at:%a %d %b %H:%M} UTC"
+
+
+def named(review: str, task_id: str, amount_micros: int | None) -> str:
+    """The thing of a round, short: `Task 0d8b5a3e (0.24 USD)`."""
+    name = f"{_THINGS.get(review, review)} {task_id[:8]}"
+    return name if amount_micros is None else f"{name} ({amount_micros / 1e6:.2f} USD)"
 
 
 def _order(alarm: Alarm) -> tuple[int, str]:

@@ -26,9 +26,9 @@ from reviewbot.service.deadlines import (
     unreviewed,
 )
 from reviewbot.service.judging import Known
-from reviewbot.service.outlook import otherwise, standing
 from reviewbot.service.review import Reviewed
 from reviewbot.service.routing import moment
+from reviewbot.service.standing import otherwise, standing
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge

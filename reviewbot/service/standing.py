@@ -1,4 +1,4 @@
-"""Outlook: in half a sentence each, how an undecided round stands and what will become of it."""
+"""Standing: in half a sentence each, how an undecided round stands and what will become of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.calendar import calendars_of, resolver
 from reviewbot.service.deadlines import NOT_REVIEWED, Undecided
-from reviewbot.service.routing import moment
+from reviewbot.service.routing import moment, named
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.model import Policy
 
 _PAYS = "silence pays it"
-_THINGS = {"comments": "Task", "accounts": "Account"}
 _TROUBLES = {
     "refused": "could not be carried out: the API refused",
     "unknown": "may or may not have been carried out",
@@ -32,13 +31,7 @@ _FALLBACKS = {
 
 def standing(one: Undecided) -> str:
     """Which round, what it is worth, and why it is open."""
-    return f"{named(one)} is undecided ({_why(one)})"
-
-
-def named(one: Undecided) -> str:
-    """The round's thing, short: `Task 0d8b5a3e (0.24 USD)`."""
-    name = f"{_THINGS.get(one.review, one.review)} {safe_line(one.task_id[:8])}"
-    return name if one.amount_micros is None else f"{name} ({one.amount_micros / 1e6:.2f} USD)"
+    return f"{named(one.review, one.task_id, one.amount_micros)} is undecided ({_why(one)})"
 
 
 def otherwise(one: Undecided, judge: Judge | None) -> str:
