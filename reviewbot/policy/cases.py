@@ -75,8 +75,8 @@ def _says(made: Evaluation, words: str) -> bool:
 
 
 def case_facts(judge: Judge, test: PolicyTest) -> Facts:
-    """The facts that a test starts from. Raises Impossible or Misread."""
-    return _Runner(judge).facts(test, None)
+    """The facts that a test starts from, at its moment. Raises Impossible or Misread."""
+    return _Runner(judge).facts(test, test.at)
 
 
 class _Runner:
@@ -114,7 +114,7 @@ class _Runner:
         }
         if at is None:
             return typical_facts(review, given)
-        start = typical_facts(review, {n: v for n, v in given.items() if n not in _MOVING})
+        start = typical_facts(review, {n: v for n, v in given.items() if n not in MOVING})
         now = self._moment(at, start)
         if now is None:
             raise Impossible(_anchor(review))
@@ -213,9 +213,7 @@ class _Runner:
         return min(tried, key=_failures, default=None)
 
 
-_MOVING = frozenset(
-    {"task.waiting_for", "task.time_left", "review.waiting_for", "review.time_left"}
-)
+MOVING = frozenset({"task.waiting_for", "task.time_left", "review.waiting_for", "review.time_left"})
 """Facts that state the present moment, which `at` and `over time` state themselves."""
 
 

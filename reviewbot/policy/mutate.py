@@ -33,17 +33,10 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     change: str
 
 
-def survivors(policy: Policy, results: Iterable[CaseResult]) -> tuple[int, tuple[Mutant, ...]]:
-    """Judge every test by every mutant: (how many mutants, those that no test notices)."""
-    passed = [result for result in results if result.passed and result.looks]
-    total = 0
-    alive: list[Mutant] = []
-    for mutant in mutants(policy):
-        total += 1
-        judge = compile_policy(mutant.policy)
-        if all(still_passes(judge, result) for result in passed):
-            alive.append(mutant)
-    return total, tuple(alive)
+def survives(mutant: Mutant, results: Iterable[CaseResult]) -> bool:
+    """Whether no test that passes by the policy itself notices the mutant."""
+    judge = compile_policy(mutant.policy)
+    return all(still_passes(judge, result) for result in results if result.passed and result.looks)
 
 
 def survivor_sentence(mutant: Mutant) -> str:

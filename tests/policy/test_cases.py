@@ -6,8 +6,9 @@ import pytest
 
 from reviewbot.policy.cases import CaseResult, run_cases
 from reviewbot.policy.coverage import measure
+from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.mutate import survivor_sentence, survivors
+from reviewbot.policy.mutate import mutants, survives, survivor_sentence
 from reviewbot.policy.typical import CONFIRMED, Impossible, typical_facts
 from tests.policy.judging import judge_of
 
@@ -120,9 +121,9 @@ def test_a_fault_that_no_test_notices_survives() -> None:
 """,
     )
 
-    def alive(judge: object) -> set[str]:
-        _, mutants = survivors(judge.policy, run_cases(judge))  # type: ignore[attr-defined,arg-type]
-        return {survivor_sentence(mutant) for mutant in mutants}
+    def alive(judge: Judge) -> set[str]:
+        results = run_cases(judge)
+        return {survivor_sentence(one) for one in mutants(judge.policy) if survives(one, results)}
 
     moved = 'line 7: nothing fails if `last.comments_scraped: between 1 and 98` becomes `between 1 and 99` (rule "looked")'
     assert moved in alive(loose)

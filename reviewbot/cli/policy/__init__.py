@@ -8,9 +8,13 @@ from reviewbot.cli.lazy import Example, Lazy, LazyGroup
 
 COMMANDS = {
     "Commands": {
+        "new": Lazy("reviewbot.cli.policy.new:new", "start a policy from a template"),
         "check": Lazy("reviewbot.cli.policy.check:check", "find every mistake of a policy"),
         "facts": Lazy("reviewbot.cli.policy.facts:facts", "what a rule may ask about"),
         "test": Lazy("reviewbot.cli.policy.test:test", "run the tests a policy brings"),
+        "read": Lazy("reviewbot.cli.policy.read:read", "say a policy, or a change, in sentences"),
+        "fmt": Lazy("reviewbot.cli.policy.fmt:fmt", "lay policies out one way"),
+        "schema": Lazy("reviewbot.cli.policy.schema:schema", "completion for your editor"),
         "explain": Lazy("reviewbot.cli.policy.explain:explain", "why a task is decided as it is"),
         "decide": Lazy("reviewbot.cli.policy.decide:decide", "judge recorded tasks, offline"),
     }
