@@ -23,6 +23,20 @@ def safe_line(text: str, longest: int = LONGEST) -> str:
     return safe(" ".join(text.split()), longest)
 
 
+def safe_cell(text: str, longest: int = LONGEST) -> str:
+    """As `safe`, for a cell of a spreadsheet: what would be read as a formula is quoted with `'`.
+
+    A formula starts with `= + - @`, a tab or a return, also behind spaces or as a full-width sign
+    (OWASP ASVS 1.2.10).
+    """
+    start = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    formula = start in _FORMULA or text[:1] in ("\t", "\r", "\0")
+    return ("'" if formula and text else "") + safe(text, longest)
+
+
+_FORMULA = frozenset("=+-@")
+
+
 def _shown(char: str) -> str:
     if char == "\n":
         return char

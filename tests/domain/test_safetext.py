@@ -1,0 +1,40 @@
+"""Text from outside is harmless on a screen and in a spreadsheet."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reviewbot.domain.safetext import safe, safe_cell, safe_line
+
+
+@given(st.text())
+def test_no_control_or_format_character_is_left(text: str) -> None:
+    """Whatever comes in, a screen gets nothing that could command it."""
+    assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") for c in safe(text))
+
+
+@given(st.text())
+def test_a_safe_line_is_one_line(text: str) -> None:
+    """Line breaks of any kind become spaces."""
+    assert len(safe_line(text).splitlines()) <= 1
+
+
+@given(st.sampled_from(["=", "+", "-", "@", "\t", "\r", " =", "  @", "＝", "＋", "\0="]), st.text())
+def test_a_formula_is_quoted(start: str, rest: str) -> None:
+    """A cell that a spreadsheet would calculate begins with a quote instead."""
+    assert safe_cell(start + rest).startswith("'")
+
+
+@pytest.mark.parametrize("text", ["", "0.24", "a=b", "Lisbon", "'quoted'"])
+def test_plain_cells_stay_as_they_are(text: str) -> None:
+    """What is no formula is not touched."""
+    assert safe_cell(text) == text
+
+
+def test_long_text_is_cut_with_an_ellipsis() -> None:
+    """No text can flood a screen."""
+    assert safe("x" * 50, 10) == "x" * 9 + "…"
