@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random  # noqa: TID251 - this is where chance comes in
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.api.accounts import AccountsDesk, AccountsQueue
@@ -17,16 +18,20 @@ from reviewbot.api.comments import CommentsDesk, CommentsQueue
 from reviewbot.api.exchange import Exchange
 from reviewbot.api.retry import Patience
 from reviewbot.api.servertime import ServerTime
+from reviewbot.api.transport import Transport
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, PolicyInvalid
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.pausefile import PAUSE, PauseFile
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.findings import Severity
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+from reviewbot.service.adoption import adopt as adopt
 from reviewbot.service.app import App, Bench, Events, Level, Limits
-from reviewbot.settings import Settings
+from reviewbot.service.guard import Guard
+from reviewbot.settings import Settings, beside_ledger
 
 if TYPE_CHECKING:
     import httpx
@@ -109,7 +114,7 @@ def build(
     given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
     server = ServerTime(base.now, base.monotonic)
     owned = transport is None
-    transport = transport or _transport()
+    transport = transport or Transport(base.monotonic)
     exchange = _exchange(settings, transport, base, server)
     patience = Patience(base, chance)
     live = settings.mode is Mode.LIVE and not read_only
@@ -143,6 +148,7 @@ def build(
         stopping=stop.is_set,
         make_bench=bench_of,
         skew=lambda: server.offset,
+        guard=Guard(pause_file=pause_file_of(settings).read, require_ack=settings.require_ack),
         close=close,
     )
     if writer is not None:
@@ -158,7 +164,7 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
     """
     clock = SystemClock()
     server = ServerTime(clock.now)
-    used = transport or _transport()
+    used = transport or Transport(clock.monotonic)
     try:
         exchange = _exchange(settings, used, clock, server)
         ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).list_comments(per_page=1)
@@ -168,21 +174,11 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
     return server.offset
 
 
-def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
-    """Let these policies judge from the next pass on, instead of those that did."""
-    judges = tuple(judges)
-    if remember:
-        for judge in judges:
-            app.ledger.remember_policy(judge.policy, app.clock.now())
-    of_kind: dict[ReviewKind, list[Judge]] = {}
-    for judge in judges:
-        of_kind.setdefault(judge.policy.applies_to.review, []).append(judge)
-    benches = []
-    for review, theirs in of_kind.items():
-        bench = app.bench(review) or app.make_bench(review)
-        bench.judges = tuple(theirs)
-        benches.append(bench)
-    app.benches = tuple(benches)
+def pause_file_of(settings: Settings) -> PauseFile:
+    """The file whose presence pauses the bot: as the settings say, or beside the log."""
+    if settings.pause_file is not None:
+        return PauseFile(Path(settings.pause_file))
+    return PauseFile(beside_ledger(settings.ledger, os.environ) / PAUSE)
 
 
 def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
@@ -247,11 +243,3 @@ def _exchange(
         bucket=Bucket(clock, per_minute=settings.rate_per_minute),
         server_time=server,
     )
-
-
-def _transport() -> httpx.BaseTransport:
-    import httpx
-
-    # One connection is enough for one thread; no proxies, no repeats of any kind.
-    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=20.0)
-    return httpx.HTTPTransport(verify=ssl.create_default_context(), limits=limits, retries=0)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -66,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen: tuple[str, int] | None = None
     channels: dict[str, Any] = {}
     person: str | None = None
+    pause_file: str | None = None
+    require_ack: bool = False
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -166,6 +168,16 @@ def _one_of(text: str, words: tuple[str, ...]) -> str:
     return text.strip()
 
 
+def _yes_or_no(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _YES_NO:
+        raise _Misread("is neither yes nor no")
+    return _YES_NO[word]
+
+
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
 def _base_url(text: str) -> str:
     parts = urlsplit(text.strip())
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
@@ -254,6 +266,18 @@ TABLE: tuple[Row, ...] = (
         sentence="HOST:PORT for health checks and metrics; off without it",
     ),
     Row(
+        name="pause_file",
+        env="REVIEWBOT_PAUSE_FILE",
+        read=_text,
+        sentence="a file that pauses the bot while it is there; PAUSE beside the log without it",
+    ),
+    Row(
+        name="require_ack",
+        env="REVIEWBOT_REQUIRE_ACK",
+        read=_yes_or_no,
+        sentence="whether a changed policy waits for  reviewbot policy accept",
+    ),
+    Row(
         name="person",
         env="REVIEWBOT_PERSON",
         read=_text,
@@ -312,6 +336,13 @@ def default_ledger(env: Mapping[str, str]) -> str:
 
         folder = platformdirs.user_state_path("reviewbot")
     return f"sqlite:///{folder / 'reviewbot.db'}"
+
+
+def beside_ledger(ledger: str, env: Mapping[str, str]) -> Path:
+    """The folder of an SQLite log, or the state directory where the log is elsewhere."""
+    if not ledger.startswith("sqlite:///"):
+        ledger = default_ledger(env)
+    return Path(unquote(ledger.removeprefix("sqlite:///"))).parent
 
 
 class _File(msgspec.Struct):
@@ -424,6 +455,8 @@ def _shown(value: Any) -> str:
             return f"{host}:{port}"
         case tuple():
             return ", ".join(map(str, value))
+        case bool():
+            return "yes" if value else "no"
         case str() if "://" in value:
             return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:…@", value)
     return safe_line(str(value))

@@ -21,6 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "policyfiles",
             "settings",
             "logs",
+            "pausefile",
             "channels",
             "recorded",
             "reports",

@@ -7,6 +7,7 @@ need some at a later moment it looks at the window that ends there, with the new
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -54,10 +55,7 @@ def check_room(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None
     excess = used + wanted - limit.at_most
     if excess > 0:
         raise _full(limit, decision, used, wanted, _room_at(limit, spent, excess))
-    for moment in sorted(need.at for need in limit.keep):
-        kept, later = _kept(limit, decision, spent, wanted, moment)
-        if later > limit.at_most:
-            raise _full(limit, decision, used, wanted, moment, kept)
+    _keep_room(limit, decision, spent, used, wanted)
 
 
 def _room_at(limit: Limit, spent: Sequence[Spent], excess: int) -> datetime | None:
@@ -68,19 +66,26 @@ def _room_at(limit: Limit, spent: Sequence[Spent], excess: int) -> datetime | No
     return None
 
 
-def _kept(
-    limit: Limit, decision: Decision, spent: Sequence[Spent], wanted: int, moment: datetime
-) -> tuple[int, int]:
-    """The room kept within the window that ends at `moment`, and all that would be in it."""
-    start = moment - timedelta(seconds=limit.seconds)
-    if decision.decided_at <= start:
-        return 0, 0
-    first = to_micros(start)
-    kept = sum(
-        weight(limit, need.amount_micros) for need in limit.keep if start < need.at <= moment
-    )
-    used = sum(weight(limit, one.amount_micros) for one in spent if one.intended_at > first)
-    return kept, used + wanted + kept
+def _keep_room(
+    limit: Limit, decision: Decision, spent: Sequence[Spent], used: int, wanted: int
+) -> None:
+    """Look at each window that ends where somebody more urgent will need room, and holds us too."""
+    length = timedelta(seconds=limit.seconds)
+    kept: deque[tuple[datetime, int]] = deque()
+    promised, gone = 0, 0
+    for need in sorted(limit.keep, key=lambda need: need.at):
+        start = need.at - length
+        if decision.decided_at <= start:
+            return
+        promised += weight(limit, need.amount_micros)
+        kept.append((need.at, weight(limit, need.amount_micros)))
+        while kept[0][0] <= start:
+            promised -= kept.popleft()[1]
+        while gone < len(spent) and spent[gone].intended_at <= to_micros(start):
+            used -= weight(limit, spent[gone].amount_micros)
+            gone += 1
+        if used + wanted + promised > limit.at_most:
+            raise _full(limit, decision, used, wanted, need.at, promised)
 
 
 def _check_share(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None:

@@ -14,6 +14,7 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
 from reviewbot.service.alarms import AlarmDesk, Alarms
+from reviewbot.service.guard import Guard
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -112,6 +113,8 @@ class Bench:
     """Rounds whose end could not be read."""
     checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
     """The verifier's recent tries: (task, when) → whether it failed to read the video."""
+    drift: tuple[str, ...] = ()
+    """Used fields that were not as documented when the list was last read."""
     open_rounds: dict[str, Undecided] | None = None
     """What nobody has decided, by id; None until it was listed or read from the log."""
     reminded: set[tuple[str, str | None, str]] = field(default_factory=set)
@@ -165,6 +168,8 @@ class App:
     """When (monotonic) the first of the passes in a row failed."""
     watched_at: float = 0.0
     """When (monotonic) the deadlines were last looked at."""
+    guard: Guard = field(default_factory=Guard)
+    """What may keep a due decision from being sent."""
     alarms: Alarms = field(init=False)
     """Whom to tell what a person should know; the log alone until channels are plugged in."""
 

@@ -14,6 +14,8 @@ from reviewbot.domain.errors import (
     ApiError,
     ApiRefusal,
     CannotConnect,
+    CapReached,
+    Halted,
     InvalidStatus,
     KeyRefused,
     NotDone,
@@ -24,9 +26,10 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.ports import Receipt
-from reviewbot.service import effects
+from reviewbot.ports import Desk, Receipt
+from reviewbot.service import breaker, effects, gate
 from reviewbot.service.app import App, Bench
+from reviewbot.service.notices import tell_stale_effect
 
 NOTHING_CAME = "not done: nothing arrived within the quarantine"
 """The note of an ambiguous write that was given up as not done. It was perhaps only slow."""
@@ -35,18 +38,34 @@ NOTHING_CAME = "not done: nothing arrived within the quarantine"
 def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     """Write the intent down, send it, write down the outcome; give the outcome.
 
-    None when the round already has an intent: then nothing is sent. Raises KeyRefused after having
-    noted that nothing was done, and `LedgerError` when the log cannot be written.
+    None when the round already has an intent: then nothing is sent. Raises Halted when a pause, a
+    breaker, a cap or probation keeps it back, KeyRefused after having noted that nothing was done,
+    and `LedgerError` when the log cannot be written.
     """
     assert bench.desk is not None, "a dry run has no desk to send from"
     assert decision.action.writes and decision.epoch is not None
+    by_person = decision.decided_by is not None
+    gate.check(app, bench, decision, by_person=by_person)
     try:
-        app.ledger.intend(decision)
+        app.ledger.intend(decision, gate.limits_for(app, bench, decision))
     except AlreadyIntended:
         return None
+    except CapReached as cap:
+        raise gate.full(app, bench, decision, cap) from cap
     fault_point("write.before")
     try:
-        receipt = bench.desk.perform(decision)
+        gate.check(app, bench, decision, by_person=by_person)
+    except Halted:
+        _close(app, decision, State.VOID, "not sent: halted at the last moment", None)
+        raise
+    state = _send(app, bench.desk, bench, decision)
+    gate.sent(app, decision, state)
+    return state
+
+
+def _send(app: App, desk: Desk, bench: Bench, decision: Decision) -> State:
+    try:
+        receipt = desk.perform(decision)
     except ApiError as error:
         fault_point("write.answered")
         return _refused(app, bench, decision, error)
@@ -63,6 +82,8 @@ def _answered(app: App, decision: Decision, receipt: Receipt) -> State:
         state, note = State.UNKNOWN, f"the API said yes, but calls it {receipt.status}"
     elif decision.action.pays and receipt.epoch is not None and receipt.epoch != decision.epoch:
         note = f"stale effect: it landed in the round of {receipt.epoch}"
+        what = f"an approval of task {decision.task_id} landed in another round than it was for"
+        breaker.open_breaker(app, decision.policy, "stale effect", what)
         app.events(
             "stale effect",
             level="error",
@@ -70,6 +91,7 @@ def _answered(app: App, decision: Decision, receipt: Receipt) -> State:
             decided_for=decision.epoch,
             landed_in=receipt.epoch,
         )
+        tell_stale_effect(app, decision, receipt)
     return _close(app, decision, state, note, receipt.request_id)
 
 
@@ -101,18 +123,29 @@ def _refused(app: App, bench: Bench, decision: Decision, error: ApiError) -> Sta
 
 def _someone_was_first(app: App, bench: Bench, decision: Decision, error: InvalidStatus) -> State:
     """Read what stands there now. A 409 is clear about this request, not about an earlier one."""
+    state, note = _what_stands_there(app, bench, decision, error)
+    if state is not State.OVERTAKEN:
+        return _close(app, decision, state, note, error.request_id)
+    _close(app, decision, state, breaker.CONFLICT_NOTE + note, error.request_id)
+    breaker.conflicted(app, decision.policy)
+    return state
+
+
+def _what_stands_there(
+    app: App, bench: Bench, decision: Decision, error: InvalidStatus
+) -> tuple[State, str]:
     note = f"it was {error.current_status or 'in another status'} already"
     state = State.OVERTAKEN
     try:
         item = bench.queue.look(decision.task_id)
     except ApiError:
-        return _close(app, decision, state, note, error.request_id)
+        return state, note
     settled = effects.settle(decision, item)
     if settled is not None:
         state, note = settled
         if state is State.SETTLED and not _surely_ours(app, decision, item):
             state, note = State.OVERTAKEN, f"someone else was first: it is {item.status} now"
-    return _close(app, decision, state, note, error.request_id)
+    return state, note
 
 
 def _surely_ours(app: App, decision: Decision, item: ReviewItem) -> bool:

@@ -16,10 +16,13 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
 from reviewbot.ports import Ending, Listing, Memory
+from reviewbot.service import gate
+from reviewbot.service.adoption import adopt_accepted
 from reviewbot.service.app import App, Bench
 from reviewbot.service.deadlines import Undecided, undecided
 from reviewbot.service.judging import Known
 from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
+from reviewbot.service.notices import tell_drift
 from reviewbot.service.outage import went, went_wrong
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
@@ -113,6 +116,7 @@ def poll_once(app: App) -> PassSummary:
 def _pass(app: App) -> PassSummary:
     tally = _Tally(app)
     app.failed_reads = app.doubtful_writes = 0
+    adopt_accepted(app)
     for bench in app.benches:
         _poll(app, bench, tally)
         if tally.stopped is not None:
@@ -130,6 +134,7 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     reviewed: list[Reviewed] = []
     todo = list(with_memories(app, bench, items, judges))
     expect(bench, todo)
+    gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
     for item, known in todo:
         now_and_then(app)
         if app.stopping():
@@ -138,6 +143,7 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
         try:
             reviewed.append(review(app, bench, item, known))
             note(bench, reviewed[-1])
+            gate.reviewed(app, known.judge, reviewed[-1])
         except KeyRefused:
             raise
         except (CannotConnect, RateLimited) as error:
@@ -146,6 +152,7 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
         if app.failures >= OUTAGE:
             tally.stopped = f"{app.failures} calls in a row got no clear answer"
             break
+    gate.end(app, bench, reviewed)
     tally.reviewed += reviewed
     tally.undecided += undecided(reviewed)
 
@@ -183,8 +190,10 @@ def _first_sights(
 def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
     if not listing.agreed:
         app.events("list did not settle", level="warning", review=bench.review)
+    bench.drift = listing.drift
     for what in listing.drift:
         app.events("schema drift", level="error", review=bench.review, what=what)
+        tell_drift(app, bench.review, what)
 
 
 def with_memories(

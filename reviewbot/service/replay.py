@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import Action, Decision
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.ports import Logged
 from reviewbot.service.records import facts_from_json
@@ -43,6 +43,10 @@ def _problem(decision: Decision, judge: Judge | None) -> str | None:
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         return f"its facts cannot be read: {error}"
     answer = judge.judge(facts)
+    if decision.held_by is not None and decision.action is Action.ESCALATE:
+        # A full cap asked a person instead; what the rule itself said stands in the question.
+        same = (answer.rule, answer.cannot_tell) == (decision.rule, decision.cannot_tell)
+        return None if same else f"held back by {decision.rule}, replayed by {answer.rule}"
     found = _plain(answer)
     logged = (
         decision.action.value,

@@ -19,6 +19,7 @@ from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
     Forbidden,
+    Halted,
     KeyRefused,
     NotFound,
     RateLimited,
@@ -27,11 +28,13 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
+from reviewbot.service import gate
 from reviewbot.service.app import App, Bench, Trouble
 from reviewbot.service.judging import DEAD_LETTER, Judged, Known, look_and_judge
 from reviewbot.service.look import see_again
+from reviewbot.service.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.perform import perform
-from reviewbot.service.verdict import Verdict, cannot_send, no_trace
+from reviewbot.service.verdict import Verdict, cannot_send, kept_back, no_trace
 from reviewbot.service.writing import decide, differs
 
 LOOKS = 3
@@ -89,10 +92,12 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     fault_point("review.judged")
     if not _sends(app, bench, judged):
         return _hold(app, judged, known)
+    if (halted := gate.foresee(app, bench, judged, known)) is not None:
+        return _hold(app, judged, known, halted)
     for _ in range(LOOKS):
         app.wait_turn()
         if _is_fresh(app, bench, judged):
-            return _act(app, bench, judged)
+            return _act(app, bench, judged, known)
         seen = judged.item
         if not _seen_lately(app, bench, seen):
             again = see_again(app, bench, seen)
@@ -109,8 +114,6 @@ def _sends(app: App, bench: Bench, judged: Judged) -> bool:
     """Whether this verdict is carried out now, by us."""
     verdict, item = judged.verdict, judged.item
     if bench.desk is None or app.mode is not Mode.LIVE or not verdict.due:
-        return False
-    if app.brake() is not None:
         return False
     if cannot_send(item) is not None:
         return False
@@ -144,18 +147,24 @@ def _is_fresh(app: App, bench: Bench, judged: Judged) -> bool:
     return _seen_lately(app, bench, judged.item)
 
 
-def _act(app: App, bench: Bench, judged: Judged) -> Reviewed:
+def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     decision = decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
-    state = perform(app, bench, decision)
+    try:
+        state = perform(app, bench, decision)
+    except Halted as halted:
+        return _hold(app, judged, known, halted)
     if state is None:
         return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
     _say(app, decision, state)
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
 
 
-def _hold(app: App, judged: Judged, known: Known) -> Reviewed:
+def _hold(app: App, judged: Judged, known: Known, halted: Halted | None = None) -> Reviewed:
     """Write down a decision that sends nothing, when it differs from the last one of its round."""
     item, verdict = judged.item, judged.verdict
+    if halted is not None:
+        gate.keep_back(app, halted, item)
+        verdict = kept_back(verdict, halted)
     if verdict.action.writes and (why := cannot_send(item)) is not None:
         verdict = replace(verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace)
     state = State.DRY_RUN if app.mode is Mode.DRY_RUN else State.HELD
@@ -164,6 +173,8 @@ def _hold(app: App, judged: Judged, known: Known) -> Reviewed:
     decision = decide(app, item, judged.facts, verdict, judged.evidence)
     app.ledger.record(decision, state)
     _say(app, decision, state)
+    if state is State.HELD and decision.action is Action.ESCALATE:
+        tell_question(app, decision)
     return Reviewed(item=item, outcome=state, verdict=verdict)
 
 
@@ -179,12 +190,15 @@ def _say(app: App, decision: Decision, state: State) -> None:
         action=decision.action.value,
         rule=decision.rule,
         until=decision.until,
+        held_by=decision.held_by,
         deadline_at=decision.deadline_at,
         late=_is_late(app, decision),
         policy=decision.policy,
         revision=decision.revision[:8],
         state=state.value,
     )
+    if state is not State.DRY_RUN and _is_late(app, decision):
+        tell_late(app, decision, state)
 
 
 def _is_late(app: App, decision: Decision) -> bool:
@@ -207,3 +221,5 @@ def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ApiError) -> 
         request_id=error.request_id,
         deadline_at=item.deadline_at,
     )
+    if tries == DEAD_LETTER:
+        tell_dead_letter(app, item, error)

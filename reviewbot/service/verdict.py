@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reviewbot.domain.decision import NO_RULE, Action
+from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.trace import trace_json
@@ -37,14 +38,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None = None
     cannot_tell: tuple[str, ...] = ()
     note: str | None = None
+    held_by: str | None = None
+    """What keeps back an action that is due: a pause, a breaker, a cap, probation."""
+    broke: bool = False
+    """Whether the policy itself failed, so that nothing can be said."""
     policy: str = ""
     revision: str = ""
     trace: Callable[[], bytes] = no_trace
 
     @property
     def due(self) -> bool:
-        """Whether it is something to send, now: not held back by hours."""
-        return self.action.writes and self.until is None
+        """Whether it is something to send, now: not held back, by hours or by anything else."""
+        return self.action.writes and self.until is None and self.held_by is None
 
     @property
     def undecided(self) -> bool:
@@ -86,6 +91,7 @@ def failed(judge: Judge, error: Exception) -> Verdict:
         action=Action.ESCALATE,
         rule=NO_RULE,
         reason=f"the policy could not be evaluated ({type(error).__name__})",
+        broke=True,
         policy=judge.policy.name,
         revision=judge.policy.revision,
     )
@@ -100,6 +106,20 @@ def no_evidence(judge: Judge, answer: Evaluation) -> Verdict:
         cannot_tell=answer.cannot_tell,
         policy=judge.policy.name,
         revision=judge.policy.revision,
+    )
+
+
+def kept_back(verdict: Verdict, halted: Halted) -> Verdict:
+    """The verdict that may not be sent now: held as it is, or a question where a person is asked."""
+    if not halted.asks:
+        return msgspec.structs.replace(verdict, held_by=str(halted))
+    text = f': "{verdict.reason}"' if verdict.action.sends_back and verdict.reason else ""
+    return msgspec.structs.replace(
+        verdict,
+        action=Action.ESCALATE,
+        reason=f"{halted}; the rule says {verdict.action.value}{text}",
+        fields=None,
+        held_by=str(halted),
     )
 
 

@@ -53,6 +53,7 @@ def decide(
         trace=verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
+        held_by=verdict.held_by,
     )
 
 
@@ -66,12 +67,20 @@ def differs(verdict: Verdict, item: ReviewItem, state: State, latest: Logged | N
     if latest is None or latest.state is not state or latest.decision.epoch != item.epoch:
         return True
     last = latest.decision
-    return (last.action, last.rule, last.reason, last.until, last.cannot_tell) != (
+    return (
+        last.action,
+        last.rule,
+        last.reason,
+        last.until,
+        last.cannot_tell,
+        last.held_by,
+    ) != (
         verdict.action,
         verdict.rule,
         _reason(verdict),
         verdict.until,
         verdict.cannot_tell,
+        verdict.held_by,
     )
 
 

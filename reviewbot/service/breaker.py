@@ -1,0 +1,244 @@
+"""Breaker: on the signs of something badly wrong nothing more is sent, until a person says so.
+
+Theory of operation. A breaker is a note in the log, per policy, that says open or closed; it is read
+right before each write, so one that another process opened or a person closed counts at once. The
+same note is all that closing leaves, so nothing closes by itself, by a restart or by a new policy.
+
+The share of approvals is watched while a changed policy is young: its first `YOUNG` decisions. Each
+verdict counts once. Before the 21st could be sent, the last 20 are held against what the policy's
+earlier revisions did; so a policy that approves everything by mistake pays 20 tasks at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reviewbot.domain.alarms import Kind
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.errors import Halted, LedgerError
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.compares import conditions_of
+from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE
+from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, Condition, NoneOf
+
+if TYPE_CHECKING:
+    from reviewbot.policy.model import Policy
+    from reviewbot.ports import Ledger, Noted
+    from reviewbot.service.app import App
+
+TOPIC = "breaker"
+IN_A_ROW = 20
+"""Decisions that are looked at together."""
+YOUNG = 100
+"""Decisions for which a changed policy is watched."""
+BASELINE_DAYS, BASELINE_LEAST = 30, 100
+"""How far back earlier decisions are a baseline, and how many it takes."""
+MOST_SHARE, LEAST_SHARE = 0.95, 0.1
+"""A share above the first is always too much; one up to the second (2 of 20) never is."""
+CONFLICTS, CONFLICT_WINDOW = 5, timedelta(minutes=10)
+"""More unexpected 409 than this, within this time."""
+FAILING_SHARE = 0.01
+"""More of a pass's things than this share whose evaluation fails."""
+CONFLICT_NOTE = "409: "
+"""How the note of an outcome begins that a 409 brought."""
+SENT = frozenset({State.INTENT, State.PERFORMED, State.SETTLED, State.UNKNOWN})
+
+
+@dataclass(slots=True)
+class Watch:
+    """A changed policy while it is young. `share` is its baseline, None where there is none."""
+
+    revision: str
+    share: float | None
+    recent: deque[bool] = field(default_factory=lambda: deque(maxlen=IN_A_ROW))
+    seen: set[str] = field(default_factory=set)
+    closed: int = 0
+    """The log line of the last closing that this watch knows of."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has decided so often that it is no longer young."""
+        return len(self.seen) >= YOUNG and len(self.recent) >= IN_A_ROW
+
+    @property
+    def most(self) -> float:
+        """The share of approvals above which the breaker opens."""
+        if self.share is None:
+            return 1.0 - 1.0 / IN_A_ROW
+        return max(LEAST_SHARE, min(2 * self.share, MOST_SHARE))
+
+    def add(self, decision_id: str, pays: bool) -> None:
+        """Count a decision, once."""
+        if decision_id not in self.seen:
+            self.seen.add(decision_id)
+            self.recent.append(pays)
+
+    def sign(self) -> str | None:
+        """What is wrong, in words; None while nothing is."""
+        approvals = sum(self.recent)
+        if len(self.recent) < IN_A_ROW or approvals / IN_A_ROW <= self.most:
+            return None
+        before = (
+            "and earlier revisions have decided too little to compare"
+            if self.share is None
+            else f"where earlier revisions approved {self.share:.0%}"
+        )
+        return f"{approvals} of the last {IN_A_ROW} decisions of a changed policy approve, {before}"
+
+
+def check(words: Iterable[Noted], policy: str) -> None:
+    """Raise Halted where the breaker of this policy, or of all, stands open."""
+    for note in words:
+        if note.value.get("open") is not False and note.subject in (policy, "all"):
+            what = safe_line(str(note.value.get("what") or "a sign of something wrong"), 300)
+            raise Halted(f"the breaker is open: {what}", by="breaker", subject=note.subject)
+
+
+def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | None = None) -> None:
+    """Stop a policy until a person resumes. Only a bot that sends can be stopped.
+
+    `field` names what drifted, so that a person's word on it is remembered.
+    """
+    if app.mode is not Mode.LIVE or _is_open(app.guard.words_on(TOPIC), policy):
+        return
+    now = app.clock.now()
+    value = {"open": True, "sign": sign, "what": what, "field": field}
+    app.guard.unwritten[policy] = what
+    try:
+        app.ledger.note(TOPIC, policy, value, now)
+    except LedgerError as error:
+        app.events("breaker not written", level="error", policy=policy, error=str(error))
+    else:
+        del app.guard.unwritten[policy]
+    app.guard.refresh(app)
+    app.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
+    app.alarm(
+        Kind.BREAKER,
+        f"The breaker of {policy} opened: {what}. Nothing is sent until a person runs"
+        ' reviewbot resume --reason "…"; what nobody decides is paid by silence.',
+        subject=policy,
+        sign=sign,
+    )
+
+
+def close(ledger: Ledger, *, reason: str, who: str, now: datetime) -> tuple[Noted, ...]:
+    """Close every open breaker; give those that stood open. Raises LedgerUnwritable."""
+    stood = tuple(note for note in ledger.notes(TOPIC) if note.value.get("open") is not False)
+    for note in stood:
+        value = {**note.value, "open": False, "who": who, "closed_reason": reason}
+        ledger.note(TOPIC, note.subject, value, now)
+    return stood
+
+
+def watch_closings(watch: Watch, words: Iterable[Noted], policy: str) -> None:
+    """Begin to count anew where a person has closed the breaker since."""
+    for note in words:
+        if note.subject == policy and note.value.get("open") is False and note.seq > watch.closed:
+            watch.closed = note.seq
+            watch.recent.clear()
+
+
+# The other signs -----------------------------------------------------------------------------
+
+
+def conflicted(app: App, policy: str) -> None:
+    """Count a 409 that nobody expected; too many in a short time open the breaker."""
+    since = app.clock.now() - CONFLICT_WINDOW
+    found = sum(
+        one.state is State.OVERTAKEN and (one.note or "").startswith(CONFLICT_NOTE)
+        for one in app.ledger.decided(policy, since)
+    )
+    if found > CONFLICTS:
+        minutes = CONFLICT_WINDOW // timedelta(minutes=1)
+        what = f"{found} tasks turned out to be decided by someone else in {minutes} minutes"
+        open_breaker(app, policy, "conflicts", what)
+
+
+def drifted(app: App, policy: Policy, drift: Iterable[str]) -> None:
+    """Open the breaker where the API changed a field that the policy looks at.
+
+    What a person has closed the breaker on before is known, and opens it no more.
+    """
+    used: frozenset[str] | None = None
+    known: set[object] | None = None
+    for what in drift:
+        used = used_fields(policy) if used is None else used
+        if what.partition(":")[0] not in used:
+            continue
+        if known is None:
+            known = {
+                note.value.get("field")
+                for note in app.ledger.story(TOPIC, policy.name)
+                if note.value.get("open") is False
+            }
+        if what in known:
+            continue
+        open_breaker(
+            app, policy.name, "drift", f"the API changed a field that the policy uses, {what}"
+        )
+
+
+def failing(app: App, policy: str, failed: int, judged: int) -> None:
+    """Open the breaker where the policy breaks on more than one thing, and on more than its share."""
+    if failed > 1 and failed > FAILING_SHARE * judged:
+        what = f"its evaluation failed on {failed} of {judged} tasks"
+        open_breaker(app, policy, "evaluation", what)
+
+
+def used_fields(policy: Policy) -> frozenset[str]:
+    """The API's fields that a policy's conditions look at, as the reading of answers names them."""
+    facts = CATALOGUE[policy.applies_to.review]
+    found: set[str] = set(_ALWAYS[policy.applies_to.review])
+    for condition in conditions_of(policy):
+        for compare, of_attempt in _compares(condition):
+            fact = ATTEMPT_FACTS.get(compare.fact) if of_attempt else facts.get(compare.fact)
+            if fact is not None:
+                found |= _fields_in(fact.name, fact.read)
+    return frozenset(found)
+
+
+_ALWAYS = {
+    "comments": (
+        "task.id",
+        "task.status",
+        "task.manually_confirmed_at",
+        "task.client_dispute_deadline_at",
+        "task.updated_at",
+    ),
+    "accounts": ("bundle.id", "bundle.account_status"),
+}
+_SUMMARY = {
+    "checks.count": {"timeline.attempts"},
+    "checks.failed": {"attempt.outcome_kind"},
+    "checks.best_score": {"attempt.match_score"},
+    "checks.most_comments": {"attempt.comments_scraped"},
+    "checks.fewest_comments": {"attempt.comments_scraped"},
+}
+
+
+def _fields_in(name: str, read: str) -> set[str]:
+    if name in _SUMMARY:
+        return _SUMMARY[name]
+    parts = re.findall(r"\b(task|last|attempt|bundle|profile|feedback)\.(\w+)", read)
+    return {f"{'attempt' if part == 'last' else part}.{field}" for part, field in parts}
+
+
+def _compares(condition: Condition, of_attempt: bool = False) -> Iterable[tuple[Compare, bool]]:
+    match condition:
+        case Compare():
+            yield condition, of_attempt
+        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
+            for part in parts:
+                yield from _compares(part, of_attempt)
+        case Checks(condition=inner):
+            yield from _compares(inner, True)
+
+
+def _is_open(words: Iterable[Noted], policy: str) -> bool:
+    return any(note.subject == policy and note.value.get("open") is not False for note in words)

@@ -1,0 +1,171 @@
+"""Stakes: who is paid by silence while something is kept back, in words for a person and for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.domain.alarms import Kind
+from reviewbot.domain.decision import Action, Mode
+from reviewbot.domain.lifecycle import DONE, OPEN, State
+from reviewbot.domain.moments import iso
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ports import Ledger, Logged, Sighting
+from reviewbot.service import breaker, switches
+from reviewbot.service.reconcile import deadline_of
+
+if TYPE_CHECKING:
+    from reviewbot.service.app import App, Bench
+    from reviewbot.service.guard import Kept
+
+NAMED = 20
+"""Tasks that a sentence's facts name; the rest is counted."""
+_ENDED = DONE | {State.OVERTAKEN}
+
+
+class Stakes(msgspec.Struct, frozen=True, kw_only=True):
+    """What silence will pay if nobody acts: how many, how much, and when it begins."""
+
+    tasks: tuple[str, ...] = ()
+    """The most urgent first."""
+    first_at: datetime | None = None
+    amount_micros: int = 0
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        if not self.tasks:
+            return "No open task is paid by silence because of it so far."
+        count = len(self.tasks)
+        noun = "task" if count == 1 else "tasks"
+        first = f", first at {iso(self.first_at)}" if self.first_at else ""
+        money = f" ({self.amount_micros / 1_000_000:,.2f} USD)" if self.amount_micros else ""
+        return f"{count} {noun}{money} will be paid by silence{first}."
+
+
+def at_stake(
+    ledger: Ledger, now: datetime, *, word: str = switches.ALL, until: datetime | None = None
+) -> Stakes:
+    """What silence will pay while these actions are not sent, as far as the log knows.
+
+    That is each open round that wants one of them, or that nobody has decided yet, and whose
+    deadline comes before `until` (None: before anybody resumes).
+    """
+    found: list[tuple[datetime, Sighting]] = []
+    reviews: tuple[ReviewKind, ...] = ("comments", "accounts")
+    for review in reviews:
+        sightings = ledger.unended(review)
+        memories = ledger.memories(review, [one.task_id for one in sightings])
+        for one in sightings:
+            memory = memories.get(one.task_id)
+            latest = None if memory is None else memory.latest
+            deadline = deadline_of(one)
+            if deadline <= now or (until is not None and deadline >= until):
+                continue
+            if _is_open(one, latest, word):
+                found.append((deadline, one))
+    found.sort(key=lambda pair: pair[0])
+    return Stakes(
+        tasks=tuple(one.task_id for _, one in found),
+        first_at=found[0][0] if found else None,
+        amount_micros=sum(one.amount_micros or 0 for _, one in found),
+    )
+
+
+def _is_open(one: Sighting, latest: Logged | None, word: str) -> bool:
+    if latest is None or latest.decision.epoch != one.epoch:
+        return True
+    if latest.state in _ENDED or latest.state in OPEN:
+        return False
+    action = latest.decision.action
+    return action is not Action.LEAVE and (not action.writes or action in switches.WORDS[word])
+
+
+# At the end of a pass ------------------------------------------------------------------------
+
+
+def say_stakes(app: App, bench: Bench) -> None:
+    """Say what was kept back in this pass, by what, and who would be paid by silence."""
+    if app.mode is not Mode.LIVE:
+        return
+    kept = app.guard.kept
+    for (by, subject), those in kept.items():
+        stakes = _of(those, until_room=by == "cap")
+        kind, sentence = _words(by, subject, len(those), stakes)
+        app.alarm(
+            kind,
+            sentence,
+            subject=f"{bench.review} {by} {subject}",
+            urgency="error" if stakes.tasks else "warning",
+            kept_back=len(those),
+            would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
+            first_at=stakes.first_at,
+            amount_micros=stakes.amount_micros,
+        )
+    _say_breakers(app, bench)
+
+
+def _say_breakers(app: App, bench: Bench) -> None:
+    """Repeat that a breaker stands open although nothing was due in this pass."""
+    open_ones = {
+        note.subject: note
+        for note in app.guard.words_on(breaker.TOPIC)
+        if note.value.get("open") is not False
+    }
+    for judge in bench.judges:
+        name = judge.policy.name
+        if name not in open_ones:
+            app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=name)
+        elif ("breaker", name) not in app.guard.kept:
+            what = open_ones[name].value.get("what")
+            stakes = at_stake(app.ledger, app.clock.now())
+            app.alarm(
+                Kind.BREAKER,
+                f"The breaker of {name} is open: {what}. {stakes.sentence()}",
+                subject=name,
+                would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
+                first_at=stakes.first_at,
+            )
+
+
+def _of(those: Iterable[Kept], *, until_room: bool) -> Stakes:
+    """Those whose deadline comes before a full cap has room again, or all of them."""
+    threatened: Sequence[Kept] = sorted(
+        (
+            one
+            for one in those
+            if not until_room
+            or one.deadline_at is None
+            or one.room_at is None
+            or one.deadline_at <= one.room_at + timedelta(minutes=1)
+        ),
+        key=lambda one: (one.deadline_at is None, one.deadline_at or 0),
+    )
+    return Stakes(
+        tasks=tuple(one.task_id for one in threatened),
+        first_at=threatened[0].deadline_at if threatened else None,
+        amount_micros=sum(one.amount_micros or 0 for one in threatened),
+    )
+
+
+_KINDS = {
+    "pause": Kind.PAUSED,
+    "breaker": Kind.BREAKER,
+    "cap": Kind.CAP,
+    "guardrail": Kind.CAP,
+    "probation": Kind.PROBATION,
+}
+
+
+def _words(by: str, subject: str, count: int, stakes: Stakes) -> tuple[Kind, str]:
+    noun = "decision is" if count == 1 else "decisions are"
+    what = {
+        "pause": "a pause",
+        "breaker": f"the open breaker of {subject}",
+        "cap": f"the cap {subject!r}",
+        "guardrail": f"the policy's own rule to {subject}",
+        "probation": f"the probation of {subject}",
+    }[by]
+    return _KINDS[by], f"{count} due {noun} held back by {what}. {stakes.sentence()}"

@@ -1,0 +1,130 @@
+"""Switches: a person pauses some or all actions, by a word in the log or by a file beside it.
+
+Theory of operation. A pause in the log is a note that every bot on the log reads right before it
+sends. The file says the same where the log cannot be written: whoever can put a file named PAUSE
+into the state directory can stop the bot. Only a person ends either; a pause with an end ends there.
+What cannot be read counts as a pause: the one who wrote it wanted something to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from reviewbot.domain.decision import WRITES, Action
+from reviewbot.domain.errors import Halted
+from reviewbot.domain.moments import iso, parse_iso
+from reviewbot.domain.safetext import safe_line
+from reviewbot.ports import Ledger, Noted
+
+TOPIC = "pause"
+ALL = "all"
+PAYING = frozenset(action for action in Action if action.pays)
+SENDING_BACK = frozenset(action for action in Action if action.sends_back)
+WORDS: Mapping[str, frozenset[Action]] = {
+    "approve": PAYING,
+    "dispute": SENDING_BACK,
+    ALL: WRITES,
+}
+"""What each word of `reviewbot pause` stops; `approve` and `dispute` also in the review of accounts."""
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """One pause that is on."""
+
+    word: str
+    reason: str
+    who: str
+    until: datetime | None = None
+    by_file: bool = False
+
+    def stops(self, action: Action) -> bool:
+        """Whether this action is among what it stops."""
+        return action in WORDS[self.word]
+
+    def sentence(self) -> str:
+        """Say what is paused, by whom and why; the same words as long as it lasts."""
+        what = "everything is" if self.word == ALL else f"{self.word} is"
+        end = f", until {iso(self.until)}" if self.until else ""
+        return f"{what} paused by {safe_line(self.who)}: {safe_line(self.reason)}{end}"
+
+
+def pauses_on(words: Iterable[Noted], file: str | None, now: datetime) -> tuple[Pause, ...]:
+    """Every pause that is on: those of the log, and the file's."""
+    return (*_noted(words, now), *_filed(file))
+
+
+def check(pauses: Iterable[Pause], action: Action) -> None:
+    """Raise Halted where a pause stops this action."""
+    for pause in pauses:
+        if pause.stops(action):
+            raise Halted(pause.sentence(), by="pause", subject=pause.word)
+
+
+def pause(
+    ledger: Ledger, word: str, *, reason: str, who: str, until: datetime | None, now: datetime
+) -> Pause:
+    """Write a pause into the log. Raises LedgerUnwritable."""
+    ledger.note(TOPIC, word, _value(True, reason, who, until), now)
+    return Pause(word=word, reason=reason, who=who, until=until)
+
+
+def resume(ledger: Ledger, word: str, *, reason: str, who: str, now: datetime) -> tuple[Pause, ...]:
+    """End the pauses of a word (`all`: every pause) in the log; give those that were on."""
+    ended = [one for one in _noted(ledger.notes(TOPIC), now) if word in (ALL, one.word)]
+    for one in ended:
+        ledger.note(TOPIC, one.word, _value(False, reason, who, None), now)
+    return tuple(ended)
+
+
+def file_text(word: str, *, reason: str, who: str) -> str:
+    """What to write into the file so that it says this."""
+    return f"{word}: {safe_line(reason)} ({safe_line(who)})\n"
+
+
+def _value(on: bool, reason: str, who: str, until: datetime | None) -> dict[str, Any]:
+    return {"on": on, "reason": reason, "who": who, "until": iso(until) if until else None}
+
+
+def _noted(words: Iterable[Noted], now: datetime) -> Iterator[Pause]:
+    for note in words:
+        value = note.value
+        if value.get("on") is False:
+            continue
+        until = _moment(value.get("until"))
+        if until is not None and until <= now:
+            continue
+        yield Pause(
+            word=note.subject if note.subject in WORDS else ALL,
+            reason=str(value.get("reason") or "no reason was given"),
+            who=str(value.get("who") or "somebody"),
+            until=until,
+        )
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return parse_iso(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _filed(text: str | None) -> Iterator[Pause]:
+    """Read the file: words of actions up to a colon or the line's end, and a reason. Empty: all."""
+    if text is None:
+        return
+    head, _, rest = text.strip().replace("\n", ":", 1).partition(":")
+    named = [word for word in head.replace(",", " ").lower().split() if word in WORDS]
+    foreign = len(named) < len(head.replace(",", " ").split())
+    words = [ALL] if foreign or not named else named
+    reason = safe_line((text if foreign else rest).strip(), 300)
+    for word in words:
+        yield Pause(
+            word=word,
+            reason=reason or "the file PAUSE is there",
+            who="the file PAUSE",
+            by_file=True,
+        )
