@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reviewbot.policy.assemble import reader
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
-from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, NoneOf, Policy
+from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, InList, NoneOf, Policy
 from reviewbot.policy.texts import plain_format
 from reviewbot.policy.trace import ConditionResult, Outcome, RuleResult
 
@@ -94,6 +94,10 @@ class Speaker:
         condition = result.condition
         if isinstance(condition, Compare):
             value = self.value(condition.fact, facts)
+            if result.outcome is Outcome.CANNOT_TELL:
+                return f"{condition.fact} is {value}"
+            if isinstance(condition.test, InList) and not condition.test.negated:
+                return f"{condition.fact} is not {condition.text}"
             return f"{condition.fact} is {value}, needs {condition.text}"
         return f"{self.place(result)} {_was(result.outcome)}"
 

@@ -106,7 +106,8 @@ class _Meter:
                         tried += 1
                     else:
                         line, words = _words(condition)
-                        self._miss(line, rule.name, f"{words} is never {wanted}")
+                        said = "no test meets" if wanted is Outcome.MET else "every test meets"
+                        self._miss(line, rule.name, f"{said} {words}")
         return tried, total
 
     def _boundaries(self) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,11 +13,18 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.blame import Speaker, deciding, met_leaves
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.fields import ATTEMPT_FACTS
 from reviewbot.policy.future import Later, answers_over_time
-from reviewbot.policy.model import Compare
+from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, NoneOf
 from reviewbot.policy.nearest import Nearest, nearest_other
-from reviewbot.policy.texts import duration, moment, money
-from reviewbot.policy.trace import Outcome, RuleResult, case_results, rule_results
+from reviewbot.policy.texts import duration, money
+from reviewbot.policy.trace import (
+    ConditionResult,
+    Outcome,
+    RuleResult,
+    case_results,
+    rule_results,
+)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +47,18 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
     short: str
 
 
+class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule, a condition or a group of them: its mark, its words, and the branches under it."""
+
+    mark: Outcome
+    words: str
+    value: str | None = None
+    line: int | None = None
+    parts: tuple[Branch, ...] = ()
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer to "why?", as values."""
+    """The whole answer to "why?", as values. Moments in words are in the policy's zone."""
 
     subject: str
     action: Action
@@ -49,15 +68,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     policy: str
     path: str
     revision: str
+    timezone: str
     reason: str | None
-    until: str | None
+    until: datetime | None
     note: str | None
+    held_by_hours: str | None
+    cannot_tell: tuple[str, ...]
     seen: tuple[Seen, ...]
     passed: tuple[Passed, ...]
     nearest: str | None
     later: tuple[Later, ...]
-    results: tuple[RuleResult, ...]
-    case_results: tuple[RuleResult, ...]
+    tree: tuple[Branch, ...]
 
 
 def explain(
@@ -73,20 +94,24 @@ def explain(
     policy = judge.policy
     speaker = Speaker(policy)
     results = rule_results(policy, evaluation.trace)
+    cases = case_results(policy, evaluation.trace)
     winner = None if evaluation.rule_index is None else results[evaluation.rule_index]
-    zone = ZoneInfo(policy.timezone)
+    rule = None if winner is None else policy.rules[winner.index]
     return Explanation(
-        subject=_subject(judge, facts, zone),
+        subject=_subject(judge, facts),
         action=evaluation.action,
         rule=evaluation.rule,
         number=None if winner is None else winner.index + 1,
-        line=None if winner is None else policy.rules[winner.index].span.line,
+        line=None if rule is None else rule.span.line,
         policy=policy.name,
         path=policy.path,
         revision=policy.revision[:8],
+        timezone=policy.timezone,
         reason=evaluation.reason,
-        until=None if evaluation.until is None else moment(evaluation.until, zone),
+        until=evaluation.until,
         note=evaluation.note,
+        held_by_hours=None if rule is None else rule.act_during,
+        cannot_tell=evaluation.cannot_tell,
         seen=() if winner is None else _seen(winner, speaker, facts),
         passed=tuple(
             _passed(result, speaker, facts)
@@ -95,9 +120,37 @@ def explain(
         ),
         nearest=_nearest(nearest_other(judge, facts), speaker),
         later=answers_over_time(judge, facts) if over_time else (),
-        results=results,
-        case_results=case_results(policy, evaluation.trace),
+        tree=_Branches(speaker, facts).of((*results, *cases)),
     )
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """A moment in a zone, offset included: `Tue 2026-06-02 13:56 +02:00`; seconds where it has some."""
+    local = at.astimezone(zone)
+    offset = local.strftime("%z")
+    seconds = f":{local:%S}" if local.second else ""
+    return f"{local:%a %Y-%m-%d %H:%M}{seconds} {offset[:3]}:{offset[3:5]}"
+
+
+def _subject(judge: Judge, facts: Facts) -> str:
+    zone = ZoneInfo(judge.policy.timezone)
+    words: list[str | None] = [f"account {facts.bundle.id}", facts.bundle.platform]
+    began = "first seen"
+    if judge.policy.applies_to.review == "comments":
+        task = facts.task
+        began = "confirmed"
+        words = [f"task {task.id}", task.platform]
+        if task.cm_payout_amount is not None:
+            words.append(money(task.cm_payout_amount))
+        if facts.past.disputes is not None:
+            words.append(f"round {facts.past.disputes + 1}")
+    if facts.started_at is not None:
+        words.append(f"{began} {clock(facts.started_at, zone)}")
+    if facts.deadline_at is not None:
+        left = (facts.deadline_at - facts.now).total_seconds()
+        still = f"{duration(left)} left" if left > 0 else "past"
+        words.append(f"deadline {clock(facts.deadline_at, zone)} ({still})")
+    return "  ".join(safe_line(word, 80) for word in words if word)
 
 
 def _seen(winner: RuleResult, speaker: Speaker, facts: Facts) -> tuple[Seen, ...]:
@@ -105,21 +158,13 @@ def _seen(winner: RuleResult, speaker: Speaker, facts: Facts) -> tuple[Seen, ...
     for part in met_leaves(winner.parts):
         condition = part.condition
         if isinstance(condition, Compare):
-            name, line = condition.fact, condition.test_span.line
-            lines.append(
-                Seen(
-                    mark=part.outcome,
-                    fact=name,
-                    value=speaker.value(name, facts),
-                    test=condition.text,
-                    line=line,
-                )
-            )
+            seen = (condition.fact, speaker.value(condition.fact, facts), condition.text)
+            line = condition.test_span.line
         else:
+            seen = (speaker.place(part), "", "")
             line = 0 if condition is None else condition.span.line
-            lines.append(
-                Seen(mark=part.outcome, fact=speaker.place(part), value="", test="", line=line)
-            )
+        fact, value, test = seen
+        lines.append(Seen(mark=part.outcome, fact=fact, value=value, test=test, line=line))
     return tuple(lines)
 
 
@@ -142,69 +187,59 @@ def _nearest(found: Nearest | None, speaker: Speaker) -> str | None:
     return f"with {found.fact} {value}, {who} would {found.action.upper()}"
 
 
-def _subject(judge: Judge, facts: Facts, zone: ZoneInfo) -> str:
-    words = [f"account {facts.bundle.id}", facts.bundle.platform]
-    if judge.policy.applies_to.review == "comments":
-        task = facts.task
-        words = [f"task {task.id}", task.platform]
-        if task.cm_payout_amount is not None:
-            words.append(money(task.cm_payout_amount))
-        if facts.past.disputes is not None:
-            words.append(f"round {facts.past.disputes + 1}")
-    if facts.started_at is not None:
-        words.append(f"since {moment(facts.started_at, zone)}")
-    if facts.deadline_at is not None:
-        left = (facts.deadline_at - facts.now).total_seconds()
-        still = f"{duration(left)} left" if left > 0 else "past"
-        words.append(f"deadline {moment(facts.deadline_at, zone)} ({still})")
-    return "  ".join(safe_line(word, 80) for word in words if word)
+class _Branches:
+    """Lays results out as branches with the values that were compared."""
+
+    def __init__(self, speaker: Speaker, facts: Facts) -> None:
+        self.speaker = speaker
+        self.facts = facts
+
+    def of(self, results: Iterable[RuleResult]) -> tuple[Branch, ...]:
+        return tuple(
+            Branch(
+                mark=result.outcome,
+                words=f'rule {result.index + 1} "{result.rule}"' + " (shadow)" * result.shadow
+                if result.rule != "deadline"
+                else f"case {result.index + 1} of  if undecided",
+                parts=tuple(self._branch(part, None) for part in result.parts),
+            )
+            for result in results
+        )
+
+    def _branch(self, result: ConditionResult, attempt: int | None) -> Branch:
+        condition = result.condition
+        if isinstance(condition, Compare):
+            return Branch(
+                mark=result.outcome,
+                words=f"{condition.fact}: {condition.text}",
+                value=self._value(condition.fact, attempt),
+                line=condition.test_span.line,
+            )
+        parts = enumerate(result.parts)
+        inside = isinstance(condition, Checks)
+        return Branch(
+            mark=result.outcome,
+            words=result.label or _group(condition),
+            line=None if condition is None else condition.span.line,
+            parts=tuple(self._branch(part, n if inside else attempt) for n, part in parts),
+        )
+
+    def _value(self, fact: str, attempt: int | None) -> str:
+        if attempt is None:
+            return self.speaker.value(fact, self.facts)
+        found = getattr((self.facts.attempts or ())[attempt], fact, None)
+        known = found in ATTEMPT_FACTS[fact].values if ATTEMPT_FACTS[fact].values else True
+        return self.speaker.said(fact, found if known else None)
 
 
-# As text -------------------------------------------------------------------------------------
-
-
-def explanation_text(told: Explanation, *, everything: bool = False) -> str:
-    """The explanation for a terminal: about a dozen lines, or every rule with its line."""
-    by = told.rule if told.number is None else f'rule {told.number} "{safe_line(told.rule, 80)}"'
-    place = f"   {told.path}:{told.line}" if told.line is not None else f"   {told.path}"
-    lines = [
-        told.subject,
-        f"{told.action.upper()} by {by}{place}   revision {told.revision}",
-    ]
-    width = max((len(seen.fact) for seen in told.seen), default=0)
-    for seen in told.seen:
-        shown = safe_line(seen.value, 60)
-        line = f"  {seen.mark:<11}  {seen.fact:<{width}}  {shown:<6}  {safe_line(seen.test, 80)}"
-        lines.append(line.rstrip())
-    if told.reason is not None:
-        lines.append(f"  says  {safe_line(told.reason, 160)}")
-    if told.until is not None:
-        word = "waits until" if told.action is Action.WAIT else "held until"
-        lines.append(f"{word} {told.until}")
-    if told.note is not None:
-        lines.append(safe_line(told.note, 240))
-    if told.passed:
-        lines += _passed_lines(told, everything)
-    if told.nearest is not None:
-        lines.append(f"one change away: {safe_line(told.nearest, 200)}")
-    lines += [
-        f"from {later.at:%a %Y-%m-%d %H:%M} UTC  {later.action} by {safe_line(later.rule, 80)}"
-        for later in told.later
-    ]
-    return "\n".join(lines)
-
-
-def _passed_lines(told: Explanation, everything: bool) -> list[str]:
-    if everything:
-        return [
-            f"  {passed.mark:<11}  rule {passed.number} "
-            f'"{safe_line(passed.rule, 80)}": {safe_line(passed.why, 160)}'
-            for passed in told.passed
-        ]
-    short = [
-        f"{passed.number} {'cannot tell: ' if passed.mark is Outcome.CANNOT_TELL else ''}"
-        f"{safe_line(passed.short, 100)}"
-        for passed in told.passed
-    ]
-    head = "rules above did not match" if told.number is not None else "no rule matched"
-    return [f"{head}: " + " · ".join(short)]
+def _group(condition: object) -> str:
+    match condition:
+        case Checks(quantifier=quantifier):
+            return f"{quantifier} check"
+        case AnyOf():
+            return "any of"
+        case NoneOf():
+            return "none of"
+        case AllOf():
+            return "all of"
+    return ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reviewbot.policy.explain import explain, explanation_text
+from reviewbot.policy.explain import explain
+from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.future import answers_over_time
 from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of

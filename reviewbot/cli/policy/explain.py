@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,15 +19,19 @@ from reviewbot.cli.options import (
     policy_option,
 )
 from reviewbot.cli.policy.files import load_usable
+from reviewbot.cli.policy.logged import find_logged
 from reviewbot.cli.screen import Screen
+from reviewbot.cli.words import clock_time
 from reviewbot.domain.errors import PolicyInvalid, UsageError
+from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.explain import explain as explain_facts
-from reviewbot.policy.explain import explanation_text
+from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.parse import parse_policy
-from reviewbot.ports import Logged, StoredPolicy
+from reviewbot.policy.records import Recorded, facts_of_record
+from reviewbot.ports import StoredPolicy
 
 
 @click.command(
@@ -35,27 +40,35 @@ from reviewbot.ports import Logged, StoredPolicy
         Example("reviewbot policy explain 0d8b5a3e", "why it was decided so, from the log"),
         Example("reviewbot policy explain 0d8b5a3e --policy policies/starter.yaml", "by another"),
         Example("reviewbot policy explain 0d8b5a3e --now", "as the API shows it at this moment"),
-        Example("reviewbot policy explain t1 --records tasks.jsonl", "a recorded task"),
+        Example(
+            "reviewbot policy explain --record tasks.jsonl --line 3 --policy policies/starter.yaml",
+            "a recorded task",
+        ),
+        Example("reviewbot policy explain 0d8b5a3e --over-time", "when will the answer change?"),
     ],
 )
-@click.argument("task")
+@click.argument("task", required=False)
 @policy_option
 @ledger_option
 @config_option
-@click.option("--records", type=click.Path(), metavar="FILE", help="Look in a file of records.")
+@click.option(
+    "--record", "--records", type=click.Path(), metavar="FILE", help="Look in a file of records."
+)
+@click.option("--line", type=click.IntRange(1), metavar="N", help="Which line of --record.")
 @click.option("--now", is_flag=True, help="Ask the API; sends nothing that could change anything.")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
-@click.option("--all", "everything", is_flag=True, help="Every rule with the line that decided.")
+@click.option("--all", "everything", is_flag=True, help="Every rule with all that it compared.")
 @click.option("--over-time", is_flag=True, help="Also when the answer changes, if the facts stay.")
 @format_option("text", "json")
 @click.pass_obj
 def explain(
     screen: Screen,
-    task: str,
+    task: str | None,
     policies: tuple[str, ...],
     ledger: str | None,
     config: str | None,
-    records: str | None,
+    record: str | None,
+    line: int | None,
     now: bool,
     at: datetime | None,
     everything: bool,
@@ -64,15 +77,20 @@ def explain(
 ) -> None:
     """Say why TASK is decided as it is: the rule, what it saw, and why earlier rules did not match.
 
-    TASK is an id or its beginning. Without --records or --now the newest decision in the log is
-    explained, by the very policy that made it unless --policy names another.
+    TASK is the id of a task or of a decision, or its beginning. Without --record or --now the newest
+    decision in the log is explained, by the very policy that made it unless --policy names another.
+    Moments are in the policy's time zone.
     """
-    if records:
-        judge, facts = _from_records(task, records, policies, at)
+    if line is not None and record is None:
+        raise UsageError("--line says which line of --record")
+    if task is None and line is None:
+        raise UsageError("name a task, or a line of a file of records: --record FILE --line N")
+    if record is not None:
+        judge, facts = _from_records(record, task, line, policies, at)
     elif now:
-        judge, facts = _from_api(task, policies, config)
+        judge, facts = _from_api(task or "", policies, config)
     else:
-        judge, facts = _from_log(task, policies, ledger, config)
+        judge, facts = _from_log(screen, task or "", policies, ledger, config)
     if at is not None:
         facts = msgspec.structs.replace(facts, now=at)
     told = explain_facts(judge, facts, over_time=over_time)
@@ -83,29 +101,26 @@ def explain(
 
 
 def _from_log(
-    task: str, policies: tuple[str, ...], ledger: str | None, config: str | None
+    screen: Screen, task: str, policies: tuple[str, ...], ledger: str | None, config: str | None
 ) -> tuple[Judge, Facts]:
     from reviewbot.service.records import facts_from_json
 
     with ledger_for_reading(ledger=ledger, config=config) as opened:
-        found: Logged | None = None
-        for logged in opened.iter_decisions():
-            if logged.decision.task_id.startswith(task):
-                if found is not None and found.decision.task_id != logged.decision.task_id:
-                    raise UsageError(f"several tasks in the log begin with {task!r}")
-                found = logged
-        if found is None:
-            raise UsageError(
-                f"no decision in the log is about {task!r}; --now asks the API, --records a file"
-            )
+        found = find_logged(opened, task, otherwise="--now asks the API, --record a file")
         stored = opened.policy(found.decision.revision)
+    decision = found.decision
+    who = f" by {safe_line(decision.decided_by)}" if decision.decided_by else ""
+    screen.say(
+        f"decision {decision.id[:8]} of {clock_time(decision.decided_at)}: {decision.action}{who},"
+        f" {found.state.value}"
+    )
     if policies:
         judge = compile_policy(load_usable(policies[0]))
     elif stored is not None:
         judge = _judge_of(stored)
     else:
         raise UsageError("the policy that decided is not in the log; name one with --policy")
-    return judge, facts_from_json(found.decision.facts)
+    return judge, facts_from_json(decision.facts)
 
 
 def _judge_of(stored: StoredPolicy) -> Judge:
@@ -126,26 +141,33 @@ def _judge_of(stored: StoredPolicy) -> Judge:
 
 
 def _from_records(
-    task: str, path: str, policies: tuple[str, ...], at: datetime | None
+    path: str,
+    task: str | None,
+    line: int | None,
+    policies: tuple[str, ...],
+    at: datetime | None,
 ) -> tuple[Judge, Facts]:
-    from reviewbot.api.wire import decode_record
-    from reviewbot.policy.records import facts_of_record
-
     judge = compile_policy(load_usable(_one_policy(policies)))
+    for number, record in _records(path, line):
+        if number == line or (line is None and record.task.id.startswith(task or "")):
+            return judge, facts_of_record(record, at or datetime.now(UTC))
+    about = f"has no line {line}" if line is not None else f"holds nothing about {task!r}"
+    raise UsageError(f"{path} {about}")
+
+
+def _records(path: str, line: int | None) -> Iterator[tuple[int, Recorded]]:
+    """The records of a file with their lines; only the wanted one is read if one is named."""
+    from reviewbot.api.wire import decode_record
+
     try:
         with Path(path).open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = decode_record(line)
-                except ValueError as error:
-                    raise UsageError(f"{path}:{number}: {error}") from error
-                if record.task.id.startswith(task):
-                    return judge, facts_of_record(record, at or datetime.now(UTC))
+            for number, text in enumerate(lines, 1):
+                if text.strip() and line in (None, number):
+                    yield number, decode_record(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    raise UsageError(f"no record in {path} is about {task!r}")
+    except ValueError as error:
+        raise UsageError(f"{path}:{number}: {error}") from error
 
 
 def _one_policy(policies: tuple[str, ...]) -> str:

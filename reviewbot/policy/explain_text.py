@@ -1,0 +1,100 @@
+"""An explanation for a terminal: a dozen lines, or every rule with all that it compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+from zoneinfo import ZoneInfo
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.explain import Branch, Explanation, clock
+from reviewbot.policy.trace import Outcome
+
+LINES = 12
+_WIDTH = 100
+_MORE = "all of it:  --all"
+
+
+def explanation_text(told: Explanation, *, everything: bool = False) -> str:
+    """The explanation in at most `LINES` lines, and the moments to come if it holds them."""
+    zone = ZoneInfo(told.timezone)
+    head = [told.subject, _answer(told)]
+    seen = list(_seen(told))
+    said = list(_said(told, zone))
+    tail = [] if told.nearest is None else [f"one change away: {safe_line(told.nearest, 200)}"]
+    if everything:
+        passed = ["", *(line for branch in told.tree for line in _branch(branch, 0))]
+    else:
+        room = LINES - len(head) - len(said) - len(tail)
+        passed = _passed(told)
+        seen = _cut(seen, max(2, room - min(len(passed), 3)))
+        passed = _cut(passed, max(1, room - len(seen)))
+    return "\n".join([*head, *seen, *said, *passed, *tail, *_later(told, zone)])
+
+
+def _answer(told: Explanation) -> str:
+    by = told.rule if told.number is None else f'rule {told.number} "{safe_line(told.rule, 80)}"'
+    place = told.path if told.line is None else f"{told.path}:{told.line}"
+    return f"{told.action.upper()} by {by}   {safe_line(place)}   revision {told.revision}"
+
+
+def _seen(told: Explanation) -> Iterator[str]:
+    facts = max((len(seen.fact) for seen in told.seen), default=0)
+    values = [safe_line(seen.value, 60) for seen in told.seen]
+    width = min(24, max(map(len, values), default=0))
+    for seen, value in zip(told.seen, values, strict=True):
+        test = "" if seen.test == value else safe_line(seen.test, 80)
+        yield f"  {seen.mark:<11}  {seen.fact:<{facts}}  {value:<{width}}  {test}".rstrip()
+
+
+def _said(told: Explanation, zone: ZoneInfo) -> Iterator[str]:
+    if told.reason is not None:
+        yield f"  says  {safe_line(told.reason, 160)}"
+    if told.until is not None:
+        moment = clock(told.until, zone)
+        if told.action is Action.WAIT:
+            yield f"waits until {moment}"
+        else:
+            hours = f" (act during {told.held_by_hours})" if told.held_by_hours else ""
+            yield f"held until {moment}{hours}"
+    if told.note is not None:
+        yield safe_line(told.note, 240)
+
+
+def _passed(told: Explanation) -> list[str]:
+    if not told.passed:
+        return []
+    head = "rules above did not match: " if told.number is not None else "no rule matched: "
+    each = [
+        f"{passed.number} {'cannot tell: ' if passed.mark is Outcome.CANNOT_TELL else ''}"
+        f"{safe_line(passed.short, 100)}"
+        for passed in told.passed
+    ]
+    return wrap(head + " · ".join(each), _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _cut(lines: list[str], most: int) -> list[str]:
+    """At most so many lines, the last of them saying that there is more."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"  … {_MORE}"]
+
+
+def _branch(branch: Branch, depth: int) -> Iterator[str]:
+    value = "" if branch.value is None else f"   it is {safe_line(branch.value, 60)}"
+    line = "" if branch.line is None else f"   line {branch.line}"
+    words = safe_line(branch.words, 100)
+    yield f"  {branch.mark:<11}  {'  ' * depth}{words}{value}{line}"
+    for part in branch.parts:
+        yield from _branch(part, depth + 1)
+
+
+def _later(told: Explanation, zone: ZoneInfo) -> Iterator[str]:
+    if not told.later:
+        return
+    yield "if the facts stay as they are:"
+    for later in told.later:
+        held = "" if later.until is None else f", held until {clock(later.until, zone)}"
+        by = later.rule if later.rule in ("no rule", "deadline") else f'"{later.rule}"'
+        yield f"  from {clock(later.at, zone)}  {later.action.upper()} by {safe_line(by, 80)}{held}"
