@@ -184,6 +184,10 @@ class KeptCheckpoints(msgspec.Struct, frozen=True, kw_only=True):
 class CheckpointBook(Protocol):
     """The second place: where checkpoints are kept, away from the log. Raises LedgerUnwritable."""
 
+    @property
+    def place(self) -> str:
+        """Where they are kept, for a person."""
+
     def add(self, checkpoint: Checkpoint) -> Checkpoint:
         """Keep a checkpoint; give it back as it is kept, with its signature."""
 
@@ -264,8 +268,8 @@ class Ledger(Protocol):
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds that we have seen waiting and that have no ending yet."""
 
-    def end(self, ending: Ending) -> None:
-        """Note how a round ended. A second ending of the same round changes nothing."""
+    def end(self, *endings: Ending) -> None:
+        """Note how rounds ended, together. A second ending of the same round changes nothing."""
 
     def endings(self, since: datetime | None = None) -> Sequence[Ending]:
         """How rounds ended, oldest first."""
@@ -328,6 +332,20 @@ class Ledger(Protocol):
 
     def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
         """Add a word on something that is neither a decision nor a round (`pause`, `breaker`, …)."""
+
+    def note_all(
+        self,
+        topic: str,
+        words: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        *,
+        last: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add a word on each of several subjects, all of them or none.
+
+        `last` gives the `seq` of the newest word that the caller knows of a subject (0: of none);
+        OutOfDate where there is a newer one.
+        """
 
     def notes(self, topic: str) -> Sequence[Noted]:
         """The newest word on each subject of a topic, by subject."""

@@ -27,6 +27,7 @@ ReviewbotError
     ├── LedgerBusy             another instance holds it                           (exit 75)
     ├── LedgerCorrupt          the log does not verify                             (exit 5)
     ├── AlreadyIntended        this (task, epoch) has an intent that is not void
+    ├── OutOfDate              somebody else wrote on a subject since it was read
     └── CapReached             a cap has no room for this intent now
 """
 
@@ -225,6 +226,10 @@ class LedgerCorrupt(LedgerError):
 
 class AlreadyIntended(LedgerError):
     """This (task, epoch) already has an intent that is not void."""
+
+
+class OutOfDate(LedgerError):
+    """Somebody else has written on a subject since it was read, so nothing was written."""
 
 
 class CapReached(LedgerError):

@@ -67,9 +67,9 @@ class DatabaseLedger:
         found = rounds.found(self._connection, statements.ROUNDS_OPEN, {"review": review})
         return [sighting(row) for row in found]
 
-    def end(self, ending: Ending) -> None:
-        """Note how a round ended, once."""
-        rounds.end(self._connection, ending)
+    def end(self, *endings: Ending) -> None:
+        """Note how rounds ended, once, in one transaction."""
+        rounds.end(self._connection, endings)
 
     def endings(self, since: datetime | None = None) -> Sequence[Ending]:
         """How rounds ended, oldest first."""
@@ -161,6 +161,17 @@ class DatabaseLedger:
     def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
         """Add a word on something that is neither a decision nor a round."""
         keepsakes.add_note(self._connection, topic, subject, value, at)
+
+    def note_all(
+        self,
+        topic: str,
+        words: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        *,
+        last: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add a word on each of several subjects, all of them or none."""
+        keepsakes.add_notes(self._connection, topic, words, at, last or {})
 
     def notes(self, topic: str) -> Sequence[Noted]:
         """The newest word on each subject of a topic."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from reviewbot.domain.errors import OutOfDate
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.chain import Line
 from reviewbot.ledger.connection import Connection
@@ -47,20 +48,34 @@ def add_note(
     connection: Connection, topic: str, subject: str, value: Mapping[str, Any], at: datetime
 ) -> None:
     """Add a word on a subject."""
-    note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
+    add_notes(connection, topic, {subject: value}, at, {})
+
+
+def add_notes(
+    connection: Connection,
+    topic: str,
+    words: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+    last: Mapping[str, int],
+) -> None:
+    """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
     with appending(connection) as tail:
-        before = _last_note(connection, topic, subject)
-        line = events.noted(note, tail.next, before)
-        tail.add(line)
-        if before:
-            connection.run(
-                statements.MOVE_NOTE,
-                {"which_topic": topic, "which_subject": subject, "new_last": line.seq},
-            )
-        else:
-            connection.run(
-                statements.ADD_NOTE, {"topic": topic, "subject": subject, "last": line.seq}
-            )
+        for subject, value in words.items():
+            before = _last_note(connection, topic, subject)
+            if last.get(subject, before) != before:
+                raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
+            note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
+            line = events.noted(note, tail.next, before)
+            tail.add(line)
+            if before:
+                connection.run(
+                    statements.MOVE_NOTE,
+                    {"which_topic": topic, "which_subject": subject, "new_last": line.seq},
+                )
+            else:
+                connection.run(
+                    statements.ADD_NOTE, {"topic": topic, "subject": subject, "last": line.seq}
+                )
 
 
 def notes(connection: Connection, topic: str) -> list[Noted]:

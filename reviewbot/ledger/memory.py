@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from reviewbot.domain.decision import Decision
-from reviewbot.domain.errors import LedgerError, LedgerUnwritable
+from reviewbot.domain.errors import LedgerError, LedgerUnwritable, OutOfDate
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
@@ -116,8 +116,12 @@ class MemoryLedger:
             if row.review == review and row.ended_at is None
         ]
 
-    def end(self, ending: Ending) -> None:
-        """Note how a round ended, once."""
+    def end(self, *endings: Ending) -> None:
+        """Note how rounds ended, once."""
+        for ending in endings:
+            self._end(ending)
+
+    def _end(self, ending: Ending) -> None:
         key = (ending.review, ending.task_id, ending.epoch)
         before = self._rounds.get(key)
         if before is not None and before.ended_at is not None:
@@ -263,6 +267,23 @@ class MemoryLedger:
         note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
         line = events.noted(note, self._next(), before.seq if before else 0)
         self._notes[topic, subject] = self._append(line)
+
+    def note_all(
+        self,
+        topic: str,
+        words: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        *,
+        last: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add a word on each of several subjects, all of them or none."""
+        for subject in words:
+            before = self._notes.get((topic, subject))
+            seq = before.seq if before else 0
+            if (last or {}).get(subject, seq) != seq:
+                raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
+        for subject, value in words.items():
+            self.note(topic, subject, value, at)
 
     def notes(self, topic: str) -> Sequence[Noted]:
         """The newest word on each subject of a topic."""

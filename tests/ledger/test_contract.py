@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import AlreadyIntended, CapReached, LedgerError, LedgerUnwritable
+from reviewbot.domain.errors import (
+    AlreadyIntended,
+    CapReached,
+    LedgerError,
+    LedgerUnwritable,
+    OutOfDate,
+)
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Ending, Limit
@@ -314,6 +320,23 @@ def test_a_policy_is_kept_once_with_its_files(ledger: Any) -> None:
     assert [one.source for one in ledger.policies()] == ["policy: comments\n", "other"]
     assert ledger.policy("c0") is None
     assert ledger.policy("f") is None
+
+
+def test_words_on_several_subjects_come_together_or_not_at_all(ledger: Any) -> None:
+    """Whoever has not read the newest word of one of them writes on none."""
+    ledger.note_all("order", {"a": {"n": 1}, "b": {"n": 1}}, CONFIRMED, last={"a": 0, "b": 0})
+    known = {one.subject: one.seq for one in ledger.notes("order")}
+    ledger.note("order", "b", {"n": 2}, after(hours=1))
+
+    with pytest.raises(OutOfDate, match="order b"):
+        ledger.note_all("order", {"a": {"n": 3}, "b": {"n": 3}}, after(hours=2), last=known)
+    with pytest.raises(OutOfDate):
+        ledger.note_all("order", {"a": {"n": 3}}, after(hours=2), last={"a": 0})
+    ledger.note_all("order", {"a": {"n": 4}, "c": {"n": 4}}, after(hours=2))
+
+    found = [(one.subject, one.value["n"]) for one in ledger.notes("order")]
+    assert found == [("a", 4), ("b", 2), ("c", 4)]
+    assert ledger.verify().whole
 
 
 def test_the_newest_note_on_a_subject_counts(ledger: Any) -> None:
