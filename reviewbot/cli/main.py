@@ -24,7 +24,8 @@ COMMANDS = {
             "reviewbot.cli.report.command:report", "what would happen to the queue, and when"
         ),
         "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
-        "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person"),
+        "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person, and your answers"),
+        "forecast": Lazy("reviewbot.cli.forecast:forecast", "will anything be paid unread?"),
     },
     "Look back": {
         "log": Lazy("reviewbot.cli.log:log", "the decision log"),

@@ -9,12 +9,12 @@ import msgspec
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.future import over_time
 from reviewbot.ports import Ledger
-from reviewbot.service.overtime import over_time
+from reviewbot.service.holds import Hold
 from reviewbot.service.plan import Paid, end_of
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.switches import Pause
 
 
 class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +31,11 @@ def otherwise(
     revisions: Revisions,
     now: datetime,
     *,
-    pauses: tuple[Pause, ...] = (),
+    holds: tuple[Hold, ...] = (),
 ) -> Otherwise:
     """What the policy that asked does with the round from now on, on the facts it asked by.
 
-    What is paused now is taken as paused until its end, or for good where it has none.
+    What is held back now is taken as held until its end, or for good where it has none.
     """
     deadline = decision.deadline_at
     if decision.mode is Mode.DRY_RUN:
@@ -46,7 +46,7 @@ def otherwise(
         return Otherwise(end="silence", at=deadline)
     answers = over_time(judge, msgspec.structs.replace(facts, now=now), deadline or now)
     end, at = end_of(answers, deadline)
-    return held_back(Otherwise(end=end, at=at), deadline, decision.review, pauses)
+    return held_back(Otherwise(end=end, at=at), deadline, decision.review, decision.policy, holds)
 
 
 def facts_of(ledger: Ledger, decision: Decision) -> Facts | None:
@@ -59,17 +59,21 @@ def facts_of(ledger: Ledger, decision: Decision) -> Facts | None:
 
 
 def held_back(
-    found: Otherwise, deadline: datetime | None, review: ReviewKind, pauses: tuple[Pause, ...]
+    found: Otherwise,
+    deadline: datetime | None,
+    review: ReviewKind,
+    policy: str,
+    holds: tuple[Hold, ...],
 ) -> Otherwise:
-    """The same with what is paused taken into account."""
+    """The same with what is held back taken into account."""
     action = _ACTS_AS[review].get(found.end)
-    for pause in pauses:
-        if action is None or found.at is None or not pause.stops(action):
+    for hold in holds:
+        if action is None or found.at is None or not hold.stops(action, policy):
             continue
-        if pause.until is None or (deadline is not None and pause.until >= deadline):
-            return Otherwise(end="silence", at=deadline, why=pause.sentence())
-        if pause.until > found.at:
-            found = Otherwise(end=found.end, at=pause.until, why=pause.sentence())
+        if hold.until is None or (deadline is not None and hold.until >= deadline):
+            return Otherwise(end="silence", at=deadline, why=hold.sentence)
+        if hold.until > found.at:
+            found = Otherwise(end=found.end, at=hold.until, why=hold.sentence)
     return found
 
 

@@ -18,11 +18,10 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted, dollars
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
+from reviewbot.service.holds import holds_on
 from reviewbot.service.otherwise import Otherwise, otherwise
 from reviewbot.service.questions import Round, open_questions
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.switches import TOPIC as PAUSES
-from reviewbot.service.switches import pauses_on
 
 
 class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +87,9 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
 def all_asked(ledger: Ledger, now: datetime) -> Iterator[Asked]:
     """Every open question with what happens otherwise."""
     revisions = Revisions(ledger)
-    pauses = pauses_on(ledger.notes(PAUSES), None, now)
+    holds = holds_on(ledger, now)
     for one in open_questions(ledger, now):
-        found = otherwise(ledger, one.decision, revisions, now, pauses=pauses)
+        found = otherwise(ledger, one.decision, revisions, now, holds=holds)
         yield Asked(round=one, otherwise=found)
 
 

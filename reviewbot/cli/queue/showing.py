@@ -22,12 +22,11 @@ from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.claims import holder
+from reviewbot.service.holds import holds_on
 from reviewbot.service.otherwise import facts_of, otherwise
 from reviewbot.service.questions import Round, find_round
 from reviewbot.service.readymade import ReadyMade, ready_made
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.switches import TOPIC as PAUSES
-from reviewbot.service.switches import pauses_on
 
 _ANSWERS = {
     "comments": (("approve", Action.APPROVE), ("dispute", Action.DISPUTE)),
@@ -66,8 +65,8 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
             return
         revisions = Revisions(opened)
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
-        pauses = pauses_on(opened.notes(PAUSES), None, now)
-        found = otherwise(opened, chosen.decision, revisions, now, pauses=pauses)
+        holds = holds_on(opened, now)
+        found = otherwise(opened, chosen.decision, revisions, now, holds=holds)
         asked = Asked(round=chosen, otherwise=found)
         offered = answers(opened, chosen, revisions)
         logged = opened.decision(chosen.decision.id)

@@ -1,0 +1,151 @@
+"""`reviewbot forecast`: will anything be paid although nobody has read it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import click
+import msgspec
+
+from reviewbot.bootstrap import build
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import logs_for, settings_with
+from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
+from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
+from reviewbot.domain.safetext import safe_line
+from reviewbot.service.forecast import Forecast, Unread
+from reviewbot.service.forecast import forecast as look_ahead
+from reviewbot.service.holds import holds_on
+from reviewbot.service.pace import Pace, pace
+from reviewbot.service.plan import plan
+
+WILL_BE_PAID_UNREAD = 4
+ADVERTISED, SHARE = 120.0, 0.8
+"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
+SHOWN = 12
+WHY = {
+    "people": "nobody answers in time",
+    "budget": "too many are due at once",
+    "held": "held back",
+    "policy": "no rule decides it",
+    "refused": "the API refused our answer",
+    "unreadable": "it could not be judged",
+}
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot forecast", "exit code 4 when a task will be paid unread, else 0"),
+        Example("reviewbot forecast --format json", "for a script"),
+    ],
+)
+@policy_option
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def forecast(
+    screen: Screen, policies: tuple[str, ...], ledger: str | None, config: str | None, form: str
+) -> None:
+    """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
+
+    It follows the policy over time, the request budget, what is paused, and how fast people answered
+    lately; it takes for granted that a live bot runs and that no new tasks come. Sends nothing.
+    """
+    settings = settings_with(config=config, policy=policies, ledger=ledger)
+    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
+    try:
+        found = look_ahead(
+            plan(app),
+            pace(app.ledger, app.clock.now()),
+            requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
+            every=settings.every,
+            holds=holds_on(app.ledger, app.clock.now()),
+        )
+    finally:
+        app.close()
+    if form == "json":
+        screen.data(msgspec.json.format(msgspec.json.encode(_object(found))).decode())
+    else:
+        screen.data("\n".join(_lines(found)))
+    if found.unread:
+        raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
+
+
+def headline(found: Forecast) -> str:
+    """The forecast in a sentence: `7 of 143 open tasks will be paid unread, first at 04:10`."""
+    number = f"{len(found.unread)} of {counted(found.open_tasks, 'open task')}"
+    if not found.unread:
+        return styled(f"{number} will be paid unread", "good")
+    first = due(found.unread[0].at, found.at)
+    return styled(f"{number} will be paid unread, first at {first}", "bad")
+
+
+def _lines(found: Forecast) -> Iterator[str]:
+    yield headline(found)
+    if found.unread:
+        by: Counter[str] = Counter(one.by for one in found.unread)
+        parts = [
+            f"{by[ground]} by {name}"
+            for ground, name in (("fallback", "the policy's fallback"), ("silence", "silence"))
+            if by[ground]
+        ]
+        yield f"          {', '.join(parts)}; {dollars(found.micros)} in all"
+    yield f"people    {_people(found)}"
+    if found.more_people is not None:
+        more = found.more_people
+        yield (
+            f"          {counted(more.count, 'more person', 'more people')} before"
+            f" {clock_time(more.before)} would bring it to {more.left}"
+        )
+    minutes = found.decisions / found.decisions_per_minute
+    yield (
+        f"bot       {counted(found.decisions, 'decision')} to send at"
+        f" {found.decisions_per_minute:.0f} a minute: {length(timedelta(minutes=minutes))} of work"
+    )
+    for sentence in found.holds:
+        yield f"held      {styled(safe_line(sentence, 200), 'care')}"
+    if found.unread:
+        yield ""
+        heads = ("task", "paid on", "by", "why")
+        yield table(heads, [_row(one, found) for one in found.unread[:SHOWN]], 70)
+        if len(found.unread) > SHOWN:
+            yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"
+
+
+def _people(found: Forecast) -> str:
+    to_come = f", {found.questions_to_come} to come" if found.questions_to_come else ""
+    return f"{counted(found.questions, 'question')} now{to_come}; {_pace(found.pace)}"
+
+
+def _pace(known: Pace) -> str:
+    if not known.answers:
+        return "nobody has answered in the last 7 days"
+    return (
+        f"{counted(known.answers, 'answer')} in the last 7 days by"
+        f" {counted(len(known.people), 'person', 'people')}, {known.per_hour:.1f} an hour while a"
+        " question stood open"
+    )
+
+
+def _row(one: Unread, found: Forecast) -> tuple[str, ...]:
+    why = WHY[one.why] + (f": {one.note}" if one.note else "")
+    return (one.task_id[:8], due(one.at, found.at), one.by, why)
+
+
+def _object(found: Forecast) -> dict[str, Any]:
+    known = msgspec.to_builtins(found)
+    known["pace"] |= {"answers_per_hour": found.pace.per_hour, "people": len(found.pace.people)}
+    known["pace"]["open_for"] = found.pace.open_for.total_seconds()
+    return {
+        "schema": "reviewbot.forecast/1",
+        "will_be_paid_unread": len(found.unread),
+        "first_at": found.unread[0].at if found.unread else None,
+        "micros": found.micros,
+        **known,
+    }
