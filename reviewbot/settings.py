@@ -21,31 +21,17 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from reviewbot.channels.config import Notices, read_notices
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
 from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.secret import Secret as Secret
 from reviewbot.policy.names import did_you_mean
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
 FILE_NAME = "reviewbot.toml"
 _SHORT_QUARANTINE = timedelta(minutes=10)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Secret:
-    """A text that is shown to nobody: neither `repr` nor `str` gives it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Give the text itself, to be used at once and kept nowhere."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_file: str | None = None
     checkpoint_key_file: str | None = None
     listen: tuple[str, int] | None = None
-    channels: dict[str, Any] = {}
+    notices: Notices = Notices()
     person: str | None = None
     pause_file: str | None = None
     require_ack: bool = False
@@ -96,6 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Each setting as (name, value fit for a screen, origin)."""
         return [(row.env, _shown(getattr(self, row.name)), self.origins[row.name]) for row in TABLE]
 
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be written anywhere, to be masked where it turns up."""
+        found = (self.api_key, *self.notices.secrets)
+        return tuple(secret.reveal() for secret in found if secret is not None)
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One setting: its names, how its text is read, and one sentence."""
@@ -107,7 +98,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     in_file: bool = True
 
 
-class _Misread(Exception):
+class _Misread(ValueError):
     """A value that cannot be read, in one sentence."""
 
 
@@ -286,6 +277,8 @@ TABLE: tuple[Row, ...] = (
 )
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
 
+NOTICES = ("channels", "alarms", "deadman")
+"""The tables of `reviewbot.toml`: how people are told."""
 _KEY_FILE = "TOKPORTAL_API_KEY_FILE"
 _CONFIG = "REVIEWBOT_CONFIG"
 _ROW_OF = {row.name: row for row in TABLE}
@@ -317,12 +310,12 @@ def load_settings(
         except _Misread as wrong:
             shown = "" if row.name == "api_key" else f" {safe_line(found[0], 80)!r}"
             problems.append(f"{found[1]}:{shown} {wrong}")
+    notices = read_notices(file.table, file.path, problems, seconds=_seconds)
     if problems:
         raise ConfigError("\n".join(problems))
     if "ledger" not in values:
         values["ledger"] = default_ledger(env)
-    channels = file.table.get("channels", {})
-    settings = Settings(**values, channels=channels, origins=origins)
+    settings = Settings(**values, notices=notices, origins=origins)
     return msgspec.structs.replace(settings, warnings=_warnings(settings))
 
 
@@ -362,14 +355,12 @@ def _read_file(named: str | None, folder: Path, problems: list[str]) -> _File:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")
         return _File()
-    known = [row.name for row in TABLE if row.in_file] + ["api_key_file", "channels"]
+    known = [row.name for row in TABLE if row.in_file] + ["api_key_file", *NOTICES]
     for name in table:
         if name == "api_key":
             problems.append(f"{path}: api_key does not belong in this file; use api_key_file")
         elif name not in known:
             problems.append(_unknown(f"{path}: {name}", name, known))
-    if not isinstance(table.get("channels", {}), dict):
-        problems.append(f"{path}: channels is no table")
     return _File(str(path), table)
 
 

@@ -19,7 +19,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "api",
             "ledger",
             "policyfiles",
-            "settings",
             "logs",
             "pausefile",
             "channels",
@@ -28,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "supervisor",
         }
     ),
+    frozenset({"settings"}),
     frozenset({"bootstrap"}),
     frozenset({"health", "policywatch"}),
     frozenset({"daemon"}),

@@ -177,9 +177,13 @@ class App:
         self.alarms = AlarmDesk(
             ledger=self.ledger,
             clock=self.clock,
-            events=self.events,
+            events=self.say,
             dry_run=self.mode is Mode.DRY_RUN,
         )
+
+    def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
+        """Hand an event to whoever hears events now; that may change while the bot runs."""
+        self.events(event, level=level, **about)
 
     @property
     def failures(self) -> int:
