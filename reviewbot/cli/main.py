@@ -27,6 +27,10 @@ COMMANDS = {
         "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person, and your answers"),
         "forecast": Lazy("reviewbot.cli.forecast:forecast", "will anything be paid unread?"),
     },
+    "Stop and go on": {
+        "pause": Lazy("reviewbot.cli.pause:pause", "send nothing, or no approvals, until resumed"),
+        "resume": Lazy("reviewbot.cli.resume:resume", "end pauses and close breakers"),
+    },
     "Look back": {
         "log": Lazy("reviewbot.cli.log:log", "the decision log"),
         "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),

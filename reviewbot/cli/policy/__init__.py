@@ -13,6 +13,7 @@ COMMANDS = {
         "facts": Lazy("reviewbot.cli.policy.facts:facts", "what a rule may ask about"),
         "test": Lazy("reviewbot.cli.policy.test:test", "run the tests a policy brings"),
         "read": Lazy("reviewbot.cli.policy.read:read", "say a policy, or a change, in sentences"),
+        "accept": Lazy("reviewbot.cli.policy.accept:accept", "let a changed policy run"),
         "fmt": Lazy("reviewbot.cli.policy.fmt:fmt", "lay policies out one way"),
         "schema": Lazy("reviewbot.cli.policy.schema:schema", "completion for your editor"),
         "explain": Lazy("reviewbot.cli.policy.explain:explain", "why a task is decided as it is"),
