@@ -29,6 +29,11 @@ class CheckpointFile:
         self.path = Path(path)
         self._key = key
 
+    @property
+    def place(self) -> str:
+        """Where they are, for a person."""
+        return str(self.path)
+
     def add(self, checkpoint: Checkpoint) -> Checkpoint:
         """Sign a checkpoint, add it, and give it back as it stands there, on the disk.
 

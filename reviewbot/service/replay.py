@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.decision import Decision
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.ports import Logged
 from reviewbot.service.records import facts_from_json
+from reviewbot.service.revisions import Revisions
 from reviewbot.service.verdict import NO_TRACE
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision judged again. `problem` is None where the answer was the same."""
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a decision that came out otherwise: what the log says, and what replay said."""
 
+    part: str
+    logged: object
+    replayed: object
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision judged again. `problem` says why it could not be."""
+
+    seq: int
     decision: Decision
+    differences: tuple[Difference, ...] = ()
     problem: str | None = None
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the answer was the same in every part."""
+        return not self.differences and self.problem is None
 
-def replay(
-    decisions: Iterable[Logged], judge_of: Callable[[str], Judge | None]
-) -> Iterator[Replayed]:
-    """Judge each of the policy's decisions again; `judge_of` gives the judge of a revision.
 
-    What no policy decided has no trace and is left out: a person's decisions, a task that no policy
-    covers, a write that could not be sent for want of a deadline.
+def replay(decisions: Iterable[Logged], revisions: Revisions) -> Iterator[Replayed]:
+    """Judge each of the policy's decisions again, as they come.
+
+    What no policy decided is left out, see `was_judged`.
     """
     for logged in decisions:
-        decision = logged.decision
-        if decision.decided_by is not None or decision.trace == NO_TRACE:
-            continue
-        yield Replayed(decision=decision, problem=_problem(decision, judge_of(decision.revision)))
+        if was_judged(logged.decision):
+            judge = revisions.judge(logged.decision.revision)
+            yield _again(logged.seq, logged.decision, judge)
 
 
-def _problem(decision: Decision, judge: Judge | None) -> str | None:
+def was_judged(decision: Decision) -> bool:
+    """Whether a policy judged it.
+
+    None did where a person decided, where no policy covers the thing, and where nothing could be
+    sent or no evidence be had, which the loop says by itself. Those have no trace.
+    """
+    return decision.decided_by is None and decision.trace != NO_TRACE
+
+
+def _again(seq: int, decision: Decision, judge: Judge | None) -> Replayed:
     if judge is None:
-        return f"revision {decision.revision[:8]} is not in the log"
+        problem = f"revision {decision.revision[:8]} is not in the log, or can no longer be read"
+        return Replayed(seq=seq, decision=decision, problem=problem)
     try:
         facts = facts_from_json(decision.facts)
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
-        return f"its facts cannot be read: {error}"
-    answer = judge.judge(facts)
-    if decision.held_by is not None and decision.action is Action.ESCALATE:
-        # A full cap asked a person instead; what the rule itself said stands in the question.
-        same = (answer.rule, answer.cannot_tell) == (decision.rule, decision.cannot_tell)
-        return None if same else f"held back by {decision.rule}, replayed by {answer.rule}"
-    found = _plain(answer)
-    logged = (
-        decision.action.value,
-        decision.rule,
-        decision.reason,
-        decision.until,
-        decision.cannot_tell,
+        return Replayed(seq=seq, decision=decision, problem=f"its facts cannot be read: {error}")
+    logged, replayed = _of_log(decision), _of_answer(judge.judge(facts))
+    if logged == replayed:
+        return Replayed(seq=seq, decision=decision)
+    different = tuple(
+        Difference(part=part, logged=logged[part], replayed=replayed[part])
+        for part in logged
+        if logged[part] != replayed[part]
     )
-    if found == logged:
-        return None
-    return f"logged {logged[0]} by {logged[1]}, replayed {found[0]} by {found[1]}"
+    return Replayed(seq=seq, decision=decision, differences=different)
 
 
-def _plain(answer: Evaluation) -> tuple[object, ...]:
-    reason = answer.reason if answer.reason is not None else answer.note
-    return (answer.action.value, answer.rule, reason, answer.until, answer.cannot_tell)
+def _of_log(decision: Decision) -> dict[str, object]:
+    return {
+        "action": decision.action.value,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "fields": decision.fields,
+        "until": decision.until,
+        "to": decision.to,
+        "cannot tell": decision.cannot_tell,
+    }
+
+
+def _of_answer(answer: Evaluation) -> dict[str, object]:
+    return {
+        "action": answer.action.value,
+        "rule": answer.rule,
+        "reason": answer.reason if answer.reason is not None else answer.note,
+        "fields": answer.fields,
+        "until": answer.until,
+        "to": answer.to,
+        "cannot tell": answer.cannot_tell,
+    }

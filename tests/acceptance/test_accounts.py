@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from reviewbot.domain.lifecycle import DONE
 from reviewbot.service.replay import replay
-from tests.acceptance.house import house, judge_of
+from reviewbot.service.revisions import Revisions
+from tests.acceptance.house import house
 
 POLICY = """
 policy: profiles
@@ -49,9 +50,8 @@ def test_accounts_are_finalized_sent_back_and_escalated_by_the_same_loop() -> No
             assert (one.decision.epoch, one.state in DONE) == (effect.epoch, True)
         assert len({(effect.task_id, effect.epoch) for effect in ours}) == len(ours)
         assert any(one.decision.round > 1 for one in logged.values())
-        judge = judge_of(POLICY)
-        again = list(replay(there.app.ledger.decisions(), lambda revision: judge))
-        assert [one.problem for one in again if one.problem] == []
+        again = list(replay(there.app.ledger.decisions(), Revisions(there.app.ledger)))
+        assert [one for one in again if not one.agrees] == []
         assert len(again) == len(logged)
         assert there.app.ledger.verify().whole
 

@@ -1,0 +1,102 @@
+"""`reviewbot log show`: decisions in a table, or one with its story and its grounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import click
+import msgspec
+
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.log.forms import chosen, log_line, outcome_of, since_option, task_option
+from reviewbot.cli.log.story import told_in_full
+from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.options import config_option, format_option, ledger_option
+from reviewbot.cli.screen import Screen
+from reviewbot.cli.words import clock_time, table
+from reviewbot.domain.errors import UsageError
+from reviewbot.ports import Ledger, Logged
+
+NEWEST = 100
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot log show", "the newest 100 decisions"),
+        Example("reviewbot log show --task 0d8b5a3e", "all decisions on one task"),
+        Example("reviewbot log show --since 24h", "the last day"),
+        Example("reviewbot log show 5f1c2e", "one decision: its story, its grounds, and why"),
+        Example("reviewbot log show --format json --all > decisions.jsonl", "everything"),
+    ],
+)
+@click.argument("decision", required=False)
+@click.option("--all", "everything", is_flag=True, help="All decisions, not the newest 100.")
+@task_option
+@since_option
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def show(
+    screen: Screen,
+    decision: str | None,
+    everything: bool,
+    task: str | None,
+    since: datetime | None,
+    ledger: str | None,
+    config: str | None,
+    form: str,
+) -> None:
+    """Show decisions by their place in the log, oldest first; or one in full, by its id.
+
+    With --format json each line is one JSON object, trace and facts included.
+    """
+    with ledger_for_reading(ledger=ledger, config=config) as opened:
+        if decision is not None:
+            found: Iterable[Logged] = [_the_one(opened, decision)]
+        elif everything or task or since:
+            found = chosen(opened, task=task, since=since)
+        else:
+            found = opened.decisions(newest=NEWEST)
+        if form == "json":
+            encode = msgspec.json.Encoder().encode
+            for one in found:
+                screen.data(encode(log_line(one)).decode())
+        elif decision is not None:
+            screen.data("\n".join(told_in_full(opened, *found)))
+        else:
+            _print_table(screen, list(found))
+
+
+def _the_one(ledger: Ledger, beginning: str) -> Logged:
+    found = ledger.decision(beginning)
+    if found is None:
+        raise UsageError(
+            f"no decision's id begins with {beginning!r}, or several do;"
+            f" --task {beginning} looks for a task"
+        )
+    return found
+
+
+def _print_table(screen: Screen, found: list[Logged]) -> None:
+    if not found:
+        screen.say("Nothing has been decided yet.")
+        return
+    heads = ("seq", "id", "decided", "task", "round", "action", "rule", "outcome", "mode")
+    rows = [
+        (
+            str(one.seq),
+            one.decision.id[:8],
+            clock_time(one.decision.decided_at),
+            one.decision.task_id[:8],
+            str(one.decision.round),
+            one.decision.action.value,
+            one.decision.rule,
+            outcome_of(one),
+            one.decision.mode.value,
+        )
+        for one in found
+    ]
+    screen.data(table(heads, rows))
