@@ -1,0 +1,178 @@
+"""`reviewbot log`: what it shows, exports, judges again, and holds against checkpoints."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.service.poll import poll_once
+from tests.acceptance.house import house
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of a few live passes."""
+    folder = tmp_path_factory.mktemp("log")
+    with house("backlog", ledger=f"sqlite:///{folder / 'log.db'}", tasks=12) as there:
+        poll_once(there.app)
+        there.poll(minutes=90)
+    return folder
+
+
+@pytest.fixture
+def log(made: Path, tmp_path: Path, call, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it that the settings name."""
+    path = tmp_path / "log.db"
+    for name in ("log.db", "log.db-wal"):
+        if (made / name).exists():
+            shutil.copy(made / name, tmp_path / name)
+    monkeypatch.setenv("REVIEWBOT_LEDGER", f"sqlite:///{path}")
+    return path
+
+
+def rewrite(path: Path, statement: str, *values: object) -> None:
+    """Change the log behind its back."""
+    with closing(sqlite3.connect(path)) as db, db:
+        assert db.execute(statement, values).rowcount
+
+
+def test_every_decision_replays(call, log: Path) -> None:
+    """Facts and policy of the log alone give the same answers."""
+    ran = call("log", "replay")
+    assert ran.code == 0, ran.err
+    assert "12 decisions, each as logged" in ran.out
+    assert json.loads(call("log", "replay", "--format", "json").out)["different"] == []
+
+
+def test_an_answer_that_differs_is_listed_and_exits_5(call, log: Path) -> None:
+    """With its line, and what the log and the replay say."""
+    ledger = open_ledger(f"sqlite:///{log}")
+    first = ledger.decisions()[0].decision
+    with closing(sqlite3.connect(log)) as db:
+        (body,) = db.execute("select body from entry where seq = 2").fetchone() or (b"",)
+        lines = db.execute("select seq, body from entry where subject = ?", (first.id,)).fetchall()
+    ledger.close()
+    assert lines
+    seq, body = lines[0]
+    rewrite(
+        log,
+        "update entry set body = ? where seq = ?",
+        body.replace(first.rule.encode(), b"x" * len(first.rule.encode())),
+        seq,
+    )
+
+    ran = call("log", "replay")
+
+    assert ran.code == 5
+    assert f"rule: logged {'x' * len(first.rule)}, replayed {first.rule}" in ran.out
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_an_export_holds_every_decision(call, log: Path, tmp_path: Path, form: str) -> None:
+    """As many as the log shows, with trace and facts that can be read, in a file that is whole."""
+    target = tmp_path / f"all.{form}"
+    shown = call("log", "show", "--all", "--format", "json").out.splitlines()
+
+    ran = call("log", "export", "--format", form, "--output", target)
+
+    assert ran.code == 0, ran.err
+    if form == "jsonl":
+        assert target.read_text().splitlines() == shown
+    else:
+        with target.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["id"] for row in rows] == [json.loads(line)["id"] for line in shown]
+        assert all(json.loads(row["facts"])["task"]["id"] == row["task_id"] for row in rows)
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_a_cell_that_a_sheet_would_compute_is_a_text() -> None:
+    """A reason that begins with `=` runs nothing."""
+    from reviewbot.cli.log.export import _cell
+
+    assert _cell('=HYPERLINK("http://x")') == '\'=HYPERLINK("http://x")'
+    assert _cell("plain") == "plain"
+    assert _cell(None) == ""
+
+
+def test_one_decision_is_told_with_its_story(call, log: Path) -> None:
+    """What it was, each line of what became of it, and why."""
+    every = [json.loads(one) for one in call("log", "show", "--format", "json").out.splitlines()]
+    line = next(one for one in every if one["outcome"] == "performed")
+
+    ran = call("log", "show", line["id"][:10])
+
+    assert ran.code == 0, ran.err
+    for word in (line["id"], line["task_id"], line["rule"], "intent", "performed", "Why"):
+        assert word in ran.out
+    assert call("log", "show", "ffff").code == 2
+
+
+def test_since_and_task_narrow(call, log: Path) -> None:
+    """A moment, a length of time, and the beginning of a task's id."""
+    every = [json.loads(line) for line in call("log", "show", "--format", "json").out.splitlines()]
+    late = max(line["decided_at"] for line in every)
+    after = (datetime.fromisoformat(late) + timedelta(seconds=1)).isoformat()
+
+    assert len(call("log", "show", "--since", late, "--format", "json").out.splitlines()) >= 1
+    assert call("log", "show", "--since", after, "--format", "json").out == ""
+    one = call("log", "show", "--task", every[0]["task_id"][:8], "--format", "json")
+    assert {json.loads(line)["task_id"] for line in one.out.splitlines()} == {every[0]["task_id"]}
+    assert call("log", "show", "--since", "yesterday").code == 2
+
+
+def test_a_restored_copy_is_found_and_taken_over_only_with_a_reason(
+    call, log: Path, tmp_path: Path
+) -> None:
+    """`verify` and `checkpoint` refuse it with 5 until somebody says why."""
+    old = tmp_path / "old.db"
+    ledger = open_ledger(f"sqlite:///{log}")
+    ledger.backup(old)
+    ledger.note("pause", "all", {"on": True}, datetime.fromisoformat("2026-06-05T00:00:00Z"))
+    ledger.close()
+    assert call("log", "checkpoint").code == 0
+    assert call("log", "verify").code == 0
+    for name in ("log.db-wal", "log.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    old.replace(log)
+
+    told = call("log", "verify")
+    assert told.code == 5
+    assert "is missing" in told.err
+    assert call("log", "checkpoint").code == 5
+
+    accepted = call("log", "checkpoint", "--accept", "the disk died on Monday")
+    assert accepted.code == 0, accepted.err
+    assert json.loads(accepted.out)["accepted"].endswith(": the disk died on Monday")
+    assert call("log", "verify").code == 0
+    assert call("log", "checkpoint").code == 0
+
+
+def test_a_forged_checkpoint_is_found(
+    call, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a key is configured, a changed or an unsigned later checkpoint is a problem."""
+    key, file = tmp_path / "key", tmp_path / "elsewhere" / "points.jsonl"
+    key.write_text("0123456789abcdef0123")
+    key.chmod(0o600)
+    monkeypatch.setenv("REVIEWBOT_CHECKPOINT_KEY_FILE", str(key))
+    monkeypatch.setenv("REVIEWBOT_CHECKPOINT_FILE", str(file))
+    signed = json.loads(call("log", "checkpoint").out)
+    assert len(signed["signature"]) == 64
+    assert call("log", "verify").code == 0
+
+    file.write_text(json.dumps(signed | {"at": "2020-01-01T00:00:00Z"}) + "\n")
+    assert "signature does not fit" in call("log", "verify").err
+    unsigned = {name: signed[name] for name in ("count", "head", "at")}
+    file.write_text(json.dumps(signed) + "\n" + json.dumps(unsigned | {"accepted": "x"}) + "\n")
+    assert "is not signed" in call("log", "verify").err
+    key.chmod(0o644)
+    assert call("log", "verify").code == 78
