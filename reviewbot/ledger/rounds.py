@@ -11,9 +11,8 @@ from sqlalchemy.sql.elements import ClauseElement
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.histories import in_chunks
 from reviewbot.ledger.rows import RoundRow, first_seen
-from reviewbot.ledger.tail import appending
+from reviewbot.ledger.tail import Tail, appending
 from reviewbot.ports import Ending
 
 Key = tuple[str, str, str]
@@ -29,31 +28,16 @@ def sight(
     wanted: dict[Key, ReviewItem] = {
         (item.review, item.id, item.epoch): item for item in items if item.epoch
     }
-    known = _stored(connection, wanted)
-    new = {key: item for key, item in wanted.items() if key not in known}
-    if new and not connection.read_only:
-        known |= _note(connection, new, at)
-    return {(key[1], key[2]): known.get(key, at) for key in wanted}
-
-
-def _stored(connection: Connection, keys: Iterable[Key]) -> dict[Key, datetime]:
-    by_review: dict[str, list[str]] = {}
-    for review, task_id, _ in keys:
-        by_review.setdefault(review, []).append(task_id)
-    known: dict[Key, datetime] = {}
-    with connection.reading():
-        for review, ids in by_review.items():
-            for size, names in in_chunks(ids):
-                rows = connection.run(statements.rounds(size), {"review": review, **names})
-                for row in map(_row_of, rows.fetchall()):
-                    known[row.review, row.task_id, row.epoch] = first_seen(row)
-    return known
+    if connection.read_only:
+        with connection.reading():
+            rows = {key: _find(connection, key) for key in wanted}
+        return {key[1:]: at if row is None else first_seen(row) for key, row in rows.items()}
+    return {key[1:]: seen for key, seen in _note(connection, wanted, at).items()}
 
 
 def _note(
     connection: Connection, items: Mapping[Key, ReviewItem], at: datetime
 ) -> dict[Key, datetime]:
-    """Note what is new; another instance may have noted some of it since we looked."""
     noted: dict[Key, datetime] = {}
     with appending(connection) as tail:
         for key, item in items.items():
@@ -66,22 +50,27 @@ def _note(
     return noted
 
 
-def end(connection: Connection, ending: Ending) -> None:
-    """Note how a round ended; a second ending changes nothing."""
-    key = (ending.review, ending.task_id, ending.epoch)
+def end(connection: Connection, endings: Iterable[Ending]) -> None:
+    """Note how rounds ended; a second ending of one changes nothing."""
     with appending(connection) as tail:
-        before = _find(connection, key)
-        if before is not None and before.ended_at is not None:
-            return
-        line, row = events.ended(ending, tail.next, before)
-        tail.add(line)
-        values = msgspec.structs.asdict(row)
-        if before is None:
-            connection.run(statements.ADD_ROUND, values)
-            return
-        changes = {f"new_{name}": value for name, value in values.items() if name not in _KEY}
-        which = dict(zip(("which_review", "which_task", "which_epoch"), key, strict=True))
-        connection.run(statements.END_ROUND, changes | which)
+        for ending in endings:
+            _end(connection, tail, ending)
+
+
+def _end(connection: Connection, tail: Tail, ending: Ending) -> None:
+    key = (ending.review, ending.task_id, ending.epoch)
+    before = _find(connection, key)
+    if before is not None and before.ended_at is not None:
+        return
+    line, row = events.ended(ending, tail.next, before)
+    tail.add(line)
+    values = msgspec.structs.asdict(row)
+    if before is None:
+        connection.run(statements.ADD_ROUND, values)
+        return
+    changes = {f"new_{name}": value for name, value in values.items() if name not in _KEY}
+    which = dict(zip(("which_review", "which_task", "which_epoch"), key, strict=True))
+    connection.run(statements.END_ROUND, changes | which)
 
 
 _KEY = ("review", "task_id", "epoch")

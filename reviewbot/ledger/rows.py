@@ -116,7 +116,9 @@ _HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in 
 
 def bulk_of(decision: Decision) -> bytes:
     """Trace and facts, compressed: most of a decision's bytes, and rarely read."""
-    return zlib.compress(b"[" + decision.trace + b"," + decision.facts + b"]", 1)
+    # A small window: at this size, making room for a large one would be most of the work.
+    packer = zlib.compressobj(1, wbits=13, memLevel=6)
+    return packer.compress(b"[" + decision.trace + b"," + decision.facts + b"]") + packer.flush()
 
 
 def with_bulk(decision: Decision, detail: bytes | None) -> Decision:

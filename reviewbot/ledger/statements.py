@@ -304,14 +304,6 @@ ROUNDS_ENDED = (
 """Rounds that ended since a moment."""
 
 
-@cache
-def rounds(size: int) -> Select[tuple[object, ...]]:
-    """All rounds of up to `size` things."""
-    return select(round_).where(
-        round_.c.review == bindparam("review"), one_of(round_.c.task_id, size)
-    )
-
-
 # Policies and notes --------------------------------------------------------------------------
 
 POLICY_SEQ = select(policy.c.seq).where(policy.c.revision == bindparam("revision"))

@@ -30,16 +30,18 @@ def reconcile(
     if not vanished:
         return ()
     memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
-    ended = []
+    ended, others = [], []
     for sighting in sorted(vanished, key=deadline_of):
+        last = _last_decision(app, sighting, memories.get(sighting.task_id))
+        if last is None or last.state not in DONE | OPEN:
+            others.append((sighting, last))
+        elif last.state in DONE:
+            ended.append(_ending(sighting, "ours", None, last.settled_at or last.state_at))
+    if ended:
+        app.ledger.end(*ended)
+    for sighting, last in others:
         if app.stopping():
             break
-        last = _last_decision(app, sighting, memories.get(sighting.task_id))
-        if last is not None and last.state in OPEN:
-            continue
-        if last is not None and last.state in DONE:
-            ended.append(_end(app, sighting, "ours", None, last.settled_at or last.state_at))
-            continue
         if looks is not None:
             if looks == 0:
                 continue
@@ -121,10 +123,21 @@ def _end(
     by: Attributed,
     status: str | None,
     at: datetime,
-    *,
     note: str | None = None,
 ) -> Ending:
-    ending = Ending(
+    ending = _ending(sighting, by, status, at, note)
+    app.ledger.end(ending)
+    return ending
+
+
+def _ending(
+    sighting: Sighting,
+    by: Attributed,
+    status: str | None,
+    at: datetime,
+    note: str | None = None,
+) -> Ending:
+    return Ending(
         review=sighting.review,
         task_id=sighting.task_id,
         epoch=sighting.epoch,
@@ -134,8 +147,6 @@ def _end(
         amount_micros=sighting.amount_micros,
         note=note,
     )
-    app.ledger.end(ending)
-    return ending
 
 
 def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logged | None:
