@@ -38,9 +38,9 @@ class Bucket:
     def __init__(self, clock: Clock, *, per_minute: float | None = None) -> None:
         self._clock = clock
         self._per_minute = per_minute
-        self._limit = DEFAULT_LIMIT
+        self._heed(DEFAULT_LIMIT)
         self._lock = threading.Lock()
-        self._tokens = self.burst
+        self._tokens = self._burst
         self._at = clock.monotonic()
         self._not_before = self._at
         self._probing = True
@@ -56,13 +56,12 @@ class Bucket:
     @property
     def pace(self) -> float:
         """Requests a minute that we allow ourselves."""
-        wanted = self._limit * SHARE if self._per_minute is None else self._per_minute
-        return min(wanted, float(self._limit))
+        return self._pace
 
     @property
     def burst(self) -> float:
         """How many requests may leave at once at most."""
-        return min(BURST, max(1.0, self.pace / 4))
+        return self._burst
 
     def take(self, patience: float | None = None) -> None:
         """Wait for a turn.
@@ -83,14 +82,21 @@ class Bucket:
             self._landed()
             self._probing = False
             told = _count(limit)
-            if told:
-                self._limit = told
+            if told and told != self._limit:
+                self._heed(told)
             left = _count(remaining)
             if left is not None:
                 self._ease(left)
                 # Requests still on their way may already be in the server's count, or not.
                 self._tokens = min(self._tokens, float(left - self._in_flight))
-            self._tokens = min(self._tokens, self.burst)
+            self._tokens = min(self._tokens, self._burst)
+
+    def _heed(self, limit: int) -> None:
+        """Set the pace by an advertised limit."""
+        wanted = limit * SHARE if self._per_minute is None else self._per_minute
+        self._limit = limit
+        self._pace = min(wanted, float(limit))
+        self._burst = min(BURST, max(1.0, self._pace / 4))
 
     def _ease(self, left: int) -> None:
         """Make room for a neighbour who drains the last of the server's bucket."""
@@ -152,7 +158,7 @@ class Bucket:
         if self._probing and self._in_flight:
             return _PROBE_PAUSE
         if self._tokens < 1.0:
-            return max((1.0 - self._tokens) * 60.0 / (self.pace * self._easing), _SHORTEST)
+            return max((1.0 - self._tokens) * 60.0 / (self._pace * self._easing), _SHORTEST)
         return 0.0
 
     def _landed(self) -> None:
@@ -160,9 +166,10 @@ class Bucket:
 
     def _grow(self) -> None:
         now = self._clock.monotonic()
-        grown = max(now - self._at, 0.0) * self.pace * self._easing / 60.0
-        self._tokens = min(self._tokens + grown, self.burst)
-        self._at = max(now, self._at)
+        if now > self._at:
+            grown = (now - self._at) * self._pace * self._easing / 60.0
+            self._tokens = min(self._tokens + grown, self._burst)
+            self._at = now
 
 
 def _count(text: str | None) -> int | None:

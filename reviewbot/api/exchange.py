@@ -10,7 +10,6 @@ another try, for a write only reading can tell. No layer here or below tries any
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -127,7 +126,7 @@ class Exchange:
     def get(self, path: str) -> Answer:
         """Read. `path` is below the API root and already quoted, with its query."""
         self._bucket.take()
-        return self._send("GET", path, {}, _NO_BODY)
+        return self._send("GET", path, self._headers, _NO_BODY)
 
     def write(
         self,
@@ -144,19 +143,23 @@ class Exchange:
         a write must not leave long after the look it rests on.
         """
         content = b"" if body is None else msgspec.json.encode(body)
-        headers = {"Idempotency-Key": idempotency_key, "Content-Length": str(len(content))}
+        headers = [
+            *self._headers.raw,
+            (b"Idempotency-Key", idempotency_key.encode("ascii")),
+            (b"Content-Length", b"%d" % len(content)),
+        ]
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.append((b"Content-Type", b"application/json"))
         self._bucket.take(patience)
         self.traffic.writes += 1
-        return self._send(method, path, headers, httpx.ByteStream(content))
+        return self._send(method, path, httpx.Headers(headers), httpx.ByteStream(content))
 
     def ready(self) -> None:
         """Wait until a write could leave at once: to be called before the look it rests on."""
         self._bucket.ready()
 
     def _send(
-        self, method: str, path: str, headers: Mapping[str, str], stream: httpx.ByteStream
+        self, method: str, path: str, headers: httpx.Headers, stream: httpx.ByteStream
     ) -> Answer:
         self.traffic.requests += 1
         # Raised here, outside the handler, where no frame and no chained error holds the key.
@@ -166,19 +169,17 @@ class Exchange:
         return outcome
 
     def _exchange(
-        self, method: str, path: str, headers: Mapping[str, str], stream: httpx.ByteStream
+        self, method: str, path: str, headers: httpx.Headers, stream: httpx.ByteStream
     ) -> Answer | ApiError:
         call = f"{method} {path.partition('?')[0]}"
         deadline = self._clock.monotonic() + self._time_budget
         request = httpx.Request(
             method,
             self._url(path),
-            headers=self._headers,
+            headers=headers,
             stream=stream,
             extensions={"timeout": self._timeouts},
         )
-        if headers:
-            request.headers.update(headers)
         try:
             response = self._transport.handle_request(request)
             try:

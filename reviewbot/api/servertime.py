@@ -31,6 +31,7 @@ class ServerTime:
         self._wall = wall
         self._monotonic = monotonic
         self._gap: float | None = None
+        self._offset: timedelta | None = None
         self._offsets: deque[float] = deque(maxlen=HEARD)
         self._lock = threading.Lock()
 
@@ -47,19 +48,17 @@ class ServerTime:
                 self._offsets.clear()
             self._gap = gap
             self._offsets.append(offset)
+            found = timedelta(seconds=median(self._offsets))
+            self._offset = found if abs(found) >= NOTICEABLE else timedelta(0)
 
     @property
     def offset(self) -> timedelta | None:
         """What to add to our clock; None before any answer."""
-        with self._lock:
-            if not self._offsets:
-                return None
-            found = timedelta(seconds=median(self._offsets))
-        return found if abs(found) >= NOTICEABLE else timedelta(0)
+        return self._offset
 
     def now(self) -> datetime:
         """Our clock, corrected to the server's."""
-        return self._wall() + (self.offset or timedelta(0))
+        return self._wall() + self._offset if self._offset else self._wall()
 
 
 @lru_cache(maxsize=4)

@@ -102,10 +102,11 @@ def similarity(one: str, other: str) -> float:
     if one == other:
         return 1.0
     left, right = _pairs(one), _pairs(other)
-    total = left.total() + right.total()
+    total = sum(left.values()) + sum(right.values())
     if not total:
         return float(_plain(one) == _plain(other))
-    return 2 * (left & right).total() / total
+    shared = sum(min(left[pair], right[pair]) for pair in left.keys() & right.keys())
+    return 2 * shared / total
 
 
 def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str | None, str]:
@@ -156,7 +157,7 @@ def _nearest_phrase(text: str, video: Video, span: range) -> tuple[float, int]:
     if len(span) >= len(PASSERS_BY):
         return scores[-1]
     held = {_phrase(video, number) for number in span}
-    return max((one for one in scores if one[1] in held), default=(0.0, 0))
+    return next((one for one in reversed(scores) if one[1] in held), (0.0, 0))
 
 
 @lru_cache(maxsize=1024)
@@ -169,8 +170,8 @@ _STRIDE = 5
 
 
 @lru_cache(maxsize=4096)
-def _pairs(text: str) -> Counter[tuple[str, str]]:
-    return Counter(pairwise(_plain(text)))
+def _pairs(text: str) -> dict[tuple[str, str], int]:
+    return dict(Counter(pairwise(_plain(text))))
 
 
 def _plain(text: str) -> str:
