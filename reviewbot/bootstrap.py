@@ -27,8 +27,9 @@ from reviewbot.pausefile import PAUSE, PauseFile
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.findings import Severity
-from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+from reviewbot.ports import Clock, Desk, Ledger, Post, ReviewQueue
 from reviewbot.service.adoption import adopt as adopt
+from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App, Bench, Events, Level, Limits
 from reviewbot.service.guard import Guard
 from reviewbot.settings import Settings, beside_ledger
@@ -85,6 +86,10 @@ class CorrectedClock:
         return self._server.now()
 
 
+LAST_WORDS = 5.0
+"""Seconds that the last alarms get to arrive when a bot is closed."""
+
+
 def silence(event: str, /, *, level: Level = "info", **about: object) -> None:
     """Say nothing: the log of who needs none."""
 
@@ -98,6 +103,7 @@ def build(
     ledger: Ledger | None = None,
     events: Events = silence,
     stop: threading.Event | None = None,
+    post: Post | None = None,
     read_only: bool = False,
     chance: Callable[[], float] = random.random,
 ) -> App:
@@ -128,6 +134,7 @@ def build(
         return Bench(queue=adapters.queue(reader), judges=(), desk=desk)
 
     def close() -> None:
+        app.alarms.close(LAST_WORDS)
         if ledger is None:
             log.close()
         if owned:
@@ -143,6 +150,7 @@ def build(
             freshness=settings.freshness,
             quarantine=timedelta(seconds=settings.quarantine),
             always_evidence=settings.evidence == "always",
+            away=settings.notices.away,
         ),
         traffic=exchange.traffic,
         stopping=stop.is_set,
@@ -153,8 +161,28 @@ def build(
     )
     if writer is not None:
         app.wait_turn = writer.ready
+    if not read_only:
+        app.alarms = _alarms(settings, app, post)
     adopt(app, given, remember=not read_only)
     return app
+
+
+def _alarms(settings: Settings, app: App, post: Post | None) -> AlarmDesk:
+    """Alarms through the channels of the settings; without any, through the log alone."""
+    notices = settings.notices
+    if post is None and (notices.channels or notices.ping_url is not None):
+        from reviewbot.channels.making import make_channels, make_ping
+        from reviewbot.channels.post import BackgroundPost
+
+        post = BackgroundPost(make_channels(notices), make_ping(notices))
+    return AlarmDesk(
+        ledger=app.ledger,
+        clock=app.clock,
+        events=app.say,
+        routes=notices.routes,
+        post=post,
+        dry_run=app.mode is Mode.DRY_RUN,
+    )
 
 
 def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 import schedule
 
+from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
@@ -85,6 +86,12 @@ class Daemon:
                 self._tick()
             except FATAL as error:
                 self._app.events("stopped", level="error", error=str(error))
+                self._app.alarm(
+                    Kind.STOPPED,
+                    "reviewbot has ended by itself and reviews nothing until it is started again:"
+                    f" {error}",
+                    again=EACH_TIME,
+                )
                 code = error.exit_code
                 break
             self._pause(began)

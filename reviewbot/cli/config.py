@@ -38,7 +38,10 @@ def config(
     the default.
     """
     settings = settings_with(config=config, policy=policies, ledger=ledger)
-    rows = settings.shown()
+    rows = [
+        *settings.shown(),
+        *((name, value, "reviewbot.toml") for name, value in settings.notices.shown()),
+    ]
     if form == "json":
         screen.data(
             json.dumps(

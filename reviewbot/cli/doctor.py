@@ -124,6 +124,22 @@ def _policies(settings: Settings) -> Iterator[Line]:
             yield Line("ok", "policy", f"{path}, version {parsed.policy.revision[:8]}")
 
 
+def _channels(settings: Settings) -> Iterator[Line]:
+    from reviewbot.policyfiles import PolicyFile
+    from reviewbot.service.routing import unheard
+
+    notices = settings.notices
+    loaded = [PolicyFile(path).load().policy for path in settings.policy]
+    for sentence in unheard((one for one in loaded if one is not None), notices.routes):
+        yield Line("warn", "channels", sentence, "targets = [NAME] under one of  [channels.…]")
+    if notices.channels:
+        names = ", ".join(one.name for one in notices.channels)
+        yield Line("ok", "channels", f"{names}; try them: reviewbot notify test")
+    else:
+        cure = "add  [channels.NAME]  to reviewbot.toml; the README shows how"
+        yield Line("warn", "channels", "none: alarms are told to the log alone", cure)
+
+
 def _ledger(settings: Settings) -> Iterator[Line]:
     from reviewbot.ledger.opening import open_ledger
 
@@ -169,4 +185,4 @@ def _api(settings: Settings) -> Iterator[Line]:
         yield Line("ok", "clock", "agrees with the API's")
 
 
-CHECKS: tuple[Check, ...] = (_settings, _zones, _policies, _ledger, _key, _api)
+CHECKS: tuple[Check, ...] = (_settings, _zones, _policies, _channels, _ledger, _key, _api)

@@ -36,6 +36,7 @@ COMMANDS = {
         "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),
     },
     "Set up": {
+        "notify": Lazy("reviewbot.cli.notify:notify", "try the channels that tell people"),
         "config": Lazy("reviewbot.cli.config:config", "each setting and where it came from"),
         "simulator": Lazy("reviewbot.cli.simulator:simulator", "serve a simulated TokPortal"),
         "completion": Lazy("reviewbot.cli.completion:completion", "completion for your shell"),

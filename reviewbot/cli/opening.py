@@ -34,9 +34,7 @@ def logs_for(screen: Screen, settings: Settings, least: str = "info") -> Log:
     from reviewbot.logs import configure_logs
 
     level = {-1: "warning", 0: least}.get(screen.verbosity, "debug")
-    return configure_logs(
-        level=level, secrets=[settings.need_key().reveal()], colour=screen.wants_color()
-    )
+    return configure_logs(level=level, secrets=settings.secrets(), colour=screen.wants_color())
 
 
 def checkpoints_of(settings: Settings) -> CheckpointBook | None:

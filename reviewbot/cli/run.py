@@ -27,7 +27,11 @@ from reviewbot.service.app import App
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
 from reviewbot.service.poll import PassSummary
+from reviewbot.service.routing import unheard
 from reviewbot.settings import Settings
+
+PATIENCE = 60.0
+"""Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
 
 
 @click.command(
@@ -76,8 +80,12 @@ def run(
     try:
         watch.attach(app)
         _announce(screen, settings, app)
+        judges = [judge for bench in app.benches for judge in bench.judges]
+        for warning in unheard((judge.policy for judge in judges), settings.notices.routes):
+            app.events("target without a channel", level="warning", why=warning)
         if once:
             code = _one_pass(screen, settings, app, stop)
+            app.alarms.close(PATIENCE)
         else:
             code = _daemon(settings, app, stop, watch)
     finally:

@@ -8,6 +8,7 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.simulator.app import serve
+from reviewbot.simulator.faults import FAULTS, parse_faults
 from reviewbot.simulator.scenarios import SCENARIOS
 
 
@@ -17,6 +18,7 @@ from reviewbot.simulator.scenarios import SCENARIOS
         Example("reviewbot simulator", "on port 8080, in real time"),
         Example("reviewbot simulator --port 0 --speed 60", "any free port; a minute is a second"),
         Example("reviewbot simulator --scenario backlog", "230 tasks wait, nothing arrives"),
+        Example('reviewbot simulator --faults "429:0.1,5xx html:0.05"', "some calls go wrong"),
     ],
 )
 @click.option("--port", default=8080, show_default=True, help="Where to listen; 0: any free port.")
@@ -29,8 +31,16 @@ from reviewbot.simulator.scenarios import SCENARIOS
 )
 @click.option("--speed", default=1.0, show_default=True, help="Simulated seconds in a real one.")
 @click.option("--seed", default=0, show_default=True, help="Decides everything left to chance.")
+@click.option(
+    "--faults",
+    metavar="SPEC",
+    default="",
+    help=f"What goes wrong, as FAULT:CHANCE,…: {', '.join(FAULTS)}.",
+)
 @click.pass_obj
-def simulator(screen: Screen, port: int, scenario: str, speed: float, seed: int) -> None:
+def simulator(
+    screen: Screen, port: int, scenario: str, speed: float, seed: int, faults: str
+) -> None:
     """Serve a simulated TokPortal on this machine until interrupted, and print its URL.
 
     It keeps tasks and accounts with a life of their own, and answers as the documents say. Any key
@@ -39,6 +49,10 @@ def simulator(screen: Screen, port: int, scenario: str, speed: float, seed: int)
     if not speed > 0:
         raise UsageError(f"--speed must be above 0, not {speed:g}")
     try:
-        serve(port, scenario, speed, seed, on_ready=screen.data)
+        schedule = parse_faults(faults, seed=seed)
+    except ValueError as error:
+        raise UsageError(f"--faults: {error}") from error
+    try:
+        serve(port, scenario, speed, seed, faults=schedule, on_ready=screen.data)
     except OSError as error:
         raise UsageError(f"port {port} cannot be used: {error.strerror or error}") from error

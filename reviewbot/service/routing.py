@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.domain.alarms import URGENCIES, Alarm, Kind, Message, Urgency
+from reviewbot.policy.model import Policy
 
 _THINGS = {"comments": "Task", "accounts": "Account"}
 
@@ -118,3 +119,23 @@ def _headline(group: list[Alarm]) -> str:
         case Kind.DRIFT:
             return f"{count} parts of the API's answers have changed their shape"
     return f"{count} alarms: {first.sentence}, …"
+
+
+def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:
+    """Say of each target that a policy names and no channel stands for, in a sentence each."""
+    found = []
+    for policy in policies:
+        targets = dict.fromkeys(
+            [
+                *(rule.then.to for rule in policy.rules),
+                *(case.then.to for case in policy.deadline.fallbacks),
+                *(reminder.to for reminder in policy.deadline.remind),
+            ]
+        )
+        for target in targets:
+            if target and not any(route.answers_to(target) for route in routes.routes):
+                found.append(
+                    f"{policy.path} tells {target!r}, and no channel stands for that"
+                    " name; the default channels and the log get it"
+                )
+    return found
