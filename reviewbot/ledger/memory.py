@@ -118,8 +118,8 @@ class MemoryLedger:
 
     def end(self, *endings: Ending) -> None:
         """Note how rounds ended, once."""
-        for ending in endings:
-            self._end(ending)
+        for one in endings:
+            self._end(one)
 
     def _end(self, ending: Ending) -> None:
         key = (ending.review, ending.task_id, ending.epoch)

@@ -294,8 +294,7 @@ def test_a_round_ends_once(ledger: Any) -> None:
         review="comments", task_id="t2", epoch="e", by="silence", status=None, at=after(hours=2)
     )
 
-    ledger.end(ours)
-    ledger.end(silence)
+    ledger.end(ours, silence)
     ledger.end(Ending(**{**_fields(ours), "by": "other"}))
 
     assert ledger.endings() == [silence, ours]
