@@ -10,13 +10,16 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import msgspec
 
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.service.app import App
-from reviewbot.service.poll import PassSummary, poll_once
+
+if TYPE_CHECKING:
+    from reviewbot.service.app import App
+    from reviewbot.service.poll import PassSummary
 
 MISSED = 5
 """Polls without a good pass after which the bot is not healthy."""
@@ -74,6 +77,8 @@ def read_beat(path: Path) -> Beat | None:
 
 def beating_poll(path: Path, every: float) -> Callable[[App], PassSummary]:
     """Make a pass that leaves a heartbeat, also when it fails."""
+    from reviewbot.service.poll import poll_once
+
     good_at: datetime | None = None
 
     def poll(app: App) -> PassSummary:

@@ -65,7 +65,10 @@ def _said(told: Explanation, zone: ZoneInfo) -> Iterator[str]:
 def _passed(told: Explanation) -> list[str]:
     if not told.passed:
         return []
-    head = "rules above did not match: " if told.number is not None else "no rule matched: "
+    matched = any(branch.mark is Outcome.MET for branch in told.tree)
+    head = "rules that did not match: " if matched else "no rule matched: "
+    if told.number is not None:
+        head = "rules above did not match: "
     each = [
         f"{passed.number} {'cannot tell: ' if passed.mark is Outcome.CANNOT_TELL else ''}"
         f"{safe_line(passed.short, 100)}"

@@ -8,6 +8,7 @@ Each step is judged by the real judge over the very facts that the finished test
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,7 @@ from reviewbot.policy.typical import Impossible, read_given
 from reviewbot.policy.values import Misread
 
 _ANCHOR = {"comments": "confirmed", "accounts": "first seen"}
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,./()'-]*[A-Za-z0-9.)])?").fullmatch
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -55,11 +57,11 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         """The test as an entry of a list, without indentation."""
         given = [f"    {name}: {text}" for name, text in self.given.items()]
         return [
-            f"- name: {_quoted(self.name)}",
+            f"- name: {_text(self.name)}",
             *(["  given:", *given] if given else []),
             *([f"  at: {self.at}"] if self.at is not None else []),
             f"  expect: {self.expect}",
-            f"  by: {_quoted(self.by)}",
+            f"  by: {_text(self.by)}",
         ]
 
 
@@ -215,6 +217,11 @@ def _length(seconds: int) -> str:
 
 def _in_yaml(fact: Fact, text: str) -> str:
     return _quoted(text) if fact.type is FactType.TEXT and text != "unknown" else text
+
+
+def _text(text: str) -> str:
+    """A text as it is where nothing in it could be misread, else in quotes."""
+    return text if _PLAIN(text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from reviewbot import __version__
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import format_option
 from reviewbot.cli.policy.files import load_all, show_findings
+from reviewbot.cli.policy.running import running_policies, said_of_running
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.domain.safetext import safe_line
@@ -74,19 +75,23 @@ def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Find
     sources = {path: text for parsed in found for path, text in parsed.sources}
     if shown := show_findings(screen, findings, sources):
         screen.data(shown + "\n")
+    running = running_policies()
     for parsed in found:
         if (policy := parsed.policy) is not None:
             about = f"{counted(len(policy.rules), 'rule')}, {counted(len(policy.tests), 'test')}"
             screen.data(
                 f"{styled('usable', 'good')}  {safe_line(policy.path)}: {policy.name}, {about},"
-                f" version {policy.revision[:8]}"
+                f" revision {policy.revision[:8]}"
             )
+            if difference := said_of_running(policy, running):
+                screen.data(styled(f"        {difference}", "care"))
     unusable = sum(parsed.policy is None for parsed in found)
     verdict = f" {'Policy' if unusable == 1 else f'{unusable} policies'} not usable." * bool(
         unusable
     )
     if verdict or shown:
-        screen.data(f"{summary(findings)}.{verdict}")
+        kept = " The running bot keeps what it has." if unusable and running else ""
+        screen.data(f"{summary(findings)}.{verdict}{kept}")
 
 
 def _print_form(screen: Screen, findings: Sequence[Finding], form: str) -> None:
