@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reviewbot.domain.accounts import AccountReview, FeedbackEntry, Profile
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewItem
@@ -66,4 +67,51 @@ def an_item(**changes: Any) -> ReviewItem:
         account_id=task.saved_account_id,
         amount_micros=240_000,
         subject=task,
+    )
+
+
+def an_account(**changes: Any) -> AccountReview:
+    """A TikTok account in review, delivered, with no feedback so far."""
+    fields: dict[str, Any] = {
+        "id": "bnd_abc123",
+        "platform": "tiktok",
+        "country": "PT",
+        "title": "Lumen",
+        "created_at": CONFIRMED - timedelta(days=10),
+        "saved_account_id": "c1a5f0d8-2b6e-4e39-b7a4-90d3e8f61c27",
+        "account_status": "in_review",
+        "profile": a_profile(),
+        "feedback_history": (),
+    }
+    return AccountReview(**(fields | changes))
+
+
+def a_profile(**changes: Any) -> Profile:
+    """A complete TikTok profile."""
+    fields: dict[str, Any] = {
+        "username": "lumen.cooks",
+        "visible_name": "Lumen Cooks",
+        "biography": "One pan, one city: Lisbon.",
+        "profile_picture_url": "https://cdn.example.com/p/lumen.jpg",
+        "unset": ("link_in_bio",),
+    }
+    return Profile(**(fields | changes))
+
+
+def an_account_item(**changes: Any) -> ReviewItem:
+    """The review of `an_account()`, first seen on a Tuesday at noon; `changes` are the account's."""
+    account = an_account(**changes)
+    history: tuple[FeedbackEntry, ...] = account.feedback_history or ()
+    applied = sum(entry.type == "corrections_applied" for entry in history)
+    return ReviewItem(
+        review="accounts",
+        id=account.id,
+        epoch=str(applied + 1),
+        status=account.account_status,
+        started_at=CONFIRMED,
+        deadline_at=CONFIRMED + timedelta(hours=72),
+        deadline_is_estimate=True,
+        version="1",
+        account_id=account.saved_account_id,
+        subject=account,
     )

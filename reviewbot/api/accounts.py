@@ -12,7 +12,7 @@ from reviewbot.api.drift import Drift
 from reviewbot.api.pages import read_all
 from reviewbot.domain.accounts import ACCOUNT_WAITING_STATUS, AccountReview, Profile
 from reviewbot.domain.decision import Action, Decision
-from reviewbot.domain.errors import NotFound, UsageError
+from reviewbot.domain.errors import Forbidden, NotFound, UsageError
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ports import Listing, Receipt
 
@@ -58,16 +58,16 @@ class AccountsQueue:
         """Fetch the delivered profile; nothing of it is known before an account is delivered."""
         if item.account_id is None:
             return Profile()
-        account = self._api.get_account(item.account_id, drift=self._drift)
-        return Profile(
-            username=account.username,
-            visible_name=account.visible_name,
-            biography=account.biography,
-            profile_picture_url=account.profile_picture_url,
-            link_in_bio=account.link_in_bio,
-        )
+        try:
+            return self._api.get_account(item.account_id, drift=self._drift).profile
+        except (NotFound, Forbidden):
+            # The account cannot be seen; that says nothing about the review.
+            return Profile()
 
     def _whole(self, row: AccountReview, drift: Drift) -> AccountReview | None:
+        """The row with its feedback; None for one that does not wait (filters may be ignored)."""
+        if row.account_status not in (ACCOUNT_WAITING_STATUS, None):
+            return None
         if row.feedback_history is not None and row.profile is not None:
             return row
         try:

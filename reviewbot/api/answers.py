@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from reviewbot.domain.accounts import Profile
 from reviewbot.domain.comments import CommentTask, Moment
 
 T = TypeVar("T")
@@ -90,11 +91,7 @@ class DeliveredAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     platform: str | None = None
-    username: str | None = None
-    visible_name: str | None = None
-    biography: str | None = None
-    profile_picture_url: str | None = None
-    link_in_bio: str | None = None
+    profile: Profile = Profile()
     country: str | None = None
     profile_url: str | None = None
     created_at: Moment | None = None

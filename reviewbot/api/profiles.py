@@ -6,12 +6,17 @@ import msgspec
 
 from reviewbot.api.answers import DeliveredAccount, Me
 from reviewbot.api.drift import Drift
-from reviewbot.api.reading import Json, Shape, moment, parse_json, text
-from reviewbot.domain.accounts import ACCOUNT_STATUSES, AccountReview, FeedbackEntry, Profile
+from reviewbot.api.reading import Json, Shape, moment, parse_json, text, usable_id
+from reviewbot.domain.accounts import (
+    ACCOUNT_STATUSES,
+    PROFILE_FIELDS,
+    AccountReview,
+    Change,
+    FeedbackEntry,
+    Profile,
+)
 from reviewbot.domain.comments import PLATFORMS
 
-PROFILE: Shape[Profile] = Shape(Profile, "profile")
-DELIVERED: Shape[DeliveredAccount] = Shape(DeliveredAccount, "account", also=("tokmail_email",))
 ME: Shape[Me] = Shape(Me, "me")
 
 _FEEDBACK_TYPES = frozenset({"corrections_requested", "corrections_applied", "finalized"})
@@ -34,7 +39,7 @@ class BundleReader:
             drift.expected("bundle", "an object", value)
             return None
         bundle_id = text(value.get("id")) or text(value.get("bundle_id"))
-        if not bundle_id:
+        if not bundle_id or not usable_id(bundle_id):
             drift.missing("bundle.id")
             return None
         account = value.get("account")
@@ -50,7 +55,7 @@ class BundleReader:
             created_at=_moment(value, "created_at", drift),
             saved_account_id=_text(value, "saved_account_id", drift),
             account_status=_status(value, account, drift),
-            profile=None if account is None else _profile(account, drift),
+            profile=None if account is None else _requested(account, drift),
             feedback_history=_history(account, drift),
             finalized_at=None if account is None else _moment(account, "finalized_at", drift),
         )
@@ -71,7 +76,35 @@ class AccountReader(BundleReader):
         return super().from_json(value, drift)
 
 
+class DeliveredReader:
+    """Reads a delivered account, from a list or a read."""
+
+    def read(self, raw: bytes | msgspec.Raw, drift: Drift) -> DeliveredAccount | None:
+        """Read an account's bytes."""
+        return self.from_json(parse_json(bytes(raw)), drift)
+
+    def from_json(self, value: Json, drift: Drift) -> DeliveredAccount | None:
+        """Read an account; None, with a note, when it is none or has no id."""
+        if not isinstance(value, dict):
+            drift.expected("account", "an object", value)
+            return None
+        account_id = text(value.get("id"))
+        if not account_id or not usable_id(account_id):
+            drift.missing("account.id")
+            return None
+        return DeliveredAccount(
+            id=account_id,
+            platform=_choice(value, "platform", PLATFORMS, drift, "account"),
+            profile=profile_from_json(value, drift),
+            country=_text(value, "country", drift, "account"),
+            profile_url=_text(value, "profile_url", drift, "account"),
+            created_at=_moment(value, "created_at", drift, "account"),
+            updated_at=_moment(value, "updated_at", drift, "account"),
+        )
+
+
 BUNDLE = BundleReader()
+DELIVERED = DeliveredReader()
 
 
 def _status(bundle: dict[str, Json], account: dict[str, Json] | None, drift: Drift) -> str | None:
@@ -83,9 +116,17 @@ def _status(bundle: dict[str, Json], account: dict[str, Json] | None, drift: Dri
     return inner or outer
 
 
-def _profile(account: dict[str, Json], drift: Drift) -> Profile | None:
-    named = {field: account[field] for field in Profile.__struct_fields__ if field in account}
-    return PROFILE.from_json(named, drift) if named else None
+def profile_from_json(value: dict[str, Json], drift: Drift) -> Profile:
+    """Read the fields of a profile wherever they stand among others."""
+    return Profile(
+        **{field: _text(value, field, drift, "profile") for field in PROFILE_FIELDS},
+        unset=tuple(f for f in PROFILE_FIELDS if f in value and value[f] is None),
+    )
+
+
+def _requested(account: dict[str, Json], drift: Drift) -> Profile | None:
+    stated = any(field in account for field in PROFILE_FIELDS)
+    return profile_from_json(account, drift) if stated else None
 
 
 def _history(account: dict[str, Json] | None, drift: Drift) -> tuple[FeedbackEntry, ...] | None:
@@ -109,7 +150,7 @@ def _entry(entry: Json, drift: Drift) -> FeedbackEntry:
         requested_at=_moment(entry, "requested_at", drift, "feedback"),
         requested_by=_text(entry, "requested_by", drift, "feedback"),
         applied_at=_moment(entry, "applied_at", drift, "feedback"),
-        changes=_changed(entry.get("changes"), drift),
+        changes=_changes(entry.get("changes"), drift),
         finalized_at=_moment(entry, "finalized_at", drift, "feedback"),
     )
 
@@ -123,14 +164,24 @@ def _texts(value: Json, drift: Drift) -> dict[str, str] | None:
     return dict(value)
 
 
-def _changed(value: Json, drift: Drift) -> tuple[str, ...] | None:
-    """Name the changed fields; `changes` maps each to its old and new value."""
+def _changes(value: Json, drift: Drift) -> dict[str, Change] | None:
+    """Read the changed fields; that one changed is known also where its values cannot be read."""
     if value is None:
         return None
-    if isinstance(value, dict):
-        return tuple(value)
-    drift.expected("feedback.changes", "changes by field", value)
-    return None
+    if not isinstance(value, dict):
+        drift.expected("feedback.changes", "changes by field", value)
+        return None
+    return {name: _change(told, drift) for name, told in value.items()}
+
+
+def _change(value: Json, drift: Drift) -> Change:
+    if not isinstance(value, dict):
+        drift.expected("feedback.changes", "from and to by field", value)
+        return Change()
+    return Change(
+        before=_text(value, "from", drift, "feedback.changes"),
+        after=_text(value, "to", drift, "feedback.changes"),
+    )
 
 
 def _text(value: dict[str, Json], field: str, drift: Drift, name: str = "bundle") -> str | None:

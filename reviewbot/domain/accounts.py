@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from reviewbot.domain.comments import Moment
@@ -25,13 +27,24 @@ CORRECTABLE_FIELDS = ("username", "visible_name", "biography", "profile_picture"
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile, as requested or as delivered. None means not known or not set."""
+    """A profile, as requested or as delivered. None means not known or not set.
+
+    `unset` names the fields of which the API said that they are not set (a null, not a silence).
+    """
 
     username: str | None = None
     visible_name: str | None = None
     biography: str | None = None
     profile_picture_url: str | None = None
     link_in_bio: str | None = None
+    unset: tuple[str, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """What a correction made of one field; None means not known or not set."""
+
+    before: str | None = None
+    after: str | None = None
 
 
 class FeedbackEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +56,14 @@ class FeedbackEntry(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: Moment | None = None
     requested_by: str | None = None
     applied_at: Moment | None = None
-    changes: tuple[str, ...] | None = None
-    """The names of the fields that `corrections_applied` says were changed."""
+    changes: dict[str, Change] | None = None
+    """Field → what `corrections_applied` says it was and is."""
     finalized_at: Moment | None = None
+
+    @property
+    def happened_at(self) -> datetime | None:
+        """When it was said, under whichever name its type gives the moment."""
+        return self.requested_at or self.applied_at or self.finalized_at
 
 
 class AccountReview(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ BASES = {
     "profile": "f.profile",
     "feedback": "f.feedback",
     "differs": "f.differs",
+    "uncompared": "f.uncompared",
     "first_seen": "f.started_at",
     "deadline": "f.deadline_at",
     "attempts": "f.attempts",

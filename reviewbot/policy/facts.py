@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -80,6 +80,7 @@ UNKNOWN_PROFILE = Profile()
 UNKNOWN_FEEDBACK = Feedback()
 _UNKNOWN_TASK = CommentTask(id="")
 _UNKNOWN_BUNDLE = AccountReview(id="")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +104,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile = UNKNOWN_PROFILE
     feedback: Feedback = UNKNOWN_FEEDBACK
     differs: tuple[str, ...] | None = None
+    uncompared: tuple[str, ...] = ()
+    """Fields of the profile of which nobody can tell whether they differ, while others can be told."""
 
 
 def build_facts(
@@ -154,6 +157,9 @@ def _account_facts(
 ) -> Facts:
     bundle = item.subject
     assert isinstance(bundle, AccountReview)
+    differs, uncompared = (
+        compare_profiles(bundle.profile, evidence) if isinstance(evidence, Profile) else (None, ())
+    )
     return Facts(
         now=now,
         started_at=item.started_at,
@@ -162,9 +168,8 @@ def _account_facts(
         bundle=bundle,
         profile=bundle.profile or UNKNOWN_PROFILE,
         feedback=read_feedback(bundle.feedback_history),
-        differs=differing_fields(bundle.profile, evidence)
-        if isinstance(evidence, Profile)
-        else None,
+        differs=differs,
+        uncompared=uncompared,
         account=account,
         fleet=fleet,
     )
@@ -223,16 +228,17 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
 
 
 def read_feedback(history: tuple[FeedbackEntry, ...] | None) -> Feedback:
-    """Put the feedback history into figures and names; unknown as a whole where it is unknown."""
-    if history is None:
+    """Put the feedback history into figures and names; unknown as a whole where an entry is."""
+    if history is None or any(entry.type is None for entry in history):
         return UNKNOWN_FEEDBACK
+    history = in_order(history)
     requests = [i for i, entry in enumerate(history) if entry.type == "corrections_requested"]
     applied = sum(entry.type == "corrections_applied" for entry in history)
     last_fields: tuple[str, ...] | None = None
     changed: tuple[str, ...] | None = None
     if requests:
         asked = history[requests[-1]].fields
-        last_fields = tuple(sorted(asked)) if asked is not None else None
+        last_fields = None if asked is None else _names(asked)
         changed = _changed_after(history[requests[-1] + 1 :])
     return Feedback(
         corrections_requested=len(requests),
@@ -243,6 +249,17 @@ def read_feedback(history: tuple[FeedbackEntry, ...] | None) -> Feedback:
     )
 
 
+def in_order(history: tuple[FeedbackEntry, ...]) -> tuple[FeedbackEntry, ...]:
+    """The entries oldest first: by their moments, or as they stand where one has none.
+
+    The API promises no order.
+    """
+    moments = [entry.happened_at for entry in history]
+    if None in moments:
+        return history
+    return tuple(sorted(history, key=lambda entry: entry.happened_at or _NEVER))
+
+
 def _changed_after(entries: tuple[FeedbackEntry, ...]) -> tuple[str, ...] | None:
     names: set[str] = set()
     for entry in entries:
@@ -250,8 +267,12 @@ def _changed_after(entries: tuple[FeedbackEntry, ...]) -> tuple[str, ...] | None
             continue
         if entry.changes is None:
             return None
-        names.update(_correctable(name) for name in entry.changes)
-    return tuple(sorted(names))
+        names.update(entry.changes)
+    return _names(names)
+
+
+def _names(fields: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(map(_correctable, fields))))
 
 
 def _correctable(field: str) -> str:
@@ -262,23 +283,26 @@ def _correctable(field: str) -> str:
 assert set(map(_correctable, PROFILE_FIELDS)) >= set(CORRECTABLE_FIELDS)
 
 
-def differing_fields(requested: Profile | None, delivered: Profile) -> tuple[str, ...] | None:
-    """Name the fields in which the delivered profile differs from the requested one.
+def compare_profiles(
+    requested: Profile | None, delivered: Profile
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Name the fields in which the delivered profile differs from the requested one, and those
+    that cannot be compared because a side does not state them.
 
-    Only fields that both sides state can be compared; None when there is no such field.
+    What both say is not set is alike. When nothing can be compared, what differs is unknown.
     """
-    if requested is None:
-        return None
-    differs: list[str] = []
-    compared = False
+    wanted = requested or UNKNOWN_PROFILE
+    differs, uncompared = [], []
     for field in PROFILE_FIELDS:
-        wanted, got = getattr(requested, field), getattr(delivered, field)
-        if wanted is None or got is None:
+        ours, theirs = getattr(wanted, field), getattr(delivered, field)
+        if field in wanted.unset and field in delivered.unset:
             continue
-        compared = True
-        if wanted != got:
+        if ours is None or theirs is None:
+            uncompared.append(field)
+        elif ours != theirs:
             differs.append(field)
-    return tuple(differs) if compared else None
+    compared = any(getattr(wanted, f) and f not in uncompared for f in PROFILE_FIELDS)
+    return (tuple(differs), tuple(uncompared)) if compared else (None, ())
 
 
 # Helpers of the expressions in `fields.py` ----------------------------------------------------

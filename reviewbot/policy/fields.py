@@ -59,6 +59,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     nullable: bool = True
     with_attempt: bool = False
     example: str = ""
+    doubtful: str = ""
+    """For a list of names: the expression for those of which nobody can tell whether they belong."""
 
 
 _ATTEMPT: tuple[Fact, ...] = (
@@ -546,8 +548,10 @@ _ACCOUNTS: tuple[Fact, ...] = (
         type=FactType.NAMES,
         values=PROFILE_FIELDS,
         source="evidence",
-        sentence="the fields in which the delivered account differs from the request",
+        sentence="the fields in which the delivered account differs from the request;"
+        " a field that only one side states is in doubt",
         read="differs",
+        doubtful="uncompared",
         example="contains username",
     ),
     Fact(

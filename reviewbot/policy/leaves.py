@@ -160,8 +160,7 @@ class Leaves:
             case InList(list=name, negated=negated):
                 return self._in_list(name, fact, negated)
             case Has(member=member, negated=negated):
-                name = self._pool.constant(member)
-                return _three_valued(raw(fact), f"{name} in {{x}}", negated)
+                return self._has(member, fact, negated)
 
     def _choice_among(self, test: OneOf, fact: Fact) -> Leaf:
         """A value outside the closed list is unknown, so both sides are lists of known values."""
@@ -218,6 +217,17 @@ class Leaves:
         current = self._pool.helper("list", self._lists.at(name))
         view = view._replace(bases=view.bases | {"now"})
         return _three_valued(view, f"{{x}} in {current}(now)", negated)
+
+    def _has(self, member: str, fact: Fact, negated: bool) -> Leaf:
+        name = self._pool.constant(member)
+        if not fact.doubtful:
+            return _three_valued(raw(fact), f"{name} in {{x}}", negated)
+        # One name may be in doubt while the others are not.
+        unclear = f"{fact.read} is None or {name} in {fact.doubtful}"
+        source = f"(None if {unclear} else {name} in {fact.read})"
+        return three_way(
+            View(f"{_local(fact)}{name}", source, _bases(fact) | {fact.doubtful}), negated
+        )
 
     def _worded(self, fact: Fact, exact: bool) -> View:
         """The fact as text is compared."""

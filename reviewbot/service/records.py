@@ -44,6 +44,8 @@ def facts_to_json(facts: Facts) -> bytes:
         record["attempts"] = [_known(attempt) for attempt in facts.attempts]
     if facts.differs is not None:
         record["differs"] = facts.differs
+        if facts.uncompared:
+            record["uncompared"] = facts.uncompared
     record["history"] = _known(facts.past)
     for name, part in (("account", facts.account), ("fleet", facts.fleet)):
         if known := _known(part):
@@ -76,6 +78,7 @@ def facts_from_json(text: bytes) -> Facts:
         profile=bundle.profile or UNKNOWN_PROFILE,
         feedback=read_feedback(bundle.feedback_history),
         differs=None if differs is None else tuple(differs),
+        uncompared=tuple(record.get("uncompared", ())),
     )
 
 

@@ -12,7 +12,7 @@ from reviewbot.api.bucket import Bucket
 from reviewbot.api.client import ReviewApi
 from reviewbot.api.exchange import Exchange
 from reviewbot.api.retry import Patience
-from reviewbot.domain.accounts import AccountReview, FeedbackEntry, Profile
+from reviewbot.domain.accounts import AccountReview, Change, FeedbackEntry, Profile
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import InvalidStatus, UsageError
 from reviewbot.domain.review import ReviewItem
@@ -95,7 +95,7 @@ def test_a_bare_list_row_is_completed_by_reading_the_bundle() -> None:
     assert item.subject.feedback_history is not None
     asked, applied = item.subject.feedback_history
     assert asked.fields == {"username": "shorter"}
-    assert applied.changes == ("username",)
+    assert applied.changes == {"username": Change(before="a", after="b")}
 
 
 @pytest.mark.parametrize("body", [{"id": "bnd_abc123", "account": ACCOUNT}, ACCOUNT])

@@ -6,6 +6,13 @@ from datetime import date, timedelta
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
 
+from reviewbot.domain.accounts import (
+    CORRECTABLE_FIELDS,
+    PROFILE_FIELDS,
+    Change,
+    FeedbackEntry,
+    Profile,
+)
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewItem
@@ -13,7 +20,7 @@ from reviewbot.domain.timeline import Attempt, Timeline
 from reviewbot.policy import model as m
 from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_facts
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
-from tests.builders import CONFIRMED, a_task, an_attempt, an_item
+from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
 
 TEXTS = ("promo", "Great PROMO here", "Straße", "STRASSE", "é", "é", "", "look @lumen", "x" * 40)
 PATTERNS = (m.Pattern(name="digits", regex="[0-9]{2,}"), m.Pattern(name="start", regex="^great"))
@@ -34,9 +41,8 @@ NUMBERS = {
     FactType.SHARE: (0.0, 0.35, 0.5, 1.0),
     FactType.DURATION: (0.0, 3600.0, 86_400.0, 259_200.0),
 }
-COMMENT_FACTS = tuple(
-    fact for fact in CATALOGUE["comments"].values() if fact.type is not FactType.NAMES
-)
+COMMENT_FACTS = tuple(CATALOGUE["comments"].values())
+ACCOUNT_FACTS = tuple(CATALOGUE["accounts"].values())
 
 
 def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> m.Policy:
@@ -46,7 +52,7 @@ def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> 
         m.Fallback(when=_mapping(chance, facts, 1), then=m.Then(action=Action.LEAVE))
         for _ in range(chance.randint(0, 2))
     ]
-    cases.append(m.Fallback(when=None, then=m.Then(action=Action.APPROVE)))
+    cases.append(m.Fallback(when=None, then=m.Then(action=_paying(facts))))
     return m.Policy(
         name="random",
         language=1,
@@ -58,11 +64,16 @@ def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> 
         deadline=m.Deadline(decide_by=_moment(chance), fallbacks=tuple(cases)),
         lists=LISTS,
         patterns=PATTERNS,
+        applies_to=m.AppliesTo(review="accounts" if facts is ACCOUNT_FACTS else "comments"),
     )
 
 
+def _paying(facts: tuple[Fact, ...]) -> Action:
+    return Action.FINALIZE if facts is ACCOUNT_FACTS else Action.APPROVE
+
+
 def _rule(chance: Random, number: int, facts: tuple[Fact, ...]) -> m.Rule:
-    action = chance.choice((Action.APPROVE, Action.ESCALATE, Action.WAIT, Action.LEAVE))
+    action = chance.choice((_paying(facts), Action.ESCALATE, Action.WAIT, Action.LEAVE))
     return m.Rule(
         name=f"rule {number}",
         when=_when(chance, facts),
@@ -115,6 +126,8 @@ def _test(chance: Random, fact: Fact) -> m.Test:
     negated = chance.random() < 0.3
     if chance.random() < 0.1:
         return m.IsKnown(known=chance.random() < 0.5)
+    if fact.type is FactType.NAMES:
+        return m.Has(member=chance.choice(fact.values), negated=negated)
     if fact.type is FactType.CHOICE:
         values = tuple(chance.sample(fact.values, chance.randint(1, 2)))
         if chance.random() < 0.1:
@@ -171,6 +184,47 @@ def _moment(chance: Random) -> m.Moment:
 
 
 # Facts ---------------------------------------------------------------------------------------
+
+
+def random_account_facts(chance: Random) -> Facts:
+    """Facts of an account at a random moment, either side of the profile unreadable now and then."""
+    return build_facts(
+        a_random_account(chance),
+        now=CONFIRMED + timedelta(hours=chance.choice((0, 1, 5, 6, 24, 48, 66, 71, 72, 80))),
+        evidence=a_random_profile(chance) if chance.random() < 0.85 else None,
+    )
+
+
+def a_random_account(chance: Random) -> ReviewItem:
+    """The review of a random account."""
+    history = tuple(_feedback(chance, n) for n in range(chance.choice((0, 0, 1, 2, 2, 3))))
+    return an_account_item(
+        id=f"{chance.getrandbits(64):016x}",
+        platform=_maybe(chance, chance.choice(("tiktok", "instagram", "youtube"))),
+        country=_maybe(chance, chance.choice(("PT", "promo"))),
+        title=_maybe(chance, chance.choice(TEXTS)),
+        created_at=_maybe(chance, CONFIRMED - timedelta(hours=20)),
+        profile=_maybe(chance, a_random_profile(chance)),
+        feedback_history=_maybe(chance, history),
+    )
+
+
+def a_random_profile(chance: Random) -> Profile:
+    """A profile, requested or delivered: of few values, so that two of them are often alike."""
+    found = {field: _maybe(chance, chance.choice(TEXTS[:3])) for field in PROFILE_FIELDS}
+    unset = tuple(f for f, value in found.items() if value is None and chance.random() < 0.5)
+    return Profile(**found, unset=unset)
+
+
+def _feedback(chance: Random, number: int) -> FeedbackEntry:
+    moment = _maybe(chance, CONFIRMED - timedelta(hours=9 - 3 * number))
+    names = chance.sample(CORRECTABLE_FIELDS, chance.randint(1, 2))
+    if number % 2 == 0:
+        fields = _maybe(chance, dict.fromkeys(names, "as requested"))
+        return FeedbackEntry(type="corrections_requested", fields=fields, requested_at=moment)
+    changes = _maybe(chance, {name: Change() for name in names})
+    kind = _maybe(chance, chance.choice(("corrections_applied", "corrections_applied", "news")))
+    return FeedbackEntry(type=kind, changes=changes, applied_at=moment)
 
 
 def random_facts(chance: Random) -> Facts:

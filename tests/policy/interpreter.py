@@ -21,6 +21,7 @@ CHOICES = {
     "platform": {"tiktok", "instagram"},
     "outcome_kind": {"verified", "wrong_text", "wrong_account", "couldnt_verify", "scrape_failed"},
     "target_type": {"video", "comment"},
+    "last_type": {"corrections_requested", "corrections_applied", "finalized"},
     "status": {
         "pending", "submitted", "verified_auto", "manually_confirmed", "pending_corrections",
         "finalized", "cancelled", "rejected", "needs_review",
@@ -93,7 +94,9 @@ class Interpreter:
         """One rule, written down as it is tried."""
         parts = self.top(rule.when)
         if rule.rollout is not None:
-            digest = hashlib.sha256(f"{self.facts.task.id}\x1f{rule.name}".encode()).hexdigest()
+            digest = hashlib.sha256(
+                f"{self.facts.task.id or self.facts.bundle.id}\x1f{rule.name}".encode()
+            ).hexdigest()
             inside = int(digest[:16], 16) / 2**64 < rule.rollout
             parts.append({"label": f"in the {rule.rollout:.0%} of the rollout", "outcome": inside})
         if rule.then.until is not None:
@@ -126,6 +129,8 @@ class Interpreter:
 
     def condition(self, node: m.Condition, attempt: Any = None) -> dict[str, Any]:
         """One condition with its parts."""
+        if isinstance(node, m.Compare) and isinstance(node.test, m.Has):
+            return {"fact": node.fact, "test": node.text, "outcome": self.has(node)}
         if isinstance(node, m.Compare):
             value = attempt_value(node.fact, attempt) if attempt else self.value(node.fact)
             outcome = self.test(node.test, value)
@@ -160,6 +165,16 @@ class Interpreter:
         entry = {"group": f"{node.quantifier} check", "outcome": outcome}
         return entry | ({"conditions": rows} if rows else {})
 
+    def has(self, node: m.Compare) -> bool | None:
+        """Whether a name is in a list, of which some names may be in doubt."""
+        assert isinstance(node.test, m.Has)
+        names = self.value(node.fact)
+        if names is None:
+            return None
+        if node.fact == "profile.differs" and node.test.member in self.facts.uncompared:
+            return None
+        return (node.test.member in names) != node.test.negated
+
     def value(self, name: str) -> Any:
         """What a fact is; None is unknown."""
         facts = self.facts
@@ -174,7 +189,18 @@ class Interpreter:
                 None if facts.task.comment_text is None else len(facts.task.comment_text)
             ),
             "last.age": lambda: gap(facts.last.scraped_at, facts.now),
+            "profile.differs": lambda: facts.differs,
+            "review.round": lambda: (
+                None
+                if facts.feedback.corrections_applied is None
+                else facts.feedback.corrections_applied + 1
+            ),
+            "review.waiting_for": lambda: gap(facts.started_at, facts.now),
+            "review.time_left": lambda: gap(facts.now, facts.deadline_at),
         }
+        if part == "profile" and own.endswith("_length"):
+            text = getattr(facts.profile, own.removesuffix("_length"))
+            return None if text is None else len(text)
         value = derived[name]() if name in derived else getattr(getattr(facts, part), own)
         return None if own in CHOICES and value not in CHOICES[own] else value
 

@@ -15,9 +15,13 @@ from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.trace import trace_json
 from tests.policy.chance import (
+    ACCOUNT_FACTS,
     COMMENT_FACTS,
+    a_random_account,
     a_random_item,
     a_random_policy,
+    a_random_profile,
+    random_account_facts,
     random_attempts,
     random_facts,
 )
@@ -37,15 +41,23 @@ def shown(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+KINDS = {
+    "comments": (COMMENT_FACTS, random_facts),
+    "accounts": (ACCOUNT_FACTS, random_account_facts),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_compiled_and_interpreted_agree_on_answers_and_traces(seed: int) -> None:
+def test_compiled_and_interpreted_agree_on_answers_and_traces(seed: int, kind: str) -> None:
     """Both readings of a random policy give the same answer, and tried the same with the same outcome."""
     chance = Random(seed)
+    named, make = KINDS[kind]
     for _ in range(POLICIES):
-        policy = a_random_policy(chance)
+        policy = a_random_policy(chance, named)
         judge = compile_policy(policy)
         for _ in range(FACTS_EACH):
-            facts = random_facts(chance)
+            facts = make(chance)
             expected = Interpreter(policy, facts).judge()
             trace = expected.pop("trace")
             traced = judge.judge(facts, trace=True)
@@ -71,6 +83,23 @@ def test_a_triage_that_answers_is_right_whatever_the_evidence() -> None:
             timeline = Timeline(task_id=item.id, attempts=random_attempts(chance))
             assert judge.judge(build_facts(item, now=now, evidence=timeline)) == early
     assert answered > 10
+
+
+def test_a_triage_of_accounts_is_right_whatever_was_delivered() -> None:
+    """What is decided before the delivered profile was read stays decided so."""
+    chance = Random(17)
+    answered = 0
+    for _ in range(150):
+        judge = compile_policy(a_random_policy(chance, ACCOUNT_FACTS))
+        item, now = a_random_account(chance), random_account_facts(chance).now
+        early = judge.triage(build_facts(item, now=now))
+        if early is None:
+            continue
+        answered += 1
+        for _ in range(5):
+            delivered = a_random_profile(chance)
+            assert judge.judge(build_facts(item, now=now, evidence=delivered)) == early
+    assert answered > 30
 
 
 def test_a_triage_asks_for_evidence_only_where_it_can_change_the_answer() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.accounts import FeedbackEntry, Profile
+from reviewbot.domain.accounts import Change, FeedbackEntry, Profile
 from reviewbot.domain.timeline import Attempt
 from reviewbot.policy.facts import (
     NO_CHECKS,
@@ -15,7 +15,7 @@ from reviewbot.policy.facts import (
     UNKNOWN_CHECKS,
     History,
     attempts_of_round,
-    differing_fields,
+    compare_profiles,
     last_attempt,
     read_feedback,
     summarise,
@@ -65,7 +65,10 @@ def test_feedback_counts_and_names_what_changed_since() -> None:
     feedback = read_feedback(
         (
             FeedbackEntry(type="corrections_requested", fields={"username": "shorter"}),
-            FeedbackEntry(type="corrections_applied", changes=("profile_picture_url", "username")),
+            FeedbackEntry(
+                type="corrections_applied",
+                changes={"profile_picture_url": Change(), "username": Change()},
+            ),
         )
     )
     assert (feedback.corrections_requested, feedback.corrections_applied) == (1, 1)
@@ -76,5 +79,42 @@ def test_feedback_counts_and_names_what_changed_since() -> None:
 def test_profiles_differ_only_where_both_sides_say_something() -> None:
     """Nothing to compare is unknown, not alike."""
     wanted = Profile(username="maker", biography="light")
-    assert differing_fields(wanted, Profile(username="maker2")) == ("username",)
-    assert differing_fields(wanted, Profile()) is None
+    differs, uncompared = compare_profiles(wanted, Profile(username="maker2"))
+    assert differs == ("username",)
+    assert "biography" in uncompared
+    assert "username" not in uncompared
+    assert compare_profiles(wanted, Profile())[0] is None
+    assert compare_profiles(None, Profile(username="maker"))[0] is None
+
+
+def test_what_both_sides_say_is_not_set_is_alike() -> None:
+    """A null on both sides is a statement; a silence on both sides is none."""
+    wanted = Profile(username="maker", unset=("link_in_bio",))
+    same, _ = compare_profiles(wanted, wanted)
+    assert same == ()
+    assert "link_in_bio" not in compare_profiles(wanted, wanted)[1]
+    assert "biography" in compare_profiles(wanted, wanted)[1]
+    linked = Profile(username="maker", link_in_bio="https://example.com/")
+    assert "link_in_bio" in compare_profiles(wanted, linked)[1]
+
+
+@given(st.permutations(range(4)))
+def test_the_feedback_is_read_in_the_order_of_its_moments(order: list[int]) -> None:
+    """The API promises no order of the entries; without moments they stand as they are."""
+    hours = [CONFIRMED + timedelta(hours=n) for n in range(4)]
+    entries = (
+        FeedbackEntry(type="corrections_requested", fields={"username": "a"}, requested_at=hours[0]),
+        FeedbackEntry(type="corrections_applied", changes={"biography": Change()}, applied_at=hours[1]),
+        FeedbackEntry(type="corrections_requested", fields={"biography": "b"}, requested_at=hours[2]),
+        FeedbackEntry(type="corrections_applied", changes={"username": Change()}, applied_at=hours[3]),
+    )  # fmt: skip
+    feedback = read_feedback(tuple(entries[n] for n in order))
+    assert feedback.last_type == "corrections_applied"
+    assert feedback.last_fields == ("biography",)
+    assert feedback.changed_since_request == ("username",)
+
+
+def test_an_entry_nobody_can_tell_makes_the_feedback_unknown() -> None:
+    """It could be a request or a correction; no count is made of what cannot be counted."""
+    history = (FeedbackEntry(type="corrections_requested"), FeedbackEntry())
+    assert read_feedback(history).corrections_requested is None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from random import Random  # noqa: TID251 - seeded, so that it repeats
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.accounts import AccountReview, FeedbackEntry, Profile
+from reviewbot.domain.accounts import AccountReview, Change, FeedbackEntry, Profile
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.timeline import Attempt, Timeline
 from reviewbot.policy.facts import AccountHistory, Fleet, History, build_facts
 from reviewbot.service.records import facts_from_json, facts_to_json
 from tests.builders import CONFIRMED, a_task, an_item
+from tests.policy.chance import random_account_facts
 
 moments = st.none() | st.timedeltas(timedelta(0), timedelta(days=300)).map(CONFIRMED.__add__)
 attempts = st.builds(
@@ -71,7 +73,9 @@ def test_the_facts_of_a_task_come_back(
             FeedbackEntry(
                 type="corrections_requested", comment="x", fields={"username": "shorter"}
             ),
-            FeedbackEntry(type="corrections_applied", changes=("username",)),
+            FeedbackEntry(
+                type="corrections_applied", changes={"username": Change(before="a", after="b")}
+            ),
         ),
     ],
 )
@@ -93,6 +97,14 @@ def test_the_facts_of_an_account_come_back(history: tuple[FeedbackEntry, ...] | 
     facts = build_facts(item, now=CONFIRMED, evidence=Profile(username="lumen2"))
 
     assert facts_from_json(facts_to_json(facts)) == facts
+
+
+def test_any_facts_of_accounts_come_back() -> None:
+    """Whatever of the feedback and of either profile is unknown or in doubt."""
+    chance = Random(5)
+    for _ in range(200):
+        facts = random_account_facts(chance)
+        assert facts_from_json(facts_to_json(facts)) == facts
 
 
 def test_a_record_is_small_and_has_the_form_of_recorded_tasks() -> None:
