@@ -149,13 +149,14 @@ def _is_fresh(app: App, bench: Bench, judged: Judged) -> bool:
 
 def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     decision = decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
+    seen_ago = app.clock.monotonic() - bench.sights[judged.item.id].at
     try:
         state = perform(app, bench, decision)
     except Halted as halted:
         return _hold(app, judged, known, halted)
     if state is None:
         return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
-    _say(app, decision, state)
+    _say(app, decision, state, round(seen_ago, 3))
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
 
 
@@ -178,7 +179,7 @@ def _hold(app: App, judged: Judged, known: Known, halted: Halted | None = None) 
     return Reviewed(item=item, outcome=state, verdict=verdict)
 
 
-def _say(app: App, decision: Decision, state: State) -> None:
+def _say(app: App, decision: Decision, state: State, seen_ago: float | None = None) -> None:
     app.events(
         "decision",
         level="warning" if state in OPEN or state is State.REFUSED else "info",
@@ -196,6 +197,7 @@ def _say(app: App, decision: Decision, state: State) -> None:
         policy=decision.policy,
         revision=decision.revision[:8],
         state=state.value,
+        seen_ago=seen_ago,
     )
     if state is not State.DRY_RUN and _is_late(app, decision):
         tell_late(app, decision, state)
