@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from reviewbot.domain.errors import ChannelFailed
@@ -13,9 +13,13 @@ PAUSES = (2.0, 8.0)
 T = TypeVar("T")
 
 
-def carry(deliver: Callable[[], T], pause: Callable[[float], object]) -> T:
-    """Deliver, and try again where that may help. Raises ChannelFailed."""
-    for seconds in PAUSES:
+def carry(
+    deliver: Callable[[], T],
+    pause: Callable[[float], object],
+    pauses: Sequence[float] = PAUSES,
+) -> T:
+    """Deliver, and try again after each pause where that may help. Raises ChannelFailed."""
+    for seconds in pauses:
         try:
             return _once(deliver)
         except ChannelFailed as failed:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from queue import Empty, Full, Queue
 
-from reviewbot.channels.carry import carry
+from reviewbot.channels.carry import PAUSES, carry
 from reviewbot.channels.channel import Channel
 from reviewbot.channels.deadman import PING, Ping
 from reviewbot.domain.errors import ChannelFailed
@@ -28,21 +27,19 @@ class DirectPost:
         *,
         pause: Callable[[float], object],
     ) -> None:
-        self._channels = {channel.name: channel for channel in channels}
-        self._ping = ping
-        self._pause = pause
+        self._lines = {channel.name: _Line(channel, pause) for channel in channels}
+        self._pinger = None if ping is None else _PingLine(ping, pause)
         self._done: list[Delivery] = []
 
     def send(self, letter: Letter) -> bool:
         """Send a letter through all its channels."""
-        for name in letter.channels:
-            self._done.append(_delivery(self._channels[name], letter, self._pause))
+        self._done += [self._lines[name].carry(letter) for name in letter.channels]
         return True
 
     def ping(self) -> None:
         """Ping, where that is wanted."""
-        if self._ping is not None:
-            self._done.append(_pinged(self._ping, self._pause))
+        if self._pinger is not None:
+            self._done.append(self._pinger.carry(None))
 
     def deliveries(self) -> Sequence[Delivery]:
         """What became of the letters."""
@@ -64,26 +61,22 @@ class BackgroundPost:
         self._done: deque[Delivery] = deque()
         self._changed = threading.Condition()
         self._on_its_way = 0
-        self._workers = {
-            channel.name: _Worker(partial(_delivery, channel, pause=self._stop.wait), self)
-            for channel in channels
-        }
-        self._pinger = (
-            None
-            if ping is None
-            else _Worker(lambda _: _pinged(ping, self._stop.wait), self, room=1)
-        )
+        wait = self._stop.wait
+        self._workers = {one.name: _Worker(_Line(one, wait).carry, self) for one in channels}
+        self._pinger = None
+        if ping is not None:
+            self._pinger = _Worker(_PingLine(ping, wait).carry, self, room=1)
 
     def send(self, letter: Letter) -> bool:
         """Hand a letter to its channels; one whose queue is full counts as failed."""
         for name in letter.channels:
             self._begin()
             if not self._workers[name].take(letter):
-                self.end(_failed(letter.number, name, "too many messages wait for it"))
+                self.end(_failed(letter, name, "too many messages wait for it"))
         return True
 
     def ping(self) -> None:
-        """Ping, unless the last ping is still on its way."""
+        """Ping, unless earlier pings are still on their way."""
         if self._pinger is None:
             return
         self._begin()
@@ -154,24 +147,41 @@ class _Worker:
             self._post.end(self._work(letter))
 
 
-def _delivery(
-    channel: Channel, letter: Letter | None, pause: Callable[[float], object]
-) -> Delivery:
-    assert letter is not None
-    try:
-        note = carry(lambda: channel.deliver(letter.message), pause)
-    except ChannelFailed as failed:
-        return _failed(letter.number, channel.name, str(failed))
-    return Delivery(number=letter.number, channel=channel.name, note=note)
+class _Line:
+    """The way to one channel. While it fails, each letter gets one try: others wait behind it."""
+
+    def __init__(self, channel: Channel, pause: Callable[[float], object]) -> None:
+        self._channel = channel
+        self._pause = pause
+        self._fails = False
+
+    def carry(self, letter: Letter | None) -> Delivery:
+        assert letter is not None
+        name = self._channel.name
+        pauses = () if self._fails else PAUSES
+        try:
+            note = carry(lambda: self._channel.deliver(letter.message), self._pause, pauses)
+        except ChannelFailed as failed:
+            self._fails = True
+            return _failed(letter, name, str(failed))
+        self._fails = False
+        return Delivery(number=letter.number, channel=name, note=note)
 
 
-def _pinged(ping: Ping, pause: Callable[[float], object]) -> Delivery:
-    try:
-        carry(ping.send, pause)
-    except ChannelFailed as failed:
-        return _failed(0, PING, str(failed))
-    return Delivery(number=0, channel=PING)
+class _PingLine:
+    """The way to whoever waits for the ping."""
+
+    def __init__(self, ping: Ping, pause: Callable[[float], object]) -> None:
+        self._ping = ping
+        self._pause = pause
+
+    def carry(self, letter: Letter | None) -> Delivery:
+        try:
+            carry(self._ping.send, self._pause)
+        except ChannelFailed as failed:
+            return _failed(letter, PING, str(failed))
+        return Delivery(number=0, channel=PING)
 
 
-def _failed(number: int, channel: str, why: str) -> Delivery:
-    return Delivery(number=number, channel=channel, error=why)
+def _failed(letter: Letter | None, channel: str, why: str) -> Delivery:
+    return Delivery(number=0 if letter is None else letter.number, channel=channel, error=why)

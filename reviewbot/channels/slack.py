@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from reviewbot.channels.channel import headline, lines
 from reviewbot.channels.web import request
@@ -11,7 +12,9 @@ from reviewbot.domain.secret import Secret
 
 LONGEST = 12_000
 """Characters of a message; far below the limits of every such service."""
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "＠", "`": "'"})
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "*": "∗"})
+_CALL = re.compile(r"(?<!/)@|@(?=(?:channel|here|all|everyone)\b)", re.IGNORECASE)
+"""Whatever could call people; the `/@name` of a video's address calls nobody and must stay."""
 
 
 class Slack:
@@ -45,4 +48,4 @@ def escaped(text: str) -> str:
     Slack's own controls stand between `<` and `>`. Its look-alikes also know `@channel` and
     `[label](address)`.
     """
-    return text.translate(_ESCAPES).replace("](", "] (").replace("*", "∗")
+    return _CALL.sub("＠", text.translate(_ESCAPES)).replace("](", "] (")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.calendar import calendars_of, resolver
 from reviewbot.service.deadlines import NOT_REVIEWED, Undecided
@@ -64,6 +64,8 @@ def _why(one: Undecided) -> str:
     match one.action:
         case None:
             return NOT_REVIEWED
+        case Action.ESCALATE if one.rule == DEADLINE:
+            return "the policy leaves it to a person, and nobody has answered"
         case Action.ESCALATE:
             return f"{rule!r} asks a person, and nobody has answered"
         case Action.WAIT:
