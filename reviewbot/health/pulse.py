@@ -120,7 +120,8 @@ class Pulse:
         ledger = self.app.ledger
         try:
             self.lines = ledger.checkpoint(self.app.clock.now()).count
-            self.breakers_open = sum(bool(one.value.get("open")) for one in ledger.notes("breaker"))
+            breakers = ledger.notes("breaker")
+            self.breakers_open = sum(one.value.get("open") is not False for one in breakers)
         except LedgerError as error:
             self.failed(error)
 

@@ -1,0 +1,249 @@
+"""Policies that change under a running bot: taken over whole, or not at all and told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewbot.bootstrap import build
+from reviewbot.domain.errors import LedgerUnwritable, PolicyInvalid
+from reviewbot.policywatch import LOOKS, PolicyWatch
+from reviewbot.service.app import App
+from reviewbot.simulator.clock import VirtualClock
+from reviewbot.simulator.scenarios import build as build_world
+from reviewbot.simulator.transport import SimulatorTransport
+from reviewbot.simulator.world import World
+from tests.acceptance.house import a_setting
+
+GOOD = """policy: watched
+language: 1
+lists:
+  known: {file: known.csv}
+rules:
+  - name: a known author
+    when: {task.target_author_handle: in list known}
+    then: approve
+deadline: {decide by: 3h before deadline, if undecided: escalate}
+"""
+TESTS = """
+tests:
+  - name: lumen is known
+    given: {task.target_author_handle: lumen}
+    expect: approve
+"""
+
+
+class Watched:
+    """A policy on disk, a bot that is judged by it, and what the bot said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "watched.yaml"
+        self.list, self.tests = folder / "known.csv", folder / "watched.tests.yaml"
+        self.file.write_text(GOOD)
+        self.list.write_text("id\nlumen\n")
+        self.tests.write_text(TESTS)
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        world: World = build_world("backlog", tasks=1)
+        assert isinstance(world.clock, VirtualClock)
+        self.watch = PolicyWatch([str(self.file)])
+        self.app: App = build(
+            a_setting(live=True, ledger="memory:"),
+            judges=self.watch.load(),
+            transport=SimulatorTransport(world),
+            clock=world.clock,
+            events=lambda event, /, *, level="info", **about: self.said.append((event, about)),
+        )
+        self.watch.attach(self.app)
+
+    @property
+    def revision(self) -> str:
+        """What judges now."""
+        ((judge,),) = (bench.judges for bench in self.app.benches)
+        return judge.policy.revision
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """What was said under one name."""
+        return [about for name, about in self.said if name == event]
+
+    def noted(self) -> dict[str, Any]:
+        """What the log says of what runs."""
+        (note,) = self.app.ledger.notes("running")
+        return note.value
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """A bot that runs by a good policy."""
+    watched = Watched(tmp_path)
+    yield watched
+    watched.app.close()
+
+
+def replace(path: Path, text: str) -> None:
+    """Replace a file as editors do."""
+    new = path.with_name("new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def test_nothing_happens_while_nothing_changes(watched: Watched) -> None:
+    """No event, no line in the log, the same judge."""
+    before = watched.app.benches[0].judges, watched.app.ledger.checkpoint(watched.app.clock.now())
+
+    watched.watch.refresh()
+
+    after = watched.app.benches[0].judges, watched.app.ledger.checkpoint(watched.app.clock.now())
+    assert (before[0][0], before[1].count) == (after[0][0], after[1].count)
+    assert not watched.named("policy reloaded")
+
+
+@pytest.mark.parametrize("what", ["file", "list", "tests"])
+def test_a_change_of_any_of_its_files_is_taken_over(watched: Watched, what: str) -> None:
+    """The policy, a list it names, or its tests; the revision is that of policy and lists."""
+    before = watched.revision
+    path = {"file": watched.file, "list": watched.list, "tests": watched.tests}[what]
+    replace(path, path.read_text() + {"file": "# more\n", "list": "aya\n", "tests": "\n"}[what])
+
+    watched.watch.refresh()
+
+    assert (watched.revision == before) is (what == "tests")
+    assert watched.watch.problem is None
+    assert watched.noted()["revision"] == watched.revision
+    assert watched.app.ledger.policy(watched.revision) is not None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda w: w.file.write_text(GOOD[:120]), "watched.yaml:"),
+        (lambda w: w.file.write_text(GOOD.replace("approve", "aprove")), "aprove"),
+        (lambda w: w.file.unlink(), "cannot be read"),
+        (lambda w: w.list.unlink(), "known.csv"),
+        (lambda w: (w.file.unlink(), w.file.mkdir()), "cannot be read"),
+        (lambda w: w.tests.write_text(TESTS.replace("approve", "dispute")), "1 of its 1 tests fail"),
+    ],
+    ids=["half-written", "mistyped", "gone", "list gone", "a folder", "fails its tests"],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_and_told_and_then_mended(
+    watched: Watched, spoil: Any, why: str
+) -> None:
+    """The old one keeps judging: in the events once, in the log, as an alarm; until it is mended."""
+    good = watched.revision
+    spoil(watched)
+
+    for _ in range(3):
+        watched.watch.refresh()
+
+    assert watched.revision == good
+    assert why in str(watched.watch.problem)
+    assert len(watched.named("policy not reloaded")) == 1
+    assert why in watched.noted()["problem"]
+    assert [about for about in watched.named("alarm") if about["kind"] == "reload"]
+
+    if watched.file.is_dir():
+        watched.file.rmdir()
+    watched.file.write_text(GOOD)
+    watched.list.write_text("id\nlumen\n")
+    watched.tests.write_text(TESTS)
+    watched.watch.refresh()
+
+    assert watched.watch.problem is None
+    assert watched.noted()["problem"] is None
+    assert watched.revision == good
+    assert len(watched.named("policy reloaded")) == 1
+
+
+def test_a_swapped_link_is_seen(tmp_path: Path) -> None:
+    """As a mounted ConfigMap changes: one link, and all files behind it at once."""
+    (tmp_path / "one").mkdir()
+    Watched(tmp_path / "one").app.close()
+    (tmp_path / "data").symlink_to("one")
+    (tmp_path / "two").mkdir()
+    other = Watched(tmp_path / "two")
+    other.file.write_text(GOOD + "# two\n")
+    other.app.close()
+    watch = PolicyWatch([str(tmp_path / "data" / "watched.yaml")])
+    before = watch.load()[0].policy.revision
+    app = build(a_setting(live=False, ledger="memory:"), judges=watch.load())
+    watch.attach(app)
+
+    os.symlink("two", tmp_path / "next")
+    (tmp_path / "next").replace(tmp_path / "data")
+    watch.refresh()
+
+    assert app.benches[0].judges[0].policy.revision != before
+    app.close()
+
+
+def test_a_file_that_is_being_written_is_left_for_the_next_pass(watched: Watched) -> None:
+    """It is read only once it rests."""
+    before, text = watched.revision, GOOD + "# longer\n"
+    looks = 0
+
+    def write_on(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        watched.file.write_text(text[: 40 + looks])
+
+    watched.file.write_text(text[:40])
+    watched.app.clock.sleep = write_on  # type: ignore[method-assign]
+    watched.watch.refresh()
+    assert (watched.revision, watched.watch.problem, looks) == (before, None, LOOKS)
+
+    watched.app.clock.sleep = lambda _: None  # type: ignore[method-assign]
+    watched.file.write_text(text)
+    watched.watch.refresh()
+    assert watched.revision != before
+
+
+def test_asked_for_it_reads_again_and_says_so(watched: Watched) -> None:
+    """SIGHUP is answered also where nothing changed."""
+    watched.watch.refresh(asked=True)
+
+    assert watched.named("policy reloaded") == [{"revisions": [f"watched {watched.revision[:8]}"]}]
+
+
+def test_a_log_that_cannot_be_written_keeps_the_old_policy(watched: Watched) -> None:
+    """A revision judges only once its text is kept; it is taken over when that is possible."""
+    before = watched.revision
+    remember = watched.app.ledger.remember_policy
+
+    def full(*_: Any) -> None:
+        raise LedgerUnwritable("the disk is full")
+
+    watched.app.ledger.remember_policy = full  # type: ignore[method-assign]
+    replace(watched.file, GOOD + "# more\n")
+    watched.watch.refresh()
+    assert watched.revision == before
+    assert "full" in str(watched.watch.problem)
+
+    watched.app.ledger.remember_policy = remember  # type: ignore[method-assign]
+    watched.watch.refresh()
+    assert watched.revision != before
+
+
+def test_a_bot_does_not_start_with_a_policy_that_fails_its_tests(tmp_path: Path) -> None:
+    """Exit code 3, and nothing falls back to anything."""
+    watched = Watched(tmp_path)
+    watched.app.close()
+    watched.tests.write_text(TESTS.replace("approve", "dispute"))
+
+    with pytest.raises(PolicyInvalid, match="lumen is known") as refused:
+        PolicyWatch([str(watched.file)]).load()
+    assert refused.value.exit_code == 3
+
+
+def test_another_may_put_off_what_is_sound(watched: Watched) -> None:
+    """`admit` gives the policies that may judge instead."""
+    before = watched.app.benches[0].judges
+    watched.watch.admit = lambda judges: before
+    replace(watched.file, GOOD + "# more\n")
+
+    watched.watch.refresh()
+
+    assert watched.app.benches[0].judges == before
+    assert watched.watch.problem is None
