@@ -114,6 +114,7 @@ def poll_once(app: App) -> PassSummary:
 
 
 def _pass(app: App) -> PassSummary:
+    app.ledger.probe()
     tally = _Tally(app)
     app.failed_reads = app.doubtful_writes = 0
     adopt_accepted(app)
