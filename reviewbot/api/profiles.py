@@ -27,7 +27,11 @@ class BundleReader:
 
     Lists may carry less than reads: what is absent is unknown. The account's own status counts
     before the bundle's computed `account_status`; where both stand and differ, neither is believed.
+    A recorded one (`any_id`) may lack the id.
     """
+
+    def __init__(self, *, any_id: bool = False) -> None:
+        self._any_id = any_id
 
     def read(self, raw: bytes | msgspec.Raw, drift: Drift) -> AccountReview | None:
         """Read a bundle's bytes."""
@@ -39,7 +43,7 @@ class BundleReader:
             drift.expected("bundle", "an object", value)
             return None
         bundle_id = text(value.get("id")) or text(value.get("bundle_id"))
-        if not bundle_id or not usable_id(bundle_id):
+        if not self._any_id and not (bundle_id and usable_id(bundle_id)):
             drift.missing("bundle.id")
             return None
         account = value.get("account")
@@ -47,7 +51,7 @@ class BundleReader:
             drift.expected("bundle.account", "an object", account)
             account = None
         return AccountReview(
-            id=bundle_id,
+            id=bundle_id or "",
             platform=_choice(value, "platform", PLATFORMS, drift),
             country=_text(value, "country", drift),
             title=_text(value, "title", drift),
@@ -65,6 +69,7 @@ class AccountReader(BundleReader):
     """Reads `GET /bundles/{id}/account`: the account alone, for a bundle we know the id of."""
 
     def __init__(self, bundle_id: str) -> None:
+        super().__init__()
         self._bundle_id = bundle_id
 
     def from_json(self, value: Json, drift: Drift) -> AccountReview | None:

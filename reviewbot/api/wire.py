@@ -5,15 +5,12 @@ No HTTP here: recorded tasks on disk (`policy decide`) are read by the same func
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
 from reviewbot.api.drift import Drift
-from reviewbot.api.reading import Json, Shape, Unreadable, moment, parse_json, text, whole
-from reviewbot.domain.comments import PLATFORMS, TASK_STATUSES, CommentTask, Moment
+from reviewbot.api.reading import Json, Shape, parse_json, text
+from reviewbot.domain.comments import PLATFORMS, TASK_STATUSES, CommentTask
 from reviewbot.domain.timeline import OUTCOME_KINDS, Attempt, Timeline
-from reviewbot.policy.facts import NO_HISTORY, History
 
 _ATTEMPT_FIELDS = tuple(field.name for field in msgspec.structs.fields(Attempt))
 
@@ -129,84 +126,3 @@ TIMELINE = TimelineReader()
 def _attempt(value: Json, drift: Drift) -> Attempt:
     """Read one attempt; what is no object was still an attempt, of which nothing is known."""
     return _BARE_ATTEMPT.from_json(value, drift) or Attempt()
-
-
-# Records -------------------------------------------------------------------------------------
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded review: a line of a `policy decide` file. `drift` names what was not usable."""
-
-    task: CommentTask
-    attempts: tuple[Attempt, ...] | None = None
-    history: History = NO_HISTORY
-    at: Moment | None = None
-    drift: tuple[str, ...] = ()
-
-
-_RECORD = msgspec.json.Decoder(Record)
-
-
-def decode_record(line: bytes) -> Record:
-    """Read one line of records.
-
-    Raises Unreadable (a ValueError) when the line is no JSON object with a task, or when its `at`
-    is no moment: judging it at another time would be a guess.
-    """
-    try:
-        record = _RECORD.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _lenient_record(parse_json(line))
-    if record.drift or (record.history.disputes or 0) < 0:
-        return _lenient_record(parse_json(line))
-    return record
-
-
-def _lenient_record(value: Json) -> Record:
-    if not isinstance(value, dict):
-        raise Unreadable("a record must be a JSON object")
-    if not isinstance(value.get("task"), dict):
-        raise Unreadable('a record needs "task", an object with the API\'s fields')
-    task, wrong_task = task_from_json(value["task"])
-    attempts, wrong_attempts = attempts_from_json(value.get("attempts"))
-    drift = Drift()
-    return Record(
-        task=task,
-        attempts=attempts,
-        history=_history(value.get("history"), drift),
-        at=_at(value.get("at")),
-        drift=(*wrong_task, *wrong_attempts, *drift.wrong),
-    )
-
-
-def _at(value: Json) -> datetime | None:
-    if value is None:
-        return None
-    found = moment(value)
-    if found is None:
-        raise Unreadable('"at" must be a moment with a zone, like 2026-06-02T12:00:00Z')
-    return found
-
-
-def _history(value: Json, drift: Drift) -> History:
-    if value is None:
-        return NO_HISTORY
-    if not isinstance(value, dict):
-        drift.expected("history", "an object", value)
-        return History(disputes=None)
-    disputes: int | None = 0
-    if "disputes" in value:
-        disputes = whole(value["disputes"])
-        if disputes is None or disputes < 0:
-            drift.expected("history.disputes", "a count", value["disputes"])
-            disputes = None
-    last = value.get("last_dispute_at")
-    last_at = moment(last)
-    if last is not None and last_at is None:
-        drift.expected("history.last_dispute_at", "a moment with a zone", last)
-    texts = value.get("texts")
-    return History(
-        disputes=disputes,
-        last_dispute_at=last_at,
-        texts=tuple(t for t in texts if isinstance(t, str)) if isinstance(texts, list) else (),
-    )

@@ -118,7 +118,7 @@ def explain(
             for result in results
             if result is not winner and result.outcome is not Outcome.MET
         ),
-        nearest=_nearest(nearest_other(judge, facts), speaker),
+        nearest=nearest_words(nearest_other(judge, facts), speaker),
         later=answers_over_time(judge, facts) if over_time else (),
         tree=_Branches(speaker, facts).of((*results, *cases)),
     )
@@ -135,10 +135,12 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 def _subject(judge: Judge, facts: Facts) -> str:
     zone = ZoneInfo(judge.policy.timezone)
     words: list[str | None] = [f"account {facts.bundle.id}", facts.bundle.platform]
-    began = "first seen"
+    began, deadline = "first seen", "deadline (an estimate)"
+    if facts.feedback.corrections_applied is not None:
+        words.append(f"round {facts.feedback.corrections_applied + 1}")
     if judge.policy.applies_to.review == "comments":
         task = facts.task
-        began = "confirmed"
+        began, deadline = "confirmed", "deadline"
         words = [f"task {task.id}", task.platform]
         if task.cm_payout_amount is not None:
             words.append(money(task.cm_payout_amount))
@@ -149,7 +151,7 @@ def _subject(judge: Judge, facts: Facts) -> str:
     if facts.deadline_at is not None:
         left = (facts.deadline_at - facts.now).total_seconds()
         still = f"{duration(left)} left" if left > 0 else "past"
-        words.append(f"deadline {clock(facts.deadline_at, zone)} ({still})")
+        words.append(f"{deadline} {clock(facts.deadline_at, zone)} ({still})")
     return "  ".join(safe_line(word, 80) for word in words if word)
 
 
@@ -179,7 +181,8 @@ def _passed(result: RuleResult, speaker: Speaker, facts: Facts) -> Passed:
     )
 
 
-def _nearest(found: Nearest | None, speaker: Speaker) -> str | None:
+def nearest_words(found: Nearest | None, speaker: Speaker) -> str | None:
+    """Say what one change would bring; None where there is none."""
     if found is None:
         return None
     who = f"rule {found.rule_index + 1}" if found.rule_index is not None else found.rule

@@ -104,6 +104,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile = UNKNOWN_PROFILE
     feedback: Feedback = UNKNOWN_FEEDBACK
     differs: tuple[str, ...] | None = None
+    delivered: Profile | None = None
+    """The delivered profile; None where it is not at hand."""
     uncompared: tuple[str, ...] = ()
     """Fields of the profile of which nobody can tell whether they differ, while others can be told."""
 
@@ -155,19 +157,43 @@ def _account_facts(
     account: AccountHistory,
     fleet: Fleet,
 ) -> Facts:
-    bundle = item.subject
-    assert isinstance(bundle, AccountReview)
-    differs, uncompared = (
-        compare_profiles(bundle.profile, evidence) if isinstance(evidence, Profile) else (None, ())
-    )
-    return Facts(
+    assert isinstance(item.subject, AccountReview)
+    return account_facts(
+        item.subject,
         now=now,
         started_at=item.started_at,
         deadline_at=item.deadline_at,
+        delivered=evidence if isinstance(evidence, Profile) else None,
+        past=past,
+        account=account,
+        fleet=fleet,
+    )
+
+
+def account_facts(
+    bundle: AccountReview,
+    *,
+    now: datetime,
+    started_at: datetime | None,
+    deadline_at: datetime | None,
+    delivered: Profile | None,
+    past: History = NO_HISTORY,
+    account: AccountHistory = NO_ACCOUNT_HISTORY,
+    fleet: Fleet = NO_FLEET,
+) -> Facts:
+    """The facts of an account's review, with the delivered profile where it is at hand."""
+    differs, uncompared = (
+        (None, ()) if delivered is None else compare_profiles(bundle.profile, delivered)
+    )
+    return Facts(
+        now=now,
+        started_at=started_at,
+        deadline_at=deadline_at,
         past=past,
         bundle=bundle,
         profile=bundle.profile or UNKNOWN_PROFILE,
         feedback=read_feedback(bundle.feedback_history),
+        delivered=delivered,
         differs=differs,
         uncompared=uncompared,
         account=account,

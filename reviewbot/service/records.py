@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.domain.accounts import AccountReview
+from reviewbot.domain.accounts import PROFILE_FIELDS, AccountReview, Profile
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.moments import parse_iso
+from reviewbot.domain.review import Subject
 from reviewbot.domain.timeline import Attempt
 from reviewbot.policy.facts import (
     UNKNOWN_PROFILE,
@@ -21,8 +22,8 @@ from reviewbot.policy.facts import (
     Facts,
     Fleet,
     History,
+    account_facts,
     last_attempt,
-    read_feedback,
     summarise,
 )
 
@@ -39,13 +40,11 @@ def facts_to_json(facts: Facts) -> bytes:
     if facts.task.id:
         record["task"] = _known(facts.task)
     if facts.bundle.id:
-        record["bundle"] = _known(facts.bundle)
+        record["bundle"] = bundle_json(facts.bundle)
     if facts.attempts is not None:
         record["attempts"] = [_known(attempt) for attempt in facts.attempts]
-    if facts.differs is not None:
-        record["differs"] = facts.differs
-        if facts.uncompared:
-            record["uncompared"] = facts.uncompared
+    if facts.delivered is not None:
+        record["delivered"] = _profile_json(facts.delivered)
     record["history"] = _known(facts.past)
     for name, part in (("account", facts.account), ("fleet", facts.fleet)):
         if known := _known(part):
@@ -59,26 +58,28 @@ def facts_from_json(text: bytes) -> Facts:
     Raises ValueError (of msgspec too) when the text is not such a record.
     """
     record = msgspec.json.decode(text)
+    about: dict[str, Any] = {
+        "now": parse_iso(record["at"]),
+        "started_at": _moment(record.get("first_seen")),
+        "deadline_at": _moment(record.get("deadline_at")),
+        "past": msgspec.convert({"disputes": None} | record["history"], History, strict=False),
+        "account": msgspec.convert(record.get("account", {}), AccountHistory),
+        "fleet": msgspec.convert(record.get("fleet", {}), Fleet),
+    }
+    if "bundle" in record:
+        delivered = record.get("delivered")
+        return account_facts(
+            _bundle(record["bundle"]),
+            delivered=None if delivered is None else _profile(delivered),
+            **about,
+        )
     attempts = _attempts(record.get("attempts"))
-    bundle = msgspec.convert(record.get("bundle", {"id": ""}), AccountReview, strict=False)
-    differs = record.get("differs")
-    past = record["history"]
     return Facts(
-        now=parse_iso(record["at"]),
-        started_at=_moment(record.get("first_seen")),
-        deadline_at=_moment(record.get("deadline_at")),
-        past=msgspec.convert({"disputes": None} | past, History, strict=False),
         task=msgspec.convert(record.get("task", {"id": ""}), CommentTask, strict=False),
         attempts=attempts,
         last=last_attempt(attempts),
         checks=summarise(attempts),
-        account=msgspec.convert(record.get("account", {}), AccountHistory),
-        fleet=msgspec.convert(record.get("fleet", {}), Fleet),
-        bundle=bundle,
-        profile=bundle.profile or UNKNOWN_PROFILE,
-        feedback=read_feedback(bundle.feedback_history),
-        differs=None if differs is None else tuple(differs),
-        uncompared=tuple(record.get("uncompared", ())),
+        **about,
     )
 
 
@@ -88,14 +89,64 @@ def _known(value: msgspec.Struct) -> dict[str, Any]:
         name: found
         for name in value.__struct_fields__
         if (found := getattr(value, name)) is not None and found != ()
-    } | _empty_but_said(value)
+    }
 
 
-def _empty_but_said(value: msgspec.Struct) -> dict[str, Any]:
-    """An empty feedback history is a statement, unlike a missing one."""
-    if isinstance(value, AccountReview) and value.feedback_history == ():
-        return {"feedback_history": ()}
-    return {}
+def subject_json(subject: Subject) -> dict[str, Any]:
+    """A thing under the name of its kind, as records and reports hold it."""
+    if isinstance(subject, CommentTask):
+        return {"task": msgspec.to_builtins(subject)}
+    return {"bundle": msgspec.to_builtins(bundle_json(subject))}
+
+
+# Bundles in the API's form -------------------------------------------------------------------
+
+
+def bundle_json(bundle: AccountReview) -> dict[str, Any]:
+    """A bundle with its account nested in it, as the API sends it; what is unknown is left out."""
+    plain = _known(bundle)
+    account: dict[str, Any] = {}
+    if bundle.account_status is not None:
+        account["status"] = bundle.account_status
+    if plain.pop("profile", None) is not None:
+        account |= _profile_json(bundle.profile or UNKNOWN_PROFILE)
+    if plain.pop("finalized_at", None) is not None:
+        account["finalized_at"] = bundle.finalized_at
+    plain.pop("feedback_history", None)
+    if bundle.feedback_history is not None:
+        account["feedback_history"] = [_known(entry) for entry in bundle.feedback_history]
+    return plain | ({"account": account} if account else {})
+
+
+def _bundle(plain: dict[str, Any]) -> AccountReview:
+    account = plain.get("account", {})
+    stated = any(field in account for field in PROFILE_FIELDS)
+    return msgspec.convert(
+        {name: value for name, value in plain.items() if name != "account"}
+        | {
+            "profile": _profile(account) if stated else None,
+            "finalized_at": account.get("finalized_at"),
+            "feedback_history": account.get("feedback_history"),
+        },
+        AccountReview,
+        strict=False,
+    )
+
+
+def _profile_json(profile: Profile) -> dict[str, str | None]:
+    """The fields that are known; one that is known not to be set is null."""
+    return {
+        field: value
+        for field in PROFILE_FIELDS
+        if (value := getattr(profile, field)) is not None or field in profile.unset
+    }
+
+
+def _profile(plain: dict[str, Any]) -> Profile:
+    return Profile(
+        **{field: plain.get(field) for field in PROFILE_FIELDS},
+        unset=tuple(f for f in PROFILE_FIELDS if f in plain and plain[f] is None),
+    )
 
 
 def _attempts(found: list[Any] | None) -> tuple[Attempt, ...] | None:

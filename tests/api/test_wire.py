@@ -6,16 +6,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.api.drift import Drift
-from reviewbot.api.reading import Unreadable
 from reviewbot.api.wire import (
     TASK,
     TIMELINE,
     attempts_from_json,
-    decode_record,
     task_from_json,
 )
 from reviewbot.domain.comments import CommentTask
@@ -165,49 +163,3 @@ def test_a_recorded_task_may_hold_little() -> None:
     """What a record leaves out is unknown, and no news."""
     assert task_from_json({"id": "t"}) == (CommentTask(id="t"), ())
     assert task_from_json({})[0].id == ""
-
-
-@given(
-    attempts=st.lists(
-        st.fixed_dictionaries({}, optional=dict.fromkeys(an_attempt_row(), JSON)), max_size=3
-    ),
-    task=st.fixed_dictionaries({}, optional=dict.fromkeys(a_row(), JSON)),
-)
-@settings(max_examples=50, deadline=None)
-def test_a_record_reads_the_same_fast_and_slow(
-    attempts: list[object], task: dict[str, object]
-) -> None:
-    """The fast decoder and the lenient reading agree on every record."""
-    line = json.dumps({"task": task, "attempts": attempts}).encode()
-    record = decode_record(line)
-    parsed = json.loads(line)
-    assert record.task == task_from_json(parsed["task"])[0]
-    assert record.attempts == attempts_from_json(parsed["attempts"])[0]
-
-
-@pytest.mark.parametrize(
-    "line", [b"", b"[]", b"{", b'{"attempts": []}', b'{"task": {}, "at": "noon"}', b"[" * 99_999]
-)
-def test_a_line_that_is_no_record_is_refused(line: bytes) -> None:
-    """A line without a task, or with a moment nobody can read, is an error and no guess."""
-    with pytest.raises(Unreadable):
-        decode_record(line)
-
-
-@pytest.mark.parametrize(
-    ("history", "disputes"),
-    [
-        ({}, 0),
-        (None, 0),
-        ({"disputes": 2.0}, 2),
-        ({"disputes": -1}, None),
-        ({"disputes": "1"}, None),
-        (7, None),
-    ],
-)
-def test_a_recorded_history_that_cannot_be_read_is_unknown(
-    history: object, disputes: int | None
-) -> None:
-    """No history means no disputes; an unreadable one means that we do not know."""
-    line = json.dumps({"task": {"id": "t"}, "history": history}).encode()
-    assert decode_record(line).history.disputes == disputes

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.api.wire import decode_record
+from reviewbot.api.records import decode_record
 from reviewbot.recorded import decide_records
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_task, random_attempts

@@ -1,4 +1,4 @@
-"""`reviewbot policy decide`: judge recorded tasks, without network and without a decision log."""
+"""`reviewbot policy decide`: judge recorded reviews, without network and without a decision log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reviewbot.api.wire import decode_record
+from reviewbot.api.records import decode_record
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import MomentType
 from reviewbot.cli.policy.files import load_usable
@@ -41,11 +41,13 @@ STDIN = Path("/dev/stdin")
 def decide(
     screen: Screen, file: str, records: str, at: datetime | None, workers: int | None
 ) -> None:
-    """Judge recorded tasks by policy FILE: one line of JSON each, in order.
+    """Judge recorded reviews by policy FILE: one line of JSON each, in order.
 
     A record is {"task": {…API fields…}, "attempts": [{…}], "history": {"disputes": 0,
-    "last_dispute_at": null}, "at": "2026-06-02T12:00:00Z"}; history and at may be left out. A line
-    that is no record is named on stderr, and the exit code is then 2.
+    "last_dispute_at": null}, "at": "2026-06-02T12:00:00Z"}; history and at may be left out. Of an
+    account it is {"bundle": {…API fields, "account": {…}}, "delivered": {…profile…}, "first_seen":
+    "2026-06-02T12:00:00Z", "history": {…}, "at": …}; all but the bundle may be left out. A line that
+    is no record is named on stderr, and the exit code is then 2.
     """
     judge = compile_policy(load_usable(file))
     path = STDIN if records == "-" else Path(records)

@@ -30,7 +30,7 @@ from reviewbot.policy.explain import explain as explain_facts
 from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.parse import parse_policy
-from reviewbot.policy.records import Recorded, facts_of_record
+from reviewbot.policy.records import Recorded
 from reviewbot.ports import StoredPolicy
 
 
@@ -149,15 +149,15 @@ def _from_records(
 ) -> tuple[Judge, Facts]:
     judge = compile_policy(load_usable(_one_policy(policies)))
     for number, record in _records(path, line):
-        if number == line or (line is None and record.task.id.startswith(task or "")):
-            return judge, facts_of_record(record, at or datetime.now(UTC))
+        if number == line or (line is None and record.subject.id.startswith(task or "")):
+            return judge, record.facts(at or datetime.now(UTC))
     about = f"has no line {line}" if line is not None else f"holds nothing about {task!r}"
     raise UsageError(f"{path} {about}")
 
 
 def _records(path: str, line: int | None) -> Iterator[tuple[int, Recorded]]:
     """The records of a file with their lines; only the wanted one is read if one is named."""
-    from reviewbot.api.wire import decode_record
+    from reviewbot.api.records import decode_record
 
     try:
         with Path(path).open("rb") as lines:

@@ -10,6 +10,7 @@ import msgspec
 from reviewbot.domain.moments import iso
 from reviewbot.service.app import App
 from reviewbot.service.plan import Later, Plan, Planned
+from reviewbot.service.records import subject_json
 
 SCHEMA = "reviewbot.report/1"
 
@@ -55,7 +56,7 @@ def _decision(one: Planned) -> dict[str, Any]:
     if item.deadline_is_estimate:
         deadline["deadline_is_estimate"] = True  # type: ignore[assignment]  # JSON holds both
     return {
-        "task" if item.review == "comments" else "bundle": msgspec.to_builtins(item.subject),
+        **subject_json(item.subject),
         "round": one.round,
         "action": verdict.action.value,
         "rule": verdict.rule,

@@ -1,0 +1,187 @@
+"""Recorded reviews on disk (`policy decide`): comment tasks and accounts, one JSON object a line."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from reviewbot.api.drift import Drift
+from reviewbot.api.profiles import BundleReader, profile_from_json
+from reviewbot.api.reading import Json, Unreadable, moment, parse_json, whole
+from reviewbot.api.wire import attempts_from_json, task_from_json
+from reviewbot.domain.accounts import AccountReview, Profile
+from reviewbot.domain.comments import CommentTask, Moment
+from reviewbot.domain.review import ReviewKind
+from reviewbot.domain.timeline import Attempt
+from reviewbot.policy.facts import (
+    NO_HISTORY,
+    Facts,
+    History,
+    account_facts,
+    attempts_of_round,
+    last_attempt,
+    summarise,
+)
+
+_WINDOW = timedelta(hours=72)
+_BARE_BUNDLE = BundleReader(any_id=True)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded comment task. `drift` names what was not usable.
+
+    `attempts` are those of all rounds, in any order; None means that they are not known.
+    """
+
+    task: CommentTask
+    attempts: tuple[Attempt, ...] | None = None
+    history: History = NO_HISTORY
+    at: Moment | None = None
+    drift: tuple[str, ...] = ()
+
+    @property
+    def review(self) -> ReviewKind:
+        """Comments."""
+        return "comments"
+
+    @property
+    def subject(self) -> CommentTask:
+        """The task."""
+        return self.task
+
+    def facts(self, at: datetime) -> Facts:
+        """The facts at the record's own moment, or at `at` where it carries none."""
+        task, past = self.task, self.history
+        attempts = None if self.attempts is None else attempts_of_round(self.attempts, past)
+        return Facts(
+            now=self.at or at,
+            started_at=task.manually_confirmed_at,
+            deadline_at=task.client_dispute_deadline_at,
+            past=past,
+            task=task,
+            attempts=attempts,
+            last=last_attempt(attempts),
+            checks=summarise(attempts),
+        )
+
+
+class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One recorded account. `delivered` None means that the delivered profile is not at hand.
+
+    Its deadline is 72 hours after `first_seen`; without that both are unknown.
+    """
+
+    bundle: AccountReview
+    delivered: Profile | None = None
+    first_seen: datetime | None = None
+    history: History = NO_HISTORY
+    at: datetime | None = None
+    drift: tuple[str, ...] = ()
+
+    @property
+    def review(self) -> ReviewKind:
+        """Accounts."""
+        return "accounts"
+
+    @property
+    def subject(self) -> AccountReview:
+        """The bundle."""
+        return self.bundle
+
+    def facts(self, at: datetime) -> Facts:
+        """The facts at the record's own moment, or at `at` where it carries none."""
+        return account_facts(
+            self.bundle,
+            now=self.at or at,
+            started_at=self.first_seen,
+            deadline_at=None if self.first_seen is None else self.first_seen + _WINDOW,
+            delivered=self.delivered,
+            past=self.history,
+        )
+
+
+_RECORD = msgspec.json.Decoder(Record)
+
+
+def decode_record(line: bytes) -> Record | AccountRecord:
+    """Read one line of records.
+
+    Raises Unreadable (a ValueError) when the line is no JSON object with a task or a bundle, or when
+    one of its moments is none: judging it at another time would be a guess.
+    """
+    try:
+        record = _RECORD.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _lenient_record(parse_json(line))
+    if record.drift or (record.history.disputes or 0) < 0:
+        return _lenient_record(parse_json(line))
+    return record
+
+
+def _lenient_record(value: Json) -> Record | AccountRecord:
+    if not isinstance(value, dict):
+        raise Unreadable("a record must be a JSON object")
+    if isinstance(value.get("bundle"), dict) and "task" not in value:
+        return _account_record(value)
+    if not isinstance(value.get("task"), dict):
+        raise Unreadable('a record needs "task" or "bundle", an object with the API\'s fields')
+    task, wrong_task = task_from_json(value["task"])
+    attempts, wrong_attempts = attempts_from_json(value.get("attempts"))
+    drift = Drift()
+    return Record(
+        task=task,
+        attempts=attempts,
+        history=_history(value.get("history"), drift),
+        at=_moment(value, "at"),
+        drift=(*wrong_task, *wrong_attempts, *drift.wrong),
+    )
+
+
+def _account_record(value: dict[str, Json]) -> AccountRecord:
+    drift = Drift()
+    bundle = _BARE_BUNDLE.from_json(value["bundle"], drift)
+    delivered = value.get("delivered")
+    if delivered is not None and not isinstance(delivered, dict):
+        drift.expected("delivered", "an object", delivered)
+        delivered = None
+    return AccountRecord(
+        bundle=bundle or AccountReview(id=""),
+        delivered=None if delivered is None else profile_from_json(delivered, drift),
+        first_seen=_moment(value, "first_seen"),
+        history=_history(value.get("history"), drift),
+        at=_moment(value, "at"),
+        drift=drift.wrong,
+    )
+
+
+def _moment(record: dict[str, Json], name: str) -> datetime | None:
+    value = record.get(name)
+    found = moment(value)
+    if value is not None and found is None:
+        raise Unreadable(f'"{name}" must be a moment with a zone, like 2026-06-02T12:00:00Z')
+    return found
+
+
+def _history(value: Json, drift: Drift) -> History:
+    if value is None:
+        return NO_HISTORY
+    if not isinstance(value, dict):
+        drift.expected("history", "an object", value)
+        return History(disputes=None)
+    disputes: int | None = 0
+    if "disputes" in value:
+        disputes = whole(value["disputes"])
+        if disputes is None or disputes < 0:
+            drift.expected("history.disputes", "a count", value["disputes"])
+            disputes = None
+    last = value.get("last_dispute_at")
+    last_at = moment(last)
+    if last is not None and last_at is None:
+        drift.expected("history.last_dispute_at", "a moment with a zone", last)
+    texts = value.get("texts")
+    return History(
+        disputes=disputes,
+        last_dispute_at=last_at,
+        texts=tuple(t for t in texts if isinstance(t, str)) if isinstance(texts, list) else (),
+    )
