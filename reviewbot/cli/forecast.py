@@ -22,6 +22,7 @@ from reviewbot.service.forecast import forecast as look_ahead
 from reviewbot.service.holds import holds_on
 from reviewbot.service.pace import Pace, pace
 from reviewbot.service.plan import plan
+from reviewbot.service.recollection import recall_evidence
 
 WILL_BE_PAID_UNREAD = 4
 ADVERTISED, SHARE = 120.0, 0.8
@@ -60,6 +61,7 @@ def forecast(
     settings = settings_with(config=config, policy=policies, ledger=ledger)
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
     try:
+        recall_evidence(app)
         found = look_ahead(
             plan(app),
             pace(app.ledger, app.clock.now()),

@@ -18,6 +18,8 @@ from reviewbot.domain.lifecycle import CLAIMED
 from reviewbot.ports import Ledger
 
 WINDOW = timedelta(days=7)
+LEAST = timedelta(hours=6)
+"""A pace is taken over at least so long: one quick answer says nothing about the next ninety."""
 OUTSIDE = ""
 """Stands for whoever answered in TokPortal's dashboard, where our log knows no name."""
 
@@ -32,8 +34,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def per_hour(self) -> float:
         """Answers an hour by all of them together, while there was something to answer."""
-        hours = self.open_for / timedelta(hours=1)
-        return self.answers / hours if hours > 0 else 0.0
+        return self.answers / (max(self.open_for, LEAST) / timedelta(hours=1))
 
     @property
     def each(self) -> timedelta | None:

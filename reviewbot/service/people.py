@@ -27,6 +27,7 @@ from reviewbot.service.claims import refuse_if_held
 from reviewbot.service.look import evidence_for, note_sights, with_window
 from reviewbot.service.perform import perform
 from reviewbot.service.questions import Round, answered_in, asked_in
+from reviewbot.service.routing import moment
 from reviewbot.service.verdict import Verdict, cannot_send
 from reviewbot.service.writing import decide
 
@@ -112,7 +113,7 @@ def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
     if last.by == "ours":
         first = answered_in(ledger, last.task_id, last.epoch)
         return None if first is None else who_was_first(ledger, first)
-    when = _clock(last.at)
+    when = moment(last.at)
     if last.by == "silence":
         return f"it was finalized by the timer at {when}: nobody had answered"
     if last.by == "leave":
@@ -209,7 +210,7 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
         case effects.Fate.WAITING:
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
-                return f"its time ran out at {_clock(deadline)}; silence pays it now"
+                return f"its time ran out at {moment(deadline)}; silence pays it now"
             return cannot_send(item)
         case effects.Fate.PAID:
             return _paid(item, chosen)
@@ -224,7 +225,7 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
 
 def _paid(item: ReviewItem, chosen: Round) -> str:
     finalized = item.subject.finalized_at
-    when = "" if finalized is None else f" at {_clock(finalized)}"
+    when = "" if finalized is None else f" at {moment(finalized)}"
     if effects.by_silence(item, chosen.deadline_at):
         return f"it was finalized by the timer{when}: nobody had answered"
     return f"it was finalized by somebody else{when}, outside this log"
@@ -240,7 +241,7 @@ def _answered_before(app: App, chosen: Round) -> str | None:
 def who_was_first(ledger: Ledger, first: Logged) -> str:
     """Say who decided a round, what, when, and where that stands."""
     decision = first.decision
-    when = _clock(first.intended_at or decision.decided_at)
+    when = moment(first.intended_at or decision.decided_at)
     stands = "" if first.state is State.PERFORMED else f" ({first.state.value})"
     if decision.decided_by is not None:
         who = safe_line(decision.decided_by, LONGEST_NAME)
@@ -286,7 +287,3 @@ _SAID = {
     State.REFUSED: "the API refused it: {note}",
     State.OVERTAKEN: "somebody else was first: {note}",
 }
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%a %d %b %H:%M} UTC"
