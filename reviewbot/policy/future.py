@@ -40,24 +40,37 @@ def answers_over_time(judge: Judge, facts: Facts, end: datetime | None = None) -
 
     `end` None is the deadline; where that is not known either, only the present answer is given.
     """
+    return tuple(
+        Later(at=moment, action=made.action, rule=made.rule, until=made.until)
+        for moment, made in over_time(judge, facts, end)
+    )
+
+
+def over_time(
+    judge: Judge, facts: Facts, end: datetime | None = None
+) -> list[tuple[datetime, Evaluation]]:
+    """As `answers_over_time`, with each answer in full."""
+    found: list[tuple[datetime, Evaluation]] = []
+    for moment in (facts.now, *turns(judge, facts, end)):
+        made = judge.judge(msgspec.structs.replace(facts, now=moment))
+        if not found or _said(found[-1][1]) != _said(made):
+            found.append((moment, made))
+    return found
+
+
+def turns(judge: Judge, facts: Facts, end: datetime | None = None) -> list[datetime]:
+    """Every moment after now and before `end` at which the answer may change, in order."""
     end = end or facts.deadline_at or facts.now
-    found: list[Later] = []
-    for moment in sorted({facts.now, *_boundaries(judge, facts, end)}):
-        made = judge.decide(msgspec.structs.replace(facts, now=moment))
-        if not found or _said(found[-1]) != _said(made):
-            found.append(Later(at=moment, action=made.action, rule=made.rule, until=made.until))
-    return tuple(found)
+    candidates = {
+        candidate
+        for moment in _moments(judge, facts, end)
+        for candidate in (moment, moment + _INSTANT)
+    }
+    return sorted(moment for moment in candidates if facts.now < moment < end)
 
 
-def _said(answer: Later | Evaluation) -> tuple[Action, str, datetime | None]:
+def _said(answer: Evaluation) -> tuple[Action, str, datetime | None]:
     return answer.action, answer.rule, answer.until
-
-
-def _boundaries(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:
-    for moment in _moments(judge, facts, end):
-        for candidate in (moment, moment + _INSTANT):
-            if facts.now < candidate < end:
-                yield candidate
 
 
 def _moments(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from reviewbot.policy.changes import with_fact
 from reviewbot.policy.compares import all_compares
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.fields import CATALOGUE, Fact, FactType
+from reviewbot.policy.fields import CATALOGUE, Fact, FactType, Source
 from reviewbot.policy.model import Compare, OneOf, Range
 
 _STEPS = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactType.MONEY: 0.01, FactType.SHARE: 0.01}
@@ -32,8 +32,13 @@ class Nearest(msgspec.Struct, frozen=True, kw_only=True):
     rule_index: int | None
 
 
-def nearest_other(judge: Judge, facts: Facts) -> Nearest | None:
-    """Find the smallest change of one known fact that flips the action; None when none does."""
+def nearest_other(
+    judge: Judge, facts: Facts, among: Container[Source] | None = None
+) -> Nearest | None:
+    """Find the smallest change of one known fact that flips the action; None when none does.
+
+    `among` narrows the search to facts from these sources.
+    """
     action = judge.decide(facts).action
     catalogue = CATALOGUE[judge.policy.applies_to.review]
     best: tuple[float, Nearest] | None = None
@@ -41,7 +46,7 @@ def nearest_other(judge: Judge, facts: Facts) -> Nearest | None:
     for compare in all_compares(judge.policy):
         fact = catalogue[compare.fact]
         now = reader(fact)(facts)
-        if now is None:
+        if now is None or (among is not None and fact.source not in among):
             continue
         for value in _candidates(compare, fact):
             distance = _distance(fact, now, value)

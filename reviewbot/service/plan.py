@@ -15,11 +15,11 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import Evidence, ReviewItem
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.policy.future import over_time, turns
 from reviewbot.ports import Logged
 from reviewbot.service.app import App, Bench
 from reviewbot.service.judging import Known
 from reviewbot.service.look import evidence_for
-from reviewbot.service.overtime import over_time, turns
 from reviewbot.service.poll import look_at_all, with_memories
 from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.service.writing import round_of
@@ -189,7 +189,7 @@ def _needs_evidence(judge: Judge, facts: Facts) -> bool:
     """Whether any answer, now or later, needs the evidence."""
     if not judge.ever_needs_evidence:
         return False
-    moments = [facts.now, *turns(judge.policy, facts, facts.deadline_at or facts.now)]
+    moments = [facts.now, *turns(judge, facts)]
     return any(
         judge.triage(msgspec.structs.replace(facts, now=moment)) is None for moment in moments
     )

@@ -8,8 +8,8 @@ from reviewbot.domain.errors import ServerFault
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.facts import build_facts
+from reviewbot.policy.future import over_time
 from reviewbot.policy.parse import parse_policy
-from reviewbot.service.overtime import over_time
 from reviewbot.service.plan import plan
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import APPROVE, World, always, an_app

@@ -1,0 +1,413 @@
+"""The report of the queue: what will happen to all that waits, and what is worth a look."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.decision import Action
+from reviewbot.policy.blame import Speaker
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.explain import Explanation, explain, nearest_words
+from reviewbot.policy.fields import Source
+from reviewbot.policy.nearest import Nearest, nearest_other
+from reviewbot.policy.trace import Outcome
+from reviewbot.reports import charts
+from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
+from reviewbot.reports.words import ENDS, clock, span, usd
+from reviewbot.service.plan import Paid, Plan, Planned
+
+BUCKETS = (
+    (3, "under 3 h"),
+    (6, "3–6 h"),
+    (12, "6–12 h"),
+    (24, "12–24 h"),
+    (48, "24–48 h"),
+    (0, "48 h +"),
+)
+"""Hours left, and what the bar is called; the last has no upper end."""
+MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
+"""What was measured of the task itself may lie on a threshold; what our log counts does not."""
+PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
+_MARKS: dict[Outcome, Tone] = {
+    Outcome.MET: "good",
+    Outcome.NOT_MET: "plain",
+    Outcome.CANNOT_TELL: "care",
+}
+
+
+def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
+    """Write the report of a plan. `judges` are the policies that made it, by revision."""
+    by_revision = {judge.policy.revision: judge for judge in judges}
+    zone = ZoneInfo(judges[0].policy.timezone) if judges else ZoneInfo("UTC")
+    named = ", ".join(
+        f"{judge.policy.name} (revision {judge.policy.revision[:8]})" for judge in judges
+    )
+    rows = [_Row(one, by_revision.get(one.verdict.revision), plan.at, zone) for one in plan.planned]
+    return Document(
+        title="What will happen to the queue",
+        lead=(
+            f"As of {clock(plan.at, zone)} ({zone.key}), by policy {named}.",
+            "A task that nobody decides by its deadline is paid; the headline is that this happens to none.",
+            *(
+                ()
+                if plan.agreed
+                else ("The list kept changing while it was read; a task may be missing.",)
+            ),
+        ),
+        cards=_cards(plan),
+        sections=(
+            _time_left(plan),
+            _money(plan, zone),
+            _ledgers(plan),
+            _rules(plan),
+            _fragile(rows),
+            _unjudged(plan),
+            _queue(rows),
+        ),
+        foot=(
+            f"{plan.requests:,} requests were sent for this report, {plan.writes} of them writes"
+            " (counted by the transport). Amounts are what the API states now and may still change."
+        ),
+    )
+
+
+class _Row:
+    """One planned review with its explanation and what would flip it, worked out once."""
+
+    def __init__(self, one: Planned, judge: Judge | None, now: datetime, zone: ZoneInfo) -> None:
+        self.one, self.now, self.zone = one, now, zone
+        self.told: Explanation | None = None
+        self.nearest: Nearest | None = None
+        self.step: str | None = None
+        if judge is not None:
+            self.told = explain(judge, one.facts)
+            self.nearest = nearest_other(judge, one.facts, MEASURED)
+            self.step = nearest_words(self.nearest, Speaker(judge.policy))
+
+    @property
+    def fragile(self) -> bool:
+        """Whether one step of one number would bring another action."""
+        near = self.nearest
+        if near is None:
+            return False
+        here, there = near.instead_of, near.value
+        if isinstance(here, bool) or not isinstance(here, int | float):
+            return False
+        if isinstance(here, int) and isinstance(there, int):
+            return abs(there - here) <= 1
+        return bool(abs(there - here) <= 0.02 * max(abs(there), abs(here)))
+
+
+# The top -------------------------------------------------------------------------------------
+
+
+def _cards(plan: Plan) -> tuple[Card, ...]:
+    ends, money, now = plan.ends, plan.money_micros, plan.now
+    silent = ends.get("silence", 0)
+    sends = sum(count for action, count in now.items() if Action(action).writes)
+    urgent = sum(
+        one.verdict.undecided and _left(one, plan.at) <= timedelta(hours=6) for one in plan.planned
+    )
+    return (
+        Card(
+            label="Paid by silence",
+            value=str(silent),
+            note=usd(money.get("silence", 0)) if silent else "nobody is paid unread",
+            tone="bad" if silent else "good",
+        ),
+        Card(label="Waiting", value=str(len(plan.planned) + len(plan.failed)), note="tasks in all"),
+        Card(label="Sent now", value=str(sends), note="decisions that would leave at once"),
+        Card(
+            label="Need a person",
+            value=str(plan.people_needed),
+            note=f"{urgent} undecided with 6 h or less left"
+            if urgent
+            else "none of them within 6 h",
+            tone="care" if urgent else "plain",
+        ),
+        Card(label="Sent back", value=str(ends.get("sent back", 0)), note="with a reason"),
+        Card(
+            label="Will be paid",
+            value=usd(sum(money.values())),
+            note=f"{usd(money.get('rule', 0))} by rule",
+        ),
+    )
+
+
+def _left(one: Planned, now: datetime) -> timedelta:
+    return timedelta.max if one.item.deadline_at is None else one.item.deadline_at - now
+
+
+# Sections ------------------------------------------------------------------------------------
+
+
+def _time_left(plan: Plan) -> Section:
+    counts: dict[str, Counter[str]] = {name: Counter() for _, name in BUCKETS}
+    for one in plan.planned:
+        if one.item.deadline_at is not None:
+            counts[_bucket(_left(one, plan.at))][one.verdict.action.value] += 1
+    actions = sorted({action for counter in counts.values() for action in counter})
+    bars = [
+        (name, [(action, counter[action]) for action in actions])
+        for name, counter in counts.items()
+    ]
+    words = "How many tasks have how much time left, by what is decided now: " + "; ".join(
+        f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
+    )
+    table = Table(
+        heads=("time left", *actions, "all"),
+        rows=tuple(
+            (name, *(str(counter[action]) for action in actions), str(counter.total()))
+            for name, counter in counts.items()
+        ),
+        numbers=frozenset(range(1, len(actions) + 2)),
+    )
+    title = "The queue by time left"
+    return Section(
+        id="time",
+        title=title,
+        picture=Picture(svg=charts.stacked_bars(bars, title), words=words + ".", table=table),
+    )
+
+
+def _bucket(left: timedelta) -> str:
+    hours = left.total_seconds() / 3600
+    return next((name for most, name in BUCKETS if most and hours < most), BUCKETS[-1][1])
+
+
+def _money(plan: Plan, zone: ZoneInfo) -> Section:
+    steps: dict[Paid, list[tuple[datetime, int]]] = defaultdict(list)
+    for one in sorted(plan.planned, key=lambda one: one.end_at or plan.at):
+        if one.end in PAYING and one.end_at is not None:
+            before = steps[one.end][-1][1] if steps[one.end] else 0
+            moment = max(one.end_at, plan.at)
+            steps[one.end].append((moment, before + (one.item.amount_micros or 0)))
+    end = max((points[-1][0] for points in steps.values()), default=plan.at)
+    end = max(end, plan.at + timedelta(hours=24))
+    hours = (end - plan.at).total_seconds() / 3600
+    marks = [
+        (
+            plan.at + timedelta(hours=hours * part / 4),
+            "now" if not part else f"+{hours * part / 4:.0f} h",
+        )
+        for part in range(5)
+    ]
+    series = [
+        (kind, ENDS[kind], [(moment, micros / 1_000_000) for moment, micros in steps[kind]])
+        for kind in PAYING
+        if steps[kind]
+    ]
+    title = "Money over time"
+    days = sorted(
+        {moment.astimezone(zone).date() for points in steps.values() for moment, _ in points}
+    )
+    table = Table(
+        heads=("by the end of", *(name for _, name, _ in series)),
+        rows=tuple(
+            (
+                f"{day:%a %d %b}",
+                *(
+                    usd(
+                        max(
+                            (m for at, m in steps[kind] if at.astimezone(zone).date() <= day),
+                            default=0,
+                        )
+                    )
+                    for kind in PAYING
+                    if steps[kind]
+                ),
+            )
+            for day in days
+        ),
+        numbers=frozenset(range(1, len(series) + 1)),
+    )
+    words = "What will have been paid, in US dollars, if nobody steps in: " + "; ".join(
+        f"{ENDS[kind]} {usd(steps[kind][-1][1])}" for kind in PAYING if steps[kind]
+    )
+    if not series:
+        return Section(id="money", title=title, empty="Nothing will be paid.")
+    svg = charts.rising_steps(series, plan.at, end, title, marks)
+    return Section(
+        id="money", title=title, picture=Picture(svg=svg, words=words + ".", table=table)
+    )
+
+
+def _ledgers(plan: Plan) -> Section:
+    ends, money = plan.ends, plan.money_micros
+    meaning = {
+        "rule": "a rule of the policy pays",
+        "fallback": "undecided at the last moment, so the policy's fallback pays",
+        "left": "a rule lets the timer pay, on purpose",
+        "silence": "nobody and nothing decides; this has to be 0",
+        "sent back": "goes back with a reason; nothing is paid now",
+        "acted on": "decided in this round already",
+        "unknown": "the API did not say until when",
+    }
+    rows = [
+        (
+            words,
+            str(ends.get(end, 0)),
+            usd(money.get(end, 0)) if end in PAYING else "–",
+            meaning[end],
+        )
+        for end, words in ENDS.items()
+        if ends.get(end, 0) or end in ("rule", "fallback", "silence")
+    ]
+    tones: list[Tone] = [
+        "bad" if row[0] == ENDS["silence"] and row[1] != "0" else "plain" for row in rows
+    ]
+    return Section(
+        id="ledgers",
+        title="How the open tasks will end if nobody steps in",
+        lead="A person who answers a question changes this; what people paid stands in the past report.",
+        table=Table(
+            heads=("end", "tasks", "money", "meaning"),
+            rows=tuple(rows),
+            numbers=frozenset({1, 2}),
+            tones=tuple(tones),
+        ),
+    )
+
+
+def _rules(plan: Plan) -> Section:
+    hits = Counter((one.verdict.rule, one.verdict.action.value) for one in plan.planned)
+    money: Counter[tuple[str, str]] = Counter()
+    unclear = Counter(rule for one in plan.planned for rule in one.verdict.cannot_tell)
+    for one in plan.planned:
+        money[(one.verdict.rule, one.verdict.action.value)] += one.item.amount_micros or 0
+    rows = [
+        (rule, action, str(count), usd(money[(rule, action)]), str(unclear.pop(rule, 0)))
+        for (rule, action), count in hits.most_common()
+    ]
+    rows += [(rule, "–", "0", usd(0), str(count)) for rule, count in unclear.most_common()]
+    return Section(
+        id="rules",
+        title="Which rule decides now",
+        lead="“Could not tell” counts tasks that passed the rule over because something was unknown.",
+        table=Table(
+            heads=("rule", "action", "tasks", "money at stake", "could not tell"),
+            rows=tuple(rows),
+            numbers=frozenset({2, 3, 4}),
+        ),
+        empty="Nothing waits.",
+    )
+
+
+def _fragile(rows: Sequence[_Row]) -> Section:
+    found = [row for row in rows if row.fragile]
+    return Section(
+        id="fragile",
+        title="Decisions that sit on a threshold",
+        lead="One step of one number would bring another action.",
+        table=Table(
+            heads=("task", "now", "by", "one step away"),
+            rows=tuple(
+                (
+                    row.one.item.id[:8],
+                    row.one.verdict.action.value,
+                    row.one.verdict.rule,
+                    f"it is {_number(row.nearest.instead_of)}; {row.step}",
+                )
+                for row in found
+                if row.nearest is not None
+            ),
+        ),
+        empty="None.",
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _unjudged(plan: Plan) -> Section:
+    rows = [(one.item.id[:8], one.why) for one in plan.failed]
+    rows += [(one.item.id[:8], one.note) for one in plan.planned if one.note]
+    rows += [
+        (one.item.id[:8], f"could not tell: {', '.join(one.verdict.cannot_tell)}")
+        for one in plan.planned
+        if one.verdict.cannot_tell and one.verdict.action is Action.ESCALATE
+    ]
+    return Section(
+        id="unjudged",
+        title="Tasks that could not be judged, and why",
+        table=Table(heads=("task", "why"), rows=tuple(rows)),
+        empty="None.",
+    )
+
+
+def _queue(rows: Sequence[_Row]) -> Section:
+    return Section(
+        id="queue",
+        title="The whole queue, most urgent first",
+        lead="Open a line for the full explanation.",
+        heads=("task", "deadline", "time left", "now", "by", "end"),
+        entries=tuple(_entry(row) for row in rows),
+        empty="Nothing waits.",
+    )
+
+
+def _entry(row: _Row) -> Entry:
+    one = row.one
+    estimated = " (estimate)" if one.item.deadline_is_estimate else ""
+    left = "unknown" if one.item.deadline_at is None else span(one.item.deadline_at - row.now)
+    return Entry(
+        cells=(
+            one.item.id[:8],
+            clock(one.item.deadline_at, row.zone) + estimated,
+            left,
+            one.verdict.action.value,
+            one.verdict.rule,
+            ENDS[one.end],
+        ),
+        lines=tuple(_lines(row)),
+        tone="bad" if one.end == "silence" else "care" if one.verdict.undecided else "plain",
+    )
+
+
+def _lines(row: _Row) -> Iterator[Line]:
+    one, verdict = row.one, row.one.verdict
+    subject = one.item.subject
+    yield Line(label="id", text=one.item.id)
+    if isinstance(subject, CommentTask):
+        yield Line(label="ordered", text=f"“{subject.comment_text or 'unknown'}”")
+        yield Line(label="video", text=subject.target_video_url or "unknown")
+    yield Line(label="pays", text=usd(one.item.amount_micros))
+    yield Line(label="round", text=str(one.round))
+    if verdict.reason:
+        yield Line(
+            label="question" if verdict.action is Action.ESCALATE else "text", text=verdict.reason
+        )
+    if verdict.until:
+        yield Line(label="not before", text=clock(verdict.until, row.zone))
+    for note in filter(None, (one.note, verdict.note, verdict.held_by)):
+        yield Line(label="note", text=note, tone="care")
+    if row.told is not None:
+        yield from _told(row.told)
+    for later in one.later:
+        yield Line(
+            label=f"from {clock(later.at, row.zone)}", text=f"{later.action} by {later.rule}"
+        )
+    yield Line(
+        label="end",
+        text=f"{ENDS[one.end]}{f', {clock(one.end_at, row.zone)}' if one.end_at else ''}",
+        tone="bad" if one.end == "silence" else "plain",
+    )
+
+
+def _told(told: Explanation) -> Iterator[Line]:
+    for seen in told.seen:
+        text = f"{seen.fact} {seen.value}" + (f" ({seen.test})" if seen.test else "")
+        yield Line(label=seen.mark.value, text=text.strip(), tone=_MARKS[seen.mark])
+    for passed in told.passed:
+        yield Line(
+            label=passed.mark.value,
+            text=f"rule {passed.number}, {passed.rule}: {passed.why}",
+            tone=_MARKS[passed.mark],
+        )
+    if told.nearest is not None:
+        yield Line(label="one change away", text=told.nearest)
