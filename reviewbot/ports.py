@@ -410,8 +410,8 @@ class Ledger(Protocol):
         OutOfDate where there is a newer one.
         """
 
-    def notes(self, topic: str) -> Sequence[Noted]:
-        """The newest word on each subject of a topic, by subject."""
+    def notes(self, *topics: str) -> Sequence[Noted]:
+        """The newest word on each subject of some topics, by topic and subject."""
 
     def story(self, topic: str, subject: str) -> Sequence[Noted]:
         """Every word on one subject, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -127,10 +128,10 @@ class ReadApi:
         reader: Reader[T],
         drift: Drift | None,
     ) -> Page[T]:
-        asked = {name: value for name, value in filters.items() if value is not None}
-        query = urlencode({**asked, "page": page, "per_page": per_page}, safe=",")
+        asked = tuple((name, value) for name, value in filters.items() if value is not None)
+        target = f"{path}?{_query(asked)}page={page}&per_page={per_page}"
         return self._read(
-            lambda noted: read_page(self._exchange.get(f"{path}?{query}"), page, reader, noted),
+            lambda noted: read_page(self._exchange.get(target), page, reader, noted),
             drift,
         )
 
@@ -275,6 +276,11 @@ def _rejected(row: Any) -> Rejected:
         return Rejected()
     raw = row.get("raw")
     return Rejected(reason=text(row.get("reason")), raw=raw if isinstance(raw, dict) else None)
+
+
+@lru_cache(maxsize=16)
+def _query(filters: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(filters, safe=",") + "&" if filters else ""
 
 
 def _id(thing_id: str) -> str:

@@ -34,14 +34,16 @@ class Connection:
     @contextmanager
     def reading(self) -> Iterator[Driver]:
         """Use the connection for single statements that write nothing."""
-        with self._mutex, self._translated():
-            yield self.driver()
+        with self._mutex:
+            try:
+                yield self.driver()
+            except self.backend.errors as error:
+                raise self._ours(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Driver]:
         """Read several statements that see the same moment."""
-        with self._mutex, self._translated():
-            driver = self.driver()
+        with self.reading() as driver:
             driver.execute(self.backend.begin_snapshot)
             try:
                 yield driver
@@ -53,15 +55,18 @@ class Connection:
         """One transaction, on disk when the block has ended; undone when anything is raised."""
         if self.read_only:
             raise LedgerUnwritable("this log was opened for reading only")
-        with self._mutex, self._translated():
-            driver = self.driver()
-            driver.execute(self.backend.begin_write)
+        with self._mutex:
             try:
-                yield driver
-                driver.execute("COMMIT")
-            except BaseException:
-                self._roll_back(driver)
-                raise
+                driver = self.driver()
+                driver.execute(self.backend.begin_write)
+                try:
+                    yield driver
+                    driver.execute("COMMIT")
+                except BaseException:
+                    self._roll_back(driver)
+                    raise
+            except self.backend.errors as error:
+                raise self._ours(error) from error
 
     def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement inside one of the blocks above and give the cursor."""
@@ -79,8 +84,8 @@ class Connection:
 
     def backup(self, path: Path) -> None:
         """Copy the database to a new file."""
-        with self._mutex, self._translated():
-            self.backend.backup(self.driver(), path)
+        with self.reading() as driver:
+            self.backend.backup(driver, path)
 
     def close(self) -> None:
         """Let go of the database and the lock."""
@@ -96,17 +101,14 @@ class Connection:
         self._compiled[statement] = (str(compiled), constants)
         return self._compiled[statement]
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except self.backend.errors as error:
-            ours = self.backend.explain(error)
-            if isinstance(ours, LedgerBroken | LedgerCorrupt):
-                self._broken = ours
-            elif self.backend.is_doubtful(error):
-                self._drop()
-            raise ours from error
+    def _ours(self, error: Exception) -> LedgerError:
+        """Our error for the driver's, once we have drawn our conclusions from it."""
+        ours = self.backend.explain(error)
+        if isinstance(ours, LedgerBroken | LedgerCorrupt):
+            self._broken = ours
+        elif self.backend.is_doubtful(error):
+            self._drop()
+        return ours
 
     def _roll_back(self, driver: Driver) -> None:
         """Undo; the first error is the one worth telling, and SQLite may have undone it already."""

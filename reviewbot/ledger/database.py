@@ -173,9 +173,9 @@ class DatabaseLedger:
         """Add a word on each of several subjects, all of them or none."""
         keepsakes.add_notes(self._connection, topic, words, at, last or {})
 
-    def notes(self, topic: str) -> Sequence[Noted]:
-        """The newest word on each subject of a topic."""
-        return keepsakes.notes(self._connection, topic)
+    def notes(self, *topics: str) -> Sequence[Noted]:
+        """The newest word on each subject of some topics."""
+        return keepsakes.notes(self._connection, topics)
 
     def story(self, topic: str, subject: str) -> Sequence[Noted]:
         """Every word on one subject, oldest first."""

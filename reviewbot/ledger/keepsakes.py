@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,10 +78,11 @@ def add_notes(
                 )
 
 
-def notes(connection: Connection, topic: str) -> list[Noted]:
-    """The newest word on each subject of a topic."""
+def notes(connection: Connection, topics: Sequence[str]) -> list[Noted]:
+    """The newest word on each subject of some topics."""
+    names = {f"name{n}": topic for n, topic in enumerate(topics)}
     with connection.reading():
-        rows = connection.run(statements.NOTES, {"topic": topic}).fetchall()
+        rows = connection.run(statements.notes(len(topics)), names).fetchall()
     return [noted_from_line(Line(*row)) for row in rows]
 
 

@@ -285,10 +285,10 @@ class MemoryLedger:
         for subject, value in words.items():
             self.note(topic, subject, value, at)
 
-    def notes(self, topic: str) -> Sequence[Noted]:
-        """The newest word on each subject of a topic."""
+    def notes(self, *topics: str) -> Sequence[Noted]:
+        """The newest word on each subject of some topics."""
         return [
-            noted_from_line(line) for key, line in sorted(self._notes.items()) if key[0] == topic
+            noted_from_line(line) for key, line in sorted(self._notes.items()) if key[0] in topics
         ]
 
     def story(self, topic: str, subject: str) -> Sequence[Noted]:

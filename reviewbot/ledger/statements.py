@@ -334,13 +334,17 @@ MOVE_NOTE = (
 )
 """A newer word on a subject."""
 
-NOTES = (
-    select(entry)
-    .join_from(note, entry, entry.c.seq == note.c.last)
-    .where(note.c.topic == bindparam("topic"))
-    .order_by(note.c.subject)
-)
-"""The newest word on each subject of a topic."""
+
+@cache
+def notes(size: int) -> Select[tuple[object, ...]]:
+    """The newest word on each subject of so many topics."""
+    return (
+        select(entry)
+        .join_from(note, entry, entry.c.seq == note.c.last)
+        .where(one_of(note.c.topic, size))
+        .order_by(note.c.topic, note.c.subject)
+    )
+
 
 # Verification of the other projections -------------------------------------------------------
 

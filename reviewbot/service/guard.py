@@ -29,6 +29,10 @@ def _no_file() -> str | None:
     return None
 
 
+COUNT_EVERY = 600.0
+"""Seconds between two counts of all that is at stake; the alarm itself is repeated every hour."""
+
+
 class Full(NamedTuple):
     """A cap that had no room in this pass: what is less urgent, and as large, need not try."""
 
@@ -82,11 +86,22 @@ class Guard:
     )
     """What was kept back in this pass, by (what kept it, its name)."""
 
+    said: dict[str, float] = field(default_factory=dict)
+    """When (monotonic) the stakes of a pause or a breaker were last counted."""
+
     def refresh(self, app: App) -> None:
         """Read every pause and breaker again. Cheap: it is done right before each write."""
         self.file = self.pause_file()
-        self.words = (*app.ledger.notes(switches.TOPIC), *app.ledger.notes(breaker.TOPIC))
+        self.words = tuple(app.ledger.notes(switches.TOPIC, breaker.TOPIC))
 
     def words_on(self, topic: str) -> tuple[Noted, ...]:
         """The words on one topic, as last read."""
         return tuple(note for note in self.words if note.topic == topic)
+
+    def is_time_to_say(self, app: App, what: str) -> bool:
+        """Whether to count again who is paid by silence: at once, and then now and then."""
+        now = app.clock.monotonic()
+        if now - self.said.get(what, -COUNT_EVERY) < COUNT_EVERY:
+            return False
+        self.said[what] = now
+        return True
