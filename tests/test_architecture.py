@@ -29,7 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"settings"}),
     frozenset({"bootstrap"}),
-    frozenset({"health", "policywatch"}),
+    frozenset({"health", "policywatch", "counter"}),
     frozenset({"daemon"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

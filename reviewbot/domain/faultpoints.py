@@ -21,6 +21,12 @@ POINTS: tuple[str, ...] = (
     "resume.read",
     "resume.settled",
     "pass.done",
+    "order.intended",
+    "order.answered",
+    "order.noted",
+    "order.settled",
+    "cancel.intended",
+    "cancel.answered",
 )
 
 _hook: Callable[[str], None] | None = None
