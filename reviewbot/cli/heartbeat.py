@@ -42,6 +42,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     every: float
     policies: tuple[Running, ...] = ()
+    brake: str | None = None
+    """Why nothing may be sent, whatever the policy says."""
     error: str | None = None
     """Why the newest pass failed or ended early."""
     good_at: datetime | None = None
@@ -114,6 +116,7 @@ def _beat(
         mode=app.mode.value,
         every=every,
         policies=policies,
+        brake=app.brake(),
         error=error,
         good_at=good_at,
         requests=app.traffic.requests,

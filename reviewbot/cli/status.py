@@ -32,6 +32,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     silence_micros: int
     questions: int
     unsettled: int
+    refused: tuple[str, ...] = ()
+    """Why a changed policy is not used, for each that is not."""
 
 
 @click.command(
@@ -76,6 +78,7 @@ def _books(ledger: Ledger, questions: int, now: datetime) -> Books:
         silence_micros=sum(ending.amount_micros or 0 for ending in silent),
         questions=questions,
         unsettled=sum(one.state in OPEN for one in ledger.open_intents()),
+        refused=tuple({why for note in ledger.notes("running") if (why := note.value["problem"])}),
     )
 
 
@@ -90,8 +93,12 @@ def _health(beat: Beat | None, healthy: bool, now: datetime) -> str:
 
 def _lines(beat: Beat | None, healthy: bool, books: Books, now: datetime) -> list[str]:
     lines = [_health(beat, healthy, now)]
+    if beat is not None and beat.brake is not None:
+        lines.append(styled("nothing is sent: ", "bad") + safe_line(beat.brake, 300))
     if beat is not None:
         lines += [f"policy      {_policy(running)}" for running in beat.policies]
+    lines += [styled(f"not used    {safe_line(why, 300)}", "bad") for why in books.refused]
+    if beat is not None:
         lines.append(
             f"waiting     {counted(beat.waiting, 'task')}, {beat.undecided} of them undecided"
             f" ({clock_time(beat.at)})"
