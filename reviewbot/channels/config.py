@@ -96,7 +96,9 @@ def read_notices(
     for target in default:
         if target not in names and table.get("channels"):
             reader.wrong(
-                "alarms.to", f"no channel is called {target!r}", did_you_mean(target, names)
+                "alarms.to",
+                f"no channel is called {target!r}",
+                did_you_mean(target, names) or f"there are {listed(names, 'and')}",
             )
     away = 600.0
     if "away" in alarms:
