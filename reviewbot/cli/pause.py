@@ -8,7 +8,7 @@ import click
 
 from reviewbot.bootstrap import pause_file_of
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
 from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.screen import Screen, styled
@@ -20,7 +20,7 @@ from reviewbot.pausefile import PauseFile
 from reviewbot.service import switches
 from reviewbot.service.stakes import Stakes, at_stake
 from reviewbot.service.switches import Pause
-from reviewbot.settings import Settings, read_seconds
+from reviewbot.settings import read_seconds
 
 LONGEST_REASON = 300
 
@@ -30,7 +30,6 @@ LONGEST_REASON = 300
     examples=[
         Example('reviewbot pause --reason "the checker is broken"', "send nothing until resumed"),
         Example('reviewbot pause dispute --reason "new wording" --until 2h', "only disputes"),
-        Example('echo "all: key leaked" > PAUSE', "the same, beside the log, without this program"),
     ],
 )
 @click.argument("what", type=click.Choice(tuple(switches.WORDS)), default=switches.ALL)
@@ -62,16 +61,18 @@ def pause(
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
     end = None if until is None else _end(until, now)
+    stakes = "Whom silence will pay meanwhile cannot be said: the log cannot be used."
     try:
         with ledger_for_a_word(settings) as opened:
             on = switches.pause(opened, what, reason=why, who=who, until=end, now=now)
+            stakes = stakes_in_words(at_stake(opened, now, word=what, until=end), now)
     except LedgerError as error:
         file = pause_file_of(settings)
         on = _by_file(file, what, why, who)
         screen.say(styled("the log cannot be written", "bad") + f" ({safe_line(str(error), 200)}).")
         screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end)}.")
     screen.data(on.sentence()[0].upper() + on.sentence()[1:] + ".")
-    screen.data(_stakes(settings, what, end, now))
+    screen.data(stakes)
 
 
 def reason_of(text: str) -> str:
@@ -90,14 +91,6 @@ def stakes_in_words(stakes: Stakes, now: datetime) -> str:
     money = f" ({dollars(stakes.amount_micros)})" if stakes.amount_micros else ""
     count = counted(len(stakes.tasks), "task")
     return styled(f"{count}{money} will be paid by silence{soon}.", "care")
-
-
-def _stakes(settings: Settings, what: str, end: datetime | None, now: datetime) -> str:
-    try:
-        with ledger_for_reading(ledger=settings.ledger, config=None) as opened:
-            return stakes_in_words(at_stake(opened, now, word=what, until=end), now)
-    except LedgerError:
-        return "Whom silence will pay meanwhile cannot be said: the log cannot be read."
 
 
 def _by_file(file: PauseFile, what: str, why: str, who: str) -> Pause:
@@ -123,7 +116,7 @@ def _end(text: str, now: datetime) -> datetime:
         end = parse_iso(text)
     except ValueError:
         try:
-            end = now + timedelta(seconds=read_seconds(text))
+            end = (now + timedelta(seconds=read_seconds(text))).replace(microsecond=0)
         except ConfigError as error:
             raise UsageError(f"--until {error}, or a moment like 2026-06-02T12:00:00Z") from error
     if end <= now:

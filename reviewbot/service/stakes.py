@@ -87,28 +87,38 @@ def _is_open(one: Sighting, latest: Logged | None, word: str) -> bool:
 
 
 def say_stakes(app: App, bench: Bench) -> None:
-    """Say what was kept back in this pass, by what, and who would be paid by silence."""
+    """Say what is kept back, by what, and who is paid by silence because of it."""
     if app.mode is not Mode.LIVE:
         return
-    kept = app.guard.kept
-    for (by, subject), those in kept.items():
-        stakes = _of(those, until_room=by == "cap")
-        kind, sentence = _words(by, subject, len(those), stakes)
-        app.alarm(
-            kind,
-            sentence,
-            subject=f"{bench.review} {by} {subject}",
-            urgency="error" if stakes.tasks else "warning",
-            kept_back=len(those),
-            would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
-            first_at=stakes.first_at,
-            amount_micros=stakes.amount_micros,
-        )
+    for (by, subject), those in app.guard.kept.items():
+        if by in _KINDS:
+            _say_kept(app, f"{bench.review} {by} {subject}", _KINDS[by], _words(by, subject), those)
+    _say_pauses(app)
     _say_breakers(app, bench)
 
 
+def _say_kept(app: App, subject: str, kind: Kind, what: str, those: Sequence[Kept]) -> None:
+    noun = "due decision is" if len(those) == 1 else "due decisions are"
+    stakes = _of(those, until_room=kind is Kind.CAP)
+    _tell(app, kind, subject, f"{len(those)} {noun} held back by {what}.", stakes)
+
+
+def _say_pauses(app: App) -> None:
+    """A pause stops the fallback too, so everything open is at stake, due now or not."""
+    now = app.clock.now()
+    pauses = switches.pauses_on(app.guard.words_on(switches.TOPIC), app.guard.file, now)
+    on = {one.word: one for one in pauses}
+    for word in switches.WORDS:
+        if word not in on:
+            app.guard.said.pop(f"pause {word}", None)
+            app.mended(Kind.PAUSED, f"The pause of {word} has ended.", subject=word)
+        elif app.guard.is_time_to_say(app, f"pause {word}"):
+            sentence = on[word].sentence()
+            stakes = at_stake(app.ledger, now, word=word, until=on[word].until)
+            _tell(app, Kind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
+
+
 def _say_breakers(app: App, bench: Bench) -> None:
-    """Repeat that a breaker stands open although nothing was due in this pass."""
     open_ones = {
         note.subject: note
         for note in app.guard.words_on(breaker.TOPIC)
@@ -116,18 +126,27 @@ def _say_breakers(app: App, bench: Bench) -> None:
     }
     for judge in bench.judges:
         name = judge.policy.name
-        if name not in open_ones:
+        note = open_ones.get(name) or open_ones.get(switches.ALL)
+        if note is None:
+            app.guard.said.pop(f"breaker {name}", None)
             app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=name)
-        elif ("breaker", name) not in app.guard.kept:
-            what = open_ones[name].value.get("what")
+        elif app.guard.is_time_to_say(app, f"breaker {name}"):
             stakes = at_stake(app.ledger, app.clock.now())
-            app.alarm(
-                Kind.BREAKER,
-                f"The breaker of {name} is open: {what}. {stakes.sentence()}",
-                subject=name,
-                would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
-                first_at=stakes.first_at,
-            )
+            what = f"The breaker of {name} is open: {note.value.get('what')}."
+            _tell(app, Kind.BREAKER, name, what, stakes)
+
+
+def _tell(app: App, kind: Kind, subject: str, what: str, stakes: Stakes) -> None:
+    app.alarm(
+        kind,
+        f"{what} {stakes.sentence()}",
+        subject=subject,
+        urgency="error" if stakes.tasks or kind is Kind.BREAKER else "warning",
+        would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
+        tasks=len(stakes.tasks),
+        first_at=stakes.first_at,
+        amount_micros=stakes.amount_micros,
+    )
 
 
 def _of(those: Iterable[Kept], *, until_room: bool) -> Stakes:
@@ -150,22 +169,13 @@ def _of(those: Iterable[Kept], *, until_room: bool) -> Stakes:
     )
 
 
-_KINDS = {
-    "pause": Kind.PAUSED,
-    "breaker": Kind.BREAKER,
-    "cap": Kind.CAP,
-    "guardrail": Kind.CAP,
-    "probation": Kind.PROBATION,
-}
+_KINDS = {"cap": Kind.CAP, "guardrail": Kind.CAP, "probation": Kind.PROBATION}
+"""What keeps back some decisions, not all: those are counted."""
 
 
-def _words(by: str, subject: str, count: int, stakes: Stakes) -> tuple[Kind, str]:
-    noun = "decision is" if count == 1 else "decisions are"
-    what = {
-        "pause": "a pause",
-        "breaker": f"the open breaker of {subject}",
+def _words(by: str, subject: str) -> str:
+    return {
         "cap": f"the cap {subject!r}",
         "guardrail": f"the policy's own rule to {subject}",
-        "probation": f"the probation of {subject}",
+        "probation": f"the probation of revision {subject}",
     }[by]
-    return _KINDS[by], f"{count} due {noun} held back by {what}. {stakes.sentence()}"
