@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -81,6 +81,14 @@ class ReviewQueue(Protocol):
 
     def evidence(self, item: ReviewItem) -> Evidence:
         """Fetch what the verifier saw, or the delivered profile."""
+
+
+@runtime_checkable
+class Archive(Protocol):
+    """A queue that can also tell what was finalized. Raises `ApiError`."""
+
+    def finalized(self, since: datetime) -> Sequence[ReviewItem]:
+        """What was finalized since then, newest first by creation, as far back as can be read."""
 
 
 class Desk(Protocol):

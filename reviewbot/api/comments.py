@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reviewbot.api.client import ReadApi, ReviewApi
 from reviewbot.api.drift import Drift
@@ -19,6 +19,9 @@ from reviewbot.domain.timeline import Timeline
 from reviewbot.ports import Listing, Receipt
 
 MICROS = 1_000_000
+LONGEST_LIFE = timedelta(days=12)
+MOST_FINALIZED = 50
+"""Pages of finalized tasks that are read at most."""
 
 
 class CommentsQueue:
@@ -64,6 +67,23 @@ class CommentsQueue:
     def evidence(self, item: ReviewItem) -> Timeline:
         """Fetch what the verifier saw."""
         return self._api.get_verifications(item.id, drift=self._drift)
+
+    def finalized(self, since: datetime) -> Sequence[ReviewItem]:
+        """List the tasks that were finalized since then.
+
+        The list is ordered by creation, so it is read back past `since` by the longest usual life of
+        a task: three days to be posted, three to be reviewed, and as long for a second round.
+        """
+        found: dict[str, ReviewItem] = {}
+        for number in range(1, MOST_FINALIZED + 1):
+            page = self._api.list_comments(status="finalized", page=number, drift=self._drift)
+            for task in page.rows:
+                if task.finalized_at is not None and task.finalized_at >= since:
+                    found.setdefault(task.id, item_of(task))
+            oldest = page.rows[-1].created_at if page.rows else None
+            if oldest is None or oldest < since - LONGEST_LIFE:
+                break
+        return tuple(found.values())
 
     def _items(self, tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
         """Keep what waits; a row in another documented status should not be in this list."""

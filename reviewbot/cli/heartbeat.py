@@ -81,7 +81,8 @@ def beating_poll(path: Path, every: float) -> Callable[[App], PassSummary]:
     """Make a pass that leaves a heartbeat, also when it fails."""
     from reviewbot.service.poll import poll_once
 
-    good_at: datetime | None = None
+    before = read_beat(path)
+    good_at = None if before is None else before.good_at
 
     def poll(app: App) -> PassSummary:
         nonlocal good_at

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from types import FrameType
 
 import click
 
 from reviewbot.bootstrap import build
-from reviewbot.cli.heartbeat import beat_path, beating_poll
+from reviewbot.cli.heartbeat import beat_path, beating_poll, read_beat
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with, state_folder
 from reviewbot.cli.options import config_option, ledger_option, policy_option
@@ -24,6 +25,7 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.health.pulse import LivelyEvent, Pulse
 from reviewbot.policywatch import PolicyWatch
 from reviewbot.service.app import App
+from reviewbot.service.away import Homecoming
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
 from reviewbot.service.poll import PassSummary
@@ -118,7 +120,7 @@ def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch)
         refresh=lambda asked: watch.refresh(asked=asked),
         book=checkpoints_of(settings),
         pulse=pulse,
-        poll=beating_poll(beat_path(settings.ledger, state_folder()), settings.every),
+        poll=_poll(settings),
     )
     daemon.obey_signals()
     if settings.listen is None:
@@ -140,13 +142,20 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     book = checkpoints_of(settings)
     app.brake = brakes = Brakes(app, book)
     brakes.check()
-    summary = beating_poll(beat_path(settings.ledger, state_folder()), settings.every)(app)
+    summary = _poll(settings)(app)
     say_pass(app, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
     if screen.is_terminal(sys.stderr):
         screen.say(_in_words(summary, app.mode))
     return 0
+
+
+def _poll(settings: Settings) -> Callable[[App], PassSummary]:
+    """Passes that leave a heartbeat; the first looks back to the last one before it."""
+    path = beat_path(settings.ledger, state_folder())
+    last = read_beat(path)
+    return Homecoming(beating_poll(path, settings.every), None if last is None else last.good_at)
 
 
 def _in_words(summary: PassSummary, mode: Mode) -> str:

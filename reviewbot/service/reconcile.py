@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.review import ReviewItem
@@ -13,6 +13,7 @@ from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
 from reviewbot.service.effects import Fate, by_silence, fate
 from reviewbot.service.notices import tell_silence
+from reviewbot.service.questions import asked_in
 
 PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""
@@ -36,7 +37,8 @@ def reconcile(
         if last is None or last.state not in DONE | OPEN:
             others.append((sighting, last))
         elif last.state in DONE:
-            ended.append(_ending(sighting, "ours", None, last.settled_at or last.state_at))
+            at = last.settled_at or last.state_at
+            ended.append(_ending(sighting, "ours", None, at, _unanswered(app, last)))
     if ended:
         app.ledger.end(*ended)
     for sighting, last in others:
@@ -85,7 +87,7 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     bench.puzzles.pop(key, None)
     by = _whose(item, sighting, found, last)
     ended_at = (found is Fate.PAID and item.subject.finalized_at) or app.clock.now()
-    note = _cause(last) if by == "silence" else None
+    note = cause(last) if by == "silence" else None
     if by == "silence":
         app.events(
             "paid by silence",
@@ -107,7 +109,7 @@ def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | Non
     return "leave" if left_on_purpose else "silence"
 
 
-def _cause(last: Logged | None) -> str:
+def cause(last: Logged | None) -> str:
     """Why nobody decided, as far as our log knows."""
     if last is None:
         return "it was never decided"
@@ -115,6 +117,17 @@ def _cause(last: Logged | None) -> str:
     if decision.action is Action.ESCALATE:
         return f"nobody answered (escalated by {decision.rule})"
     return f"{decision.action} by {decision.rule} was {last.state}: {last.note or 'not sent'}"
+
+
+def _unanswered(app: App, last: Logged) -> str | None:
+    """Say so where a person was asked and the deadline decided instead: that is nobody's answer."""
+    decision = last.decision
+    if decision.decided_by is not None or decision.rule != DEADLINE:
+        return None
+    asked = asked_in(app.ledger, decision.task_id, decision.epoch)
+    if asked is None:
+        return None
+    return f"nobody answered (escalated by {asked.rule}); the deadline decided {decision.action}"
 
 
 def _end(
