@@ -80,6 +80,7 @@ CODES: dict[str, str] = {
     "P136": "a test that proves nothing",
     "P137": "a test given a comparison instead of a value",
     "P138": "a test given a value that cannot occur",
+    "P139": "a test whose facts cannot occur together",
     "P140": "a wait that outlives the last moment to decide",
     "P201": "a rule whose own conditions exclude each other",
     "P202": "a rule whose tasks are all taken by earlier rules",

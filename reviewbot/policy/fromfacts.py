@@ -65,7 +65,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def test_of_facts(judge: Judge, facts: Facts, name: str) -> Written | None:
+def written_test(judge: Judge, facts: Facts, name: str) -> Written | None:
     """Write the test that expects of these facts what the judge says of them.
 
     None when no test can: the answer rests on something that `given:` cannot state, such as the

@@ -33,11 +33,11 @@ def render_text(
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Count the findings in one sentence."""
+    """Count the findings in one sentence; notes count only where there is nothing else."""
     counts = count(findings)
     total = counts["error"] + counts["warning"]
     if not total:
-        return "no findings"
+        return _plural(counts["note"], "note") if counts["note"] else "no findings"
     parts = [_plural(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
     return f"{_plural(total, 'finding')} ({', '.join(parts)})"
 

@@ -201,7 +201,7 @@ def read_yes_no(text: str, at: int) -> bool:
 
 
 def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value") -> str:
-    """Read one of `values`, in any letter case."""
+    """Read one of `values`, in any letter case. A plain value's message lists them with the fact."""
     for value in values:
         if value.casefold() == text.casefold():
             return value
@@ -215,7 +215,7 @@ def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value"
         text,
         at,
         under=did_you_mean(text, values),
-        cure=f"it is one of {listed(values)}",
+        cure=None if what == "value" else f"it is one of {listed(values)}",
         replacement=cure,
     )
 

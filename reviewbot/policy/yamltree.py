@@ -309,7 +309,9 @@ class _Builder:
                 "P008",
                 self._first(event),
                 "a policy takes no YAML tags (words that start with !)",
-                "a text that starts with ! needs quotes around the whole text",
+                "write  not  and the value"
+                if event.tag == "!="
+                else "a text that starts with ! needs quotes around the whole text",
             )
 
     def _count(self, event: Any) -> None:

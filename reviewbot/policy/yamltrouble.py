@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ _QUOTE_NEEDED = {
     ",": "a text cannot start with a comma unless it stands in quotes",
     "?": "a text cannot start with ? unless it stands in quotes",
 }
+_BLOCK_HEAD = re.compile(r"[|>](?:[+-]?[1-9]?|[1-9][+-])(?:\s+#.*)?").fullmatch
+"""What YAML takes for the head of a text over several lines."""
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
 
 
@@ -96,10 +99,10 @@ def _suspicious_value(
         return _never_closed(value, start, number, path) if in_flow else None
     if first in "@`%*&!]},?" or (first in "{[" and not _is_flow(value)):
         return _needs_quotes(_QUOTE_NEEDED[first], value, start, number, path)
-    if first in "|>" and value[1:].strip(" +-0123456789") and value[1:2] not in ("#",):
+    if first in "|>" and not _BLOCK_HEAD(value):
         return _sign(value, start, number, path)
     colon = value.find(": ")
-    if colon < 0 and value.endswith(":"):
+    if colon < 0 and value.endswith(":") and ": " in line[:start]:
         colon = len(value) - 1
     if colon > 0 and first not in "{[":
         span = Span(number + 1, start + colon + 1, number + 1, start + colon + 2)

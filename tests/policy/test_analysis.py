@@ -309,6 +309,17 @@ def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:
     assert checked(parse_policy("policy: x", path="x.yaml", read=_no_file)).policy is None
 
 
+@pytest.mark.parametrize("at", ["", "    at: 1h after confirmed\n"])
+def test_a_test_whose_facts_cannot_occur_together_is_an_error(at: str) -> None:
+    """No attempt and yet 87 comments: the test is met at the fact that cannot be."""
+    test = "tests:\n  - name: odd\n    given:\n      checks.count: 0\n"
+    test += "      last.comments_scraped: 87\n" + at + "    expect: escalate\n"
+    (found,) = found_in(SECOND + REST, deadline=DEADLINE + test)
+    assert (found.code, found.severity) == ("P139", Severity.ERROR)
+    assert found.message.endswith("last.comments_scraped never comes with the others")
+    assert found.path == "planted.yaml"
+
+
 def test_fifty_rules_are_analysed_at_once() -> None:
     """Fifty rules with several conditions each take well under the half second of a check."""
     chance = Random(7)

@@ -49,6 +49,15 @@ def test_the_tests_of_a_starter_pass(name: str) -> None:
     assert [(r.test.name, r.problems) for r in results if not r.passed] == []
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("name", templates.names())
+def test_the_tests_of_a_starter_pass_wherever_it_is_used(name: str, zone: str) -> None:
+    """Whoever starts with a policy in another zone starts without a failure."""
+    made = templates.render(name, "spring", timezone=zone)
+    results = run_cases(compile_policy(read(made)))
+    assert [(r.test.name, r.problems) for r in results if not r.passed] == []
+
+
 @pytest.mark.parametrize("name", templates.names())
 def test_a_starter_takes_a_name_an_owner_and_a_zone(name: str) -> None:
     """What a person is asked for stands in the policy; everything else is as it was."""

@@ -14,7 +14,7 @@ from reviewbot.policy.cases import run_cases
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.findings import Severity
-from reviewbot.policy.fromfacts import Written, test_of_facts
+from reviewbot.policy.fromfacts import Written, written_test
 from reviewbot.policy.parse import Parsed, parse_policy
 from reviewbot.policy.testfile import NoRoomError, with_test
 from reviewbot.policyfiles import PolicyFile
@@ -59,7 +59,7 @@ def _test(judge: Judge, logged: Logged) -> Written:
     name = f"decision {decision.id[:8]} of {decision.decided_at:%Y-%m-%d}"
     if any(test.name == name for test in judge.policy.tests):
         raise UsageError(f'the test "{name}" is there already')
-    test = test_of_facts(judge, facts_from_json(decision.facts), name)
+    test = written_test(judge, facts_from_json(decision.facts), name)
     if test is None:
         raise UsageError(
             "no test can state this decision: it rests on something that  given:  does not have,"

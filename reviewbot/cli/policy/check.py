@@ -92,6 +92,9 @@ def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Find
     if verdict or shown:
         kept = " The running bot keeps what it has." if unusable and running else ""
         screen.data(f"{summary(findings)}.{verdict}{kept}")
+    notes = sum(finding.severity is Severity.NOTE for finding in findings)
+    if notes and screen.verbosity == 0:
+        screen.say(f"{counted(notes, 'note')}; -v shows {'it' if notes == 1 else 'them'}")
 
 
 def _print_form(screen: Screen, findings: Sequence[Finding], form: str) -> None:

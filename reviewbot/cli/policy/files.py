@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reviewbot.cli.opening import settings_with
@@ -19,9 +20,10 @@ def load_all(paths: Iterable[str]) -> list[Parsed]:
     """Read policy files, and every policy of a folder; without paths, those of the settings."""
     named = tuple(paths) or settings_with().need_policies()
     found: list[Parsed] = []
+    today = datetime.now(UTC).date()
     for path in named:
         inside = policy_paths(Path(path)) if Path(path).is_dir() else (path,)
-        found += [PolicyFile(one).load() for one in inside]
+        found += [PolicyFile(one).load(today=today) for one in inside]
     return found
 
 

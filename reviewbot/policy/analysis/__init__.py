@@ -13,6 +13,7 @@ import msgspec
 
 from reviewbot.policy.analysis.calendar_proof import out_of_hours
 from reviewbot.policy.analysis.certainty import reached_by_not_knowing
+from reviewbot.policy.analysis.givens import impossible_tests
 from reviewbot.policy.analysis.lines import NEVER, idle_lines
 from reviewbot.policy.analysis.overlaps import overlaps
 from reviewbot.policy.analysis.proofs import unproven_texts
@@ -56,11 +57,14 @@ def analyse(
         *endless_rounds(world, dead),
         *waits_too_long(world),
         *idle_waits(world, dead),
+        *impossible_tests(policy),
         *late_deadline(world, margin=margin),
         *short_hours(world, poll=poll),
         *(out_of_hours(world, today, dead) if today is not None else ()),
     ]
-    found.sort(key=lambda finding: (finding.span.line, finding.span.column, finding.code))
+    found.sort(
+        key=lambda finding: (finding.path, finding.span.line, finding.span.column, finding.code)
+    )
     return tuple(_placed(finding, policy.path) for finding in found)
 
 
@@ -101,4 +105,4 @@ def _not_said_already(
 
 def _placed(finding: Finding, path: str) -> Finding:
     related = tuple((place or path, span, what) for place, span, what in finding.related)
-    return msgspec.structs.replace(finding, path=path, related=related)
+    return msgspec.structs.replace(finding, path=finding.path or path, related=related)

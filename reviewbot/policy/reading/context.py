@@ -156,7 +156,9 @@ class Context:
         if scalar.broken:
             return
         cure = None
-        if scalar.cut is not None:
+        if scalar.style == ">":
+            cure = "YAML takes > for the head of a long text; write  more than  instead"
+        elif scalar.cut is not None:
             cure = "the # and what follows was read as a comment; put quotes around the whole text"
         self.add("P032", scalar.span, f"{what} is empty", cure=cure)
 
