@@ -50,6 +50,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """The task."""
         return self.task
 
+    @property
+    def amount_micros(self) -> int:
+        """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
+        return round((self.task.cm_payout_amount or 0.0) * 1_000_000)
+
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
         task, past = self.task, self.history
@@ -88,6 +93,11 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
     def subject(self) -> AccountReview:
         """The bundle."""
         return self.bundle
+
+    @property
+    def amount_micros(self) -> int:
+        """Nothing: a finalized account pays no amount that the API states."""
+        return 0
 
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""

@@ -25,6 +25,10 @@ class Recorded(Protocol):
     def subject(self) -> Subject:
         """The thing itself, under the API's names."""
 
+    @property
+    def amount_micros(self) -> int:
+        """What an approval pays, in millionths of a US dollar; 0 where it is not known."""
+
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
 

@@ -1,0 +1,181 @@
+"""What a policy comes to over many reviews, and what a change of policy moves from where to where.
+
+Theory of operation. Every review is judged by both policies on the same facts at the same moment; a
+back-test is the same with one policy. Only sums are kept, so a million reviews take no more memory
+than a thousand, and sums of parts add up: several processes can each count their share.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from reviewbot.domain.decision import ACTIONS_OF, Action
+
+SAMPLES = 3
+"""Reviews kept by name for each kind of move."""
+
+Said = tuple[str, str]
+"""(action, rule): what a policy says of a review."""
+
+
+class Cell(msgspec.Struct):
+    """All reviews that went the same way. `accounts` are the accounts they belong to."""
+
+    count: int = 0
+    micros: int = 0
+    accounts: set[str] = msgspec.field(default_factory=set)
+    samples: list[str] = msgspec.field(default_factory=list)
+
+    def add(self, thing: str, account: str | None, micros: int) -> None:
+        """Count one review."""
+        self.count += 1
+        self.micros += micros
+        if account is not None:
+            self.accounts.add(account)
+        if len(self.samples) < SAMPLES:
+            self.samples.append(thing)
+
+    def take(self, other: Cell) -> None:
+        """Add what another part has counted."""
+        self.count += other.count
+        self.micros += other.micros
+        self.accounts |= other.accounts
+        self.samples = (self.samples + other.samples)[:SAMPLES]
+
+
+class Impact(msgspec.Struct):
+    """Counts by (what the old policy says, what the new one says)."""
+
+    moves: dict[tuple[Said, Said], Cell] = msgspec.field(default_factory=dict)
+    could_not_tell: dict[str, int] = msgspec.field(default_factory=dict)
+    """Reviews that passed a rule of the new policy over because something was unknown."""
+
+    def add(self, old: Said, new: Said, thing: str, account: str | None, micros: int) -> None:
+        """Count one review."""
+        cell = self.moves.get((old, new))
+        if cell is None:
+            cell = self.moves[(old, new)] = Cell()
+        cell.add(thing, account, micros)
+
+    def take(self, other: Impact) -> None:
+        """Add what another part has counted."""
+        for key, cell in other.moves.items():
+            self.moves.setdefault(key, Cell()).take(cell)
+        for rule, count in other.could_not_tell.items():
+            self.could_not_tell[rule] = self.could_not_tell.get(rule, 0) + count
+
+    @property
+    def total(self) -> int:
+        """How many reviews were judged."""
+        return sum(cell.count for cell in self.moves.values())
+
+    def flips(self) -> dict[tuple[str, str], Cell]:
+        """Reviews by (old action, new action), the largest first, unchanged actions included."""
+        found: dict[tuple[str, str], Cell] = {}
+        for ((old, _), (new, _)), cell in self.moves.items():
+            found.setdefault((old, new), Cell()).take(cell)
+        return dict(sorted(found.items(), key=lambda pair: -pair[1].count))
+
+    def causes(self, old: str, new: str) -> list[tuple[str, str, Cell]]:
+        """The pairs of rules behind one kind of flip, the most frequent first."""
+        pairs = [
+            (old_rule, new_rule, cell)
+            for ((old_action, old_rule), (new_action, new_rule)), cell in self.moves.items()
+            if (old_action, new_action) == (old, new)
+        ]
+        return sorted(pairs, key=lambda pair: -pair[2].count)
+
+    def by_rule(self) -> list[tuple[str, str, Cell]]:
+        """What the new policy says, by (action, rule), the most frequent first."""
+        found: dict[Said, Cell] = {}
+        for (_, new), cell in self.moves.items():
+            found.setdefault(new, Cell()).take(cell)
+        return [
+            (action, rule, cell)
+            for (action, rule), cell in sorted(found.items(), key=lambda pair: -pair[1].count)
+        ]
+
+    def new_total(self, action: str) -> Cell:
+        """All reviews for which the new policy says this action."""
+        return _sum(cell for (_, (new, _)), cell in self.moves.items() if new == action)
+
+    def old_total(self, action: str) -> Cell:
+        """All reviews for which the old policy says this action."""
+        return _sum(cell for ((old, _), _), cell in self.moves.items() if old == action)
+
+
+def _sum(cells: Iterable[Cell]) -> Cell:
+    total = Cell()
+    for cell in cells:
+        total.take(cell)
+    return total
+
+
+# Gates ---------------------------------------------------------------------------------------
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """A condition under which a change is not to go through (`more than 2% become dispute`)."""
+
+    text: str
+    most: float
+    unit: Literal["share", "count", "usd"]
+    action: str | None
+    """What reviews must not become; None for any change of action."""
+
+    def broken(self, impact: Impact) -> str | None:
+        """Say by how much an impact breaks this gate; None when it does not."""
+        moved = _sum(
+            cell
+            for (old, new), cell in impact.flips().items()
+            if old != new and self.action in (None, new)
+        )
+        found = {
+            "share": moved.count / impact.total if impact.total else 0.0,
+            "count": float(moved.count),
+            "usd": moved.micros / 1_000_000,
+        }[self.unit]
+        if found <= self.most:
+            return None
+        shown = {
+            "share": f"{found:.1%}",
+            "count": f"{moved.count:,}",
+            "usd": f"{found:,.2f} USD",
+        }[self.unit]
+        what = "change" if self.action is None else f"become {self.action}"
+        return f"{shown} of {impact.total:,} {what} ({self.text})"
+
+
+_ACTIONS = "|".join(sorted({action.value for kind in ACTIONS_OF.values() for action in kind}))
+_GATE = re.compile(
+    r"(?:any|more than (?P<most>\d+(?:\.\d+)?)(?P<unit>\s*%|\s+usd|\s+tasks?|\s+reviews?)?)\s+"
+    rf"(?:change|become (?P<action>{_ACTIONS}))",
+    re.IGNORECASE,
+)
+
+
+def read_gate(text: str) -> Gate:
+    """Read a gate in words.
+
+    Raises ValueError, saying the forms there are.
+    """
+    found = _GATE.fullmatch(" ".join(text.split()))
+    if found is None:
+        raise ValueError(
+            f'"{text}" is no condition; write  more than 2% become dispute,'
+            f"  more than 10 become approve,  more than 5 USD become approve,"
+            f"  any become approve  or  more than 5% change"
+        )
+    action = found["action"]
+    named = None if action is None else Action(action.lower()).value
+    if found["most"] is None:
+        return Gate(text=text, most=0.0, unit="count", action=named)
+    unit = (found["unit"] or "").strip().lower()
+    most = float(found["most"])
+    if unit == "%":
+        return Gate(text=text, most=most / 100, unit="share", action=named)
+    return Gate(text=text, most=most, unit="usd" if unit == "usd" else "count", action=named)
