@@ -39,6 +39,8 @@ WRITE_PATIENCE = 15.0
 _REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
 _NO_BODY = httpx.ByteStream(b"")
 
+Header = tuple[bytes, bytes]
+
 for _name in ("httpx", "httpcore"):
     # Their debug lines carry URLs and headers, which are nobody's business in a log.
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -126,7 +128,7 @@ class Exchange:
     def get(self, path: str) -> Answer:
         """Read. `path` is below the API root and already quoted, with its query."""
         self._bucket.take()
-        return self._send("GET", path, self._headers, _NO_BODY)
+        return self._send("GET", path, [], _NO_BODY)
 
     def write(
         self,
@@ -144,7 +146,6 @@ class Exchange:
         """
         content = b"" if body is None else msgspec.json.encode(body)
         headers = [
-            *self._headers.raw,
             (b"Idempotency-Key", idempotency_key.encode("ascii")),
             (b"Content-Length", b"%d" % len(content)),
         ]
@@ -152,14 +153,14 @@ class Exchange:
             headers.append((b"Content-Type", b"application/json"))
         self._bucket.take(patience)
         self.traffic.writes += 1
-        return self._send(method, path, httpx.Headers(headers), httpx.ByteStream(content))
+        return self._send(method, path, headers, httpx.ByteStream(content))
 
     def ready(self) -> None:
         """Wait until a write could leave at once: to be called before the look it rests on."""
         self._bucket.ready()
 
     def _send(
-        self, method: str, path: str, headers: httpx.Headers, stream: httpx.ByteStream
+        self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
     ) -> Answer:
         self.traffic.requests += 1
         # Raised here, outside the handler, where no frame and no chained error holds the key.
@@ -169,14 +170,14 @@ class Exchange:
         return outcome
 
     def _exchange(
-        self, method: str, path: str, headers: httpx.Headers, stream: httpx.ByteStream
+        self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
     ) -> Answer | ApiError:
         call = f"{method} {path.partition('?')[0]}"
         deadline = self._clock.monotonic() + self._time_budget
         request = httpx.Request(
             method,
             self._url(path),
-            headers=headers,
+            headers=httpx.Headers([*self._headers.raw, *headers]) if headers else self._headers,
             stream=stream,
             extensions={"timeout": self._timeouts},
         )
