@@ -25,7 +25,11 @@ COMMANDS = {
         ),
         "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
         "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person, and your answers"),
+        "accounts": Lazy("reviewbot.cli.accounts:accounts", "accounts under review, by hand"),
         "forecast": Lazy("reviewbot.cli.forecast:forecast", "will anything be paid unread?"),
+    },
+    "Order": {
+        "tasks": Lazy("reviewbot.cli.tasks:tasks", "list, follow, order and cancel comment tasks"),
     },
     "Stop and go on": {
         "pause": Lazy("reviewbot.cli.pause:pause", "send nothing, or no approvals, until resumed"),

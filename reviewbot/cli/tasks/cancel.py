@@ -1,0 +1,170 @@
+"""`reviewbot tasks cancel`: take back tasks that nobody has begun, with the refund."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+import msgspec
+
+from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import settings_with
+from reviewbot.cli.options import config_option, format_option, ledger_option
+from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.words import clock_time, counted, table
+from reviewbot.counter import Connection, connect
+from reviewbot.domain.errors import KeyRefused, NotDone, NotFound, Unclear
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.ports import TaskBook
+from reviewbot.service.cancelling import (
+    Canceller,
+    CancelState,
+    CancelWord,
+    is_cancellable,
+    quarantine_ends,
+)
+from reviewbot.settings import Settings
+
+REMAINS = 4
+"""Exit code where a task is not cancelled in the end."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one task, as `--format json` writes it."""
+
+    id: str
+    outcome: str
+    credits_refunded: float | None = None
+    reason: str | None = None
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot tasks cancel ID", "could it be cancelled? Sends nothing"),
+        Example("reviewbot tasks cancel ID OTHER --live", "cancel both, and say what came back"),
+    ],
+)
+@click.argument("task_ids", metavar="ID…", nargs=-1, required=True)
+@click.option("--live", is_flag=True, help="Cancel. Without it nothing is sent.")
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def cancel(
+    screen: Screen,
+    task_ids: tuple[str, ...],
+    live: bool,
+    ledger: str | None,
+    config: str | None,
+    form: str,
+) -> None:
+    """Cancel tasks that are still pending. A dry run unless --live.
+
+    Exit code 4 where a task is not cancelled in the end.
+    """
+    settings = settings_with(config=config, ledger=ledger)
+    connection = connect(settings, live=live)
+    try:
+        ids = list(dict.fromkeys(task_ids))
+        if live:
+            lines = _cancel(connection, settings, ids)
+        else:
+            lines = [_rehearsed(connection.tasks, one) for one in ids]
+    finally:
+        connection.close()
+    if form == "json":
+        screen.data("\n".join(msgspec.json.encode(line).decode() for line in lines))
+    else:
+        screen.data(_as_text(lines))
+    _sum_up(screen, lines, live=live)
+    if any(line.outcome not in ("cancelled", "would be cancelled") for line in lines):
+        raise click.exceptions.Exit(REMAINS)
+
+
+def _rehearsed(tasks: TaskBook, task_id: str) -> Line:
+    try:
+        task = tasks.task(task_id)
+    except NotFound:
+        return Line(id=task_id, outcome="not there")
+    if is_cancellable(task):
+        return Line(id=task_id, outcome="would be cancelled", credits_refunded=1)
+    return Line(id=task_id, outcome="too late", reason=f"it is {task.status}")
+
+
+def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> list[Line]:
+    assert connection.desk is not None
+    quarantine = timedelta(seconds=settings.quarantine)
+    log = open_ledger(settings.ledger)
+    try:
+        canceller = Canceller(
+            desk=connection.desk,
+            tasks=connection.tasks,
+            ledger=log,
+            clock=connection.clock,
+            quarantine=quarantine,
+        )
+        return [_cancelled(canceller, one, quarantine) for one in task_ids]
+    finally:
+        log.close()
+
+
+def _cancelled(canceller: Canceller, task_id: str, quarantine: timedelta) -> Line:
+    try:
+        word = canceller.cancel(task_id)
+    except KeyRefused:
+        raise
+    except NotFound:
+        return Line(id=task_id, outcome="not there")
+    except NotDone as no:
+        return Line(id=task_id, outcome="not cancelled", reason=str(no))
+    except Unclear as silence:
+        reason = f"{silence}; repeat the command"
+        return Line(id=task_id, outcome="unclear", reason=reason)
+    return _line(task_id, word, quarantine)
+
+
+def _line(task_id: str, word: CancelWord, quarantine: timedelta) -> Line:
+    match word.state:
+        case CancelState.DONE:
+            return Line(
+                id=task_id,
+                outcome="cancelled",
+                credits_refunded=word.credits,
+                reason=word.reason,
+            )
+        case CancelState.REFUSED:
+            return Line(
+                id=task_id, outcome="too late", reason=f"it is {word.status or 'in another status'}"
+            )
+        case _:
+            ends = clock_time(quarantine_ends(word, quarantine))
+            reason = f"it may still take effect; repeat the command after {ends}"
+            return Line(id=task_id, outcome="unclear", reason=reason)
+
+
+def _as_text(lines: list[Line]) -> str:
+    rows = [
+        (
+            line.id,
+            line.outcome,
+            "" if line.credits_refunded is None else f"{line.credits_refunded:g}",
+            line.reason or "",
+        )
+        for line in lines
+    ]
+    return table(("task", "outcome", "credits back", "why"), rows, longest=110)
+
+
+def _sum_up(screen: Screen, lines: list[Line], *, live: bool) -> None:
+    back = sum(line.credits_refunded or 0 for line in lines)
+    if live:
+        unsaid = sum(
+            line.outcome == "cancelled" and line.credits_refunded is None for line in lines
+        )
+        tail = f", and what {counted(unsaid, 'task')} gave back was not said" if unsaid else ""
+        screen.say(f"\ncredits refunded: {back:g}{tail}.")
+    else:
+        screen.say(
+            styled("\nDry run", "care") + f": nothing was sent. About {back:g} would come back."
+        )
