@@ -110,3 +110,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str | None = None
     """What kept back an action that was due: a pause, a breaker, a cap, probation. Where the policy
     then asks a person, `action` is escalate and `rule` still the rule that wanted to act."""
+    wanted: Action | None = None
+    """What that rule wanted to do, where a person is asked instead."""

@@ -5,8 +5,9 @@ right before each write, so one that another process opened or a person closed c
 same note is all that closing leaves, so nothing closes by itself, by a restart or by a new policy.
 
 The share of approvals is watched while a changed policy is young: its first `YOUNG` decisions. Each
-verdict counts once. Before the 21st could be sent, the last 20 are held against what the policy's
-earlier revisions did; so a policy that approves everything by mistake pays 20 tasks at most.
+verdict counts once, sent or held back. Before the 21st could be sent, the last 20 are held against
+what the policy's earlier revisions did; so a policy that approves everything by mistake pays 20
+tasks at most.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.lifecycle import State
@@ -58,13 +58,14 @@ class Watch:
     share: float | None
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=IN_A_ROW))
     seen: set[str] = field(default_factory=set)
+    decided: int = 0
     closed: int = 0
     """The log line of the last closing that this watch knows of."""
 
     @property
     def is_over(self) -> bool:
         """Whether it has decided so often that it is no longer young."""
-        return len(self.seen) >= YOUNG and len(self.recent) >= IN_A_ROW
+        return self.decided >= YOUNG and len(self.recent) >= IN_A_ROW
 
     @property
     def most(self) -> float:
@@ -78,6 +79,12 @@ class Watch:
         if decision_id not in self.seen:
             self.seen.add(decision_id)
             self.recent.append(pays)
+            self.decided += 1
+
+    def begin_anew(self) -> None:
+        """Forget what a person has looked at; how old the policy is stays."""
+        self.seen.clear()
+        self.recent.clear()
 
     def sign(self) -> str | None:
         """What is wrong, in words; None while nothing is."""
@@ -118,13 +125,6 @@ def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | No
         del app.guard.unwritten[policy]
     app.guard.refresh(app)
     app.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
-    app.alarm(
-        Kind.BREAKER,
-        f"The breaker of {policy} opened: {what}. Nothing is sent until a person runs"
-        ' reviewbot resume --reason "…"; what nobody decides is paid by silence.',
-        subject=policy,
-        sign=sign,
-    )
 
 
 def close(ledger: Ledger, *, reason: str, who: str, now: datetime) -> tuple[Noted, ...]:
@@ -141,7 +141,7 @@ def watch_closings(watch: Watch, words: Iterable[Noted], policy: str) -> None:
     for note in words:
         if note.subject == policy and note.value.get("open") is False and note.seq > watch.closed:
             watch.closed = note.seq
-            watch.recent.clear()
+            watch.begin_anew()
 
 
 # The other signs -----------------------------------------------------------------------------
@@ -179,9 +179,8 @@ def drifted(app: App, policy: Policy, drift: Iterable[str]) -> None:
             }
         if what in known:
             continue
-        open_breaker(
-            app, policy.name, "drift", f"the API changed a field that the policy uses, {what}"
-        )
+        sentence = f"the API changed a field that the policy uses: {what}"
+        open_breaker(app, policy.name, "drift", sentence, field=what)
 
 
 def failing(app: App, policy: str, failed: int, judged: int) -> None:

@@ -117,12 +117,10 @@ def full(app: App, bench: Bench, decision: Decision, cap: CapReached) -> Halted:
 
 
 def sent(app: App, decision: Decision, state: State) -> None:
-    """Take note of a write that left, for the share of approvals and for probation."""
-    if state not in breaker.SENT or decision.decided_by is not None:
-        return
-    if (trial := app.guard.trials.get(decision.policy)) is not None:
+    """Take note of a write that left, for probation."""
+    trial = app.guard.trials.get(decision.policy)
+    if trial is not None and state in breaker.SENT and decision.decided_by is None:
         trial.add(decision.action, decision.rule, decision.decided_at)
-    _count(app, decision.policy, decision.id, decision.action.pays)
 
 
 def _check_breaker(guard: Guard, policy: str) -> None:
@@ -186,9 +184,10 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
         need = guardrails.wanting(judge, item, verdict.action, app.clock.now())
         if need is not None:
             app.guard.wanting.append(need)
-    name = judge.policy.name
-    if name in app.guard.watches and verdict.held_by is None and not verdict.action.writes:
-        _count(app, name, decision_id(item.review, item.id, item.epoch, verdict.action), False)
+    if judge.policy.name in app.guard.watches:
+        wanted = verdict.wanted or verdict.action
+        name = decision_id(item.review, item.id, item.epoch, wanted)
+        _count(app, judge.policy.name, name, wanted.pays)
 
 
 def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:

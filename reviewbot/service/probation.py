@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reviewbot.domain.alarms import Kind
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, decision_id
 from reviewbot.domain.errors import Halted, PolicyInvalid
 from reviewbot.domain.moments import iso, parse_iso
 from reviewbot.policy.read_aloud import read_change
@@ -180,19 +180,21 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
     breaker.watch_closings(watch, app.ledger.notes(breaker.TOPIC), name)
     closed_at = max(
         (note.at for note in app.ledger.story(breaker.TOPIC, name) if not note.value.get("open")),
-        default=change.since,
+        default=None,
     )
     for logged in app.ledger.decided(name, change.since):
         decision = logged.decision
         if decision.revision != policy.revision or decision.decided_by is not None:
             continue
-        sent = logged.state in breaker.SENT
-        if sent:
+        if logged.state in breaker.SENT:
             trial.add(decision.action, decision.rule, logged.intended_at or logged.state_at)
-        if sent or not decision.action.writes:
-            watch.add(decision.id, sent and decision.action.pays)
-            if logged.state_at <= closed_at:
-                watch.recent.clear()
+        wanted = decision.wanted or decision.action
+        name_of_it = decision_id(decision.review, decision.task_id, decision.epoch, wanted)
+        watch.add(name_of_it, wanted.pays)
+        if closed_at is not None and logged.state_at <= closed_at:
+            watch.begin_anew()
+    if (what := watch.sign()) is not None:
+        breaker.open_breaker(app, name, "approvals", what)
     if not watch.is_over:
         guard.watches[name] = watch
     if trial.rules:

@@ -65,8 +65,6 @@ def _again(seq: int, decision: Decision, judge: Judge | None) -> Replayed:
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         return Replayed(seq=seq, decision=decision, problem=f"its facts cannot be read: {error}")
     logged, replayed = _of_log(decision), _of_answer(judge.judge(facts))
-    if logged == replayed:
-        return Replayed(seq=seq, decision=decision)
     different = tuple(
         Difference(part=part, logged=logged[part], replayed=replayed[part])
         for part in logged
@@ -76,6 +74,9 @@ def _again(seq: int, decision: Decision, judge: Judge | None) -> Replayed:
 
 
 def _of_log(decision: Decision) -> dict[str, object]:
+    if decision.wanted is not None:
+        # A full cap asked a person in place of what the rule wanted: the texts are the question's.
+        return {"action": decision.wanted.value, "rule": decision.rule, "until": decision.until}
     return {
         "action": decision.action.value,
         "rule": decision.rule,

@@ -132,7 +132,10 @@ def _say_breakers(app: App, bench: Bench) -> None:
             app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=name)
         elif app.guard.is_time_to_say(app, f"breaker {name}"):
             stakes = at_stake(app.ledger, app.clock.now())
-            what = f"The breaker of {name} is open: {note.value.get('what')}."
+            what = (
+                f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
+                ' person says  reviewbot resume --reason "…".'
+            )
             _tell(app, Kind.BREAKER, name, what, stakes)
 
 

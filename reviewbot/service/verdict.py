@@ -40,6 +40,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     held_by: str | None = None
     """What keeps back an action that is due: a pause, a breaker, a cap, probation."""
+    wanted: Action | None = None
+    """What the rule wanted, where a person is asked instead because of that."""
     broke: bool = False
     """Whether the policy itself failed, so that nothing can be said."""
     policy: str = ""
@@ -120,6 +122,7 @@ def kept_back(verdict: Verdict, halted: Halted) -> Verdict:
         reason=f"{halted}; the rule says {verdict.action.value}{text}",
         fields=None,
         held_by=str(halted),
+        wanted=verdict.action,
     )
 
 

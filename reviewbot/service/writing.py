@@ -54,6 +54,7 @@ def decide(
         facts=facts_to_json(facts),
         decided_by=decided_by,
         held_by=verdict.held_by,
+        wanted=verdict.wanted,
     )
 
 
