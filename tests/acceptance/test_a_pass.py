@@ -138,6 +138,8 @@ def test_every_task_is_alarmed_before_silence_pays() -> None:
             hours = [
                 about["facts"]["hours_left"]
                 for event, about in there.events
-                if event == "alarm" and about["facts"].get("task_id") == task_id
+                if event == "alarm"
+                and about["facts"].get("task_id") == task_id
+                and "hours_left" in about["facts"]
             ]
             assert hours == [24, 6, 1]
