@@ -18,6 +18,8 @@ COMMANDS = {
         "schema": Lazy("reviewbot.cli.policy.schema:schema", "completion for your editor"),
         "explain": Lazy("reviewbot.cli.policy.explain:explain", "why a task is decided as it is"),
         "decide": Lazy("reviewbot.cli.policy.decide:decide", "judge recorded tasks, offline"),
+        "backtest": Lazy("reviewbot.cli.policy.backtest:backtest", "what it makes of the past"),
+        "diff": Lazy("reviewbot.cli.policy.diff:diff", "what a change would have changed"),
     }
 }
 

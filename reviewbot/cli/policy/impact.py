@@ -1,0 +1,188 @@
+"""Counts of a back-test or of a change of policy, for a person and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from reviewbot.cli.policy.history import Counts
+from reviewbot.cli.screen import styled
+from reviewbot.cli.words import counted, dollars, table
+from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.explain import explain
+from reviewbot.policy.explain_text import explanation_text
+from reviewbot.policy.impact import Cell, Impact
+
+MOST_CAUSES = 4
+MOST_EXPLAINED = 3
+
+
+# A back-test ---------------------------------------------------------------------------------
+
+
+def backtest_text(counts: Counts, judge: Judge) -> str:
+    """What one policy comes to, rule by rule."""
+    impact, policy = counts.impact, judge.policy
+    rows = [
+        (
+            action,
+            safe_line(rule),
+            f"{cell.count:,}",
+            _share(cell.count, impact.total),
+            dollars(cell.micros),
+            f"{len(cell.accounts):,}",
+            f"{impact.could_not_tell.get(rule, 0):,}",
+        )
+        for action, rule, cell in impact.by_rule()
+    ]
+    met = {rule for _, rule, _ in impact.by_rule()}
+    idle = [rule.name for rule in policy.rules if rule.name not in met and not rule.shadow]
+    lines = [
+        styled(f"{policy.name} {policy.revision[:8]} over {_over(counts)}", "strong"),
+        "",
+        table(("action", "by", "reviews", "share", "money", "accounts", "could not tell"), rows),
+    ]
+    if idle and impact.total:
+        lines += ["", f"never decided: {', '.join(map(safe_line, idle))}"]
+    return "\n".join(lines)
+
+
+def backtest_json(counts: Counts, judge: Judge) -> str:
+    """The same as one JSON object."""
+    impact = counts.impact
+    return _json(
+        {
+            "schema": "reviewbot.backtest/1",
+            "policy": judge.policy.name,
+            "revision": judge.policy.revision,
+            "over": counts.what,
+            "reviews": impact.total,
+            "unread": counts.unread,
+            "rules": [
+                {"action": action, "rule": rule, **_cell(cell)}
+                for action, rule, cell in impact.by_rule()
+            ],
+            "could_not_tell": impact.could_not_tell,
+        }
+    )
+
+
+# A change ------------------------------------------------------------------------------------
+
+
+def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
+    """The flip matrix, what it comes to, which rules cause it, and examples explained by both."""
+    return "\n".join(_diff_lines(counts, old, new, broken))
+
+
+def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> Iterator[str]:
+    impact = counts.impact
+    names = f"{old.policy.path} → {new.policy.path}"
+    yield styled(f"{safe_line(names)} over {_over(counts)}", "strong")
+    yield ""
+    yield from _matrix(impact, old)
+    yield ""
+    flips = [(pair, cell) for pair, cell in impact.flips().items() if pair[0] != pair[1]]
+    if not flips:
+        yield styled("No review would be decided otherwise.", "good")
+    for number, ((before, after), cell) in enumerate(flips):
+        yield (
+            f"{counted(cell.count, 'review')} {before} → {after}"
+            f" ({_share(cell.count, impact.total)}; {dollars(cell.micros)},"
+            f" {counted(len(cell.accounts), 'account')})"
+        )
+        for old_rule, new_rule, part in impact.causes(before, after)[:MOST_CAUSES]:
+            yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
+        if number < MOST_EXPLAINED:
+            yield from _example(counts, cell, old, new)
+    yield from _desk(impact)
+    for text in broken:
+        yield styled(f"stopped: {safe_line(text)}", "bad")
+
+
+def _matrix(impact: Impact, old: Judge) -> Iterator[str]:
+    flips = impact.flips()
+    met = {action for pair in flips for action in pair}
+    actions: list[str] = [
+        action.value for action in ACTIONS_OF[old.policy.applies_to.review] if action.value in met
+    ]
+    actions += sorted(met - set(actions))
+    rows = []
+    for before in actions:
+        cells = [flips.get((before, after)) for after in actions]
+        total = sum(cell.count for cell in cells if cell)
+        rows.append((before, *(f"{cell.count:,}" if cell else "·" for cell in cells), f"{total:,}"))
+    yield table(("old ↓  new →", *actions, "all"), rows)
+
+
+def _example(counts: Counts, cell: Cell, old: Judge, new: Judge) -> Iterator[str]:
+    record = counts.find(cell.samples[0])
+    if record is None:
+        return
+    facts = record.facts(datetime.now(UTC))
+    yield f"    for example {safe_line(record.subject.id)}"
+    for word, judge in (("old", old), ("new", new)):
+        lines = explanation_text(explain(judge, facts)).splitlines()
+        yield from (f"      {word}  {line}" for line in lines[1:])
+
+
+def _desk(impact: Impact) -> Iterator[str]:
+    before = impact.old_total(Action.ESCALATE.value).count
+    after = impact.new_total(Action.ESCALATE.value).count
+    if before != after:
+        word = "more" if after > before else "fewer"
+        yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,})"
+
+
+def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
+    """The same as one JSON object."""
+    impact = counts.impact
+    return _json(
+        {
+            "schema": "reviewbot.diff/1",
+            "old": {"policy": old.policy.name, "revision": old.policy.revision},
+            "new": {"policy": new.policy.name, "revision": new.policy.revision},
+            "over": counts.what,
+            "reviews": impact.total,
+            "unread": counts.unread,
+            "moves": [
+                {
+                    "from": before,
+                    "to": after,
+                    **_cell(cell),
+                    "rules": [
+                        {"from": old_rule, "to": new_rule, "count": part.count}
+                        for old_rule, new_rule, part in impact.causes(before, after)
+                    ],
+                }
+                for (before, after), cell in impact.flips().items()
+            ],
+            "broken": broken,
+        }
+    )
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "count": cell.count,
+        "money_usd": cell.micros / 1_000_000,
+        "accounts": len(cell.accounts),
+        "samples": cell.samples,
+    }
+
+
+def _over(counts: Counts) -> str:
+    return f"{counted(counts.impact.total, 'review')} {counts.what}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def _json(value: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
