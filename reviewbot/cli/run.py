@@ -143,6 +143,7 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     app.brake = brakes = Brakes(app, book)
     brakes.check()
     summary = _poll(settings)(app)
+    brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
