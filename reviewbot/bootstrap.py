@@ -6,7 +6,8 @@ import os
 import random  # noqa: TID251 - this is where chance comes in
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -183,6 +184,19 @@ def _alarms(settings: Settings, app: App, post: Post | None) -> AlarmDesk:
         post=post,
         dry_run=app.mode is Mode.DRY_RUN,
     )
+
+
+@contextmanager
+def reading(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[ReadApi]:
+    """Open a client that can only read, for commands that need no bot around it."""
+    clock = SystemClock()
+    used = transport or Transport(clock.monotonic)
+    try:
+        exchange = _exchange(settings, used, clock, ServerTime(clock.now))
+        yield ReadApi(exchange, Patience(clock, random.random))
+    finally:
+        if transport is None:
+            used.close()
 
 
 def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:

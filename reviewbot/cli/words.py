@@ -8,9 +8,13 @@ from datetime import datetime, timedelta
 import click
 
 from reviewbot.cli.screen import styled
+from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.safetext import safe_line
 
 _GAP = "  "
+
+WHAT: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
+"""What a person calls one thing of each kind of review."""
 
 
 def clock_time(moment: datetime | None) -> str:

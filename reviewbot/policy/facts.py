@@ -298,15 +298,15 @@ def _changed_after(entries: tuple[FeedbackEntry, ...]) -> tuple[str, ...] | None
 
 
 def _names(fields: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(map(_correctable, fields))))
+    return tuple(sorted(set(map(correctable, fields))))
 
 
-def _correctable(field: str) -> str:
+def correctable(field: str) -> str:
     """Name a field as corrections do (`profile_picture`)."""
     return "profile_picture" if field == "profile_picture_url" else field
 
 
-assert set(map(_correctable, PROFILE_FIELDS)) >= set(CORRECTABLE_FIELDS)
+assert set(map(correctable, PROFILE_FIELDS)) >= set(CORRECTABLE_FIELDS)
 
 
 def compare_profiles(

@@ -13,13 +13,14 @@ from datetime import datetime
 
 import msgspec
 
+from reviewbot.domain.accounts import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import DEADLINE, NO_RULE, WRITES, Action, Decision
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import NO_HISTORY, Facts, build_facts
-from reviewbot.policy.texts import may_be_sent
+from reviewbot.policy.texts import LONGEST, may_be_sent
 from reviewbot.ports import Ledger, Logged
 from reviewbot.service import effects
 from reviewbot.service.app import App, Bench, HeldEvidence
@@ -152,9 +153,19 @@ def _checked(reply: Reply, facts: Facts, chosen: Round) -> Reply:
     if problem is not None:
         raise UsageError(problem.replace("its text could not be sent", "the text cannot be sent"))
     fields = {name: words.strip() for name, words in (reply.fields or {}).items()}
-    if action is Action.REQUEST_CORRECTIONS and (not fields or not all(fields.values())):
-        raise UsageError("say which fields are to be corrected, each with a text")
+    if action is Action.REQUEST_CORRECTIONS:
+        _check_fields(fields)
     return msgspec.structs.replace(reply, text=text, fields=fields or None, who=name_of(reply.who))
+
+
+def _check_fields(fields: dict[str, str]) -> None:
+    if not fields or not all(fields.values()):
+        raise UsageError("say which fields are to be corrected, each with a text")
+    for name, words in fields.items():
+        if name not in CORRECTABLE_FIELDS:
+            raise UsageError(f"{safe_line(name, 40)!r} is none of {', '.join(CORRECTABLE_FIELDS)}")
+        if len(words) > LONGEST:
+            raise UsageError(f"the text for {name} has {len(words)} characters, 1 to {LONGEST} fit")
 
 
 def _decision(

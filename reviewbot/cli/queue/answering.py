@@ -20,7 +20,7 @@ from reviewbot.cli.queue.claiming import (
 )
 from reviewbot.cli.queue.showing import texts_for
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import dollars
+from reviewbot.cli.words import WHAT, dollars
 from reviewbot.domain.accounts import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import UsageError
@@ -152,7 +152,7 @@ def _answer(
     )
     with opening as opened:
         chosen = _find(opened, task)
-        text, corrected = reason, _fields(fields)
+        text, corrected = reason, corrected_fields(fields)
         if action.sends_back and reason is None:
             made = _ready_made(opened, chosen, reason_name)
             text, corrected = made.text, corrected or made.fields
@@ -165,7 +165,7 @@ def _answer(
             repeat=repeat,
         )
         told = _send(screen, settings, opened, chosen, reply)
-    _report(screen, chosen, told, live=settings.mode is Mode.LIVE)
+    tell_answer(screen, chosen, told, live=settings.mode is Mode.LIVE)
 
 
 def _find(ledger: Ledger, task: str) -> Round:
@@ -193,7 +193,8 @@ def _ready_made(ledger: Ledger, chosen: Round, name: str | None) -> ReadyMade:
     )
 
 
-def _fields(given: tuple[str, ...]) -> dict[str, str] | None:
+def corrected_fields(given: tuple[str, ...]) -> dict[str, str] | None:
+    """Read each NAME=TEXT; None where there is none. Raises UsageError for a name that is no field."""
     found = {}
     for one in given:
         name, equals, text = one.partition("=")
@@ -217,7 +218,8 @@ def _send(
         return answer(app, chosen, reply)
 
 
-def _report(screen: Screen, chosen: Round, told: Answered, *, live: bool) -> None:
+def tell_answer(screen: Screen, chosen: Round, told: Answered, *, live: bool) -> None:
+    """Say what became of an answer. Raises UsageError where it was not done."""
     if told.too_late:
         raise UsageError(f"too late: {told.sentence}")
     decision = told.decision
@@ -233,7 +235,8 @@ def _told(decision: Decision, chosen: Round, *, live: bool) -> list[str]:
     who, task = safe_line(decision.decided_by or ""), safe_line(decision.task_id)
     did = _DONE[decision.action] if live else _WOULD[decision.action]
     money = dollars(decision.amount_micros)
-    lines = [f"{styled(did.format(money=money), 'strong')}  task {task}  round {decision.round}"]
+    what = WHAT[decision.review]
+    lines = [f"{styled(did.format(money=money), 'strong')}  {what} {task}  round {decision.round}"]
     if decision.reason:
         lines.append(f"  they read: {safe(decision.reason)}")
     for name, text in (decision.fields or {}).items():
