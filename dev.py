@@ -55,8 +55,9 @@ def main(words):
     if words[0] == "lock":
         return lock()
     code = set_up()
+    env = dict(os.environ, TEST_TIER="full" if words[0] == "test-full" else "quick")
     for arguments in TASKS[words[0]]:
-        code = code or subprocess.call([str(PYTHON), *arguments], cwd=str(ROOT))
+        code = code or subprocess.call([str(PYTHON), *arguments], cwd=str(ROOT), env=env)
     return code
 
 

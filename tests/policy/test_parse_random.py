@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from reviewbot.policy.findings import Severity
 from reviewbot.policy.fixing import apply_fixes
 from reviewbot.policy.parse import Parsed, parse_policy
 from reviewbot.policy.render import as_github, as_json, as_sarif, render_text
+from tests.tier import times
 
 BASE = (Path(__file__).parent / "mistakes" / "base.yaml").read_text(encoding="utf-8")
 SHORT = """policy: short
@@ -25,8 +25,8 @@ rules:
     reason: "Read all {last.comments_scraped}, not there."
 deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
 """
-DOCUMENTS = int(os.environ.get("REVIEWBOT_RANDOM_DOCUMENTS", "10000"))
-"""How many documents are tried in all; 100,000 for a long look."""
+DOCUMENTS = times(3_000, 100_000)
+"""How many documents are tried in all."""
 _BATCH = 50
 _PIECES = [
     "@",
@@ -138,7 +138,12 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=times(50, 1000),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
 @given(mutated())
 def test_a_mutated_policy_gives_findings_not_a_crash(text: str) -> None:
     """Every form of output copes with every finding, and a fix never makes reading fail."""
@@ -155,7 +160,12 @@ def test_a_mutated_policy_gives_findings_not_a_crash(text: str) -> None:
     check(fixed)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=times(50, 1000),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
 @given(
     st.binary(max_size=200)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))

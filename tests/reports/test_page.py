@@ -133,6 +133,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_browser_finds_no_serious_barrier(plan_of: Callable[..., Made], tmp_path: Path) -> None:
     """axe, in a real browser, finds nothing serious or critical, in the light and the dark page."""
