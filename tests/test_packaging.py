@@ -157,6 +157,15 @@ def test_the_unit_starts_what_the_package_installs() -> None:
     assert "RestartPreventExitStatus=2 3 77 78" in text
 
 
+def test_the_unit_hears_the_bot_and_keeps_checkpoints_apart_from_the_log() -> None:
+    """It waits for READY=1, watches for signs of life, and the second place is another directory."""
+    text = UNIT.read_text()
+    assert re.search(r"^Type=notify$", text, re.M)
+    assert re.search(r"^WatchdogSec=5min$", text, re.M)
+    assert "REVIEWBOT_CHECKPOINT_FILE=/var/log/reviewbot/" in text
+    assert re.search(r"^LogsDirectory=reviewbot$", text, re.M)
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_the_unit_is_hardened() -> None:
     """systemd's own judgement of its exposure is 2.0 or better."""
