@@ -20,6 +20,9 @@ from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem, ReviewKind, Subject
 
+NOTHING_CAME = "not done: nothing arrived within the quarantine"
+"""The note of an ambiguous write that was given up as not done. It was perhaps only slow."""
+
 
 class Fate(Enum):
     """What became of one round."""

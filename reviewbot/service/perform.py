@@ -31,9 +31,6 @@ from reviewbot.service import breaker, effects, gate
 from reviewbot.service.app import App, Bench
 from reviewbot.service.notices import tell_stale_effect
 
-NOTHING_CAME = "not done: nothing arrived within the quarantine"
-"""The note of an ambiguous write that was given up as not done. It was perhaps only slow."""
-
 
 def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     """Write the intent down, send it, write down the outcome; give the outcome.
@@ -152,7 +149,9 @@ def _surely_ours(app: App, decision: Decision, item: ReviewItem) -> bool:
     if effects.shows_our_text(decision, item):
         return True
     earlier = app.ledger.entries(decision.id)
-    return any(entry.state is State.UNKNOWN or entry.note == NOTHING_CAME for entry in earlier)
+    return any(
+        entry.state is State.UNKNOWN or entry.note == effects.NOTHING_CAME for entry in earlier
+    )
 
 
 def _close(

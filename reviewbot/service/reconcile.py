@@ -10,8 +10,9 @@ from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
+from reviewbot.service import breaker
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
-from reviewbot.service.effects import Fate, by_silence, fate
+from reviewbot.service.effects import NOTHING_CAME, Fate, by_silence, fate, shows_our_text
 from reviewbot.service.notices import tell_silence
 from reviewbot.service.questions import asked_in
 
@@ -86,6 +87,10 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
         return None
     bench.puzzles.pop(key, None)
     by = _whose(item, sighting, found, last)
+    if by == "other" and last is not None and _may_be_ours(app, item, found, last):
+        app.events("unattributed effect", level="error", task_id=item.id, epoch=sighting.epoch)
+        what = f"task {item.id} was ended by somebody else, or by a write given up as not done"
+        breaker.open_breaker(app, last.decision.policy, "unattributed", what)
     ended_at = (found is Fate.PAID and item.subject.finalized_at) or app.clock.now()
     note = cause(last) if by == "silence" else None
     if by == "silence":
@@ -100,6 +105,15 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
         )
         tell_silence(app, sighting, ended_at, note)
     return _end(app, sighting, by, item.status, ended_at, note=note)
+
+
+def _may_be_ours(app: App, item: ReviewItem, found: Fate, last: Logged) -> bool:
+    """Whether a write of ours that was given up as not done may have done this, far too late."""
+    if not any(entry.note == NOTHING_CAME for entry in app.ledger.entries(last.decision.id)):
+        return False
+    if last.decision.action.pays:
+        return found is Fate.PAID
+    return shows_our_text(last.decision, item) is True
 
 
 def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | None) -> Attributed:

@@ -12,7 +12,6 @@ from reviewbot.ports import Logged
 from reviewbot.service import effects
 from reviewbot.service.app import App, Bench
 from reviewbot.service.look import with_window
-from reviewbot.service.perform import NOTHING_CAME
 
 
 def resume(app: App, bench: Bench, waiting: Mapping[str, ReviewItem]) -> int:
@@ -53,7 +52,7 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
     if settled is not None:
         return _mark(app, logged, *settled)
     if still and effects.fate(item, decision.epoch) is effects.Fate.WAITING:
-        return _mark(app, logged, State.VOID, NOTHING_CAME)
+        return _mark(app, logged, State.VOID, effects.NOTHING_CAME)
     return False
 
 

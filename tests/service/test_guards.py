@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import Halted, InvalidStatus, LedgerUnwritable
+from reviewbot.domain.errors import Halted, InvalidStatus, LedgerUnwritable, NoAnswer
 from reviewbot.domain.faultpoints import POINTS, on_fault_point
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.compile import compile_policy
@@ -568,6 +568,23 @@ def test_a_drift_that_a_person_has_seen_opens_it_no_more() -> None:
 
     assert not room.breaker()
     assert room.sent() == 2
+
+
+def test_an_effect_that_may_be_ours_after_all_opens_it() -> None:
+    """An approval was given up as not done; while a pause kept the next one back it was done."""
+    room = a_room(a_policy(PAY), count=1)
+    room.world.trouble = {"perform": [NoAnswer("timeout")]}
+    poll_once(room.app)
+    a_pause(room)
+    room.clock.forward(minutes=16)
+    poll_once(room.app)
+    assert room.sent() == 0
+
+    room.world.change("task-000", status="finalized", finalized_at=room.clock.now())
+    poll_once(room.app)
+
+    assert [ending.by for ending in room.ledger.endings()] == ["other"]
+    assert room.breaker()
 
 
 @pytest.mark.parametrize(("failing", "opens"), [(1, False), (2, True)])
