@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from reviewbot.channels.bounded import within
+from reviewbot.channels.bounded import trust, within
 from reviewbot.channels.channel import headline, lines
 from reviewbot.domain.alarms import Message
 from reviewbot.domain.errors import ChannelFailed
@@ -87,17 +87,21 @@ class Mail:
     def _connect(self) -> smtplib.SMTP:
         """Connect, encrypted before anything is said that matters."""
         box, me = self._box, "[127.0.0.1]"  # a name of this machine would cost a look-up
-        trust = self._trust or ssl.create_default_context()
         if box.tls == "tls":
-            return smtplib.SMTP_SSL(box.host, box.port, me, timeout=self._timeout, context=trust)
+            return smtplib.SMTP_SSL(
+                box.host, box.port, me, timeout=self._timeout, context=self._context()
+            )
         server = smtplib.SMTP(box.host, box.port, me, timeout=self._timeout)
         if box.tls == "starttls":
             try:
-                server.starttls(context=trust)
+                server.starttls(context=self._context())
             except BaseException:
                 server.close()
                 raise
         return server
+
+    def _context(self) -> ssl.SSLContext:
+        return self._trust or trust()
 
 
 def as_email(message: Message, box: Mailbox, at: datetime) -> EmailMessage:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from reviewbot.channels.bounded import within
+from reviewbot.channels.bounded import trust, within
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.safetext import safe_line
 
@@ -41,7 +41,9 @@ def _request(
 ) -> None:
     try:
         with (
-            httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+            httpx.Client(
+                timeout=timeout, trust_env=False, follow_redirects=False, verify=trust()
+            ) as client,
             client.stream(method, url, content=body, headers=dict(headers)) as answer,
         ):
             if answer.is_success:
