@@ -22,6 +22,9 @@ class Action(StrEnum):
     WAIT = "wait"
     LEAVE = "leave"
 
+    # An action is found in tables at every decision; the enum's own hash is a Python call.
+    __hash__ = str.__hash__
+
     @property
     def writes(self) -> bool:
         """Whether carrying it out sends something to the API."""

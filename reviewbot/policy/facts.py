@@ -216,8 +216,12 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
     chosen = tuple(attempts)
     since = past.last_dispute_at
     if past.disputes != 0 and since is not None:
-        chosen = tuple(a for a in chosen if a.scraped_at is not None and a.scraped_at > since)
-    return tuple(sorted(chosen, key=lambda a: -1 if a.attempt_n is None else a.attempt_n))
+        chosen = tuple([a for a in chosen if a.scraped_at is not None and a.scraped_at > since])
+    return chosen if len(chosen) < 2 else tuple(sorted(chosen, key=_number))
+
+
+def _number(attempt: Attempt) -> int:
+    return -1 if attempt.attempt_n is None else attempt.attempt_n
 
 
 def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:
@@ -239,11 +243,21 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
         return UNKNOWN_CHECKS
     if not attempts:
         return NO_CHECKS
+    if len(attempts) == 1:
+        (only,) = attempts
+        seen = only.comments_scraped
+        return Checks(
+            count=1,
+            failed=int(only.outcome_kind == "scrape_failed"),
+            best_score=only.match_score,
+            most_comments=seen,
+            fewest_comments=seen,
+        )
     scores = [a.match_score for a in attempts if a.match_score is not None]
     counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
     return Checks(
         count=len(attempts),
-        failed=sum(a.outcome_kind == "scrape_failed" for a in attempts),
+        failed=[a.outcome_kind for a in attempts].count("scrape_failed"),
         best_score=max(scores, default=None),
         most_comments=max(counts, default=None),
         fewest_comments=min(counts, default=None),

@@ -64,11 +64,8 @@ def answer_record(judge: Judge, record: Recorded, at: datetime) -> Answer:
 
 def covers(applies_to: AppliesTo, review: ReviewKind, subject: Subject) -> bool:
     """Whether a policy's `applies to` takes this in; an unknown value fits no narrowing."""
-    return (
-        applies_to.review == review
-        and (not applies_to.platform or subject.platform in applies_to.platform)
-        and (
-            not applies_to.saved_account_id
-            or subject.saved_account_id in applies_to.saved_account_id
-        )
+    if applies_to.review != review:
+        return False
+    return (not applies_to.platform or subject.platform in applies_to.platform) and (
+        not applies_to.saved_account_id or subject.saved_account_id in applies_to.saved_account_id
     )
