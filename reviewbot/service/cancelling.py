@@ -68,6 +68,11 @@ class Canceller:
         self._clock = clock
         self._quarantine = quarantine
 
+    def done(self, task_id: str) -> CancelWord | None:
+        """Give the word on a cancellation that an earlier try has done."""
+        story = story_of(self._ledger, task_id)
+        return story[-1][1] if story and story[-1][1].state is CancelState.DONE else None
+
     def cancel(self, task_id: str) -> CancelWord:
         """Cancel one task, unless an earlier try did or still may; give where that stands now.
 

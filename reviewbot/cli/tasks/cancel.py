@@ -29,6 +29,10 @@ REMAINS = 4
 """Exit code where a task is not cancelled in the end."""
 
 
+EARLIER = "cancelled earlier"
+_FINE = ("cancelled", "would be cancelled", EARLIER)
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one task, as `--format json` writes it."""
 
@@ -78,7 +82,7 @@ def cancel(
     else:
         screen.data(_as_text(lines))
     _sum_up(screen, lines, live=live)
-    if any(line.outcome not in ("cancelled", "would be cancelled") for line in lines):
+    if any(line.outcome not in _FINE for line in lines):
         raise click.exceptions.Exit(REMAINS)
 
 
@@ -110,6 +114,8 @@ def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> 
 
 
 def _cancelled(canceller: Canceller, task_id: str, quarantine: timedelta) -> Line:
+    if (earlier := canceller.done(task_id)) is not None:
+        return Line(id=task_id, outcome=EARLIER, credits_refunded=earlier.credits)
     try:
         word = canceller.cancel(task_id)
     except KeyRefused:
@@ -157,7 +163,7 @@ def _as_text(lines: list[Line]) -> str:
 
 
 def _sum_up(screen: Screen, lines: list[Line], *, live: bool) -> None:
-    back = sum(line.credits_refunded or 0 for line in lines)
+    back = sum(line.credits_refunded or 0 for line in lines if line.outcome != EARLIER)
     if live:
         unsaid = sum(
             line.outcome == "cancelled" and line.credits_refunded is None for line in lines

@@ -18,6 +18,7 @@ from reviewbot.cli.tasks.results import Line, all_fine, as_json, as_text, lines_
 from reviewbot.cli.words import counted, due
 from reviewbot.counter import connect
 from reviewbot.domain.errors import ApiError, UsageError
+from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import TaskBook
 from reviewbot.service.orderbook import OrderBook
@@ -134,7 +135,7 @@ def _rehearse(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]
             connection.close()
     have = "" if credits is None else f"; {credits:,g} are there"
     cost = counted(len(plan.fresh), "credit")
-    screen.say(f"\nDry run: nothing was sent. With --live it would cost {cost}{have}.")
+    screen.say(f"\nDry run: nothing was sent. With --live it would cost at most {cost}{have}.")
     if credits is not None and credits < len(plan.fresh):
         screen.say(styled("warning: ", "care") + "that is more than there are.")
     return lines
@@ -174,7 +175,9 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
 
 def _announce(screen: Screen, fresh: int, credits: float | None) -> None:
     have = "" if credits is None else f"; {credits:,g} are there"
-    screen.say(f"{styled('LIVE', 'bad')}: {counted(fresh, 'order')}, a credit each{have}.")
+    screen.say(
+        f"{styled('LIVE', 'bad')}: {counted(fresh, 'order')}, a credit for each that is taken{have}."
+    )
 
 
 def _account(screen: Screen, totals: Totals, credits: float | None, now: datetime) -> None:
@@ -186,7 +189,7 @@ def _account(screen: Screen, totals: Totals, credits: float | None, now: datetim
     if totals.stopped:
         screen.say(
             styled("stopped early: ", "bad")
-            + f"{totals.stopped}. Repeat the command for the rows that remain."
+            + f"{safe_line(totals.stopped)}. Repeat the command for the rows that remain."
         )
     if totals.again_at is not None:
         screen.say(

@@ -43,14 +43,22 @@ def life_of(task: CommentTask, timeline: Timeline | None, ledger: Ledger) -> Lif
         *_of_cancellation([(note.at, word) for note, word in cancel_story(ledger, task.id)]),
         *_of_decisions(ledger, ledger.decisions(task_id=task.id)),
     ]
-    return Life(
-        task=task, attempts=tuple(attempts), events=tuple(sorted(events, key=lambda one: one.at))
-    )
+    return Life(task=task, attempts=tuple(attempts), events=tuple(sorted(events, key=_in_time)))
 
 
 def in_words(event: Event) -> str:
     """One line of the story."""
     return f"{clock_time(event.at)}  {event.by:<9}  {event.what}"
+
+
+def _in_time(event: Event) -> tuple[datetime, int]:
+    """Sort key. The API counts whole seconds, so within one what we were about to do comes first."""
+    ours = event.by == "reviewbot"
+    rank = 0 if ours and event.what.startswith(_ABOUT_TO) else 2 if ours else 1
+    return event.at.replace(microsecond=0), rank
+
+
+_ABOUT_TO = "about to "
 
 
 def _of_task(task: CommentTask) -> Iterator[Event]:
@@ -97,7 +105,9 @@ def _of_checks(attempts: Sequence[Attempt]) -> Iterator[Event]:
 def _of_order(story: Sequence[tuple[datetime, Word]]) -> Iterator[Event]:
     for at, word in story:
         if word.state is OrderState.INTENDED:
-            what = f"about to order it (attempt {word.attempt}, {safe_line(word.source or '', 80)})"
+            what = (
+                f"{_ABOUT_TO}order it (attempt {word.attempt}, {safe_line(word.source or '', 80)})"
+            )
         else:
             why = f": {safe_line(word.reason, 160)}" if word.reason else ""
             what = f"the order is {word.state.value}{why}"
@@ -107,11 +117,11 @@ def _of_order(story: Sequence[tuple[datetime, Word]]) -> Iterator[Event]:
 def _of_cancellation(story: Sequence[tuple[datetime, CancelWord]]) -> Iterator[Event]:
     for at, word in story:
         if word.state is CancelState.INTENDED:
-            what = "about to cancel it"
+            what = f"{_ABOUT_TO}cancel it"
         else:
             what = f"the cancellation is {word.state.value}"
         if word.credits is not None:
-            what += f", {word.credits:g} credits came back"
+            what += f", credits back: {word.credits:g}"
         if word.status:
             what += f"; the task is {safe_line(word.status, 40)}"
         if word.reason:

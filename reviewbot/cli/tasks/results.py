@@ -31,6 +31,17 @@ SAID = {
 }
 """Every outcome of a row, in the order of telling, in words."""
 
+MEANINGS = {
+    "account_not_found": "there is no such account; see: reviewbot accounts list --delivered",
+    "account_not_owned": "the account is somebody else's",
+    "account_not_managed": "the account has no manager now; try again later",
+    "account_lookup_failed": "the API could not look the account up; try again later",
+    "invalid_video_url": "the API could not follow the address to a video",
+    "platform_mismatch": "the account and the video are on different platforms",
+    "comment_text_too_long": "over the platform's limit as the API counts",
+}
+"""What the API's reasons say, and what to do."""
+
 FINE = frozenset({"created", "would create", "already", "duplicate"})
 _STYLES = {"created": "good", "would create": "good", "already": "faint", "duplicate": "faint"}
 _MOST_SHOWN = 50
@@ -82,11 +93,8 @@ def as_text(lines: Sequence[Line]) -> str:
     notable = [line for line in lines if line.outcome not in ("created", "would create", "already")]
     if not notable:
         return "\n".join(sums)
-    shown = [
-        (str(line.row), line.outcome, _why(line), line.order.get("comment_text", ""))
-        for line in notable[:_MOST_SHOWN]
-    ]
-    parts = [table(("row", "outcome", "why", "comment_text"), shown, longest=90)]
+    shown = [(str(line.row), line.outcome, _why(line)) for line in notable[:_MOST_SHOWN]]
+    parts = [table(("row", "outcome", "why"), shown, longest=300)]
     if len(notable) > _MOST_SHOWN:
         more = counted(len(notable) - _MOST_SHOWN, "more row")
         parts.append(f"… and {more}; --output FILE writes them all")
@@ -117,8 +125,13 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
 
 
 def _why(line: Line) -> str:
-    tasks = f" (tasks {', '.join(line.tasks)})" if line.tasks else ""
-    return (line.reason or "") + tasks
+    if line.tasks:
+        return (
+            f"{line.reason}; look at {', '.join(line.tasks)}. To order it all the same, write the"
+            " full address of the video"
+        )
+    reason = line.reason or ""
+    return f"{reason}: {MEANINGS[reason]}" if reason in MEANINGS else reason
 
 
 def _whole(bad: BadRow) -> dict[str, str]:
