@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE
+from reviewbot.policy.findings import Span
 from reviewbot.policy.model import Policy, Rule
 
-_NO_MEANING = frozenset({"span", "name_span", "fact_span", "note", "because"})
-"""Where something stands, and words for readers alone."""
+_FOR_READERS = frozenset({"note", "because"})
+"""Words that change nothing."""
 
 
 def changed_rules(old: Policy | None, new: Policy) -> frozenset[str]:
@@ -45,11 +46,13 @@ def _named(policy: Policy, bare: Any) -> Any:
 
 
 def _bare(node: Any) -> Any:
+    if isinstance(node, Span):
+        return None
     if isinstance(node, msgspec.Struct):
         fields = (
             (name, _bare(getattr(node, name)))
             for name in node.__struct_fields__
-            if name not in _NO_MEANING
+            if name not in _FOR_READERS
         )
         return (type(node).__name__, *fields)
     if isinstance(node, tuple):
