@@ -55,6 +55,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     in_quarantine: int = 0
     requests: int = 0
     writes: int = 0
+    remaining: int | None = None
+    """Requests that the API last said are left on the key."""
 
     def is_healthy(self, now: datetime) -> bool:
         """Whether a pass went through not long ago."""
@@ -122,6 +124,7 @@ def _beat(
         good_at=good_at,
         requests=app.traffic.requests,
         writes=app.traffic.writes,
+        remaining=app.traffic.remaining,
     )
     if summary is None:
         return beat

@@ -1,0 +1,237 @@
+"""How the bot stands, in lines for one screen: what is bad comes first, and every line fits."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import click
+
+from reviewbot.cli.heartbeat import Beat, Running
+from reviewbot.cli.screen import styled
+from reviewbot.cli.words import counted, dollars, length
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.model import Policy
+from reviewbot.policy.rulechange import changed_rules
+from reviewbot.ports import Ledger
+from reviewbot.service.away import Away
+from reviewbot.service.books import GROUNDS, Books
+from reviewbot.service.revisions import Revisions
+from reviewbot.service.situation import Situation
+
+_LABEL = 11
+
+
+def health_line(beat: Beat | None, healthy: bool, now: datetime) -> str:
+    """Say whether it runs, how, and since when not."""
+    if beat is None:
+        return styled("not running", "bad") + ": no pass has ever been made on this decision log"
+    last = "never" if beat.good_at is None else f"{length(now - beat.good_at)} ago"
+    word = styled("healthy", "good") if healthy else styled("not healthy", "bad")
+    mode = "LIVE" if beat.mode == "live" else "dry run, nothing is sent"
+    return f"{word}: {mode}, last good pass {last}, one every {beat.every:g} s"
+
+
+def lines(
+    beat: Beat | None,
+    healthy: bool,
+    found: Situation | None,
+    policies: list[str],
+    now: datetime,
+    size: tuple[int, int] | None,
+) -> list[str]:
+    """Every line of the screen; `found` is None where the log cannot be read.
+
+    `size` is the terminal's (columns, lines): a long line goes on below while there is room for
+    that, and is cut where there is none. None is no terminal, and nothing is cut.
+    """
+    rows = [health_line(beat, healthy, now)]
+    rows += [_row(*row) for row in _rows(beat, found, policies, now)]
+    return rows if size is None else _fitted(rows, *size)
+
+
+def _rows(
+    beat: Beat | None, found: Situation | None, policies: list[str], now: datetime
+) -> Iterator[tuple[str, str, str]]:
+    """(label, text, style), the most pressing first."""
+    if beat is not None and beat.brake is not None:
+        yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
+    if beat is not None and beat.error:
+        yield "api", f"{safe_line(beat.error, 300)} ({beat.at.astimezone():%a %H:%M})", "bad"
+    if found is not None:
+        yield from _held(found, now)
+    for text in policies:
+        yield "policy", text, "care" if ";" in text else ""
+    if found is not None:
+        yield from _policy_trouble(found)
+    if beat is not None:
+        yield from _work(beat, now)
+    if found is not None:
+        yield from _people(found, now)
+        yield from _alarms(found)
+        yield from _away(found.away)
+        yield from _paid(found.books)
+        done = ", ".join(f"{count} {name}" for name, count in sorted(found.outcomes.items()))
+        back = f"; {found.books.sent_back} sent back" if found.books.sent_back else ""
+        yield "decided 24h", f"{done or 'nothing'}{back}", ""
+
+
+def _held(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
+    for sentence in found.holds:
+        yield "HELD", safe_line(sentence, 300), "bad"
+    stakes = found.at_stake
+    if stakes is not None and stakes.tasks:
+        what = f"{counted(len(stakes.tasks), 'task')} ({dollars(stakes.amount_micros)})"
+        yield "", f"{what} go to silence{_first(stakes.first_at, now)}", "bad"
+    for trial in found.on_probation:
+        yield "probation", f"25 approvals an hour for {trial}", "care"
+
+
+def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
+    for what in found.to_accept:
+        yield "accept?", f"{what} waits: reviewbot policy accept {what.split()[-1]}", "care"
+    for why in found.not_used:
+        yield "not used", why, "bad"
+
+
+def _work(beat: Beat, now: datetime) -> Iterator[tuple[str, str, str]]:
+    waiting = f"{counted(beat.waiting, 'task')}, {beat.undecided} of them undecided"
+    first = beat.first_deadline_at
+    soonest = "" if first is None else f", first {_soon(first, now)}"
+    yield "waiting", waiting + soonest, ""
+    left = "" if beat.remaining is None else f"; {beat.remaining} left this minute"
+    yield (
+        "requests",
+        f"{beat.requests:,} since its start, {beat.writes:,} of them writes{left}",
+        "",
+    )
+
+
+def _people(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
+    if found.questions:
+        claimed = f", {found.claimed} claimed" if found.claimed else ""
+        yield "questions", f"{found.questions} with people{claimed}{_first_end(found, now)}", ""
+    else:
+        yield "questions", "none", ""
+    if found.unsettled:
+        text = f"{counted(found.unsettled, 'write')} not known to be done or not"
+        yield "quarantine", text, "care"
+
+
+def _first_end(found: Situation, now: datetime) -> str:
+    first = found.next_question
+    if first is None or first.at is None:
+        return ""
+    what = "sent back" if first.end == "sent back" else "PAID"
+    whose = {"silence": " by silence", "fallback": " by the fallback"}.get(first.end, "")
+    return f"; the first {what} {_soon(first.at, now)}{whose}"
+
+
+def _alarms(found: Situation) -> Iterator[tuple[str, str, str]]:
+    if found.alarms:
+        told = ", ".join(
+            f"{safe_line(one.kind, 20)} {one.count} ({one.at.astimezone():%a %H:%M})"
+            for one in found.alarms
+        )
+        yield "alarms 24h", told, "care"
+    for name in found.failing_channels:
+        yield "channel", f"FAILS: {name}", "bad"
+
+
+def _away(away: Away | None) -> Iterator[tuple[str, str, str]]:
+    if away is None:
+        return
+    since, until = away.since.astimezone(), away.until.astimezone()
+    span = f"{since:%a %H:%M} to {until:%a %H:%M}"
+    parts = [f"silence {away.silence} ({dollars(away.silence_micros)})"]
+    parts += [f"others {away.others}"] if away.others else []
+    parts += [f"nearly late {away.nearly_late}"] if away.nearly_late else []
+    yield "while away", f"{span}: {', '.join(parts)}", "bad" if away.silence else ""
+
+
+def _paid(books: Books) -> Iterator[tuple[str, str, str]]:
+    parts = [
+        f"{name} {books.paid[name].tasks} ({dollars(books.paid[name].micros)})"
+        for name in GROUNDS
+        if name != "silence"
+    ]
+    if books.outside.tasks:
+        parts.append(f"outside {books.outside.tasks} ({dollars(books.outside.micros)})")
+    yield "paid 24h", " · ".join(parts), ""
+    silent = books.paid["silence"]
+    text = f"{counted(silent.tasks, 'task')} paid by silence, {dollars(silent.micros)}"
+    yield "silence", text, "bad" if silent.tasks else "good"
+    if books.nobody_answered:
+        asked = counted(books.nobody_answered, "question")
+        yield "unanswered", f"{asked} that nobody answered before the round ended", "care"
+
+
+def _first(moment: datetime | None, now: datetime) -> str:
+    return "" if moment is None else f", first {_soon(moment, now)}"
+
+
+def _soon(moment: datetime, now: datetime) -> str:
+    """A moment and how far off it is, short: `Fri 09:56 (in 41 h)`."""
+    left = moment - now
+    far = f"in {length(left)}" if left >= timedelta(0) else f"{length(-left)} ago"
+    return f"{moment.astimezone():%a %H:%M} ({far})"
+
+
+def _row(label: str, text: str, style: str) -> str:
+    shown = styled(text, style) if style else text
+    return f"{label:<{_LABEL}} {shown}"
+
+
+def _fitted(rows: list[str], columns: int, screen: int) -> list[str]:
+    """Wrap what is too long as far as the screen has lines for it, and cut the rest."""
+    room = screen - 1 - len(rows)
+    fitted: list[str] = []
+    for row in rows:
+        parts = textwrap.wrap(click.unstyle(row), columns, subsequent_indent=" " * (_LABEL + 1))
+        if len(parts) - 1 > max(0, room):
+            parts = [parts[0][: columns - 1] + "…"]
+        room -= len(parts) - 1
+        fitted += (
+            [row]
+            if len(parts) == 1 and len(click.unstyle(row)) <= columns
+            else [_as_styled(row, part) for part in parts]
+        )
+    return fitted
+
+
+def _as_styled(row: str, part: str) -> str:
+    """A part of a row in the row's own colour."""
+    mark = re.search(r"\x1b\[[\d;]*m", row)
+    return part if mark is None else f"{mark.group()}{part}\x1b[0m"
+
+
+# The policies --------------------------------------------------------------------------------
+
+
+def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
+    """Each running policy, and where the file on disk differs from it, in words."""
+    revisions = None if ledger is None else Revisions(ledger)
+    return [_policy(one, revisions) for one in (beat.policies if beat else ())]
+
+
+def _policy(running: Running, revisions: Revisions | None) -> str:
+    text = f"{safe_line(running.name)} {running.revision[:8]}"
+    on_disk = _on_disk(running.path)
+    path = safe_line(running.path, 80)
+    if on_disk is None:
+        return f"{text} runs; the file {path} cannot be used"
+    if on_disk.revision == running.revision:
+        return text
+    judge = None if revisions is None else revisions.judge(running.revision)
+    rules = sorted(changed_rules(judge.policy, on_disk)) if judge is not None else []
+    named = ", ".join(safe_line(rule, 40) for rule in rules[:3]) + (", …" * (len(rules) > 3))
+    differs = f"; it differs in: {named}" if rules else "; no rule of it differs"
+    return f"{text} runs; on disk is {on_disk.revision[:8]}{differs if judge else ''}"
+
+
+def _on_disk(path: str) -> Policy | None:
+    from reviewbot.policyfiles import PolicyFile
+
+    return PolicyFile(path).load().policy

@@ -1,0 +1,136 @@
+"""Situation: all that the log knows about how the bot stands now, gathered for one screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import msgspec
+
+from reviewbot.domain.moments import parse_iso
+from reviewbot.domain.safetext import safe_line
+from reviewbot.ports import Ledger, Noted
+from reviewbot.service.away import Away, last_away
+from reviewbot.service.books import Books, add_up
+from reviewbot.service.holds import holds_on
+from reviewbot.service.otherwise import Otherwise, otherwise
+from reviewbot.service.probation import ACCEPT
+from reviewbot.service.probation import TOPIC as PROBATION
+from reviewbot.service.questions import open_questions
+from reviewbot.service.revisions import Revisions
+from reviewbot.service.stakes import Stakes, at_stake
+
+DAY = timedelta(days=1)
+LATEST = timedelta(days=3)
+"""How long a look back over an absence stays on the screen."""
+RUNNING, ALARM, CHANNEL = "running", "alarm", "channel"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Alarms of one kind that stand: how many, and when the newest was told."""
+
+    kind: str
+    count: int
+    at: datetime
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log says of now and of the last 24 hours."""
+
+    outcomes: dict[str, int]
+    books: Books
+    questions: int
+    claimed: int
+    next_question: Otherwise | None = None
+    """What happens to the most urgent question if nobody answers."""
+    unsettled: int = 0
+    holds: tuple[str, ...] = ()
+    at_stake: Stakes | None = None
+    """What silence pays while something is held back."""
+    on_probation: tuple[str, ...] = ()
+    to_accept: tuple[str, ...] = ()
+    not_used: tuple[str, ...] = ()
+    """Why a changed policy is not used, for each that is not."""
+    alarms: tuple[Told, ...] = ()
+    failing_channels: tuple[str, ...] = ()
+    away: Away | None = None
+
+
+def situation(ledger: Ledger, now: datetime, pause_file: str | None = None) -> Situation:
+    """Gather it all. Raises `LedgerError`."""
+    since = now - DAY
+    recent = ledger.decisions(since=since)
+    questions = open_questions(ledger, now)
+    holds = holds_on(ledger, now, pause_file)
+    first = None
+    if questions:
+        decision = questions[0].decision
+        first = otherwise(ledger, decision, Revisions(ledger), now, holds=holds)
+    away = last_away(ledger)
+    return Situation(
+        outcomes=Counter(one.state.value for one in recent),
+        books=add_up(recent, ledger.endings(since)),
+        questions=len(questions),
+        claimed=sum(one.claim is not None for one in questions),
+        next_question=first,
+        unsettled=len(ledger.open_intents()),
+        holds=tuple(hold.sentence for hold in holds),
+        at_stake=at_stake(ledger, now) if holds else None,
+        on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
+        to_accept=tuple(
+            f"{_text(one, 'policy')} {one.subject[:8]}"
+            for one in ledger.notes(ACCEPT)
+            if one.value.get("accepted") is False
+        ),
+        not_used=_not_used(ledger),
+        alarms=_alarms(ledger, now),
+        failing_channels=tuple(
+            f"{safe_line(one.subject, 40)}: {_text(one, 'error')}"
+            for one in ledger.notes(CHANNEL)
+            if one.value.get("ok") is False
+        ),
+        away=away if away is not None and now - away.until <= LATEST else None,
+    )
+
+
+def _on_trial(word: Noted) -> bool:
+    value = word.value
+    return value.get("over") is False and bool(value.get("before")) and bool(value.get("rules"))
+
+
+def _trial(word: Noted) -> str:
+    rules = word.value.get("rules") or ()
+    named = ", ".join(safe_line(str(rule), 40) for rule in rules)
+    return f"{safe_line(word.subject, 40)} {_text(word, 'revision')[:8]}: {named}"
+
+
+def _not_used(ledger: Ledger) -> tuple[str, ...]:
+    problems = {one.value.get("problem") for one in ledger.notes(RUNNING)}
+    return tuple(sorted(safe_line(str(why), 300) for why in problems if why))
+
+
+def _alarms(ledger: Ledger, now: datetime) -> tuple[Told, ...]:
+    """Alarms told in the last day that are not mended, newest first."""
+    found = []
+    for one in ledger.notes(ALARM):
+        told = one.value.get("told")
+        moments = [
+            at
+            for mark in (told.values() if isinstance(told, dict) else ())
+            if (at := _moment(mark)) is not None and now - at <= DAY
+        ]
+        if moments:
+            found.append(Told(kind=one.subject, count=len(moments), at=max(moments)))
+    return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+
+
+def _moment(mark: object) -> datetime | None:
+    text = mark.get("at") if isinstance(mark, dict) else None
+    try:
+        return parse_iso(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _text(word: Noted, name: str) -> str:
+    return safe_line(str(word.value.get(name) or "?"), 200)
