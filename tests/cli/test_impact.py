@@ -1,0 +1,161 @@
+"""`policy backtest` and `policy diff`: the past judged again, from records and from the log."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reviewbot.domain.decision import Action, Decision, Mode, decision_id
+from reviewbot.domain.lifecycle import State
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.policy.facts import build_facts
+from reviewbot.service.records import facts_to_json
+from tests.builders import CONFIRMED, a_task, an_attempt, an_item
+from tests.cli.conftest import Call
+
+OLD = """\
+policy: small
+language: 1
+rules:
+  - name: nothing read
+    when:
+      last.comments_scraped: 0
+    then: approve
+  - name: all read
+    when:
+      last.outcome_kind: couldnt_verify
+      last.comments_scraped: between 1 and 99
+    then: dispute
+    reason: Our check read every comment and yours was not among them.
+deadline:
+  decide by: 3h before deadline
+  if undecided: approve
+  because: We pay what we cannot show to be wrong.
+"""
+NEW = OLD.replace("between 1 and 99", "between 20 and 99")
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> tuple[Path, Path]:
+    """An old policy, and a new one that sends back less."""
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(OLD)
+    new.write_text(NEW)
+    return old, new
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """One recorded task for each number of comments read."""
+    path = tmp_path / "records.jsonl"
+    lines = [
+        {
+            "task": msgspec.to_builtins(a_task(id=f"task-{read}")),
+            "attempts": [msgspec.to_builtins(an_attempt(comments_scraped=read))],
+            "at": "2026-06-02T13:00:00Z",
+        }
+        for read in range(101)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_backtest_counts_by_rule(call: Call, policies: tuple[Path, Path], records: Path) -> None:
+    """Every recorded task is in exactly one row."""
+    ran = call("policy", "backtest", policies[0], "--records", records, "--format", "json")
+    told = json.loads(ran.out)
+    assert ran.code == 0
+    assert {(row["rule"], row["count"]) for row in told["rules"]} == {
+        ("nothing read", 1),
+        ("all read", 99),
+        ("no rule", 1),
+    }
+    assert told["reviews"] == 101
+
+
+def test_a_diff_shows_the_flip_its_cause_and_an_example_by_both(
+    call: Call, policies: tuple[Path, Path], records: Path
+) -> None:
+    """19 tasks go to the desk instead of back to the manager."""
+    ran = call("policy", "diff", *policies, "--records", records)
+    assert ran.code == 0
+    assert "19 reviews dispute → escalate (18.8%; 4.56 USD, 1 account)" in ran.out
+    assert "all read  →  no rule" in ran.out
+    assert 'old  DISPUTE by rule 2 "all read"' in ran.out and "new  ESCALATE by no rule" in ran.out
+    assert "19 more for the desk (1 → 20)" in ran.out
+
+
+def test_a_gate_ends_with_code_4(call: Call, policies: tuple[Path, Path], records: Path) -> None:
+    """The merge stops, and the report says why; the same policy twice passes."""
+    words = ("--records", records, "--fail-if", "more than 2% become escalate")
+    ran = call("policy", "diff", *policies, *words)
+    assert ran.code == 4
+    assert "18.8% of 101 become escalate" in ran.out
+    assert call("policy", "diff", policies[0], policies[0], *words).code == 0
+
+
+def test_a_gate_that_is_none_stops_before_anything_is_read(
+    call: Call, policies: tuple[Path, Path]
+) -> None:
+    """A mistyped condition is a mistake of usage, not a pass."""
+    ran = call("policy", "diff", *policies, "--fail-if", "more then 2% become dispute")
+    assert ran.code == 2
+    assert "more than 2% become dispute" in ran.err
+
+
+def test_a_bad_line_is_named_and_the_rest_is_counted(
+    call: Call, policies: tuple[Path, Path], records: Path
+) -> None:
+    """Nothing is lost silently."""
+    records.write_text("not json\n" + records.read_text())
+    ran = call("policy", "backtest", policies[0], "--records", records, "--format", "json")
+    told = json.loads(ran.out)
+    assert (told["reviews"], told["unread"]) == (101, 1)
+    assert f"{records}:1:" in ran.err
+
+
+def test_the_log_is_judged_round_by_round(
+    call: Call, policies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Each round counts once, by the facts of its first decision; what is older is left out."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    now = datetime.now(UTC)
+    ledger = open_ledger(url)
+    for number, (read, age) in enumerate([(10, 1), (50, 1), (50, 90)]):
+        item = an_item(id=f"task-{number}")
+        facts = build_facts(item, now=CONFIRMED)
+        facts = msgspec.structs.replace(facts, last=an_attempt(comments_scraped=read))
+        facts = msgspec.structs.replace(facts, attempts=(facts.last,))
+        for action in (Action.ESCALATE, Action.WAIT):
+            ledger.record(
+                Decision(
+                    id=decision_id("comments", item.id, item.epoch, action),
+                    review="comments",
+                    task_id=item.id,
+                    round=1,
+                    epoch=item.epoch,
+                    action=action,
+                    rule="any",
+                    policy="small",
+                    revision="0" * 64,
+                    mode=Mode.LIVE,
+                    decided_at=now - timedelta(days=age),
+                    trace=b"[]",
+                    facts=facts_to_json(facts),
+                    amount_micros=240_000,
+                    account_id=item.account_id,
+                ),
+                State.HELD,
+            )
+    ledger.close()
+    ran = call("policy", "diff", *policies, "--ledger", url, "--format", "json")
+    told = json.loads(ran.out)
+    assert ran.code == 0, ran.err
+    assert {(m["from"], m["to"], m["count"]) for m in told["moves"]} == {
+        ("dispute", "escalate", 1),
+        ("dispute", "dispute", 1),
+    }
