@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 
 import schedule
 
-from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
@@ -30,6 +29,7 @@ from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
+from reviewbot.service.outage import tell_stopped
 from reviewbot.service.poll import PassSummary, poll_once
 from reviewbot.service.reconcile import reconcile_all
 from reviewbot.supervisor import tell_manager
@@ -86,12 +86,7 @@ class Daemon:
                 self._tick()
             except FATAL as error:
                 self._app.events("stopped", level="error", error=str(error))
-                self._app.alarm(
-                    Kind.STOPPED,
-                    "reviewbot has ended by itself and reviews nothing until it is started again:"
-                    f" {error}",
-                    again=EACH_TIME,
-                )
+                tell_stopped(self._app, error)
                 code = error.exit_code
                 break
             self._pause(began)

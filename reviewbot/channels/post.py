@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from queue import Empty, Full, Queue
+from contextlib import suppress
+from queue import Full, Queue
 
 from reviewbot.channels.carry import PAUSES, carry
 from reviewbot.channels.channel import Channel
@@ -63,9 +64,7 @@ class BackgroundPost:
         self._on_its_way = 0
         wait = self._stop.wait
         self._workers = {one.name: _Worker(_Line(one, wait).carry, self) for one in channels}
-        self._pinger = None
-        if ping is not None:
-            self._pinger = _Worker(_PingLine(ping, wait).carry, self, room=1)
+        self._pinger = None if ping is None else _Worker(_PingLine(ping, wait).carry, self, room=1)
 
     def send(self, letter: Letter) -> bool:
         """Hand a letter to its channels; one whose queue is full counts as failed."""
@@ -98,6 +97,9 @@ class BackgroundPost:
     def close(self) -> None:
         """End the threads; a delivery that hangs is left behind."""
         self._stop.set()
+        for worker in (*self._workers.values(), self._pinger):
+            if worker is not None:
+                worker.end()
 
     @property
     def closed(self) -> bool:
@@ -117,6 +119,10 @@ class BackgroundPost:
             self._on_its_way += 1
 
 
+class _End:
+    """The last thing in a queue."""
+
+
 class _Worker:
     """A thread that does one thing after another; it begins with the first."""
 
@@ -125,7 +131,7 @@ class _Worker:
     ) -> None:
         self._work = work
         self._post = post
-        self._queue: Queue[Letter | None] = Queue(room)
+        self._queue: Queue[Letter | _End | None] = Queue(room)
         self._thread: threading.Thread | None = None
 
     def take(self, letter: Letter | None) -> bool:
@@ -138,13 +144,16 @@ class _Worker:
             self._thread.start()
         return True
 
+    def end(self) -> None:
+        """Wake the thread, so that it sees that it is over; a full queue wakes it anyway."""
+        with suppress(Full):
+            self._queue.put_nowait(_End())
+
     def _run(self) -> None:
         while not self._post.closed:
-            try:
-                letter = self._queue.get(timeout=0.5)
-            except Empty:
-                continue
-            self._post.end(self._work(letter))
+            letter = self._queue.get()
+            if not isinstance(letter, _End):
+                self._post.end(self._work(letter))
 
 
 class _Line:

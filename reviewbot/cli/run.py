@@ -20,7 +20,7 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.daemon import INTERRUPTED, Daemon, say_pass
 from reviewbot.domain.decision import Mode
-from reviewbot.domain.errors import LedgerCorrupt, UsageError
+from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.health.pulse import LivelyEvent, Pulse
 from reviewbot.policywatch import PolicyWatch
@@ -28,6 +28,7 @@ from reviewbot.service.app import App
 from reviewbot.service.away import Homecoming
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
+from reviewbot.service.outage import tell_crash
 from reviewbot.service.poll import PassSummary
 from reviewbot.service.routing import unheard
 from reviewbot.settings import Settings
@@ -90,6 +91,11 @@ def run(
             app.alarms.close(PATIENCE)
         else:
             code = _daemon(settings, app, stop, watch)
+    except ReviewbotError:
+        raise
+    except Exception as error:
+        tell_crash(app, error)
+        raise
     finally:
         app.close()
     if code:

@@ -128,6 +128,7 @@ class AlarmDesk:
         self._waiting: list[Alarm] = []
         self._on_its_way: dict[int, _OnItsWay] = {}
         self._letters = 0
+        self._closed = False
 
     # Taking ----------------------------------------------------------------------------------
 
@@ -193,6 +194,8 @@ class AlarmDesk:
 
     def flush(self) -> None:
         """Hear what became of the letters, and send what has gathered."""
+        if self._closed:
+            return
         self._hear()
         gathered, self._waiting = self._waiting, []
         for message in messages_of(gathered, dry_run=self._dry_run):
@@ -207,6 +210,8 @@ class AlarmDesk:
 
     def close(self, seconds: float) -> None:
         """Send what has gathered, and once more what failed; wait at most so long for it."""
+        if self._closed:
+            return
         end = self._clock.monotonic() + seconds
         for _ in range(_ROUNDS_AT_THE_END):
             self.flush()
@@ -215,6 +220,7 @@ class AlarmDesk:
             if not self._waiting and not self._on_its_way:
                 break
         self._post.close()
+        self._closed = True
         left = len(self._waiting) + len(self._on_its_way)
         if left:
             self._events("alarms not delivered", level="error", count=left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot.domain.alarms import Kind
+from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
@@ -43,6 +43,25 @@ def went(app: App, stopped: str | None) -> None:
     app.away_since = None
     app.mended(Kind.API_AWAY, "The API answers again: a whole pass went through")
     app.alarms.pulse()
+
+
+def tell_crash(app: App, error: Exception) -> None:
+    """A fault of ours ends the process; only its kind is told, for its text could hold anything."""
+    app.alarm(
+        Kind.STOPPED,
+        "reviewbot has ended by a fault of its own and reviews nothing until it is started again:"
+        f" {type(error).__name__}; its log says more",
+        again=EACH_TIME,
+    )
+
+
+def tell_stopped(app: App, error: ReviewbotError) -> None:
+    """What no pass can mend ends the process."""
+    app.alarm(
+        Kind.STOPPED,
+        f"reviewbot has ended by itself and reviews nothing until it is started again: {error}",
+        again=EACH_TIME,
+    )
 
 
 def _away(app: App, why: str) -> None:

@@ -133,7 +133,8 @@ def _tell_stage(app: App, bench: Bench, one: Undecided, hours: int) -> bool:
     urgency: Urgency = "error" if hours == 1 else "warning"
     return app.alarm(
         Kind.UNDECIDED,
-        f"{standing(one)}, {hours} h or less before its deadline ({moment(deadline)});"
+        f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
+        f" ({moment(deadline)});"
         f" otherwise {otherwise(one, judge)}",
         subject=f"{_round(one)} {hours}h",
         group=f"{hours}h",
@@ -185,7 +186,7 @@ def _tell_reminder(
     deadline = _deadline(one)
     return app.alarm(
         Kind.REMINDER,
-        f"{standing(one)}; its deadline is {moment(deadline)}; otherwise {otherwise(one, judge)}",
+        f"{standing(one)}; its {_estimated(one)}deadline is {moment(deadline)}; otherwise {otherwise(one, judge)}",
         subject=f"{_round(one)} {reminder.at.text} {reminder.to}",
         group=reminder.at.text,
         to=(reminder.to,),
@@ -215,6 +216,10 @@ def _judge_of(one: Undecided, bench: Bench) -> Judge | None:
 def _deadline(one: Undecided) -> datetime:
     assert one.deadline_at is not None
     return one.deadline_at
+
+
+def _estimated(one: Undecided) -> str:
+    return "estimated " if one.deadline_is_estimate else ""
 
 
 def _round(one: Undecided) -> str:
