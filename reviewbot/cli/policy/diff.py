@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 
 import click
@@ -76,4 +75,4 @@ def diff(
     broken = [text for gate in read if (text := gate.broken(counts.impact)) is not None]
     screen.data((diff_json if form == "json" else diff_text)(counts, before, after, broken))
     if broken:
-        sys.exit(FOUND)
+        raise click.exceptions.Exit(FOUND)
