@@ -45,7 +45,7 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MorePeople(msgspec.Struct, frozen=True, kw_only=True):
-    """How many more people, if they begin before a moment, bring it down to what people cannot help."""
+    """How many more people, if they begin before a moment, bring it down to what no one can help."""
 
     count: int
     before: datetime
@@ -243,7 +243,7 @@ def _more_people(
     now: datetime,
     unread: int,
 ) -> MorePeople | None:
-    """The fewest people more that leave nothing to silence which people can help, and since when.
+    """The fewest people more that bring it as low as people can, and by when they have to begin.
 
     They are taken to answer as fast as those who do. Nothing is said where too little is known, or
     where even many could not help in time.
@@ -256,14 +256,12 @@ def _more_people(
         desks = [*staff, *(Desk(opens=since, takes=each) for _ in range(count))]
         return len(work_off(questions, desks).missed & theirs)
 
-    now_missed = missed(0, now)
-    if not now_missed:
+    now_missed, least = missed(0, now), missed(MOST_PEOPLE, now)
+    if least == now_missed:
         return None
-    count = next((n for n in range(1, MOST_PEOPLE + 1) if not missed(n, now)), None)
-    if count is None:
-        return None
+    count = next(n for n in range(1, MOST_PEOPLE + 1) if missed(n, now) == least)
     before = now
     last = max((job.due for job in questions), default=now)
-    while before + STEP <= last and not missed(count, before + STEP):
+    while before + STEP <= last and missed(count, before + STEP) == least:
         before += STEP
-    return MorePeople(count=count, before=before, left=unread - now_missed)
+    return MorePeople(count=count, before=before, left=unread - now_missed + least)
