@@ -15,7 +15,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A place in a text: 1-based lines and columns (in characters); the end is outside it."""
 
     line: int

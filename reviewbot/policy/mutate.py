@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from reviewbot.policy.analysis.truth import TRUE
+from reviewbot.policy.analysis.world import World
 from reviewbot.policy.blame import Speaker
 from reviewbot.policy.cases import CaseResult, still_passes
 from reviewbot.policy.compile import compile_policy
@@ -63,8 +65,12 @@ def _with_rule(policy: Policy, index: int, rule: Rule) -> Policy:
 
 
 def _swapped(policy: Policy) -> Iterator[Mutant]:
+    """Neighbours in the other order, where a task could match both; elsewhere order means nothing."""
+    world = World(policy)
     for index, (first, second) in enumerate(zip(policy.rules, policy.rules[1:], strict=False)):
         if first.then.action is second.then.action:
+            continue
+        if world.example([(world.rules[index], TRUE), (world.rules[index + 1], TRUE)]) is None:
             continue
         rules = list(policy.rules)
         rules[index : index + 2] = [second, first]

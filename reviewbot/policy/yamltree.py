@@ -18,17 +18,17 @@ from reviewbot.policy.findings import Finding, Severity, Span
 from reviewbot.policy.yamltrouble import Repair, diagnose, unfit_characters
 
 MAX_BYTES = 1024 * 1024
-MAX_NODES = 20_000
+MAX_NODES = 15_000
 MAX_DEPTH = 20
 _MAX_REPAIRS = 25
 _REPAIRED_CHARACTERS = 256 * 1024
 """How much text may be read again after repairs, so that hostile input stays cheap."""
-_MANY = 15_000
+_MOST_FINDINGS = 100
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Scalar(msgspec.Struct, frozen=True, kw_only=True):
+class Scalar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A text. `last_line` is where it ends in the document, `cut` the `#` comment behind it.
 
     `broken` marks a text that a finding already explains; whoever reads it stays silent about it.
@@ -47,14 +47,14 @@ class Scalar(msgspec.Struct, frozen=True, kw_only=True):
         return self.style in ("'", '"')
 
 
-class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Keys and what stands under them, in order, doubles included."""
 
     entries: tuple[tuple[Scalar, Tree], ...]
     span: Span
 
 
-class Sequence(msgspec.Struct, frozen=True, kw_only=True):
+class Sequence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A list."""
 
     items: tuple[Tree, ...]
@@ -128,17 +128,13 @@ class _Reading:
         root: Tree | None = None
         allowance = _REPAIRED_CHARACTERS
         for _ in range(_MAX_REPAIRS):
-            crowded = _crowded(text)
-            if crowded is not None:
-                self.findings.append(_too_many(self.path, crowded))
-                break
             builder = _Builder(text, self)
             try:
                 root = builder.build()
                 self.findings.extend(builder.findings)
                 break
             except _Refusal as refusal:
-                self.findings.append(refusal.finding)
+                self.findings += [*builder.findings, refusal.finding]
                 break
             except yaml.YAMLError as problem:
                 finding, repair = diagnose(text, problem, self.path, self.repairs)
@@ -175,6 +171,8 @@ class _Builder:
         self.text = text
         self.lines = text.split("\n")
         self.reading = reading
+        self.repairs = reading.repairs
+        self.remarks = "#" in text
         self.anchors: set[str] = set()
         self.findings: list[Finding] = []
 
@@ -182,7 +180,7 @@ class _Builder:
         stack: list[tuple[Any, list[Tree]]] = []
         root: Tree | None = None
         documents = 0
-        for event in yaml.parse(self.text, Loader=_Loader):
+        for event in iter(_Loader(self.text).get_event, None):
             kind = type(event)
             done: Tree | None = None
             if kind is yaml.ScalarEvent:
@@ -217,30 +215,33 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Scalar:
         self._count(event)
-        self._refuse_extras(event)
-        line = event.start_mark.line
-        repair = self.reading.repairs.get(line)
+        tag = event.tag
+        if tag is not None or event.anchor is not None:
+            self._refuse_extras(event)
+        start, end = event.start_mark, event.end_mark
+        line, column, last = start.line + 1, start.column + 1, end.line + 1
         style = event.style or ""
-        span = self._span(event, block=style in ("|", ">"))
-        broken = bool(event.tag) or (
-            repair is not None and style == "'" and event.start_mark.column >= repair.column
-        )
+        if style == "|" or style == ">":
+            span = Span(line, column, line, len(self._line(line - 1)) + 1)
+        else:
+            span = Span(line, column, last, end.column + 1)
+        repair = self.repairs.get(line - 1) if self.repairs else None
         return Scalar(
             value=event.value,
             span=span,
-            last_line=event.end_mark.line + 1,
+            last_line=last,
             style=style,
-            cut=self._cut(event) if not style else None,
-            broken=broken,
+            cut=self._cut(end.line, end.column) if self.remarks and not style else None,
+            broken=bool(tag)
+            or (repair is not None and style == "'" and start.column >= repair.column),
         )
 
-    def _cut(self, event: Any) -> Span | None:
+    def _cut(self, line: int, column: int) -> Span | None:
         """Find a comment that follows a plain text on its line."""
-        line = event.end_mark.line
         text = self._line(line)
-        rest = text[event.end_mark.column :]
-        column = len(rest) - len(rest.lstrip(" ")) + event.end_mark.column
-        if not rest.lstrip(" ").startswith("#"):
+        while text[column : column + 1] == " ":
+            column += 1
+        if text[column : column + 1] != "#":
             return None
         return Span(line + 1, column + 1, line + 1, len(text) + 1)
 
@@ -319,11 +320,8 @@ class _Builder:
         if self.reading.budget < 0:
             raise _Refusal(_too_many(self.reading.path, _place(event.start_mark)))
 
-    def _span(self, event: Any, *, block: bool = False) -> Span:
-        start, end = _place(event.start_mark), _place(event.end_mark)
-        if block:
-            return Span(*start, start[0], len(self._line(start[0] - 1)) + 1)
-        return Span(*start, *end)
+    def _span(self, event: Any) -> Span:
+        return Span(*_place(event.start_mark), *_place(event.end_mark))
 
     def _line(self, number: int) -> str:
         """A line by its number from 0; libyaml's marks may point one behind the last."""
@@ -331,33 +329,20 @@ class _Builder:
 
     def _first(self, event: Any) -> Span:
         line, column = _place(event.start_mark)
-        word = self._line(line - 1)[column - 1 :].split(" ", 1)[0]
+        word = self._line(line - 1)[column - 1 : column + 99].split(" ", 1)[0]
         return Span(line, column, line, column + max(1, len(word)))
 
     def _add(self, code: str, span: Span, message: str, cure: str) -> None:
         self.findings.append(_finding(self.reading.path, code, span, message, cure))
+        if len(self.findings) > _MOST_FINDINGS:
+            more = "there may be more mistakes below; mend these first"
+            raise _Refusal(_finding(self.reading.path, "P036", span, more))
 
     def _refuse(self, code: str, event: Any, message: str, cure: str) -> None:
         line, column = _place(event.start_mark)
         raise _Refusal(
             _finding(self.reading.path, code, Span(line, column, line, column + 1), message, cure)
         )
-
-
-def _crowded(text: str) -> tuple[int, int] | None:
-    """Find where a text crosses the limit of values, by a count that builds nothing."""
-    if text.count("\n") + text.count(",") + text.count("- ") < _MANY:
-        return None
-    left = MAX_NODES
-    ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-    try:
-        for event in yaml.parse(text, Loader=_Loader):
-            left -= type(event) not in ends
-            if left < 0:
-                return _place(event.start_mark)
-    except yaml.YAMLError:
-        return None
-    return None
 
 
 def _too_many(path: str, place: tuple[int, int]) -> Finding:

@@ -224,6 +224,13 @@ HOSTILE = {
     "placeholders": "policy: x\nreasons:\n  a: |\n    " + "{task.platfrm}" * 20_000,
     "unknown keys": "".join(f"rulez{number}: 1\n" for number in range(9000)),
     "long list": f"policy: x\nrules:\n  - when:\n      task.platform: not [{'a,' * 200_000}]",
+    "one key ever again": "policy: x\n" + "a: 1\n" * 7000,
+    "many on few lines": "policy: x\nrules: [" + ("1," * 10 + "\n") * 2000 + "1]",
+    "rules full of mistakes": "policy: x\nlanguage: 1\nrules:\n"
+    + "  - name: r\n    when: {last.comment_scraped: 0}\n    then: aprove\n" * 2500,
+    "names like no other": "policy: x\nrules:\n  - name: r\n    when: {"
+    + ", ".join(f"{'l' * (number % 300)}{number}: 1" for number in range(4000))
+    + "}\n",
     "not UTF-8": "\udcff" * _MANY,
     "too large": "a" * (_MANY + 1),
 }
