@@ -315,7 +315,7 @@ class MemoryLedger:
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain."""
         reader = ChainReader(checkpoints)
-        reader.read(self._lines)
+        reader.read(map(msgspec.structs.astuple, self._lines))
         return reader.verification()
 
     def backup(self, path: Path) -> None:

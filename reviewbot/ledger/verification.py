@@ -38,7 +38,7 @@ def verify(connection: Connection, checkpoints: Iterable[Checkpoint] = ()) -> Ve
     """Recompute everything, and say what does not fit."""
     reader = ChainReader(checkpoints)
     with connection.snapshot():
-        reader.read(Line(*columns) for columns in _pages(connection, statements.LINES_AFTER, key=0))
+        reader.read(_pages(connection, statements.LINES_AFTER, key=0))
         _check_head(connection, reader)
         for columns in _pages(connection, statements.ROWS_AFTER, key=0):
             _check_decision(reader, columns)
