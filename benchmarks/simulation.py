@@ -1,9 +1,12 @@
 """How many simulated hours a second: real client, bot, policy and SQLite ledger over the simulator.
 
-    python benchmarks/simulation.py [--hours 240] [--profile]
+    python benchmarks/simulation.py [--hours 120] [--runs 5] [--write] [--profile]
 
 One core. Ten tasks are ordered every hour; polls are 10 minutes apart, and once more 60 s apart.
-The ledger is an SQLite file with every write synced as in production, on a memory file system.
+The ledger is an SQLite file with every write synced as in production, in a memory file system so
+that the disk is not what is measured; the last line has it on the disk. The figure is hours by the
+process's own CPU time, the best of the runs: whatever else the machine does only slows them.
+With `--write` the figures are kept in docs/benchmarks/simulation.json.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.kept import keep
 from reviewbot.bootstrap import build
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ReviewbotError
@@ -53,7 +57,7 @@ deadline:
 
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""The ledger lies in memory where that is possible: the disk is not what is measured."""
+"""A file system in memory, where there is one."""
 
 
 def _no_file(name: str) -> bytes:
@@ -103,27 +107,45 @@ def run(hours: float, every: float, folder: str) -> dict[str, float]:
     return found
 
 
+def best(hours: float, every: float, folder: str | None, runs: int) -> dict[str, float]:
+    """The quickest of several runs, each with a new world and a new ledger."""
+    found = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(dir=folder) as inner:
+            found.append(run(hours, every, inner))
+    return max(found, key=lambda one: one["hours/s of CPU"])
+
+
 def main() -> None:
-    """Parse the options, run both, print the figures."""
+    """Parse the options, run all three, print the figures."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--hours", type=float, default=240.0)
+    options.add_argument("--hours", type=float, default=120.0)
+    options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--write", action="store_true")
     options.add_argument("--profile", action="store_true")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        run(6.0, 600.0, folder)
-        for every in (600.0, 60.0):
-            hours = chosen.hours if every == 600.0 else chosen.hours / 4
-            profile = cProfile.Profile()
-            if chosen.profile and every == 600.0:
-                profile.enable()
-            with tempfile.TemporaryDirectory(dir=MEMORY) as inner:
-                found = run(hours, every, inner)
-            profile.disable()
-            print(f"polls every {every:g} s, {hours:g} simulated hours")
-            for name, value in found.items():
-                print(f"  {name:20} {value:,.1f}")
-            if chosen.profile and every == 600.0:
-                pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+    if chosen.profile:
+        profile = cProfile.Profile()
+        profile.runcall(best, chosen.hours, 600.0, MEMORY, 1)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+        return
+    best(6.0, 600.0, MEMORY, 1)
+    where = MEMORY or "the disk"
+    figures = {
+        f"polls every 10 min, ledger in {where}": best(chosen.hours, 600.0, MEMORY, chosen.runs),
+        f"polls every 60 s, ledger in {where}": best(chosen.hours / 4, 60.0, MEMORY, chosen.runs),
+        "polls every 10 min, ledger on the disk": best(chosen.hours, 600.0, None, chosen.runs),
+    }
+    for name, found in figures.items():
+        print(name)
+        for what, value in found.items():
+            print(f"  {what:20} {value:,.1f}")
+    if chosen.write:
+        rounded = {
+            name: {what: round(value, 1) for what, value in found.items()}
+            for name, found in figures.items()
+        }
+        print(keep("simulation", {"hours": chosen.hours, "runs": chosen.runs, "best": rounded}))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
 """Start-up, as ratios to a bare interpreter that imports click and yaml. One command, one run.
 
-python benchmarks/startup.py [RUNS] [--format json]
+    python benchmarks/startup.py [--runs 15] [--write]
+
+Medians of interleaved runs. With `--write` they are kept in docs/benchmarks/startup.json.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.kept import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = ROOT / "policies" / "starter.yaml"
@@ -49,14 +55,17 @@ def measure(runs: int) -> dict[str, dict[str, float]]:
 
 
 def main() -> int:
-    words = [word for word in sys.argv[1:] if word.isdigit()]
-    found = measure(int(words[0]) if words else 15)
-    if "json" in sys.argv:
-        print(json.dumps(found))
-    else:
-        for name, figures in found.items():
-            limit = f" (at most {COMMANDS[name][1]:g})" if name in COMMANDS else ""
-            print(f"{name:<14} {figures['milliseconds']:>7} ms   ×{figures['ratio']}{limit}")
+    """Measure, print, and fail where a command costs more than it may."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--runs", type=int, default=15)
+    options.add_argument("--write", action="store_true")
+    chosen = options.parse_args()
+    found = measure(chosen.runs)
+    for name, figures in found.items():
+        limit = f" (at most {COMMANDS[name][1]:g})" if name in COMMANDS else ""
+        print(f"{name:<14} {figures['milliseconds']:>7} ms   ×{figures['ratio']}{limit}")
+    if chosen.write:
+        print(keep("startup", {"runs": chosen.runs, "median": found}))
     return int(any(found[name]["ratio"] > limit for name, (_, limit) in COMMANDS.items()))
 
 
