@@ -51,6 +51,7 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     undecided: int = 0
     first_deadline_at: datetime | None = None
+    first_deadline_is_estimate: bool = False
     """The next moment at which silence would pay for an undecided task."""
     in_quarantine: int = 0
     requests: int = 0
@@ -133,6 +134,7 @@ def _beat(
         waiting=summary.waiting,
         undecided=len(summary.undecided),
         first_deadline_at=next((one.deadline_at for one in summary.undecided), None),
+        first_deadline_is_estimate=any(one.deadline_is_estimate for one in summary.undecided[:1]),
         in_quarantine=summary.in_quarantine,
     )
 

@@ -99,7 +99,11 @@ def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
 def _work(beat: Beat, now: datetime) -> Iterator[tuple[str, str, str]]:
     waiting = f"{counted(beat.waiting, 'task')}, {beat.undecided} of them undecided"
     first = beat.first_deadline_at
-    soonest = "" if first is None else f", first {_soon(first, now)}"
+    soonest = (
+        ""
+        if first is None
+        else f", first {'about ' * beat.first_deadline_is_estimate}{_soon(first, now)}"
+    )
     yield "waiting", waiting + soonest, ""
     left = "" if beat.remaining is None else f"; {beat.remaining} left this minute"
     yield (

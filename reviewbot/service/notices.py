@@ -17,7 +17,7 @@ from reviewbot.service.routing import moment, named
 def tell_question(app: App, decision: Decision) -> None:
     """Bring a question to the people that its rule names."""
     question = decision.reason or f"escalated by {decision.rule}"
-    until = "" if decision.deadline_at is None else f" (until {moment(decision.deadline_at)})"
+    until = "" if decision.deadline_at is None else f" (until {_deadline(decision)})"
     app.alarm(
         Kind.QUESTION,
         f"{_about(decision)} waits for a person{until}: {question}",
@@ -33,17 +33,22 @@ def tell_question(app: App, decision: Decision) -> None:
 
 def tell_late(app: App, decision: Decision, state: State) -> None:
     """A decision was made with too little time left to find out about an unclear answer."""
-    assert decision.deadline_at is not None
     app.alarm(
         Kind.LATE,
         f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
-        f" deadline ({moment(decision.deadline_at)}), and is {state.value}",
+        f" deadline ({_deadline(decision)}), and is {state.value}",
         subject=_round(decision.task_id, decision.epoch),
         urgency="warning",
         again=EACH_TIME,
         task_id=decision.task_id,
         deadline_at=decision.deadline_at,
     )
+
+
+def _deadline(decision: Decision) -> str:
+    assert decision.deadline_at is not None
+    about = "about " if decision.deadline_is_estimate else ""
+    return f"{about}{moment(decision.deadline_at)}"
 
 
 def tell_stale_effect(app: App, decision: Decision, receipt: Receipt) -> None:

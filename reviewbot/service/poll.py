@@ -16,10 +16,10 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
 from reviewbot.ports import Ending, Listing, Memory
-from reviewbot.service import gate
+from reviewbot.service import gate, shadow
 from reviewbot.service.adoption import adopt_accepted
 from reviewbot.service.app import App, Bench
-from reviewbot.service.deadlines import Undecided, undecided
+from reviewbot.service.deadlines import Undecided, most_urgent_first, undecided
 from reviewbot.service.judging import Known
 from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
 from reviewbot.service.notices import tell_drift
@@ -86,7 +86,7 @@ class _Tally:
             requests=app.traffic.requests - self.requests,
             writes=app.traffic.writes - self.writes,
             in_quarantine=self.in_quarantine + unclear,
-            undecided=tuple(self.undecided),
+            undecided=most_urgent_first(self.undecided),
             endings=tuple(self.endings),
             stopped=self.stopped,
         )
@@ -118,6 +118,7 @@ def _pass(app: App) -> PassSummary:
     tally = _Tally(app)
     app.failed_reads = app.doubtful_writes = 0
     adopt_accepted(app)
+    shadow.begin(app)
     for bench in app.benches:
         _poll(app, bench, tally)
         if tally.stopped is not None:

@@ -28,7 +28,7 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
-from reviewbot.service import gate
+from reviewbot.service import gate, shadow
 from reviewbot.service.app import App, Bench, Trouble
 from reviewbot.service.judging import DEAD_LETTER, Judged, Known, look_and_judge
 from reviewbot.service.look import see_again
@@ -91,9 +91,9 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     judged = look_and_judge(app, bench, item, known)
     fault_point("review.judged")
     if not _sends(app, bench, judged):
-        return _hold(app, judged, known)
+        return _hold(app, bench, judged, known)
     if (halted := gate.foresee(app, bench, judged, known)) is not None:
-        return _hold(app, judged, known, halted)
+        return _hold(app, bench, judged, known, halted)
     for _ in range(LOOKS):
         app.wait_turn()
         if _is_fresh(app, bench, judged):
@@ -106,7 +106,7 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
             seen = again
         judged = look_and_judge(app, bench, seen, known, fresh=True)
         if not _sends(app, bench, judged):
-            return _hold(app, judged, known)
+            return _hold(app, bench, judged, known)
     return Reviewed(item=judged.item, outcome=Outcome.POSTPONED, verdict=judged.verdict)
 
 
@@ -153,14 +153,15 @@ def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     try:
         state = perform(app, bench, decision)
     except Halted as halted:
-        return _hold(app, judged, known, halted)
+        return _hold(app, bench, judged, known, halted)
     if state is None:
         return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
     _say(app, decision, state, round(seen_ago, 3))
+    shadow.answer(app, bench, judged, known, decision)
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
 
 
-def _hold(app: App, judged: Judged, known: Known, halted: Halted | None = None) -> Reviewed:
+def _hold(app: App, bench: Bench, judged: Judged, known: Known, halted: Halted | None = None) -> Reviewed:
     """Write down a decision that sends nothing, when it differs from the last one of its round."""
     item, verdict = judged.item, judged.verdict
     if halted is not None:
@@ -176,6 +177,7 @@ def _hold(app: App, judged: Judged, known: Known, halted: Halted | None = None) 
     _say(app, decision, state)
     if state is State.HELD and decision.action is Action.ESCALATE:
         tell_question(app, decision)
+    shadow.answer(app, bench, judged, known, decision)
     return Reviewed(item=item, outcome=state, verdict=verdict)
 
 
@@ -193,6 +195,7 @@ def _say(app: App, decision: Decision, state: State, seen_ago: float | None = No
         until=decision.until,
         held_by=decision.held_by,
         deadline_at=decision.deadline_at,
+        deadline_is_estimate=decision.deadline_is_estimate,
         late=_is_late(app, decision),
         policy=decision.policy,
         revision=decision.revision[:8],

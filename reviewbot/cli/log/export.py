@@ -101,7 +101,7 @@ def _write_csv(file: TextIO, found: Iterable[Logged]) -> int:
 def _cell(value: Any) -> str:
     """A value as a cell; a text that a sheet would compute is marked as a text."""
     match value:
-        case None:
+        case None | msgspec.UNSET:
             return ""
         case datetime():
             return iso(value)

@@ -35,6 +35,8 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
     trace: msgspec.Raw
     facts: msgspec.Raw
+    deadline_is_estimate: bool | msgspec.UnsetType = msgspec.UNSET
+    """There and true where the API states no deadline."""
 
 
 def log_line(logged: Logged) -> LogLine:
@@ -59,6 +61,7 @@ def log_line(logged: Logged) -> LogLine:
         settled_at=logged.settled_at,
         trace=msgspec.Raw(decision.trace),
         facts=msgspec.Raw(decision.facts),
+        deadline_is_estimate=decision.deadline_is_estimate or msgspec.UNSET,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from reviewbot.cli.log.forms import outcome_of
 from reviewbot.cli.screen import styled
 from reviewbot.cli.words import clock_time, dollars
+from reviewbot.domain.decision import Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger, Logged
 
@@ -23,7 +24,7 @@ def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
         ("by", f"{by}, policy {decision.policy or 'none'} {decision.revision[:8]}"),
         (decision.review, f"{decision.task_id}, round {decision.round} ({decision.epoch})"),
         ("decided", f"{clock_time(decision.decided_at)}, {decision.mode.value}"),
-        ("deadline", clock_time(decision.deadline_at)),
+        ("deadline", clock_time(decision.deadline_at) + _estimate(decision)),
         ("until", clock_time(decision.until) if decision.until else None),
         ("pays", dollars(decision.amount_micros) if decision.action.pays else None),
         ("passed over", ", ".join(decision.cannot_tell) or None),
@@ -38,6 +39,10 @@ def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
     yield from _story(ledger, logged)
     yield ""
     yield from _why(ledger, logged)
+
+
+def _estimate(decision: Decision) -> str:
+    return ", an estimate: the API states none" if decision.deadline_is_estimate else ""
 
 
 def _story(ledger: Ledger, logged: Logged) -> Iterator[str]:
