@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.bootstrap import build
+from reviewbot.bootstrap import build, pause_file_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
@@ -67,7 +67,7 @@ def forecast(
             pace(app.ledger, app.clock.now()),
             requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
             every=settings.every,
-            holds=holds_on(app.ledger, app.clock.now()),
+            holds=holds_on(app.ledger, app.clock.now(), pause_file_of(settings).read()),
         )
     finally:
         app.close()

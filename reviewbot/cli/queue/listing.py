@@ -11,14 +11,14 @@ import click
 import msgspec
 
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted, dollars
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service.holds import holds_on
+from reviewbot.service.holds import Hold, holds_on
 from reviewbot.service.otherwise import Otherwise, otherwise
 from reviewbot.service.questions import Round, open_questions
 from reviewbot.service.revisions import Revisions
@@ -70,7 +70,7 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
-        asked = list(all_asked(opened, now))
+        asked = list(all_asked(opened, now, holds_now(opened, now, ledger=ledger, config=config)))
     if form == "json":
         for one in asked:
             screen.data(msgspec.json.encode(line_of(one)).decode())
@@ -84,10 +84,18 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
     screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
 
 
-def all_asked(ledger: Ledger, now: datetime) -> Iterator[Asked]:
+def holds_now(
+    opened: Ledger, now: datetime, *, ledger: str | None, config: str | None
+) -> tuple[Hold, ...]:
+    """What keeps decisions back now, by the log and by the file PAUSE."""
+    from reviewbot.bootstrap import pause_file_of
+
+    return holds_on(opened, now, pause_file_of(settings_with(config=config, ledger=ledger)).read())
+
+
+def all_asked(ledger: Ledger, now: datetime, holds: tuple[Hold, ...]) -> Iterator[Asked]:
     """Every open question with what happens otherwise."""
     revisions = Revisions(ledger)
-    holds = holds_on(ledger, now)
     for one in open_questions(ledger, now):
         found = otherwise(ledger, one.decision, revisions, now, holds=holds)
         yield Asked(round=one, otherwise=found)

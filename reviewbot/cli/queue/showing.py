@@ -14,7 +14,7 @@ from reviewbot.cli.evidence import evidence_lines
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading
 from reviewbot.cli.options import config_option, format_option, ledger_option
-from reviewbot.cli.queue.listing import Asked, line_of
+from reviewbot.cli.queue.listing import Asked, holds_now, line_of
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, dollars
@@ -22,7 +22,6 @@ from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.claims import holder
-from reviewbot.service.holds import holds_on
 from reviewbot.service.otherwise import facts_of, otherwise
 from reviewbot.service.questions import Round, find_round
 from reviewbot.service.readymade import ReadyMade, ready_made
@@ -65,7 +64,7 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
             return
         revisions = Revisions(opened)
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
-        holds = holds_on(opened, now)
+        holds = holds_now(opened, now, ledger=ledger, config=config)
         found = otherwise(opened, chosen.decision, revisions, now, holds=holds)
         asked = Asked(round=chosen, otherwise=found)
         offered = answers(opened, chosen, revisions)
