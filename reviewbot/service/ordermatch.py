@@ -10,7 +10,7 @@ only where one order faces one task. All else is unclear, and what is unclear is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -46,15 +46,16 @@ def answered(orders: Mapping[str, Order], placed: Placed) -> dict[str, Verdict]:
             settle(alike[0], _rejected(refused))
         else:
             vague.append(refused)
+    alike_to = _by_group(left)
     spare = []
     for task in placed.created:
-        sure = [subject for subject, order in left.items() if _is_same(task, order)]
+        sure = [name for name in alike_to(task) if name in left and _is_same(task, left[name])]
         if sure:
             settle(sure[0], _created(task))
         else:
             spare.append(task)
     for task in list(spare):
-        likely = [subject for subject, order in left.items() if _may_be(task, order)]
+        likely = [name for name in alike_to(task) if name in left and _may_be(task, left[name])]
         if likely:
             settle(likely[0], _created(task))
             spare.remove(task)
@@ -100,6 +101,14 @@ def found(
     for group, members in groups.items():
         verdicts |= _of_group(members, tasks[group], look)
     return verdicts
+
+
+def _by_group(orders: Mapping[str, Order]) -> Callable[[CommentTask], Sequence[str]]:
+    """Give the way from a task to the orders with its account and text, whatever their place."""
+    groups: dict[_Group, list[str]] = defaultdict(list)
+    for subject, order in orders.items():
+        groups[_group(order.saved_account_id, order.comment_text)].append(subject)
+    return lambda task: groups.get(_group(task.saved_account_id or "", task.comment_text or ""), ())
 
 
 def _group(account_id: str, text: str) -> _Group:
