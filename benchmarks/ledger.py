@@ -1,17 +1,20 @@
 """What the ledger costs: per call on an empty and on a large one, per row to verify, per decision to keep.
 
-Run: `python -m benchmarks.ledger [ROWS] [--folder FOLDER] [--postgres URL]`. Times are CPU seconds of
+Run: `python -m benchmarks.ledger [ROWS] [--folder FOLDER] [--postgres URL] [--json FILE]`. Times are CPU seconds of
 this process, so that a busy machine does not change them; on a RAM disk they leave out the disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import platform
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
@@ -33,17 +36,24 @@ def main() -> None:
     parser.add_argument("rows", nargs="?", type=int, default=100_000)
     parser.add_argument("--folder", default="/dev/shm" if Path("/dev/shm").exists() else None)
     parser.add_argument("--postgres", help="also measure this empty database")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     asked = parser.parse_args()
+    figures: dict[str, Any] = {"rows": asked.rows, "python": platform.python_version()}
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         path = Path(folder) / "ledger.db"
-        measure(f"sqlite:///{path}", asked.rows)
+        figures["sqlite"] = measure(f"sqlite:///{path}", asked.rows)
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
-        print(f"{'bytes per decision':28} {size / (asked.rows / 2 + 3 * CALLS):10.0f}")
+        each = round(size / (asked.rows / 2 + 3 * CALLS))
+        figures["sqlite"]["bytes_per_decision"] = each
+        print(f"{'bytes per decision':28} {each:10}")
     if asked.postgres:
-        measure(asked.postgres, asked.rows)
+        figures["postgresql"] = measure(asked.postgres, asked.rows)
+    if asked.json:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
+        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(url: str, rows: int) -> None:
+def measure(url: str, rows: int) -> dict[str, Any]:
     """The figures of one store."""
     print(f"{url.split(':')[0]}: {rows:,} lines")
     ledger = open_ledger(url)
@@ -62,6 +72,13 @@ def measure(url: str, rows: int) -> None:
     print(f"verify {found.lines:,} lines: {wall:.1f} s, {used:.1f} s CPU,"
           f" {used / found.lines * 1e6:.1f} s CPU per million")  # fmt: skip
     ledger.close()
+    return {
+        "empty_us": {name: round(cost * 1e6) for name, cost in empty.items()},
+        "large_us": {name: round(cost * 1e6) for name, cost in large.items()},
+        "ratio": {name: round(cost / empty[name], 2) for name, cost in large.items()},
+        "verify_lines": found.lines,
+        "verify_cpu_seconds_per_million": round(used / found.lines * 1e6, 1),
+    }
 
 
 def calls(ledger: DatabaseLedger, prefix: str) -> dict[str, float]:
