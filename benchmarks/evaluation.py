@@ -2,7 +2,8 @@
 
 Run `python -m benchmarks.evaluation` to print, with `--write` to keep the figures in
 docs/benchmarks/evaluation.json. Engines that are not installed are named and left out:
-`pip install evalidate cel-python rule-engine` brings them.
+the dependency group `benchmarks` brings them (`uv run --group benchmarks`, or
+`pip install evalidate cel-python rule-engine`).
 """
 
 from __future__ import annotations
