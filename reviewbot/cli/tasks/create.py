@@ -17,7 +17,7 @@ from reviewbot.cli.tasks.reading import Rows, one_row, read_csv, read_jsonl
 from reviewbot.cli.tasks.results import Line, all_fine, as_json, as_text, lines_of, write_csv
 from reviewbot.cli.words import counted, due
 from reviewbot.counter import connect
-from reviewbot.domain.errors import ApiError, UsageError
+from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import TaskBook
@@ -27,6 +27,10 @@ from reviewbot.settings import Settings
 
 REMAINS = 4
 """Exit code where a row is no task in the end."""
+
+
+_OF_THE_WAY_THERE = (CannotConnect, KeyRefused, Forbidden)
+"""Errors that say nothing of any row; they have exit codes of their own."""
 
 
 class _Wanted(NamedTuple):
@@ -168,7 +172,7 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
         progress.done()
         connection.close()
         log.close()
-    if counter.totals.error is not None and not counter.totals.sent:
+    if isinstance(counter.totals.error, _OF_THE_WAY_THERE):
         raise counter.totals.error
     return lines
 
