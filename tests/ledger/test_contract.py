@@ -17,7 +17,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Ending, Limit
+from reviewbot.ports import Ending, Limit, Need
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 
@@ -407,6 +407,52 @@ def test_a_cap_in_money_is_exact(ledger: Any) -> None:
     with pytest.raises(CapReached) as never:
         ledger.intend(a_decision(task_id="t3", amount_micros=500_001), [limit])
     assert never.value.room_at is None
+
+
+def test_a_cap_on_a_share_binds_once_there_are_enough(ledger: Any) -> None:
+    """Of all that was sent, with the newcomer in it; approvals meet it never."""
+    both = frozenset({Action.APPROVE, Action.DISPUTE})
+    limit = a_limit(
+        measure="share",
+        actions=both,
+        share_of=frozenset({Action.DISPUTE}),
+        at_most=500_000,
+        after=2,
+    )
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t1", reason="x"), [limit])
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t2", reason="x"), [limit])
+    with pytest.raises(CapReached, match="3 of 3"):
+        ledger.intend(a_decision(Action.DISPUTE, task_id="t3", reason="x"), [limit])
+    for task in ("t4", "t5", "t6"):
+        ledger.intend(a_decision(task_id=task), [limit])
+
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t3", reason="x"), [limit])
+
+
+def test_a_cap_keeps_room_for_those_who_need_it_while_we_count(ledger: Any) -> None:
+    """One place is left and somebody needs it in half an hour: not ours. In two hours: ours."""
+    soon = (Need(at=after(hours=1, minutes=30)),)
+    with pytest.raises(CapReached, match="1 kept for what expires first") as refused:
+        ledger.intend(a_decision(), [a_limit(keep=soon)])
+    assert refused.value.room_at == after(hours=1, minutes=30)
+
+    ledger.intend(a_decision(), [a_limit(keep=(Need(at=after(hours=2)),))])
+
+
+def test_what_a_policy_decided_lately_comes_in_order(ledger: Any) -> None:
+    """By when it came to stand there; other policies and older ones are left out."""
+    ledger.record(a_decision(task_id="old", decided_at=after(hours=1)), State.HELD)
+    ledger.intend(a_decision(task_id="t1", decided_at=after(hours=2)))
+    ledger.record(a_decision(task_id="t2", decided_at=after(hours=3)), State.HELD)
+    ledger.record(a_decision(task_id="t3", policy="other", decided_at=after(hours=3)), State.HELD)
+    ledger.mark(a_decision(task_id="t1").id, State.PERFORMED, after(hours=4))
+
+    found = ledger.decided("comments", after(hours=2))
+
+    assert [(one.decision.task_id, one.state) for one in found] == [
+        ("t2", State.HELD),
+        ("t1", State.PERFORMED),
+    ]
 
 
 def test_a_dispute_found_done_by_reading_happened_when_it_was_meant(ledger: Any) -> None:
