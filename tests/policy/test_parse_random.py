@@ -25,7 +25,7 @@ rules:
     reason: "Read all {last.comments_scraped}, not there."
 deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
 """
-DOCUMENTS = times(3_000, 100_000)
+DOCUMENTS = times(10_000, 100_000)
 """How many documents are tried in all."""
 _BATCH = 50
 _PIECES = [
