@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
+from reviewbot.channels.config import read_notices
 from reviewbot.domain import errors
+from reviewbot.domain.alarms import Kind
 from reviewbot.policy.cases import run_cases
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.parse import parse_policy
-from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings
+from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
 from tests.cli.walk import assert_parses, every_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,6 +94,22 @@ def test_the_table_of_settings_is_the_settings() -> None:
     ):
         amount, unit = int(defaults[name][:-1]), {"s": 1, "m": 60}[defaults[name][-1]]
         assert amount * unit == seconds
+
+
+def test_the_channels_it_shows_are_read() -> None:
+    """Every key in the example is one, and nothing is wrong but that its files are not here."""
+    (text,) = blocks("toml")
+    problems: list[str] = []
+    notices = read_notices(tomllib.loads(text), "README.md", problems, seconds=read_seconds)
+    assert all("cannot be read" in problem for problem in problems), problems
+    assert len(problems) == 3
+    assert notices.ping_url is not None
+
+
+def test_the_kinds_of_alarm_are_all_named() -> None:
+    """In the order of the program, none invented."""
+    (sentence,) = re.findall(r"The kinds of alarm are (.*?)\.\n", README, re.S)
+    assert re.findall(r"`(.+?)`", sentence) == [kind.value for kind in Kind]
 
 
 def test_the_policy_it_shows_is_sound_and_passes_its_tests() -> None:

@@ -85,21 +85,20 @@ def read_notices(
     """
     reader = Reader(place, problems)
     channels = []
-    for name, body in reader.table(table, "channels").items():
+    described = reader.table(table, "channels")
+    for name, body in described.items():
         one = _channel(reader, name, body)
         if one is not None:
             channels.append(one)
     alarms = reader.table(table, "alarms")
     reader.refuse_unknown("alarms", alarms, ALARM_KEYS)
-    names = tuple(one.name for one in channels)
+    names = tuple(described)
     default = reader.texts("alarms", alarms, "to") if "to" in alarms else names
     for target in default:
-        if target not in names and table.get("channels"):
-            reader.wrong(
-                "alarms.to",
-                f"no channel is called {target!r}",
-                did_you_mean(target, names) or f"there are {listed(names, 'and')}",
-            )
+        if target not in names:
+            known = f"there are {listed(names, 'and')}" if names else "there is none"
+            hint = did_you_mean(target, names) or known
+            reader.wrong("alarms.to", f"no channel is called {target!r}", hint)
     away = 600.0
     if "away" in alarms:
         try:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from reviewbot.channels.web import request
 from reviewbot.domain.secret import Secret
 
-PING = "deadman"
-"""Its name among the channels."""
-
 
 class Ping:
     """One request after each pass that succeeded."""

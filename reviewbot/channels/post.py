@@ -10,9 +10,10 @@ from queue import Full, Queue
 
 from reviewbot.channels.carry import PAUSES, carry
 from reviewbot.channels.channel import Channel
-from reviewbot.channels.deadman import PING, Ping
+from reviewbot.channels.deadman import Ping
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.ports import Delivery, Letter
+from reviewbot.service.alarms import PING
 
 ROOM = 50
 """Letters that may wait for one channel."""

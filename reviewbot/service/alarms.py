@@ -23,6 +23,8 @@ from reviewbot.service.routing import Routes, messages_of
 if TYPE_CHECKING:
     from reviewbot.service.app import Events
 
+PING = "deadman"
+"""The name of the ping to the outside among the channels."""
 TOPIC, HEALTH = "alarm", "channel"
 """The topics of the log: what was told, and how the channels are."""
 MOST_WAITING = 20_000
@@ -279,6 +281,9 @@ class AlarmDesk:
                     self._failing[noted.subject] = str(noted.value.get("error"))
         except LedgerError:
             return {}
+        for gone in self._failing.keys() - {*self._routes.names, PING}:
+            del self._failing[gone]
+            self._note(HEALTH, gone, {"ok": True, "removed": True})
         marks: dict[Kind, dict[str, _Mark]] = {}
         for name, value in noted_kinds.items():
             if name in kinds:
@@ -318,6 +323,7 @@ class AlarmDesk:
 
     def _note_health(self, delivery: Delivery) -> None:
         name, error = delivery.channel, delivery.error
+        what = f"The channel {name}" if delivery.number else "The dead man's ping"
         self._of(Kind.CHANNEL)
         if delivery.note is not None:
             self._events("channel failed in part", level="warning", channel=name, why=delivery.note)
@@ -325,16 +331,17 @@ class AlarmDesk:
         if error is None:
             if self._failing.pop(name, None) is not None:
                 self._note(HEALTH, name, {"ok": True})
-                self.mended(Kind.CHANNEL, name, f"The channel {name} works again", now)
+                self.mended(Kind.CHANNEL, name, f"{what} works again", now)
             return
-        self._events("channel failed", level="error", channel=name, error=error)
+        if self._failing.get(name) != error:
+            self._events("channel failed", level="error", channel=name, error=error)
         if name not in self._failing:
             self._note(HEALTH, name, {"ok": False, "error": error})
         self._failing[name] = error
         self.tell(
             Alarm(
                 kind=Kind.CHANNEL,
-                sentence=f"The channel {name} fails: {error}",
+                sentence=f"{what} fails: {error}",
                 at=now,
                 subject=name,
                 again=_DAY,

@@ -72,6 +72,10 @@ def _away(app: App, why: str) -> None:
     if away >= app.limits.away:
         app.alarm(
             Kind.API_AWAY,
-            f"No whole pass for {away / 60:.0f} minutes; nothing can be decided meanwhile: {why}",
-            minutes=round(away / 60),
+            f"No whole pass for {_length(away)}; nothing can be decided meanwhile: {why}",
+            seconds=round(away),
         )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

@@ -38,6 +38,11 @@ class Routes(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()
     default: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The name of every channel."""
+        return frozenset(route.channel for route in self.routes)
+
     def channels(self, message: Message) -> tuple[str, ...]:
         """The channels of a message: those its targets name, or the default ones that want it.
 

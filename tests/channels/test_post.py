@@ -9,11 +9,11 @@ import pytest
 
 from reviewbot.channels.bounded import within
 from reviewbot.channels.carry import PAUSES, carry
-from reviewbot.channels.deadman import PING
 from reviewbot.channels.post import ROOM, BackgroundPost, DirectPost
 from reviewbot.domain.alarms import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.ports import Letter
+from reviewbot.service.alarms import PING
 from tests.channels.messages import a_message
 
 BUSY = ChannelFailed("busy", passing=True)

@@ -313,7 +313,7 @@ def test_a_failing_channel_is_told_once_through_the_others_and_when_it_works() -
         ("The channel mail fails: down", ("ops",)),
         ("The channel mail works again", ("ops",)),
     ]
-    assert len(events.named("channel failed")) == 2
+    assert len(events.named("channel failed")) == 1
     story = [noted.value for noted in ledger.story("channel", "mail")]
     assert story == [{"ok": False, "error": "down"}, {"ok": True}]
 
@@ -327,7 +327,20 @@ def test_a_failing_ping_is_told_like_a_failing_channel() -> None:
     desk.flush()
 
     assert post.pings == 1
-    assert post.said() == [("The channel deadman fails: HTTP 404", ("ops", "mail"))]
+    assert post.said() == [("The dead man's ping fails: HTTP 404", ("ops", "mail"))]
+
+
+def test_a_failing_channel_that_was_taken_out_is_no_longer_shown() -> None:
+    """The log would call it failing for ever."""
+    ledger = MemoryLedger()
+    desk, _, _ = a_desk(FakePost(mail=["down"] * 3), ledger=ledger)
+    desk.tell(an_alarm(urgency="error"))
+    desk.flush()
+    later, _, _ = a_desk(ledger=ledger, routes=Routes((Route(channel="ops"),), ("ops",)))
+    later.tell(an_alarm(2))
+
+    (noted,) = ledger.notes("channel")
+    assert noted.value == {"ok": True, "removed": True}
 
 
 def test_a_post_without_room_is_asked_again() -> None:

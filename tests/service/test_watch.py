@@ -235,9 +235,9 @@ def test_an_api_that_is_away_is_told_after_a_while_and_again_when_it_is_back() -
     assert list(polls(app, clock, 82)).count(False) == 80
 
     alarms = [
-        (about["mended"], about["facts"].get("minutes")) for about in told(app, Kind.API_AWAY)
+        (about["mended"], about["facts"].get("seconds")) for about in told(app, Kind.API_AWAY)
     ]
-    assert alarms == [(False, 10), (False, 70), (True, None)]
+    assert alarms == [(False, 600), (False, 4200), (True, None)]
 
 
 @pytest.mark.parametrize(
