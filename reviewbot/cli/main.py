@@ -36,6 +36,7 @@ COMMANDS = {
         "resume": Lazy("reviewbot.cli.resume:resume", "end pauses and close breakers"),
     },
     "Look back": {
+        "shadow": Lazy("reviewbot.cli.shadow:shadow", "a challenger policy beside the live one"),
         "log": Lazy("reviewbot.cli.log:log", "the decision log"),
         "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),
     },

@@ -15,6 +15,7 @@ from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
 from reviewbot.service.alarms import AlarmDesk, Alarms
 from reviewbot.service.guard import Guard
+from reviewbot.service.revisions import Revisions
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -105,6 +106,8 @@ class Bench:
     queue: ReviewQueue
     judges: tuple[Judge, ...]
     desk: Desk | None = None
+    shadows: tuple[Judge, ...] = ()
+    """Challengers that are asked beside the judges, and never decide."""
     sights: dict[str, Sight] = field(default_factory=dict)
     evidence: dict[str, HeldEvidence] = field(default_factory=dict)
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -170,10 +173,13 @@ class App:
     """When (monotonic) the deadlines were last looked at."""
     guard: Guard = field(default_factory=Guard)
     """What may keep a due decision from being sent."""
+    revisions: Revisions = field(init=False)
+    """Policies as they ran, from the texts in the log."""
     alarms: Alarms = field(init=False)
     """Whom to tell what a person should know; the log alone until channels are plugged in."""
 
     def __post_init__(self) -> None:
+        self.revisions = Revisions(self.ledger)
         self.alarms = AlarmDesk(
             ledger=self.ledger,
             clock=self.clock,

@@ -161,7 +161,9 @@ def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
 
 
-def _hold(app: App, bench: Bench, judged: Judged, known: Known, halted: Halted | None = None) -> Reviewed:
+def _hold(
+    app: App, bench: Bench, judged: Judged, known: Known, halted: Halted | None = None
+) -> Reviewed:
     """Write down a decision that sends nothing, when it differs from the last one of its round."""
     item, verdict = judged.item, judged.verdict
     if halted is not None:

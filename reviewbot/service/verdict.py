@@ -42,6 +42,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps back an action that is due: a pause, a breaker, a cap, probation."""
     wanted: Action | None = None
     """What the rule wanted, where a person is asked instead because of that."""
+    shadow: tuple[tuple[str, Action], ...] = ()
+    """What the policy's own shadow rules would have done; they never decide."""
     broke: bool = False
     """Whether the policy itself failed, so that nothing can be said."""
     policy: str = ""
@@ -76,6 +78,7 @@ def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
         to=answer.to,
         cannot_tell=answer.cannot_tell,
         note=answer.note,
+        shadow=answer.shadow,
         policy=policy.name,
         revision=policy.revision,
         trace=lambda: _trace(judge, facts),

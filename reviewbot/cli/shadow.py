@@ -1,0 +1,164 @@
+"""`reviewbot shadow …`: a challenger policy beside the live one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from reviewbot.cli.lazy import Command, Example, Lazy, LazyGroup
+from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.options import config_option, format_option, ledger_option
+from reviewbot.cli.policy.files import load_usable
+from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
+from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.words import clock_time, counted, dollars, table
+from reviewbot.domain.moments import iso
+from reviewbot.domain.safetext import safe_line
+from reviewbot.service import shadow as shadows
+from reviewbot.service.shadow import Comparison
+
+COMMANDS = {
+    "Commands": {
+        "start": Lazy("reviewbot.cli.shadow:start", "let a policy run beside the live one"),
+        "stop": Lazy("reviewbot.cli.shadow:stop", "end it; what it said stays in the log"),
+        "show": Lazy("reviewbot.cli.shadow:show", "what it would have done otherwise"),
+    }
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    examples=[
+        Example("reviewbot shadow start new.yaml", "from the next poll on"),
+        Example("reviewbot shadow show", "compared with the live policy, rule by rule"),
+    ],
+)
+def shadow() -> None:
+    """Run a challenger policy beside the live one. It never acts.
+
+    Whenever the live policy decides, the challenger is asked about the same task at the same moment,
+    and its word is written into the log beside the decision.
+    """
+
+
+@click.command(
+    cls=Command,
+    examples=[Example("reviewbot shadow start policies/new.yaml", "compare it with what runs")],
+)
+@click.argument("file", type=click.Path())
+@as_option
+@ledger_option
+@config_option
+@click.pass_obj
+def start(
+    screen: Screen, file: str, name: str | None, ledger: str | None, config: str | None
+) -> None:
+    """Let policy FILE run in the shadow. Its text goes into the log; start it anew after a change."""
+    settings = settings_with(config=config, ledger=ledger, person=name)
+    policy = load_usable(file)
+    with ledger_for_a_word(settings) as log:
+        shadows.start(log, policy, who=person_of(settings), now=datetime.now(UTC))
+    screen.data(
+        f"{policy.name} {policy.revision[:8]} runs in the shadow from the next poll on; it never acts."
+    )
+
+
+@click.command(cls=Command, examples=[Example("reviewbot shadow stop", "end all of them")])
+@click.argument("policy", required=False)
+@as_option
+@ledger_option
+@config_option
+@click.pass_obj
+def stop(
+    screen: Screen,
+    policy: str | None,
+    name: str | None,
+    ledger: str | None,
+    config: str | None,
+) -> None:
+    """End the challenger named POLICY, or all of them."""
+    settings = settings_with(config=config, ledger=ledger, person=name)
+    with ledger_for_a_word(settings) as log:
+        ended = shadows.stop(log, policy, who=person_of(settings), now=datetime.now(UTC))
+    for one in ended:
+        screen.data(f"{safe_line(one.name)} {one.revision[:8]} no longer runs in the shadow.")
+
+
+@click.command(
+    cls=Command,
+    examples=[Example("reviewbot shadow show --format json", "for a program")],
+)
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def show(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
+    """Show which policies run in the shadow, and where they would have done otherwise.
+
+    Rules marked `shadow: yes` are compared as well.
+    """
+    with ledger_for_reading(ledger=ledger, config=config) as log:
+        running, found = shadows.challengers(log), shadows.comparisons(log)
+    if form == "json":
+        screen.data(_json(running, found))
+        return
+    for one in running:
+        screen.data(
+            f"{styled(safe_line(one.name), 'strong')} {one.revision[:8]} runs in the shadow since"
+            f" {clock_time(one.since)}, started by {safe_line(one.who)} ({safe_line(one.path)})"
+        )
+    if not running:
+        screen.data("No policy runs in the shadow. Start one:  reviewbot shadow start FILE")
+    for comparison in found:
+        screen.data("\n" + _text(comparison))
+
+
+def _text(one: Comparison) -> str:
+    impact = one.impact
+    agreed = sum(c.count for (live, says), c in impact.flips().items() if live == says)
+    lines = [
+        styled(f"{safe_line(one.who)} {one.revision[:8]}", "strong")
+        + f" since {clock_time(one.since)}: {counted(impact.total, 'round')},"
+        f" {agreed:,} decided alike ({agreed / impact.total:.1%})"
+    ]
+    rows = [
+        (live, says, safe_line(rule), safe_line(other), f"{cell.count:,}", dollars(cell.micros))
+        for (live, says) in impact.flips()
+        if live != says
+        for rule, other, cell in impact.causes(live, says)
+    ]
+    if rows:
+        lines.append(table(("live", "shadow", "live rule", "shadow rule", "rounds", "money"), rows))
+    return "\n".join(lines)
+
+
+def _json(running: tuple[shadows.Challenger, ...], found: tuple[Comparison, ...]) -> str:
+    told = {
+        "schema": "reviewbot.shadow/1",
+        "running": running,
+        "comparisons": [
+            {
+                "who": one.who,
+                "revision": one.revision,
+                "since": iso(one.since),
+                "rounds": one.impact.total,
+                "moves": [
+                    {
+                        "live": live[0],
+                        "live_rule": live[1],
+                        "shadow": says[0],
+                        "shadow_rule": says[1],
+                        "count": cell.count,
+                        "money_usd": cell.micros / 1_000_000,
+                        "samples": cell.samples,
+                    }
+                    for (live, says), cell in one.impact.moves.items()
+                ],
+            }
+            for one in found
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
