@@ -15,23 +15,22 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind, Message, Urgency
-from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind, Message
 from reviewbot.ports import Clock, Delivery, Ledger, Letter, Post
 from reviewbot.service.routing import Routes, messages_of
+from reviewbot.service.told import Told
 
 if TYPE_CHECKING:
     from reviewbot.service.app import Events
 
 PING = "deadman"
 """The name of the ping to the outside among the channels."""
-TOPIC, HEALTH = "alarm", "channel"
-"""The topics of the log: what was told, and how the channels are."""
+HEALTH = "channel"
+"""The topic of the log under which the health of the channels stands."""
 MOST_WAITING = 20_000
 """Alarms kept while no channel takes them; the oldest go first."""
 _ROUNDS_AT_THE_END = 2
 """How often the last letters are sent: what failed may get through elsewhere, and is told of."""
-_FORGET = timedelta(days=30)
 _DAY = timedelta(days=1)
 
 
@@ -75,26 +74,6 @@ class NoPost:
         """Nothing is open."""
 
 
-class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """That something was told: when, to whom, and how long that counts.
-
-    In the log are only those that arrived.
-    """
-
-    at: datetime
-    again: float | None = None
-    keep_until: datetime | None = None
-    to: tuple[str, ...] = ()
-    urgency: Urgency = "error"
-    arrived: bool = False
-
-    def counts(self, now: datetime) -> bool:
-        return self.again is None or now < self.at + timedelta(seconds=self.again)
-
-    def may_go(self, now: datetime) -> bool:
-        return now > (self.keep_until or self.at + _FORGET)
-
-
 class _OnItsWay(msgspec.Struct):
     """A letter that has not been heard of on all its channels."""
 
@@ -125,8 +104,8 @@ class AlarmDesk:
         self._routes = routes or Routes()
         self._post = post or NoPost()
         self._dry_run = dry_run
-        self._marks: dict[Kind, dict[str, _Mark]] | None = None
-        self._failing: dict[str, str] = {}
+        self._told = Told(ledger, clock, events)
+        self._failing: dict[str, str] | None = None
         self._waiting: list[Alarm] = []
         self._on_its_way: dict[int, _OnItsWay] = {}
         self._letters = 0
@@ -139,23 +118,15 @@ class AlarmDesk:
         if alarm.again == EACH_TIME:
             self._take(alarm)
             return True
-        marks = self._of(alarm.kind)
-        mark = marks.get(alarm.subject)
-        if mark is not None and mark.counts(alarm.at):
+        if self._told.lately(alarm):
             return False
-        marks[alarm.subject] = _Mark(
-            at=alarm.at,
-            again=None if alarm.again is None else alarm.again.total_seconds(),
-            keep_until=alarm.keep_until,
-            to=alarm.to,
-            urgency=alarm.urgency,
-        )
+        self._told.mark(alarm)
         self._take(alarm)
         return True
 
     def mended(self, kind: Kind, subject: str, sentence: str, at: datetime) -> None:
         """Tell those who know of it that it is over."""
-        mark = self._of(kind).pop(subject, None)
+        mark = self._told.forget(kind, subject)
         if mark is None:
             return
         waiting = len(self._waiting)
@@ -246,7 +217,7 @@ class AlarmDesk:
                 letter.through[delivery.channel] = delivery.error or delivery.note or "ok"
                 if delivery.error is None:
                     letter.arrived = True
-                    self._arrived(letter.message)
+                    self._told.arrived(letter.message)
                 if not letter.pending:
                     self._settle(delivery.number, letter)
 
@@ -255,7 +226,7 @@ class AlarmDesk:
         del self._on_its_way[number]
         message = letter.message
         if letter.arrived:
-            self._write_down(message.kind, letter.through)
+            self._told.write_down(message.kind, letter.through)
             return
         others = self._routes.others(letter.tried)
         if others and not letter.fell_back and self._send(message, others):
@@ -264,80 +235,24 @@ class AlarmDesk:
         elif message.kind is not Kind.CHANNEL:
             self._waiting += message.alarms
 
-    # Remembering -----------------------------------------------------------------------------
-
-    def _of(self, kind: Kind) -> dict[str, _Mark]:
-        if self._marks is None:
-            self._marks = self._read()
-        return self._marks.setdefault(kind, {})
-
-    def _read(self) -> dict[Kind, dict[str, _Mark]]:
-        """What was told before this process began; nothing where the log cannot be read."""
-        kinds = {kind.value: kind for kind in Kind}
-        try:
-            noted_kinds = {noted.subject: noted.value for noted in self._ledger.notes(TOPIC)}
-            for noted in self._ledger.notes(HEALTH):
-                if not noted.value.get("ok", True):
-                    self._failing[noted.subject] = str(noted.value.get("error"))
-        except LedgerError:
-            return {}
-        for gone in self._failing.keys() - {*self._routes.names, PING}:
-            del self._failing[gone]
-            self._note(HEALTH, gone, {"ok": True, "removed": True})
-        marks: dict[Kind, dict[str, _Mark]] = {}
-        for name, value in noted_kinds.items():
-            if name in kinds:
-                told = msgspec.convert(value["told"], dict[str, _Mark], strict=False)
-                marks[kinds[name]] = {
-                    subject: msgspec.structs.replace(mark, arrived=True)
-                    for subject, mark in told.items()
-                }
-        return marks
-
-    def _arrived(self, message: Message) -> None:
-        marks = self._of(message.kind)
-        for alarm in message.alarms:
-            if alarm.subject in marks:
-                marks[alarm.subject].arrived = True
-
-    def _write_down(self, kind: Kind, through: dict[str, str]) -> None:
-        """Keep what was told in the log; where that cannot be written, keep it in mind."""
-        now = self._clock.now()
-        marks = self._of(kind)
-        for subject in [subject for subject, mark in marks.items() if mark.may_go(now)]:
-            del marks[subject]
-        told = {
-            subject: msgspec.structs.replace(mark, arrived=False)
-            for subject, mark in marks.items()
-            if mark.arrived
-        }
-        self._note(TOPIC, kind.value, {"told": msgspec.to_builtins(told), "through": through})
-
-    def _note(self, topic: str, subject: str, value: dict[str, object]) -> None:
-        try:
-            self._ledger.note(topic, subject, value, self._clock.now())
-        except LedgerError as error:
-            self._events("alarm not noted", level="warning", topic=topic, error=str(error))
-
     # The channels' own health ----------------------------------------------------------------
 
     def _note_health(self, delivery: Delivery) -> None:
         name, error = delivery.channel, delivery.error
         what = f"The channel {name}" if delivery.number else "The dead man's ping"
-        self._of(Kind.CHANNEL)
+        failing, now = self._known_failing(), self._clock.now()
         if delivery.note is not None:
             self._events("channel failed in part", level="warning", channel=name, why=delivery.note)
-        now = self._clock.now()
         if error is None:
-            if self._failing.pop(name, None) is not None:
-                self._note(HEALTH, name, {"ok": True})
+            if failing.pop(name, None) is not None:
+                self._told.note(HEALTH, name, {"ok": True})
                 self.mended(Kind.CHANNEL, name, f"{what} works again", now)
             return
-        if self._failing.get(name) != error:
+        if failing.get(name) != error:
             self._events("channel failed", level="error", channel=name, error=error)
-        if name not in self._failing:
-            self._note(HEALTH, name, {"ok": False, "error": error})
-        self._failing[name] = error
+        if name not in failing:
+            self._told.note(HEALTH, name, {"ok": False, "error": error})
+        failing[name] = error
         self.tell(
             Alarm(
                 kind=Kind.CHANNEL,
@@ -348,3 +263,16 @@ class AlarmDesk:
                 facts={"channel": name, "error": error},
             )
         )
+
+    def _known_failing(self) -> dict[str, str]:
+        """The channels that fail, also those that did when this process began and are still there."""
+        if self._failing is None:
+            self._failing = {}
+            for noted in self._told.notes(HEALTH):
+                if noted.value.get("ok", True):
+                    continue
+                if noted.subject in {*self._routes.names, PING}:
+                    self._failing[noted.subject] = str(noted.value.get("error"))
+                else:
+                    self._told.note(HEALTH, noted.subject, {"ok": True, "removed": True})
+        return self._failing

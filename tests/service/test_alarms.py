@@ -338,6 +338,7 @@ def test_a_failing_channel_that_was_taken_out_is_no_longer_shown() -> None:
     desk.flush()
     later, _, _ = a_desk(ledger=ledger, routes=Routes((Route(channel="ops"),), ("ops",)))
     later.tell(an_alarm(2))
+    later.flush()
 
     (noted,) = ledger.notes("channel")
     assert noted.value == {"ok": True, "removed": True}
