@@ -97,3 +97,16 @@ def test_only_the_api_knows_httpx() -> None:
             for alias in node.names
         }
         assert "httpx" not in names or own in allowed, f"{path.name} imports httpx"
+
+
+def test_the_loop_knows_no_kind_of_review() -> None:
+    """What differs between kinds stands in tables; nothing in service/ asks which one it has."""
+    kinds = {"comments", "accounts"}
+    asks = (ast.Compare, ast.MatchValue, ast.Call, ast.Subscript)
+    for path in sorted((PACKAGE / "service").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, asks):
+                continue
+            named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+            where = f"{path.name}:{getattr(node, 'lineno', '?')}"
+            assert not kinds & {n for n in named if isinstance(n, str)}, f"{where} asks for a kind"

@@ -15,6 +15,9 @@ ReviewKind = Literal["comments", "accounts"]
 
 Subject = CommentTask | AccountReview
 
+STATES_AN_AMOUNT: frozenset[ReviewKind] = frozenset({"comments"})
+"""The kinds of review of which the API says what an approval pays."""
+
 
 class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     """One comment task or account that waits for our decision, as last seen.

@@ -21,6 +21,7 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
+from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.calendar import resolver
 from reviewbot.policy.facts import Fleet
 from reviewbot.policy.pauses import Pauses, compile_pauses, fleet_facts
@@ -182,7 +183,7 @@ def _binds(limit: Limit, decision: Decision) -> bool:
 
 
 def _refuse_unknown_amount(policy: Policy, decision: Decision) -> None:
-    capped = policy.guardrails.money_approved and decision.review == "comments"
+    capped = policy.guardrails.money_approved and decision.review in STATES_AN_AMOUNT
     if capped and decision.action.pays and decision.amount_micros is None:
         raise Halted(
             "money is capped, and the API does not say how much this would pay",

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.domain.accounts import CORRECTABLE_FIELDS
-from reviewbot.domain.decision import DEADLINE, NO_RULE, WRITES, Action, Decision
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, WRITES, Action, Decision
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
@@ -138,11 +138,8 @@ def name_of(text: str) -> str:
 def _checked(reply: Reply, facts: Facts, chosen: Round) -> Reply:
     """The reply with its texts trimmed. Raises UsageError where it cannot be sent."""
     action, review = reply.action, chosen.sighting.review
-    mine = {
-        "comments": (Action.APPROVE, Action.DISPUTE),
-        "accounts": (Action.FINALIZE, Action.REQUEST_CORRECTIONS),
-    }[review]
-    if action not in WRITES or action not in mine:
+    mine = [one for one in ACTIONS_OF[review] if one in WRITES]
+    if action not in mine:
         raise UsageError(
             f"{action.value} is no answer for {review}: it is {mine[0].value} or {mine[1].value}"
         )

@@ -25,16 +25,12 @@ class ReadyMade(msgspec.Struct, frozen=True, kw_only=True):
 def ready_made(judge: Judge, facts: Facts) -> tuple[ReadyMade, ...]:
     """Every text of the policy that may be sent to this task now, in the policy's order."""
     policy = judge.policy
-    written = _corrections(policy, facts) if _of_accounts(policy) else _reasons(policy, facts)
+    written = (*_reasons(policy, facts), *_corrections(policy, facts))
     return tuple(one for one in written if may_be_sent(one.text, facts) is None)
 
 
-def _of_accounts(policy: Policy) -> bool:
-    return policy.applies_to.review == "accounts"
-
-
 def _reasons(policy: Policy, facts: Facts) -> Iterator[ReadyMade]:
-    zone = ZoneInfo(policy.timezone)
+    zone, catalogue = ZoneInfo(policy.timezone), CATALOGUE[policy.applies_to.review]
     named: list[tuple[str | None, ReasonText]] = [(one.name, one) for one in policy.reasons]
     named += [
         (rule.name, rule.then.reason)
@@ -42,7 +38,7 @@ def _reasons(policy: Policy, facts: Facts) -> Iterator[ReadyMade]:
         if rule.then.reason is not None and rule.then.reason.name is None
     ]
     for name, reason in named:
-        text = Variants(reason, CATALOGUE["comments"], zone).choose(facts)
+        text = Variants(reason, catalogue, zone).choose(facts)
         written = None if text is None else text.fill(facts).text
         if name is not None and written is not None:
             yield ReadyMade(name=name, text=written)
@@ -55,7 +51,7 @@ def _corrections(policy: Policy, facts: Facts) -> Iterator[ReadyMade]:
 
 
 def _correction(policy: Policy, rule: Rule, facts: Facts) -> ReadyMade | None:
-    zone, catalogue = ZoneInfo(policy.timezone), CATALOGUE["accounts"]
+    zone, catalogue = ZoneInfo(policy.timezone), CATALOGUE[policy.applies_to.review]
     assert rule.then.comment is not None
     text = Text(rule.then.comment, catalogue, zone).fill(facts).text
     fields = {

@@ -17,11 +17,9 @@ def recall_evidence(app: App) -> None:
     It is used only where the task has not changed since; the log keeps the tries of the present
     round, which are all that a judge looks at. For judging ahead, never for sending.
     """
-    bench = app.bench("comments")
-    if bench is None:
-        return
     for one in open_rounds(app.ledger):
-        if one.latest is None or one.sighting.review != bench.review:
+        bench = app.bench(one.sighting.review)
+        if one.latest is None or bench is None:
             continue
         logged = app.ledger.decision(one.decision.id)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reviewbot.simulator import comments, delivery
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.model import Actor
+from reviewbot.simulator.model import Actor, Bundle, Task
 from reviewbot.simulator.world import World
 
 _REASONS = (
@@ -13,9 +13,11 @@ _REASONS = (
     "The text differs from what we ordered.",
 )
 
+_WISH = {"biography": "Something about the city, please."}
+
 
 def strangers(world: World, per_hour: float) -> None:
-    """Let somebody else decide a waiting task now and then, so many an hour."""
+    """Let somebody else decide what waits now and then, so many an hour."""
 
     def act(_: object) -> None:
         decide_one(world)
@@ -26,18 +28,29 @@ def strangers(world: World, per_hour: float) -> None:
 
 
 def decide_one(world: World) -> str | None:
-    """Somebody else decides one waiting task; gives its id."""
-    waiting = [task for task in world.waiting() if task.owned and task.account.covered]
+    """Somebody else decides one waiting task or account; gives its id."""
+    tasks = [task for task in world.waiting() if task.owned and task.account.covered]
+    accounts = [
+        bundle
+        for bundle in world.bundles.values()
+        if bundle.owned and bundle.account_status == "in_review"
+    ]
+    waiting: list[Task | Bundle] = [*tasks, *accounts]
     if not waiting:
         return None
-    task = world.rng.choice(waiting)
-    if world.rng.random() < 0.5:
-        comments.approve(world, task, Actor(by="stranger"))
+    chosen = world.rng.choice(waiting)
+    if isinstance(chosen, Bundle):
+        decide_account(world, chosen)
+    elif world.rng.random() < 0.5:
+        comments.approve(world, chosen, Actor(by="stranger"))
     else:
-        comments.dispute(world, task, world.rng.choice(_REASONS), Actor(by="stranger"))
-    return task.id
+        comments.dispute(world, chosen, world.rng.choice(_REASONS), Actor(by="stranger"))
+    return chosen.id
 
 
-def decide_account(world: World, bundle_id: str) -> None:
-    """Somebody else accepts an account in review."""
-    delivery.finalize(world, world.bundles[bundle_id], Actor(by="stranger"))
+def decide_account(world: World, bundle: Bundle) -> None:
+    """Somebody else accepts an account in review, or asks for corrections."""
+    if world.rng.random() < 0.5:
+        delivery.finalize(world, bundle, Actor(by="stranger"))
+    else:
+        delivery.send_back(world, bundle, "Please look again.", _WISH, Actor(by="stranger"))
