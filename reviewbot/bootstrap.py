@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random  # noqa: TID251 - this is where chance comes in
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reviewbot.api.accounts import AccountsDesk, AccountsQueue
@@ -24,7 +22,7 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, PolicyInvalid
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.opening import open_ledger
-from reviewbot.pausefile import PAUSE, PauseFile
+from reviewbot.pausefile import PauseFile
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.findings import Severity
@@ -33,7 +31,7 @@ from reviewbot.service.adoption import adopt as adopt
 from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App, Bench, Events, Level, Limits
 from reviewbot.service.guard import Guard
-from reviewbot.settings import Settings, beside_ledger
+from reviewbot.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
@@ -157,7 +155,9 @@ def build(
         stopping=stop.is_set,
         make_bench=bench_of,
         skew=lambda: server.offset,
-        guard=Guard(pause_file=pause_file_of(settings).read, require_ack=settings.require_ack),
+        guard=Guard(
+            pause_file=PauseFile(settings.pause_path()).read, require_ack=settings.require_ack
+        ),
         close=close,
     )
     if writer is not None:
@@ -214,13 +214,6 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
         if transport is None:
             used.close()
     return server.offset
-
-
-def pause_file_of(settings: Settings) -> PauseFile:
-    """The file whose presence pauses the bot: as the settings say, or beside the log."""
-    if settings.pause_file is not None:
-        return PauseFile(Path(settings.pause_file))
-    return PauseFile(beside_ledger(settings.ledger, os.environ) / PAUSE)
 
 
 def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:

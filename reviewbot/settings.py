@@ -30,6 +30,7 @@ from reviewbot.policy.names import did_you_mean
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
 FILE_NAME = "reviewbot.toml"
+PAUSE = "PAUSE"
 _SHORT_QUARANTINE = timedelta(minutes=10)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -77,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not self.policy:
             raise ConfigError("no policy: name one with --policy FILE or REVIEWBOT_POLICY")
         return self.policy
+
+    def pause_path(self) -> Path:
+        """The file whose presence pauses the bot: as set, or beside the log."""
+        if self.pause_file is not None:
+            return Path(self.pause_file)
+        return beside_ledger(self.ledger, os.environ) / PAUSE
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each setting as (name, value fit for a screen, origin)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reviewbot.bootstrap import pause_file_of
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.switches import file_text, pauses_on
 from reviewbot.settings import Settings
@@ -38,6 +37,6 @@ def test_it_lies_beside_the_log_unless_the_settings_say_otherwise(tmp_path: Path
     beside = Settings(ledger=f"sqlite:///{tmp_path}/a%20b/log.db")
     named = Settings(ledger=beside.ledger, pause_file=str(tmp_path / "stop"))
 
-    assert pause_file_of(beside).path == tmp_path / "a b" / "PAUSE"
-    assert pause_file_of(named).path == tmp_path / "stop"
-    assert pause_file_of(Settings(ledger="postgresql+psycopg://h/d")).path.name == "PAUSE"
+    assert beside.pause_path() == tmp_path / "a b" / "PAUSE"
+    assert named.pause_path() == tmp_path / "stop"
+    assert Settings(ledger="postgresql+psycopg://h/d").pause_path().name == "PAUSE"

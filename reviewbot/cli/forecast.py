@@ -10,13 +10,14 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.bootstrap import build, pause_file_of
+from reviewbot.bootstrap import build
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
 from reviewbot.domain.safetext import safe_line
+from reviewbot.pausefile import PauseFile
 from reviewbot.service.forecast import Forecast, Unread
 from reviewbot.service.forecast import forecast as look_ahead
 from reviewbot.service.holds import holds_on
@@ -67,7 +68,7 @@ def forecast(
             pace(app.ledger, app.clock.now()),
             requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
             every=settings.every,
-            holds=holds_on(app.ledger, app.clock.now(), pause_file_of(settings).read()),
+            holds=holds_on(app.ledger, app.clock.now(), PauseFile(settings.pause_path()).read()),
         )
     finally:
         app.close()

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from reviewbot.bootstrap import pause_file_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
@@ -67,7 +66,7 @@ def pause(
             on = switches.pause(opened, what, reason=why, who=who, until=end, now=now)
             stakes = stakes_in_words(at_stake(opened, now, word=what, until=end), now)
     except LedgerError as error:
-        file = pause_file_of(settings)
+        file = PauseFile(settings.pause_path())
         on = _by_file(file, what, why, who)
         screen.say(styled("the log cannot be written", "bad") + f" ({safe_line(str(error), 200)}).")
         screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end)}.")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import click
 
-from reviewbot.bootstrap import pause_file_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
@@ -43,7 +42,7 @@ def resume(
     """
     settings = settings_with(config=config, ledger=ledger, person=name)
     who, why, now = person_of(settings), reason_of(reason), datetime.now(UTC)
-    ended = _end_file(pause_file_of(settings), what)
+    ended = _end_file(PauseFile(settings.pause_path()), what)
     try:
         with ledger_for_a_word(settings) as opened:
             ended += switches.resume(opened, what, reason=why, who=who, now=now)

@@ -84,14 +84,14 @@ def _look(
     settings: Settings, ledger: str | None, config: str | None, beat: Beat | None, now: datetime
 ) -> Seen:
     """Read the log; what the heartbeat says is shown also where it cannot be read."""
-    from reviewbot.bootstrap import pause_file_of
     from reviewbot.cli.standing import policy_lines
+    from reviewbot.pausefile import PauseFile
     from reviewbot.service.situation import situation
 
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:
             return Seen(
-                found=situation(opened, now, pause_file_of(settings).read()),
+                found=situation(opened, now, PauseFile(settings.pause_path()).read()),
                 policies=policy_lines(beat, opened),
             )
     except LedgerError as error:

@@ -7,7 +7,8 @@ same note is all that closing leaves, so nothing closes by itself, by a restart 
 The share of approvals is watched while a changed policy is young: its first `YOUNG` decisions. Each
 verdict counts once, sent or held back. Before the 21st could be sent, the last 20 are held against
 what the policy's earlier revisions did; so a policy that approves everything by mistake pays 20
-tasks at most.
+tasks at most. An unchanged fallback does not count on either side: it comes in bunches, as deadlines
+do, and pays only what no rule decides, as it did before.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Watch:
 
     revision: str
     share: float | None
+    passes_over: frozenset[str] = frozenset()
+    """Rules that do not count: the fallback, where the change left it as it was."""
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=IN_A_ROW))
     seen: set[str] = field(default_factory=set)
     decided: int = 0
@@ -74,9 +77,9 @@ class Watch:
             return 1.0 - 1.0 / IN_A_ROW
         return max(LEAST_SHARE, min(2 * self.share, MOST_SHARE))
 
-    def add(self, decision_id: str, pays: bool) -> None:
+    def add(self, decision_id: str, rule: str, pays: bool) -> None:
         """Count a decision, once."""
-        if decision_id not in self.seen:
+        if decision_id not in self.seen and rule not in self.passes_over:
             self.seen.add(decision_id)
             self.recent.append(pays)
             self.decided += 1

@@ -138,11 +138,11 @@ def _judge_of(bench: Bench, policy: str) -> Judge | None:
     return next((judge for judge in bench.judges if judge.policy.name == policy), None)
 
 
-def _count(app: App, policy: str, decision_id: str, pays: bool) -> None:
+def _count(app: App, policy: str, decision_id: str, rule: str, pays: bool) -> None:
     watch = app.guard.watches.get(policy)
     if watch is None:
         return
-    watch.add(decision_id, pays)
+    watch.add(decision_id, rule, pays)
     if (what := watch.sign()) is not None:
         breaker.open_breaker(app, policy, "approvals", what)
     elif watch.is_over:
@@ -187,7 +187,7 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
     if judge.policy.name in app.guard.watches:
         wanted = verdict.wanted or verdict.action
         name = decision_id(item.review, item.id, item.epoch, wanted)
-        _count(app, judge.policy.name, name, wanted.pays)
+        _count(app, judge.policy.name, name, verdict.rule, wanted.pays)
 
 
 def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted
 from reviewbot.policy.facts import NO_FLEET, Fleet
-from reviewbot.policy.pauses import Pauses
 from reviewbot.ports import Noted
 from reviewbot.service import breaker, switches
-from reviewbot.service.breaker import Watch
-from reviewbot.service.guardrails import Wanting
-from reviewbot.service.probation import Trial
 
 if TYPE_CHECKING:
     from reviewbot.domain.review import ReviewItem
     from reviewbot.policy.evaluate import Judge
+    from reviewbot.policy.pauses import Pauses
     from reviewbot.service.app import App
+    from reviewbot.service.breaker import Watch
+    from reviewbot.service.guardrails import Wanting
+    from reviewbot.service.probation import Trial
     from reviewbot.service.verdict import Verdict
 
 

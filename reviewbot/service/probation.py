@@ -10,6 +10,7 @@ compared with and is free. All of it is in the log, so a restart changes nothing
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reviewbot.domain.alarms import Kind
-from reviewbot.domain.decision import Action, decision_id
+from reviewbot.domain.decision import DEADLINE, Action, decision_id
 from reviewbot.domain.errors import Halted, PolicyInvalid
 from reviewbot.domain.moments import iso, parse_iso
 from reviewbot.policy.read_aloud import read_change
@@ -25,7 +26,6 @@ from reviewbot.policy.rulechange import changed_rules
 from reviewbot.ports import Ledger, Noted
 from reviewbot.service import breaker
 from reviewbot.service.breaker import Watch
-from reviewbot.service.revisions import judge_of
 
 if TYPE_CHECKING:
     from reviewbot.policy.model import Policy
@@ -162,6 +162,8 @@ def _say_change(app: App, policy: Policy, change: Change) -> None:
 
 def parsed(stored: StoredPolicy) -> Policy | None:
     """Read a stored revision again; None where this version of the language no longer can."""
+    from reviewbot.service.revisions import judge_of  # the parser is not needed to pause a bot
+
     try:
         return judge_of(stored).policy
     except PolicyInvalid:
@@ -175,7 +177,9 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
     guard.trials.pop(name, None)
     if change.before is None or change.over:
         return
-    watch = Watch(revision=policy.revision, share=change.share)
+    watch = Watch(
+        revision=policy.revision, share=change.share, passes_over=_unchanged_fallback(change.rules)
+    )
     trial = Trial(change, frozenset(change.rules))
     breaker.watch_closings(watch, app.ledger.notes(breaker.TOPIC), name)
     closed_at = max(
@@ -190,7 +194,7 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
             trial.add(decision.action, decision.rule, logged.intended_at or logged.state_at)
         wanted = decision.wanted or decision.action
         name_of_it = decision_id(decision.review, decision.task_id, decision.epoch, wanted)
-        watch.add(name_of_it, wanted.pays)
+        watch.add(name_of_it, decision.rule, wanted.pays)
         if closed_at is not None and logged.state_at <= closed_at:
             watch.begin_anew()
     if (what := watch.sign()) is not None:
@@ -258,12 +262,14 @@ def ask_acceptance(app: App, policy: Policy, before: StoredPolicy) -> None:
 def _changed(app: App, policy: Policy, before: StoredPolicy | None) -> Change:
     old = None if before is None else parsed(before)
     name = policy.name if before is None else before.name
-    share, decisions = _baseline(app.ledger, name, app.clock.now())
+    rules = tuple(sorted(changed_rules(old, policy)))
+    passes_over = _unchanged_fallback(rules)
+    share, decisions = _baseline(app.ledger, name, app.clock.now(), passes_over)
     return Change(
         revision=policy.revision,
         since=app.clock.now(),
         before="" if before is None else before.revision,
-        rules=tuple(sorted(changed_rules(old, policy))),
+        rules=rules,
         said=_said(old, policy),
         share=share,
         decisions=decisions,
@@ -276,13 +282,19 @@ def _said(old: Policy | None, new: Policy) -> tuple[str, ...]:
     return read_change(old, new)[:MOST_SENTENCES]
 
 
-def _baseline(ledger: Ledger, policy: str, now: datetime) -> tuple[float | None, int]:
+def _unchanged_fallback(rules: Iterable[str]) -> frozenset[str]:
+    return frozenset({DEADLINE}) - frozenset(rules)
+
+
+def _baseline(
+    ledger: Ledger, policy: str, now: datetime, passes_over: frozenset[str]
+) -> tuple[float | None, int]:
     """The share of approvals among what was lately decided; None where that is too little."""
     since = now - timedelta(days=breaker.BASELINE_DAYS)
     actions = [
-        logged.decision.action
+        logged.decision.wanted or logged.decision.action
         for logged in ledger.decided(policy, since)
-        if logged.decision.decided_by is None and logged.decision.held_by is None
+        if logged.decision.decided_by is None and logged.decision.rule not in passes_over
     ]
     if len(actions) < breaker.BASELINE_LEAST:
         return None, len(actions)

@@ -17,6 +17,7 @@ from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted, dollars
 from reviewbot.domain.safetext import safe_line
+from reviewbot.pausefile import PauseFile
 from reviewbot.ports import Ledger
 from reviewbot.service.holds import Hold, holds_on
 from reviewbot.service.otherwise import Otherwise, otherwise
@@ -88,9 +89,10 @@ def holds_now(
     opened: Ledger, now: datetime, *, ledger: str | None, config: str | None
 ) -> tuple[Hold, ...]:
     """What keeps decisions back now, by the log and by the file PAUSE."""
-    from reviewbot.bootstrap import pause_file_of
 
-    return holds_on(opened, now, pause_file_of(settings_with(config=config, ledger=ledger)).read())
+    return holds_on(
+        opened, now, PauseFile(settings_with(config=config, ledger=ledger).pause_path()).read()
+    )
 
 
 def all_asked(ledger: Ledger, now: datetime, holds: tuple[Hold, ...]) -> Iterator[Asked]:
