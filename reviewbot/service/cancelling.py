@@ -9,6 +9,7 @@ once the quarantine is over, and may then be sent again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -51,7 +52,7 @@ class CancelWord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Canceller:
-    """Cancels tasks, one at a time."""
+    """Cancels tasks, one at a time. `check` raises Halted where nothing may leave."""
 
     def __init__(
         self,
@@ -61,7 +62,9 @@ class Canceller:
         ledger: Ledger,
         clock: Clock,
         quarantine: timedelta,
+        check: Callable[[datetime], None] = lambda _: None,
     ) -> None:
+        self._check = check
         self._desk = desk
         self._tasks = tasks
         self._ledger = ledger
@@ -93,6 +96,7 @@ class Canceller:
     def _send(self, task_id: str, attempt: int, seq: int) -> CancelWord:
         self._desk.ready()
         now = self._clock.now()
+        self._check(now)
         intent = CancelWord(state=CancelState.INTENDED, attempt=attempt, intended_at=now)
         self._ledger.note_all(
             TOPIC, {task_id: msgspec.to_builtins(intent)}, now, last={task_id: seq}

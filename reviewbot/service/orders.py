@@ -20,7 +20,15 @@ from typing import Literal
 
 import msgspec
 
-from reviewbot.domain.errors import ApiError, NotDone, OutOfCredits, OutOfDate, RateLimited, Unclear
+from reviewbot.domain.errors import (
+    ApiError,
+    Halted,
+    NotDone,
+    OutOfCredits,
+    OutOfDate,
+    RateLimited,
+    Unclear,
+)
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.orders import Order, digest
 from reviewbot.ports import Clock, Ledger, OrderDesk, Placed, TaskBook
@@ -115,7 +123,7 @@ def planned(rows: Iterable[Row], book: OrderBook) -> Plan:
 
 
 class Counter:
-    """Places orders for one run: what it needs, and what it has come to."""
+    """Places orders for one run. `check` raises Halted, before each batch, where none may leave."""
 
     def __init__(
         self,
@@ -125,8 +133,10 @@ class Counter:
         ledger: Ledger,
         clock: Clock,
         quarantine: timedelta,
+        check: Callable[[datetime], None] = lambda _: None,
         progress: Progress = lambda _: None,
     ) -> None:
+        self._check = check
         self.book = OrderBook(ledger)
         self.totals = Totals()
         self._desk = desk
@@ -189,12 +199,16 @@ class Counter:
                 self._stop(no)
             except (NotDone, Unclear) as trouble:
                 self._stop(trouble)
+            except Halted as halt:
+                self.totals.stopped = str(halt)
+                return {}
             return dict(batch)
         self.totals.stopped = "another run keeps placing the same rows"
         return {}
 
     def _send_once(self, batch: Mapping[str, Row]) -> None:
         self._desk.ready()
+        self._check(self._clock.now())
         attempt = self.book.next_attempt(batch)
         key = batch_key(list(batch), attempt)
         orders = {subject: (row.order, row.source) for subject, row in batch.items()}

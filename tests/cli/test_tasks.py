@@ -204,6 +204,45 @@ def test_an_order_without_an_answer_is_told_with_the_moment_to_repeat_it(
     assert texts(simulated).count("no answer") == 1
 
 
+def test_a_pause_of_everything_stops_orders_and_cancellations(
+    call, simulated: Served, account: str
+) -> None:
+    """Until it is resumed; then the same command goes through."""
+    flags = ("--account", account, "--url", "tiktok.com/@a/video/79", "--text", "paused")
+    assert call("pause", "--reason", "a drill").code == 0
+    ran = call("tasks", "create", *flags, "--live")
+    assert (ran.code, "a drill" in ran.err) == (4, True)
+    assert "paused" not in texts(simulated)
+    waiting = simulated.world.waiting()[0].id
+    assert call("tasks", "cancel", waiting, "--live").code == 1
+
+    assert call("resume", "--reason", "done").code == 0
+    assert call("tasks", "create", *flags, "--live").code == 0
+    assert texts(simulated).count("paused") == 1
+
+
+def test_a_restored_log_places_nothing_again(
+    call, simulated: Served, account: str, tmp_path: Path
+) -> None:
+    """It has forgotten what was ordered, which its checkpoints show."""
+    flags = ("--account", account, "--url", "tiktok.com/@a/video/8{}", "--text", "restored {}")
+
+    def order(number: int) -> Any:
+        return call("tasks", "create", *(word.format(number) for word in flags), "--live")
+
+    assert order(1).code == 0
+    old = (tmp_path / "log.db").read_bytes()
+    assert order(2).code == 0
+    for name in ("log.db-wal", "log.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "log.db").write_bytes(old)
+
+    ran = order(2)
+
+    assert (ran.code, "not the one that was last checkpointed" in ran.err) == (4, True), ran.err
+    assert texts(simulated).count("restored 2") == 1
+
+
 def test_lists_are_filtered_and_come_in_three_forms(call, simulated: Served) -> None:
     """By status, account, platform, age and number."""
     waiting = simulated.world.waiting()

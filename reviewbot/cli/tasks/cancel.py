@@ -8,13 +8,14 @@ import click
 import msgspec
 
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import settings_with
+from reviewbot.cli.opening import checkpoints_of, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, table
 from reviewbot.counter import Connection, connect
 from reviewbot.domain.errors import KeyRefused, NotDone, NotFound, Unclear
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
 from reviewbot.service.cancelling import (
     Canceller,
@@ -23,6 +24,7 @@ from reviewbot.service.cancelling import (
     is_cancellable,
     quarantine_ends,
 )
+from reviewbot.service.orderstops import OrderStops
 from reviewbot.settings import Settings
 
 REMAINS = 4
@@ -100,6 +102,9 @@ def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> 
     assert connection.desk is not None
     quarantine = timedelta(seconds=settings.quarantine)
     log = open_ledger(settings.ledger)
+    stops = OrderStops(
+        log, file=PauseFile(settings.pause_path()).read, book=checkpoints_of(settings)
+    )
     try:
         canceller = Canceller(
             desk=connection.desk,
@@ -107,6 +112,7 @@ def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> 
             ledger=log,
             clock=connection.clock,
             quarantine=quarantine,
+            check=stops.check,
         )
         return [_cancelled(canceller, one, quarantine) for one in task_ids]
     finally:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import click
 
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import settings_with
+from reviewbot.cli.opening import checkpoints_of, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.tasks.progress import Progress
@@ -20,9 +20,11 @@ from reviewbot.counter import connect
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
 from reviewbot.service.orderbook import OrderBook
 from reviewbot.service.orders import Counter, Totals, planned
+from reviewbot.service.orderstops import OrderStops
 from reviewbot.settings import Settings
 
 REMAINS = 4
@@ -150,6 +152,9 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
     log = open_ledger(settings.ledger)
     connection = connect(settings, live=True)
     progress = Progress(screen)
+    stops = OrderStops(
+        log, file=PauseFile(settings.pause_path()).read, book=checkpoints_of(settings)
+    )
     try:
         assert connection.desk is not None
         counter = Counter(
@@ -158,6 +163,7 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
             ledger=log,
             clock=connection.clock,
             quarantine=timedelta(seconds=settings.quarantine),
+            check=stops.check,
             progress=progress,
         )
         fresh = len(planned(wanted.rows.good, counter.book).fresh)
@@ -165,6 +171,8 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
         _announce(screen, fresh, before)
         results = counter.run(wanted.rows.good, wait=wanted.wait)
         progress.done()
+        if counter.totals.sent or counter.totals.settled:
+            stops.keep(connection.clock.now())
         lines = lines_of(results, wanted.rows.bad)
         _print(screen, wanted, lines)
         _account(screen, counter.totals, _credits(connection.tasks), connection.clock.now())
