@@ -22,7 +22,8 @@ from reviewbot.cli.options import (
 from reviewbot.cli.report import forms, text
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
-from reviewbot.service.plan import plan
+from reviewbot.service.app import App
+from reviewbot.service.plan import Plan, plan
 
 
 @click.command(
@@ -31,13 +32,14 @@ from reviewbot.service.plan import plan
         Example("reviewbot report", "the whole queue, most urgent first"),
         Example("reviewbot report --policy policies/starter.yaml", "by another policy"),
         Example("reviewbot report --format json --output report.json", "for a program"),
+        Example("reviewbot report --format html --output report.html", "to send around"),
         Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
     ],
 )
 @policy_option
 @ledger_option
 @config_option
-@format_option("text", "json")
+@format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.pass_obj
@@ -60,7 +62,7 @@ def report(
     try:
         with _progress(screen) as progress:
             found = plan(app, at=at, progress=progress)
-        shown = {"text": text.as_text, "json": forms.as_json}[form](found, app)
+        shown = _FORMS[form](found, app)
     finally:
         app.close()
     if output is None:
@@ -71,6 +73,28 @@ def report(
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
     screen.say(f"Written to {output}")
+
+
+def _html(found: Plan, app: App) -> str:
+    from reviewbot.reports.page import as_html
+    from reviewbot.reports.queue import queue_document
+
+    judges = [judge for bench in app.benches for judge in bench.judges]
+    return as_html(queue_document(found, judges))
+
+
+def _csv(found: Plan, app: App) -> str:  # noqa: ARG001 - every form takes both
+    from reviewbot.reports.sheet import as_csv
+
+    return as_csv(found)
+
+
+_FORMS: dict[str, Callable[[Plan, App], str]] = {
+    "text": text.as_text,
+    "json": forms.as_json,
+    "csv": _csv,
+    "html": _html,
+}
 
 
 @contextmanager
