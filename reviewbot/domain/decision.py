@@ -87,7 +87,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     review: ReviewKind
     task_id: str
     round: int
-    epoch: str | None
+    epoch: str | None = None
+    """The round in the API's own terms; None where that could not be told, and nothing was sent."""
     action: Action
     rule: str
     reason: str | None = None

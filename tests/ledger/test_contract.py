@@ -133,6 +133,17 @@ def test_a_held_decision_may_be_held_again_and_become_an_intent(ledger: Any) -> 
     assert (logged.seq, logged.state, logged.decision.rule) == (1, State.INTENT, "three")
 
 
+def test_a_decision_on_a_round_that_cannot_be_told_is_kept(ledger: Any) -> None:
+    """Without an epoch nothing is sent; a person is asked, and that is written down all the same."""
+    asked = a_decision(Action.ESCALATE, epoch=None)
+    ledger.record(asked, State.HELD)
+    (found,) = ledger.decisions()
+    assert found.decision.epoch is None
+    memory = ledger.memories("comments", [asked.task_id])[asked.task_id]
+    assert memory.latest is not None
+    assert memory.latest.decision.action is Action.ESCALATE
+
+
 @pytest.mark.parametrize(("action", "epoch"), [(Action.ESCALATE, EPOCH), (Action.APPROVE, None)])
 def test_what_cannot_be_sent_is_no_intent(ledger: Any, action: Action, epoch: str | None) -> None:
     """An action that writes nothing, or a round without a name, is never claimed."""
