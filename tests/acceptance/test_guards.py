@@ -68,7 +68,7 @@ def test_a_bot_on_old_code_beside_a_good_one_pays_twenty_at_most(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("days", "edits"), [(5, (50, 100)), pytest.param(90, (), marks=pytest.mark.slow)]
+    ("days", "edits"), [(5, (50, 100)), pytest.param(30, (), marks=pytest.mark.slow)]
 )
 def test_normal_days_open_nothing(days: int, edits: tuple[int, ...]) -> None:
     """Orders, checks, managers' habits, and harmless edits of the policy: no breaker opens."""
