@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from reviewbot.domain.accounts import PROFILE_FIELDS
 from reviewbot.domain.safetext import safe_line
 
 _ORDER = (
@@ -28,7 +29,9 @@ def evidence_lines(facts: bytes) -> list[str]:
         return ["the record of what was seen cannot be read"]
     if not isinstance(record, dict):
         return ["nothing was recorded"]
-    thing = record.get("task") or record.get("bundle") or {}
+    if "bundle" in record:
+        return _account(record)
+    thing = record.get("task") or {}
     names = [name for name in _ORDER if name in thing] or sorted(thing)
     lines = [_pair(name, thing[name]) for name in names]
     attempts = record.get("attempts")
@@ -38,6 +41,22 @@ def evidence_lines(facts: bytes) -> list[str]:
         lines.append("the checker has not tried in this round")
     for attempt in attempts or ():
         lines.append(f"try {_plain(attempt.get('attempt_n', '?'))}: {_attempt(attempt)}")
+    return lines
+
+
+def _account(record: dict[str, Any]) -> list[str]:
+    """The requested profile, where the delivered one differs, and the feedback so far."""
+    bundle = record["bundle"]
+    account = bundle.get("account") or {}
+    feedback = account.get("feedback_history") or bundle.get("feedback_history") or ()
+    about = {name: bundle[name] for name in ("title", "platform", "country") if name in bundle}
+    about |= {name: account[name] for name in PROFILE_FIELDS if account.get(name) is not None}
+    lines = [_pair(name, value) for name, value in about.items()]
+    if "differs" in record:
+        lines.append(_pair("delivered differs in", record["differs"] or "nothing"))
+    for entry in feedback:
+        said = {name: value for name, value in entry.items() if value is not None}
+        lines.append(f"feedback: {_attempt(said)}")
     return lines
 
 

@@ -250,7 +250,7 @@ def who_was_first(ledger: Ledger, first: Logged) -> str:
     """Say who decided a round, what, when, and where that stands."""
     decision = first.decision
     when = moment(first.intended_at or decision.decided_at)
-    stands = "" if first.state is State.PERFORMED else f" ({first.state.value})"
+    stands = _STANDS.get(first.state, f" ({first.state.value})")
     if decision.decided_by is not None:
         who = safe_line(decision.decided_by, LONGEST_NAME)
         return f"{who} answered {decision.action.value} at {when}{stands}"
@@ -259,6 +259,13 @@ def who_was_first(ledger: Ledger, first: Logged) -> str:
     asked = asked_in(ledger, decision.task_id, decision.epoch)
     nobody = "" if asked is None else ": nobody had answered"
     return f"the policy's deadline decided {decision.action.value} at {when}{stands}{nobody}"
+
+
+_STANDS = {
+    State.PERFORMED: "",
+    State.INTENT: " (it is on its way)",
+    State.UNKNOWN: " (whether it arrived is not known yet)",
+}
 
 
 # The write -----------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ def if_you_do_nothing(found: Otherwise, now: datetime, *, estimate: bool = False
     what, who = _ENDS.get(found.end, ("unknown", ""))
     if what == "unknown":
         return "nobody can tell"
+    if estimate and what == "PAID":
+        what = "FINALIZED"
     about = " (an estimate: the API states no deadline)" * estimate
     why = f" ({safe_line(found.why, 120)})" if found.why else ""
     return f"{what} on {due(found.at, now)}, {who}{about}{why}"
