@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -56,11 +57,13 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
             run(command, folder / name.split()[0])
         same_answers(folder / BY_HAND.split()[0], folder / OURS.split()[0])
         times: dict[str, list[float]] = {name: [] for name in commands}
+        cpu: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
-                started = time.perf_counter()
+                started, spent = time.perf_counter(), cpu_of_children()
                 run(command, folder / "answers")
                 times[name].append(time.perf_counter() - started)
+                cpu[name].append(cpu_of_children() - spent)
         size = records.stat().st_size
     ratios = [ours / hand for ours, hand in zip(times[OURS], times[BY_HAND], strict=True)]
     return {
@@ -72,8 +75,15 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
         "megabytes": round(size / 1e6, 1),
         "rounds": rounds,
         "seconds": {name: round(statistics.median(found), 2) for name, found in times.items()},
+        "cpu_seconds": {name: round(statistics.median(found), 2) for name, found in cpu.items()},
         "ratio": round(statistics.median(ratios), 3),
     }
+
+
+def cpu_of_children() -> float:
+    """Seconds of processor time that finished commands and their workers took."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def run(command: list[str], answers: Path) -> None:

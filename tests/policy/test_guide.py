@@ -41,6 +41,10 @@ deadline:
 """What the fragments of the guide stand in."""
 
 
+CONSOLES = {"console": 0, "console exit 3": 3, "console exit 4": 4}
+"""Kinds of blocks that show a command, and the exit codes that they promise."""
+
+
 class Block(NamedTuple):
     """One fenced block: its kind (`yaml policy`), its text, its line."""
 
@@ -92,7 +96,7 @@ def of_kind(kind: str) -> list[pytest.param]:  # type: ignore[valid-type]
 
 def test_every_block_is_run_by_a_test() -> None:
     """No example stands in the guide without being tried."""
-    known = {"yaml policy", "yaml rule", "yaml wrong", "text finding", "console"}
+    known = {"yaml policy", "yaml rule", "yaml wrong", "text finding", "json record", *CONSOLES}
     assert {block.kind for block in BLOCKS} == known
     assert [wrong.kind for wrong, _ in PAIRS] == ["yaml wrong"] * len(PAIRS)
     assert len(PAIRS) == sum(block.kind == "yaml wrong" for block in BLOCKS)
@@ -122,7 +126,7 @@ def test_a_message_that_is_shown_is_given(wrong: Block, shown: Block) -> None:
     assert [f"{f.code} {f.message}" for f in serious] == shown.text.splitlines()
 
 
-@pytest.mark.parametrize("block", of_kind("console"))
+@pytest.mark.parametrize("block", [one for kind in CONSOLES for one in of_kind(kind)])
 def test_a_command_prints_what_is_shown(
     block: Block,
     tmp_path: Path,
@@ -132,8 +136,14 @@ def test_a_command_prints_what_is_shown(
     """Commands run beside the guide's whole policy, and print what stands below them."""
     monkeypatch.chdir(tmp_path)
     (policy,) = (b for b in BLOCKS if b.kind == "yaml policy")
+    (record,) = (b for b in BLOCKS if b.kind == "json record")
     Path("mine.yaml").write_text(policy.text)
+    Path("mistyped.yaml").write_text(
+        policy.text.replace("comments_scraped: 0", "comment_scraped: 0")
+    )
+    Path("changed.yaml").write_text(policy.text.replace("1 and 99", "1 and 86"))
+    Path("tasks.jsonl").write_text(record.text)
     command, _, expected = block.text.partition("\n")
     words = command.removeprefix("$ reviewbot ").split()
-    assert main(words) == 0
+    assert main(words) == CONSOLES[block.kind]
     assert capsys.readouterr().out.strip() == expected.strip()
