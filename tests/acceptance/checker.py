@@ -6,11 +6,20 @@ from collections import Counter
 
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.ports import Ledger
+from reviewbot.simulator import delivery
 from reviewbot.simulator.world import World
 
+ACTIONS = {"corrections": "request corrections"}
+"""What the simulator calls otherwise than a policy does."""
 
-def violations(world: World, ledger: Ledger, *, strangers: bool = False) -> list[str]:
-    """Sentences on all that must not be, after a quiet end; empty when all is well."""
+
+def violations(
+    world: World, ledger: Ledger, *, strangers: bool = False, accounts: bool = False
+) -> list[str]:
+    """Sentences on all that must not be, after a quiet end; empty when all is well.
+
+    `accounts`: accounts are reviewed too, so none may be overlooked.
+    """
     logged = {one.decision.id: one for one in ledger.decisions()}
     ours = [effect for effect in world.effects if effect.by == "client"]
     found = [
@@ -22,7 +31,9 @@ def violations(world: World, ledger: Ledger, *, strangers: bool = False) -> list
         one = logged.get(effect.idempotency_key or "")
         if one is None or one.intended_at is None:
             found.append(f"{effect} has no intent")
-        elif one.decision.epoch != effect.epoch or one.decision.action.value != effect.action:
+        elif one.decision.epoch != effect.epoch or one.decision.action.value != ACTIONS.get(
+            effect.action, effect.action
+        ):
             found.append(f"{effect} is not what was decided: {one.decision}")
         elif one.decision.decided_at.timestamp() > effect.at:
             found.append(f"{effect} came before its intent")
@@ -38,6 +49,10 @@ def violations(world: World, ledger: Ledger, *, strangers: bool = False) -> list
     for task in world.waiting():
         if (task.id, world.epoch(task)) not in judged:
             found.append(f"{task.id} waits and was never judged")
+    for bundle in world.bundles.values():
+        waits = bundle.owned and bundle.account_status == "in_review"
+        if accounts and waits and (bundle.id, delivery.epoch(bundle)) not in judged:
+            found.append(f"account {bundle.id} waits and was never judged")
     found += [f"silence paid {e.task_id}" for e in ledger.endings() if e.by == "silence"]
     found += ledger.verify().problems
     return found

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from reviewbot.domain.lifecycle import DONE
 from reviewbot.service.replay import replay
 from reviewbot.service.revisions import Revisions
-from tests.acceptance.house import house
+from reviewbot.simulator import delivery
+from reviewbot.simulator.strangers import strangers
+from reviewbot.simulator.world import World
+from tests.acceptance.checker import violations
+from tests.acceptance.faults import FaultyTransport
+from tests.acceptance.house import house, sqlite
 
 POLICY = """
 policy: profiles
@@ -54,6 +60,133 @@ def test_accounts_are_finalized_sent_back_and_escalated_by_the_same_loop() -> No
         assert [one for one in again if not one.agrees] == []
         assert len(again) == len(logged)
         assert there.app.ledger.verify().whole
+
+
+TRUTH = """
+policy: truth
+language: 1
+applies to: {review: accounts}
+rules:
+  - name: asked twice
+    when: {feedback.corrections_requested: at least 2}
+    then: escalate
+  - name: another name
+    when: {profile.differs: contains username}
+    then: request corrections
+    comment: The name is not the one that was requested.
+    fields: {username: "Please use {profile.username}."}
+    repeat: yes
+  - name: another biography
+    when: {profile.differs: contains biography}
+    then: request corrections
+    comment: The biography is not the one that was requested.
+    fields: {biography: "As requested, please."}
+    repeat: yes
+  - name: as requested
+    when:
+      profile.differs: known
+      none of:
+        - profile.differs: contains username
+        - profile.differs: contains visible_name
+        - profile.differs: contains biography
+        - profile.differs: contains profile_picture_url
+        - profile.differs: contains link_in_bio
+    then: finalize
+deadline: {decide by: 6h before deadline, if undecided: escalate, because: x}
+"""
+DIFFERING: tuple[dict[str, str | None], ...] = (
+    {},
+    {"biography": "hello"},
+    {"username": "lumen_2"},
+    {"username": "lumen_2", "biography": "."},
+    {"visible_name": "user 3391"},
+    {"profile_picture_url": None},
+)
+
+
+def deliver_accounts(world: World, count: int, *, every: float) -> None:
+    """Accounts are delivered one after the other; some managers do as asked, some do not."""
+    start = world.now
+
+    def deliver(number: int) -> None:
+        platform = "tiktok" if number % 2 else "instagram"
+        diligence = (1.0, 0.0, 0.5)[number % 3]
+        bundle = delivery.random_bundle(world, platform, diligence=diligence)
+        differing = DIFFERING[number % len(DIFFERING)]
+        delivery.deliver(world, bundle, delivery.make_account(world, bundle, **differing))
+
+    for number in range(count):
+        world.at(start + number * every, deliver, number)
+
+
+def test_every_act_on_an_account_is_what_the_truth_asks_for() -> None:
+    """Nothing goes live that is known to differ, nothing comes back that does not, over all rounds."""
+    with house("empty", policy=TRUTH) as there:
+        world = there.world
+        deliver_accounts(world, 24, every=600)
+        seen: set[tuple[str, str | None]] = set()
+        for _ in range(140):
+            there.clock.sleep(1800)
+            truth = {one.id: delivery.differences(world, one) for one in world.bundles.values()}
+            before = len(world.effects)
+            there.poll()
+            for effect in list(world.effects)[before:]:
+                differs = truth.get(effect.task_id, ())
+                assert bool(differs) is (effect.action == "corrections")
+                assert not differs or {"username", "biography"} & set(differs)
+                seen.add((effect.action, effect.epoch))
+
+        assert seen >= {
+            *(("finalize", "1"), ("finalize", "2"), ("corrections", "1"), ("corrections", "2"))
+        }
+        for bundle in world.bundles.values():
+            asked = sum(entry["type"] == "corrections_requested" for entry in bundle.history)
+            alike = not delivery.differences(world, bundle)
+            assert (bundle.ended_by == "client") is (alike and asked < 2)
+        assert {one.decision.rule for one in there.app.ledger.decisions()} >= {
+            *("asked twice", "as requested", "another name", "another biography", "deadline")
+        }
+
+
+def test_faults_then_quiet_leave_no_account_double_wrong_or_open(tmp_path: Path) -> None:
+    """Resets, 5xx, HTML, half bodies and late arrivals on a fifth of all requests: the same journal."""
+    with house(
+        "empty",
+        policy=TRUTH,
+        ledger=sqlite(tmp_path),
+        wrap=lambda inner: FaultyTransport(inner, share=0.2, seed=11),
+    ) as there:
+        faulty = there.transport
+        assert isinstance(faulty, FaultyTransport)
+        deliver_accounts(there.world, 20, every=1800)
+        for _ in range(60):
+            there.poll(20)
+        assert len(faulty.met) == 8, "every kind of fault was met"
+        faulty.share = 0.0
+        for _ in range(6):
+            there.poll(10)
+
+        assert len(there.world.effects) > 20
+        assert violations(there.world, there.app.ledger, accounts=True) == []
+
+
+def test_what_strangers_do_to_accounts_is_attributed_to_them() -> None:
+    """Others accept and send back on the same key; every round that ended has its author."""
+    with house("empty", policy=TRUTH.replace("then: finalize", "then: escalate")) as there:
+        deliver_accounts(there.world, 12, every=60)
+        strangers(there.world, per_hour=1.0)
+        for _ in range(60):
+            there.poll(30)
+
+        theirs = {(e.task_id, e.epoch) for e in there.world.effects if e.by == "stranger"}
+        assert {e.action for e in there.world.effects if e.by == "stranger"} == {
+            *("finalize", "corrections")
+        }
+        ends = {(one.task_id, one.epoch): one.by for one in there.app.ledger.endings()}
+        assert {ends[key] for key in theirs if key in ends} == {"other"}
+        assert len(theirs & ends.keys()) > 5
+        found = violations(there.world, there.app.ledger, strangers=True, accounts=True)
+        assert [one for one in found if "silence" not in one] == []
 
 
 def test_the_window_of_an_account_is_counted_from_first_sight_and_called_an_estimate() -> None:
