@@ -92,6 +92,8 @@ def answer(app: App, chosen: Round, reply: Reply) -> Answered:
     app.wait_turn()
     item = _look(app, bench, chosen)
     if item is None or (late := _overtaken(app, item, chosen)) is not None:
+        # Somebody may have answered through the same log since it was asked above.
+        late = _answered_before(app, chosen) or late
         return Answered(sentence=late or "it is gone: the API no longer knows it")
     facts = build_facts(
         item,
