@@ -43,9 +43,9 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
     FILE may be a folder; without FILE the policies of the settings are checked. Exit code: 0 where
     all are usable, 3 where one is not.
     """
-    found = _load(screen, paths)
+    found = _load(screen, paths, form)
     if fix and _mend(screen, found):
-        found = _load(screen, paths)
+        found = _load(screen, paths, form)
     findings = [finding for parsed in found for finding in parsed.findings]
     if form == "text":
         _print_text(screen, found, findings)
@@ -55,11 +55,12 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
         raise click.exceptions.Exit(INVALID)
 
 
-def _load(screen: Screen, paths: Sequence[str]) -> list[Parsed]:
+def _load(screen: Screen, paths: Sequence[str], form: str) -> list[Parsed]:
     """Read policies, and find what is wrong with what they mean where they can be read."""
     today = datetime.now(UTC).date()
+    notes = screen.verbosity > 0 or form != "text"
     return [
-        checked(parsed, today=today, every_overlap=screen.verbosity > 0)
+        checked(parsed, today=today, notes=notes, every_overlap=screen.verbosity > 0)
         for parsed in load_all(paths)
     ]
 

@@ -34,15 +34,18 @@ def analyse(
     policy: Policy,
     *,
     today: date | None = None,
+    notes: bool = True,
     every_overlap: bool = False,
     poll: float = POLL,
     margin: float = MARGIN,
 ) -> tuple[Finding, ...]:
     """Find what a readable policy does that its author will not have meant, in order of place.
 
-    `today` allows the calendar to be proven for the coming twelve months. With `every_overlap` also
-    guards are noted (an earlier rule that only asks a person or waits). `poll` and `margin` are
-    seconds: how often the bot looks, and what it needs before the deadline to settle a lost answer.
+    `today` allows the calendar to be proven for the coming twelve months. Without `notes` no overlap
+    is looked for that would only be noted: there are many pairs, and each takes a search. With
+    `every_overlap` also guards are noted (an earlier rule that only asks a person or waits). `poll`
+    and `margin` are seconds: how often the bot looks, and what it needs before the deadline to
+    settle a lost answer.
     """
     world = World(policy)
     lines = list(idle_lines(world))
@@ -50,7 +53,7 @@ def analyse(
     found = [
         *lines,
         *_not_said_already(policy, unreachable, lines),
-        *overlaps(world, dead, every=every_overlap),
+        *overlaps(world, dead, notes=notes, every=every_overlap),
         *reached_by_not_knowing(world, dead),
         *uncovered(world),
         *unproven_texts(world, dead),
@@ -72,6 +75,7 @@ def checked(
     parsed: Parsed,
     *,
     today: date | None = None,
+    notes: bool = True,
     every_overlap: bool = False,
     poll: float = POLL,
     margin: float = MARGIN,
@@ -83,7 +87,12 @@ def checked(
     if parsed.policy is None:
         return parsed
     found = analyse(
-        parsed.policy, today=today, every_overlap=every_overlap, poll=poll, margin=margin
+        parsed.policy,
+        today=today,
+        notes=notes,
+        every_overlap=every_overlap,
+        poll=poll,
+        margin=margin,
     )
     unusable = any(finding.severity is Severity.ERROR for finding in found)
     return msgspec.structs.replace(

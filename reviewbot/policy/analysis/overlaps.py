@@ -18,7 +18,9 @@ PAYS_AND_SENDS_BACK = "P203"
 OTHER = "P204"
 
 
-def overlaps(world: World, dead: frozenset[int], *, every: bool) -> Iterator[Finding]:
+def overlaps(
+    world: World, dead: frozenset[int], *, notes: bool = True, every: bool
+) -> Iterator[Finding]:
     """Find pairs of rules that some ordinary review meets both of, the first of which wins.
 
     Pairs of which one pays and one sends back are warnings. Others are notes; a guard (a person or
@@ -29,7 +31,7 @@ def overlaps(world: World, dead: frozenset[int], *, every: bool) -> Iterator[Fin
         earlier = rules[:place]
         for at, (i, first) in enumerate(earlier):
             severity = _severity(first, later, every=every)
-            if severity is None:
+            if severity is None or (severity is Severity.NOTE and not notes):
                 continue
             before = [(world.rules[k], NOT_TRUE) for k, _ in earlier[:at]]
             found = meet(world, i, j, before)
