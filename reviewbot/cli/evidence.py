@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.domain.accounts import PROFILE_FIELDS
+from reviewbot.cli.accounts.story import side_by_side, story
 from reviewbot.domain.safetext import safe_line
+from reviewbot.service.records import facts_from_json
 
 _ORDER = (
     "comment_text",
@@ -30,7 +31,7 @@ def evidence_lines(facts: bytes) -> list[str]:
     if not isinstance(record, dict):
         return ["nothing was recorded"]
     if "bundle" in record:
-        return _account(record)
+        return _account(facts)
     thing = record.get("task") or {}
     names = [name for name in _ORDER if name in thing] or sorted(thing)
     lines = [_pair(name, thing[name]) for name in names]
@@ -44,20 +45,19 @@ def evidence_lines(facts: bytes) -> list[str]:
     return lines
 
 
-def _account(record: dict[str, Any]) -> list[str]:
-    """The requested profile, where the delivered one differs, and the feedback so far."""
-    bundle = record["bundle"]
-    account = bundle.get("account") or {}
-    feedback = account.get("feedback_history") or bundle.get("feedback_history") or ()
-    about = {name: bundle[name] for name in ("title", "platform", "country") if name in bundle}
-    about |= {name: account[name] for name in PROFILE_FIELDS if account.get(name) is not None}
-    lines = [_pair(name, value) for name, value in about.items()]
-    if "differs" in record:
-        lines.append(_pair("delivered differs in", record["differs"] or "nothing"))
-    for entry in feedback:
-        said = {name: value for name, value in entry.items() if value is not None}
-        lines.append(f"feedback: {_attempt(said)}")
-    return lines
+def _account(record: bytes) -> list[str]:
+    """Both profiles side by side, and the feedback so far."""
+    try:
+        facts = facts_from_json(record)
+    except (ValueError, KeyError):
+        return ["the record of what was seen cannot be read"]
+    bundle = facts.bundle
+    about = {"title": bundle.title, "platform": bundle.platform, "country": bundle.country}
+    lines = [_pair(name, value) for name, value in about.items() if value is not None]
+    lines += side_by_side(bundle.profile, facts.delivered).split("\n")
+    if facts.delivered is None:
+        lines.append("no rule needed the delivered profile, so it was not fetched")
+    return [*lines, *story(bundle.feedback_history)]
 
 
 def _attempt(attempt: dict[str, Any]) -> str:

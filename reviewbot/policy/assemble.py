@@ -40,3 +40,9 @@ def reader(fact: Fact) -> Callable[[Facts], Any]:
         return read
     values = frozenset(fact.values)
     return lambda f: value if (value := read(f)) in values else None
+
+
+@functools.cache
+def doubtful_names(fact: Fact) -> Callable[[Facts], tuple[str, ...]]:
+    """Make a function that reads which names of a list are in doubt."""
+    return reader(Fact(name=fact.name, type=fact.type, sentence=fact.sentence, read=fact.doubtful))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reviewbot.policy.assemble import reader
+from reviewbot.policy.assemble import doubtful_names, reader
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, InList, NoneOf, Policy
@@ -57,14 +57,17 @@ class Speaker:
 
     def value(self, name: str, facts: Facts) -> str:
         """What a fact is, as a text; `unknown` where it is."""
-        return self.said(name, reader(self._facts[name])(facts))
+        fact = self._facts[name]
+        said = self.said(name, reader(fact)(facts))
+        doubtful = doubtful_names(fact)(facts) if fact.doubtful else ()
+        return f"{said}; in doubt: {', '.join(doubtful)}" if doubtful else said
 
     def said(self, name: str, value: Any) -> str:
         """A value of a fact as a text."""
         if value is None:
             return "unknown"
         fact = self._facts.get(name) or ATTEMPT_FACTS[name]
-        return plain_format(fact, self._zone)(value)
+        return plain_format(fact, self._zone)(value) if value != () else "none"
 
     def why(self, result: ConditionResult, facts: Facts) -> str:
         """Why a condition was not met: `line 31 between 1 and 98 was not met by 99`."""

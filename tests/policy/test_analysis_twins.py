@@ -16,7 +16,12 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Policy, Then
 from reviewbot.policy.typical import Impossible, typical_facts
-from tests.policy.chance import a_random_policy, random_facts
+from tests.policy.chance import (
+    ACCOUNT_FACTS,
+    a_random_policy,
+    random_account_facts,
+    random_facts,
+)
 from tests.tier import times
 
 
@@ -40,6 +45,17 @@ def test_a_rule_that_wins_was_never_called_unreachable(start: int) -> None:
         claimed = {n for n in range(len(policy.rules)) if never(world, n)}
         for _ in range(30):
             assert judge.judge(random_facts(chance)).rule_index not in claimed, seed
+
+
+def test_an_account_rule_that_wins_was_never_called_unreachable() -> None:
+    """The same over accounts, whose profile may be half compared."""
+    for seed in range(20):
+        chance = Random(seed)
+        policy = a_random_policy(chance, ACCOUNT_FACTS)
+        world, judge = World(policy), compile_policy(policy)
+        claimed = {n for n in range(len(policy.rules)) if never(world, n)}
+        for _ in range(30):
+            assert judge.judge(random_account_facts(chance)).rule_index not in claimed, seed
 
 
 def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:

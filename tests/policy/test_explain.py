@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from reviewbot.domain.accounts import Profile
 from reviewbot.policy.explain import explain
 from reviewbot.policy.explain_text import explanation_text
+from reviewbot.policy.facts import build_facts
 from reviewbot.policy.future import answers_over_time
-from tests.builders import CONFIRMED, an_attempt
+from tests.builders import CONFIRMED, an_account_item, an_attempt
 from tests.policy.judging import facts_at, judge_of
 
 RULES = """
@@ -70,3 +72,17 @@ def test_hostile_text_is_made_harmless() -> None:
     text = explanation_text(told, everything=True)
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_names_in_doubt_are_told_beside_those_that_are_known() -> None:
+    """A delivered profile that states only a name leaves the other fields open."""
+    judge = judge_of(
+        "applies to: {review: accounts}\n"
+        "rules: [{name: a, when: {profile.differs: contains biography}, then: finalize}]",
+        deadline="deadline: {decide by: 3h before deadline, if undecided: leave, because: x}",
+    )
+    facts = build_facts(an_account_item(), now=CONFIRMED, evidence=Profile(username="lumen.cooks"))
+    (passed,) = explain(judge, facts).passed
+    assert passed.mark == "cannot tell"
+    assert "none; in doubt: visible_name, biography" in passed.why
+    assert "deadline (an estimate)" in explain(judge, facts).subject
