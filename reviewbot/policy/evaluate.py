@@ -15,7 +15,7 @@ from reviewbot.policy.model import Policy
 from reviewbot.policy.trace import Trace
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, frozen=True, gc=False):
     """What a policy says of one review at one moment.
 
     `rule` is the rule's name, `no rule` or `deadline`. `reason` is the text for the other side

@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
-class Trace(msgspec.Struct, frozen=True):
+class Trace(msgspec.Struct, frozen=True, gc=False):
     """Outcomes of the conditions of the first `tried` rules, and of the fallback's cases.
 
     Each outcome is True, False or None (cannot tell); a check quantifier's is a pair of that and
