@@ -148,6 +148,7 @@ def build(
         limits=Limits(
             freshness=settings.freshness,
             quarantine=timedelta(seconds=settings.quarantine),
+            clock_brake=settings.brake_at(),
             always_evidence=settings.evidence == "always",
             away=settings.notices.away,
         ),

@@ -9,6 +9,7 @@ mistyped cap that is silently ignored costs money.
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import re
 import stat
@@ -35,6 +36,10 @@ _SHORT_QUARANTINE = timedelta(minutes=10)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+CLOCK_BRAKE = 30 * 60.0
+"""Seconds a real API's clock and this machine's may differ before nothing is sent."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, read and checked. `origins` tells for each name where its value came from."""
 
@@ -55,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     person: str | None = None
     pause_file: str | None = None
     require_ack: bool = False
+    clock_brake: float | None = None
+    """How far (seconds) this machine's clock may be off; see `brake_at`."""
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -69,6 +76,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "TOKPORTAL_API_KEY_FILE to its path, or set TOKPORTAL_API_KEY"
             )
         return self.api_key
+
+    def brake_at(self) -> float:
+        """How many seconds this machine's clock may be off before nothing is sent.
+
+        Without an end for a loopback API root, unless the setting says one: that is a simulator,
+        and a simulator's time may run as fast as it likes.
+        """
+        if self.clock_brake is not None:
+            return self.clock_brake
+        host = urlsplit(self.base_url).hostname or ""
+        return math.inf if _is_loopback(host) else CLOCK_BRAKE
 
     def need_policies(self) -> tuple[str, ...]:
         """The policy files.
@@ -238,6 +256,12 @@ TABLE: tuple[Row, ...] = (
         env="REVIEWBOT_FRESHNESS",
         read=_seconds,
         sentence="how old the last sight of a task may be when a write leaves",
+    ),
+    Row(
+        name="clock_brake",
+        env="REVIEWBOT_CLOCK_BRAKE",
+        read=_seconds,
+        sentence="how far this machine's clock may be off the API's before nothing is sent",
     ),
     Row(
         name="evidence",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -188,3 +189,19 @@ def test_other_lengths_are_refused(text: str) -> None:
 def test_every_row_is_a_field() -> None:
     """The table and the settings name the same things."""
     assert {row.name for row in TABLE} <= set(Settings.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "given", "brake"),
+    [
+        ("https://app.tokportal.com/api/ext", {}, 1800.0),
+        ("http://127.0.0.1:8080/api/ext", {}, math.inf),
+        ("http://127.0.0.1:8080/api/ext", {"REVIEWBOT_CLOCK_BRAKE": "30m"}, 1800.0),
+        ("https://app.tokportal.com/api/ext", {"REVIEWBOT_CLOCK_BRAKE": "5m"}, 300.0),
+    ],
+)
+def test_the_clock_brake_is_for_real_clocks(
+    base_url: str, given: dict[str, str], brake: float
+) -> None:
+    """A simulator's time may run fast; a real API whose clock is far off stops every write."""
+    assert load_settings({}, env={"TOKPORTAL_BASE_URL": base_url} | given).brake_at() == brake

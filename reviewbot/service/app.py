@@ -65,6 +65,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since a task was last seen, and its evidence fetched, when a write leaves."""
     quarantine: timedelta = timedelta(minutes=15)
     """How long an ambiguous write may still arrive."""
+    clock_brake: float = 1800.0
+    """Seconds this machine's clock may be off the API's before nothing is sent."""
     always_evidence: bool = False
     """Fetch the evidence even where no rule needs it."""
     looks_per_pass: int = 20

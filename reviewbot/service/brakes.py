@@ -15,8 +15,8 @@ from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
 from reviewbot.service.checkpoints import departure
 
-NOTICEABLE, TOO_FAR = timedelta(minutes=5), timedelta(minutes=30)
-"""How far this machine's clock may be off before it is told, and before nothing is sent."""
+NOTICEABLE = timedelta(minutes=5)
+"""How far this machine's clock may be off before it is told."""
 CURE = "find out why, then  reviewbot log checkpoint --accept REASON"
 
 
@@ -63,7 +63,11 @@ class Brakes:
         if skew is None or abs(skew) <= NOTICEABLE:
             app.mended(Kind.CLOCK, "This machine's clock and the API's agree again.")
             return
-        stopped = "; nothing is sent until it is set" if abs(skew) > TOO_FAR else ""
+        stopped = (
+            "; nothing is sent until it is set"
+            if abs(skew).total_seconds() > app.limits.clock_brake
+            else ""
+        )
         app.alarm(
             Kind.CLOCK,
             f"{_off(skew)}{stopped}.",
@@ -73,7 +77,9 @@ class Brakes:
 
     def _clock_too_far(self) -> str | None:
         skew = self._app.skew()
-        return None if skew is None or abs(skew) <= TOO_FAR else _off(skew)
+        if skew is None or abs(skew).total_seconds() <= self._app.limits.clock_brake:
+            return None
+        return _off(skew)
 
 
 def _off(skew: timedelta) -> str:

@@ -109,7 +109,8 @@ def test_a_machine_with_a_wrong_clock(tmp_path: Path, off: str, sends: bool) -> 
     world = a_world()
     clock = (FAKETIME, "--exclude-monotonic", "-f", off)
 
-    with running(world, tmp_path, "--live", "--once", before=clock) as bot:
+    brake = {"REVIEWBOT_CLOCK_BRAKE": "30m"}
+    with running(world, tmp_path, "--live", "--once", before=clock, **brake) as bot:
         told = bot.wait_for("alarm", lambda event: event["kind"] == "clock") if not sends else None
         assert bot.ended() == 0
 
@@ -132,6 +133,7 @@ def test_a_clock_that_is_set_while_it_runs_moves_no_poll(tmp_path: Path) -> None
         "FAKETIME_TIMESTAMP_FILE": str(offset),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "REVIEWBOT_CLOCK_BRAKE": "30m",
     }
     with running(a_world(), tmp_path, **clock) as bot:
         bot.wait_for("pass")
