@@ -14,9 +14,9 @@ from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.explain import Explanation, explain, nearest_words
 from reviewbot.policy.fields import Source
 from reviewbot.policy.nearest import Nearest, nearest_other
-from reviewbot.policy.trace import Outcome
 from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
+from reviewbot.reports.explained import told_lines
 from reviewbot.reports.words import ENDS, clock, span, usd
 from reviewbot.service.plan import Paid, Plan, Planned
 
@@ -32,11 +32,6 @@ BUCKETS = (
 MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
 """What was measured of the task itself may lie on a threshold; what our log counts does not."""
 PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
-_MARKS: dict[Outcome, Tone] = {
-    Outcome.MET: "good",
-    Outcome.NOT_MET: "plain",
-    Outcome.CANNOT_TELL: "care",
-}
 
 
 def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
@@ -387,7 +382,7 @@ def _lines(row: _Row) -> Iterator[Line]:
     for note in filter(None, (one.note, verdict.note, verdict.held_by)):
         yield Line(label="note", text=note, tone="care")
     if row.told is not None:
-        yield from _told(row.told)
+        yield from told_lines(row.told)
     for later in one.later:
         yield Line(
             label=f"from {clock(later.at, row.zone)}", text=f"{later.action} by {later.rule}"
@@ -397,17 +392,3 @@ def _lines(row: _Row) -> Iterator[Line]:
         text=f"{ENDS[one.end]}{f', {clock(one.end_at, row.zone)}' if one.end_at else ''}",
         tone="bad" if one.end == "silence" else "plain",
     )
-
-
-def _told(told: Explanation) -> Iterator[Line]:
-    for seen in told.seen:
-        text = f"{seen.fact} {seen.value}" + (f" ({seen.test})" if seen.test else "")
-        yield Line(label=seen.mark.value, text=text.strip(), tone=_MARKS[seen.mark])
-    for passed in told.passed:
-        yield Line(
-            label=passed.mark.value,
-            text=f"rule {passed.number}, {passed.rule}: {passed.why}",
-            tone=_MARKS[passed.mark],
-        )
-    if told.nearest is not None:
-        yield Line(label="one change away", text=told.nearest)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from reviewbot.bootstrap import build
 from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.log.forms import SinceType
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import (
     MomentType,
@@ -33,6 +35,9 @@ from reviewbot.service.plan import Plan, plan
         Example("reviewbot report --policy policies/starter.yaml", "by another policy"),
         Example("reviewbot report --format json --output report.json", "for a program"),
         Example("reviewbot report --format html --output report.html", "to send around"),
+        Example(
+            "reviewbot report --since 30d --format html --output june.html", "what was decided"
+        ),
         Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
     ],
 )
@@ -41,6 +46,7 @@ from reviewbot.service.plan import Plan, plan
 @config_option
 @format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
+@click.option("--since", type=SinceType(), help="Tell the past instead: 30d, 12h, or a moment.")
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.pass_obj
 def report(
@@ -50,21 +56,21 @@ def report(
     config: str | None,
     form: str,
     at: datetime | None,
+    since: datetime | None,
     output: str | None,
 ) -> None:
     """Say what would happen to every waiting task: now, and at each later moment up to its deadline.
 
     Sends nothing: the client it uses has no method that writes. The decision log is read without
-    locking it, also beside a running bot; where there is none, nothing is known of the past.
+    locking it, also beside a running bot; where there is none, nothing is known of the past. With
+    --since it tells the past from the log instead: what was decided, and paid on whose word.
     """
-    settings = settings_with(config=config, policy=policies, ledger=ledger)
-    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
-    try:
-        with _progress(screen) as progress:
-            found = plan(app, at=at, progress=progress)
-        shown = _FORMS[form](found, app)
-    finally:
-        app.close()
+    if since is not None:
+        from reviewbot.cli.report.past import past_report
+
+        shown = past_report(form, since, ledger=ledger, config=config)
+    else:
+        shown = _queue_report(screen, form, at, policy=policies, ledger=ledger, config=config)
     if output is None:
         screen.data(shown)
         return
@@ -73,6 +79,16 @@ def report(
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
     screen.say(f"Written to {output}")
+
+
+def _queue_report(screen: Screen, form: str, at: datetime | None, **flags: Any) -> str:
+    settings = settings_with(**flags)
+    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
+    try:
+        with _progress(screen) as progress:
+            return _FORMS[form](plan(app, at=at, progress=progress), app)
+    finally:
+        app.close()
 
 
 def _html(found: Plan, app: App) -> str:

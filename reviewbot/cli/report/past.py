@@ -1,0 +1,69 @@
+"""The past, told: `reviewbot report --since 30d`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.screen import styled
+from reviewbot.cli.words import table
+from reviewbot.domain.errors import UsageError
+from reviewbot.domain.safetext import safe_line
+from reviewbot.reports.document import Document
+from reviewbot.reports.past import past_document
+from reviewbot.service.revisions import Revisions
+
+SCHEMA = "reviewbot.past/1"
+
+
+def past_report(form: str, since: datetime, *, ledger: str | None, config: str | None) -> str:
+    """Write the report of the past in one of its forms. Reads the log only."""
+    if form == "csv":
+        raise UsageError("the past as CSV is  reviewbot log export --format csv")
+    with ledger_for_reading(ledger=ledger, config=config) as log:
+        revisions = Revisions(log)
+        document = past_document(
+            log.decisions(since=since),
+            log.endings(since),
+            revisions,
+            since=since,
+            now=datetime.now(UTC),
+            zone=ZoneInfo("UTC"),
+        )
+    if form == "html":
+        from reviewbot.reports.page import as_html
+
+        return as_html(document)
+    return _as_json(document) if form == "json" else "\n".join(_as_text(document))
+
+
+def _as_text(document: Document) -> Iterator[str]:
+    yield styled(document.title, "strong")
+    yield from document.lead
+    for section in document.sections:
+        if section.table is None or not section.table.rows:
+            continue
+        yield ""
+        yield styled(section.title, "strong")
+        rows = [[safe_line(cell) for cell in row] for row in section.table.rows]
+        yield table(section.table.heads, rows)
+
+
+def _as_json(document: Document) -> str:
+    told = {
+        "schema": SCHEMA,
+        "title": document.title,
+        "figures": {card.label: card.value for card in document.cards},
+        "tables": {
+            section.id: [
+                dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
+            ]
+            for section in document.sections
+            if section.table is not None
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
