@@ -47,8 +47,10 @@ def work_off(jobs: Sequence[Job], desks: Sequence[Desk]) -> Done:
         if not free:
             return Done(missed=frozenset(job.name for job in jobs), ends=None)
         now, number = heapq.heappop(free)
-        if not waiting:
-            now = max(now, coming[at].start)
+        if not waiting and coming[at].start > now:
+            # Back into the row: a desk that is free earlier must not take what has not started.
+            heapq.heappush(free, (coming[at].start, number))
+            continue
         while at < len(coming) and coming[at].start <= now:
             heapq.heappush(waiting, (coming[at].due, coming[at].name))
             at += 1
