@@ -142,12 +142,12 @@ class ReadApi:
             _same(answer, thing, asked)
             return thing
 
-        return self._read(once, drift)
+        return self._read(once, drift, of_many=True)
 
-    def _read(self, once: Callable[[Drift], T], drift: Drift | None) -> T:
+    def _read(self, once: Callable[[Drift], T], drift: Drift | None, *, of_many: bool = False) -> T:
         noted = Drift()
         try:
-            return self._patience.read(lambda: once(noted))
+            return self._patience.read(lambda: once(noted), of_many=of_many)
         finally:
             self.drift.take(noted)
             if drift is not None:

@@ -193,11 +193,6 @@ class App:
         """Hand an event to whoever hears events now; that may change while the bot runs."""
         self.events(event, level=level, **about)
 
-    @property
-    def failures(self) -> int:
-        """How long the longer of the two rows of failed calls is."""
-        return max(self.failed_reads, self.doubtful_writes)
-
     def bench(self, review: str) -> Bench | None:
         """The bench of one kind of review, where it runs."""
         return next((bench for bench in self.benches if bench.review == review), None)

@@ -26,7 +26,8 @@ from reviewbot.service.notices import tell_drift
 from reviewbot.service.outage import went, went_wrong
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
-from reviewbot.service.review import Reviewed, review
+from reviewbot.service.review import Outcome, Reviewed, review
+from reviewbot.service.setbacks import BUDGET, Todo, api_is_away, ill_last
 from reviewbot.service.watch import expect, note, now_and_then, watch
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from reviewbot.policy.model import Policy
 
 OUTAGE = 3
-"""Calls in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
+"""Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
 _FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 NEW = Memory(history=NO_HISTORY)
 """The memory of a thing that the log has not met."""
@@ -133,30 +134,47 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     waiting = {item.id: item for item in items}
     tally.in_quarantine += resume(app, bench, waiting)
     tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
-    reviewed: list[Reviewed] = []
     todo = list(with_memories(app, bench, items, judges))
     expect(bench, todo)
     gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
-    for item, known in todo:
+    reviewed: list[Reviewed] = []
+    tally.stopped = _review_all(app, bench, todo, reviewed)
+    gate.end(app, bench, reviewed)
+    tally.reviewed += reviewed
+    tally.undecided += undecided(reviewed)
+
+
+def _review_all(
+    app: App, bench: Bench, todo: Sequence[Todo], reviewed: list[Reviewed]
+) -> str | None:
+    """Review in turn, as far as the API allows; give why it ended early, where it did."""
+    turn, ill = ill_last(app, bench, todo)
+    failing = 0.0
+    for number, (item, known) in enumerate([*turn, *ill]):
         now_and_then(app)
         if app.stopping():
-            tally.stopped = "a stop was asked for"
-            break
+            return "a stop was asked for"
+        if failing > BUDGET:
+            if number < len(turn):
+                return f"reviews that fail have taken {failing / 60:.0f} minutes"
+            reviewed.append(Reviewed(item=item, outcome=Outcome.POSTPONED))
+            continue
+        began = app.clock.monotonic()
         try:
             reviewed.append(review(app, bench, item, known))
             note(bench, reviewed[-1])
             gate.reviewed(app, known.judge, reviewed[-1])
+            if reviewed[-1].outcome is Outcome.POSTPONED:
+                failing += app.clock.monotonic() - began
+            if api_is_away(app, bench, item):
+                return f"{app.failed_reads} reads in a row got no clear answer, nor did the list"
         except KeyRefused:
             raise
         except (CannotConnect, RateLimited) as error:
-            tally.stopped = str(error)
-            break
-        if app.failures >= OUTAGE:
-            tally.stopped = f"{app.failures} calls in a row got no clear answer"
-            break
-    gate.end(app, bench, reviewed)
-    tally.reviewed += reviewed
-    tally.undecided += undecided(reviewed)
+            return str(error)
+        if app.doubtful_writes >= OUTAGE:
+            return f"{app.doubtful_writes} writes in a row got no clear answer"
+    return None
 
 
 def look_at_all(app: App, bench: Bench, *, note: bool = True) -> tuple[list[ReviewItem], bool]:
