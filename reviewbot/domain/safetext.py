@@ -29,9 +29,11 @@ def safe_cell(text: str, longest: int = LONGEST) -> str:
     A formula starts with `= + - @`, a tab or a return, also behind spaces or as a full-width sign
     (OWASP ASVS 1.2.10).
     """
-    start = unicodedata.normalize("NFKC", text.lstrip()[:1])
-    formula = start in _FORMULA or text[:1] in ("\t", "\r", "\0")
-    return ("'" if formula and text else "") + safe(text, longest)
+    shown = safe(text, longest)
+    # What is dropped must not uncover a formula, so the text is looked at before and after.
+    starts = {unicodedata.normalize("NFKC", one.lstrip()[:1]) for one in (text, shown)}
+    formula = starts & _FORMULA or text[:1] in ("\t", "\r", "\0")
+    return f"'{shown}" if formula and text else shown
 
 
 _FORMULA = frozenset("=+-@")

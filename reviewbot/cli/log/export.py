@@ -22,9 +22,8 @@ from reviewbot.cli.screen import Screen
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import iso
+from reviewbot.domain.safetext import safe_cell
 from reviewbot.ports import Logged
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command(
@@ -107,8 +106,8 @@ def _cell(value: Any) -> str:
             return iso(value)
         case msgspec.Raw():
             return bytes(value).decode()
-        case str() if value.startswith(_FORMULA):
-            return f"'{value}"
+        case str():
+            return safe_cell(value, longest=len(value) * 10)
     return str(value)
 
 
