@@ -1,0 +1,58 @@
+"""A day without the API, and then everything at once: drained in deadline order, within the rate."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reviewbot.domain.decision import DEADLINE
+from reviewbot.simulator.clock import HOUR
+from reviewbot.simulator.faults import Faults, Storm
+from reviewbot.simulator.scenarios import build as build_world
+from reviewbot.simulator.transport import SimulatorTransport
+from tests.acceptance.checker import violations
+from tests.acceptance.house import house
+from tests.acceptance.test_a_pass import DECIDES_ALL
+
+
+@pytest.mark.parametrize(
+    "tasks", [500, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])]
+)
+def test_what_piled_up_in_a_day_is_worked_off_in_time(tasks: int) -> None:
+    """10,000 within six hours at the default rate, the most urgent first, and none of them late."""
+    began = time.process_time()
+    world = build_world("backlog", tasks=tasks, soonest=24.5, latest=71.0, requests_kept=None)
+    start = world.clock.time
+    away = Storm(fault="refused", start=start, end=start + 24 * HOUR)
+    transport = SimulatorTransport(world, faults=Faults([away]))
+    with house(world=world, transport=transport, policy=DECIDES_ALL) as there:
+        while there.clock.time < away.end - HOUR:
+            assert there.poll(20) is None
+        there.clock.advance_to(away.end)
+        waiting = {(one.id, world.epoch(one)): one.review_until or 0.0 for one in world.waiting()}
+        assert len(waiting) == tasks
+        back = there.clock.time
+        while there.clock.time < back + 6 * HOUR:
+            there.poll(1)
+
+        by_rule = {
+            one.decision.id for one in there.app.ledger.decisions() if one.decision.rule != DEADLINE
+        }
+        decided = [
+            effect
+            for effect in world.effects
+            if (effect.task_id, effect.epoch) in waiting and effect.idempotency_key in by_rule
+        ]
+        took = decided[-1].at - back
+        print(
+            f"{len(decided)} of {tasks} decided in {took / HOUR:.2f} h, {len(world.requests)}"
+            f" requests, {time.process_time() - began:.0f} s of CPU"
+        )
+        assert len(decided) >= 0.95 * tasks
+        assert took <= 6 * HOUR * tasks / 10_000
+        order = [waiting[effect.task_id, effect.epoch] for effect in decided]
+        assert order == sorted(order)
+        assert not any(task.ended_by == "silence" for task in world.tasks.values())
+        assert not any(line.status == 429 for line in world.requests)
+        assert violations(world, there.app.ledger) == []
