@@ -30,6 +30,7 @@ def logged(folder: Path) -> list[Logged]:
         ledger.close()
 
 
+@pytest.mark.slow
 def test_sigterm_within_a_write_records_its_outcome(tmp_path: Path) -> None:
     """The answer is waited for and written down, nothing more is sent, and it exits with 0."""
     world = a_world(tasks=6)
@@ -45,6 +46,7 @@ def test_sigterm_within_a_write_records_its_outcome(tmp_path: Path) -> None:
     assert (tmp_path / "log.db.checkpoints.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_out(tmp_path: Path) -> None:
     """130 with the write still in flight; what became of it is read off the API, not repeated."""
     world = a_world(tasks=6)
