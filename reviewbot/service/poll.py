@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 OUTAGE = 3
 """Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
+LISTED_FOR = 15 * 60.0
+"""Seconds of reviews after which a pass reads the list again, and begins with the most urgent."""
 _FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 NEW = Memory(history=NO_HISTORY)
 """The memory of a thing that the log has not met."""
@@ -129,31 +131,43 @@ def _pass(app: App) -> PassSummary:
 
 def _poll(app: App, bench: Bench, tally: _Tally) -> None:
     judges = bench.judges
-    items, _ = look_at_all(app, bench)
+    reviewed: dict[str, Reviewed] = {}
+    again = True
+    while again:
+        items, _ = look_at_all(app, bench)
+        waiting = {item.id: item for item in items}
+        in_quarantine = resume(app, bench, waiting)
+        tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
+        todo = list(with_memories(app, bench, items, judges))
+        expect(bench, todo)
+        gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
+        turn: list[Reviewed] = []
+        tally.stopped = _review_all(app, bench, todo, turn)
+        gate.end(app, bench, turn)
+        reviewed |= {one.item.id: one for one in turn}
+        again = tally.stopped is None and len(turn) < len(todo)
     tally.waiting += len(items)
-    waiting = {item.id: item for item in items}
-    tally.in_quarantine += resume(app, bench, waiting)
-    tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
-    todo = list(with_memories(app, bench, items, judges))
-    expect(bench, todo)
-    gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
-    reviewed: list[Reviewed] = []
-    tally.stopped = _review_all(app, bench, todo, reviewed)
-    gate.end(app, bench, reviewed)
-    tally.reviewed += reviewed
-    tally.undecided += undecided(reviewed)
+    tally.in_quarantine += in_quarantine
+    tally.reviewed += reviewed.values()
+    tally.undecided += undecided(reviewed.values())
 
 
 def _review_all(
     app: App, bench: Bench, todo: Sequence[Todo], reviewed: list[Reviewed]
 ) -> str | None:
-    """Review in turn, as far as the API allows; give why it ended early, where it did."""
+    """Review in turn, as far as the API allows; give why it ended early, where it did.
+
+    After a while it leaves the rest to a new list: what was undecided may be due meanwhile.
+    """
+    end = app.clock.monotonic() + LISTED_FOR
     turn, ill = ill_last(app, bench, todo)
     failing = 0.0
     for number, (item, known) in enumerate([*turn, *ill]):
         now_and_then(app)
         if app.stopping():
             return "a stop was asked for"
+        if app.clock.monotonic() > end:
+            return None
         if failing > BUDGET:
             if number < len(turn):
                 return f"reviews that fail have taken {failing / 60:.0f} minutes"

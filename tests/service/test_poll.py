@@ -341,3 +341,20 @@ def test_the_fallback_waits_for_evidence_while_there_is_time() -> None:
     assert poll_once(app).outcomes == {"performed": 1}
 
     assert [decision.action for decision in world.sent] == ["approve"]
+
+
+def test_a_long_pass_lists_again_so_that_what_falls_due_within_it_is_not_missed() -> None:
+    """Forty tasks at a minute each; the first is due after twenty, and is sent before the last."""
+    clock = HandClock()
+    due = clock.now() + timedelta(minutes=20)
+    world = World(before_write=lambda decision: clock.forward(minutes=1))
+    world.add(*some(40))
+    judge = FakeJudge(
+        lambda facts: ESCALATE if facts.task.id == "task-0" and facts.now < due else APPROVE
+    )
+    summary = poll_once(an_app(world, judge, clock=clock))
+
+    order = [decision.task_id for decision in world.sent]
+    assert len(order) == summary.reviewed == 40
+    assert 20 <= order.index("task-0") <= 32
+    assert summary.undecided == ()

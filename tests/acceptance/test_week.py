@@ -1,0 +1,91 @@
+"""A week of bad weather: nothing is paid by silence that could have been decided, nothing unsaid."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from reviewbot.domain.alarms import Kind
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.simulator.clock import HOUR
+from tests.acceptance.checker import violations
+from tests.acceptance.week import WINDOW, Week
+
+SLOW = pytest.mark.slow
+STAGES = (24, 6, 1)
+Stages = Mapping[tuple[str, str | None, int], list[float]]
+OUTAGES = {5.0: 1.0, 16.0: 6.0, 40.0: 24.0, 90.0: 48.0}
+"""Hours from the start of the week, and how long each lasts."""
+
+
+@pytest.mark.parametrize(
+    ("tasks", "every"),
+    [
+        pytest.param(150, 1800.0, id="some"),
+        pytest.param(10_000, 600.0, id="ten thousand", marks=[SLOW, pytest.mark.timeout(1500)]),
+    ],
+)
+def test_nobody_is_paid_by_silence_that_could_have_been_decided(
+    tmp_path: Path, tasks: int, every: float
+) -> None:
+    """Away for 1, 6, 24 and 48 hours, storms and restarts: all is decided or told at 24, 6 and 1."""
+    began = time.process_time()
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    week = Week(url, tasks=tasks, hours=168, outages=OUTAGES, every=every)
+    week.live_through(restart_every=8.0)
+
+    silent, stages = week.silent(), told_stages(week)
+    print(figures(week, time.process_time() - began))
+    assert [(task.id, what) for task in silent if (what := week.could_have_decided(task))] == []
+    assert len(silent) > tasks / 50
+    assert unsaid(week, stages) == []
+    assert sum(len(times) - 1 for times in stages.values()) <= week.cuts
+    assert sorted(told.alarm.facts["task_id"] for told in week.alarms(Kind.SILENCE)) == sorted(
+        task.id for task in silent
+    )
+
+    ledger = open_ledger(url, read_only=True)
+    by = {ending.task_id for ending in ledger.endings() if ending.by == "silence"}
+    assert by == {task.id for task in silent}
+    found = violations(week.world, ledger, strangers=True)
+    ledger.close()
+    assert [one for one in found if "silence paid" not in one] == []
+
+
+def told_stages(week: Week) -> Stages:
+    """When each round was spoken of, at each stage."""
+    found: dict[tuple[str, str | None, int], list[float]] = defaultdict(list)
+    for alarm, at in week.alarms(Kind.UNDECIDED):
+        facts = alarm.facts
+        found[facts["task_id"], facts["epoch"], facts["hours_left"]].append(at)
+    return found
+
+
+def unsaid(week: Week, stages: Stages) -> list[str]:
+    """The moments at which nobody was told of a round that silence paid, or too late."""
+    found = []
+    for task in week.silent():
+        assert task.confirmed_at is not None
+        seen = week.seen_from(task.confirmed_at)
+        for hours in STAGES:
+            due = max(seen, task.confirmed_at + WINDOW - hours * HOUR)
+            times = stages.get((task.id, week.world.epoch(task), hours))
+            if not times or times[0] > due + 2 * week.every + 60:
+                found.append(f"{task.id} {hours} h: due {due}, told {times}")
+    return found
+
+
+def figures(week: Week, seconds: float) -> str:
+    """What the week was like, for whoever runs it with -s."""
+    disturbed = week.weather.faults.seen
+    return (
+        f"{len(week.world.tasks)} tasks, {len(week.world.effects)} effects,"
+        f" {len(week.world.requests)} requests, {sum(disturbed.values())} faults {dict(disturbed)},"
+        f" {week.passes} passes ({week.failed} failed), {week.cuts} cuts at {dict(week.points)},"
+        f" {len(week.silent())} silent, {len(week.alarms(Kind.UNDECIDED))} stage alarms in"
+        f" {week.inbox.letters} letters, {seconds:.0f} s of CPU"
+    )
