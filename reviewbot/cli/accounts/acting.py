@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -12,9 +11,8 @@ from reviewbot.bootstrap import build
 from reviewbot.cli.accounts.finding import account_round
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
-from reviewbot.cli.options import config_option, ledger_option
-from reviewbot.cli.queue.answering import corrected_fields, tell_answer
-from reviewbot.cli.queue.claiming import as_option, person_of, take_over_option
+from reviewbot.cli.queue.answering import answer_options, corrected_fields, tell_answer
+from reviewbot.cli.queue.claiming import person_of
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.accounts import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Mode
@@ -28,21 +26,6 @@ from reviewbot.service.people import Reply, answer, who_was_first
 from reviewbot.service.questions import answered_in
 
 
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """The argument and options of both acts."""
-    for option in (
-        click.pass_obj,
-        config_option,
-        ledger_option,
-        take_over_option,
-        as_option,
-        click.option("--live", is_flag=True, help="Send it. Without it nothing is sent."),
-        click.argument("account"),
-    ):
-        command = option(command)
-    return command
-
-
 @click.command(
     cls=Command,
     examples=[
@@ -50,7 +33,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         Example("reviewbot accounts finalize bnd_abc123 --live", "the account goes live, for good"),
     ],
 )
-@_common
+@answer_options("account")
 def finalize(screen: Screen, account: str, **about: Any) -> None:
     """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
     _act(screen, account, Action.FINALIZE, **about)
@@ -75,7 +58,7 @@ def finalize(screen: Screen, account: str, **about: Any) -> None:
     help=f"What to correct, once per field: {', '.join(CORRECTABLE_FIELDS)}.",
 )
 @click.option("--comment", metavar="TEXT", help="What they read first.")
-@_common
+@answer_options("account")
 def corrections(
     screen: Screen, account: str, comment: str | None, fields: tuple[str, ...], **about: Any
 ) -> None:

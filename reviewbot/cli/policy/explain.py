@@ -22,16 +22,14 @@ from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.policy.logged import find_logged
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.words import clock_time
-from reviewbot.domain.errors import PolicyInvalid, UsageError
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.explain import explain as explain_facts
 from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.parse import parse_policy
 from reviewbot.policy.records import Recorded
-from reviewbot.ports import StoredPolicy
 
 
 @click.command(
@@ -104,6 +102,7 @@ def _from_log(
     screen: Screen, task: str, policies: tuple[str, ...], ledger: str | None, config: str | None
 ) -> tuple[Judge, Facts]:
     from reviewbot.service.records import facts_from_json
+    from reviewbot.service.revisions import judge_of
 
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         found = find_logged(opened, task, otherwise="--now asks the API, --record a file")
@@ -117,27 +116,10 @@ def _from_log(
     if policies:
         judge = compile_policy(load_usable(policies[0]))
     elif stored is not None:
-        judge = _judge_of(stored)
+        judge = judge_of(stored)
     else:
         raise UsageError("the policy that decided is not in the log; name one with --policy")
     return judge, facts_from_json(decision.facts)
-
-
-def _judge_of(stored: StoredPolicy) -> Judge:
-    """The judge of a revision as it ran, from its text in the log."""
-
-    def read(name: str) -> bytes:
-        if name not in stored.files:
-            raise FileNotFoundError(name)
-        return stored.files[name].encode()
-
-    parsed = parse_policy(stored.source, path=stored.path, read=read)
-    if parsed.policy is None:
-        raise PolicyInvalid(
-            f"revision {stored.revision[:8]} can no longer be read; name a policy with --policy",
-            parsed.findings,
-        )
-    return compile_policy(parsed.policy)
 
 
 def _from_records(

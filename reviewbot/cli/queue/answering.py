@@ -44,19 +44,23 @@ repeat_option = click.option(
 )
 
 
-def _common(command: Callable[..., None]) -> Callable[..., None]:
-    """The argument and options of every answer."""
-    for option in (
-        click.pass_obj,
-        config_option,
-        ledger_option,
-        take_over_option,
-        as_option,
-        click.option("--live", is_flag=True, help="Send it. Without it nothing is sent."),
-        click.argument("task"),
-    ):
-        command = option(command)
-    return command
+def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The argument that names the thing, and the options that every answer takes."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.pass_obj,
+            config_option,
+            ledger_option,
+            take_over_option,
+            as_option,
+            click.option("--live", is_flag=True, help="Send it. Without it nothing is sent."),
+            click.argument(thing),
+        ):
+            command = option(command)
+        return command
+
+    return add
 
 
 @click.command(
@@ -66,7 +70,7 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
         Example("reviewbot queue approve 0d8b5a3e --live --as ana", "pay it, as ana"),
     ],
 )
-@_common
+@answer_options("task")
 def approve(screen: Screen, task: str, **about: Any) -> None:
     """Approve a task: pays the manager, and cannot be undone. A dry run without --live."""
     _answer(screen, task, Action.APPROVE, **about)
@@ -82,7 +86,7 @@ def approve(screen: Screen, task: str, **about: Any) -> None:
 @repeat_option
 @reason_name_option
 @reason_option
-@_common
+@answer_options("task")
 def dispute(screen: Screen, task: str, **about: Any) -> None:
     """Send a task back with a reason that the manager reads. A dry run without --live.
 
@@ -95,7 +99,7 @@ def dispute(screen: Screen, task: str, **about: Any) -> None:
     cls=Command,
     examples=[Example("reviewbot queue finalize 5c1e7a90 --live", "let the account go live")],
 )
-@_common
+@answer_options("task")
 def finalize(screen: Screen, task: str, **about: Any) -> None:
     """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
     _answer(screen, task, Action.FINALIZE, **about)
@@ -120,7 +124,7 @@ def finalize(screen: Screen, task: str, **about: Any) -> None:
 )
 @reason_name_option
 @reason_option
-@_common
+@answer_options("task")
 def corrections(screen: Screen, task: str, **about: Any) -> None:
     """Ask for corrections of an account, field by field. A dry run without --live."""
     _answer(screen, task, Action.REQUEST_CORRECTIONS, **about)

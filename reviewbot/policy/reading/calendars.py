@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from reviewbot.policy.model import Hours, NamedList, OpenRange
-from reviewbot.policy.names import did_you_mean, is_name, only_cure
-from reviewbot.policy.reading.context import Context, Fields, entries_of, mapping_of, one_or_more
+from reviewbot.policy.names import did_you_mean, only_cure
+from reviewbot.policy.reading.context import (
+    Context,
+    Fields,
+    mapping_of,
+    named_entries,
+    one_or_more,
+)
 from reviewbot.policy.values import Misread, read_date
 from reviewbot.policy.yamltree import Mapping, Scalar, Tree
 
@@ -20,18 +26,8 @@ def read_hours(
     context: Context, tree: Tree | None, lists: dict[str, NamedList]
 ) -> tuple[Hours, ...]:
     """Read `hours:`."""
-    mapping = mapping_of(context, tree, "hours:", f"desk: {_EXAMPLE}")
-    if mapping is None:
-        return ()
     found = []
-    for key, value in entries_of(context, mapping):
-        if not is_name(key.value):
-            context.add(
-                "P034",
-                key.span,
-                f'"{key.value}" cannot be the name of hours',
-                cure="letters, digits, _ and - make a name",
-            )
+    for key, value in named_entries(context, tree, "hours:", f"desk: {_EXAMPLE}", "hours"):
         calendar = mapping_of(context, value, f'the hours "{key.value}"', _EXAMPLE)
         if calendar is not None:
             found.append(_calendar(context, key.value, calendar, lists))

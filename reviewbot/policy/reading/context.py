@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.fields import CATALOGUE, Fact
 from reviewbot.policy.findings import Finding, Fix, Severity, Span
-from reviewbot.policy.names import did_you_mean, letter_name, listed, odd_letter, only_cure
+from reviewbot.policy.names import did_you_mean, is_name, letter_name, listed, odd_letter, only_cure
 from reviewbot.policy.values import Misread
 from reviewbot.policy.yamltree import Document, Mapping, Scalar, Sequence, Tree
 
@@ -348,6 +348,22 @@ def mapping_of(context: Context, tree: Tree | None, what: str, example: str) -> 
         cure=f"write it as  {example}",
     )
     return None
+
+
+def named_entries(
+    context: Context, tree: Tree | None, part: str, example: str, one: str
+) -> Iterator[tuple[Scalar, Tree]]:
+    """The entries of a part in which each key names something of its own (`a list`)."""
+    mapping = mapping_of(context, tree, part, example)
+    for key, value in () if mapping is None else entries_of(context, mapping):
+        if not is_name(key.value):
+            context.add(
+                "P034",
+                key.span,
+                f'"{key.value}" cannot be the name of {one}',
+                cure="letters, digits, _ and - make a name",
+            )
+        yield key, value
 
 
 def items_of(context: Context, tree: Tree | None, what: str, example: str) -> tuple[Tree, ...]:

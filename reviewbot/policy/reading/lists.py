@@ -9,8 +9,8 @@ from datetime import date
 
 from reviewbot.policy.findings import Finding, Severity, Span
 from reviewbot.policy.model import ListEntry, NamedList
-from reviewbot.policy.names import did_you_mean, is_name, listed
-from reviewbot.policy.reading.context import Context, Fields, entries_of, mapping_of
+from reviewbot.policy.names import did_you_mean, listed
+from reviewbot.policy.reading.context import Context, Fields, mapping_of, named_entries
 from reviewbot.policy.values import Misread, read_date
 from reviewbot.policy.yamltree import Mapping, Scalar, Sequence, Tree
 
@@ -37,20 +37,8 @@ class ListFiles:
 
 def read_lists(context: Context, tree: Tree | None, files: ListFiles) -> tuple[NamedList, ...]:
     """Read `lists:`."""
-    mapping = mapping_of(context, tree, "lists:", "watched: [lumen, orbit]")
-    if mapping is None:
-        return ()
-    found = []
-    for key, value in entries_of(context, mapping):
-        if not is_name(key.value):
-            context.add(
-                "P034",
-                key.span,
-                f'"{key.value}" cannot be the name of a list',
-                cure="letters, digits, _ and - make a name",
-            )
-        found.append(_list(context, key.value, value, files))
-    return tuple(found)
+    entries = named_entries(context, tree, "lists:", "watched: [lumen, orbit]", "a list")
+    return tuple(_list(context, key.value, value, files) for key, value in entries)
 
 
 def warn_expired(context: Context, lists: tuple[NamedList, ...], today: date) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from reviewbot.policy.model import Pattern
-from reviewbot.policy.names import is_name
 from reviewbot.policy.patterns import BadPattern, compile_pattern, found_in
-from reviewbot.policy.reading.context import Context, Fields, entries_of, mapping_of, one_or_more
+from reviewbot.policy.reading.context import (
+    Context,
+    Fields,
+    mapping_of,
+    named_entries,
+    one_or_more,
+)
 from reviewbot.policy.yamltree import Scalar, Tree
 
 _KEYS = ("regex", "matches", "does not match")
@@ -14,22 +19,10 @@ _EXAMPLE = '{regex: "[0-9]{4,}$", matches: [lumen2024], does not match: [lumen]}
 
 def read_patterns(context: Context, tree: Tree | None) -> tuple[Pattern, ...]:
     """Read `patterns:`."""
-    mapping = mapping_of(context, tree, "patterns:", f"many_digits: {_EXAMPLE}")
-    if mapping is None:
-        return ()
-    found = []
-    for key, value in entries_of(context, mapping):
-        if not is_name(key.value):
-            context.add(
-                "P034",
-                key.span,
-                f'"{key.value}" cannot be the name of a pattern',
-                cure="letters, digits, _ and - make a name",
-            )
-        pattern = _pattern(context, key, value)
-        if pattern is not None:
-            found.append(pattern)
-    return tuple(found)
+    example = f"many_digits: {_EXAMPLE}"
+    entries = named_entries(context, tree, "patterns:", example, "a pattern")
+    read = (_pattern(context, key, value) for key, value in entries)
+    return tuple(pattern for pattern in read if pattern is not None)
 
 
 def _pattern(context: Context, key: Scalar, tree: Tree) -> Pattern | None:

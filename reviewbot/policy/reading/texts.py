@@ -10,7 +10,13 @@ from reviewbot.policy.model import Placeholder, ReasonText, Template
 from reviewbot.policy.names import did_you_mean, is_name, nearest, only_cure
 from reviewbot.policy.operators import described
 from reviewbot.policy.reading.conditions import report_unknown_fact
-from reviewbot.policy.reading.context import Context, entries_of, first_line, mapping_of, unknown
+from reviewbot.policy.reading.context import (
+    Context,
+    entries_of,
+    first_line,
+    named_entries,
+    unknown,
+)
 from reviewbot.policy.yamltree import Mapping, Scalar, Tree
 
 SHORTEST, LONGEST = 3, 500
@@ -162,23 +168,13 @@ def _formatted(
 
 def read_reasons(context: Context, tree: Tree | None) -> tuple[ReasonText, ...]:
     """Read the named reasons; their names are declared before the rules are read."""
-    mapping = mapping_of(context, tree, "reasons:", "not_found: Please open the video.")
-    if mapping is None:
-        return ()
-    found = []
-    for key, value in entries_of(context, mapping):
-        if not is_name(key.value):
-            context.add(
-                "P034",
-                key.span,
-                f'"{key.value}" cannot be the name of a reason',
-                cure="letters, digits, _ and - make a name",
-            )
-            continue
-        reason = read_reason_text(context, value, key.value, f'the reason "{key.value}"')
-        if reason is not None:
-            found.append(reason)
-    return tuple(found)
+    example = "not_found: Please open the video."
+    entries = named_entries(context, tree, "reasons:", example, "a reason")
+    read = (
+        read_reason_text(context, value, key.value, f'the reason "{key.value}"')
+        for key, value in entries
+    )
+    return tuple(reason for reason in read if reason is not None)
 
 
 def read_reason_text(
