@@ -62,6 +62,8 @@ def _rows(
         yield "api", f"{safe_line(beat.error, 300)} ({beat.at.astimezone():%a %H:%M})", "bad"
     if found is not None:
         yield from _held(found, now)
+        for name in found.failing_channels:
+            yield "channel", f"FAILS: {name}", "bad"
     for text in policies:
         yield "policy", text, "care" if ";" in text else ""
     if found is not None:
@@ -84,7 +86,7 @@ def _held(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
     stakes = found.at_stake
     if stakes is not None and stakes.tasks:
         what = f"{counted(len(stakes.tasks), 'task')} ({dollars(stakes.amount_micros)})"
-        yield "", f"{what} go to silence{_first(stakes.first_at, now)}", "bad"
+        yield "", f"silence will pay {what}{_first(stakes.first_at, now)}", "bad"
     for trial in found.on_probation:
         yield "probation", f"25 approvals an hour for {trial}", "care"
 
@@ -140,8 +142,6 @@ def _alarms(found: Situation) -> Iterator[tuple[str, str, str]]:
             for one in found.alarms
         )
         yield "alarms 24h", told, "care"
-    for name in found.failing_channels:
-        yield "channel", f"FAILS: {name}", "bad"
 
 
 def _away(away: Away | None) -> Iterator[tuple[str, str, str]]:

@@ -28,7 +28,7 @@ BAD_NEWS = (
     "the API does not answer",
     "approve is paused by lea",
     "the breaker of starter is open",
-    "go to silence",
+    "silence will pay 1 task (0.24 USD), first",
     "25 approvals an hour for starter",
     "reviewbot policy accept 77aa88bb",
     "starter.yaml:63",
