@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 OUTAGE = 3
 """Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
 LISTED_FOR = 15 * 60.0
-"""Seconds of reviews after which a pass reads the list again, and begins with the most urgent."""
+"""Seconds of new reviews after which a pass reads the list again, and begins with the most urgent."""
 _FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 NEW = Memory(history=NO_HISTORY)
 """The memory of a thing that the log has not met."""
@@ -142,7 +142,7 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
         expect(bench, todo)
         gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
         turn: list[Reviewed] = []
-        tally.stopped = _review_all(app, bench, todo, turn)
+        tally.stopped = _review_all(app, bench, todo, turn, reviewed)
         gate.end(app, bench, turn)
         reviewed |= {one.item.id: one for one in turn}
         again = tally.stopped is None and len(turn) < len(todo)
@@ -153,20 +153,27 @@ def _poll(app: App, bench: Bench, tally: _Tally) -> None:
 
 
 def _review_all(
-    app: App, bench: Bench, todo: Sequence[Todo], reviewed: list[Reviewed]
+    app: App,
+    bench: Bench,
+    todo: Sequence[Todo],
+    reviewed: list[Reviewed],
+    before: Container[str],
 ) -> str | None:
     """Review in turn, as far as the API allows; give why it ended early, where it did.
 
-    After a while it leaves the rest to a new list: what was undecided may be due meanwhile.
+    After a while of reviewing what was not reviewed `before` in this pass, it leaves the rest to a
+    new list: what was undecided may be due meanwhile.
     """
-    end = app.clock.monotonic() + LISTED_FOR
+    end: float | None = None
     turn, ill = ill_last(app, bench, todo)
     failing = 0.0
     for number, (item, known) in enumerate([*turn, *ill]):
         now_and_then(app)
         if app.stopping():
             return "a stop was asked for"
-        if app.clock.monotonic() > end:
+        if end is None and item.id not in before:
+            end = app.clock.monotonic() + LISTED_FOR
+        if end is not None and app.clock.monotonic() > end:
             return None
         if failing > BUDGET:
             if number < len(turn):
