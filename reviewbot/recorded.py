@@ -11,6 +11,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -196,8 +197,9 @@ def _alone(setup: Callable[[], Work], file: BinaryIO) -> Generator[_Done]:
 
 
 def _together(setup: Callable[[], Work], file: BinaryIO, workers: int) -> Generator[_Done]:
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else None)
+    # A fork copies whatever locks other threads hold at that moment; alone it is safe and quick.
+    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if alone else "spawn")
     chunks = _chunks(file)
     with context.Pool(workers, _start, (setup,)) as pool:
         waiting = deque(pool.apply_async(_work, (chunk,)) for chunk in islice(chunks, 3 * workers))

@@ -83,6 +83,7 @@ def test_process_1_of_a_container_ends_in_order(tmp_path: Path) -> None:
         bot.wait_for("ended")
 
 
+@pytest.mark.slow
 def test_a_spoiled_policy_is_refused_and_picked_up_when_mended(tmp_path: Path) -> None:
     """Within one poll each, by the file alone; SIGHUP is answered too."""
     with running(a_world(), tmp_path) as bot:
