@@ -56,6 +56,8 @@ def main(words):
         return lock()
     code = set_up()
     env = dict(os.environ, TEST_TIER="full" if words[0] == "test-full" else "quick")
+    # Many short processes start here; compiled modules may be kept, whatever the shell says.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     for arguments in TASKS[words[0]]:
         code = code or subprocess.call([str(PYTHON), *arguments], cwd=str(ROOT), env=env)
     return code
