@@ -23,7 +23,10 @@ def test_a_safe_line_is_one_line(text: str) -> None:
     assert len(safe_line(text).splitlines()) <= 1
 
 
-@given(st.sampled_from(["=", "+", "-", "@", "\t", "\r", " =", "  @", "＝", "＋", "\0=", "\x1b="]), st.text())
+@given(
+    st.sampled_from(["=", "+", "-", "@", "\t", "\r", " =", "  @", "＝", "＋", "\0=", "\x1b="]),
+    st.text(),
+)
 def test_a_formula_is_quoted(start: str, rest: str) -> None:
     """A cell that a spreadsheet would calculate begins with a quote instead."""
     assert safe_cell(start + rest).startswith("'")
