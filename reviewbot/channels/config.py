@@ -7,8 +7,6 @@ can be secrets) is wrapped as it is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from email.errors import MessageError
-from email.headerregistry import Address
 from typing import Any, cast
 
 import msgspec
@@ -198,6 +196,10 @@ _READ: Mapping[str, Callable[[Reader, str, Mapping[str, Any]], dict[str, Any]]] 
 
 
 def _is_address(text: str) -> bool:
+    # Settings are read at every command, and few name an e-mail channel.
+    from email.errors import MessageError
+    from email.headerregistry import Address
+
     try:
         return text.isascii() and text.isprintable() and bool(Address(addr_spec=text).domain)
     except (ValueError, MessageError, IndexError):
