@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from reviewbot.policy.analysis.domains import Leaf
 from reviewbot.policy.analysis.truth import AND, ANY, FALSE, NOT, OR, TRUE, UNKNOWN
 
@@ -9,15 +11,15 @@ Live = list[int]
 """For each variable, the cells (bits) that are still possible."""
 
 
-class Node:
+class Node(ABC):
     """A part of a condition. `leaves` are the tests in it, `variables` what they read, as bits."""
 
     variables: int
     leaves: tuple[Leaf, ...]
 
+    @abstractmethod
     def value(self, live: Live) -> int:
         """What it may come to: a set of truths."""
-        raise NotImplementedError
 
 
 class Test(Node):
