@@ -207,6 +207,9 @@ def _together(setup: Callable[[], Work], file: BinaryIO, workers: int) -> Genera
             done: _Done = waiting.popleft().get()
             waiting.extend(pool.apply_async(_work, (chunk,)) for chunk in islice(chunks, 1))
             yield done
+        # Let them end by themselves: one that has only just been forked may not hear a signal yet.
+        pool.close()
+        pool.join()
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -224,6 +227,7 @@ def _start(setup: Callable[[], Work]) -> None:
     """Set a worker up; it keeps nothing alive between chunks, so garbage is rare."""
     global _working
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
     _working = setup()
