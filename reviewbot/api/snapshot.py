@@ -54,7 +54,7 @@ class Snapshot:
         turn = self._turn.get(item_id, 0)
         upcoming = [self._place[i] for i in self._order[turn : turn + NEXT] if i in self._place]
         windows = (Window(place // n + 1, n) for n in range(LARGEST, SMALLEST - 1, -1))
-        return max(windows, key=lambda w: _worth(w, place, size, upcoming))
+        return max(windows, key=lambda w: _worth(w, place, upcoming))
 
     def seen(self, window: Window, ids: Sequence[str]) -> None:
         """Correct places by what a page showed."""
@@ -80,10 +80,11 @@ class Snapshot:
         self._place.update(shown)
 
 
-def _worth(window: Window, place: int, size: int, upcoming: Sequence[int]) -> tuple[bool, int, int]:
+def _worth(window: Window, place: int, upcoming: Sequence[int]) -> tuple[bool, int, int]:
     """Say how good a page is: room around the wanted row, then how long until the next is needed."""
     first, last = window.first, window.first + window.per_page - 1
-    roomy = (first == 0 or place - first >= MARGIN) and (last >= size - 1 or last - place >= MARGIN)
+    # The end of the list gives no room: what arrives in front pushes the last row on as well.
+    roomy = (first == 0 or place - first >= MARGIN) and last - place >= MARGIN
     shown = [first <= other <= last for other in upcoming]
     until_miss = shown.index(False) if False in shown else len(shown)
     return roomy, until_miss, sum(shown)

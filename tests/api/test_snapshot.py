@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.api.snapshot import LARGEST, MARGIN, Snapshot
@@ -24,6 +24,7 @@ def items(count: int) -> list[msgspec.Struct]:
 
 
 @given(count=st.integers(1, 400), place=st.integers(0, 399), arrived=st.integers(0, MARGIN))
+@example(count=97, place=96, arrived=MARGIN)
 @settings(max_examples=60, deadline=None)
 def test_a_row_is_on_its_page_although_a_few_arrived(count: int, place: int, arrived: int) -> None:
     """A row near no edge of its page stays on it when a few rows come in front of it."""
