@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.records import NOT_COVERED, Recorded, judge_record
 
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
@@ -106,6 +109,28 @@ class Impact(msgspec.Struct):
     def old_total(self, action: str) -> Cell:
         """All reviews for which the old policy says this action."""
         return _sum(cell for ((old, _), _), cell in self.moves.items() if old == action)
+
+
+def judge_both(
+    impact: Impact, old: Judge | None, new: Judge, record: Recorded, at: datetime
+) -> bool:
+    """Count what both policies say of one review; tell whether the action changes.
+
+    Without an old policy nothing covered it.
+    """
+    before = NOT_COVERED if old is None else judge_record(old, record, at)
+    after = before if new is old else judge_record(new, record, at)
+    for rule in after.cannot_tell:
+        impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
+    subject = record.subject
+    impact.add(
+        (before.action, before.rule),
+        (after.action, after.rule),
+        subject.id,
+        subject.saved_account_id,
+        record.amount_micros,
+    )
+    return before.action != after.action
 
 
 def _sum(cells: Iterable[Cell]) -> Cell:

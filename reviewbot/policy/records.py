@@ -44,13 +44,14 @@ class Answer(msgspec.Struct, frozen=True):
     cannot_tell: tuple[str, ...]
 
 
-_NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not apply to it")
+NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not apply to it")
+"""What a policy says of a review that it does not cover."""
 
 
 def judge_record(judge: Judge, record: Recorded, at: datetime) -> Evaluation:
     """Judge a record as it stood; `at` serves the records that carry no moment."""
     if not covers(judge.policy.applies_to, record.review, record.subject):
-        return _NOT_COVERED
+        return NOT_COVERED
     return judge.decide(record.facts(at))
 
 

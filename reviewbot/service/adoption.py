@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.review import ReviewKind
-from reviewbot.service import probation
+from reviewbot.service import probation, weighing
 from reviewbot.service.app import App
 from reviewbot.service.revisions import judge_of
 
@@ -23,8 +23,6 @@ def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
     judges = tuple(judges)
     if remember:
         judges = _admit(app, judges)
-        for judge in judges:
-            app.ledger.remember_policy(judge.policy, app.clock.now())
     of_kind: dict[ReviewKind, list[Judge]] = {}
     for judge in judges:
         of_kind.setdefault(judge.policy.applies_to.review, []).append(judge)
@@ -49,21 +47,44 @@ def _admit(app: App, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
     """Those that may run: each itself, or the revision that it has to wait behind."""
     app.guard.waiting = ()
     app.guard.refresh(app)
-    is_first = not app.ledger.policies()
     names = frozenset(judge.policy.name for judge in judges)
+    is_first = _is_first(app, judges)
     admitted = []
     for judge in judges:
-        chosen, policy = judge, judge.policy
-        before = probation.earlier(app.ledger, policy, names)
-        if (
-            app.guard.require_ack
-            and before is not None
-            and not probation.is_accepted(app.ledger, policy.revision)
-        ):
-            probation.ask_acceptance(app, policy, before)
+        before = probation.earlier(app.ledger, judge.policy, names)
+        chosen = judge
+        if before is not None and _has_to_wait(app, judge):
+            probation.ask_acceptance(app, judge, before)
             app.guard.waiting += (judge,)
             chosen = judge_of(before)
+        _make_up(app, chosen.policy.name)
+        app.ledger.remember_policy(chosen.policy, app.clock.now())
         change = probation.activate(app, chosen.policy, names, is_first=is_first)
+        _make_up(app, chosen.policy.name)
         probation.put_on_trial(app, chosen.policy, change)
         admitted.append(chosen)
     return tuple(admitted)
+
+
+def _is_first(app: App, judges: tuple[Judge, ...]) -> bool:
+    """Whether nothing has judged by this log yet; a text alone may be left of a start that failed."""
+    mine = {judge.policy.revision for judge in judges}
+    known = {stored.revision for stored in app.ledger.policies()}
+    return known <= mine and not app.ledger.notes(probation.TOPIC)
+
+
+def _has_to_wait(app: App, judge: Judge) -> bool:
+    return app.guard.require_ack and not probation.is_accepted(app.ledger, judge.policy.revision)
+
+
+def _make_up(app: App, policy: str) -> None:
+    """Weigh how this policy last took over, where that is not in the log: now, or after a crash."""
+    change = probation.newest_change(app.ledger, policy)
+    if change is None or change.before is None:
+        return
+    known = weighing.newest(app.ledger, policy)
+    if known is not None and (known.revision, known.since) == (change.revision, change.since):
+        return
+    judge = app.revisions.judge(change.revision)
+    if judge is not None:
+        weighing.record(app, policy, weighing.weigh(app, judge, change.before, change.since))

@@ -54,9 +54,16 @@ def past_reviews(
         if decision.decided_at < since or key in met or not was_judged(decision):
             continue
         met.add(key)
-        try:
-            seen = facts_from_json(decision.facts)
-        except (ValueError, KeyError, msgspec.MsgspecError):
+        review = read_past(logged)
+        if review is None:
             unread(logged)
-            continue
-        yield PastReview(logged=logged, seen=seen)
+        else:
+            yield review
+
+
+def read_past(logged: Logged) -> PastReview | None:
+    """One decision as a review to judge again; None where its facts can no longer be read."""
+    try:
+        return PastReview(logged=logged, seen=facts_from_json(logged.decision.facts))
+    except (ValueError, KeyError, msgspec.MsgspecError):
+        return None

@@ -24,10 +24,11 @@ from reviewbot.domain.moments import iso, parse_iso
 from reviewbot.policy.read_aloud import read_change
 from reviewbot.policy.rulechange import changed_rules
 from reviewbot.ports import Ledger, Noted
-from reviewbot.service import breaker
+from reviewbot.service import breaker, weighing
 from reviewbot.service.breaker import Watch
 
 if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.model import Policy
     from reviewbot.ports import StoredPolicy
     from reviewbot.service.app import App
@@ -230,15 +231,23 @@ def is_accepted(ledger: Ledger, revision: str) -> bool:
     )
 
 
-def ask_acceptance(app: App, policy: Policy, before: StoredPolicy) -> None:
+def ask_acceptance(app: App, judge: Judge, before: StoredPolicy) -> None:
     """Say once that a revision waits for a person, and what it would change."""
+    policy = judge.policy
     if any(note.subject == policy.revision for note in app.ledger.notes(ACCEPT)):
         return
     said = _said(parsed(before), policy)
+    weighed = weighing.weigh(app, judge, before.revision, app.clock.now())
     app.ledger.note(
         ACCEPT,
         policy.revision,
-        {"accepted": False, "policy": policy.name, "before": before.revision, "said": said},
+        {
+            "accepted": False,
+            "policy": policy.name,
+            "before": before.revision,
+            "said": said,
+            "weighed": weighing.as_value(weighed),
+        },
         app.clock.now(),
     )
     app.events(
@@ -248,6 +257,7 @@ def ask_acceptance(app: App, policy: Policy, before: StoredPolicy) -> None:
         running=before.revision[:8],
         revision=policy.revision[:8],
         said=said,
+        weighed=tuple(weighed.sentences()),
     )
     app.alarm(
         Kind.PROBATION,
@@ -255,7 +265,7 @@ def ask_acceptance(app: App, policy: Policy, before: StoredPolicy) -> None:
         f" reviewbot policy accept {policy.revision[:8]}",
         subject=policy.revision,
         urgency="warning",
-        said=list(said),
+        said=[*said, *weighed.sentences()],
     )
 
 
