@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-POINTS: tuple[str, ...] = (
+LOOP: tuple[str, ...] = (
     "pass.listed",
     "review.judged",
     "intent.before",
@@ -21,6 +21,10 @@ POINTS: tuple[str, ...] = (
     "resume.read",
     "resume.settled",
     "pass.done",
+)
+"""The points of the review loop."""
+
+COUNTER: tuple[str, ...] = (
     "order.intended",
     "order.answered",
     "order.noted",
@@ -28,6 +32,9 @@ POINTS: tuple[str, ...] = (
     "cancel.intended",
     "cancel.answered",
 )
+"""The points of ordering and cancelling."""
+
+POINTS = LOOP + COUNTER
 
 _hook: Callable[[str], None] | None = None
 
