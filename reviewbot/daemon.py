@@ -32,6 +32,7 @@ from reviewbot.service.checkpoints import keep
 from reviewbot.service.outage import tell_stopped
 from reviewbot.service.poll import PassSummary, poll_once
 from reviewbot.service.reconcile import reconcile_all
+from reviewbot.signals import SignalEvent
 from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
@@ -46,7 +47,7 @@ class Daemon:
 
     `refresh` takes over changed policies, before each pass; it is told whether somebody asked for
     that. `book` is where checkpoints are kept. `stop` is the event that also ends the sleeps of the
-    bot's clock.
+    bot's clock, `wake` the one that its pauses wait for.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Daemon:
         book: CheckpointBook | None = None,
         pulse: Pulse | None = None,
         poll: Callable[[App], PassSummary] = poll_once,
+        wake: threading.Event | None = None,
     ) -> None:
         self._app = app
         self._every = every
@@ -68,7 +70,7 @@ class Daemon:
         self._pulse = pulse or Pulse(app, every)
         self._brakes = app.brake = Brakes(app, book)
         self._poll = poll
-        self._wake = threading.Event()
+        self._wake = wake or SignalEvent()
         self._reload_wanted = False
         self._outages = 0
         self._passes = 0

@@ -24,6 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "channels",
             "recorded",
             "reports",
+            "signals",
             "supervisor",
         }
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from datetime import datetime, timedelta
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.service.app import App, Events, Level
 from reviewbot.service.poll import PassSummary
+from reviewbot.signals import SignalEvent
 from reviewbot.supervisor import tell_manager, watchdog_seconds
 
 SLICE = 10.0
@@ -22,7 +22,7 @@ BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds between seeing a thing and a write on it; `freshness` is the end."""
 
 
-class LivelyEvent(threading.Event):
+class LivelyEvent(SignalEvent):
     """An event whose long waits show signs of life; the stop of a bot, which ends its sleeps."""
 
     def __init__(self) -> None:
