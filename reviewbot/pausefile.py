@@ -19,6 +19,7 @@ class PauseFile:
         One that is there and cannot be read still pauses everything: somebody wanted a stop.
         """
         try:
+            self.path.stat()
             with self.path.open("rb") as file:
                 return file.read(_LONGEST).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +62,9 @@ class Backend(Protocol):
 
     def is_doubtful(self, error: Exception) -> bool:
         """Whether this connection must not be used again, though another one may be."""
+
+    def changes_of_others(self, driver: Driver) -> Hashable:
+        """What stays the same as long as no other connection writes anything."""
 
     def backup(self, driver: Driver, path: Path) -> None:
         """Copy the database to a new file."""
@@ -130,6 +134,11 @@ class SQLite:
     def is_doubtful(self, error: Exception) -> bool:
         """After a failed read or write the file is opened anew, and says itself what it holds."""
         return _code(error) == sqlite3.SQLITE_IOERR
+
+    def changes_of_others(self, driver: Driver) -> Hashable:
+        """SQLite's own count of what others have committed: a look at shared memory."""
+        version: int = driver.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
     def backup(self, driver: Driver, path: Path) -> None:
         """Copy by SQLite's own online backup; the copy appears only when it is whole."""
@@ -226,6 +235,10 @@ class PostgreSQL:
     def is_doubtful(self, error: Exception) -> bool:  # noqa: ARG002  the server judges that itself
         """A lost connection is noticed as closed; nothing else puts one in doubt."""
         return False
+
+    def changes_of_others(self, driver: Driver) -> Hashable:  # noqa: ARG002  it cannot tell
+        """To ask a server whether anything changed costs what the question itself costs."""
+        return object()
 
     def backup(self, driver: Driver, path: Path) -> None:  # noqa: ARG002  nothing is copied
         """A server's own tools do this better."""

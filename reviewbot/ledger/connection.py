@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.errors import LedgerBroken, LedgerCorrupt, LedgerError, LedgerUnwritable
 from reviewbot.ledger.backends import Backend, Driver
+
+T = TypeVar("T")
+
+Part = Literal["decisions", "rounds", "policies", "notes"]
+"""A part of the log: what lines of one sort amount to."""
+
+MOST_KEPT = 1000
+"""Rows of an answer that is kept; longer ones are asked for rarely, or hold much."""
 
 
 class Connection:
@@ -20,6 +29,9 @@ class Connection:
     Statements are compiled from Core once and run on the driver's own cursor, because a pass makes
     thousands. After a failed sync or damage nothing is done until the ledger is opened again; after
     a failed read or write, or a lost server, the next use makes a new connection.
+
+    What a poll asks is mostly what the last one asked, so an answer is kept until somebody writes:
+    we know what we wrote, and the database says whether anybody else did (`version`).
     """
 
     def __init__(self, backend: Backend, *, read_only: bool = False, lock: bool = False) -> None:
@@ -30,6 +42,9 @@ class Connection:
         self._broken: LedgerError | None = None
         self._mutex = threading.RLock()
         self._compiled: dict[ClauseElement, tuple[str, dict[str, Any]]] = {}
+        self._opened = 0
+        self._written: Counter[str] = Counter()
+        self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
 
     @contextmanager
     def reading(self) -> Iterator[Driver]:
@@ -51,8 +66,11 @@ class Connection:
                 self._roll_back(driver)
 
     @contextmanager
-    def writing(self) -> Iterator[Driver]:
-        """One transaction, on disk when the block has ended; undone when anything is raised."""
+    def writing(self, part: Part | None = None) -> Iterator[Driver]:
+        """One transaction, on disk when the block has ended; undone when anything is raised.
+
+        `part` is what it adds to; None where it adds nothing.
+        """
         if self.read_only:
             raise LedgerUnwritable("this log was opened for reading only")
         with self._mutex:
@@ -65,6 +83,9 @@ class Connection:
                 except BaseException:
                     self._roll_back(driver)
                     raise
+                finally:
+                    if part is not None:
+                        self._written[part] += 1
             except self.backend.errors as error:
                 raise self._ours(error) from error
 
@@ -74,12 +95,31 @@ class Connection:
         assert self._driver is not None
         return self._driver.execute(text, {**constants, **(parameters or {})})
 
+    def version(self, part: Part) -> Hashable:
+        """What stays the same as long as nobody writes to this part of the log; for use in `reading`."""
+        driver = self.driver()
+        return self._opened, self._written[part], self.backend.changes_of_others(driver)
+
+    def kept(self, part: Part, name: Hashable, read: Callable[[], list[T]]) -> list[T]:
+        """What `read` finds in this part of the log, from memory where nobody has written to it since."""
+        with self.reading():
+            version = self.version(part)
+            known = self._kept.get((part, name))
+            if known is not None and known[0] == version:
+                found: list[T] = known[1]
+                return found
+            found = read()
+            if len(found) <= MOST_KEPT:
+                self._kept[part, name] = (version, found)
+            return found
+
     def driver(self) -> Driver:
         """The driver's connection, opened if there is none."""
         if self._broken is not None:
             raise type(self._broken)(f"the log must be opened again: {self._broken}")
         if self._driver is None or getattr(self._driver, "closed", False):
             self._driver = self.backend.connect(lock=self._lock)
+            self._opened += 1
         return self._driver
 
     def backup(self, path: Path) -> None:

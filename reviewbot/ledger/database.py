@@ -15,7 +15,7 @@ from reviewbot.ledger import decisions, histories, keepsakes, rounds, statements
 from reviewbot.ledger.chain import GENESIS, departure
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.rows import ending as ending_of
-from reviewbot.ledger.rows import sighting, to_micros
+from reviewbot.ledger.rows import to_micros
 from reviewbot.ledger.verification import verify
 from reviewbot.policy.facts import AccountHistory
 from reviewbot.policy.model import Policy
@@ -64,8 +64,7 @@ class DatabaseLedger:
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds seen waiting that have no ending, in the order they were seen."""
-        found = rounds.found(self._connection, statements.ROUNDS_OPEN, {"review": review})
-        return [sighting(row) for row in found]
+        return rounds.unended(self._connection, review)
 
     def end(self, *endings: Ending) -> None:
         """Note how rounds ended, once, in one transaction."""
@@ -118,7 +117,7 @@ class DatabaseLedger:
 
     def open_intents(self) -> Sequence[Logged]:
         """Intents and ambiguous writes that are not settled, oldest first."""
-        return decisions.found(self._connection, statements.DECISIONS_OPEN)
+        return decisions.unsettled(self._connection)
 
     def decisions(
         self,

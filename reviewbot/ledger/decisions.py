@@ -33,7 +33,7 @@ def write(
     connection: Connection, decision: Decision, state: State, limits: Sequence[Limit] = ()
 ) -> None:
     """Write a decision down in full; an intent only where every cap has room."""
-    with appending(connection) as tail:
+    with appending(connection, "decisions") as tail:
         before = _row(connection, decision.id)
         line, row = events.recorded(decision, state, tail.next, before)
         for limit in limits:
@@ -55,7 +55,7 @@ def mark(
     request_id: str | None,
 ) -> None:
     """Add what became of an intent."""
-    with appending(connection) as tail:
+    with appending(connection, "decisions") as tail:
         before = _row(connection, decision_id)
         line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
         tail.add(line)
@@ -108,6 +108,15 @@ def found(
     with connection.reading():
         rows = connection.run(statement, parameters).fetchall()
     return [_logged(row) for row in rows]
+
+
+def unsettled(connection: Connection) -> list[Logged]:
+    """Intents and ambiguous writes that are not settled, oldest first."""
+
+    def read() -> list[Logged]:
+        return found(connection, statements.DECISIONS_OPEN)
+
+    return list(connection.kept("decisions", "open", read))
 
 
 def walk(connection: Connection) -> Iterator[Logged]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.review import ReviewKind
@@ -15,35 +16,46 @@ from reviewbot.policy.facts import AccountHistory
 from reviewbot.ports import Memory
 
 
+class _Known(NamedTuple):
+    """A thing's memory, None where it has none; the lines it rests on, and when that was so."""
+
+    version: Hashable
+    lines: tuple[int, ...]
+    memory: Memory | None
+
+
 class Memories:
     """What is remembered of things; what a thing's decisions say is read again only once it changed.
 
-    A decision's row is settled by its newest line, so the numbers of those lines tell whether a
-    memory still holds. Each poll asks for everything that waits, and most of it has not changed.
+    Each poll asks for everything that waits, and most of it has not changed. Nothing has while nobody
+    wrote a decision. A decision's row is settled by its newest line, so after that the numbers of
+    those lines tell which memories still hold.
     """
 
     def __init__(self, connection: Connection, keep: int = 2048) -> None:
         self._connection = connection
         self._keep = keep
-        self._known: dict[tuple[str, str], tuple[tuple[int, ...], Memory]] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
 
     def of(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""
         with self._connection.reading():
-            lines = self._newest_lines(review, ids)
-            memories, changed = {}, []
-            for task_id, numbers in lines.items():
-                known = self._known.get((review, task_id))
-                if known is not None and known[0] == numbers:
-                    memories[task_id] = known[1]
-                else:
-                    changed.append(task_id)
-            for task_id, memory in self._read(review, changed).items():
-                memories[task_id] = memory
-                self._known[review, task_id] = (lines[task_id], memory)
+            version = self._connection.version("decisions")
+            found = {task_id: self._known.get((review, task_id)) for task_id in ids}
+            doubtful = [i for i, one in found.items() if one is None or one.version != version]
+            if doubtful:
+                lines = self._newest_lines(review, doubtful)
+                changed = [i for i in lines if (one := found[i]) is None or one.lines != lines[i]]
+                read = self._read(review, changed)
+                for task_id in doubtful:
+                    known = found[task_id]
+                    now = lines.get(task_id, ())
+                    kept = known.memory if known is not None and known.lines == now else None
+                    fresh = _Known(version, now, read.get(task_id, kept))
+                    found[task_id] = self._known[review, task_id] = fresh
             while len(self._known) > self._keep:
                 del self._known[next(iter(self._known))]
-        return memories
+        return {i: one.memory for i, one in found.items() if one is not None and one.memory}
 
     def _newest_lines(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         lines: dict[str, tuple[int, ...]] = {}

@@ -25,7 +25,7 @@ def remember_policy(connection: Connection, policy: Policy, at: datetime) -> Non
     with connection.reading():
         if connection.run(statements.POLICY_SEQ, known).fetchone():
             return
-    with appending(connection) as tail:
+    with appending(connection, "policies") as tail:
         if connection.run(statements.POLICY_SEQ, known).fetchone():
             return
         line = events.remembered(policy, at, tail.next)
@@ -59,7 +59,7 @@ def add_notes(
     last: Mapping[str, int],
 ) -> None:
     """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
-    with appending(connection) as tail:
+    with appending(connection, "notes") as tail:
         for subject, value in words.items():
             before = _last_note(connection, topic, subject)
             if last.get(subject, before) != before:
@@ -80,10 +80,13 @@ def add_notes(
 
 def notes(connection: Connection, topics: Sequence[str]) -> list[Noted]:
     """The newest word on each subject of some topics."""
-    names = {f"name{n}": topic for n, topic in enumerate(topics)}
-    with connection.reading():
+
+    def read() -> list[Noted]:
+        names = {f"name{n}": topic for n, topic in enumerate(topics)}
         rows = connection.run(statements.notes(len(topics)), names).fetchall()
-    return [noted_from_line(Line(*row)) for row in rows]
+        return [noted_from_line(Line(*row)) for row in rows]
+
+    return list(connection.kept("notes", tuple(topics), read))
 
 
 def story(connection: Connection, topic: str, subject: str) -> list[Noted]:

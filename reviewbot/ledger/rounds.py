@@ -8,12 +8,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.sql.elements import ClauseElement
 
-from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.rows import RoundRow, first_seen
+from reviewbot.ledger.rows import RoundRow, first_seen, sighting
 from reviewbot.ledger.tail import Tail, appending
-from reviewbot.ports import Ending
+from reviewbot.ports import Ending, Sighting
 
 Key = tuple[str, str, str]
 
@@ -39,7 +39,7 @@ def _note(
     connection: Connection, items: Mapping[Key, ReviewItem], at: datetime
 ) -> dict[Key, datetime]:
     noted: dict[Key, datetime] = {}
-    with appending(connection) as tail:
+    with appending(connection, "rounds") as tail:
         for key, item in items.items():
             row = _find(connection, key)
             if row is None:
@@ -52,7 +52,7 @@ def _note(
 
 def end(connection: Connection, endings: Iterable[Ending]) -> None:
     """Note how rounds ended; a second ending of one changes nothing."""
-    with appending(connection) as tail:
+    with appending(connection, "rounds") as tail:
         for ending in endings:
             _end(connection, tail, ending)
 
@@ -74,6 +74,16 @@ def _end(connection: Connection, tail: Tail, ending: Ending) -> None:
 
 
 _KEY = ("review", "task_id", "epoch")
+
+
+def unended(connection: Connection, review: ReviewKind) -> list[Sighting]:
+    """Rounds seen waiting that have no ending, in the order they were seen."""
+
+    def read() -> list[Sighting]:
+        rows = found(connection, statements.ROUNDS_OPEN, {"review": review})
+        return [sighting(row) for row in rows]
+
+    return list(connection.kept("rounds", review, read))
 
 
 def found(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from reviewbot.ledger import statements
 from reviewbot.ledger.chain import Line, digest
-from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.connection import Connection, Part
 
 
 class Tail:
@@ -50,9 +50,9 @@ class Tail:
 
 
 @contextmanager
-def appending(connection: Connection) -> Iterator[Tail]:
+def appending(connection: Connection, part: Part) -> Iterator[Tail]:
     """One transaction that adds lines: all of them are on disk when the block has ended, or none."""
-    with connection.writing():
+    with connection.writing(part):
         tail = Tail(connection)
         before = tail.count
         yield tail

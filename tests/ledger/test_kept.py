@@ -1,0 +1,81 @@
+"""Answers kept between two polls: never older than the last write, whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.lifecycle import State
+from reviewbot.ports import Ending, Ledger
+from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import EPOCH, a_decision, after
+
+ASKED: dict[str, Callable[[Ledger], object]] = {
+    "notes": lambda ledger: ledger.notes("pause", "breaker"),
+    "open intents": lambda ledger: ledger.open_intents(),
+    "rounds": lambda ledger: ledger.unended("comments"),
+    "memories": lambda ledger: ledger.memories("comments", ["t1", "t2"]),
+}
+WRITTEN: dict[str, Sequence[Callable[[Ledger], object]]] = {
+    "notes": (
+        lambda ledger: ledger.note("pause", "all", {"on": True}, CONFIRMED),
+        lambda ledger: ledger.note("pause", "all", {"on": False}, CONFIRMED),
+    ),
+    "open intents": (
+        lambda ledger: ledger.intend(a_decision()),
+        lambda ledger: ledger.mark(a_decision().id, State.PERFORMED, after(hours=1)),
+    ),
+    "rounds": (
+        lambda ledger: ledger.sight([an_item(id="t1")], CONFIRMED),
+        lambda ledger: ledger.end(an_ending()),
+    ),
+    "memories": (
+        lambda ledger: ledger.record(a_decision(Action.WAIT), State.HELD),
+        lambda ledger: ledger.intend(a_decision(task_id="t2")),
+        lambda ledger: ledger.intend(a_decision()),
+    ),
+}
+
+
+def an_ending() -> Ending:
+    """The round of `t1` was decided by somebody else."""
+    return Ending(
+        review="comments", task_id="t1", epoch=EPOCH, by="other", status=None, at=after(hours=2)
+    )
+
+
+@pytest.mark.parametrize("what", ASKED)
+@pytest.mark.parametrize("writer", ["itself", "another"])
+def test_each_write_shows_in_the_next_answer(
+    what: str, writer: str, database_url: str, opened: Callable[..., Any]
+) -> None:
+    """Whether this connection wrote or another one did."""
+    reader = opened(database_url)
+    other = reader if writer == "itself" else opened(database_url)
+    ask, seen = ASKED[what], [ASKED[what](reader)]
+
+    for write in WRITTEN[what]:
+        write(other)
+        seen.append(ask(reader))
+        assert seen[-1] == ask(opened(database_url)) != seen[-2]
+
+
+def test_what_nobody_has_written_to_is_not_read_again(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """All that a quiet poll asks is whether anybody wrote, and so it is beside other writes."""
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.sight([an_item(id="t1")], CONFIRMED)
+    for ask in ASKED.values():
+        ask(ledger)
+    said: list[str] = []
+    ledger._connection.driver().set_trace_callback(said.append)
+
+    for ask in ASKED.values():
+        ask(ledger)
+
+    assert set(said) == {"PRAGMA data_version"}
