@@ -1,5 +1,8 @@
 """The daemon: a pass, a pause by the monotonic clock, and again, until told to stop.
 
+A long pass is made in stretches without a pause: what is done between two passes is done between
+two stretches as well, at least as often as it polls.
+
 Polling never looks at the wall clock, so a clock that jumps or a zone that changes moves no poll.
 The timed chores (checkpoint, reconciliation, digest) do follow it, in UTC; `schedule` runs them.
 """
@@ -30,7 +33,7 @@ from reviewbot.service.app import App
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
 from reviewbot.service.outage import tell_stopped
-from reviewbot.service.poll import PassSummary, poll_once
+from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.reconcile import reconcile_all
 from reviewbot.signals import SignalEvent
 from reviewbot.supervisor import tell_manager
@@ -45,9 +48,9 @@ FATAL = (KeyRefused, Forbidden, LedgerCorrupt, LedgerBroken)
 class Daemon:
     """Runs one bot until `stop` is set.
 
-    `refresh` takes over changed policies, before each pass; it is told whether somebody asked for
-    that. `book` is where checkpoints are kept. `stop` is the event that also ends the sleeps of the
-    bot's clock, `wake` the one that its pauses wait for.
+    `poll` makes a pass, or a stretch of one. `refresh` takes over changed policies before it; it is
+    told whether somebody asked for that. `book` is where checkpoints are kept. `stop` is the event
+    that also ends the sleeps of the bot's clock, `wake` the one that its pauses wait for.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Daemon:
         refresh: Callable[[bool], None],
         book: CheckpointBook | None = None,
         pulse: Pulse | None = None,
-        poll: Callable[[App], PassSummary] = poll_once,
+        poll: Callable[[App], PassSummary] | None = None,
         wake: threading.Event | None = None,
     ) -> None:
         self._app = app
@@ -69,7 +72,8 @@ class Daemon:
         self._book = book
         self._pulse = pulse or Pulse(app, every)
         self._brakes = app.brake = Brakes(app, book)
-        self._poll = poll
+        self._poll = poll or Polling(min(every, STRETCH))
+        self._goes_on = False
         self._wake = wake or SignalEvent()
         self._reload_wanted = False
         self._outages = 0
@@ -91,7 +95,8 @@ class Daemon:
                 tell_stopped(self._app, error)
                 code = error.exit_code
                 break
-            self._pause(began)
+            if not self._goes_on:
+                self._pause(began)
         tell_manager("STOPPING=1")
         self._safely(self._checkpoint)
         self._app.events("ended", passes=self._passes, exit_code=code)
@@ -124,9 +129,11 @@ class Daemon:
     # One round of the loop -------------------------------------------------------------------
 
     def _tick(self) -> None:
-        """Reload, one pass, chores. The one place that keeps the watch alive."""
+        """Reload, one pass or a stretch of it, chores. The one place that keeps the watch alive."""
         app = self._app
+        self._wake.clear()
         asked, self._reload_wanted = self._reload_wanted, False
+        self._goes_on = False
         self._refresh(asked)
         self._brakes.check()
         try:
@@ -138,7 +145,8 @@ class Daemon:
             self._outages += isinstance(error, ApiError)
             app.events("pass failed", level="error", error=str(error), in_a_row=self._outages)
         else:
-            self._passes += 1
+            self._goes_on = summary.goes_on
+            self._passes += not summary.goes_on
             self._pulse.passed(summary)
             self._outages = 0 if summary.stopped is None else self._outages + 1
             say_pass(app, summary)
@@ -155,7 +163,6 @@ class Daemon:
             self._pulse.turn()
             if self._wake.wait(min(left, SLICE)):
                 break
-        self._wake.clear()
 
     # Chores ----------------------------------------------------------------------------------
 
@@ -208,6 +215,7 @@ def say_pass(app: App, summary: PassSummary) -> None:
         level="info" if summary.stopped is None else "warning",
         waiting=summary.waiting,
         reviewed=summary.reviewed,
+        left=summary.left,
         outcomes=summary.outcomes,
         requests=summary.requests,
         in_quarantine=summary.in_quarantine,

@@ -49,6 +49,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     good_at: datetime | None = None
     """When a pass last went through."""
     waiting: int = 0
+    left: int = 0
+    """How many of those the pass under way has not reviewed yet."""
     undecided: int = 0
     first_deadline_at: datetime | None = None
     first_deadline_is_estimate: bool = False
@@ -80,17 +82,17 @@ def read_beat(path: Path) -> Beat | None:
         return None
 
 
-def beating_poll(path: Path, every: float) -> Callable[[App], PassSummary]:
-    """Make a pass that leaves a heartbeat, also when it fails."""
-    from reviewbot.service.poll import poll_once
-
+def beating_poll(
+    path: Path, every: float, make: Callable[[App], PassSummary]
+) -> Callable[[App], PassSummary]:
+    """Make a pass, or a stretch of one, that leaves a heartbeat, also when it fails."""
     before = read_beat(path)
     good_at = None if before is None else before.good_at
 
     def poll(app: App) -> PassSummary:
         nonlocal good_at
         try:
-            summary = poll_once(app)
+            summary = make(app)
         except ReviewbotError as error:
             _write(path, _beat(app, every, good_at, str(error), None), app)
             raise
@@ -132,6 +134,7 @@ def _beat(
     return msgspec.structs.replace(
         beat,
         waiting=summary.waiting,
+        left=summary.left,
         undecided=len(summary.undecided),
         first_deadline_at=next((one.deadline_at for one in summary.undecided), None),
         first_deadline_is_estimate=any(one.deadline_is_estimate for one in summary.undecided[:1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -29,7 +30,7 @@ from reviewbot.service.away import Homecoming
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
 from reviewbot.service.outage import tell_crash
-from reviewbot.service.poll import PassSummary
+from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.routing import unheard
 from reviewbot.settings import Settings
 
@@ -126,7 +127,7 @@ def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch)
         refresh=lambda asked: watch.refresh(asked=asked),
         book=checkpoints_of(settings),
         pulse=pulse,
-        poll=_poll(settings),
+        poll=_poll(settings, min(settings.every, STRETCH)),
     )
     daemon.obey_signals()
     if settings.listen is None:
@@ -148,7 +149,7 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     book = checkpoints_of(settings)
     app.brake = brakes = Brakes(app, book)
     brakes.check()
-    summary = _poll(settings)(app)
+    summary = _poll(settings, math.inf)(app)
     brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
@@ -158,11 +159,13 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     return 0
 
 
-def _poll(settings: Settings) -> Callable[[App], PassSummary]:
-    """Passes that leave a heartbeat; the first looks back to the last one before it."""
+def _poll(settings: Settings, stretch: float) -> Callable[[App], PassSummary]:
+    """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
     path = beat_path(settings.ledger, state_folder())
     last = read_beat(path)
-    return Homecoming(beating_poll(path, settings.every), None if last is None else last.good_at)
+    return Homecoming(
+        beating_poll(path, settings.every, Polling(stretch)), None if last is None else last.good_at
+    )
 
 
 def _in_words(summary: PassSummary, mode: Mode) -> str:

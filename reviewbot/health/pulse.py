@@ -93,7 +93,8 @@ class Pulse:
             self._good_at = self.app.clock.monotonic()
             self.good_pass_at = summary.ended_at
         self._read_ledger()
-        tell_manager(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided")
+        left = f", {summary.left} not reviewed yet" if summary.left else ""
+        tell_manager(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided{left}")
 
     def failed(self, error: ReviewbotError) -> None:
         """A pass could not be made."""

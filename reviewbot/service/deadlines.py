@@ -34,11 +34,6 @@ NOT_REVIEWED = "not reviewed yet"
 """The outcome of a round that waits for its turn in this pass."""
 
 
-def undecided(reviewed: Iterable[Reviewed]) -> tuple[Undecided, ...]:
-    """Of all that was just reviewed, what is still open, most urgent first."""
-    return most_urgent_first(describe(one) for one in reviewed if is_open(one))
-
-
 def most_urgent_first(found: Iterable[Undecided]) -> tuple[Undecided, ...]:
     """What expires first comes first; what nobody knows the deadline of comes last."""
     return tuple(sorted(found, key=lambda one: (one.deadline_at is None, one.deadline_at or 0)))

@@ -18,9 +18,9 @@ from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.policy.future import over_time, turns
 from reviewbot.ports import Logged
 from reviewbot.service.app import App, Bench
+from reviewbot.service.intake import look_at_all, with_memories
 from reviewbot.service.judging import Known
 from reviewbot.service.look import evidence_for
-from reviewbot.service.poll import look_at_all, with_memories
 from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.service.writing import round_of
 

@@ -1,28 +1,34 @@
-"""Poll: one pass over all that waits. List completely, settle, then review the most urgent first."""
+"""Poll: passes over all that waits. List completely, settle, then review the most urgent first.
+
+Theory of operation. A pass ends when all that waits has been reviewed; after an outage that takes
+hours, for the rate is limited. So it is made in stretches: each call of `Polling` goes on where the
+one before left off, and what the daemon does between two calls never waits longer than a stretch.
+Within a pass the kinds of review take turns. A turn begins with a new list and lasts only so long:
+what arrives or falls due behind a backlog is not missed, and no kind waits for the backlog of
+another. Policies that change end the pass under way, so that one pass uses one revision.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 
-from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CannotConnect, KeyRefused, RateLimited, ReviewbotError
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
-from reviewbot.ports import Ending, Listing, Memory
+from reviewbot.policy.facts import NO_FLEET
+from reviewbot.ports import Ending
 from reviewbot.service import gate, shadow
 from reviewbot.service.adoption import adopt_accepted
 from reviewbot.service.app import App, Bench
-from reviewbot.service.deadlines import Undecided, most_urgent_first, undecided
+from reviewbot.service.deadlines import Undecided, most_urgent_first
+from reviewbot.service.intake import look_at_all, with_memories
 from reviewbot.service.judging import Known
-from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
-from reviewbot.service.notices import tell_drift
 from reviewbot.service.outage import went, went_wrong
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
@@ -30,21 +36,16 @@ from reviewbot.service.review import Outcome, Reviewed, review
 from reviewbot.service.setbacks import BUDGET, Todo, api_is_away, ill_last
 from reviewbot.service.watch import expect, note, now_and_then, watch
 
-if TYPE_CHECKING:
-    from reviewbot.policy.evaluate import Judge
-    from reviewbot.policy.model import Policy
-
 OUTAGE = 3
 """Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
 LISTED_FOR = 15 * 60.0
-"""Seconds of new reviews after which a pass reads the list again, and begins with the most urgent."""
-_FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
-NEW = Memory(history=NO_HISTORY)
-"""The memory of a thing that the log has not met."""
+"""Seconds of new reviews after which a turn ends: the next reads the list again."""
+STRETCH = 60.0
+"""Seconds that a daemon leaves a pass alone at most, also where it polls less often."""
 
 
 class PassSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What one pass did and what it left.
+    """What one pass has done so far, and what it left.
 
     `actions` counts the verdicts of all that was reviewed; `outcomes` how each review ended (states
     of the log, or `unchanged`, `acted on before`, `no longer waiting`, `postponed`).
@@ -54,139 +55,185 @@ class PassSummary(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime
     waiting: int
     reviewed: int
+    left: int = 0
+    """How many have not had their turn."""
     actions: dict[str, int]
     outcomes: dict[str, int]
     requests: int
     writes: int
     in_quarantine: int
     undecided: tuple[Undecided, ...]
+    """What silence would end as things stand, reviewed or not; the most urgent first."""
     endings: tuple[Ending, ...]
     stopped: str | None = None
     """Why the pass ended before its time, where it did."""
 
-
-class _Tally:
-    """What a pass counts while it runs."""
-
-    def __init__(self, app: App) -> None:
-        self.started_at = app.clock.now()
-        self.requests, self.writes = app.traffic.requests, app.traffic.writes
-        self.waiting = self.in_quarantine = 0
-        self.reviewed: list[Reviewed] = []
-        self.undecided: list[Undecided] = []
-        self.endings: list[Ending] = []
-        self.stopped: str | None = None
-
-    def summary(self, app: App) -> PassSummary:
-        unclear = sum(one.outcome is State.UNKNOWN for one in self.reviewed)
-        return PassSummary(
-            started_at=self.started_at,
-            ended_at=app.clock.now(),
-            waiting=self.waiting,
-            reviewed=len(self.reviewed),
-            actions=Counter(one.verdict.action.value for one in self.reviewed if one.verdict),
-            outcomes=Counter(one.outcome.value for one in self.reviewed),
-            requests=app.traffic.requests - self.requests,
-            writes=app.traffic.writes - self.writes,
-            in_quarantine=self.in_quarantine + unclear,
-            undecided=most_urgent_first(self.undecided),
-            endings=tuple(self.endings),
-            stopped=self.stopped,
-        )
+    @property
+    def goes_on(self) -> bool:
+        """Whether the pass is not over: the next call continues it, and needs no new poll."""
+        return self.left > 0 and self.stopped is None
 
 
 def poll_once(app: App) -> PassSummary:
-    """Run one pass over every kind of review.
+    """Run one whole pass over every kind of review.
 
     Raises `ApiError` when a list cannot be read, KeyRefused at any call, and `LedgerError`. A pass
     that could read the list and then lost the API ends early and says so in `stopped`.
     """
-    app.watched_at = app.clock.monotonic()
-    try:
-        summary = _pass(app)
-    except ReviewbotError as error:
-        went_wrong(app, error)
-        raise
-    else:
-        went(app, summary.stopped)
-    finally:
-        watch(app)
-        app.alarms.flush()
-    fault_point("pass.done")
-    return summary
+    return Polling()(app)
 
 
-def _pass(app: App) -> PassSummary:
-    app.ledger.probe()
-    tally = _Tally(app)
-    app.failed_reads = app.doubtful_writes = 0
-    adopt_accepted(app)
-    shadow.begin(app)
-    for bench in app.benches:
-        _poll(app, bench, tally)
-        if tally.stopped is not None:
-            break
-    return tally.summary(app)
+class Polling:
+    """Makes passes; each call makes about so many seconds of one, or all that is left of it.
+
+    Raises as `poll_once`; then, as after a stop or a change of policies, a new pass begins.
+    """
+
+    def __init__(self, stretch: float = math.inf) -> None:
+        self._stretch = stretch
+        self._pass: _Pass | None = None
+
+    def __call__(self, app: App) -> PassSummary:
+        """Go on with the pass under way, or begin one; give what it has done so far."""
+        app.watched_at = app.clock.monotonic()
+        try:
+            summary = self._go_on(app)
+        except ReviewbotError as error:
+            self._pass = None
+            went_wrong(app, error)
+            raise
+        else:
+            went(app, summary.stopped)
+        finally:
+            watch(app)
+            app.alarms.flush()
+        fault_point("pass.done")
+        return summary
+
+    def _go_on(self, app: App) -> PassSummary:
+        app.ledger.probe()
+        adopt_accepted(app)
+        shadow.begin(app)
+        going = self._pass
+        if going is None or going.benches is not app.benches:
+            going = _Pass(app)
+        self._pass = going if going.go_on(self._stretch) else None
+        return going.summary()
 
 
-def _poll(app: App, bench: Bench, tally: _Tally) -> None:
-    judges = bench.judges
-    reviewed: dict[str, Reviewed] = {}
-    again = True
-    while again:
+class _Pass:
+    """One pass: how far it has come, and what it counts meanwhile."""
+
+    def __init__(self, app: App) -> None:
+        self.benches = app.benches
+        self._app = app
+        self._started_at = app.clock.now()
+        self._requests, self._writes = app.traffic.requests, app.traffic.writes
+        self._pauses = self._turns()
+        self._pause_at = math.inf
+        self._waiting, self._left = Counter[str](), Counter[str]()
+        self._in_quarantine = Counter[str]()
+        self._reviewed: dict[tuple[str, str], Reviewed] = {}
+        self._endings: list[Ending] = []
+        self._stopped: str | None = None
+        app.failed_reads = app.doubtful_writes = 0
+
+    def go_on(self, stretch: float) -> bool:
+        """Review for about so many seconds; give whether the pass is not over."""
+        self._pause_at = self._app.clock.monotonic() + stretch
+        return next(self._pauses, "over") is None
+
+    def summary(self) -> PassSummary:
+        """What was done and seen so far."""
+        app, reviewed = self._app, self._reviewed.values()
+        open_rounds = (one for bench in self.benches for one in (bench.open_rounds or {}).values())
+        return PassSummary(
+            started_at=self._started_at,
+            ended_at=app.clock.now(),
+            waiting=self._waiting.total(),
+            reviewed=len(reviewed),
+            left=self._left.total(),
+            actions=Counter(one.verdict.action.value for one in reviewed if one.verdict),
+            outcomes=Counter(one.outcome.value for one in reviewed),
+            requests=app.traffic.requests - self._requests,
+            writes=app.traffic.writes - self._writes,
+            in_quarantine=self._in_quarantine.total(),
+            undecided=most_urgent_first(open_rounds),
+            endings=tuple(self._endings),
+            stopped=self._stopped,
+        )
+
+    # The way through; each `yield` is a pause ------------------------------------------------
+
+    def _turns(self) -> Iterator[None]:
+        again = True
+        while again:
+            for bench in self.benches:
+                yield from self._turn(bench)
+                if self._stopped is not None:
+                    return
+            again = self._left.total() > 0
+
+    def _turn(self, bench: Bench) -> Iterator[None]:
+        """List one kind of review, settle what is open, and review from the most urgent on."""
+        app = self._app
         items, _ = look_at_all(app, bench)
         waiting = {item.id: item for item in items}
-        in_quarantine = resume(app, bench, waiting)
-        tally.endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
-        todo = list(with_memories(app, bench, items, judges))
+        self._in_quarantine[bench.review] = resume(app, bench, waiting)
+        self._endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
+        todo = list(with_memories(app, bench, items, bench.judges))
         expect(bench, todo)
         gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
-        turn: list[Reviewed] = []
-        tally.stopped = _review_all(app, bench, todo, turn, reviewed)
-        gate.end(app, bench, turn)
-        reviewed |= {one.item.id: one for one in turn}
-        again = tally.stopped is None and len(turn) < len(todo)
-    tally.waiting += len(items)
-    tally.in_quarantine += in_quarantine
-    tally.reviewed += reviewed.values()
-    tally.undecided += undecided(reviewed.values())
+        self._waiting[bench.review] = self._left[bench.review] = len(todo)
+        reviewed: list[Reviewed] = []
+        for _ in self._review_all(bench, todo, reviewed):
+            gate.end(app, bench, reviewed)
+            yield
+        gate.end(app, bench, reviewed)
 
+    def _review_all(
+        self, bench: Bench, todo: Sequence[Todo], reviewed: list[Reviewed]
+    ) -> Iterator[None]:
+        """Review in turn, as far as the API allows, until this turn has lasted long enough.
 
-def _review_all(
-    app: App,
-    bench: Bench,
-    todo: Sequence[Todo],
-    reviewed: list[Reviewed],
-    before: Container[str],
-) -> str | None:
-    """Review in turn, as far as the API allows; give why it ended early, where it did.
-
-    After a while of reviewing what was not reviewed `before` in this pass, it leaves the rest to a
-    new list: what was undecided may be due meanwhile.
-    """
-    end: float | None = None
-    turn, ill = ill_last(app, bench, todo)
-    failing = 0.0
-    for number, (item, known) in enumerate([*turn, *ill]):
-        now_and_then(app)
-        if app.stopping():
-            return "a stop was asked for"
-        if end is None and item.id not in before:
-            end = app.clock.monotonic() + LISTED_FOR
-        if end is not None and app.clock.monotonic() > end:
-            return None
-        if failing > BUDGET:
-            if number < len(turn):
-                return f"reviews that fail have taken {failing / 60:.0f} minutes"
-            reviewed.append(Reviewed(item=item, outcome=Outcome.POSTPONED))
-            continue
-        began = app.clock.monotonic()
-        try:
-            reviewed.append(review(app, bench, item, known))
-            note(bench, reviewed[-1])
-            gate.reviewed(app, known.judge, reviewed[-1])
+        What this pass has reviewed before takes none of that time.
+        """
+        app, end, failing = self._app, math.inf, 0.0
+        turn, ill = ill_last(app, bench, todo)
+        for number, (item, known) in enumerate([*turn, *ill]):
+            if app.clock.monotonic() >= self._pause_at:
+                yield
+            now_and_then(app)
+            if app.stopping():
+                self._stopped = "a stop was asked for"
+                return
+            if end == math.inf and (bench.review, item.id) not in self._reviewed:
+                end = app.clock.monotonic() + LISTED_FOR
+            if app.clock.monotonic() > end:
+                return
+            if failing > BUDGET:
+                if number < len(turn):
+                    self._stopped = f"reviews that fail have taken {failing / 60:.0f} minutes"
+                    return
+                self._note(bench, reviewed, Reviewed(item=item, outcome=Outcome.POSTPONED))
+                continue
+            began = app.clock.monotonic()
+            self._stopped = self._review(bench, item, known, reviewed)
+            if self._stopped is not None:
+                return
             if reviewed[-1].outcome is Outcome.POSTPONED:
                 failing += app.clock.monotonic() - began
+
+    def _review(
+        self, bench: Bench, item: ReviewItem, known: Known, reviewed: list[Reviewed]
+    ) -> str | None:
+        """Review one thing; give why nothing more can be reviewed now, where that is so."""
+        app = self._app
+        try:
+            one = review(app, bench, item, known)
+            self._note(bench, reviewed, one)
+            note(bench, one)
+            gate.reviewed(app, known.judge, one)
             if api_is_away(app, bench, item):
                 return f"{app.failed_reads} reads in a row got no clear answer, nor did the list"
         except KeyRefused:
@@ -195,106 +242,10 @@ def _review_all(
             return str(error)
         if app.doubtful_writes >= OUTAGE:
             return f"{app.doubtful_writes} writes in a row got no clear answer"
-    return None
+        return None
 
-
-def look_at_all(app: App, bench: Bench, *, note: bool = True) -> tuple[list[ReviewItem], bool]:
-    """List completely, and put the most urgent first; tell whether the readings of the list agreed.
-
-    First sights are noted in the log, unless it is only read (`note`).
-    """
-    at = app.clock.monotonic()
-    listing = bench.queue.waiting()
-    fault_point("pass.listed")
-    _say_what_is_odd(app, bench, listing)
-    unseen = [item for item in listing.items if item.epoch and item.key not in bench.first_seen]
-    if unseen:
-        bench.first_seen.update(_first_sights(app, unseen, note))
-    forget_all_but(bench, listing.items)
-    items = [with_window(bench, item) for item in listing.items]
-    note_sights(bench, items, at)
-    return sorted(items, key=lambda item: item.deadline_at or _FAR), listing.agreed
-
-
-def _first_sights(
-    app: App, items: Sequence[ReviewItem], note: bool
-) -> Mapping[tuple[str, str], datetime]:
-    if note:
-        return app.ledger.sight(items, app.clock.now())
-    known = {
-        (one.task_id, one.epoch): one.first_seen_at for one in app.ledger.unended(items[0].review)
-    }
-    now = app.clock.now()
-    return {(i.id, i.epoch): known.get((i.id, i.epoch), now) for i in items if i.epoch}
-
-
-def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
-    if not listing.agreed:
-        app.events("list did not settle", level="warning", review=bench.review)
-    bench.drift = listing.drift
-    for what in listing.drift:
-        app.events("schema drift", level="error", review=bench.review, what=what)
-        tell_drift(app, bench.review, what)
-
-
-def with_memories(
-    app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
-) -> Iterable[tuple[ReviewItem, Known]]:
-    """Give each item what the log knows about it, read for all of them at once."""
-    if not items:
-        return
-    memories = app.ledger.memories(bench.review, [item.id for item in items])
-    accounts = _accounts(app, bench, items, judges)
-    fleet = _fleet(app, bench, items, memories, judges)
-    for item in items:
-        yield (
-            item,
-            Known(
-                memory=memories.get(item.id, NEW),
-                judge=judge_for(item, judges),
-                account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
-                fleet=fleet,
-            ),
-        )
-
-
-def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
-    """The judge whose policy covers this thing; None when none does."""
-    return next((judge for judge in judges if _covers(judge.policy, item)), None)
-
-
-def _covers(policy: Policy, item: ReviewItem) -> bool:
-    scope = policy.applies_to
-    return (
-        scope.review == item.review
-        and (not scope.platform or item.subject.platform in scope.platform)
-        and (not scope.saved_account_id or item.account_id in scope.saved_account_id)
-    )
-
-
-def _accounts(
-    app: App, bench: Bench, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
-) -> dict[str, AccountHistory]:
-    if not any(judge.needs_account for judge in judges):
-        return {}
-    ids = sorted({item.account_id for item in items if item.account_id})
-    return dict(app.ledger.accounts(bench.review, ids, app.clock.now()))
-
-
-def _fleet(
-    app: App,
-    bench: Bench,
-    items: Sequence[ReviewItem],
-    memories: Mapping[str, Memory],
-    judges: tuple[Judge, ...],
-) -> Fleet:
-    if not any(judge.needs_fleet for judge in judges):
-        return NO_FLEET
-    escalated = sum(
-        memory.latest is not None
-        and memory.latest.decision.epoch == item.epoch
-        and memory.latest.decision.action is Action.ESCALATE
-        for item in items
-        if (memory := memories.get(item.id)) is not None
-    )
-    return fleet_now(app, bench, waiting=len(items), escalated=escalated)
+    def _note(self, bench: Bench, reviewed: list[Reviewed], one: Reviewed) -> None:
+        reviewed.append(one)
+        self._reviewed[bench.review, one.item.id] = one
+        self._left[bench.review] -= 1
+        self._in_quarantine[bench.review] += one.outcome is State.UNKNOWN

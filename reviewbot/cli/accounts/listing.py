@@ -21,7 +21,7 @@ from reviewbot.cli.words import clock_time, counted, due, table
 from reviewbot.domain.accounts import ACCOUNT_STATUSES, ACCOUNT_WAITING_STATUS, AccountReview
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewItem
-from reviewbot.service.poll import look_at_all
+from reviewbot.service.intake import look_at_all
 from reviewbot.settings import Settings
 
 ESTIMATE = "The API states no deadline: 72 h are counted from when an account was first seen here."

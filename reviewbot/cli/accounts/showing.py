@@ -25,8 +25,8 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports import Ledger
 from reviewbot.service.effects import waits
+from reviewbot.service.intake import NEW
 from reviewbot.service.look import with_window
-from reviewbot.service.poll import NEW
 from reviewbot.service.records import facts_to_json
 
 

@@ -158,8 +158,8 @@ def _one_policy(policies: tuple[str, ...]) -> str:
 
 def _from_api(task: str, policies: tuple[str, ...], config: str | None) -> tuple[Judge, Facts]:
     from reviewbot.bootstrap import build
+    from reviewbot.service.intake import look_at_all, with_memories
     from reviewbot.service.judging import look_and_judge
-    from reviewbot.service.poll import look_at_all, with_memories
 
     app = build(settings_with(config=config, policy=policies), read_only=True)
     try:
