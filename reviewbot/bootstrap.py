@@ -157,7 +157,9 @@ def build(
         make_bench=bench_of,
         skew=lambda: server.offset,
         guard=Guard(
-            pause_file=PauseFile(settings.pause_path()).read, require_ack=settings.require_ack
+            pause_file=PauseFile(settings.pause_path()).read,
+            require_ack=settings.require_ack,
+            two_for_caps=settings.two_for_caps,
         ),
         close=close,
     )

@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     person: str | None = None
     pause_file: str | None = None
     require_ack: bool = False
+    two_for_caps: bool = False
     clock_brake: float | None = None
     """How far (seconds) this machine's clock may be off; see `brake_at`."""
     origins: dict[str, str] = {}
@@ -298,6 +299,12 @@ TABLE: tuple[Row, ...] = (
         env="REVIEWBOT_REQUIRE_ACK",
         read=_yes_or_no,
         sentence="whether a changed policy waits for  reviewbot policy accept",
+    ),
+    Row(
+        name="two_for_caps",
+        env="REVIEWBOT_TWO_FOR_CAPS",
+        read=_yes_or_no,
+        sentence="whether one that raises a limit waits for that word of two people",
     ),
     Row(
         name="person",

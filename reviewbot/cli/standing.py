@@ -93,13 +93,19 @@ def _held(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
 
 def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
     for what in found.to_accept:
-        yield "accept?", f"{what} waits: reviewbot policy accept {what.split()[-1]}", "care"
+        revision = what.split()[-1]
+        so_far = f" ({found.accepted_by[revision]})" if revision in found.accepted_by else ""
+        yield "accept?", f"{what} waits: reviewbot policy accept {revision}{so_far}", "care"
+    for change in found.changes:
+        yield "change", change, ""
     for why in found.not_used:
         yield "not used", why, "bad"
 
 
 def _work(beat: Beat, now: datetime) -> Iterator[tuple[str, str, str]]:
     waiting = f"{counted(beat.waiting, 'task')}, {beat.undecided} of them undecided"
+    if beat.left:
+        waiting += f", {beat.left:,} not reviewed yet"
     first = beat.first_deadline_at
     soonest = (
         ""

@@ -30,6 +30,11 @@ def changed_rules(old: Policy | None, new: Policy) -> frozenset[str]:
     return frozenset(changed)
 
 
+def same_meaning(old: Policy, one: Any, new: Policy, other: Any) -> bool:
+    """Whether a part of one policy means what a part of another does."""
+    return bool(_named(old, _bare(one)) == _named(new, _bare(other)))
+
+
 def _meaning(policy: Policy, rule: Rule) -> Any:
     # A rule's name chooses which tasks a rollout takes; otherwise it is only a name.
     whole = rule if rule.rollout is not None else msgspec.structs.replace(rule, name="")

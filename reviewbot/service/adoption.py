@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.review import ReviewKind
-from reviewbot.service import probation, weighing
+from reviewbot.service import acceptance, probation, weighing
 from reviewbot.service.app import App
 from reviewbot.service.revisions import judge_of
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
+    from reviewbot.ports import StoredPolicy
 
 
 def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
@@ -36,16 +37,20 @@ def adopt(app: App, judges: Iterable[Judge], *, remember: bool = True) -> None:
 
 def adopt_accepted(app: App) -> None:
     """Let a policy judge that a person has accepted since the last pass."""
-    waiting = {judge.policy.name: judge for judge in app.guard.waiting}
-    if not any(probation.is_accepted(app.ledger, j.policy.revision) for j in waiting.values()):
+    waiting = app.guard.waiting
+    if not any(
+        acceptance.is_accepted(app.ledger, judge.policy.revision, people)
+        for judge, people in waiting.values()
+    ):
         return
     running = [judge for bench in app.benches for judge in bench.judges]
-    adopt(app, [waiting.get(judge.policy.name, judge) for judge in running])
+    wanted = {name: judge for name, (judge, _) in waiting.items()}
+    adopt(app, [wanted.get(judge.policy.name, judge) for judge in running])
 
 
 def _admit(app: App, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
     """Those that may run: each itself, or the revision that it has to wait behind."""
-    app.guard.waiting = ()
+    app.guard.waiting = {}
     app.guard.refresh(app)
     names = frozenset(judge.policy.name for judge in judges)
     is_first = _is_first(app, judges)
@@ -53,10 +58,10 @@ def _admit(app: App, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
     for judge in judges:
         before = probation.earlier(app.ledger, judge.policy, names)
         chosen = judge
-        if before is not None and _has_to_wait(app, judge):
-            probation.ask_acceptance(app, judge, before)
-            app.guard.waiting += (judge,)
+        if before is not None and (people := _waits_for(app, judge, before)):
+            acceptance.ask(app, judge, before, people)
             chosen = judge_of(before)
+            app.guard.waiting[chosen.policy.name] = (judge, people)
         _make_up(app, chosen.policy.name)
         app.ledger.remember_policy(chosen.policy, app.clock.now())
         change = probation.activate(app, chosen.policy, names, is_first=is_first)
@@ -73,8 +78,10 @@ def _is_first(app: App, judges: tuple[Judge, ...]) -> bool:
     return known <= mine and not app.ledger.notes(probation.TOPIC)
 
 
-def _has_to_wait(app: App, judge: Judge) -> bool:
-    return app.guard.require_ack and not probation.is_accepted(app.ledger, judge.policy.revision)
+def _waits_for(app: App, judge: Judge, before: StoredPolicy) -> int:
+    """For how many people's word it waits; 0 where nothing keeps it from running."""
+    people = acceptance.people_needed(app.guard, before, judge.policy)
+    return 0 if acceptance.is_accepted(app.ledger, judge.policy.revision, people) else people
 
 
 def _make_up(app: App, policy: str) -> None:

@@ -68,13 +68,15 @@ class Guard:
     """Reads the text of the file PAUSE; None where there is none."""
     require_ack: bool = False
     """Whether a changed policy waits until a person accepts it."""
+    two_for_caps: bool = False
+    """Whether one that raises or takes away a limit waits for two people."""
     words: tuple[Noted, ...] = ()
     """The newest word on each pause and each breaker, as last read."""
     file: str | None = None
     unwritten: dict[str, str] = field(default_factory=dict)
     """Breakers that opened while the log could not be written: policy → what was wrong."""
-    waiting: tuple[Judge, ...] = ()
-    """Changed policies that wait to be accepted."""
+    waiting: dict[str, tuple[Judge, int]] = field(default_factory=dict)
+    """Changed policies that wait to be accepted, by name, and for how many people."""
     watches: dict[str, Watch] = field(default_factory=dict)
     trials: dict[str, Trial] = field(default_factory=dict)
     pauses: dict[str, Pauses | None] = field(default_factory=dict)

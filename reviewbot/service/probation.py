@@ -24,16 +24,15 @@ from reviewbot.domain.moments import iso, parse_iso
 from reviewbot.policy.read_aloud import read_change
 from reviewbot.policy.rulechange import changed_rules
 from reviewbot.ports import Ledger, Noted
-from reviewbot.service import breaker, weighing
+from reviewbot.service import breaker
 from reviewbot.service.breaker import Watch
 
 if TYPE_CHECKING:
-    from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.model import Policy
     from reviewbot.ports import StoredPolicy
     from reviewbot.service.app import App
 
-TOPIC, ACCEPT = "probation", "accept"
+TOPIC = "probation"
 AN_HOUR = 25
 HOUR = timedelta(hours=1)
 MOST_SENTENCES = 60
@@ -218,57 +217,6 @@ def finish(app: App, policy: str) -> None:
     app.events("probation is over", policy=policy, revision=trial.change.revision[:8])
 
 
-def accept(ledger: Ledger, revision: str, *, who: str, now: datetime) -> None:
-    """Write down that a person accepts a revision. Raises LedgerUnwritable."""
-    ledger.note(ACCEPT, revision, {"accepted": True, "who": who}, now)
-
-
-def is_accepted(ledger: Ledger, revision: str) -> bool:
-    """Whether a person has accepted this revision."""
-    return any(
-        note.subject == revision and note.value.get("accepted") is True
-        for note in ledger.notes(ACCEPT)
-    )
-
-
-def ask_acceptance(app: App, judge: Judge, before: StoredPolicy) -> None:
-    """Say once that a revision waits for a person, and what it would change."""
-    policy = judge.policy
-    if any(note.subject == policy.revision for note in app.ledger.notes(ACCEPT)):
-        return
-    said = _said(parsed(before), policy)
-    weighed = weighing.weigh(app, judge, before.revision, app.clock.now())
-    app.ledger.note(
-        ACCEPT,
-        policy.revision,
-        {
-            "accepted": False,
-            "policy": policy.name,
-            "before": before.revision,
-            "said": said,
-            "weighed": weighing.as_value(weighed),
-        },
-        app.clock.now(),
-    )
-    app.events(
-        "policy waits to be accepted",
-        level="warning",
-        policy=policy.name,
-        running=before.revision[:8],
-        revision=policy.revision[:8],
-        said=said,
-        weighed=tuple(weighed.sentences()),
-    )
-    app.alarm(
-        Kind.PROBATION,
-        f"{policy.name} {policy.revision[:8]} waits: {before.revision[:8]} runs until a person says"
-        f" reviewbot policy accept {policy.revision[:8]}",
-        subject=policy.revision,
-        urgency="warning",
-        said=[*said, *weighed.sentences()],
-    )
-
-
 def _changed(app: App, policy: Policy, before: StoredPolicy | None) -> Change:
     old = None if before is None else parsed(before)
     name = policy.name if before is None else before.name
@@ -280,13 +228,14 @@ def _changed(app: App, policy: Policy, before: StoredPolicy | None) -> Change:
         since=app.clock.now(),
         before="" if before is None else before.revision,
         rules=rules,
-        said=_said(old, policy),
+        said=said_of_change(old, policy),
         share=share,
         decisions=decisions,
     )
 
 
-def _said(old: Policy | None, new: Policy) -> tuple[str, ...]:
+def said_of_change(old: Policy | None, new: Policy) -> tuple[str, ...]:
+    """What a change does, in sentences."""
     if old is None:
         return ("There is no earlier revision that can be read; every rule counts as new.",)
     return read_change(old, new)[:MOST_SENTENCES]

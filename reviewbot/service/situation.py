@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,11 +11,11 @@ import msgspec
 from reviewbot.domain.moments import parse_iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
+from reviewbot.service import acceptance, weighing
 from reviewbot.service.away import Away, last_away
 from reviewbot.service.books import Books, add_up
 from reviewbot.service.holds import holds_on
 from reviewbot.service.otherwise import Otherwise, otherwise
-from reviewbot.service.probation import ACCEPT
 from reviewbot.service.probation import TOPIC as PROBATION
 from reviewbot.service.questions import open_questions
 from reviewbot.service.revisions import Revisions
@@ -49,6 +50,10 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What silence pays while something is held back."""
     on_probation: tuple[str, ...] = ()
     to_accept: tuple[str, ...] = ()
+    accepted_by: dict[str, str] = {}
+    """How many have accepted what waits for two people, by the beginning of its revision."""
+    changes: tuple[str, ...] = ()
+    """What the policies that lately took over, or wait to, would have decided otherwise."""
     not_used: tuple[str, ...] = ()
     """Why a changed policy is not used, for each that is not."""
     alarms: tuple[Told, ...] = ()
@@ -78,10 +83,14 @@ def situation(ledger: Ledger, now: datetime, pause_file: str | None = None) -> S
         at_stake=at_stake(ledger, now) if holds else None,
         on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
         to_accept=tuple(
-            f"{_text(one, 'policy')} {one.subject[:8]}"
-            for one in ledger.notes(ACCEPT)
-            if one.value.get("accepted") is False
+            f"{_text(one, 'policy')} {one.subject[:8]}" for one in acceptance.waiting(ledger)
         ),
+        accepted_by={
+            one.subject[:8]: f"{len(acceptance.accepted_by(one.value))} of 2 have accepted"
+            for one in acceptance.waiting(ledger)
+            if acceptance.needs(one.value) > 1
+        },
+        changes=tuple(_changes(ledger, now)),
         not_used=_not_used(ledger),
         alarms=_alarms(ledger, now),
         failing_channels=tuple(
@@ -102,6 +111,22 @@ def _trial(word: Noted) -> str:
     rules = word.value.get("rules") or ()
     named = ", ".join(safe_line(str(rule), 40) for rule in rules)
     return f"{safe_line(word.subject, 40)} {_text(word, 'revision')[:8]}: {named}"
+
+
+def _changes(ledger: Ledger, now: datetime) -> Iterator[str]:
+    for word in ledger.notes(weighing.TOPIC):
+        weighed = weighing.from_value(word.value)
+        if weighed is not None and now - weighed.since <= LATEST:
+            yield _change(word.subject, weighed, "")
+    for word in acceptance.waiting(ledger):
+        weighed = weighing.from_value(word.value.get("weighed"))
+        if weighed is not None:
+            yield _change(_text(word, "policy"), weighed, " (waits)")
+
+
+def _change(policy: str, weighed: weighing.Weighed, more: str) -> str:
+    name = f"{safe_line(policy, 40)} {weighed.before[:8] or 'nothing'} → {weighed.revision[:8]}"
+    return f"{name}{more}: {safe_line(weighed.sentence(), 400)}"
 
 
 def _not_used(ledger: Ledger) -> tuple[str, ...]:

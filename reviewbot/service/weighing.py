@@ -237,6 +237,14 @@ def _moves(impact: Impact) -> Iterator[Move]:
 # In words ------------------------------------------------------------------------------------
 
 
+def causes(weighed: Weighed) -> Iterator[str]:
+    """Which rules took over from which, the most frequent first."""
+    for name, matrix in (("open", weighed.open), (f"last {DAYS} days", weighed.past)):
+        for move in matrix.moves:
+            for old, new, count in move.rules:
+                yield f"{name}: {count:,} {move.old} by {old} → {move.new} by {new}"
+
+
 def _said(matrix: Matrix, one: str, many: str | None = None) -> str:
     number = f"{matrix.judged:,} {one if matrix.judged == 1 else many or one + 's'}"
     moved = [move for move in matrix.moves if move.old != move.new]

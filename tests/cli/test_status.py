@@ -18,11 +18,18 @@ from reviewbot.ports import Ending
 from reviewbot.service import switches
 from reviewbot.service.away import TOPIC as AWAY
 from reviewbot.service.away import Away
+from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
 from tests.builders import an_item
 from tests.ledger.things import a_decision
 
 NOW = datetime.now(UTC)
 POLICY = Path(__file__).resolve().parents[2] / "policies/starter.yaml"
+WEIGHED = Weighed(
+    revision="7c1e09ab" * 8,
+    before="55667788" * 8,
+    since=NOW,
+    past=Matrix(judged=9, moves=(Move(old="approve", new="dispute", count=3, micros=720_000),)),
+)
 BAD_NEWS = (
     "nothing is sent: this machine's clock",
     "the API does not answer",
@@ -31,6 +38,7 @@ BAD_NEWS = (
     "silence will pay 1 task (0.24 USD), first",
     "25 approvals an hour for starter",
     "reviewbot policy accept 77aa88bb",
+    "3 approve → dispute (0.72 USD)",
     "starter.yaml:63",
     "it differs in: ",
     "not known to be done or not",
@@ -92,6 +100,7 @@ def fill(ledger, revision: str) -> None:
             {"revision": revision, "since": since, "before": "x", "rules": ["a"], "over": False},
         ),
         ("accept", "77aa88bb99", {"accepted": False, "policy": "starter"}),
+        ("weighed", "starter", as_value(WEIGHED)),
         ("running", "starter", {"problem": "starter.yaml:63: a text is missing\x1b[2J"}),
         ("channel", "mail", {"ok": False, "error": "refused the login (535)"}),
         ("alarm", "breaker", {"told": {"starter": {"at": since}}, "through": {}}),

@@ -9,10 +9,12 @@ import pytest
 
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.service.switches import pauses_on
+from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
 from tests.builders import an_item
 from tests.cli.conftest import Call
 
 NOW = datetime.now(UTC)
+REVISION = "7c1e09ab" * 8
 
 
 @pytest.fixture
@@ -122,10 +124,9 @@ def test_a_breaker_is_closed_by_resume_and_its_sign_is_shown(call: Call, ledger:
 
 def test_a_waiting_revision_is_accepted_by_its_beginning(call: Call, ledger: str) -> None:
     """One that does not wait is wrong usage, with those that do."""
-    revision = "7c1e09ab" * 8
     opened = open_ledger(ledger)
     asked = {"accepted": False, "policy": "starter", "said": ["New: Rule x."]}
-    opened.note("accept", revision, asked, NOW)
+    opened.note("accept", REVISION, asked, NOW)
     opened.close()
 
     told = call("policy", "accept", "99999999", "--as", "ana", "--ledger", ledger)
@@ -137,3 +138,51 @@ def test_a_waiting_revision_is_accepted_by_its_beginning(call: Call, ledger: str
     assert "ana accepts starter 7c1e09ab" in told.out
     told = call("policy", "accept", "7c1e09", "--as", "ana", "--ledger", ledger)
     assert told.code == 2
+
+
+def test_what_waits_is_shown_before_anybody_accepts(call: Call, ledger: str) -> None:
+    """Without a revision: the change, what it would have moved, and who has accepted so far."""
+    weighed = Weighed(
+        revision=REVISION,
+        before="55667788" * 8,
+        since=NOW,
+        open=Matrix(
+            judged=5,
+            moves=(
+                Move(
+                    old="escalate",
+                    new="approve",
+                    count=5,
+                    micros=1_200_000,
+                    rules=(("ask", "pay", 5),),
+                ),
+            ),
+        ),
+    )
+    asked = {
+        "accepted": False,
+        "policy": "starter",
+        "said": ["New: Rule pay."],
+        "needs": 2,
+        "raises": ["approvals"],
+        "weighed": as_value(weighed),
+    }
+    opened = open_ledger(ledger)
+    opened.note("accept", REVISION, asked, NOW)
+    opened.close()
+
+    told = call("policy", "accept", "--ledger", ledger)
+    assert told.code == 0
+    assert "starter 7c1e09ab waits for 2 people" in told.out
+    assert "Raises or removes a limit: approvals." in told.out
+    assert "Of 5 open reviews: 5 escalate → approve (1.20 USD)." in told.out
+    assert "open: 5 escalate by ask → approve by pay" in told.out
+
+    told = call("policy", "accept", "7c1e09", "--as", "ana", "--ledger", ledger)
+    assert "ana accepts starter 7c1e09ab; another person has to as well." in told.out
+    assert call("policy", "accept", "7c1e09", "--as", "ana", "--ledger", ledger).code == 2
+    told = call("policy", "accept", "--ledger", ledger)
+    assert "waits for 1 person, accepted by ana" in told.out
+    told = call("policy", "accept", "7c1e09", "--as", "ben", "--ledger", ledger)
+    assert "ben accepts starter 7c1e09ab; it judges from the next poll on." in told.out
+    assert call("policy", "accept", "--ledger", ledger).out == "No policy waits.\n"

@@ -17,7 +17,7 @@ from reviewbot.domain.faultpoints import POINTS, on_fault_point
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.parse import parse_policy
-from reviewbot.service import breaker, gate, probation, switches
+from reviewbot.service import acceptance, breaker, gate, probation, switches
 from reviewbot.service.adoption import adopt
 from reviewbot.service.app import App, Bench
 from reviewbot.service.perform import perform
@@ -713,7 +713,7 @@ def test_with_require_ack_the_old_revision_runs_until_a_person_accepts() -> None
     (asked,) = room.ledger.notes("accept")
     assert (asked.subject, asked.value["accepted"]) == (judge.policy.revision, False)
 
-    probation.accept(room.ledger, judge.policy.revision, who="ana", now=room.clock.now())
+    acceptance.accept(room.ledger, judge.policy.revision, who="ana", now=room.clock.now())
     poll_once(room.app)
     assert room.sent() == 3
 

@@ -12,7 +12,7 @@ from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.parse import parse_policy
-from reviewbot.service import probation, weighing
+from reviewbot.service import acceptance, probation, weighing
 from reviewbot.service.adoption import adopt
 from reviewbot.service.poll import poll_once
 from reviewbot.service.weighing import Move, Weighed
@@ -60,7 +60,7 @@ def by_acceptance(room: Room) -> str:
     room.app.guard.require_ack = True
     adopt(room.app, [judge])
     assert not room.ledger.notes(weighing.TOPIC), "it does not judge yet"
-    probation.accept(room.ledger, judge.policy.revision, who="ana", now=room.clock.now())
+    acceptance.accept(room.ledger, judge.policy.revision, who="ana", now=room.clock.now())
     poll_once(room.app)
     return "guarded"
 
