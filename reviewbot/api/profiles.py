@@ -148,8 +148,10 @@ def _entry(entry: Json, drift: Drift) -> FeedbackEntry:
     if not isinstance(entry, dict):
         drift.expected("feedback", "an object", entry)
         return FeedbackEntry()
+    kind = _choice(entry, "type", _FEEDBACK_TYPES, drift, "feedback")
     return FeedbackEntry(
-        type=_choice(entry, "type", _FEEDBACK_TYPES, drift, "feedback"),
+        # Under a new name it may be a request of ours: whoever counts requests must not know better.
+        type=kind if kind in _FEEDBACK_TYPES else None,
         comment=_text(entry, "comment", drift, "feedback"),
         fields=_texts(entry.get("fields"), drift),
         requested_at=_moment(entry, "requested_at", drift, "feedback"),

@@ -27,6 +27,8 @@ Json = Any
 
 
 LONGEST_ID = 200
+YEARS = range(1970, 3000)
+"""The years in which a moment is one: at the edges of the calendar no window can be counted."""
 _REMEMBERED = 512
 
 
@@ -61,6 +63,7 @@ class Shape(Generic[S]):
         self._required = frozenset(f.name for f in fields if f.required)
         self._sent = frozenset(sent)
         self._known = frozenset(self._readers) | frozenset(also)
+        self._moments = tuple(f for f, reader in self._readers.items() if reader is _A_MOMENT)
         self._filled = tuple(filled)
         self._filled_of = attrgetter(*self._filled, *self._filled) if self._filled else None
         self._values = {field: frozenset(texts) for field, texts in (values or {}).items()}
@@ -78,10 +81,11 @@ class Shape(Generic[S]):
             return known
         try:
             value = self._fast.decode(body)
+            fields = _FIELDS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self.from_json(parse_json(body), drift)
         before = drift.taken
-        self._check_fields(_FIELDS.decode(body), drift)
+        self._check_fields(fields, drift)
         checked = self._checked(value, drift)
         if checked is not None and drift.taken == before:
             if len(self._clean) >= _REMEMBERED:
@@ -127,6 +131,12 @@ class Shape(Generic[S]):
         if self._needs_id and not usable_id(value.id):  # type: ignore[attr-defined]  # required above
             drift.expected(f"{self._name}.id", "an id", value.id)  # type: ignore[attr-defined]
             return None
+        for field in self._moments:
+            when = getattr(value, field)
+            if when is not None and when.year not in YEARS:
+                what, _ = _A_MOMENT
+                drift.expected(f"{self._name}.{field}", what, when.isoformat())
+                value = msgspec.structs.replace(value, **{field: None})
         if self._filled_of is not None and None in self._filled_of(value):
             for field in self._filled:
                 if getattr(value, field) is None:
@@ -207,21 +217,23 @@ def yes_no(value: Json) -> bool | None:
 
 
 def moment(value: Json) -> datetime | None:
-    """An ISO 8601 moment with a zone; a naive one could mean any hour, so it is none."""
+    """An ISO 8601 moment of our times with a zone; a naive one could mean any hour, so it is none."""
     if not isinstance(value, str):
         return None
     try:
-        return parse_iso(value)
+        found = parse_iso(value)
     except (ValueError, OverflowError):
         return None
+    return found if found.year in YEARS else None
 
 
+_A_MOMENT: Reader = ("a moment with a zone", moment)
 _READERS: dict[type, Reader] = {
     str: ("a text", text),
     float: ("a number", number),
     int: ("a whole number", whole),
     bool: ("yes or no", yes_no),
-    datetime: ("a moment with a zone", moment),
+    datetime: _A_MOMENT,
 }
 
 

@@ -220,8 +220,8 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
     return chosen if len(chosen) < 2 else tuple(sorted(chosen, key=_number))
 
 
-def _number(attempt: Attempt) -> int:
-    return -1 if attempt.attempt_n is None else attempt.attempt_n
+def _number(attempt: Attempt) -> float:
+    return float("-inf") if attempt.attempt_n is None else attempt.attempt_n
 
 
 def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:

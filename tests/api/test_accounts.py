@@ -108,7 +108,9 @@ def test_an_account_may_stand_alone_or_nested(body: dict[str, Any]) -> None:
     assert (item.epoch, item.status, item.account_id) == ("2", "in_review", "acc_1")
 
 
-@pytest.mark.parametrize("history", [None, "x", [5], [{"type": None}], [{"type": 7}]])
+@pytest.mark.parametrize(
+    "history", [None, "x", [5], [{"type": None}], [{"type": 7}], [{"type": "changes_asked"}]]
+)
 def test_a_history_that_cannot_be_counted_gives_no_round(history: object) -> None:
     """A round nobody can count is unknown, so nothing is ever sent for it."""
     account = ACCOUNT | {"feedback_history": history}

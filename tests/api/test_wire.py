@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.api.drift import Drift
+from reviewbot.api.reading import Unreadable
 from reviewbot.api.wire import (
     TASK,
     TIMELINE,
@@ -95,6 +96,24 @@ def test_a_field_the_api_stopped_sending_is_noted() -> None:
     assert task is not None
     assert task.manually_confirmed_at is None
     assert drift.wrong == ("task.manually_confirmed_at: missing",)
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_at_the_edge_of_the_calendar_is_none(edge: str) -> None:
+    """No window can be counted from it, so it is unknown, and noted."""
+    task, drift = read(a_row(client_dispute_deadline_at=edge))
+    assert task is not None
+    assert task.client_dispute_deadline_at is None
+    assert drift.wrong == (
+        "task.client_dispute_deadline_at: expected a moment with a zone, got text",
+    )
+
+
+def test_a_broken_letter_in_the_name_of_a_field_is_no_json() -> None:
+    """It is refused as every other text that is none."""
+    body = json.dumps(a_row()).encode().replace(b"submitted_at", b"submitted\xff_at")
+    with pytest.raises(Unreadable):
+        TASK.read(body, Drift())
 
 
 @pytest.mark.parametrize("bad", [None, 5, "", "..", "a\nb", "x" * 300])

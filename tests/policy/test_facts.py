@@ -36,6 +36,8 @@ def test_an_attempt_without_a_number_makes_the_last_one_unknown() -> None:
     both = attempts_of_round((an_attempt(), nameless), History())
     assert last_attempt(both) is UNKNOWN_ATTEMPT
     assert last_attempt((nameless,)) is nameless
+    below = attempts_of_round((an_attempt(attempt_n=-7), nameless), History())
+    assert last_attempt(below) is UNKNOWN_ATTEMPT
 
 
 def test_a_later_round_counts_only_attempts_after_our_dispute() -> None:
