@@ -7,13 +7,14 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.service.poll import poll_once
+from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
 from tests.acceptance.house import house
 
 
@@ -176,3 +177,24 @@ def test_a_forged_checkpoint_is_found(
     assert "is not signed" in call("log", "verify").err
     key.chmod(0o644)
     assert call("log", "verify").code == 78
+
+
+def test_changes_of_policy_are_shown_with_what_they_moved(call, log: Path) -> None:
+    """For a person and for a program; none is said as none."""
+    assert "No policy has been changed yet." in call("log", "show", "--changes").err
+    ledger = open_ledger(f"sqlite:///{log}")
+    moved = (Move(old="wait", new="dispute", count=2, micros=480_000, rules=(("a", "b", 2),)),)
+    for day, moves in ((1, ()), (2, moved)):
+        at = datetime(2026, 6, day, tzinfo=UTC)
+        weighed = Weighed(
+            revision="ab" * 32, before="cd" * 32, since=at, past=Matrix(judged=9, moves=moves)
+        )
+        ledger.note("weighed", "starter", as_value(weighed), at)
+    ledger.close()
+
+    told = call("log", "show", "--changes").out
+    assert told.count("starter cdcdcdcd → abababab") == 2
+    assert "Of 9 reviews of the last 30 days: 2 wait → dispute (0.48 USD)." in told
+    assert "2 wait by a → dispute by b" in told
+    lines = call("log", "show", "--changes", "--format", "json").out.splitlines()
+    assert [len(json.loads(line)["past"]["moves"]) for line in lines] == [0, 1]

@@ -29,10 +29,12 @@ NEWEST = 100
         Example("reviewbot log show --since 24h", "the last day"),
         Example("reviewbot log show 5f1c2e", "one decision: its story, its grounds, and why"),
         Example("reviewbot log show --format json --all > decisions.jsonl", "everything"),
+        Example("reviewbot log show --changes", "how policies took over, and what that moved"),
     ],
 )
 @click.argument("decision", required=False)
 @click.option("--all", "everything", is_flag=True, help="All decisions, not the newest 100.")
+@click.option("--changes", is_flag=True, help="Changes of policy in place of decisions.")
 @task_option
 @since_option
 @ledger_option
@@ -43,6 +45,7 @@ def show(
     screen: Screen,
     decision: str | None,
     everything: bool,
+    changes: bool,
     task: str | None,
     since: datetime | None,
     ledger: str | None,
@@ -51,9 +54,13 @@ def show(
 ) -> None:
     """Show decisions by their place in the log, oldest first; or one in full, by its id.
 
-    With --format json each line is one JSON object, trace and facts included.
+    With --format json each line is one JSON object, trace and facts included. --changes shows each
+    take-over of a changed policy with what it would have decided otherwise.
     """
     with ledger_for_reading(ledger=ledger, config=config) as opened:
+        if changes:
+            _show_changes(screen, opened, since, form)
+            return
         if decision is not None:
             found: Iterable[Logged] = [_the_one(opened, decision)]
         elif everything or task or since:
@@ -68,6 +75,19 @@ def show(
             screen.data("\n".join(told_in_full(opened, *found)))
         else:
             _print_table(screen, list(found))
+
+
+def _show_changes(screen: Screen, ledger: Ledger, since: datetime | None, form: str) -> None:
+    from reviewbot.cli.log.changes import change_json, change_text, changes
+
+    found = [one for one in changes(ledger) if since is None or one[1].since >= since]
+    for policy, weighed in found:
+        if form == "json":
+            screen.data(msgspec.json.encode(change_json(policy, weighed)).decode())
+        else:
+            screen.data(change_text(policy, weighed))
+    if not found:
+        screen.say("No policy has been changed yet.")
 
 
 def _the_one(ledger: Ledger, beginning: str) -> Logged:
