@@ -61,6 +61,8 @@ class Choices:
     """`comments_scraped` of a failed scrape."""
     score_without_match: Literal["best", "zero"] = "best"
     """`match_score` where nothing matched: of the nearest comment, or 0."""
+    short_reads: float = 0.0
+    """Share of scrapes that stop early: they return half of what stands there, without ours."""
     wrong_text_floor: float = 0.0
     """Same-handle comments less similar than this do not count as the wrong text."""
     resubmit_restamps: bool = False

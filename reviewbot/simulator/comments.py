@@ -165,7 +165,14 @@ def _check_waiting(world: World, task: Task) -> None:
 def _verify(world: World, task: Task) -> None:
     if task.status not in ("submitted", "pending_corrections"):
         return
-    attempt = check(task, world.stamp(), world.choices, scrape_fails=world.rng.random() < 0.03)
+    short = world.choices.short_reads
+    attempt = check(
+        task,
+        world.stamp(),
+        world.choices,
+        scrape_fails=world.rng.random() < 0.03,
+        stops_early=short > 0 and world.rng.random() < short,
+    )
     task.attempts.append(attempt)
     match attempt.outcome_kind:
         case "verified":

@@ -147,7 +147,9 @@ def post(world: World, task: Task, how: Posting, *, removed: bool = False) -> No
         handle = world.rng.choice([other for other in HANDLES if other != handle])
     if how == "near miss":
         text = near_miss(text, world.rng)
-    comment = VideoComment(f"c{world.number()}", handle, text, world.now, removed)
+    number = world.number()
+    id_ = str(int(world.now) << 32 | number) if task.account.platform == "tiktok" else f"c{number}"
+    comment = VideoComment(id_, handle, text, world.now, removed)
     task.comment = comment
     task.video.posted.append(comment)
 

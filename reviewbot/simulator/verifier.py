@@ -48,7 +48,14 @@ class Scrape(NamedTuple):
         return [*self.posted, *(_passer_by(self.video, number) for number in numbers)]
 
 
-def check(task: Task, now: float, choices: Choices, *, scrape_fails: bool) -> Attempt:
+def check(
+    task: Task,
+    now: float,
+    choices: Choices,
+    *,
+    scrape_fails: bool,
+    stops_early: bool = False,
+) -> Attempt:
     """Scrape the task's video once and judge what was seen."""
     number = len(task.attempts) + 1
     platform = task.account.platform
@@ -57,6 +64,8 @@ def check(task: Task, now: float, choices: Choices, *, scrape_fails: bool) -> At
         reason = "scrape_failed_timeout" if number % 2 else "scrape_failed_blocked"
         return Attempt(number, now, "scrape_failed", 0.0, None, reason, count, platform)
     seen = scrape(task.video, now)
+    if stops_early and seen.total > 1:
+        seen = _upper_half(seen)
     outcome, score, found, reason = _match(task, seen, choices)
     scraped = None if task.video.reach == "uncounted" else seen.total
     return Attempt(number, now, outcome, round(score, 4), found, reason, scraped, platform)
@@ -88,6 +97,15 @@ def scrape(video: Video, now: float) -> Scrape:
     # What 100 newer comments have pushed down never comes back up, so it need not be kept.
     video.posted = visible[::-1]
     return Scrape(video, posted, spans, WINDOW - left)
+
+
+def _upper_half(seen: Scrape) -> Scrape:
+    """A scrape that stopped early, before it came to what the managers posted."""
+    left, spans = seen.total // 2, []
+    for span in seen.spans:
+        spans.append(range(max(span.start, span.stop - left), span.stop))
+        left -= len(spans[-1])
+    return Scrape(seen.video, [], spans, seen.total // 2 - left)
 
 
 def passers_by(video: Video, now: float) -> int:
