@@ -18,6 +18,9 @@ Subject = CommentTask | AccountReview
 STATES_AN_AMOUNT: frozenset[ReviewKind] = frozenset({"comments"})
 """The kinds of review of which the API says what an approval pays."""
 
+CHECKED_AGAIN: frozenset[ReviewKind] = frozenset({"comments"})
+"""The kinds of review whose things somebody else checks again after our decision."""
+
 
 class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     """One comment task or account that waits for our decision, as last seen.
