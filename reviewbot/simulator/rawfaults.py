@@ -1,14 +1,15 @@
 """A raw-socket HTTP server that misbehaves on purpose, for tests of a client over real sockets.
 
 It reads one well-formed request at a time and then does what its named fault says, down to single
-bytes and TCP resets, which no HTTP framework would let it do. It knows nothing of TokPortal: the
-body of a good answer is whatever the test put into `body`.
+bytes and TCP resets, which no HTTP framework would let it do. It knows nothing of TokPortal: a good
+answer is whatever the test put into `body`, or what its `carry_out` gives for a request.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import struct
 import threading
@@ -30,12 +31,23 @@ class RawRequest:
     body: bytes
 
 
-class RawServer:
-    """Serves one fault at a time on a free loopback port, for as long as the `with` block lasts.
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What a good answer holds."""
 
-    Set `fault` to one of `RAW_FAULTS` (a test may change it between requests), `body` and `status`
-    to what a good answer holds. `requests` holds every complete request that arrived; `applied`
-    those that the server would have carried out before it misbehaved.
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RawServer:
+    """Misbehaves on a free loopback port, for as long as the `with` block lasts.
+
+    Set `fault` to one of `RAW_FAULTS` (a test may change it between requests), or `choose` to what
+    gives one for each request; `greeting` to one of `GREETINGS`, for what happens before any
+    request is read. `body` and `status` are what a good answer holds, unless `carry_out` is set to
+    what gives it. Without `keeps_alive` each connection is for one request. `requests` holds every
+    complete request that arrived; `applied` those that the server carried out before it misbehaved.
     """
 
     def __init__(self, fault: str = "ok", *, body: bytes = b'{"data": []}', status: int = 200):
@@ -43,10 +55,19 @@ class RawServer:
         self.body = body
         self.status = status
         self.pause = 0.05
+        self.keeps_alive = True
+        self.choose: Callable[[RawRequest, int], str] = lambda _request, _number: self.fault
+        """Which fault a request gets; the number counts the requests of its connection from 0."""
+        self.greeting: Callable[[int], str] = lambda _connection: "ok"
+        """How a connection is met; its number counts from 1."""
+        self.carry_out: Callable[[RawRequest], RawAnswer] = lambda _: RawAnswer(
+            self.status, self.body
+        )
         self.requests: list[RawRequest] = []
         self.applied: list[RawRequest] = []
         self.connections = 0
         self.stopping = threading.Event()
+        self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -69,6 +90,9 @@ class RawServer:
     ) -> None:
         """Stop accepting; whatever hangs is let go."""
         self.stopping.set()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         # A blocked accept() does not notice that its socket was closed, but it notices a guest.
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             pass
@@ -83,34 +107,57 @@ class RawServer:
                 connection.close()
                 return
             self.connections += 1
-            thread = threading.Thread(target=self._converse, args=(connection,), daemon=True)
+            meet = GREETINGS[self.greeting(self.connections)]
+            thread = threading.Thread(target=self._converse, args=(connection, meet), daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _converse(self, connection: socket.socket, meet: Greeting) -> None:
         connection.settimeout(0.2)
-        with connection, contextlib.suppress(OSError):
+        number = 0
+        self._open.add(connection)
+        with contextlib.suppress(OSError), connection:
+            if not meet(self, connection):
+                return
             while not self.stopping.is_set():
                 request = _read_request(connection, self.stopping)
                 if request is None:
                     return
                 self.requests.append(request)
                 connection.settimeout(5)
-                if not RAW_FAULTS[self.fault](_Turn(self, connection, request)):
+                fault = RAW_FAULTS[self.choose(request, number)]
+                if not fault(_Turn(self, connection, request)) or not self.keeps_alive:
                     return
                 connection.settimeout(0.2)
+                number += 1
 
 
-@dataclass(frozen=True, slots=True)
+Greeting = Callable[[RawServer, socket.socket], bool]
+
+
+@dataclass(slots=True)
 class _Turn:
     """One request and the means to answer it."""
 
     server: RawServer
     connection: socket.socket
     request: RawRequest
+    answer: RawAnswer | None = None
 
-    def apply(self) -> None:
-        self.server.applied.append(self.request)
+    def apply(self) -> RawAnswer:
+        """Do what was asked, once."""
+        if self.answer is None:
+            self.server.applied.append(self.request)
+            self.answer = self.server.carry_out(self.request)
+        return self.answer
+
+    @property
+    def body(self) -> bytes:
+        return self.apply().body
+
+    @property
+    def half(self) -> bytes:
+        return self.body[: max(1, len(self.body) // 2)]
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -118,14 +165,23 @@ class _Turn:
     def head(
         self, *headers: str, status: int | None = None, kind: str = "application/json"
     ) -> None:
-        code = self.server.status if status is None else status
-        lines = [f"HTTP/1.1 {code} Simulated", f"Content-Type: {kind}", *headers, "", ""]
-        self.send("\r\n".join(lines).encode())
+        code = self.apply().status if status is None else status
+        lines = [f"HTTP/1.1 {code} Simulated", f"Content-Type: {kind}", *headers]
+        if not self.server.keeps_alive and "Connection: close" not in headers:
+            lines.append("Connection: close")
+        self.send("\r\n".join([*lines, "", ""]).encode())
 
     def whole(
         self, body: bytes, *headers: str, status: int | None = None, kind: str = "application/json"
     ) -> bool:
+        """Do what was asked, and answer in one piece."""
         self.apply()
+        return self.refuse(body, *headers, status=status, kind=kind)
+
+    def refuse(
+        self, body: bytes, *headers: str, status: int | None = None, kind: str = "application/json"
+    ) -> bool:
+        """Answer in one piece, with nothing done."""
         self.head(f"Content-Length: {len(body)}", *headers, status=status, kind=kind)
         self.send(body)
         return True
@@ -135,22 +191,23 @@ class _Turn:
         return not self.server.stopping.wait(seconds)
 
     def reset(self) -> bool:
-        # Lingering for 0 seconds makes the kernel send a reset instead of an orderly end.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        _reset(self.connection)
         return False
 
-    @property
-    def half(self) -> bytes:
-        return self.server.body[: max(1, len(self.server.body) // 2)]
+
+def _reset(connection: socket.socket) -> None:
+    # Lingering for 0 seconds makes the kernel send a reset instead of an orderly end.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _ok(turn: _Turn) -> bool:
-    return turn.whole(turn.server.body)
+    headers = (f"{name}: {text}" for name, text in turn.apply().headers)
+    return turn.whole(turn.body, *headers)
 
 
 def _truncated_with_length(turn: _Turn) -> bool:
     turn.apply()
-    turn.head(f"Content-Length: {len(turn.server.body)}")
+    turn.head(f"Content-Length: {len(turn.body)}")
     turn.send(turn.half)
     return False
 
@@ -175,11 +232,11 @@ def _clean_half(turn: _Turn) -> bool:
 
 def _trickle(turn: _Turn) -> bool:
     turn.apply()
-    turn.head(f"Content-Length: {len(turn.server.body)}")
-    for number in range(len(turn.server.body)):
+    turn.head(f"Content-Length: {len(turn.body)}")
+    for number in range(len(turn.body)):
         if not turn.wait(turn.server.pause):
             return False
-        turn.send(turn.server.body[number : number + 1])
+        turn.send(turn.body[number : number + 1])
     return True
 
 
@@ -199,7 +256,7 @@ def _hang(turn: _Turn) -> bool:
 
 def _hang_in_the_body(turn: _Turn) -> bool:
     turn.apply()
-    turn.head(f"Content-Length: {len(turn.server.body)}")
+    turn.head(f"Content-Length: {len(turn.body)}")
     turn.send(turn.half)
     return turn.wait(3600)
 
@@ -215,7 +272,7 @@ def _reset_after(turn: _Turn) -> bool:
 
 def _reset_in_the_body(turn: _Turn) -> bool:
     turn.apply()
-    turn.head(f"Content-Length: {len(turn.server.body)}")
+    turn.head(f"Content-Length: {len(turn.body)}")
     turn.send(turn.half)
     return turn.reset()
 
@@ -226,7 +283,7 @@ def _closed_without_answer(turn: _Turn) -> bool:
 
 
 def _closed_after_keep_alive(turn: _Turn) -> bool:
-    turn.whole(turn.server.body, "Connection: keep-alive")
+    turn.whole(turn.body, "Connection: keep-alive")
     return False
 
 
@@ -263,11 +320,11 @@ def _redirect_elsewhere(turn: _Turn) -> bool:
 
 def _too_many(turn: _Turn) -> bool:
     body = b'{"error":{"code":"RATE_LIMIT_EXCEEDED","message":"Slow down.","details":{"retry_after_seconds":3}}}'
-    return turn.whole(body, "Retry-After: 2", status=429)
+    return turn.refuse(body, "Retry-After: 2", status=429)
 
 
 def _huge_header(turn: _Turn) -> bool:
-    return turn.whole(turn.server.body, "X-Padding: " + "x" * 300_000)
+    return turn.whole(turn.body, "X-Padding: " + "x" * 300_000)
 
 
 def _bad_status_line(turn: _Turn) -> bool:
@@ -281,6 +338,28 @@ def _fixed(body: bytes, **how: str | int) -> Callable[[_Turn], bool]:
     kind = str(how.get("kind", "application/json"))
     code = status if isinstance(status, int) else None
     return lambda turn: turn.whole(body, status=code, kind=kind)
+
+
+def _refused(status: int, code: str) -> Callable[[_Turn], bool]:
+    """A refusal in an envelope, with nothing done."""
+    body = f'{{"error": {{"code": "{code}", "message": "No (simulated)."}}}}'.encode()
+    return lambda turn: turn.refuse(body, status=status)
+
+
+def _changed(change: Callable[[bytes], bytes]) -> Callable[[_Turn], bool]:
+    """A good answer, spoiled."""
+    return lambda turn: turn.whole(change(turn.body))
+
+
+def _other_ids(body: bytes) -> bytes:
+    return re.sub(
+        rb'"((?:task_)?id)": ?"[^"]*"', rb'"\1": "00000000-dead-4000-8000-000000000000"', body
+    )
+
+
+def _status_line(status: int) -> Callable[[_Turn], bool]:
+    """A good answer under a status that nobody documents."""
+    return lambda turn: turn.whole(turn.body, status=status)
 
 
 RAW_FAULTS: dict[str, Callable[[_Turn], bool]] = {
@@ -322,8 +401,49 @@ RAW_FAULTS: dict[str, Callable[[_Turn], bool]] = {
     "a list": _fixed(b"[]"),
     "a number": _fixed(b"42"),
     "no data": _fixed(b'{"ok": true}'),
+    "other ids": _changed(_other_ids),
+    "no ids": _changed(lambda body: body.replace(b'"id"', b'"idx"')),
+    "data twice": _changed(lambda body: body.replace(b'"data":', b'"data": null, "data":', 1)),
+    "in utf-16": _changed(lambda body: body.decode().encode("utf-16")),
+    "with garbage behind": _changed(lambda body: body + b"}{"),
+    "with a mark before": _changed(lambda body: b"\xef\xbb\xbf" + body),
+    "every number nan": _changed(
+        lambda body: re.sub(rb"(?<=[:\s])[0-9]+(\.[0-9]+)?(?=[,}])", b"NaN", body)
+    ),
+    "everything null": _changed(lambda body: re.sub(rb':\s*("[^"]*"|[0-9.]+)', b": null", body)),
+    "status 203": _status_line(203),
+    "status 299": _status_line(299),
+    "status 418": _status_line(418),
+    "status 599": _status_line(599),
+    "status 999": _status_line(999),
+    "401": _refused(401, "INVALID_API_KEY"),
+    "402": _refused(402, "INSUFFICIENT_CREDITS"),
+    "403": _refused(403, "FORBIDDEN"),
+    "404": _refused(404, "COMMENT_NOT_FOUND"),
+    "409": _refused(409, "COMMENT_INVALID_STATUS"),
+    "422": _refused(422, "VALIDATION_ERROR"),
+    "500": _refused(500, "INTERNAL"),
+    "500 after": _fixed(b'{"error": {"code": "INTERNAL", "message": "Broken."}}', status=500),
 }
 """Every way to misbehave, by name; each gives whether the connection stays open."""
+
+
+def _hang_up_on(server: RawServer, _connection: socket.socket) -> bool:
+    return server.stopping.wait(3600) and False
+
+
+def _reset_at_once(_server: RawServer, connection: socket.socket) -> bool:
+    _reset(connection)
+    return False
+
+
+GREETINGS: dict[str, Greeting] = {
+    "ok": lambda _server, _connection: True,
+    "closed at once": lambda _server, _connection: False,
+    "reset at once": _reset_at_once,
+    "never read": _hang_up_on,
+}
+"""Every way to meet a connection, by name; each gives whether requests are read from it."""
 
 
 def _read_request(connection: socket.socket, stopping: threading.Event) -> RawRequest | None:

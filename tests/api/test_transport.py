@@ -20,8 +20,16 @@ from tests.api.support import KEY, FakeClock, a_row
 
 TASK_ID = a_row()["id"]
 DONE = json.dumps({"data": a_row(status="finalized")}).encode()
-FINE = {"ok", "closed after keep-alive"}
-NOT_UNCLEAR = {"429"}
+FINE = {
+    "ok",
+    "closed after keep-alive",
+    "data twice",
+    "every number nan",
+    "status 203",
+    "status 299",
+}
+"""A yes all the same: what the answer says of the task is there, and true."""
+NOT_UNCLEAR = {"401", "402", "403", "404", "409", "422", "429"}
 BUDGET = 0.25
 
 

@@ -21,6 +21,9 @@ import httpx
 import reviewbot.ledger.database  # noqa: F401 - so that no fork has to import it
 from reviewbot.simulator.clock import VirtualClock
 
+CRASHED = 70
+"""The exit code of a child whose work raised."""
+
 Handlers = Mapping[str, Callable[..., Any]]
 
 
@@ -118,7 +121,7 @@ def in_a_child(
 
 
 def _work(work: Callable[[Line], int | None], pipe: Connection) -> NoReturn:
-    code: int | None = 70
+    code: int | None = CRASHED
     try:
         code = work(Line(pipe))
     except BaseException:

@@ -6,7 +6,9 @@ import httpx
 
 from reviewbot.bootstrap import build
 from reviewbot.policy.evaluate import Judge
+from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
+from reviewbot.service.brakes import Brakes
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
@@ -40,11 +42,15 @@ class Room:
             chance=lambda: 0.5,
         )
 
-    def finish(self, passes: int = 3) -> list[str]:
+    def finish(self, passes: int = 3, *, book: CheckpointBook | None = None) -> list[str]:
         """A new process takes over: quiet passes beyond the quarantine, and what the checker says."""
         with house(
             world=self.world, transport=self.transport, ledger=self.ledger, policy=self.policy
         ) as there:
+            there.app.brake = brakes = Brakes(there.app, book)
+            brakes.check()
             failed = sum(there.poll(QUARANTINE if n else 0) is None for n in range(passes))
             found = violations(self.world, there.app.ledger)
+        if (brake := brakes()) is not None:
+            found.append(brake)
         return [*found, f"{failed} quiet passes failed"] if failed else found
