@@ -32,6 +32,7 @@ from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
+from reviewbot.service.followup import follow_up
 from reviewbot.service.outage import tell_stopped
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.reconcile import reconcile_all
@@ -172,6 +173,7 @@ class Daemon:
         self._chores.clear()
         self._chores.every().hour.at(":00").do(self._safely, self._checkpoint)
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
+        self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
         self._anchored_at = self._app.clock.now()
 
@@ -203,6 +205,9 @@ class Daemon:
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)
         self._app.events("reconciled", endings=Counter(ending.by for ending in found))
+
+    def _follow_up(self) -> None:
+        follow_up(self._app)
 
     def _digest(self) -> None:
         say_digest(self._app, self._app.clock.now() - timedelta(days=1))

@@ -29,6 +29,7 @@ from reviewbot.service.app import App
 from reviewbot.service.away import Homecoming
 from reviewbot.service.brakes import Brakes
 from reviewbot.service.checkpoints import keep
+from reviewbot.service.followup import follow_up
 from reviewbot.service.outage import tell_crash
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.routing import unheard
@@ -150,6 +151,8 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     app.brake = brakes = Brakes(app, book)
     brakes.check()
     summary = _poll(settings, math.inf)(app)
+    if summary.stopped is None:
+        follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
