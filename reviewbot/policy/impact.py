@@ -16,7 +16,7 @@ import msgspec
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.records import NOT_COVERED, Recorded, judge_record
+from reviewbot.policy.records import NOT_COVERED, Recorded, judge_facts
 
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
@@ -118,8 +118,9 @@ def judge_both(
 
     Without an old policy nothing covered it.
     """
-    before = NOT_COVERED if old is None else judge_record(old, record, at)
-    after = before if new is old else judge_record(new, record, at)
+    facts = record.facts(at)
+    before = NOT_COVERED if old is None else judge_facts(old, record, facts)
+    after = before if new is old else judge_facts(new, record, facts)
     for rule in after.cannot_tell:
         impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
     subject = record.subject

@@ -50,9 +50,14 @@ NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not a
 
 def judge_record(judge: Judge, record: Recorded, at: datetime) -> Evaluation:
     """Judge a record as it stood; `at` serves the records that carry no moment."""
+    return judge_facts(judge, record, record.facts(at))
+
+
+def judge_facts(judge: Judge, record: Recorded, facts: Facts) -> Evaluation:
+    """Judge the facts of a record; two judges can share them."""
     if not covers(judge.policy.applies_to, record.review, record.subject):
         return NOT_COVERED
-    return judge.decide(record.facts(at))
+    return judge.decide(facts)
 
 
 def answer_record(judge: Judge, record: Recorded, at: datetime) -> Answer:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.api.records import decode_record
-from reviewbot.recorded import decide_records
+from reviewbot.api.narrow import decoder_for
+from reviewbot.recorded.judged import decide_records
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_task, random_attempts
 from tests.policy.judging import judge_of
@@ -86,7 +86,7 @@ def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
     outputs = []
     for workers in (1, 2):
         batches = list(
-            decide_records(judge, file, at=CONFIRMED, decode=decode_record, workers=workers)
+            decide_records(judge, file, at=CONFIRMED, decoder_for=decoder_for, workers=workers)
         )
         assert not any(batch.problems for batch in batches)
         outputs.append(b"".join(batch.answers for batch in batches))
@@ -104,7 +104,7 @@ def test_a_bad_line_is_named_and_costs_no_other(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     file.write_text(f"{good}\n\nnot json\n[1]\n{good}")
 
-    batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decode=decode_record))
+    batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decoder_for=decoder_for))
 
     assert sum(batch.answers.count(b"\n") for batch in batches) == 2
     assert [problem.line for batch in batches for problem in batch.problems] == [3, 4]
@@ -117,5 +117,5 @@ def test_a_policy_that_does_not_apply_asks_a_person(tmp_path: Path) -> None:
     record["task"]["platform"] = "tiktok"
     file = tmp_path / "r.jsonl"
     file.write_text(json.dumps(record))
-    (batch,) = decide_records(judge, file, at=CONFIRMED, decode=decode_record)
+    (batch,) = decide_records(judge, file, at=CONFIRMED, decoder_for=decoder_for)
     assert json.loads(batch.answers)["rule"] == "no rule"

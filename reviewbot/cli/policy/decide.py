@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reviewbot.api.records import decode_record
+from reviewbot.api.narrow import decoder_for
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import MomentType
 from reviewbot.cli.policy.files import load_usable
@@ -17,7 +17,7 @@ from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
-from reviewbot.recorded import decide_records
+from reviewbot.recorded.judged import decide_records
 
 STDIN = Path("/dev/stdin")
 
@@ -54,7 +54,7 @@ def decide(
     unread = 0
     try:
         batches = decide_records(
-            judge, path, at=at or datetime.now(UTC), decode=decode_record, workers=workers
+            judge, path, at=at or datetime.now(UTC), decoder_for=decoder_for, workers=workers
         )
         for batch in batches:
             sys.stdout.buffer.write(batch.answers)

@@ -67,16 +67,17 @@ def count(
 
 
 def _count_file(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> Counts:
+    from reviewbot.api.narrow import decoder_for
     from reviewbot.api.records import decode_record
-    from reviewbot.recorded import count_records
+    from reviewbot.recorded.judged import count_records
 
     now = datetime.now(UTC)
     impact, unread = Impact(), 0
     try:
         with _bytes_bar(screen, path.stat().st_size) as advance:
-            for part in count_records(judges, path, at=now, decode=decode_record):
+            for part in count_records(judges, path, at=now, decoder_for=decoder_for):
                 impact.take(part.impact)
-                advance(part.size)
+                advance(part.read)
                 unread += len(part.problems)
                 for problem in part.problems[:5]:
                     screen.complain(f"{path}:{problem.line}: {safe_line(problem.message)}")

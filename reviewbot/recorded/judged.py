@@ -1,0 +1,180 @@
+"""Recorded reviews judged, line by line: answered, or counted.
+
+A line that cannot be judged becomes a problem with its number and costs no other line anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.impact import Impact, judge_both
+from reviewbot.policy.model import Policy
+from reviewbot.policy.records import Answer, Recorded, answer_record
+from reviewbot.recorded.crew import in_order
+from reviewbot.recorded.pieces import SIZE, Piece, lines_reader, opened
+
+Decode = Callable[[bytes], Recorded]
+"""One line → one record. Raises ValueError for a line that is none."""
+
+DecoderFor = Callable[[Sequence[Policy]], Decode]
+"""Makes the decoder that these policies can do with."""
+
+WORTH_WORKERS = 8 * SIZE
+"""From this size on several processes are faster than one."""
+
+
+class Problem(NamedTuple):
+    """A line that could not be judged, and why."""
+
+    line: int
+    message: str
+
+
+class Batch(NamedTuple):
+    """Answers as JSON lines, and the problems among the same lines of the file."""
+
+    answers: bytes
+    problems: tuple[Problem, ...]
+
+
+class Counted(NamedTuple):
+    """What some lines of the file came to, how much of it they were, and the problems in them."""
+
+    impact: Impact
+    read: int
+    problems: tuple[Problem, ...]
+
+
+def decide_records(
+    judge: Judge, path: Path, *, at: datetime, decoder_for: DecoderFor, workers: int | None = None
+) -> Iterator[Batch]:
+    """Judge every line of a file, in order. `at` serves records that carry no moment.
+
+    `workers` None chooses by the size of the file and the cores at hand. Raises OSError when the
+    file cannot be read.
+    """
+    first = 1
+    for done in _worked(
+        path, partial(_decider, path.resolve(), judge.policy, decoder_for, at), workers
+    ):
+        yield Batch(done.result, _placed(done, first))
+        first += done.lines
+
+
+def count_records(
+    judges: tuple[Judge, Judge],
+    path: Path,
+    *,
+    at: datetime,
+    decoder_for: DecoderFor,
+    workers: int | None = None,
+) -> Iterator[Counted]:
+    """Judge every line by an old and a new policy, and count; a back-test gives the same twice.
+
+    The counts come part by part, for progress; they are to be added up. Raises OSError.
+    """
+    old, new = (judge.policy for judge in judges)
+    first = 1
+    for done in _worked(
+        path, partial(_counter, path.resolve(), old, new, decoder_for, at), workers
+    ):
+        yield Counted(done.result, done.read, _placed(done, first))
+        first += done.lines
+
+
+def _placed(done: _Done, first: int) -> tuple[Problem, ...]:
+    return tuple(Problem(first + number, why) for number, why in done.problems)
+
+
+# What is done with a piece -------------------------------------------------------------------
+
+
+class _Done(NamedTuple):
+    """What a piece came to; problems by the line's place in it."""
+
+    result: Any
+    problems: list[tuple[int, str]]
+    lines: int
+    read: int
+
+
+Work = Callable[[Piece], _Done]
+
+
+def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
+    """Answer each line, in the form of `policy decide`."""
+    judge, decode, lines_of = compile_policy(policy), decoder_for((policy,)), lines_reader(path)
+    encode = msgspec.json.Encoder().encode_lines
+
+    def work(piece: Piece) -> _Done:
+        answers: list[Answer] = []
+
+        def answer(line: bytes) -> None:
+            answers.append(answer_record(judge, decode(line), at))
+
+        problems, lines = _each_line(lines_of(piece), answer)
+        return _Done(encode(answers), problems, lines, piece.read)
+
+    return work
+
+
+def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
+    """Count what both policies say of each line."""
+    decode, lines_of = decoder_for((old, new)), lines_reader(path)
+    after = compile_policy(new)
+    before = after if old is new else compile_policy(old)
+
+    def work(piece: Piece) -> _Done:
+        impact = Impact()
+
+        def count(line: bytes) -> None:
+            judge_both(impact, before, after, decode(line), at)
+
+        problems, lines = _each_line(lines_of(piece), count)
+        return _Done(impact, problems, lines, piece.read)
+
+    return work
+
+
+def _each_line(text: bytes, use: Callable[[bytes], None]) -> tuple[list[tuple[int, str]], int]:
+    """Use every line; give those that could not be used, and how many there were."""
+    problems: list[tuple[int, str]] = []
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            use(line)
+        except ValueError as problem:
+            problems.append((number, str(problem)))
+        except Exception as problem:  # noqa: BLE001 - one record must not cost the others
+            problems.append((number, f"it could not be judged: {problem!r}"))
+    return problems, len(lines)
+
+
+# Who does it ---------------------------------------------------------------------------------
+
+
+def _worked(path: Path, setup: Callable[[], Work], workers: int | None) -> Iterator[_Done]:
+    """Work through a file in order, alone or with several processes."""
+    with opened(path) as source:
+        if workers is None:
+            large = source.size is not None and source.size >= WORTH_WORKERS
+            workers = len(os.sched_getaffinity(0)) if large else 1
+        if workers < 2:
+            yield from map(setup(), source.pieces)
+            return
+        with closing(in_order(setup, source.pieces, workers)) as done:
+            yield from done
