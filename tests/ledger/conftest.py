@@ -34,6 +34,10 @@ class Server:
         self._run(
             "initdb", "--no-sync", "--encoding=UTF8", "--auth=trust", "-U", "postgres", "-D", "data"
         )
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Start it, and wait until it answers."""
         fast = "-c fsync=off -c listen_addresses='' -c max_connections=40 -c shared_buffers=16MB"
         options = f"{fast} -c unix_socket_directories={self.home}"
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
