@@ -6,15 +6,21 @@ import io
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from urllib.parse import quote
 
 import httpx
 import pytest
 import respx
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reviewbot.api.bucket import Bucket
 from reviewbot.api.client import ReadApi
 from reviewbot.api.exchange import Exchange
+from reviewbot.api.reading import usable_id
+from reviewbot.api.servertime import ServerTime
 from reviewbot.api.transport import Transport
 from reviewbot.domain.errors import (
     ApiError,
@@ -32,7 +38,7 @@ from tests.api.support import BASE_URL, KEY, FakeClock, a_client, a_list, a_row,
 TASK_ID = a_row()["id"]
 APPROVE = f"{BASE_URL}/comments/{TASK_ID}/approve"
 
-TWELVE_WAYS: dict[str, tuple[object, type[ApiError]]] = {
+TWELVE_WAYS: dict[str, tuple[httpx.Response | Exception, type[ApiError]]] = {
     "refused": (httpx.ConnectError("no"), CannotConnect),
     "connect timeout": (httpx.ConnectTimeout("no"), CannotConnect),
     "read timeout": (httpx.ReadTimeout("no"), NoAnswer),
@@ -221,6 +227,45 @@ def test_a_small_difference_of_clocks_is_none() -> None:
     api = a_client(lambda _: answer(a_list([]), date="Tue, 02 Jun 2026 12:00:01 GMT"))
     api.list_comments()
     assert api._exchange.clock_offset == timedelta(0)
+
+
+@given(second=st.integers(0, 4_102_444_799), usual=st.booleans())
+def test_a_date_is_read_in_the_usual_form_and_in_others(second: int, usual: bool) -> None:
+    """The usual form is read by hand, which must make no difference."""
+    wall = datetime.fromtimestamp(second - 3600, UTC)
+    heard = ServerTime(lambda: wall, lambda: 0.0)
+    heard.hear(formatdate(second, usegmt=usual))
+    assert heard.offset == timedelta(hours=1, seconds=0.5)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "Tue, 02 Jun 2026 25:07:00 GMT", "Tue, xx Jun 2026"])
+def test_what_is_no_date_is_not_heard(text: str) -> None:
+    """The clock stays as it was."""
+    heard = ServerTime(lambda: datetime(2026, 6, 2, tzinfo=UTC), lambda: 0.0)
+    heard.hear(text)
+    assert heard.offset is None
+
+
+@given(
+    root=st.sampled_from([BASE_URL, "http://127.0.0.1:8080", "http://localhost:9/a/b/"]),
+    thing=st.text(min_size=1).filter(usable_id),
+    query=st.sampled_from(["", "?page=1&per_page=100", "?status=manually_confirmed%2Ca,b&page=2"]),
+)
+def test_a_request_goes_where_its_url_says(root: str, thing: str, query: str) -> None:
+    """URLs are put together from parts; httpx reads the whole text the same way."""
+    seen: list[httpx.Request] = []
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return answer(a_list([]))
+
+    api = a_client(far_end, base_url=root)
+    target = f"/comments/{quote(thing, safe='')}/verifications{query}"
+
+    api._exchange.get(target)
+
+    url = httpx.URL(root.rstrip("/") + target)
+    assert (seen[0].url, str(seen[0].url), seen[0].url.raw_path) == (url, str(url), url.raw_path)
 
 
 def test_request_ids_are_kept_for_support() -> None:
