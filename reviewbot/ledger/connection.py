@@ -48,7 +48,7 @@ class Connection:
 
     @contextmanager
     def reading(self) -> Iterator[Driver]:
-        """Use the connection for single statements that write nothing."""
+        """Use the connection for single statements, each a transaction of its own."""
         with self._mutex:
             try:
                 yield self.driver()

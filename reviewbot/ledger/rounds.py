@@ -11,6 +11,7 @@ from sqlalchemy.sql.elements import ClauseElement
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.histories import in_chunks
 from reviewbot.ledger.rows import RoundRow, first_seen, sighting
 from reviewbot.ledger.tail import Tail, appending
 from reviewbot.ports import Ending, Sighting
@@ -30,8 +31,8 @@ def sight(
     }
     if connection.read_only:
         with connection.reading():
-            rows = {key: _find(connection, key) for key in wanted}
-        return {key[1:]: at if row is None else first_seen(row) for key, row in rows.items()}
+            rows = _rows(connection, wanted)
+        return {key[1:]: first_seen(rows[key]) if key in rows else at for key in wanted}
     return {key[1:]: seen for key, seen in _note(connection, wanted, at).items()}
 
 
@@ -40,8 +41,9 @@ def _note(
 ) -> dict[Key, datetime]:
     noted: dict[Key, datetime] = {}
     with appending(connection, "rounds") as tail:
+        rows = _rows(connection, items)
         for key, item in items.items():
-            row = _find(connection, key)
+            row = rows.get(key)
             if row is None:
                 line, row = events.seen(item, at, tail.next)
                 tail.add(line)
@@ -52,28 +54,37 @@ def _note(
 
 def end(connection: Connection, endings: Iterable[Ending]) -> None:
     """Note how rounds ended; a second ending of one changes nothing."""
+    wanted: dict[Key, Ending] = {}
+    for ending in endings:
+        wanted.setdefault((ending.review, ending.task_id, ending.epoch), ending)
     with appending(connection, "rounds") as tail:
-        for ending in endings:
-            _end(connection, tail, ending)
+        rows = _rows(connection, wanted)
+        for key, ending in wanted.items():
+            before = rows.get(key)
+            if before is None or before.ended_at is None:
+                _end(connection, tail, ending, before)
 
 
-def _end(connection: Connection, tail: Tail, ending: Ending) -> None:
-    key = (ending.review, ending.task_id, ending.epoch)
-    before = _find(connection, key)
-    if before is not None and before.ended_at is not None:
-        return
+def _end(connection: Connection, tail: Tail, ending: Ending, before: RoundRow | None) -> None:
     line, row = events.ended(ending, tail.next, before)
     tail.add(line)
-    values = msgspec.structs.asdict(row)
     if before is None:
-        connection.run(statements.ADD_ROUND, values)
+        connection.run(statements.ADD_ROUND, msgspec.structs.asdict(row))
         return
-    changes = {f"new_{name}": value for name, value in values.items() if name not in _KEY}
-    which = dict(zip(("which_review", "which_task", "which_epoch"), key, strict=True))
-    connection.run(statements.END_ROUND, changes | which)
-
-
-_KEY = ("review", "task_id", "epoch")
+    connection.run(
+        statements.END_ROUND,
+        {
+            "which_review": row.review,
+            "which_task": row.task_id,
+            "which_epoch": row.epoch,
+            "new_last": row.last,
+            "new_ended_at": row.ended_at,
+            "new_ended_by": row.ended_by,
+            "new_end_status": row.end_status,
+            "new_end_amount_micros": row.end_amount_micros,
+            "new_end_note": row.end_note,
+        },
+    )
 
 
 def unended(connection: Connection, review: ReviewKind) -> list[Sighting]:
@@ -94,9 +105,18 @@ def found(
         return [_row_of(row) for row in connection.run(statement, parameters).fetchall()]
 
 
-def _find(connection: Connection, key: Key) -> RoundRow | None:
-    row = connection.run(statements.ROUND, dict(zip(_KEY, key, strict=True))).fetchone()
-    return None if row is None else _row_of(row)
+def _rows(connection: Connection, keys: Iterable[Key]) -> dict[Key, RoundRow]:
+    """The rows of these rounds, and perhaps of others of the same things."""
+    of_kind: dict[str, list[str]] = {}
+    for review, task_id, _ in keys:
+        of_kind.setdefault(review, []).append(task_id)
+    rows: dict[Key, RoundRow] = {}
+    for review, ids in of_kind.items():
+        for size, names in in_chunks(ids):
+            for columns in connection.run(statements.rounds(size), {"review": review, **names}):
+                row = _row_of(columns)
+                rows[row.review, row.task_id, row.epoch] = row
+    return rows
 
 
 def _row_of(columns: tuple[object, ...]) -> RoundRow:

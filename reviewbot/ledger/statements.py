@@ -23,7 +23,7 @@ from reviewbot.domain.lifecycle import OPEN
 from reviewbot.ledger.recall import COUNTED, PAYS, UNDECIDED
 from reviewbot.ledger.tables import decision, entry, head, note, policy, round_, state_in
 
-CHUNK_SIZES = (8, 64, 512)
+CHUNK_SIZES = (1, 8, 64, 512)
 """How many names one statement asks for; fewer are filled up, more are asked in turns."""
 
 PAGE = 500
@@ -44,6 +44,9 @@ LOCK_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1).with_for_upd
 
 READ_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1)
 """Read where the chain ends."""
+
+TOUCH_HEAD = update(head).where(head.c.id == 1).values(count=head.c.count)
+"""Write the end of the chain as it is."""
 
 MOVE_HEAD = (
     update(head)
@@ -264,12 +267,14 @@ SPENT = (
 
 # Rounds --------------------------------------------------------------------------------------
 
-ROUND = select(round_).where(
-    round_.c.review == bindparam("review"),
-    round_.c.task_id == bindparam("task_id"),
-    round_.c.epoch == bindparam("epoch"),
-)
-"""One round."""
+
+@cache
+def rounds(size: int) -> Select[tuple[object, ...]]:
+    """All rounds of up to `size` things."""
+    return select(round_).where(
+        round_.c.review == bindparam("review"), one_of(round_.c.task_id, size)
+    )
+
 
 ADD_ROUND = insert(round_)
 """A round that was not known."""
@@ -284,7 +289,17 @@ END_ROUND = (
         )
     )
     .values(
-        {column: bindparam(f"new_{column.name}") for column in round_.c if not column.primary_key}
+        {
+            column: bindparam(f"new_{column.name}")
+            for column in (
+                round_.c.last,
+                round_.c.ended_at,
+                round_.c.ended_by,
+                round_.c.end_status,
+                round_.c.end_amount_micros,
+                round_.c.end_note,
+            )
+        }
     )
 )
 """The ending of a known round."""
