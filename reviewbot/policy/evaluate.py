@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -12,7 +12,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.calendar import Calendar
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Policy
-from reviewbot.policy.trace import Trace
+from reviewbot.policy.trace import Trace, trace_json
 
 
 class Evaluation(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +43,9 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
         return self.until is not None or self.action in (Action.ESCALATE, Action.WAIT)
 
 
+_TRACES_KEPT = 256
+
+
 class Judge:
     """One policy, ready to judge. Made by `compile.compile_policy`."""
 
@@ -68,6 +71,8 @@ class Judge:
         """Whether anything in the policy asks what is true of all reviews together."""
         self.ever_needs_evidence = "evidence" in sources
         """Whether anything in the policy asks for evidence that must be fetched."""
+        self.trace_json = lru_cache(_TRACES_KEPT)(lambda trace: trace_json(policy, trace))
+        """A trace for the decision log; a policy decides in few ways, and each is laid out once."""
         self.calendars = calendars
         self.code = code
         """The generated Python, for the curious; constants stand in it under their names."""

@@ -10,7 +10,7 @@ a crash an alarm may come twice, but never not at all. What no channel took is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -40,7 +40,7 @@ class Alarms(Protocol):
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm; give whether it is news. Never raises and never waits for a channel."""
 
-    def mended(self, kind: Kind, subject: str, sentence: str, at: datetime) -> None:
+    def mended(self, kind: Kind, subject: str, sentence: str) -> None:
         """Say that what was told is over; nothing is said where nothing was told."""
 
     def flush(self) -> None:
@@ -124,7 +124,7 @@ class AlarmDesk:
         self._take(alarm)
         return True
 
-    def mended(self, kind: Kind, subject: str, sentence: str, at: datetime) -> None:
+    def mended(self, kind: Kind, subject: str, sentence: str) -> None:
         """Tell those who know of it that it is over."""
         mark = self._told.forget(kind, subject)
         if mark is None:
@@ -134,7 +134,7 @@ class AlarmDesk:
         over = Alarm(
             kind=kind,
             sentence=sentence,
-            at=at,
+            at=self._clock.now(),
             subject=subject,
             urgency="info",
             to=mark.to,
@@ -240,13 +240,13 @@ class AlarmDesk:
     def _note_health(self, delivery: Delivery) -> None:
         name, error = delivery.channel, delivery.error
         what = f"The channel {name}" if delivery.number else "The dead man's ping"
-        failing, now = self._known_failing(), self._clock.now()
+        failing = self._known_failing()
         if delivery.note is not None:
             self._events("channel failed in part", level="warning", channel=name, why=delivery.note)
         if error is None:
             if failing.pop(name, None) is not None:
                 self._told.note(HEALTH, name, {"ok": True})
-                self.mended(Kind.CHANNEL, name, f"{what} works again", now)
+                self.mended(Kind.CHANNEL, name, f"{what} works again")
             return
         if failing.get(name) != error:
             self._events("channel failed", level="error", channel=name, error=error)
@@ -257,7 +257,7 @@ class AlarmDesk:
             Alarm(
                 kind=Kind.CHANNEL,
                 sentence=f"{what} fails: {error}",
-                at=now,
+                at=self._clock.now(),
                 subject=name,
                 again=_DAY,
                 facts={"channel": name, "error": error},

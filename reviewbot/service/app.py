@@ -231,4 +231,4 @@ class App:
 
     def mended(self, kind: Kind, sentence: str, *, subject: str = "") -> None:
         """Say that something that was told is over; call it whenever all is well, it is cheap."""
-        self.alarms.mended(kind, subject, sentence, self.clock.now())
+        self.alarms.mended(kind, subject, sentence)

@@ -12,7 +12,6 @@ from reviewbot.domain.decision import NO_RULE, Action
 from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.trace import trace_json
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Evaluation, Judge
@@ -87,7 +86,7 @@ def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
 
 def _trace(judge: Judge, facts: Facts) -> bytes:
     trace = judge.judge(facts, trace=True).trace
-    return NO_TRACE if trace is None else trace_json(judge.policy, trace)
+    return NO_TRACE if trace is None else judge.trace_json(trace)
 
 
 def failed(judge: Judge, error: Exception) -> Verdict:

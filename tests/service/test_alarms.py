@@ -245,12 +245,12 @@ def test_what_is_mended_is_said_to_those_who_know_and_may_come_again() -> None:
     """Also by the next process."""
     ledger = MemoryLedger()
     desk, post, _ = a_desk(ledger=ledger)
-    desk.mended(Kind.API_AWAY, "", "It answers", CONFIRMED)
+    desk.mended(Kind.API_AWAY, "", "It answers")
     desk.tell(an_alarm(kind=Kind.API_AWAY, subject="", again=HOUR, to=("mail",)))
     desk.flush()
     later, after, _ = a_desk(ledger=ledger)
-    later.mended(Kind.API_AWAY, "", "It answers", CONFIRMED)
-    later.mended(Kind.API_AWAY, "", "It answers", CONFIRMED)
+    later.mended(Kind.API_AWAY, "", "It answers")
+    later.mended(Kind.API_AWAY, "", "It answers")
     later.flush()
 
     assert len(post.letters) == 1
@@ -264,7 +264,7 @@ def test_what_was_mended_before_anybody_heard_is_not_sent() -> None:
     """The log has both."""
     desk, post, events = a_desk()
     desk.tell(an_alarm(kind=Kind.API_AWAY))
-    desk.mended(Kind.API_AWAY, "task1@1 24h", "It answers", CONFIRMED)
+    desk.mended(Kind.API_AWAY, "task1@1 24h", "It answers")
     desk.flush()
 
     assert post.letters == []
