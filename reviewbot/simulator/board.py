@@ -9,22 +9,23 @@ from itertools import islice
 
 from reviewbot.simulator.model import Task
 
-Key = tuple[float, int]
-
 
 class Board:
-    """Tasks filed by the status that the API shows; a task with none is filed nowhere."""
+    """Tasks filed by the status that the API shows; a task with none is filed nowhere.
+
+    A task is filed under its number: numbers are given in order of creation.
+    """
 
     def __init__(self) -> None:
-        self._task: dict[Key, Task] = {}
-        self._all: list[Key] = []
-        self._by_status: dict[str, list[Key]] = {}
-        self._by_account: dict[str, list[Key]] = {}
-        self._filed: dict[Key, str] = {}
+        self._task: dict[int, Task] = {}
+        self._all: list[int] = []
+        self._by_status: dict[str, list[int]] = {}
+        self._by_account: dict[str, list[int]] = {}
+        self._filed: dict[int, str] = {}
 
     def file(self, task: Task, shown: str | None) -> None:
         """File a task under `shown`, wherever it was before; None takes it off the board."""
-        key = (task.created_at, task.seq)
+        key = task.seq
         before = self._filed.get(key)
         if before == shown:
             return
@@ -77,19 +78,19 @@ class Board:
             keys
         )
 
-    def _of_account(self, account_id: str, statuses: Sequence[str] | None) -> list[Key]:
+    def _of_account(self, account_id: str, statuses: Sequence[str] | None) -> list[int]:
         keys = self._by_account.get(account_id, [])
         if statuses is None:
             return keys
         return [key for key in keys if self._filed[key] in statuses]
 
 
-def _insert(keys: list[Key], key: Key) -> None:
+def _insert(keys: list[int], key: int) -> None:
     if not keys or key > keys[-1]:
         keys.append(key)
     else:
         insort(keys, key)
 
 
-def _remove(keys: list[Key], key: Key) -> None:
+def _remove(keys: list[int], key: int) -> None:
     del keys[bisect_left(keys, key)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -14,8 +13,7 @@ from reviewbot.simulator.refusals import Refusal
 from reviewbot.simulator.world import World
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One HTTP request; header names are in lower case."""
 
     method: str
@@ -23,7 +21,7 @@ class Call:
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def is_write(self) -> bool:
@@ -31,8 +29,7 @@ class Call:
         return self.method not in ("GET", "HEAD")
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """One HTTP answer."""
 
     status: int
@@ -48,8 +45,7 @@ class Reply(NamedTuple):
     body: dict[str, Any]
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """What an operation gets: the world, who asks, and what for. A dry one must change nothing."""
 
     world: World

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 if TYPE_CHECKING:
     from reviewbot.simulator.managers import Habit
 
@@ -41,8 +43,7 @@ class SavedAccount:
     lookup_fails: bool = False
 
 
-@dataclass(slots=True)
-class VideoComment:
+class VideoComment(msgspec.Struct):
     """A comment that a manager posted under a video."""
 
     id: str
@@ -68,8 +69,7 @@ class Video:
     posted: list[VideoComment] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """One run of the verifier over one task."""
 
     attempt_n: int
@@ -138,8 +138,7 @@ class Truth:
         return self.posted and self.right_account and self.right_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who sends a write: which request, under which idempotency key."""
 
     by: By = "client"
@@ -147,8 +146,7 @@ class Actor:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a write changed. `epoch` is the round it fell on, as the API writes it."""
 
     at: float
@@ -162,8 +160,7 @@ class Effect:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestLine:
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """One request as the server saw it. `fault` names the fault it met."""
 
     at: float

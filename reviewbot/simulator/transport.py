@@ -106,6 +106,7 @@ def _response(answer: Answer, stream: httpx.SyncByteStream) -> httpx.Response:
 
 
 def _call_of(request: httpx.Request) -> Call:
+    assert isinstance(request.stream, httpx.SyncByteStream)
     path, _, query = request.url.raw_path.decode().partition("?")
     headers = {name.lower().decode(): text.decode("latin-1") for name, text in request.headers.raw}
-    return Call(request.method, unquote(path), query, headers, request.read())
+    return Call(request.method, unquote(path), query, headers, b"".join(request.stream))
