@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
+from typing import NamedTuple
 
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕԁһνοαеАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡıⅼ",
@@ -16,33 +17,24 @@ _LOOK_ALIKES = str.maketrans(
 _CLOSE = 0.72
 _SURE = 0.84
 _FOREIGN_LETTERS = 5
-"""Words that differ in more letters are not compared any closer: it would cost time for nothing."""
+"""Words that differ in more letters are not compared any closer."""
+_LONGEST = 80
+"""Letters of a word that are looked at."""
 
 
 def nearest(word: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
     """Give the valid names most like `word`, best first; none when none is close."""
-    wanted = _folded(word)
-    ranked = []
-    for candidate in dict.fromkeys(candidates):
-        likeness = _likeness(wanted, _folded(candidate))
-        if likeness >= _CLOSE:
-            ranked.append((-likeness, candidate))
-    ranked.sort()
-    return tuple(candidate for _, candidate in ranked[:most])
+    return tuple(candidate for _, candidate in _close(word[:_LONGEST], tuple(candidates))[:most])
 
 
 def only_cure(word: str, candidates: Iterable[str]) -> str | None:
     """Give the one name that was certainly meant; None when none or several could be."""
-    wanted = _folded(word)
-    scored = sorted(
-        ((_likeness(wanted, _folded(candidate)), candidate) for candidate in set(candidates)),
-        reverse=True,
-    )
-    if not scored or scored[0][0] < _SURE:
+    close = _close(word[:_LONGEST], tuple(candidates))
+    if not close or close[0][0] < _SURE:
         return None
-    if len(scored) > 1 and scored[0][0] - scored[1][0] < 0.03:
+    if len(close) > 1 and close[0][0] - close[1][0] < 0.03:
         return None
-    return scored[0][1]
+    return close[0][1]
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
@@ -89,29 +81,41 @@ def is_name(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
+def _close(word: str, candidates: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+    """The candidates that are like `word`, each with how much, best first."""
+    wanted = _word(word)
+    scored = ((_likeness(wanted, _word(name)), name) for name in dict.fromkeys(candidates))
+    return tuple(sorted((one for one in scored if one[0] >= _CLOSE), key=lambda s: (-s[0], s[1])))
+
+
+class _Word(NamedTuple):
+    """A name as it is compared: without what a person may well write otherwise."""
+
+    text: str
+    joined: str
+    tail: str
+    letters: frozenset[str]
+
+
 @lru_cache(maxsize=2048)
-def _folded(text: str) -> str:
-    text = latin(text[:80]).casefold()
-    return text.replace("_", " ").replace("-", " ").strip()
+def _word(name: str) -> _Word:
+    text = latin(name[:_LONGEST]).casefold().replace("_", " ").replace("-", " ").strip()
+    return _Word(text, text.replace(" ", ""), text.rpartition(".")[2], frozenset(text))
 
 
-@lru_cache(maxsize=4096)
-def _likeness(one: str, other: str) -> float:
-    if one == other:
+def _likeness(one: _Word, other: _Word) -> float:
+    if one.text == other.text:
         return 1.0
-    likeness = 0.0
-    if len(_letters(one) ^ _letters(other)) <= _FOREIGN_LETTERS:
-        matcher = SequenceMatcher(None, one, other, autojunk=False)
-        if matcher.real_quick_ratio() >= _CLOSE:
-            likeness = matcher.ratio()
-    tail = other.rpartition(".")[2]
-    if one and tail == one.rpartition(".")[2]:
-        likeness = max(likeness, 0.9)
-    if one.replace(" ", "") == other.replace(" ", ""):
-        likeness = max(likeness, 0.99)
+    if one.joined == other.joined:
+        return 0.99
+    likeness = 0.9 if one.text and one.tail == other.tail else 0.0
+    short, long = sorted((len(one.text), len(other.text)))
+    # What the lengths and the letters forbid is not compared: it would cost time for nothing.
+    if (
+        2 * short >= _CLOSE * (short + long)
+        and len(one.letters ^ other.letters) <= _FOREIGN_LETTERS
+    ):
+        matcher = SequenceMatcher(None, one.text, other.text, autojunk=False)
+        likeness = max(likeness, matcher.ratio())
     return likeness
-
-
-@lru_cache(maxsize=1024)
-def _letters(word: str) -> frozenset[str]:
-    return frozenset(word)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -229,7 +230,7 @@ class _Reading:
         try:
             return ZoneInfo(scalar.value), scalar.value
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
-            zones = available_timezones()
+            zones = _all_zones()
         self.context.add_at(
             "P028",
             scalar,
@@ -311,6 +312,12 @@ class _Reading:
         finally:
             self.context.findings.extend((*document.findings, *own.findings))
         return found
+
+
+@cache
+def _all_zones() -> tuple[str, ...]:
+    """Every zone there is; to find them the whole data base is walked."""
+    return tuple(sorted(available_timezones()))
 
 
 def _and_more(path: str, findings: list[Finding]) -> Finding:

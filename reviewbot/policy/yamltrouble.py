@@ -26,6 +26,8 @@ _QUOTE_NEEDED = {
 }
 _BLOCK_HEAD = re.compile(r"[|>](?:[+-]?[1-9]?|[1-9][+-])(?:\s+#.*)?").fullmatch
 """What YAML takes for the head of a text over several lines."""
+_ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
+"""What nearly all texts are made of, and needs no look."""
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
 
 
@@ -45,7 +47,7 @@ class Repair(msgspec.Struct, frozen=True):
 
 def unfit_characters(text: str, path: str) -> list[Finding]:
     """Find characters that a policy may not hold: control characters, odd line breaks, tabs."""
-    bad = {char for char in set(text) if _unfit(char)}
+    bad = {char for char in set(text) - _ORDINARY if _unfit(char)}
     if bad:
         at = min(text.index(char) for char in bad)
         char = text[at]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -27,7 +28,6 @@ deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay
 """
 DOCUMENTS = times(10_000, 100_000)
 """How many documents are tried in all."""
-_BATCH = 50
 _PIECES = [
     "@",
     "`",
@@ -124,6 +124,16 @@ def check(source: str | bytes) -> Parsed:
     return parsed
 
 
+def parts_of(text: str) -> list[str]:
+    """The head of a policy, its sections one by one, and of those that list something each entry."""
+    first, *sections = re.split(r"^(?=\S.*:\n)", text, flags=re.MULTILINE)
+    parts = [first]
+    for section in sections:
+        head, _, rest = section.partition("\n")
+        parts += [f"{head}\n{entry}" for entry in re.split(r"^(?=  - )", rest, flags=re.M) if entry]
+    return parts
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
     """A policy with pieces cut out, doubled, swapped or typed in."""
@@ -179,7 +189,10 @@ def test_random_bytes_give_findings_not_a_crash(source: bytes) -> None:
 
 
 def test_thousands_of_mutated_documents_give_no_crash() -> None:
-    """A plain generator, quicker than hypothesis, covers the bulk."""
+    """A plain generator, quicker than hypothesis, covers the bulk.
+
+    Most documents are one part of a policy, where a mistake meets the code that reads this part.
+    """
     state = 20260602
 
     def pick(bound: int) -> int:
@@ -187,8 +200,9 @@ def test_thousands_of_mutated_documents_give_no_crash() -> None:
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         return (state >> 33) % bound
 
+    parts = parts_of(BASE)
     for number in range(DOCUMENTS):
-        text = SHORT if number % _BATCH else BASE
+        text = BASE if number % 100 == 0 else SHORT if number % 10 == 0 else parts[pick(len(parts))]
         for _ in range(1 + pick(3)):
             start = pick(len(text) + 1)
             end = min(len(text), start + pick(12))
