@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -27,8 +28,10 @@ from reviewbot.domain.errors import (
     ReviewbotError,
 )
 from reviewbot.ledger.checkpointfile import CheckpointFile
+from reviewbot.ports import Delivery
+from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
-from reviewbot.service.poll import PassSummary, poll_once
+from reviewbot.service.poll import LISTED_FOR, PassSummary, poll_once
 from tests.builders import an_item
 from tests.service.fakes import APPROVE, HandClock, World, always, an_app
 
@@ -203,3 +206,51 @@ def test_sighup_reloads_at_once() -> None:
     process.communicate(timeout=5)
 
     assert process.returncode == 0
+
+
+def test_a_backlog_keeps_nothing_waiting_for_longer_than_a_poll() -> None:
+    """Twenty minutes of work: policies are looked at, life is shown, the ping sent each minute."""
+    clock, post = HandClock(), Pings()
+    world = World(before_write=lambda decision: clock.forward(seconds=20))
+    world.add(*(an_item(id=f"task-{n}") for n in range(60)))
+    app = an_app(world, always(APPROVE), clock=clock)
+    app.alarms = AlarmDesk(ledger=app.ledger, clock=clock, events=app.say, post=post)
+    stop, looked, pinged = threading.Event(), list[float](), list[int]()
+
+    def refresh(asked: bool) -> None:
+        looked.append(clock.monotonic())
+        pinged.append(post.pings)
+        if len(world.sent) >= 50:
+            stop.set()
+
+    assert Daemon(app, every=60.0, stop=stop, refresh=refresh).run() == 0
+
+    gaps = [after - before for before, after in itertools.pairwise(looked)]
+    assert len(gaps) >= 15
+    assert max(gaps) <= 60 + 20
+    assert pinged == list(range(len(looked)))
+    assert world.calls.count("waiting") <= 1 + clock.monotonic() // LISTED_FOR
+
+
+class Pings:
+    """A channel that only counts the signs of life."""
+
+    pings = 0
+
+    def ping(self) -> None:
+        """One more."""
+        self.pings += 1
+
+    def send(self, letter: object) -> bool:
+        """Nobody reads it."""
+        return True
+
+    def deliveries(self) -> list[Delivery]:
+        """None."""
+        return []
+
+    def settle(self, seconds: float) -> None:
+        """Nothing is on its way."""
+
+    def close(self) -> None:
+        """Nothing is open."""

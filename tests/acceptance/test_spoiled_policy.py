@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -16,15 +17,18 @@ from tests.channels.servers import WebServer, web_server
 
 
 def test_a_broken_policy_is_refused_shown_alarmed_and_picked_up_when_mended(tmp_path: Path) -> None:
-    """The old one keeps judging; status and a webhook say why, with its place; then all is well."""
+    """The old one keeps judging; status and a webhook say why, with its place; then all is well.
+
+    All that within a pass over a backlog that takes minutes.
+    """
     env = environment("http://127.0.0.1:9/api/ext", tmp_path)
     policy = Path(env["REVIEWBOT_POLICY"])
     good = policy.read_text()
     with web_server() as people:
         config = tmp_path / "reviewbot.toml"
         config.write_text(f'[channels.ops]\ntype = "webhook"\nurl = "{people.url()}"\n')
-        with running(a_world(), tmp_path, "--live", "--config", str(config)) as bot:
-            bot.wait_for("pass")
+        with running(a_world(tasks=250), tmp_path, "--live", "--config", str(config)) as bot:
+            bot.wait_for("pass", lambda event: event["left"] > 100)
             good_revision = revision(policy)
 
             policy.write_text(good.replace("  if undecided:", "  if undecied:"))
@@ -40,11 +44,15 @@ def test_a_broken_policy_is_refused_shown_alarmed_and_picked_up_when_mended(tmp_
             policy.write_text(good + "\n# mended\n")
             bot.wait_for("policy reloaded")
             (mended,) = told(people, lambda alarm: alarm["mended"])
-            bot.wait_for("pass")
+            bot.wait_for("pass", lambda event: event["left"] > 100)
             assert "are used" in mended["sentence"]
             shown = status(env)
             assert "not used" not in shown
             assert revision(policy) in shown
+            assert "not reviewed yet" in shown
+
+            bot.send(signal.SIGTERM)
+            assert bot.ended() == 0
 
 
 def told(people: WebServer, fits: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
