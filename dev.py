@@ -31,6 +31,13 @@ TASKS = {
     "demo": [["-m", "reviewbot", "demo"]],
     "test": [[*PYTEST, "-n", "2", "-m", "not slow"]],
     "test-full": [[*PYTEST, "-n", "2", "--timeout", "1500"]],
+    "test-mutants": [["-m", "tests.mutation"]],
+    "coverage": [
+        ["-m", "coverage", "erase"],
+        ["-m", "coverage", "run", *PYTEST, "-n", "2", "-m", "not slow", "--timeout", "180"],
+        ["-m", "coverage", "combine", "--quiet"],
+        ["-m", "tests.branches"],
+    ],
     "check": [
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "ruff", "check", "."],

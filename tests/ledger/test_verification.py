@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.chain import Line, digest
+from reviewbot.ledger.chain import GENESIS, Line, digest
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Ending
 from tests.builders import CONFIRMED, an_item
@@ -205,9 +205,16 @@ def _flipped(value: Any, place: int, bit: int) -> Any:
 
 
 def test_two_contents_never_read_the_same() -> None:
-    """Moving a byte from one column to the next changes the hash."""
+    """Another content of any column changes the hash, and so does a byte moved to the next one."""
     one = Line(1, 2, "note", "ab", 0, b"cd", b"ef")
     others = [
+        Line(3, 2, "note", "ab", 0, b"cd", b"ef"),
+        Line(1, 3, "note", "ab", 0, b"cd", b"ef"),
+        Line(1, 2, "nota", "ab", 0, b"cd", b"ef"),
+        Line(1, 2, "note", "ac", 0, b"cd", b"ef"),
+        Line(1, 2, "note", "ab", 1, b"cd", b"ef"),
+        Line(1, 2, "note", "ab", 0, b"ce", b"ef"),
+        Line(1, 2, "note", "ab", 0, b"cd", b"eg"),
         Line(1, 2, "note", "a", 0, b"bcd", b"ef"),
         Line(1, 2, "note", "ab", 0, b"cde", b"f"),
         Line(1, 2, "note", "ab", 0, b"cdef", None),
@@ -215,4 +222,5 @@ def test_two_contents_never_read_the_same() -> None:
         Line(12, 2, "note", "ab", 0, b"cd", b"ef"),
         Line(1, 2, "note a", "b", 0, b"cd", b"ef"),
     ]
-    assert len({digest(b"", line) for line in (one, *others)}) == 7
+    hashes = {digest(before, line) for before in (b"", GENESIS) for line in (one, *others)}
+    assert len(hashes) == 2 * 14

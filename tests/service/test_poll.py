@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import CannotConnect, KeyRefused, NoAnswer, ServerFault
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts
@@ -188,6 +188,36 @@ def test_a_task_that_changed_while_we_worked_is_judged_again() -> None:
     poll_once(app)
 
     assert [decision.task_id for decision in world.sent] == ["task-0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ({"manually_confirmed_at": CONFIRMED + timedelta(minutes=9)}, 4),
+        ({"client_dispute_deadline_at": CONFIRMED + timedelta(hours=71)}, 3),
+        ({"updated_at": CONFIRMED + timedelta(minutes=9)}, 4),
+    ],
+    ids=["round", "deadline", "version"],
+)
+def test_what_a_page_showed_meanwhile_counts(change: dict[str, datetime], read: int) -> None:
+    """A page read for another task shows that this one changed: what left was judged on that."""
+    world, clock = World(), HandClock()
+    world.add(*some(3))
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    def something_changes(decision: Decision) -> None:
+        if decision.task_id == "task-0":
+            clock.forward(seconds=61)
+            world.change("task-2", **change)
+
+    world.after_write = something_changes
+    poll_once(app)
+
+    last = world.sent[-1]
+    now = world.tasks["task-2"]
+    assert last.task_id == "task-2"
+    assert (last.epoch, last.deadline_at) == (now.epoch, now.deadline_at)
+    assert world.calls.count("evidence") == read
 
 
 def test_a_new_round_is_judged_as_such() -> None:
