@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NotFound
 from reviewbot.domain.faultpoints import fault_point
@@ -37,6 +38,9 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
     try:
         item = with_window(bench, bench.queue.look(decision.task_id))
     except NotFound:
+        # One 404 may be a lapse of the API, and this word would be the last.
+        if not _quarantine_is_over(app, logged):
+            return False
         return _mark(app, logged, State.OVERTAKEN, "it is gone")
     except KeyRefused:
         raise
@@ -58,12 +62,18 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
 
 def _given_up(app: App, logged: Logged) -> bool:
     """Whether its quarantine is over; one that outlives the deadline is never over."""
-    decision = logged.decision
-    end = (logged.intended_at or decision.decided_at) + app.limits.quarantine
-    deadline = None if decision.deadline_is_estimate else decision.deadline_at
-    if deadline is not None and end >= deadline:
+    deadline = None if logged.decision.deadline_is_estimate else logged.decision.deadline_at
+    if deadline is not None and _quarantine_end(app, logged) >= deadline:
         return False
-    return app.clock.now() >= end
+    return _quarantine_is_over(app, logged)
+
+
+def _quarantine_is_over(app: App, logged: Logged) -> bool:
+    return app.clock.now() >= _quarantine_end(app, logged)
+
+
+def _quarantine_end(app: App, logged: Logged) -> datetime:
+    return (logged.intended_at or logged.decision.decided_at) + app.limits.quarantine
 
 
 def _mark(app: App, logged: Logged, state: State, note: str) -> bool:

@@ -80,11 +80,14 @@ def test_what_stands_there_tells_whose_it_was(
     assert app.ledger.decisions()[0].state.value == outcome
 
 
-def test_a_task_that_is_gone_is_overtaken() -> None:
-    """404: nothing of ours can be seen there any more."""
-    world, _, app = left_unknown(APPROVE)
+def test_a_task_that_is_gone_is_overtaken_after_the_quarantine() -> None:
+    """404: nothing of ours can be seen there; within the quarantine that may be a lapse."""
+    world, clock, app = left_unknown(APPROVE)
     del world.tasks[TASK]
+    poll_once(app)
+    assert outcomes(app) == {TASK: "unknown"}
 
+    clock.forward(minutes=15)
     poll_once(app)
 
     assert outcomes(app) == {TASK: "overtaken"}
