@@ -342,6 +342,6 @@ def test_fifty_rules_are_analysed_at_once() -> None:
         for n in range(50)
     )
     policy = policy_of(rules)
-    started = time.perf_counter()
+    started = time.process_time()
     assert analyse(policy)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
