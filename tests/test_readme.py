@@ -17,6 +17,7 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.parse import parse_policy
 from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
 from tests.cli.walk import assert_parses, every_command
+from tests.proof import with_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +52,11 @@ def test_every_make_line_is_a_target() -> None:
     named = {line.split()[1] for line in SHELL_LINES if line.startswith("make ")}
     assert named <= set(targets.group(1).split())
     assert "make test" in SHELL_LINES
+
+
+def test_the_promises_are_the_figures_that_were_kept() -> None:
+    """Nobody types a figure in: the table is the one that `python -m tests.proof` writes."""
+    assert with_table(README) == README
 
 
 def test_the_table_of_commands_is_the_tree_of_commands() -> None:
