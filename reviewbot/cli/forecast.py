@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from reviewbot.bootstrap import build
+from reviewbot.cli.caps import cap_words
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
@@ -18,6 +19,7 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
+from reviewbot.service.capsahead import Capped, caps_ahead
 from reviewbot.service.forecast import Forecast, Unread
 from reviewbot.service.forecast import forecast as look_ahead
 from reviewbot.service.holds import holds_on
@@ -56,15 +58,16 @@ def forecast(
 ) -> None:
     """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
 
-    It follows the policy over time, the request budget, what is paused, and how fast people answered
-    lately; it takes for granted that a live bot runs and that no new tasks come. Sends nothing.
+    It follows the policy over time and its caps, the request budget, what is paused, and how fast
+    people answered lately; it takes for granted that a live bot runs and that no new tasks come. Sends nothing.
     """
     settings = settings_with(config=config, policy=policies, ledger=ledger)
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
     try:
         recall_evidence(app)
+        judges = [judge for bench in app.benches for judge in bench.judges]
         found = look_ahead(
-            plan(app),
+            caps_ahead(plan(app), app.ledger, judges),
             pace(app.ledger, app.clock.now()),
             requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
             every=settings.every,
@@ -113,12 +116,18 @@ def _lines(found: Forecast) -> Iterator[str]:
     )
     for sentence in found.holds:
         yield f"held      {styled(safe_line(sentence, 200), 'care')}"
+    for cap in found.caps:
+        yield f"cap       {styled(safe_line(_cap(cap, found), 200), 'bad' if cap.to_silence else 'care')}"
     if found.unread:
         yield ""
         heads = ("task", "paid on", "by", "why")
         yield table(heads, [_row(one, found) for one in found.unread[:SHOWN]], 70)
         if len(found.unread) > SHOWN:
             yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"
+
+
+def _cap(cap: Capped, found: Forecast) -> str:
+    return f"{cap.cap} ({cap.policy}) {cap_words(cap, found.at)}"
 
 
 def _people(found: Forecast) -> str:

@@ -18,6 +18,7 @@ from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
 from reviewbot.reports.words import ENDS, clock, span, usd
+from reviewbot.service.capsahead import Bite
 from reviewbot.service.plan import Paid, Plan, Planned
 
 BUCKETS = (
@@ -34,8 +35,9 @@ MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
 PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
 
 
-def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
-    """Write the report of a plan. `judges` are the policies that made it, by revision."""
+def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = ()) -> Document:
+    """Write the report of a plan. `judges` are the policies that made it, `bites` the caps that will
+    keep some of it back."""
     by_revision = {judge.policy.revision: judge for judge in judges}
     zone = ZoneInfo(judges[0].policy.timezone) if judges else ZoneInfo("UTC")
     named = ", ".join(
@@ -58,6 +60,7 @@ def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
             _time_left(plan),
             _money(plan, zone),
             _ledgers(plan),
+            _caps(bites, zone),
             _rules(plan),
             _fragile(rows),
             _unjudged(plan),
@@ -265,6 +268,35 @@ def _ledgers(plan: Plan) -> Section:
             numbers=frozenset({1, 2}),
             tones=tuple(tones),
         ),
+    )
+
+
+def _caps(bites: Sequence[Bite], zone: ZoneInfo) -> Section:
+    """The caps that will keep something back, and what becomes of it."""
+    told = [bite.summary for bite in bites]
+    rows = tuple(
+        (
+            one.cap,
+            one.policy,
+            str(one.count),
+            usd(one.micros),
+            clock(one.since, zone),
+            clock(one.until, zone) if one.until else "–",
+            str(one.to_silence),
+        )
+        for one in told
+    )
+    return Section(
+        id="caps",
+        title="Caps that will keep decisions back",
+        lead="Room goes to the most urgent. What finds none before its deadline is paid by silence.",
+        table=Table(
+            heads=("cap", "policy", "kept back", "money", "from", "last room", "paid by silence"),
+            rows=rows,
+            numbers=frozenset({2, 3, 6}),
+            tones=tuple("bad" if one.to_silence else "care" for one in told),
+        ),
+        empty="None.",
     )
 
 

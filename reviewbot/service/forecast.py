@@ -2,8 +2,9 @@
 
 Theory of operation. The plan says what the policy does with each task over time. Three things can
 keep that from being enough: a task is asked of people and they are too slow, the request budget is
-too small for what is due, or something holds the action back. What is then paid, by silence or by
-the policy's fallback, is paid unread. The forecast takes for granted that a live bot runs by these
+too small for what is due, or something holds the action back: a pause, a breaker, or a cap without
+room (`capsahead.py`). What is then paid, by silence or by the policy's fallback, is paid unread. The
+forecast takes for granted that a live bot runs by these
 policies until then, that no new tasks come, and that people keep their pace (`pace.py`).
 """
 
@@ -16,6 +17,7 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
+from reviewbot.service.capsahead import Capped, CapsAhead, Held
 from reviewbot.service.desks import Desk, Job, work_off
 from reviewbot.service.holds import Hold
 from reviewbot.service.otherwise import Otherwise, held_back
@@ -67,6 +69,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace
     more_people: MorePeople | None = None
     holds: tuple[str, ...] = ()
+    caps: tuple[Capped, ...] = ()
+    """The caps that will keep something back."""
 
     @property
     def micros(self) -> int:
@@ -80,6 +84,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     planned: Planned
     ends: Otherwise
     asked_at: datetime | None = None
+    capped: Held | None = None
 
     @property
     def id(self) -> str:
@@ -93,7 +98,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forecast(
-    plan: Plan,
+    ahead: CapsAhead,
     pace: Pace,
     *,
     requests_per_minute: float,
@@ -101,8 +106,12 @@ def forecast(
     holds: tuple[Hold, ...] = (),
 ) -> Forecast:
     """Work out what will be paid unread."""
-    now = plan.at
-    fates = [_fate(one, now, holds) for one in plan.planned if one.logged in (None, State.REFUSED)]
+    plan, now, capped = ahead.plan, ahead.plan.at, ahead.held
+    fates = [
+        _fate(one, now, holds, capped.get((one.item.review, one.item.id)))
+        for one in plan.planned
+        if one.logged in (None, State.REFUSED)
+    ]
     people = _staff(pace, now)
     jobs = [_question(one, now) for one in fates if one.asked_at is not None]
     unanswered = work_off(jobs, people).missed
@@ -134,24 +143,28 @@ def forecast(
             len(unread),
         ),
         holds=tuple(hold.sentence for hold in holds),
+        caps=tuple(bite.summary for bite in ahead.bites),
     )
 
 
 # One task ------------------------------------------------------------------------------------
 
 
-def _fate(one: Planned, now: datetime, holds: tuple[Hold, ...]) -> Fate:
+def _fate(one: Planned, now: datetime, holds: tuple[Hold, ...], capped: Held | None) -> Fate:
     if one.logged is State.REFUSED:
         ends = Otherwise(end="silence", at=one.item.deadline_at, why="refused")
         return Fate(planned=one, ends=ends)
     ends = held_back(
-        Otherwise(end=one.end, at=one.end_at),
+        Otherwise(end=one.end, at=one.end_at, why=None if capped is None else capped.sentence),
         one.item.deadline_at,
         one.item.review,
         one.verdict.policy,
         holds,
     )
-    return Fate(planned=one, ends=ends, asked_at=_asked_at(one, now, ends.at))
+    asked_at = _asked_at(one, now, ends.at)
+    if asked_at is None and capped is not None and capped.asked:
+        asked_at = capped.since
+    return Fate(planned=one, ends=ends, asked_at=asked_at, capped=capped)
 
 
 def _asked_at(one: Planned, now: datetime, ends_at: datetime | None) -> datetime | None:
@@ -200,6 +213,8 @@ def _why(one: Fate, late: frozenset[str]) -> Why:
         return "budget"
     if one.ends.why == "refused":
         return "refused"
+    if one.capped is not None and one.planned.end == "silence":
+        return "people" if one.asked_at is not None else "held"
     if one.ends.why is not None and one.ends.end == "silence" and one.planned.end != "silence":
         return "held"
     return "policy" if one.asked_at is None else "people"

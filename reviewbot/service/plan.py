@@ -138,12 +138,17 @@ def end_of(
     for moment, answer in answers:
         if not answer.action.writes or answer.until is not None:
             continue
-        if not answer.action.pays:
-            return "sent back", moment
-        return ("fallback" if answer.rule == DEADLINE else "rule"), moment
+        return end_by(answer.action, answer.rule), moment
     if answers and answers[-1][1].action is Action.LEAVE:
         return "left", deadline
     return "silence", deadline
+
+
+def end_by(action: Action, rule: str) -> Paid:
+    """How a round ends by an answer that is sent."""
+    if not action.pays:
+        return "sent back"
+    return "fallback" if rule == DEADLINE else "rule"
 
 
 def _plan_one(app: App, bench: Bench, item: ReviewItem, known: Known, at: datetime) -> Planned:

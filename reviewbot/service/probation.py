@@ -180,7 +180,7 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
     watch = Watch(
         revision=policy.revision, share=change.share, passes_over=_unchanged_fallback(change.rules)
     )
-    trial = Trial(change, frozenset(change.rules))
+    trial = _trial(app.ledger, policy, change)
     breaker.watch_closings(watch, app.ledger.notes(breaker.TOPIC), name)
     closed_at = max(
         (note.at for note in app.ledger.story(breaker.TOPIC, name) if not note.value.get("open")),
@@ -190,8 +190,6 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
         decision = logged.decision
         if decision.revision != policy.revision or decision.decided_by is not None:
             continue
-        if logged.state in breaker.SENT:
-            trial.add(decision.action, decision.rule, logged.intended_at or logged.state_at)
         wanted = decision.wanted or decision.action
         name_of_it = decision_id(decision.review, decision.task_id, decision.epoch, wanted)
         watch.add(name_of_it, decision.rule, wanted.pays)
@@ -203,6 +201,27 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
         guard.watches[name] = watch
     if trial.rules:
         guard.trials[name] = trial
+
+
+def trial_on(ledger: Ledger, policy: Policy) -> Trial | None:
+    """The probation that a policy is on by the log; None where it is on none."""
+    change = newest_change(ledger, policy.name)
+    if change is None or change.before is None or change.over:
+        return None
+    if change.revision != policy.revision or not change.rules:
+        return None
+    return _trial(ledger, policy, change)
+
+
+def _trial(ledger: Ledger, policy: Policy, change: Change) -> Trial:
+    trial = Trial(change, frozenset(change.rules))
+    for logged in ledger.decided(policy.name, change.since):
+        decision = logged.decision
+        if decision.revision != policy.revision or decision.decided_by is not None:
+            continue
+        if logged.state in breaker.SENT:
+            trial.add(decision.action, decision.rule, logged.intended_at or logged.state_at)
+    return trial
 
 
 def finish(app: App, policy: str) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.domain.decision import Action
 from reviewbot.reports.page import as_html
 from reviewbot.reports.queue import queue_document
+from reviewbot.service.capsahead import Bite, Held
 from reviewbot.simulator.world import World
 from tests.reports.conftest import Made
 
@@ -173,3 +175,25 @@ def _dumped(file: Path, home: Path) -> str:
     match = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert match is not None, done.stdout[-2000:]
     return match.group(1).replace("&quot;", '"')
+
+
+def test_a_cap_that_will_bite_stands_in_the_page(plan_of: Callable[..., Made]) -> None:
+    """With how much it keeps back and what silence pays; without one the section says none."""
+    found, judges = plan_of(3)
+    held = Held(
+        item=found.planned[0].item,
+        policy="starter",
+        action=Action.APPROVE,
+        rule="a",
+        cap="approvals: at most 1 per day",
+        since=found.at,
+        until=None,
+        asked=False,
+    )
+    bite = Bite(policy="starter", cap=held.cap, held=(held,))
+
+    page = as_html(queue_document(found, judges, [bite]))
+
+    assert "approvals: at most 1 per day" in page
+    none = next(s for s in queue_document(found, judges).sections if s.id == "caps")
+    assert none.empty == "None." and none.table is not None and not none.table.rows

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
 from reviewbot.service import switches
+from reviewbot.service.capsahead import caps_ahead
 from reviewbot.service.desks import Desk, Job, work_off
 from reviewbot.service.forecast import Forecast, forecast
 from reviewbot.service.holds import holds_on
@@ -50,7 +51,9 @@ def asked() -> Iterator[House]:
 def ahead(made: House, known: Pace = NOBODY, *, rate: float = 96.0) -> Forecast:
     """The forecast for a house, with people at a given pace."""
     holds = holds_on(made.app.ledger, made.clock.now())
-    return forecast(plan(made.app), known, requests_per_minute=rate, every=60.0, holds=holds)
+    judges = [judge for bench in made.app.benches for judge in bench.judges]
+    caps = caps_ahead(plan(made.app), made.app.ledger, judges)
+    return forecast(caps, known, requests_per_minute=rate, every=60.0, holds=holds)
 
 
 def test_questions_that_nobody_answers_are_paid_unread(asked: House) -> None:
@@ -78,6 +81,33 @@ def test_a_budget_too_small_leaves_the_rest_to_silence() -> None:
 
     assert found.unread
     assert {(one.by, one.why) for one in found.unread} == {("silence", "budget")}
+
+
+@pytest.mark.parametrize(
+    ("over", "why", "by"), [("hold", "held", "silence"), ("escalate", "people", "silence")]
+)
+def test_what_a_cap_never_lets_through_goes_to_silence(over: str, why: str, by: str) -> None:
+    """One approval a day and twenty tasks: the cap is named, with all that it keeps back."""
+    cap = f"guardrails:\n  approvals: at most 1 per day\n  when over: {over}\n"
+    with house(policy=EVERYTHING_IS_PAID + cap, tasks=20) as made:
+        found = ahead(made)
+
+    (capped,) = found.caps
+    assert capped.cap == "approvals: at most 1 per day"
+    assert len(found.unread) == capped.to_silence > 10
+    assert {(one.why, one.by) for one in found.unread} == {(why, by)}
+    assert all(one.note == f"the cap {capped.cap}" for one in found.unread)
+    assert found.questions == (capped.count if over == "escalate" else 0)
+
+
+def test_a_cap_that_only_puts_off_harms_nobody() -> None:
+    """All of it finds room before its deadline."""
+    cap = "guardrails:\n  approvals: at most 19 per hour\n  when over: hold\n"
+    with house(policy=EVERYTHING_IS_PAID + cap, tasks=20) as made:
+        found = ahead(made)
+
+    assert found.unread == ()
+    assert (found.caps[0].count, found.caps[0].to_silence) == (1, 0)
 
 
 def test_what_is_paused_for_good_goes_to_silence() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,11 @@ from reviewbot.cli.report import forms, text
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.service.app import App
-from reviewbot.service.plan import Plan, plan
+from reviewbot.service.capsahead import CapsAhead, caps_ahead
+from reviewbot.service.plan import plan
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
 
 
 @click.command(
@@ -86,26 +90,30 @@ def _queue_report(screen: Screen, form: str, at: datetime | None, **flags: Any) 
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
     try:
         with _progress(screen) as progress:
-            return _FORMS[form](plan(app, at=at, progress=progress), app)
+            found = plan(app, at=at, progress=progress)
+        return _FORMS[form](caps_ahead(found, app.ledger, _judges(app)), app)
     finally:
         app.close()
 
 
-def _html(found: Plan, app: App) -> str:
+def _judges(app: App) -> list[Judge]:
+    return [judge for bench in app.benches for judge in bench.judges]
+
+
+def _html(found: CapsAhead, app: App) -> str:
     from reviewbot.reports.page import as_html
     from reviewbot.reports.queue import queue_document
 
-    judges = [judge for bench in app.benches for judge in bench.judges]
-    return as_html(queue_document(found, judges))
+    return as_html(queue_document(found.plan, _judges(app), found.bites))
 
 
-def _csv(found: Plan, app: App) -> str:  # noqa: ARG001 - every form takes both
+def _csv(found: CapsAhead, app: App) -> str:  # noqa: ARG001 - every form takes both
     from reviewbot.reports.sheet import as_csv
 
-    return as_csv(found)
+    return as_csv(found.plan)
 
 
-_FORMS: dict[str, Callable[[Plan, App], str]] = {
+_FORMS: dict[str, Callable[[CapsAhead, App], str]] = {
     "text": text.as_text,
     "json": forms.as_json,
     "csv": _csv,

@@ -9,14 +9,16 @@ import msgspec
 
 from reviewbot.domain.moments import iso
 from reviewbot.service.app import App
+from reviewbot.service.capsahead import Bite, CapsAhead, Held
 from reviewbot.service.plan import Later, Plan, Planned
 from reviewbot.service.records import subject_json
 
 SCHEMA = "reviewbot.report/1"
 
 
-def as_json(plan: Plan, app: App) -> str:
+def as_json(found: CapsAhead, app: App) -> str:
     """Write the documented form. `writes` is what the transport itself has counted."""
+    plan = found.plan
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
     report = {
         "schema": SCHEMA,
@@ -27,10 +29,34 @@ def as_json(plan: Plan, app: App) -> str:
         "requests": plan.requests,
         "list_agreed": plan.agreed,
         "summary": summary(plan),
+        "caps": [_bite(bite) for bite in found.bites],
         "decisions": [_decision(one) for one in plan.planned],
         "failed": [{"id": one.item.id, "why": one.why} for one in plan.failed],
     }
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+
+
+def _bite(bite: Bite) -> dict[str, Any]:
+    """A cap that will keep something back: what, from when, until when, and who silence pays."""
+    told = bite.summary
+    return {
+        "policy": told.policy,
+        "cap": told.cap,
+        "held": told.count,
+        "money_usd": told.micros / 1_000_000,
+        "since": iso(told.since),
+        "until": iso(told.until) if told.until else None,
+        "asks_people": told.asked,
+        "paid_by_silence": [one.item.id for one in bite.to_silence],
+        "tasks": [
+            {"id": one.item.id, "action": one.action.value, "rule": one.rule, "until": _moment(one)}
+            for one in bite.held
+        ],
+    }
+
+
+def _moment(held: Held) -> str | None:
+    return iso(held.until) if held.until else None
 
 
 def summary(plan: Plan) -> dict[str, Any]:

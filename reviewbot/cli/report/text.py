@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reviewbot.cli.caps import cap_words
 from reviewbot.cli.screen import styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, table
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.app import App
+from reviewbot.service.capsahead import CapsAhead
 from reviewbot.service.plan import Plan, Planned
 
 _ENDS = {
@@ -22,12 +24,13 @@ _ENDS = {
 }
 
 
-def as_text(plan: Plan, app: App) -> str:
+def as_text(found: CapsAhead, app: App) -> str:
     """Write the report for a person: the sum first, then the queue by urgency."""
-    return "\n".join(_lines(plan, app))
+    return "\n".join(_lines(found, app))
 
 
-def _lines(plan: Plan, app: App) -> Iterator[str]:
+def _lines(found: CapsAhead, app: App) -> Iterator[str]:
+    plan = found.plan
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
     named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
     yield styled(f"What would happen, as of {clock_time(plan.at)}", "strong")
@@ -36,6 +39,9 @@ def _lines(plan: Plan, app: App) -> Iterator[str]:
         yield styled("the list kept changing while it was read; something may be missing", "care")
     yield ""
     yield from _sums(plan)
+    for cap in (bite.summary for bite in found.bites):
+        words = safe_line(f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at)}", 200)
+        yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
     yield ""
     if plan.planned:
         yield table(
