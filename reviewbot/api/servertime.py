@@ -18,6 +18,7 @@ _USUAL = "Sun, 06 Nov 1994 08:49:37 GMT"
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
 
+_NOTICEABLE = NOTICEABLE.total_seconds()
 HEARD = 5
 """Answers in the median: one that lingered in a proxy changes nothing."""
 
@@ -26,7 +27,8 @@ class ServerTime:
     """How far the server's clock is ahead of ours; `wall` is our own clock, uncorrected.
 
     When our clock is set, or the machine slept, what was heard before means nothing any more: the
-    `monotonic` clock shows it.
+    `monotonic` clock shows it. Until the next answer tells, time goes on by that clock, so that
+    nothing falls due because somebody set the other one.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ServerTime:
         offset = (said - wall).total_seconds() + 0.5
         gap = wall.timestamp() - self._monotonic()
         with self._lock:
-            if self._gap is not None and abs(gap - self._gap) > NOTICEABLE.total_seconds():
+            if self._gap is not None and abs(gap - self._gap) > _NOTICEABLE:
                 self._offsets.clear()
             self._gap = gap
             self._offsets.append(offset)
@@ -61,8 +63,13 @@ class ServerTime:
         return self._offset
 
     def now(self) -> datetime:
-        """Our clock, corrected to the server's."""
-        return self._wall() + self._offset if self._offset else self._wall()
+        """Our clock, corrected to the server's; until the next answer, as if nobody had set it."""
+        wall = self._wall()
+        if self._gap is not None:
+            was_set = wall.timestamp() - self._monotonic() - self._gap
+            if abs(was_set) > _NOTICEABLE:
+                wall -= timedelta(seconds=was_set)
+        return wall + self._offset if self._offset else wall
 
 
 @lru_cache(maxsize=4)
