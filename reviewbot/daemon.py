@@ -29,9 +29,9 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.health.pulse import SLICE, Pulse
 from reviewbot.ports import CheckpointBook
+from reviewbot.service import checkpoints
 from reviewbot.service.app import App
 from reviewbot.service.brakes import Brakes
-from reviewbot.service.checkpoints import keep
 from reviewbot.service.followup import follow_up
 from reviewbot.service.outage import tell_stopped
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
@@ -193,7 +193,7 @@ class Daemon:
             self._app.events("chore failed", level="error", error=str(error))
 
     def _checkpoint(self) -> None:
-        point = keep(self._app.ledger, self._book, self._app.clock.now())
+        point = checkpoints.keep(self._app.ledger, self._book, self._app.clock.now())
         self._app.events(
             "checkpoint",
             count=point.count,
@@ -201,6 +201,7 @@ class Daemon:
             at=point.at,
             signature=point.signature or "none: no key is configured",
         )
+        checkpoints.tell(self._app, point)
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)

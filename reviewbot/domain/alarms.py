@@ -58,6 +58,8 @@ class Kind(StrEnum):
     """This machine's clock and the API's differ too much."""
     CHANNEL = "channel"
     """A channel, or the ping to the outside, fails."""
+    CHECKPOINT = "checkpoint"
+    """No alarm: how far the log has come, for a place that keeps it away from the log."""
     DRILL = "drill"
     """Nothing is wrong: somebody tests the channels."""
 

@@ -9,7 +9,7 @@ a crash an alarm may come twice, but never not at all. What no channel took is s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,6 +45,9 @@ class Alarms(Protocol):
 
     def flush(self) -> None:
         """Send what has gathered. Called between passes, and now and then within a long one."""
+
+    def unheard(self) -> Mapping[str, int]:
+        """How many alarms of the last day only the log has taken, by kind."""
 
     def pulse(self) -> None:
         """Say that a pass succeeded, to whoever outside would miss that."""
@@ -115,6 +118,8 @@ class AlarmDesk:
 
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm, unless the same was told lately."""
+        if alarm.kind is Kind.CHECKPOINT and not any(map(self._routes.stands_for, alarm.to)):
+            return False
         if alarm.again == EACH_TIME:
             self._take(alarm)
             return True
@@ -177,6 +182,10 @@ class AlarmDesk:
                 self._waiting += message.alarms
         self._hear()
 
+    def unheard(self) -> Mapping[str, int]:
+        """How many alarms of the last day no channel has taken, by kind."""
+        return self._told.unheard(self._clock.now() - _DAY)
+
     def pulse(self) -> None:
         """Ping the outside."""
         self._post.ping()
@@ -228,6 +237,8 @@ class AlarmDesk:
         if letter.arrived:
             self._told.write_down(message.kind, letter.through)
             return
+        if message.kind is Kind.CHECKPOINT:
+            return  # the next one says more; that the channel fails is told by itself
         others = self._routes.others(letter.tried)
         if others and not letter.fell_back and self._send(message, others):
             new = self._on_its_way[self._letters]

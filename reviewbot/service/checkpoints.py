@@ -9,13 +9,21 @@ is then read off the API, round by round, as after any outage.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
+from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import LedgerCorrupt
 from reviewbot.ports import Checkpoint, CheckpointBook, Ledger
 
+if TYPE_CHECKING:
+    from reviewbot.service.app import App
+
 TOPIC = "checkpoint"
+TARGET = "checkpoints"
+"""The name under which a channel takes checkpoints."""
 ACCEPTED = "accepted"
 """The note of a person who took the log as it is."""
 
@@ -44,6 +52,19 @@ def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoin
     if found is not None:
         raise LedgerCorrupt(f"no checkpoint was taken: {found}")
     return book.add(point)
+
+
+def tell(app: App, point: Checkpoint) -> None:
+    """Send a checkpoint to the channels that stand for `checkpoints`, as one line of its file."""
+    line = msgspec.json.encode(point).decode()
+    app.alarm(
+        Kind.CHECKPOINT,
+        f"Checkpoint of the log: {line}",
+        urgency="info",
+        to=(TARGET,),
+        again=EACH_TIME,
+        checkpoint=msgspec.to_builtins(point),
+    )
 
 
 def accept(ledger: Ledger, book: CheckpointBook, *, why: str, who: str, at: datetime) -> Checkpoint:

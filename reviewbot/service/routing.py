@@ -53,6 +53,8 @@ class Routes(msgspec.Struct, frozen=True):
             for route in self.routes
             if any(route.answers_to(target) for target in message.to)
         )
+        if message.kind is Kind.CHECKPOINT:
+            return named
         found = named or tuple(
             route.channel
             for route in self.routes
@@ -62,6 +64,10 @@ class Routes(msgspec.Struct, frozen=True):
             return found
         failing = {one.subject for one in message.alarms}
         return tuple(channel for channel in found if channel not in failing)
+
+    def stands_for(self, target: str) -> bool:
+        """Whether any channel answers to this name."""
+        return any(route.answers_to(target) for route in self.routes)
 
     def others(self, tried: Iterable[str]) -> tuple[str, ...]:
         """The channels to fall back on when all that were tried have failed."""
@@ -138,7 +144,7 @@ def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:
             ]
         )
         for target in targets:
-            if target and not any(route.answers_to(target) for route in routes.routes):
+            if target and not routes.stands_for(target):
                 found.append(
                     f"{policy.path} tells {target!r}, and no channel stands for that"
                     " name; the default channels and the log get it"

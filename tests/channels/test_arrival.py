@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Mode
 from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
+from reviewbot.service.checkpoints import TARGET
 from reviewbot.settings import Secret, Settings
 from tests.acceptance.house import KEY, judge_of
 from tests.channels.servers import MailServer, WebServer, mail_server, web_server
@@ -30,7 +32,7 @@ def servers() -> Iterator[tuple[MailServer, WebServer]]:
 
 def a_bot(mail: MailServer, web: WebServer) -> App:
     """A bot as `run` builds it, with one channel of each type and a ping."""
-    table = {
+    table: dict[str, dict[str, Any]] = {
         "channels": {
             "mail": {
                 "type": "email",
@@ -46,6 +48,8 @@ def a_bot(mail: MailServer, web: WebServer) -> App:
         },
         "deadman": {"url": web.url("/ping")},
     }
+    for channel in table["channels"].values():
+        channel["targets"] = [TARGET]
     problems: list[str] = []
     notices = read_notices(table, "test", problems, seconds=float)
     assert problems == []
@@ -58,7 +62,8 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     mail, web = servers
     app = a_bot(mail, web)
     for kind in Kind:
-        assert app.alarm(kind, f"About {kind.value}: {HARD}")
+        to = (TARGET,) if kind is Kind.CHECKPOINT else ()
+        assert app.alarm(kind, f"About {kind.value}: {HARD}", to=to)
     app.alarms.pulse()
     app.close()
 

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Delivery, Letter
+from reviewbot.ports import Checkpoint, Delivery, Letter
 from reviewbot.service.alarms import AlarmDesk
+from reviewbot.service.checkpoints import tell
 from reviewbot.service.routing import Route, Routes, messages_of, moment, unheard
 from tests.builders import CONFIRMED
-from tests.service.fakes import HandClock, Said
+from tests.service.fakes import APPROVE, HandClock, Said, World, always, an_app
 
 HOUR = timedelta(hours=1)
 DEADLINE = CONFIRMED + 72 * HOUR
@@ -80,6 +82,38 @@ def a_desk(post: FakePost | None = None, **parts: Any) -> tuple[AlarmDesk, FakeP
         "routes": ROUTES,
     }
     return AlarmDesk(events=events, post=post, **(fields | parts)), post, events
+
+
+ARCHIVE = Routes(
+    (*ROUTES.routes, Route(channel="far", targets=frozenset({"checkpoints"}))), ("ops",)
+)
+
+
+@pytest.mark.parametrize(
+    ("routes", "errors", "sent"),
+    [(ROUTES, None, []), (ARCHIVE, None, [("far",)]), (ARCHIVE, "refused", [("far",)])],
+)
+def test_a_checkpoint_goes_to_the_channel_that_stands_for_it_or_nowhere(
+    routes: Routes, errors: str | None, sent: list[tuple[str, ...]]
+) -> None:
+    """Never to others, once only, readable as a line of the checkpoint file; a failure is shown."""
+    ledger = MemoryLedger()
+    desk, post, _ = a_desk(FakePost(far=[errors]), routes=routes, ledger=ledger)
+    app = an_app(World(), always(APPROVE), ledger=ledger)
+    app.alarms = desk
+    point = ledger.checkpoint(CONFIRMED)
+
+    tell(app, point)
+    desk.flush()
+    desk.flush()
+
+    letters = [one for one in post.letters if one.message.kind is Kind.CHECKPOINT]
+    assert [one.channels for one in letters] == sent
+    for one in letters:
+        line = one.message.headline.partition(": ")[2]
+        assert msgspec.json.decode(line, type=Checkpoint) == point
+    failing = [note.value["ok"] for note in ledger.notes("channel")]
+    assert failing == ([False] if errors else [])
 
 
 def an_alarm(number: int = 1, **changes: Any) -> Alarm:
@@ -410,3 +444,31 @@ def test_a_target_without_a_channel_is_named() -> None:
     (sentence,) = unheard([judge_of(text).policy], ROUTES)
 
     assert "'night shift'" in sentence
+
+
+def test_silence_that_was_written_down_but_not_told_is_told_by_the_next_process() -> None:
+    """A process dies between the two; the next one tells, and the one after it no longer."""
+    world, clock, ledger = World(), HandClock(CONFIRMED + timedelta(hours=71)), MemoryLedger()
+    world.add(an_item())
+
+    def a_process() -> tuple[App, FakePost]:
+        app = an_app(world, always(ESCALATE), ledger=ledger, clock=clock)
+        app.alarms, post, _ = a_desk(ledger=ledger, clock=clock)
+        return app, post
+
+    first, _ = a_process()
+    poll_once(first)
+    world.change(
+        an_item().id, status="finalized", finalized_at=CONFIRMED + timedelta(hours=72)
+    )
+    clock.forward(hours=2)
+    dying, lost = a_process()
+    lost.room = False
+    poll_once(dying)
+    told = []
+    for _ in range(2):
+        app, post = a_process()
+        poll_once(app)
+        told.append([one for one in post.letters if one.message.kind is Kind.SILENCE])
+
+    assert [len(letters) for letters in told] == [1, 0]
