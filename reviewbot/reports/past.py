@@ -12,15 +12,17 @@ import msgspec
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.lifecycle import DONE, State
 from reviewbot.policy.explain import explain
-from reviewbot.ports import Ending, Logged
+from reviewbot.ports import Ending, Logged, Noted
 from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
+from reviewbot.reports.grades import grade_sections
 from reviewbot.reports.words import clock, usd
 from reviewbot.service.books import GROUNDS, Books, add_up, ground_of
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.replay import was_judged
 from reviewbot.service.revisions import Revisions
+from reviewbot.service.scorecard import scorecard
 
 MOST_ENTRIES = 500
 """Decisions shown one by one, the newest; the figures count them all."""
@@ -41,8 +43,12 @@ def past_document(
     since: datetime,
     now: datetime,
     zone: ZoneInfo,
+    notes: Sequence[Noted] = (),
 ) -> Document:
-    """Write the report of what was decided and ended from `since` to `now`."""
+    """Write the report of what was decided and ended from `since` to `now`.
+
+    `notes` are those of `scorecard.TOPICS`: what the grades of the rules rest on beside.
+    """
     found = add_up(decisions, endings)
     return Document(
         title="What was decided",
@@ -55,6 +61,7 @@ def past_document(
             _ledgers(found),
             _money(decisions, endings, since, now, zone),
             _rules(decisions),
+            *grade_sections(scorecard(decisions, endings, notes), zone),
             _outcomes(decisions),
             _log(decisions, revisions, zone),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from textwrap import fill
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +17,7 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.reports.document import Document
 from reviewbot.reports.past import past_document
 from reviewbot.service.revisions import Revisions
+from reviewbot.service.scorecard import TOPICS
 
 SCHEMA = "reviewbot.past/1"
 
@@ -33,6 +35,7 @@ def past_report(form: str, since: datetime, *, ledger: str | None, config: str |
             since=since,
             now=datetime.now(UTC),
             zone=ZoneInfo("UTC"),
+            notes=log.notes(*TOPICS),
         )
     if form == "html":
         from reviewbot.reports.page import as_html
@@ -49,6 +52,8 @@ def _as_text(document: Document) -> Iterator[str]:
             continue
         yield ""
         yield styled(section.title, "strong")
+        if section.lead:
+            yield fill(section.lead, 100)
         rows = [[safe_line(cell) for cell in row] for row in section.table.rows]
         yield table(section.table.heads, rows)
 
