@@ -173,6 +173,8 @@ class App:
     """When (monotonic) the first of the passes in a row failed."""
     watched_at: float = 0.0
     """When (monotonic) the deadlines were last looked at."""
+    silences_retold: bool = False
+    """Whether this process has told what the one before it perhaps could not."""
     guard: Guard = field(default_factory=Guard)
     """What may keep a due decision from being sent."""
     revisions: Revisions = field(init=False)

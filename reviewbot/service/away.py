@@ -8,7 +8,7 @@ each round that has no decision of ours an ending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,7 +17,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import ApiError, KeyRefused
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.review import ReviewItem
-from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory, Sighting
+from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
 from reviewbot.service.app import App, Bench
 from reviewbot.service.effects import by_silence
 from reviewbot.service.notices import tell_silence
@@ -109,7 +109,7 @@ def _endings(app: App, bench: Bench, since: datetime) -> Iterator[tuple[Ending, 
         return
     items = [item for item in bench.queue.finalized(since) if item.epoch is not None]
     memories = app.ledger.memories(bench.review, [item.id for item in items])
-    seen = {(one.task_id, one.epoch): one for one in app.ledger.unended(bench.review)}
+    seen = {(one.task_id, one.epoch) for one in app.ledger.unended(bench.review)}
     told = {(one.task_id, one.epoch) for one in app.ledger.endings(since)}
     for item in items:
         finalized = item.subject.finalized_at
@@ -119,11 +119,10 @@ def _endings(app: App, bench: Bench, since: datetime) -> Iterator[tuple[Ending, 
         if found is None:
             continue
         by, why = found
-        sighting = seen.get((item.id, item.epoch or ""))
         ending = _ending(item, by, finalized, why, since)
         if by == "silence":
-            tell_silence(app, sighting or _unseen(item, since), finalized, ending.note)
-        yield ending, sighting is not None
+            tell_silence(app, ending)
+        yield ending, item.key in seen
 
 
 def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | None] | None:
@@ -156,17 +155,6 @@ def _ending(
     )
 
 
-def _unseen(item: ReviewItem, since: datetime) -> Sighting:
-    return Sighting(
-        review=item.review,
-        task_id=item.id,
-        epoch=item.epoch or "",
-        first_seen_at=since,
-        deadline_at=item.deadline_at,
-        amount_micros=item.amount_micros,
-    )
-
-
 def _count(away: Away, ending: Ending, was_seen: bool) -> Away:
     match ending.by:
         case "silence":
@@ -182,7 +170,7 @@ def _count(away: Away, ending: Ending, was_seen: bool) -> Away:
 
 
 def _nearly_late(ledger: Ledger, bench: Bench, now: datetime) -> int:
-    soon: Iterable[Sighting] = ledger.unended(bench.review)
+    soon = ledger.unended(bench.review)
     return sum(
         one.deadline_at is not None and now <= one.deadline_at < now + NEARLY for one in soon
     )

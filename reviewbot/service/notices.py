@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 
 from reviewbot.domain.alarms import EACH_TIME, HOUR, Kind
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.ports import Receipt, Sighting
+from reviewbot.ports import Ending, Receipt
 from reviewbot.service.app import App
 from reviewbot.service.routing import moment, named
+
+RETOLD = timedelta(days=3)
+"""How far back a new process looks for silence that nobody may have been told of."""
 
 
 def tell_question(app: App, decision: Decision) -> None:
@@ -65,17 +68,25 @@ def tell_stale_effect(app: App, decision: Decision, receipt: Receipt) -> None:
     )
 
 
-def tell_silence(app: App, sighting: Sighting, at: datetime, cause: str | None) -> None:
-    """A round was paid although nobody decided it."""
-    what = named(sighting.review, sighting.task_id, sighting.amount_micros)
+def tell_silence(app: App, ending: Ending) -> None:
+    """A round was paid although nobody decided it; that somebody got this is kept for a while."""
+    what = named(ending.review, ending.task_id, ending.amount_micros)
     app.alarm(
         Kind.SILENCE,
-        f"{what} was paid by silence ({moment(at)}): {cause}",
-        subject=_round(sighting.task_id, sighting.epoch),
-        again=EACH_TIME,
-        task_id=sighting.task_id,
-        amount_micros=sighting.amount_micros,
+        f"{what} was paid by silence ({moment(ending.at)}): {ending.note}",
+        subject=_round(ending.task_id, ending.epoch),
+        again=None,
+        keep_until=app.clock.now() + RETOLD,
+        task_id=ending.task_id,
+        amount_micros=ending.amount_micros,
     )
+
+
+def tell_silences_again(app: App) -> None:
+    """After a start: what the last process wrote down, and perhaps could no longer tell anybody."""
+    for ending in app.ledger.endings(app.clock.now() - RETOLD):
+        if ending.by == "silence":
+            tell_silence(app, ending)
 
 
 def tell_dead_letter(app: App, item: ReviewItem, error: ApiError) -> None:

@@ -28,7 +28,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Desk, Receipt
 from reviewbot.service import breaker, effects, gate
-from reviewbot.service.app import App, Bench
+from reviewbot.service.app import App, Bench, HeldEvidence, Sight
 from reviewbot.service.notices import tell_stale_effect
 
 
@@ -55,9 +55,26 @@ def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     except Halted:
         _close(app, decision, State.VOID, "not sent: halted at the last moment", None)
         raise
+    if (why := _overdue(app, bench, decision)) is not None:
+        return _close(app, decision, State.VOID, f"not sent: {why}", None)
     state = _send(app, bench.desk, bench, decision)
     gate.sent(app, decision, state)
     return state
+
+
+def _overdue(app: App, bench: Bench, decision: Decision) -> str | None:
+    """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
+    can put any time between the last look and this moment."""
+    deadline = None if decision.deadline_is_estimate else decision.deadline_at
+    if deadline is not None and app.clock.now() >= deadline:
+        return "its deadline has passed"
+    rests_on: list[Sight | HeldEvidence | None] = [bench.sights.get(decision.task_id)]
+    if decision.evidence_hash is not None and decision.decided_by is None:
+        rests_on.append(bench.evidence.get(decision.task_id))
+    oldest = app.clock.monotonic() - app.limits.freshness
+    if any(one is None or one.at < oldest for one in rests_on):
+        return "what it rests on was read too long ago"
+    return None
 
 
 def _send(app: App, desk: Desk, bench: Bench, decision: Decision) -> State:

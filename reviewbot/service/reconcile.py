@@ -103,8 +103,10 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
             amount_micros=sighting.amount_micros,
             cause=note,
         )
-        tell_silence(app, sighting, ended_at, note)
-    return _end(app, sighting, by, item.status, ended_at, note=note)
+    ending = _end(app, sighting, by, item.status, ended_at, note=note)
+    if by == "silence":
+        tell_silence(app, ending)
+    return ending
 
 
 def _may_be_ours(app: App, item: ReviewItem, found: Fate, last: Logged) -> bool:

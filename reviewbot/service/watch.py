@@ -9,6 +9,7 @@ for all that fall due soon after as well: one message early instead of many in t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from reviewbot.service.deadlines import (
     unreviewed,
 )
 from reviewbot.service.judging import Known
+from reviewbot.service.notices import tell_silences_again
 from reviewbot.service.review import Reviewed
 from reviewbot.service.routing import moment
 from reviewbot.service.standing import otherwise, standing
@@ -77,6 +79,10 @@ def now_and_then(app: App) -> None:
 def watch(app: App) -> None:
     """Tell of every open round whose moment has come. Never raises for a log that cannot be read."""
     app.watched_at = app.clock.monotonic()
+    if not app.silences_retold:
+        with suppress(LedgerError):
+            tell_silences_again(app)
+            app.silences_retold = True
     for bench in app.benches:
         if bench.open_rounds is None:
             try:

@@ -14,10 +14,12 @@ from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Checkpoint, Delivery, Letter
 from reviewbot.service.alarms import AlarmDesk
+from reviewbot.service.app import App
 from reviewbot.service.checkpoints import tell
+from reviewbot.service.poll import poll_once
 from reviewbot.service.routing import Route, Routes, messages_of, moment, unheard
-from tests.builders import CONFIRMED
-from tests.service.fakes import APPROVE, HandClock, Said, World, always, an_app
+from tests.builders import CONFIRMED, an_item
+from tests.service.fakes import APPROVE, ESCALATE, HandClock, Said, World, always, an_app
 
 HOUR = timedelta(hours=1)
 DEADLINE = CONFIRMED + 72 * HOUR
@@ -458,9 +460,7 @@ def test_silence_that_was_written_down_but_not_told_is_told_by_the_next_process(
 
     first, _ = a_process()
     poll_once(first)
-    world.change(
-        an_item().id, status="finalized", finalized_at=CONFIRMED + timedelta(hours=72)
-    )
+    world.change(an_item().id, status="finalized", finalized_at=CONFIRMED + timedelta(hours=72))
     clock.forward(hours=2)
     dying, lost = a_process()
     lost.room = False

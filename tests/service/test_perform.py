@@ -20,6 +20,7 @@ from reviewbot.domain.errors import (
     ServerFault,
     TaskBlocked,
 )
+from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ports import Receipt
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
@@ -176,3 +177,27 @@ def test_a_late_void_that_landed_after_all_is_ours() -> None:
     poll_once(app)
 
     assert outcomes(app) == {TASK: "settled"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "note"),
+    [
+        (61, "not sent: what it rests on was read too long ago"),
+        (62 * 3600, "not sent: its deadline has passed"),
+    ],
+)
+def test_nothing_leaves_after_a_stall_between_the_last_look_and_the_write(
+    seconds: float, note: str
+) -> None:
+    """The disk took its time over the intent, or the process was stopped: tried again later."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+    on_fault_point(lambda name: clock.sleep(seconds) if name == "intent.committed" else None)
+    try:
+        poll_once(app)
+    finally:
+        on_fault_point(None)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.state, logged.note, world.sent) == ("void", note, [])
