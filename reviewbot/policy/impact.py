@@ -119,19 +119,16 @@ def judge_both(
     Without an old policy nothing covered it.
     """
     facts = record.facts(at)
-    before = NOT_COVERED if old is None else judge_facts(old, record, facts)
-    after = before if new is old else judge_facts(new, record, facts)
+    after = judge_facts(new, record, facts)
+    said = was = (after.action, after.rule)
+    if new is not old:
+        before = NOT_COVERED if old is None else judge_facts(old, record, facts)
+        was = (before.action, before.rule)
     for rule in after.cannot_tell:
         impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
     subject = record.subject
-    impact.add(
-        (before.action, before.rule),
-        (after.action, after.rule),
-        subject.id,
-        subject.saved_account_id,
-        record.amount_micros,
-    )
-    return before.action != after.action
+    impact.add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
+    return was[0] != said[0]
 
 
 def _sum(cells: Iterable[Cell]) -> Cell:
