@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,31 +51,57 @@ def posted(hours: float) -> str:
 
 OLD, NEW = {"found_comment_id": posted(-9)}, {"found_comment_id": posted(3)}
 TABLE = [
-    ("a person paid this round", (an_act(pays=True),), (), True),
-    ("a person sent this round back", (an_act(pays=False),), (), False),
-    ("found, posted before", (), (a_check(**OLD),), True),
-    ("found at once", (), (a_check(hours=0.05, found_comment_id="c1"),), True),
+    ("a person paid this round, here or in the dashboard", (an_act(pays=True),), (), True),
+    ("a person sent this round back, here or in the dashboard", (an_act(pays=False),), (), False),
+    ("a check finds a comment that was posted before", (), (a_check(**OLD),), True),
     (
-        "found what was found before",
+        "a check finds one within 5 minutes of the dispute",
+        (),
+        (a_check(hours=0.05, found_comment_id="c1"),),
+        True,
+    ),
+    (
+        "a check finds what a check before had found",
         (),
         (a_check(hours=-3, found_comment_id="c1"), a_check(found_comment_id="c1")),
         True,
     ),
-    ("whole page read, missing", (), (a_check("couldnt_verify", comments_scraped=99),), False),
-    ("another text", (), (a_check("wrong_text"),), False),
-    ("another account", (), (a_check("wrong_account"),), False),
-    ("a person sent a later round back", (an_act(pays=False, epoch="2"),), (), False),
-    ("found, posted since", (), (a_check(**NEW),), None),
-    ("found, nobody knows since when", (), (a_check(found_comment_id="c1"),), None),
-    ("a person paid a later round", (an_act(pays=True, epoch="2"),), (), None),
-    ("a cut page", (), (a_check("couldnt_verify", comments_scraped=100),), None),
-    ("nothing read", (), (a_check("couldnt_verify", comments_scraped=0),), None),
-    ("an unknown count", (), (a_check("couldnt_verify", comments_scraped=None),), None),
-    ("a failed check", (), (a_check("scrape_failed"),), None),
+    (
+        "a check reads 1 to 99 comments, and it is missing",
+        (),
+        (a_check("couldnt_verify", comments_scraped=99),),
+        False,
+    ),
+    ("a check finds another text", (), (a_check("wrong_text"),), False),
+    ("a check finds it on another account", (), (a_check("wrong_account"),), False),
+    ("a person sends a later round back", (an_act(pays=False, epoch="2"),), (), False),
+    ("a check finds a comment that was posted since", (), (a_check(**NEW),), None),
+    (
+        "a check finds one, and nobody knows since when it stood there",
+        (),
+        (a_check(found_comment_id="c1"),),
+        None,
+    ),
+    ("a person pays a later round", (an_act(pays=True, epoch="2"),), (), None),
+    (
+        "a check reads 100 comments, and it is missing",
+        (),
+        (a_check("couldnt_verify", comments_scraped=100),),
+        None,
+    ),
+    ("a check reads nothing", (), (a_check("couldnt_verify", comments_scraped=0),), None),
+    (
+        "a check does not say how many it read",
+        (),
+        (a_check("couldnt_verify", comments_scraped=None),),
+        None,
+    ),
+    ("a check fails", (), (a_check("scrape_failed"),), None),
+    ("nothing", (), (), None),
+    # Of these the guide does not speak.
     ("a word nobody knows", (), (a_check("brand_new"),), None),
     ("a check before the decision", (), (a_check("wrong_text", hours=-1),), None),
     ("an earlier round sent back", (an_act(pays=False, epoch="0", hours=-9),), (), None),
-    ("nothing", (), (), None),
 ]
 
 
@@ -109,6 +136,16 @@ def test_an_approval_that_a_later_check_misses_is_probably_wrong(
     """And nothing is known where nothing comes back."""
     claim = a_claim(action=Action.APPROVE)
     assert grade(claim, find(claim, Later(checks=checks))) is wanted
+
+
+def test_the_guide_says_the_same() -> None:
+    """Its table holds the rows of this one, with the same answers."""
+    guide = (Path(__file__).parents[2] / "docs" / "policy-guide.md").read_text()
+    _, _, part = guide.partition("| Afterwards | Was it there? |\n|---|---|\n")
+    rows = [line.strip("| ").split(" | ") for line in part.partition("\n\n")[0].splitlines()]
+    said = {True: "yes", False: "no", None: "cannot know"}
+    expected = [[what, said[there]] for what, *_, there in TABLE]
+    assert rows == expected[: len(rows)] and rows[-1][0] == "nothing"
 
 
 def test_a_quick_find_proves_nothing_of_what_was_never_sent() -> None:
