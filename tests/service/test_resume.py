@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from reviewbot.domain.errors import NoAnswer
+from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NoAnswer, ServerFault
+from reviewbot.service.app import Bench
 from reviewbot.service.poll import poll_once
+from reviewbot.service.resume import resume
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
     APPROVE,
@@ -163,3 +165,52 @@ def test_an_intent_of_a_killed_process_is_settled_like_an_unclear_write() -> Non
 
     assert outcomes(again) == {TASK: "settled"}
     assert len(world.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Forbidden("another's", status=403, code="RESOURCE_NOT_OWNED"), "overtaken"),
+        (ServerFault("broken", status=500), "unknown"),
+        (NoAnswer("reset"), "unknown"),
+    ],
+)
+def test_what_cannot_be_read_stays_open_unless_it_is_no_longer_ours(
+    error: ApiError, outcome: str
+) -> None:
+    """A failed reading settles nothing; that it belongs to somebody else does."""
+    world, _, app = left_unknown(APPROVE)
+    world.change(TASK, status="finalized", finalized_at=DEADLINE - timedelta(hours=9))
+    world.trouble["look"] = [error]
+
+    poll_once(app)
+
+    assert app.ledger.decisions()[0].state.value == outcome
+    assert len(app.events.named("cannot settle")) == (outcome == "unknown")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyRefused("no such key", status=401), Forbidden("no scope", status=403, code="FORBIDDEN")],
+)
+def test_a_key_that_may_not_read_ends_the_pass(error: ApiError) -> None:
+    """No later task can be read by it either; the write stays open."""
+    world, _, app = left_unknown(APPROVE)
+    world.change(TASK, status="finalized", finalized_at=DEADLINE - timedelta(hours=9))
+    world.trouble["look"] = [error]
+
+    with pytest.raises(type(error)):
+        poll_once(app)
+
+    assert outcomes(app) == {TASK: "unknown"}
+
+
+def test_a_write_of_the_other_kind_of_review_is_left_to_it() -> None:
+    """The list of comments says nothing about what was sent for an account."""
+    world, _, app = left_unknown(APPROVE)
+    world.change(TASK, status="finalized", finalized_at=DEADLINE - timedelta(hours=9))
+    world.review = "accounts"
+    accounts = Bench(queue=world, judges=(), desk=world)  # type: ignore[arg-type]
+
+    assert resume(app, accounts, {}) == 0
+    assert outcomes(app) == {TASK: "unknown"}
