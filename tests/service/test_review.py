@@ -1,0 +1,127 @@
+"""One review: what it does where a thing cannot be read, is gone, never rests, or was claimed before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from reviewbot.domain.errors import ApiError, Forbidden, NotFound, ServerFault
+from reviewbot.policy.calendar import resolver
+from reviewbot.policy.facts import Facts
+from reviewbot.service.judging import DEAD_LETTER
+from reviewbot.service.poll import poll_once
+from reviewbot.service.review import FIRST_PAUSE, LONGEST_PAUSE, LOOKS
+from tests.builders import CONFIRMED, an_item
+from tests.service.fakes import (
+    APPROVE,
+    ESCALATE,
+    Answer,
+    FakeJudge,
+    HandClock,
+    World,
+    always,
+    an_app,
+    outcomes,
+)
+
+TASK = an_item().id
+
+
+@pytest.mark.parametrize(
+    "gone", [NotFound("no such task", status=404), Forbidden("not yours", status=403)]
+)
+def test_what_is_gone_when_looked_at_is_no_longer_waiting(gone: ApiError) -> None:
+    """It vanished between the list and the look: nothing is decided, and it is left alone a while."""
+    world = World(trouble={"evidence": [gone]})
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    first, second = poll_once(app), poll_once(app)
+
+    assert first.outcomes == {"no longer waiting": 1}
+    assert second.outcomes == {"postponed": 1}
+    assert world.calls.count("evidence") == 1
+    assert world.sent == []
+
+
+def test_pauses_double_up_to_the_longest_and_the_eighth_try_is_a_dead_letter() -> None:
+    """5 s, 10 s, 20 s ... 15 min; the eighth failure is told, and a success forgets them all."""
+    failures: list[ApiError] = [ServerFault("broken", status=500) for _ in range(DEAD_LETTER)]
+    world, clock = World(trouble={"evidence": failures}), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+    (bench,) = app.benches
+    pauses = []
+    for _ in range(DEAD_LETTER):
+        poll_once(app)
+        pauses.append(bench.troubles[TASK].until - clock.monotonic())
+        clock.forward(seconds=pauses[-1] - 1)
+        assert poll_once(app).outcomes == {"postponed": 1}
+        clock.forward(seconds=1)
+
+    assert pauses == [min(FIRST_PAUSE * 2**n, LONGEST_PAUSE) for n in range(DEAD_LETTER)]
+    assert len(app.events.named("review keeps failing")) == 1
+    assert [one["kind"] for one in app.events.named("alarm")] == ["dead-letter"]
+    poll_once(app)
+    assert outcomes(app) == {TASK: "performed"}
+    assert TASK not in bench.troubles
+
+
+def test_what_changes_at_every_look_is_left_to_the_next_pass() -> None:
+    """Three looks at a thing that never rests, then nothing is sent on it in this pass."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    renewals = iter(range(1, 99))
+
+    def restless(facts: Facts) -> Answer:
+        clock.forward(seconds=61)
+        world.change(TASK, updated_at=CONFIRMED + timedelta(seconds=next(renewals)))
+        return APPROVE
+
+    summary = poll_once(an_app(world, FakeJudge(restless), clock=clock))
+
+    assert summary.outcomes == {"postponed": 1}
+    assert world.sent == []
+    assert world.calls.count("renew") == LOOKS
+
+
+def test_a_second_look_may_change_the_answer() -> None:
+    """What the renewed sight shows makes it a question: nothing is sent."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+
+    def only_once(facts: Facts) -> Answer:
+        if facts.task.comment_text == "another text":
+            return ESCALATE
+        clock.forward(seconds=61)
+        world.change(TASK, comment_text="another text", updated_at=CONFIRMED + timedelta(hours=1))
+        return APPROVE
+
+    app = an_app(world, FakeJudge(only_once), clock=clock)
+    poll_once(app)
+
+    assert outcomes(app) == {TASK: "held"}
+    assert world.sent == []
+
+
+def test_the_fallback_of_a_thing_never_seen_to_its_end_asks_a_person() -> None:
+    """After eight tries without evidence, a rule that needs it makes a question."""
+    failures: list[ApiError] = [ServerFault("broken", status=500) for _ in range(DEAD_LETTER + 1)]
+    world, clock = World(trouble={"evidence": failures}), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+    for _ in range(DEAD_LETTER + 1):
+        poll_once(app)
+        clock.forward(seconds=LONGEST_PAUSE)
+
+    (held,) = app.ledger.decisions()
+    assert (held.state.value, held.decision.action.value) == ("held", "escalate")
+    assert held.decision.reason == "the evidence that a rule needs cannot be fetched"
+    assert world.sent == []
+
+
+def test_the_moment_of_the_fallback_is_unknown_without_a_deadline() -> None:
+    """Nothing is due by a deadline that nobody knows."""
+    judge = always(APPROVE)
+    assert resolver(judge.policy.deadline.decide_by, {})(CONFIRMED, None) is None
