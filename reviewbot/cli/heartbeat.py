@@ -56,6 +56,12 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     first_deadline_is_estimate: bool = False
     """The next moment at which silence would pay for an undecided task."""
     in_quarantine: int = 0
+    failing: int = 0
+    """Things whose review failed when it was last tried."""
+    dead_letters: int = 0
+    """How many of those fail again and again."""
+    unheard: dict[str, int] = {}
+    """Alarms of the last day that no channel has taken, by kind."""
     requests: int = 0
     writes: int = 0
     remaining: int | None = None
@@ -88,13 +94,14 @@ def beating_poll(
     """Make a pass, or a stretch of one, that leaves a heartbeat, also when it fails."""
     before = read_beat(path)
     good_at = None if before is None else before.good_at
+    summary: PassSummary | None = None
 
     def poll(app: App) -> PassSummary:
-        nonlocal good_at
+        nonlocal good_at, summary
         try:
             summary = make(app)
         except ReviewbotError as error:
-            _write(path, _beat(app, every, good_at, str(error), None), app)
+            _write(path, _beat(app, every, good_at, str(error), summary), app)
             raise
         if summary.stopped is None:
             good_at = summary.ended_at
@@ -111,12 +118,18 @@ def _beat(
     error: str | None,
     summary: PassSummary | None,
 ) -> Beat:
+    """How the bot is now; what waits is as the newest pass that could list it has seen it."""
+    from reviewbot.service.judging import DEAD_LETTER
+    from reviewbot.service.poll import undecided
+
+    tries = [trouble.tries for bench in app.benches for trouble in bench.troubles.values()]
     policies = tuple(
         Running(name=judge.policy.name, revision=judge.policy.revision, path=judge.policy.path)
         for bench in app.benches
         for judge in bench.judges
     )
-    beat = Beat(
+    open_now = undecided(app.benches)
+    return Beat(
         at=app.clock.now(),
         pid=os.getpid(),
         mode=app.mode.value,
@@ -128,17 +141,15 @@ def _beat(
         requests=app.traffic.requests,
         writes=app.traffic.writes,
         remaining=app.traffic.remaining,
-    )
-    if summary is None:
-        return beat
-    return msgspec.structs.replace(
-        beat,
-        waiting=summary.waiting,
-        left=summary.left,
-        undecided=len(summary.undecided),
-        first_deadline_at=next((one.deadline_at for one in summary.undecided), None),
-        first_deadline_is_estimate=any(one.deadline_is_estimate for one in summary.undecided[:1]),
-        in_quarantine=summary.in_quarantine,
+        waiting=max(0 if summary is None else summary.waiting, len(open_now)),
+        left=0 if summary is None else summary.left,
+        undecided=len(open_now),
+        first_deadline_at=next((one.deadline_at for one in open_now), None),
+        first_deadline_is_estimate=any(one.deadline_is_estimate for one in open_now[:1]),
+        in_quarantine=0 if summary is None else summary.in_quarantine,
+        failing=len(tries),
+        dead_letters=sum(count >= DEAD_LETTER for count in tries),
+        unheard=dict(app.alarms.unheard()),
     )
 
 

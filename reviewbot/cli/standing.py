@@ -59,11 +59,14 @@ def _rows(
     if beat is not None and beat.brake is not None:
         yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
     if beat is not None and beat.error:
-        yield "api", f"{safe_line(beat.error, 300)} ({beat.at.astimezone():%a %H:%M})", "bad"
+        yield "last pass", f"{safe_line(beat.error, 300)} ({beat.at.astimezone():%a %H:%M})", "bad"
     if found is not None:
         yield from _held(found, now)
         for name in found.failing_channels:
             yield "channel", f"FAILS: {name}", "bad"
+    if beat is not None and beat.unheard:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in beat.unheard.items())
+        yield "not told", f"alarms that no channel took: {kinds}", "bad"
     for text in policies:
         yield "policy", text, "care" if ";" in text else ""
     if found is not None:
@@ -113,6 +116,9 @@ def _work(beat: Beat, now: datetime) -> Iterator[tuple[str, str, str]]:
         else f", first {'about ' * beat.first_deadline_is_estimate}{_soon(first, now)}"
     )
     yield "waiting", waiting + soonest, ""
+    if beat.failing:
+        kept = f", {beat.dead_letters} of them again and again" if beat.dead_letters else ""
+        yield "failing", f"{counted(beat.failing, 'review')} could not be made{kept}", "bad"
     left = "" if beat.remaining is None else f"; {beat.remaining} left this minute"
     yield (
         "requests",

@@ -91,7 +91,12 @@ def _look(
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:
             return Seen(
-                found=situation(opened, now, PauseFile(settings.pause_path()).read()),
+                found=situation(
+                    opened,
+                    now,
+                    PauseFile(settings.pause_path()).read(),
+                    stopped=beat is not None and beat.brake is not None,
+                ),
                 policies=policy_lines(beat, opened),
             )
     except LedgerError as error:

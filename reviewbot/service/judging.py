@@ -20,7 +20,7 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
 from reviewbot.ports import Memory
-from reviewbot.service.app import App, Bench, HeldEvidence
+from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
 from reviewbot.service.look import evidence_for, kept_evidence
 from reviewbot.service.verdict import UNCOVERED, Verdict, failed, no_evidence, verdict_of
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DEAD_LETTER = 8
 """Failures in a row after which a person is told."""
+LONGEST_PAUSE = 15 * 60.0
+"""Seconds that a thing whose review keeps failing is left alone at most."""
 LAST_CALL = timedelta(minutes=30)
 """With less time left the fallback no longer waits for evidence that cannot be fetched."""
 
@@ -89,7 +91,7 @@ def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fres
     except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
         raise
     except ApiError as error:
-        return _without_evidence(bench, item, facts, known.judge, error)
+        return _without_evidence(app, bench, item, facts, known.judge, error)
     app.failed_reads = 0
     return _with_evidence(app, item, known, known.judge, held)
 
@@ -103,12 +105,16 @@ def _with_evidence(
 
 
 def _without_evidence(
-    bench: Bench, item: ReviewItem, facts: Facts, judge: Judge, error: ApiError
+    app: App, bench: Bench, item: ReviewItem, facts: Facts, judge: Judge, error: ApiError
 ) -> Judged:
     """Only the deadline may decide without evidence, and only when there is no more time to fetch it:
-    a rule that could not be answered for lack of it must not let a later rule pay."""
+    a rule that could not be answered for lack of it must not let a later rule pay. What was given up
+    stays a dead letter, and is asked for again only now and then."""
     trouble = bench.troubles.get(item.id)
     gave_up = trouble is not None and trouble.tries >= DEAD_LETTER
+    if trouble is not None and gave_up:
+        again_at = app.clock.monotonic() + LONGEST_PAUSE
+        bench.troubles[item.id] = Trouble(tries=trouble.tries, until=again_at)
     left = None if facts.deadline_at is None else facts.deadline_at - facts.now
     if not gave_up and (left is None or left > LAST_CALL):
         raise error

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -83,6 +83,11 @@ def poll_once(app: App) -> PassSummary:
     return Polling()(app)
 
 
+def undecided(benches: Iterable[Bench]) -> tuple[Undecided, ...]:
+    """What silence would end as things stand, as far as is kept in mind; the most urgent first."""
+    return most_urgent_first(one for bench in benches for one in (bench.open_rounds or {}).values())
+
+
 class Polling:
     """Makes passes; each call makes about so many seconds of one, or all that is left of it.
 
@@ -146,7 +151,6 @@ class _Pass:
     def summary(self) -> PassSummary:
         """What was done and seen so far."""
         app, reviewed = self._app, self._reviewed.values()
-        open_rounds = (one for bench in self.benches for one in (bench.open_rounds or {}).values())
         return PassSummary(
             started_at=self._started_at,
             ended_at=app.clock.now(),
@@ -158,7 +162,7 @@ class _Pass:
             requests=app.traffic.requests - self._requests,
             writes=app.traffic.writes - self._writes,
             in_quarantine=self._in_quarantine.total(),
-            undecided=most_urgent_first(open_rounds),
+            undecided=undecided(self.benches),
             endings=tuple(self._endings),
             stopped=self._stopped,
         )

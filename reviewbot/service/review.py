@@ -30,7 +30,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
 from reviewbot.service import gate, shadow
 from reviewbot.service.app import App, Bench, Trouble
-from reviewbot.service.judging import DEAD_LETTER, Judged, Known, look_and_judge
+from reviewbot.service.judging import DEAD_LETTER, LONGEST_PAUSE, Judged, Known, look_and_judge
 from reviewbot.service.look import see_again
 from reviewbot.service.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.perform import perform
@@ -39,8 +39,8 @@ from reviewbot.service.writing import decide, differs
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 15 * 60.0
-"""Seconds that a thing whose review failed is left alone: doubled from the first to the longest."""
+FIRST_PAUSE = 5.0
+"""Seconds that a thing whose review failed is left alone; doubled each time, up to the longest."""
 
 
 class Outcome(StrEnum):
@@ -83,7 +83,8 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
             app.failed_reads += 1
             _note_trouble(app, bench, item, error)
         return Reviewed(item=item, outcome=Outcome.POSTPONED)
-    bench.troubles.pop(item.id, None)
+    if bench.troubles.get(item.id) is trouble:
+        bench.troubles.pop(item.id, None)
     return reviewed
 
 

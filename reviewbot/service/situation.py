@@ -61,8 +61,10 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     away: Away | None = None
 
 
-def situation(ledger: Ledger, now: datetime, pause_file: str | None = None) -> Situation:
-    """Gather it all. Raises `LedgerError`."""
+def situation(
+    ledger: Ledger, now: datetime, pause_file: str | None = None, *, stopped: bool = False
+) -> Situation:
+    """Gather it all; `stopped`: a brake of the machine's holds everything. Raises `LedgerError`."""
     since = now - DAY
     recent = ledger.decisions(since=since)
     questions = open_questions(ledger, now)
@@ -80,7 +82,7 @@ def situation(ledger: Ledger, now: datetime, pause_file: str | None = None) -> S
         next_question=first,
         unsettled=len(ledger.open_intents()),
         holds=tuple(hold.sentence for hold in holds),
-        at_stake=at_stake(ledger, now) if holds else None,
+        at_stake=at_stake(ledger, now) if holds or stopped else None,
         on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
         to_accept=tuple(
             f"{_text(one, 'policy')} {one.subject[:8]}" for one in acceptance.waiting(ledger)

@@ -82,6 +82,14 @@ class Told:
             if alarm.subject in marks:
                 marks[alarm.subject].arrived = True
 
+    def unheard(self, since: datetime) -> Mapping[str, int]:
+        """How many of what was told since then reached nobody, by kind."""
+        counts = {
+            kind.value: sum(not mark.arrived and mark.at >= since for mark in marks.values())
+            for kind, marks in (self._marks or {}).items()
+        }
+        return {kind: count for kind, count in sorted(counts.items()) if count}
+
     def write_down(self, kind: Kind, through: Mapping[str, str]) -> None:
         """Keep what arrived in the log, with how it went on each channel."""
         now, marks = self._clock.now(), self._of(kind)
