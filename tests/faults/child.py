@@ -81,9 +81,9 @@ class Ended:
     code: int | None
     told: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def words(self, name: str) -> list[tuple[Any, ...]]:
+    def words(self, name: str) -> list[list[Any]]:
         """What it told under a name."""
-        return [rest for first, *rest in self.told if first == name]  # type: ignore[misc]
+        return [rest for first, *rest in self.told if first == name]
 
 
 def in_a_child(

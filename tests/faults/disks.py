@@ -27,11 +27,17 @@ PATIENCE = 2
 
 
 def live_passes(
-    room: Room, line: Line, count: int, *, between: Callable[[int], None] = lambda _: None
+    room: Room,
+    line: Line,
+    count: int,
+    *,
+    begun: Callable[[App], None] = lambda _: None,
+    between: Callable[[int], None] = lambda _: None,
 ) -> int:
     """So many passes, each told with the error it met and why the bot is not ready; then the end.
 
-    Gives the exit code, as the daemon does.
+    `begun` is called when the log is open, `between` after each pass. Gives the exit code, as the
+    daemon does.
     """
     try:
         app = room.bot(line)
@@ -42,6 +48,7 @@ def live_passes(
     app.alarms = AlarmDesk(
         ledger=app.ledger, clock=app.clock, events=app.say, routes=routes, post=Outside(line)
     )
+    begun(app)
     try:
         return _passes(app, line, book_of(room), count, between)
     except Exception as error:

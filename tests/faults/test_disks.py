@@ -1,0 +1,255 @@
+"""Disks that are full, limited, read-only or lie: what is sent always has its intent on the disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random  # noqa: TID251 - seeded chance of a test
+
+import pytest
+
+from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.service.app import App
+from reviewbot.service.checkpoints import accept
+from tests.faults.child import CRASHED, Ended, Line, in_a_child
+from tests.faults.disks import PATIENCE, book_of, judge, live_passes
+from tests.faults.proof import proven
+from tests.faults.rooms import Room
+from tests.faults.servers import small_disk
+from tests.faults.test_every_point import LosesAnAnswer
+from tests.tier import FULL, times
+
+TASKS = 6
+
+
+def _file(room: Room) -> Path:
+    return Path(room.ledger.removeprefix("sqlite:///"))
+
+
+def _room(folder: Path, name: str = "log") -> Room:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Room(f"sqlite:///{folder / name}.db", tasks=TASKS)
+
+
+def _passes(
+    room: Room,
+    count: int,
+    begun: Callable[[App], None] = lambda _: None,
+    between: Callable[[int], None] = lambda _: None,
+    **handlers: Callable[..., object],
+) -> Ended:
+    def work(line: Line) -> int:
+        return live_passes(room, line, count, begun=begun, between=between)
+
+    return in_a_child(work, room.transport, room.clock, handlers)
+
+
+def _lived_through(room: Room, ended: Ended) -> None:
+    """Two passes failed, told and unready; then it went on by itself; and all of it was right."""
+    seen = judge(ended)
+    assert seen.problems == []
+    assert seen.errors == ["LedgerUnwritable"] * PATIENCE + [None] * PATIENCE
+    assert room.finish(book=book_of(room)) == []
+
+
+def test_a_limit_on_the_size_of_files_is_lived_through(tmp_path: Path) -> None:
+    """EFBIG at what the log would grow by; lifted after two passes."""
+    room = _room(tmp_path)
+    wal = Path(f"{_file(room)}-wal")
+
+    def limit(_app: App) -> None:
+        _set_limit(wal.stat().st_size)
+
+    def lift(number: int) -> None:
+        if number == PATIENCE - 1:
+            _set_limit(resource.RLIM_INFINITY)
+
+    _lived_through(room, _passes(room, 2 * PATIENCE, limit, lift))
+    proven("P21", "a limit on file size (EFBIG)", 1, violations=0)
+
+
+def _set_limit(size: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_lived_through() -> None:
+    """A real one, without a byte left for two passes."""
+    with small_disk("2m") as disk:
+        room = _room(disk.path)
+
+        def work(line: Line) -> int:
+            def let_go(number: int) -> None:
+                if number == PATIENCE - 1:
+                    line.ask("empty")
+
+            return live_passes(
+                room, line, 2 * PATIENCE, begun=lambda _: line.ask("fill"), between=let_go
+            )
+
+        ended = in_a_child(
+            work, room.transport, room.clock, {"fill": disk.fill, "empty": disk.empty}
+        )
+        _lived_through(room, ended)
+    proven("P21", "a full disk (ENOSPC)", 1, violations=0)
+
+
+@pytest.mark.slow
+def test_a_read_only_disk_is_no_place_to_start_on() -> None:
+    """Nothing is asked of the API, let alone sent; writable again, all goes on."""
+    with small_disk("2m") as disk:
+        room = _room(disk.path)
+        assert _passes(room, 1).code == 0
+        before = len(room.world.effects)
+
+        disk.read_only(yes=True)
+        ended = _passes(room, 1)
+        disk.read_only(yes=False)
+
+        assert ended.code not in (0, CRASHED)
+        assert ended.words("unopened") == [["LedgerUnwritable"]]
+        assert len(room.world.effects) == before
+        assert room.finish(book=book_of(room)) == []
+    proven("P21", "a read-only disk", 1, violations=0)
+
+
+def test_flipped_bits_are_noticed_or_harmless(tmp_path: Path) -> None:
+    """A log with flipped bits: the bot works or ends with a word, and does nothing twice."""
+    room, chance, flips = _room(tmp_path / "first"), Random(3), times(4, 300)
+    room.transport = LosesAnAnswer(room.transport)
+    assert _passes(room, 1).code == 0
+    ended = Counter[str]()
+    for number in range(flips):
+        spoiled = _room(tmp_path / str(number))
+        spoiled.world, spoiled.clock, spoiled.transport = room.world, room.clock, room.transport
+        _flip(_file(room), _file(spoiled), chance)
+        passed = _passes(spoiled, 1)
+
+        assert passed.signal is None
+        assert passed.code != CRASHED, f"flip {number}"
+        assert passed.words("unopened") or judge(passed).problems == []
+        assert _doubles(room) == []
+        ended["worked" if passed.code == 0 else "ended"] += 1
+        if passed.code:
+            assert passed.words("unopened") or judge(passed).fatal
+    proven("P21", "logs with flipped bits", flips, violations=0, **ended)
+
+
+def _flip(source: Path, target: Path, chance: Random) -> None:
+    data = bytearray(source.read_bytes())
+    for _ in range(chance.choice((1, 1, 8, 64))):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    target.write_bytes(data)
+
+
+def _doubles(room: Room) -> list[tuple[str, str | None]]:
+    made = Counter((one.task_id, one.epoch) for one in room.world.effects if one.by == "client")
+    return [key for key, count in made.items() if count > 1]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with a checkpoint", "without"])
+def test_a_lost_journal_repeats_nothing(tmp_path: Path, told: bool) -> None:
+    """The newest part of the log is gone; a checkpoint kept elsewhere stops every write at once."""
+    room = _room(tmp_path)
+    room.transport = LosesAnAnswer(room.transport)
+    ended = _passes(room, 1, begun=lambda app: _die_after_the_checkpoint(app, room))
+    assert ended.signal == 9
+    before = len(room.world.effects)
+    assert before > 1
+    for ending in ("-wal", "-shm"):
+        Path(f"{_file(room)}{ending}").unlink()
+    if not told:
+        book_of(room).path.unlink()
+
+    _goes_on_without_harm(room, before, stopped=told)
+
+
+def _die_after_the_checkpoint(app: App, room: Room) -> None:
+    def die(name: str) -> None:
+        if name == "pass.done":
+            book_of(room).add(app.ledger.checkpoint(app.clock.now()))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    on_fault_point(die)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with checkpoints", "without"])
+def test_a_restored_backup_repeats_nothing(tmp_path: Path, told: bool) -> None:
+    """Copied at each point of a running pass (full tier), put back later: it stops, or finds out."""
+    points, at = 1, 0
+    while at < points:
+        room = _room(tmp_path / str(at))
+        copy = tmp_path / str(at) / "copy.db"
+        found = _copied_at(room, at, copy)
+        points = found if FULL else 1
+        whole, before = _lines(room), len(room.world.effects)
+        shutil.copy(copy, _file(room))
+        for ending in ("-wal", "-shm"):
+            Path(f"{_file(room)}{ending}").unlink(missing_ok=True)
+        if not told:
+            book_of(room).path.unlink()
+
+        _goes_on_without_harm(room, before, stopped=told and _lines(room) < whole)
+        at += 1
+    proven(
+        "P22", f"copies put back, {'with' if told else 'without'} checkpoints", points, doubles=0
+    )
+
+
+def _copied_at(room: Room, at: int, copy: Path) -> int:
+    """Two passes, at the so-manieth point of which the log is copied; how many points there were."""
+
+    def work(line: Line) -> int:
+        seen: list[str] = []
+
+        def begun(app: App) -> None:
+            def hook(name: str) -> None:
+                if len(seen) == at:
+                    app.ledger.backup(copy)
+                seen.append(name)
+
+            on_fault_point(hook)
+
+        code = live_passes(room, line, 2, begun=begun)
+        line.tell("points", len(seen))
+        return code
+
+    ended = in_a_child(work, room.transport, room.clock)
+    assert ended.code == 0
+    ((points,),) = ended.words("points")
+    return int(points)
+
+
+def _lines(room: Room) -> int:
+    ledger = open_ledger(room.ledger, read_only=True)
+    try:
+        return ledger.checkpoint(room.clock.now()).count
+    finally:
+        ledger.close()
+
+
+def _goes_on_without_harm(room: Room, before: int, *, stopped: bool) -> None:
+    """Stopped until a person accepts the log; then, as without checkpoints, nothing happens twice."""
+    passed = _passes(room, 2)
+    told = [sentence for kind, _, sentence in passed.words("alarm") if kind == "ledger"]
+    if stopped:
+        assert len(room.world.effects) == before
+        assert any("restored copy" in sentence for sentence in told), told
+        ledger = open_ledger(room.ledger, lock=True)
+        accept(ledger, book_of(room), why="restored", who="ops", at=room.clock.now())
+        ledger.close()
+    for _ in range(3):
+        room.clock.sleep(16 * 60)
+        assert _passes(room, 1).code == 0
+    assert _doubles(room) == []
+    ledger = open_ledger(room.ledger, read_only=True)
+    assert ledger.verify().whole
+    assert ledger.open_intents() == []
+    ledger.close()
