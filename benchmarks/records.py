@@ -1,83 +1,179 @@
-"""What `policy decide` costs, file to answers, beside a hand-written loop over stdlib json.
+"""Recorded tasks, file to result, beside a hand-written loop over stdlib json: time and memory.
 
-Run `python -m benchmarks.records` to print, with `--write` to keep the figures in
-docs/benchmarks/records.json. Both are started as commands and timed by the wall, in turn; their
-answers are compared line by line first.
+    python -m benchmarks.records [--records 1000000] [--rounds 3] [--write]
+
+`policy decide` and `policy backtest` are run as whole commands in turn with the loop that does the
+same by hand in one process; their results are compared first. `policy diff` judges ten thousand.
+DuckDB and Polars, where they are installed, read the same file and count a slice of it: they do
+not judge, and stand here for what reading alone costs elsewhere. With `--write` the figures are
+kept in docs/benchmarks/records.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.evaluation import POLICY, random_facts
+from benchmarks.kept import keep
 from reviewbot.service.records import facts_to_json
 
 HERE = Path(__file__).resolve().parent
-OUTPUT = HERE.parent / "docs" / "benchmarks" / "records.json"
-OURS = "reviewbot policy decide"
-BY_HAND = "stdlib json loop, one process"
+DISTINCT = 100_000
+"""Records that differ; a larger file repeats them."""
+
+DUCKDB = """
+import duckdb, sys
+print(duckdb.execute(
+    "select task.platform, count(*), sum(task.cm_payout_amount)"
+    " from read_json(?, format='newline_delimited') group by 1", [sys.argv[1]]
+).fetchall())
+"""
+POLARS = """
+import polars as pl, sys
+task = pl.col("task").struct
+print(pl.scan_ndjson(sys.argv[1]).group_by(task.field("platform")).agg(
+    pl.len(), task.field("cm_payout_amount").sum()).collect())
+"""
+
+
+class Spent(NamedTuple):
+    """What a command took: seconds by the wall, of CPU, and its memory at most, workers included."""
+
+    wall: float
+    cpu: float
+    megabytes: float
 
 
 def write_records(path: Path, count: int) -> None:
     """Write recorded tasks of a realistic queue, one a line."""
     chance = Random(20)
+    lines = []
+    for _ in range(min(count, DISTINCT)):
+        record = json.loads(facts_to_json(random_facts(chance)))
+        record["history"].setdefault("disputes", None)
+        kept = {key: record[key] for key in ("task", "attempts", "history", "at")}
+        lines.append(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
     with path.open("wb") as file:
-        for _ in range(count):
-            record = json.loads(facts_to_json(random_facts(chance)))
-            record["history"].setdefault("disputes", None)
-            kept = {key: record[key] for key in ("task", "attempts", "history", "at")}
-            file.write(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
+        for start in range(0, count, len(lines)):
+            file.writelines(lines[: count - start])
 
 
 def measure(count: int, rounds: int) -> dict[str, Any]:
-    """Check that both give the same answers, then time them in turn."""
+    """Check that ours and the loop agree, then run all in turn."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        policy, records = folder / "ten.yaml", folder / "records.jsonl"
+        policy, other = folder / "ten.yaml", folder / "other.yaml"
+        records, few = folder / "records.jsonl", folder / "few.jsonl"
         policy.write_text(POLICY)
+        other.write_text(POLICY.replace("between 0.5 and 0.9", "between 0.6 and 0.9"))
         write_records(records, count)
-        decide = [sys.executable, "-m", "reviewbot", "policy", "decide", str(policy)]
-        commands = {
-            BY_HAND: [sys.executable, str(HERE / "records_by_hand.py"), str(records)],
-            OURS: [*decide, "--records", str(records)],
+        write_records(few, 10_000)
+        ours = [sys.executable, "-m", "reviewbot", "policy"]
+        loop = [sys.executable, str(HERE / "records_by_hand.py"), str(records)]
+        pairs = {
+            "decide": (loop, [*ours, "decide", str(policy), "--records", str(records)]),
+            "backtest": (
+                [*loop, "--count"],
+                [*ours, "backtest", str(policy), "--records", str(records), "--format", "json"],
+            ),
         }
-        for name, command in commands.items():
-            run(command, folder / name.split()[0])
-        same_answers(folder / BY_HAND.split()[0], folder / OURS.split()[0])
-        times: dict[str, list[float]] = {name: [] for name in commands}
-        cpu: dict[str, list[float]] = {name: [] for name in commands}
+        gate = ["--fail-if", "more than 50% become dispute"]
+        diff = [*ours, "diff", str(policy), str(other), "--records", str(few), *gate]
+        agree(pairs, folder)
+        found: dict[str, list[Spent]] = {}
         for _ in range(rounds):
-            for name, command in commands.items():
-                started, spent = time.perf_counter(), cpu_of_children()
-                run(command, folder / "answers")
-                times[name].append(time.perf_counter() - started)
-                cpu[name].append(cpu_of_children() - spent)
+            for what, (by_hand, command) in pairs.items():
+                found.setdefault(f"{what} by hand", []).append(run(by_hand, folder / "out"))
+                found.setdefault(what, []).append(run(command, folder / "out"))
+            found.setdefault("diff of 10,000", []).append(run(diff, folder / "out"))
+        sliced = {
+            "duckdb": a_slice("duckdb", DUCKDB, records, folder, found["backtest by hand"]),
+            "polars": a_slice("polars", POLARS, records, folder, found["backtest by hand"]),
+        }
         size = records.stat().st_size
-    ratios = [ours / hand for ours, hand in zip(times[OURS], times[BY_HAND], strict=True)]
     return {
-        "about": "recorded tasks, file to answers, ten ordered rules; wall time of whole commands",
-        "python": platform.python_version(),
-        "machine": platform.machine(),
+        "about": "whole commands over recorded tasks, ten ordered rules; ratio: wall time beside the loop",
         "cores": len(os.sched_getaffinity(0)),
         "records": count,
         "megabytes": round(size / 1e6, 1),
         "rounds": rounds,
-        "seconds": {name: round(statistics.median(found), 2) for name, found in times.items()},
-        "cpu_seconds": {name: round(statistics.median(found), 2) for name, found in cpu.items()},
-        "ratio": round(statistics.median(ratios), 3),
+        "busy": round(os.getloadavg()[0], 1),
+        "commands": {name: _summary(spent) for name, spent in found.items()},
+        "ratio": {what: _ratio(found[what], found[f"{what} by hand"], "wall") for what in pairs},
+        "cpu_ratio": {what: _ratio(found[what], found[f"{what} by hand"], "cpu") for what in pairs},
+        "slices": sliced,
     }
+
+
+def _summary(spent: Sequence[Spent]) -> dict[str, float]:
+    return {
+        "seconds": round(statistics.median(one.wall for one in spent), 2),
+        "cpu_seconds": round(statistics.median(one.cpu for one in spent), 2),
+        "megabytes": round(max(one.megabytes for one in spent), 1),
+    }
+
+
+def _ratio(ours: Sequence[Spent], by_hand: Sequence[Spent], what: str) -> float:
+    pairs = zip(ours, by_hand, strict=True)
+    return round(statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs), 3)
+
+
+def a_slice(
+    module: str, program: str, records: Path, folder: Path, by_hand: Sequence[Spent]
+) -> dict[str, Any] | str:
+    """What another engine takes to read the file and count a slice; it judges nothing."""
+    if importlib.util.find_spec(module) is None:
+        return f"not installed: pip install {module}"
+    spent = run([sys.executable, "-c", program, str(records)], folder / "out")
+    beside = statistics.median(one.wall for one in by_hand)
+    return {**_summary([spent]), "ratio": round(spent.wall / beside, 3)}
+
+
+def run(command: Sequence[str], output: Path) -> Spent:
+    """Run a command, which must succeed; its memory is looked at every 50 ms."""
+    began, used = time.perf_counter(), cpu_of_children()
+    with output.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, cwd=HERE.parent)
+    most = 0.0
+    while True:
+        try:
+            code = process.wait(0.05)
+            break
+        except subprocess.TimeoutExpired:
+            most = max(most, memory_of(process.pid))
+    if code:
+        raise SystemExit(f"{command} ended with {code}")
+    return Spent(time.perf_counter() - began, cpu_of_children() - used, most)
+
+
+def memory_of(pid: int) -> float:
+    """Megabytes that a process and its children hold; what they share counts once."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        pids = [pid, *map(int, children.read_text().split())]
+        return sum(map(_proportional_kb, pids)) / 1000
+    except OSError:
+        return 0.0
+
+
+def _proportional_kb(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
 
 
 def cpu_of_children() -> float:
@@ -86,13 +182,25 @@ def cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def run(command: list[str], answers: Path) -> None:
-    """Run one of the two; it must succeed."""
-    with answers.open("wb") as out:
-        subprocess.run(command, stdout=out, check=True, cwd=HERE.parent)
+def agree(pairs: dict[str, tuple[list[str], list[str]]], folder: Path) -> None:
+    """Stop unless the loop and ours say the same."""
+    hand, ours = folder / "hand", folder / "ours"
+    for what, (by_hand, command) in pairs.items():
+        run(by_hand, hand)
+        run(command, ours)
+        if what == "decide":
+            same_lines(hand, ours)
+        elif counted(json.loads(hand.read_text())) != counted(json.loads(ours.read_text())):
+            raise SystemExit("the counts differ")
 
 
-def same_answers(one: Path, other: Path) -> None:
+def counted(found: dict[str, Any]) -> Any:
+    """What a back-test counts, in an order that does not matter."""
+    rules = [{key: row[key] for key in row if key != "samples"} for row in found["rules"]]
+    return sorted(rules, key=lambda row: row["rule"] + row["action"]), found["could_not_tell"]
+
+
+def same_lines(one: Path, other: Path) -> None:
     """Stop unless both files hold the same answers."""
     with one.open() as left, other.open() as right:
         for number, (a, b) in enumerate(zip(left, right, strict=True), 1):
@@ -100,18 +208,17 @@ def same_answers(one: Path, other: Path) -> None:
                 raise SystemExit(f"different answers on line {number}:\n{a}{b}")
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, print and, if asked, keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {OUTPUT.name}")
-    parser.add_argument("--records", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the figures")
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
-    figures = json.dumps(measure(options.records, options.rounds), indent=2)
-    print(figures)
+    figures = measure(options.records, options.rounds)
+    print(json.dumps(figures, indent=2))
     if options.write:
-        OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        OUTPUT.write_text(figures + "\n")
+        print(keep("records", figures))
 
 
 if __name__ == "__main__":

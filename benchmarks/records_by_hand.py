@@ -1,6 +1,7 @@
 """The ten rules of `benchmarks.evaluation` over a file, as one writes it by hand: one process, stdlib.
 
-`python benchmarks/records_by_hand.py RECORDS > ANSWERS` does what `reviewbot policy decide` does.
+`python benchmarks/records_by_hand.py RECORDS > ANSWERS` does what `reviewbot policy decide` does, and with
+`--count` after it what `reviewbot policy backtest` does: counts, money and accounts by rule.
 """
 
 import json
@@ -108,21 +109,53 @@ def fold(text):
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
+def answers(lines):
+    """Judge every line, one answer each."""
+    for line in lines:
+        record = json.loads(line)
+        action, rule, reason, unknown = judge(record)
+        answer = {
+            "id": record["task"]["id"],
+            "action": action,
+            "rule": rule,
+            "reason": reason,
+            "until": None,
+            "cannot_tell": unknown,
+        }
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def counts(lines):
+    """Judge every line, and add up by rule."""
+    found, could_not_tell = {}, {}
+    for line in lines:
+        record = json.loads(line)
+        action, rule, _, unknown = judge(record)
+        task = record["task"]
+        cell = found.setdefault((action, rule), {"count": 0, "money": 0, "accounts": set()})
+        cell["count"] += 1
+        cell["money"] += round((task.get("cm_payout_amount") or 0) * 1_000_000)
+        if task.get("saved_account_id") is not None:
+            cell["accounts"].add(task["saved_account_id"])
+        for name in unknown:
+            could_not_tell[name] = could_not_tell.get(name, 0) + 1
+    rules = [
+        {
+            "action": action,
+            "rule": rule,
+            "count": cell["count"],
+            "money_usd": cell["money"] / 1_000_000,
+            "accounts": len(cell["accounts"]),
+        }
+        for (action, rule), cell in found.items()
+    ]
+    json.dump({"rules": rules, "could_not_tell": could_not_tell}, sys.stdout)
+
+
 def main():
-    """Judge every line of the file."""
+    """Do what is asked with every line of the file."""
     with open(sys.argv[1], encoding="utf-8") as lines:  # noqa: PTH123 - as by hand
-        for line in lines:
-            record = json.loads(line)
-            action, rule, reason, unknown = judge(record)
-            answer = {
-                "id": record["task"]["id"],
-                "action": action,
-                "rule": rule,
-                "reason": reason,
-                "until": None,
-                "cannot_tell": unknown,
-            }
-            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        (counts if "--count" in sys.argv else answers)(lines)
 
 
 if __name__ == "__main__":
