@@ -79,3 +79,10 @@ def test_a_url_of_another_kind_is_refused(url: str) -> None:
     """With the forms that are known."""
     with pytest.raises(ConfigError, match="sqlite:///PATH"):
         open_ledger(url)
+
+
+def test_a_lock_that_cannot_be_made_is_unwritable(tmp_path: Path) -> None:
+    """Where a folder stands in its place nobody can hold it, and nothing is written."""
+    (tmp_path / "ledger.db.lock").mkdir()
+    with pytest.raises(LedgerUnwritable, match=r"ledger\.db\.lock: cannot be opened"):
+        open_ledger(f"sqlite:///{tmp_path}/ledger.db", lock=True)

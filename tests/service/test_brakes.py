@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.domain.errors import LedgerCorrupt
+from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.service.app import App
@@ -151,3 +151,20 @@ def test_a_torn_line_is_remarked_on_and_proves_nothing(book: CheckpointFile) -> 
     kept = book.read()
     assert [point.count for point in kept.checkpoints] == [0, 1]
     assert any("no checkpoint" in remark for remark in kept.remarks)
+
+
+def test_a_log_that_cannot_be_read_is_told_and_brakes_nothing_by_itself(
+    world: World, book: CheckpointFile
+) -> None:
+    """The pass itself stops at such a log; the brake says what it could not look at."""
+    app, brakes = braked(world, book)
+    keep(app.ledger, book, START)
+
+    def unreadable(checkpoint: object) -> None:
+        raise LedgerUnwritable("the disk is away")
+
+    app.ledger.departure = unreadable  # type: ignore[method-assign, assignment]
+    brakes.check()
+
+    assert brakes() is None
+    assert [one["sentence"] for one in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]

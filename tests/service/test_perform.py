@@ -201,3 +201,31 @@ def test_nothing_leaves_after_a_stall_between_the_last_look_and_the_write(
 
     (logged,) = app.ledger.decisions()
     assert (logged.state, logged.note, world.sent) == ("void", note, [])
+
+
+def test_a_409_that_cannot_be_read_up_on_is_overtaken() -> None:
+    """The request certainly did nothing; who was first is not known."""
+    refusal = InvalidStatus("409", status=409, details={"current_status": "finalized"})
+    world = World(trouble={"perform": [refusal], "look": [NoAnswer("reset")]})
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.state.value, logged.note) == ("overtaken", "409: it was finalized already")
+
+
+def test_a_409_on_a_task_that_still_waits_says_what_the_api_said() -> None:
+    """What is read afterwards explains nothing: the API's own word stands in the log."""
+    world = World(trouble={"perform": [InvalidStatus("409", status=409)]})
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.state.value, logged.note) == (
+        "overtaken",
+        "409: it was in another status already",
+    )

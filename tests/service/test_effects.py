@@ -1,0 +1,124 @@
+"""What became of a round is read off the thing as it stands now, for both kinds of review."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from reviewbot.domain.accounts import FeedbackEntry
+from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.review import ReviewItem
+from reviewbot.service.effects import Fate, by_silence, fate, fits, settle, shows_our_text
+from tests.builders import CONFIRMED, an_account_item, an_item
+from tests.ledger.things import a_decision
+
+DEADLINE = CONFIRMED + timedelta(hours=72)
+EPOCH = an_item().epoch
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, Fate.WAITING),
+        ({"manually_confirmed_at": CONFIRMED + timedelta(hours=9)}, Fate.MOVED_ON),
+        ({"status": "manually_confirmed", "manually_confirmed_at": None}, Fate.UNREADABLE),
+        ({"status": "finalized"}, Fate.PAID),
+        ({"status": "finalized", "manually_confirmed_at": None}, Fate.MOVED_ON),
+        ({"status": "pending_corrections", "manually_confirmed_at": None}, Fate.SENT_BACK),
+        ({"status": "pending"}, Fate.MOVED_ON),
+        ({"status": "submitted"}, Fate.MOVED_ON),
+        ({"status": "verified_auto"}, Fate.MOVED_ON),
+        ({"status": "cancelled"}, Fate.GONE),
+        ({"status": "rejected"}, Fate.GONE),
+        ({"status": "a new word"}, Fate.UNREADABLE),
+        ({"status": None}, Fate.UNREADABLE),
+    ],
+)
+def test_a_status_and_an_epoch_tell_the_fate(changes: dict[str, Any], found: Fate) -> None:
+    """The same round, another one, or a status that says nothing."""
+    assert fate(an_item(**changes), EPOCH) is found
+
+
+@pytest.mark.parametrize(
+    ("finalized", "deadline", "silent"),
+    [
+        (DEADLINE, DEADLINE, True),
+        (DEADLINE + timedelta(seconds=1), DEADLINE, True),
+        (DEADLINE - timedelta(seconds=1), DEADLINE, False),
+        (None, DEADLINE, False),
+        (DEADLINE, None, False),
+    ],
+)
+def test_silence_finalizes_at_the_deadline(finalized: Any, deadline: Any, silent: bool) -> None:
+    """Before it, somebody did."""
+    assert by_silence(an_item(status="finalized", finalized_at=finalized), deadline) is silent
+
+
+@pytest.mark.parametrize(
+    ("action", "review", "status", "fitting"),
+    [
+        (Action.APPROVE, "comments", "finalized", True),
+        (Action.APPROVE, "comments", "manually_confirmed", False),
+        (Action.APPROVE, "comments", "a new word", False),
+        (Action.DISPUTE, "comments", "pending_corrections", True),
+        (Action.DISPUTE, "comments", "a new word", True),
+        (Action.DISPUTE, "comments", "manually_confirmed", False),
+        (Action.DISPUTE, "comments", "finalized", False),
+        (Action.DISPUTE, "comments", "cancelled", False),
+        (Action.FINALIZE, "accounts", "finalized", True),
+        (Action.FINALIZE, "accounts", "in_review", False),
+        (Action.REQUEST_CORRECTIONS, "accounts", "corrections_requested", True),
+        (Action.REQUEST_CORRECTIONS, "accounts", "in_review", False),
+    ],
+)
+def test_an_answer_names_a_status_that_fits_the_act(
+    action: Action, review: Any, status: str, fitting: bool
+) -> None:
+    """A payment must be named as one; what sends back may be named by a new word."""
+    assert fits(action, review, status) is fitting
+
+
+def test_an_account_shows_the_last_request_for_corrections() -> None:
+    """Our words are looked for in the newest request, not in an earlier one or in an answer to it."""
+    ours = decision_on(an_account_item(), Action.REQUEST_CORRECTIONS, "Please set the name.")
+    history = [said("corrections_requested", "Please set the  name."), said("corrections_applied")]
+
+    assert shows_our_text(ours, an_account_item(feedback_history=tuple(history))) is True
+    history.append(said("corrections_requested", "Another wish."))
+    assert shows_our_text(ours, an_account_item(feedback_history=tuple(history))) is False
+    assert shows_our_text(ours, an_account_item(feedback_history=())) is None
+    assert shows_our_text(ours, an_account_item(feedback_history=None)) is None
+
+
+def test_a_decision_without_words_shows_none() -> None:
+    """An approval leaves no text to look for."""
+    ours = replace(a_decision(Action.APPROVE), reason=None)
+    assert shows_our_text(ours, an_item(correction_required="Somebody's words")) is None
+
+
+def test_a_payment_at_an_estimated_deadline_is_ours() -> None:
+    """Nobody knows when silence would have paid, so it is no proof of silence."""
+    item = an_item(status="finalized", finalized_at=DEADLINE)
+    ours = replace(a_decision(Action.APPROVE), epoch=EPOCH, deadline_at=DEADLINE)
+
+    assert settled(ours, item) == "overtaken"
+    assert settled(replace(ours, deadline_is_estimate=True), item) == "settled"
+
+
+def settled(decision: Decision, item: ReviewItem) -> str | None:
+    """The state that a reading settles, if it does."""
+    found = settle(decision, item)
+    return None if found is None else found[0].value
+
+
+def decision_on(item: ReviewItem, action: Action, reason: str) -> Decision:
+    """A decision of ours on an account."""
+    return replace(a_decision(action), review=item.review, epoch=item.epoch, reason=reason)
+
+
+def said(kind: str, comment: str | None = None) -> FeedbackEntry:
+    """One entry of an account's feedback."""
+    return FeedbackEntry(type=kind, comment=comment, requested_at=CONFIRMED)
