@@ -28,7 +28,7 @@ nothing                                             cannot know    after an appr
 
 A person's word on the same round comes first, and then what was found comes before what was missed.
 What a person decided otherwise is called overruled, not wrong: it says who differed, not who erred.
-A person's word is final here; people are not graded.
+A person's word is final here; people are not graded. Of accounts nothing but people's words is known.
 """
 
 from __future__ import annotations
