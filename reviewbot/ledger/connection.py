@@ -22,6 +22,9 @@ Part = Literal["decisions", "rounds", "policies", "notes"]
 MOST_KEPT = 1000
 """Rows of an answer that is kept; longer ones are asked for rarely, or hold much."""
 
+_COMPILED: dict[str, dict[ClauseElement, tuple[str, dict[str, Any]]]] = {}
+"""Each statement as text with its constants, by dialect: they are the same on every connection."""
+
 
 class Connection:
     """The one connection of a ledger, shared by its threads one at a time.
@@ -41,19 +44,15 @@ class Connection:
         self._driver: Driver | None = None
         self._broken: LedgerError | None = None
         self._mutex = threading.RLock()
-        self._compiled: dict[ClauseElement, tuple[str, dict[str, Any]]] = {}
+        self._reading = _Reading(self, self._mutex)
+        self._compiled = _COMPILED.setdefault(backend.dialect.name, {})
         self._opened = 0
         self._written: Counter[str] = Counter()
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
 
-    @contextmanager
-    def reading(self) -> Iterator[Driver]:
+    def reading(self) -> _Reading:
         """Use the connection for single statements, each a transaction of its own."""
-        with self._mutex:
-            try:
-                yield self.driver()
-            except self.backend.errors as error:
-                raise self._ours(error) from error
+        return self._reading
 
     @contextmanager
     def snapshot(self) -> Iterator[Driver]:
@@ -87,7 +86,7 @@ class Connection:
                     if part is not None:
                         self._written[part] += 1
             except self.backend.errors as error:
-                raise self._ours(error) from error
+                raise self.ours(error) from error
 
     def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement inside one of the blocks above and give the cursor."""
@@ -141,7 +140,7 @@ class Connection:
         self._compiled[statement] = (str(compiled), constants)
         return self._compiled[statement]
 
-    def _ours(self, error: Exception) -> LedgerError:
+    def ours(self, error: Exception) -> LedgerError:
         """Our error for the driver's, once we have drawn our conclusions from it."""
         ours = self.backend.explain(error)
         if isinstance(ours, LedgerBroken | LedgerCorrupt):
@@ -163,3 +162,26 @@ class Connection:
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.close()
+
+
+class _Reading:
+    """The block of `Connection.reading`. A pass enters it so often that it is no generator."""
+
+    def __init__(self, connection: Connection, mutex: threading.RLock) -> None:
+        self._connection = connection
+        self._mutex = mutex
+
+    def __enter__(self) -> Driver:
+        self._mutex.acquire()
+        try:
+            return self._connection.driver()
+        except BaseException as error:
+            self.__exit__(None, error, None)
+            raise
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, self._connection.backend.errors):
+                raise self._connection.ours(error) from error
+        finally:
+            self._mutex.release()

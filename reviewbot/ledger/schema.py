@@ -11,13 +11,16 @@ from reviewbot.ledger.chain import GENESIS
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.tables import SCHEMA_VERSION, metadata, schema_version
 
+_VERSION = select(schema_version)
+_ADD_VERSION = insert(schema_version)
+
 
 def version_of(connection: Connection) -> str | None:
     """The schema that the database has; None where it has none."""
     with connection.reading() as driver:
         if driver.execute(connection.backend.find_version).fetchone() is None:
             return None
-        row = connection.run(select(schema_version)).fetchone()
+        row = connection.run(_VERSION).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -55,4 +58,4 @@ def _create(connection: Connection) -> None:
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 driver.execute(str(CreateIndex(index).compile(dialect=dialect)))
         connection.run(statements.FIRST_HEAD, {"id": 1, "count": 0, "hash": GENESIS})
-        connection.run(insert(schema_version), {"version_num": SCHEMA_VERSION})
+        connection.run(_ADD_VERSION, {"version_num": SCHEMA_VERSION})
