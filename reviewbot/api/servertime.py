@@ -87,7 +87,6 @@ def _usual_date(text: str) -> datetime | None:
     month = _MONTHS.get(text[8:11])
     if month is None or len(text) != len(_USUAL) or not text.endswith(" GMT"):
         return None
-    year, day, hour, minute, second = (
-        int(text[start:end]) for start, end in ((12, 16), (5, 7), (17, 19), (20, 22), (23, 25))
-    )
+    year, day = int(text[12:16]), int(text[5:7])
+    hour, minute, second = int(text[17:19]), int(text[20:22]), int(text[23:25])
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)

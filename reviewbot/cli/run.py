@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import signal
@@ -131,6 +132,7 @@ def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch)
         poll=_poll(settings, min(settings.every, STRETCH)),
     )
     daemon.obey_signals()
+    gc.freeze()  # What stands by now stays: the collector need not walk it over and over.
     if settings.listen is None:
         return daemon.run()
     from reviewbot.health.server import HealthServer

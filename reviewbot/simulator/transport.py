@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 import httpx
@@ -108,5 +109,11 @@ def _response(answer: Answer, stream: httpx.SyncByteStream) -> httpx.Response:
 def _call_of(request: httpx.Request) -> Call:
     assert isinstance(request.stream, httpx.SyncByteStream)
     path, _, query = request.url.raw_path.decode().partition("?")
-    headers = {name.lower().decode(): text.decode("latin-1") for name, text in request.headers.raw}
+    headers = _headers_of(tuple(request.headers.raw))
     return Call(request.method, unquote(path), query, headers, b"".join(request.stream))
+
+
+@lru_cache(maxsize=16)
+def _headers_of(raw: tuple[tuple[bytes, bytes], ...]) -> Mapping[str, str]:
+    """Headers as text by name; those of a read are always the same."""
+    return {name.lower().decode(): text.decode("latin-1") for name, text in raw}

@@ -123,7 +123,8 @@ def similarity(one: str, other: str) -> float:
     total = sum(left.values()) + sum(right.values())
     if not total:
         return float(_plain(one) == _plain(other))
-    shared = sum(min(left[pair], right[pair]) for pair in left.keys() & right.keys())
+    both = left.keys() & right.keys()
+    shared = sum(map(min, map(left.__getitem__, both), map(right.__getitem__, both)))
     return 2 * shared / total
 
 
