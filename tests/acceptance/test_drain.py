@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.daemon import Daemon
 from reviewbot.domain.decision import DEADLINE
-from reviewbot.simulator.clock import HOUR
+from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
@@ -24,13 +24,13 @@ POLL = 60.0
 class Rest(threading.Event):
     """What the daemon's pauses wait for: time that passes in the world."""
 
-    def __init__(self, there: House) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
-        self.there = there
+        self.clock = clock
 
     def wait(self, timeout: float | None = None) -> bool:
         """Let it pass."""
-        self.there.clock.sleep(timeout or 0.0)
+        self.clock.sleep(timeout or 0.0)
         return False
 
 
@@ -43,7 +43,7 @@ def run_daemon(there: House, until: float) -> list[float]:
         if there.clock.time >= until:
             stop.set()
 
-    Daemon(there.app, every=POLL, stop=stop, refresh=refresh, wake=Rest(there)).run()
+    Daemon(there.app, every=POLL, stop=stop, refresh=refresh, wake=Rest(there.clock)).run()
     return looks
 
 

@@ -90,3 +90,28 @@ def test_near_its_deadline_even_an_ill_one_has_its_turn() -> None:
     poll_once(app)
 
     assert [decision.task_id for decision in world.sent] == ["task-1", "task-0", "new-0"]
+
+
+def test_what_was_given_up_stays_a_dead_letter_that_is_told_of_once() -> None:
+    """A person is asked; from then on it costs four reads an hour, until it can be read again."""
+    world, clock = World(), HandClock()
+    world.add(*some(1))
+    app = an_app(world, always(APPROVE), clock=clock)
+    world.trouble["evidence"] = [ServerFault("500", status=500)] * 999
+    for _ in range(60):
+        poll_once(app)
+        clock.forward(minutes=1)
+    before = world.calls.count("evidence")
+    for _ in range(120):
+        poll_once(app)
+        clock.forward(minutes=1)
+
+    told = [one["kind"] for one in app.events.named("alarm")]  # type: ignore[attr-defined]
+    assert (told.count("dead-letter"), told.count("question")) == (1, 1)
+    assert world.calls.count("evidence") - before <= 2 * 4 + 1
+
+    world.trouble.clear()
+    clock.forward(minutes=15)
+    poll_once(app)
+    assert [one.action for one in world.sent] == ["approve"]
+    assert app.benches[0].troubles == {}
