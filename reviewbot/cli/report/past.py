@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from textwrap import fill
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.reports.document import Document
 from reviewbot.reports.past import past_document
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.scorecard import TOPICS
+from reviewbot.service.scorecard import TOPICS, Graded, scorecard
 
 SCHEMA = "reviewbot.past/1"
 
@@ -27,21 +27,24 @@ def past_report(form: str, since: datetime, *, ledger: str | None, config: str |
     if form == "csv":
         raise UsageError("the past as CSV is  reviewbot log export --format csv")
     with ledger_for_reading(ledger=ledger, config=config) as log:
-        revisions = Revisions(log)
+        decisions, endings = log.decisions(since=since), log.endings(since)
+        notes = log.notes(*TOPICS)
         document = past_document(
-            log.decisions(since=since),
-            log.endings(since),
-            revisions,
+            decisions,
+            endings,
+            Revisions(log),
             since=since,
             now=datetime.now(UTC),
             zone=ZoneInfo("UTC"),
-            notes=log.notes(*TOPICS),
+            notes=notes,
         )
     if form == "html":
         from reviewbot.reports.page import as_html
 
         return as_html(document)
-    return _as_json(document) if form == "json" else "\n".join(_as_text(document))
+    if form == "json":
+        return _as_json(document, scorecard(decisions, endings, notes).answered)
+    return "\n".join(_as_text(document))
 
 
 def _as_text(document: Document) -> Iterator[str]:
@@ -58,7 +61,7 @@ def _as_text(document: Document) -> Iterator[str]:
         yield table(section.table.heads, rows)
 
 
-def _as_json(document: Document) -> str:
+def _as_json(document: Document, answered: Iterable[Graded]) -> str:
     told = {
         "schema": SCHEMA,
         "title": document.title,
@@ -70,5 +73,24 @@ def _as_json(document: Document) -> str:
             for section in document.sections
             if section.table is not None
         },
+        "graded": [_graded_json(one) for one in answered],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+
+
+def _graded_json(one: Graded) -> dict[str, object]:
+    """A decision of which something is known; `shadow` is who spoke there, null for the live policy."""
+    claim = one.claim
+    return {
+        "review": claim.review,
+        "task_id": claim.task_id,
+        "epoch": claim.epoch,
+        "at": claim.at,
+        "shadow": claim.voice or None,
+        "rule": claim.rule,
+        "action": claim.action,
+        "carried_out": claim.carried_out,
+        "amount_micros": claim.micros,
+        "grade": one.grade,
+        "because": None if one.found is None else one.found.why,
+    }
