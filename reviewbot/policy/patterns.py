@@ -10,6 +10,8 @@ LONGEST_PATTERN = 1024
 LONGEST_TEXT = 20_000
 """Bytes (UTF-8) that a pattern looks at; about a longer text it cannot tell."""
 
+LARGEST_PROGRAM = 5_000
+"""RE2's steps that a pattern may need for one character, at worst; repeats of repeats need most."""
 _MAX_MEMORY = 8 * 1024 * 1024
 
 
@@ -26,12 +28,16 @@ def compile_pattern(regex: str) -> Any:
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
+    options.never_capture = True  # only whether, never where: groups cost time
     options.max_mem = _MAX_MEMORY
     try:
         tidy = unicodedata.normalize("NFC", regex)
-        return re2.compile(tidy.encode(errors="replace"), options)
+        pattern = re2.compile(tidy.encode(errors="replace"), options)
     except (re2.error, UnicodeError) as problem:
         raise BadPattern(_plain(problem)) from None
+    if pattern.programsize > LARGEST_PROGRAM:
+        raise BadPattern("it repeats too much within what it repeats")
+    return pattern
 
 
 def found_in(pattern: Any, text: str) -> bool | None:

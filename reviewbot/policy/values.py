@@ -251,7 +251,7 @@ def _compact(pieces: list[tuple[str, str]] | None) -> str | None:
     if not pieces:
         return None
     units = [_UNIT_OF.get(word.casefold()) for _, word in pieces]
-    if None in units or not all(number.isdigit() and len(number) <= 9 for number, _ in pieces):
+    if None in units or not all(number.isdecimal() and len(number) <= 9 for number, _ in pieces):
         return None
     sizes = [UNITS[unit] for unit in units if unit]
     if sizes != sorted(set(sizes), reverse=True):
@@ -278,7 +278,7 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]] | None) -> M
         )
     if pieces and len(pieces) == 1 and pieces[0][1].casefold() in ("w", "week", "weeks"):
         number = pieces[0][0]
-        if number.isdigit() and len(number) < 6:
+        if number.isdecimal() and len(number) < 6:
             return _misread(
                 "P103",
                 "lengths of time are in s, m, h or d",
@@ -349,7 +349,7 @@ def _decimal(text: str, at: int, what: str) -> Decimal:
     plain = text.lstrip("-")
     if (
         plain.replace(".", "", 1).isascii()
-        and plain.replace(".", "", 1).isdigit()
+        and plain.replace(".", "", 1).isdecimal()
         and plain[0] != "."
     ):
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -24,8 +23,10 @@ _QUOTE_NEEDED = {
     ",": "a text cannot start with a comma unless it stands in quotes",
     "?": "a text cannot start with ? unless it stands in quotes",
 }
-_BLOCK_HEAD = re.compile(r"[|>](?:[+-]?[1-9]?|[1-9][+-])(?:\s+#.*)?").fullmatch
-"""What YAML takes for the head of a text over several lines."""
+_BLOCK_HEADS = frozenset(
+    ("", *"123456789", *(sign + size for sign in "+-" for size in ("", *"123456789")))
+) | {size + sign for size in "123456789" for sign in "+-"}
+"""What may follow `|` or `>` at the head of a text over several lines."""
 _ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
 """What nearly all texts are made of, and needs no look."""
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
@@ -101,7 +102,7 @@ def _suspicious_value(
         return _never_closed(value, start, number, path) if in_flow else None
     if first in "@`%*&!]},?" or (first in "{[" and not _is_flow(value)):
         return _needs_quotes(_QUOTE_NEEDED[first], value, start, number, path)
-    if first in "|>" and not _BLOCK_HEAD(value):
+    if first in "|>" and not _is_block_head(value):
         return _sign(value, start, number, path)
     colon = value.find(": ")
     if colon < 0 and value.endswith(":") and ": " in line[:start]:
@@ -118,6 +119,11 @@ def _suspicious_value(
         )
         return finding, Repair(number, start, _single(value))
     return None
+
+
+def _is_block_head(value: str) -> bool:
+    head, _, rest = value.replace("\t", " ").partition(" ")
+    return head[1:] in _BLOCK_HEADS and rest.lstrip()[:1] in ("", "#")
 
 
 def _in_flow(problem: Any) -> bool:

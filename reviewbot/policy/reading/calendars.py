@@ -145,7 +145,7 @@ def _no_hours(text: str, times: str, at: int) -> Misread:
             cure="write it as  09:00-18:00",
         )
     pieces = times.split("-")
-    if len(pieces) == 2 and all(piece.isdigit() and int(piece[:3]) <= 24 for piece in pieces):
+    if len(pieces) == 2 and all(piece.isdecimal() and int(piece[:3]) <= 24 for piece in pieces):
         written = "-".join(f"{int(piece):02d}:00" for piece in pieces)
         return Misread(
             "P128",

@@ -117,7 +117,8 @@ def _formatted(
 ) -> Placeholder | None:
     start, name = span_of
     span = context.document.part(scalar, start, start + len(name))
-    word, _, number = form.partition(" ")
+    word, _, rest = form.partition(" ")
+    number = rest.strip()
     for known, types in _FORMATS.items():
         if known != word or (number and known != "first"):
             continue
@@ -139,7 +140,7 @@ def _formatted(
             return None
         if known != "first":
             return Placeholder(fact=name, format=known, span=span)
-        if not number.strip().isdigit() or not 1 <= int(number.strip()[:6]) <= LONGEST:
+        if not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= LONGEST:
             context.add_at(
                 "P026",
                 scalar,
@@ -215,7 +216,7 @@ def _variant(context: Context, key: Scalar, what: str) -> str | None:
     if (
         name.startswith("round ")
         and number.isascii()
-        and number.isdigit()
+        and number.isdecimal()
         and 1 <= int(number[:4]) <= 100
     ):
         return f"round {int(number)}"
