@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
 from reviewbot.domain.review import ReviewKind, Subject
 from reviewbot.policy.facts import Facts
-from reviewbot.ports import Ledger, Logged
+from reviewbot.ports import Logged
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.replay import was_judged
 
@@ -41,14 +41,14 @@ class PastReview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def past_reviews(
-    ledger: Ledger, since: datetime, unread: Callable[[Logged], None]
+    decisions: Iterable[Logged], since: datetime, unread: Callable[[Logged], None]
 ) -> Iterator[PastReview]:
-    """Give each round first decided since then, oldest first.
+    """Give each round first decided since then, oldest first, from decisions in the log's order.
 
     What no policy judged is left out; what can no longer be read goes to `unread`.
     """
     met: set[tuple[str, str, str | None]] = set()
-    for logged in ledger.iter_decisions():
+    for logged in decisions:
         decision = logged.decision
         key = (decision.review, decision.task_id, decision.epoch)
         if decision.decided_at < since or key in met or not was_judged(decision):

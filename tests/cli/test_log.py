@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -198,3 +199,81 @@ def test_changes_of_policy_are_shown_with_what_they_moved(call, log: Path) -> No
     assert "2 wait by a → dispute by b" in told
     lines = call("log", "show", "--changes", "--format", "json").out.splitlines()
     assert [len(json.loads(line)["past"]["moves"]) for line in lines] == [0, 1]
+
+
+def test_a_parquet_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Path) -> None:
+    """Log → back-test, and log → Parquet → back-test: the same counts, money and accounts; so with diff."""
+    pytest.importorskip("pyarrow", reason="needs the extra: pip install 'reviewbot[parquet]'")
+    target = tmp_path / "log.parquet"
+    assert call("log", "export", "--format", "parquet", "--output", target).code == 0
+
+    def counts(*words: object) -> dict[str, object]:
+        ran = call("policy", *words, "--format", "json")
+        assert ran.code == 0, ran.err
+        told = json.loads(ran.out)
+        del told["over"]
+        return told
+
+    mine = "policies/starter.yaml"
+    by_log = counts("backtest", mine, "--over", "5000w")
+    assert by_log == counts("backtest", mine, "--records", target)
+    assert by_log["reviews"] == 12
+    other = "policies/vendor-sample.yaml"
+    assert counts("diff", mine, other, "--over", "5000w") == counts(
+        "diff", mine, other, "--records", target
+    )
+
+
+def test_the_columns_of_a_parquet_export_are_typed(
+    call, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moments in UTC, money as whole millionths and as a decimal, words as words; several row groups."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("reviewbot.cli.log.parquet.ROWS", 5)
+    target = tmp_path / "log.parquet"
+    assert call("log", "export", "--format", "parquet", "--output", target).code == 0
+
+    file = parquet.ParquetFile(target)
+    types = {field.name: str(field.type) for field in file.schema_arrow}
+    assert types["decided_at"] == types["deadline_at"] == "timestamp[us, tz=UTC]"
+    assert (types["amount_micros"], types["amount_usd"]) == ("int64", "decimal128(18, 6)")
+    assert types["action"].startswith("dictionary<values=string")
+    assert file.metadata.num_row_groups == -(-file.metadata.num_rows // 5) > 1
+    shown = [
+        json.loads(one) for one in call("log", "show", "--all", "--format", "json").out.splitlines()
+    ]
+    for row, line in zip(file.read().to_pylist(), shown, strict=True):
+        assert (row["id"], row["outcome"]) == (line["id"], line["outcome"])
+        assert row["decided_at"] == datetime.fromisoformat(line["decided_at"])
+        assert json.loads(row["facts"]) == line["facts"]
+        assert row["amount_usd"] * 1_000_000 == row["amount_micros"] > 0
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    call, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written, and the cure is named; so is a missing FILE."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = call("log", "export", "--format", "parquet", "--output", tmp_path / "x")
+    assert ran.code == 2
+    assert "pip install 'reviewbot[parquet]'" in ran.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_parquet_file_of_something_else_is_refused(call, log: Path, tmp_path: Path) -> None:
+    """It says what is missing, and how such a file is made."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    parquet.write_table(arrow.table({"id": ["a"]}), tmp_path / "x.parquet")
+    ran = call("policy", "backtest", "policies/starter.yaml", "--records", tmp_path / "x.parquet")
+    assert ran.code == 2
+    assert "log export --format parquet" in ran.err
+
+
+def test_a_table_has_what_money_is_added_up_by(call, log: Path) -> None:
+    """The amount, the account and the person stand beside the documented fields."""
+    rows = list(csv.DictReader(call("log", "export", "--format", "csv").out.splitlines()))
+    assert len(rows) == 12
+    for row in rows:
+        assert float(row["amount_usd"]) * 1_000_000 == int(row["amount_micros"]) > 0
+        assert row["account_id"]

@@ -28,7 +28,11 @@ from reviewbot.policy.compile import compile_policy
     ],
 )
 @click.argument("file", type=click.Path())
-@click.option("--records", type=click.Path(), help="Recorded reviews, as JSON lines.")
+@click.option(
+    "--records",
+    type=click.Path(),
+    help="Recorded reviews: JSON lines (also .gz), or a log exported as Parquet.",
+)
 @click.option("--over", type=PastType(), default="30d", show_default=True, help="How far back.")
 @ledger_option
 @config_option

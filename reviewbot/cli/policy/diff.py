@@ -36,7 +36,11 @@ FOUND = 4
 )
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("--records", type=click.Path(), help="Recorded reviews, as JSON lines.")
+@click.option(
+    "--records",
+    type=click.Path(),
+    help="Recorded reviews: JSON lines (also .gz), or a log exported as Parquet.",
+)
 @click.option("--over", type=PastType(), default="30d", show_default=True, help="How far back.")
 @click.option(
     "--fail-if", "gates", multiple=True, metavar="CONDITION", help="End with code 4 if so."

@@ -1,28 +1,35 @@
-"""Where `backtest` and `diff` get their reviews from: a file of records, or the decision log."""
+"""Where `backtest` and `diff` get their reviews from: a file of records, the decision log, or its export."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from reviewbot.cli.log.parquet import is_parquet, read_parquet
 from reviewbot.cli.opening import ledger_for_reading
 from reviewbot.cli.screen import Screen
+from reviewbot.cli.tasks.progress import Progress
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.impact import Impact
-from reviewbot.policy.records import Recorded, judge_record
+from reviewbot.policy.impact import Impact, judge_both
+from reviewbot.policy.records import Recorded
+from reviewbot.ports import Logged
 
 _PAST = re.compile(r"(\d+)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 168}
+_EVER = datetime.min.replace(tzinfo=UTC)
+SHOWN = 1_000
+"""So often, in reviews, a terminal hears how far it is."""
 
 
 class PastType(click.ParamType[timedelta]):
@@ -61,77 +68,84 @@ def count(
     config: str | None,
 ) -> Counts:
     """Judge the past by an old and a new policy; the same one twice is a back-test."""
-    if records is not None:
-        return _count_file(screen, judges, Path(records))
-    return _count_log(screen, judges, over, ledger, config)
+    if records is None:
+        with ledger_for_reading(ledger=ledger, config=config) as log:
+            days = f"{over.days} d" if over.days else f"{over.seconds // 3600} h"
+            since = datetime.now(UTC) - over
+            return _count_decisions(
+                screen, judges, log.iter_decisions(), since, f"decided in the last {days}"
+            )
+    path = Path(records)
+    try:
+        if is_parquet(path):
+            decisions = read_parquet(path)
+            return _count_decisions(screen, judges, decisions, _EVER, f"exported to {path}")
+        return _count_records(screen, judges, path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _count_file(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> Counts:
+def _count_records(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> Counts:
+    """Count a file of recorded reviews, one a line."""
     from reviewbot.api.narrow import decoder_for
-    from reviewbot.api.records import decode_record
     from reviewbot.recorded.judged import count_records
 
     now = datetime.now(UTC)
     impact, unread = Impact(), 0
-    try:
-        with _bytes_bar(screen, path.stat().st_size) as advance:
-            for part in count_records(judges, path, at=now, decoder_for=decoder_for):
-                impact.take(part.impact)
-                advance(part.read)
-                unread += len(part.problems)
-                for problem in part.problems[:5]:
-                    screen.complain(f"{path}:{problem.line}: {safe_line(problem.message)}")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    with _bytes_bar(screen, path.stat().st_size) as advance:
+        for part in count_records(judges, path, at=now, decoder_for=decoder_for):
+            impact.take(part.impact)
+            advance(part.read)
+            unread += len(part.problems)
+            for problem in part.problems[:5]:
+                screen.complain(f"{path}:{problem.line}: {safe_line(problem.message)}")
+    return Counts(
+        impact=impact, what=f"recorded in {path}", unread=unread, find=partial(_find_line, path)
+    )
 
-    def find(thing: str) -> Recorded | None:
-        wanted = thing.encode()
-        with path.open("rb") as lines:
-            for line in lines:
-                if wanted in line and (record := decode_record(line)).subject.id == thing:
+
+def _find_line(path: Path, thing: str) -> Recorded | None:
+    from reviewbot.api.records import decode_record
+    from reviewbot.recorded.pieces import every_line
+
+    wanted = thing.encode()
+    for line in every_line(path):
+        if wanted in line:
+            with suppress(ValueError):
+                if (record := decode_record(line)).subject.id == thing:
                     return record
-        return None
-
-    return Counts(impact=impact, what=f"recorded in {path}", unread=unread, find=find)
+    return None
 
 
-def _count_log(
+def _count_decisions(
     screen: Screen,
     judges: tuple[Judge, Judge],
-    over: timedelta,
-    ledger: str | None,
-    config: str | None,
+    decisions: Iterable[Logged],
+    since: datetime,
+    what: str,
 ) -> Counts:
+    """Count the rounds that some decisions of the log are about, each by its first one."""
     from reviewbot.service.past import past_reviews
 
     now = datetime.now(UTC)
-    old, new = judges
     impact, unread = Impact(), 0
     kept: dict[str, Recorded] = {}
+    progress = Progress(screen)
 
     def cannot_read(_: object) -> None:
         nonlocal unread
         unread += 1
 
-    with ledger_for_reading(ledger=ledger, config=config) as log:
-        for review in past_reviews(log, now - over, cannot_read):
-            before, after = judge_record(old, review, now), judge_record(new, review, now)
-            for rule in after.cannot_tell:
-                impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
-            thing = review.subject.id
-            impact.add(
-                (before.action, before.rule),
-                (after.action, after.rule),
-                thing,
-                review.subject.saved_account_id,
-                review.amount_micros,
-            )
-            if before.action != after.action and len(kept) < 1000:
-                kept[thing] = review
-    days = f"{over.days} d" if over.days else f"{over.seconds // 3600} h"
+    for number, review in enumerate(past_reviews(decisions, since, cannot_read), 1):
+        moved = judge_both(impact, *judges, review, now)
+        if moved and len(kept) < 1000:
+            kept[review.subject.id] = review
+        if number % SHOWN == 0:
+            progress(f"{counted(number, 'review')} judged")
+    progress.done()
     if unread:
         screen.complain(f"{counted(unread, 'decision')} of the log could not be read")
-    return Counts(impact=impact, what=f"decided in the last {days}", unread=unread, find=kept.get)
+    return Counts(impact=impact, what=what, unread=unread, find=kept.get)
 
 
 @contextmanager
