@@ -93,6 +93,11 @@ class PulseCollector(Collector):
         yield _gauge("waiting", "Things that wait", summary.waiting if summary else 0)
         yield _gauge("undecided", "Of these, undecided", len(summary.undecided) if summary else 0)
         yield _gauge(
+            "not_reviewed",
+            "Of these, without a turn so far in the pass under way",
+            summary.left if summary else 0,
+        )
+        yield _gauge(
             "unknown_outcomes",
             "Writes not known to be done or not",
             summary.in_quarantine if summary else 0,

@@ -136,6 +136,7 @@ def test_metrics_say_what_was_done_and_by_which_rule(
         "reviewbot_last_successful_poll_timestamp_seconds",
         "reviewbot_breaker_open",
         "reviewbot_is_leader",
+        "reviewbot_not_reviewed",
         "reviewbot_unknown_outcomes",
         "reviewbot_ledger_writable",
         "reviewbot_brake_on",
