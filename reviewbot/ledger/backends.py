@@ -77,7 +77,7 @@ class SQLite:
     begin_snapshot = "BEGIN"
     find_version = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
     before_schema = "SELECT 1"
-    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     conflict: type[Exception] = sqlite3.IntegrityError
 
     def __init__(self, path: Path, *, create: bool, read_only: bool) -> None:
@@ -125,7 +125,7 @@ class SQLite:
 
     def explain(self, error: Exception) -> LedgerError:
         """Damage is LedgerCorrupt; a full, locked, read-only or failing disk is LedgerUnwritable."""
-        if _code(error) in _DAMAGE:
+        if _code(error) in _DAMAGE or isinstance(error, UnicodeDecodeError):
             return LedgerCorrupt(f"{self.path}: the ledger is damaged ({error})")
         if getattr(error, "sqlite_errorcode", 0) in _LOST:
             return LedgerBroken(f"{self.path}: the disk failed under the ledger ({error})")

@@ -14,6 +14,7 @@ from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import decisions, histories, keepsakes, rounds, statements
 from reviewbot.ledger.chain import GENESIS, departure
 from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.damage import noticing_damage
 from reviewbot.ledger.rows import ending as ending_of
 from reviewbot.ledger.rows import to_micros
 from reviewbot.ledger.verification import verify
@@ -32,6 +33,7 @@ from reviewbot.ports import (
 )
 
 
+@noticing_damage
 class DatabaseLedger:
     """The decision log over one connection, which it closes."""
 
@@ -145,7 +147,7 @@ class DatabaseLedger:
 
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, a page at a time."""
-        return decisions.walk(self._connection)
+        yield from decisions.walk(self._connection)
 
     def decision(self, decision_id: str) -> Logged | None:
         """One decision by its id or an unambiguous beginning of it."""

@@ -6,8 +6,10 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded chance of a test
 
@@ -140,6 +142,20 @@ def test_flipped_bits_are_noticed_or_harmless(tmp_path: Path) -> None:
         if passed.code:
             assert passed.words("unopened") or judge(passed).fatal
     proven("P21", "logs with flipped bits", flips, violations=0, **ended)
+
+
+def test_a_value_that_cannot_be_read_is_damage(tmp_path: Path) -> None:
+    """The database finds nothing wrong with it; the bot ends with the code of a damaged log."""
+    room = _room(tmp_path)
+    assert _passes(room, 1).code == 0
+    with closing(sqlite3.connect(_file(room), isolation_level=None)) as connection:
+        connection.execute("UPDATE line SET detail = x'00' WHERE kind = 'policy'")
+    before = len(room.world.effects)
+
+    ended = _passes(room, 1)
+
+    assert (ended.code, ended.words("unopened")) == (5, [["LedgerCorrupt"]])
+    assert len(room.world.effects) == before
 
 
 def _flip(source: Path, target: Path, chance: Random) -> None:
