@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reviewbot.service.poll import STRETCH, Polling
 from reviewbot.simulator import comments
 from tests.acceptance.checker import violations
 from tests.acceptance.faults import FaultyTransport
@@ -22,11 +23,13 @@ def requests(there: House, method: str) -> int:
 
 
 def test_a_pass_over_230_tasks_costs_no_more_than_it_must(tmp_path: Path) -> None:
-    """Three list pages, one timeline a task, one write a decision: within 2 %."""
+    """Three list pages, one timeline a task, one write a decision: within 2 %, in stretches too."""
     with house(tasks=230, ledger=sqlite(tmp_path), policy=DECIDES_ALL) as there:
-        summary = there.poll()
+        polling, stretches = Polling(STRETCH), 1
+        while (summary := polling(there.app)).goes_on:
+            stretches += 1
 
-        assert summary is not None
+        assert stretches >= 4
         assert summary.reviewed == 230
         floor = 3 + 230 + summary.outcomes["performed"]
         assert summary.outcomes["performed"] >= 200
