@@ -15,6 +15,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 
 HTML = b"<!doctype html><title>Just a moment</title><p>Checking your browser.</p>"
@@ -288,8 +289,12 @@ def _closed_after_keep_alive(turn: _Turn) -> bool:
 
 
 def _gzip_bomb(turn: _Turn) -> bool:
-    squeezed = gzip.compress(MEBIBYTE * 64, compresslevel=1)
-    return turn.whole(squeezed, "Content-Encoding: gzip")
+    return turn.whole(_bomb(), "Content-Encoding: gzip")
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(MEBIBYTE * 64, compresslevel=1)
 
 
 def _huge_body(turn: _Turn) -> bool:

@@ -149,7 +149,7 @@ def test_a_value_that_cannot_be_read_is_damage(tmp_path: Path) -> None:
     room = _room(tmp_path)
     assert _passes(room, 1).code == 0
     with closing(sqlite3.connect(_file(room), isolation_level=None)) as connection:
-        connection.execute("UPDATE line SET detail = x'00' WHERE kind = 'policy'")
+        connection.execute("UPDATE entry SET detail = x'00' WHERE kind = 'policy'")
     before = len(room.world.effects)
 
     ended = _passes(room, 1)
