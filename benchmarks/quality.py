@@ -1,6 +1,6 @@
 """How good the policies we ship are, and how good their grades: a simulated month, where the truth is known.
 
-    python benchmarks/quality.py [--days 30] [--seeds 3] [--per-hour 6] [--write]
+    python benchmarks/quality.py [--days 30] [--seeds 3] [--per-hour 3] [--write]
 
 Each policy reviews the same month by itself, live, with a desk that answers some questions in office
 hours and errs now and then; the checker stops short in some of its scrapes. Then the same month again with a
@@ -377,7 +377,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--days", type=float, default=30.0)
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--per-hour", type=float, default=6.0)
+    options.add_argument("--per-hour", type=float, default=3.0)
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
     found = measure(chosen.days, chosen.seeds, chosen.per_hour)
