@@ -136,8 +136,9 @@ class _Pass:
         self._requests, self._writes = app.traffic.requests, app.traffic.writes
         self._pauses = self._turns()
         self._pause_at = math.inf
-        self._waiting, self._left = Counter[str](), Counter[str]()
-        self._in_quarantine = Counter[str]()
+        self._waiting: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()
+        self._in_quarantine: Counter[str] = Counter()
         self._reviewed: dict[tuple[str, str], Reviewed] = {}
         self._endings: list[Ending] = []
         self._stopped: str | None = None
