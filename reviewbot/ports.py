@@ -45,12 +45,14 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that waits, as one complete list.
 
     `agreed` is False when three readings in a row still differed. `drift` names used fields that
-    were missing or of another type, each once.
+    were missing or of another type, each once; `drift_on` the things on which each was seen, as far
+    as that is known.
     """
 
     items: tuple[ReviewItem, ...]
     agreed: bool = True
     drift: tuple[str, ...] = ()
+    drift_on: Mapping[str, frozenset[str]] = {}
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

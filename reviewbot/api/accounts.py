@@ -44,7 +44,9 @@ class AccountsQueue:
             bundle = self._whole(row, drift)
             if bundle is not None and bundle.account_status in (ACCOUNT_WAITING_STATUS, None):
                 items.append(account_item_of(bundle))
-        return Listing(items=tuple(items), agreed=found.agreed, drift=drift.wrong)
+        return Listing(
+            items=tuple(items), agreed=found.agreed, drift=drift.wrong, drift_on=drift.things
+        )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
         """See an account again; a list page would not tell its round, so it is read itself."""

@@ -45,7 +45,7 @@ class CommentsQueue:
         items = self._items(found.rows, drift)
         self._snapshot = Snapshot(items)
         self._known = {item.id: item for item in items}
-        return Listing(items=items, agreed=found.agreed, drift=drift.wrong)
+        return Listing(items=items, agreed=found.agreed, drift=drift.wrong, drift_on=drift.things)
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
         """See a task again, with its neighbours, by the one list page that should hold it."""

@@ -1,9 +1,13 @@
-"""What the API said that we did not expect, each thing once."""
+"""What the API said that we did not expect, each thing once, and on how many things it was seen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 MOST = 200
 """Notes kept of each kind; a server that invents field names cannot fill the memory."""
+MOST_THINGS = 20
+"""Things that are remembered for each note; more are as good as all."""
 
 
 class Drift:
@@ -15,7 +19,8 @@ class Drift:
     """
 
     def __init__(self) -> None:
-        self._wrong: dict[str, None] = {}
+        self._wrong: dict[str, set[str]] = {}
+        self._unnamed: list[str] = []
         self._strange: dict[str, None] = {}
         self.taken = 0
         """How often anything was noted, repetitions included."""
@@ -26,21 +31,35 @@ class Drift:
         return tuple(self._wrong)
 
     @property
+    def things(self) -> Mapping[str, frozenset[str]]:
+        """By each note on a used field, the things on which it was seen, as far as they are known."""
+        return {text: frozenset(things) for text, things in self._wrong.items()}
+
+    def belongs_to(self, name: Callable[[], str] | None) -> None:
+        """Say what was read while the last notes were taken, where any were; None: no one thing."""
+        if self._unnamed and name is not None:
+            thing = name()
+            for text in self._unnamed:
+                if len(self._wrong[text]) < MOST_THINGS:
+                    self._wrong[text].add(thing)
+        self._unnamed.clear()
+
+    @property
     def strange(self) -> tuple[str, ...]:
         """Fields and values that are new to us, in the order found."""
         return tuple(self._strange)
 
     def expected(self, place: str, what: str, got: object) -> None:
         """Note a used field of another type than documented."""
-        self._note(self._wrong, f"{place}: expected {what}, got {kind_of(got)}")
+        self._note_wrong(f"{place}: expected {what}, got {kind_of(got)}")
 
     def missing(self, place: str) -> None:
         """Note a used field that was not sent."""
-        self._note(self._wrong, f"{place}: missing")
+        self._note_wrong(f"{place}: missing")
 
     def unreadable(self, why: str) -> None:
         """Note a row that could not be read at all."""
-        self._note(self._wrong, f"a row: {why}")
+        self._note_wrong(f"a row: {why}")
 
     def unknown(self, place: str, value: str | None = None) -> None:
         """Note a field, or a value of a field, that the fact sheet does not have."""
@@ -50,10 +69,20 @@ class Drift:
 
     def take(self, other: Drift) -> None:
         """Add what another reading found."""
-        for text in other._wrong:
-            self._note(self._wrong, text)
+        for text, things in other._wrong.items():
+            self._note_wrong(text)
+            self._unnamed.clear()
+            if text in self._wrong:
+                self._wrong[text] |= things
         for text in other._strange:
             self._note(self._strange, text)
+
+    def _note_wrong(self, text: str) -> None:
+        self.taken += 1
+        if text in self._wrong or len(self._wrong) < MOST:
+            self._wrong.setdefault(text, set())
+            if len(self._unnamed) < MOST:
+                self._unnamed.append(text)
 
     def _note(self, notes: dict[str, None], text: str) -> None:
         self.taken += 1

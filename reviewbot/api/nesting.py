@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -79,7 +80,8 @@ def read_one(answer: Answer, reader: Reader[T], drift: Drift) -> T:
     try:
         found = _ONE.decode(answer.body)
     except _BROKEN:
-        thing = reader.from_json(read_envelope(answer)["data"], drift)
+        row = read_envelope(answer)["data"]
+        thing = _named(reader.from_json(row, drift), row, drift)
     else:
         if found.dry_run:
             raise bad(answer, "the API says that this was only a dry run")
@@ -113,10 +115,23 @@ def bad(answer: Answer, why: str) -> BadAnswer:
 def _read(reader: Reader[T], raw: msgspec.Raw, drift: Drift) -> T | None:
     """Read one thing; bytes that are no JSON after all (a broken letter, say) are noted."""
     try:
-        return reader.read(raw, drift)
+        thing = reader.read(raw, drift)
     except Unreadable as error:
         drift.unreadable(str(error))
-        return None
+        thing = None
+    return _named(thing, raw, drift)
+
+
+def _named(thing: T | None, raw: object, drift: Drift) -> T | None:
+    """Say for the notes what was read: by its id, or by its very words where it has none."""
+
+    def name() -> str:
+        found = getattr(thing, "id", None) or getattr(thing, "task_id", None)
+        words = bytes(raw) if isinstance(raw, msgspec.Raw) else repr(raw).encode(errors="replace")
+        return str(found or sha256(words).hexdigest())
+
+    drift.belongs_to(name)
+    return thing
 
 
 def _rows_one_by_one(
@@ -134,7 +149,9 @@ def _rows_one_by_one(
         counts[name] = whole(told.get(name))
         if counts[name] is None:
             drift.expected(f"pagination.{name}", "a whole number", told.get(name))
-    return [reader.from_json(row, drift) for row in rows], len(rows), _Counts(**counts)
+    drift.belongs_to(None)
+    read = [_named(reader.from_json(row, drift), row, drift) for row in rows]
+    return read, len(rows), _Counts(**counts)
 
 
 def _at_least_0(count: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -120,6 +120,8 @@ class Bench:
     """The verifier's recent tries: (task, when) → whether it failed to read the video."""
     drift: tuple[str, ...] = ()
     """Used fields that were not as documented when the list was last read."""
+    drift_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The things on which each of them was seen; a field without an entry may be so on all."""
     open_rounds: dict[str, Undecided] | None = None
     """What nobody has decided, by id; None until it was listed or read from the log."""
     reminded: set[tuple[str, str | None, str]] = field(default_factory=set)

@@ -9,27 +9,29 @@ verdict counts once, sent or held back. Before the 21st could be sent, the last 
 what the policy's earlier revisions did; so a policy that approves everything by mistake pays 20
 tasks at most. An unchanged fallback does not count on either side: it comes in bunches, as deadlines
 do, and pays only what no rule decides, as it did before.
+
+Where the earlier share was low, twice of it is little: of one that approved one in twenty, three of 20
+come about by chance within the first hundred of every second harmless change. So below `LOW` the
+excess must also be rare by chance, among the last 20 or among all since the change, unless it is above
+twice `LOW`: then it opens as it would for any policy. One that approves everything is stopped at 20 as
+ever, one that approves somewhat too much soon shows it.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import comb
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.safetext import safe_line
-from reviewbot.policy.compares import conditions_of
-from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE
-from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, Condition, NoneOf
 
 if TYPE_CHECKING:
-    from reviewbot.policy.model import Policy
     from reviewbot.ports import Ledger, Noted
     from reviewbot.service.app import App
 
@@ -42,6 +44,8 @@ BASELINE_DAYS, BASELINE_LEAST = 30, 100
 """How far back earlier decisions are a baseline, and how many it takes."""
 MOST_SHARE, LEAST_SHARE = 0.95, 0.1
 """A share above the first is always too much; one up to the second (2 of 20) never is."""
+LOW, RARE = 0.2, 0.001
+"""Below this earlier share, what chance brings about more often than so is let pass."""
 CONFLICTS, CONFLICT_WINDOW = 5, timedelta(minutes=10)
 """More unexpected 409 than this, within this time."""
 FAILING_SHARE = 0.01
@@ -62,6 +66,9 @@ class Watch:
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=IN_A_ROW))
     seen: set[str] = field(default_factory=set)
     decided: int = 0
+    counted: int = 0
+    """Decisions since the change, or since a person has looked at it, and how many of them pay."""
+    paying: int = 0
     closed: int = 0
     """The log line of the last closing that this watch knows of."""
 
@@ -83,16 +90,21 @@ class Watch:
             self.seen.add(decision_id)
             self.recent.append(pays)
             self.decided += 1
+            self.counted += 1
+            self.paying += pays
 
     def begin_anew(self) -> None:
         """Forget what a person has looked at; how old the policy is stays."""
         self.seen.clear()
         self.recent.clear()
+        self.counted = self.paying = 0
 
     def sign(self) -> str | None:
         """What is wrong, in words; None while nothing is."""
         approvals = sum(self.recent)
         if len(self.recent) < IN_A_ROW or approvals / IN_A_ROW <= self.most:
+            return None
+        if self._may_be_chance(approvals):
             return None
         before = (
             "and earlier revisions have decided too little to compare"
@@ -100,6 +112,24 @@ class Watch:
             else f"where earlier revisions approved {self.share:.0%}"
         )
         return f"{approvals} of the last {IN_A_ROW} decisions of a changed policy approve, {before}"
+
+    def _may_be_chance(self, approvals: int) -> bool:
+        """Whether so many may well come about at a low earlier share."""
+        share = self.share
+        if share is None or share >= LOW or approvals / IN_A_ROW > 2 * LOW:
+            return False
+        if at_least(approvals, IN_A_ROW, share) < RARE:
+            return False
+        above = self.paying / self.counted > self.most
+        return not above or at_least(self.paying, self.counted, share) >= RARE
+
+
+def at_least(found: int, of: int, share: float) -> float:
+    """How often chance alone brings about as many or more, each with the same probability."""
+    return sum(
+        comb(of, count) * share**count * (1 - share) ** (of - count)
+        for count in range(found, of + 1)
+    )
 
 
 def check(words: Iterable[Noted], policy: str) -> None:
@@ -163,83 +193,11 @@ def conflicted(app: App, policy: str) -> None:
         open_breaker(app, policy, "conflicts", what)
 
 
-def drifted(app: App, policy: Policy, drift: Iterable[str]) -> None:
-    """Open the breaker where the API changed a field that the policy looks at.
-
-    What a person has closed the breaker on before is known, and opens it no more.
-    """
-    used: frozenset[str] | None = None
-    known: set[object] | None = None
-    for what in drift:
-        used = used_fields(policy) if used is None else used
-        if what.partition(":")[0] not in used:
-            continue
-        if known is None:
-            known = {
-                note.value.get("field")
-                for note in app.ledger.story(TOPIC, policy.name)
-                if note.value.get("open") is False
-            }
-        if what in known:
-            continue
-        sentence = f"the API changed a field that the policy uses: {what}"
-        open_breaker(app, policy.name, "drift", sentence, field=what)
-
-
 def failing(app: App, policy: str, failed: int, judged: int) -> None:
     """Open the breaker where the policy breaks on more than one thing, and on more than its share."""
     if failed > 1 and failed > FAILING_SHARE * judged:
         what = f"its evaluation failed on {failed} of {judged} tasks"
         open_breaker(app, policy, "evaluation", what)
-
-
-def used_fields(policy: Policy) -> frozenset[str]:
-    """The API's fields that a policy's conditions look at, as the reading of answers names them."""
-    facts = CATALOGUE[policy.applies_to.review]
-    found: set[str] = set(_ALWAYS[policy.applies_to.review])
-    for condition in conditions_of(policy):
-        for compare, of_attempt in _compares(condition):
-            fact = ATTEMPT_FACTS.get(compare.fact) if of_attempt else facts.get(compare.fact)
-            if fact is not None:
-                found |= _fields_in(fact.name, fact.read)
-    return frozenset(found)
-
-
-_ALWAYS = {
-    "comments": (
-        "task.id",
-        "task.status",
-        "task.manually_confirmed_at",
-        "task.client_dispute_deadline_at",
-        "task.updated_at",
-    ),
-    "accounts": ("bundle.id", "bundle.account_status"),
-}
-_SUMMARY = {
-    "checks.count": {"timeline.attempts"},
-    "checks.failed": {"attempt.outcome_kind"},
-    "checks.best_score": {"attempt.match_score"},
-    "checks.most_comments": {"attempt.comments_scraped"},
-    "checks.fewest_comments": {"attempt.comments_scraped"},
-}
-
-
-def _fields_in(name: str, read: str) -> set[str]:
-    if name in _SUMMARY:
-        return _SUMMARY[name]
-    parts = re.findall(r"\b(task|last|attempt|bundle|profile|feedback)\.(\w+)", read)
-    return {f"{'attempt' if part == 'last' else part}.{field}" for part, field in parts}
-
-
-def _compares(condition: Condition, of_attempt: bool = False) -> Iterable[tuple[Compare, bool]]:
-    match condition:
-        case Compare():
-            yield condition, of_attempt
-        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
-            for part in parts:
-                yield from _compares(part, of_attempt)
-        case Checks(condition=inner):
-            yield from _compares(inner, True)
 
 
 def _is_open(words: Iterable[Noted], policy: str) -> bool:

@@ -20,7 +20,7 @@ from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Fleet
-from reviewbot.service import breaker, guardrails, probation, stakes, switches
+from reviewbot.service import breaker, drifting, guardrails, probation, stakes, switches
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guard import Full, Guard, Kept
 
@@ -163,8 +163,9 @@ def begin(app: App, bench: Bench, fleet: Fleet) -> None:
     for policy, what in tuple(guard.unwritten.items()):
         del guard.unwritten[policy]
         breaker.open_breaker(app, policy, "again", what)
+    widely = drifting.widely_drifted(app, bench)
     for judge in bench.judges:
-        breaker.drifted(app, judge.policy, bench.drift)
+        drifting.drifted(app, judge.policy, widely)
 
 
 def keep_back(app: App, halted: Halted, item: ReviewItem) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reviewbot.policy.pauses import Pauses
     from reviewbot.service.app import App
     from reviewbot.service.breaker import Watch
+    from reviewbot.service.drifting import Spread
     from reviewbot.service.guardrails import Wanting
     from reviewbot.service.probation import Trial
     from reviewbot.service.verdict import Verdict
@@ -79,6 +80,10 @@ class Guard:
     """Changed policies that wait to be accepted, by name, and for how many people."""
     watches: dict[str, Watch] = field(default_factory=dict)
     trials: dict[str, Trial] = field(default_factory=dict)
+    drifting: dict[str, Spread] = field(default_factory=dict)
+    """Used fields that drifted, and how widely."""
+    waited: dict[str, int] = field(default_factory=dict)
+    """How many things of each kind waited in the pass before."""
     pauses: dict[str, Pauses | None] = field(default_factory=dict)
     fleet: Fleet = NO_FLEET
     wanting: list[Wanting] = field(default_factory=list)

@@ -114,13 +114,14 @@ def wanting(judge: Judge, item: ReviewItem, action: Action, now: datetime) -> Wa
     if not _has_caps(policy):
         return None
     at = decide_by(judge, item)
-    actions = {case.then.action for case in policy.deadline.fallbacks} | {action}
     if at is None:
         return None
+    # From `decide by` on the fallback has had its say: what is wanted now is what will be wanted.
+    fallback = {case.then.action for case in policy.deadline.fallbacks} if now < at else set()
     return Wanting(
         policy=policy.name,
         at=max(at, now),
-        actions=frozenset(actions),
+        actions=frozenset({action} | fallback),
         account_id=item.account_id,
         amount_micros=item.amount_micros,
     )

@@ -58,7 +58,7 @@ def _first_sights(
 def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
     if not listing.agreed:
         app.events("list did not settle", level="warning", review=bench.review)
-    bench.drift = listing.drift
+    bench.drift, bench.drift_on = listing.drift, listing.drift_on
     for what in listing.drift:
         app.events("schema drift", level="error", review=bench.review, what=what)
         tell_drift(app, bench.review, what)

@@ -121,6 +121,7 @@ class World:
     """Called as a write arrives, before it takes effect; may raise."""
     before_write: Callable[[Decision], None] | None = None
     drift: tuple[str, ...] = ()
+    drift_on: dict[str, frozenset[str]] = field(default_factory=dict)
     review: str = "comments"
 
     def add(self, *items: ReviewItem) -> None:
@@ -141,6 +142,7 @@ class World:
                 i for i in reversed(self.tasks.values()) if i.status == "manually_confirmed"
             ),
             drift=self.drift,
+            drift_on=self.drift_on,
         )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random  # noqa: TID251 - seeded
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ from reviewbot.service.poll import poll_once
 from reviewbot.service.stakes import at_stake
 from tests.builders import a_task
 from tests.service.fakes import APPROVE, HandClock, Said, World, always, an_app, item_of
+from tests.tier import times
 
 HEAD = "policy: guarded\nlanguage: 1\n"
 PAY = "  - name: pay\n    always: yes\n    then: approve\n"
@@ -180,6 +182,21 @@ def test_a_cap_keeps_room_for_what_expires_first() -> None:
     room.clock.forward(hours=5, minutes=5)
     poll_once(room.app)
     assert {one.task_id for one in room.world.sent} == {"task-000", "task-001"}
+
+
+def test_no_room_is_kept_for_a_fallback_that_has_had_its_say() -> None:
+    """Past `decide by` a held dispute stays a dispute: it will need no approval."""
+    rules = (
+        "  - name: back\n    when:\n      task.platform: instagram\n    then: dispute\n"
+        "    reason: Please post it again, as written.\n" + PAY
+    )
+    rails = "guardrails:\n  approvals: at most 1 per day\n  disputes: at most 1 per day\n  when over: hold\n"
+    room = a_room(a_policy(rules, rails))
+    room.world.add(*tasks(2, hours=2, platform="instagram"), *tasks(1, first=10, hours=50))
+
+    poll_once(room.app)
+
+    assert {one.task_id for one in room.world.sent} == {"task-000", "task-010"}
 
 
 def test_a_full_cap_names_who_would_be_paid_by_silence() -> None:
@@ -483,6 +500,45 @@ def test_the_share_of_approvals_is_held_against_its_baseline(
     assert room.breaker() is opens
 
 
+@pytest.mark.parametrize(
+    ("share", "paying", "opens"),
+    [
+        (0.05, [3], False), (0.05, [5], False), (0.05, [6], True), (0.10, [7], False),
+        (0.10, [8], True), (0.19, [8], False), (0.19, [9], True), (0.20, [8], False),
+        (0.20, [9], True), (0.05, [3, 3], False), (0.05, [3, 4, 4], True), (0.0, [3], True),
+        (0.01, [20], True), (0.3, [12], False), (0.3, [13], True), (0.8, [19], False),
+        (0.8, [20], True), (None, [19], False), (None, [20], True),
+    ],
+)  # fmt: skip
+def test_a_low_share_leaves_room_for_chance_and_none_for_a_wrong_policy(
+    share: float | None, paying: list[int], opens: bool
+) -> None:
+    """So many of each 20 pay; what chance does not explain opens it, and all of 20 always do."""
+    watch = breaker.Watch(revision="r", share=share)
+    signs = []
+    for turn, count in enumerate(paying):
+        for n in range(20):
+            watch.add(f"{turn} {n}", "a rule", n >= 20 - count)
+            signs.append(watch.sign())
+
+    assert any(signs) is opens
+
+
+def test_harmless_changes_at_a_low_share_open_it_less_than_once_in_thirty() -> None:
+    """By twice the share alone it would open on every second one."""
+    chance = random.Random(3)
+    opened = 0
+    for _ in range(times(150, 3000)):
+        watch = breaker.Watch(revision="r", share=0.05)
+        for n in range(breaker.YOUNG):
+            watch.add(str(n), "a rule", chance.random() < 0.05)
+            if watch.sign() is not None:
+                opened += 1
+                break
+
+    assert opened <= times(150, 3000) / 30
+
+
 def test_six_conflicts_in_ten_minutes_open_it() -> None:
     """Five do not; the sixth does, and nothing more is sent."""
     room = a_room(a_policy(PAY), count=9)
@@ -555,6 +611,60 @@ def test_drift_opens_it_only_on_a_field_the_policy_uses(drift: str, opens: bool)
 
     assert room.breaker() is opens
     assert room.sent() == (0 if opens else 2)
+
+
+FIELD = "task.platform: expected a text, got a number"
+PLATFORM = "  - name: pay\n    when:\n      task.platform: tiktok\n    then: approve\n"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "drifting", "opens"),
+    [(9, 1, False), (9, 2, False), (9, 3, True), (1, 1, True), (2, 1, False), (3, 2, True)],
+)
+def test_one_odd_task_among_many_stops_no_policy(waiting: int, drifting: int, opens: bool) -> None:
+    """It goes to a person and is told; on several, or on most, it is how an API changes."""
+    room = a_room(a_policy(PLATFORM), count=waiting)
+    odd = [f"task-{n:03}" for n in range(drifting)]
+    for name in odd:
+        room.world.change(name, platform=None)
+    room.world.drift, room.world.drift_on = (FIELD,), {FIELD: frozenset(odd)}
+
+    poll_once(room.app)
+
+    assert room.breaker() is opens
+    assert room.sent() == (0 if opens else waiting - drifting)
+    assert len(room.alarms("schema-drift")) == 1
+    if not opens:
+        asked = {one.decision.task_id for one in room.ledger.decisions() if one.state == "held"}
+        assert asked == set(odd)
+
+
+@pytest.mark.parametrize(("hours", "opens"), [(2, True), (20, False)])
+def test_drift_that_comes_one_by_one_opens_it_as_well(hours: int, opens: bool) -> None:
+    """Evidence is read once for each task: three within a day are as telling as three at once."""
+    room = a_room(a_policy(PLATFORM + ASK), count=0)
+    for n in range(3):
+        room.world.add(*tasks(9, first=10 * n, hours=70, platform="instagram"))
+        room.world.drift, room.world.drift_on = (FIELD,), {FIELD: frozenset({f"task-{n:02}0"})}
+        poll_once(room.app)
+        room.clock.forward(hours=hours)
+
+    assert room.breaker() is opens
+
+
+def test_one_odd_task_that_stays_behind_stops_nothing() -> None:
+    """The others are decided and leave the list; what remains is still one task's own trouble."""
+    room = a_room(a_policy(PLATFORM), count=5)
+    poll_once(room.app)
+    room.world.add(*tasks(2, first=50))
+    room.world.change("task-050", platform=None)
+    room.world.drift, room.world.drift_on = (FIELD,), {FIELD: frozenset({"task-050"})}
+
+    for _ in range(4):
+        poll_once(room.app)
+
+    assert not room.breaker()
+    assert {one.task_id for one in room.world.sent} >= {"task-051"}
 
 
 def test_a_drift_that_a_person_has_seen_opens_it_no_more() -> None:
