@@ -130,6 +130,25 @@ def test_drift_in_evidence_is_reported_with_the_next_list() -> None:
     assert "attempt.match_score: expected a number, got text" in queue.waiting().drift
 
 
+def test_drift_tells_on_which_tasks_it_was_seen() -> None:
+    """By their ids, however often they are read; what has no id by its own words."""
+    rows = [a_row(id=name) for name in ("a", "b", "c")] + [a_row(id=None)]
+    for row in rows[1:]:
+        row["platform"] = 7
+    found = a_list([*rows, rows[3]])
+    attempts = {"task_id": "a", "attempts": [{"match_score": "high"}]}
+    bodies = iter([found, {"data": attempts}, {"data": attempts}, found])
+    queue = CommentsQueue(a_client(lambda _: answer(next(bodies))))
+
+    listing = queue.waiting()
+    platform = listing.drift_on["task.platform: expected a text, got a number"]
+    assert {"b", "c"} < platform and len(platform) == 3
+    for _ in range(2):
+        queue.evidence(listing.items[0])
+    score = queue.waiting().drift_on["attempt.match_score: expected a number, got text"]
+    assert score == {"a"}
+
+
 def test_a_one_page_list_is_read_once() -> None:
     """Nothing can slip between pages where there is one."""
     calls: list[httpx.URL] = []
