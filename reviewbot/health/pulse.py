@@ -23,7 +23,10 @@ BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 
 class LivelyEvent(SignalEvent):
-    """An event whose long waits show signs of life; the stop of a bot, which ends its sleeps."""
+    """An event whose waits show signs of life; the stop of a bot, which ends its sleeps.
+
+    A long list at a slow rate is many short waits and little else, so each of them is such a sign.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,10 +34,11 @@ class LivelyEvent(SignalEvent):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait as ever, in slices."""
+        self.turn()
         while timeout is None or timeout > SLICE:
-            self.turn()
             if super().wait(SLICE):
                 return True
+            self.turn()
             timeout = None if timeout is None else timeout - SLICE
         return super().wait(timeout)
 

@@ -162,3 +162,14 @@ def test_a_long_wait_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert event.wait(60.0)
     assert len(turns) == 3
+
+
+def test_many_short_waits_show_signs_of_life() -> None:
+    """A list of many pages at a slow rate does not look like a loop that stands still."""
+    event, turns = LivelyEvent(), []
+    event.turn = lambda: turns.append(1)
+
+    for _ in range(5):
+        event.wait(0.0)
+
+    assert len(turns) == 5
