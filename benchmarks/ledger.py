@@ -117,7 +117,7 @@ def fill(ledger: DatabaseLedger, rows: int, batch: int = 20_000) -> None:
     """Add decisions that were performed, many in each transaction."""
     connection = ledger._connection
     for start in range(0, rows // 2, batch):
-        with appending(connection) as tail:
+        with appending(connection, "decisions") as tail:
             for n in range(start, min(start + batch, rows // 2)):
                 decision = a_decision(f"t{n}")
                 line, row = events.recorded(decision, State.INTENT, tail.next, None)

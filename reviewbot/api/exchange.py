@@ -10,6 +10,7 @@ another try, for a write only reading can tell. No layer here or below tries any
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -182,10 +183,12 @@ class Exchange:
         )
         try:
             response = self._transport.handle_request(request)
+            arriving = response.stream
+            assert isinstance(arriving, httpx.SyncByteStream)
             try:
-                body = self._body(response, deadline)
+                body = self._body(arriving, deadline)
             finally:
-                response.close()
+                arriving.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as e:
             self._bucket.silent()
             return CannotConnect(f"{call}: no connection to {self._base.host} ({_name_of(e)})")
@@ -194,12 +197,11 @@ class Exchange:
             return NoAnswer(f"{call}: no whole answer came back ({_name_of(error)})")
         return self._judge(response, body, call)
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes | None:
+    def _body(self, stream: Iterable[bytes], deadline: float) -> bytes | None:
         """Read the body; None when it is over the size budget."""
         chunks: list[bytes] = []
         size = 0
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        for chunk in response.stream:
+        for chunk in stream:
             size += len(chunk)
             if size > self._size_budget:
                 return None

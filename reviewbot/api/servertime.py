@@ -11,14 +11,15 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from statistics import median
 
-NOTICEABLE = timedelta(seconds=2)
-"""`Date` counts whole seconds and travels for a while, so less than this is no difference."""
+NOTICEABLE = 2.0
+"""Seconds. `Date` counts whole seconds and travels for a while, so less than this is no difference."""
 
 _USUAL = "Sun, 06 Nov 1994 08:49:37 GMT"
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
 
-_NOTICEABLE = NOTICEABLE.total_seconds()
+_NONE = timedelta(0)
+
 HEARD = 5
 """Answers in the median: one that lingered in a proxy changes nothing."""
 
@@ -46,16 +47,15 @@ class ServerTime:
         said = _date(date)
         if said is None:
             return
-        wall = self._wall()
-        offset = (said - wall).total_seconds() + 0.5
-        gap = wall.timestamp() - self._monotonic()
+        wall = self._wall().timestamp()
+        gap = wall - self._monotonic()
         with self._lock:
-            if self._gap is not None and abs(gap - self._gap) > _NOTICEABLE:
+            if self._gap is not None and abs(gap - self._gap) > NOTICEABLE:
                 self._offsets.clear()
             self._gap = gap
-            self._offsets.append(offset)
-            found = timedelta(seconds=median(self._offsets))
-            self._offset = found if abs(found) >= NOTICEABLE else timedelta(0)
+            self._offsets.append(said - wall + 0.5)
+            found = median(self._offsets)
+            self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else _NONE
 
     @property
     def offset(self) -> timedelta | None:
@@ -67,19 +67,19 @@ class ServerTime:
         wall = self._wall()
         if self._gap is not None:
             was_set = wall.timestamp() - self._monotonic() - self._gap
-            if abs(was_set) > _NOTICEABLE:
+            if abs(was_set) > NOTICEABLE:
                 wall -= timedelta(seconds=was_set)
         return wall + self._offset if self._offset else wall
 
 
 @lru_cache(maxsize=4)
-def _date(text: str) -> datetime | None:
+def _date(text: str) -> float | None:
     """Read an HTTP date; several answers carry the same second."""
     try:
         found = _usual_date(text) or parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _usual_date(text: str) -> datetime | None:

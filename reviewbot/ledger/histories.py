@@ -15,6 +15,8 @@ from reviewbot.ledger.rows import DecisionRow, step_from_body, to_micros
 from reviewbot.policy.facts import AccountHistory
 from reviewbot.ports import Memory
 
+LEAST_KEPT = 128
+
 
 class _Known(NamedTuple):
     """A thing's memory, None where it has none; the lines it rests on, and when that was so."""
@@ -29,16 +31,17 @@ class Memories:
 
     Each poll asks for everything that waits, and most of it has not changed. Nothing has while nobody
     wrote a decision. A decision's row is settled by its newest line, so after that the numbers of
-    those lines tell which memories still hold.
+    those lines tell which memories still hold. Twice as many are kept as were ever asked for at once.
     """
 
-    def __init__(self, connection: Connection, keep: int = 2048) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._keep = keep
+        self._keep = LEAST_KEPT
         self._known: dict[tuple[str, str], _Known] = {}
 
     def of(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""
+        self._keep = max(self._keep, 2 * len(ids))
         with self._connection.reading():
             version = self._connection.version("decisions")
             found = {task_id: self._known.get((review, task_id)) for task_id in ids}
@@ -52,6 +55,7 @@ class Memories:
                     now = lines.get(task_id, ())
                     kept = known.memory if known is not None and known.lines == now else None
                     fresh = _Known(version, now, read.get(task_id, kept))
+                    self._known.pop((review, task_id), None)
                     found[task_id] = self._known[review, task_id] = fresh
             while len(self._known) > self._keep:
                 del self._known[next(iter(self._known))]
