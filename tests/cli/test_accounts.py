@@ -15,6 +15,7 @@ from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.model import Actor, Bundle
 from tests.cli.conftest import Call
+from tests.cli.schemas import assert_fits
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTER, PROFILES = ROOT / "policies/starter.yaml", ROOT / "policies/profiles.yaml"
@@ -187,6 +188,7 @@ def test_one_bot_runs_policies_of_both_kinds(call: Call, simulated: Served) -> N
     """One report and one pass judge tasks and accounts, each by its own policy."""
     both = ("--policy", STARTER, "--policy", PROFILES)
     report = json.loads(call("report", *both, "--format", "json").out)
+    assert_fits("report", report)
     kinds = [("task" in one, "bundle" in one) for one in report["decisions"]]
     assert sorted(kinds) == [(False, True)] * 3 + [(True, False)] * 3
     for one in report["decisions"]:

@@ -16,6 +16,7 @@ from reviewbot.policy.facts import build_facts
 from reviewbot.service.records import facts_to_json
 from tests.builders import CONFIRMED, a_task, an_attempt, an_item
 from tests.cli.conftest import Call
+from tests.cli.schemas import assert_fits
 
 OLD = """\
 policy: small
@@ -69,6 +70,7 @@ def test_a_backtest_counts_by_rule(call: Call, policies: tuple[Path, Path], reco
     ran = call("policy", "backtest", policies[0], "--records", records, "--format", "json")
     told = json.loads(ran.out)
     assert ran.code == 0
+    assert_fits("backtest", told)
     assert {(row["rule"], row["count"]) for row in told["rules"]} == {
         ("nothing read", 1),
         ("all read", 99),
@@ -155,6 +157,7 @@ def test_the_log_is_judged_round_by_round(
     ran = call("policy", "diff", *policies, "--ledger", url, "--format", "json")
     told = json.loads(ran.out)
     assert ran.code == 0, ran.err
+    assert_fits("diff", told)
     assert {(m["from"], m["to"], m["count"]) for m in told["moves"]} == {
         ("dispute", "escalate", 1),
         ("dispute", "dispute", 1),

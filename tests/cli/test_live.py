@@ -14,6 +14,7 @@ import pytest
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
+from tests.cli.schemas import assert_fits
 
 TASKS = 9
 POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo/policy.yaml")
@@ -54,6 +55,7 @@ def test_a_report_has_the_documented_form_and_changes_nothing(
     ran = call("report", "--format", "json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
+    assert_fits("report", found)
     assert set(found) >= {
         *("schema", "generated_at", "policy", "revision", "writes", "summary", "decisions")
     }

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from reviewbot.cli.policy.history import Counts
+from reviewbot.cli.policy.impactshape import BackTest, Diff, Moved, Pair, RuleCount, Which
 from reviewbot.cli.screen import styled
+from reviewbot.cli.shapes import as_text
 from reviewbot.cli.words import counted, dollars, table
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.safetext import safe_line
@@ -55,20 +55,19 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
 def backtest_json(counts: Counts, judge: Judge) -> str:
     """The same as one JSON object."""
     impact = counts.impact
-    return _json(
-        {
-            "schema": "reviewbot.backtest/1",
-            "policy": judge.policy.name,
-            "revision": judge.policy.revision,
-            "over": counts.what,
-            "reviews": impact.total,
-            "unread": counts.unread,
-            "rules": [
-                {"action": action, "rule": rule, **_cell(cell)}
+    return as_text(
+        BackTest(
+            policy=judge.policy.name,
+            revision=judge.policy.revision,
+            over=counts.what,
+            reviews=impact.total,
+            unread=counts.unread,
+            rules=tuple(
+                RuleCount(action=action, rule=rule, **_cell(cell))
                 for action, rule, cell in impact.by_rule()
-            ],
-            "could_not_tell": impact.could_not_tell,
-        }
+            ),
+            could_not_tell=impact.could_not_tell,
+        )
     )
 
 
@@ -142,28 +141,27 @@ def _desk(impact: Impact) -> Iterator[str]:
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
     impact = counts.impact
-    return _json(
-        {
-            "schema": "reviewbot.diff/1",
-            "old": {"policy": old.policy.name, "revision": old.policy.revision},
-            "new": {"policy": new.policy.name, "revision": new.policy.revision},
-            "over": counts.what,
-            "reviews": impact.total,
-            "unread": counts.unread,
-            "moves": [
-                {
-                    "from": before,
-                    "to": after,
+    return as_text(
+        Diff(
+            old=Which(old.policy.name, old.policy.revision),
+            new=Which(new.policy.name, new.policy.revision),
+            over=counts.what,
+            reviews=impact.total,
+            unread=counts.unread,
+            moves=tuple(
+                Moved(
+                    old=before,
+                    new=after,
                     **_cell(cell),
-                    "rules": [
-                        {"from": old_rule, "to": new_rule, "count": part.count}
+                    rules=tuple(
+                        Pair(old_rule, new_rule, part.count)
                         for old_rule, new_rule, part in impact.causes(before, after)
-                    ],
-                }
+                    ),
+                )
                 for (before, after), cell in impact.flips().items()
-            ],
-            "broken": broken,
-        }
+            ),
+            broken=tuple(broken),
+        )
     )
 
 
@@ -172,7 +170,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "count": cell.count,
         "money_usd": cell.micros / 1_000_000,
         "accounts": len(cell.accounts),
-        "samples": cell.samples,
+        "samples": tuple(cell.samples),
     }
 
 
@@ -182,7 +180,3 @@ def _over(counts: Counts) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
-
-
-def _json(value: dict[str, Any]) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

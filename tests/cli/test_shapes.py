@@ -1,0 +1,26 @@
+"""The published schemas are those of the values that are written, and can refuse something."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from reviewbot.cli.shapes import published
+from tests.cli.schemas import FOLDER, assert_fits
+
+
+def test_docs_hold_the_schemas_of_today() -> None:
+    """`python -m reviewbot.cli.shapes docs/schemas` writes them anew."""
+    assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == published()
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_each_is_a_schema_that_nothing_fits_by_chance(name: str) -> None:
+    """Its form is right, and an object of another kind is refused."""
+    schema = json.loads(published()[name])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for wrong in ({}, {"schema": "reviewbot.other/1"}, []):
+        with pytest.raises(jsonschema.ValidationError):
+            assert_fits(name.removesuffix(".json"), wrong)
