@@ -8,12 +8,14 @@ from typing import Any, TextIO
 
 import click
 
+from reviewbot.domain.safetext import quiet
+
 
 class Screen:
     """The two streams and how much is said on them.
 
     `verbosity` is -1 with `-q`, 1 with `-v`, 2 with `-vv`. Text from outside must have gone
-    through `domain.safetext` before it comes here.
+    through `domain.safetext` before it comes here; JSON is made quiet here.
     """
 
     def __init__(self) -> None:
@@ -22,7 +24,7 @@ class Screen:
 
     def data(self, text: str) -> None:
         """Print what was asked for."""
-        click.echo(text, color=self._color())
+        click.echo(quiet(text), color=self._color())
 
     def say(self, text: str) -> None:
         """Tell the person something beside the data; `-q` silences it."""

@@ -36,6 +36,34 @@ def safe_cell(text: str, longest: int = LONGEST) -> str:
     return f"'{shown}" if formula and text else shown
 
 
+def quiet(text: str) -> str:
+    """Write what a screen or a reader of lines would obey as JSON escapes; JSON keeps its meaning.
+
+    ASCII is left alone: JSON escapes its control codes itself, and colours are made of them.
+    """
+    return text if text.isascii() else text.translate(_ESCAPES)
+
+
+def quiet_bytes(text: bytes) -> bytes:
+    """As `quiet`, of UTF-8."""
+    return text if text.isascii() else quiet(text.decode()).encode()
+
+
+class _Escapes(dict[int, str]):
+    """Finds out about each character once, as long as they are not too many."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        lively = code >= 0x7F and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        units = char.encode("utf-16-be", "surrogatepass")
+        shown = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+        if len(self) > 4096:
+            self.clear()
+        self[code] = shown if lively else char
+        return self[code]
+
+
+_ESCAPES = _Escapes()
 _FORMULA = frozenset("=+-@")
 
 

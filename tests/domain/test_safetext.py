@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.safetext import safe, safe_cell, safe_line
+from reviewbot.domain.safetext import quiet, safe, safe_cell, safe_line
 
 
 @given(st.text())
@@ -41,3 +42,14 @@ def test_plain_cells_stay_as_they_are(text: str) -> None:
 def test_long_text_is_cut_with_an_ellipsis() -> None:
     """No text can flood a screen."""
     assert safe("x" * 50, 10) == "x" * 9 + "…"
+
+
+@given(st.text())
+def test_quiet_json_means_the_same_and_moves_nothing(text: str) -> None:
+    """Escapes in place of what a screen obeys; one line stays one, however lines are told."""
+    written = json.dumps({"said": text}, ensure_ascii=False)
+    shown = quiet(written)
+
+    assert json.loads(shown) == {"said": text}
+    assert shown.splitlines() == [shown]
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in shown)

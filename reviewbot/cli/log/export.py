@@ -26,7 +26,7 @@ from reviewbot.cli.tasks.progress import Progress
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import iso
-from reviewbot.domain.safetext import safe_cell
+from reviewbot.domain.safetext import quiet_bytes, safe_cell
 from reviewbot.ports import Logged
 
 SHOWN = 1_000
@@ -113,7 +113,7 @@ def _target(output: str | None) -> Iterator[BinaryIO]:
 def _write_lines(file: BinaryIO, found: Iterable[Logged]) -> None:
     encode = msgspec.json.Encoder().encode
     for one in found:
-        file.write(encode(log_line(one)) + b"\n")
+        file.write(quiet_bytes(encode(log_line(one))) + b"\n")
 
 
 def _write_csv(file: BinaryIO, found: Iterable[Logged]) -> None:

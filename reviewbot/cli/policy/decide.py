@@ -15,7 +15,7 @@ from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.safetext import quiet_bytes, safe_line
 from reviewbot.policy.compile import compile_policy
 from reviewbot.recorded.judged import decide_records
 
@@ -57,7 +57,7 @@ def decide(
             judge, path, at=at or datetime.now(UTC), decoder_for=decoder_for, workers=workers
         )
         for batch in batches:
-            sys.stdout.buffer.write(batch.answers)
+            sys.stdout.buffer.write(quiet_bytes(batch.answers))
             for problem in batch.problems:
                 screen.complain(f"{records}:{problem.line}: {safe_line(problem.message)}")
             unread += len(batch.problems)
