@@ -23,6 +23,8 @@ _DOES = {
     Action.ESCALATE: "a person decides",
     Action.LEAVE: "nothing is done on purpose, and silence pays",
 }
+UNDECIDED = "When nobody has decided"
+"""The title of the passage on the deadline."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -38,10 +40,15 @@ def read_policy(policy: Policy) -> tuple[Passage, ...]:
     voice = _voice(policy)
     return (
         Passage(f"Policy {policy.name}", tuple(_head(policy))),
-        *(Passage(f'Rule "{rule.name}"', tuple(_rule(rule, voice))) for rule in policy.rules),
-        Passage("When nobody has decided", tuple(_deadline(policy.deadline, voice))),
+        *(Passage(title_of(rule), tuple(_rule(rule, voice))) for rule in policy.rules),
+        Passage(UNDECIDED, tuple(_deadline(policy.deadline, voice))),
         *_around(policy, voice),
     )
+
+
+def title_of(rule: Rule) -> str:
+    """The title of the passage that says a rule."""
+    return f'Rule "{rule.name}"'
 
 
 def read_change(old: Policy, new: Policy) -> tuple[str, ...]:

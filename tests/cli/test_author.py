@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.cli.heartbeat import Beat, Running
-from reviewbot.domain.decision import Decision, Mode, decision_id
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode, decision_id
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.policy import templates
@@ -21,6 +22,7 @@ from reviewbot.policy.facts import Facts
 from reviewbot.policyfiles import PolicyFile
 from reviewbot.service.records import facts_to_json
 from tests.builders import CONFIRMED, an_attempt
+from tests.ledger.things import a_decision
 from tests.policy.judging import facts_at
 
 TASK = "0d8b5a3e-0000-4000-8000-000000000001"
@@ -130,6 +132,29 @@ def test_read_says_a_policy_and_a_change(call, started: Path) -> None:
     assert 'Changed: Rule "looked at everything, not there"' in ran.out
     assert "between 30 and 99" in ran.out
     assert json.loads(call("policy", "read", "mine.yaml", "--format", "json").out)[0]["sentences"]
+
+
+def test_read_tells_how_often_each_rule_decided(call, started: Path, tmp_path: Path) -> None:
+    """In the last 30 days, by the log, people's answers apart; without a log nothing is said."""
+    assert "last 30 days" not in call("policy", "read", "mine.yaml").out
+    url, now = f"sqlite:///{tmp_path / 'log.db'}", datetime.now(UTC)
+    ledger, name = open_ledger(url), "the checker found it"
+    for n, about in enumerate(
+        ({"rule": name}, {"rule": name, "cannot_tell": ("ask",)}, {"rule": name, "decided_by": "ana"},
+         {"rule": name, "decided_at": now - timedelta(days=31)}, {"rule": DEADLINE})
+    ):  # fmt: skip
+        facts = {"policy": "mine", "task_id": f"t{n}", "decided_at": now, **about}
+        ledger.record(a_decision(Action.ESCALATE, **facts), State.HELD)
+    ledger.close()
+
+    told = call("policy", "read", "mine.yaml", "--ledger", url).out
+    parts = {part.partition("\n")[0]: part for part in told.split("\n\n")}
+    assert parts[f'Rule "{name}"'].endswith("In the last 30 days it decided 2 times.")
+    assert "it decided 1 time." in parts["When nobody has decided"]
+    plain = json.loads(call("policy", "read", "mine.yaml", "--ledger", url, "--format", "json").out)
+    numbers = {one["title"]: one.get("last_30_days") for one in plain}
+    assert numbers[f'Rule "{name}"'] == {"decided": 2, "could_not_tell": 0}
+    assert numbers["Policy mine"] is None
 
 
 # test ----------------------------------------------------------------------------------------
