@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,31 @@ def test_a_diff_shows_the_flip_its_cause_and_an_example_by_both(
     assert "all read  →  no rule" in ran.out
     assert 'old  DISPUTE by rule 2 "all read"' in ran.out and "new  ESCALATE by no rule" in ran.out
     assert "19 more for the desk (1 → 20)" in ran.out
+
+
+def test_a_diff_says_what_approvals_cost(
+    call: Call, policies: tuple[Path, Path], records: Path, tmp_path: Path
+) -> None:
+    """One task more is paid at once."""
+    third = tmp_path / "third.yaml"
+    third.write_text(OLD.replace("comments_scraped: 0", "comments_scraped: at most 1"))
+    ran = call("policy", "diff", policies[0], third, "--records", records)
+    assert "0.24 USD more by approvals (0.24 USD → 0.48 USD)" in ran.out
+
+
+def test_packed_records_are_read_like_plain_ones(
+    call: Call, policies: tuple[Path, Path], records: Path
+) -> None:
+    """By backtest, diff with its examples, and decide."""
+    packed = records.with_suffix(".jsonl.gz")
+    packed.write_bytes(gzip.compress(records.read_bytes()))
+    for words in (("backtest", policies[0]), ("diff", *policies), ("decide", policies[0])):
+        plain = call("policy", *words, "--records", records)
+        ran = call("policy", *words, "--records", packed)
+        assert ran.out.replace(str(packed), str(records)) == plain.out != ""
+    packed.write_bytes(packed.read_bytes()[:-20])
+    ran = call("policy", "backtest", policies[0], "--records", packed)
+    assert (ran.code, "no whole packed file" in ran.err) == (2, True)
 
 
 def test_a_gate_ends_with_code_4(call: Call, policies: tuple[Path, Path], records: Path) -> None:

@@ -100,6 +100,7 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
         if number < MOST_EXPLAINED:
             yield from _example(counts, cell, old, new)
     yield from _desk(impact)
+    yield from _money(impact)
     for text in broken:
         yield styled(f"stopped: {safe_line(text)}", "bad")
 
@@ -136,6 +137,15 @@ def _desk(impact: Impact) -> Iterator[str]:
     if before != after:
         word = "more" if after > before else "fewer"
         yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,})"
+
+
+def _money(impact: Impact) -> Iterator[str]:
+    before = impact.old_total(Action.APPROVE.value).micros
+    after = impact.new_total(Action.APPROVE.value).micros
+    if before != after:
+        word = "more" if after > before else "less"
+        moved = dollars(abs(after - before))
+        yield f"{moved} {word} by approvals ({dollars(before)} → {dollars(after)})"
 
 
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
