@@ -15,6 +15,8 @@ from reviewbot.service.effects import waits
 
 OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""
+MANY_CHECKS = 500
+"""Checks of videos that are remembered before the old ones are looked for, where no policy asks."""
 SECONDS_PER_HELD = 2.0
 """With many undecided tasks it is kept longer: looking again at all of them costs requests."""
 
@@ -62,7 +64,7 @@ def evidence_for(
         return held
     at = app.clock.monotonic()
     evidence = bench.queue.evidence(item)
-    _note_checks(bench, evidence)
+    _note_checks(app, bench, evidence)
     held = HeldEvidence((item.id, item.epoch, item.version), evidence, at)
     bench.evidence[item.id] = held
     return held
@@ -103,9 +105,11 @@ def fleet_now(app: App, bench: Bench, waiting: int, escalated: int) -> Fleet:
     )
 
 
-def _note_checks(bench: Bench, evidence: Evidence) -> None:
+def _note_checks(app: App, bench: Bench, evidence: Evidence) -> None:
     if not isinstance(evidence, Timeline):
         return
+    if len(bench.checks_seen) > MANY_CHECKS:
+        _forget_old_checks(app, bench)
     for attempt in evidence.attempts:
         if attempt.scraped_at is not None and attempt.outcome_kind is not None:
             failed = attempt.outcome_kind == "scrape_failed"
