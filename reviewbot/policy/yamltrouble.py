@@ -246,10 +246,11 @@ def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -
     """Explain what is wrong where no single value is to blame: indentation, brackets, the rest."""
     context = str(getattr(problem, "context", None) or "")
     opened = getattr(problem, "context_mark", None)
-    if opened is not None and "flow" in context:
-        mark = lines[opened.line][opened.column : opened.column + 1] or "{"
+    bracket = _bracket(lines, opened) if opened is not None and "flow" in context else None
+    if bracket is not None:
+        mark = lines[bracket[0]][bracket[1]]
         closing = "}" if mark == "{" else "]"
-        span = Span(opened.line + 1, opened.column + 1, opened.line + 1, opened.column + 2)
+        span = Span(bracket[0] + 1, bracket[1] + 1, bracket[0] + 1, bracket[1] + 2)
         return _error(
             path,
             "P014",
@@ -286,6 +287,17 @@ def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -
         "YAML cannot be read from here on",
         cure="look at this line and the one above: a missing colon, quote or bracket",
     )
+
+
+def _bracket(lines: list[str], mark: Any) -> tuple[int, int] | None:
+    """Where the bracket stands that a mark means; it may lie behind it, even behind the text."""
+    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] in {"[", "{"}:
+        return mark.line, mark.column
+    for number in range(min(mark.line, len(lines) - 1), -1, -1):
+        column = max(lines[number].rfind("["), lines[number].rfind("{"))
+        if column >= 0:
+            return number, column
+    return None
 
 
 def _indentation(lines: list[str], line: int, before: int) -> str:
