@@ -40,15 +40,16 @@ def _request(
     method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
 ) -> None:
     try:
-        with (
-            httpx.Client(
-                timeout=timeout, trust_env=False, follow_redirects=False, verify=trust()
-            ) as client,
-            client.stream(method, url, content=body, headers=dict(headers)) as answer,
-        ):
-            if answer.is_success:
-                return
-            raise _refused(answer)
+        # A transport and no client: a client follows, and writes the address into its log.
+        sent = httpx.Request(method, url, content=body, headers=dict(headers))
+        sent.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
+        with httpx.HTTPTransport(verify=trust(), trust_env=False) as transport:
+            answer = transport.handle_request(sent)
+            try:
+                if not answer.is_success:
+                    raise _refused(answer)
+            finally:
+                answer.close()
     except httpx.TimeoutException:
         raise ChannelFailed("no answer in time", passing=True) from None
     except httpx.ConnectError as error:
