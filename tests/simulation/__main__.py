@@ -1,0 +1,116 @@
+"""Simulate seeds from the command line, each fully determined by its number.
+
+    python -m tests.simulation --seed 123 --hours 200            one seed; says what it breaks
+    python -m tests.simulation --seed 123 --history run.ndjson   and keeps all that happened
+    python -m tests.simulation --first 1 --runs 300 --record FILE  many, two at a time; goes on
+                                                                 where an earlier one was stopped
+    python -m tests.simulation --minutes 10                      new seeds for so long
+
+A seed that breaks a promise is written into seeds.txt, which the quick tier replays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count, takewhile
+from pathlib import Path
+
+import msgspec
+
+from tests.simulation.figures import Figures
+from tests.simulation.simulate import Simulated, keep_seed, simulate, simulate_lightly
+
+HOURS = 200.0
+MOST_SHOWN = 10
+
+
+class Shard(msgspec.Struct):
+    """One seed's line in a record."""
+
+    seed: int
+    figures: Figures
+
+
+def main() -> int:
+    """Run; exit 1 where a promise was broken."""
+    options = argparse.ArgumentParser(
+        prog="python -m tests.simulation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_argument("--seed", type=int)
+    options.add_argument("--hours", type=float, default=HOURS)
+    options.add_argument("--history", type=Path)
+    options.add_argument("--first", type=int, default=1)
+    options.add_argument("--runs", type=int, default=0)
+    options.add_argument("--minutes", type=float, default=0.0)
+    options.add_argument("--record", type=Path)
+    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    chosen = options.parse_args()
+    if chosen.seed is not None:
+        one = simulate(chosen.seed, chosen.hours)
+        if chosen.history is not None:
+            one.history.dump(chosen.history)
+        print(one.figures.sentence())
+        return say(one)
+    return many(chosen)
+
+
+def many(chosen: argparse.Namespace) -> int:
+    """Many seeds, each in one of a few processes, with a line for each in the record."""
+    total, known = Figures(), read(chosen.record)
+    for figures in known.values():
+        total.add(figures)
+    seeds: Iterable[int] = range(chosen.first, chosen.first + chosen.runs)
+    if chosen.minutes:
+        end = time.monotonic() + 60 * chosen.minutes
+        first = chosen.first if chosen.first > 1 else int(time.time())
+        seeds = takewhile(lambda _: time.monotonic() < end, count(first))
+    code = 0
+    for one in simulated((seed for seed in seeds if seed not in known), chosen):
+        total.add(one.figures)
+        code |= say(one)
+        if chosen.record is not None:
+            with chosen.record.open("ab") as file:
+                file.write(msgspec.json.encode(Shard(one.seed, one.figures)) + b"\n")
+    print(total.sentence())
+    return code
+
+
+def simulated(seeds: Iterator[int], chosen: argparse.Namespace) -> Iterator[Simulated]:
+    """Live through seeds, as many at a time as there are jobs, in their order."""
+    with ProcessPoolExecutor(chosen.jobs, max_tasks_per_child=50) as pool:
+        waiting = []
+        for seed in seeds:
+            waiting.append(pool.submit(simulate_lightly, seed, chosen.hours))
+            if len(waiting) > chosen.jobs:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def read(record: Path | None) -> dict[int, Figures]:
+    """What an earlier run got done."""
+    if record is None or not record.exists():
+        return {}
+    shards = (msgspec.json.decode(line, type=Shard) for line in record.read_bytes().splitlines())
+    return {shard.seed: shard.figures for shard in shards}
+
+
+def say(one: Simulated) -> int:
+    """Say what a seed broke, and how to see it again; keep the seed."""
+    for violation in one.violations[:MOST_SHOWN]:
+        print(f"seed {one.seed}: {violation.promise}: {violation.sentence}")
+    if one.violations:
+        print(f"seed {one.seed}: {len(one.violations)} violations; again: {one.replay}", flush=True)
+        keep_seed(one)
+    return int(bool(one.violations))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,407 @@
+"""One checker for every run: what must never be, promise by promise, read off the recorded history.
+
+Each promise is a function over the lines; it says what it found in sentences. It knows neither the
+bot's code nor the simulator's, so that it cannot be wrong together with either.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tests.simulation.history import Gone, Heard, History, Log, Passed, Sent, Told, Wrote
+from tests.simulation.known import OPEN, SLACK, Key, Known, Write, is_clean
+from tests.simulation.policies import allowed
+
+WORDS = {"corrections": "request corrections"}
+"""What the API calls otherwise than the log does."""
+SENDING_BACK = ("dispute", "request corrections", "corrections")
+PAYING = ("approve", "finalize")
+EXCUSES = ("the cap is reached", "on probation")
+"""What may keep back a fallback by the policy's own words."""
+BURST = 20
+STAGES = {24: 6, 6: 1, 1: 0}
+"""Hours before the deadline at which somebody is told, each with the next."""
+
+
+class Violation(NamedTuple):
+    """What must not be."""
+
+    promise: str
+    sentence: str
+
+
+def check(history: History) -> list[Violation]:
+    """Everything that must not be; empty when all is well."""
+    known = Known(history)
+    return [
+        Violation(name, sentence)
+        for name, promise in PROMISES.items()
+        for sentence in promise(known)
+    ]
+
+
+# Money ---------------------------------------------------------------------------------------
+
+
+def every_effect_has_an_earlier_intent(known: Known) -> Iterator[str]:
+    """P1: nothing leaves, and nothing is changed, without a committed intent that says the same."""
+    for write in known.writes:
+        intent = known.intent_before(write.place, write.sent.key)
+        if intent is None:
+            yield f"{write.sent} left without an intent"
+        elif (intent.task, intent.action) != (write.sent.task, _word(write.sent.action)):
+            yield f"{write.sent} is not what was intended: {intent}"
+    for place, effect in known.effects:
+        if effect.by != "client":
+            continue
+        intent = known.intent_before(place, effect.key)
+        if intent is None:
+            yield f"{effect} has no intent"
+        elif (intent.task, intent.action) != (effect.task, _word(effect.action)):
+            yield f"{effect} is not what was intended: {intent}"
+
+
+def _word(action: str | None) -> str | None:
+    return WORDS.get(action or "", action)
+
+
+def at_most_once_a_round(known: Known) -> Iterator[str]:
+    """P2: one intent that is not void per round, one request per intent, one effect per round."""
+    claims: dict[Key, str] = {}
+    rounds: dict[str, Key] = {}
+    for _, word in known.words:
+        if word.verb == "intend" and word.id is not None:
+            key = (word.task, word.epoch)
+            if key in claims:
+                yield f"{key} was intended again while {claims[key]} stood: {word}"
+            claims[key] = word.id
+            rounds[word.id] = key
+        elif word.verb == "mark" and word.state == "void":
+            claims.pop(rounds.get(word.id or "", (None, None)), None)
+    for name, intents in known.intents().items():
+        places = [place for place, _ in intents]
+        sends = Counter(bisect_right(places, write.place) for write in known.writes_of(name))
+        yield from (f"{name} was sent {n} times on one intent" for n in sends.values() if n > 1)
+    counts = Counter((e.task, e.epoch) for _, e in known.effects if e.by == "client")
+    yield from (f"{key} got {count} effects" for key, count in counts.items() if count > 1)
+
+
+def nothing_is_sent_again_in_quarantine(known: Known) -> Iterator[str]:
+    """P3: what may have been done is sent again only after the quarantine, and after two readings."""
+    before: dict[Key, Write] = {}
+    for write in known.writes:
+        intent = known.intent_before(write.place, write.sent.key)
+        if intent is None:
+            continue
+        key = (intent.task, intent.epoch)
+        last = before.get(key)
+        before[key] = write
+        if last is None or last.refused:
+            continue
+        if not last.unclear:
+            yield f"{write.sent} was sent although {last.sent} had got its answer"
+        elif write.sent.at < last.sent.at + known.scene.quarantine:
+            yield f"{write.sent} was sent {write.sent.at - last.sent.at:.0f} s after {last.sent}"
+        elif known.readings(key, last.sent.at + known.scene.quarantine, write) < 2:
+            yield f"{write.sent} was sent again without two readings since {last.sent}"
+
+
+def what_is_unclear_is_settled(known: Known) -> Iterator[str]:
+    """P3: nothing is left open at the end; nothing stays open through a whole clean pass once due."""
+    for _, log in known.history.of(Log):
+        yield from (f"{one} is left open" for one in log.open)
+    opened: dict[str, Wrote] = {}
+    words = iter(known.words)
+    word = next(words, None)
+    for place, one in known.passes:
+        while word is not None and word[0] < place:
+            _follow(opened, word[1])
+            word = next(words, None)
+        if not is_clean(one):
+            continue
+        for intent in opened.values():
+            due = intent.at + known.scene.quarantine
+            deadline = known.deadline(intent)
+            if one.began > due + 300 and (deadline is None or due < deadline):
+                yield f"{intent} is still open after the pass of {one.began:.0f}"
+
+
+def _follow(opened: dict[str, Wrote], word: Wrote) -> None:
+    if word.verb == "intend" and word.id:
+        opened[word.id] = word
+    elif word.verb == "mark" and word.state not in OPEN:
+        opened.pop(word.id or "", None)
+
+
+def writes_rest_on_fresh_sights(known: Known) -> Iterator[str]:
+    """P4: the task, in that very round, and its evidence were read at most a minute before."""
+    fresh = known.scene.freshness
+    for write in known.writes:
+        intent = known.intent_before(write.place, write.sent.key)
+        if intent is None:
+            continue
+        seen = known.last_sight(write, intent.epoch)
+        if seen is None or write.sent.at - seen > fresh:
+            yield f"{write.sent}: its round was last seen at {seen}"
+        if intent.evidence and intent.decided_by is None:
+            read = known.last_evidence(write)
+            if read is None or write.sent.at - read > fresh:
+                yield f"{write.sent}: its evidence was read at {read}"
+
+
+def nothing_lands_in_another_round_unsaid(known: Known) -> Iterator[str]:
+    """P4: an effect falls on the round that was decided, or somebody is told."""
+    told = {
+        one.task for _, one in known.history.of(Told) if one.kind in ("stale-effect", "breaker")
+    }
+    for place, effect in known.effects:
+        intent = known.intent_before(place, effect.key)
+        if effect.by != "client" or intent is None or intent.epoch == effect.epoch:
+            continue
+        if effect.task not in told:
+            yield f"{effect} landed in another round than {intent}, and nobody was told"
+
+
+def caps_hold(known: Known) -> Iterator[str]:
+    """P5: no hour and no day holds more intents, or more money, than the policy says."""
+    caps = known.scene.caps
+    if not caps:
+        return
+    by_policy: dict[str | None, list[Wrote]] = defaultdict(list)
+    for _, word in known.words:
+        if word.verb == "intend" and word.decided_by is None and not known.was_void(word):
+            by_policy[word.policy].append(word)
+    for policy, words in by_policy.items():
+        for action in ("approve", "dispute"):
+            times = sorted(_decided(word) for word in words if word.action == action)
+            most = caps.get(action, len(times))
+            for first, last in zip(times, times[most:], strict=False):
+                if last - first < 3600 - 10:
+                    yield f"{policy}: more than {most} of {action} from {first:.0f} to {last:.0f}"
+        paid = sorted((_decided(word), word.amount or 0) for word in words if word.action in PAYING)
+        start, total = 0, 0
+        for at, amount in paid:
+            total += amount
+            while paid[start][0] <= at - 86400 + 10:
+                total -= paid[start][1]
+                start += 1
+            if total > caps.get("micros", total):
+                yield f"{policy}: {total / 1e6:.2f} USD within the day before {at:.0f}"
+
+
+def _decided(word: Wrote) -> float:
+    assert word.decided_at is not None
+    return word.decided_at.timestamp()
+
+
+def stops_stop(known: Known) -> Iterator[str]:
+    """P6, P7: nothing leaves while a pause or the policy's breaker stands; a breaker stops no person."""
+    for write in known.writes:
+        intent = known.intent_before(write.place, write.sent.key)
+        if intent is None:
+            continue
+        pauses, breakers = known.stops_at(write.place)
+        for word in pauses:
+            if word in ("all", "file") or write.sent.action in _STOPPED.get(word, ()):
+                yield f"{write.sent} left while {word} was paused"
+        if intent.decided_by is None and {intent.policy, "all"} & breakers:
+            yield f"{write.sent} left while the breaker of {intent.policy} was open"
+
+
+_STOPPED = {"approve": PAYING, "dispute": SENDING_BACK}
+
+
+def nothing_is_done_by_default(known: Known) -> Iterator[str]:
+    """P9: what the policy decided is what its rule says of what is true of the task."""
+    sent_back: Counter[str | None] = Counter()
+    effects = iter(known.effects)
+    effect = next(effects, None)
+    for write in known.writes:
+        while effect is not None and effect[0] < write.place:
+            if effect[1].by == "client" and effect[1].action == "dispute":
+                sent_back[effect[1].task] += 1
+            effect = next(effects, None)
+        intent, truth = known.intent_before(write.place, write.sent.key), write.sent.truth
+        if intent is None or intent.decided_by is not None or truth is None:
+            continue
+        deadline = known.deadline(intent)
+        if deadline is None or not allowed(
+            intent.rule or "",
+            write.sent.action or "",
+            truth,
+            sent_back=sent_back[intent.task],
+            left=deadline - write.sent.at - 2 * SLACK,
+            decide_by=known.scene.decide_by,
+        ):
+            yield f"{write.sent} by {intent.rule!r} is wrong: {truth}"
+
+
+# Deadlines -----------------------------------------------------------------------------------
+
+
+def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[str]:
+    """P10: no clean pass near the deadline left undecided what the policy's fallback decides."""
+    for one in known.silent():
+        key = (one.task, one.epoch)
+        begin = one.deadline - known.scene.decide_by + SLACK
+        missed = known.free_pass(key, begin, one.deadline - SLACK)
+        if missed is None:
+            continue
+        last = known.last_word(key, one.deadline)
+        could = f"{key} was paid by silence; the pass of {missed.began:.0f} could have decided it"
+        if last is None:
+            yield f"{could}: the log has no word on it"
+        elif (last.held_by or "").startswith(EXCUSES):
+            continue
+        elif one.policy in known.scene.pays or last.action == "wait":
+            yield f"{could}: {last}"
+
+
+def silence_is_announced(known: Known) -> Iterator[str]:
+    """P10: before silence pays somebody is told, at 24, 6 and 1 hours, by the first pass after each."""
+    told: dict[tuple[Key, int], float] = {}
+    for _, line in known.history.of(Told):
+        if line.kind == "undecided" and line.hours is not None:
+            told.setdefault(((line.task, line.epoch), line.hours), line.at)
+    for one in known.silent():
+        key = (one.task, one.epoch)
+        seen = known.seen.get(key)
+        for hours, nearer in STAGES.items():
+            due = one.deadline - hours * 3600
+            after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
+            if after is None or after.at >= one.deadline - nearer * 3600:
+                continue
+            at = told.get((key, hours))
+            if at is None or at > after.at + SLACK:
+                yield f"{key}: {hours} h before silence paid nobody was told by {after.at:.0f}: {at}"
+    named = {one.task for _, one in known.history.of(Told) if one.kind == "silence"}
+    for one in known.silent():
+        if (
+            (one.task, one.epoch) in known.seen
+            and one.task not in named
+            and known.has_ended_long_ago(one)
+        ):
+            yield f"{one.task} was paid by silence, and nobody was told"
+
+
+def what_waits_is_seen(known: Known) -> Iterator[str]:
+    """P12: what waited through two whole lists is in the log."""
+    for one in known.rounds:
+        key, end = (one.task, one.epoch), known.ended_at(one)
+        passes = [p for p in known.clean_after(one.began + 1)[:2] if p.at < end]
+        if len(passes) == 2 and known.seen.get(key, end) > passes[1].at:
+            yield f"{one} waited through the passes of {[round(p.began) for p in passes]} unseen"
+
+
+# Pace and clocks -----------------------------------------------------------------------------
+
+
+def retry_after_is_heeded(known: Known) -> Iterator[str]:
+    """P13: after a 429 its process sends nothing before the wait is over."""
+    closed: dict[int, float] = {}
+    for line in known.history:
+        if isinstance(line, Sent):
+            if line.at < closed.get(line.who, 0.0) - 0.001:
+                yield f"{line} left before {closed[line.who]:.1f}, which a 429 had asked for"
+        elif isinstance(line, Heard) and line.status == 429 and line.retry_after is not None:
+            closed[line.who] = max(closed.get(line.who, 0.0), line.at + line.retry_after)
+
+
+def the_rate_is_kept(known: Known) -> Iterator[str]:
+    """P13: no process sends more than the limit and the burst within 60 s."""
+    times: dict[int, list[float]] = defaultdict(list)
+    for _, one in known.sent:
+        times[one.who].append(one.at)
+    for who, sent in times.items():
+        for first, last in zip(sent, sent[known.scene.limit + BURST :], strict=False):
+            if last - first < 60:
+                yield f"{who} sent more than {known.scene.limit + BURST} within 60 s at {first:.0f}"
+
+
+def deadlines_are_not_crossed(known: Known) -> Iterator[str]:
+    """P14: nothing leaves at or after the deadline of its round."""
+    for write in known.writes:
+        intent = known.intent_before(write.place, write.sent.key)
+        deadline = None if intent is None else known.deadline(intent)
+        if deadline is not None and write.sent.at >= deadline + SLACK:
+            yield f"{write.sent} left {write.sent.at - deadline:.0f} s after the deadline"
+
+
+def polls_come_in_time(known: Known) -> Iterator[str]:
+    """P14: while a process lives, the next pass begins in time, whatever the clocks say."""
+    every = known.scene.every
+    before: Passed | None = None
+    for _, one in known.passes:
+        if before is not None and before.who == one.who:
+            gap = one.began - max(before.began, before.at - every)
+            if gap > 1.5 * every:
+                yield f"{gap:.0f} s lie between the passes of {before.began} and {one.began}"
+        before = one
+
+
+# The log -------------------------------------------------------------------------------------
+
+
+def the_log_is_whole(known: Known) -> Iterator[str]:
+    """P19: chain, projections and checkpoints."""
+    for _, log in known.history.of(Log):
+        yield from log.problems
+
+
+def endings_are_true(known: Known) -> Iterator[str]:
+    """P20: every round that we saw and that ended is attributed to whoever ended it."""
+    for one in known.rounds:
+        key = (one.task, one.epoch)
+        if one.by is None or key not in known.seen:
+            continue
+        found, really = (
+            known.endings.get(key),
+            {"client": "ours", "stranger": "other"}.get(one.by, one.by),
+        )
+        if found == really or (found is None and not known.has_ended_long_ago(one)):
+            continue
+        # Where we and somebody else did the same at the same time, nobody can tell who was first.
+        if {found, really} == {"ours", "other"} and known.was_unclear(key):
+            continue
+        yield f"{key} was ended by {one.by}, the log says {found}"
+
+
+def replay_agrees(known: Known) -> Iterator[str]:
+    """P31: judged again, every decision comes out the same."""
+    for _, log in known.history.of(Log):
+        yield from log.disagree
+
+
+def the_bot_ends_only_when_told(known: Known) -> Iterator[str]:
+    """Nothing that the network, the API or people do ends the process."""
+    for _, one in known.history.of(Gone):
+        if one.how == "fatal":
+            yield f"the process ended by itself: {one}"
+
+
+PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
+    "P1 write-ahead": every_effect_has_an_earlier_intent,
+    "P2 once per round": at_most_once_a_round,
+    "P3 quarantine": nothing_is_sent_again_in_quarantine,
+    "P3 settled": what_is_unclear_is_settled,
+    "P4 fresh": writes_rest_on_fresh_sights,
+    "P4 stale effects": nothing_lands_in_another_round_unsaid,
+    "P5 caps": caps_hold,
+    "P6 P7 stops": stops_stop,
+    "P9 default": nothing_is_done_by_default,
+    "P10 silence": nothing_is_paid_by_silence_that_could_be_decided,
+    "P10 alarms": silence_is_announced,
+    "P12 seen": what_waits_is_seen,
+    "P13 retry after": retry_after_is_heeded,
+    "P13 rate": the_rate_is_kept,
+    "P14 deadlines": deadlines_are_not_crossed,
+    "P14 polls": polls_come_in_time,
+    "P16 alive": the_bot_ends_only_when_told,
+    "P19 log": the_log_is_whole,
+    "P20 attributed": endings_are_true,
+    "P31 replay": replay_agrees,
+}
+"""Every promise that a history can break, by its number."""

@@ -1,0 +1,287 @@
+"""A history in the order and by the names that the promises ask for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from typing import NamedTuple
+
+from tests.simulation.history import (
+    Effect,
+    Heard,
+    History,
+    Passed,
+    PauseFile,
+    Round,
+    Scene,
+    Sent,
+    Wrote,
+)
+
+SLACK = 2.0
+"""Seconds by which a client's idea of the API's clock may be off."""
+OPEN = frozenset({"intent", "unknown"})
+LATEST = 1800.0
+"""What ended so many seconds before the end of a run must be known to the log."""
+BACKOFF = 900.0
+"""Seconds for which a task that could not be read is left alone at most."""
+Key = tuple[str | None, str | None]
+
+
+class Write(NamedTuple):
+    """A write that left, its place in the history, and what its process heard of it."""
+
+    place: int
+    sent: Sent
+    heard: Heard | None
+
+    @property
+    def unclear(self) -> bool:
+        """Whether it may or may not have been done, for all that its sender knows."""
+        heard = self.heard
+        if heard is None:
+            return True
+        if heard.status is None:
+            return heard.error not in ("ConnectError", "ConnectTimeout")
+        return not heard.clear
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was certainly not done."""
+        return not self.unclear and (self.heard is None or (self.heard.status or 599) >= 400)
+
+
+class Sight(NamedTuple):
+    """A round was shown: when that was asked and told, and by which process."""
+
+    asked: float
+    place: int
+    who: int
+    epoch: str | None
+
+
+class Known:
+    """The lines of one history, indexed."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.scene = next(line for line in history if isinstance(line, Scene))
+        self.sent = list(history.of(Sent))
+        self.words = list(history.of(Wrote))
+        self.effects = list(history.of(Effect))
+        self.passes = list(history.of(Passed))
+        self.rounds = [one for _, one in history.of(Round)]
+        self.end = max(line.at for line in history)
+        self._index_calls()
+        self._index_words()
+        self._index_rounds()
+        self._index_passes()
+
+    # Calls --------------------------------------------------------------------------------
+
+    def _index_calls(self) -> None:
+        heard = {(one.who, one.call): (place, one) for place, one in self.history.of(Heard)}
+        self.writes: list[Write] = []
+        self._of_task: dict[str, list[Sight]] = defaultdict(list)
+        self._evidence: dict[str, list[Sight]] = defaultdict(list)
+        self._failed: dict[str, list[float]] = defaultdict(list)
+        self._by_key: dict[str, list[Write]] = defaultdict(list)
+        for place, sent in self.sent:
+            at, answer = heard.get((sent.who, sent.call), (0, None))
+            if sent.method != "GET":
+                write = Write(place, sent, answer)
+                self.writes.append(write)
+                self._by_key[sent.key or ""].append(write)
+            elif answer is not None and answer.clear:
+                for row in answer.shows:
+                    self._of_task[row.task].append(Sight(sent.at, at, sent.who, row.epoch))
+                if sent.path == "verifications" and sent.task:
+                    self._evidence[sent.task].append(Sight(sent.at, at, sent.who, None))
+            if sent.task and (answer is None or not answer.clear):
+                self._failed[sent.task].append(sent.at)
+
+    def writes_of(self, key: str) -> list[Write]:
+        """Every request under an idempotency key."""
+        return self._by_key.get(key, [])
+
+    def last_sight(self, write: Write, epoch: str | None) -> float | None:
+        """When its process last asked for what showed it the round, before a write."""
+        found = [
+            sight.asked
+            for sight in self._of_task[write.sent.task or ""]
+            if (sight.who, sight.epoch) == (write.sent.who, epoch) and sight.place < write.place
+        ]
+        return max(found, default=None)
+
+    def last_evidence(self, write: Write) -> float | None:
+        """When its process last asked for the evidence, before a write."""
+        found = [
+            sight.asked
+            for sight in self._evidence[write.sent.task or ""]
+            if sight.who == write.sent.who and sight.place < write.place
+        ]
+        return max(found, default=None)
+
+    def readings(self, key: Key, since: float, write: Write) -> int:
+        """How often a round was read, by anybody, from a moment on and before a write."""
+        return sum(
+            sight.epoch == key[1] and sight.asked >= since and sight.place < write.place
+            for sight in self._of_task[key[0] or ""]
+        )
+
+    # Words --------------------------------------------------------------------------------
+
+    def _index_words(self) -> None:
+        self._intents: dict[str, list[tuple[int, Wrote]]] = defaultdict(list)
+        self._of_round: dict[Key, list[Wrote]] = defaultdict(list)
+        self._void: set[tuple[str, int]] = set()
+        self.seen: dict[Key, float] = {}
+        self.endings: dict[Key, str | None] = {}
+        round_of: dict[str | None, Wrote] = {}
+        for place, word in self.words:
+            key = (word.task, word.epoch)
+            match word.verb:
+                case "sight":
+                    self.seen.setdefault(key, word.at)
+                case "end":
+                    self.endings.setdefault(key, word.by)
+                case "record" | "intend":
+                    round_of[word.id] = word
+                    self._of_round[key].append(word)
+                    if word.verb == "intend":
+                        self._intents[word.id or ""].append((place, word))
+                case "mark" if word.id in round_of:
+                    intent = round_of[word.id]
+                    self._of_round[intent.task, intent.epoch].append(word)
+                    if word.state == "void":
+                        self._void.add((word.id or "", len(self._intents[word.id or ""])))
+        self._stops = self._stops_in_order()
+
+    def intent_before(self, place: int, key: str | None) -> Wrote | None:
+        """The newest intent of this name before a place of the history."""
+        found = [word for at, word in self._intents.get(key or "", ()) if at < place]
+        return found[-1] if found else None
+
+    def intents(self) -> dict[str, list[tuple[int, Wrote]]]:
+        """Every intent, by its name."""
+        return self._intents
+
+    def was_void(self, intent: Wrote) -> bool:
+        """Whether an intent came to nothing."""
+        times = [word for _, word in self._intents[intent.id or ""]]
+        return (intent.id or "", times.index(intent) + 1) in self._void
+
+    def last_word(self, key: Key, before: float) -> Wrote | None:
+        """The newest word on a round before a moment."""
+        found = [word for word in self._of_round.get(key, ()) if word.at < before]
+        return found[-1] if found else None
+
+    def was_unclear(self, key: Key) -> bool:
+        """Whether a write of ours on this round got no clear answer, or none that we know of."""
+        names = {word.id for word in self._of_round.get(key, ()) if word.verb == "intend"}
+        return any(
+            len(self._by_key[name or ""]) < len(self._intents[name or ""])
+            or any(write.unclear for write in self._by_key[name or ""])
+            for name in names
+        )
+
+    # Stops --------------------------------------------------------------------------------
+
+    def _stops_in_order(self) -> tuple[list[int], list[tuple[frozenset[str], frozenset[str]]]]:
+        """Which pauses and breakers stand, from which place of the history on."""
+        pauses, breakers = set[str](), set[str]()
+        places, states = [-1], [(frozenset[str](), frozenset[str]())]
+        for place, line in enumerate(self.history):
+            if isinstance(line, PauseFile):
+                pauses = pauses - {"file"} if line.word is None else pauses | {"file"}
+            elif isinstance(line, Wrote) and line.topic in ("pause", "breaker"):
+                value, subject = line.value or {}, line.subject or ""
+                chosen = pauses if line.topic == "pause" else breakers
+                stands = value.get("on" if line.topic == "pause" else "open") is not False
+                (chosen.add if stands else chosen.discard)(subject)
+            else:
+                continue
+            places.append(place)
+            states.append((frozenset(pauses), frozenset(breakers)))
+        return places, states
+
+    def stops_at(self, place: int) -> tuple[frozenset[str], frozenset[str]]:
+        """The words that are paused, and the policies whose breaker is open."""
+        places, states = self._stops
+        return states[bisect_right(places, place) - 1]
+
+    def stopped_between(self, first: int, last: int) -> bool:
+        """Whether anything stood stopped at any time between two places."""
+        places, states = self._stops
+        low, high = bisect_right(places, first) - 1, bisect_right(places, last)
+        return any(any(state) for state in states[low:high])
+
+    # Rounds -------------------------------------------------------------------------------
+
+    def _index_rounds(self) -> None:
+        self._deadlines: dict[Key, float] = {(o.task, o.epoch): o.deadline for o in self.rounds}
+        self._ended: dict[Key, float] = {
+            (effect.task, effect.epoch): effect.at for _, effect in self.effects
+        }
+
+    def deadline(self, word: Wrote) -> float | None:
+        """From when on silence pays the round of a word."""
+        return self._deadlines.get((word.task, word.epoch))
+
+    def silent(self) -> list[Round]:
+        """The rounds that silence paid."""
+        return [one for one in self.rounds if one.by == "silence"]
+
+    def ended_at(self, one: Round) -> float:
+        """When a round ended, or will."""
+        return self._ended.get((one.task, one.epoch), one.deadline)
+
+    def has_ended_long_ago(self, one: Round) -> bool:
+        """Whether a round ended so long before the end of the run that the log must know."""
+        return self.ended_at(one) < self.end - LATEST
+
+    # Passes -------------------------------------------------------------------------------
+
+    def _index_passes(self) -> None:
+        self._ends = [one.at for _, one in self.passes]
+        self.clean = [one for _, one in self.passes if is_clean(one)]
+        self._clean_began = [one.began for one in self.clean]
+        self._place = {id(one): place for place, one in self.passes}
+
+    def pass_after(self, at: float) -> Passed | None:
+        """The first pass that began at that moment or later, whatever came of it."""
+        return next(
+            (one for _, one in self.passes[bisect_left(self._ends, at) :] if one.began >= at), None
+        )
+
+    def clean_after(self, at: float) -> list[Passed]:
+        """The clean passes from a moment on."""
+        return self.clean[bisect_left(self._clean_began, at) :]
+
+    def free_pass(self, key: Key, begin: float, end: float) -> Passed | None:
+        """A pass between two moments in which nothing at all kept the bot from deciding a round."""
+        failed = self._failed.get(key[0] or "", ())
+        for one in self.clean_after(begin):
+            if one.at >= end:
+                break
+            place = self._place[id(one)]
+            if any(one.began - BACKOFF < at < one.at for at in failed):
+                continue
+            if self.stopped_between(self._start_of(one, place), place):
+                continue
+            last = self.last_word(key, one.began)
+            if last is not None and last.state in OPEN:
+                continue
+            return one
+        return None
+
+    def _start_of(self, one: Passed, place: int) -> int:
+        """About where in the history a pass began."""
+        while place > 0 and self.history[place].at >= one.began:
+            place -= 1
+        return place
+
+
+def is_clean(one: Passed) -> bool:
+    """Whether a pass met no fault, and nothing kept it from its end or from sending."""
+    return not (one.stopped or one.error or one.braked or one.faults)

@@ -1,0 +1,249 @@
+"""A plan: everything that will happen to the bot in one run, drawn from one seed before it begins."""
+
+from __future__ import annotations
+
+from random import Random  # noqa: TID251 - seeded: it is what makes a run repeatable
+from typing import Literal
+
+import msgspec
+
+from reviewbot.domain.faultpoints import LOOP
+from reviewbot.simulator.choices import Choices
+from reviewbot.simulator.clock import HOUR
+from reviewbot.simulator.drift import DRIFTS
+from reviewbot.simulator.faults import FAULTS, Storm, Which
+
+QUIET = 2.0
+"""Hours without any trouble at the end: whatever is still open then was lost."""
+EVERY_DAY: dict[str, float] = {
+    "429": 0.004,
+    "5xx json": 0.003,
+    "5xx html": 0.002,
+    "5xx empty": 0.001,
+    "5xx after the write": 0.003,
+    "refused": 0.002,
+    "reset before": 0.002,
+    "reset after": 0.004,
+    "late": 0.004,
+    "hang": 0.001,
+    "trickle": 0.001,
+    "truncated": 0.003,
+    "cut": 0.002,
+    "html 200": 0.002,
+    "wrong content type": 0.001,
+    "date skew": 0.002,
+    "page drift": 0.004,
+    "duplicate rows": 0.004,
+    "new field": 0.002,
+    "new enum value": 0.0005,
+    "field missing": 0.0003,
+    "field retyped": 0.0003,
+}
+"""What is always in the air, by chance per request."""
+THICK: tuple[tuple[Which, float], ...] = (("reads", 1.0), ("writes", 8.0))
+"""Writes are few, and what goes wrong with them matters most."""
+STORMS = (
+    ("429", 0.5),
+    ("5xx json", 0.5),
+    ("5xx html", 0.7),
+    ("5xx after the write", 0.6),
+    ("reset after", 0.4),
+    ("late", 0.4),
+    ("hang", 0.2),
+    ("trickle", 0.3),
+    ("truncated", 0.4),
+    ("page drift", 0.5),
+    ("duplicate rows", 0.5),
+    ("date skew", 0.03),
+    ("new field", 0.8),
+    ("new enum value", 0.2),
+    ("field missing", 0.1),
+    ("field retyped", 0.1),
+)
+"""What comes over half an hour to two hours now and then, and how thick."""
+JUMPS = (-3 * 86400.0, -3000.0, -1200.0, -200.0, -3.0, 3.0, 200.0, 1200.0, 3000.0, 3 * 86400.0)
+"""How far the machine's clock may be set wrong, in seconds."""
+
+Deed = Literal["answer", "pause", "pause file", "policy", "restart"]
+DEEDS: dict[Deed, float] = {
+    "answer": 6.0,
+    "pause": 40.0,
+    "pause file": 60.0,
+    "policy": 50.0,
+    "restart": 40.0,
+}
+"""What people do to the bot, and every how many hours."""
+
+assert set(EVERY_DAY) == set(FAULTS)
+assert set(DRIFTS) <= set(EVERY_DAY)
+
+
+class Outage(msgspec.Struct, frozen=True):
+    """A time without any answer, in hours from the start."""
+
+    start: float
+    end: float
+
+
+class Death(msgspec.Struct, frozen=True):
+    """From that hour on the process dies when it comes to the point, and stays away so many seconds."""
+
+    hour: float
+    point: str
+    away: float
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What somebody does from that hour on: at a point of the bot's own work, or between passes."""
+
+    hour: float
+    deed: Deed
+    point: str | None
+    lasts: float
+
+
+class Jump(msgspec.Struct, frozen=True):
+    """The machine's clock is wrong by so many seconds for a time."""
+
+    start: float
+    end: float
+    skew: float
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. All times are in hours from its start."""
+
+    seed: int
+    hours: float
+    per_hour: float
+    backlog: int
+    strangers: float
+    neighbour: float
+    idempotency: Literal["honoured", "ignored"]
+    sweep_latency: float
+    decide_by: int
+    """Hours before the deadline from which on the fallback decides."""
+    capped: str | None
+    storms: tuple[Storm, ...]
+    outages: tuple[Outage, ...]
+    jumps: tuple[Jump, ...]
+    deaths: tuple[Death, ...]
+    acts: tuple[Act, ...]
+
+    @property
+    def choices(self) -> Choices:
+        """How this run's API decides what its documents leave open."""
+        return Choices(idempotency=self.idempotency, sweep_latency=self.sweep_latency)
+
+    def storms_from(self, start: float) -> list[Storm]:
+        """The faults, in POSIX seconds, for a run that begins at `start`."""
+        return [
+            Storm(
+                fault=one.fault,
+                chance=one.chance,
+                calls=one.calls,
+                start=start + one.start * HOUR,
+                end=start + one.end * HOUR,
+            )
+            for one in self.storms
+        ]
+
+
+def plan_of(seed: int, hours: float) -> Plan:
+    """Draw everything."""
+    chance = Random(seed)
+    busy = hours - QUIET
+    outages = _outages(chance, busy)
+    rough = chance.choice((0.5, 1.0, 1.0, 2.0))
+    every_day = [
+        Storm(fault=name, chance=share * rough * thick, calls=calls, end=busy)
+        for name, share in EVERY_DAY.items()
+        for calls, thick in THICK
+    ]
+    away = [
+        Storm(
+            fault=chance.choice(("refused", "refused", "hang", "5xx html")),
+            start=o.start,
+            end=o.end,
+        )
+        for o in outages
+    ]
+    return Plan(
+        seed=seed,
+        hours=hours,
+        per_hour=chance.choice((0.5, 1.0, 1.5)),
+        backlog=110 if seed % 16 == 7 else chance.choice((0, 5, 10)),
+        decide_by=chance.choice((3, 24, 48)),
+        strangers=chance.choice((0.0, 0.05, 0.2)),
+        neighbour=chance.choice((0.0, 0.0, 0.5, 1.5)),
+        idempotency=chance.choice(("honoured", "ignored")),
+        sweep_latency=chance.choice((0.0, 0.0, 30.0, 300.0)),
+        capped=chance.choice((None, None, "hold", "escalate")),
+        storms=(*away, *_storms(chance, busy), *every_day),
+        outages=outages,
+        jumps=_jumps(chance, busy, outages),
+        deaths=_deaths(chance, busy),
+        acts=_acts(chance, busy),
+    )
+
+
+def _outages(chance: Random, busy: float) -> tuple[Outage, ...]:
+    found, at = list[Outage](), 0.0
+    while True:
+        at += chance.uniform(30, 120)
+        length = chance.choice((1.0, 2.0, 6.0, 12.0, 24.0, 48.0)) * chance.uniform(0.5, 1.0)
+        if at + length > busy:
+            return tuple(found)
+        found.append(Outage(at, at + length))
+        at += length
+
+
+def _storms(chance: Random, busy: float) -> list[Storm]:
+    found, at = list[Storm](), chance.uniform(1, 10)
+    while at + 2 < busy:
+        fault, share = chance.choice(STORMS)
+        end = at + chance.uniform(0.5, 2.0)
+        calls: Which = "all"
+        if fault in ("5xx after the write", "reset after", "late"):
+            calls = chance.choice(("all", "writes"))
+        found.append(Storm(fault=fault, chance=share, calls=calls, start=at, end=end))
+        at = end + chance.uniform(3, 15)
+    return found
+
+
+def _jumps(chance: Random, busy: float, outages: tuple[Outage, ...]) -> tuple[Jump, ...]:
+    """Not while the API is away: then nobody could know better, and alarms come by the wrong clock."""
+    found, at = list[Jump](), chance.uniform(2, 30)
+    while at + 4 < busy:
+        end = at + chance.uniform(0.3, 4.0)
+        if not any(o.start - 1 < end and at < o.end + 1 for o in outages):
+            found.append(Jump(at, end, chance.choice(JUMPS)))
+        at = end + chance.uniform(8, 40)
+    return tuple(found)
+
+
+def _deaths(chance: Random, busy: float) -> tuple[Death, ...]:
+    """Every few hours, at each point in turn: none is left out because it is rare."""
+    found, points, at = list[Death](), list[str](), 0.0
+    while True:
+        at += chance.expovariate(1 / 3.4)
+        if at > busy:
+            return tuple(found)
+        if not points:
+            points = list(LOOP)
+            chance.shuffle(points)
+        away = chance.uniform(5, 300)
+        if chance.random() < 0.05:
+            away = chance.uniform(0.5, 8.0) * HOUR
+        found.append(Death(at, points.pop(), away))
+
+
+def _acts(chance: Random, busy: float) -> tuple[Act, ...]:
+    found = list[Act]()
+    for deed, every in DEEDS.items():
+        at = chance.expovariate(1 / every)
+        while at < busy - 3:
+            point = chance.choice(LOOP) if chance.random() < 0.6 else None
+            found.append(Act(at, deed, point, chance.uniform(0.1, 2.0)))
+            at += 2.0 + chance.expovariate(1 / every)
+    return tuple(sorted(found, key=lambda act: act.hour))

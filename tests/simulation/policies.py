@@ -1,0 +1,103 @@
+"""The policies of a run: one pays in the end what nobody decided, one leaves it to people, for ever.
+
+Their rules are written so that the truth of a task tells which of them may act: `allowed` is the
+checker's own reading of them, and shares nothing with the engine.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from reviewbot.policy.evaluate import Judge
+from tests.acceptance.house import judge_of
+from tests.simulation.history import Truth
+
+POLICY = """
+policy: {platform}
+language: 1
+applies to:
+  platform: {platform}
+rules:
+  - name: sent back twice, a person looks
+    when:
+      task.times_disputed: at least 2
+    then: escalate
+    question: Is "{{task.comment_text}}" there now?
+  - name: nothing could be read
+    when any:
+      - last.outcome_kind: scrape_failed
+      - last.comments_scraped: 0
+    then: approve
+  - name: looked at everything, not there
+    when:
+      last.outcome_kind: couldnt_verify
+      last.comments_scraped: between 1 and 99
+    then: dispute
+    reason: not_found
+  - name: something else stands there
+    when any:
+      - last.outcome_kind: wrong_text
+      - last.outcome_kind: wrong_account
+    then: dispute
+    reason: not_found
+  - name: the page was cut
+    when:
+      last.comments_scraped: at least 100
+    then: wait
+    until: {wait} after confirmed
+reasons:
+  not_found: |
+    Our check could not find your comment (round {{task.round}}).
+    Please post it exactly as written in the task, then press re-check.
+deadline:
+  decide by: {decide_by}h before deadline
+  if undecided: {fallback}
+  because: We pay when we cannot show what is wrong.
+"""
+RAILS = """guardrails:
+  approvals: at most 6 per hour
+  disputes: at most 8 per hour
+  money approved: at most 8 USD per day
+  when over: {over}
+"""
+CAPS = {"approve": 6, "dispute": 8, "micros": 8_000_000}
+"""The same caps as numbers, for each policy."""
+WAITS = ("6h", "4h", "9h")
+"""How long a cut page waits: what changes from one revision to the next."""
+PAYS, ASKS = "tiktok", "instagram"
+
+
+@lru_cache(maxsize=64)
+def judges_of(revision: int, decide_by: int, capped: str | None) -> tuple[Judge, ...]:
+    """Both policies of a revision; compiled once for all runs of a process."""
+    wait = WAITS[revision % len(WAITS)]
+    rails = "" if capped is None else RAILS.format(over=capped)
+    return tuple(
+        judge_of(
+            POLICY.format(platform=platform, fallback=fallback, wait=wait, decide_by=decide_by)
+            + rails
+        )
+        for platform, fallback in ((PAYS, "approve"), (ASKS, "escalate"))
+    )
+
+
+def allowed(
+    rule: str, action: str, truth: Truth, *, sent_back: int, left: float, decide_by: float
+) -> bool:
+    """Whether a rule may do this to a task of which this is true.
+
+    `sent_back`: how often we did that before; `left`: seconds to the deadline.
+    """
+    if rule == "deadline":
+        return action == "approve" and left <= decide_by
+    if sent_back >= 2 or truth.outcome is None:
+        return False
+    match rule, action:
+        case "nothing could be read", "approve":
+            return truth.outcome == "scrape_failed" or truth.scraped == 0
+        case "looked at everything, not there", "dispute":
+            read = truth.scraped is not None and 1 <= truth.scraped <= 99
+            return truth.outcome == "couldnt_verify" and read
+        case "something else stands there", "dispute":
+            return truth.outcome in ("wrong_text", "wrong_account")
+    return False

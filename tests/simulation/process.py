@@ -1,0 +1,380 @@
+"""A simulated process: what it holds of the world, all of it gone in one instant when it crashes.
+
+Theory of operation. A crash is a `Crash` raised at a fault point; it is no `Exception`, so nothing in
+the bot may catch it. `finally` blocks still run in Python, which no killed process does: so from the
+crash on every socket of the process (its transport, its log, its post) raises `Crash` again and does
+nothing. What had reached the API or the disk before stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+import msgspec
+
+from reviewbot.domain.decision import Decision
+from reviewbot.ports import Delivery, Ledger, Letter
+from reviewbot.simulator.clock import VirtualClock
+from reviewbot.simulator.model import Task
+from reviewbot.simulator.world import World
+from tests.simulation.history import Heard, History, Sent, Shown, Told, Truth, Wrote
+
+PATIENCE = 30.0
+"""Seconds within which a whole answer counts; the client waits no longer."""
+_PATH = re.compile(r"/(?:comments|bundles)/([^/?]+)(/[^?]*)?")
+_ACTIONS = {
+    "/approve": "approve",
+    "/dispute": "dispute",
+    "/account/finalize": "finalize",
+    "/account/corrections": "corrections",
+}
+
+
+class Crash(BaseException):
+    """The process is gone, between two of its steps."""
+
+
+class Process:
+    """One process: its number, whether it lives, and the word that it is about to commit."""
+
+    def __init__(self, who: int, history: History, world: World, clock: VirtualClock) -> None:
+        self.who, self.history, self.world, self.clock = who, history, world, clock
+        self.alive = True
+        self.point: str | None = None
+        self._pending: Wrote | None = None
+
+    def check(self) -> None:
+        """A process that is gone does nothing."""
+        if not self.alive:
+            raise Crash
+
+    def die(self, point: str) -> None:
+        """End here."""
+        self.alive, self.point = False, point
+        raise Crash(point)
+
+    def at_point(self, name: str) -> None:
+        """Take note that a word is on the disk before anything else can happen."""
+        if name.endswith(".committed"):
+            self.commit()
+
+    def expect(self, word: Wrote) -> None:
+        """A word is about to be committed."""
+        self._pending = word
+
+    def commit(self) -> None:
+        """The word is on the disk."""
+        if self._pending is not None:
+            self.history.append(self._pending)
+            self._pending = None
+
+    @property
+    def about(self) -> str | None:
+        """The task of the word that it is about to commit."""
+        return None if self._pending is None else self._pending.task
+
+    def forget(self) -> None:
+        """The word was not written."""
+        self._pending = None
+
+
+# What it hears and says ---------------------------------------------------------------------
+
+
+class _Row(msgspec.Struct):
+    id: str | None = None
+    status: str | None = None
+    manually_confirmed_at: str | None = None
+    updated_at: str | None = None
+
+
+class _Rows(msgspec.Struct):
+    data: list[_Row] = []
+
+
+class _One(msgspec.Struct):
+    data: _Row
+
+
+_rows = msgspec.json.Decoder(_Rows).decode
+_one = msgspec.json.Decoder(_One).decode
+
+
+class Wire(httpx.BaseTransport):
+    """The way from a process to the API, overheard."""
+
+    def __init__(self, process: Process, inner: httpx.BaseTransport) -> None:
+        self.process, self.inner, self.calls = process, inner, 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        process = self.process
+        process.check()
+        self.calls += 1
+        call, found = self.calls, _PATH.search(request.url.path)
+        task, what = (found[1], found[2] or "/task") if found else (None, "/list")
+        writes = request.method != "GET"
+        sent = Sent(
+            at=process.clock.time,
+            who=process.who,
+            call=call,
+            method=request.method,
+            path=what[1:],
+            task=task,
+            action=_ACTIONS.get(what) if writes else None,
+            key=request.headers.get("idempotency-key") if writes else None,
+            truth=truth(process.world.tasks.get(task or "")) if writes else None,
+        )
+        process.history.append(sent)
+        try:
+            response = self.inner.handle_request(request)
+        except httpx.HTTPError as error:
+            self._hear(call, error=type(error).__name__)
+            raise
+        if isinstance(response.stream, httpx.ByteStream):
+            self._answered(sent, response, b"".join(response.stream))
+        else:
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            response.stream = _Overheard(self, sent, response, response.stream)
+        return response
+
+    def _answered(self, sent: Sent, response: httpx.Response, body: bytes) -> None:
+        status, shows = response.status_code, tuple[Shown, ...]()
+        in_time = self.process.clock.time - sent.at <= PATIENCE
+        clear = in_time and 400 <= status < 500
+        if in_time and 200 <= status < 300 and "json" in response.headers.get("content-type", ""):
+            clear, shows = _read(sent, body)
+        after = response.headers.get("retry-after")
+        self._hear(
+            sent.call,
+            clear=clear,
+            status=status,
+            shows=shows,
+            retry_after=float(after) if after else None,
+        )
+
+    def _hear(self, call: int, **about: Any) -> None:
+        process = self.process
+        process.history.append(Heard(at=process.clock.time, who=process.who, call=call, **about))
+
+
+class _Overheard(httpx.SyncByteStream):
+    """A body that comes in pieces, or not whole."""
+
+    def __init__(
+        self, wire: Wire, sent: Sent, response: httpx.Response, inner: httpx.SyncByteStream
+    ) -> None:
+        self.wire, self.sent, self.response, self.inner = wire, sent, response, inner
+
+    def __iter__(self) -> Any:
+        body = b""
+        for piece in self.inner:
+            body += piece
+            yield piece
+        self.wire._answered(self.sent, self.response, body)
+
+
+def _read(sent: Sent, body: bytes) -> tuple[bool, tuple[Shown, ...]]:
+    """Whether the body can be read at all, and the tasks that it shows."""
+    try:
+        if sent.path == "list":
+            return True, tuple(_shown(row) for row in _rows(body).data if row.id)
+        if sent.path == "task":
+            return True, (_shown(_one(body).data),)
+        msgspec.json.decode(body)
+        return True, ()
+    except msgspec.DecodeError:
+        return False, ()
+
+
+def _shown(row: _Row) -> Shown:
+    return Shown(row.id or "", row.manually_confirmed_at, row.status, row.updated_at)
+
+
+def truth(task: Task | None) -> Truth | None:
+    """What is true of a task now."""
+    if task is None:
+        return None
+    newest = max(task.attempts, key=lambda one: one.scraped_at, default=None)
+    return Truth(
+        None if newest is None else newest.outcome_kind,
+        None if newest is None else newest.comments_scraped,
+        task.disputes,
+        task.review_until,
+    )
+
+
+# What it writes down ------------------------------------------------------------------------
+
+_READS = (
+    "policy",
+    "policies",
+    "unended",
+    "endings",
+    "memories",
+    "accounts",
+    "open_intents",
+    "decisions",
+    "iter_decisions",
+    "decided",
+    "decision",
+    "entries",
+    "notes",
+    "story",
+    "checkpoint",
+    "departure",
+    "verify",
+    "remember_policy",
+    "probe",
+    "backup",
+)
+
+
+class LedgerOf:
+    """The log as one process sees it: every word is written into the history once it is committed."""
+
+    def __init__(self, process: Process, inner: Ledger) -> None:
+        self._process, self._inner = process, inner
+        for name in _READS:
+            setattr(self, name, self._guarded(getattr(inner, name)))
+
+    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        process = self._process
+
+        def call(*args: Any, **options: Any) -> Any:
+            process.check()
+            return method(*args, **options)
+
+        return call
+
+    def _write(self, word: Wrote, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        process = self._process
+        process.check()
+        process.expect(word)
+        try:
+            given = method(*args, **options)
+        except Exception:
+            process.forget()
+            raise
+        process.commit()
+        return given
+
+    def _word(self, verb: Any, **about: Any) -> Wrote:
+        process = self._process
+        return Wrote(at=process.clock.time, who=process.who, verb=verb, **about)
+
+    def _of(self, verb: str, decision: Decision, state: str) -> Wrote:
+        return self._word(
+            verb,
+            task=decision.task_id,
+            epoch=decision.epoch,
+            id=decision.id,
+            action=decision.action.value,
+            state=state,
+            rule=decision.rule,
+            policy=decision.policy,
+            decided_by=decision.decided_by,
+            decided_at=decision.decided_at,
+            amount=decision.amount_micros,
+            evidence=decision.evidence_hash is not None,
+            held_by=decision.held_by,
+        )
+
+    def record(self, decision: Decision, state: Any) -> None:
+        """A decision that sends nothing."""
+        self._write(self._of("record", decision, str(state)), self._inner.record, decision, state)
+
+    def intend(self, decision: Decision, limits: Any = ()) -> None:
+        """An intent."""
+        self._write(self._of("intend", decision, "intent"), self._inner.intend, decision, limits)
+
+    def mark(self, decision_id: str, state: Any, at: Any, **about: Any) -> None:
+        """An outcome."""
+        word = self._word("mark", id=decision_id, state=str(state))
+        self._write(word, self._inner.mark, decision_id, state, at, **about)
+
+    def sight(self, items: Any, at: Any) -> Any:
+        """Rounds seen for the first time."""
+        items = list(items)
+        self._process.check()
+        seen = self._inner.sight(items, at)
+        for item in items:
+            self._process.history.append(self._word("sight", task=item.id, epoch=item.epoch))
+        return seen
+
+    def end(self, *endings: Any) -> None:
+        """Endings."""
+        self._process.check()
+        self._inner.end(*endings)
+        for one in endings:
+            self._process.history.append(
+                self._word("end", task=one.task_id, epoch=one.epoch, by=one.by)
+            )
+
+    def note(self, topic: str, subject: str, value: Any, at: Any) -> None:
+        """A word."""
+        word = self._word("note", topic=topic, subject=subject, value=_plain(value))
+        self._write(word, self._inner.note, topic, subject, value, at)
+
+    def note_all(self, topic: str, words: Any, at: Any, **options: Any) -> None:
+        """Several words."""
+        self._process.check()
+        self._inner.note_all(topic, words, at, **options)
+        for subject, value in words.items():
+            self._process.history.append(
+                self._word("note", topic=topic, subject=subject, value=_plain(value))
+            )
+
+    def close(self) -> None:
+        """Let go; what a killed process held is freed by the system."""
+        self._inner.close()
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    """Only pauses and breakers matter to the checker, and they are plain."""
+    kept = {name: value[name] for name in ("on", "open", "until") if name in value}
+    return kept or None
+
+
+class Inbox:
+    """The channel of somebody who reads everything at once."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._done = process, list[Delivery]()
+
+    def send(self, letter: Letter) -> bool:
+        """Read a letter."""
+        process = self._process
+        process.check()
+        for alarm in letter.message.alarms:
+            if alarm.mended:
+                continue
+            facts = alarm.facts
+            process.history.append(
+                Told(
+                    at=process.clock.time,
+                    kind=alarm.kind.value,
+                    task=facts.get("task_id"),
+                    epoch=facts.get("epoch"),
+                    hours=facts.get("hours_left"),
+                )
+            )
+        self._done.append(Delivery(number=letter.number, channel="inbox"))
+        return True
+
+    def ping(self) -> None:
+        """Nobody waits for it."""
+
+    def deliveries(self) -> Sequence[Delivery]:
+        """All arrived."""
+        done, self._done = self._done, []
+        return done
+
+    def settle(self, seconds: float) -> None:
+        """All has."""
+
+    def close(self) -> None:
+        """Nothing is open."""

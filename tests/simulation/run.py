@@ -1,0 +1,494 @@
+"""One run: the whole bot, daemon and all, against the simulated API, in virtual time, by one plan."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from random import Random  # noqa: TID251 - seeded by the plan
+
+import time_machine
+
+from reviewbot.bootstrap import adopt, build
+from reviewbot.daemon import Daemon
+from reviewbot.domain.decision import Action, Mode
+from reviewbot.domain.errors import ReviewbotError
+from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.lifecycle import OPEN
+from reviewbot.domain.moments import parse_iso
+from reviewbot.ledger.checkpointfile import CheckpointFile
+from reviewbot.ledger.opening import open_ledger
+from reviewbot.ports import Ledger
+from reviewbot.service import breaker, switches
+from reviewbot.service.alarms import AlarmDesk
+from reviewbot.service.app import App
+from reviewbot.service.away import Homecoming
+from reviewbot.service.people import Reply, answer
+from reviewbot.service.poll import PassSummary, poll_once
+from reviewbot.service.questions import open_questions, open_rounds
+from reviewbot.service.replay import replay
+from reviewbot.service.revisions import Revisions
+from reviewbot.service.routing import Route, Routes
+from reviewbot.settings import Secret, Settings
+from reviewbot.simulator.clock import HOUR, VirtualClock
+from reviewbot.simulator.faults import Faults
+from reviewbot.simulator.model import Effect as WorldEffect
+from reviewbot.simulator.planting import plant_waiting
+from reviewbot.simulator.scenarios import START
+from reviewbot.simulator.scenarios import build as build_world
+from reviewbot.simulator.strangers import strangers
+from reviewbot.simulator.transport import SimulatorTransport
+from tests.simulation import history as lines
+from tests.simulation.figures import Figures
+from tests.simulation.plan import QUIET, Act, Death, Plan
+from tests.simulation.policies import CAPS, PAYS, judges_of
+from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
+
+EVERY = 600.0
+ON_CALL = 0.7
+"""Hours after which somebody looks at an open breaker."""
+REASON = "We looked again and could not find it. Please post it exactly as written."
+ROUTES = Routes((Route(channel="inbox", least="info"),), ("inbox",))
+
+
+class _Wake(threading.Event):
+    """The pauses of the daemon, in virtual time."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let time pass, and people act; many short waits of one pause are one here."""
+        self._run.idle(max(timeout or 0.0, self._run.until_something()))
+        return self.is_set()
+
+
+class _Effects(deque[WorldEffect]):
+    """The world's effects; each is written into the history as it happens."""
+
+    def __init__(self, history: lines.History) -> None:
+        super().__init__()
+        self._history = history
+
+    def append(self, effect: WorldEffect) -> None:
+        """Something was changed."""
+        super().append(effect)
+        self._history.append(
+            lines.Effect(
+                at=effect.at,
+                task=effect.task_id,
+                epoch=effect.epoch,
+                action=effect.action,
+                by=effect.by,
+                key=effect.idempotency_key,
+            )
+        )
+
+
+@contextmanager
+def in_utc() -> Iterator[None]:
+    """Give the zone back that a daemon takes over."""
+    before = os.environ.get("TZ")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("TZ", None)
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
+class Run:
+    """One run of a plan, with its log in `folder`."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan, self.folder = plan, folder
+        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        self.pause_file = folder / "PAUSE"
+        self.history = lines.History()
+        self.chance = Random(plan.seed)
+        self.figures = Figures(hours=plan.hours, runs=1)
+        self.points: Counter[str] = Counter()
+        self.world = world = build_world(
+            "empty", seed=plan.seed, choices=plan.choices, requests_kept=0
+        )
+        assert isinstance(world.clock, VirtualClock)
+        self.clock = world.clock
+        self.start = START.timestamp() + 24 * HOUR
+        self.end = self.start + plan.hours * HOUR
+        self.faults = Faults(plan.storms_from(self.start), seed=plan.seed)
+        self._populate()
+        world.effects = _Effects(self.history)
+        self.transport = SimulatorTransport(world, faults=self.faults, neighbour=plan.neighbour)
+        self.judges = judges_of(0, plan.decide_by, plan.capped)
+        self.revision = 0
+        self.processes = 0
+        self.last_good: datetime | None = None
+        self._acts = deque(plan.acts)
+        self._deaths = deque(plan.deaths)
+        self._armed: dict[str, Death] = {}
+        self._due: dict[str | None, list[Act]] = {}
+        self._undo: list[tuple[float, Callable[[], None]]] = []
+        self._current: list[Process] = []
+        self._away = 0.0
+        self._began = self.start
+        self._stop = threading.Event()
+        self._on_call = self.start
+        self._swap = False
+        self._looked_at = 0
+
+    def _populate(self) -> None:
+        plan, world = self.plan, self.world
+        for number in range(plan.backlog):
+            plant_waiting(world, self.start - (70 - 66 * (number + 0.5) / plan.backlog) * HOUR)
+        busy = plan.hours - QUIET
+        for _ in range(int(plan.per_hour * busy)):
+            plant_waiting(world, self.start + self.chance.uniform(0, busy) * HOUR)
+        strangers(world, plan.strangers)
+        self.clock.advance_to(self.start)
+        for jump in plan.jumps:
+            world.at(self.start + jump.start * HOUR, self._set_clock, jump.skew)
+            world.at(self.start + jump.end * HOUR, self._set_clock, 0.0)
+
+    def _set_clock(self, skew: float) -> None:
+        self.clock.skew = skew
+
+    # The course of things ---------------------------------------------------------------------
+
+    def live(self) -> Figures:
+        """From the start to the quiet end."""
+        began = time.process_time()
+        self.history.append(
+            lines.Scene(
+                at=self.start,
+                every=EVERY,
+                caps=CAPS if self.plan.capped else {},
+                decide_by=self.plan.decide_by * HOUR,
+                pays=(PAYS,),
+            )
+        )
+        on_fault_point(self._at_point)
+        try:
+            # The daemon's chores follow the machine's own clock, through a library that asks for it.
+            with in_utc(), time_machine.travel(self.clock.now(), tick=False) as self._machine:
+                while self.clock.time < self.end:
+                    self._one_life()
+        finally:
+            on_fault_point(None)
+        self._tell_the_truth()
+        self._sum_up()
+        self.figures.seconds = time.process_time() - began
+        return self.figures
+
+    def _one_life(self) -> None:
+        process = self._process("bot")
+        ledger = open_ledger(self.url, lock=True)
+        how: lines.How = "stop"
+        point: str | None = None
+        self._stop = stop = threading.Event()
+        self._current = [process]
+        self.figures.lives += 1
+        try:
+            app = self._a_bot(process, ledger, stop)
+            daemon = Daemon(
+                app,
+                every=EVERY,
+                stop=stop,
+                refresh=lambda asked: self._refresh(app),
+                book=CheckpointFile(self.folder / "checkpoints.jsonl"),
+                poll=Homecoming(lambda app: self._pass(process, app), self.last_good),
+                wake=_Wake(self),
+            )
+            code = daemon.run()
+            if code:
+                how, point = "fatal", str(code)
+            app.close()
+        except Crash:
+            how, point = "crash", process.point
+        finally:
+            self._current = []
+            ledger.close()
+        self.history.append(lines.Gone(at=self.clock.time, who=process.who, how=how, point=point))
+        if how == "crash":
+            calm = self.end - QUIET * HOUR
+            self.idle(min(self._away, max(5.0, calm - self.clock.time)))
+
+    def _pass(self, process: Process, app: App) -> PassSummary:
+        began, stopped, error = self.clock.time, None, None
+        faults = self.faults.seen.total()
+        self._began = began
+        self.figures.passes += 1
+        try:
+            summary = poll_once(app)
+            stopped = summary.stopped
+            self.last_good = app.clock.now() if stopped is None else self.last_good
+        except ReviewbotError as problem:
+            error = str(problem)
+            self.figures.failed += 1
+            raise
+        finally:
+            self._machine.move_to(self.clock.now())
+            if process.alive:
+                self.history.append(
+                    lines.Passed(
+                        at=self.clock.time,
+                        who=process.who,
+                        began=began,
+                        stopped=stopped,
+                        error=error,
+                        braked=app.brake() is not None,
+                        faults=self.faults.seen.total() - faults,
+                    )
+                )
+        return summary
+
+    def idle(self, seconds: float) -> None:
+        """Nobody works; time passes, and people may act."""
+        self.clock.sleep(seconds)
+        if self.clock.time >= self.end:
+            self._stop.set()
+        self._catch_up()
+        if None in self._due:
+            for act in self._due.pop(None):
+                self._do(act)
+
+    def until_something(self) -> float:
+        """Seconds to the next pass, or until somebody acts before it."""
+        due = [self._began + EVERY, self._on_call]
+        due += [self.start + act.hour * HOUR for act in islice(self._acts, 1)]
+        due += [at for at, _ in self._undo[:1]]
+        return min(due) - self.clock.time
+
+    def _catch_up(self) -> None:
+        """See what is due by now."""
+        hour = (self.clock.time - self.start) / HOUR
+        while self._acts and self._acts[0].hour <= hour:
+            act = self._acts.popleft()
+            self._due.setdefault(act.point, []).append(act)
+        while self._deaths and self._deaths[0].hour <= hour:
+            death = self._deaths.popleft()
+            self._armed.setdefault(death.point, death)
+        if self._undo and self._undo[0][0] <= self.clock.time:
+            _, undo = self._undo.pop(0)
+            undo()
+        if self.clock.time >= self._on_call:
+            self._on_call = self.clock.time + ON_CALL * HOUR
+            self._look_at_breakers()
+
+    def _at_point(self, name: str) -> None:
+        process = self._current[-1]
+        process.check()
+        process.at_point(name)
+        self.points[name] += 1
+        if len(self._current) == 1 and name in self._due:
+            for act in self._due.pop(name):
+                self._do(act)
+        if name in self._armed:
+            self._away = self._armed.pop(name).away
+            crashes = self.figures.crashes
+            crashes[name] = crashes.get(name, 0) + 1
+            process.die(name)
+
+    def _process(self, kind: lines.Kind) -> Process:
+        self.processes += 1
+        self.history.append(lines.Born(at=self.clock.time, who=self.processes, kind=kind))
+        return Process(self.processes, self.history, self.world, self.clock)
+
+    # The bot ----------------------------------------------------------------------------------
+
+    def _a_bot(self, process: Process, ledger: Ledger, stop: threading.Event) -> App:
+        seen: Ledger = LedgerOf(process, ledger)  # type: ignore[assignment]
+        app = build(
+            self._settings(),
+            judges=self.judges,
+            transport=Wire(process, self.transport),
+            clock=self.clock,
+            ledger=seen,
+            chance=self.chance.random,
+            stop=stop,
+        )
+        app.alarms = AlarmDesk(
+            ledger=seen, clock=app.clock, events=app.say, routes=ROUTES, post=Inbox(process)
+        )
+        return app
+
+    def _settings(self) -> Settings:
+        return Settings(
+            api_key=Secret("sk_" + "0123456789abcdef" * 4),
+            base_url="https://simulator.test/api/ext",
+            mode=Mode.LIVE,
+            ledger=self.url,
+            pause_file=str(self.pause_file),
+        )
+
+    def _refresh(self, app: App) -> None:
+        if self._swap:
+            self._swap = False
+            adopt(app, self.judges)
+
+    # People -----------------------------------------------------------------------------------
+
+    def _do(self, act: Act) -> None:
+        self.figures.acts += 1
+        until = self.clock.time + act.lasts * HOUR
+        match act.deed:
+            case "answer":
+                self._answer()
+            case "pause":
+                word = self.chance.choice(sorted(switches.WORDS))
+                self._say(
+                    lambda log, now: switches.pause(
+                        log, word, reason="a look", who="ana", until=None, now=now
+                    )
+                )
+                self._later(
+                    until,
+                    lambda: self._say(
+                        lambda log, now: switches.resume(
+                            log, "all", reason="fine", who="ana", now=now
+                        )
+                    ),
+                )
+            case "pause file":
+                self._put_file("all: a look\n")
+                self._later(until, lambda: self._put_file(None))
+            case "policy":
+                self.revision += 1
+                self.judges = judges_of(self.revision, self.plan.decide_by, self.plan.capped)
+                self._swap = True
+            case "restart":
+                self._stop.set()
+
+    def _later(self, at: float, undo: Callable[[], None]) -> None:
+        self._undo.append((at, undo))
+        self._undo.sort(key=lambda one: one[0])
+
+    def _put_file(self, text: str | None) -> None:
+        if text is None:
+            self.pause_file.unlink(missing_ok=True)
+        else:
+            self.pause_file.write_text(text)
+        word = None if text is None else "all"
+        self.history.append(lines.PauseFile(at=self.clock.time, word=word))
+
+    @contextmanager
+    def _person(self) -> Iterator[tuple[Process, Ledger]]:
+        """Somebody runs a command beside the bot, on the same log."""
+        process = self._process("person")
+        log = open_ledger(self.url, create=False, lock=False)
+        self._current.append(process)
+        try:
+            yield process, LedgerOf(process, log)  # type: ignore[misc]
+        except Crash:
+            pass
+        finally:
+            self._current.pop()
+            log.close()
+
+    def _say(self, what: Callable[[Ledger, datetime], object]) -> None:
+        with self._person() as (_, log):
+            what(log, self.world.time)
+
+    def _look_at_breakers(self) -> None:
+        if self._breakers_stand():
+            self._say(lambda log, now: breaker.close(log, reason="looked", who="ana", now=now))
+
+    def _breakers_stand(self) -> bool:
+        """As the history says: the log itself is asked only where there is something to close."""
+        stands: dict[str | None, bool] = {}
+        for line in self.history[self._looked_at :]:
+            if isinstance(line, lines.Wrote) and line.topic == breaker.TOPIC:
+                stands[line.subject] = (line.value or {}).get("open") is not False
+        self._looked_at = len(self.history)
+        return any(stands.values())
+
+    def _answer(self) -> None:
+        with self._person() as (process, log):
+            now = self.world.time
+            # The very task that the bot is busy with, or else any question.
+            busy = self._current[0].about
+            found = [one for one in open_rounds(log) if one.sighting.task_id == busy]
+            found = found or open_questions(log, now)
+            if not found:
+                return
+            chosen = self.chance.choice(found)
+            app = build(
+                self._settings(),
+                judges=(),
+                transport=Wire(process, self.transport),
+                clock=self.clock,
+                ledger=log,
+                chance=self.chance.random,
+            )
+            action = self.chance.choice((Action.APPROVE, Action.DISPUTE))
+            with suppress(ReviewbotError):
+                answer(app, chosen, Reply(action=action, who="ana", text=REASON, repeat=True))
+
+    # The end ----------------------------------------------------------------------------------
+
+    def _tell_the_truth(self) -> None:
+        """Every round as it was, and what the log says of itself."""
+        world, at = self.world, self.clock.time
+        for effect in world.effects:
+            if effect.epoch and effect.review == "comments" and effect.action != "cancel":
+                self._round(effect.task_id, effect.epoch, effect.by)
+        for task in world.tasks.values():
+            epoch = world.epoch(task)
+            if epoch is not None and task.ended_by in (None, "silence"):
+                self._round(task.id, epoch, task.ended_by)
+        ledger = open_ledger(self.url, read_only=True)
+        try:
+            kept = CheckpointFile(self.folder / "checkpoints.jsonl").read()
+            decisions = list(ledger.decisions())
+            again = replay(decisions, Revisions(ledger))
+            self.figures.decisions = len(decisions)
+            self.history.append(
+                lines.Log(
+                    at=at,
+                    problems=(*ledger.verify(*kept.checkpoints).problems, *kept.problems),
+                    disagree=tuple(
+                        f"{one.decision.task_id}: {one.problem or one.differences}"
+                        for one in again
+                        if not one.agrees
+                    ),
+                    open=tuple(
+                        f"{one.decision.task_id} {one.state}"
+                        for one in decisions
+                        if one.state in OPEN
+                    ),
+                    decisions=len(decisions),
+                )
+            )
+        finally:
+            ledger.close()
+
+    def _round(self, task_id: str, epoch: str, by: str | None) -> None:
+        task = self.world.tasks[task_id]
+        began = parse_iso(epoch).timestamp()
+        self.history.append(
+            lines.Round(
+                at=self.clock.time,
+                task=task_id,
+                epoch=epoch,
+                began=began,
+                deadline=began + 72 * HOUR,
+                by=by,
+                policy=task.account.platform,
+            )
+        )
+        self.figures.silent += by == "silence"
+
+    def _sum_up(self) -> None:
+        found = self.figures
+        found.tasks = len(self.world.tasks)
+        found.effects = sum(effect.by == "client" for effect in self.world.effects)
+        found.requests = self.transport.desk.served
+        found.faults = dict(self.faults.seen)

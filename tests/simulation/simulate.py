@@ -1,0 +1,68 @@
+"""Simulate one seed: plan it, live through it, check it. The same seed always gives the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from tests.simulation.checker import Violation, check
+from tests.simulation.figures import Figures
+from tests.simulation.history import History
+from tests.simulation.plan import plan_of
+from tests.simulation.run import Run
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""A file system in memory, where there is one: what a disk does wrong is proven elsewhere."""
+SEEDS = Path(__file__).with_name("seeds.txt")
+"""Seeds that once failed, each with its hours; the quick tier always replays them."""
+
+
+class Simulated(NamedTuple):
+    """One seed, lived through and checked."""
+
+    seed: int
+    hours: float
+    history: History
+    figures: Figures
+    violations: list[Violation]
+
+    @property
+    def replay(self) -> str:
+        """The command that does the same again."""
+        return f"python -m tests.simulation --seed {self.seed} --hours {self.hours:g}"
+
+
+def simulate(seed: int, hours: float) -> Simulated:
+    """Live through a seed."""
+    with TemporaryDirectory(dir=MEMORY) as folder:
+        run = Run(plan_of(seed, hours), Path(folder))
+        figures = run.live()
+        violations = check(run.history)
+        figures.violations = len(violations)
+        return Simulated(seed, hours, run.history, figures, violations)
+
+
+def simulate_lightly(seed: int, hours: float) -> Simulated:
+    """Live through a seed; its history is only carried along where it shows something."""
+    one = simulate(seed, hours)
+    if not one.violations:
+        one.history.clear()
+    return one
+
+
+def kept_seeds() -> Iterator[tuple[int, float]]:
+    """Every seed that once failed."""
+    for line in SEEDS.read_text().splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            yield int(words[0]), float(words[1])
+
+
+def keep_seed(one: Simulated) -> None:
+    """Let the quick tier replay a seed from now on."""
+    if (one.seed, one.hours) not in set(kept_seeds()):
+        promises = ", ".join(sorted({violation.promise for violation in one.violations}))
+        with SEEDS.open("a") as file:
+            file.write(f"{one.seed} {one.hours:g}  # {promises}\n")

@@ -1,0 +1,354 @@
+"""The checker finds each thing that must not be, in a history of a few lines, and nothing in a good one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.simulation.checker import PROMISES, check
+from tests.simulation.history import (
+    Effect,
+    Gone,
+    Heard,
+    History,
+    Log,
+    Passed,
+    PauseFile,
+    Record,
+    Round,
+    Scene,
+    Sent,
+    Shown,
+    Told,
+    Truth,
+    Wrote,
+)
+
+T0 = 1_800_000_000.0
+DAY = 86400.0
+EPOCH = "2027-01-15T08:00:00Z"
+DEADLINE = T0 + 3 * DAY
+TRUTH = Truth("couldnt_verify", 60, 0, DEADLINE)
+
+
+def wrote(at: float, verb: Any, **about: Any) -> Wrote:
+    """A word of the log on the one task of these histories."""
+    fields: dict[str, Any] = {"task": "t", "epoch": EPOCH, "policy": "tiktok"}
+    return Wrote(at=at, who=1, verb=verb, **fields | about)
+
+
+def intend(at: float, **about: Any) -> Wrote:
+    """An intent to dispute."""
+    fields: dict[str, Any] = {
+        "id": "k",
+        "action": "dispute",
+        "state": "intent",
+        "rule": "looked at everything, not there",
+        "decided_at": datetime.fromtimestamp(at, UTC),
+        "amount": 240_000,
+        "evidence": True,
+    }
+    return wrote(at, "intend", **fields | about)
+
+
+def mark(at: float, state: str, key: str = "k") -> Wrote:
+    """What became of an intent."""
+    return Wrote(at=at, who=1, verb="mark", id=key, state=state)
+
+
+def a_read(at: float, call: int, path: str = "list", **about: Any) -> list[Record]:
+    """A read that showed the round."""
+    shows = () if path == "verifications" else (Shown("t", EPOCH),)
+    fields: dict[str, Any] = {"clear": True, "status": 200, "shows": shows}
+    task = None if path == "list" else "t"
+    return [
+        Sent(at=at, who=1, call=call, method="GET", path=path, task=task),
+        Heard(at=at, who=1, call=call, **fields | about),
+    ]
+
+
+def a_write(at: float, call: int, key: str = "k", **about: Any) -> list[Record]:
+    """A dispute that the API took."""
+    fields: dict[str, Any] = {"clear": True, "status": 200}
+    return [
+        Sent(
+            at=at,
+            who=1,
+            call=call,
+            method="POST",
+            path="dispute",
+            task="t",
+            action="dispute",
+            key=key,
+            truth=TRUTH,
+        ),
+        Effect(at=at, task="t", epoch=EPOCH, action="dispute", by="client", key=key),
+        Heard(at=at, who=1, call=call, **fields | about),
+    ]
+
+
+def a_good_history() -> list[Record]:
+    """Seen, intended, sent, answered, written down, ended, in one pass; and the truth of it."""
+    at = T0 + 100
+    return [
+        *a_read(at, 1),
+        wrote(at, "sight"),
+        *a_read(at + 1, 2, "verifications"),
+        intend(at + 2),
+        *a_write(at + 3, 3),
+        mark(at + 4, "performed"),
+        Passed(at=at + 5, who=1, began=at),
+        wrote(at + 600, "end", by="ours"),
+        Passed(at=at + 605, who=1, began=at + 600),
+        *THE_TRUTH,
+    ]
+
+
+THE_TRUTH = (
+    Round(
+        at=T0 + 4 * DAY,
+        task="t",
+        epoch=EPOCH,
+        began=T0,
+        deadline=DEADLINE,
+        by="client",
+        policy="tiktok",
+    ),
+    Log(at=T0 + 4 * DAY, decisions=1),
+)
+
+
+def found(*lines: Sequence[Record] | Record, scene: Scene | None = None) -> set[str]:
+    """The promises that a history breaks."""
+    flat: list[Record] = []
+    for line in lines:
+        flat += [line] if isinstance(line, Record) else line
+    first = scene or Scene(at=T0, every=600.0, pays=("tiktok",))
+    return {violation.promise for violation in check(History([first, *flat]))}
+
+
+def changed(number: int, *instead: Record) -> list[Record]:
+    """The good history with one of its lines replaced or taken out."""
+    lines = a_good_history()
+    lines[number : number + 1] = instead
+    return lines
+
+
+INTENT, SENT, EFFECT = 5, 6, 7
+
+
+def test_a_good_history_breaks_nothing() -> None:
+    """Not one promise."""
+    assert found(a_good_history()) == set()
+
+
+def silent(*lines: Record, policy: str = "tiktok") -> list[Record]:
+    """A round that was seen and that silence paid."""
+    return [
+        wrote(T0 + 10, "sight"),
+        *lines,
+        Passed(at=DEADLINE - 605, who=1, began=DEADLINE - 610),
+        wrote(DEADLINE + 10, "end", by="silence"),
+        Told(at=DEADLINE + 10, kind="silence", task="t"),
+        replace(THE_TRUTH[0], by="silence", policy=policy),
+        THE_TRUTH[1],
+    ]
+
+
+TOLD = [
+    Told(at=DEADLINE - hours * 3600, kind="undecided", task="t", epoch=EPOCH, hours=hours)
+    for hours in (24, 6, 1)
+]
+HELD = wrote(T0 + 20, "record", id="k", action="escalate", state="held", rule="r")
+
+BROKEN: dict[str, tuple[set[str], list[Record]]] = {
+    "no intent": ({"P1 write-ahead"}, changed(INTENT)),
+    "the intent came after the write": (
+        {"P1 write-ahead"},
+        [*changed(INTENT)[:8], intend(T0 + 104), *changed(INTENT)[8:]],
+    ),
+    "another action": (
+        {"P1 write-ahead"},
+        changed(INTENT, intend(T0 + 102, action="approve")),
+    ),
+    "sent twice on one intent": (
+        {"P2 once per round", "P3 quarantine"},
+        [*a_good_history()[:9], *a_write(T0 + 104, 4), *a_good_history()[9:]],
+    ),
+    "intended twice": (
+        {"P2 once per round"},
+        [*a_good_history()[:10], intend(T0 + 105, id="other"), *a_good_history()[10:]],
+    ),
+    "sent again in quarantine": (
+        {"P3 quarantine"},
+        [
+            *a_good_history()[:8],
+            Heard(at=T0 + 104, who=1, call=3, error="ReadTimeout"),
+            mark(T0 + 104, "void"),
+            *a_read(T0 + 704, 4),
+            *a_read(T0 + 704, 5, "verifications"),
+            intend(T0 + 705),
+            a_write(T0 + 706, 6)[0],
+            mark(T0 + 707, "performed"),
+            *a_good_history()[10:],
+        ],
+    ),
+    "sent again on one reading": (
+        {"P3 quarantine"},
+        [
+            *a_good_history()[:8],
+            Heard(at=T0 + 104, who=1, call=3, error="ReadTimeout"),
+            mark(T0 + 1104, "void"),
+            *a_read(T0 + 1104, 4),
+            *a_read(T0 + 1104, 5, "verifications"),
+            intend(T0 + 1105),
+            a_write(T0 + 1106, 6)[0],
+            mark(T0 + 1107, "performed"),
+            *a_good_history()[10:],
+        ],
+    ),
+    "left open": (
+        {"P3 settled"},
+        [*a_good_history()[:-1], Log(at=T0 + 4 * DAY, open=("t unknown",))],
+    ),
+    "open through a clean pass": (
+        {"P3 settled"},
+        [
+            *a_good_history()[:9],
+            Passed(at=T0 + 4000, who=1, began=T0 + 3400),
+            wrote(T0 + 4001, "end", by="ours"),
+            *THE_TRUTH,
+        ],
+    ),
+    "an old sight": (
+        {"P4 fresh"},
+        [*a_read(T0, 1), wrote(T0, "sight"), *a_good_history()[3:]],
+    ),
+    "another round was seen": (
+        {"P4 fresh"},
+        changed(1, Heard(at=T0 + 100, who=1, call=1, clear=True, shows=(Shown("t", "other"),))),
+    ),
+    "landed in another round": (
+        {"P4 stale effects"},
+        changed(EFFECT, replace(a_write(T0 + 103, 3)[1], epoch="other")),
+    ),
+    "sent while paused": (
+        {"P6 P7 stops"},
+        [PauseFile(at=T0, word="all"), *a_good_history()],
+    ),
+    "sent while disputes are paused": (
+        {"P6 P7 stops"},
+        [
+            wrote(T0, "note", topic="pause", subject="dispute", value={"on": True}),
+            *a_good_history(),
+        ],
+    ),
+    "sent by an open breaker": (
+        {"P6 P7 stops"},
+        [
+            wrote(T0, "note", topic="breaker", subject="tiktok", value={"open": True}),
+            *a_good_history(),
+        ],
+    ),
+    "wrong": (
+        {"P9 default"},
+        changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=Truth("verified", 60, 0, DEADLINE))),
+    ),
+    "silence that could have been decided": (
+        {"P10 silence"},
+        silent(HELD, *TOLD),
+    ),
+    "silence that nobody announced": (
+        {"P10 alarms"},
+        silent(HELD, *TOLD[:2], policy="instagram"),
+    ),
+    "never seen": (
+        {"P12 seen"},
+        [
+            Passed(at=T0 + 605, who=1, began=T0 + 600),
+            Passed(at=T0 + 1205, who=1, began=T0 + 1200),
+            *THE_TRUTH,
+        ],
+    ),
+    "too early after a 429": (
+        {"P13 retry after"},
+        [
+            *a_read(T0 + 90, 9, clear=False, status=429, retry_after=20.0, shows=()),
+            *a_good_history(),
+        ],
+    ),
+    "too many": (
+        {"P13 rate"},
+        [*(line for n in range(145) for line in a_read(T0 + n / 10, 100 + n)), *a_good_history()],
+    ),
+    "after the deadline": (
+        {"P14 deadlines", "P9 default"},
+        [
+            *a_read(DEADLINE + 5, 1),
+            wrote(T0, "sight"),
+            *a_read(DEADLINE + 5, 2, "verifications"),
+            intend(DEADLINE + 6, rule="deadline", action="dispute"),
+            *a_write(DEADLINE + 7, 3),
+            mark(DEADLINE + 8, "performed"),
+            wrote(DEADLINE + 9, "end", by="ours"),
+            *THE_TRUTH,
+        ],
+    ),
+    "a poll that did not come": (
+        {"P14 polls"},
+        [*a_good_history(), Passed(at=T0 + 3000, who=1, began=T0 + 2000)],
+    ),
+    "ended by itself": (
+        {"P16 alive"},
+        [*a_good_history(), Gone(at=T0 + 4 * DAY, who=1, how="fatal", point="5")],
+    ),
+    "a broken log": (
+        {"P19 log"},
+        [*a_good_history()[:-1], Log(at=T0 + 4 * DAY, problems=("line 3 was changed",))],
+    ),
+    "somebody else's": (
+        {"P20 attributed"},
+        [*a_good_history()[:-2], replace(THE_TRUTH[0], by="stranger"), THE_TRUTH[1]],
+    ),
+    "judged otherwise": (
+        {"P31 replay"},
+        [*a_good_history()[:-1], Log(at=T0 + 4 * DAY, disagree=("t: reason",))],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_fault_of_a_history_is_found_as_what_it_is(name: str) -> None:
+    """And nothing else is said of it."""
+    promises, lines = BROKEN[name]
+    assert found(lines) == promises
+
+
+@pytest.mark.parametrize("cap", [{"dispute": 1}, {"micros": 400_000}])
+def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
+    """Two in an hour where one is allowed, or 0.48 USD in a day where 0.40 is."""
+    action = "dispute" if "dispute" in cap else "approve"
+    words = [intend(T0 + n * 60, id=f"k{n}", task=f"t{n}", action=action) for n in range(2)]
+    closed = [mark(T0 + 200, "performed", f"k{n}") for n in range(2)]
+    scene = Scene(at=T0, every=600.0, caps=cap)
+
+    assert found(words, closed, scene=scene) == {"P5 caps"}
+
+
+def test_every_promise_has_a_history_that_breaks_it() -> None:
+    """A promise that nothing breaks is a check that cannot fail."""
+    broken = {promise for promises, _ in BROKEN.values() for promise in promises} | {"P5 caps"}
+    assert broken == set(PROMISES)
+
+
+def test_a_history_can_be_kept_and_read_back(tmp_path: Path) -> None:
+    """As NDJSON, line by line the same."""
+    lines = History([Scene(at=T0, every=600.0), *a_good_history()])
+    lines.dump(tmp_path / "history.ndjson")
+
+    assert History.load(tmp_path / "history.ndjson") == lines

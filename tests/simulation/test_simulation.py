@@ -1,0 +1,65 @@
+"""The whole bot through days of trouble of every kind: not one promise is broken.
+
+Each seed is one run: tasks come up for review, half to one and a half an hour, polls are ten minutes
+apart, every fault of the simulated API hits, people and strangers interfere, the clock jumps, and the
+process dies at every named point of the loop.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from reviewbot.domain.faultpoints import LOOP
+from reviewbot.simulator.faults import FAULTS
+from tests.simulation.history import Effect, Sent
+from tests.simulation.plan import EVERY_DAY, plan_of
+from tests.simulation.simulate import kept_seeds, simulate
+
+HOURS = 125.0
+SEEDS = range(1, 17)
+"""2,000 hours in all, in as many cases so that the processes of a test run share them evenly."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
+    """Two thousand hours, killed at every point of the loop in each part of them."""
+    one = simulate(seed, HOURS)
+
+    assert [f"{v.promise}: {v.sentence}" for v in one.violations] == [], one.replay
+    assert set(one.figures.crashes) == set(LOOP)
+    assert len(one.figures.faults) > len(FAULTS) / 2
+    assert one.figures.effects > 20
+
+
+@pytest.mark.parametrize(("seed", "hours"), list(kept_seeds()))
+def test_a_seed_that_once_broke_a_promise_no_longer_does(seed: int, hours: float) -> None:
+    """Kept in seeds.txt by whoever met it."""
+    one = simulate(seed, hours)
+
+    assert [f"{v.promise}: {v.sentence}" for v in one.violations] == [], one.replay
+
+
+def test_a_seed_is_a_whole_run() -> None:
+    """The same seed gives the same run, line by line."""
+    one, again = simulate(3, 12), simulate(3, 12)
+
+    assert list(one.history) == list(again.history)
+    assert any(isinstance(line, Sent) for line in one.history)
+    assert any(isinstance(line, Effect) for line in one.history)
+
+
+def test_a_plan_holds_every_fault_and_every_point() -> None:
+    """By chance alone none is left out; jumps of the clock keep clear of outages."""
+    plan = plan_of(5, 200)
+
+    assert {storm.fault for storm in plan.storms} == set(FAULTS) == set(EVERY_DAY)
+    assert {death.point for death in plan.deaths} == set(LOOP)
+    assert {act.deed for act in plan.acts} == {"answer", "pause", "pause file", "policy", "restart"}
+    assert all(early.hour <= late.hour for early, late in pairwise(plan.deaths))
+    assert not any(
+        jump.start < outage.end and outage.start < jump.end
+        for jump in plan.jumps
+        for outage in plan.outages
+    )
