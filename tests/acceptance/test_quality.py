@@ -13,6 +13,7 @@ from benchmarks.quality import ASKS, POLICIES, Confusion, live_through, outcome,
 from tests.tier import times
 
 DAYS = times(4, 21)
+pytestmark = pytest.mark.timeout(600)
 
 
 def figures(name: str) -> dict[str, Any]:
@@ -29,10 +30,9 @@ def test_the_starter_pays_who_posted_and_sends_back_who_provably_did_not() -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "wronged", "paid", "sent_back"),
-    [("cautious", 4.0, 94.0, 40.0), ("trusting", 7.0, 90.0, 60.0), ("desk", 7.0, 90.0, 50.0)],
+    [("cautious", 4.0, 94.0, 40.0), ("trusting", 7.0, 90.0, 70.0), ("desk", 7.0, 90.0, 50.0)],
 )
 def test_each_start_keeps_its_promise(
     name: str, wronged: float, paid: float, sent_back: float
@@ -45,7 +45,6 @@ def test_each_start_keeps_its_promise(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_sample_that_is_only_for_comparison_does_wrong_the_honest() -> None:
     """It sends back what stands under a cut page: what the measure is there to show."""
     assert figures("vendor-sample")["there: sent back by a rule %"] >= 20.0
