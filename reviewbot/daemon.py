@@ -41,6 +41,7 @@ from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
+HOUR = 3600.0
 STOPPED, INTERRUPTED = 0, 130
 FATAL = (KeyRefused, Forbidden, LedgerCorrupt, LedgerBroken)
 """What no later pass can mend: the process ends with the error's own code."""
@@ -80,7 +81,6 @@ class Daemon:
         self._outages = 0
         self._passes = 0
         self._chores = schedule.Scheduler()
-        self._anchored_at = app.clock.now()
 
     def run(self) -> int:
         """Poll until stopped; give the exit code."""
@@ -175,14 +175,11 @@ class Daemon:
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
         self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
-        self._anchored_at = self._app.clock.now()
 
     def _run_chores(self) -> None:
-        now = self._app.clock.now()
-        if now < self._anchored_at:
-            # The clock was set back: what was due "later" would now come far too late.
+        if (self._chores.idle_seconds or 0.0) > HOUR:
+            # The machine's clock was set back, whatever ours makes of the API's: one chore is hourly.
             self._plan_chores()
-        self._anchored_at = now
         self._chores.run_pending()
 
     def _safely(self, chore: Callable[[], None]) -> None:

@@ -12,12 +12,13 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import time_machine
 
 from reviewbot.daemon import Daemon
 from reviewbot.domain.errors import (
@@ -134,6 +135,21 @@ def test_a_clock_that_is_set_back_moves_no_poll() -> None:
 
     assert a_daemon(app, passes, poll=jump).run() == 0
     assert passes.count == 3
+
+
+def test_the_hourly_chore_comes_with_the_hour_on_a_machine_that_was_set_back() -> None:
+    """It follows the machine's clock, also where the bot's own goes by the API's."""
+    with time_machine.travel(datetime(2026, 6, 4, 10, 30, tzinfo=UTC), tick=False) as machine:
+        app, passes, hours = an_app(World(), always(APPROVE)), Passes(None, None, None), [0, -72, 1]
+
+        def step(app: App) -> PassSummary:
+            machine.shift(timedelta(hours=hours.pop(0)))
+            return passes(app)
+
+        a_daemon(app, passes, poll=step).run()
+
+    taken = app.events.named("checkpoint")  # type: ignore[attr-defined]
+    assert len(taken) == 2, "one with the hour, one at the end"
 
 
 SCRIPT = """

@@ -10,7 +10,6 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     retry_if_exception_type,
-    stop_after_attempt,
 )
 
 from reviewbot.domain.errors import CannotConnect, RateLimited, Unclear
@@ -31,15 +30,23 @@ class Patience:
 
     Reads `of_many` share what patience there is: where many of them fail, each is tried once, so
     that those which never answer do not take the time of the others. `chance` gives numbers from 0
-    to 1, so that many bots do not come back at the same moment.
+    to 1, so that many bots do not come back at the same moment. Nothing is tried again once
+    `stopping`: each try may take as long as a call may.
     """
 
-    def __init__(self, clock: Clock, chance: Callable[[], float], tries: int = TRIES) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        chance: Callable[[], float],
+        tries: int = TRIES,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._chance = chance
         self._credit = CREDIT
         self._retrying = Retrying(
             retry=retry_if_exception_type(WORTH_IT),
-            stop=stop_after_attempt(tries),
+            stop=lambda state: stopping() or state.attempt_number >= tries,
             wait=self._wait,
             sleep=clock.sleep,
             reraise=True,

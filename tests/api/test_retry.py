@@ -27,6 +27,17 @@ class Server:
         return "yes"
 
 
+def test_nothing_is_tried_again_once_a_stop_was_asked_for() -> None:
+    """Each try may last as long as a call may."""
+    server, clock = Server(), VirtualClock(START)
+    patience = Patience(clock, lambda: 0.5, stopping=lambda: server.asked >= 2)
+
+    with pytest.raises(ServerFault):
+        patience.read(server.answer)
+
+    assert server.asked == 2
+
+
 def test_the_reads_of_many_things_share_their_patience() -> None:
     """A hundred that never answer cost a hundred requests and a few; a list keeps its four tries."""
     clock, server = VirtualClock(START), Server()

@@ -1,0 +1,151 @@
+"""SIGTERM at any moment: the write in flight is finished, nothing more is sent, and it exits with 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reviewbot.daemon import Daemon
+from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.health.pulse import LivelyEvent
+from reviewbot.simulator.rawfaults import RawServer
+from tests.acceptance.process import a_world, environment, running
+from tests.faults.child import Ended, Line, in_a_child
+from tests.faults.disks import book_of
+from tests.faults.proof import proven
+from tests.faults.rooms import Room
+from tests.tier import times
+
+HEALTHY, HANGING = 10.0, 35.0
+"""Seconds within which a bot ends: with an API that answers, and with one that never does."""
+
+
+def test_a_stop_at_any_point_finishes_what_was_begun_and_no_more(tmp_path: Path) -> None:
+    """At most the one write in flight is made; its outcome is in the log, with a checkpoint."""
+    points = len(_course(Room(f"sqlite:///{tmp_path}/course.db")))
+    assert points > 10
+    tried = range(0, points, times(points // 2, 1))
+    for at in tried:
+        room = Room(f"sqlite:///{tmp_path}/{at}.db")
+        ended, sent = _stopped_at(room, at)
+
+        assert (ended.signal, ended.code) == (None, 0), at
+        assert sent <= _writes(room) <= sent + 1, at
+        assert len(book_of(room).read().checkpoints) == 1
+        assert room.finish(book=book_of(room)) == [], at
+    proven("P16", "stops at each point of a pass", len(tried), violations=0)
+
+
+def _course(room: Room) -> list[str]:
+    """The points that the first pass of a daemon comes to."""
+
+    def work(line: Line) -> int:
+        seen: list[str] = []
+
+        def hook(name: str) -> None:
+            seen.append(name)
+            if name == "pass.done":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        on_fault_point(hook)
+        code = _run(room, line)
+        line.tell("course", seen)
+        return code
+
+    ((course,),) = in_a_child(work, room.transport, room.clock).words("course")
+    return list(course)
+
+
+def _stopped_at(room: Room, at: int) -> tuple[Ended, int]:
+    """A daemon that is sent SIGTERM at the so-manieth point; how many writes there were then."""
+    before: list[int] = []
+
+    def work(line: Line) -> int:
+        left = at
+
+        def hook(_name: str) -> None:
+            nonlocal left
+            if left == 0:
+                line.ask("stopping")
+                os.kill(os.getpid(), signal.SIGTERM)
+            left -= 1
+
+        on_fault_point(hook)
+        return _run(room, line)
+
+    asked = {"stopping": lambda: before.append(_writes(room))}
+    ended = in_a_child(work, room.transport, room.clock, asked)
+    return ended, before[0]
+
+
+def _run(room: Room, line: Line) -> int:
+    stop = LivelyEvent()
+    app = room.bot(line)
+    app.stopping = stop.is_set
+    daemon = Daemon(app, every=60.0, stop=stop, refresh=lambda _: None, book=book_of(room))
+    daemon.obey_signals()
+    code = daemon.run()
+    app.close()
+    return code
+
+
+def _writes(room: Room) -> int:
+    return sum(effect.by == "client" for effect in room.world.effects)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("fault", ["hang", "trickled headers"])
+def test_a_stop_within_a_call_that_never_ends(fault: str, tmp_path: Path) -> None:
+    """The call runs into its time budget; then the bot ends in order."""
+    with RawServer(fault) as server:
+        server.pause = 0.5
+        bot = subprocess.Popen(
+            [sys.executable, "-m", "reviewbot", "run", "--live"],
+            env=environment(server.url, tmp_path),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while not server.requests:
+                assert bot.poll() is None
+                time.sleep(0.05)  # noqa: TID251  another process is starting
+            began = time.monotonic()
+            bot.send_signal(signal.SIGTERM)
+            assert bot.wait(timeout=HANGING + 15) == 0
+            took = time.monotonic() - began
+        finally:
+            bot.kill()
+            bot.wait()
+    assert took <= HANGING
+    proven("P16", f"stop while the API hangs ({fault}), seconds", round(took, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_second_daemon_on_a_log_is_turned_away_and_a_killed_one_makes_room(
+    tmp_path: Path,
+) -> None:
+    """Exit code 75 at once, with nothing asked of the API; the first one goes on."""
+    world = a_world()
+    with running(world, tmp_path) as first:
+        first.wait_for("pass")
+        other = a_world()
+        with running(other, tmp_path, "--live") as second:
+            assert second.ended() == 75
+        assert not other.effects
+        first.wait_for("pass")
+        first.process.kill()
+        first.process.wait()
+    with running(world, tmp_path) as third:
+        third.wait_for("pass")
+        began = time.monotonic()
+        third.send(signal.SIGTERM)
+        assert third.ended() == 0
+        assert time.monotonic() - began <= HEALTHY
+    proven("P17", "second daemon on an SQLite log turned away (exit 75)", 1)
