@@ -48,6 +48,7 @@ TASKS = {
         ["-m", "ruff", "format", "."],
         ["-m", "ruff", "check", "--fix", "."],
     ],
+    "benchmarks": [["-m", "benchmarks.all"]],
     "lock": [],
 }
 

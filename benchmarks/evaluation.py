@@ -11,18 +11,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
 from unicodedata import normalize
 
+from benchmarks.kept import keep
 from reviewbot.domain.decision import Action
 from reviewbot.domain.timeline import Timeline
 from reviewbot.policy.compile import compile_policy
@@ -32,7 +31,6 @@ from reviewbot.policy.parse import parse_policy
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 RECORDS = 20_000
-OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "evaluation.json"
 
 POLICY = """
 policy: ten
@@ -350,8 +348,6 @@ def measure(rounds: int) -> dict[str, Any]:
     hand = each["by hand"]
     return {
         "about": "ten ordered rules over 20,000 records, first match decides; process time",
-        "python": platform.python_version(),
-        "machine": platform.machine(),
         "rounds": rounds,
         "microseconds": {name: round(value * 1e6, 3) for name, value in each.items()},
         "ratio": {
@@ -382,14 +378,13 @@ def _engine(name: str, records: Sequence[Facts], hand: float) -> Any:
 def main(arguments: Sequence[str]) -> None:
     """Measure, print and, if asked, keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {OUTPUT.name}")
+    parser.add_argument("--write", action="store_true", help="keep the figures")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args(arguments)
-    figures = json.dumps(measure(options.rounds), indent=2)
-    print(figures)
+    figures = measure(options.rounds)
+    print(json.dumps(figures, indent=2))
     if options.write:
-        OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        OUTPUT.write_text(figures + "\n")
+        print(keep("evaluation", figures))
 
 
 if __name__ == "__main__":

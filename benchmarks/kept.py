@@ -1,10 +1,11 @@
-"""Where figures are kept: docs/benchmarks/NAME.json, the newest of each kind of machine."""
+"""Where figures are kept: docs/benchmarks/NAME.json, the newest of each kind of machine, and on the page."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 
 
 def keep(name: str, figures: dict[str, Any]) -> Path:
-    """Keep figures under this machine's name, beside those of others."""
+    """Keep figures under this machine's name, with the day and how busy it was, and tell them on the page."""
+    from benchmarks.page import PAGE, page
+
     path = FOLDER / f"{name}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    known[machine()] = {"python": platform.python_version(), **figures}
-    path.write_text(json.dumps(known, indent=2) + "\n")
+    known[machine()] = {
+        "python": platform.python_version(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "load of the machine": round(os.getloadavg()[2], 1),
+        **figures,
+    }
+    path.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    PAGE.write_text(page())
     return path
 
 

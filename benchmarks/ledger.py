@@ -1,14 +1,12 @@
 """What the ledger costs: per call on an empty and on a large one, per row to verify, per decision to keep.
 
-Run: `python -m benchmarks.ledger [ROWS] [--folder FOLDER] [--postgres URL] [--json FILE]`. Times are CPU seconds of
+Run: `python -m benchmarks.ledger [ROWS] [--folder FOLDER] [--postgres URL] [--write]`. Times are CPU seconds of
 this process, so that a busy machine does not change them; on a RAM disk they leave out the disk.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept import keep
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
 from reviewbot.domain.lifecycle import State
@@ -36,9 +35,9 @@ def main() -> None:
     parser.add_argument("rows", nargs="?", type=int, default=100_000)
     parser.add_argument("--folder", default="/dev/shm" if Path("/dev/shm").exists() else None)
     parser.add_argument("--postgres", help="also measure this empty database")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--write", action="store_true", help="keep the figures")
     asked = parser.parse_args()
-    figures: dict[str, Any] = {"rows": asked.rows, "python": platform.python_version()}
+    figures: dict[str, Any] = {"rows": asked.rows}
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         path = Path(folder) / "ledger.db"
         figures["sqlite"] = measure(f"sqlite:///{path}", asked.rows)
@@ -48,9 +47,8 @@ def main() -> None:
         print(f"{'bytes per decision':28} {each:10}")
     if asked.postgres:
         figures["postgresql"] = measure(asked.postgres, asked.rows)
-    if asked.json:
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if asked.write:
+        print(keep("ledger", figures))
 
 
 def measure(url: str, rows: int) -> dict[str, Any]:
