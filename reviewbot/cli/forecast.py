@@ -17,6 +17,7 @@ from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
+from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.capsahead import Capped, caps_ahead
@@ -85,7 +86,7 @@ def forecast(
 
 def headline(found: Forecast) -> str:
     """The forecast in a sentence: `7 of 143 open tasks will be paid unread, first at 04:10`."""
-    number = f"{len(found.unread)} of {counted(found.open_tasks, 'open task')}"
+    number = f"{len(found.unread)} of {counted(found.open_tasks, f'open {noun_of(found.kinds)}')}"
     if not found.unread:
         return styled(f"{number} will be paid unread", "good")
     first = due(found.unread[0].at, found.at)
@@ -120,7 +121,7 @@ def _lines(found: Forecast) -> Iterator[str]:
         yield f"cap       {styled(safe_line(_cap(cap, found), 200), 'bad' if cap.to_silence else 'care')}"
     if found.unread:
         yield ""
-        heads = ("task", "paid on", "by", "why")
+        heads = (noun_of(found.kinds), "paid on", "by", "why")
         yield table(heads, [_row(one, found) for one in found.unread[:SHOWN]], 70)
         if len(found.unread) > SHOWN:
             yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"

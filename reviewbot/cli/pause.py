@@ -11,9 +11,10 @@ from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
 from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, counted, dollars, due
+from reviewbot.cli.words import clock_time, dollars, due
 from reviewbot.domain.errors import ConfigError, LedgerError, UsageError
 from reviewbot.domain.moments import parse_iso
+from reviewbot.domain.review import things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
 from reviewbot.service import switches
@@ -88,7 +89,7 @@ def stakes_in_words(stakes: Stakes, now: datetime) -> str:
         return "No open task is paid by silence because of it so far."
     soon = f", first {due(stakes.first_at, now)}" if stakes.first_at else ""
     money = f" ({dollars(stakes.amount_micros)})" if stakes.amount_micros else ""
-    count = counted(len(stakes.tasks), "task")
+    count = things(len(stakes.tasks), stakes.accounts)
     return styled(f"{count}{money} will be paid by silence{soon}.", "care")
 
 

@@ -12,6 +12,7 @@ import click
 from reviewbot.cli.heartbeat import Beat, Running
 from reviewbot.cli.screen import styled
 from reviewbot.cli.words import counted, dollars, length
+from reviewbot.domain.review import noun_of, things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.model import Policy
 from reviewbot.policy.rulechange import changed_rules
@@ -72,7 +73,7 @@ def _rows(
     if found is not None:
         yield from _policy_trouble(found)
     if beat is not None:
-        yield from _work(beat, now)
+        yield from _work(beat, found, now)
     if found is not None:
         yield from _people(found, now)
         yield from _alarms(found)
@@ -88,7 +89,7 @@ def _held(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
         yield "HELD", safe_line(sentence, 300), "bad"
     stakes = found.at_stake
     if stakes is not None and stakes.tasks:
-        what = f"{counted(len(stakes.tasks), 'task')} ({dollars(stakes.amount_micros)})"
+        what = f"{things(len(stakes.tasks), stakes.accounts)} ({dollars(stakes.amount_micros)})"
         yield "", f"silence will pay {what}{_first(stakes.first_at, now)}", "bad"
     for trial in found.on_probation:
         yield "probation", f"25 approvals an hour for {trial}", "care"
@@ -105,8 +106,9 @@ def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
         yield "not used", why, "bad"
 
 
-def _work(beat: Beat, now: datetime) -> Iterator[tuple[str, str, str]]:
-    waiting = f"{counted(beat.waiting, 'task')}, {beat.undecided} of them undecided"
+def _work(beat: Beat, found: Situation | None, now: datetime) -> Iterator[tuple[str, str, str]]:
+    noun = noun_of(() if found is None else found.kinds)
+    waiting = f"{counted(beat.waiting, noun)}, {beat.undecided} of them undecided"
     if beat.left:
         waiting += f", {beat.left:,} not reviewed yet"
     first = beat.first_deadline_at
@@ -177,7 +179,7 @@ def _paid(books: Books) -> Iterator[tuple[str, str, str]]:
         parts.append(f"outside {books.outside.tasks} ({dollars(books.outside.micros)})")
     yield "paid 24h", " · ".join(parts), ""
     silent = books.paid["silence"]
-    text = f"{counted(silent.tasks, 'task')} paid by silence, {dollars(silent.micros)}"
+    text = f"{things(silent.tasks, silent.accounts)} paid by silence, {dollars(silent.micros)}"
     yield "silence", text, "bad" if silent.tasks else "good"
     if books.nobody_answered:
         asked = counted(books.nobody_answered, "question")

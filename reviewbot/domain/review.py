@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -20,6 +21,27 @@ STATES_AN_AMOUNT: frozenset[ReviewKind] = frozenset({"comments"})
 
 CHECKED_AGAIN: frozenset[ReviewKind] = frozenset({"comments"})
 """The kinds of review whose things somebody else checks again after our decision."""
+
+_NOUNS: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
+
+
+def is_account(kind: ReviewKind) -> bool:
+    """Whether what is reviewed is an account."""
+    return kind == "accounts"
+
+
+def noun_of(kinds: Iterable[ReviewKind]) -> str:
+    """What a person calls one of these: a task, an account, or a review where there are both."""
+    nouns = {_NOUNS[kind] for kind in kinds}
+    return nouns.pop() if len(nouns) == 1 else "review" if nouns else "task"
+
+
+def things(count: int, accounts: int = 0) -> str:
+    """So many, `accounts` of them account reviews: `3 tasks`, `1 account`, `2 tasks and 1 account`."""
+    tasks = count - accounts
+    parts = [f"{tasks:,} task{'s' * (tasks != 1)}"] if tasks or not accounts else []
+    parts += [f"{accounts:,} account{'s' * (accounts != 1)}"] if accounts else []
+    return " and ".join(parts)
 
 
 class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.lifecycle import DONE, State
+from reviewbot.domain.review import noun_of
 from reviewbot.policy.explain import explain
 from reviewbot.ports import Ending, Logged, Noted
 from reviewbot.reports import charts
@@ -114,12 +115,19 @@ def _ledgers(found: Books) -> Section:
         id="ledgers",
         title="On whose word was paid",
         table=Table(
-            heads=("ledger", "tasks", "money", "meaning"),
+            heads=("ledger", _nouns(found), "money", "meaning"),
             rows=tuple(rows),
             numbers=frozenset({1, 2}),
             tones=tuple(tones),
         ),
     )
+
+
+def _nouns(found: Books) -> str:
+    """What is counted: tasks, accounts, or both."""
+    paid = (*found.paid.values(), found.outside)
+    accounts, count = sum(one.accounts for one in paid), sum(one.tasks for one in paid)
+    return "tasks" if not accounts else "accounts" if accounts == count else "tasks and accounts"
 
 
 def _money(
@@ -236,7 +244,14 @@ def _log(decisions: Sequence[Logged], revisions: Revisions, zone: ZoneInfo) -> S
         id="log",
         title="The decisions, newest first",
         lead=f"The newest {len(newest):,}; {left:,} older ones are counted above." if left else "",
-        heads=("task", "decided", "round", "action", "by", "outcome"),
+        heads=(
+            noun_of(one.decision.review for one in decisions),
+            "decided",
+            "round",
+            "action",
+            "by",
+            "outcome",
+        ),
         entries=tuple(_entry(one, revisions, zone) for one in newest),
         empty="Nothing was decided.",
     )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
+from reviewbot.domain.review import noun_of
 from reviewbot.policy.blame import Speaker
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.explain import Explanation, explain, nearest_words
@@ -43,16 +44,18 @@ def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = 
     named = ", ".join(
         f"{judge.policy.name} (revision {judge.policy.revision[:8]})" for judge in judges
     )
+    noun = noun_of(plan.kinds)
     rows = [_Row(one, by_revision.get(one.verdict.revision), plan.at, zone) for one in plan.planned]
     return Document(
         title="What will happen to the queue",
         lead=(
             f"As of {clock(plan.at, zone)} ({zone.key}), by policy {named}.",
-            "A task that nobody decides by its deadline is paid; the headline is that this happens to none.",
+            f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
+            " this happens to none.",
             *(
                 ()
                 if plan.agreed
-                else ("The list kept changing while it was read; a task may be missing.",)
+                else ("The list kept changing while it was read; something may be missing.",)
             ),
         ),
         cards=_cards(plan),
@@ -62,9 +65,9 @@ def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = 
             _ledgers(plan),
             _caps(bites, zone),
             _rules(plan),
-            _fragile(rows),
+            _fragile(rows, noun),
             _unjudged(plan),
-            _queue(rows),
+            _queue(rows, noun),
         ),
         foot=(
             f"{plan.requests:,} requests were sent for this report, {plan.writes} of them writes"
@@ -117,7 +120,11 @@ def _cards(plan: Plan) -> tuple[Card, ...]:
             note=usd(money.get("silence", 0)) if silent else "nobody is paid unread",
             tone="bad" if silent else "good",
         ),
-        Card(label="Waiting", value=str(len(plan.planned) + len(plan.failed)), note="tasks in all"),
+        Card(
+            label="Waiting",
+            value=str(len(plan.planned) + len(plan.failed)),
+            note=f"{noun_of(plan.kinds)}s in all",
+        ),
         Card(label="Sent now", value=str(sends), note="decisions that would leave at once"),
         Card(
             label="Need a person",
@@ -153,8 +160,11 @@ def _time_left(plan: Plan) -> Section:
         (name, [(action, counter[action]) for action in actions])
         for name, counter in counts.items()
     ]
-    words = "How many tasks have how much time left, by what is decided now: " + "; ".join(
-        f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
+    words = (
+        f"How many {noun_of(plan.kinds)}s have how much time left, by what is decided now: "
+        + "; ".join(
+            f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
+        )
     )
     table = Table(
         heads=("time left", *actions, "all"),
@@ -260,10 +270,10 @@ def _ledgers(plan: Plan) -> Section:
     ]
     return Section(
         id="ledgers",
-        title="How the open tasks will end if nobody steps in",
+        title=f"How the open {noun_of(plan.kinds)}s will end if nobody steps in",
         lead="A person who answers a question changes this; what people paid stands in the past report.",
         table=Table(
-            heads=("end", "tasks", "money", "meaning"),
+            heads=("end", f"{noun_of(plan.kinds)}s", "money", "meaning"),
             rows=tuple(rows),
             numbers=frozenset({1, 2}),
             tones=tuple(tones),
@@ -314,9 +324,9 @@ def _rules(plan: Plan) -> Section:
     return Section(
         id="rules",
         title="Which rule decides now",
-        lead="“Could not tell” counts tasks that passed the rule over because something was unknown.",
+        lead="“Could not tell” counts what passed the rule over because something was unknown.",
         table=Table(
-            heads=("rule", "action", "tasks", "money at stake", "could not tell"),
+            heads=("rule", "action", f"{noun_of(plan.kinds)}s", "money at stake", "could not tell"),
             rows=tuple(rows),
             numbers=frozenset({2, 3, 4}),
         ),
@@ -324,14 +334,14 @@ def _rules(plan: Plan) -> Section:
     )
 
 
-def _fragile(rows: Sequence[_Row]) -> Section:
+def _fragile(rows: Sequence[_Row], noun: str) -> Section:
     found = [row for row in rows if row.fragile]
     return Section(
         id="fragile",
         title="Decisions that sit on a threshold",
         lead="One step of one number would bring another action.",
         table=Table(
-            heads=("task", "now", "by", "one step away"),
+            heads=(noun, "now", "by", "one step away"),
             rows=tuple(
                 (
                     row.one.item.id[:8],
@@ -361,18 +371,18 @@ def _unjudged(plan: Plan) -> Section:
     ]
     return Section(
         id="unjudged",
-        title="Tasks that could not be judged, and why",
-        table=Table(heads=("task", "why"), rows=tuple(rows)),
+        title="What could not be judged, and why",
+        table=Table(heads=(noun_of(plan.kinds), "why"), rows=tuple(rows)),
         empty="None.",
     )
 
 
-def _queue(rows: Sequence[_Row]) -> Section:
+def _queue(rows: Sequence[_Row], noun: str) -> Section:
     return Section(
         id="queue",
         title="The whole queue, most urgent first",
         lead="Open a line for the full explanation.",
-        heads=("task", "deadline", "time left", "now", "by", "end"),
+        heads=(noun, "deadline", "time left", "now", "by", "end"),
         entries=tuple(_entry(row) for row in rows),
         empty="Nothing waits.",
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Decision
 from reviewbot.domain.lifecycle import DONE
+from reviewbot.domain.review import is_account
 from reviewbot.ports import Ending, Ledger, Logged
 
 Ground = Literal["rule", "person", "fallback", "silence"]
@@ -22,7 +23,9 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True):
     """How many were paid on one ground, and how much, in millionths of a US dollar."""
 
     tasks: int = 0
+    """Of both kinds of review; `accounts` says how many of them were accounts."""
     micros: int = 0
+    accounts: int = 0
 
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,7 @@ def books(ledger: Ledger, since: datetime) -> Books:
 def add_up(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Books:
     """Add up what became known of these decisions and endings."""
     tasks: Counter[str] = Counter()
+    accounts: Counter[str] = Counter()
     micros: Counter[str] = Counter()
     sent_back = nobody = 0
     for logged in decisions:
@@ -52,6 +56,7 @@ def add_up(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Books:
             continue
         if decision.action.pays:
             tasks[ground_of(decision)] += 1
+            accounts[ground_of(decision)] += is_account(decision.review)
             micros[ground_of(decision)] += decision.amount_micros or 0
         else:
             sent_back += 1
@@ -60,10 +65,15 @@ def add_up(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Books:
         ground = {"silence": "silence", "leave": "rule", "other": "outside"}.get(ending.by)
         if ground is not None and (ending.by != "other" or ending.status == "finalized"):
             tasks[ground] += 1
+            accounts[ground] += is_account(ending.review)
             micros[ground] += ending.amount_micros or 0
+
+    def paid(name: str) -> Paid:
+        return Paid(tasks=tasks[name], micros=micros[name], accounts=accounts[name])
+
     return Books(
-        paid={name: Paid(tasks=tasks[name], micros=micros[name]) for name in GROUNDS},
-        outside=Paid(tasks=tasks["outside"], micros=micros["outside"]),
+        paid={name: paid(name) for name in GROUNDS},
+        outside=paid("outside"),
         sent_back=sent_back,
         nobody_answered=nobody,
     )

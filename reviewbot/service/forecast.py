@@ -17,6 +17,7 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewKind
 from reviewbot.service.capsahead import Capped, CapsAhead, Held
 from reviewbot.service.desks import Desk, Job, work_off
 from reviewbot.service.holds import Hold
@@ -59,6 +60,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     open_tasks: int
+    kinds: tuple[ReviewKind, ...] = ()
+    """The kinds of review that these are."""
     unread: tuple[Unread, ...]
     questions: int
     """Tasks that wait for a person now."""
@@ -128,6 +131,7 @@ def forecast(
     return Forecast(
         at=now,
         open_tasks=len(fates) + len(plan.failed),
+        kinds=plan.kinds,
         unread=tuple(sorted(unread, key=lambda one: (one.at is None, one.at or now))),
         questions=sum(one.asked_at is not None and one.asked_at <= now for one in fates),
         questions_to_come=sum(one.asked_at is not None and one.asked_at > now for one in fates),

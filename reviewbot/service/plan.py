@@ -12,7 +12,7 @@ import msgspec
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import State
-from reviewbot.domain.review import Evidence, ReviewItem
+from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.policy.future import over_time, turns
@@ -75,6 +75,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def now(self) -> dict[str, int]:
         """How many of each action, now."""
         return Counter(one.verdict.action.value for one in self.planned)
+
+    @property
+    def kinds(self) -> tuple[ReviewKind, ...]:
+        """The kinds of review that wait."""
+        items = [one.item for one in self.planned] + [one.item for one in self.failed]
+        return tuple(dict.fromkeys(item.review for item in items))
 
     @property
     def ends(self) -> dict[str, int]:

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.moments import parse_iso
+from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
 from reviewbot.service import acceptance, weighing
@@ -44,6 +46,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     claimed: int
     next_question: Otherwise | None = None
     """What happens to the most urgent question if nobody answers."""
+    kinds: tuple[ReviewKind, ...] = ()
+    """The kinds of review of which something waits."""
     unsettled: int = 0
     holds: tuple[str, ...] = ()
     at_stake: Stakes | None = None
@@ -76,6 +80,7 @@ def situation(
     away = last_away(ledger)
     return Situation(
         outcomes=Counter(one.state.value for one in recent),
+        kinds=tuple(review for review in ACTIONS_OF if ledger.unended(review)),
         books=add_up(recent, ledger.endings(since)),
         questions=len(questions),
         claimed=sum(one.claim is not None for one in questions),

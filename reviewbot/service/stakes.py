@@ -12,7 +12,7 @@ from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.lifecycle import DONE, OPEN, State
 from reviewbot.domain.moments import iso
-from reviewbot.domain.review import ReviewKind
+from reviewbot.domain.review import ReviewKind, is_account, things
 from reviewbot.ports import Ledger, Logged, Sighting
 from reviewbot.service import breaker, switches
 from reviewbot.service.reconcile import deadline_of
@@ -30,7 +30,8 @@ class Stakes(msgspec.Struct, frozen=True, kw_only=True):
     """What silence will pay if nobody acts: how many, how much, and when it begins."""
 
     tasks: tuple[str, ...] = ()
-    """The most urgent first."""
+    """The most urgent first, of both kinds of review; `accounts` says how many are accounts."""
+    accounts: int = 0
     first_at: datetime | None = None
     amount_micros: int = 0
 
@@ -38,11 +39,9 @@ class Stakes(msgspec.Struct, frozen=True, kw_only=True):
         """Say it in one sentence."""
         if not self.tasks:
             return "No open task is paid by silence because of it so far."
-        count = len(self.tasks)
-        noun = "task" if count == 1 else "tasks"
         first = f", first at {iso(self.first_at)}" if self.first_at else ""
         money = f" ({self.amount_micros / 1_000_000:,.2f} USD)" if self.amount_micros else ""
-        return f"{count} {noun}{money} will be paid by silence{first}."
+        return f"{things(len(self.tasks), self.accounts)}{money} will be paid by silence{first}."
 
 
 def at_stake(
@@ -69,6 +68,7 @@ def at_stake(
     found.sort(key=lambda pair: pair[0])
     return Stakes(
         tasks=tuple(one.task_id for _, one in found),
+        accounts=sum(is_account(one.review) for _, one in found),
         first_at=found[0][0] if found else None,
         amount_micros=sum(one.amount_micros or 0 for _, one in found),
     )

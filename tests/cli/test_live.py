@@ -72,6 +72,30 @@ def test_a_report_has_the_documented_form_and_changes_nothing(
     assert not (tmp_path / "log.db").exists()
 
 
+def test_caps_that_will_bite_are_named_by_report_and_forecast(
+    call, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two approvals a day for nine tasks: both say the same of the other seven."""
+    policy = tmp_path / "capped.yaml"
+    policy.write_text(
+        "policy: capped\nlanguage: 1\nrules:\n  - name: pay\n    always: yes\n    then: approve\n"
+        "deadline:\n  decide by: 3h before deadline\n  if undecided: approve\n  because: In time.\n"
+        "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n"
+    )
+    monkeypatch.setenv("REVIEWBOT_POLICY", str(policy))
+
+    found = json.loads(call("report", "--format", "json").out)
+    (cap,) = found["caps"]
+    ahead = call("forecast")
+
+    assert (cap["cap"], cap["held"]) == ("approvals: at most 2 per day", TASKS - 2)
+    silent = len(cap["paid_by_silence"])
+    assert found["summary"]["ends"].get("silence", 0) == silent
+    assert f"{silent} of {TASKS} open tasks will be paid unread" in ahead.out
+    assert ahead.code == (4 if silent else 0)
+    assert f"approvals: at most 2 per day (capped) keeps back {TASKS - 2} tasks" in ahead.out
+
+
 def test_a_report_in_text_names_every_task_and_its_end(call, settings: str) -> None:
     """A person sees what happens to each task, and that nothing was written."""
     ran = call("report")
@@ -174,27 +198,3 @@ def lines(text: str) -> list[dict]:
 def questions_of(shown: list[dict]) -> list[str]:
     """The tasks about which a person was asked."""
     return [line["task_id"] for line in shown if line["action"] == "escalate"]
-
-
-def test_caps_that_will_bite_are_named_by_report_and_forecast(
-    call, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two approvals a day for nine tasks: both say the same of the other seven."""
-    policy = tmp_path / "capped.yaml"
-    policy.write_text(
-        "policy: capped\nlanguage: 1\nrules:\n  - name: pay\n    always: yes\n    then: approve\n"
-        "deadline:\n  decide by: 3h before deadline\n  if undecided: approve\n  because: In time.\n"
-        "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n"
-    )
-    monkeypatch.setenv("REVIEWBOT_POLICY", str(policy))
-
-    found = json.loads(call("report", "--format", "json").out)
-    (cap,) = found["caps"]
-    ahead = call("forecast")
-
-    assert (cap["cap"], cap["held"]) == ("approvals: at most 2 per day", TASKS - 2)
-    silent = len(cap["paid_by_silence"])
-    assert found["summary"]["ends"].get("silence", 0) == silent
-    assert f"{silent} of {TASKS} open tasks will be paid unread" in ahead.out
-    assert ahead.code == (4 if silent else 0)
-    assert f"approvals: at most 2 per day (capped) keeps back {TASKS - 2} tasks" in ahead.out

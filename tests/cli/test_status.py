@@ -172,7 +172,11 @@ def test_a_script_gets_all_of_it(call, trouble: str) -> None:
     found = json.loads(call("status", "--format", "json").out)
     situation = found["situation"]
     assert found["healthy"] is False and len(situation["holds"]) == 2
-    assert situation["books"]["paid"]["silence"] == {"tasks": 1, "micros": 240_000}
+    assert situation["books"]["paid"]["silence"] == {
+        "tasks": 1,
+        "micros": 240_000,
+        "accounts": 0,
+    }
     assert situation["unsettled"] == 1 and situation["questions"] == 1
 
 

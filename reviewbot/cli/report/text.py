@@ -8,6 +8,7 @@ from reviewbot.cli.caps import cap_words
 from reviewbot.cli.screen import styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, table
 from reviewbot.domain.moments import iso
+from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.app import App
 from reviewbot.service.capsahead import CapsAhead
@@ -30,11 +31,11 @@ def as_text(found: CapsAhead, app: App) -> str:
 
 
 def _lines(found: CapsAhead, app: App) -> Iterator[str]:
-    plan = found.plan
+    plan, noun = found.plan, noun_of(found.plan.kinds)
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
     named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
     yield styled(f"What would happen, as of {clock_time(plan.at)}", "strong")
-    yield f"policy {named}; {counted(len(plan.planned), 'task')} waiting"
+    yield f"policy {named}; {counted(len(plan.planned), noun)} waiting"
     if not plan.agreed:
         yield styled("the list kept changing while it was read; something may be missing", "care")
     yield ""
@@ -45,7 +46,7 @@ def _lines(found: CapsAhead, app: App) -> Iterator[str]:
     yield ""
     if plan.planned:
         yield table(
-            ("task", "deadline", "now", "by", "then", "end"),
+            (noun, "deadline", "now", "by", "then", "end"),
             [_row(one, plan) for one in plan.planned],
             longest=44,
         )
