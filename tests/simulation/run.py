@@ -20,8 +20,6 @@ from reviewbot.daemon import Daemon
 from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.domain.lifecycle import OPEN
-from reviewbot.domain.moments import parse_iso
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Ledger
@@ -32,13 +30,10 @@ from reviewbot.service.away import Homecoming
 from reviewbot.service.people import Reply, answer
 from reviewbot.service.poll import PassSummary, poll_once
 from reviewbot.service.questions import open_questions, open_rounds
-from reviewbot.service.replay import replay
-from reviewbot.service.revisions import Revisions
 from reviewbot.service.routing import Route, Routes
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults
-from reviewbot.simulator.model import Effect as WorldEffect
 from reviewbot.simulator.planting import plant_waiting
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
@@ -49,6 +44,7 @@ from tests.simulation.figures import Figures
 from tests.simulation.plan import QUIET, Act, Death, Plan
 from tests.simulation.policies import CAPS, PAYS, judges_of
 from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
+from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
 ON_CALL = 0.7
@@ -68,28 +64,6 @@ class _Wake(threading.Event):
         """Let time pass, and people act; many short waits of one pause are one here."""
         self._run.idle(max(timeout or 0.0, self._run.until_something()))
         return self.is_set()
-
-
-class _Effects(deque[WorldEffect]):
-    """The world's effects; each is written into the history as it happens."""
-
-    def __init__(self, history: lines.History) -> None:
-        super().__init__()
-        self._history = history
-
-    def append(self, effect: WorldEffect) -> None:
-        """Something was changed."""
-        super().append(effect)
-        self._history.append(
-            lines.Effect(
-                at=effect.at,
-                task=effect.task_id,
-                epoch=effect.epoch,
-                action=effect.action,
-                by=effect.by,
-                key=effect.idempotency_key,
-            )
-        )
 
 
 @contextmanager
@@ -126,7 +100,7 @@ class Run:
         self.end = self.start + plan.hours * HOUR
         self.faults = Faults(plan.storms_from(self.start), seed=plan.seed)
         self._populate()
-        world.effects = _Effects(self.history)
+        world.effects = Effects(self.history)
         self.transport = SimulatorTransport(world, faults=self.faults, neighbour=plan.neighbour)
         self.judges = judges_of(0, plan.decide_by, plan.capped)
         self.revision = 0
@@ -436,55 +410,17 @@ class Run:
 
     def _tell_the_truth(self) -> None:
         """Every round as it was, and what the log says of itself."""
-        world, at = self.world, self.clock.time
-        for effect in world.effects:
-            if effect.epoch and effect.review == "comments" and effect.action != "cancel":
-                self._round(effect.task_id, effect.epoch, effect.by)
-        for task in world.tasks.values():
-            epoch = world.epoch(task)
-            if epoch is not None and task.ended_by in (None, "silence"):
-                self._round(task.id, epoch, task.ended_by)
+        rounds = list(rounds_of(self.world))
+        self.figures.silent = sum(one.by == "silence" for one in rounds)
+        self.history += rounds
         ledger = open_ledger(self.url, read_only=True)
         try:
             kept = CheckpointFile(self.folder / "checkpoints.jsonl").read()
-            decisions = list(ledger.decisions())
-            again = replay(decisions, Revisions(ledger))
-            self.figures.decisions = len(decisions)
-            self.history.append(
-                lines.Log(
-                    at=at,
-                    problems=(*ledger.verify(*kept.checkpoints).problems, *kept.problems),
-                    disagree=tuple(
-                        f"{one.decision.task_id}: {one.problem or one.differences}"
-                        for one in again
-                        if not one.agrees
-                    ),
-                    open=tuple(
-                        f"{one.decision.task_id} {one.state}"
-                        for one in decisions
-                        if one.state in OPEN
-                    ),
-                    decisions=len(decisions),
-                )
-            )
+            log = log_of(self.world, ledger, kept)
         finally:
             ledger.close()
-
-    def _round(self, task_id: str, epoch: str, by: str | None) -> None:
-        task = self.world.tasks[task_id]
-        began = parse_iso(epoch).timestamp()
-        self.history.append(
-            lines.Round(
-                at=self.clock.time,
-                task=task_id,
-                epoch=epoch,
-                began=began,
-                deadline=began + 72 * HOUR,
-                by=by,
-                policy=task.account.platform,
-            )
-        )
-        self.figures.silent += by == "silence"
+        self.history.append(log)
+        self.figures.decisions = log.decisions
 
     def _sum_up(self) -> None:
         found = self.figures
