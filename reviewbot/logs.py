@@ -15,10 +15,10 @@ import structlog
 
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.secret import without_password
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _KEY_SHAPES = re.compile(r"\b(?:sk_|tok_live_)[A-Za-z0-9]{6,}")
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 _MASK = "•••"
 
 Entry = MutableMapping[str, Any]
@@ -103,8 +103,7 @@ class Masking:
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
-        text = _PASSWORD.sub(rf"\1{_MASK}@", _KEY_SHAPES.sub(_MASK, text))
-        return safe_line(text)
+        return safe_line(without_password(_KEY_SHAPES.sub(_MASK, text)))
 
 
 def _json(_logger: Any, _name: str, entry: Entry) -> str:

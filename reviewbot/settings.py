@@ -27,6 +27,7 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret as Secret
+from reviewbot.domain.secret import without_password
 from reviewbot.policy.names import did_you_mean
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
@@ -346,7 +347,9 @@ def load_settings(
         try:
             values[row.name] = row.read(found[0])
         except _Misread as wrong:
-            shown = "" if row.name == "api_key" else f" {safe_line(found[0], 80)!r}"
+            shown = (
+                "" if row.name == "api_key" else f" {safe_line(without_password(found[0]), 80)!r}"
+            )
             problems.append(f"{found[1]}:{shown} {wrong}")
     notices = read_notices(file.table, file.path, problems, seconds=_seconds)
     if problems:
@@ -487,5 +490,5 @@ def _shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case str() if "://" in value:
-            return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:…@", value)
+            return safe_line(without_password(value))
     return safe_line(str(value))

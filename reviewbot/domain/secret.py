@@ -1,6 +1,17 @@
-"""Secret: a text that never shows itself."""
+"""Secret: a text that never shows itself, and addresses without the password in them."""
 
 from __future__ import annotations
+
+import re
+
+_IN_FRONT = re.compile(r"(://[^:/@\s]*:)\S*@")
+"""A password may hold `@` and `/` itself, so all up to the last `@` goes."""
+_IN_QUERY = re.compile(r"([?&][a-z]*passw(?:or)?d=)[^&\s]*", re.IGNORECASE)
+
+
+def without_password(text: str) -> str:
+    """Take the passwords out of the addresses in a text."""
+    return _IN_QUERY.sub(r"\1…", _IN_FRONT.sub(r"\1…@", text))
 
 
 class Secret:
