@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import gc
 import pstats
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kept import keep
-from reviewbot.bootstrap import build
+from reviewbot.bootstrap import build, settle
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.policy.compile import compile_policy
@@ -131,7 +130,7 @@ def main() -> None:
         pstats.Stats(profile).sort_stats("tottime").print_stats(45)
         return
     best(6.0, 600.0, MEMORY, 1)
-    gc.freeze()  # As `reviewbot run` does once it has begun.
+    settle()
     where = MEMORY or "the disk"
     figures = {
         f"polls every 10 min, ledger in {where}": best(chosen.hours, 600.0, MEMORY, chosen.runs),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import signal
@@ -13,7 +12,7 @@ from types import FrameType
 
 import click
 
-from reviewbot.bootstrap import build
+from reviewbot.bootstrap import build, settle
 from reviewbot.cli.heartbeat import beat_path, beating_poll, read_beat
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with, state_folder
@@ -132,7 +131,7 @@ def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch)
         poll=_poll(settings, min(settings.every, STRETCH)),
     )
     daemon.obey_signals()
-    gc.freeze()  # What stands by now stays: the collector need not walk it over and over.
+    settle()
     if settings.listen is None:
         return daemon.run()
     from reviewbot.health.server import HealthServer

@@ -117,7 +117,7 @@ _HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in 
 def bulk_of(decision: Decision) -> bytes:
     """Trace and facts, compressed: most of a decision's bytes, and rarely read."""
     # A small window: at this size, making room for a large one would be most of the work.
-    packer = zlib.compressobj(1, wbits=13, memLevel=6)
+    packer = zlib.compressobj(1, wbits=11, memLevel=4)
     return packer.compress(b"[" + decision.trace + b"," + decision.facts + b"]") + packer.flush()
 
 

@@ -110,7 +110,8 @@ class World:
 
     def at(self, moment: float, action: Callable[[Any], object], subject: Any = None) -> None:
         """Let `action(subject)` happen at `moment`, at once if that is past."""
-        heappush(self._events, (moment, self.number(), action, subject))
+        self._count += 1
+        heappush(self._events, (moment, self._count, action, subject))
 
     def after(self, seconds: float, action: Callable[[Any], object], subject: Any = None) -> None:
         """Let `action(subject)` happen so many seconds from now."""
