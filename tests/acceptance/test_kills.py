@@ -5,36 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded chance of a test
 
-from reviewbot.simulator.clock import VirtualClock
+import pytest
+
+from reviewbot.ledger.opening import open_ledger
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
-from tests.acceptance.checker import violations
-from tests.acceptance.house import house, judge_of, sqlite
-from tests.acceptance.kills import run_and_kill
-from tests.acceptance.test_a_pass import DECIDES_ALL
+from tests.acceptance.house import sqlite
+from tests.acceptance.kills import Victims
+from tests.simulation.checker import check
+from tests.simulation.history import Scene
+from tests.simulation.policies import PAYS, judges_of
+from tests.simulation.truth import Effects, log_of, rounds_of
+from tests.tier import times
 
 
-def test_forty_kills_in_live_passes_leave_nothing_double_wrong_or_open(tmp_path: Path) -> None:
-    """Killed 40 times at chosen points, then quiet passes: every act in the log, the log whole."""
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_in_live_passes_break_no_promise(tmp_path: Path) -> None:
+    """Killed at chosen points of real processes, then quiet passes; their history is checked whole."""
     world = build_world("backlog", tasks=150, soonest=20.0)
-    clock = world.clock
-    assert isinstance(clock, VirtualClock)
-    transport, judge, chance = SimulatorTransport(world), judge_of(DECIDES_ALL), Random(5)
-    points: list[str] = []
-    while len(points) < 40:
-        point = run_and_kill(
-            sqlite(tmp_path), judge, transport, clock, at_point=chance.randint(1, 24)
-        )
+    victims = Victims(sqlite(tmp_path), judges_of(0, 3, None), SimulatorTransport(world), world)
+    victims.history.append(Scene(at=world.now, every=600.0, pays=(PAYS,)))
+    world.effects = Effects(victims.history)
+    chance, points = Random(5), list[str]()
+    while len(points) < times(10, 40):
+        point = victims.run(at_point=chance.randint(1, 24))
         assert point is not None, "the queue was empty too early"
         points.append(point)
-        clock.sleep(60)
+        victims.clock.sleep(60)
+    for _ in range(4):
+        victims.clock.sleep(600)
+        victims.run()
+    victims.clock.sleep(3600)
+    ledger = open_ledger(victims.ledger, read_only=True)
+    victims.history += rounds_of(world)
+    victims.history.append(log_of(world, ledger))
+    ledger.close()
 
-    with house(
-        world=world, transport=transport, ledger=sqlite(tmp_path), policy=DECIDES_ALL
-    ) as there:
-        for _ in range(4):
-            there.poll(10)
-
-        assert {"write.before", "write.answered", "intent.committed"} <= set(points)
-        assert len(world.effects) > 100
-        assert violations(world, there.app.ledger) == []
+    assert check(victims.history) == []
+    assert {"write.before", "write.answered", "intent.committed"} <= set(points)
+    assert len(world.effects) > times(20, 90)
