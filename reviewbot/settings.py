@@ -217,6 +217,8 @@ def _is_loopback(host: str) -> bool:
 def _ledger(text: str) -> str:
     if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise _Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
+    if not text.startswith("sqlite:///") and text.count("@") > 1:
+        raise _Misread("holds more than one @: in a password write @ as %40 and / as %2F")
     return text
 
 

@@ -17,6 +17,7 @@ from reviewbot.domain.errors import (
     LedgerError,
     LedgerUnwritable,
 )
+from reviewbot.domain.secret import without_password
 from reviewbot.ledger.locks import FileLock, busy
 
 BUSY_TIMEOUT_MS = 5000
@@ -215,7 +216,7 @@ class PostgreSQL:
             connection.execute("SET default_transaction_read_only = on")
         if lock and connection.execute(_TAKE_LOCK).fetchone() != (True,):
             connection.close()
-            raise LedgerBusy(busy(self._url.render_as_string()))
+            raise LedgerBusy(busy(without_password(self._url.render_as_string())))
         return connection
 
     def unlock(self) -> None:
@@ -223,7 +224,7 @@ class PostgreSQL:
 
     def explain(self, error: Exception) -> LedgerError:
         """Damage is LedgerCorrupt, all else LedgerUnwritable."""
-        place = self._url.render_as_string()
+        place = without_password(self._url.render_as_string())
         if isinstance(
             error, self._psycopg.errors.DataCorrupted | self._psycopg.errors.IndexCorrupted
         ):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.errors import ConfigError
+from reviewbot.domain.secret import without_password
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
 
@@ -99,7 +100,9 @@ def _parse(url: str) -> URL:
         return parsed
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise ConfigError(f"a ledger cannot be kept in {parsed.render_as_string()!r}; write {_FORMS}")
+    raise ConfigError(
+        f"a ledger cannot be kept in {without_password(parsed.render_as_string())!r}; write {_FORMS}"
+    )
 
 
 def _open(backend: Backend, *, read_only: bool, lock: bool) -> MemoryLedger | DatabaseLedger:
