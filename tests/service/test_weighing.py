@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.ledger.memory import MemoryLedger
@@ -16,9 +19,11 @@ from reviewbot.service import acceptance, probation, weighing
 from reviewbot.service.adoption import adopt
 from reviewbot.service.poll import poll_once
 from reviewbot.service.weighing import Move, Weighed
+from tests.proof import proven
 from tests.service.test_guards import ASK, FALLBACK, PAY, SEND_BACK, Room, a_policy, a_room, tasks
+from tests.tier import times
 
-ZEROS = "  - name: odd ones\n    when:\n      task.comment_length: at least 1\n    then: dispute\n    reason: Please post it again.\n    repeat: yes\n"
+LONG = "  - name: odd ones\n    when:\n      task.comment_length: at least 1\n    then: dispute\n    reason: Please post it again.\n    repeat: yes\n"
 
 
 def weighed(room: Room, policy: str = "guarded") -> list[Weighed]:
@@ -127,7 +132,7 @@ def test_it_says_what_moves_in_tasks_money_and_rules() -> None:
     poll_once(room.app)
     room.clock.forward(hours=1)
 
-    adopt(room.app, [a_policy(ZEROS)])
+    adopt(room.app, [a_policy(LONG)])
 
     found = weighed(room)[-1]
     back = Move(
@@ -250,3 +255,71 @@ def test_the_past_ends_after_thirty_days() -> None:
     (found,) = weighed(room)
     assert (found.open.judged, found.past.judged) == (0, 0)
     assert found.since - room.clock.now() == timedelta(0)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("reload", "restart", "accept", "killed", "killed before")),
+        st.sampled_from((ASK, PAY, SEND_BACK, LONG)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.timeout(300)
+def test_no_history_of_changes_and_kills_lacks_a_record() -> None:
+    """Reloads, restarts, acceptances, and kills before and after the change is noted: one each."""
+    recorded = 0
+
+    @given(steps=STEPS)
+    @settings(max_examples=times(5, 600), deadline=None)
+    def every_history(steps: list[tuple[str, str]]) -> None:
+        nonlocal recorded
+        room = after_all(steps)
+        changes = [probation.change_of(note) for note in room.ledger.story("probation", "guarded")]
+        changed = {(c.revision, c.since) for c in changes if c and c.before is not None}
+        found = [(one.revision, one.since) for one in weighed(room)]
+        assert sorted(found) == sorted(changed)
+        recorded += len(found)
+
+    every_history()
+    proven("changes", "P8", "changes of policy, each with a record of what it moves", recorded)
+
+
+def after_all(steps: list[tuple[str, str]]) -> Room:
+    """A bot after these changes of its policy, each in its way."""
+    room = a_room(a_policy(ASK), count=2)
+    poll_once(room.app)
+    for way, rules in steps:
+        room.clock.forward(minutes=7)
+        room.app.guard.require_ack = way == "accept"
+        judge = a_policy(rules)
+        if way == "restart":
+            room = again(room, judge)
+        elif way.startswith("killed"):
+            with killed_at(room, "probation" if way == "killed before" else weighing.TOPIC):
+                adopt(room.app, [judge])
+            room = again(room, judge)
+        else:
+            adopt(room.app, [judge])
+        if way == "accept" and room.app.guard.waiting:
+            acceptance.accept(room.ledger, judge.policy.revision, who="ana", now=room.clock.now())
+            poll_once(room.app)
+    return room
+
+
+@contextmanager
+def killed_at(room: Room, topic: str) -> Iterator[None]:
+    """Let the process die where it would write a word on this topic, if it does."""
+    note = room.ledger.note
+
+    def dies(about: str, *more: Any) -> None:
+        if about == topic:
+            raise KeyboardInterrupt
+        note(about, *more)
+
+    room.ledger.note = dies
+    with suppress(KeyboardInterrupt):
+        yield
+    room.ledger.note = note
