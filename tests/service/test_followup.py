@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from reviewbot.domain.errors import CannotConnect, ServerFault
+import pytest
+
+from reviewbot.domain.errors import CannotConnect, KeyRefused, ServerFault
 from reviewbot.service import followup
 from reviewbot.service.followup import TOPIC, follow_up
 from reviewbot.service.grades import Grade
@@ -152,4 +154,22 @@ def test_what_cannot_be_read_is_left_for_the_next_day() -> None:
         assert follow_up(made.app) == 2
         made.clock.sleep(DAY.total_seconds())
         errors.append(CannotConnect("refused"))
+        assert follow_up(made.app) == 0
+
+
+def test_a_refused_key_ends_it_and_a_stop_leaves_the_rest() -> None:
+    """Nothing else could be read either; a bot that is to stop reads no further."""
+    with sent_back(3) as made:
+        made.poll()
+        made.clock.sleep(DAY.total_seconds())
+
+        def refuse(_: Any) -> Any:
+            raise KeyRefused("revoked", status=401)
+
+        works = made.app.benches[0].queue.evidence
+        made.app.benches[0].queue.evidence = refuse  # type: ignore[method-assign]
+        with pytest.raises(KeyRefused):
+            follow_up(made.app)
+        made.app.benches[0].queue.evidence = works  # type: ignore[method-assign]
+        made.app.stopping = lambda: True
         assert follow_up(made.app) == 0
