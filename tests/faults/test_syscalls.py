@@ -13,9 +13,12 @@ from tests.faults.disks import PATIENCE, book_of, judge, live_passes
 from tests.faults.proof import proven
 from tests.faults.rooms import Room
 from tests.faults.strace import Strace, why_not
-from tests.tier import FULL
+from tests.tier import FULL, times
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+pytestmark = [
+    pytest.mark.timeout(times(60, 1500)),
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+]
 
 WRITES = ("pwrite64", "write", "ftruncate", "fallocate", "rename", "unlink")
 SYNCS = ("fsync", "fdatasync")
@@ -31,11 +34,11 @@ def test_a_kill_at_any_write_or_sync_leaves_nothing_double_wrong_or_open(tmp_pat
         ended = _disturbed(room, tmp_path, f"{call}:signal=SIGKILL:when={at}", passes=1)
         assert ended.signal == 9, (call, at, ended)
         assert room.finish(book=book_of(room)) == [], (call, at)
-    proven("P1", "kills at write and sync calls of a pass on SQLite", len(calls), violations=0)
+    proven("P1", "kills at write and sync calls of a pass on SQLite", len(calls))
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", pytest.param("EIO", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize("lasting", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_call_that_fails_stops_writes_and_not_the_bot(
     tmp_path: Path, error: str, lasting: bool
 ) -> None:
@@ -63,7 +66,7 @@ def test_a_call_that_fails_stops_writes_and_not_the_bot(
             recovered += not seen.fatal
         assert room.finish(book=book_of(room)) == [], where
     how = f"{error} at a call of the disk, {'lasting two passes' if lasting else 'once'}"
-    proven("P21", how, len(calls), violations=0, recovered=recovered, ended=ended_by_itself)
+    proven("P21", how, len(calls), details={"recovered": recovered, "ended": ended_by_itself})
 
 
 def _room(path: Path) -> Room:

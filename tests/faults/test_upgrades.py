@@ -68,9 +68,7 @@ def test_an_upgrade_killed_at_any_statement_is_done_by_the_next_start(
         ledger.intend(a_decision())
         assert ledger.verify().whole
         ledger.close()
-    proven(
-        "P22", f"kills of an upgrade from {start or 'nothing'}, {kind}", len(tried), violations=0
-    )
+    proven("P22", f"kills of an upgrade from {start or 'nothing'}, {kind}", len(tried))
 
 
 def _backend(kind: str, path: Path, request: pytest.FixtureRequest) -> Backend:
