@@ -172,9 +172,16 @@ def _worked(path: Path, setup: Callable[[], Work], workers: int | None) -> Itera
     with opened(path) as source:
         if workers is None:
             large = source.size is not None and source.size >= WORTH_WORKERS
-            workers = len(os.sched_getaffinity(0)) if large else 1
+            workers = _cores() if large else 1
         if workers < 2:
             yield from map(setup(), source.pieces)
             return
         with closing(in_order(setup, source.pieces, workers)) as done:
             yield from done
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
