@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import quiet_bytes, safe_cell
 from reviewbot.ports import Logged
+
+_PLAIN = re.compile(r"[A-Za-z0-9][ -~]*").fullmatch
+"""What nothing need be done to, and that is nearly all."""
 
 SHOWN = 1_000
 """So often, in decisions, a terminal hears how far it is."""
@@ -142,7 +146,7 @@ def _cell(value: Any) -> str:
         case datetime():
             return iso(value)
         case str():
-            return safe_cell(value, longest=len(value) * 10)
+            return value if _PLAIN(value) else safe_cell(value, longest=len(value) * 10)
     return str(value)
 
 
