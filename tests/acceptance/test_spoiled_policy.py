@@ -52,7 +52,7 @@ def test_a_broken_policy_is_refused_shown_alarmed_and_picked_up_when_mended(tmp_
             assert "not reviewed yet" in shown
 
             bot.send(signal.SIGTERM)
-            assert bot.ended() == 0
+            assert bot.process.wait(timeout=10) == 0
 
 
 def told(people: WebServer, fits: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
