@@ -208,7 +208,7 @@ class PostgreSQL:
     def connect(self, *, lock: bool) -> Driver:
         """Open a connection that commits only when told to, and then to the disk."""
         arguments, asked = self.dialect.create_connect_args(self._url)
-        options = {"client_encoding": "utf8", **asked}
+        options = {"client_encoding": "utf8", **_PATIENCE, **asked}
         connection = self._psycopg.connect(*arguments, **options, autocommit=True)
         connection.execute("SET synchronous_commit = on")
         connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
@@ -245,6 +245,18 @@ class PostgreSQL:
         """A server's own tools do this better."""
         raise LedgerError(f"{path}: back up a PostgreSQL ledger with pg_dump")
 
+
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""How long a server may be silent before it counts as away; a URL that says otherwise is heard.
+
+The system's own patience is hours, in which nothing would be decided and nobody told.
+"""
 
 _TAKE_LOCK = f"SELECT pg_try_advisory_lock({0x7265766965770001})"
 """The number is any of our own; it spells a name and a version."""

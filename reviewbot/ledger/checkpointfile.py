@@ -46,7 +46,9 @@ class CheckpointFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                os.write(file, line if _ends_a_line(file) else b"\n" + line)
+                left = line if _ends_a_line(file) else b"\n" + line
+                while left:  # an almost full disk takes a part, and says so only at the next write
+                    left = left[os.write(file, left) :]
                 os.fsync(file)
             finally:
                 os.close(file)

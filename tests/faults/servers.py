@@ -55,13 +55,18 @@ class OwnServer(Server):
 
     def freeze(self) -> None:
         """Let every process of it stand still for a while."""
+        with self.standing_still():
+            time.sleep(FROZEN_FOR)  # noqa: TID251  the server's time, not ours
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Every process of it stands still for as long as the block lasts."""
         pids = self._pids()
-        for number in (signal.SIGSTOP, signal.SIGCONT):
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            if number is signal.SIGSTOP:
-                time.sleep(FROZEN_FOR)  # noqa: TID251  the server's time, not ours
+        _signal(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
 
     def wait(self) -> None:
         """Return when it answers; start it where it has given up."""
@@ -86,6 +91,12 @@ class OwnServer(Server):
         except (FileNotFoundError, IndexError):
             return []
         return [first, *(int(pid) for pid in children)]
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @contextmanager

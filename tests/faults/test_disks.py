@@ -14,9 +14,12 @@ from pathlib import Path
 from random import Random  # noqa: TID251 - seeded chance of a test
 
 import pytest
+from msgspec.structs import replace
 
+from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.ports import Checkpoint
 from reviewbot.service.app import App
 from reviewbot.service.checkpoints import accept
 from tests.faults.child import CRASHED, Ended, Line, in_a_child
@@ -75,6 +78,25 @@ def test_a_limit_on_the_size_of_files_is_lived_through(tmp_path: Path) -> None:
 
     _lived_through(room, _passes(room, 2 * PATIENCE, limit, lift))
     proven("P21", "a limit on file size (EFBIG)", 1)
+
+
+def test_a_checkpoint_that_only_partly_fits_is_not_called_kept(tmp_path: Path) -> None:
+    """The system takes some bytes of it without complaint; what stands there is remarked on."""
+    room = _room(tmp_path)
+    book, point = book_of(room), Checkpoint(count=1, head="ab" * 32, at=room.clock.now())
+    size = len(book.path.read_bytes()) if book.add(point) else 0
+
+    def work(line: Line) -> None:
+        _set_limit(size + 20)
+        with pytest.raises(LedgerUnwritable):
+            book.add(point)
+
+    assert in_a_child(work, room.transport, room.clock).code == 0
+    assert book.path.stat().st_size == size + 20
+    book.add(replace(point, count=2))
+    kept = book.read()
+    assert [one.count for one in kept.checkpoints] == [1, 2]
+    assert len(kept.remarks) == 2, "one is no checkpoint, none is signed"
 
 
 def _set_limit(size: int) -> None:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from reviewbot.domain.errors import LedgerError
+from reviewbot.ledger.opening import open_ledger
 from reviewbot.service.poll import poll_once
 from reviewbot.simulator import scenarios
 from tests.acceptance.checker import violations
@@ -91,6 +92,17 @@ def test_a_full_disk_of_the_server_is_lived_through() -> None:
             assert violations(world, there.app.ledger) == []
             assert len(world.effects) > sent
     proven("P21", "full disk under PostgreSQL", 1)
+
+
+def test_a_server_that_stands_still_is_not_waited_for_at_the_start(own_server: OwnServer) -> None:
+    """It takes the connection and says nothing: after ten seconds it is told as away."""
+    url = own_server.new_database()
+    began = time.monotonic()
+    with own_server.standing_still(), pytest.raises(LedgerError):
+        open_ledger(url)
+    assert 8 <= time.monotonic() - began <= 20
+    own_server.wait()
+    open_ledger(url).close()
 
 
 def _pass(there: House, minutes: float = 0.0) -> str | None:
