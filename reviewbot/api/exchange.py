@@ -195,6 +195,10 @@ class Exchange:
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             self._bucket.silent()
             return NoAnswer(f"{call}: no whole answer came back ({_name_of(error)})")
+        except BaseException:
+            # Whatever broke: the turn was taken, and the next one must not wait for its answer.
+            self._bucket.silent()
+            raise
         return self._judge(response, body, call)
 
     def _body(self, stream: Iterable[bytes], deadline: float) -> bytes | None:

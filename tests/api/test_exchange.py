@@ -319,3 +319,19 @@ def test_headers_do_not_show_in_the_exchange() -> None:
         bucket=Bucket(clock),
     )
     assert "canary" not in repr(exchange)
+
+
+def test_a_fault_of_ours_in_one_call_does_not_hold_up_the_next() -> None:
+    """After an outage one request goes first; one that broke without an answer is over too."""
+
+    faults: list[Exception] = [httpx.ConnectError("refused")]
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        raise faults.pop() if faults else RuntimeError("a fault in the library")
+
+    clock = FakeClock()
+    api = a_client(far_end, clock)
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            api.list_comments()
+    assert clock.seconds < 1_100.0

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import unicodedata
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
-import pytest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector, CollectorRegistry
 
+from reviewbot.channels import slack, webhook
 from reviewbot.channels.config import TYPES
-from tests.hostile.stage import LEFT_OUT, RECIPES, Stage, leaves, perform
+from reviewbot.channels.mail import as_email
+from reviewbot.domain.safetext import quiet, safe, safe_line
+from reviewbot.logs import Masking
+from reviewbot.reports.sheet import sheet
+from tests.builders import CONFIRMED
+from tests.channels.messages import a_message, an_alarm
+from tests.channels.test_sinks import BOX
+from tests.hostile.stage import LEFT_OUT, RECIPES, Stage, leaves
 
 JSON_FORMS = ("json", "sarif", "jsonl")
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Every command, every channel and every file, on the hostile stage."""
-    return perform(tmp_path_factory.mktemp("stage"))
 
 
 def lively(text: str) -> list[str]:
@@ -146,3 +154,130 @@ def test_every_type_of_channel_was_written_to(stage: Stage) -> None:
         text = json.loads(body)["text"]
         assert "<" not in text and not lively(text)
     assert stage.out["slack"] and stage.out["webhook"] and stage.out["mail"]
+
+
+def test_every_line_of_the_log_is_an_object(stage: Stage) -> None:
+    """One event, one line of JSON, whatever the event is about."""
+    seen = 0
+    for line, (_, err, *_) in stage.out.items():
+        if not line.startswith("run --once"):
+            continue
+        for one in err.splitlines():
+            if one.startswith("{"):
+                assert "event" in json.loads(one, parse_constant=refuse)
+                seen += 1
+    assert seen >= 4
+
+
+HOOKS = (
+    *("<!channel>", "<!here>", "<@U1>", "@everyone", "<https://e.example|bank>", "&lt;!here&gt;"),
+    *(
+        "\x1b]0;t\x07",
+        "\x1b[2J",
+        "\x9b31m",
+        "\x90q\x9c",
+        "\x07",
+        "\x08" * 9,
+        "\r",
+        "\r\nBcc: a@b",
+        "\x00",
+    ),
+    *(
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\u200f",
+        "\u2028",
+        "\u2029",
+        "\x85",
+        "\ufeff",
+        "\U000e0041",
+        "\ud800",
+    ),
+    *(
+        "<script>",
+        "</td><img src=x>",
+        "'\"><svg onload=x>",
+        "{{7*7}}",
+        "${7*7}",
+        "{% x %}",
+        "&#x3c;b&#x3e;",
+    ),
+    *(
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠1",
+        "\x00=1",
+        "\x1b=1",
+    ),
+    *(
+        "::error::x",
+        "%0A::set-output",
+        "]]>",
+        "<!--",
+        '"}],"x":1',
+        "\\",
+        "\\u001b",
+        "NaN",
+        "\n.\r\nQUIT",
+    ),
+)
+PAYLOADS = tuple(f"{a}{b}" for a, b in itertools.product(HOOKS, ("", "a", "=x", "\u202e<b>")))
+
+
+def test_two_hundred_payloads_in_every_kind_of_text() -> None:
+    """Line, block, cell, e-mail, chat, object, log line, metric and page, one by one."""
+    assert len(PAYLOADS) >= 200
+    masking = Masking(["canary"])
+    for text in PAYLOADS:
+        message = a_message(
+            an_alarm(sentence=text, subject=text, facts={text: text}), headline=text
+        )
+        said = json.loads(slack.as_json(message))["text"]
+        assert "<" not in said and not lively(said), text
+        hooked = webhook.as_json(message)
+        assert hooked.isascii() and json.loads(hooked, parse_constant=refuse), text
+        assert not lively(safe(text)) and "\n" not in safe_line(text), text
+        _, (cell,) = csv.reader(io.StringIO(sheet(["a"], [[text]]), newline=""))
+        start = unicodedata.normalize("NFKC", cell.lstrip())[:1]
+        assert start not in ("=", "+", "-", "@") and not lively(cell), text
+        line = json.dumps(masking(None, "", {text: text, "nested": [{text: (text,)}]}))
+        assert not lively(line) and len(line.splitlines()) == 1, text
+        mail = as_email(message, BOX, CONFIRMED).as_bytes()
+        heads = message_from_bytes(mail, policy=default)
+        assert "bcc" not in heads and heads["to"] == "desk@example.com", text
+        quieted = quiet(json.dumps({"x": text}, ensure_ascii=False))
+        assert json.loads(quieted) == {"x": text} and not lively(quieted), text
+
+
+def test_a_label_of_a_metric_stays_a_label() -> None:
+    """Rule and policy names come from people; Prometheus reads back just what they wrote."""
+    for text in PAYLOADS:
+        if "\ud800" in text:
+            continue
+        family = CounterMetricFamily("reviewbot_decisions", "About", labels=("rule",))
+        family.add_metric((text,), 1)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Fixed(family))
+        page = generate_latest(registry).decode()
+        (found,) = (s for f in text_string_to_metric_families(page) for s in f.samples)
+        assert found.labels == {"rule": text} or "\r" in text or "\x85" in text, (text, page)
+
+
+class Fixed(Collector):
+    """A collector of one family."""
+
+    def __init__(self, family: CounterMetricFamily) -> None:
+        self.family = family
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The family."""
+        yield self.family
