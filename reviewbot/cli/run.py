@@ -159,7 +159,7 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
     if screen.is_terminal(sys.stderr):
-        screen.say(_in_words(summary, app.mode))
+        screen.say(in_words(summary, app.mode))
     return 0
 
 
@@ -172,7 +172,8 @@ def _poll(settings: Settings, stretch: float) -> Callable[[App], PassSummary]:
     )
 
 
-def _in_words(summary: PassSummary, mode: Mode) -> str:
+def in_words(summary: PassSummary, mode: Mode) -> str:
+    """What one pass came to, for a person at a terminal."""
     actions = ", ".join(f"{count} {name}" for name, count in summary.actions.items()) or "nothing"
     verb = "decided" if mode is Mode.LIVE else "would decide"
     lines = [f"{counted(summary.waiting, 'task')} waiting; {verb}: {actions}."]
@@ -182,5 +183,6 @@ def _in_words(summary: PassSummary, mode: Mode) -> str:
             " a later pass finds out."
         )
     if summary.stopped:
-        lines.append(f"The pass ended early: {safe_line(summary.stopped)}.")
+        had = f"; {counted(summary.left, 'task')} had no turn" if summary.left else ""
+        lines.append(f"The pass ended early: {safe_line(summary.stopped)}{had}.")
     return "\n".join(lines)
