@@ -27,6 +27,7 @@ from reviewbot.service.questions import open_rounds
 from reviewbot.service.replay import was_judged
 
 if TYPE_CHECKING:
+    from reviewbot.domain.decision import Decision
     from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.facts import Facts
     from reviewbot.ports import Ledger, Logged, Noted
@@ -60,7 +61,7 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     unread: int = 0
     """Reviews that could not be judged again: the log lacks what one of the two looks at."""
     left: int = 0
-    """Reviews that were not judged, to keep the work bounded."""
+    """Reviews that were not judged: nobody has looked at them yet, or the work is bounded."""
 
     @property
     def moved(self) -> int:
@@ -165,20 +166,26 @@ def _rounds(
 ) -> tuple[list[Logged], list[Logged], int]:
     """The newest decision on each open round, and the first on each other one, the newest first.
 
-    Also how many open rounds were decided so long ago that they are not among them.
+    Also how many open rounds are not among them: decided too long ago, or not looked at yet.
     """
     names = {judge.policy.name for judge in (old, new) if judge is not None}
     since = until - timedelta(days=DAYS)
-    open_now = {
-        one.decision.id
-        for one in open_rounds(ledger)
-        if one.latest is not None and one.latest.state not in CLAIMED
-    }
+
+    def concerns(decision: Decision) -> bool:
+        return old is None or decision.policy in names
+
+    open_now: set[str] = set()
+    unseen = 0
+    for one in open_rounds(ledger):
+        if one.latest is None:
+            unseen += one.sighting.review == new.policy.applies_to.review
+        elif one.latest.state not in CLAIMED and concerns(one.decision):
+            open_now.add(one.decision.id)
     opened: list[Logged] = []
     first: dict[tuple[str, str, str | None], Logged] = {}
     for logged in reversed(ledger.decisions(newest=MOST)):
         decision = logged.decision
-        if not was_judged(decision) or (old is not None and decision.policy not in names):
+        if not was_judged(decision) or not concerns(decision):
             continue
         if decision.id in open_now:
             open_now.discard(decision.id)
@@ -187,7 +194,7 @@ def _rounds(
             first[decision.review, decision.task_id, decision.epoch] = logged
     rounds = {(d.review, d.task_id, d.epoch) for d in (one.decision for one in opened)}
     past = [logged for key, logged in first.items() if key not in rounds]
-    return opened, past, len(open_now)
+    return opened, past, len(open_now) + unseen
 
 
 def _judged(
@@ -253,5 +260,6 @@ def _said(matrix: Matrix, one: str, many: str | None = None) -> str:
         for move in moved
     ]
     more = [f"{matrix.unread:,} cannot be told"] if matrix.unread else []
-    more += [f"{matrix.left:,} were left out"] if matrix.left else []
-    return f"{number}: {', '.join((parts or ['none would be decided otherwise']) + more)}"
+    more += [f"{matrix.left:,} were not judged"] if matrix.left else []
+    parts = parts or ["none would be decided otherwise" if matrix.judged else "nothing to judge"]
+    return f"{number}: {', '.join(parts + more)}"

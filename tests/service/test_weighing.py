@@ -217,7 +217,22 @@ def test_the_work_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     judge.decide = slow
     found = weighing.weigh(room.app, judge, a_policy(ASK).policy.revision, room.clock.now())
     assert (found.open.judged, found.open.left) == (2, 4)
-    assert "4 were left out" in found.sentence()
+    assert "4 were not judged" in found.sentence()
+
+
+def test_what_another_policy_decides_is_none_of_its_business() -> None:
+    """Open tasks of a policy beside it are neither judged nor missing; new ones are said."""
+    instagram = named("beside", ASK, "applies to:\n  platform: instagram\n")
+    room = a_room(a_policy(ASK), count=2)
+    adopt(room.app, [instagram, a_policy(ASK)])
+    room.world.add(*tasks(3, first=10, platform="instagram"))
+    poll_once(room.app)
+    room.ledger.sight(list(tasks(4, first=20)), room.clock.now())
+
+    adopt(room.app, [instagram, a_policy(PAY)])
+
+    found = weighed(room)[-1]
+    assert (found.open.judged, found.open.left) == (2, 4)
 
 
 def test_what_nobody_looked_at_then_is_not_guessed() -> None:
@@ -254,6 +269,7 @@ def test_the_past_ends_after_thirty_days() -> None:
 
     (found,) = weighed(room)
     assert (found.open.judged, found.past.judged) == (0, 0)
+    assert found.sentence().endswith("Of 0 reviews of the last 30 days: nothing to judge.")
     assert found.since - room.clock.now() == timedelta(0)
 
 
