@@ -40,15 +40,3 @@ def _slack() -> float:
     started = time.process_time()
     sum(range(1_000_000))
     return max(1.0, (time.process_time() - started) / 0.012) * 2
-
-
-@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_a_bracket_left_open_at_the_end_is_shown_where_it_stands(end: str) -> None:
-    """What follows its # is a comment, so the text ends within the brackets."""
-    parsed = check(
-        BASE.rstrip() + "\npatterns:\n  a:\n    matches: [#n2024]\n    does not match:" + end
-    )
-
-    found = [one for one in parsed.findings if one.message == "this [ is never closed"]
-    last = BASE.rstrip().count("\n") + 4
-    assert [(one.span.line, one.span.column) for one in found] == [(last, 14)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -212,3 +213,15 @@ def test_thousands_of_mutated_documents_give_no_crash() -> None:
             text = text[:start] + (piece, "", text[start:end] * 2)[pick(3)] + text[end:]
         parsed = check(text)
         assert parsed.policy is not None or parsed.findings
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_bracket_left_open_at_the_end_is_shown_where_it_stands(end: str) -> None:
+    """What follows its # is a comment, so the text ends within the brackets."""
+    parsed = check(
+        BASE.rstrip() + "\npatterns:\n  a:\n    matches: [#n2024]\n    does not match:" + end
+    )
+
+    found = [one for one in parsed.findings if one.message == "this [ is never closed"]
+    last = BASE.rstrip().count("\n") + 4
+    assert [(one.span.line, one.span.column) for one in found] == [(last, 14)]
