@@ -1,6 +1,6 @@
 """The whole bot through days of trouble of every kind: not one promise is broken.
 
-Each seed is one run: tasks come up for review, half to one and a half an hour, polls are ten minutes
+Each seed is one run: three to ten tasks in ten hours come up for review, polls are ten minutes
 apart, every fault of the simulated API hits, people and strangers interfere, the clock jumps, and the
 process dies at every named point of the loop.
 """
