@@ -118,7 +118,7 @@ def _lines(found: Forecast) -> Iterator[str]:
     for sentence in found.holds:
         yield f"held      {styled(safe_line(sentence, 200), 'care')}"
     for cap in found.caps:
-        yield f"cap       {styled(safe_line(_cap(cap, found), 200), 'bad' if cap.to_silence else 'care')}"
+        yield f"cap       {styled(safe_line(_cap(cap, found), 400), 'bad' if cap.to_silence else 'care')}"
     if found.unread:
         yield ""
         heads = (noun_of(found.kinds), "paid on", "by", "why")

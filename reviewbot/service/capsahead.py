@@ -240,22 +240,23 @@ class _Room:
     def find(
         self, wish: Decision, start: datetime, end: datetime
     ) -> tuple[datetime | None, str | None]:
-        """The first moment with room under every cap, and the cap that kept it from `start`."""
+        """The first moment with room under every cap, and the cap that put it off the longest."""
         try:
             tracks = [self._track(limit) for limit in limits_for(self.policy, wish, ())]
         except Halted:
             return None, "money approved, where the API does not say how much this pays"
         if self._probation is not None and self._is_tried(wish):
             tracks.append(self._probation)
-        at, kept_by = start, None
+        at, kept_by, longest = start, None, timedelta(0)
         while True:
             for track in tracks:
                 found = track.room(at, end, wish.amount_micros)
                 if found == at:
                     continue
-                kept_by = kept_by or track.limit.name
                 if found is None:
-                    return None, kept_by
+                    return None, track.limit.name
+                if found - at > longest:
+                    kept_by, longest = track.limit.name, found - at
                 at = found
                 break
             else:

@@ -84,6 +84,18 @@ def test_what_finds_no_room_before_its_deadline_is_silence() -> None:
     assert [one.item.id for one in found.bites[0].to_silence] == ["task-001"]
 
 
+def test_the_cap_that_binds_is_named() -> None:
+    """An hour's cap puts the third off, the day's cap keeps the fifth back until tomorrow."""
+    caps = ("approvals: at most 2 per hour", "money approved: at most 1 USD per day")
+    room = a_room(a_policy(PAY, rails(*caps)), count=6, hours=20)
+
+    found = ahead(room)
+
+    named = {one.item.id: (bite.cap, one.until) for bite in found.bites for one in bite.held}
+    assert named["task-002"] == ("approvals: at most 2 per hour", START + timedelta(hours=1))
+    assert named["task-004"] == ("money approved: at most 1.00 USD per day", None)
+
+
 def test_a_question_stays_with_a_person_until_the_fallback_is_due() -> None:
     """Room alone does not take it back."""
     judge = a_policy(PAY, rails("approvals: at most 1 per hour", over="escalate"))

@@ -41,7 +41,7 @@ def _lines(found: CapsAhead, app: App) -> Iterator[str]:
     yield ""
     yield from _sums(plan)
     for cap in (bite.summary for bite in found.bites):
-        words = safe_line(f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at)}", 200)
+        words = safe_line(f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at)}", 400)
         yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
     yield ""
     if plan.planned:
