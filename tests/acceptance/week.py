@@ -17,7 +17,7 @@ from reviewbot.ports import Delivery, Letter
 from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
 from reviewbot.service.away import Homecoming
-from reviewbot.service.poll import poll_once
+from reviewbot.service.poll import STRETCH, Polling
 from reviewbot.service.routing import Route, Routes
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.model import Task
@@ -32,6 +32,8 @@ from tests.acceptance.weather import Weather
 WINDOW = 72 * HOUR
 STORY = 20 * HOUR
 """How long before its review the story of a task begins."""
+WORK = 300.0
+"""Seconds that a task which is due may wait for its turn in a pass after a long outage."""
 DECIDES, ASKS = (
     POLICY.replace("language: 1\n", f"language: 1\napplies to:\n  platform: {platform}\n")
     .replace("policy: acceptance", f"policy: {platform}")
@@ -120,14 +122,15 @@ class Week:
             last = self._one_life(last, self.clock.time + self._some(restart_every * HOUR))
 
     def _one_life(self, last: datetime | None, until: float) -> datetime | None:
-        app, poll = self._a_bot(), Homecoming(poll_once, last)
+        app, poll = self._a_bot(), Homecoming(Polling(STRETCH), last)
         try:
             while self.clock.time < self.end:
                 if self.clock.time >= until:
                     on_fault_point(self._cut_at(self.chance.randint(1, 40)))
                 began, self.passes = self.clock.time, self.passes + 1
                 try:
-                    poll(app)
+                    while poll(app).goes_on:
+                        last = app.clock.now()
                     last = app.clock.now()
                 except ReviewbotError:
                     self.failed += 1
@@ -179,7 +182,11 @@ class Week:
         return [task for task in self.world.tasks.values() if task.ended_by == "silence"]
 
     def could_have_decided(self, task: Task) -> str | None:
-        """What a bot that is there whenever the API is would have done; None: nothing."""
+        """What a bot that polls whenever the API is there would have done; None: nothing.
+
+        A rule that decides has three days, and no outage is as long. The fallback has three hours:
+        it needs the API for one poll, and for the work until its turn.
+        """
         if task.attempts and task.disputes == 0:
             newest = max(task.attempts, key=lambda attempt: attempt.scraped_at)
             scraped = newest.comments_scraped
@@ -187,12 +194,15 @@ class Week:
                 return "approve"
             if newest.outcome_kind == "couldnt_verify" and scraped is not None and scraped < 100:
                 return "dispute"
-        assert task.confirmed_at is not None
-        deadline = task.confirmed_at + WINDOW
-        there = self.weather.longest_stretch(deadline - 3 * HOUR, deadline - self.every)
-        if task.account.platform == "tiktok" and there >= 2 * self.every:
+        if task.account.platform == "tiktok" and self.there(task) >= self.every + WORK:
             return "approve at the deadline"
         return None
+
+    def there(self, task: Task) -> float:
+        """How long at a stretch the API was there after a task's fallback was due."""
+        assert task.confirmed_at is not None
+        deadline = task.confirmed_at + WINDOW
+        return self.weather.longest_stretch(deadline - 3 * HOUR, deadline)
 
     def alarms(self, kind: Kind) -> list[Told]:
         """What was told of this kind."""
