@@ -21,6 +21,7 @@ from tests.acceptance.house import House, house, sqlite
 from tests.acceptance.process import a_world as a_small_world
 from tests.acceptance.process import running
 from tests.hostile.stage import POLICY, SECRETS, Stage, environment
+from tests.proof import proven
 
 KEY = SECRETS["API key"]
 
@@ -68,6 +69,9 @@ def test_no_command_file_message_or_log_holds_a_secret(stage: Stage) -> None:
 
     assert {name: hits for name, hits in found.items() if hits} == {}
     assert len(channels) > 100
+    proven(
+        "fuzz", "P29", "outputs, files and messages searched for canaries, 0 found", len(channels)
+    )
     kinds = set(stage.bytes) | {line.split(" [")[0] for line in stage.out}
     assert kinds >= {
         *("file log.db", "file export.out", "file junit.xml", "library logs", "e-mails"),

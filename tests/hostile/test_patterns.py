@@ -17,6 +17,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.patterns import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
 from tests.policy.judging import facts_at, judge_of
 from tests.policy.test_parse_random import SHORT, check
+from tests.proof import proven
 from tests.tier import times
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,6 +145,7 @@ def test_no_pattern_is_slow_on_any_text() -> None:
             slow[pattern] = took
     assert slow == {}
     assert len(refused) < len(EVIL) // 4
+    proven("fuzz", "P27", "patterns made to be slow: refused, or within 10 ms", len(EVIL))
 
 
 def test_the_greediest_pattern_on_the_worst_text_takes_no_longer_than_a_person_notices() -> None:

@@ -29,6 +29,7 @@ from tests.builders import CONFIRMED
 from tests.channels.messages import a_message, an_alarm
 from tests.channels.test_sinks import BOX
 from tests.hostile.stage import LEFT_OUT, RECIPES, Stage, leaves
+from tests.proof import proven
 
 JSON_FORMS = ("json", "sarif", "jsonl")
 
@@ -78,6 +79,12 @@ def test_nothing_that_is_printed_moves_a_terminal(stage: Stage) -> None:
     assert {line: marks for line, marks in found.items() if marks} == {}
     carried = [line for line, texts in stage.out.items() if "alert(1)" in "".join(texts)]
     assert len(carried) > 25
+    proven(
+        "fuzz",
+        "P28",
+        "outputs of commands with hostile words, none of which moves a screen",
+        len(found),
+    )
 
 
 def test_json_is_json_and_one_line_an_object(stage: Stage) -> None:

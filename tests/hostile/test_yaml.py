@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from tests.hostile.yaml_bombs import BOMBS
+from tests.proof import proven
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_MEMORY = 20 * 1024
@@ -33,6 +34,12 @@ def test_no_file_kills_the_reader_or_keeps_it_busy() -> None:
     assert {name: took for name, took, *_ in read if took >= 0.05 * slack} == {}
     assert {name: more for name, _, more, *_ in read if more > MOST_MEMORY} == {}
     assert {name for name, _, _, refused, found in read if not (refused and found)} == set()
+    proven(
+        "fuzz",
+        "P26",
+        "files made to kill a YAML reader: refused within 50 ms and 20 MB",
+        len(BOMBS),
+    )
 
 
 def _slack() -> float:

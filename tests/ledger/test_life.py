@@ -276,4 +276,4 @@ def test_any_life_in_sqlite_follows_the_model(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_any_life_in_postgresql_follows_the_model(postgres: Any) -> None:
     """The store of several replicas."""
-    live(postgres.new_database, reopens=True, lives=20)
+    live(postgres.new_database, reopens=True, lives=6)

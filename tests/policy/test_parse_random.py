@@ -13,6 +13,7 @@ from reviewbot.policy.findings import Severity
 from reviewbot.policy.fixing import apply_fixes
 from reviewbot.policy.parse import Parsed, parse_policy
 from reviewbot.policy.render import as_github, as_json, as_sarif, render_text
+from tests.proof import proven
 from tests.tier import times
 
 BASE = (Path(__file__).parent / "mistakes" / "base.yaml").read_text(encoding="utf-8")
@@ -213,6 +214,7 @@ def test_thousands_of_mutated_documents_give_no_crash() -> None:
             text = text[:start] + (piece, "", text[start:end] * 2)[pick(3)] + text[end:]
         parsed = check(text)
         assert parsed.policy is not None or parsed.findings
+    proven("fuzz", "P25", "random policies read or refused with a place, 0 crashes", DOCUMENTS)
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
