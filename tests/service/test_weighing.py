@@ -289,7 +289,7 @@ def test_no_history_of_changes_and_kills_lacks_a_record() -> None:
     recorded = 0
 
     @given(steps=STEPS)
-    @settings(max_examples=times(5, 600), deadline=None)
+    @settings(max_examples=times(3, 600), deadline=None)
     def every_history(steps: list[tuple[str, str]]) -> None:
         nonlocal recorded
         room = after_all(steps)
