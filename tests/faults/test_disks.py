@@ -22,6 +22,7 @@ from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Checkpoint
 from reviewbot.service.app import App
 from reviewbot.service.checkpoints import accept
+from tests.acceptance.test_a_pass import DECIDES_ALL
 from tests.faults.child import CRASHED, Ended, Line, in_a_child
 from tests.faults.disks import PATIENCE, book_of, judge, live_passes
 from tests.faults.proof import proven
@@ -40,7 +41,7 @@ def _file(room: Room) -> Path:
 
 def _room(folder: Path, name: str = "log") -> Room:
     folder.mkdir(parents=True, exist_ok=True)
-    return Room(f"sqlite:///{folder / name}.db", tasks=TASKS)
+    return Room(f"sqlite:///{folder / name}.db", tasks=TASKS, policy=DECIDES_ALL)
 
 
 def _passes(
@@ -197,26 +198,13 @@ def _doubles(room: Room) -> list[tuple[str, str | None]]:
 def test_a_lost_journal_repeats_nothing(tmp_path: Path, told: bool) -> None:
     """The newest part of the log is gone; a checkpoint kept elsewhere stops every write at once."""
     room = _room(tmp_path)
-    room.transport = LosesAnAnswer(room.transport)
-    ended = _passes(room, 1, begun=lambda app: _die_after_the_checkpoint(app, room))
-    assert ended.signal == 9
+    _killed_midway(room)
     before = len(room.world.effects)
-    assert before > 1
-    for ending in ("-wal", "-shm"):
-        Path(f"{_file(room)}{ending}").unlink()
+    _without_journal(room)
     if not told:
         book_of(room).path.unlink()
 
     _goes_on_without_harm(room, before, stopped=told)
-
-
-def _die_after_the_checkpoint(app: App, room: Room) -> None:
-    def die(name: str) -> None:
-        if name == "pass.done":
-            book_of(room).add(app.ledger.checkpoint(app.clock.now()))
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    on_fault_point(die)
 
 
 @pytest.mark.parametrize("told", TOLD, ids=["with checkpoints", "without"])
@@ -226,12 +214,11 @@ def test_a_restored_backup_repeats_nothing(tmp_path: Path, told: bool) -> None:
     while at < points:
         room = _room(tmp_path / str(at))
         copy = tmp_path / str(at) / "copy.db"
-        found = _copied_at(room, at, copy)
+        found = _killed_midway(room, at, copy)
         points = found if FULL else 1
         whole, before = _lines(room), len(room.world.effects)
+        _without_journal(room)
         shutil.copy(copy, _file(room))
-        for ending in ("-wal", "-shm"):
-            Path(f"{_file(room)}{ending}").unlink(missing_ok=True)
         if not told:
             book_of(room).path.unlink()
 
@@ -240,8 +227,11 @@ def test_a_restored_backup_repeats_nothing(tmp_path: Path, told: bool) -> None:
     proven("P22", f"copies put back, {'with' if told else 'without'} checkpoints", points)
 
 
-def _copied_at(room: Room, at: int, copy: Path) -> int:
-    """Two passes, at the so-manieth point of which the log is copied; how many points there were."""
+def _killed_midway(room: Room, at: int = -1, copy: Path = Path()) -> int:
+    """A pass that is killed with half of its writes done, right after a checkpoint.
+
+    At its so-manieth point the log is copied; gives how many points it came to.
+    """
 
     def work(line: Line) -> int:
         seen: list[str] = []
@@ -251,17 +241,25 @@ def _copied_at(room: Room, at: int, copy: Path) -> int:
                 if len(seen) == at:
                     app.ledger.backup(copy)
                 seen.append(name)
+                if seen.count("outcome.committed") == TASKS // 2:
+                    book_of(room).add(app.ledger.checkpoint(app.clock.now()))
+                    line.tell("points", len(seen))
+                    os.kill(os.getpid(), signal.SIGKILL)
 
             on_fault_point(hook)
 
-        code = live_passes(room, line, 2, begun=begun)
-        line.tell("points", len(seen))
-        return code
+        return live_passes(room, line, 1, begun=begun)
 
     ended = in_a_child(work, room.transport, room.clock)
-    assert ended.code == 0
+    assert ended.signal == signal.SIGKILL
+    assert len(room.world.effects) == TASKS // 2
     ((points,),) = ended.words("points")
     return int(points)
+
+
+def _without_journal(room: Room) -> None:
+    for ending in ("-wal", "-shm"):
+        Path(f"{_file(room)}{ending}").unlink(missing_ok=True)
 
 
 def _lines(room: Room) -> int:
@@ -286,6 +284,7 @@ def _goes_on_without_harm(room: Room, before: int, *, stopped: bool) -> None:
         room.clock.sleep(16 * 60)
         assert _passes(room, 1).code == 0
     assert _doubles(room) == []
+    assert len(room.world.effects) > before, "there was something left to do"
     ledger = open_ledger(room.ledger, read_only=True)
     assert ledger.verify().whole
     assert ledger.open_intents() == []
