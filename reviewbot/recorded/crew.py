@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from reviewbot.domain.errors import ReviewbotError
 
@@ -58,28 +58,34 @@ def in_order(
 def _results(crew: list[_Worker], pieces: Iterable[P]) -> Generator[Any]:
     waiting = iter(enumerate(pieces))
     idle = [worker.pipe for worker in crew]
-    at_work: dict[Any, int] = {}
+    at_work: dict[Connection, int] = {}
     done: dict[int, Any] = {}
     turn = 0
-    while True:
+
+    def hand_out() -> None:
         while idle and len(at_work) + len(done) < AHEAD * len(crew):
-            number, piece = next(waiting, (None, None))
-            if number is None:
+            for number, piece in waiting:
+                pipe = idle.pop()
+                _send(pipe, piece)
+                at_work[pipe] = number
                 break
-            pipe = idle.pop()
-            _send(pipe, piece)
-            at_work[pipe] = number
-        if not at_work:
-            return
-        for ready in wait(list(at_work)):
-            done[at_work.pop(ready)] = _received(ready)
-            idle.append(ready)  # type: ignore[arg-type]  # it is one of ours
+            else:
+                return
+
+    hand_out()
+    while at_work:
+        for pipe in cast("list[Connection]", wait(at_work)):
+            done[at_work.pop(pipe)] = _received(pipe)
+            idle.append(pipe)
+        # Before the results are used, so that nobody idles meanwhile; then again, for there is room.
+        hand_out()
         while turn in done:
             result = done.pop(turn)
             if isinstance(result, Exception):
                 raise result
             yield result
             turn += 1
+        hand_out()
 
 
 def _send(pipe: Connection, piece: object) -> None:
@@ -89,7 +95,7 @@ def _send(pipe: Connection, piece: object) -> None:
         raise _lost() from error
 
 
-def _received(pipe: Any) -> Any:
+def _received(pipe: Connection) -> Any:
     try:
         return pipe.recv()
     except (EOFError, OSError) as error:

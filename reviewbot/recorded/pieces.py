@@ -73,11 +73,11 @@ def lines_reader(path: Path) -> Callable[[Piece], bytes]:
 
 
 def every_line(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file one by one, plain or packed. Raises OSError."""
+    """Give the lines of a file one by one, plain or packed, and blank ones between. Raises OSError."""
     with opened(path) as source:
         lines = lines_reader(path)
         for piece in source.pieces:
-            yield from lines(piece).splitlines()
+            yield from lines(piece).split(b"\n")
 
 
 def _ranges(size: int) -> Iterator[Piece]:

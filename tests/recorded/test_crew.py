@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from reviewbot.recorded.crew import WorkerLost, in_order
+from reviewbot.recorded.crew import AHEAD, WorkerLost, in_order
 
 
 def _doubling() -> Callable[[int], int]:
@@ -39,6 +39,35 @@ def test_results_come_in_the_order_of_the_pieces() -> None:
     """Whoever did them, and however many there are."""
     assert list(in_order(_doubling, range(13), 3)) == [2 * n for n in range(13)]
     assert list(in_order(_doubling, [], 2)) == []
+
+
+def _waiting_for(first: Path) -> Callable[[int], int]:
+    """Does every piece at once, but the first only when the last that may run ahead was begun."""
+
+    def work(number: int) -> int:
+        if number == 2 * AHEAD - 1:
+            first.touch()
+        while number == 0 and not first.exists():
+            os.sched_yield()
+        return number
+
+    return work
+
+
+@pytest.mark.usefixtures("forked")
+def test_others_run_ahead_of_a_slow_piece_only_so_far(tmp_path: Path) -> None:
+    """What is done before its turn is bounded, and afterwards all goes on."""
+    handed: list[int] = []
+
+    def pieces() -> Iterator[int]:
+        for number in range(5 * AHEAD):
+            handed.append(number)
+            yield number
+
+    results = in_order(partial(_waiting_for, tmp_path / "go"), pieces(), 2)
+    assert next(results) == 0
+    assert len(handed) <= 2 * AHEAD + 2
+    assert [0, *results] == list(range(5 * AHEAD))
 
 
 @pytest.mark.usefixtures("forked")

@@ -25,7 +25,7 @@ def text_of(path: Path) -> tuple[bytes, int]:
     return b"".join(text for text, _ in found), sum(share for _, share in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(LINES, st.integers(1, 8), st.booleans())
 def test_every_line_once(lines: list[bytes], size: int, ended: bool) -> None:
     """Cut at any size, plain and packed; the pieces say truly how much of the file they are."""
@@ -39,7 +39,8 @@ def test_every_line_once(lines: list[bytes], size: int, ended: bool) -> None:
         packed.write_bytes(gzip.compress(text))
         assert text_of(plain) == (text, len(text))
         assert text_of(packed)[0] == text
-        assert list(every_line(packed)) == list(every_line(plain))
+        for path in (plain, packed):
+            assert [line for line in every_line(path) if line] == [line for line in lines if line]
 
 
 def test_a_packed_file_that_breaks_off_cannot_be_read(tmp_path: Path) -> None:
