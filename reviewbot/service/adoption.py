@@ -94,4 +94,6 @@ def _make_up(app: App, policy: str) -> None:
         return
     judge = app.revisions.judge(change.revision)
     if judge is not None:
-        weighing.record(app, policy, weighing.weigh(app, judge, change.before, change.since))
+        weighed = weighing.weigh(app, judge, change.before, change.since)
+        weighing.record(app, policy, weighed)
+        probation.tell_change(app, policy, change, weighed.sentences())

@@ -149,14 +149,20 @@ def _say_change(app: App, policy: Policy, change: Change) -> None:
         rules=change.rules,
         said=change.said,
     )
+
+
+def tell_change(app: App, policy: str, change: Change, moves: Iterable[str]) -> None:
+    """Tell people that a changed policy judges, and what it moves."""
+    moved = tuple(moves)
+    before = (change.before or "")[:8] or "nothing"
     app.alarm(
         Kind.PROBATION,
-        f"{policy.name} changed from {before} to {policy.revision[:8]}:"
-        f" {len(change.rules)} new or changed rules are on probation.",
-        subject=policy.revision,
+        f"{policy} changed from {before} to {change.revision[:8]}:"
+        f" {len(change.rules)} new or changed rules are on probation. {' '.join(moved)}",
+        subject=change.revision,
         urgency="info",
         again=None,
-        said=list(change.said),
+        said=[*change.said, *moved],
     )
 
 

@@ -149,6 +149,7 @@ def test_it_says_what_moves_in_tasks_money_and_rules() -> None:
         one for one in room.said("policy change weighed") if one["revision"] == found.revision[:8]
     ]
     assert said["said"] == tuple(found.sentences())
+    assert room.alarms("probation")[-1].endswith(found.sentence())
 
 
 @pytest.mark.parametrize("then", ["the same", "a third"])
