@@ -50,8 +50,11 @@ class OwnServer(Server):
                 "SELECT pid FROM pg_stat_activity"
                 " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             ).fetchall()
-        for (pid,) in rows:
-            os.kill(pid, signal.SIGKILL)
+        children = set(self._pids()[1:])
+        _signal([pid for (pid,) in rows], signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while rows and children & set(self._pids()) and time.monotonic() < until:
+            time.sleep(0.01)  # noqa: TID251  until the first process has noticed
 
     def freeze(self) -> None:
         """Let every process of it stand still for a while."""
