@@ -15,7 +15,7 @@ from tests.hostile.spoiling import SpoilingTransport
 from tests.proof import proven
 from tests.tier import times
 
-MUTANTS = times(20_000, 500_000)
+MUTANTS = times(10_000, 500_000)
 OPERATIONS = {
     *("list_comments", "get_comment", "get_verifications", "list_bundles", "get_bundle"),
     *("get_bundle_account", "list_accounts", "get_account", "me"),
@@ -57,7 +57,7 @@ def test_true_answers_are_read_without_a_note() -> None:
 @pytest.mark.timeout(times(60, 3600))
 def test_the_whole_bot_lives_on_spoiled_answers_and_pays_on_none(tmp_path: Path) -> None:
     """Real client, engine and log: every approval rests on values that were sent, and typed."""
-    wanted, spoiled, paid, done = times(250, 10_000), 0, 0, 0
+    wanted, spoiled, paid, done = times(120, 10_000), 0, 0, 0
     for seed in itertools.count(1):
         folder = tmp_path / str(seed)
         folder.mkdir()
