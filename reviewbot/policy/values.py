@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -150,24 +150,10 @@ def read_duration(text: str, at: int) -> float:
 
 def read_when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
     """Read `2026-12-01` (a whole day) or `2026-12-01 09:00` in `zone` (or with its own offset)."""
-    day = _date(text)
-    if day is not None:
-        return Day(_moment(day, zone), _moment(day + timedelta(days=1), zone))
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or ":" not in text:
-        raise _misread(
-            "P101",
-            f'"{text}" is not a date or a moment',
-            text,
-            at,
-            cure="write it as  2026-12-01  or  2026-12-01 09:00",
-        )
-    if moment.tzinfo is not None:
-        return moment.astimezone(UTC)
-    return _local(moment, zone, text, at)
+        return _when(text, at, zone)
+    except OverflowError:
+        raise _misread("P101", f'"{text}" is out of reach', text, at) from None
 
 
 def read_date(text: str, at: int) -> date:
@@ -251,7 +237,7 @@ def _compact(pieces: list[tuple[str, str]] | None) -> str | None:
     if not pieces:
         return None
     units = [_UNIT_OF.get(word.casefold()) for _, word in pieces]
-    if None in units or not all(number.isdecimal() and len(number) <= 9 for number, _ in pieces):
+    if None in units or not all(number.isdecimal() for number, _ in pieces):
         return None
     sizes = [UNITS[unit] for unit in units if unit]
     if sizes != sorted(set(sizes), reverse=True):
@@ -308,6 +294,27 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]] | None) -> M
     )
 
 
+def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
+    day = _date(text)
+    if day is not None:
+        return Day(_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or ":" not in text:
+        raise _misread(
+            "P101",
+            f'"{text}" is not a date or a moment',
+            text,
+            at,
+            cure="write it as  2026-12-01  or  2026-12-01 09:00",
+        )
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    return _local(moment, zone, text, at)
+
+
 def _date(text: str) -> date | None:
     if len(text) != 10 or text[4] != "-" or text[7] != "-":
         return None
@@ -317,25 +324,17 @@ def _date(text: str) -> date | None:
         return None
 
 
-def _moment(day: date, zone: ZoneInfo) -> datetime:
-    try:
-        return datetime.combine(day, time(), zone).astimezone(UTC)
-    except OverflowError:
-        return datetime.combine(day, time(), UTC)
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
     """Give a local time its zone; refuse one that the clock change skips or repeats."""
-    try:
-        early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
-        chosen = early.astimezone(UTC)
-        differs = early.utcoffset() != late.utcoffset()
-        back = chosen.astimezone(zone).replace(tzinfo=None)
-    except OverflowError:
-        raise _misread("P101", f'"{text}" is out of reach', text, at) from None
-    if not differs:
+    early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+    chosen = early.astimezone(UTC)
+    if early.utcoffset() == late.utcoffset():
         return chosen
-    skipped = back != moment
+    skipped = chosen.astimezone(zone).replace(tzinfo=None) != moment
     raise _misread(
         "P115",
         f'the clock in {zone.key} {"skips" if skipped else "shows twice"} "{text}"',
@@ -346,16 +345,13 @@ def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
 
 
 def _decimal(text: str, at: int, what: str) -> Decimal:
-    plain = text.lstrip("-")
+    plain = text.removeprefix("-")
     if (
         plain.replace(".", "", 1).isascii()
         and plain.replace(".", "", 1).isdecimal()
         and plain[0] != "."
     ):
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = _LARGEST * 2
+        number = Decimal(text)
         if abs(number) > _LARGEST:
             raise _misread("P101", "this number is too large", text, at)
         return number
