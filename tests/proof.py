@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.tier import FULL
 
@@ -35,14 +35,19 @@ class Figure(NamedTuple):
     date: str
 
 
-def proven(suite: str, promise: str, what: str, figure: float | str) -> None:
+def proven(suite: str, promise: str, what: str, figure: float | str, *, part: str = "") -> None:
     """Keep a figure of a test that has just passed, where KEEP_PROOF=1 asks for it."""
     if os.environ.get("KEEP_PROOF") == "1":
-        keep(suite, promise, what, figure, "full" if FULL else "quick")
+        keep(suite, promise, what, figure, "full" if FULL else "quick", part=part)
 
 
-def keep(suite: str, promise: str, what: str, figure: float | str, tier: str) -> None:
-    """Keep a figure in docs/proof/SUITE.json, in place of the last one of the same name."""
+def keep(
+    suite: str, promise: str, what: str, figure: float | str, tier: str, *, part: str = ""
+) -> None:
+    """Keep a figure in docs/proof/SUITE.json, in place of the last one of the same name.
+
+    A figure that several tests share is the sum of their parts.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{suite}.json"
     # The folder is the lock: the tests of a run are in several processes.
@@ -50,9 +55,13 @@ def keep(suite: str, promise: str, what: str, figure: float | str, tier: str) ->
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         known = json.loads(path.read_text()) if path.exists() else {}
-        others = [one for one in known.get(promise, []) if one["what"] != what]
+        lines = {one["what"]: one for one in known.get(promise, [])}
+        others = [one for name, one in lines.items() if name != what]
         date = datetime.now(UTC).date().isoformat()
-        line = {"what": what, "figure": figure, "tier": tier, "date": date}
+        line: dict[str, Any] = {"what": what, "figure": figure, "tier": tier, "date": date}
+        if part:
+            line["parts"] = lines.get(what, {}).get("parts", {}) | {part: figure}
+            line["figure"] = sum(line["parts"].values())
         known[promise] = sorted([*others, line], key=lambda one: str(one["what"]))
         ordered = dict(sorted(known.items(), key=lambda pair: _number(pair[0])))
         path.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")

@@ -40,8 +40,8 @@ from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.checker import violations
 from tests.acceptance.house import KEY, a_setting, judge_of
 from tests.faults.child import Line, in_a_child
-from tests.faults.proof import proven
 from tests.faults.rooms import QUARANTINE
+from tests.proof import proven
 from tests.tier import FULL
 
 ENDPOINTS = ("list", "task", "timeline", "approve", "dispute")
@@ -175,6 +175,7 @@ def test_a_fault_at_an_endpoint_does_no_harm(fault: str, tmp_path: Path) -> None
         folder.mkdir()
         _no_harm(folder, fault, where, phase)
     proven(
+        "faults",
         "P23",
         f"faults x endpoints x {len(PHASES)} kinds of connection: no harm",
         len(ENDPOINTS) * len(PHASES),
@@ -237,7 +238,13 @@ def test_a_connection_that_fails_at_once_does_no_harm(greeting: str, tmp_path: P
                 assert scene.poll(QUARANTINE) is None
             assert violations(scene.world, scene.app.ledger) == []
             assert len(scene.world.effects) >= 2
-    proven("P23", "connections that fail before a request: no harm", len(tried), part=greeting)
+    proven(
+        "faults",
+        "P23",
+        "connections that fail before a request: no harm",
+        len(tried),
+        part=greeting,
+    )
 
 
 @pytest.mark.slow
@@ -285,7 +292,7 @@ def test_no_answer_swells_the_bot(tmp_path: Path) -> None:
     ((mebibytes, longest),) = ended.words("grown")
     assert mebibytes <= 50
     assert longest <= BUDGET + SLACK
-    proven("P23", "growth under every fault at every endpoint, MiB", round(mebibytes, 1))
+    proven("faults", "P23", "growth under every fault at every endpoint, MiB", round(mebibytes, 1))
 
 
 TASK_ID = "11111111-1111-4111-8111-111111111111"

@@ -19,8 +19,8 @@ from reviewbot.simulator import scenarios
 from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.world import World
 from tests.acceptance.process import Bot, ledger_url, running
-from tests.faults.proof import proven
 from tests.faults.test_clock_steps import ASKS
+from tests.proof import proven
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 ZONES = ("Europe/Paris", "America/New_York", "Australia/Lord_Howe", "America/Santiago")
@@ -101,7 +101,7 @@ def test_neither_time_changes_nor_steps_move_a_poll_an_act_or_a_chore(tmp_path: 
             assert case.bot.ended() == 0
     for case in cases:
         _was_right(case)
-    proven("P14", "zones x time changes, with steps of 3 days each way", len(cases))
+    proven("faults", "P14", "zones x time changes, with steps of 3 days each way", len(cases))
 
 
 def _was_right(case: Case) -> None:

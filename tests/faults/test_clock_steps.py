@@ -8,7 +8,7 @@ import pytest
 
 from reviewbot.domain.faultpoints import on_fault_point
 from tests.acceptance.house import House, house
-from tests.faults.proof import proven
+from tests.proof import proven
 from tests.tier import FULL
 
 ASKS = """
@@ -54,7 +54,7 @@ def test_a_step_at_any_point_of_a_pass_decides_nothing_early_or_late(hours: int)
             late = [one for one in early if there.clock.time > _due(there, one) + 120]
             assert late == [], f"decided late: the clock was set at {seen[at]}"
         at += 1
-    proven("P14", f"steps of the clock by {hours} h within a pass", points)
+    proven("faults", "P14", f"steps of the clock by {hours} h within a pass", points)
 
 
 def _set_within(there: House, step: timedelta, at: int) -> list[str]:

@@ -19,9 +19,9 @@ from reviewbot.service.cancelling import Canceller, CancelState
 from reviewbot.service.poll import poll_once
 from reviewbot.simulator.clock import VirtualClock
 from tests.faults.child import Ended, Line, in_a_child
-from tests.faults.proof import proven
 from tests.faults.rooms import QUARANTINE, Room
 from tests.ledger.conftest import Server, postgres
+from tests.proof import proven
 from tests.service.orders import SETTINGS, Shop, good_rows, outcomes, wanted
 from tests.tier import FULL
 
@@ -73,7 +73,9 @@ def test_a_review_killed_at_every_point_is_finished_by_the_next(new_ledger: Iter
         assert _killed(story, room.transport, room.clock, at).signal == signal.SIGKILL
         assert room.finish() == [], f"killed at {course[at]}, point {at} of {len(course)}"
         assert len(room.world.effects) == effects
-    proven("P1", "kills at the named points of a review", len(kills), part=_kind(room.ledger))
+    proven(
+        "faults", "P1", "kills at the named points of a review", len(kills), part=_kind(room.ledger)
+    )
 
 
 def test_orders_killed_at_every_point_are_each_placed_once(new_ledger: Iterator[str]) -> None:
@@ -108,7 +110,7 @@ def test_orders_killed_at_every_point_are_each_placed_once(new_ledger: Iterator[
         assert shop.made() == wanted(rows)
         assert shop.ledger.verify().whole
         shop.ledger.close()
-    proven("P1", "kills at the named points of ordering", len(kills), part=_kind(url))
+    proven("faults", "P1", "kills at the named points of ordering", len(kills), part=_kind(url))
 
 
 def test_a_cancellation_killed_at_every_point_is_known_in_the_end(
@@ -163,7 +165,9 @@ def test_a_cancellation_killed_at_every_point_is_known_in_the_end(
         ledger = open_ledger(url)
         assert ledger.verify().whole
         ledger.close()
-    proven("P1", "kills at the named points of a cancellation", len(course), part=_kind(url))
+    proven(
+        "faults", "P1", "kills at the named points of a cancellation", len(course), part=_kind(url)
+    )
 
 
 def _kind(url: str) -> str:

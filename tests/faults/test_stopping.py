@@ -18,8 +18,8 @@ from reviewbot.simulator.rawfaults import RawServer
 from tests.acceptance.process import a_world, environment, running
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.disks import book_of
-from tests.faults.proof import proven
 from tests.faults.rooms import Room
+from tests.proof import proven
 from tests.tier import times
 
 HEALTHY, HANGING = 10.0, 35.0
@@ -39,7 +39,7 @@ def test_a_stop_at_any_point_finishes_what_was_begun_and_no_more(tmp_path: Path)
         assert sent <= _writes(room) <= sent + 1, at
         assert len(book_of(room).read().checkpoints) == 1
         assert room.finish(book=book_of(room)) == [], at
-    proven("P16", "stops at each point of a pass", len(tried))
+    proven("faults", "P16", "stops at each point of a pass", len(tried))
 
 
 def _course(room: Room) -> list[str]:
@@ -123,7 +123,7 @@ def test_a_stop_within_a_call_that_never_ends(fault: str, tmp_path: Path) -> Non
             bot.kill()
             bot.wait()
     assert took <= HANGING
-    proven("P16", f"stop while the API hangs ({fault}), seconds", round(took, 1))
+    proven("faults", "P16", f"stop while the API hangs ({fault}), seconds", round(took, 1))
 
 
 @pytest.mark.slow
@@ -148,4 +148,4 @@ def test_a_second_daemon_on_a_log_is_turned_away_and_a_killed_one_makes_room(
         third.send(signal.SIGTERM)
         assert third.ended() == 0
         assert time.monotonic() - began <= HEALTHY
-    proven("P17", "second daemon on an SQLite log turned away (exit 75)", 1)
+    proven("faults", "P17", "second daemon on an SQLite log turned away (exit 75)", 1)

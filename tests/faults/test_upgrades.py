@@ -17,9 +17,9 @@ from reviewbot.ledger.migrations.upgrade import upgrade, written
 from reviewbot.ledger.opening import _parse
 from reviewbot.ledger.schema import prepare, version_of
 from reviewbot.ledger.tables import SCHEMA_VERSION
-from tests.faults.proof import proven
 from tests.ledger.conftest import Server, postgres
 from tests.ledger.things import a_decision
+from tests.proof import proven
 from tests.tier import FULL
 
 __all__ = ["postgres"]
@@ -68,7 +68,7 @@ def test_an_upgrade_killed_at_any_statement_is_done_by_the_next_start(
         ledger.intend(a_decision())
         assert ledger.verify().whole
         ledger.close()
-    proven("P22", f"kills of an upgrade from {start or 'nothing'}, {kind}", len(tried))
+    proven("faults", "P22", f"kills of an upgrade from {start or 'nothing'}, {kind}", len(tried))
 
 
 def _backend(kind: str, path: Path, request: pytest.FixtureRequest) -> Backend:
