@@ -62,7 +62,7 @@ def test_a_call_that_fails_stops_writes_and_not_the_bot(
                 assert seen.errors[-PATIENCE:] == [None] * PATIENCE, where
                 assert sum(one is not None for one in seen.errors) <= allowed, where
         assert room.finish(book=book_of(room)) == [], where
-    how = f"calls of the disk that fail with {error}, {'for two passes' if lasting else 'once'}"
+    how = f"{error} at a call of the disk, {'lasting two passes' if lasting else 'once'}"
     proven("faults", "P21", how, len(calls))
 
 
