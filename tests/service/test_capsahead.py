@@ -289,8 +289,49 @@ def test_a_moment_with_room_is_one_that_the_log_would_allow(
     assert found == next((at for at in minutes if fits(at)), None)
 
 
-def _allowed(limit: Limit, wanted: int, spent: list[Spent]) -> bool:
-    decision = a_decision(Action.APPROVE, amount_micros=wanted, policy="p")
+@given(
+    taken=st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=12),
+    start=st.integers(0, 50),
+    share=st.integers(1, 9),
+    after=st.integers(0, 4),
+)
+@settings(max_examples=times(25, 2000), deadline=None)
+def test_a_moment_for_a_dispute_is_one_that_the_share_allows(
+    taken: list[tuple[int, bool]], start: int, share: int, after: int
+) -> None:
+    """As many decisions as are planned go on, and no earlier minute would do."""
+    limit = Limit(
+        name="share",
+        policy="p",
+        actions=frozenset({Action.APPROVE, Action.DISPUTE}),
+        measure="share",
+        at_most=share * 100_000,
+        seconds=1200.0,
+        share_of=frozenset({Action.DISPUTE}),
+        after=after,
+    )
+    minute = timedelta(minutes=1)
+    track = Track(limit)
+    for at, dispute in taken:
+        track.add(START + at * minute, None, sends_back=dispute)
+
+    def fits(at: datetime) -> bool:
+        """Whether the log would let one more dispute go at this moment."""
+        within = [
+            Spent(0, None, Action.DISPUTE if dispute else Action.APPROVE)
+            for when, dispute in taken
+            if at - 20 * minute < START + when * minute <= at
+        ]
+        return _allowed(limit, 0, within, Action.DISPUTE)
+
+    minutes = [START + n * minute for n in range(start, 130)]
+    assert track.room(minutes[0], START + 129 * minute, None) == next(filter(fits, minutes), None)
+
+
+def _allowed(
+    limit: Limit, wanted: int, spent: list[Spent], action: Action = Action.APPROVE
+) -> bool:
+    decision = a_decision(action, amount_micros=wanted, policy="p")
     try:
         check_room(limit, decision, spent)
     except CapReached:

@@ -194,6 +194,27 @@ def test_a_comparison_that_fails_is_noted_and_keeps_nothing_from_acting() -> Non
     assert room.sent() == 2
 
 
+def test_a_record_that_cannot_be_written_comes_at_the_next_start() -> None:
+    """The disk is full at that moment; the policy judges, and what it moves is said all the same."""
+    room = a_room(a_policy(ASK), count=2)
+    poll_once(room.app)
+    note = room.ledger.note
+
+    def full(topic: str, *about: Any) -> None:
+        if topic == weighing.TOPIC:
+            raise LedgerUnwritable("no space")
+        note(topic, *about)
+
+    room.ledger.note = full
+    adopt(room.app, [a_policy(PAY)])
+    room.ledger.note = note
+    assert weighed(room) == []
+    assert "2 escalate → approve" in room.alarms("probation")[-1]
+
+    again(room, a_policy(PAY))
+    assert len(weighed(room)) == 1
+
+
 def _broken(**_: Any) -> Any:
     raise LedgerUnwritable("no")
 
