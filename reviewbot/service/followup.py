@@ -37,6 +37,8 @@ RIPE = timedelta(days=1)
 """How old an approval is when it is looked at."""
 SENT_BACK_LOOKS, APPROVAL_LOOKS = 200, 25
 """Reads a day at most; one costs one request."""
+MOST_FAILING = 60.0
+"""Seconds that reads which fail may take; polls wait meanwhile."""
 KEPT = 10
 """Tries of a thing that are kept, the newest."""
 NAMES = ("scraped_at", "outcome_kind", "comments_scraped", "found_comment_id", "platform")
@@ -53,7 +55,7 @@ def follow_up(app: App) -> int:
     last = words[0].at if words else None
     if last is not None and now - last < EVERY:
         return 0
-    read = 0
+    read, failing = 0, 0.0
     due = (
         (bench, task_id)
         for bench in app.benches
@@ -64,6 +66,7 @@ def follow_up(app: App) -> int:
         if app.stopping():
             break
         now_and_then(app)
+        began = app.clock.monotonic()
         try:
             seen = _look(bench, task_id)
         except KeyRefused:
@@ -72,6 +75,9 @@ def follow_up(app: App) -> int:
             break
         except ApiError as error:
             app.events("cannot follow up", level="warning", task_id=task_id, error=str(error))
+            failing += app.clock.monotonic() - began
+            if failing > MOST_FAILING:
+                break
             continue
         read += 1
         if seen != _seen_before(app, bench, task_id):

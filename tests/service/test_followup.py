@@ -13,6 +13,7 @@ from reviewbot.service.followup import TOPIC, follow_up
 from reviewbot.service.grades import Grade
 from reviewbot.service.scorecard import TOPICS, scorecard
 from reviewbot.simulator import comments, managers
+from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.model import Actor
 from tests.acceptance.house import House, house
 
@@ -173,3 +174,15 @@ def test_a_refused_key_ends_it_and_a_stop_leaves_the_rest() -> None:
         made.app.benches[0].queue.evidence = works  # type: ignore[method-assign]
         made.app.stopping = lambda: True
         assert follow_up(made.app) == 0
+
+
+def test_an_api_that_hangs_keeps_no_poll_waiting() -> None:
+    """The first read that takes long and fails is the last; the others are left for the next day."""
+    with sent_back(8) as made:
+        made.poll()
+        made.clock.sleep(DAY.total_seconds())
+        made.transport.faults = Faults([Storm(fault="hang")])  # type: ignore[attr-defined]
+        began = made.clock.monotonic()
+
+        assert follow_up(made.app) == 0
+        assert made.clock.monotonic() - began < 150
