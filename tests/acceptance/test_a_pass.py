@@ -9,6 +9,7 @@ from reviewbot.simulator import comments
 from tests.acceptance.checker import violations
 from tests.acceptance.faults import FaultyTransport
 from tests.acceptance.house import POLICY, House, house, sqlite
+from tests.proof import proven
 
 DECIDES_ALL = POLICY.replace(
     "rules:\n",
@@ -34,6 +35,8 @@ def test_a_pass_over_230_tasks_costs_no_more_than_it_must(tmp_path: Path) -> Non
         floor = 3 + 230 + summary.outcomes["performed"]
         assert summary.outcomes["performed"] >= 200
         assert summary.requests <= floor * 1.02
+        extra = f"{summary.requests / floor - 1:.1%}"
+        proven("loop", "P4", "requests beyond the list and two a decision, 230 tasks", extra)
         assert violations(there.world, there.app.ledger) == []
 
 

@@ -17,6 +17,7 @@ from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.checker import violations
 from tests.acceptance.house import House, house
 from tests.acceptance.test_a_pass import DECIDES_ALL
+from tests.proof import proven
 
 POLL = 60.0
 
@@ -96,3 +97,9 @@ def test_what_piled_up_in_a_day_is_worked_off_in_time(
         assert not any(task.ended_by == "silence" for task in world.tasks.values())
         assert not any(line.status == 429 for line in world.requests)
         assert violations(world, there.app.ledger) == []
+    proven(
+        "loop",
+        "P11",
+        "tasks after a day without the API, decided in order of deadline, and none late",
+        f"{tasks:,} in {took / HOUR:.2f} h",
+    )

@@ -14,6 +14,7 @@ from reviewbot.ledger.opening import open_ledger
 from reviewbot.simulator.clock import HOUR
 from tests.acceptance.checker import violations
 from tests.acceptance.week import WINDOW, Week
+from tests.proof import proven
 
 SLOW = pytest.mark.slow
 STAGES = (24, 6, 1)
@@ -54,6 +55,18 @@ def test_nobody_is_paid_by_silence_that_could_have_been_decided(
     found = violations(week.world, ledger, strangers=True)
     ledger.close()
     assert [one for one in found if "silence paid" not in one] == []
+    proven(
+        "loop",
+        "P10",
+        "tasks of a week with outages to 48 h, paid by silence though they could have been decided",
+        f"0 of {len(week.world.tasks):,}",
+    )
+    proven(
+        "loop",
+        "P10",
+        "tasks of that week that nobody decided, not told of at 24, 6 and 1 hours",
+        f"0 of {len(silent):,}",
+    )
 
 
 def told_stages(week: Week) -> Stages:
