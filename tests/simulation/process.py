@@ -198,7 +198,7 @@ def truth(task: Task | None) -> Truth | None:
     """What is true of a task now."""
     if task is None:
         return None
-    newest = max(task.attempts, key=lambda one: one.scraped_at, default=None)
+    newest = task.attempts[-1] if task.attempts else None
     return Truth(
         None if newest is None else newest.outcome_kind,
         None if newest is None else newest.comments_scraped,
