@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from reviewbot.api.records import AccountRecord, Record, decode_record
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.timeline import Attempt
-from reviewbot.policy.facts import Facts, attempts_of_round, last_attempt, summarise
+from reviewbot.policy.facts import Facts, History, attempts_of_round, last_attempt, summarise
 from reviewbot.policy.model import Policy
 from reviewbot.policy.used import fields_used
 
@@ -49,15 +49,26 @@ def decoder_for(policies: Sequence[Policy]) -> Callable[[bytes], Record | Accoun
                 line.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return decode_record(line)
-        if record.drift or (record.history.disputes or 0) < 0:
-            return decode_record(line)
         return record
 
     return decode
 
 
+class _History(History, frozen=True, kw_only=True):
+    """A history as it should be."""
+
+    disputes: Annotated[int, msgspec.Meta(ge=0)] | None = 0
+
+
+_NO_HISTORY = _History()
+
+
 class _Narrow(Record, frozen=True, kw_only=True):
     """A record whose attempts are put in figures when something asks for them."""
+
+    history: _History = _NO_HISTORY
+    drift: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
+    """Not for files to say."""
 
     def facts(self, at: datetime) -> Facts:
         """The facts as of a full record."""

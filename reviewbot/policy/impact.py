@@ -33,15 +33,6 @@ class Cell(msgspec.Struct):
     accounts: set[str] = msgspec.field(default_factory=set)
     samples: list[str] = msgspec.field(default_factory=list)
 
-    def add(self, thing: str, account: str | None, micros: int) -> None:
-        """Count one review."""
-        self.count += 1
-        self.micros += micros
-        if account is not None:
-            self.accounts.add(account)
-        if len(self.samples) < SAMPLES:
-            self.samples.append(thing)
-
     def take(self, other: Cell) -> None:
         """Add what another part has counted."""
         self.count += other.count
@@ -62,7 +53,12 @@ class Impact(msgspec.Struct):
         cell = self.moves.get((old, new))
         if cell is None:
             cell = self.moves[(old, new)] = Cell()
-        cell.add(thing, account, micros)
+        cell.count += 1
+        cell.micros += micros
+        if account is not None:
+            cell.accounts.add(account)
+        if cell.count <= SAMPLES:
+            cell.samples.append(thing)
 
     def take(self, other: Impact) -> None:
         """Add what another part has counted."""
@@ -124,8 +120,9 @@ def judge_both(
     if new is not old:
         before = NOT_COVERED if old is None else judge_facts(old, record, facts)
         was = (before.action, before.rule)
-    for rule in after.cannot_tell:
-        impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
+    if after.cannot_tell:
+        for rule in after.cannot_tell:
+            impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
     subject = record.subject
     impact.add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
     return was[0] != said[0]
