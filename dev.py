@@ -32,6 +32,7 @@ TASKS = {
     "test": [[*PYTEST, "-n", "2", "-m", "not slow"]],
     "test-full": [[*PYTEST, "-n", "2", "--timeout", "1500"]],
     "test-mutants": [["-m", "tests.mutation"]],
+    "soak": [["-m", "tests.simulation", "--minutes", os.environ.get("MINUTES", "10")]],
     "coverage": [
         ["-m", "coverage", "erase"],
         ["-m", "coverage", "run", *PYTEST, "-n", "2", "-m", "not slow", "--timeout", "180"],

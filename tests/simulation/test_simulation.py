@@ -16,12 +16,14 @@ from reviewbot.simulator.faults import FAULTS
 from tests.simulation.history import Effect, Sent
 from tests.simulation.plan import EVERY_DAY, plan_of
 from tests.simulation.simulate import kept_seeds, simulate
+from tests.tier import times
 
 HOURS = 125.0
-SEEDS = range(1, 17)
-"""2,000 hours in all, in as many cases so that the processes of a test run share them evenly."""
+SEEDS = range(1, 1 + times(16, 48))
+"""2,000 hours in all (6,000 in the full tier), in as many cases, which a run's processes share."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     """Two thousand hours, killed at every point of the loop in each part of them."""
@@ -33,6 +35,7 @@ def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     assert one.figures.effects > 20
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("seed", "hours"), list(kept_seeds()))
 def test_a_seed_that_once_broke_a_promise_no_longer_does(seed: int, hours: float) -> None:
     """Kept in seeds.txt by whoever met it."""
