@@ -138,8 +138,9 @@ def of_task(connection: Connection, task_id: str) -> list[Logged]:
 
 
 def changed_since(connection: Connection, since: datetime) -> list[Logged]:
-    """Decisions whose state was last changed at `since` or later."""
-    return found(connection, statements.DECISIONS_SINCE, {"since": to_micros(since)})
+    """Decisions whose state was last changed at `since` or later, by `seq`."""
+    changed = found(connection, statements.DECISIONS_SINCE, {"since": to_micros(since)})
+    return sorted(changed, key=lambda one: one.seq)
 
 
 def of_policy(connection: Connection, policy: str, since: datetime) -> list[Logged]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
@@ -129,10 +130,8 @@ DECISIONS_AFTER = (
 DECISIONS_NEWEST = _decisions_in_full().order_by(decision.c.seq.desc()).limit(bindparam("newest"))
 """The newest decisions, newest first."""
 
-DECISIONS_SINCE = (
-    _decisions_in_full().where(decision.c.state_at >= bindparam("since")).order_by(decision.c.seq)
-)
-"""Decisions whose state was last changed since a moment."""
+DECISIONS_SINCE = _decisions_in_full().where(decision.c.state_at >= bindparam("since"))
+"""Decisions whose state was last changed since a moment; asked for in order, SQLite reads them all."""
 
 DECISIONS_OF_TASK = (
     _decisions_in_full()
@@ -363,15 +362,30 @@ def notes(size: int) -> Select[tuple[object, ...]]:
 
 # Verification of the other projections -------------------------------------------------------
 
+_first = entry.alias("first")
+
 ROUNDS_AFTER = (
-    select(*round_.c, entry.c.subject, entry.c.kind, entry.c.at, entry.c.body)
+    select(
+        *round_.c,
+        entry.c.subject,
+        entry.c.kind,
+        entry.c.at,
+        entry.c.body,
+        _first.c.seq.label("first_seq"),
+        _first.c.at.label("first_at"),
+        _first.c.body.label("first_body"),
+    )
     .select_from(round_)
     .outerjoin(entry, entry.c.seq == round_.c.last)
-    .where(round_.c.last > bindparam("after"))
-    .order_by(round_.c.last)
+    .outerjoin(_first, _first.c.seq == entry.c.prior)
+    .where(
+        tuple_(*round_.primary_key)
+        > tuple_(*(bindparam(f"after_{key.name}") for key in round_.primary_key))
+    )
+    .order_by(*round_.primary_key)
     .limit(PAGE)
 )
-"""The next rounds of a verification, each beside its newest line."""
+"""The next rounds of a verification, each beside its newest line and, where it ended, its first."""
 
 ALL_POLICIES = select(policy.c.revision, policy.c.seq)
 """Which line keeps which revision."""

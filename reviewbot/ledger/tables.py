@@ -124,6 +124,7 @@ _not_ended = round_.c.ended_at.is_(None)
 _has_ended = round_.c.ended_at.is_not(None)
 
 Index("decision_id", decision.c.id, unique=True)
+Index("decision_changed", decision.c.state_at)
 Index("decision_task", decision.c.review, decision.c.task_id, decision.c.last)
 Index(
     "decision_claim",

@@ -8,14 +8,14 @@ newest one; subjects that no row names are missing rows. All in one snapshot, pa
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.ledger import events, statements
-from reviewbot.ledger.chain import ChainReader, Line
+from reviewbot.ledger.chain import ChainReader
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.rows import (
     DecisionRow,
@@ -32,18 +32,19 @@ from reviewbot.ports import Checkpoint, Verification
 _UNREADABLE = (msgspec.MsgspecError, zlib.error, ValueError, TypeError)
 _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
 _ROUND_WIDTH = len(RoundRow.__struct_fields__)
+_BEFORE_ROUNDS = {"after_review": "", "after_task_id": "", "after_epoch": ""}
 
 
 def verify(connection: Connection, checkpoints: Iterable[Checkpoint] = ()) -> Verification:
     """Recompute everything, and say what does not fit."""
     reader = ChainReader(checkpoints)
     with connection.snapshot():
-        reader.read(_pages(connection, statements.LINES_AFTER, key=0))
+        reader.read(_pages(connection, statements.LINES_AFTER, {"after": -1}))
         _check_head(connection, reader)
-        for columns in _pages(connection, statements.ROWS_AFTER, key=0):
+        for columns in _pages(connection, statements.ROWS_AFTER, {"after": -1}):
             _check_decision(reader, columns)
-        for columns in _pages(connection, statements.ROUNDS_AFTER, key=3):
-            _check_round(connection, reader, columns)
+        for columns in _pages(connection, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
+            _check_round(reader, columns)
         for revision, seq in connection.run(statements.ALL_POLICIES):
             _take(reader, f"{events.POLICY}\x1f{revision}", seq, "policy", revision)
         for topic, subject, last in connection.run(statements.ALL_NOTES):
@@ -54,12 +55,13 @@ def verify(connection: Connection, checkpoints: Iterable[Checkpoint] = ()) -> Ve
     return reader.verification()
 
 
-def _pages(connection: Connection, statement: ClauseElement, key: int) -> Iterator[Any]:
-    """All rows of a walk; `key` is the column that the next page starts after."""
-    after = -1
-    while page := connection.run(statement, {"after": after}).fetchall():
+def _pages(
+    connection: Connection, statement: ClauseElement, after: Mapping[str, Any]
+) -> Iterator[Any]:
+    """All rows of a walk; each page starts after the first columns of the last row."""
+    while page := connection.run(statement, after).fetchall():
         yield from page
-        after = page[-1][key]
+        after = dict(zip(after, page[-1], strict=False))
 
 
 def _check_head(connection: Connection, reader: ChainReader) -> None:
@@ -87,13 +89,13 @@ def _check_decision(reader: ChainReader, columns: Any) -> None:
         reader.blame(f"line {last_at}: the row of decision {name} differs from the chain")
 
 
-def _check_round(connection: Connection, reader: ChainReader, columns: Any) -> None:
+def _check_round(reader: ChainReader, columns: Any) -> None:
     row = RoundRow(*columns[:_ROUND_WIDTH])
-    subject, kind, at, body = columns[_ROUND_WIDTH:]
+    subject, *lines = columns[_ROUND_WIDTH:]
     name = events.round_subject(row.review, row.task_id, row.epoch)
     _take(reader, name, row.last, "round", f"{row.epoch} of {row.review} {row.task_id}")
     try:
-        fits = subject == name and row == _round_from(connection, row.last, at, kind, body)
+        fits = subject == name and row == _round_from(row.last, *lines)
     except _UNREADABLE:
         fits = False
     if not fits:
@@ -102,14 +104,12 @@ def _check_round(connection: Connection, reader: ChainReader, columns: Any) -> N
         )
 
 
-def _round_from(connection: Connection, last: int, at: int, kind: str, body: bytes) -> RoundRow:
+def _round_from(
+    last: int, kind: str, at: int, body: bytes, first: int | None, first_at: int, seen: bytes
+) -> RoundRow:
     if kind == events.SEEN:
         return seen_row(seen_from_body(body), last, at)
-    prior = Line(*connection.run(statements.LINE, {"seq": last}).fetchone()).prior
-    before = None
-    if prior:
-        line = Line(*connection.run(statements.LINE, {"seq": prior}).fetchone())
-        before = seen_row(seen_from_body(line.body), line.seq, line.at)
+    before = None if first is None else seen_row(seen_from_body(seen), first, first_at)
     return ended_row(ending_from_body(body), last, before)
 
 

@@ -15,6 +15,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.chain import GENESIS, Line, digest
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.statements import PAGE
 from reviewbot.ports import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision, a_policy, after
@@ -224,3 +225,24 @@ def test_two_contents_never_read_the_same() -> None:
     ]
     hashes = {digest(before, line) for before in (b"", GENESIS) for line in (one, *others)}
     assert len(hashes) == 2 * 14
+
+
+def test_rounds_are_checked_on_every_page(tmp_path: Path) -> None:
+    """There are more of them than are read at once, and one of each page has changed."""
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    tasks = [f"t{n:04}" for n in range(PAGE + 2)]
+    ledger.sight([an_item(id=task) for task in tasks], CONFIRMED)
+    assert ledger.verify().whole
+    ledger.close()
+
+    wrong = [tasks[0], tasks[PAGE - 1], tasks[PAGE], tasks[-1]]
+    with sqlite3.connect(path) as connection:
+        for task in wrong:
+            connection.execute("UPDATE round SET amount_micros = 1 WHERE task_id = ?", (task,))
+    connection.close()
+
+    problems = problems_of(path)
+    assert all(
+        f"of {task} differs" in problem for task, problem in zip(wrong, problems, strict=True)
+    )

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("last", big, nullable=False),
     )
     _index("decision_id", "decision", ["id"], unique=True)
+    _index("decision_changed", "decision", ["state_at"])
     _index("decision_task", "decision", ["review", "task_id", "last"])
     _index("decision_claim", "decision", ["review", "task_id", "epoch"], unique=True, where=CLAIMED)
     _index("decision_open", "decision", ["seq"], where=OPEN)
