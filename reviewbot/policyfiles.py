@@ -42,24 +42,24 @@ class PolicyFile:
         """
         self._loaded = None
         for _ in range(_ATTEMPTS):
-            before = self._seen()
+            before = self.stamps()
             parsed = self._load(today)
-            if self._seen() == before:
+            if self.stamps() == before:
                 self._loaded = before
                 break
         return parsed
 
     def changed(self) -> bool:
         """Whether any of its files was touched, swapped, taken away or forbidden since `load`."""
-        return self._seen() != self._loaded
+        return self.stamps() != self._loaded
 
     def stamps(self) -> Seen:
         """What the disk says of its files now; two equal answers mean that nobody writes to them."""
-        return self._seen()
+        return tuple((path.name, _stamp(path)) for path in self._files())
 
     def fingerprint(self) -> str:
         """Digest all files the policy was last read from; it changes when any of them does."""
-        seen = self._seen()
+        seen = self.stamps()
         if self._fingerprint is None or self._fingerprint[0] != seen:
             self._fingerprint = (seen, self._digest())
         return self._fingerprint[1]
@@ -110,9 +110,6 @@ class PolicyFile:
     def _files(self) -> tuple[Path, ...]:
         lists = (self.path.with_name(name) for name in self._lists)
         return (self.path, self.tests_path, *lists)
-
-    def _seen(self) -> Seen:
-        return tuple((path.name, _stamp(path)) for path in self._files())
 
     def _digest(self) -> str:
         digest = hashlib.sha256()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,43 @@ def test_what_is_no_readable_file_is_a_finding(folder: Path) -> None:
         parsed = PolicyFile(folder / name).load()
         assert parsed.policy is None
         assert [finding.code for finding in parsed.findings] == ["P001"]
+
+
+def test_unreadable_tests_beside_are_a_finding(folder: Path) -> None:
+    """A policy is not used without the tests that it came with."""
+    (folder / "disk.tests.yaml").mkdir()
+
+    parsed = PolicyFile(folder / "disk.yaml").load()
+
+    assert parsed.policy is None
+    assert [(finding.code, finding.message) for finding in parsed.findings] == [
+        ("P001", "disk.tests.yaml cannot be read: is a directory")
+    ]
+
+
+def test_a_file_that_changes_at_each_reading_counts_as_changed(folder: Path) -> None:
+    """What was read last may be half of two versions, so it is looked at again at once."""
+
+    class Restless(PolicyFile):
+        def stamps(self) -> Any:
+            (folder / "watched.csv").write_text(f"id\n{'x' * next(lengths)}\n", encoding="utf-8")
+            return super().stamps()
+
+    lengths = iter(range(1, 100))
+    file = Restless(folder / "disk.yaml")
+    file.load()
+
+    assert file.changed()
+    assert next(lengths) == 8  # three tries, a look before and after each, and one now
+
+
+def test_policy_paths_are_a_folder_s_policies_or_the_file_itself(folder: Path) -> None:
+    """In order, without tests and lists."""
+    (folder / "a.yml").touch()
+    (folder / "disk.tests.yaml").touch()
+
+    assert policy_paths(folder) == (folder / "a.yml", folder / "disk.yaml")
+    assert policy_paths(folder / "gone.yaml") == (folder / "gone.yaml",)
 
 
 def test_a_swapped_symlink_is_a_new_policy(folder: Path) -> None:

@@ -226,6 +226,24 @@ def test_a_log_that_cannot_be_written_keeps_the_old_policy(watched: Watched) -> 
     assert watched.revision != before
 
 
+def test_a_refusal_is_written_down_once_the_log_takes_it(watched: Watched) -> None:
+    """A note that fails is told, stops nothing, and is tried again at the next look."""
+    note = watched.app.ledger.note
+
+    def full(*_: Any) -> None:
+        raise LedgerUnwritable("the disk is full")
+
+    replace(watched.file, "policy: [")
+    watched.app.ledger.note = full  # type: ignore[method-assign]
+    watched.watch.refresh()
+    assert watched.named("chore failed")[-1] == {"error": "the disk is full"}
+    assert watched.noted()["problem"] is None
+
+    watched.app.ledger.note = note  # type: ignore[method-assign]
+    watched.watch.refresh()
+    assert watched.noted()["problem"] == watched.watch.problem is not None
+
+
 def test_a_bot_does_not_start_with_a_policy_that_fails_its_tests(tmp_path: Path) -> None:
     """Exit code 3, and nothing falls back to anything."""
     watched = Watched(tmp_path)
