@@ -115,4 +115,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What kept back an action that was due: a pause, a breaker, a cap, probation. Where the policy
     then asks a person, `action` is escalate and `rule` still the rule that wanted to act."""
     wanted: Action | None = None
-    """What that rule wanted to do, where a person is asked instead."""
+    """What that rule wanted to do, where a person is asked instead, or where its guardrail kept it
+    back up to the moment from which the deadline decides."""
+
+    @property
+    def meant(self) -> Action:
+        """What it does or, where it asks a person instead, what its rule wanted to do."""
+        return self.action if self.action.writes else self.wanted or self.action

@@ -33,7 +33,8 @@ def compile_policy(policy: Policy) -> Judge:
     """
     facts = CATALOGUE[policy.applies_to.review]
     calendars = calendars_of(policy)
-    program = _Program(policy, Conclusions(policy, facts, calendars), calendars)
+    ends = Conclusions(policy, facts, calendars)
+    program = _Program(policy, ends, calendars)
     sources = {facts[name].source for name in facts_named(policy) if name in facts}
     if any(map(has_checks, conditions_of(policy))):
         sources.add("evidence")
@@ -42,6 +43,7 @@ def compile_policy(policy: Policy) -> Judge:
         plain=program.plain(),
         traced=program.traced,
         triage=program.triage,
+        fallback=ends.fallback,
         sources=frozenset(sources),
         calendars=calendars,
         code=program.code,

@@ -333,6 +333,11 @@ class Conclusions:
         decide_by = self._decide_by(facts.started_at, facts.deadline_at)
         return decide_by is not None and facts.now >= decide_by
 
+    def fallback(self, facts: Facts) -> Evaluation | None:
+        """The deadline's own say, whatever the rules said; None before its moment, or without one."""
+        case = self.case(facts) if self.is_due(facts) else _NONE
+        return None if case < 0 else self._cases[case].make(facts)
+
     def _fallback(self, undecided: Evaluation, case: int, facts: Facts) -> Evaluation:
         if case < 0:
             return undecided

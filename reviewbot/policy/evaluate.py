@@ -56,6 +56,7 @@ class Judge:
         plain: Callable[[Facts], Evaluation],
         traced: Callable[[], Callable[[Facts], Evaluation]],
         triage: Callable[[], Callable[[Facts], Evaluation | None]],
+        fallback: Callable[[Facts], Evaluation | None],
         sources: frozenset[str],
         calendars: Mapping[str, Calendar],
         code: str,
@@ -65,6 +66,8 @@ class Judge:
         """`judge` without a trace and without the price of a second call."""
         self._make_traced = traced
         self._make_triage = triage
+        self.fallback = fallback
+        """What `if undecided` says of something that is kept back; None before `decide by`."""
         self.needs_account = "account" in sources
         """Whether anything in the policy asks for the account's history."""
         self.needs_fleet = "fleet" in sources

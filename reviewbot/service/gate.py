@@ -186,7 +186,7 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
         if need is not None:
             app.guard.wanting.append(need)
     if judge.policy.name in app.guard.watches:
-        wanted = verdict.wanted or verdict.action
+        wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
         name = decision_id(item.review, item.id, item.epoch, wanted)
         _count(app, judge.policy.name, name, verdict.rule, wanted.pays)
 

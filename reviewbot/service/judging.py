@@ -12,6 +12,7 @@ from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
     Forbidden,
+    Halted,
     KeyRefused,
     NotFound,
     RateLimited,
@@ -22,7 +23,14 @@ from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fl
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
 from reviewbot.service.look import evidence_for, kept_evidence
-from reviewbot.service.verdict import UNCOVERED, Verdict, failed, no_evidence, verdict_of
+from reviewbot.service.verdict import (
+    UNCOVERED,
+    Verdict,
+    failed,
+    in_its_place,
+    no_evidence,
+    verdict_of,
+)
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -102,6 +110,27 @@ def _with_evidence(
     facts = _facts(app, item, known, held)
     verdict = verdict_of(judge, facts, judge.judge(facts))
     return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
+
+
+def at_the_deadline(
+    app: App, bench: Bench, judged: Judged, known: Known, halted: Halted
+) -> Judged | None:
+    """What the deadline decides where the policy's own caps or pauses keep a rule's act back.
+
+    Held is undecided, and the undecided get `if undecided`: without this, silence would pay. None
+    while there is time, and where the fallback changes nothing. Raises `ApiError`.
+    """
+    judge = known.judge
+    if judge is None or halted.by not in ("cap", "guardrail"):
+        return None
+    if judge.fallback(judged.facts) is None:
+        return None
+    if judged.evidence is None and judge.ever_needs_evidence:
+        judged = _with_evidence(
+            app, judged.item, known, judge, evidence_for(app, bench, judged.item)
+        )
+    instead = in_its_place(judge, judged.facts, judged.verdict)
+    return None if instead is None else msgspec.structs.replace(judged, verdict=instead)
 
 
 def _without_evidence(

@@ -196,7 +196,7 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
         decision = logged.decision
         if decision.revision != policy.revision or decision.decided_by is not None:
             continue
-        wanted = decision.wanted or decision.action
+        wanted = decision.meant
         name_of_it = decision_id(decision.review, decision.task_id, decision.epoch, wanted)
         watch.add(name_of_it, decision.rule, wanted.pays)
         if closed_at is not None and logged.state_at <= closed_at:
@@ -276,7 +276,7 @@ def _baseline(
     """The share of approvals among what was lately decided; None where that is too little."""
     since = now - timedelta(days=breaker.BASELINE_DAYS)
     actions = [
-        logged.decision.wanted or logged.decision.action
+        logged.decision.meant
         for logged in ledger.decided(policy, since)
         if logged.decision.decided_by is None and logged.decision.rule not in passes_over
     ]

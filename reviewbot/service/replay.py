@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import DEADLINE, Decision
 from reviewbot.policy.evaluate import Evaluation, Judge
+from reviewbot.policy.facts import Facts
 from reviewbot.ports import Logged
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.revisions import Revisions
@@ -64,7 +65,7 @@ def _again(seq: int, decision: Decision, judge: Judge | None) -> Replayed:
         facts = facts_from_json(decision.facts)
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         return Replayed(seq=seq, decision=decision, problem=f"its facts cannot be read: {error}")
-    logged, replayed = _of_log(decision), _of_answer(judge.judge(facts))
+    logged, replayed = _of_log(decision), _of_answer(_answer(decision, judge, facts))
     different = tuple(
         Difference(part=part, logged=logged[part], replayed=replayed[part])
         for part in logged
@@ -73,8 +74,16 @@ def _again(seq: int, decision: Decision, judge: Judge | None) -> Replayed:
     return Replayed(seq=seq, decision=decision, differences=different)
 
 
+def _answer(decision: Decision, judge: Judge, facts: Facts) -> Evaluation:
+    answer = judge.judge(facts)
+    if decision.rule != DEADLINE or answer.rule == DEADLINE or decision.wanted is None:
+        return answer
+    # What the rule wanted was kept back, so the deadline decided.
+    return judge.fallback(facts) or answer
+
+
 def _of_log(decision: Decision) -> dict[str, object]:
-    if decision.wanted is not None:
+    if decision.wanted is not None and decision.held_by is not None:
         # A full cap asked a person in place of what the rule wanted: the texts are the question's.
         return {"action": decision.wanted.value, "rule": decision.rule, "until": decision.until}
     return {

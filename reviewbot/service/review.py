@@ -30,7 +30,14 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
 from reviewbot.service import gate, shadow
 from reviewbot.service.app import App, Bench, Trouble
-from reviewbot.service.judging import DEAD_LETTER, LONGEST_PAUSE, Judged, Known, look_and_judge
+from reviewbot.service.judging import (
+    DEAD_LETTER,
+    LONGEST_PAUSE,
+    Judged,
+    Known,
+    at_the_deadline,
+    look_and_judge,
+)
 from reviewbot.service.look import see_again
 from reviewbot.service.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.perform import perform
@@ -93,8 +100,13 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     fault_point("review.judged")
     if not _sends(app, bench, judged):
         return _hold(app, bench, judged, known)
+    return _carry_out(app, bench, judged, known)
+
+
+def _carry_out(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
+    """Send what is to be sent, on a look that is fresh."""
     if (halted := gate.foresee(app, bench, judged, known)) is not None:
-        return _hold(app, bench, judged, known, halted)
+        return _kept_back(app, bench, judged, known, halted)
     for _ in range(LOOKS):
         app.wait_turn()
         if _is_fresh(app, bench, judged):
@@ -154,12 +166,22 @@ def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     try:
         state = perform(app, bench, decision)
     except Halted as halted:
-        return _hold(app, bench, judged, known, halted)
+        return _kept_back(app, bench, judged, known, halted)
     if state is None:
         return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
     _say(app, decision, state, round(seen_ago, 3))
     shadow.answer(app, bench, judged, known, decision)
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
+
+
+def _kept_back(app: App, bench: Bench, judged: Judged, known: Known, halted: Halted) -> Reviewed:
+    """Hold it, unless the deadline decides what the policy's own guardrails still keep back."""
+    instead = at_the_deadline(app, bench, judged, known, halted)
+    if instead is None:
+        return _hold(app, bench, judged, known, halted)
+    if not _sends(app, bench, instead):
+        return _hold(app, bench, instead, known)
+    return _carry_out(app, bench, instead, known)
 
 
 def _hold(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reviewbot.domain.decision import NO_RULE, Action
+from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts
@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str | None = None
     """What keeps back an action that is due: a pause, a breaker, a cap, probation."""
     wanted: Action | None = None
-    """What the rule wanted, where a person is asked instead because of that."""
+    """What the rule wanted, where a person is asked or the deadline decides because of that."""
     shadow: tuple[tuple[str, Action], ...] = ()
     """What the policy's own shadow rules would have done; they never decide."""
     broke: bool = False
@@ -126,6 +126,17 @@ def kept_back(verdict: Verdict, halted: Halted) -> Verdict:
         held_by=str(halted),
         wanted=verdict.action,
     )
+
+
+def in_its_place(judge: Judge, facts: Facts, verdict: Verdict) -> Verdict | None:
+    """What the deadline says of a verdict that a guardrail keeps back; None where it changes nothing.
+
+    A question would only take the place of the one that the guardrail asks.
+    """
+    answer = None if verdict.rule == DEADLINE else judge.fallback(facts)
+    if answer is None or answer.action is Action.ESCALATE:
+        return None
+    return msgspec.structs.replace(verdict_of(judge, facts, answer), wanted=verdict.action)
 
 
 def cannot_send(item: ReviewItem) -> str | None:

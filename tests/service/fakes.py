@@ -76,6 +76,7 @@ class FakeJudge:
 
     answer: Callable[[Facts], Answer]
     looks_first: bool = True
+    fallback: Callable[[Facts], Answer | None] = lambda facts: None
     needs_account: bool = False
     needs_fleet: bool = False
     ever_needs_evidence: bool = True

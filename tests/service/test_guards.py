@@ -184,8 +184,8 @@ def test_a_cap_keeps_room_for_what_expires_first() -> None:
     assert {one.task_id for one in room.world.sent} == {"task-000", "task-001"}
 
 
-def test_no_room_is_kept_for_a_fallback_that_has_had_its_say() -> None:
-    """Past `decide by` a held dispute stays a dispute: it will need no approval."""
+def test_a_dispute_held_past_decide_by_takes_the_room_of_its_fallback() -> None:
+    """The most urgent one is paid as undecided, so the approval of a later one is held."""
     rules = (
         "  - name: back\n    when:\n      task.platform: instagram\n    then: dispute\n"
         "    reason: Please post it again, as written.\n" + PAY
@@ -196,7 +196,10 @@ def test_no_room_is_kept_for_a_fallback_that_has_had_its_say() -> None:
 
     poll_once(room.app)
 
-    assert {one.task_id for one in room.world.sent} == {"task-000", "task-010"}
+    assert [(one.task_id, one.action) for one in room.world.sent] == [
+        ("task-000", Action.DISPUTE),
+        ("task-001", Action.APPROVE),
+    ]
 
 
 def test_a_full_cap_names_who_would_be_paid_by_silence() -> None:
