@@ -9,6 +9,8 @@ from reviewbot.ports import Ledger
 from reviewbot.simulator import delivery
 from reviewbot.simulator.world import World
 
+CLOCKS = 2.0
+"""Seconds by which a client's idea of the API's clock may be off: `Date` counts whole seconds."""
 ACTIONS = {"corrections": "request corrections"}
 """What the simulator calls otherwise than a policy does."""
 
@@ -35,7 +37,7 @@ def violations(
             effect.action, effect.action
         ):
             found.append(f"{effect} is not what was decided: {one.decision}")
-        elif one.decision.decided_at.timestamp() > effect.at:
+        elif one.decision.decided_at.timestamp() > effect.at + CLOCKS:
             found.append(f"{effect} came before its intent")
         elif one.state not in DONE:
             found.append(f"{effect} stands in the log as {one.state}: {one.note}")

@@ -34,6 +34,8 @@ STORY = 20 * HOUR
 """How long before its review the story of a task begins."""
 WORK = 300.0
 """Seconds that a task which is due may wait for its turn in a pass after a long outage."""
+JUMPS = {9: (200, 3), 25: (-1200, 4), 30: (3000, 0.5), 70: (-3 * 86400, 0.5), 80: (1200, 5)}
+"""Hours from the start at which the machine's clock is set wrong, by how many seconds, for how long."""
 DECIDES, ASKS = (
     POLICY.replace("language: 1\n", f"language: 1\napplies to:\n  platform: {platform}\n")
     .replace("policy: acceptance", f"policy: {platform}")
@@ -109,11 +111,17 @@ class Week:
             plant_waiting(self.world, self.start + self.chance.uniform(0, hours * HOUR))
         strangers(self.world, tasks / hours / 200)
         clock.advance_to(self.start)
+        for hour, (skew, long) in JUMPS.items():
+            self.world.at(self.start + hour * HOUR, self._set_clock, float(skew))
+            self.world.at(self.start + (hour + long) * HOUR, self._set_clock, 0.0)
         self.weather = Weather.of(self.start, outages, until=self.end, seed=seed)
         self.transport = SimulatorTransport(self.world, faults=self.weather.faults)
         self.inbox, self.cuts, self.failed, self.passes = Inbox(clock), 0, 0, 0
         self.points: Counter[str] = Counter()
         self.judges = [judge_of(DECIDES), judge_of(ASKS)]
+
+    def _set_clock(self, skew: float) -> None:
+        self.clock.skew = skew
 
     def live_through(self, *, restart_every: float) -> None:
         """Pass after pass to the end; the process lasts about so many hours each time."""
