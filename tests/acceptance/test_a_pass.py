@@ -7,7 +7,6 @@ from pathlib import Path
 from reviewbot.service.poll import STRETCH, Polling
 from reviewbot.simulator import comments
 from tests.acceptance.checker import violations
-from tests.acceptance.faults import FaultyTransport
 from tests.acceptance.house import POLICY, House, house, sqlite
 from tests.proof import proven
 
@@ -60,27 +59,6 @@ def test_a_backlog_beyond_the_budget_is_worked_off_without_429_and_without_idlin
         assert summary is not None
         assert not any(line.status == 429 for line in there.world.requests)
         assert took <= 1.25 * summary.requests / 96 * 60
-        assert violations(there.world, there.app.ledger) == []
-
-
-def test_faults_then_quiet_leave_nothing_double_wrong_or_open(tmp_path: Path) -> None:
-    """Two days of resets, 5xx, HTML and half bodies on a fifth of all requests, then a quiet hour."""
-    with house(
-        "week",
-        per_hour=4.0,
-        ledger=sqlite(tmp_path),
-        wrap=lambda inner: FaultyTransport(inner, share=0.2, seed=7),
-    ) as there:
-        faulty = there.transport
-        assert isinstance(faulty, FaultyTransport)
-        for _ in range(6 * 36):
-            there.poll(10)
-        assert len(faulty.met) == 8, "every kind of fault was met"
-        faulty.share = 0.0
-        for _ in range(6):
-            there.poll(10)
-
-        assert len(there.world.effects) > 20
         assert violations(there.world, there.app.ledger) == []
 
 

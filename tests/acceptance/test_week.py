@@ -26,7 +26,7 @@ OUTAGES = {5.0: 1.0, 16.0: 6.0, 40.0: 24.0, 90.0: 48.0}
 @pytest.mark.parametrize(
     ("tasks", "every"),
     [
-        pytest.param(150, 1800.0, id="some"),
+        pytest.param(150, 1800.0, id="some", marks=SLOW),
         pytest.param(10_000, 900.0, id="ten thousand", marks=[SLOW, pytest.mark.timeout(1500)]),
     ],
 )
