@@ -58,11 +58,6 @@ class Bucket:
         """Requests a minute that we allow ourselves."""
         return self._pace
 
-    @property
-    def burst(self) -> float:
-        """How many requests may leave at once at most."""
-        return self._burst
-
     def take(self, patience: float | None = None) -> None:
         """Wait for a turn.
 

@@ -246,3 +246,13 @@ def test_rounds_are_checked_on_every_page(tmp_path: Path) -> None:
     assert all(
         f"of {task} differs" in problem for task, problem in zip(wrong, problems, strict=True)
     )
+
+
+def test_a_log_that_is_wrong_throughout_is_told_in_twenty_lines(
+    attacked: Callable[..., tuple[str, ...]],
+) -> None:
+    """The first of them; nobody reads a page of the same."""
+    found = attacked("UPDATE entry SET hash = zeroblob(32)")
+
+    assert len(found) == 20
+    assert found[0].startswith("line 1 ")

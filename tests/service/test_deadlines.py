@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import TaskBlocked
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
-from tests.service.fakes import APPROVE, ESCALATE, HandClock, World, always, an_app
+from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
 
 
 def stages(app: Any) -> list[int]:
@@ -55,3 +58,25 @@ def test_a_refused_write_stays_in_sight() -> None:
 
     assert [one.outcome for one in summary.undecided] == ["acted on before"]
     assert world.calls.count("perform") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "live", "named"),
+    [
+        (Answer(action=Action.LEAVE), True, []),
+        (APPROVE, False, []),
+        (Answer(action=Action.APPROVE, until=CONFIRMED + timedelta(days=9)), False, [1]),
+        (ESCALATE, False, [1]),
+    ],
+)
+def test_what_is_left_or_would_be_sent_is_decided(
+    answer: Answer, live: bool, named: list[int]
+) -> None:
+    """To leave it to silence is a decision; in a dry run so is what live would send now."""
+    world, clock = World(), HandClock(CONFIRMED + timedelta(hours=71, minutes=30))
+    world.add(an_item())
+    app = an_app(world, always(answer), clock=clock, live=live)
+
+    poll_once(app)
+
+    assert stages(app) == named
