@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,11 +150,11 @@ def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: 
 def _each_line(text: bytes, use: Callable[[bytes], None]) -> tuple[list[tuple[int, str]], int]:
     """Use every line; give those that could not be used, and how many there were."""
     problems: list[tuple[int, str]] = []
-    lines = text.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines):
-        if not line.strip():
+    lines = 0
+    # One line at a time is the same memory again and again, which the processor still holds.
+    for number, line in enumerate(BytesIO(text)):
+        lines = number + 1
+        if line.isspace():
             continue
         try:
             use(line)
@@ -161,7 +162,7 @@ def _each_line(text: bytes, use: Callable[[bytes], None]) -> tuple[list[tuple[in
             problems.append((number, str(problem)))
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
             problems.append((number, f"it could not be judged: {problem!r}"))
-    return problems, len(lines)
+    return problems, lines
 
 
 # Who does it ---------------------------------------------------------------------------------
