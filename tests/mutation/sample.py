@@ -72,9 +72,12 @@ def score(size: int, seed: int) -> Score:
 
 
 def _all_mutants(tree: Path) -> Sequence[str]:
-    """Make all mutants by asking for one that is not there."""
-    _mutmut(tree, "run", "--max-children", "2", "reviewbot.domain.lifecycle.*")
-    return sorted(_results(tree))
+    """Make all mutants, and learn which tests run which code, by asking for one that is not there."""
+    said = _mutmut(tree, "run", "--max-children", "2", "none.*", failing=1)
+    found = sorted(_results(tree))
+    if "nothing matches" not in said or not found:
+        raise RuntimeError(f"mutmut made no mutants:\n{said[-3000:]}")
+    return found
 
 
 def _results(tree: Path) -> dict[str, str]:
@@ -91,11 +94,12 @@ def _keep_differences(tree: Path, survivors: Sequence[str]) -> None:
         (folder / f"{name}.diff").write_text(_mutmut(tree, "show", name))
 
 
-def _mutmut(tree: Path, *words: str) -> str:
+def _mutmut(tree: Path, *words: str, failing: int = 0) -> str:
     command = [sys.executable, "-m", "mutmut", *words]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-    if done.returncode:
+    said = f"{done.stdout}\n{done.stderr}" if failing else done.stdout
+    if done.returncode != failing:
         raise RuntimeError(
             f"mutmut {words[0]} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         )
-    return done.stdout
+    return said
