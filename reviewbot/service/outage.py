@@ -41,7 +41,7 @@ def went(app: App, stopped: str | None) -> None:
         _away(app, stopped)
         return
     app.away_since = None
-    app.mended(Kind.API_AWAY, "The API answers again: a whole pass went through")
+    app.mended(Kind.API_AWAY, "The API answers again, and reviews go on")
     app.alarms.pulse()
 
 
