@@ -4,7 +4,8 @@ Theory of operation. Everything that waits gets its moment in the order in which
 the most urgent first. Each takes the first moment at which the policy wants to act and every cap has
 room, beside what the log says was done and what more urgent things will need; so a later task never
 takes the place of an earlier one. What finds no room before its deadline is paid by silence. Where a
-full cap asks a person (`when over: escalate`), the task stays with them until the fallback is due.
+full cap asks a person (`when over: escalate`), the task stays with them until the fallback is due;
+then the deadline decides what a cap still keeps back.
 It is an outlook: a live bot, no new tasks, nobody's answers.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reviewbot.domain.decision import Action, Decision, Mode
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
 from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.policy.model import Policy
@@ -173,6 +174,12 @@ def _one(room: _Room, one: Planned, now: datetime) -> tuple[Planned, Held | None
                 due = decide_by(room.judge, one.item)
                 ready = max(ready, due) if due is not None else end
                 at = None if ready >= until else room.find(wish, max(start, ready), until)[0]
+        if cap not in (None, PROBATION) and (
+            fallback := _fallback(room, one, rule, max(start, ready), until)
+        ):
+            instead, moment = fallback
+            if at is None or moment < at:
+                wish, at, action, rule = instead, moment, instead.action, instead.rule
         if at is not None:
             room.take(wish, at)
             ending = end_by(action, rule)
@@ -181,6 +188,21 @@ def _one(room: _Room, one: Planned, now: datetime) -> tuple[Planned, Held | None
     if first is None:
         return one, None
     return msgspec.structs.replace(one, end=_unsent(one), end_at=one.item.deadline_at), first
+
+
+def _fallback(
+    room: _Room, one: Planned, rule: str, start: datetime, until: datetime
+) -> tuple[Decision, datetime] | None:
+    """What the deadline decides of a rule's act that a cap still keeps back, and when it has room."""
+    due = None if rule == DEADLINE else decide_by(room.judge, one.item)
+    if due is None or (moment := max(start, due)) >= until:
+        return None
+    answer = room.judge.fallback(msgspec.structs.replace(one.facts, now=moment))
+    if answer is None or not answer.action.writes:
+        return None
+    wish = _wish(one, answer.action, DEADLINE, room.policy)
+    at, _ = room.find(wish, moment, until)
+    return None if at is None else (wish, at)
 
 
 def _unsent(one: Planned) -> Paid:
