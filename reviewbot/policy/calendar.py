@@ -127,11 +127,7 @@ def calendars_of(policy: Policy) -> dict[str, Calendar]:
     def closed_days(hours: Hours) -> Iterator[date]:
         yield from hours.closed
         for name in hours.closed_lists:
-            for entry in lists[name].entries:
-                try:
-                    yield date.fromisoformat(entry.id)
-                except ValueError:
-                    continue
+            yield from (date.fromisoformat(entry.id) for entry in lists[name].entries)
 
     return {h.name: Calendar(h, zone, frozenset(closed_days(h))) for h in policy.hours}
 

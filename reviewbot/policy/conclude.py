@@ -192,10 +192,10 @@ class Conclusions:
         """(rule, cant, shadow, case) → evaluation, where neither rule nor case looks at the facts."""
         self._names = lru_cache(maxsize=1024)(self._names_of)
         self._matched_in_shadow = lru_cache(maxsize=1024)(self._shadow_of)
-        self.case: Callable[[Facts], int] = _no_case
+        self.case: Callable[[Facts], int]
         """Which case of the fallback fits, -1 for none; set once the code is there."""
-        self.traced_case: Callable[[Facts], tuple[int, tuple[Any, ...]]] = _no_traced_case
-        self.triaged_case: Callable[[Facts], int | None] = _no_case
+        self.traced_case: Callable[[Facts], tuple[int, tuple[Any, ...]]]
+        self.triaged_case: Callable[[Facts], int | None]
 
     # Ends of a plain judgement ---------------------------------------------------------------
 
@@ -400,11 +400,3 @@ def _said(evaluation: Evaluation) -> str:
         return evaluation.reason or MATCHED_NOTHING
     held = "" if evaluation.until is None else f" until {evaluation.until:%Y-%m-%d %H:%M} UTC"
     return f"{evaluation.action}{held} by rule {evaluation.rule!r}"
-
-
-def _no_case(_: Facts) -> int:
-    return -1
-
-
-def _no_traced_case(_: Facts) -> tuple[int, tuple[Any, ...]]:
-    return -1, ()

@@ -49,8 +49,6 @@ def plain_function(name: str, arms: Sequence[Arm], end: str, *, triage: bool = F
         possible = writer.possible(arm.tree, known)
         sure = writer.sure(arm.tree, possible.when_true)
         needs = writer.needs(arm.tree, sure.when_false, open_answer=True).text if triage else FALSE
-        if possible.text == FALSE:
-            continue
         body += _if(possible.text, _plain_arm(arm, possible.text, sure.text, needs))
         known = possible.always
     return _function(f"{name}(f)", writer, ["cant = shadow = 0"], [*body, end])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from reviewbot.domain.decision import Action
+from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.facts import History
-from tests.builders import CONFIRMED
+from reviewbot.policy.model import Fixed
+from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of
 
 ASK = """
@@ -201,3 +204,45 @@ def test_a_judge_knows_which_memories_it_needs() -> None:
     )
     assert (plain.needs_account, plain.needs_fleet) == (False, False)
     assert (asking.needs_account, asking.needs_fleet) == (True, True)
+
+
+def test_a_list_of_moments_means_those_moments() -> None:
+    """In whatever zone they are written; a moment beside them matches nothing."""
+    rule = "{name: then, when: {last.scraped_at: [LIST]}, then: approve}"
+    judge = judge_of(
+        "rules:\n  - " + rule.replace("LIST", "2026-06-02 16:00, 2026-06-02 15:00+01:00")
+    )
+
+    def rule_at(hour: int) -> str:
+        moment = datetime(2026, 6, 2, hour, tzinfo=UTC)
+        return judge.judge(facts_at(attempts=(an_attempt(scraped_at=moment),))).rule
+
+    assert [rule_at(hour) for hour in (13, 14, 15)] == ["no rule", "then", "no rule"]
+
+
+CLOSED = """
+hours:
+  desk: {open: mon-fri 09:00-18:00, closed: in list holidays}
+lists:
+  holidays: [2026-06-03]
+"""
+
+
+def test_the_days_of_a_list_are_closed() -> None:
+    """An action is held over them to the next opening."""
+    judge = judge_of(CLOSED + OFFICE[OFFICE.index("rules:") :])
+    made = judge.judge(facts_at(10))
+    assert (made.action, made.until) == (Action.APPROVE, datetime(2026, 6, 4, 7, tzinfo=UTC))
+
+
+def test_a_policy_may_decide_at_a_fixed_moment() -> None:
+    """The same one for every task; it comes before the deadline or it does not come."""
+    judge = judge_of(ASK)
+    policy = msgspec.structs.replace(
+        judge.policy,
+        deadline=msgspec.structs.replace(
+            judge.policy.deadline, decide_by=Fixed(at=CONFIRMED + timedelta(hours=5))
+        ),
+    )
+    fixed = compile_policy(policy)
+    assert [fixed.judge(facts_at(hours)).rule for hours in (4.9, 5)] == ["ask", "deadline"]
