@@ -55,12 +55,12 @@ deadline:
   because: We pay when we cannot show what is wrong.
 """
 RAILS = """guardrails:
-  approvals: at most 6 per hour
-  disputes: at most 8 per hour
-  money approved: at most 8 USD per day
+  approvals: at most 2 per hour
+  disputes: at most 3 per hour
+  money approved: at most 2 USD per day
   when over: {over}
 """
-CAPS = {"approve": 6, "dispute": 8, "micros": 8_000_000}
+CAPS = {"approve": 2, "dispute": 3, "micros": 2_000_000}
 """The same caps as numbers, for each policy."""
 WAITS = ("6h", "4h", "9h")
 """How long a cut page waits: what changes from one revision to the next."""
