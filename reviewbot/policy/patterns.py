@@ -33,8 +33,8 @@ def compile_pattern(regex: str) -> Any:
     try:
         tidy = unicodedata.normalize("NFC", regex)
         pattern = re2.compile(tidy.encode(errors="replace"), options)
-    except (re2.error, UnicodeError) as problem:
-        raise BadPattern(_plain(problem)) from None
+    except re2.error as problem:
+        raise BadPattern(problem.args[0].decode("utf-8", "replace")) from None
     if pattern.programsize > LARGEST_PROGRAM:
         raise BadPattern("it repeats too much within what it repeats")
     return pattern
@@ -50,10 +50,3 @@ def searcher(regex: str) -> Callable[[str | None], bool | None]:
     """Make a three-valued search of a text that may be unknown. Raises `BadPattern`."""
     pattern = compile_pattern(regex)
     return lambda text: None if text is None else found_in(pattern, text)
-
-
-def _plain(problem: Exception) -> str:
-    message = problem.args[0] if problem.args else str(problem)
-    if isinstance(message, bytes):
-        message = message.decode("utf-8", "replace")
-    return str(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.patterns import LONGEST_TEXT, BadPattern, searcher
+from reviewbot.policy.patterns import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,24 @@ def test_a_pattern_searches(regex: str, text: str | None, found: bool | None) ->
     assert searcher(regex)(text) is found
 
 
-def test_what_re2_does_not_take_is_refused() -> None:
-    """Look-around and back-references have no linear-time form."""
-    with pytest.raises(BadPattern):
-        searcher(r"(a)\1")
+@pytest.mark.parametrize(
+    ("regex", "why"),
+    [
+        (r"(a)\1", r"invalid escape sequence: \1"),
+        ("(?=a)", "invalid perl operator: (?="),
+        ("(", "missing ): ("),
+        ("x" * (LONGEST_PATTERN + 1), f"it has more than {LONGEST_PATTERN} characters"),
+        (r"(\pL{9}){100}", "it repeats too much within what it repeats"),
+    ],
+)
+def test_what_has_no_linear_time_form_or_is_too_large_is_refused(regex: str, why: str) -> None:
+    """Look-around, back-references, repetition within repetition; the reason is for a person."""
+    with pytest.raises(BadPattern) as refused:
+        searcher(regex)
+    assert str(refused.value).startswith(why)
+
+
+def test_the_longest_pattern_and_the_longest_text_are_taken() -> None:
+    """The bounds themselves are allowed."""
+    assert searcher("(?-i)" + "x" * (LONGEST_PATTERN - 5))("y") is False
+    assert searcher("y$")("x" * (LONGEST_TEXT - 1) + "y") is True
