@@ -1,13 +1,14 @@
 """What grows: the pass with the log, memory with the polls, and what a decision asks of the rate budget.
 
-    python -m benchmarks.growth [--decisions 1000000] [--polls 10000] [--tasks 1000] [--write]
+    python -m benchmarks.growth [passes memory budget] [--decisions 1000000] [--polls 10000] [--tasks 1000] [--write]
 
 Three figures, each beside what it is compared with, in one run. The same simulated queue is worked
-on with an empty log and with one that already holds the decisions of two years, pass by pass in
-turn: CPU time of the passes. One bot then polls ten thousand times: resident memory, that of the
-simulator in it included, after a tenth of the polls and at the end. And a backlog is worked off:
-requests per decision, and how much of the rate budget is used while there is something to do.
-With `--write` the figures are kept in docs/benchmarks/growth.json.
+on with an empty log and with one that already holds two years of decisions of the same policy, pass
+by pass in turn: CPU time of the passes. That past ends a month before, so that what happened lately
+is the same for both. One bot then polls ten thousand times an API that is simulated in another
+process: its own resident memory and open files, after the first thousand polls and at the end. And
+a backlog is worked off: requests per decision, and how much of the rate budget is used while there
+is something to do. With `--write` the figures are kept in docs/benchmarks/growth.json.
 """
 
 from __future__ import annotations
@@ -25,111 +26,121 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
+from benchmarks.elsewhere import Dated, elsewhere
 from benchmarks.kept import keep
-from benchmarks.ledger import a_decision
-from benchmarks.simulation import POLICY
+from benchmarks.ledger import fill
+from benchmarks.simulation import MEMORY, POLICY
 from reviewbot.api.bucket import DEFAULT_LIMIT, SHARE
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger import events, statements
+from reviewbot.bootstrap import build, settle
+from reviewbot.domain.decision import Mode
 from reviewbot.ledger.database import DatabaseLedger
 from reviewbot.ledger.opening import open_ledger
-from reviewbot.ledger.tail import appending
+from reviewbot.service.poll import poll_once
+from reviewbot.settings import Secret, Settings
+from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import START
-from tests.acceptance.house import House, house
+from tests.acceptance.house import KEY, house, judge_of
 
-YEARS = timedelta(days=730)
-BATCH = 20_000
-QUEUE = {"per_hour": 10.0, "retention": 24 * 3600.0, "effects_kept": 100}
-
-
-def fill(url: str, decisions: int) -> None:
-    """Put performed decisions into a log, the oldest two years old and the newest of today."""
-    ledger = open_ledger(url)
-    assert isinstance(ledger, DatabaseLedger)
-    connection = ledger._connection
-    for start in range(0, decisions, BATCH):
-        with appending(connection, "decisions") as tail:
-            for number in range(start, min(start + BATCH, decisions)):
-                at = START - YEARS * (1 - number / decisions)
-                decision = replace(a_decision(f"past-{number}"), decided_at=at)
-                line, row = events.recorded(decision, State.INTENT, tail.next, None)
-                tail.add(line)
-                line, row = events.marked(
-                    decision.id, row, State.PERFORMED, at, tail.next, None, "req-0123456789"
-                )
-                tail.add(line)
-                values = {name: getattr(row, name) for name in row.__struct_fields__}
-                connection.run(statements.ADD_DECISION, values)
-    ledger.close()
+QUEUE: dict[str, Any] = {"per_hour": 10.0, "retention": 24 * 3600.0, "effects_kept": 100}
+PAST_UNTIL = START - timedelta(days=31)
+FIRST = 6
+"""Passes that are not counted: they open files and fill caches."""
+WARM = 1_000
+"""Polls before memory is looked at."""
 
 
 def passes(decisions: int, hours: float, folder: Path) -> dict[str, Any]:
     """The same hours of work with an empty and with a large log, pass by pass in turn."""
-    large = f"sqlite:///{folder}/large.db"
-    fill(large, decisions)
-    size = (folder / "large.db").stat().st_size
+    path = folder / "large.db"
+    size = with_a_past(path, decisions)
     with ExitStack() as stack:
         bots = {
-            "empty": stack.enter_context(
-                house("week", ledger=f"sqlite:///{folder}/empty.db", **QUEUE)
-            ),
-            "large": stack.enter_context(house("week", ledger=large, **QUEUE)),
+            name: stack.enter_context(
+                house("week", ledger=f"sqlite:///{folder}/{name}.db", **QUEUE)
+            )
+            for name in ("empty", "large")
         }
-        spent = dict.fromkeys(bots, 0.0)
-        gc.freeze()
+        spent: dict[str, list[float]] = {name: [] for name in bots}
+        settle()
         for number in range(round(hours * 6)):
             turn = list(bots.items())
             for name, bot in turn if number % 2 else reversed(turn):
                 bot.clock.sleep(600)
                 began = time.process_time()
                 bot.poll()
-                # The first passes open files and fill caches.
-                if number >= 6:
-                    spent[name] += time.process_time() - began
+                spent[name].append(time.process_time() - began)
         writes = {name: bot.app.traffic.writes for name, bot in bots.items()}
     assert writes["empty"] == writes["large"] > 0, writes
-    count = round(hours * 6) - 6
+    totals = {name: sum(found[FIRST:]) for name, found in spent.items()}
+    count = len(spent["large"]) - FIRST
     return {
         "decisions": decisions,
         "bytes per decision": round(size / decisions),
         "passes": count,
         "writes": writes["large"],
-        "ms of CPU per pass, empty log": round(spent["empty"] / count * 1000, 3),
-        "ms of CPU per pass, large log": round(spent["large"] / count * 1000, 3),
-        "ratio": round(spent["large"] / spent["empty"], 3),
+        "ms of CPU per pass, empty log": round(totals["empty"] / count * 1000, 3),
+        "ms of CPU per pass, large log": round(totals["large"] / count * 1000, 3),
+        "ratio": round(totals["large"] / totals["empty"], 3),
     }
+
+
+def with_a_past(path: Path, decisions: int) -> int:
+    """Make a log that holds so many decisions; give its size."""
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert isinstance(ledger, DatabaseLedger)
+    fill(ledger, decisions, PAST_UNTIL, "acceptance")
+    ledger.close()
+    return path.stat().st_size
 
 
 def memory(polls: int, folder: Path) -> dict[str, Any]:
-    """Resident memory while one bot polls a minute apart."""
-    with house("week", ledger=f"sqlite:///{folder}/polls.db", **QUEUE) as bot:
-        # Until the world itself holds as much as it ever will.
-        settle(bot, polls // 10 + 3 * 24 * 60)
-        before = resident()
-        settle(bot, polls)
-        after = resident()
+    """Resident memory and open files of one bot that polls a minute apart, the API elsewhere."""
+    clock = VirtualClock(START)
+    found: dict[int, tuple[float, int]] = {}
+    with elsewhere("week", **QUEUE) as url:
+        settings = Settings(
+            api_key=Secret(KEY), base_url=url, mode=Mode.LIVE, ledger=f"sqlite:///{folder}/polls.db"
+        )
+        transport = Dated(clock)
+        app = build(
+            settings,
+            judges=[judge_of()],
+            transport=transport,
+            clock=clock,
+            chance=lambda: 0.5,
+        )
+        settle()
+        for number in range(1, WARM + polls + 1):
+            poll_once(app)
+            clock.sleep(60)
+            if number % WARM == 0:
+                gc.collect()
+                found[number] = resident(), open_files()
+                print(f"{number:,} polls: {found[number]}", file=sys.stderr)
+        writes = app.traffic.writes
+        app.close()
+        transport.close()
+    (before, files), *_, (after, _) = found.values()
     return {
         "polls": polls,
+        "writes": writes,
         "megabytes before": round(before, 1),
         "megabytes after": round(after, 1),
         "grown by, megabytes": round(after - before, 1),
+        "open files before": files,
+        "most open files": max(count for _, count in found.values()),
     }
-
-
-def settle(bot: House, polls: int) -> None:
-    """Poll so often, a minute apart."""
-    for _ in range(polls):
-        bot.poll(minutes=1)
-        bot.events.clear()
-    gc.collect()
 
 
 def resident() -> float:
     """Megabytes of this process that are in memory now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
+
+
+def open_files() -> int:
+    """Files and sockets that this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def budget(tasks: int) -> dict[str, Any]:
@@ -154,24 +165,26 @@ def budget(tasks: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print and, if asked, keep the figures."""
+    """Measure what is asked for, print it and, if asked, keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("which", nargs="*", default=["memory", "budget", "passes"])
     parser.add_argument("--decisions", type=int, default=1_000_000)
     parser.add_argument("--hours", type=float, default=96.0)
     parser.add_argument("--polls", type=int, default=10_000)
     parser.add_argument("--tasks", type=int, default=1_000)
     parser.add_argument("--write", action="store_true", help="keep the figures")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
         folder = Path(name)
-        figures = {
-            "rate budget": budget(options.tasks),
-            "memory": memory(options.polls, folder),
-            "passes": passes(options.decisions, options.hours, folder),
+        measures = {
+            "memory": lambda: memory(options.polls, folder),
+            "budget": lambda: budget(options.tasks),
+            "passes": lambda: passes(options.decisions, options.hours, folder),
         }
+        figures = {which: measures[which]() for which in options.which}
     print(json.dumps(figures, indent=2))
     if options.write:
-        print(keep("growth", figures))
+        print(keep("growth", figures, part=True))
 
 
 if __name__ == "__main__":

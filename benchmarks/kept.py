@@ -12,8 +12,11 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 
 
-def keep(name: str, figures: dict[str, Any]) -> Path:
-    """Keep figures under this machine's name, with the day and how busy it was, and tell them on the page."""
+def keep(name: str, figures: dict[str, Any], *, part: bool = False) -> Path:
+    """Keep figures under this machine's name, with the day and how busy it was, and tell them on the page.
+
+    Where they are only a `part`, the others of this machine stay as they are.
+    """
     from benchmarks.page import PAGE, page
 
     path = FOLDER / f"{name}.json"
@@ -22,11 +25,16 @@ def keep(name: str, figures: dict[str, Any]) -> Path:
         "python": platform.python_version(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "load of the machine": round(os.getloadavg()[2], 1),
+        **(_others(known.get(machine(), {})) if part else {}),
         **figures,
     }
     path.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
     PAGE.write_text(page())
     return path
+
+
+def _others(known: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in known.items() if isinstance(value, dict)}
 
 
 def machine() -> str:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from benchmarks.kept import keep
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
@@ -27,6 +29,10 @@ from reviewbot.ledger.tail import appending
 START = datetime(2026, 6, 2, 12, tzinfo=UTC)
 WAITING = 50
 CALLS = 400
+BATCH = 20_000
+YEARS = timedelta(days=730)
+LINES = 3
+"""Of each decision that is filled in: its round seen, its intent, its outcome."""
 
 
 def main() -> None:
@@ -42,7 +48,7 @@ def main() -> None:
         path = Path(folder) / "ledger.db"
         figures["sqlite"] = measure(f"sqlite:///{path}", asked.rows)
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
-        each = round(size / (asked.rows / 2 + 3 * CALLS))
+        each = round(size / (asked.rows // LINES + 2 * CALLS))
         figures["sqlite"]["bytes_per_decision"] = each
         print(f"{'bytes per decision':28} {each:10}")
     if asked.postgres:
@@ -57,7 +63,7 @@ def measure(url: str, rows: int) -> dict[str, Any]:
     ledger = open_ledger(url)
     assert isinstance(ledger, DatabaseLedger)
     empty = calls(ledger, "small")
-    fill(ledger, rows)
+    fill(ledger, rows // LINES, START - timedelta(days=1))
     large = calls(ledger, "large")
     for name, cost in large.items():
         print(
@@ -75,6 +81,7 @@ def measure(url: str, rows: int) -> dict[str, Any]:
         "large_us": {name: round(cost * 1e6) for name, cost in large.items()},
         "ratio": {name: round(cost / empty[name], 2) for name, cost in large.items()},
         "verify_lines": found.lines,
+        "verify_seconds_per_million": round(wall / found.lines * 1e6, 1),
         "verify_cpu_seconds_per_million": round(used / found.lines * 1e6, 1),
     }
 
@@ -93,6 +100,7 @@ def calls(ledger: DatabaseLedger, prefix: str) -> dict[str, float]:
             lambda n: ledger.memories("comments", fresh[n * 50 : n * 50 + 50]), 7
         ),
     }
+    lately = START + timedelta(minutes=1)
     ledger.memories("comments", ids)
     ledger.sight(items, START)
     return figures | {
@@ -100,6 +108,8 @@ def calls(ledger: DatabaseLedger, prefix: str) -> dict[str, float]:
         "sight of 50, nothing new": per_call(lambda _: ledger.sight(items, START)),
         "accounts of 50": per_call(lambda _: ledger.accounts("comments", accounts, START)),
         "open intents": per_call(lambda _: ledger.open_intents()),
+        "changed in a minute": per_call(lambda _: ledger.decisions(since=lately)),
+        "decided in a minute": per_call(lambda _: ledger.decided("comments", lately)),
     }
 
 
@@ -111,21 +121,24 @@ def per_call(call: Callable[[int], object], times: int = CALLS) -> float:
     return (time.process_time() - started) / times
 
 
-def fill(ledger: DatabaseLedger, rows: int, batch: int = 20_000) -> None:
-    """Add decisions that were performed, many in each transaction."""
+def fill(ledger: DatabaseLedger, decisions: int, until: datetime, policy: str = "comments") -> None:
+    """Add the past: over two years until then, rounds seen and approvals of them performed."""
     connection = ledger._connection
-    for start in range(0, rows // 2, batch):
+    for start in range(0, decisions, BATCH):
         with appending(connection, "decisions") as tail:
-            for n in range(start, min(start + batch, rows // 2)):
-                decision = a_decision(f"t{n}")
+            for n in range(start, min(start + BATCH, decisions)):
+                name, at = f"t{n}", until - YEARS * (1 - n / decisions)
+                line, round_ = events.seen(an_item(name), at, tail.next)
+                tail.add(line)
+                connection.run(statements.ADD_ROUND, asdict(round_))
+                decision = replace(a_decision(name), decided_at=at, policy=policy)
                 line, row = events.recorded(decision, State.INTENT, tail.next, None)
                 tail.add(line)
                 line, row = events.marked(
-                    decision.id, row, State.PERFORMED, START, tail.next, None, "req-0123456789"
+                    decision.id, row, State.PERFORMED, at, tail.next, None, "req-0123456789"
                 )
                 tail.add(line)
-                values = {name: getattr(row, name) for name in row.__struct_fields__}
-                connection.run(statements.ADD_DECISION, values)
+                connection.run(statements.ADD_DECISION, asdict(row))
 
 
 def a_decision(task_id: str) -> Decision:
