@@ -57,10 +57,10 @@ deadline:
 RAILS = """guardrails:
   approvals: at most 2 per hour
   disputes: at most 3 per hour
-  money approved: at most 2 USD per day
+  money approved: at most 4 USD per day
   when over: {over}
 """
-CAPS = {"approve": 2, "dispute": 3, "micros": 2_000_000}
+CAPS = {"approve": 2, "dispute": 3, "micros": 4_000_000}
 """The same caps as numbers, for each policy."""
 WAITS = ("6h", "4h", "9h")
 """How long a cut page waits: what changes from one revision to the next."""
@@ -70,7 +70,7 @@ PAYS, ASKS = "tiktok", "instagram"
 @lru_cache(maxsize=64)
 def judges_of(revision: int, decide_by: int, capped: str | None) -> tuple[Judge, ...]:
     """Both policies of a revision; compiled once for all runs of a process."""
-    wait = WAITS[revision % len(WAITS)]
+    wait = WAITS[revision]
     rails = "" if capped is None else RAILS.format(over=capped)
     return tuple(
         judge_of(

@@ -42,7 +42,7 @@ from reviewbot.simulator.transport import SimulatorTransport
 from tests.simulation import history as lines
 from tests.simulation.figures import Figures
 from tests.simulation.plan import QUIET, Act, Death, Plan
-from tests.simulation.policies import CAPS, PAYS, judges_of
+from tests.simulation.policies import CAPS, PAYS, WAITS, judges_of
 from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
 from tests.simulation.truth import Effects, log_of, rounds_of
 
@@ -335,7 +335,7 @@ class Run:
                 self._put_file("all: a look\n")
                 self._later(until, lambda: self._put_file(None))
             case "policy":
-                self.revision += 1
+                self.revision = (self.revision + 1) % len(WAITS)
                 self.judges = judges_of(self.revision, self.plan.decide_by, self.plan.capped)
                 self._swap = True
             case "restart":
