@@ -95,9 +95,8 @@ def used_fields(policy: Policy) -> frozenset[str]:
     found: set[str] = set(_ALWAYS[policy.applies_to.review])
     for condition in conditions_of(policy):
         for compare, of_attempt in _compares(condition):
-            fact = ATTEMPT_FACTS.get(compare.fact) if of_attempt else facts.get(compare.fact)
-            if fact is not None:
-                found |= _fields_in(fact.name, fact.read)
+            fact = (ATTEMPT_FACTS if of_attempt else facts)[compare.fact]
+            found |= _fields_in(fact.name, fact.read)
     return frozenset(found)
 
 

@@ -139,9 +139,7 @@ def _judge_of(bench: Bench, policy: str) -> Judge | None:
 
 
 def _count(app: App, policy: str, decision_id: str, rule: str, pays: bool) -> None:
-    watch = app.guard.watches.get(policy)
-    if watch is None:
-        return
+    watch = app.guard.watches[policy]
     watch.add(decision_id, rule, pays)
     if (what := watch.sign()) is not None:
         breaker.open_breaker(app, policy, "approvals", what)

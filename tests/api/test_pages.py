@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.api.answers import Page
-from reviewbot.api.pages import read_all
+from reviewbot.api.pages import MOST_PAGES, MOST_READINGS, read_all
 
 
 class Shifting:
@@ -87,3 +87,19 @@ def test_counts_that_are_too_low_do_not_hide_rows() -> None:
     pages = {1: (1, 2), 2: (3,)}
     found = read_all(lambda n: Page(rows=pages.get(n, ()), page=n, total=3, total_pages=1), same)
     assert found.rows == (1, 2, 3)
+
+
+def test_a_list_without_an_end_is_left_after_its_most_pages() -> None:
+    """Three readings of it, then what was seen is taken as not agreed."""
+    read: list[int] = []
+
+    def page(number: int) -> Page[int]:
+        read.append(number)
+        return Page(rows=(len(read),), page=number, total=None, total_pages=None)
+
+    found = read_all(page, same)
+
+    assert len(read) == MOST_READINGS * MOST_PAGES
+    assert max(read) == MOST_PAGES
+    assert not found.agreed
+    assert len(found.rows) == len(read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from reviewbot.domain.errors import ConfigError, LedgerBusy, LedgerUnwritable
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.opening import open_ledger
+from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision
 
 
@@ -37,6 +39,19 @@ def test_a_reader_works_beside_the_instance(database_url: str, opened: Callable[
     assert reader.verify().whole
     with pytest.raises(LedgerUnwritable):
         reader.record(a_decision(), State.HELD)
+
+
+def test_a_reader_tells_since_when_a_round_was_seen(
+    database_url: str, opened: Callable[..., Any]
+) -> None:
+    """What nobody has seen yet it sees now, and notes nothing."""
+    known, new = an_item(), an_item(id="new")
+    opened(database_url).sight([known], CONFIRMED)
+    reader = opened(database_url, read_only=True)
+    later = CONFIRMED + timedelta(hours=1)
+
+    assert reader.sight([known, new], later) == {known.key: CONFIRMED, new.key: later}
+    assert len(reader.unended("comments")) == 1
 
 
 def test_a_killed_instance_leaves_no_lock(tmp_path: Path) -> None:

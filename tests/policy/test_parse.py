@@ -76,3 +76,23 @@ def test_a_revision_changes_with_every_text_of_a_policy() -> None:
     assert len({first, revision_of("b", {"x": "1", "y": "2"}), revision_of("a", {"x": "1"})}) == 3
     assert revision_of("a", {"x": "1"}) != revision_of("a", {"z": "1"})
     assert revision_of("a", {"x": "1"}) != revision_of("a", {"x": "2"})
+
+
+@pytest.mark.parametrize("text", ["- policy: agency", "just words", "12"])
+def test_what_is_no_mapping_is_no_policy(text: str) -> None:
+    """It is said once."""
+    parsed = parse(text)
+    assert parsed.policy is None
+    assert len(parsed.findings) == 1
+
+
+def test_after_a_hundred_mistakes_the_rest_is_left_for_the_next_run() -> None:
+    """The last finding says so; nobody is shown a thousand."""
+    rules = "".join(
+        f"  - {{name: r{n}, when: {{task.platfrom: x}}, then: pay}}\n" for n in range(400)
+    )
+    parsed = parse(f"policy: agency\nlanguage: 1\nrules:\n{rules}")
+    (last,) = (finding for finding in parsed.findings if finding.code == "P036")
+    assert last.message == "there may be more mistakes below; mend these first"
+    assert len(parsed.findings) < 400
+    assert parsed.policy is None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import TaskBlocked
+from reviewbot.domain.lifecycle import State
+from reviewbot.ports import Logged, Sighting
+from reviewbot.service.deadlines import NOT_REVIEWED, from_log
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import a_decision
 from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
 
 
@@ -80,3 +84,50 @@ def test_what_is_left_or_would_be_sent_is_decided(
     poll_once(app)
 
     assert stages(app) == named
+
+
+SEEN = Sighting(
+    review="comments",
+    task_id="t1",
+    epoch="2026-06-02T12:00:00Z",
+    first_seen_at=CONFIRMED,
+    deadline_at=CONFIRMED + timedelta(hours=72),
+    amount_micros=240_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "until", "open_still"),
+    [
+        (Action.LEAVE, State.HELD, None, False),
+        (Action.APPROVE, State.PERFORMED, None, False),
+        (Action.APPROVE, State.SETTLED, None, False),
+        (Action.APPROVE, State.OVERTAKEN, None, False),
+        (Action.APPROVE, State.INTENT, None, True),
+        (Action.APPROVE, State.REFUSED, None, True),
+        (Action.APPROVE, State.DRY_RUN, None, False),
+        (Action.APPROVE, State.DRY_RUN, CONFIRMED, True),
+        (Action.ESCALATE, State.DRY_RUN, None, True),
+        (Action.ESCALATE, State.HELD, None, True),
+    ],
+)
+def test_the_log_alone_tells_which_rounds_silence_will_decide(
+    action: Action, state: State, until: datetime | None, open_still: bool
+) -> None:
+    """What was done, left, or would be done by a live run is decided; all else is open."""
+    decision = a_decision(action, until=until)
+    found = from_log(SEEN, Logged(seq=1, decision=decision, state=state, state_at=CONFIRMED))
+    assert (found is not None) == open_still
+    if found is not None:
+        assert (found.action, found.rule) == (action.value, decision.rule)
+        assert (found.outcome, found.policy) == (state.value, decision.policy)
+        assert (found.deadline_at, found.amount_micros) == (SEEN.deadline_at, 240_000)
+
+
+def test_a_round_that_nobody_reviewed_is_open() -> None:
+    """The log knows only that it was seen."""
+    found = from_log(SEEN, None)
+    assert found is not None
+    assert (found.action, found.rule, found.outcome) == (None, None, NOT_REVIEWED)
+    assert (found.policy, found.started_at) == ("", CONFIRMED)
+    assert not found.deadline_is_estimate

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.service.drifting import DRIFT_WINDOW, Spread, used_fields
+from reviewbot.service.drifting import DRIFT_WINDOW, Spread, drifted, used_fields
 from tests.policy.judging import judge_of
+from tests.service.fakes import APPROVE, World, always, an_app
 
 ALWAYS = {
     "task.id",
@@ -58,6 +59,21 @@ rules:
     used = used_fields(judge.policy)
     assert used >= {"bundle.id", "bundle.account_status", "profile.username"}
     assert not used & ALWAYS
+
+
+def test_each_used_field_that_drifts_opens_the_breaker_by_its_name() -> None:
+    """Those that are not used do not; what a person knows of does not again."""
+    judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
+    app = an_app(World(), always(APPROVE))
+    app.benches[0].judges = (judge,)
+    drifted(app, judge.policy, ["task.comment_text: missing"])
+    assert app.ledger.notes("breaker") == []
+
+    drifted(app, judge.policy, ["task.platform: missing", "task.status: missing"])
+
+    told = {note.value.get("field") for note in app.ledger.story("breaker", "tried")}
+    assert "task.platform: missing" in told
+    assert "task.comment_text: missing" not in told
 
 
 def seen(spread: Spread, *things: str, waiting: int = 9, now: float = 0.0) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reviewbot.domain.decision import Action
-from reviewbot.service.guardrails import wanting
+from reviewbot.service.guardrails import _limits, wanting
 from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import a_decision
 from tests.policy.judging import judge_of
 
 CAPPED = """
@@ -43,3 +44,16 @@ def test_nothing_is_kept_without_a_deadline_or_without_caps() -> None:
     assert wanting(judge_of(CAPPED), no_deadline, Action.ESCALATE, NOW) is None
     free = judge_of(CAPPED[: CAPPED.index("guardrails")])
     assert wanting(free, an_item(), Action.ESCALATE, NOW) is None
+
+
+PER_ACCOUNT = CAPPED.replace(
+    "approvals: at most 3 per hour", "disputes per account: at most 1 per day"
+)
+
+
+def test_what_has_no_account_is_under_no_cap_of_an_account() -> None:
+    """There is no account whose disputes could be too many."""
+    judge = judge_of(PER_ACCOUNT)
+    (limit,) = _limits(judge.policy, a_decision(Action.DISPUTE))
+    assert (limit.account_id, limit.at_most, limit.seconds) == ("a1", 1, 86_400)
+    assert list(_limits(judge.policy, a_decision(Action.DISPUTE, account_id=None))) == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from reviewbot.service.app import REVIEW_WINDOW, Sight
 from reviewbot.service.look import (
+    MANY_CHECKS,
     OLDEST_EVIDENCE,
     evidence_for,
     fleet_now,
@@ -16,7 +18,7 @@ from reviewbot.service.look import (
     see_again,
     with_window,
 )
-from tests.builders import CONFIRMED, an_account_item, an_attempt, an_item
+from tests.builders import CONFIRMED, a_profile, an_account_item, an_attempt, an_item
 from tests.service.fakes import ESCALATE, START, HandClock, World, always, an_app
 
 
@@ -109,3 +111,32 @@ def test_what_no_longer_waits_is_forgotten() -> None:
     assert set(bench.sights) == set(bench.evidence) == {stays.id}
     assert set(bench.first_seen) == {(stays.id, stays.epoch)}
     assert bench.reminded == {(stays.id, stays.epoch, "24")}
+
+
+def test_the_verifiers_tries_of_an_hour_ago_are_dropped_where_there_are_many() -> None:
+    """What counts is the last hour, so no more than that is kept in mind."""
+    clock = HandClock()
+    app = an_app(World(), always(ESCALATE), clock=clock)
+    (bench,) = app.benches
+    old = clock.now() - timedelta(hours=2)
+    bench.checks_seen = {(f"t{n}", old): True for n in range(MANY_CHECKS + 1)}
+
+    evidence_for(app, bench, an_item())
+
+    assert not [key for key in bench.checks_seen if key[1] == old]
+
+
+def test_a_delivered_profile_is_no_try_of_the_verifier() -> None:
+    """Accounts have evidence of their own."""
+
+    class Accounts(World):
+        def evidence(self, item: Any) -> Any:
+            return a_profile()
+
+    app = an_app(Accounts(), always(ESCALATE))
+    (bench,) = app.benches
+
+    held = evidence_for(app, bench, an_account_item())
+
+    assert held.evidence == a_profile()
+    assert bench.checks_seen == {}

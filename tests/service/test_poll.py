@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import CannotConnect, KeyRefused, NoAnswer, ServerFault
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import Facts
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts
+from reviewbot.ports import Listing
+from reviewbot.service.judging import Known, look_and_judge
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
@@ -388,3 +391,46 @@ def test_a_long_pass_lists_again_so_that_what_falls_due_within_it_is_not_missed(
     assert len(order) == summary.reviewed == 40
     assert 20 <= order.index("task-0") <= 32
     assert summary.undecided == ()
+
+
+def test_a_list_that_did_not_settle_is_said() -> None:
+    """Its rows moved at every reading; what was seen is reviewed all the same."""
+
+    class Restless(World):
+        def waiting(self) -> Listing:
+            return msgspec.structs.replace(super().waiting(), agreed=False)
+
+    world = Restless()
+    world.add(*some(1))
+    app = an_app(world, always(APPROVE))
+
+    poll_once(app)
+
+    assert app.events.named("list did not settle") == [{"review": "comments"}]  # type: ignore[attr-defined]
+    assert len(world.sent) == 1
+
+
+def test_what_an_account_did_is_looked_up_for_policies_that_ask() -> None:
+    """Once for all that waits, from the log."""
+    world = World()
+    world.add(*some(2))
+    asked: list[AccountHistory] = []
+
+    def answer(facts: Facts) -> Answer:
+        asked.append(facts.account)
+        return APPROVE
+
+    app = an_app(world, FakeJudge(answer, needs_account=True))
+
+    poll_once(app)
+
+    assert asked
+    assert NO_ACCOUNT_HISTORY not in asked
+
+
+def test_what_breaks_where_no_policy_judges_is_not_hidden() -> None:
+    """There is no policy to blame it on, and nothing to pay by."""
+    app = an_app(World(), always(APPROVE))
+    broken = Known(memory=None, judge=None)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        look_and_judge(app, app.benches[0], some(1)[0], broken)
