@@ -6,8 +6,8 @@ Three figures, each beside what it is compared with, in one run. The same simula
 on with an empty log and with one that already holds two years of decisions of the same policy, pass
 by pass in turn: CPU time of the passes. That past ends a month before, so that what happened lately
 is the same for both. One bot then polls ten thousand times an API that is simulated in another
-process: its own resident memory and open files, after the first thousand polls and at the end. And
-a backlog is worked off: requests per decision, and how much of the rate budget is used while there
+process: its own resident memory and open files, from when as much is open as ever will be. And a
+backlog is worked off: requests per decision, and how much of the rate budget is used while there
 is something to do. With `--write` the figures are kept in docs/benchmarks/growth.json.
 """
 
@@ -45,8 +45,12 @@ QUEUE: dict[str, Any] = {"per_hour": 10.0, "retention": 24 * 3600.0, "effects_ke
 PAST_UNTIL = START - timedelta(days=31)
 FIRST = 6
 """Passes that are not counted: they open files and fill caches."""
-WARM = 1_000
-"""Polls before memory is looked at."""
+WARM = 5_000
+"""Polls before memory counts: for more than 72 hours ever more is open, until the first rounds end."""
+LONG = 20_000
+"""Decisions of a log on which the database's own cache is full after a few writes, as it will be."""
+EVERY = 1_000
+"""Polls between two looks at memory."""
 
 
 def passes(decisions: int, hours: float, folder: Path) -> dict[str, Any]:
@@ -96,6 +100,7 @@ def with_a_past(path: Path, decisions: int) -> int:
 def memory(polls: int, folder: Path) -> dict[str, Any]:
     """Resident memory and open files of one bot that polls a minute apart, the API elsewhere."""
     clock = VirtualClock(START)
+    with_a_past(folder / "polls.db", LONG)
     found: dict[int, tuple[float, int]] = {}
     with elsewhere("week", **QUEUE) as url:
         settings = Settings(
@@ -113,22 +118,25 @@ def memory(polls: int, folder: Path) -> dict[str, Any]:
         for number in range(1, WARM + polls + 1):
             poll_once(app)
             clock.sleep(60)
-            if number % WARM == 0:
+            if number % EVERY == 0:
                 gc.collect()
                 found[number] = resident(), open_files()
                 print(f"{number:,} polls: {found[number]}", file=sys.stderr)
         writes = app.traffic.writes
         app.close()
         transport.close()
-    (before, files), *_, (after, _) = found.values()
+    before, after = found[WARM], found[max(found)]
     return {
-        "polls": polls,
+        "polls": max(found) - WARM,
         "writes": writes,
-        "megabytes before": round(before, 1),
-        "megabytes after": round(after, 1),
-        "grown by, megabytes": round(after - before, 1),
-        "open files before": files,
-        "most open files": max(count for _, count in found.values()),
+        "grown by, megabytes": round(after[0] - before[0], 1),
+        "open files before": before[1],
+        "most open files since": max(
+            files for number, (_, files) in found.items() if number >= WARM
+        ),
+        "megabytes after so many polls": {
+            f"{number:,}": round(megabytes, 1) for number, (megabytes, _) in found.items()
+        },
     }
 
 
