@@ -37,7 +37,7 @@ BENCHMARKS: dict[str, About] = {
         "Growth",
         "Does a pass cost more when the log is large? Does memory grow? What does a decision ask of the API?",
         "The same passes with an empty log, in turn; memory before and after the polls; the rate the bot"
-        " allows itself. The API is simulated, in process, and its CPU time and memory are included.",
+        " allows itself. The API is simulated: in process, its CPU time included, and for memory in a process of its own.",
     ),
     "ledger": About(
         "The decision log",
