@@ -32,14 +32,21 @@ from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.parse import parse_policy
-from reviewbot.service import shadow
 from reviewbot.service.app import App
 from reviewbot.service.followup import follow_up
-from reviewbot.service.grades import Grade
-from reviewbot.service.people import Reply, answer
+from reviewbot.service.outlook import shadow
+from reviewbot.service.outlook.grades import Grade
+from reviewbot.service.outlook.scorecard import (
+    TOPICS,
+    Card,
+    Graded,
+    Scorecard,
+    graded_claims,
+    scorecard,
+)
+from reviewbot.service.people.answers import Reply, answer
+from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
-from reviewbot.service.questions import open_questions
-from reviewbot.service.scorecard import TOPICS, Card, Graded, Scorecard, graded_claims, scorecard
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import HOUR, VirtualClock

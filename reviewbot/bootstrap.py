@@ -28,10 +28,10 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.findings import Severity
 from reviewbot.ports import Clock, Desk, Ledger, Post, ReviewQueue
-from reviewbot.service.adoption import adopt as adopt
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App, Bench, Events, Level, Limits
-from reviewbot.service.guard import Guard
+from reviewbot.service.guards.adoption import adopt as adopt
+from reviewbot.service.guards.guard import Guard
+from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.settings import Settings
 
 if TYPE_CHECKING:

@@ -29,13 +29,13 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.health.pulse import SLICE, Pulse
 from reviewbot.ports import CheckpointBook
-from reviewbot.service import checkpoints
 from reviewbot.service.app import App
-from reviewbot.service.brakes import Brakes
 from reviewbot.service.followup import follow_up
-from reviewbot.service.outage import tell_stopped
+from reviewbot.service.guards import checkpoints
+from reviewbot.service.guards.brakes import Brakes
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.reconcile import reconcile_all
+from reviewbot.service.telling.outage import tell_stopped
 from reviewbot.signals import SignalEvent
 from reviewbot.supervisor import tell_manager
 

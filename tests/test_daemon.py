@@ -30,9 +30,9 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ports import Delivery
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
 from reviewbot.service.poll import LISTED_FOR, PassSummary, poll_once
+from reviewbot.service.telling.alarms import AlarmDesk
 from tests.builders import an_item
 from tests.service.fakes import APPROVE, HandClock, World, always, an_app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reviewbot.pausefile import PauseFile
-from reviewbot.service.switches import file_text, pauses_on
+from reviewbot.service.guards.switches import file_text, pauses_on
 from reviewbot.settings import Settings
 from tests.builders import CONFIRMED
 

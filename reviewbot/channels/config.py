@@ -16,7 +16,7 @@ from reviewbot.domain.alarms import URGENCIES, Kind, Urgency
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret
 from reviewbot.policy.names import did_you_mean, listed
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.routing import Route, Routes
 
 TYPES = ("webhook", "slack", "email")
 _COMMON = ("type", "targets", "min_level", "kinds")

@@ -13,7 +13,7 @@ from reviewbot.channels.channel import Channel
 from reviewbot.channels.deadman import Ping
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.ports import Delivery, Letter
-from reviewbot.service.alarms import PING
+from reviewbot.service.telling.alarms import PING
 
 ROOM = 50
 """Letters that may wait for one channel."""

@@ -126,7 +126,7 @@ def _policies(settings: Settings) -> Iterator[Line]:
 
 def _channels(settings: Settings) -> Iterator[Line]:
     from reviewbot.policyfiles import PolicyFile
-    from reviewbot.service.routing import unheard
+    from reviewbot.service.telling.routing import unheard
 
     notices = settings.notices
     loaded = [PolicyFile(path).load().policy for path in settings.policy]

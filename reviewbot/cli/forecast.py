@@ -20,13 +20,13 @@ from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
-from reviewbot.service.capsahead import Capped, caps_ahead
-from reviewbot.service.forecast import Forecast, Unread
-from reviewbot.service.forecast import forecast as look_ahead
-from reviewbot.service.holds import holds_on
-from reviewbot.service.pace import Pace, pace
-from reviewbot.service.plan import plan
-from reviewbot.service.recollection import recall_evidence
+from reviewbot.service.guards.holds import holds_on
+from reviewbot.service.outlook.capsahead import Capped, caps_ahead
+from reviewbot.service.outlook.forecast import Forecast, Unread
+from reviewbot.service.outlook.forecast import forecast as look_ahead
+from reviewbot.service.outlook.pace import Pace, pace
+from reviewbot.service.outlook.plan import plan
+from reviewbot.service.outlook.recollection import recall_evidence
 
 WILL_BE_PAID_UNREAD = 4
 ADVERTISED, SHARE = 120.0, 0.8

@@ -17,9 +17,9 @@ from reviewbot.domain.moments import parse_iso
 from reviewbot.domain.review import things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
-from reviewbot.service import switches
-from reviewbot.service.stakes import Stakes, at_stake
-from reviewbot.service.switches import Pause
+from reviewbot.service.guards import switches
+from reviewbot.service.guards.stakes import Stakes, at_stake
+from reviewbot.service.guards.switches import Pause
 from reviewbot.settings import read_seconds
 
 LONGEST_REASON = 300

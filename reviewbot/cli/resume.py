@@ -15,8 +15,8 @@ from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import LedgerError, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
-from reviewbot.service import breaker, switches
-from reviewbot.service.switches import Pause
+from reviewbot.service.guards import breaker, switches
+from reviewbot.service.guards.switches import Pause
 
 
 @click.command(

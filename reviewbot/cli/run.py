@@ -26,13 +26,13 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.health.pulse import LivelyEvent, Pulse
 from reviewbot.policywatch import PolicyWatch
 from reviewbot.service.app import App
-from reviewbot.service.away import Homecoming
-from reviewbot.service.brakes import Brakes
-from reviewbot.service.checkpoints import keep
 from reviewbot.service.followup import follow_up
-from reviewbot.service.outage import tell_crash
+from reviewbot.service.guards.brakes import Brakes
+from reviewbot.service.guards.checkpoints import keep
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
-from reviewbot.service.routing import unheard
+from reviewbot.service.telling.away import Homecoming
+from reviewbot.service.telling.outage import tell_crash
+from reviewbot.service.telling.routing import unheard
 from reviewbot.settings import Settings
 
 PATIENCE = 60.0

@@ -16,8 +16,8 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, dollars, table
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
-from reviewbot.service import shadow as shadows
-from reviewbot.service.shadow import Comparison
+from reviewbot.service.outlook import shadow as shadows
+from reviewbot.service.outlook.shadow import Comparison
 
 COMMANDS = {
     "Commands": {

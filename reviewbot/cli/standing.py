@@ -17,10 +17,10 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.model import Policy
 from reviewbot.policy.rulechange import changed_rules
 from reviewbot.ports import Ledger
-from reviewbot.service.away import Away
-from reviewbot.service.books import GROUNDS, Books
+from reviewbot.service.outlook.books import GROUNDS, Books
+from reviewbot.service.outlook.situation import Situation
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.situation import Situation
+from reviewbot.service.telling.away import Away
 
 _LABEL = 11
 

@@ -20,7 +20,7 @@ from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.safetext import safe_line
 
 if TYPE_CHECKING:
-    from reviewbot.service.situation import Situation
+    from reviewbot.service.outlook.situation import Situation
     from reviewbot.settings import Settings
 
 NOT_HEALTHY = 1
@@ -86,7 +86,7 @@ def _look(
     """Read the log; what the heartbeat says is shown also where it cannot be read."""
     from reviewbot.cli.standing import policy_lines
     from reviewbot.pausefile import PauseFile
-    from reviewbot.service.situation import situation
+    from reviewbot.service.outlook.situation import situation
 
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from reviewbot.reports.document import Entry, Line, Picture, Section, Table
 from reviewbot.reports.intervals import Spread, spreads
 from reviewbot.reports.words import clock, usd
-from reviewbot.service.grades import Grade
-from reviewbot.service.scorecard import Asked, Card, Graded, Scorecard
+from reviewbot.service.outlook.grades import Grade
+from reviewbot.service.outlook.scorecard import Asked, Card, Graded, Scorecard
 
 MOST_SHOWN = 50
 """Decisions shown one by one that later events speak against, the newest."""

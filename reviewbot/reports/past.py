@@ -19,11 +19,11 @@ from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Sec
 from reviewbot.reports.explained import told_lines
 from reviewbot.reports.grades import grade_sections
 from reviewbot.reports.words import clock, usd
-from reviewbot.service.books import GROUNDS, Books, add_up, ground_of
+from reviewbot.service.outlook.books import GROUNDS, Books, add_up, ground_of
+from reviewbot.service.outlook.replay import was_judged
+from reviewbot.service.outlook.scorecard import scorecard
 from reviewbot.service.records import facts_from_json
-from reviewbot.service.replay import was_judged
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.scorecard import scorecard
 
 MOST_ENTRIES = 500
 """Decisions shown one by one, the newest; the figures count them all."""

@@ -19,8 +19,8 @@ from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
 from reviewbot.reports.words import ENDS, clock, span, usd
-from reviewbot.service.capsahead import Bite
-from reviewbot.service.plan import Paid, Plan, Planned
+from reviewbot.service.outlook.capsahead import Bite
+from reviewbot.service.outlook.plan import Paid, Plan, Planned
 
 BUCKETS = (
     (3, "under 3 h"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_cell
-from reviewbot.service.plan import Plan, Planned
+from reviewbot.service.outlook.plan import Plan, Planned
 
 COLUMNS = (
     "review",

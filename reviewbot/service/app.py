@@ -13,13 +13,13 @@ from reviewbot.domain.alarms import HOUR, Alarm, Kind, Urgency
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
-from reviewbot.service.alarms import AlarmDesk, Alarms
-from reviewbot.service.guard import Guard
+from reviewbot.service.guards.guard import Guard
 from reviewbot.service.revisions import Revisions
+from reviewbot.service.telling.alarms import AlarmDesk, Alarms
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
-    from reviewbot.service.deadlines import Undecided
+    from reviewbot.service.telling.deadlines import Undecided
 
 REVIEW_WINDOW = timedelta(hours=72)
 """How long the API waits for a client before silence pays (its own statement)."""

@@ -23,7 +23,7 @@ from reviewbot.domain.review import CHECKED_AGAIN, ReviewItem
 from reviewbot.domain.timeline import Attempt, Timeline
 from reviewbot.service.app import App, Bench
 from reviewbot.service.effects import WORDS
-from reviewbot.service.watch import now_and_then
+from reviewbot.service.telling.watch import now_and_then
 
 TOPIC = "later"
 """What was seen of a thing after it was decided, by review and id."""

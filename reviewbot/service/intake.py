@@ -14,7 +14,7 @@ from reviewbot.ports import Listing, Memory
 from reviewbot.service.app import App, Bench
 from reviewbot.service.judging import Known
 from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
-from reviewbot.service.notices import tell_drift
+from reviewbot.service.telling.notices import tell_drift
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge

@@ -27,9 +27,10 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Desk, Receipt
-from reviewbot.service import breaker, effects, gate
+from reviewbot.service import effects
 from reviewbot.service.app import App, Bench, HeldEvidence, Sight
-from reviewbot.service.notices import tell_stale_effect
+from reviewbot.service.guards import breaker, gate
+from reviewbot.service.telling.notices import tell_stale_effect
 
 
 def perform(app: App, bench: Bench, decision: Decision) -> State | None:

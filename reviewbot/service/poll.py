@@ -23,18 +23,19 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET
 from reviewbot.ports import Ending
-from reviewbot.service import gate, shadow
-from reviewbot.service.adoption import adopt_accepted
 from reviewbot.service.app import App, Bench
-from reviewbot.service.deadlines import Undecided, most_urgent_first
+from reviewbot.service.guards import gate
+from reviewbot.service.guards.adoption import adopt_accepted
 from reviewbot.service.intake import look_at_all, with_memories
 from reviewbot.service.judging import Known
-from reviewbot.service.outage import went, went_wrong
+from reviewbot.service.outlook import shadow
 from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
 from reviewbot.service.review import Outcome, Reviewed, review
 from reviewbot.service.setbacks import BUDGET, Todo, api_is_away, ill_last
-from reviewbot.service.watch import expect, note, now_and_then, watch
+from reviewbot.service.telling.deadlines import Undecided, most_urgent_first
+from reviewbot.service.telling.outage import went, went_wrong
+from reviewbot.service.telling.watch import expect, note, now_and_then, watch
 
 OUTAGE = 3
 """Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""

@@ -10,11 +10,11 @@ from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
-from reviewbot.service import breaker
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
 from reviewbot.service.effects import NOTHING_CAME, Fate, by_silence, fate, shows_our_text
-from reviewbot.service.notices import tell_silence
-from reviewbot.service.questions import asked_in
+from reviewbot.service.guards import breaker
+from reviewbot.service.people.questions import asked_in
+from reviewbot.service.telling.notices import tell_silence
 
 PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""

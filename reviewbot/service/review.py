@@ -28,8 +28,8 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
-from reviewbot.service import gate, shadow
 from reviewbot.service.app import App, Bench, Trouble
+from reviewbot.service.guards import gate
 from reviewbot.service.judging import (
     DEAD_LETTER,
     LONGEST_PAUSE,
@@ -39,8 +39,9 @@ from reviewbot.service.judging import (
     look_and_judge,
 )
 from reviewbot.service.look import see_again
-from reviewbot.service.notices import tell_dead_letter, tell_late, tell_question
+from reviewbot.service.outlook import shadow
 from reviewbot.service.perform import perform
+from reviewbot.service.telling.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.verdict import Verdict, cannot_send, kept_back, no_trace
 from reviewbot.service.writing import decide, differs
 

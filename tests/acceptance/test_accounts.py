@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from reviewbot.domain.lifecycle import DONE
-from reviewbot.service.replay import replay
+from reviewbot.service.outlook.replay import replay
 from reviewbot.service.revisions import Revisions
 from reviewbot.simulator import delivery
 from reviewbot.simulator.strangers import strangers

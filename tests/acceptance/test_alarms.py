@@ -13,10 +13,10 @@ from reviewbot.domain.alarms import Kind
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Delivery, Letter, Sighting
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
 from reviewbot.service.poll import poll_once
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world

@@ -19,11 +19,11 @@ from reviewbot.daemon import Daemon
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.policywatch import PolicyWatch
 from reviewbot.ports import Delivery, Letter
-from reviewbot.service import breaker, switches
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
+from reviewbot.service.guards import breaker, switches
 from reviewbot.service.poll import Polling
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world

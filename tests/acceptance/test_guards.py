@@ -15,7 +15,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Limit, Need
-from reviewbot.service import guardrails
+from reviewbot.service.guards import guardrails
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.house import POLICY, house, judge_of, sqlite

@@ -14,11 +14,11 @@ from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Delivery, Letter
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
-from reviewbot.service.away import Homecoming
 from reviewbot.service.poll import STRETCH, Polling
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.away import Homecoming
+from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.model import Task
 from reviewbot.simulator.planting import plant_waiting

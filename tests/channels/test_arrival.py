@@ -12,9 +12,9 @@ from reviewbot.bootstrap import build
 from reviewbot.channels.config import read_notices
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Mode
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
-from reviewbot.service.checkpoints import TARGET
+from reviewbot.service.guards.checkpoints import TARGET
+from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.settings import Secret, Settings
 from tests.acceptance.house import KEY, judge_of
 from tests.channels.servers import MailServer, WebServer, mail_server, web_server

@@ -13,7 +13,7 @@ from reviewbot.channels.post import ROOM, BackgroundPost, DirectPost
 from reviewbot.domain.alarms import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.ports import Letter
-from reviewbot.service.alarms import PING
+from reviewbot.service.telling.alarms import PING
 from tests.channels.messages import a_message
 
 BUSY = ChannelFailed("busy", passing=True)

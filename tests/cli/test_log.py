@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
 from reviewbot.service.poll import poll_once
-from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
 from tests.acceptance.house import house
 
 

@@ -15,10 +15,10 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.policyfiles import PolicyFile
 from reviewbot.ports import Ending
-from reviewbot.service import switches
-from reviewbot.service.away import TOPIC as AWAY
-from reviewbot.service.away import Away
-from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
+from reviewbot.service.guards import switches
+from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
+from reviewbot.service.telling.away import TOPIC as AWAY
+from reviewbot.service.telling.away import Away
 from tests.builders import an_item
 from tests.ledger.things import a_decision
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.switches import pauses_on
-from reviewbot.service.weighing import Matrix, Move, Weighed, as_value
+from reviewbot.service.guards.switches import pauses_on
+from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
 from tests.builders import an_item
 from tests.cli.conftest import Call
 

@@ -12,13 +12,13 @@ from reviewbot.domain.errors import ReviewbotError
 from reviewbot.health.pulse import Pulse
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ports import Delivery, Letter
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
-from reviewbot.service.brakes import Brakes
-from reviewbot.service.checkpoints import keep
-from reviewbot.service.outage import tell_crash, tell_stopped
+from reviewbot.service.guards.brakes import Brakes
+from reviewbot.service.guards.checkpoints import keep
 from reviewbot.service.poll import poll_once
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.outage import tell_crash, tell_stopped
+from reviewbot.service.telling.routing import Route, Routes
 from tests.faults.child import CRASHED, Ended, Line
 from tests.faults.rooms import Room
 

@@ -8,7 +8,7 @@ from reviewbot.bootstrap import build
 from reviewbot.policy.evaluate import Judge
 from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
-from reviewbot.service.brakes import Brakes
+from reviewbot.service.guards.brakes import Brakes
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport

@@ -29,8 +29,8 @@ from reviewbot.api.retry import Patience
 from reviewbot.api.transport import Transport
 from reviewbot.bootstrap import build
 from reviewbot.domain.errors import Forbidden, KeyRefused, ReviewbotError
-from reviewbot.service import breaker
 from reviewbot.service.app import App
+from reviewbot.service.guards import breaker
 from reviewbot.service.poll import poll_once
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.rawfaults import GREETINGS, RAW_FAULTS, RawAnswer, RawRequest, RawServer

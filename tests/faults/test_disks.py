@@ -21,7 +21,7 @@ from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Checkpoint
 from reviewbot.service.app import App
-from reviewbot.service.checkpoints import accept
+from reviewbot.service.guards.checkpoints import accept
 from tests.acceptance.test_a_pass import DECIDES_ALL
 from tests.faults.child import CRASHED, Ended, Line, in_a_child
 from tests.faults.disks import PATIENCE, book_of, judge, live_passes

@@ -9,10 +9,10 @@ from typing import Any
 from reviewbot.bootstrap import build
 from reviewbot.domain.decision import Action
 from reviewbot.service.app import App
-from reviewbot.service.people import Answered, Reply, answer
-from reviewbot.service.questions import Round, open_questions
+from reviewbot.service.people.answers import Answered, Reply, answer
+from reviewbot.service.people.questions import Round, open_questions
 from tests.acceptance.house import House, a_setting, house
-from tests.service.test_people import EVERYTHING_IS_ASKED
+from tests.service.people.test_people import EVERYTHING_IS_ASKED
 
 REPLIES = (
     Reply(action=Action.APPROVE, who="ana"),

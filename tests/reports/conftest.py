@@ -9,7 +9,7 @@ import pytest
 from reviewbot.bootstrap import build, load_judges
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.evaluate import Judge
-from reviewbot.service.plan import Plan, plan
+from reviewbot.service.outlook.plan import Plan, plan
 from reviewbot.settings import load_settings
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.transport import SimulatorTransport

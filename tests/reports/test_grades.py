@@ -15,14 +15,14 @@ from reviewbot.reports.grades import grade_sections
 from reviewbot.reports.intervals import Spread, spreads
 from reviewbot.reports.page import as_html
 from reviewbot.reports.past import past_document
-from reviewbot.service import shadow
-from reviewbot.service.people import Reply, answer
-from reviewbot.service.questions import open_questions
+from reviewbot.service.outlook import shadow
+from reviewbot.service.outlook.scorecard import TOPICS, Scorecard, scorecard
+from reviewbot.service.people.answers import Reply, answer
+from reviewbot.service.people.questions import open_questions
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.scorecard import TOPICS, Scorecard, scorecard
 from tests.acceptance.house import House, house, judge_of
 from tests.reports.test_page import NEEDS_CHROMIUM, serious_barriers
-from tests.service.test_people import EVERYTHING_IS_ASKED
+from tests.service.people.test_people import EVERYTHING_IS_ASKED
 
 PAYS_ALL = """
 policy: generous

@@ -17,7 +17,7 @@ import pytest
 from reviewbot.domain.decision import Action
 from reviewbot.reports.page import as_html
 from reviewbot.reports.queue import queue_document
-from reviewbot.service.capsahead import Bite, Held
+from reviewbot.service.outlook.capsahead import Bite, Held
 from reviewbot.simulator.world import World
 from tests.reports.conftest import Made
 

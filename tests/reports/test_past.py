@@ -10,7 +10,7 @@ from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.reports.document import Document
 from reviewbot.reports.page import as_html
 from reviewbot.reports.past import past_document
-from reviewbot.service.books import add_up
+from reviewbot.service.outlook.books import add_up
 from reviewbot.service.poll import poll_once
 from reviewbot.service.revisions import Revisions
 from reviewbot.settings import load_settings

@@ -10,8 +10,8 @@ import pytest
 from reviewbot.domain.errors import CannotConnect, KeyRefused, ServerFault
 from reviewbot.service import followup
 from reviewbot.service.followup import TOPIC, follow_up
-from reviewbot.service.grades import Grade
-from reviewbot.service.scorecard import TOPICS, scorecard
+from reviewbot.service.outlook.grades import Grade
+from reviewbot.service.outlook.scorecard import TOPICS, scorecard
 from reviewbot.simulator import comments, managers
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.model import Actor

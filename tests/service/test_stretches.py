@@ -8,8 +8,8 @@ import pytest
 
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.domain.review import ReviewItem
-from reviewbot.service.adoption import adopt
 from reviewbot.service.app import Bench
+from reviewbot.service.guards.adoption import adopt
 from reviewbot.service.poll import LISTED_FOR, PassSummary, Polling
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (

@@ -23,14 +23,14 @@ from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Ledger
-from reviewbot.service import breaker, switches
-from reviewbot.service.alarms import AlarmDesk
 from reviewbot.service.app import App
-from reviewbot.service.away import Homecoming
-from reviewbot.service.people import Reply, answer
+from reviewbot.service.guards import breaker, switches
+from reviewbot.service.people.answers import Reply, answer
+from reviewbot.service.people.questions import open_questions, open_rounds
 from reviewbot.service.poll import PassSummary, poll_once
-from reviewbot.service.questions import open_questions, open_rounds
-from reviewbot.service.routing import Route, Routes
+from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.away import Homecoming
+from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reviewbot.domain.lifecycle import OPEN
 from reviewbot.domain.moments import parse_iso
 from reviewbot.ports import KeptCheckpoints, Ledger
-from reviewbot.service.replay import replay
+from reviewbot.service.outlook.replay import replay
 from reviewbot.service.revisions import Revisions
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.model import Effect

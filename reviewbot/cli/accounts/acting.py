@@ -22,8 +22,8 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Ledger
 from reviewbot.service.effects import waits
-from reviewbot.service.people import Reply, answer, who_was_first
-from reviewbot.service.questions import answered_in
+from reviewbot.service.people.answers import Reply, answer, who_was_first
+from reviewbot.service.people.questions import answered_in
 
 
 @click.command(

@@ -9,7 +9,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Sighting
 from reviewbot.service.app import App, Bench
-from reviewbot.service.questions import Round, open_rounds
+from reviewbot.service.people.questions import Round, open_rounds
 
 
 class Found(NamedTuple):

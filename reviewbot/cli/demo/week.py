@@ -18,8 +18,8 @@ from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.parse import parse_policy
+from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
-from reviewbot.service.questions import open_questions
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import START

@@ -9,8 +9,8 @@ from reviewbot.cli.screen import styled
 from reviewbot.cli.words import clock_time
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service import weighing
-from reviewbot.service.weighing import Weighed
+from reviewbot.service.guards import weighing
+from reviewbot.service.guards.weighing import Weighed
 
 
 def changes(ledger: Ledger) -> list[tuple[str, Weighed]]:

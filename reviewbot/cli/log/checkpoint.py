@@ -55,7 +55,7 @@ def checkpoint(screen: Screen, why: str | None, ledger: str | None, config: str 
             raise UsageError("--accept needs a reason, and a log that is kept")
         point = _accept(settings, book, why.strip(), now)
     else:
-        from reviewbot.service.checkpoints import keep
+        from reviewbot.service.guards.checkpoints import keep
 
         with ledger_for_reading(ledger=ledger, config=config) as opened:
             point = keep(opened, book, now)
@@ -65,7 +65,7 @@ def checkpoint(screen: Screen, why: str | None, ledger: str | None, config: str 
 
 
 def _accept(settings: Settings, book: CheckpointBook, why: str, now: datetime) -> Checkpoint:
-    from reviewbot.service.checkpoints import accept
+    from reviewbot.service.guards.checkpoints import accept
 
     with ledger_for_a_word(settings) as opened:
         return accept(opened, book, why=why, who=person_of(settings), at=now)

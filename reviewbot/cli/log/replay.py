@@ -17,8 +17,8 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import LedgerCorrupt
 from reviewbot.domain.safetext import safe_line
-from reviewbot.service.replay import Replayed
-from reviewbot.service.replay import replay as judge_again
+from reviewbot.service.outlook.replay import Replayed
+from reviewbot.service.outlook.replay import replay as judge_again
 from reviewbot.service.revisions import Revisions
 
 SHOWN = 20

@@ -57,8 +57,8 @@ def _story(ledger: Ledger, logged: Logged) -> Iterator[str]:
 def _why(ledger: Ledger, logged: Logged) -> Iterator[str]:
     from reviewbot.policy.explain import explain
     from reviewbot.policy.explain_text import explanation_text
+    from reviewbot.service.outlook.replay import was_judged
     from reviewbot.service.records import facts_from_json
-    from reviewbot.service.replay import was_judged
     from reviewbot.service.revisions import Revisions
 
     if not was_judged(logged.decision):

@@ -18,7 +18,7 @@ from reviewbot.domain.alarms import Alarm, Kind, Message
 from reviewbot.domain.errors import ChannelFailed, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.names import did_you_mean
-from reviewbot.service.routing import moment
+from reviewbot.service.telling.routing import moment
 
 SOME_FAILED = 4
 _DRILL_TASKS = 3

@@ -16,7 +16,7 @@ from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Noted
-from reviewbot.service import acceptance, weighing
+from reviewbot.service.guards import acceptance, weighing
 
 SHORTEST = 6
 

@@ -125,7 +125,7 @@ def _count_decisions(
     what: str,
 ) -> Counts:
     """Count the rounds that some decisions of the log are about, each by its first one."""
-    from reviewbot.service.past import past_reviews
+    from reviewbot.service.outlook.past import past_reviews
 
     now = datetime.now(UTC)
     impact, unread = Impact(), 0

@@ -21,7 +21,7 @@ from reviewbot.policy.read_aloud import UNDECIDED, Passage, read_change, read_po
 
 if TYPE_CHECKING:
     from reviewbot.policy.model import Policy
-    from reviewbot.service.hits import Hits
+    from reviewbot.service.outlook.hits import Hits
 
 
 @click.command(
@@ -61,7 +61,7 @@ def read(
 
 def _hits(policy: Policy, ledger: str | None, config: str | None) -> Hits | None:
     """What the log knows; None where there is none, or where nobody named one and it cannot be read."""
-    from reviewbot.service.hits import hits
+    from reviewbot.service.outlook.hits import hits
 
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:

@@ -26,9 +26,9 @@ from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service.people import Answered, Reply, answer, how_it_ended
-from reviewbot.service.questions import Round, find_round
-from reviewbot.service.readymade import ReadyMade
+from reviewbot.service.people.answers import Answered, Reply, answer, how_it_ended
+from reviewbot.service.people.questions import Round, find_round
+from reviewbot.service.people.readymade import ReadyMade
 from reviewbot.service.revisions import Revisions
 from reviewbot.settings import Settings
 

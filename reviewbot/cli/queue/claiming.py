@@ -17,9 +17,9 @@ from reviewbot.cli.words import clock_time
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service import claims
-from reviewbot.service.people import name_of
-from reviewbot.service.questions import find_round
+from reviewbot.service.people import claims
+from reviewbot.service.people.answers import name_of
+from reviewbot.service.people.questions import find_round
 from reviewbot.settings import Settings
 
 as_option = click.option(

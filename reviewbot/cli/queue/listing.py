@@ -19,9 +19,9 @@ from reviewbot.cli.words import counted, dollars
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
 from reviewbot.ports import Ledger
-from reviewbot.service.holds import Hold, holds_on
-from reviewbot.service.otherwise import Otherwise, otherwise
-from reviewbot.service.questions import Round, open_questions
+from reviewbot.service.guards.holds import Hold, holds_on
+from reviewbot.service.people.otherwise import Otherwise, otherwise
+from reviewbot.service.people.questions import Round, open_questions
 from reviewbot.service.revisions import Revisions
 
 

@@ -21,10 +21,10 @@ from reviewbot.cli.words import clock_time, dollars
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service.claims import holder
-from reviewbot.service.otherwise import facts_of, otherwise
-from reviewbot.service.questions import Round, find_round
-from reviewbot.service.readymade import ReadyMade, ready_made
+from reviewbot.service.people.claims import holder
+from reviewbot.service.people.otherwise import facts_of, otherwise
+from reviewbot.service.people.questions import Round, find_round
+from reviewbot.service.people.readymade import ReadyMade, ready_made
 from reviewbot.service.revisions import Revisions
 
 _ANSWERS = {

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from reviewbot.cli.words import clock_time, due
 from reviewbot.domain.safetext import safe_line
-from reviewbot.service.claims import Claim
-from reviewbot.service.otherwise import Otherwise
+from reviewbot.service.people.claims import Claim
+from reviewbot.service.people.otherwise import Otherwise
 
 _ENDS = {
     "fallback": ("PAID", "by the policy's deadline"),

@@ -25,8 +25,8 @@ from reviewbot.cli.report import forms, text
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.service.app import App
-from reviewbot.service.capsahead import CapsAhead, caps_ahead
-from reviewbot.service.plan import plan
+from reviewbot.service.outlook.capsahead import CapsAhead, caps_ahead
+from reviewbot.service.outlook.plan import plan
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge

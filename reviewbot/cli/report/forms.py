@@ -20,8 +20,8 @@ from reviewbot.cli.report.shape import (
 from reviewbot.cli.shapes import as_text
 from reviewbot.domain.moments import iso
 from reviewbot.service.app import App
-from reviewbot.service.capsahead import Bite, CapsAhead
-from reviewbot.service.plan import Plan, Planned
+from reviewbot.service.outlook.capsahead import Bite, CapsAhead
+from reviewbot.service.outlook.plan import Plan, Planned
 from reviewbot.service.records import subject_json
 
 

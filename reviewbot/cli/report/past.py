@@ -16,8 +16,8 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.reports.document import Document
 from reviewbot.reports.past import past_document
+from reviewbot.service.outlook.scorecard import TOPICS, Graded, scorecard
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.scorecard import TOPICS, Graded, scorecard
 
 SCHEMA = "reviewbot.past/1"
 

@@ -10,7 +10,7 @@ from reviewbot.cli.shapes import Moment
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
-from reviewbot.service.plan import Paid
+from reviewbot.service.outlook.plan import Paid
 
 SCHEMA = "reviewbot.report/1"
 

@@ -11,8 +11,8 @@ from reviewbot.domain.moments import iso
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.app import App
-from reviewbot.service.capsahead import CapsAhead
-from reviewbot.service.plan import Plan, Planned
+from reviewbot.service.outlook.capsahead import CapsAhead
+from reviewbot.service.outlook.plan import Plan, Planned
 
 _ENDS = {
     "rule": "paid by rule",

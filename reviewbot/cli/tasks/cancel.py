@@ -17,14 +17,14 @@ from reviewbot.domain.errors import KeyRefused, NotDone, NotFound, Unclear
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
-from reviewbot.service.cancelling import (
+from reviewbot.service.orders.cancelling import (
     Canceller,
     CancelState,
     CancelWord,
     is_cancellable,
     quarantine_ends,
 )
-from reviewbot.service.orderstops import OrderStops
+from reviewbot.service.orders.orderstops import OrderStops
 from reviewbot.settings import Settings
 
 REMAINS = 4

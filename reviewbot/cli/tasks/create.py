@@ -22,9 +22,9 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
-from reviewbot.service.orderbook import OrderBook
-from reviewbot.service.orders import Counter, Totals, planned
-from reviewbot.service.orderstops import OrderStops
+from reviewbot.service.orders.orderbook import OrderBook
+from reviewbot.service.orders.orders import Counter, Totals, planned
+from reviewbot.service.orders.orderstops import OrderStops
 from reviewbot.settings import Settings
 
 REMAINS = 4

@@ -12,9 +12,9 @@ from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.timeline import Attempt, Timeline
 from reviewbot.ports import Ledger, Logged
-from reviewbot.service.cancelling import CancelState, CancelWord
-from reviewbot.service.cancelling import story_of as cancel_story
-from reviewbot.service.orderbook import OrderState, Word, stories_of
+from reviewbot.service.orders.cancelling import CancelState, CancelWord
+from reviewbot.service.orders.cancelling import story_of as cancel_story
+from reviewbot.service.orders.orderbook import OrderState, Word, stories_of
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

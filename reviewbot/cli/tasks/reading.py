@@ -17,7 +17,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.orders import FIELDS, Order, fault
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.names import did_you_mean
-from reviewbot.service.orders import Row
+from reviewbot.service.orders.orders import Row
 
 NEEDED = ("saved_account_id", "comment_text")
 LONGEST_FILE = 100 * 1024 * 1024

@@ -16,7 +16,7 @@ from reviewbot.cli.words import counted, table
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.orders import FIELDS
 from reviewbot.domain.safetext import safe_cell
-from reviewbot.service.orders import Result
+from reviewbot.service.orders.orders import Result
 
 SAID = {
     "created": "created",

@@ -1,0 +1,199 @@
+"""Gate: everything that may keep a due decision from being sent, in the order in which it is asked.
+
+Theory of operation. `perform` asks right before it writes the intent, and once more right before
+the request leaves: the brakes, a person's pause, the breaker, then the policy's own pauses and its
+probation; the caps are checked by the log itself in the transaction of the intent. What is kept back
+is recorded as held, or as a question where a full cap asks a person, and tried again at each poll.
+A person's own answer is stopped by a pause only: the others guard against what nobody looked at.
+
+There is no neutral action: what is kept back is paid by silence. So after each pass the guard says
+who that will be, and from when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reviewbot.domain.decision import Action, Decision, Mode, decision_id
+from reviewbot.domain.errors import CapReached, Halted
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import Fleet
+from reviewbot.service.app import App, Bench
+from reviewbot.service.guards import breaker, drifting, guardrails, probation, stakes, switches
+from reviewbot.service.guards.guard import Full, Guard, Kept
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.ports import Limit
+    from reviewbot.service.judging import Judged, Known
+    from reviewbot.service.review import Reviewed
+    from reviewbot.service.verdict import Verdict
+
+
+def check(
+    app: App,
+    bench: Bench,
+    wanted: Decision | Verdict,
+    *,
+    by_person: bool = False,
+    fresh: bool = True,
+) -> None:
+    """Raise Halted where something keeps this from being sent now; `fresh`: read the log again."""
+    guard, now = app.guard, app.clock.now()
+    if (why := app.brake()) is not None:
+        raise Halted(why, by="brake")
+    if fresh:
+        guard.refresh(app)
+    pauses = switches.pauses_on(guard.words_on(switches.TOPIC), guard.file, now)
+    switches.check(pauses, wanted.action)
+    if by_person:
+        return
+    _check_breaker(guard, wanted.policy)
+    judge = _judge_of(bench, wanted.policy)
+    if judge is not None and not guardrails.is_exempt(judge.policy, wanted.rule):
+        if wanted.revision not in guard.pauses:
+            guard.pauses[wanted.revision] = guardrails.pauses_of(judge)
+        own = guard.pauses[wanted.revision]
+        if own is not None:
+            guardrails.check_pauses(own, wanted.action, guard.fleet, now)
+    if (trial := guard.trials.get(wanted.policy)) is not None:
+        trial.check(wanted.action, wanted.rule, now)
+
+
+def foresee(app: App, bench: Bench, judged: Judged, known: Known) -> Halted | None:
+    """What would keep this back, as far as that is known already: it saves the requests of a try.
+
+    A question that a full cap asked stays with its person until the fallback is due.
+    """
+    verdict, item, latest = judged.verdict, judged.item, known.memory.latest
+    try:
+        check(app, bench, verdict, fresh=False)
+    except Halted as halted:
+        return halted
+    judge = _judge_of(bench, verdict.policy)
+    if judge is None or guardrails.is_exempt(judge.policy, verdict.rule):
+        return None
+    if latest is not None and _asked(latest.decision, verdict, item):
+        due = guardrails.decide_by(judge, item)
+        if due is not None and app.clock.now() < due:
+            assert latest.decision.held_by is not None
+            return Halted(latest.decision.held_by, by="cap", asks=True)
+    return next((one.halted for one in app.guard.full if one.covers(verdict, item)), None)
+
+
+def _asked(last: Decision, verdict: Verdict, item: ReviewItem) -> bool:
+    return (
+        last.held_by is not None
+        and last.action is Action.ESCALATE
+        and (last.epoch, last.rule, last.revision) == (item.epoch, verdict.rule, verdict.revision)
+    )
+
+
+def limits_for(app: App, bench: Bench, decision: Decision) -> tuple[Limit, ...]:
+    """The caps that a decision meets. Raises Halted where its amount is capped and unknown."""
+    judge = _judge_of(bench, decision.policy)
+    if judge is None or decision.decided_by is not None:
+        return ()
+    return guardrails.limits_for(judge.policy, decision, app.guard.wanting)
+
+
+def full(app: App, bench: Bench, decision: Decision, cap: CapReached) -> Halted:
+    """What a full cap means for a decision, by the words of its policy."""
+    judge = _judge_of(bench, decision.policy)
+    assert judge is not None, "only the policy's own caps are asked"
+    halted = guardrails.full(judge.policy, cap)
+    app.guard.full.append(
+        Full(
+            decision.policy,
+            decision.action,
+            decision.account_id if cap.cap.startswith("disputes per account") else None,
+            decision.amount_micros if cap.cap.startswith("money") else None,
+            halted,
+        )
+    )
+    return halted
+
+
+def sent(app: App, decision: Decision, state: State) -> None:
+    """Take note of a write that left, for probation."""
+    trial = app.guard.trials.get(decision.policy)
+    if trial is not None and state in breaker.SENT and decision.decided_by is None:
+        trial.add(decision.action, decision.rule, decision.decided_at)
+
+
+def _check_breaker(guard: Guard, policy: str) -> None:
+    words = guard.words_on(breaker.TOPIC)
+    breaker.check(words, policy)
+    if policy in guard.unwritten:
+        raise Halted(
+            f"the breaker is open: {guard.unwritten[policy]}", by="breaker", subject=policy
+        )
+    if (watch := guard.watches.get(policy)) is not None:
+        breaker.watch_closings(watch, words, policy)
+
+
+def _judge_of(bench: Bench, policy: str) -> Judge | None:
+    return next((judge for judge in bench.judges if judge.policy.name == policy), None)
+
+
+def _count(app: App, policy: str, decision_id: str, rule: str, pays: bool) -> None:
+    watch = app.guard.watches[policy]
+    watch.add(decision_id, rule, pays)
+    if (what := watch.sign()) is not None:
+        breaker.open_breaker(app, policy, "approvals", what)
+    elif watch.is_over:
+        del app.guard.watches[policy]
+
+
+# Around each review --------------------------------------------------------------------------
+
+
+def begin(app: App, bench: Bench, fleet: Fleet) -> None:
+    """Begin a pass over one kind of review."""
+    guard = app.guard
+    guard.fleet = fleet
+    guard.wanting.clear()
+    guard.full.clear()
+    guard.kept.clear()
+    guard.refresh(app)
+    for policy, what in tuple(guard.unwritten.items()):
+        del guard.unwritten[policy]
+        breaker.open_breaker(app, policy, "again", what)
+    widely = drifting.widely_drifted(app, bench)
+    for judge in bench.judges:
+        drifting.drifted(app, judge.policy, widely)
+
+
+def keep_back(app: App, halted: Halted, item: ReviewItem) -> None:
+    """Take note of what was kept back, for the words at the end of the pass."""
+    if halted.subject:
+        app.guard.kept[halted.by, halted.subject].append(
+            Kept(item.id, item.deadline_at, item.amount_micros, halted.room_at)
+        )
+
+
+def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
+    """Take note of how a review ended: what it leaves open may need room, what it decided counts."""
+    verdict, item = one.verdict, one.item
+    if judge is None or verdict is None or app.mode is not Mode.LIVE:
+        return
+    if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
+        need = guardrails.wanting(judge, item, verdict.action, app.clock.now())
+        if need is not None:
+            app.guard.wanting.append(need)
+    if judge.policy.name in app.guard.watches:
+        wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
+        name = decision_id(item.review, item.id, item.epoch, wanted)
+        _count(app, judge.policy.name, name, verdict.rule, wanted.pays)
+
+
+def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
+    """End a pass over one kind of review: look for signs of trouble, and say who silence would pay."""
+    for judge in bench.judges:
+        policy = judge.policy
+        own = [one.verdict for one in reviewed if one.verdict and one.verdict.policy == policy.name]
+        breaker.failing(app, policy.name, sum(verdict.broke for verdict in own), len(own))
+        probation.finish(app, policy.name)
+    stakes.say_stakes(app, bench)

@@ -1,0 +1,206 @@
+"""Guardrails: what a policy allows itself, as limits that the log checks where an intent is written.
+
+Theory of operation. A limit is checked in the transaction that writes the intent, so no number of
+bots can overshoot it. The queue is worked off most urgent first, so within a pass the room goes to
+the most urgent. What a pass leaves undecided (a person is asked, hours are closed, a cap was full)
+may need room later, when the fallback is due: those needs are kept free, and only things less urgent
+than they are meet them. Without that, today's easy approvals would spend what tonight's deadlines
+need, and silence would pay.
+
+A pause by a condition holds only while the condition is definitely true. Where it cannot be told
+nothing is paused: a held approval is paid by silence all the same, a held dispute is paid as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.domain.decision import DEADLINE, Action, Decision
+from reviewbot.domain.errors import CapReached, Halted
+from reviewbot.domain.review import STATES_AN_AMOUNT
+from reviewbot.policy.calendar import resolver
+from reviewbot.policy.facts import Fleet
+from reviewbot.policy.pauses import Pauses, compile_pauses, fleet_facts
+from reviewbot.ports import Limit, Need
+from reviewbot.service.guards.switches import PAYING, SENDING_BACK
+
+if TYPE_CHECKING:
+    from reviewbot.domain.review import ReviewItem
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.policy.model import Cap, Policy
+
+SECONDS = {"hour": 3600.0, "day": 86_400.0, None: 86_400.0}
+"""A cap's window; a share without one looks at the last day."""
+
+
+class Wanting(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a pass left undecided, and what its fallback may want to do when."""
+
+    policy: str
+    at: datetime
+    actions: frozenset[Action]
+    account_id: str | None
+    amount_micros: int | None
+
+
+def is_exempt(policy: Policy, rule: str) -> bool:
+    """Whether a decision is outside the guardrails: the fallback's, where the policy says so."""
+    return rule == DEADLINE and policy.guardrails.fallback_exempt
+
+
+def limits_for(policy: Policy, decision: Decision, wanting: Iterable[Wanting]) -> tuple[Limit, ...]:
+    """The caps that a decision of this policy meets, each with the room that it keeps for others.
+
+    Raises Halted where money is capped and the API does not say how much this would pay.
+    """
+    if is_exempt(policy, decision.rule):
+        return ()
+    _refuse_unknown_amount(policy, decision)
+    found = [limit for limit in _limits(policy, decision) if _binds(limit, decision)]
+    if not found or policy.guardrails.fallback_exempt:
+        return tuple(found)
+    others = [one for one in wanting if one.policy == policy.name]
+    return tuple(
+        msgspec.structs.replace(limit, keep=_keep(limit, decision, others)) for limit in found
+    )
+
+
+def full(policy: Policy, cap: CapReached) -> Halted:
+    """What a full cap means for a decision: a person is asked, or it is held and tried again."""
+    return Halted(
+        f"the cap is reached: {cap.cap}",
+        by="cap",
+        subject=cap.cap,
+        asks=policy.guardrails.when_over == "escalate",
+        room_at=cap.room_at,
+    )
+
+
+def check_pauses(pauses: Pauses, action: Action, fleet: Fleet, now: datetime) -> None:
+    """Raise Halted while the policy itself pauses this action."""
+    for actions, asked, words in (
+        (PAYING, pauses.approvals, "approvals"),
+        (SENDING_BACK, pauses.disputes, "disputes"),
+    ):
+        if action in actions and asked is not None and asked(fleet_facts(fleet, now)):
+            raise Halted(
+                f"the policy pauses {words} while its condition is true",
+                by="guardrail",
+                subject=f"pause {words}",
+            )
+
+
+def pauses_of(judge: Judge) -> Pauses | None:
+    """The compiled pauses of a policy; None where it has none."""
+    rails = judge.policy.guardrails
+    if rails.pause_approvals_when is None and rails.pause_disputes_when is None:
+        return None
+    return compile_pauses(judge)
+
+
+def decide_by(judge: Judge, item: ReviewItem) -> datetime | None:
+    """From which moment on the fallback may act on this thing."""
+    moment = resolver(judge.policy.deadline.decide_by, judge.calendars)
+    return moment(item.started_at, item.deadline_at)
+
+
+def wanting(judge: Judge, item: ReviewItem, action: Action, now: datetime) -> Wanting | None:
+    """What an undecided thing may want to do later; None where the caps do not concern it."""
+    policy = judge.policy
+    if not _has_caps(policy):
+        return None
+    at = decide_by(judge, item)
+    if at is None:
+        return None
+    # From `decide by` on the fallback has had its say: what is wanted now is what will be wanted.
+    fallback = {case.then.action for case in policy.deadline.fallbacks} if now < at else set()
+    return Wanting(
+        policy=policy.name,
+        at=max(at, now),
+        actions=frozenset({action} | fallback),
+        account_id=item.account_id,
+        amount_micros=item.amount_micros,
+    )
+
+
+def _has_caps(policy: Policy) -> bool:
+    rails = policy.guardrails
+    return bool(
+        rails.approvals or rails.disputes or rails.disputes_per_account or rails.money_approved
+    )
+
+
+def _limits(policy: Policy, decision: Decision) -> Iterator[Limit]:
+    rails = policy.guardrails
+    for cap in rails.approvals:
+        yield _limit(policy, "approvals", PAYING, cap, int(cap.amount))
+    for cap in rails.disputes:
+        yield _limit(policy, "disputes", SENDING_BACK, cap, int(cap.amount))
+    for cap in rails.disputes_per_account:
+        # A thing without an account has no account whose disputes could be too many.
+        if decision.account_id is not None:
+            limit = _limit(policy, "disputes per account", SENDING_BACK, cap, int(cap.amount))
+            yield msgspec.structs.replace(limit, account_id=decision.account_id)
+    for cap in rails.money_approved:
+        micros = round(cap.amount * 1_000_000)
+        limit = _limit(policy, "money approved", PAYING, cap, micros, f"{cap.amount:.2f} USD")
+        yield msgspec.structs.replace(limit, measure="micros")
+    for cap in rails.dispute_share:
+        millionths = round(cap.amount * 1_000_000)
+        limit = _limit(
+            policy, "dispute share", PAYING | SENDING_BACK, cap, millionths, f"{cap.amount:.0%}"
+        )
+        yield msgspec.structs.replace(
+            limit, measure="share", share_of=SENDING_BACK, after=cap.after or 0
+        )
+
+
+def _limit(
+    policy: Policy,
+    what: str,
+    actions: frozenset[Action],
+    cap: Cap,
+    at_most: int,
+    words: str | None = None,
+) -> Limit:
+    per = f" per {cap.per}" if cap.per else ""
+    after = f" after {cap.after} decisions" if cap.after else ""
+    return Limit(
+        name=f"{what}: at most {words or at_most}{per}{after}",
+        policy=policy.name,
+        actions=actions,
+        measure="count",
+        at_most=at_most,
+        seconds=SECONDS[cap.per],
+    )
+
+
+def _binds(limit: Limit, decision: Decision) -> bool:
+    return decision.action in (limit.share_of or limit.actions)
+
+
+def _refuse_unknown_amount(policy: Policy, decision: Decision) -> None:
+    capped = policy.guardrails.money_approved and decision.review in STATES_AN_AMOUNT
+    if capped and decision.action.pays and decision.amount_micros is None:
+        raise Halted(
+            "money is capped, and the API does not say how much this would pay",
+            by="cap",
+            subject="money approved",
+            asks=True,
+        )
+
+
+def _keep(limit: Limit, decision: Decision, others: Iterable[Wanting]) -> tuple[Need, ...]:
+    """Who else will need this cap's room while our own use of it still counts."""
+    until = decision.decided_at + timedelta(seconds=limit.seconds)
+    return tuple(
+        Need(at=one.at, amount_micros=one.amount_micros)
+        for one in others
+        if one.at < until
+        and one.actions & limit.actions
+        and limit.account_id in (None, one.account_id)
+    )

@@ -1,0 +1,1 @@
+"""Orders: placing and cancelling tasks, each exactly once."""

@@ -1,0 +1,1 @@
+"""Outlook: what will happen and what has happened, without acting."""

@@ -1,0 +1,306 @@
+"""People: a person's answer to an open round goes the same way as a rule's decision.
+
+Theory of operation. An answer is about the round that the person was shown. So the task is read
+again, and nothing is sent unless it still waits in that very round. Then the answer becomes a
+decision with the person's name, and `perform` writes it down before it sends it: the unique intent
+lets one of several answers, the bot's own included, through. Whoever comes later is told who was
+first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from reviewbot.domain.accounts import CORRECTABLE_FIELDS
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, WRITES, Action, Decision
+from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.safetext import safe_line
+from reviewbot.policy.facts import NO_HISTORY, Facts, build_facts
+from reviewbot.policy.texts import LONGEST, may_be_sent
+from reviewbot.ports import Ledger, Logged
+from reviewbot.service import effects
+from reviewbot.service.app import App, Bench, HeldEvidence
+from reviewbot.service.look import evidence_for, note_sights, with_window
+from reviewbot.service.people.claims import refuse_if_held
+from reviewbot.service.people.questions import Round, answered_in, asked_in
+from reviewbot.service.perform import perform
+from reviewbot.service.telling.routing import moment
+from reviewbot.service.verdict import Verdict, cannot_send
+from reviewbot.service.writing import decide
+
+LONGEST_NAME = 80
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wants done with a round.
+
+    `text` is what the other side reads (dispute, request corrections), `fields` what is to be
+    corrected. `take_over` answers although another person has claimed the question, `repeat` sends
+    words that were sent for this task before.
+    """
+
+    action: Action
+    who: str
+    text: str | None = None
+    fields: dict[str, str] | None = None
+    take_over: bool = False
+    repeat: bool = False
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a reply: `sentence` says it to the person.
+
+    `state` is where the decision stands; None where nothing was written: it was a rehearsal
+    (`decision` is what would have been sent) or came too late.
+    """
+
+    sentence: str
+    decision: Decision | None = None
+    state: State | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the API said yes."""
+        return self.state is State.PERFORMED
+
+    @property
+    def too_late(self) -> bool:
+        """Whether something else had ended the round."""
+        return self.decision is None or self.state is State.OVERTAKEN
+
+
+def answer(app: App, chosen: Round, reply: Reply) -> Answered:
+    """Answer an open round. Without a desk (a dry run) everything but the sending is done.
+
+    Raises UsageError for an answer that cannot be given, Halted while a person has paused the action,
+    `ApiError` where the API cannot be asked, and `LedgerError`.
+    """
+    sighting = chosen.sighting
+    bench = app.bench(sighting.review) or app.make_bench(sighting.review)
+    memory = app.ledger.memories(sighting.review, [sighting.task_id]).get(sighting.task_id)
+    late = _answered_before(app, chosen)
+    if late is not None:
+        return Answered(sentence=late)
+    if chosen.latest is not None and not reply.take_over:
+        refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
+    bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
+    held = _evidence(app, bench, chosen)
+    app.wait_turn()
+    item = _look(app, bench, chosen)
+    if item is None or (late := _overtaken(app, item, chosen)) is not None:
+        # Somebody may have answered through the same log since it was asked above.
+        late = _answered_before(app, chosen) or late
+        return Answered(sentence=late or "it is gone: the API no longer knows it")
+    facts = build_facts(
+        item,
+        now=app.clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=NO_HISTORY if memory is None else memory.history,
+    )
+    decision = _decision(app, item, facts, held, chosen, _checked(reply, facts, chosen))
+    if bench.desk is None:
+        return Answered(sentence="dry run: nothing was sent", decision=decision)
+    return _perform(app, bench, chosen, decision)
+
+
+def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
+    """How the newest round ended of the thing whose id begins so; None where none did since then."""
+    ended = [one for one in ledger.endings(since) if one.task_id.startswith(beginning)]
+    if not ended:
+        return None
+    last = ended[-1]
+    if last.by == "ours":
+        first = answered_in(ledger, last.task_id, last.epoch)
+        return None if first is None else who_was_first(ledger, first)
+    when = moment(last.at)
+    if last.by == "silence":
+        return f"it was finalized by the timer at {when}: nobody had answered"
+    if last.by == "leave":
+        return f"it was left to the timer on purpose, which finalized it at {when}"
+    return f"somebody else ended it outside this log, by {when} (it is {last.status or 'gone'})"
+
+
+def name_of(text: str) -> str:
+    """A person's name fit for the log. Raises UsageError for what is none."""
+    name = " ".join(text.split())
+    if not name or len(name) > LONGEST_NAME or safe_line(name) != name:
+        raise UsageError(
+            f"{safe_line(text, 40)!r} is no name: 1 to {LONGEST_NAME} plain characters"
+        )
+    return name
+
+
+# What may be answered ------------------------------------------------------------------------
+
+
+def _checked(reply: Reply, facts: Facts, chosen: Round) -> Reply:
+    """The reply with its texts trimmed. Raises UsageError where it cannot be sent."""
+    action, review = reply.action, chosen.sighting.review
+    mine = [one for one in ACTIONS_OF[review] if one in WRITES]
+    if action not in mine:
+        raise UsageError(
+            f"{action.value} is no answer for {review}: it is {mine[0].value} or {mine[1].value}"
+        )
+    if not action.sends_back:
+        return msgspec.structs.replace(reply, text=None, fields=None, who=name_of(reply.who))
+    text = (reply.text or "").strip()
+    problem = may_be_sent(text, facts, repeat=reply.repeat)
+    if problem is not None:
+        raise UsageError(problem.replace("its text could not be sent", "the text cannot be sent"))
+    fields = {name: words.strip() for name, words in (reply.fields or {}).items()}
+    if action is Action.REQUEST_CORRECTIONS:
+        _check_fields(fields)
+    return msgspec.structs.replace(reply, text=text, fields=fields or None, who=name_of(reply.who))
+
+
+def _check_fields(fields: dict[str, str]) -> None:
+    if not fields or not all(fields.values()):
+        raise UsageError("say which fields are to be corrected, each with a text")
+    for name, words in fields.items():
+        if name not in CORRECTABLE_FIELDS:
+            raise UsageError(f"{safe_line(name, 40)!r} is none of {', '.join(CORRECTABLE_FIELDS)}")
+        if len(words) > LONGEST:
+            raise UsageError(f"the text for {name} has {len(words)} characters, 1 to {LONGEST} fit")
+
+
+def _decision(
+    app: App,
+    item: ReviewItem,
+    facts: Facts,
+    held: HeldEvidence | None,
+    chosen: Round,
+    reply: Reply,
+) -> Decision:
+    """The person's decision, under the rule that asked and the revision it belongs to."""
+    asked = chosen.latest.decision if chosen.latest is not None else None
+    verdict = Verdict(
+        action=reply.action,
+        rule=NO_RULE if asked is None else asked.rule,
+        reason=reply.text,
+        fields=reply.fields,
+        policy="" if asked is None else asked.policy,
+        revision="" if asked is None else asked.revision,
+    )
+    return decide(app, item, facts, verdict, held, decided_by=reply.who)
+
+
+# The fresh look ------------------------------------------------------------------------------
+
+
+def _evidence(app: App, bench: Bench, chosen: Round) -> HeldEvidence | None:
+    """What there is to see now, for the log; a person may decide without it."""
+    app.wait_turn()
+    try:
+        item = bench.queue.look(chosen.sighting.task_id)
+        return evidence_for(app, bench, with_window(bench, item), at_most=0.0)
+    except KeyRefused:
+        raise
+    except ApiError:
+        return None
+
+
+def _look(app: App, bench: Bench, chosen: Round) -> ReviewItem | None:
+    at = app.clock.monotonic()
+    try:
+        item = with_window(bench, bench.queue.look(chosen.sighting.task_id))
+    except NotFound:
+        return None
+    note_sights(bench, (item,), at)
+    return item
+
+
+def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
+    """Why this answer comes too late; None where the round still waits for it."""
+    epoch, now = chosen.sighting.epoch, app.clock.now()
+    match effects.fate(item, epoch):
+        case effects.Fate.WAITING:
+            deadline = None if item.deadline_is_estimate else item.deadline_at
+            if deadline is not None and now >= deadline:
+                return f"its time ran out at {moment(deadline)}; silence pays it now"
+            return cannot_send(item)
+        case effects.Fate.PAID:
+            return _paid(item, chosen)
+        case effects.Fate.SENT_BACK:
+            return "it was sent back by somebody else, outside this log"
+        case effects.Fate.MOVED_ON:
+            return f"that round is over: it is {item.status} now; see what is asked of the new one"
+        case effects.Fate.GONE:
+            return f"it is {item.status} now"
+    return f"it is in a status nobody knows ({safe_line(str(item.status), 40)})"
+
+
+def _paid(item: ReviewItem, chosen: Round) -> str:
+    finalized = item.subject.finalized_at
+    when = "" if finalized is None else f" at {moment(finalized)}"
+    if effects.by_silence(item, chosen.deadline_at):
+        return f"it was finalized by the timer{when}: nobody had answered"
+    return f"it was finalized by somebody else{when}, outside this log"
+
+
+def _answered_before(app: App, chosen: Round) -> str | None:
+    """Who was first, where the log knows of a decision that was sent in this round."""
+    sighting = chosen.sighting
+    first = answered_in(app.ledger, sighting.task_id, sighting.epoch)
+    return None if first is None else who_was_first(app.ledger, first)
+
+
+def who_was_first(ledger: Ledger, first: Logged) -> str:
+    """Say who decided a round, what, when, and where that stands."""
+    decision = first.decision
+    when = moment(first.intended_at or decision.decided_at)
+    stands = _STANDS.get(first.state, f" ({first.state.value})")
+    if decision.decided_by is not None:
+        who = safe_line(decision.decided_by, LONGEST_NAME)
+        return f"{who} answered {decision.action.value} at {when}{stands}"
+    if decision.rule != DEADLINE:
+        return f"the rule {decision.rule!r} decided {decision.action.value} at {when}{stands}"
+    asked = asked_in(ledger, decision.task_id, decision.epoch)
+    nobody = "" if asked is None else ": nobody had answered"
+    return f"the policy's deadline decided {decision.action.value} at {when}{stands}{nobody}"
+
+
+_STANDS = {
+    State.PERFORMED: "",
+    State.INTENT: " (it is on its way)",
+    State.UNKNOWN: " (whether it arrived is not known yet)",
+}
+
+
+# The write -----------------------------------------------------------------------------------
+
+
+def _perform(app: App, bench: Bench, chosen: Round, decision: Decision) -> Answered:
+    state = perform(app, bench, decision)
+    if state is None:
+        late = _answered_before(app, chosen)
+        return Answered(sentence=late or "somebody else was first")
+    app.events(
+        "answered",
+        id=decision.id,
+        review=decision.review,
+        task_id=decision.task_id,
+        epoch=decision.epoch,
+        action=decision.action.value,
+        rule=decision.rule,
+        decided_by=decision.decided_by,
+        state=state.value,
+    )
+    logged = app.ledger.decision(decision.id)
+    note = safe_line(logged.note or "") if logged is not None else ""
+    return Answered(
+        sentence=_SAID.get(state, "{note}").format(note=note), decision=decision, state=state
+    )
+
+
+_SAID = {
+    State.PERFORMED: "done",
+    State.UNKNOWN: "sent, but no clear answer came ({note}): the bot finds out by reading; do not"
+    " answer again",
+    State.VOID: "nothing was done ({note}): answer again",
+    State.REFUSED: "the API refused it: {note}",
+    State.OVERTAKEN: "somebody else was first: {note}",
+}

@@ -1,0 +1,1 @@
+"""Telling: what people should know, when, by which channel, and only once."""

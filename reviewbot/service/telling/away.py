@@ -1,0 +1,176 @@
+"""Away: after a while without a pass, what was paid meanwhile, by whom, and what was nearly late.
+
+Theory of operation. Rounds that we had seen are attributed at every pass (`reconcile.py`), but a few
+at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So the
+first pass after a while reads the finalized tasks, newest first, back to the last pass, and gives
+each round that has no decision of ours an ending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import ApiError, KeyRefused
+from reviewbot.domain.lifecycle import DONE, OPEN
+from reviewbot.domain.review import ReviewItem
+from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
+from reviewbot.service.app import App, Bench
+from reviewbot.service.effects import by_silence
+from reviewbot.service.poll import PassSummary
+from reviewbot.service.reconcile import cause
+from reviewbot.service.telling.notices import tell_silence
+from reviewbot.service.telling.routing import moment
+
+TOPIC = "away"
+LONG = timedelta(minutes=15)
+"""From so long without a pass on there is something to tell."""
+NEARLY = timedelta(hours=1)
+"""What has less time left than this was nearly late."""
+
+
+class Away(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened between the last pass and the one that now begins."""
+
+    since: datetime
+    until: datetime
+    silence: int = 0
+    silence_micros: int = 0
+    """Paid at its deadline, on nobody's decision."""
+    unseen: int = 0
+    """How many of those no pass had ever seen."""
+    others: int = 0
+    """Approved by somebody else meanwhile."""
+    left: int = 0
+    """Left to the timer on purpose, before."""
+    nearly_late: int = 0
+    """Still waiting, with less than an hour to go."""
+
+
+class Homecoming:
+    """Makes passes; before the first it looks back over the time without one."""
+
+    def __init__(self, poll: Callable[[App], PassSummary], since: datetime | None) -> None:
+        self._poll = poll
+        self._since = since
+
+    def __call__(self, app: App) -> PassSummary:
+        """Look back where that is still to be done, and make one pass."""
+        since = self._since
+        if since is not None:
+            try:
+                look_back(app, since)
+            except KeyRefused:
+                raise
+            except ApiError as error:
+                app.events("cannot look back", level="warning", since=since, error=str(error))
+                return self._poll(app)
+            self._since = None
+        return self._poll(app)
+
+
+def look_back(app: App, since: datetime) -> Away | None:
+    """Attribute what was finalized since then, and tell; None where that was only a moment ago.
+
+    Raises `ApiError` and `LedgerError`.
+    """
+    now = app.clock.now()
+    if now - since < LONG:
+        return None
+    away = Away(since=since, until=now)
+    for bench in app.benches:
+        for ending, was_seen in _endings(app, bench, since):
+            app.ledger.end(ending)
+            away = _count(away, ending, was_seen)
+        away = msgspec.structs.replace(
+            away, nearly_late=away.nearly_late + _nearly_late(app.ledger, bench, now)
+        )
+    app.ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
+    app.events(
+        "while away",
+        level="error" if away.silence else "info",
+        **msgspec.structs.asdict(away),
+    )
+    return away
+
+
+def last_away(ledger: Ledger) -> Away | None:
+    """What was told the last time; None where the bot never was away for long."""
+    words = ledger.notes(TOPIC)
+    return msgspec.convert(words[0].value, Away) if words else None
+
+
+def _endings(app: App, bench: Bench, since: datetime) -> Iterator[tuple[Ending, bool]]:
+    """The end of each round that was finalized since then without a decision of ours."""
+    if not isinstance(bench.queue, Archive):
+        return
+    items = [item for item in bench.queue.finalized(since) if item.epoch is not None]
+    memories = app.ledger.memories(bench.review, [item.id for item in items])
+    seen = {(one.task_id, one.epoch) for one in app.ledger.unended(bench.review)}
+    told = {(one.task_id, one.epoch) for one in app.ledger.endings(since)}
+    for item in items:
+        finalized = item.subject.finalized_at
+        if finalized is None or item.key in told:
+            continue
+        found = _whose(item, memories.get(item.id))
+        if found is None:
+            continue
+        by, why = found
+        ending = _ending(item, by, finalized, why, since)
+        if by == "silence":
+            tell_silence(app, ending)
+        yield ending, item.key in seen
+
+
+def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | None] | None:
+    """By whom it was finalized; None where our own decision did it, or may have."""
+    last = memory.latest if memory is not None else None
+    if last is not None and last.decision.epoch != item.epoch:
+        last = None
+    if last is not None and last.state in DONE | OPEN:
+        return None
+    if not by_silence(item, item.deadline_at):
+        return "other", None
+    if last is not None and last.decision.action is Action.LEAVE:
+        return "leave", None
+    return "silence", cause(last)
+
+
+def _ending(
+    item: ReviewItem, by: Attributed, at: datetime, why: str | None, since: datetime
+) -> Ending:
+    note = None if why is None else f"{why}; no pass was made since {moment(since)}"
+    return Ending(
+        review=item.review,
+        task_id=item.id,
+        epoch=item.epoch or "",
+        by=by,
+        status=item.status,
+        at=at,
+        amount_micros=item.amount_micros,
+        note=note,
+    )
+
+
+def _count(away: Away, ending: Ending, was_seen: bool) -> Away:
+    match ending.by:
+        case "silence":
+            return msgspec.structs.replace(
+                away,
+                silence=away.silence + 1,
+                silence_micros=away.silence_micros + (ending.amount_micros or 0),
+                unseen=away.unseen + (not was_seen),
+            )
+        case "leave":
+            return msgspec.structs.replace(away, left=away.left + 1)
+    return msgspec.structs.replace(away, others=away.others + 1)
+
+
+def _nearly_late(ledger: Ledger, bench: Bench, now: datetime) -> int:
+    soon = ledger.unended(bench.review)
+    return sum(
+        one.deadline_at is not None and now <= one.deadline_at < now + NEARLY for one in soon
+    )

@@ -1,0 +1,121 @@
+"""Notices: what one review, as it happens, makes people know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reviewbot.domain.alarms import EACH_TIME, HOUR, Kind
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.errors import ApiError
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.ports import Ending, Receipt
+from reviewbot.service.app import App
+from reviewbot.service.telling.routing import moment, named
+
+RETOLD = timedelta(days=3)
+"""How far back a new process looks for silence that nobody may have been told of."""
+
+
+def tell_question(app: App, decision: Decision) -> None:
+    """Bring a question to the people that its rule names."""
+    question = decision.reason or f"escalated by {decision.rule}"
+    until = "" if decision.deadline_at is None else f" (until {_deadline(decision)})"
+    app.alarm(
+        Kind.QUESTION,
+        f"{_about(decision)} waits for a person{until}: {question}",
+        subject=_round(decision.task_id, decision.epoch),
+        to=() if decision.to is None else (decision.to,),
+        urgency="info" if decision.to is None else "warning",
+        again=EACH_TIME,
+        task_id=decision.task_id,
+        rule=decision.rule,
+        deadline_at=decision.deadline_at,
+    )
+
+
+def tell_late(app: App, decision: Decision, state: State) -> None:
+    """A decision was made with too little time left to find out about an unclear answer."""
+    app.alarm(
+        Kind.LATE,
+        f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
+        f" deadline ({_deadline(decision)}), and is {state.value}",
+        subject=_round(decision.task_id, decision.epoch),
+        urgency="warning",
+        again=EACH_TIME,
+        task_id=decision.task_id,
+        deadline_at=decision.deadline_at,
+    )
+
+
+def _deadline(decision: Decision) -> str:
+    assert decision.deadline_at is not None
+    about = "about " if decision.deadline_is_estimate else ""
+    return f"{about}{moment(decision.deadline_at)}"
+
+
+def tell_stale_effect(app: App, decision: Decision, receipt: Receipt) -> None:
+    """An approval landed in another round than it was decided for."""
+    app.alarm(
+        Kind.STALE,
+        f"{_about(decision)}: an approval took effect in another round than it was decided for;"
+        " a person should look at it",
+        subject=_round(decision.task_id, decision.epoch),
+        again=EACH_TIME,
+        decision=decision.id,
+        task_id=decision.task_id,
+        landed_in=receipt.epoch,
+    )
+
+
+def tell_silence(app: App, ending: Ending) -> None:
+    """A round was paid although nobody decided it; that somebody got this is kept for a while."""
+    what = named(ending.review, ending.task_id, ending.amount_micros)
+    app.alarm(
+        Kind.SILENCE,
+        f"{what} was paid by silence ({moment(ending.at)}): {ending.note}",
+        subject=_round(ending.task_id, ending.epoch),
+        again=None,
+        keep_until=app.clock.now() + RETOLD,
+        task_id=ending.task_id,
+        amount_micros=ending.amount_micros,
+    )
+
+
+def tell_silences_again(app: App) -> None:
+    """After a start: what the last process wrote down, and perhaps could no longer tell anybody."""
+    for ending in app.ledger.endings(app.clock.now() - RETOLD):
+        if ending.by == "silence":
+            tell_silence(app, ending)
+
+
+def tell_dead_letter(app: App, item: ReviewItem, error: ApiError) -> None:
+    """The review of one thing keeps failing."""
+    app.alarm(
+        Kind.DEAD_LETTER,
+        f"{named(item.review, item.id, item.amount_micros)} cannot be reviewed, it fails again and"
+        f" again: {error}",
+        subject=_round(item.id, item.epoch),
+        again=EACH_TIME,
+        task_id=item.id,
+        deadline_at=item.deadline_at,
+        request_id=error.request_id,
+    )
+
+
+def tell_drift(app: App, review: str, what: str) -> None:
+    """The API's answers no longer have the shape that we use."""
+    app.alarm(
+        Kind.DRIFT,
+        f"The API's answers have changed their shape: {what}",
+        subject=f"{review} {what}",
+        again=24 * HOUR,
+    )
+
+
+def _about(decision: Decision) -> str:
+    return named(decision.review, decision.task_id, decision.amount_micros)
+
+
+def _round(task_id: str, epoch: str | None) -> str:
+    return f"{task_id}@{epoch}"

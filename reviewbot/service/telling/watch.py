@@ -1,0 +1,246 @@
+"""Watch: speak of every undecided round in time, also while the API or this bot is away.
+
+Theory of operation. Each bench keeps in mind which rounds are open: those on the list whose turn has
+not come, and those whose review decided nothing. After a start it takes them from the log, so an
+outage that began before does not silence anything. When an alarm is due for one round it is given
+for all that fall due soon after as well: one message early instead of many in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.domain.alarms import HOUR, Kind, Urgency
+from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.calendar import calendars_of, resolver
+from reviewbot.policy.model import Reminder
+from reviewbot.service.app import App, Bench
+from reviewbot.service.judging import Known
+from reviewbot.service.outlook.standing import otherwise, standing
+from reviewbot.service.review import Reviewed
+from reviewbot.service.telling.deadlines import (
+    Undecided,
+    describe,
+    from_log,
+    is_open,
+    unreviewed,
+)
+from reviewbot.service.telling.notices import tell_silences_again
+from reviewbot.service.telling.routing import moment
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+STAGES = (
+    (1, timedelta(minutes=10)),
+    (6, timedelta(minutes=30)),
+    (24, timedelta(hours=1)),
+)
+"""Hours before the deadline at which a round is spoken of, nearest first; and how much earlier it
+may be, where others are due already."""
+REMIND_AHEAD = timedelta(minutes=15)
+EVERY = 30.0
+"""Seconds between two looks at the deadlines within a long pass."""
+
+
+def expect(bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> None:
+    """Keep in mind what is open on the list, before its turn comes; forget what is no longer there."""
+    before = bench.open_rounds or {}
+    bench.open_rounds = {}
+    for item, known in todo:
+        one = before.get(item.id)
+        if one is not None and one.epoch == item.epoch:
+            bench.open_rounds[item.id] = one
+        elif item.epoch not in known.memory.claimed:
+            bench.open_rounds[item.id] = unreviewed(item)
+
+
+def note(bench: Bench, reviewed: Reviewed) -> None:
+    """Keep in mind how a review left its round."""
+    assert bench.open_rounds is not None
+    if is_open(reviewed):
+        bench.open_rounds[reviewed.item.id] = describe(reviewed)
+    else:
+        bench.open_rounds.pop(reviewed.item.id, None)
+
+
+def now_and_then(app: App) -> None:
+    """Within a long pass: watch and send what has gathered, not too often."""
+    now = app.clock.monotonic()
+    if now - app.watched_at >= EVERY:
+        watch(app)
+        app.alarms.flush()
+
+
+def watch(app: App) -> None:
+    """Tell of every open round whose moment has come. Never raises for a log that cannot be read."""
+    app.watched_at = app.clock.monotonic()
+    if not app.silences_retold:
+        with suppress(LedgerError):
+            tell_silences_again(app)
+            app.silences_retold = True
+    for bench in app.benches:
+        if bench.open_rounds is None:
+            try:
+                bench.open_rounds = dict(_from_log(app, bench))
+            except LedgerError:
+                continue
+        open_rounds = [one for one in bench.open_rounds.values() if one.deadline_at is not None]
+        _tell_stages(app, bench, open_rounds)
+        for judge in bench.judges:
+            if judge.policy.deadline.remind:
+                theirs = [one for one in open_rounds if _judge_of(one, bench) is judge]
+                _remind(app, bench, judge, theirs)
+
+
+def _from_log(app: App, bench: Bench) -> Iterator[tuple[str, Undecided]]:
+    sightings = app.ledger.unended(bench.review)
+    memories = app.ledger.memories(bench.review, [one.task_id for one in sightings])
+    for sighting in sightings:
+        memory = memories.get(sighting.task_id)
+        last = None if memory is None else memory.latest
+        if last is not None and last.decision.epoch != sighting.epoch:
+            last = None
+        if (one := from_log(sighting, last)) is not None:
+            yield one.task_id, one
+
+
+# 24, 6 and 1 hours ---------------------------------------------------------------------------
+
+
+def _tell_stages(app: App, bench: Bench, open_rounds: list[Undecided]) -> None:
+    now = app.clock.now()
+    nearer = timedelta(0)
+    for hours, ahead in STAGES:
+        stage = hours * HOUR
+        due, soon = [], []
+        for one in open_rounds:
+            left = _deadline(one) - now
+            if nearer < left <= stage:
+                due.append(one)
+            elif stage < left <= stage + ahead:
+                soon.append(one)
+        news = [one for one in due if _tell_stage(app, bench, one, hours)]
+        if news:
+            for one in soon:
+                _tell_stage(app, bench, one, hours)
+        nearer = stage
+
+
+def _tell_stage(app: App, bench: Bench, one: Undecided, hours: int) -> bool:
+    if not _first_time(bench, one, f"{hours}h"):
+        return False
+    deadline = _deadline(one)
+    judge = _judge_of(one, bench)
+    urgency: Urgency = "error" if hours == 1 else "warning"
+    return app.alarm(
+        Kind.UNDECIDED,
+        f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
+        f" ({moment(deadline)});"
+        f" otherwise {otherwise(one, judge)}",
+        subject=f"{_round(one)} {hours}h",
+        group=f"{hours}h",
+        urgency=urgency,
+        again=None,
+        keep_until=deadline,
+        hours_left=hours,
+        **_facts(one),
+    )
+
+
+# A policy's own moments ----------------------------------------------------------------------
+
+
+def _remind(app: App, bench: Bench, judge: Judge, open_rounds: list[Undecided]) -> None:
+    calendars = calendars_of(judge.policy)
+    resolved = [(one, resolver(one.at, calendars)) for one in judge.policy.deadline.remind]
+    now = app.clock.now()
+    for to in dict.fromkeys(reminder.to for reminder in judge.policy.deadline.remind):
+        due: list[tuple[Undecided, Reminder]] = []
+        soon: list[tuple[Undecided, Reminder]] = []
+        for one in open_rounds:
+            moments = [
+                (at, reminder)
+                for reminder, find in resolved
+                if reminder.to == to and (at := find(one.started_at, one.deadline_at)) is not None
+            ]
+            passed = [pair for pair in moments if pair[0] <= now]
+            coming = [pair for pair in moments if now < pair[0] <= now + REMIND_AHEAD]
+            if passed and _deadline(one) > now:
+                due.append((one, max(passed, key=_when)[1]))
+            if coming:
+                soon.append((one, min(coming, key=_when)[1]))
+        news = [pair for pair in due if _tell_reminder(app, bench, judge, *pair)]
+        if news:
+            for one, reminder in soon:
+                _tell_reminder(app, bench, judge, one, reminder)
+
+
+def _when(pair: tuple[datetime, Reminder]) -> datetime:
+    return pair[0]
+
+
+def _tell_reminder(
+    app: App, bench: Bench, judge: Judge, one: Undecided, reminder: Reminder
+) -> bool:
+    if not _first_time(bench, one, f"{reminder.at.text} {reminder.to}"):
+        return False
+    deadline = _deadline(one)
+    return app.alarm(
+        Kind.REMINDER,
+        f"{standing(one)}; its {_estimated(one)}deadline is {moment(deadline)}; otherwise {otherwise(one, judge)}",
+        subject=f"{_round(one)} {reminder.at.text} {reminder.to}",
+        group=reminder.at.text,
+        to=(reminder.to,),
+        urgency="warning",
+        again=None,
+        keep_until=deadline,
+        **_facts(one),
+    )
+
+
+def _first_time(bench: Bench, one: Undecided, what: str) -> bool:
+    """Whether this process has not spoken of it; saves words that would be dropped anyway."""
+    mark = (one.task_id, one.epoch, what)
+    if mark in bench.reminded:
+        return False
+    bench.reminded.add(mark)
+    return True
+
+
+def _judge_of(one: Undecided, bench: Bench) -> Judge | None:
+    """The judge that a round was, or will be, before: the only one where it does not say."""
+    if one.policy:
+        return next((judge for judge in bench.judges if judge.policy.name == one.policy), None)
+    return bench.judges[0] if len(bench.judges) == 1 else None
+
+
+def _deadline(one: Undecided) -> datetime:
+    assert one.deadline_at is not None
+    return one.deadline_at
+
+
+def _estimated(one: Undecided) -> str:
+    return "estimated " if one.deadline_is_estimate else ""
+
+
+def _round(one: Undecided) -> str:
+    return f"{one.task_id}@{one.epoch}"
+
+
+def _facts(one: Undecided) -> dict[str, Any]:
+    return {
+        "review": one.review,
+        "task_id": one.task_id,
+        "epoch": one.epoch,
+        "deadline_at": one.deadline_at,
+        "deadline_is_estimate": one.deadline_is_estimate,
+        "amount_micros": one.amount_micros,
+        "action": one.action,
+        "rule": one.rule,
+        "outcome": one.outcome,
+    }

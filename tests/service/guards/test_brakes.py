@@ -1,0 +1,170 @@
+"""Brakes: a log that went back and a clock far off stop every write, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
+from reviewbot.ledger.checkpointfile import CheckpointFile
+from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.service.app import App
+from reviewbot.service.guards.brakes import Brakes
+from reviewbot.service.guards.checkpoints import accept, keep
+from reviewbot.service.poll import poll_once
+from tests.builders import an_item
+from tests.service.fakes import APPROVE, START, World, always, an_app
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> CheckpointFile:
+    """The second place."""
+    return CheckpointFile(tmp_path / "points.jsonl")
+
+
+@pytest.fixture
+def world() -> World:
+    """One task waits."""
+    world = World()
+    world.add(an_item())
+    return world
+
+
+def braked(world: World, book: CheckpointFile | None) -> tuple[App, Brakes]:
+    """A bot on a new log with its brakes."""
+    app = an_app(world, always(APPROVE))
+    brakes = Brakes(app, book)
+    app.brake = brakes
+    return app, brakes
+
+
+def went_back(book: CheckpointFile) -> None:
+    """Keep a checkpoint of a log that is longer than the one the bot finds."""
+    log = MemoryLedger()
+    for n in range(9):
+        log.note("pause", "all", {"n": n}, START)
+    keep(log, book, START)
+
+
+def test_nothing_is_sent_on_a_log_that_went_back(world: World, book: CheckpointFile) -> None:
+    """The pass goes on: it lists, judges, and writes the held decision down."""
+    went_back(book)
+    app, brakes = braked(world, book)
+
+    brakes.check()
+    summary = poll_once(app)
+
+    assert world.sent == []
+    assert summary.reviewed == 1
+    assert "line 9 is missing" in str(brakes())
+    assert any("--accept" in str(about) for about in app.events.named("alarm"))  # type: ignore[attr-defined]
+
+
+def test_it_gets_no_checkpoint_that_would_hide_it(world: World, book: CheckpointFile) -> None:
+    """Also not once it has grown beyond the old one."""
+    went_back(book)
+    app, brakes = braked(world, book)
+    for n in range(12):
+        app.ledger.note("pause", "all", {"other": n}, START)
+
+    with pytest.raises(LedgerCorrupt, match="rewritten"):
+        keep(app.ledger, book, START)
+    brakes.check()
+    assert brakes() is not None
+
+
+def test_a_person_who_accepts_it_lets_it_act_again(world: World, book: CheckpointFile) -> None:
+    """With the reason in the log and in the checkpoint; later ones go on from there."""
+    went_back(book)
+    app, brakes = braked(world, book)
+    brakes.check()
+
+    point = accept(app.ledger, book, why="restored on purpose", who="ann", at=START)
+    brakes.check()
+    poll_once(app)
+
+    assert brakes() is None
+    assert len(world.sent) == 1
+    assert point.accepted == "ann: restored on purpose"
+    (note,) = app.ledger.notes("checkpoint")
+    assert (note.value["who"], note.value["why"]) == ("ann", "restored on purpose")
+    keep(app.ledger, book, START)
+    assert len(book.read().checkpoints) == 2
+
+
+def test_a_log_that_goes_on_from_its_checkpoint_acts(world: World, book: CheckpointFile) -> None:
+    """The usual case, and the first start of all."""
+    app, brakes = braked(world, book)
+    brakes.check()
+    poll_once(app)
+    keep(app.ledger, book, START)
+    brakes.check()
+
+    assert brakes() is None
+    assert len(world.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "sent", "told"),
+    [(-4, 1, []), (6, 1, ["warning"]), (-29, 1, ["warning"]), (31, 0, ["error"]), (-90, 0, ["error"])],
+)  # fmt: skip
+def test_a_clock_that_is_off_is_told_and_then_stops_it(
+    world: World, minutes: int, sent: int, told: list[str]
+) -> None:
+    """Told beyond 5 minutes, stopped beyond 30, in both directions; mended by itself."""
+    app, brakes = braked(world, None)
+    app.skew = lambda: timedelta(minutes=minutes)
+    levels: list[str] = []
+    app.alarms.tell = lambda alarm: bool(levels.append(alarm.urgency))  # type: ignore[method-assign]
+
+    brakes.check()
+    poll_once(app)
+
+    assert len(world.sent) == sent
+    assert [level for level in levels if level in ("warning", "error")][: len(told)] == told
+    app.skew = lambda: timedelta(0)
+    assert brakes() is None
+
+
+def test_a_skew_heard_within_a_pass_stops_it_there(world: World) -> None:
+    """The first answer of all already tells, before the first write."""
+    app, _ = braked(world, None)
+    app.skew = lambda: timedelta(hours=1) if "waiting" in world.calls else None
+
+    poll_once(app)
+
+    assert world.sent == []
+
+
+def test_a_torn_line_is_remarked_on_and_proves_nothing(book: CheckpointFile) -> None:
+    """A disk that was full leaves half a line; the next checkpoint stands on a line of its own."""
+    log = MemoryLedger()
+    keep(log, book, START)
+    with book.path.open("ab") as file:
+        file.write(b'{"count":3,"he')
+    log.note("pause", "all", {}, START)
+
+    keep(log, book, START)
+
+    kept = book.read()
+    assert [point.count for point in kept.checkpoints] == [0, 1]
+    assert any("no checkpoint" in remark for remark in kept.remarks)
+
+
+def test_a_log_that_cannot_be_read_is_told_and_brakes_nothing_by_itself(
+    world: World, book: CheckpointFile
+) -> None:
+    """The pass itself stops at such a log; the brake says what it could not look at."""
+    app, brakes = braked(world, book)
+    keep(app.ledger, book, START)
+
+    def unreadable(checkpoint: object) -> None:
+        raise LedgerUnwritable("the disk is away")
+
+    app.ledger.departure = unreadable  # type: ignore[method-assign, assignment]
+    brakes.check()
+
+    assert brakes() is None
+    assert [one["sentence"] for one in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]

@@ -1,0 +1,118 @@
+"""What a report shows: now, each later change at its exact moment, and how it will end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reviewbot.domain.errors import ServerFault
+from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.facts import build_facts
+from reviewbot.policy.future import over_time
+from reviewbot.policy.parse import parse_policy
+from reviewbot.service.outlook.plan import plan
+from tests.builders import CONFIRMED, an_item
+from tests.service.fakes import APPROVE, World, always, an_app
+
+POLICY = """
+policy: over-time
+language: 1
+timezone: Europe/Lisbon
+hours:
+  desk:
+    open: mon-fri 09:00-18:00
+rules:
+  - name: old enough
+    when:
+      task.waiting_for: more than 30h
+      task.time_left: at least 20h
+    then: dispute
+    reason: Please look at this once more.
+    act during: desk
+  - name: young
+    when:
+      task.waiting_for: less than 12h
+    then: wait
+    until: 24h after confirmed
+deadline:
+  decide by: 4h before deadline
+  if undecided: approve
+  because: We pay in doubt.
+"""
+
+
+def the_judge() -> Judge:
+    """The policy above, compiled."""
+    parsed = parse_policy(POLICY, path="p.yaml", read=lambda name: b"")
+    assert parsed.policy is not None, parsed.findings
+    return compile_policy(parsed.policy)
+
+
+def test_each_change_stands_at_its_exact_moment() -> None:
+    """Units, hours and the deadline: Tuesday noon to Friday noon, in Lisbon's summer time."""
+    judge, item = the_judge(), an_item()
+    assert item.deadline_at is not None
+    answers = over_time(judge, build_facts(item, now=CONFIRMED), item.deadline_at)
+
+    hours = [
+        (round((moment - CONFIRMED) / timedelta(hours=1), 3), answer.action.value, answer.until)
+        for moment, answer in answers
+    ]
+    opens = CONFIRMED + timedelta(hours=44)
+    assert hours == [
+        (0.0, "wait", CONFIRMED + timedelta(hours=24)),
+        (12.0, "escalate", None),
+        (30.0, "dispute", opens),
+        (44.0, "dispute", None),
+        (52.0, "escalate", None),
+        (68.0, "approve", None),
+    ]
+
+
+def test_no_change_lies_between_the_moments_found() -> None:
+    """Judged every ten minutes, the answer is that of the last moment found."""
+    judge, item = the_judge(), an_item()
+    facts = build_facts(item, now=CONFIRMED)
+    assert item.deadline_at is not None
+    answers = over_time(judge, facts, item.deadline_at)
+
+    from msgspec.structs import replace
+
+    for minutes in range(0, 72 * 60, 10):
+        now = CONFIRMED + timedelta(minutes=minutes)
+        expected = [answer for moment, answer in answers if moment <= now][-1]
+        found = judge.judge(replace(facts, now=now))
+        assert (found.action, found.rule, found.until) == (
+            expected.action,
+            expected.rule,
+            expected.until,
+        )
+
+
+def test_a_plan_sends_nothing_and_tells_how_each_will_end() -> None:
+    """An approval by rule now; the log stays empty."""
+    world = World()
+    world.add(*[an_item(id=f"task-{n}") for n in range(3)])
+    app = an_app(world, always(APPROVE), live=False)
+    app.benches[0].judges = (the_judge(),)
+
+    found = plan(app)
+
+    assert (len(found.planned), found.writes, world.sent) == (3, 0, [])
+    assert found.ends == {"sent back": 3}
+    assert app.ledger.decisions() == []
+    assert app.ledger.unended("comments") == []
+
+
+def test_what_cannot_be_judged_is_named_with_its_reason() -> None:
+    """One timeline fails; the others stand in the plan."""
+    world = World(trouble={"evidence": [ServerFault("the API answered 500", status=500)]})
+    world.add(*[an_item(id=f"task-{n}") for n in range(3)])
+    app = an_app(world, always(APPROVE), live=False)
+    app.limits = type(app.limits)(always_evidence=True)
+    app.benches[0].judges = (the_judge(),)
+
+    found = plan(app)
+
+    assert [one.why for one in found.failed] == ["the API answered 500"]
+    assert len(found.planned) == 2

@@ -1,0 +1,133 @@
+"""What nobody decides is spoken of before silence pays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import TaskBlocked
+from reviewbot.domain.lifecycle import State
+from reviewbot.ports import Logged, Sighting
+from reviewbot.service.poll import poll_once
+from reviewbot.service.telling.deadlines import NOT_REVIEWED, from_log
+from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import a_decision
+from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
+
+
+def stages(app: Any) -> list[int]:
+    """The hours left that the alarms on undecided rounds named."""
+    return [
+        about["facts"]["hours_left"]
+        for about in app.events.named("alarm")
+        if about["kind"] == "undecided"
+    ]
+
+
+def test_an_undecided_task_is_named_once_at_24_6_and_1_hours() -> None:
+    """Polling every half hour to the deadline gives three alarms, not a hundred."""
+    world, clock = World(), HandClock(CONFIRMED)
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+
+    for _ in range(144):
+        poll_once(app)
+        clock.forward(minutes=30)
+
+    assert stages(app) == [24, 6, 1]
+
+
+def test_a_decided_task_is_not_named() -> None:
+    """An approval an hour before the end is a decision."""
+    world, clock = World(), HandClock(CONFIRMED + timedelta(hours=71, minutes=30))
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    summary = poll_once(app)
+
+    assert (summary.undecided, stages(app)) == ((), [])
+
+
+def test_a_refused_write_stays_in_sight() -> None:
+    """The API will not take our decision, so silence will pay: that is undecided."""
+    world, clock = World(trouble={"perform": [TaskBlocked("coverage", status=409)]}), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    poll_once(app)
+    summary = poll_once(app)
+
+    assert [one.outcome for one in summary.undecided] == ["acted on before"]
+    assert world.calls.count("perform") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "live", "named"),
+    [
+        (Answer(action=Action.LEAVE), True, []),
+        (APPROVE, False, []),
+        (Answer(action=Action.APPROVE, until=CONFIRMED + timedelta(days=9)), False, [1]),
+        (ESCALATE, False, [1]),
+    ],
+)
+def test_what_is_left_or_would_be_sent_is_decided(
+    answer: Answer, live: bool, named: list[int]
+) -> None:
+    """To leave it to silence is a decision; in a dry run so is what live would send now."""
+    world, clock = World(), HandClock(CONFIRMED + timedelta(hours=71, minutes=30))
+    world.add(an_item())
+    app = an_app(world, always(answer), clock=clock, live=live)
+
+    poll_once(app)
+
+    assert stages(app) == named
+
+
+SEEN = Sighting(
+    review="comments",
+    task_id="t1",
+    epoch="2026-06-02T12:00:00Z",
+    first_seen_at=CONFIRMED,
+    deadline_at=CONFIRMED + timedelta(hours=72),
+    amount_micros=240_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "until", "open_still"),
+    [
+        (Action.LEAVE, State.HELD, None, False),
+        (Action.APPROVE, State.PERFORMED, None, False),
+        (Action.APPROVE, State.SETTLED, None, False),
+        (Action.APPROVE, State.OVERTAKEN, None, False),
+        (Action.APPROVE, State.INTENT, None, True),
+        (Action.APPROVE, State.REFUSED, None, True),
+        (Action.APPROVE, State.DRY_RUN, None, False),
+        (Action.APPROVE, State.DRY_RUN, CONFIRMED, True),
+        (Action.ESCALATE, State.DRY_RUN, None, True),
+        (Action.ESCALATE, State.HELD, None, True),
+    ],
+)
+def test_the_log_alone_tells_which_rounds_silence_will_decide(
+    action: Action, state: State, until: datetime | None, open_still: bool
+) -> None:
+    """What was done, left, or would be done by a live run is decided; all else is open."""
+    decision = a_decision(action, until=until)
+    found = from_log(SEEN, Logged(seq=1, decision=decision, state=state, state_at=CONFIRMED))
+    assert (found is not None) == open_still
+    if found is not None:
+        assert (found.action, found.rule) == (action.value, decision.rule)
+        assert (found.outcome, found.policy) == (state.value, decision.policy)
+        assert (found.deadline_at, found.amount_micros) == (SEEN.deadline_at, 240_000)
+
+
+def test_a_round_that_nobody_reviewed_is_open() -> None:
+    """The log knows only that it was seen."""
+    found = from_log(SEEN, None)
+    assert found is not None
+    assert (found.action, found.rule, found.outcome) == (None, None, NOT_REVIEWED)
+    assert (found.policy, found.started_at) == ("", CONFIRMED)
+    assert not found.deadline_is_estimate
