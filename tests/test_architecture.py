@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,17 @@ def part_of(module: str) -> str:
     return names[1] if len(names) > 1 else ""
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file as Python sees it; several tests look at each."""
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Every reviewbot module that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -93,7 +101,7 @@ def test_only_the_api_knows_httpx() -> None:
         own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         names = {
             alias.name.split(".")[0]
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree_of(path))
             if isinstance(node, ast.Import)
             for alias in node.names
         }
@@ -104,8 +112,8 @@ def test_the_loop_knows_no_kind_of_review() -> None:
     """What differs between kinds stands in tables; nothing in service/ asks which one it has."""
     kinds = {"comments", "accounts"}
     asks = (ast.Compare, ast.MatchValue, ast.Call, ast.Subscript)
-    for path in sorted((PACKAGE / "service").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path in sorted((PACKAGE / "service").rglob("*.py")):
+        for node in ast.walk(tree_of(path)):
             if not isinstance(node, asks):
                 continue
             named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reviewbot.policyfiles import PolicyFile
 from tests.acceptance.process import PATIENCE, a_world, environment, running
 from tests.channels.servers import WebServer, web_server
 
 
+@pytest.mark.slow
 def test_a_broken_policy_is_refused_shown_alarmed_and_picked_up_when_mended(tmp_path: Path) -> None:
     """The old one keeps judging; status and a webhook say why, with its place; then all is well.
 

@@ -6,7 +6,7 @@
                                                                  where an earlier one was stopped
     python -m tests.simulation --minutes 10                      new seeds for so long
 
-A seed that breaks a promise is written into seeds.txt, which the quick tier replays.
+A seed that breaks a promise is written into seeds.txt, which the full tier replays.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tests.simulation.run import Run
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """A file system in memory, where there is one: what a disk does wrong is proven elsewhere."""
 SEEDS = Path(__file__).with_name("seeds.txt")
-"""Seeds that once failed, each with its hours; the quick tier always replays them."""
+"""Seeds that once failed, each with its hours; the full tier replays them."""
 
 
 class Simulated(NamedTuple):
@@ -61,7 +61,7 @@ def kept_seeds() -> Iterator[tuple[int, float]]:
 
 
 def keep_seed(one: Simulated) -> None:
-    """Let the quick tier replay a seed from now on."""
+    """Let the full tier replay a seed from now on."""
     if (one.seed, one.hours) not in set(kept_seeds()):
         promises = ", ".join(sorted({violation.promise for violation in one.violations}))
         with SEEDS.open("a") as file:
