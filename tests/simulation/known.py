@@ -153,7 +153,7 @@ class Known:
                 case "mark" if word.id in round_of:
                     intent = round_of[word.id]
                     self._of_round[intent.task, intent.epoch].append(word)
-                    if word.state == "void":
+                    if word.state in ("void", "overtaken"):
                         self._void.add((word.id or "", len(self._intents[word.id or ""])))
         self._stops = self._stops_in_order()
 
@@ -167,7 +167,7 @@ class Known:
         return self._intents
 
     def was_void(self, intent: Wrote) -> bool:
-        """Whether an intent came to nothing."""
+        """Whether an intent came to nothing of ours: not done, or somebody else was first."""
         times = [word for _, word in self._intents[intent.id or ""]]
         return (intent.id or "", times.index(intent) + 1) in self._void
 
