@@ -15,7 +15,7 @@ from tests.hostile.spoiling import SpoilingTransport
 from tests.proof import proven
 from tests.tier import times
 
-MUTANTS = times(10_000, 500_000)
+MUTANTS = times(5_000, 500_000)
 OPERATIONS = {
     *("list_comments", "get_comment", "get_verifications", "list_bundles", "get_bundle"),
     *("get_bundle_account", "list_accounts", "get_account", "me"),

@@ -19,8 +19,8 @@ from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import times
 
 HOURS = 125.0
-SEEDS = range(1, 1 + times(3, 48))
-"""375 hours in all (6,000 in the full tier), in as many cases, which a run's processes share."""
+SEEDS = range(1, 1 + times(2, 48))
+"""250 hours in all (6,000 in the full tier), in as many cases, which a run's processes share."""
 
 
 @pytest.mark.timeout(300)
