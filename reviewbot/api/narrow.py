@@ -7,7 +7,6 @@ is out of the ordinary is read again in full, so that it means the same as ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from reviewbot.api.records import AccountRecord, Record, decode_record
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.timeline import Attempt
-from reviewbot.policy.facts import Facts, History, attempts_of_round, last_attempt, summarise
+from reviewbot.policy.facts import Checks, History, summarise
 from reviewbot.policy.model import Policy
 from reviewbot.policy.used import fields_used
 
@@ -70,20 +69,9 @@ class _Narrow(Record, frozen=True, kw_only=True):
     drift: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
     """Not for files to say."""
 
-    def facts(self, at: datetime) -> Facts:
-        """The facts as of a full record."""
-        task, past = self.task, self.history
-        attempts = None if self.attempts is None else attempts_of_round(self.attempts, past)
-        return Facts(
-            now=self.at or at,
-            started_at=task.manually_confirmed_at,
-            deadline_at=task.client_dispute_deadline_at,
-            past=past,
-            task=task,
-            attempts=attempts,
-            last=last_attempt(attempts),
-            checks=_Figures(attempts),  # type: ignore[arg-type]  # it has the same attributes
-        )
+    def figures(self, attempts: tuple[Attempt, ...] | None) -> Checks:
+        """Worked out when a rule asks for one."""
+        return _Figures(attempts)  # type: ignore[return-value]  # it has the same attributes
 
 
 class _Figures:

@@ -16,6 +16,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.timeline import Attempt
 from reviewbot.policy.facts import (
     NO_HISTORY,
+    Checks,
     Facts,
     History,
     account_facts,
@@ -67,8 +68,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             task=task,
             attempts=attempts,
             last=last_attempt(attempts),
-            checks=summarise(attempts),
+            checks=self.figures(attempts),
         )
+
+    def figures(self, attempts: tuple[Attempt, ...] | None) -> Checks:
+        """The attempts in figures."""
+        return summarise(attempts)
 
 
 class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
