@@ -11,7 +11,9 @@ import pytest
 
 from reviewbot.policy.cases import run_cases
 from reviewbot.policy.compile import compile_policy
-from reviewbot.policyfiles import PolicyFile, policy_paths
+from reviewbot.policy.findings import Finding, Severity, Span
+from reviewbot.policy.parse import Parsed
+from reviewbot.policyfiles import PolicyFile, policy_paths, read_capped
 
 POLICIES = Path(__file__).parent.parent / "policies"
 TEXT = """policy: disk
@@ -113,33 +115,68 @@ def test_a_bare_list_of_tests_is_accepted(folder: Path) -> None:
     assert [test.name for test in policy.tests] == ["a"]
 
 
-def test_the_fingerprint_follows_every_file(folder: Path) -> None:
-    """Text, tests and lists; not the time of day."""
-    file = PolicyFile(folder / "disk.yaml")
-    file.load()
-    seen = [file.fingerprint()]
-
-    os.utime(folder / "disk.yaml", (1, 1))
-    assert file.fingerprint() == seen[0]
-    for name, text in (
-        ("watched.csv", "id\nx\n"),
-        ("disk.tests.yaml", "[]"),
-        ("disk.yaml", TEXT + "# more\n"),
-    ):
-        (folder / name).write_text(text, encoding="utf-8")
-        assert file.fingerprint() not in seen
-        seen.append(file.fingerprint())
-
-
-def test_what_is_no_readable_file_is_a_finding(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "message", "cure"),
+    [
+        ("none.yaml", "the policy cannot be read: no such file or directory", None),
+        (".", "the policy cannot be read: is a directory", None),
+        ("pipe.yaml", "the policy cannot be read: it is not a regular file", None),
+        (
+            "x.tests.yaml",
+            "this file holds the tests of a policy, not a policy",
+            "check  x.yaml:  its tests are read with it",
+        ),
+    ],
+)
+def test_what_is_no_readable_file_is_a_finding(
+    folder: Path, name: str, message: str, cure: str | None
+) -> None:
     """Missing, a folder, a pipe, a file of tests: said, not raised, and not waited for."""
     os.mkfifo(folder / "pipe.yaml")
     (folder / "x.tests.yaml").write_text("[]", encoding="utf-8")
+    path = f"{folder}/{name}"
 
-    for name in ("none.yaml", "", "pipe.yaml", "x.tests.yaml"):
-        parsed = PolicyFile(folder / name).load()
-        assert parsed.policy is None
-        assert [finding.code for finding in parsed.findings] == ["P001"]
+    parsed = PolicyFile(path).load()
+
+    start = Span(1, 1, 1, 1)
+    wrong = Finding(
+        code="P001", severity=Severity.ERROR, span=start, message=message, cure=cure, path=path
+    )
+    assert parsed == Parsed(None, (wrong,))
+
+
+def test_a_list_file_whose_name_no_disk_can_hold_is_a_finding(folder: Path) -> None:
+    """Neither reading it nor looking for changes raises."""
+    (folder / "disk.yaml").write_text(TEXT.replace("watched.csv", '"a\\0b.csv"'), encoding="utf-8")
+    file = PolicyFile(folder / "disk.yaml")
+
+    (finding,) = file.load().findings
+
+    assert finding.message.endswith("cannot be read: no file has such a name")
+    assert not file.changed()
+
+
+def test_before_it_was_read_a_file_counts_as_changed(folder: Path) -> None:
+    """Nothing was loaded, whatever the disk holds; afterwards only what is touched."""
+    file = PolicyFile(folder / "disk.yaml")
+    assert file.changed()
+    file.load()
+    assert not file.changed()
+
+
+def test_a_file_is_read_as_far_as_it_may_go_and_one_byte_more(tmp_path: Path) -> None:
+    """By the byte more, who reads it can tell that it is too large."""
+    (tmp_path / "five").write_bytes(b"12345")
+
+    assert [read_capped(tmp_path / "five", most) for most in (3, 4, 5)] == [
+        b"1234",
+        b"12345",
+        b"12345",
+    ]
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is not a regular file") as refused:
+        read_capped(tmp_path / "pipe", 5)
+    assert refused.value.errno == 22
 
 
 def test_unreadable_tests_beside_are_a_finding(folder: Path) -> None:
@@ -189,13 +226,14 @@ def test_a_swapped_symlink_is_a_new_policy(folder: Path) -> None:
         (folder / version / "watched.csv").write_text("id\nx\n", encoding="utf-8")
     (folder / "now").symlink_to("1")
     file = PolicyFile(folder / "now" / "disk.yaml")
-    first, before = file.load().policy, file.fingerprint()
+    first = file.load().policy
 
     (folder / "next").symlink_to("2")
     (folder / "next").rename(folder / "now")
 
+    assert file.changed()
     second = file.load().policy
     assert first is not None
     assert second is not None
     assert (first.rules[0].name, second.rules[0].name) == ("rule 1", "rule 2")
-    assert file.fingerprint() != before
+    assert not file.changed()
