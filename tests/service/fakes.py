@@ -115,6 +115,8 @@ class World:
     tasks: dict[str, ReviewItem] = field(default_factory=dict)
     comments_scraped: int = 60
     calls: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+    """Of what a page was asked for."""
     sent: list[Decision] = field(default_factory=list)
     trouble: dict[str, list[ApiError]] = field(default_factory=dict)
     """Errors to raise, one each, by the name of the call."""
@@ -149,6 +151,7 @@ class World:
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
         """One page: all that waits."""
         self._call("renew")
+        self.renewed.append(item.id)
         return [i for i in self.tasks.values() if i.status == "manually_confirmed"]
 
     def look(self, item_id: str) -> ReviewItem:
@@ -215,13 +218,16 @@ def item_of(task: CommentTask) -> ReviewItem:
 
 @dataclass
 class Said:
-    """Everything the loop said."""
+    """Everything the loop said, and how loudly."""
 
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    levels: list[tuple[str, str]] = field(default_factory=list)
+    """Each event's name and level, in the same order."""
 
     def __call__(self, event: str, /, *, level: str = "info", **about: object) -> None:
         """Keep one event."""
         self.events.append((event, about))
+        self.levels.append((event, level))
 
     def named(self, event: str) -> list[dict[str, object]]:
         """All events of a name."""
@@ -247,6 +253,12 @@ def an_app(
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=limits or Limits(),
     )
+
+
+def said(app: App) -> Said:
+    """What a bot over the fakes said."""
+    assert isinstance(app.events, Said)
+    return app.events
 
 
 def outcomes(app: App) -> dict[str, str]:
