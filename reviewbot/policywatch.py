@@ -30,7 +30,6 @@ class PolicyWatch:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._files = [PolicyFile(path) for path in paths]
-        self._noted: dict[str, dict[str, object]] = {}
         self.admit: Callable[[Sequence[Judge]], Sequence[Judge]] = lambda judges: judges
         self.problem: str | None = None
 
@@ -47,7 +46,7 @@ class PolicyWatch:
     def attach(self, app: App) -> None:
         """Take charge of the policies of a bot that was built by them."""
         self._app = app
-        self._noted = {
+        self._noted: dict[str, dict[str, object]] = {
             note.subject: {key: value for key, value in note.value.items() if key != SINCE}
             for note in app.ledger.notes(TOPIC)
         }
@@ -147,7 +146,5 @@ def _findings(error: ReviewbotError) -> list[str]:
     if not isinstance(error, PolicyInvalid):
         return []
     return [
-        f"{one.path}:{one.span.line}:{one.span.column}: {one.message}"
-        for one in error.findings
-        if one.severity.value == "error"
+        f"{one.path}:{one.span.line}:{one.span.column}: {one.message}" for one in error.findings
     ]
