@@ -84,7 +84,7 @@ def read_money(text: str, at: int) -> float:
     amount, currency = text[:-3].rstrip(), text[-3:]
     if currency == "USD":
         return float(_not_negative(_decimal(amount, at, "an amount of money"), text, at))
-    bare = text.strip(_CURRENCY_SIGNS + " ")
+    bare = text.strip()
     for sign in (*_CURRENCY_SIGNS, "USD", "usd", "dollars", "dollar"):
         if text.startswith(sign) or text.endswith(sign):
             bare = text.replace(sign, "").strip()
@@ -236,13 +236,11 @@ def _compact(pieces: list[tuple[str, str]] | None) -> str | None:
     """Write the pieces as `1h30m`; None when they are not a length of time in falling units."""
     if not pieces:
         return None
-    units = [_UNIT_OF.get(word.casefold()) for _, word in pieces]
-    if None in units or not all(number.isdecimal() for number, _ in pieces):
+    parts = [(number, _UNIT_OF.get(word.casefold())) for number, word in pieces]
+    sizes = [UNITS[unit] for number, unit in parts if unit and number.isdecimal()]
+    if len(sizes) < len(parts) or sizes != sorted(set(sizes), reverse=True):
         return None
-    sizes = [UNITS[unit] for unit in units if unit]
-    if sizes != sorted(set(sizes), reverse=True):
-        return None
-    return "".join(f"{number}{unit}" for (number, _), unit in zip(pieces, units, strict=True))
+    return "".join(f"{number}{unit}" for number, unit in parts)
 
 
 def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]] | None) -> Misread:
@@ -330,7 +328,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
     """Give a local time its zone; refuse one that the clock change skips or repeats."""
-    early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+    early, late = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
     chosen = early.astimezone(UTC)
     if early.utcoffset() == late.utcoffset():
         return chosen
@@ -345,12 +343,9 @@ def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
 
 
 def _decimal(text: str, at: int, what: str) -> Decimal:
-    plain = text.removeprefix("-")
-    if (
-        plain.replace(".", "", 1).isascii()
-        and plain.replace(".", "", 1).isdecimal()
-        and plain[0] != "."
-    ):
+    whole, _, fraction = text.removeprefix("-").partition(".")
+    digits = whole + fraction
+    if whole and digits.isascii() and digits.isdecimal():
         number = Decimal(text)
         if abs(number) > _LARGEST:
             raise _misread("P101", "this number is too large", text, at)

@@ -40,6 +40,8 @@ plain_value: Reader = partial(read_choice, values=PLATFORMS)
         (read_count, "-5", -5),
         (read_count, "5.0", 5),
         (read_count, "1000000000000000", 10**15),
+        (read_count, "5.", 5),
+        (read_score, "5", 5),
         (read_score, "5.5", 5.5),
         (read_score, "-0.25", -0.25),
         (read_money, "0.24 USD", 0.24),
@@ -77,8 +79,8 @@ def test_a_value_is_read(read: Reader, text: str, value: object) -> None:
     found = read(text, 3)
     assert found == value
     assert type(found) is type(value)
-    if isinstance(found, datetime):
-        assert found.tzinfo is UTC
+    moments = [found.begins, found.ends] if isinstance(found, Day) else [found]
+    assert all(one.tzinfo is UTC for one in moments if isinstance(one, datetime))
 
 
 FORM_OF_A_LENGTH = "write it as  30s, 90m, 6h, 1h30m  or  2d"
@@ -136,7 +138,28 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (read_money, "0.24", ("P104", NO_CURRENCY, "write  0.24 USD", None, "0.24 USD")),
         (read_money, "0.24 usd", ("P104", NO_CURRENCY, "write  0.24 USD", None, "0.24 USD")),
         (read_money, "12 dollars", ("P104", NO_CURRENCY, "write  12 USD", None, "12 USD")),
-        (read_money, "\u20ac0.24", DOLLARS),
+        (read_money, "1 dollar", ("P104", NO_CURRENCY, "write  1 USD", None, "1 USD")),
+        (read_money, "USD 0.24", ("P104", NO_CURRENCY, "write  0.24 USD", None, "0.24 USD")),
+        (
+            read_money,
+            "$123456789012345",
+            ("P104", NO_CURRENCY, "write  123456789012345 USD", None, "123456789012345 USD"),
+        ),
+        *(
+            (
+                read_money,
+                text,
+                (
+                    "P101",
+                    f'"{text}" is not an amount of money',
+                    None,
+                    "write it as  0.24 USD",
+                    None,
+                ),
+            )
+            for text in ("$1234567890123456", "$1.2.3", "$")
+        ),
+        *((read_money, text, DOLLARS) for text in ("\u20ac0.24", "0.24\u20ac", "\u00a30.24")),
         (read_money, "0.24\u00a3", DOLLARS),
         (read_money, "0.24 EUR", DOLLARS),
         (
@@ -187,6 +210,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             ),
         ),
         (read_duration, "1w", ("P103", WEEKS, "write  7d", None, "7d")),
+        (read_duration, "1 week", ("P103", WEEKS, "write  7d", None, "7d")),
         (read_duration, "2 Weeks", ("P103", WEEKS, "write  14d", None, "14d")),
         (read_duration, "1.5w", ("P103", '"1.5w" holds a fraction', None, TWO_UNITS, None)),
         (
@@ -194,6 +218,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             "999999w",
             ("P101", '"999999w" is not a length of time', None, FORM_OF_A_LENGTH, None),
         ),
+        (read_duration, "1.2.3", ("P103", '"1.2.3" holds a fraction', None, TWO_UNITS, None)),
         (read_duration, "1.5h", ("P103", '"1.5h" holds a fraction', None, TWO_UNITS, None)),
         (
             read_duration,
@@ -216,6 +241,11 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             ("P101", '"-1h" is not a length of time', None, FORM_OF_A_LENGTH, None),
         ),
         (read_duration, "", ("P101", '"" is not a length of time', None, FORM_OF_A_LENGTH, None)),
+        (
+            read_duration,
+            "3650d1s",
+            ("P101", '"3650d1s" is longer than ten years', None, None, None),
+        ),
         (read_duration, "3651d", ("P101", '"3651d" is longer than ten years', None, None, None)),
         (
             read_duration,
@@ -232,6 +262,12 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             "2026-13-01",
             ("P101", '"2026-13-01" is not a date', None, "write it as  2026-12-01", None),
         ),
+        (
+            read_date,
+            "2026-W05-1",
+            ("P101", '"2026-W05-1" is not a date', None, "write it as  2026-12-01", None),
+        ),
+        (when, "9:00", ("P101", '"9:00" is not a date or a moment', None, A_MOMENT, None)),
         (when, "soon", ("P101", '"soon" is not a date or a moment', None, A_MOMENT, None)),
         (when, "20261201", ("P101", '"20261201" is not a date or a moment', None, A_MOMENT, None)),
         (
@@ -313,6 +349,7 @@ def test_what_cannot_be_read_is_named_with_its_cure(
     [
         (read_money, "x USD", '"x" is not an amount of money'),
         (read_share, "x%", '"x" is not a share'),
+        (read_score, "x%", '"x" is not a share'),
     ],
 )
 def test_a_good_unit_is_not_at_fault(read: Reader, text: str, message: str) -> None:
