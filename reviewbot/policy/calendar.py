@@ -76,7 +76,7 @@ class Calendar:
 
     def turning_points(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Every moment from `start` to `end` at which the hours may open or close, in order."""
-        day = start.astimezone(self._zone).date() - _DAY
+        day = start.astimezone(self._zone).date()
         last = end.astimezone(self._zone).date()
         found: set[datetime] = set()
         while day <= last:
@@ -94,9 +94,7 @@ class Calendar:
 
     def _instants(self, day: date, minute: int) -> Iterator[datetime]:
         """The moments at which the wall clock of `day` shows `minute`: one, two or none."""
-        wall = datetime.combine(
-            day + (minute // 1440) * _DAY, time(minute % 1440 // 60, minute % 60)
-        )
+        wall = datetime.combine(day, time()) + minute * _MINUTE
         for fold in (0, 1):
             moment = wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)
             if moment.astimezone(self._zone).replace(tzinfo=None) == wall:

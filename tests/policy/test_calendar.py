@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +16,12 @@ PARIS = ZoneInfo("Europe/Paris")
 WEEK = (0, 1, 2, 3, 4)
 
 
-def a_calendar(*ranges: OpenRange, closed: frozenset[date] = frozenset()) -> Calendar:
-    """A calendar in Paris, by default the desk's: mon-fri 09:00-18:00."""
+def a_calendar(
+    *ranges: OpenRange, closed: frozenset[date] = frozenset(), zone: ZoneInfo = PARIS
+) -> Calendar:
+    """A calendar, by default the desk's in Paris: mon-fri 09:00-18:00."""
     desk = OpenRange(days=WEEK, start=540, end=1080)
-    return Calendar(Hours(name="desk", open=ranges or (desk,)), PARIS, closed)
+    return Calendar(Hours(name="desk", open=ranges or (desk,)), zone, closed)
 
 
 def paris(*when: int) -> datetime:
@@ -37,8 +40,99 @@ def test_the_end_of_a_range_is_outside_it() -> None:
 def test_a_night_belongs_to_the_day_on_which_it_starts() -> None:
     """Friday's night runs into Saturday; Sunday's does not begin."""
     night = a_calendar(OpenRange(days=(4,), start=1320, end=360))
+    assert not night.is_open(paris(2026, 6, 5, 5, 59))
+    assert not night.is_open(paris(2026, 6, 5, 21, 59))
+    assert night.is_open(paris(2026, 6, 5, 22, 0))
+    assert night.is_open(paris(2026, 6, 6, 0, 0))
     assert night.is_open(paris(2026, 6, 6, 5, 59))
+    assert not night.is_open(paris(2026, 6, 6, 6, 0))
     assert not night.is_open(paris(2026, 6, 6, 22, 0))
+
+
+def test_a_range_that_ends_where_it_starts_lasts_a_day() -> None:
+    """From Tuesday 09:00 to Wednesday 09:00."""
+    day = a_calendar(OpenRange(days=(1,), start=540, end=540))
+    assert not day.is_open(paris(2026, 6, 2, 8, 59))
+    assert day.is_open(paris(2026, 6, 2, 9, 0))
+    assert day.is_open(paris(2026, 6, 3, 8, 59))
+    assert not day.is_open(paris(2026, 6, 3, 9, 0))
+
+
+def test_on_a_closed_day_no_night_starts_and_none_goes_on() -> None:
+    """Thursday's night ends at midnight when Friday is closed, and Friday's never begins."""
+    night = a_calendar(
+        OpenRange(days=(3, 4), start=1320, end=360), closed=frozenset({date(2026, 6, 5)})
+    )
+    assert night.is_open(paris(2026, 6, 4, 23, 59))
+    assert not night.is_open(paris(2026, 6, 5, 0, 0))
+    assert not night.is_open(paris(2026, 6, 5, 22, 0))
+    assert not night.is_open(paris(2026, 6, 6, 0, 0))
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "UTC"])
+def test_days_are_those_of_the_zone(zone: str) -> None:
+    """The next opening and the turning points are found whatever day it is elsewhere."""
+    here = ZoneInfo(zone)
+    calendar = a_calendar(OpenRange(days=WEEK, start=270, end=1230), zone=here)
+    early, late = (datetime(2026, 6, 2, *wall, tzinfo=here) for wall in ((4, 0), (20, 0)))
+    opens, closes = (datetime(2026, 6, 2, *wall, tzinfo=here) for wall in ((4, 30), (20, 30)))
+
+    assert calendar.next_open(early) == opens
+    assert calendar.next_open(closes - timedelta(days=1)) == opens
+    assert calendar.next_open(late) == late
+    assert list(calendar.turning_points(late, closes)) == [closes]
+    assert list(calendar.turning_points(early - timedelta(hours=5), opens)) == [
+        datetime(2026, 6, 2, tzinfo=here),
+        opens,
+    ]
+
+
+def test_moments_found_are_in_utc() -> None:
+    """Whether it is open already or opens later."""
+    for at in (paris(2026, 6, 2, 10, 0), paris(2026, 6, 2, 8, 0)):
+        opening = a_calendar().next_open(at)
+        assert opening is not None
+        assert opening.tzinfo is UTC
+
+
+def test_turning_points_lie_between_two_moments_with_both_of_them() -> None:
+    """Openings, ends and midnights, in order; the end of a day is the next one's midnight."""
+    evening = a_calendar(OpenRange(days=WEEK, start=1080, end=1440))
+    start, end = paris(2026, 6, 1, 18, 0), paris(2026, 6, 3, 18, 0)
+    assert list(evening.turning_points(start, end)) == [
+        paris(2026, 6, 1, 18, 0),
+        paris(2026, 6, 2, 0, 0),
+        paris(2026, 6, 2, 18, 0),
+        paris(2026, 6, 3, 0, 0),
+        paris(2026, 6, 3, 18, 0),
+    ]
+    assert evening.next_open(paris(2026, 6, 2, 0, 0)) == paris(2026, 6, 2, 18, 0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "changes"),
+    [
+        ("Europe/Paris", date(2026, 3, 29), datetime(2026, 3, 29, 1, tzinfo=UTC)),
+        ("Europe/Paris", date(2026, 10, 25), datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("Africa/Cairo", date(2026, 4, 24), datetime(2026, 4, 23, 22, tzinfo=UTC)),
+        ("Australia/Lord_Howe", date(2026, 4, 5), datetime(2026, 4, 4, 15, tzinfo=UTC)),
+    ],
+)
+def test_the_change_of_the_clocks_is_a_turning_point(
+    zone: str, day: date, changes: datetime
+) -> None:
+    """To the minute, in both directions, by an hour or half of one."""
+    here = ZoneInfo(zone)
+    calendar = a_calendar(OpenRange(days=(), start=720, end=721), zone=here)
+    noon = datetime.combine(day, time(11), here)
+    begins = datetime.combine(day, time(0, 1), here)
+    (found,) = (
+        one
+        for one in calendar.turning_points(begins.astimezone(UTC) - timedelta(hours=2), noon)
+        if one.astimezone(here).time() != time()
+    )
+    assert found == changes
+    assert found.tzinfo is UTC
 
 
 def test_a_closed_day_is_passed_over() -> None:
