@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.calendar import Calendar, resolver
-from reviewbot.policy.model import BeforeDeadline, Hours, OpenRange, WhenOpens
+from reviewbot.policy.calendar import Calendar, calendars_of, resolver
+from reviewbot.policy.model import (
+    BeforeDeadline,
+    Fixed,
+    FromConfirmed,
+    Hours,
+    OpenRange,
+    WhenOpens,
+)
+from tests.policy.judging import judge_of
 
 PARIS = ZoneInfo("Europe/Paris")
 WEEK = (0, 1, 2, 3, 4)
@@ -174,5 +182,31 @@ def test_moments_come_from_the_api_s_times_alone() -> None:
     calendars = {"desk": a_calendar()}
     opens = resolver(WhenOpens(hours="desk"), calendars)
     assert opens(paris(2026, 6, 6, 12, 0), None) == paris(2026, 6, 8, 9, 0)
-    assert opens(None, None) is None
-    assert resolver(BeforeDeadline(seconds=60), calendars)(None, None) is None
+    assert opens(None, paris(2026, 6, 6, 12, 0)) is None
+    start, end = paris(2026, 6, 6, 12, 0), paris(2026, 6, 9, 12, 0)
+    before = resolver(BeforeDeadline(seconds=60), calendars)
+    assert before(start, end) == paris(2026, 6, 9, 11, 59)
+    assert before(start, None) is None
+    after = resolver(FromConfirmed(seconds=60), calendars)
+    assert after(start, end) == paris(2026, 6, 6, 12, 1)
+    assert after(None, end) is None
+    assert resolver(Fixed(at=end), calendars)(None, None) == end
+
+
+def test_a_policy_s_hours_know_its_zone_its_closed_days_and_its_lists() -> None:
+    """Days named in place and days from a list are closed alike, each for its own hours."""
+    policy = judge_of(
+        """
+hours:
+  desk: {open: mon-fri 09:00-18:00, closed: [2026-06-03, in list holidays]}
+  late: {open: mon-fri 18:00-20:00}
+lists: {holidays: [2026-06-05]}
+rules: [{name: pay, always: yes, then: approve, act during: desk}]
+"""
+    ).policy
+    calendars = calendars_of(policy)
+    assert sorted(calendars) == ["desk", "late"]
+    open_days = [day for day in range(1, 8) if calendars["desk"].is_open(paris(2026, 6, day, 9, 0))]
+    assert open_days == [1, 2, 4]
+    assert not calendars["desk"].is_open(paris(2026, 6, 2, 8, 59))
+    assert calendars["late"].is_open(paris(2026, 6, 3, 19, 0))
