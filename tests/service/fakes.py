@@ -17,10 +17,11 @@ from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.timeline import Timeline
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.policy.facts import Facts
+from reviewbot.policy.facts import NO_HISTORY, Facts
 from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
-from reviewbot.ports import Listing, Receipt
-from reviewbot.service.app import App, Bench, Limits
+from reviewbot.ports import Listing, Memory, Receipt
+from reviewbot.service.app import App, Bench, Limits, Sight
+from reviewbot.service.judging import Known
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 START = CONFIRMED + timedelta(hours=10)
@@ -253,6 +254,29 @@ def an_app(
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=limits or Limits(),
     )
+
+
+def a_bot(answer: Answer | FakeJudge = APPROVE, item: ReviewItem | None = None, **more: Any) -> App:
+    """A bot that has just seen one task."""
+    world, item = World(), item or an_item()
+    world.add(item)
+    judge = answer if isinstance(answer, FakeJudge) else always(answer)
+    app = an_app(world, judge, **more)
+    app.benches[0].sights[item.id] = Sight(item, app.clock.monotonic())
+    return app
+
+
+def world_of(app: App) -> World:
+    """What stands behind its queue."""
+    world = app.benches[0].queue
+    assert isinstance(world, World)
+    return world
+
+
+def known_of(app: App, memory: Memory | None = None, **more: Any) -> Known:
+    """What is known of a task that the log has not met."""
+    fields = {"judge": app.benches[0].judges[0]} | more
+    return Known(memory=memory or Memory(history=NO_HISTORY), **fields)
 
 
 def said(app: App) -> Said:

@@ -19,11 +19,10 @@ from reviewbot.policy.facts import NO_HISTORY
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, HeldEvidence, Sight, Trouble
 from reviewbot.service.guards import gate
-from reviewbot.service.judging import DEAD_LETTER, Judged, Known, look_and_judge
+from reviewbot.service.judging import DEAD_LETTER, LONGEST_PAUSE, Judged, look_and_judge
 from reviewbot.service.poll import poll_once
 from reviewbot.service.review import (
     FIRST_PAUSE,
-    LONGEST_PAUSE,
     Outcome,
     Reviewed,
     review,
@@ -39,9 +38,10 @@ from tests.service.fakes import (
     FakeJudge,
     HandClock,
     World,
-    always,
-    an_app,
+    a_bot,
+    known_of,
     said,
+    world_of,
 )
 
 ITEM = an_item()
@@ -66,29 +66,6 @@ def passed() -> Iterator[list[str]]:
     on_fault_point(names.append)
     yield names
     on_fault_point(None)
-
-
-def a_bot(answer: Answer | FakeJudge = APPROVE, item: ReviewItem = ITEM, **more: object) -> App:
-    """A bot that has just seen one task."""
-    world = World()
-    world.add(item)
-    judge = answer if isinstance(answer, FakeJudge) else always(answer)
-    app = an_app(world, judge, **more)  # type: ignore[arg-type]
-    app.benches[0].sights[item.id] = Sight(item, app.clock.monotonic())
-    return app
-
-
-def world_of(app: App) -> World:
-    """What stands behind its queue."""
-    world = app.benches[0].queue
-    assert isinstance(world, World)
-    return world
-
-
-def known_of(app: App, memory: Memory | None = None) -> Known:
-    """What is known of a task that the log has not met."""
-    judge = app.benches[0].judges[0]
-    return Known(memory=memory or Memory(history=NO_HISTORY), judge=judge)
 
 
 def reviewed(app: App, item: ReviewItem = ITEM, memory: Memory | None = None) -> Reviewed:

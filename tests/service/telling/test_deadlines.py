@@ -6,13 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import TaskBlocked
 from reviewbot.domain.lifecycle import State
 from reviewbot.ports import Logged, Sighting
 from reviewbot.service.poll import poll_once
-from reviewbot.service.telling.deadlines import NOT_REVIEWED, from_log
+from reviewbot.service.review import Outcome, Reviewed
+from reviewbot.service.telling.deadlines import (
+    NOT_REVIEWED,
+    Undecided,
+    describe,
+    from_log,
+    is_open,
+    most_urgent_first,
+    unreviewed,
+)
+from reviewbot.service.verdict import Verdict
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision
 from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
@@ -131,3 +142,123 @@ def test_a_round_that_nobody_reviewed_is_open() -> None:
     assert (found.action, found.rule, found.outcome) == (None, None, NOT_REVIEWED)
     assert (found.policy, found.started_at) == ("", CONFIRMED)
     assert not found.deadline_is_estimate
+
+
+# Which reviews leave their round open -----------------------------------------------------------
+
+
+ITEM = an_item()
+HELD = Verdict(action=Action.ESCALATE, rule="ask", policy="tried")
+DUE = Verdict(action=Action.APPROVE, rule="pay", policy="tried")
+LEFT = Verdict(action=Action.LEAVE, rule="leave", policy="tried")
+
+
+def a_logged(state: State) -> Logged:
+    """What the log says of the round."""
+    return Logged(seq=1, decision=a_decision(), state=state, state_at=CONFIRMED)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "open_still"),
+    [
+        (Outcome.VANISHED, None, False),
+        (Outcome.VANISHED, HELD, False),
+        (Outcome.POSTPONED, None, True),
+        (Outcome.POSTPONED, DUE, True),
+        (Outcome.UNCHANGED, HELD, True),
+        (Outcome.UNCHANGED, DUE, False),
+        (Outcome.UNCHANGED, LEFT, False),
+        (Outcome.CLAIMED, HELD, False),
+        (State.HELD, HELD, True),
+        (State.HELD, LEFT, False),
+        (State.PERFORMED, DUE, False),
+        (State.OVERTAKEN, DUE, False),
+        (State.UNKNOWN, DUE, True),
+        (State.VOID, DUE, True),
+        (State.REFUSED, DUE, True),
+        (State.DRY_RUN, DUE, False),
+    ],
+)
+def test_a_review_leaves_its_round_open_where_nothing_was_decided(
+    outcome: Any, verdict: Verdict | None, open_still: bool
+) -> None:
+    """Or where what was decided has not arrived."""
+    assert is_open(Reviewed(item=ITEM, outcome=outcome, verdict=verdict)) is open_still
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_round_acted_on_before_is_open_where_that_is_not_done(state: State) -> None:
+    """Refused, unclear, or on its way."""
+    one = Reviewed(item=ITEM, outcome=Outcome.CLAIMED, latest=a_logged(state))
+    assert is_open(one) is (state in (State.REFUSED, State.UNKNOWN, State.INTENT))
+
+
+def test_a_round_is_described_with_all_that_a_person_needs() -> None:
+    """Of the thing, and of what was said of it."""
+    assert unreviewed(ITEM) == Undecided(
+        review="comments",
+        task_id=ITEM.id,
+        epoch=ITEM.epoch,
+        deadline_at=ITEM.deadline_at,
+        deadline_is_estimate=False,
+        action=None,
+        rule=None,
+        outcome="not reviewed yet",
+        started_at=CONFIRMED,
+        amount_micros=240_000,
+        policy="",
+    )
+    estimated = replace(ITEM, deadline_is_estimate=True)
+    assert unreviewed(estimated).deadline_is_estimate
+    described = describe(Reviewed(item=estimated, outcome=State.HELD, verdict=HELD))
+    assert described == replace(
+        unreviewed(estimated), action="escalate", rule="ask", outcome="held", policy="tried"
+    )
+    nameless = describe(Reviewed(item=ITEM, outcome=Outcome.POSTPONED))
+    assert nameless == replace(unreviewed(ITEM), outcome="postponed")
+
+
+def test_the_round_of_the_log_is_described_in_full() -> None:
+    """As of its newest decision, which knows whether the deadline is an estimate."""
+    decision = a_decision(Action.ESCALATE, deadline_is_estimate=True)
+    last = Logged(seq=1, decision=decision, state=State.HELD, state_at=CONFIRMED)
+    assert from_log(SEEN, last) == Undecided(
+        review="comments",
+        task_id="t1",
+        epoch=SEEN.epoch,
+        deadline_at=SEEN.deadline_at,
+        deadline_is_estimate=True,
+        action="escalate",
+        rule=decision.rule,
+        outcome="held",
+        started_at=CONFIRMED,
+        amount_micros=240_000,
+        policy=decision.policy,
+    )
+    assert from_log(SEEN, None) == Undecided(
+        review="comments",
+        task_id="t1",
+        epoch=SEEN.epoch,
+        deadline_at=SEEN.deadline_at,
+        deadline_is_estimate=False,
+        action=None,
+        rule=None,
+        outcome="not reviewed yet",
+        started_at=CONFIRMED,
+        amount_micros=240_000,
+        policy="",
+    )
+
+
+def test_what_expires_first_is_named_first_and_what_nobody_knows_last() -> None:
+    """Whatever order they were found in."""
+    hours = (5, None, 1, None, 3)
+    found = [
+        replace(
+            unreviewed(ITEM),
+            deadline_at=None if left is None else CONFIRMED + timedelta(hours=left),
+        )
+        for left in hours
+    ]
+    ordered = [one.deadline_at for one in most_urgent_first(found)]
+    assert ordered == [*(CONFIRMED + timedelta(hours=left) for left in (1, 3, 5)), None, None]
