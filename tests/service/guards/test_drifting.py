@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from reviewbot.service.guards.drifting import DRIFT_WINDOW, Spread, drifted, used_fields
+from reviewbot.service.app import App, Sight
+from reviewbot.service.guards import breaker
+from reviewbot.service.guards.drifting import (
+    DRIFT_WINDOW,
+    Spread,
+    drifted,
+    used_fields,
+    widely_drifted,
+)
+from tests.builders import an_item
 from tests.policy.judging import judge_of
-from tests.service.fakes import APPROVE, World, always, an_app
+from tests.service.fakes import APPROVE, START, World, always, an_app, said
 
 ALWAYS = {
     "task.id",
@@ -123,3 +134,109 @@ def test_the_same_thing_again_adds_nothing() -> None:
     spread = Spread()
     assert not seen(spread, "a", waiting=9)
     assert not seen(spread, "a", waiting=1, now=5.0)
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+def a_bot_that_drifts(on: dict[str, frozenset[str]], *drift: str, waiting: int) -> App:
+    """One whose list showed changed fields on some of what waits."""
+    app = an_app(World(), always(APPROVE))
+    (bench,) = app.benches
+    bench.drift, bench.drift_on = drift, on
+    bench.sights = {f"t{n}": Sight(an_item(), 0.0) for n in range(waiting)}
+    return app
+
+
+def widely(app: App) -> list[str]:
+    """What drifted widely."""
+    return widely_drifted(app, app.benches[0])
+
+
+def test_only_what_drifts_widely_is_named() -> None:
+    """On one of three it is not, on two it is; where nobody knows on what, it may be on all."""
+    on = {"a: x": frozenset({"t0"}), "b: x": frozenset({"t0", "t1"})}
+    app = a_bot_that_drifts(on, "a: x", "b: x", "c: x", waiting=3)
+    assert widely(app) == ["b: x", "c: x"]
+    assert set(app.guard.drifting) == {"a: x", "b: x", "c: x"}
+
+
+def test_what_waited_in_the_pass_before_counts_as_well() -> None:
+    """What was read of a thing's evidence is told with the next list, when others may be decided."""
+    app = a_bot_that_drifts({"a: x": frozenset({"t0"})}, "a: x", waiting=1)
+    app.guard.waited["comments"] = 2
+    assert widely(app) == []
+    assert app.guard.waited == {"comments": 1}
+    app.guard.drifting.clear()
+    assert widely(app) == ["a: x"]
+
+
+def test_a_field_is_kept_in_mind_from_pass_to_pass() -> None:
+    """One thing each hour: on the third it is wide, at its moment by the steady clock."""
+    app = a_bot_that_drifts({}, "a: x", waiting=9)
+    found = []
+    for n in range(3):
+        app.benches[0].drift_on = {"a: x": frozenset({f"t{n}"})}
+        found.append(widely(app))
+        app.clock.sleep(3_600)
+    assert found == [[], [], ["a: x"]]
+    assert app.guard.drifting["a: x"].things == {"t0": 0.0, "t1": 3_600.0, "t2": 7_200.0}
+
+
+def test_what_was_seen_again_counts_from_then() -> None:
+    """A thing on which it was seen all along is not forgotten after a day."""
+    spread = Spread()
+    assert not seen(spread, "a", now=0.0)
+    assert not seen(spread, "a", now=DRIFT_WINDOW)
+    assert not seen(spread, "b", now=DRIFT_WINDOW + 5)
+    assert spread.things == {"a": DRIFT_WINDOW, "b": DRIFT_WINDOW + 5}
+    assert seen(spread, "c", now=2 * DRIFT_WINDOW)
+
+
+def drift_of(*drift: str) -> tuple[App, list[Any]]:
+    """What the breaker says after these fields drifted, of which the first is known to a person."""
+    judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
+    app = an_app(World(), always(APPROVE))
+    app.benches[0].judges = (judge,)
+    drifted(app, judge.policy, drift[:1])
+    breaker.close(app.ledger, reason="known", who="ana", now=START)
+    app.guard.refresh(app)
+    said(app).events.clear()
+    drifted(app, judge.policy, drift)
+    return app, list(app.ledger.story("breaker", "tried"))
+
+
+def test_what_a_person_knows_of_does_not_stop_it_and_the_next_does() -> None:
+    """The breaker names the policy, the sign, and the field in words."""
+    app, story = drift_of("task.platform: odd", "task.comment_text: odd", "task.status: odd")
+    what = "the API changed a field that the policy uses: task.status: odd"
+    assert [note.value["open"] for note in story] == [True, False, True]
+    assert story[-1].value == {
+        "open": True,
+        "sign": "drift",
+        "what": what,
+        "field": "task.status: odd",
+    }
+    assert said(app).named("breaker opened") == [{"policy": "tried", "sign": "drift", "what": what}]
+
+
+def test_the_same_field_that_changes_otherwise_is_news() -> None:
+    """What a person knows of is how it changed."""
+    _, story = drift_of("task.platform: odd", "task.platform: missing")
+    assert story[-1].value["field"] == "task.platform: missing"
+    _, story = drift_of("task.platform: odd", "task.platform: odd")
+    assert story[-1].value["open"] is False
+
+
+def test_an_account_s_review_needs_its_id_and_status_only() -> None:
+    """Beside what its conditions look at."""
+    judge = judge_of(
+        "applies to: {review: accounts}\n"
+        "rules:\n  - {name: fix, when: {profile.biography: contains x}, then: escalate}",
+        deadline="deadline: {decide by: 6h before deadline, if undecided: escalate}",
+    )
+    assert used_fields(judge.policy) == {
+        "bundle.id",
+        "bundle.account_status",
+        "profile.biography",
+    }
