@@ -214,7 +214,7 @@ class Conclusions:
             case = self.case(facts)
             if case < 0 or self._cases[case].constant is not None:
                 return self.settled(index, cant, shadow, case)
-            made = self._fallback(self.settled(index, 0, 0, _NONE), case, facts)
+            made = self._fallback(self.settled(index, cant, shadow, _NONE), case, facts)
             return self._complete(made, cant, shadow, None)
 
         return end

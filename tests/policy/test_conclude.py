@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import msgspec
 import pytest
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.timeline import Timeline
 from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import NO_HISTORY, Facts, History, build_facts
 from reviewbot.policy.model import OpenRange
-from tests.builders import CONFIRMED, a_profile, an_account_item, an_attempt
-from tests.policy.judging import facts_at, judge_of
+from reviewbot.policy.trace import Trace
+from tests.builders import CONFIRMED, a_profile, an_account_item, an_attempt, an_item
+from tests.policy.judging import DEADLINE, facts_at, judge_of
 
 PEOPLE = """
 deadline:
@@ -175,3 +178,276 @@ def test_where_no_case_fits_the_undecided_stay_so(rules: str, traced: bool) -> N
         for hours in (68, 82)
     )
     assert (late.action, late.rule, late.undecided) == (before.action, before.rule, True)
+
+
+# Every kind of end, to the letter ---------------------------------------------------------------
+
+ENDS = """
+hours:
+  desk: {open: mon-fri 09:00-18:00}
+rules:
+  - {name: watched, when: {task.platform: tiktok}, then: escalate, shadow: yes}
+  - {name: unclear, when: {task.target_author_handle: lumen}, then: approve}
+  - {name: pay, when: {task.comment_text: pay}, then: approve}
+  - {name: pay by day, when: {task.comment_text: by day}, then: approve, act during: desk}
+  - {name: ask, when: {task.comment_text: ask}, then: escalate, to: lead}
+  - {name: ask why, when: {task.comment_text: why}, then: escalate, to: lead, question: Why?}
+  - name: ask what
+    when: {task.comment_text: what}
+    then: escalate
+    to: lead
+    question: What are {last.comments_scraped} comments?
+  - name: ask by day
+    when: {task.comment_text: asked by day}
+    then: escalate
+    to: lead
+    question: What is "{task.comment_text}"?
+    act during: desk
+  - name: back
+    when: {task.comment_text: back}
+    then: dispute
+    reason: We read {last.comments_scraped} comments and yours was not there.
+  - name: back again
+    when: {task.comment_text: again}
+    then: dispute
+    reason: We read {last.comments_scraped} comments and yours was not there.
+    repeat: yes
+  - {name: later, when: {task.comment_text: later}, then: wait, until: 24h after confirmed}
+  - {name: let go, when: {task.comment_text: let go}, then: leave, because: The timer pays.}
+"""
+WORDS = "We read 60 comments and yours was not there."
+MORNING = datetime(2026, 6, 3, 7, tzinfo=UTC)
+TOMORROW = CONFIRMED + timedelta(hours=24)
+DAY, NIGHT, END = 1, 10, 70
+"""Hours after it was confirmed: the desk is open, it is closed, it is open and past `decide by`."""
+ALL = (DAY, NIGHT, END)
+NO_RULE_TEXT = "no rule matches"
+
+APPROVE, ESCALATE, DISPUTE, WAIT, LEAVE = (
+    Action.APPROVE,
+    Action.ESCALATE,
+    Action.DISPUTE,
+    Action.WAIT,
+    Action.LEAVE,
+)
+BY_RULE: list[tuple[str, tuple[int, ...], Evaluation]] = [
+    ("pay", ALL, Evaluation(APPROVE, "pay", 2)),
+    ("by day", (DAY, END), Evaluation(APPROVE, "pay by day", 3)),
+    ("by day", (NIGHT,), Evaluation(APPROVE, "pay by day", 3, until=MORNING)),
+    ("ask", (DAY, NIGHT), Evaluation(ESCALATE, "ask", 4, to="lead")),
+    ("why", (DAY, NIGHT), Evaluation(ESCALATE, "ask why", 5, "Why?", to="lead")),
+    (
+        "what",
+        (DAY, NIGHT),
+        Evaluation(ESCALATE, "ask what", 6, "What are 60 comments?", to="lead"),
+    ),
+    (
+        "asked by day",
+        (DAY,),
+        Evaluation(ESCALATE, "ask by day", 7, 'What is "asked by day"?', to="lead"),
+    ),
+    (
+        "asked by day",
+        (NIGHT,),
+        Evaluation(ESCALATE, "ask by day", 7, 'What is "asked by day"?', until=MORNING, to="lead"),
+    ),
+    ("back", ALL, Evaluation(DISPUTE, "back", 8, WORDS)),
+    ("again", ALL, Evaluation(DISPUTE, "back again", 9, WORDS)),
+    ("later", (DAY, NIGHT), Evaluation(WAIT, "later", 10, until=TOMORROW)),
+    ("let go", ALL, Evaluation(LEAVE, "let go", 11, "The timer pays.")),
+]
+UNDECIDED = {
+    "ask": (4, "escalate by rule 'ask'"),
+    "why": (5, "escalate by rule 'ask why'"),
+    "what": (6, "escalate by rule 'ask what'"),
+    "asked by day": (7, "escalate by rule 'ask by day'"),
+    "later": (11, NO_RULE_TEXT),
+    "other": (11, NO_RULE_TEXT),
+}
+"""What is undecided at the end: the last rule that was tried, and what is said of it."""
+READS_EVIDENCE = {"what", "back", "again"}
+
+
+def ends_of(text: str, hours: int, platform: str, handle: str | None) -> tuple[Facts, Facts]:
+    """The facts with and without evidence."""
+    changes: dict[str, Any] = {
+        "comment_text": text,
+        "platform": platform,
+        "target_author_handle": handle,
+    }
+    return facts_at(hours, **changes), facts_at(hours, attempts=None, **changes)
+
+
+def beside(made: Evaluation, platform: str, handle: str | None) -> Evaluation:
+    """The same with the rules that could not tell, and those that matched in shadow."""
+    return msgspec.structs.replace(
+        made,
+        cannot_tell=("unclear",) if handle is None else (),
+        shadow=(("watched", ESCALATE),) if platform == "tiktok" else (),
+    )
+
+
+def outcomes_up_to(index: int, met: bool, hours: int, facts: Facts) -> tuple[bool | None, ...]:
+    """What every condition of the rules up to this one came to; a wait has two."""
+    handle = None if facts.task.target_author_handle is None else False
+    outcomes = [facts.task.platform == "tiktok", handle, *[False] * 10]
+    if met:
+        outcomes[index] = True
+    if facts.task.comment_text == "later":
+        outcomes[10] = True
+    waits = [hours < 24] if index >= 10 else []
+    return (*outcomes[: min(index, 10) + 1], *waits, *outcomes[11 : index + 1])
+
+
+EITHER = (("tiktok", "else"), ("tiktok", None), ("instagram", "else"), ("instagram", None))
+"""Platform and author: whether a rule matches in shadow, and whether one cannot tell."""
+
+
+@pytest.mark.parametrize(("text", "when", "made"), BY_RULE)
+def test_a_rule_ends_a_judgement(text: str, when: tuple[int, ...], made: Evaluation) -> None:
+    """Alike in plain, traced and triaged judgement, beside what could not tell and what is shadow."""
+    judge = judge_of(ENDS, deadline=LATE)
+    assert made.rule_index is not None
+    for hours, (platform, handle) in product(when, EITHER):
+        wanted = beside(made, platform, handle)
+        facts, blind = ends_of(text, hours, platform, handle)
+        assert judge.judge(facts) == wanted
+        tried = Trace(outcomes_up_to(made.rule_index, True, hours, facts), made.rule_index + 1)
+        assert judge.judge(facts, trace=True) == msgspec.structs.replace(wanted, trace=tried)
+        assert judge.triage(blind) == (None if text in READS_EVIDENCE else wanted)
+
+
+def test_no_rule_ends_a_judgement_with_a_question() -> None:
+    """Which says who could not tell."""
+    judge = judge_of(ENDS, deadline=LATE)
+    for hours, (platform, handle) in product((DAY, NIGHT), EITHER):
+        more = "; could not tell: unclear" if handle is None else ""
+        asked = Evaluation(ESCALATE, "no rule", None, NO_RULE_TEXT + more)
+        wanted = beside(asked, platform, handle)
+        facts, blind = ends_of("other", hours, platform, handle)
+        assert judge.judge(facts) == wanted
+        tried = Trace(outcomes_up_to(11, False, hours, facts), 12)
+        assert judge.judge(facts, trace=True) == msgspec.structs.replace(wanted, trace=tried)
+        assert judge.triage(blind) == wanted
+
+
+FALLBACKS: list[tuple[str, Evaluation, Evaluation, int]] = [
+    (
+        LATE.replace("platform: tiktok", "platform: instagram"),
+        Evaluation(LEAVE, "deadline", None, "The deadline is near."),
+        Evaluation(DISPUTE, "deadline", None, WORDS),
+        2,
+    ),
+    (
+        DEADLINE,
+        Evaluation(APPROVE, "deadline", None, "We pay when we cannot show what is wrong."),
+        Evaluation(APPROVE, "deadline", None, "We pay when we cannot show what is wrong."),
+        1,
+    ),
+    (
+        "deadline: {decide by: 3h before deadline, if undecided: escalate, because: People look.}",
+        Evaluation(ESCALATE, "deadline", None, "People look."),
+        Evaluation(ESCALATE, "deadline", None, "People look."),
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("deadline", "otherwise", "first", "cases"), FALLBACKS)
+def test_the_fallback_ends_a_judgement_that_is_undecided_at_its_deadline(
+    deadline: str, otherwise: Evaluation, first: Evaluation, cases: int
+) -> None:
+    """It keeps nothing of the rule but a note, and what could not tell and what is shadow."""
+    judge = judge_of(ENDS, deadline=deadline)
+    for (text, (index, said)), (platform, handle) in product(UNDECIDED.items(), EITHER):
+        ruleless = said == NO_RULE_TEXT
+        more = "; could not tell: unclear" if handle is None and ruleless else ""
+        end = otherwise if platform == "tiktok" else first
+        note = f"undecided at its deadline: {said}{more}"
+        wanted = beside(msgspec.structs.replace(end, note=note), platform, handle)
+        facts, blind = ends_of(text, END, platform, handle)
+
+        assert judge.judge(facts) == wanted
+        case_outcomes = () if cases == 1 else (platform == "instagram",)
+        tried = Trace(
+            outcomes_up_to(index, not ruleless, END, facts),
+            index + 1,
+            case_outcomes,
+            1 if platform == "instagram" else cases,
+        )
+        assert judge.judge(facts, trace=True) == msgspec.structs.replace(wanted, trace=tried)
+        reads = text in READS_EVIDENCE or end.action is DISPUTE
+        assert judge.triage(blind) == (None if reads else wanted)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "moment"),
+    [
+        ("3h before deadline", timedelta(hours=69)),
+        ("2h after confirmed", timedelta(hours=2)),
+        ("2026-06-03 09:00", timedelta(hours=19)),
+    ],
+)
+def test_from_its_moment_on_the_fallback_has_its_say(deadline: str, moment: timedelta) -> None:
+    """The moment itself is included, to the microsecond, in every kind of judgement."""
+    words = f"deadline: {{decide by: {deadline}, if undecided: leave, because: Timer.}}"
+    judge = judge_of(ASK, deadline=words)
+    item, instant = an_item(), timedelta(microseconds=1)
+
+    def said(now: datetime) -> list[str | None]:
+        facts = build_facts(item, now=now, evidence=Timeline(task_id=item.id, attempts=()))
+        triaged, last = judge.triage(facts), judge.fallback(facts)
+        rules = [judge.judge(facts).rule, judge.judge(facts, trace=True).rule]
+        return [*rules, *(one.rule if one is not None else None for one in (triaged, last))]
+
+    assert said(CONFIRMED + moment) == ["deadline"] * 4
+    assert said(CONFIRMED + moment - instant) == ["ask", "ask", "ask", None]
+
+
+def test_an_unknown_deadline_leaves_the_undecided_as_they_are() -> None:
+    """Nothing is paid by a moment that nobody knows."""
+    judge = judge_of(ASK)
+    facts = facts_at(500, client_dispute_deadline_at=None)
+    assert judge.judge(facts).rule == "ask"
+    assert judge.judge(facts, trace=True).rule == "ask"
+    assert judge.fallback(facts) is None
+
+
+def test_the_fallback_alone_is_its_case_without_a_note() -> None:
+    """For what is kept back though a rule decided it."""
+    judge = judge_of(ENDS, deadline=LATE)
+    assert judge.fallback(facts_at(END)) == Evaluation(DISPUTE, "deadline", None, WORDS)
+    assert judge.fallback(facts_at(END, platform="instagram")) == Evaluation(
+        LEAVE, "deadline", None, "The deadline is near."
+    )
+    assert judge.fallback(facts_at(DAY)) is None
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_the_same_words_go_out_again_only_where_the_rule_says_so(traced: bool) -> None:
+    """Otherwise a person is asked, with the reason as the question."""
+    judge = judge_of(ENDS, deadline=LATE)
+    past = History(disputes=1, texts=(WORDS,))
+    back, again = (
+        judge.judge(
+            facts_at(
+                past=past, comment_text=text, platform="instagram", target_author_handle="else"
+            ),
+            trace=traced,
+        )
+        for text in ("back", "again")
+    )
+    problem = "its text could not be sent: the same words were sent before"
+    assert msgspec.structs.replace(back, trace=None) == Evaluation(
+        ESCALATE, "back", 8, problem, note=problem
+    )
+    assert msgspec.structs.replace(again, trace=None) == Evaluation(DISPUTE, "back again", 9, WORDS)
+
+
+def test_a_question_whose_hours_never_open_goes_to_whom_it_was_meant_for() -> None:
+    """With why it is asked now."""
+    made = never_open(judge_of(ENDS, deadline=LATE)).judge(
+        facts_at(comment_text="asked by day", platform="instagram", target_author_handle="else")
+    )
+    never = "its hours never open again"
+    assert made == Evaluation(ESCALATE, "ask by day", 7, never, to="lead", note=never)
