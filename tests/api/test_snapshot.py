@@ -9,10 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.api.snapshot import LARGEST, MARGIN, Snapshot
+from reviewbot.domain.review import ReviewItem
 from tests.builders import CONFIRMED, an_item
 
 
-def items(count: int) -> list[msgspec.Struct]:
+def items(count: int) -> list[ReviewItem]:
     """Newest first; the last is due first."""
     one = an_item()
     return [

@@ -22,11 +22,11 @@ def a_list(count: int, seed: int) -> Snapshot:
     """A list whose turns are in no order, some without a deadline."""
     rng = Random(seed)
     rows = items(count)
-    due = [row.deadline_at for row in rows]  # type: ignore[attr-defined]
+    due = [row.deadline_at for row in rows]
     rng.shuffle(due)
     return Snapshot(
         [
-            replace(row, deadline_at=None if rng.random() < 0.1 else at)  # type: ignore[type-var]
+            replace(row, deadline_at=None if rng.random() < 0.1 else at)
             for row, at in zip(rows, due, strict=True)
         ]
     )
@@ -66,11 +66,11 @@ def test_turns_come_by_deadline_then_id_and_last_without_one() -> None:
     early, late = items(2)[1], items(2)[0]
     rows = [
         replace(one, id="c", deadline_at=None),
-        replace(late, id="b"),  # type: ignore[type-var]
-        replace(late, id="a"),  # type: ignore[type-var]
-        replace(early, id="z"),  # type: ignore[type-var]
+        replace(late, id="b"),
+        replace(late, id="a"),
+        replace(early, id="z"),
     ]
-    assert Snapshot(rows)._order == ["z", "a", "b", "c"]  # type: ignore[arg-type]
+    assert Snapshot(rows)._order == ["z", "a", "b", "c"]
 
 
 @pytest.mark.parametrize(("count", "whole"), [(LARGEST - MARGIN, True), (97, False)])

@@ -233,7 +233,7 @@ def test_each_thing_gets_its_own_memory_and_that_of_its_account() -> None:
         asked.append(about)
         return accounts
 
-    app.ledger.accounts = answer  # type: ignore[method-assign]
+    app.ledger.accounts = answer  # type: ignore[assignment, method-assign]
 
     found = dict(memories_of(app, [b, a, c, a], always(APPROVE), judge))
 
