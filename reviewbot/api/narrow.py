@@ -7,19 +7,32 @@ is out of the ordinary is read again in full, so that it means the same as ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import msgspec
 
-from reviewbot.api.records import AccountRecord, Record, decode_record
-from reviewbot.domain.comments import CommentTask
+from reviewbot.api.records import decode_record, micros_paid
+from reviewbot.domain.comments import CommentTask, Moment
+from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.timeline import Attempt
-from reviewbot.policy.facts import Checks, History, summarise
+from reviewbot.policy.facts import (
+    NO_ACCOUNT_HISTORY,
+    NO_FLEET,
+    AccountHistory,
+    Checks,
+    Fleet,
+    History,
+    attempts_of_round,
+    last_attempt,
+    summarise,
+)
 from reviewbot.policy.model import Policy
+from reviewbot.policy.records import Recorded
 from reviewbot.policy.used import fields_used
 
 
-def decoder_for(policies: Sequence[Policy]) -> Callable[[bytes], Record | AccountRecord]:
+def decoder_for(policies: Sequence[Policy]) -> Callable[[bytes], Recorded]:
     """Make `decode_record` for records that only these policies will judge.
 
     It raises Unreadable (a ValueError) where `decode_record` does, but for what it skips.
@@ -33,11 +46,16 @@ def decoder_for(policies: Sequence[Policy]) -> Callable[[bytes], Record | Accoun
             "NarrowRecord",
             [
                 ("task", _narrowed(CommentTask, used.task)),
-                ("attempts", tuple[attempt, ...] | None, None),  # type: ignore[valid-type]
+                (
+                    "all_attempts",
+                    tuple[attempt, ...] | None,  # type: ignore[valid-type]
+                    msgspec.field(default=None, name="attempts"),
+                ),
             ],
             bases=(_Narrow,),
             frozen=True,
             kw_only=True,
+            gc=False,
         )
     ).decode
 
@@ -62,28 +80,77 @@ class _History(History, frozen=True, kw_only=True):
 _NO_HISTORY = _History()
 
 
-class _Narrow(Record, frozen=True, kw_only=True):
-    """A record whose attempts are put in figures when something asks for them."""
+class _Narrow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record that is its own facts: what a rule asks for is worked out when it asks."""
 
-    history: _History = _NO_HISTORY
+    past: _History = msgspec.field(default=_NO_HISTORY, name="history")
+    now: Moment | None = msgspec.field(default=None, name="at")
     drift: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
     """Not for files to say."""
 
-    def figures(self, attempts: tuple[Attempt, ...] | None) -> Checks:
-        """Worked out when a rule asks for one."""
-        return _Figures(attempts)  # type: ignore[return-value]  # it has the same attributes
+    review: ClassVar[ReviewKind] = "comments"
+    account: ClassVar[AccountHistory] = NO_ACCOUNT_HISTORY
+    fleet: ClassVar[Fleet] = NO_FLEET
+
+    if TYPE_CHECKING:  # Each decoder adds its own, with the fields that are used.
+        task: CommentTask
+        all_attempts: tuple[Attempt, ...] | None
+
+    # As a record ---------------------------------------------------------------------------------
+
+    @property
+    def subject(self) -> CommentTask:
+        """The task."""
+        return self.task
+
+    @property
+    def amount_micros(self) -> int:
+        """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
+        return micros_paid(self.task)
+
+    def facts(self, at: datetime) -> Self:
+        """The facts at its own moment, or at `at` where it carries none."""
+        return self if self.now is not None else msgspec.structs.replace(self, now=at)
+
+    # As facts ------------------------------------------------------------------------------------
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the round began."""
+        return self.task.manually_confirmed_at
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """When it is paid by silence."""
+        return self.task.client_dispute_deadline_at
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...] | None:
+        """Those of this round, oldest first."""
+        found = self.all_attempts
+        return None if found is None else attempts_of_round(found, self.past)
+
+    @property
+    def last(self) -> Attempt:
+        """The newest of them."""
+        return last_attempt(self.attempts)
+
+    @property
+    def checks(self) -> Checks:
+        """All of them in figures, worked out when a rule asks for one."""
+        return _Figures(self)  # type: ignore[return-value]  # it has the same attributes
 
 
 class _Figures:
     """`Checks`, worked out on demand."""
 
-    __slots__ = ("_attempts",)
+    __slots__ = ("_record",)
 
-    def __init__(self, attempts: tuple[Attempt, ...] | None) -> None:
-        self._attempts = attempts
+    def __init__(self, record: _Narrow) -> None:
+        self._record = record
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(summarise(self._attempts), name)
+        return getattr(summarise(self._record.attempts), name)
 
 
 def _narrowed(struct: type[msgspec.Struct], names: Iterable[str]) -> type[msgspec.Struct]:

@@ -16,7 +16,6 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.timeline import Attempt
 from reviewbot.policy.facts import (
     NO_HISTORY,
-    Checks,
     Facts,
     History,
     account_facts,
@@ -54,7 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def amount_micros(self) -> int:
         """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
-        return round((self.task.cm_payout_amount or 0.0) * 1_000_000)
+        return micros_paid(self.task)
 
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
@@ -68,12 +67,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             task=task,
             attempts=attempts,
             last=last_attempt(attempts),
-            checks=self.figures(attempts),
+            checks=summarise(attempts),
         )
 
-    def figures(self, attempts: tuple[Attempt, ...] | None) -> Checks:
-        """The attempts in figures."""
-        return summarise(attempts)
+
+def micros_paid(task: CommentTask) -> int:
+    """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
+    return round((task.cm_payout_amount or 0.0) * 1_000_000)
 
 
 class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):

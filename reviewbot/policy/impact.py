@@ -8,15 +8,16 @@ than a thousand, and sums of parts add up: several processes can each count thei
 from __future__ import annotations
 
 import re  # noqa: TID251 - one fixed pattern of our own
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
-from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.records import NOT_COVERED, Recorded, judge_facts
+from reviewbot.policy.evaluate import Evaluation, Judge
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.records import NOT_COVERED, Recorded, opinion
 
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
@@ -107,25 +108,36 @@ class Impact(msgspec.Struct):
         return _sum(cell for ((old, _), _), cell in self.moves.items() if old == action)
 
 
-def judge_both(
-    impact: Impact, old: Judge | None, new: Judge, record: Recorded, at: datetime
-) -> bool:
-    """Count what both policies say of one review; tell whether the action changes.
+def counter(
+    impact: Impact, old: Judge | None, new: Judge, at: datetime
+) -> Callable[[Recorded], bool]:
+    """Make the function that counts what both policies say of a review; it tells whether the action
+    changes.
 
-    Without an old policy nothing covered it.
+    Without an old policy nothing covered it. `at` serves the reviews that carry no moment.
     """
-    facts = record.facts(at)
-    after = judge_facts(new, record, facts)
-    said = was = (after.action, after.rule)
-    if new is not old:
-        before = NOT_COVERED if old is None else judge_facts(old, record, facts)
-        was = (before.action, before.rule)
-    if after.cannot_tell:
+    new_says = opinion(new)
+    old_says = _nothing if old is None else opinion(old)
+    could_not_tell, add = impact.could_not_tell, impact.add
+
+    def count(record: Recorded) -> bool:
+        facts = record.facts(at)
+        after = new_says(record, facts)
+        said = was = (after.action, after.rule)
+        if new is not old:
+            before = old_says(record, facts)
+            was = (before.action, before.rule)
         for rule in after.cannot_tell:
-            impact.could_not_tell[rule] = impact.could_not_tell.get(rule, 0) + 1
-    subject = record.subject
-    impact.add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
-    return was[0] != said[0]
+            could_not_tell[rule] = could_not_tell.get(rule, 0) + 1
+        subject = record.subject
+        add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
+        return was[0] != said[0]
+
+    return count
+
+
+def _nothing(_: Recorded, __: Facts) -> Evaluation:
+    return NOT_COVERED
 
 
 def _sum(cells: Iterable[Cell]) -> Cell:

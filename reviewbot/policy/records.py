@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -48,27 +49,33 @@ NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not a
 """What a policy says of a review that it does not cover."""
 
 
-def judge_record(judge: Judge, record: Recorded, at: datetime) -> Evaluation:
-    """Judge a record as it stood; `at` serves the records that carry no moment."""
-    return judge_facts(judge, record, record.facts(at))
+def opinion(judge: Judge) -> Callable[[Recorded, Facts], Evaluation]:
+    """Make the function that says what a policy makes of a record and its facts."""
+    scope, decide = judge.policy.applies_to, judge.decide
+
+    def of_any(record: Recorded, facts: Facts) -> Evaluation:
+        return decide(facts) if record.review == scope.review else NOT_COVERED
+
+    def of_some(record: Recorded, facts: Facts) -> Evaluation:
+        return decide(facts) if covers(scope, record.review, record.subject) else NOT_COVERED
+
+    return of_some if scope.platform or scope.saved_account_id else of_any
 
 
-def judge_facts(judge: Judge, record: Recorded, facts: Facts) -> Evaluation:
-    """Judge the facts of a record; two judges can share them."""
-    scope = judge.policy.applies_to
-    if scope.review == record.review and not scope.platform and not scope.saved_account_id:
-        return judge.decide(facts)  # A million times over, this is worth its line.
-    if not covers(scope, record.review, record.subject):
-        return NOT_COVERED
-    return judge.decide(facts)
+def answerer(judge: Judge, at: datetime) -> Callable[[Recorded], Answer]:
+    """Make the function that judges a record as it stood and answers in the published form.
 
+    `at` serves the records that carry no moment.
+    """
+    says = opinion(judge)
 
-def answer_record(judge: Judge, record: Recorded, at: datetime) -> Answer:
-    """Judge a record and give the answer in its published form."""
-    made = judge_record(judge, record, at)
-    return Answer(
-        record.subject.id, made.action, made.rule, made.reason, made.until, made.cannot_tell
-    )
+    def answer(record: Recorded) -> Answer:
+        made = says(record, record.facts(at))
+        return Answer(
+            record.subject.id, made.action, made.rule, made.reason, made.until, made.cannot_tell
+        )
+
+    return answer
 
 
 def covers(applies_to: AppliesTo, review: ReviewKind, subject: Subject) -> bool:

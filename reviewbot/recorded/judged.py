@@ -6,11 +6,10 @@ A line that cannot be judged becomes a problem with its number and costs no othe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +17,9 @@ import msgspec
 
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.impact import Impact, judge_both
+from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.model import Policy
-from reviewbot.policy.records import Answer, Recorded, answer_record
+from reviewbot.policy.records import Answer, Recorded, answerer
 from reviewbot.recorded.crew import in_order
 from reviewbot.recorded.pieces import SIZE, Piece, lines_reader, opened
 
@@ -114,16 +113,15 @@ Work = Callable[[Piece], _Done]
 
 def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
     """Answer each line, in the form of `policy decide`."""
-    judge, decode, lines_of = compile_policy(policy), decoder_for((policy,)), lines_reader(path)
+    decode, lines_of = decoder_for((policy,)), lines_reader(path)
+    answer = answerer(compile_policy(policy), at)
     encode = msgspec.json.Encoder().encode_lines
 
     def work(piece: Piece) -> _Done:
         answers: list[Answer] = []
-
-        def answer(line: bytes) -> None:
-            answers.append(answer_record(judge, decode(line), at))
-
-        problems, lines = _each_line(lines_of(piece), answer)
+        problems, lines = _each_line(
+            lines_of(piece), lambda line: answers.append(answer(decode(line)))
+        )
         return _Done(encode(answers), problems, lines, piece.read)
 
     return work
@@ -137,32 +135,28 @@ def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: 
 
     def work(piece: Piece) -> _Done:
         impact = Impact()
-
-        def count(line: bytes) -> None:
-            judge_both(impact, before, after, decode(line), at)
-
-        problems, lines = _each_line(lines_of(piece), count)
+        count = counter(impact, before, after, at)
+        problems, lines = _each_line(lines_of(piece), lambda line: count(decode(line)))
         return _Done(impact, problems, lines, piece.read)
 
     return work
 
 
-def _each_line(text: bytes, use: Callable[[bytes], None]) -> tuple[list[tuple[int, str]], int]:
+def _each_line(
+    lines: Iterable[bytes], use: Callable[[bytes], object]
+) -> tuple[list[tuple[int, str]], int]:
     """Use every line; give those that could not be used, and how many there were."""
     problems: list[tuple[int, str]] = []
-    lines = 0
-    # One line at a time is the same memory again and again, which the processor still holds.
-    for number, line in enumerate(BytesIO(text)):
-        lines = number + 1
-        if line.isspace():
-            continue
+    number = -1
+    for number, line in enumerate(lines):
         try:
             use(line)
         except ValueError as problem:
-            problems.append((number, str(problem)))
+            if not line.isspace():
+                problems.append((number, str(problem)))
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
             problems.append((number, f"it could not be judged: {problem!r}"))
-    return problems, lines
+    return problems, number + 1
 
 
 # Who does it ---------------------------------------------------------------------------------

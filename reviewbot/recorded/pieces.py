@@ -12,11 +12,15 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 SIZE = 1 << 20
 """Bytes in a piece."""
+
+_AT_ONCE = 1 << 16
+"""Bytes that are read at once: few enough that the processor still holds them when they are judged."""
 
 _PACKED = b"\x1f\x8b"
 
@@ -57,16 +61,18 @@ def _can_be_opened_again(path: Path, file: BinaryIO) -> bool:
         return False
 
 
-def lines_reader(path: Path) -> Callable[[Piece], bytes]:
-    """Make the function that gives a piece's lines; it opens the file when it first needs it."""
+def lines_reader(path: Path) -> Callable[[Piece], Iterator[bytes]]:
+    """Make the function that gives a piece's lines, ends and all; it opens the file when it first
+    needs it.
+    """
     real, file = path.resolve(), None  # type: Path, BinaryIO | None
 
-    def lines(piece: Piece) -> bytes:
+    def lines(piece: Piece) -> Iterator[bytes]:
         nonlocal file
         if isinstance(piece.lines, bytes):
-            return piece.lines
+            return BytesIO(piece.lines)
         if file is None:
-            file = real.open("rb", buffering=1 << 16)
+            file = real.open("rb", buffering=_AT_ONCE)
         return _lines_from(file, piece.lines)
 
     return lines
@@ -77,7 +83,7 @@ def every_line(path: Path) -> Iterator[bytes]:
     with opened(path) as source:
         lines = lines_reader(path)
         for piece in source.pieces:
-            yield from lines(piece).split(b"\n")
+            yield from lines(piece)
 
 
 def _ranges(size: int) -> Iterator[Piece]:
@@ -85,16 +91,15 @@ def _ranges(size: int) -> Iterator[Piece]:
         yield Piece(start, min(SIZE, size - start))
 
 
-def _lines_from(file: BinaryIO, start: int) -> bytes:
+def _lines_from(file: BinaryIO, start: int) -> Iterator[bytes]:
     """The lines that begin in the range from `start` on."""
+    at, end = start, start + SIZE
     file.seek(max(start - 1, 0))
     if start:
-        file.readline()
-    wanted = start + SIZE - file.tell()
-    if wanted <= 0:
-        return b""
-    lines = file.read(wanted)
-    return lines if lines.endswith(b"\n") else lines + file.readline()
+        at += len(file.readline()) - 1
+    while at < end and (line := file.readline()):
+        yield line
+        at += len(line)
 
 
 def _unpacked(file: BinaryIO, *, measured: bool) -> Iterator[Piece]:

@@ -15,7 +15,7 @@ from reviewbot.domain.comments import CommentTask
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.fields import CATALOGUE
-from reviewbot.policy.records import answer_record
+from reviewbot.policy.records import answerer
 from reviewbot.policy.used import fields_used
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_policy, a_random_task, random_attempts
@@ -54,7 +54,7 @@ def said(judge: Judge, decode: Any, line: bytes) -> Any:
     """The answer, or the complaint."""
     try:
         record = decode(line)
-        return answer_record(judge, record, CONFIRMED), record.amount_micros
+        return answerer(judge, CONFIRMED)(record), record.amount_micros
     except ValueError as problem:
         return str(problem)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reviewbot.api.reading import Unreadable
 from reviewbot.api.records import AccountRecord, Record, decode_record
 from reviewbot.api.wire import attempts_from_json, task_from_json
-from reviewbot.policy.records import answer_record
+from reviewbot.policy.records import answerer
 from tests.api.support import a_row, an_attempt_row
 from tests.builders import CONFIRMED
 from tests.policy.judging import judge_of
@@ -103,7 +103,7 @@ def answered(**record: Any) -> tuple[str, str, list[str]]:
     """What the policy above says of a recorded account."""
     judge = judge_of(ACCOUNTS, deadline=UNDECIDED)
     line = json.dumps({"bundle": BUNDLE} | record).encode()
-    said = answer_record(judge, decode_record(line), CONFIRMED)
+    said = answerer(judge, CONFIRMED)(decode_record(line))
     assert said.id == "bnd_abc123"
     return said.action.value, said.rule, list(said.cannot_tell)
 
@@ -142,5 +142,5 @@ def test_a_recorded_account_may_hold_anything() -> None:
 def test_a_policy_for_tasks_asks_a_person_about_accounts() -> None:
     """A record of the other kind is outside its scope."""
     judge = judge_of("rules: [{name: all, always: yes, then: approve}]")
-    said = answer_record(judge, decode_record(json.dumps({"bundle": BUNDLE}).encode()), CONFIRMED)
+    said = answerer(judge, CONFIRMED)(decode_record(json.dumps({"bundle": BUNDLE}).encode()))
     assert (said.action.value, said.rule) == ("escalate", "no rule")

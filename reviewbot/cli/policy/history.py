@@ -21,7 +21,7 @@ from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.impact import Impact, judge_both
+from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.records import Recorded
 from reviewbot.ports import Logged
 
@@ -127,8 +127,8 @@ def _count_decisions(
     """Count the rounds that some decisions of the log are about, each by its first one."""
     from reviewbot.service.outlook.past import past_reviews
 
-    now = datetime.now(UTC)
     impact, unread = Impact(), 0
+    judged = counter(impact, *judges, datetime.now(UTC))
     kept: dict[str, Recorded] = {}
     progress = Progress(screen)
 
@@ -137,7 +137,7 @@ def _count_decisions(
         unread += 1
 
     for number, review in enumerate(past_reviews(decisions, since, cannot_read), 1):
-        moved = judge_both(impact, *judges, review, now)
+        moved = judged(review)
         if moved and len(kept) < 1000:
             kept[review.subject.id] = review
         if number % SHOWN == 0:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.lifecycle import CLAIMED
 from reviewbot.domain.moments import iso
-from reviewbot.policy.impact import Impact, judge_both
+from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.records import covers
 from reviewbot.service.outlook.past import PastReview, read_past
 from reviewbot.service.outlook.replay import was_judged
@@ -201,6 +201,7 @@ def _judged(
     app: App, found: Iterable[Logged], old: Judge | None, new: Judge, end: float, left: int = 0
 ) -> Matrix:
     impact, unread = Impact(), 0
+    judged = counter(impact, old, new, app.clock.now())
     for logged in found:
         if app.clock.monotonic() > end:
             left += 1
@@ -213,7 +214,7 @@ def _judged(
         if any(_lacks_evidence(judge, review.seen) for judge in theirs):
             unread += 1
         elif theirs:
-            judge_both(impact, old, new, review, app.clock.now())
+            judged(review)
     return Matrix(judged=impact.total, moves=tuple(_moves(impact)), unread=unread, left=left)
 
 
