@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -221,7 +222,7 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
 
 
 def _number(attempt: Attempt) -> float:
-    return float("-inf") if attempt.attempt_n is None else attempt.attempt_n
+    return -math.inf if attempt.attempt_n is None else attempt.attempt_n
 
 
 def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:

@@ -34,7 +34,7 @@ def compile_pattern(regex: str) -> Any:
         tidy = unicodedata.normalize("NFC", regex)
         pattern = re2.compile(tidy.encode(errors="replace"), options)
     except re2.error as problem:
-        raise BadPattern(problem.args[0].decode("utf-8", "replace")) from None
+        raise BadPattern(problem.args[0].decode(errors="replace")) from None
     if pattern.programsize > LARGEST_PROGRAM:
         raise BadPattern("it repeats too much within what it repeats")
     return pattern

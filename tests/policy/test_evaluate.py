@@ -11,6 +11,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.facts import History
 from reviewbot.policy.model import Fixed
+from reviewbot.policy.trace import trace_json
 from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of
 
@@ -193,6 +194,38 @@ rules:
     )
     assert judge.triage(facts_at(attempts=None)) is None
     assert judge.triage(facts_at(attempts=None, platform="instagram")) is not None
+
+
+def test_a_trace_is_kept_only_where_it_is_asked_for() -> None:
+    """Of a triage as well, where that can answer at all; it is laid out as the log keeps it."""
+    judge = judge_of(DISPUTE)
+    facts, blind = facts_at(), facts_at(attempts=None)
+    plain, traced = judge.judge(facts), judge.judge(facts, trace=True)
+    assert plain.trace is None
+    assert traced.trace is not None
+    assert msgspec.structs.replace(traced, trace=None) == plain
+    assert judge.trace_json(traced.trace) == trace_json(judge.policy, traced.trace)
+
+    easy = judge_of(ASK)
+    without, beside = easy.triage(blind), easy.triage(blind, trace=True)
+    assert without is not None
+    assert without.trace is None
+    assert beside is not None
+    assert beside == easy.judge(blind, trace=True)
+    assert beside.trace is not None
+    assert judge.triage(blind, trace=True) is None
+    assert judge.ever_needs_evidence
+
+
+def test_a_judge_shows_its_hours_and_its_code() -> None:
+    """For those who look ahead, and for the curious."""
+    judge = judge_of(
+        "hours: {desk: {open: mon-fri 09:00-18:00}}\n"
+        "rules: [{name: r, always: yes, then: approve, act during: desk}]"
+    )
+    assert list(judge.calendars) == ["desk"]
+    assert "def judge(f):" in judge.code
+    assert "def case(f):" in judge.code
 
 
 def test_a_judge_knows_which_memories_it_needs() -> None:

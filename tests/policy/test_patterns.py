@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.patterns import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
+from reviewbot.policy.patterns import (
+    LARGEST_PROGRAM,
+    LONGEST_PATTERN,
+    LONGEST_TEXT,
+    BadPattern,
+    compile_pattern,
+    searcher,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +25,7 @@ from reviewbot.policy.patterns import LONGEST_PATTERN, LONGEST_TEXT, BadPattern,
         ("x", None, None),
         ("x", "x" * (LONGEST_TEXT + 1), None),
         ("a", "\ud800a", True),
+        ("(?-i)b\ud800", "b", True),
     ],
 )
 def test_a_pattern_searches(regex: str, text: str | None, found: bool | None) -> None:
@@ -40,6 +48,22 @@ def test_what_has_no_linear_time_form_or_is_too_large_is_refused(regex: str, why
     with pytest.raises(BadPattern) as refused:
         searcher(regex)
     assert str(refused.value).startswith(why)
+
+
+def test_a_refusal_is_said_once_and_to_the_caller_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """RE2 would also write it to the terminal; letters of any kind stay whole in it."""
+    with pytest.raises(BadPattern) as refused:
+        searcher("[\u00e9")
+    assert str(refused.value) == "missing ]: [\u00e9"
+    assert capfd.readouterr().err == ""
+
+
+def test_the_largest_program_is_taken() -> None:
+    """One step more is not."""
+    repeats = "(?:.{30}){20}" + "x" * 196
+    assert compile_pattern(repeats).programsize == LARGEST_PROGRAM
+    with pytest.raises(BadPattern):
+        compile_pattern(f"{repeats}x")
 
 
 def test_the_longest_pattern_and_the_longest_text_are_taken() -> None:
