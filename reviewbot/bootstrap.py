@@ -77,13 +77,9 @@ class CorrectedClock:
     """Another clock, its wall time corrected to the API server's."""
 
     def __init__(self, clock: Clock, server: ServerTime) -> None:
-        self._server = server
+        self.now = server.now
         self.monotonic = clock.monotonic
         self.sleep = clock.sleep
-
-    def now(self) -> datetime:
-        """The server's time, as far as it is known."""
-        return self._server.now()
 
 
 LAST_WORDS = 5.0

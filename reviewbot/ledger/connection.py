@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -47,7 +46,7 @@ class Connection:
         self._reading = _Reading(self, self._mutex)
         self._compiled = _COMPILED.setdefault(backend.dialect.name, {})
         self._opened = 0
-        self._written: Counter[str] = Counter()
+        self._written: dict[Part, int] = dict.fromkeys(get_args(Part), 0)
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
 
     def reading(self) -> _Reading:
@@ -92,7 +91,9 @@ class Connection:
         """Run a statement inside one of the blocks above and give the cursor."""
         text, constants = self._compiled.get(statement) or self._compile(statement)
         assert self._driver is not None
-        return self._driver.execute(text, {**constants, **(parameters or {})})
+        if constants:
+            parameters = {**constants, **(parameters or {})}
+        return self._driver.execute(text, parameters or {})
 
     def version(self, part: Part) -> Hashable:
         """What stays the same as long as nobody writes to this part of the log; for use in `reading`."""

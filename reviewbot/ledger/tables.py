@@ -95,6 +95,7 @@ round_ = Table(
     Column("end_status", Text),
     Column("end_amount_micros", _Big),
     Column("end_note", Text),
+    sqlite_with_rowid=False,
 )
 
 policy = Table(

@@ -137,9 +137,10 @@ class _Pass:
         self._requests, self._writes = app.traffic.requests, app.traffic.writes
         self._pauses = self._turns()
         self._pause_at = math.inf
-        self._waiting: Counter[str] = Counter()
-        self._left: Counter[str] = Counter()
-        self._in_quarantine: Counter[str] = Counter()
+        # By kind of review.
+        self._waiting: dict[str, int] = {}
+        self._left: dict[str, int] = {}
+        self._in_quarantine: dict[str, int] = {}
         self._reviewed: dict[tuple[str, str], Reviewed] = {}
         self._endings: list[Ending] = []
         self._stopped: str | None = None
@@ -156,14 +157,14 @@ class _Pass:
         return PassSummary(
             started_at=self._started_at,
             ended_at=app.clock.now(),
-            waiting=self._waiting.total(),
+            waiting=sum(self._waiting.values()),
             reviewed=len(reviewed),
-            left=self._left.total(),
+            left=sum(self._left.values()),
             actions=Counter(one.verdict.action.value for one in reviewed if one.verdict),
             outcomes=Counter(one.outcome.value for one in reviewed),
             requests=app.traffic.requests - self._requests,
             writes=app.traffic.writes - self._writes,
-            in_quarantine=self._in_quarantine.total(),
+            in_quarantine=sum(self._in_quarantine.values()),
             undecided=undecided(self.benches),
             endings=tuple(self._endings),
             stopped=self._stopped,
@@ -178,7 +179,7 @@ class _Pass:
                 yield from self._turn(bench)
                 if self._stopped is not None:
                     return
-            again = self._left.total() > 0
+            again = sum(self._left.values()) > 0
 
     def _turn(self, bench: Bench) -> Iterator[None]:
         """List one kind of review, settle what is open, and review from the most urgent on."""

@@ -11,7 +11,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 @lru_cache(maxsize=4096)
-def iso(moment: float, *, milliseconds: bool = False) -> str:
+def iso(moment: float, milliseconds: bool) -> str:
     """Write POSIX seconds the API's way."""
     when = datetime.fromtimestamp(moment, UTC)
     if milliseconds:
@@ -19,9 +19,9 @@ def iso(moment: float, *, milliseconds: bool = False) -> str:
     return when.isoformat()[:19] + "Z"
 
 
-def iso_or_none(moment: float | None, *, milliseconds: bool = False) -> str | None:
+def iso_or_none(moment: float | None, milliseconds: bool) -> str | None:
     """Write a moment, or None where there is none."""
-    return None if moment is None else iso(moment, milliseconds=milliseconds)
+    return None if moment is None else iso(moment, milliseconds)
 
 
 @lru_cache(maxsize=64)

@@ -160,7 +160,7 @@ class World:
 
     def iso(self, moment: float) -> str:
         """Write a moment the way this API does."""
-        return iso(moment, milliseconds=self.choices.milliseconds)
+        return iso(moment, self.choices.milliseconds)
 
     def epoch(self, task: Task) -> str | None:
         """The round a task is in, as its `manually_confirmed_at` is written."""

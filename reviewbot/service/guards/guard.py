@@ -103,6 +103,8 @@ class Guard:
 
     def words_on(self, topic: str) -> tuple[Noted, ...]:
         """The words on one topic, as last read."""
+        if not self.words:
+            return ()
         return tuple(note for note in self.words if note.topic == topic)
 
     def is_time_to_say(self, app: App, what: str) -> bool:

@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("end_status", sa.Text),
         sa.Column("end_amount_micros", big),
         sa.Column("end_note", sa.Text),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "policy",
