@@ -335,3 +335,25 @@ def test_ready_waits_and_takes_nothing() -> None:
     bucket.ready()
     assert clock.sleeps == pytest.approx([TURN])
     bucket.take(patience=0.0)
+
+
+def test_the_first_answer_has_nothing_to_fall_from() -> None:
+    """However little it says remains, the pace is whole."""
+    clock = FakeClock()
+    bucket = Bucket(clock)
+    bucket.take()
+    bucket.answered("120", "5")
+    assert at_once(bucket) == 5
+    assert wait_of(bucket) == pytest.approx(TURN)
+
+
+def test_before_any_answer_turns_grow_at_the_pace() -> None:
+    """Neither faster nor slower."""
+    clock = FakeClock()
+    bucket = Bucket(clock)
+    for _ in range(int(BURST)):
+        bucket.take()
+        bucket.silent()
+    assert wait_of(bucket) == pytest.approx(TURN)
+    clock.seconds += TURN / 2
+    assert wait_of(bucket) == pytest.approx(TURN / 2)

@@ -92,7 +92,7 @@ def test_all_that_is_listed_counts_as_seen_when_the_reading_began() -> None:
         clock.forward(seconds=5)
         return listed
 
-    world.waiting = slowly  # type: ignore[method-assign]
+    world.waiting = slowly
     look_at_all(app, bench)
 
     assert bench.sights == {FIRST.id: Sight(FIRST, 7.0)}
