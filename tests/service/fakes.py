@@ -21,7 +21,8 @@ from reviewbot.policy.facts import NO_HISTORY, Facts
 from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
 from reviewbot.ports import Listing, Memory, Receipt
 from reviewbot.service.app import App, Bench, Limits, Sight
-from reviewbot.service.judging import Known
+from reviewbot.service.judging import Known, look_and_judge
+from reviewbot.service.writing import decide
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 START = CONFIRMED + timedelta(hours=10)
@@ -277,6 +278,12 @@ def known_of(app: App, memory: Memory | None = None, **more: Any) -> Known:
     """What is known of a task that the log has not met."""
     fields = {"judge": app.benches[0].judges[0]} | more
     return Known(memory=memory or Memory(history=NO_HISTORY), **fields)
+
+
+def a_due(app: App, item: ReviewItem | None = None) -> Decision:
+    """What the bot's judge decides of a task, ready to be sent."""
+    judged = look_and_judge(app, app.benches[0], item or an_item(), known_of(app))
+    return decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
 
 
 def said(app: App) -> Said:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import Action, Decision, decision_id
+from reviewbot.domain.decision import Action, decision_id
 from reviewbot.domain.errors import ApiError, ApiRefusal, Halted, NoAnswer, NotFound, ServerFault
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
@@ -27,7 +27,6 @@ from reviewbot.service.review import (
     Reviewed,
     review,
 )
-from reviewbot.service.writing import decide
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
     APPROVE,
@@ -39,6 +38,7 @@ from tests.service.fakes import (
     HandClock,
     World,
     a_bot,
+    a_due,
     known_of,
     said,
     world_of,
@@ -410,18 +410,13 @@ def test_nothing_crosses_a_stated_deadline(left: int, estimate: bool, sent: bool
 def test_somebody_else_s_intent_leaves_the_round_to_them() -> None:
     """What the log refuses is acted on before; nothing is said of it."""
     app = a_bot()
-    app.ledger.intend(_intent(app))
+    app.ledger.intend(a_due(app))
 
     one = reviewed(app)
 
     assert (one.item, one.outcome) == (ITEM, Outcome.CLAIMED)
     assert one.verdict is not None
     assert said(app).named("decision") == []
-
-
-def _intent(app: App) -> Decision:
-    judged = look_and_judge(app, app.benches[0], ITEM, known_of(app))
-    return decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
 
 
 def test_what_cannot_be_sent_is_a_question_of_its_own() -> None:
