@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hmac
 import os
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,16 +20,38 @@ _decode = msgspec.json.Decoder(Checkpoint).decode
 _encode = msgspec.json.Encoder().encode
 
 
+@dataclass
+class _Read:
+    """What a file that is only ever added to was found to say, as far as it was read."""
+
+    text: bytes = b""
+    lines: int = 0
+    found: list[Checkpoint] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def copy(self) -> _Read:
+        """The same, to be added to on its own."""
+        return dataclasses.replace(
+            self,
+            found=self.found.copy(),
+            problems=self.problems.copy(),
+            remarks=self.remarks.copy(),
+        )
+
+
 class CheckpointFile:
     """One checkpoint a line, only ever added to; signed where there is a key.
 
     Without a key whoever can write both the log and this file can make them agree. With one, they
-    would need the key as well.
+    would need the key as well. A daemon reads the file at each poll, for years: what was read before
+    is not read again as long as it still stands there.
     """
 
     def __init__(self, path: Path | str, key: bytes | None = None) -> None:
         self.path = Path(path)
         self._key = key
+        self._read = _Read()
 
     @property
     def place(self) -> str:
@@ -66,35 +90,44 @@ class CheckpointFile:
         LedgerUnwritable where the file is there and cannot be read.
         """
         try:
-            lines = self.path.read_bytes().splitlines()
+            text = self.path.read_bytes()
         except FileNotFoundError:
-            lines = []
+            text = b""
         except OSError as error:
             raise LedgerUnwritable(
                 f"{self.path}: the checkpoints cannot be read ({error.strerror})"
             ) from error
-        found: list[Checkpoint] = []
-        problems: list[str] = []
-        remarks: list[str] = []
-        for number, line in enumerate(lines, 1):
+        if not text.startswith(self._read.text):
+            self._read = _Read()
+        whole = text.rfind(b"\n") + 1
+        self._go_on(self._read, text[len(self._read.text) : whole])
+        # Of a last line that is not ended yet, more may come.
+        read = self._read.copy()
+        self._go_on(read, text[whole:])
+        found, remarks = read.found, read.remarks
+        unsigned = sum(one.signature is None for one in found)
+        if unsigned:
+            remarks.append(f"{self.path}: {unsigned} of {len(found)} checkpoints are not signed")
+        return KeptCheckpoints(
+            checkpoints=tuple(found), problems=tuple(read.problems), remarks=tuple(remarks)
+        )
+
+    def _go_on(self, read: _Read, more: bytes) -> None:
+        for line in more.splitlines():
+            read.lines += 1
             if not line:
                 continue
             try:
                 checkpoint = _decode(line)
             except msgspec.MsgspecError:
-                remarks.append(f"{self.path}:{number}: this is no checkpoint")
+                read.remarks.append(f"{self.path}:{read.lines}: this is no checkpoint")
                 continue
-            if (problem := self._forged(checkpoint, found)) is not None:
-                problems.append(f"{self.path}:{number}: {problem}")
+            if (problem := self._forged(checkpoint, read.found)) is not None:
+                read.problems.append(f"{self.path}:{read.lines}: {problem}")
             elif checkpoint.accepted is not None:
-                found.clear()
-            found.append(checkpoint)
-        unsigned = sum(one.signature is None for one in found)
-        if unsigned:
-            remarks.append(f"{self.path}: {unsigned} of {len(found)} checkpoints are not signed")
-        return KeptCheckpoints(
-            checkpoints=tuple(found), problems=tuple(problems), remarks=tuple(remarks)
-        )
+                read.found.clear()
+            read.found.append(checkpoint)
+        read.text += more
 
     def _forged(self, checkpoint: Checkpoint, before: list[Checkpoint]) -> str | None:
         if self._key is None:
