@@ -44,7 +44,7 @@ from tests.service.fakes import (
 
 ITEM = an_item()
 TASK = ITEM.id
-ABOUT = {"request_id": "req_9"}
+ABOUT: dict[str, Any] = {"request_id": "req_9"}
 
 
 def performed(app: App, decision: Decision | None = None) -> State | None:
@@ -279,7 +279,7 @@ def delayed(app: App, seconds: float, decision: Decision | None = None) -> Logge
         intend(*about)
         app.clock.sleep(seconds)
 
-    app.ledger.intend = slowly  # type: ignore[method-assign]
+    app.ledger.intend = slowly  # type: ignore[assignment, method-assign]
     performed(app, decision)
     return newest(app)
 
