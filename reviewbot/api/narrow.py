@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import msgspec
 
-from reviewbot.api.records import decode_record, micros_paid
+from reviewbot.api.records import decode_record
 from reviewbot.domain.comments import CommentTask, Moment
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.timeline import Attempt
@@ -106,7 +106,7 @@ class _Narrow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def amount_micros(self) -> int:
         """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
-        return micros_paid(self.task)
+        return round((self.task.cm_payout_amount or 0.0) * 1_000_000)
 
     def facts(self, at: datetime) -> Self:
         """The facts at its own moment, or at `at` where it carries none."""
@@ -133,6 +133,9 @@ class _Narrow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def last(self) -> Attempt:
         """The newest of them."""
+        found = self.all_attempts
+        if found is not None and len(found) == 1 and self.past.last_dispute_at is None:
+            return found[0]  # Most often there is no more to it.
         return last_attempt(self.attempts)
 
     @property
@@ -141,16 +144,20 @@ class _Narrow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return _Figures(self)  # type: ignore[return-value]  # it has the same attributes
 
 
-class _Figures:
+def _figure(name: str) -> Any:
+    return property(lambda self: getattr(summarise(self.record.attempts), name))
+
+
+class _Figures(msgspec.Struct, frozen=True, gc=False):
     """`Checks`, worked out on demand."""
 
-    __slots__ = ("_record",)
+    record: _Narrow
 
-    def __init__(self, record: _Narrow) -> None:
-        self._record = record
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(summarise(self._record.attempts), name)
+    count = property(lambda self: None if (a := self.record.attempts) is None else len(a))
+    failed = _figure("failed")
+    best_score = _figure("best_score")
+    most_comments = _figure("most_comments")
+    fewest_comments = _figure("fewest_comments")
 
 
 def _narrowed(struct: type[msgspec.Struct], names: Iterable[str]) -> type[msgspec.Struct]:

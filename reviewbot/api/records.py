@@ -53,7 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def amount_micros(self) -> int:
         """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
-        return micros_paid(self.task)
+        return round((self.task.cm_payout_amount or 0.0) * 1_000_000)
 
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
@@ -69,11 +69,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             last=last_attempt(attempts),
             checks=summarise(attempts),
         )
-
-
-def micros_paid(task: CommentTask) -> int:
-    """What the manager is paid, in millionths of a US dollar; 0 where it is not known."""
-    return round((task.cm_payout_amount or 0.0) * 1_000_000)
 
 
 class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):

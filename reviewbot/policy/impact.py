@@ -8,8 +8,10 @@ than a thousand, and sums of parts add up: several processes can each count thei
 from __future__ import annotations
 
 import re  # noqa: TID251 - one fixed pattern of our own
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -45,15 +47,13 @@ class Cell(msgspec.Struct):
 class Impact(msgspec.Struct):
     """Counts by (what the old policy says, what the new one says)."""
 
-    moves: dict[tuple[Said, Said], Cell] = msgspec.field(default_factory=dict)
-    could_not_tell: dict[str, int] = msgspec.field(default_factory=dict)
+    moves: dict[tuple[Said, Said], Cell] = msgspec.field(default_factory=partial(defaultdict, Cell))
+    could_not_tell: dict[str, int] = msgspec.field(default_factory=partial(defaultdict, int))
     """Reviews that passed a rule of the new policy over because something was unknown."""
 
     def add(self, old: Said, new: Said, thing: str, account: str | None, micros: int) -> None:
         """Count one review."""
-        cell = self.moves.get((old, new))
-        if cell is None:
-            cell = self.moves[(old, new)] = Cell()
+        cell = self.moves[old, new]
         cell.count += 1
         cell.micros += micros
         if account is not None:
@@ -64,9 +64,9 @@ class Impact(msgspec.Struct):
     def take(self, other: Impact) -> None:
         """Add what another part has counted."""
         for key, cell in other.moves.items():
-            self.moves.setdefault(key, Cell()).take(cell)
+            self.moves[key].take(cell)
         for rule, count in other.could_not_tell.items():
-            self.could_not_tell[rule] = self.could_not_tell.get(rule, 0) + count
+            self.could_not_tell[rule] += count
 
     @property
     def total(self) -> int:
@@ -128,7 +128,7 @@ def counter(
             before = old_says(record, facts)
             was = (before.action, before.rule)
         for rule in after.cannot_tell:
-            could_not_tell[rule] = could_not_tell.get(rule, 0) + 1
+            could_not_tell[rule] += 1
         subject = record.subject
         add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
         return was[0] != said[0]
