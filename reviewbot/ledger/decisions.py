@@ -36,9 +36,8 @@ def write(
     with appending(connection, "decisions") as tail:
         before = _row(connection, decision.id)
         line, row = events.recorded(decision, state, tail.next, before)
-        for limit in limits:
-            if concerns(limit, decision):
-                check_room(limit, decision, _spent(connection, limit, decision))
+        for limit, spent in _with_spent(connection, limits, decision):
+            check_room(limit, decision, spent)
         tail.add(line)
         try:
             _put(connection, row, before)
@@ -87,15 +86,26 @@ def _put(connection: Connection, row: DecisionRow, before: DecisionRow | None) -
     connection.run(statements.CHANGE_DECISION, changes | {"which": row.seq})
 
 
-def _spent(connection: Connection, limit: Limit, decision: Decision) -> list[Spent]:
-    found = connection.run(
-        statements.SPENT, {"policy": limit.policy, "since": window_start(limit, decision)}
-    )
-    return [
-        Spent(intended_at, amount, action)
-        for intended_at, amount, action, account_id in found
-        if action in limit.actions and limit.account_id in (None, account_id)
-    ]
+def _with_spent(
+    connection: Connection, limits: Sequence[Limit], decision: Decision
+) -> Iterator[tuple[Limit, list[Spent]]]:
+    """The caps that a decision meets, each with what it has used up; most have one window in common."""
+    windows: dict[tuple[str, int], Sequence[Any]] = {}
+    for limit in limits:
+        if not concerns(limit, decision):
+            continue
+        window = limit.policy, window_start(limit, decision)
+        if window not in windows:
+            about = {"policy": window[0], "since": window[1]}
+            windows[window] = connection.run(statements.SPENT, about).fetchall()
+        yield (
+            limit,
+            [
+                Spent(intended_at, amount, action)
+                for intended_at, amount, action, account_id in windows[window]
+                if action in limit.actions and limit.account_id in (None, account_id)
+            ],
+        )
 
 
 # Reading -------------------------------------------------------------------------------------
