@@ -57,6 +57,7 @@ KEYS = (
     "tests",
 )
 LANGUAGE = 1
+_LONGEST_NAME = 80
 _REVIEWS: tuple[ReviewKind, ...] = ("comments", "accounts")
 _DECLARED = {"list": "lists", "pattern": "patterns", "calendar": "hours", "reason": "reasons"}
 
@@ -106,10 +107,10 @@ def parse_policy(
 
 def revision_of(source: str, files: dict[str, str]) -> str:
     """Digest all text that gives a policy its meaning."""
-    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256(source.encode(errors="surrogatepass"))
     for name, text in sorted(files.items()):
-        digest.update(b"\0" + name.encode("utf-8", "surrogatepass") + b"\0")
-        digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+        digest.update(b"\0" + name.encode(errors="surrogatepass") + b"\0")
+        digest.update(hashlib.sha256(text.encode(errors="surrogatepass")).digest())
     return digest.hexdigest()
 
 
@@ -134,16 +135,12 @@ class _Reading:
         context.zone, timezone = self._zone(fields)
         applies_to = self._applies_to(fields)
         self._declare(fields)
-        lists = read_lists(context, fields.get("lists"), self.files) if fields.has("lists") else ()
+        lists = read_lists(context, fields.get("lists"), self.files)
         if self.today is not None:
             warn_expired(context, lists, self.today)
-        hours = (
-            read_hours(context, fields.get("hours"), {one.name: one for one in lists})
-            if fields.has("hours")
-            else ()
-        )
-        patterns = read_patterns(context, fields.get("patterns")) if fields.has("patterns") else ()
-        reasons = read_reasons(context, fields.get("reasons")) if fields.has("reasons") else ()
+        hours = read_hours(context, fields.get("hours"), {one.name: one for one in lists})
+        patterns = read_patterns(context, fields.get("patterns"))
+        reasons = read_reasons(context, fields.get("reasons"))
         by_name = {reason.name: reason for reason in reasons if reason.name is not None}
         rules = read_rules(
             context,
@@ -156,7 +153,7 @@ class _Reading:
             by_name,
         )
         guardrails = read_guardrails(context, fields.get("guardrails"))
-        own_tests = read_tests(context, fields.get("tests")) if fields.has("tests") else ()
+        own_tests = read_tests(context, fields.get("tests"))
         more_tests = self._tests_beside(tests, sources)
         owner = context.free_text(fields.get("owner"), "owner:")
         about = context.free_text(fields.get("about"), "about:")
@@ -191,7 +188,7 @@ class _Reading:
         if scalar is None:
             return None
         name = scalar.value
-        if len(name) <= 80 and all(
+        if len(name) <= _LONGEST_NAME and all(
             char.isascii() and (char.isdigit() or char.islower() or char == "-") for char in name
         ):
             return name
@@ -199,13 +196,13 @@ class _Reading:
             "".join(
                 char if char.isascii() and char.isalnum() else " " for char in name.lower()
             ).split()
-        )
+        )[:_LONGEST_NAME]
         self.context.add_at(
             "P034",
             scalar,
             0,
             len(name),
-            "the name of a policy is made of small letters, digits and -",
+            f"the name of a policy is made of small letters, digits and -, {_LONGEST_NAME} at most",
             under=f"write  {tidy}" if tidy else None,
             replacement=tidy or None,
         )
@@ -308,7 +305,7 @@ class _Reading:
         own = Context(document, self.context.review)
         own.zone, own.declared = self.context.zone, self.context.declared
         try:
-            found = read_tests(own, _tests_tree(own, document)) if document.root is not None else ()
+            found = read_tests(own, _tests_tree(own, document))
         finally:
             self.context.findings.extend((*document.findings, *own.findings))
         return found
