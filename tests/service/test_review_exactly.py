@@ -313,6 +313,14 @@ def test_a_pass_goes_by_its_named_points(passed: list[str]) -> None:
     assert passed == POINTS_OF_A_WRITE
 
 
+def test_a_write_without_an_answer_goes_by_the_same_points(passed: list[str]) -> None:
+    """That none came is its answer."""
+    app = a_bot()
+    world_of(app).trouble["perform"] = [NoAnswer("timeout")]
+    poll_once(app)
+    assert passed == POINTS_OF_A_WRITE
+
+
 def test_what_is_held_goes_by_its_own_points(passed: list[str]) -> None:
     """There is no intent."""
     poll_once(a_bot(ESCALATE))
