@@ -38,10 +38,12 @@ def schema_text(shape: type[msgspec.Struct], title: str) -> str:
 def published() -> dict[str, str]:
     """Each schema by the name of its file."""
     from reviewbot.cli.policy.impactshape import BackTest, Diff
+    from reviewbot.cli.report.pastshape import Past
     from reviewbot.cli.report.shape import Report
 
     return {
         "report.json": schema_text(Report, "reviewbot report --format json"),
+        "past.json": schema_text(Past, "reviewbot report --since MOMENT --format json"),
         "backtest.json": schema_text(BackTest, "reviewbot policy backtest --format json"),
         "diff.json": schema_text(Diff, "reviewbot policy diff --format json"),
     }

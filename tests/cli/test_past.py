@@ -10,6 +10,7 @@ import pytest
 from reviewbot.service.followup import follow_up
 from reviewbot.simulator import comments, managers
 from tests.acceptance.house import house, sqlite
+from tests.cli.schemas import assert_fits
 from tests.service.test_followup import DAY, NOT_THERE
 
 SINCE = "2026-06-01T00:00:00Z"
@@ -43,6 +44,7 @@ def test_the_past_says_how_each_rule_did(call, url: str) -> None:
 def test_a_program_reads_each_grade(call, url: str) -> None:
     """With the whole id, the round, and why."""
     told = json.loads(call("report", "--since", SINCE, "--ledger", url, "--format", "json").out)
+    assert_fits("past", told)
     (row,) = told["tables"]["grades"]
     assert (row["probably wrong"], row["cannot know"]) == ("1", "1")
     (one,) = told["graded"]

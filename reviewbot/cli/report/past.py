@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from textwrap import fill
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.report.pastshape import GradedLine, Past
 from reviewbot.cli.screen import styled
+from reviewbot.cli.shapes import as_text
 from reviewbot.cli.words import table
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.reports.document import Document
 from reviewbot.reports.past import past_document
 from reviewbot.service.outlook.scorecard import TOPICS, Graded, scorecard
 from reviewbot.service.revisions import Revisions
-
-SCHEMA = "reviewbot.past/1"
 
 
 def past_report(form: str, since: datetime, *, ledger: str | None, config: str | None) -> str:
@@ -62,35 +61,34 @@ def _as_text(document: Document) -> Iterator[str]:
 
 
 def _as_json(document: Document, answered: Iterable[Graded]) -> str:
-    told = {
-        "schema": SCHEMA,
-        "title": document.title,
-        "figures": {card.label: card.value for card in document.cards},
-        "tables": {
-            section.id: [
-                dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
-            ]
-            for section in document.sections
-            if section.table is not None
-        },
-        "graded": [_graded_json(one) for one in answered],
-    }
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+    return as_text(
+        Past(
+            title=document.title,
+            figures={card.label: card.value for card in document.cards},
+            tables={
+                section.id: tuple(
+                    dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
+                )
+                for section in document.sections
+                if section.table is not None
+            },
+            graded=tuple(map(_graded, answered)),
+        )
+    )
 
 
-def _graded_json(one: Graded) -> dict[str, object]:
-    """A decision of which something is known; `shadow` is who spoke there, null for the live policy."""
+def _graded(one: Graded) -> GradedLine:
     claim = one.claim
-    return {
-        "review": claim.review,
-        "task_id": claim.task_id,
-        "epoch": claim.epoch,
-        "at": claim.at,
-        "shadow": claim.voice or None,
-        "rule": claim.rule,
-        "action": claim.action,
-        "carried_out": claim.carried_out,
-        "amount_micros": claim.micros,
-        "grade": one.grade,
-        "because": None if one.found is None else one.found.why,
-    }
+    return GradedLine(
+        review=claim.review,
+        task_id=claim.task_id,
+        epoch=claim.epoch,
+        at=iso(claim.at),
+        shadow=claim.voice or None,
+        rule=claim.rule,
+        action=claim.action,
+        carried_out=claim.carried_out,
+        amount_micros=claim.micros,
+        grade=one.grade,
+        because=None if one.found is None else one.found.why,
+    )
