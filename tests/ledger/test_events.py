@@ -225,9 +225,15 @@ def test_a_round_ends(before: RoundRow | None) -> None:
     at = to_micros(after(hours=80))
     assert line == Line(9, at, "ended", SUBJECT, before.last if before else 0, line.body, None)
     assert msgspec.json.decode(line.body, type=Ending) == ending
-    first = msgspec.structs.astuple(ROUND)[4:7] if before else (None,) * 3
-    assert row == RoundRow(
-        "comments", "t1", EPOCH, 9, *first, at, "silence", "finalized", 230_000, "nobody"
+    bare = replace(ROUND, first_seen_at=None, deadline_at=None, amount_micros=None)
+    assert row == replace(
+        before or bare,
+        last=9,
+        ended_at=at,
+        ended_by="silence",
+        end_status="finalized",
+        end_amount_micros=230_000,
+        end_note="nobody",
     )
 
 
