@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from reviewbot.domain.accounts import FeedbackEntry
 from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.service.effects import Fate, by_silence, fate, fits, settle, shows_our_text
+from reviewbot.service.effects import Fate, by_silence, fate, fits, settle, shows_our_text, waits
 from tests.builders import CONFIRMED, an_account_item, an_item
 from tests.ledger.things import a_decision
 
@@ -122,3 +123,122 @@ def decision_on(item: ReviewItem, action: Action, reason: str) -> Decision:
 def said(kind: str, comment: str | None = None) -> FeedbackEntry:
     """One entry of an account's feedback."""
     return FeedbackEntry(type=kind, comment=comment, requested_at=CONFIRMED)
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+def reading(action: Action, changes: dict[str, Any], **decided: Any) -> tuple[State, str] | None:
+    """What a reading of the task settles of a write in its first round."""
+    fields: dict[str, Any] = {"epoch": EPOCH, "deadline_at": DEADLINE, "reason": "Post it again."}
+    return settle(replace(a_decision(action), **(fields | decided)), an_item(**changes))
+
+
+PAID = {"status": "finalized", "finalized_at": DEADLINE - timedelta(seconds=1)}
+SILENT = {"status": "finalized", "finalized_at": DEADLINE}
+NEXT_ROUND = {"manually_confirmed_at": CONFIRMED + timedelta(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "state", "note"),
+    [
+        (Action.APPROVE, PAID, State.SETTLED, "it is finalized, as we asked"),
+        (
+            Action.APPROVE,
+            SILENT,
+            State.OVERTAKEN,
+            "it was finalized at its deadline, by silence",
+        ),
+        (
+            Action.APPROVE,
+            {"status": "pending_corrections"},
+            State.OVERTAKEN,
+            "someone else sent it back (it is pending_corrections now)",
+        ),
+        (
+            Action.APPROVE,
+            NEXT_ROUND,
+            State.OVERTAKEN,
+            "someone else sent it back (it is manually_confirmed now)",
+        ),
+        (Action.APPROVE, {"status": "rejected"}, State.OVERTAKEN, "it is rejected now"),
+        (Action.DISPUTE, {"status": "cancelled"}, State.OVERTAKEN, "it is cancelled now"),
+        (Action.DISPUTE, SILENT, State.OVERTAKEN, "it was finalized by silence"),
+        (Action.DISPUTE, PAID, State.OVERTAKEN, "it was finalized by someone else"),
+        (
+            Action.DISPUTE,
+            {"status": "pending", "correction_required": "So:  Post it\nagain. Now."},
+            State.SETTLED,
+            "our text stands there",
+        ),
+        (
+            Action.DISPUTE,
+            {"status": "pending_corrections", "correction_required": "Post another."},
+            State.OVERTAKEN,
+            "another text than ours stands there",
+        ),
+        (
+            Action.DISPUTE,
+            {"status": "pending_corrections"},
+            State.SETTLED,
+            "it is pending_corrections, as we asked",
+        ),
+        (
+            Action.DISPUTE,
+            {"status": "submitted"},
+            State.SETTLED,
+            "the round has moved on, and our text can no longer be seen",
+        ),
+    ],
+)
+def test_a_reading_settles_a_write_in_words(
+    action: Action, changes: dict[str, Any], state: State, note: str
+) -> None:
+    """What became of it, and why we think so."""
+    assert reading(action, changes) == (state, note)
+
+
+@pytest.mark.parametrize("changes", [{}, {"status": "a new word"}, {"status": None}])
+@pytest.mark.parametrize("action", [Action.APPROVE, Action.DISPUTE])
+def test_a_reading_that_tells_nothing_settles_nothing(
+    action: Action, changes: dict[str, Any]
+) -> None:
+    """It still waits, or nobody knows the word."""
+    assert reading(action, changes) is None
+
+
+def test_a_text_is_ours_however_it_is_composed() -> None:
+    """One letter of two characters reads as the same letter of one."""
+    ours = replace(a_decision(Action.DISPUTE), reason="Caf\u00e9")
+    assert shows_our_text(ours, an_item(correction_required="a cafe\u0301 Cafe\u0301!")) is True
+    assert shows_our_text(ours, an_item(correction_required="Cafe")) is False
+    assert shows_our_text(replace(ours, reason=""), an_item(correction_required="x")) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("in_review", Fate.WAITING),
+        ("finalized", Fate.PAID),
+        ("corrections_requested", Fate.SENT_BACK),
+        ("pending_corrections", Fate.SENT_BACK),
+        ("pending", Fate.MOVED_ON),
+        ("configured", Fate.MOVED_ON),
+        ("published", Fate.MOVED_ON),
+        ("cancelled", Fate.GONE),
+        ("rejected", Fate.UNREADABLE),
+    ],
+)
+def test_an_account_s_status_tells_its_fate(status: str, found: Fate) -> None:
+    """In its own words."""
+    item = an_account_item(account_status=status)
+    assert fate(item, "1") is found
+    assert waits(item) is (found is Fate.WAITING)
+
+
+def test_a_thing_without_a_round_is_in_no_round() -> None:
+    """Nothing is the same as nothing, but not as a round."""
+    item = an_item(status="finalized", manually_confirmed_at=None)
+    assert fate(item, None) is Fate.MOVED_ON
+    assert not waits(item)
+    assert waits(an_item())

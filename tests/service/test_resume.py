@@ -6,21 +6,31 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NoAnswer, ServerFault
-from reviewbot.service.app import Bench
+from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.lifecycle import State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.service import effects
+from reviewbot.service.app import App, Bench
 from reviewbot.service.poll import poll_once
 from reviewbot.service.resume import resume
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
     APPROVE,
     DISPUTE,
+    START,
     Answer,
     HandClock,
     World,
+    a_bot,
+    a_due,
     always,
     an_app,
     outcomes,
+    said,
+    world_of,
 )
 
 TASK = an_item().id
@@ -214,3 +224,160 @@ def test_a_write_of_the_other_kind_of_review_is_left_to_it() -> None:
 
     assert resume(app, accounts, {}) == 0
     assert outcomes(app) == {TASK: "unknown"}
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+QUARANTINE = timedelta(minutes=15)
+
+
+def an_open_write(**changes: Any) -> App:
+    """A bot whose log holds a write without a clear answer, intended at START."""
+    app = a_bot()
+    decision = replace(a_due(app), **changes)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.UNKNOWN, START, note="timeout")
+    world_of(app).calls.clear()
+    return app
+
+
+def resumed(app: App, *listed: ReviewItem) -> tuple[int, State, str | None]:
+    """How many writes stay open, and what the log says of the one."""
+    left = resume(app, app.benches[0], {item.id: item for item in listed})
+    (logged,) = app.ledger.decisions()
+    return left, logged.state, logged.note
+
+
+def test_what_is_settled_is_said_with_all_that_names_it() -> None:
+    """At its moment, in the words of the log."""
+    app = an_open_write()
+    app.clock.sleep(60)
+    world_of(app).change(TASK, status="finalized", finalized_at=START)
+    assert resumed(app) == (0, State.SETTLED, "it is finalized, as we asked")
+    (logged,) = app.ledger.decisions()
+    assert said(app).events == [
+        (
+            "settled",
+            {
+                "id": logged.decision.id,
+                "task_id": TASK,
+                "epoch": an_item().epoch,
+                "action": "approve",
+                "state": "settled",
+                "note": "it is finalized, as we asked",
+            },
+        )
+    ]
+    assert said(app).levels == [("settled", "info")]
+    assert logged.state_at == START + timedelta(seconds=60)
+
+
+def test_a_reading_goes_by_its_named_points() -> None:
+    """The proofs that stop the program there rely on the names."""
+    app = an_open_write()
+    world_of(app).change(TASK, status="finalized", finalized_at=START)
+    passed: list[str] = []
+    on_fault_point(passed.append)
+    try:
+        resumed(app)
+    finally:
+        on_fault_point(None)
+    assert [name for name in passed if name.startswith("resume")] == [
+        "resume.read",
+        "resume.settled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "listed", "looks", "state"),
+    [
+        (QUARANTINE - timedelta(microseconds=1), True, 0, State.UNKNOWN),
+        (QUARANTINE, True, 1, State.VOID),
+        (QUARANTINE, False, 1, State.UNKNOWN),
+        (timedelta(0), False, 1, State.UNKNOWN),
+    ],
+)
+def test_nothing_came_where_list_and_task_say_so_after_the_quarantine(
+    after: timedelta, listed: bool, looks: int, state: State
+) -> None:
+    """To the microsecond; within it a task that is listed is not even asked for."""
+    app = an_open_write()
+    app.clock.sleep(after.total_seconds())
+    left, found, note = resumed(app, *([an_item()] if listed else []))
+    assert (left, found) == (int(state is State.UNKNOWN), state)
+    assert note == (effects.NOTHING_CAME if state is State.VOID else "timeout")
+    assert world_of(app).calls.count("look") == looks
+
+
+def test_a_list_that_shows_another_round_is_no_reading_of_this_one() -> None:
+    """The task itself is asked."""
+    app = an_open_write()
+    listed = replace(an_item(), epoch="another")
+    assert resumed(app, listed)[:2] == (1, State.UNKNOWN)
+    assert world_of(app).calls == ["look"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "estimate", "state"),
+    [(15, False, State.UNKNOWN), (15.01, False, State.VOID), (15, True, State.VOID)],
+)
+def test_a_quarantine_that_reaches_the_deadline_is_never_over(
+    minutes: float, estimate: bool, state: State
+) -> None:
+    """One that ends before it is; an estimate is no deadline."""
+    deadline = START + timedelta(minutes=minutes)
+    app = an_open_write(deadline_at=deadline, deadline_is_estimate=estimate)
+    app.clock.sleep(3_600)
+    assert resumed(app, an_item())[1] is state
+
+
+def test_a_task_that_is_gone_is_left_for_its_quarantine() -> None:
+    """One 404 may be a lapse."""
+    app = an_open_write()
+    world_of(app).tasks.clear()
+    app.clock.sleep(QUARANTINE.total_seconds() - 1)
+    assert resumed(app) == (1, State.UNKNOWN, "timeout")
+    app.clock.sleep(1)
+    assert resumed(app) == (0, State.OVERTAKEN, "it is gone")
+
+
+def test_what_belongs_to_somebody_else_now_is_overtaken() -> None:
+    """In words; without a code nobody knows what is forbidden."""
+    app = an_open_write()
+    look = world_of(app).trouble
+    look["look"] = [Forbidden("no", status=403)]
+    with pytest.raises(Forbidden):
+        resumed(app)
+    look["look"] = [Forbidden("no", status=403, code="TASK_NOT_OWNED")]
+    assert resumed(app) == (0, State.OVERTAKEN, "it is no longer ours to see")
+
+
+def test_a_reading_that_fails_is_said() -> None:
+    """As a warning, with the task."""
+    app = an_open_write()
+    world_of(app).trouble["look"] = [ServerFault("broken", status=500)]
+    assert resumed(app) == (1, State.UNKNOWN, "timeout")
+    assert said(app).events == [("cannot settle", {"task_id": TASK, "error": "broken"})]
+    assert said(app).levels == [("cannot settle", "warning")]
+
+
+def test_a_bot_that_is_to_stop_reads_nothing() -> None:
+    """What it does not read stays open, and is counted."""
+    app = an_open_write()
+    other = replace(a_due(app, replace(an_item(), id="t2")), id="x" * 32)
+    app.ledger.intend(other)
+    world_of(app).calls.clear()
+    app.stopping = lambda: True
+    assert resume(app, app.benches[0], {}) == 2
+    assert world_of(app).calls == []
+
+
+def test_a_window_that_the_api_does_not_state_is_counted_from_the_first_sight() -> None:
+    """So that a payment after it is silence."""
+    app = an_open_write()
+    bench = app.benches[0]
+    item = replace(an_item(), started_at=None, deadline_at=None, deadline_is_estimate=True)
+    world_of(app).tasks[TASK] = replace(item, status="finalized")
+    bench.first_seen[TASK, item.epoch or ""] = START
+    assert resumed(app)[0] == 0

@@ -12,10 +12,10 @@ from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.service.app import App
 from reviewbot.service.guards.brakes import Brakes
-from reviewbot.service.guards.checkpoints import accept, keep
+from reviewbot.service.guards.checkpoints import accept, departure, keep
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
-from tests.service.fakes import APPROVE, START, World, always, an_app
+from tests.service.fakes import APPROVE, START, World, always, an_app, said
 
 
 @pytest.fixture
@@ -168,3 +168,97 @@ def test_a_log_that_cannot_be_read_is_told_and_brakes_nothing_by_itself(
 
     assert brakes() is None
     assert [one["sentence"] for one in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+def alarms(app: App) -> list[tuple[object, ...]]:
+    """What people were told: kind, subject, urgency, sentence, and whether that is over."""
+    heard = said(app)
+    levels = [level for event, level in heard.levels if event == "alarm"]
+    return [
+        (one["kind"], one["subject"], level, one["sentence"], one["mended"])
+        for one, level in zip(heard.named("alarm"), levels, strict=True)
+    ]
+
+
+def test_a_log_that_went_back_is_told_and_mended_in_words(
+    world: World, book: CheckpointFile
+) -> None:
+    """What was found, and what a person is to do."""
+    went_back(book)
+    app, brakes = braked(world, book)
+    brakes.check()
+    found = departure(app.ledger, book)
+    why = f"the log is not the one that was last checkpointed: {found}"
+    assert brakes() == why
+    told = (
+        f"Nothing is sent: {why}. It may be a restored copy; find out why, then"
+        "  reviewbot log checkpoint --accept REASON"
+    )
+    assert alarms(app) == [("ledger", "restored", "error", told, False)]
+
+    accept(app.ledger, book, why="restored on purpose", who="ann", at=START)
+    brakes.check()
+    brakes.check()
+    assert brakes() is None
+    assert alarms(app)[1:] == [
+        ("ledger", "restored", "info", "The log fits its checkpoints again; it acts.", True)
+    ]
+
+
+def test_a_log_that_cannot_be_read_is_told_as_a_warning(world: World, book: CheckpointFile) -> None:
+    """A brake that was on stays on meanwhile."""
+    went_back(book)
+    app, brakes = braked(world, book)
+    brakes.check()
+    before = brakes()
+
+    def unreadable(checkpoint: object) -> None:
+        raise LedgerUnwritable("the disk is away")
+
+    app.ledger.departure = unreadable  # type: ignore[method-assign, assignment]
+    brakes.check()
+    assert alarms(app)[1:] == [("ledger", "checkpoints", "warning", "the disk is away", False)]
+    assert brakes() == before
+
+
+@pytest.mark.parametrize(
+    ("skew", "level", "sentence"),
+    [
+        (timedelta(minutes=5), None, ""),
+        (timedelta(minutes=-5), None, ""),
+        (
+            timedelta(minutes=5, microseconds=1),
+            "warning",
+            "this machine's clock is 5 minutes behind the API's.",
+        ),
+        (
+            timedelta(minutes=-30),
+            "warning",
+            "this machine's clock is 30 minutes ahead of the API's.",
+        ),
+        (
+            timedelta(minutes=30, seconds=40),
+            "error",
+            "this machine's clock is 31 minutes behind the API's; nothing is sent until it is set.",
+        ),
+    ],
+)
+def test_a_clock_that_is_off_is_told_by_how_much(
+    world: World, skew: timedelta, level: str | None, sentence: str
+) -> None:
+    """To which side, and whether it stops the bot; once it is right again that is said."""
+    app, brakes = braked(world, None)
+    app.skew = lambda: skew
+    brakes.check()
+    assert alarms(app) == ([("clock", "", level, sentence, False)] if level else [])
+    stops = level == "error"
+    assert brakes() == (sentence.split(";")[0] if stops else None)
+    if level:
+        assert said(app).named("alarm")[0]["facts"] == {"skew_seconds": round(skew.total_seconds())}
+        app.skew = lambda: None
+        brakes.check()
+        right = "This machine's clock and the API's agree again."
+        assert alarms(app)[1:] == [("clock", "", "info", right, True)]
