@@ -183,10 +183,9 @@ class Leaves:
         return f"{{value}} in {self._pool.constant(values)}"
 
     def _text_among(self, test: OneOf, fact: Fact) -> Leaf:
-        exact = frozenset(nfc(str(v)) for v, e in zip(test.values, test.exact, strict=True) if e)
-        loose = frozenset(
-            fold(str(v)) for v, e in zip(test.values, test.exact, strict=True) if not e
-        )
+        words = [(str(v), e) for v, e in zip(test.values, test.exact, strict=True)]
+        exact = frozenset(nfc(word) for word, exactly in words if exactly)
+        loose = frozenset(fold(word) for word, exactly in words if not exactly)
         if not exact:
             return _three_valued(self._worded(fact, exact=False), self._among(loose), test.negated)
         if not loose:

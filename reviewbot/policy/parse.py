@@ -58,6 +58,7 @@ KEYS = (
 )
 LANGUAGE = 1
 _LONGEST_NAME = 80
+_UTC = ZoneInfo("UTC")
 _REVIEWS: tuple[ReviewKind, ...] = ("comments", "accounts")
 _DECLARED = {"list": "lists", "pattern": "patterns", "calendar": "hours", "reason": "reasons"}
 
@@ -132,7 +133,7 @@ class _Reading:
         fields = Fields(context, root, "a policy", KEYS)
         name = self._name(fields)
         self._language(fields)
-        context.zone, timezone = self._zone(fields)
+        context.zone = self._zone(fields)
         applies_to = self._applies_to(fields)
         self._declare(fields)
         lists = read_lists(context, fields.get("lists"), self.files)
@@ -169,7 +170,7 @@ class _Reading:
             deadline=deadline,
             owner=owner.value.strip() if owner is not None else None,
             about=about.value.strip() if about is not None else None,
-            timezone=timezone,
+            timezone=context.zone.key,
             applies_to=applies_to,
             hours=hours,
             lists=lists,
@@ -220,12 +221,12 @@ class _Reading:
                 replacement="1",
             )
 
-    def _zone(self, fields: Fields) -> tuple[ZoneInfo, str]:
+    def _zone(self, fields: Fields) -> ZoneInfo:
         scalar = self.context.text(fields.get("timezone"), "timezone:")
         if scalar is None:
-            return ZoneInfo("UTC"), "UTC"
+            return _UTC
         try:
-            return ZoneInfo(scalar.value), scalar.value
+            return ZoneInfo(scalar.value)
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
             zones = _all_zones()
         self.context.add_at(
@@ -238,7 +239,7 @@ class _Reading:
             cure="zones have names such as  Europe/Paris",
             replacement=only_cure(scalar.value, zones),
         )
-        return ZoneInfo("UTC"), "UTC"
+        return _UTC
 
     def _applies_to(self, fields: Fields) -> AppliesTo:
         tree = fields.get("applies to")

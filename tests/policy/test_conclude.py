@@ -58,6 +58,20 @@ def test_corrections_carry_their_comment_and_a_text_for_each_field() -> None:
     assert made.fields == {"username": "Please drop One pan, one city: Lisbon."}
 
 
+def test_corrections_stay_whole_beside_a_rule_in_shadow() -> None:
+    """What is noted of other rules takes nothing from them."""
+    watched = "rules:\n  - {name: watched, always: yes, then: finalize, shadow: yes}"
+    made = judge_of(CORRECTIONS.replace("rules:", watched), deadline=PEOPLE).judge(account_facts())
+    assert made == Evaluation(
+        Action.REQUEST_CORRECTIONS,
+        "fix",
+        1,
+        'Please change "Lumen Cooks" as ordered.',
+        {"username": "Please drop One pan, one city: Lisbon."},
+        shadow=(("watched", Action.FINALIZE),),
+    )
+
+
 @pytest.mark.parametrize(
     ("delivered", "past", "problem"),
     [
@@ -97,6 +111,22 @@ rules:
     made = judge.judge(facts_at(attempts=(an_attempt(comments_scraped=None),)))
     assert (made.action, made.rule) == (Action.ESCALATE, "back")
     assert made.note == "its text could not be written: last.comments_scraped is unknown"
+
+
+def test_a_dispute_without_a_fitting_variant_becomes_a_question() -> None:
+    """Its texts are by platform, and nobody has seen this one."""
+    judge = judge_of(
+        """
+rules:
+  - name: back
+    always: yes
+    then: dispute
+    reason: {tiktok: Please open TikTok again., instagram: Please open Instagram again.}
+"""
+    )
+    problem = "its text could not be chosen: no variant fits what is known"
+    made = judge.judge(facts_at(platform="youtube"))
+    assert made == Evaluation(Action.ESCALATE, "back", 0, problem, note=problem)
 
 
 def never_open(judge: Judge) -> Judge:
