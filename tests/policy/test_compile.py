@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.compile import compile_policy, facts_named
 from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.trace import trace_json
@@ -26,6 +26,7 @@ from tests.policy.chance import (
     random_facts,
 )
 from tests.policy.interpreter import Interpreter
+from tests.policy.judging import judge_of
 from tests.tier import times
 
 POLICIES, FACTS_EACH = times(50, 1000), 12
@@ -121,3 +122,164 @@ def test_the_generated_code_holds_no_text_of_the_policy() -> None:
     for _ in range(40):
         code = compile_policy(a_random_policy(chance)).code
         assert not any(word in code for word in ("promo", "Straße", "rule 0", "Promo", "[0-9]"))
+
+
+SMALL = """
+hours: {desk: {open: mon-fri 09:00-18:00}}
+rules:
+  - {name: watched, when: {task.platform: tiktok}, then: approve, shadow: yes}
+  - {name: pay, when: {last.comments_scraped: 0}, then: approve}
+  - {name: by day, when: {last.comments_scraped: 1}, then: approve, act during: desk}
+  - {name: ask, when: {last.comments_scraped: 2}, then: escalate}
+"""
+CASES = """
+deadline:
+  decide by: 3h before deadline
+  if undecided:
+    - when: {task.platform: tiktok}
+      then: escalate
+    - otherwise: leave
+  because: The deadline is near.
+"""
+SMALL_CODE = """\
+def judge(f):
+    last = f.last
+    task = f.task
+    cant = shadow = 0
+    if not (task_platform := task.platform) == _k1:
+        if task_platform == _k0:
+            shadow |= 1
+        else:
+            pass
+    if ((last_comments_scraped := last.comments_scraped) is None or last_comments_scraped == 0):
+        if (last_comments_scraped is not None and last_comments_scraped == 0):
+            return _settled(1, cant, shadow, -1) if cant or shadow else _answer2
+        else:
+            cant |= 2
+    if (last_comments_scraped is None or last_comments_scraped == 1):
+        if (last_comments_scraped is not None and last_comments_scraped == 1):
+            return _rule4(f, cant, shadow)
+        else:
+            cant |= 4
+    if (last_comments_scraped is None or last_comments_scraped == 2):
+        if (last_comments_scraped is not None and last_comments_scraped == 2):
+            return _late6(f, cant, shadow) if (due := f.deadline_at) is not None and f.now >= due - _k7 else _settled(3, cant, shadow, -1) if cant or shadow else _answer5
+        else:
+            cant |= 8
+    return _late8(f, cant, shadow) if (due := f.deadline_at) is not None and f.now >= due - _k7 else _settled(-1, cant, shadow, -1)
+
+
+def case(f):
+    task = f.task
+    cant = shadow = 0
+    if not (task_platform := task.platform) == _k1:
+        if task_platform == _k0:
+            return 0
+        else:
+            pass
+    return 1
+    return -1
+"""
+
+
+def test_the_code_of_a_policy_is_what_it_was() -> None:
+    """An answer that is always the same is named; others are made, and the undecided ask the time."""
+    assert f"{judge_of(SMALL, deadline=CASES).code}\n" == SMALL_CODE
+
+
+@pytest.mark.parametrize(
+    ("decide_by", "last_line"),
+    [
+        (
+            "3h before deadline",
+            "return _late8(f, cant, shadow) if (due := f.deadline_at) is not None and f.now >= due - _k7 else _settled(-1, cant, shadow, -1)",
+        ),
+        (
+            "2h after confirmed",
+            "return _late8(f, cant, shadow) if (due := f.started_at) is not None and f.now >= due + _k7 else _settled(-1, cant, shadow, -1)",
+        ),
+        (
+            "2026-06-03 09:00",
+            "return _late8(f, cant, shadow) if _due(f) else _settled(-1, cant, shadow, -1)",
+        ),
+        (
+            "when desk opens",
+            "return _late8(f, cant, shadow) if _due(f) else _settled(-1, cant, shadow, -1)",
+        ),
+    ],
+)
+def test_the_time_is_asked_without_a_call_where_it_is_a_difference(
+    decide_by: str, last_line: str
+) -> None:
+    """Other moments are found by a function."""
+    deadline = f"deadline: {{decide by: {decide_by}, if undecided: leave, because: T.}}"
+    judge, _ = judge_of(SMALL, deadline=deadline).code.split("\n\n\n")
+    assert judge.splitlines()[-1].strip() == last_line
+
+
+def test_the_facts_a_policy_names_are_those_of_its_conditions_its_texts_and_its_pauses() -> None:
+    """Of rules, of checks, of the fallback, of every variant of a reason and of the guardrails."""
+    comments = judge_of(
+        """
+rules:
+  - name: back
+    when: {task.platform: tiktok}
+    then: dispute
+    reason: not_there
+  - name: ask
+    when: {task.times_disputed: at least 1}
+    then: escalate
+    question: What of {task.target_video_url}?
+reasons:
+  not_there:
+    round 1: We read {task.comment_text} and it was not there.
+    otherwise: Again we looked for {task.target_author_handle} and found nothing.
+guardrails:
+  pause disputes when: {fleet.escalated: at least 9}
+""",
+        deadline="""
+deadline:
+  decide by: 3h before deadline
+  if undecided:
+    - when: {account.disputes_30d: at least 3}
+      then: dispute
+      reason: In {task.round} rounds it was not there.
+    - otherwise: approve
+  because: The deadline is near.
+""",
+    )
+    assert facts_named(comments.policy) == {
+        "task.platform",
+        "task.times_disputed",
+        "task.target_video_url",
+        "task.comment_text",
+        "task.target_author_handle",
+        "fleet.escalated",
+        "account.disputes_30d",
+        "task.round",
+    }
+    assert (comments.needs_account, comments.needs_fleet) == (True, True)
+    assert not comments.ever_needs_evidence
+    accounts = judge_of(
+        """
+applies to: {review: accounts}
+rules:
+  - name: fix
+    when: {profile.username: contains lumen}
+    then: request corrections
+    comment: Please change {profile.visible_name} as ordered.
+    fields: {username: "Please drop {profile.biography}"}
+""",
+        deadline="deadline: {decide by: 3h before deadline, if undecided: escalate, because: P.}",
+    )
+    assert facts_named(accounts.policy) == {
+        "profile.username",
+        "profile.visible_name",
+        "profile.biography",
+    }
+
+
+def test_a_test_of_each_attempt_needs_evidence() -> None:
+    """Though it names no fact of the catalogue that does."""
+    judge = judge_of("rules: [{name: r, when: {no check: {comments_scraped: 0}}, then: escalate}]")
+    assert judge.ever_needs_evidence
