@@ -62,17 +62,10 @@ def digest_of(
     detail: bytes | None,
 ) -> bytes:
     """The hash of a line by its columns: a verification makes a million, and no `Line` for them."""
-    head = b"%b%d %d %d %b %d %d %b\n" % (
-        before,
-        seq,
-        at,
-        prior,
-        kind.encode(),
-        len(body),
-        -1 if detail is None else len(detail),
-        subject.encode(),
-    )
-    return sha256(head + body + detail if detail else head + body).digest()
+    bulk = -1 if detail is None else len(detail)
+    head = f"{seq} {at} {prior} {kind} {len(body)} {bulk} {subject}\n"
+    text = before + head.encode() + body
+    return sha256(text + detail if detail else text).digest()
 
 
 class ChainReader:

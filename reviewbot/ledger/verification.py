@@ -90,18 +90,16 @@ def _check_decision(reader: ChainReader, columns: Any) -> None:
 
 
 def _check_round(reader: ChainReader, columns: Any) -> None:
-    row = RoundRow(*columns[:_ROUND_WIDTH])
+    review, task_id, epoch, last, *_ = row = columns[:_ROUND_WIDTH]
     subject, *lines = columns[_ROUND_WIDTH:]
-    name = events.round_subject(row.review, row.task_id, row.epoch)
-    _take(reader, name, row.last, "round", f"{row.epoch} of {row.review} {row.task_id}")
+    name = events.round_subject(review, task_id, epoch)
+    _take(reader, name, last, "round", f"{epoch} of {review} {task_id}")
     try:
-        fits = subject == name and row == _round_from(row.last, *lines)
+        fits = subject == name and row == msgspec.structs.astuple(_round_from(last, *lines))
     except _UNREADABLE:
         fits = False
     if not fits:
-        reader.blame(
-            f"line {row.last}: the row of round {row.epoch} of {row.task_id} differs from the chain"
-        )
+        reader.blame(f"line {last}: the row of round {epoch} of {task_id} differs from the chain")
 
 
 def _round_from(
