@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 import msgspec
 
@@ -218,7 +219,15 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
     since = past.last_dispute_at
     if past.disputes != 0 and since is not None:
         chosen = tuple([a for a in chosen if a.scraped_at is not None and a.scraped_at > since])
-    return chosen if len(chosen) < 2 else tuple(sorted(chosen, key=_number))
+    if len(chosen) < 2:
+        return chosen
+    try:
+        return tuple(sorted(chosen, key=_ATTEMPT_N))
+    except TypeError:  # One of them carries no number.
+        return tuple(sorted(chosen, key=_number))
+
+
+_ATTEMPT_N = attrgetter("attempt_n")
 
 
 def _number(attempt: Attempt) -> float:

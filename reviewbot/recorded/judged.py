@@ -119,8 +119,8 @@ def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) 
 
     def work(piece: Piece) -> _Done:
         answers: list[Answer] = []
-        problems, lines = _each_line(
-            lines_of(piece), lambda line: answers.append(answer(decode(line)))
+        problems, lines = _each_record(
+            lines_of(piece), decode, lambda record: answers.append(answer(record))
         )
         return _Done(encode(answers), problems, lines, piece.read)
 
@@ -136,21 +136,21 @@ def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: 
     def work(piece: Piece) -> _Done:
         impact = Impact()
         count = counter(impact, before, after, at)
-        problems, lines = _each_line(lines_of(piece), lambda line: count(decode(line)))
+        problems, lines = _each_record(lines_of(piece), decode, count)
         return _Done(impact, problems, lines, piece.read)
 
     return work
 
 
-def _each_line(
-    lines: Iterable[bytes], use: Callable[[bytes], object]
+def _each_record(
+    lines: Iterable[bytes], decode: Decode, use: Callable[[Recorded], object]
 ) -> tuple[list[tuple[int, str]], int]:
-    """Use every line; give those that could not be used, and how many there were."""
+    """Use the record of every line; give the lines that could not be used, and how many there were."""
     problems: list[tuple[int, str]] = []
     number = -1
     for number, line in enumerate(lines):
         try:
-            use(line)
+            use(decode(line))
         except ValueError as problem:
             if not line.isspace():
                 problems.append((number, str(problem)))
