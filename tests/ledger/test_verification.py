@@ -112,7 +112,7 @@ ROW_ATTACKS = {
     "older line": "UPDATE decision SET last = recorded WHERE task_id = 't3'",
     "another's line": "UPDATE decision SET recorded = (SELECT recorded FROM decision"
     " WHERE task_id = 't4') WHERE task_id = 't3'",
-    "delete": "DELETE FROM decision WHERE task_id = 't3'",
+    "delete row": "DELETE FROM decision WHERE task_id = 't3'",
     "first seen": "UPDATE round SET first_seen_at = first_seen_at - 1 WHERE task_id = 't3'",
     "ended by": "UPDATE round SET ended_by = 'silence' WHERE task_id = 't3'",
     "round deleted": "DELETE FROM round WHERE task_id = 't3'",
@@ -256,3 +256,79 @@ def test_a_log_that_is_wrong_throughout_is_told_in_twenty_lines(
 
     assert len(found) == 20
     assert found[0].startswith("line 1 ")
+
+
+# What is said of it, to the letter -----------------------------------------------------------
+
+
+CHANGED = "line {} or the one before it was changed: its hash does not fit"
+ORPHAN = "line {} stands in the chain, but the row that should name it does not"
+HEAD = "line {} is the last one, but the head of the log says otherwise"
+ELSEWHERE = "line {}: the row of {} stands at line {}, not there"
+DIFFERS = "line {}: the row of {} differs from the chain"
+FOREIGN = "line {}: the row of {} names lines not its own"
+DECISIONS = [
+    f"decision {a_decision((Action.APPROVE, Action.DISPUTE)[n % 2], task_id=f't{n}').id}"
+    for n in range(ROUNDS)
+]
+OF_T1, OF_T3, OF_T4 = DECISIONS[1], DECISIONS[3], DECISIONS[4]
+ROUND = "round 2026-06-02T12:00:00Z of"
+
+SENTENCES: dict[str, tuple[str, ...]] = {
+    "edit": (CHANGED.format(7), DIFFERS.format(8, OF_T1)),
+    "edit of time": (CHANGED.format(9),),
+    "edit of detail": (CHANGED.format(1),),
+    "edit of hash": (CHANGED.format(9), CHANGED.format(10)),
+    "delete": (
+        "line 20 is missing: line 21 follows line 19",
+        CHANGED.format(21),
+        ELSEWHERE.format(19, OF_T4, 20),
+        FOREIGN.format(20, OF_T4),
+    ),
+    "delete first": (
+        "line 1 is missing: line 2 follows line 0",
+        CHANGED.format(2),
+        f"line 1: policy {a_policy().revision} has a row, but no line in the chain",
+    ),
+    "insert": (
+        "line 52 is missing: line 1000 follows line 51",
+        CHANGED.format(1000),
+        "line 1000 does not follow the line before it about the same thing",
+        HEAD.format(1000),
+        ELSEWHERE.format(1000, f"{ROUND} comments t0", 5),
+    ),
+    "head": (HEAD.format(51),),
+    "state": (DIFFERS.format(16, OF_T3),),
+    "amount": (DIFFERS.format(16, OF_T3),),
+    "account": (DIFFERS.format(16, OF_T3),),
+    "task": (DIFFERS.format(16, OF_T3),),
+    "older line": (ELSEWHERE.format(16, OF_T3, 15), DIFFERS.format(15, OF_T3)),
+    "another's line": (FOREIGN.format(16, OF_T3),),
+    "delete row": (ORPHAN.format(16),),
+    "first seen": (DIFFERS.format(17, f"{ROUND} t3"),),
+    "ended by": (DIFFERS.format(17, f"{ROUND} t3"),),
+    "round deleted": (ORPHAN.format(17),),
+    "policy deleted": (ORPHAN.format(1),),
+    "note turned back": (ELSEWHERE.format(51, "note pause all", 50),),
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_each_problem_is_said_with_its_line(
+    attacked: Callable[..., tuple[str, ...]], name: str
+) -> None:
+    """Those and no others, in the order in which they are found."""
+    attack = {**LINE_ATTACKS, **ROW_ATTACKS}[name]
+    assert attacked(attack) == SENTENCES[name]
+
+
+def test_a_log_knows_its_length_and_its_end(written: Path) -> None:
+    """Also one that is wrong."""
+    ledger = open_ledger(f"sqlite:///{written}", read_only=True)
+    try:
+        found = ledger.verify()
+        point = ledger.checkpoint(CONFIRMED)
+    finally:
+        ledger.close()
+    assert (found.lines, found.head, found.problems) == (51, point.head, ())
+    assert (found.whole, point.count) == (True, 51)
