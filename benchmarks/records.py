@@ -12,6 +12,7 @@ kept in docs/benchmarks/records.json.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -137,9 +138,12 @@ def a_slice(
     """What another engine takes to read the file and count a slice; it judges nothing."""
     if importlib.util.find_spec(module) is None:
         return f"not installed: pip install {module}"
-    spent = run([sys.executable, "-c", program, str(records)], folder / "out")
-    beside = statistics.median(one.wall for one in by_hand)
-    return {**_summary([spent]), "ratio": round(spent.wall / beside, 3)}
+    spent = [run([sys.executable, "-c", program, str(records)], folder / "out") for _ in by_hand]
+    return {
+        "version": importlib.metadata.version(module),
+        **_summary(spent),
+        "ratio": _ratio(spent, by_hand, "wall"),
+    }
 
 
 def run(command: Sequence[str], output: Path) -> Spent:
