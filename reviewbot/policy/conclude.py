@@ -136,7 +136,7 @@ class Step:
     def _wait(self, facts: Facts) -> Evaluation:
         assert self._until is not None
         until = self._until(facts.started_at, facts.deadline_at)
-        return Evaluation(self._action, self._rule, self._index, self._because, until=until)
+        return Evaluation(self._action, self._rule, self._index, until=until)
 
     def _held(self, made: Evaluation, now: datetime) -> Evaluation:
         assert self._hours is not None

@@ -129,6 +129,56 @@ rules:
     assert made == Evaluation(Action.ESCALATE, "back", 0, problem, note=problem)
 
 
+def test_texts_tell_days_by_the_clock_of_the_policy() -> None:
+    """Late in the evening in London it is tomorrow in Paris, in a reason and in a question."""
+    judge = judge_of(
+        """
+rules:
+  - name: back
+    when: {task.platform: tiktok}
+    then: dispute
+    reason: On {last.scraped_at, date} yours was not there.
+  - name: ask
+    always: yes
+    then: escalate
+    question: On {last.scraped_at, date} it was not there?
+"""
+    )
+    attempts = (an_attempt(scraped_at=datetime(2026, 6, 1, 22, 30, tzinfo=UTC)),)
+    said = [
+        judge.judge(facts_at(attempts=attempts, platform=platform)).reason
+        for platform in ("tiktok", "instagram")
+    ]
+    assert said == ["On 2026-06-02 yours was not there.", "On 2026-06-02 it was not there?"]
+
+
+def test_corrections_go_out_again_where_the_rule_says_so() -> None:
+    """`repeat: yes` lets the same words be sent."""
+    again = CORRECTIONS.replace("    fields:", "    repeat: yes\n    fields:")
+    past = History(texts=('Please change "Lumen Cooks" as ordered.',))
+    made = judge_of(again, deadline=PEOPLE).judge(account_facts(past))
+    assert made.action is Action.REQUEST_CORRECTIONS
+
+
+@pytest.mark.parametrize("hours", [1, 70])
+def test_all_who_could_not_tell_are_named(hours: int) -> None:
+    """In the order of the rules, in the question and in the fallback's note."""
+    judge = judge_of(
+        """
+rules:
+  - {name: one, when: {last.comments_scraped: 0}, then: approve}
+  - {name: two, when: {last.match_score: at least 0.9}, then: approve}
+"""
+    )
+    made = judge.judge(
+        facts_at(hours, attempts=(an_attempt(comments_scraped=None, match_score=None),))
+    )
+    said = made.reason if hours == 1 else made.note
+    assert said is not None
+    assert said.endswith("no rule matches; could not tell: one, two")
+    assert made.cannot_tell == ("one", "two")
+
+
 def never_open(judge: Judge) -> Judge:
     """The same policy with hours that have no day."""
     hours = msgspec.structs.replace(

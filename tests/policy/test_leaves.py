@@ -453,6 +453,18 @@ UNTRUE: Shape = (
             {},
         ),
         (
+            "task.comment_text",
+            "not in list fading",
+            View(
+                "task_comment_text_fold",
+                "_fold(task.comment_text)",
+                frozenset(["now", "task"]),
+                costly=True,
+            ),
+            compared("not ({x} in _list0(now))"),
+            {},
+        ),
+        (
             "task.platform",
             "in list watched",
             View(
