@@ -103,3 +103,68 @@ def test_a_list_without_an_end_is_left_after_its_most_pages() -> None:
     assert max(read) == MOST_PAGES
     assert not found.agreed
     assert len(found.rows) == len(read)
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+def reads(
+    *pages: tuple[int, ...], total: int | None = None, total_pages: int | None = None
+) -> tuple[tuple[int, ...], bool, list[int]]:
+    """Rows and agreement of a list of these pages, and which of them were asked for."""
+    asked: list[int] = []
+
+    def page(number: int) -> Page[int]:
+        asked.append(number)
+        rows = pages[number - 1] if number <= len(pages) else ()
+        return Page(rows=rows, page=number, total=total, total_pages=total_pages)
+
+    found = read_all(page, same)
+    return found.rows, found.agreed, asked
+
+
+def test_one_page_is_read_once() -> None:
+    """Nothing can have moved; an empty list is one page."""
+    assert reads((1, 2), total=2, total_pages=1) == ((1, 2), True, [1])
+    assert reads(total=0, total_pages=0) == ((), True, [1])
+    assert reads() == ((), True, [1])
+
+
+def test_either_count_asks_for_another_page() -> None:
+    """Pages or rows; what is not stated asks for none."""
+    assert reads((1, 2), (3,), total=3)[2] == [1, 2, 1, 2]
+    assert reads((1, 2), (3,), total_pages=2)[2] == [1, 2, 1, 2]
+    assert reads((1, 2), (3,), total=2)[2] == [1]
+    assert reads((1, 2), (3,), total_pages=1)[2] == [1]
+
+
+def test_a_list_without_counts_ends_with_an_empty_page() -> None:
+    """It is asked for in both readings."""
+    assert reads((1, 2), (3,)) == ((1, 2, 3), True, [1, 2, 3, 1, 2, 3])
+
+
+def test_an_empty_page_ends_a_list_that_promises_more() -> None:
+    """However much it promises."""
+    assert reads((1,), (), (3,), total=9, total_pages=9) == ((1,), True, [1, 2, 1, 2])
+
+
+def test_rows_of_all_readings_are_given_newest_reading_first() -> None:
+    """Where no two agreed; each row once."""
+    lists = iter([(1,), (2,), (3,), (2,), (4,), (2,)])
+
+    def page(number: int) -> Page[int]:
+        return Page(rows=next(lists), page=number, total=2, total_pages=2)
+
+    found = read_all(page, same)
+    assert (found.rows, found.agreed) == ((4, 2, 3, 1), False)
+
+
+def test_rows_are_those_of_the_last_reading() -> None:
+    """The same keys, with what the second reading said of them."""
+    lists = iter([("a1",), ("b1",), ("b2",), ("a2",)])
+
+    def page(number: int) -> Page[str]:
+        return Page(rows=next(lists), page=number, total=2, total_pages=2)
+
+    found = read_all(page, lambda row: row[0])
+    assert (found.rows, found.agreed) == (("b2", "a2"), True)

@@ -161,3 +161,53 @@ def test_a_share_counts_once_there_are_enough(disputes: int, others: int, fits: 
         "task t1: dispute is over the cap 'share' (it would make 3 of 5 decisions)"
     )
     assert (full.value.cap, full.value.room_at) == ("share", None)
+
+
+def test_room_in_money_is_kept_by_each_amount() -> None:
+    """A dollar: 0.40 wanted, 0.30 spent, and 0.30 or 0.31 more kept for what comes first."""
+
+    def decide(kept: int | None) -> None:
+        need = Need(at=after(hours=4), amount_micros=kept)
+        limit = a_limit(measure="micros", at_most=1_000_000, keep=(need,))
+        decision = a_decision(decided_at=after(hours=3), amount_micros=400_000)
+        check_room(limit, decision, spent(1, amount=300_000))
+
+    decide(300_000)
+    decide(None)
+    with pytest.raises(CapReached) as full:
+        decide(300_001)
+    assert full.value.room_at == after(hours=4)
+    assert str(full.value) == (
+        "task t1: approve is over the cap 'approvals' (300000 of 1000000 millionths of a dollar"
+        " used, 400000 more wanted, 300001 kept for what expires first)"
+    )
+
+
+def test_what_is_kept_leaves_the_window_with_its_whole_length() -> None:
+    """Of two needs ten hours apart the first no longer counts beside the second."""
+    limit = a_limit(at_most=2, keep=needs(-5, 5))
+    check_room(limit, a_decision(decided_at=after(hours=-4)), spent())
+    with pytest.raises(CapReached):
+        check_room(a_limit(at_most=2, keep=needs(-4.9, 5)), a_decision(decided_at=after(hours=-4.95)), spent())  # fmt: skip
+
+
+@pytest.mark.parametrize(("at_most", "fits"), [(250_000, True), (249_999, False)])
+def test_a_share_is_of_all_with_the_newcomer_in_it(at_most: int, fits: bool) -> None:
+    """One of four is a quarter, to the millionth; the words say which."""
+    limit = a_limit(
+        name="share",
+        measure="share",
+        at_most=at_most,
+        actions=frozenset({Action.APPROVE, Action.DISPUTE}),
+        share_of=frozenset({Action.DISPUTE}),
+    )
+    decision = a_decision(Action.DISPUTE, decided_at=after(hours=5))
+    if fits:
+        check_room(limit, decision, spent(1, 2, 3))
+        return
+    with pytest.raises(CapReached) as full:
+        check_room(limit, decision, spent(1, 2, 3))
+    assert str(full.value) == (
+        "task t1: dispute is over the cap 'share' (it would make 1 of 4 decisions)"
+    )
+    assert (full.value.cap, full.value.room_at) == ("share", None)

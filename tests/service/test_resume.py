@@ -381,3 +381,16 @@ def test_a_window_that_the_api_does_not_state_is_counted_from_the_first_sight() 
     world_of(app).tasks[TASK] = replace(item, status="finalized")
     bench.first_seen[TASK, item.epoch or ""] = START
     assert resumed(app)[0] == 0
+
+
+def test_the_writes_of_the_other_kind_do_not_hide_ours() -> None:
+    """They are passed over, wherever they stand."""
+    app = a_bot()
+    ours = a_due(app)
+    other = replace(ours, id="0" * 32, review="accounts", task_id="bnd_1")
+    app.ledger.intend(other)
+    app.ledger.intend(ours)
+    assert [one.decision.review for one in app.ledger.open_intents()] == ["accounts", "comments"]
+    world_of(app).change(TASK, status="finalized", finalized_at=START)
+    assert resume(app, app.benches[0], {}) == 0
+    assert [one.decision.review for one in app.ledger.open_intents()] == ["accounts"]
