@@ -14,6 +14,7 @@ from reviewbot.api.records import decode_record
 from reviewbot.domain.comments import CommentTask
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.facts import Checks
 from reviewbot.policy.fields import CATALOGUE
 from reviewbot.policy.records import answerer
 from reviewbot.policy.used import fields_used
@@ -93,3 +94,26 @@ def test_what_no_policy_looks_at_is_not_read() -> None:
         msgspec.json.encode({"task": CommentTask(id="t", status="finalized", comment_text="x")})
     )
     assert not hasattr(record.subject, "comment_text")
+
+
+def test_a_narrow_record_knows_all_that_is_asked_of_a_task() -> None:
+    """Its moments and its attempts in figures: as the facts of the whole record."""
+    figures = Checks.__struct_fields__
+    narrow = decoder_for(
+        [
+            judge_of(f"rules: [{{name: a, when: {{checks.{name}: known}}, then: escalate}}]").policy
+            for name in figures
+        ]
+    )
+    compared = 0
+    for line in lines(Random(5), 100):
+        try:
+            whole, quick = (decode(line).facts(CONFIRMED) for decode in (decode_record, narrow))
+        except ValueError:
+            continue
+        compared += 1
+        for name in ("now", "started_at", "deadline_at", "account", "fleet"):
+            assert getattr(quick, name) == getattr(whole, name), (name, line)
+        for name in figures:
+            assert getattr(quick.checks, name) == getattr(whole.checks, name), (name, line)
+    assert compared > 50
