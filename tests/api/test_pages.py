@@ -136,6 +136,9 @@ def test_either_count_asks_for_another_page() -> None:
     assert reads((1, 2), (3,), total_pages=2)[2] == [1, 2, 1, 2]
     assert reads((1, 2), (3,), total=2)[2] == [1]
     assert reads((1, 2), (3,), total_pages=1)[2] == [1]
+    assert reads((1,), (2,), (3,), total_pages=3)[2] == [1, 2, 3, 1, 2, 3]
+    assert reads((1,), (), total_pages=1)[2] == [1]
+    assert reads((1,), (2,), total=1, total_pages=2)[2] == [1, 2, 1, 2]
 
 
 def test_a_list_without_counts_ends_with_an_empty_page() -> None:
@@ -156,7 +159,8 @@ def test_rows_of_all_readings_are_given_newest_reading_first() -> None:
         return Page(rows=next(lists), page=number, total=2, total_pages=2)
 
     found = read_all(page, same)
-    assert (found.rows, found.agreed) == ((4, 2, 3, 1), False)
+    assert found.rows == (4, 2, 3, 1)
+    assert found.agreed is False
 
 
 def test_rows_are_those_of_the_last_reading() -> None:

@@ -7,8 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from reviewbot.api.retry import CREDIT, TRIES, Patience
-from reviewbot.domain.errors import ReviewbotError, ServerFault
+from reviewbot.domain.errors import (
+    CannotConnect,
+    NotFound,
+    RateLimited,
+    ReviewbotError,
+    ServerFault,
+)
 from reviewbot.simulator.clock import VirtualClock
+from tests.api.support import FakeClock
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -67,3 +74,103 @@ def test_good_answers_earn_it_back() -> None:
     with pytest.raises(ReviewbotError):
         patience.read(server.answer, of_many=True)
     assert server.asked - before == 2
+
+
+# To the letter -------------------------------------------------------------------------------
+
+
+def waits(chance: float, *, tries: int = TRIES, of_many: bool = False) -> list[float]:
+    """How long a read that always fails waits between its tries."""
+    clock = FakeClock()
+    patience = Patience(clock, lambda: chance, tries)
+    with pytest.raises(ServerFault):
+        patience.read(Server().answer, of_many=of_many)
+    return clock.sleeps
+
+
+def test_each_wait_is_twice_the_one_before_up_to_eight_seconds() -> None:
+    """And half to one and a half times that, by chance."""
+    assert waits(0.5) == [0.5, 1.0, 2.0]
+    assert waits(0.0) == [0.25, 0.5, 1.0]
+    assert waits(1.0) == [0.75, 1.5, 3.0]
+    assert waits(0.5, tries=8) == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert waits(0.5, tries=1) == []
+    assert waits(0.5, of_many=True) == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("of_many", [False, True])
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (CannotConnect("no"), 4),
+        (RateLimited("slow", retry_after=1.0), 4),
+        (ServerFault("500"), 4),
+        (NotFound("404"), 1),
+        (ValueError("a bug"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, asked: int, of_many: bool) -> None:
+    """The last error stands."""
+    count = 0
+
+    def once() -> str:
+        nonlocal count
+        count += 1
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        Patience(FakeClock(), lambda: 0.5).read(once, of_many=of_many)
+    assert caught.value is error
+    assert count == asked
+
+
+def test_a_read_that_succeeds_in_between_gives_its_answer() -> None:
+    """And is not asked again."""
+    server = Server()
+    clock = FakeClock()
+
+    def once() -> str:
+        server.ill = server.asked < 2
+        return server.answer()
+
+    assert Patience(clock, lambda: 0.5).read(once) == "yes"
+    assert (server.asked, clock.sleeps) == (3, [0.5, 1.0])
+
+
+def tries_of_many(patience: Patience, error: Exception | None = None) -> int:
+    """How often one of many that always fails is tried."""
+    count = 0
+
+    def once() -> str:
+        nonlocal count
+        count += 1
+        raise error or ServerFault("500")
+
+    with pytest.raises(ReviewbotError):
+        patience.read(once, of_many=True)
+    return count
+
+
+def test_the_patience_for_many_is_eight_tries() -> None:
+    """Three for each, until none is left; what is no fault of the thing is tried all the same."""
+    patience = Patience(FakeClock(), lambda: 0.5)
+    assert [tries_of_many(patience) for _ in range(5)] == [4, 4, 3, 1, 1]
+    assert tries_of_many(patience, CannotConnect("no")) == 4
+    assert tries_of_many(patience, RateLimited("slow", retry_after=1.0)) == 4
+
+
+@pytest.mark.parametrize("of_many", [False, True])
+def test_each_good_answer_earns_a_tenth_of_a_try_up_to_eight(of_many: bool) -> None:
+    """Whoever gave it; and what is no fault of the thing makes no debt."""
+    patience = Patience(FakeClock(), lambda: 0.5)
+    for _ in range(100):
+        patience.read(lambda: "yes", of_many=of_many)
+    assert [tries_of_many(patience) for _ in range(4)] == [4, 4, 3, 1]
+    tries_of_many(patience, CannotConnect("no"))
+    for _ in range(9):
+        patience.read(lambda: "yes", of_many=of_many)
+    assert tries_of_many(patience) == 1
+    for _ in range(2):
+        patience.read(lambda: "yes", of_many=of_many)
+    assert [tries_of_many(patience), tries_of_many(patience)] == [2, 1]

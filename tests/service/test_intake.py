@@ -247,17 +247,18 @@ def test_each_thing_gets_its_own_memory_and_that_of_its_account() -> None:
 
 def test_the_fleet_is_counted_where_a_policy_asks_for_it() -> None:
     """All that waits, and the questions on the rounds that wait now."""
-    a, b, c, d = items(4)
+    a, b, c, d, e = items(5)
     judge = FakeJudge(lambda facts: APPROVE, needs_fleet=True)
     app = bot_over()
     app.benches[0].checks_seen = {("x", START): True, ("y", START): False}
     decided(app, a, Action.ESCALATE)
+    decided(app, e, Action.ESCALATE)
     decided(app, b, Action.WAIT)
     decided(app, replace(c, epoch="an earlier one"), Action.ESCALATE)
 
-    found = memories_of(app, [a, b, c, d], always(APPROVE), judge)
+    found = memories_of(app, [a, b, c, d, e], always(APPROVE), judge)
 
-    counted = Fleet(open_tasks=4, scrape_failed_share_1h=0.5, escalated=1)
+    counted = Fleet(open_tasks=5, scrape_failed_share_1h=0.5, escalated=2)
     assert {known.fleet for _, known in found} == {counted}
 
 
