@@ -407,6 +407,33 @@ def test_a_cap_counts_only_what_it_is_about(ledger: Any) -> None:
     ledger.intend(a_decision(Action.DISPUTE, task_id="t6", reason="x"), [a_limit(at_most=0)])
 
 
+def test_each_of_several_caps_has_its_own_room(ledger: Any) -> None:
+    """Also where they look at the same time: one counts all, one an account's, one the money."""
+    ledger.intend(a_decision(task_id="t1", account_id="a2", amount_micros=100_000))
+    ledger.intend(a_decision(Action.DISPUTE, task_id="t2", reason="x"))
+    caps = [
+        a_limit(name="all", at_most=2),
+        a_limit(name="of a1", at_most=1, account_id="a1"),
+        a_limit(name="money", measure="micros", at_most=400_000),
+        a_limit(name="of the day", at_most=3, seconds=86_400.0),
+        a_limit(name="of another", policy="another", at_most=0),
+    ]
+    with pytest.raises(CapReached) as money:
+        ledger.intend(a_decision(task_id="t3", amount_micros=300_001), caps)
+    ledger.intend(a_decision(task_id="t3", amount_micros=300_000), caps)
+    with pytest.raises(CapReached) as of_all:
+        ledger.intend(a_decision(task_id="t4", account_id="a3", amount_micros=0), caps)
+    with pytest.raises(CapReached) as of_one:
+        ledger.intend(a_decision(task_id="t4", amount_micros=0), caps[1:])
+    assert [one.value.cap for one in (money, of_all, of_one)] == ["money", "all", "of a1"]
+    assert "(100000 of 400000 millionths of a dollar used, 300001 more wanted)" in str(money.value)
+    late = after(hours=2, minutes=30)
+    ledger.intend(a_decision(task_id="t4", decided_at=late), caps)
+    with pytest.raises(CapReached) as of_the_day:
+        ledger.intend(a_decision(task_id="t5", account_id="a3", decided_at=late), caps)
+    assert of_the_day.value.cap == "of the day"
+
+
 def test_a_cap_in_money_is_exact(ledger: Any) -> None:
     """To the millionth of a dollar; what never fits has no moment of room."""
     limit = a_limit(measure="micros", at_most=500_000)
