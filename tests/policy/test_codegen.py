@@ -29,6 +29,24 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="a leaf",
         ),
         pytest.param(
+            E,
+            False,
+            ("((e := last.e()) is None or e > 2)", "e", "e", "e"),
+            ("(e is not None and e > 2)", "e", "e", "e"),
+            "",
+            "last",
+            id="a leaf of evidence",
+        ),
+        pytest.param(
+            E,
+            True,
+            ("True", "", "", ""),
+            ("False", "", "", ""),
+            "",
+            "",
+            id="a leaf of evidence, blind",
+        ),
+        pytest.param(
             N,
             False,
             ("(n := n()) is not True", "n", "n", "n"),
@@ -255,6 +273,7 @@ def test_a_condition_becomes_two_expressions(
     ("tree", "open_answer", "any_answer"),
     [
         pytest.param(A, ("False", "a", "a", "a"), ("False", "", "", ""), id="a leaf"),
+        pytest.param(E, ("True", "", "", ""), ("True", "", "", ""), id="a leaf of evidence"),
         pytest.param(N, ("False", "n", "n", "n"), ("False", "", "", ""), id="a negated leaf"),
         pytest.param(All((A, B)), ("False", "a b", "a b", "a b"), ("False", "", "", ""), id="all"),
         pytest.param(

@@ -195,6 +195,15 @@ UNTRUE: Shape = (
         ),
         (
             "task.comment_text",
+            "not [Promo, exactly Big]",
+            View(
+                "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
+            ),
+            compared("not (({x} == _k0 or _fold({x}) in _k1))"),
+            {"_k0": "Big", "_k1": frozenset({"promo"})},
+        ),
+        (
+            "task.comment_text",
             "[Promo, Big]",
             View(
                 "task_comment_text_fold",
