@@ -430,7 +430,9 @@ def test_each_of_several_caps_has_its_own_room(ledger: Any) -> None:
     late = after(hours=2, minutes=30)
     ledger.intend(a_decision(task_id="t4", decided_at=late), caps)
     with pytest.raises(CapReached) as of_the_day:
-        ledger.intend(a_decision(task_id="t5", account_id="a3", decided_at=late), caps)
+        ledger.intend(
+            a_decision(task_id="t5", account_id="a3", amount_micros=0, decided_at=late), caps
+        )
     assert of_the_day.value.cap == "of the day"
 
 
