@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from reviewbot.service.guards.guardrails import (
     Wanting,
     _limits,
     check_pauses,
+    decide_by,
     full,
     is_exempt,
     limits_for,
@@ -298,3 +299,20 @@ def test_one_pause_is_enough_to_have_some(word: str) -> None:
     """Without any there are none."""
     assert pauses_of(capped(f"pause {word} when: {{fleet.open_tasks: at least 5}}")) is not None
     assert pauses_of(capped("approvals: at most 3 per hour")) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "moment"),
+    [
+        ("3h before deadline", CONFIRMED + timedelta(hours=69)),
+        ("9h after confirmed", CONFIRMED + timedelta(hours=9)),
+        ("when night opens", CONFIRMED + timedelta(hours=10)),
+    ],
+)
+def test_the_fallback_may_act_from_its_moment_on(words: str, moment: datetime) -> None:
+    """Counted from either end of the round, or by the hours of the policy."""
+    judge = judge_of(
+        f"hours: {{night: {{open: mon-sun 00:00-06:00}}}}\n{RULE}",
+        deadline=f"deadline: {{decide by: {words}, if undecided: leave, because: Timer.}}",
+    )
+    assert decide_by(judge, an_item()) == moment
