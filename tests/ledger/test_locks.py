@@ -13,6 +13,7 @@ import pytest
 
 from reviewbot.domain.errors import ConfigError, LedgerBusy, LedgerUnwritable
 from reviewbot.domain.lifecycle import State
+from reviewbot.ledger.locks import FileLock
 from reviewbot.ledger.opening import open_ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision
@@ -101,3 +102,37 @@ def test_a_lock_that_cannot_be_made_is_unwritable(tmp_path: Path) -> None:
     (tmp_path / "ledger.db.lock").mkdir()
     with pytest.raises(LedgerUnwritable, match=r"ledger\.db\.lock: cannot be opened"):
         open_ledger(f"sqlite:///{tmp_path}/ledger.db", lock=True)
+
+
+def test_a_lock_is_held_once_and_freed_for_the_next(tmp_path: Path) -> None:
+    """On a file beside the database that only its owner may read; what to do instead is said."""
+    ours, theirs = FileLock(tmp_path / "ledger.db"), FileLock(tmp_path / "ledger.db")
+    path = tmp_path / "ledger.db.lock"
+    ours.free()
+    ours.take()
+    ours.take()
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(LedgerBusy) as caught:
+        theirs.take()
+    assert str(caught.value) == (
+        f"{path}: another instance holds this ledger; stop it first, or give this one its own"
+        " with --ledger"
+    )
+
+    ours.free()
+    ours.free()
+    theirs.take()
+    with pytest.raises(LedgerBusy):
+        ours.take()
+    theirs.free()
+    ours.take()
+    ours.free()
+    assert path.exists()
+
+
+def test_a_lock_beside_no_folder_is_unwritable(tmp_path: Path) -> None:
+    """With the file and the system's own word."""
+    path = tmp_path / "gone" / "ledger.db"
+    with pytest.raises(LedgerUnwritable) as caught:
+        FileLock(path).take()
+    assert str(caught.value) == f"{path}.lock: cannot be opened (No such file or directory)"
