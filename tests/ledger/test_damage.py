@@ -59,3 +59,42 @@ def test_what_is_no_damage_passes() -> None:
         Store(LedgerUnwritable("full")).read()
     with pytest.raises(ValueError, match="odd"):
         Store(ValueError("odd"))._own()
+
+
+def test_only_what_others_call_is_watched() -> None:
+    """Methods under a name of one's own, and values, stay as they are; names and words are kept."""
+
+    class Plain:
+        """A ledger."""
+
+        name = "plain"
+
+        def read(self, *parts: str, end: str = "") -> str:
+            """Join."""
+            return "".join(parts) + end
+
+        def walk(self, *parts: str, end: str = "") -> Iterator[str]:
+            """One by one."""
+            yield from parts
+            yield end
+
+        def broken(self) -> str:
+            """One that cannot be read."""
+            raise KeyError("odd")
+
+        def _own(self) -> str:
+            raise KeyError("odd")
+
+    own = Plain._own
+    watched = noticing_damage(Plain)
+    store = watched()
+
+    assert watched is Plain
+    assert (Plain._own, Plain.name) == (own, "plain")
+    assert store.read("a", "b", end="c") == "abc"
+    assert list(store.walk("a", "b", end="c")) == ["a", "b", "c"]
+    assert (Plain.read.__name__, Plain.walk.__doc__) == ("read", "One by one.")
+    with pytest.raises(LedgerCorrupt, match=r"\(KeyError: 'odd'\); see  reviewbot log verify$"):
+        store.broken()
+    with pytest.raises(KeyError):
+        store._own()
