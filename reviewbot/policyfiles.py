@@ -75,7 +75,7 @@ class PolicyFile:
 
         def read(name: str) -> bytes:
             if "\0" in name:
-                raise OSError(22, "no file has such a name")
+                raise OSError("no file has such a name")
             asked.append(name)
             return read_capped(self.path.with_name(name), MAX_LIST_BYTES)
 

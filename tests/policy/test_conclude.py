@@ -179,6 +179,38 @@ rules:
     assert made.cannot_tell == ("one", "two")
 
 
+def test_a_wait_may_end_before_the_deadline_or_when_the_hours_open() -> None:
+    """Reckoned from the times of the API."""
+    judge = judge_of(
+        HELD.replace(
+            "rules:",
+            "rules:\n  - {name: a, when: {task.platform: tiktok}, then: wait,"
+            " until: 20h before deadline}\n  - {name: b, always: yes, then: wait, until: when desk opens}",
+        )
+    )
+    deadline = CONFIRMED + timedelta(hours=72)
+    assert judge.judge(facts_at()).until == deadline - timedelta(hours=20)
+    evening = CONFIRMED + timedelta(hours=8)
+    late = judge.judge(facts_at(platform="instagram", manually_confirmed_at=evening))
+    assert (late.rule, late.until) == ("b", datetime(2026, 6, 3, 7, tzinfo=UTC))
+
+
+def test_a_triage_writes_the_fallback_s_text_where_that_needs_no_evidence() -> None:
+    """In the same words as a judgement with all evidence."""
+    judge = judge_of(
+        ASK,
+        deadline="""
+deadline:
+  decide by: 3h before deadline
+  if undecided: {then: dispute, reason: "In round {task.round} it was not there."}
+  because: The deadline is near.
+""",
+    )
+    note = "undecided at its deadline: escalate by rule 'ask'"
+    made = Evaluation(Action.DISPUTE, "deadline", None, "In round 1 it was not there.", note=note)
+    assert judge.triage(facts_at(70, attempts=None)) == made == judge.judge(facts_at(70))
+
+
 def never_open(judge: Judge) -> Judge:
     """The same policy with hours that have no day."""
     hours = msgspec.structs.replace(
