@@ -58,11 +58,11 @@ class Spread:
             return True
         self.things = {thing: at for thing, at in self.things.items() if now - at <= DRIFT_WINDOW}
         self.wide = self.wide and bool(self.things)
-        if not self.things.keys() >= set(things):
-            self.things |= dict.fromkeys(things, now)
+        known = self.things.keys() >= set(things)
+        self.things |= dict.fromkeys(things, now)
+        if not known:
             count = len(self.things)
             self.wide = self.wide or count >= DRIFTING or 2 * count > waiting
-        self.things |= dict.fromkeys(things, now)
         return self.wide
 
 
