@@ -123,12 +123,12 @@ def a_limit(name: str, actions: frozenset[Action], at_most: int, **changes: Any)
             ),
         ),
         (
-            "dispute share: at most 15% after 20 decisions",
+            "dispute share: at most 90% after 20 decisions",
             Action.DISPUTE,
             a_limit(
-                "dispute share: at most 15% after 20 decisions",
+                "dispute share: at most 90% after 20 decisions",
                 BOTH | BACK,
-                150_000,
+                900_000,
                 measure="share",
                 share_of=BACK,
                 after=20,
