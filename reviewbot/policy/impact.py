@@ -36,6 +36,15 @@ class Cell(msgspec.Struct):
     accounts: set[str] = msgspec.field(default_factory=set)
     samples: list[str] = msgspec.field(default_factory=list)
 
+    def add(self, thing: str, account: str | None, micros: int) -> None:
+        """Count one review."""
+        self.count += 1
+        self.micros += micros
+        if account is not None:
+            self.accounts.add(account)
+        if self.count <= SAMPLES:
+            self.samples.append(thing)
+
     def take(self, other: Cell) -> None:
         """Add what another part has counted."""
         self.count += other.count
@@ -53,13 +62,7 @@ class Impact(msgspec.Struct):
 
     def add(self, old: Said, new: Said, thing: str, account: str | None, micros: int) -> None:
         """Count one review."""
-        cell = self.moves[old, new]
-        cell.count += 1
-        cell.micros += micros
-        if account is not None:
-            cell.accounts.add(account)
-        if cell.count <= SAMPLES:
-            cell.samples.append(thing)
+        self.moves[old, new].add(thing, account, micros)
 
     def take(self, other: Impact) -> None:
         """Add what another part has counted."""
@@ -118,20 +121,22 @@ def counter(
     """
     new_says = opinion(new)
     old_says = _nothing if old is None else opinion(old)
-    could_not_tell, add = impact.could_not_tell, impact.add
+    moves, could_not_tell = impact.moves, impact.could_not_tell
+    cells: dict[tuple[str, str, str, str], Cell] = {}
 
     def count(record: Recorded) -> bool:
         facts = record.facts(at)
         after = new_says(record, facts)
-        said = was = (after.action, after.rule)
-        if new is not old:
-            before = old_says(record, facts)
-            was = (before.action, before.rule)
+        before = after if new is old else old_says(record, facts)
         for rule in after.cannot_tell:
             could_not_tell[rule] += 1
+        move = before.action, before.rule, after.action, after.rule
+        cell = cells.get(move)
+        if cell is None:
+            cell = cells[move] = moves[move[:2], move[2:]]
         subject = record.subject
-        add(was, said, subject.id, subject.saved_account_id, record.amount_micros)
-        return was[0] != said[0]
+        cell.add(subject.id, subject.saved_account_id, record.amount_micros)
+        return move[0] != move[2]
 
     return count
 
