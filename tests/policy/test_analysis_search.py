@@ -146,7 +146,7 @@ def wins(policy: Policy, number: int, facts: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=times(12, 200), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(6, 200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(POLICIES)
 def test_a_rule_that_a_point_of_the_grid_reaches_is_never_called_unreachable(
     policy: Policy,
@@ -162,7 +162,7 @@ def test_a_rule_that_a_point_of_the_grid_reaches_is_never_called_unreachable(
             continue
 
 
-@settings(max_examples=times(12, 200), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(6, 200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(POLICIES)
 def test_an_example_really_meets_what_it_was_asked_for(policy: Policy) -> None:
     """A task shown for two rules matches both, by a reading that shares no code."""

@@ -18,9 +18,9 @@ from tests.simulation.plan import EVERY_DAY, plan_of
 from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import times
 
-HOURS = 125.0
-SEEDS = range(1, 1 + times(2, 48))
-"""250 hours in all (6,000 in the full tier), in as many cases, which a run's processes share."""
+HOURS = 200.0
+SEEDS = range(1, 1 + times(10, 30))
+"""2,000 hours in all (6,000 in the full tier), in as many cases, which a run's processes share."""
 
 
 @pytest.mark.timeout(300)
