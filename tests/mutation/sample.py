@@ -27,6 +27,8 @@ class Score(NamedTuple):
     """What became of a sample. What no test runs counts as survived."""
 
     killed: int
+    hung: int
+    """How many of the killed were noticed only because the tests took far too long."""
     size: int
     population: int
     seed: int
@@ -47,7 +49,8 @@ class Score(NamedTuple):
     def __str__(self) -> str:
         low, high = self.interval()
         return (
-            f"{self.killed} of {self.size} ({self.share:.1%}, 95 % interval {low:.1%} to {high:.1%};"
+            f"{self.killed} of {self.size} ({self.share:.1%}, {self.hung} of them by tests that took"
+            f" far too long; 95 % interval {low:.1%} to {high:.1%};"
             f" drawn from {self.population:,} with seed {self.seed})"
         )
 
@@ -67,8 +70,9 @@ def score(size: int, seed: int) -> Score:
         _mutmut(tree, "run", "--max-children", "2", *drawn)
         results = _results(tree)
         survivors = tuple(name for name in drawn if results[name] not in _NOTICED)
+        hung = sum(results[name] == "timeout" for name in drawn)
         _keep_differences(tree, survivors)
-    return Score(len(drawn) - len(survivors), len(drawn), len(mutants), seed, survivors)
+    return Score(len(drawn) - len(survivors), hung, len(drawn), len(mutants), seed, survivors)
 
 
 def _all_mutants(tree: Path) -> Sequence[str]:
