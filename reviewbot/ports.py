@@ -198,12 +198,12 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log remembers of one thing: its history, and the newest decision of its newest round."""
+    """What the log remembers of one thing: its history, and where its newest round stands."""
 
     history: History
     latest: Logged | None = None
-    """The newest decision by the order in which decisions were last written, without its trace and
-    facts: those are many bytes that no pass needs."""
+    """What its newest round has come to: the decision that was sent, or else the newest by the order
+    in which they were last written. Without its trace and facts: no pass needs those many bytes."""
     claimed: frozenset[str] = frozenset()
     """Epochs that have an intent which is not void."""
 

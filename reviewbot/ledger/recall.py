@@ -35,13 +35,13 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
     disputes = 0
     last_dispute: int | None = None
     texts: list[tuple[int, str]] = []
-    claimed: set[str] = set()
+    claims: dict[str, tuple[DecisionRow, Decision]] = {}
     newest: tuple[DecisionRow, Decision] | None = None
     for row, decision in decisions:
         if newest is None or row.recorded > newest[0].recorded:
             newest = (row, decision)
         if row.state in _CLAIMED:
-            claimed.add(row.epoch)
+            claims[row.epoch] = (row, decision)
         if row.action not in _SENDS_BACK:
             continue
         if row.state in _DONE and (done_at := _done_at(row)) is not None:
@@ -49,6 +49,9 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
             last_dispute = max(last_dispute or done_at, done_at)
         if row.state in _SENT and decision.reason is not None:
             texts.append((row.seq, decision.reason))
+    if newest is not None:
+        # What was held while somebody else acted on the round is not what became of it.
+        newest = claims.get(newest[0].epoch, newest)
     return Memory(
         history=History(
             disputes=disputes,
@@ -56,7 +59,7 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
             texts=tuple(text for _, text in sorted(texts)),
         ),
         latest=logged(*newest) if newest else None,
-        claimed=frozenset(claimed),
+        claimed=frozenset(claims),
     )
 
 

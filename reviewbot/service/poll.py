@@ -189,7 +189,7 @@ class _Pass:
         self._in_quarantine[bench.review] = resume(app, bench, waiting)
         self._endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
         todo = list(with_memories(app, bench, items, bench.judges))
-        expect(bench, todo)
+        expect(app, bench, todo)
         gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
         self._waiting[bench.review] = self._left[bench.review] = len(todo)
         reviewed: list[Reviewed] = []

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
-from reviewbot.domain.lifecycle import DONE, OPEN
+from reviewbot.domain.lifecycle import CLAIMED, DONE, OPEN
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
@@ -179,7 +179,7 @@ def _ending(
 
 
 def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logged | None:
-    """The newest decision of this very round."""
+    """What became of this very round: the decision that was sent, or the newest of those that were not."""
     if memory is None or memory.latest is None:
         return None
     if memory.latest.decision.epoch == sighting.epoch:
@@ -189,7 +189,7 @@ def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logge
         for logged in app.ledger.decisions(task_id=sighting.task_id)
         if logged.decision.epoch == sighting.epoch
     ]
-    return max(of_round, key=lambda logged: logged.state_at, default=None)
+    return max(of_round, key=lambda one: (one.state in CLAIMED, one.state_at), default=None)
 
 
 def deadline_of(sighting: Sighting) -> datetime:

@@ -211,6 +211,18 @@ def test_a_memory_counts_disputes_that_are_done(ledger: Any) -> None:
     assert memory.latest.decision.action is Action.ESCALATE
 
 
+def test_what_is_held_beside_an_act_does_not_stand_for_the_round(ledger: Any) -> None:
+    """A person answered while a review was under way; its decision came down last, and sent nothing."""
+    answered = a_decision(Action.DISPUTE, reason="not there", decided_by="ana")
+    ledger.intend(answered)
+    ledger.mark(answered.id, State.PERFORMED, after(hours=2))
+    ledger.record(a_decision(Action.ESCALATE, reason="why?"), State.HELD)
+
+    latest = ledger.memories("comments", ["t1"])["t1"].latest
+
+    assert (latest.decision.id, latest.state) == (answered.id, State.PERFORMED)
+
+
 def test_a_memory_follows_what_happens(ledger: Any) -> None:
     """What was remembered once is not remembered for ever."""
     decision = a_decision(Action.DISPUTE, reason="no")

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import ServerFault
+from reviewbot.domain.lifecycle import State
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
@@ -38,6 +40,29 @@ def test_our_own_act_needs_no_reading() -> None:
     app = an_app(world, always(APPROVE))
 
     poll_once(app)
+    poll_once(app)
+
+    assert whose(app) == ["ours"]
+    assert "look" not in world.calls
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_an_answer_counts_although_a_review_under_way_held_something_after_it(rounds: int) -> None:
+    """The act of a person is ours, in the newest round and in one before it."""
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE))
+    poll_once(app)
+    (asked,) = app.ledger.decisions(task_id=TASK)
+    answer = replace(asked.decision, id="answer", action=Action.DISPUTE, decided_by="ana")
+    app.ledger.intend(answer)
+    app.ledger.mark("answer", State.PERFORMED, app.clock.now())
+    app.ledger.record(asked.decision, State.HELD)
+    if rounds == 2:
+        newer = replace(asked.decision, id="newer", epoch=f"{DEADLINE:%Y-%m-%dT%H:%M:%SZ}")
+        app.ledger.record(newer, State.HELD)
+    world.change(TASK, status="pending_corrections", manually_confirmed_at=None)
+
     poll_once(app)
 
     assert whose(app) == ["ours"]

@@ -247,17 +247,18 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
     for one in known.silent():
         key = (one.task, one.epoch)
         begin = one.deadline - known.scene.decide_by + SLACK
-        missed = known.free_pass(key, begin, one.deadline - SLACK)
-        if missed is None:
-            continue
-        last = known.last_word(key, one.deadline)
-        could = f"{key} was paid by silence; the pass of {missed.began:.0f} could have decided it"
-        if last is None:
-            yield f"{could}: the log has no word on it"
-        elif (last.held_by or "").startswith(EXCUSES):
-            continue
-        elif one.policy in known.scene.pays or last.action == "wait":
-            yield f"{could}: {last}"
+        for missed in known.free_passes(key, begin, one.deadline - SLACK):
+            last = known.last_word(key, missed.at + SLACK)
+            if last is not None and (last.held_by or "").startswith(EXCUSES):
+                continue
+            could = (
+                f"{key} was paid by silence; the pass of {missed.began:.0f} could have decided it"
+            )
+            if last is None:
+                yield f"{could}: the log has no word on it"
+            elif one.policy in known.scene.pays or last.action == "wait":
+                yield f"{could}: {last}"
+            break
 
 
 def silence_is_announced(known: Known) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.simulation.history import (
@@ -258,8 +259,8 @@ class Known:
         """The clean passes from a moment on."""
         return self.clean[bisect_left(self._clean_began, at) :]
 
-    def free_pass(self, key: Key, begin: float, end: float) -> Passed | None:
-        """A pass between two moments in which nothing at all kept the bot from deciding a round."""
+    def free_passes(self, key: Key, begin: float, end: float) -> Iterator[Passed]:
+        """The passes between two moments in which nothing but its policy kept the bot from deciding."""
         failed = self._failed.get(key[0] or "", ())
         for one in self.clean_after(begin):
             if one.at >= end:
@@ -272,8 +273,7 @@ class Known:
             last = self.last_word(key, one.began)
             if last is not None and last.state in OPEN:
                 continue
-            return one
-        return None
+            yield one
 
     def _start_of(self, one: Passed, place: int) -> int:
         """About where in the history a pass began."""

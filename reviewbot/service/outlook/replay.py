@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from reviewbot.domain.decision import DEADLINE, Decision
+from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts
 from reviewbot.ports import Logged
@@ -83,7 +83,7 @@ def _answer(decision: Decision, judge: Judge, facts: Facts) -> Evaluation:
 
 
 def _of_log(decision: Decision) -> dict[str, object]:
-    if decision.wanted is not None and decision.held_by is not None:
+    if decision.wanted is not None and decision.action is Action.ESCALATE:
         # A full cap asked a person in place of what the rule wanted: the texts are the question's.
         return {"action": decision.wanted.value, "rule": decision.rule, "until": decision.until}
     return {

@@ -8,7 +8,7 @@ for all that fall due soon after as well: one message early instead of many in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.calendar import calendars_of, resolver
 from reviewbot.policy.model import Reminder
+from reviewbot.ports import Sighting
 from reviewbot.service.app import App, Bench
 from reviewbot.service.judging import Known
 from reviewbot.service.outlook.standing import otherwise, standing
@@ -47,16 +48,22 @@ EVERY = 30.0
 """Seconds between two looks at the deadlines within a long pass."""
 
 
-def expect(bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> None:
-    """Keep in mind what is open on the list, before its turn comes; forget what is no longer there."""
+def expect(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> None:
+    """Keep in mind what is open on the list, before its turn comes, and what is only missing there.
+
+    A round that vanished is forgotten once it is known how it ended: a list may be wrong.
+    """
     before = bench.open_rounds or {}
-    bench.open_rounds = {}
+    bench.open_rounds, listed = {}, set()
     for item, known in todo:
+        listed.add(item.id)
         one = before.get(item.id)
         if one is not None and one.epoch == item.epoch:
             bench.open_rounds[item.id] = one
         elif item.epoch not in known.memory.claimed:
             bench.open_rounds[item.id] = unreviewed(item)
+    missing = [one for one in app.ledger.unended(bench.review) if one.task_id not in listed]
+    bench.open_rounds.update(_from_log(app, bench, missing))
 
 
 def note(bench: Bench, reviewed: Reviewed) -> None:
@@ -86,7 +93,7 @@ def watch(app: App) -> None:
     for bench in app.benches:
         if bench.open_rounds is None:
             try:
-                bench.open_rounds = dict(_from_log(app, bench))
+                bench.open_rounds = dict(_from_log(app, bench, app.ledger.unended(bench.review)))
             except LedgerError:
                 continue
         open_rounds = [one for one in bench.open_rounds.values() if one.deadline_at is not None]
@@ -97,8 +104,11 @@ def watch(app: App) -> None:
                 _remind(app, bench, judge, theirs)
 
 
-def _from_log(app: App, bench: Bench) -> Iterator[tuple[str, Undecided]]:
-    sightings = app.ledger.unended(bench.review)
+def _from_log(
+    app: App, bench: Bench, sightings: Sequence[Sighting]
+) -> Iterator[tuple[str, Undecided]]:
+    if not sightings:
+        return
     memories = app.ledger.memories(bench.review, [one.task_id for one in sightings])
     for sighting in sightings:
         memory = memories.get(sighting.task_id)

@@ -84,6 +84,20 @@ def test_a_fallback_that_counts_finds_its_own_caps() -> None:
     assert replays(room)
 
 
+def test_a_fallback_held_by_its_own_cap_is_replayed_as_the_fallback() -> None:
+    """Where nobody is asked it is held as it is, and the log also says what its rule wanted."""
+    rails = ONE_DISPUTE.format(over="hold", exempt="no") + "  approvals: at most 1 per day\n"
+    room = a_room(a_policy(SEND_BACK, rails), count=3, hours=12)
+    poll_once(room.app)
+    room.clock.forward(hours=9, minutes=3)
+    poll_once(room.app)
+
+    held = next(one.decision for one in room.ledger.decisions(task_id="task-002")[::-1])
+    assert (held.rule, held.action, held.wanted) == (DEADLINE, Action.APPROVE, Action.DISPUTE)
+    assert "approvals: at most 1 per day" in (held.held_by or "")
+    assert replays(room)
+
+
 def test_the_cases_of_a_fallback_look_at_the_evidence() -> None:
     """It is fetched where the rule itself did not need it."""
     room = a_full_room(fallback=BY_CHECKS)

@@ -13,6 +13,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CannotConnect, KeyRefused, LedgerUnwritable, ReviewbotError
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.model import BeforeDeadline, Reminder
+from reviewbot.ports import Listing
 from reviewbot.service.app import App, Limits
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
@@ -82,6 +83,35 @@ def test_an_outage_silences_nothing_the_log_knows_of() -> None:
         clock.forward(minutes=30)
 
     assert stages(app) == {f"task-{number}": [24, 6, 1] for number in range(3)}
+
+
+class Blank(World):
+    """An API whose list says nothing of what it would show one by one."""
+
+    def waiting(self) -> Listing:
+        """An empty list."""
+        self._call("waiting")
+        return Listing(items=())
+
+
+def test_a_round_that_is_only_missing_on_the_list_is_spoken_of() -> None:
+    """Read by itself it still waits: silence will pay it, so it counts as open until it has ended."""
+    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
+    world = a_world(2)
+    poll_once(an_app(world, always(ESCALATE), clock=clock, ledger=ledger))
+    blank = Blank(tasks=world.tasks)
+    app = an_app(blank, always(ESCALATE), clock=clock, ledger=ledger)
+    while clock.now() < DEADLINE - timedelta(minutes=30):
+        summary = poll_once(app)
+        assert {one.task_id for one in summary.undecided} == {"task-0", "task-1"}
+        clock.forward(minutes=30)
+
+    assert stages(app) == {"task-0": [24, 6, 1], "task-1": [24, 6, 1]}
+
+    for task in blank.tasks:
+        blank.change(task, status="finalized", finalized_at=DEADLINE)
+    clock.forward(hours=1)
+    assert poll_once(app).undecided == ()
 
 
 def test_what_was_decided_before_an_outage_is_not_spoken_of() -> None:
