@@ -33,7 +33,7 @@ from reviewbot.service.app import App
 from reviewbot.service.followup import follow_up
 from reviewbot.service.guards import checkpoints
 from reviewbot.service.guards.brakes import Brakes
-from reviewbot.service.poll import STRETCH, PassSummary, Polling
+from reviewbot.service.poll import STRETCH, PassSummary, Polling, undecided
 from reviewbot.service.reconcile import reconcile_all
 from reviewbot.service.telling.outage import tell_stopped
 from reviewbot.signals import SignalEvent
@@ -41,6 +41,8 @@ from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
+HURRY = 60.0
+"""Seconds between polls at most, while something undecided expires before the next."""
 HOUR = 3600.0
 STOPPED, INTERRUPTED = 0, 130
 FATAL = (KeyRefused, Forbidden, LedgerCorrupt, LedgerBroken)
@@ -76,6 +78,8 @@ class Daemon:
         self._brakes = app.brake = Brakes(app, book)
         self._poll = poll or Polling(min(every, STRETCH))
         self._goes_on = False
+        self.next_poll_at = 0.0
+        """When (monotonic) the pause under way ends by itself."""
         self._wake = wake or SignalEvent()
         self._reload_wanted = False
         self._outages = 0
@@ -154,16 +158,32 @@ class Daemon:
         self._run_chores()
 
     def _pause(self, began: float) -> None:
-        """Wait for the next poll; longer and longer while the API is away."""
+        """Wait for the next poll."""
+        self.next_poll_at = began + self._interval()
+        while (left := self.next_poll_at - self._app.clock.monotonic()) > 0:
+            if self._stop.is_set():
+                break
+            self._pulse.turn()
+            if self._wake.wait(min(left, SLICE)):
+                break
+
+    def _interval(self) -> float:
+        """Seconds to the next poll: longer and longer while the API is away, and never so long that
+        what is undecided expires meanwhile without another try."""
         pause = self._every
         if self._outages:
             longest = max(self._every, LONGEST_PAUSE)
             pause = min(self._every * 2.0 ** min(self._outages - 1, 10), longest)
-        until = began + pause
-        while (left := until - self._app.clock.monotonic()) > 0 and not self._stop.is_set():
-            self._pulse.turn()
-            if self._wake.wait(min(left, SLICE)):
-                break
+        if pause > HURRY and self._expires_within(pause):
+            return HURRY
+        return pause
+
+    def _expires_within(self, seconds: float) -> bool:
+        now = self._app.clock.now()
+        deadlines = (one.deadline_at for one in undecided(self._app.benches))
+        return any(
+            at is not None and now < at <= now + timedelta(seconds=seconds) for at in deadlines
+        )
 
     # Chores ----------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from reviewbot.service.app import App
 from reviewbot.service.poll import LISTED_FOR, PassSummary, poll_once
 from reviewbot.service.telling.alarms import AlarmDesk
 from tests.builders import an_item
-from tests.service.fakes import APPROVE, HandClock, World, always, an_app
+from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -246,6 +246,48 @@ def test_a_backlog_keeps_nothing_waiting_for_longer_than_a_poll() -> None:
     assert max(gaps) <= 60 + 20
     assert pinged == list(range(len(looked)))
     assert world.calls.count("waiting") <= 1 + clock.monotonic() // LISTED_FOR
+
+
+class Wake(threading.Event):
+    """The pauses of a daemon, on a clock that is moved by hand."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let the time pass."""
+        self.clock.forward(seconds=timeout or 0.0)
+        return False
+
+
+@pytest.mark.parametrize(("answer", "gaps"), [(ESCALATE, {60.0, 600.0}), (APPROVE, {600.0})])
+def test_a_last_try_is_not_left_to_a_poll_after_the_deadline(
+    answer: Answer, gaps: set[float]
+) -> None:
+    """While something undecided expires before the next poll, polls come each minute; no longer."""
+    clock, world, polls = HandClock(), World(), list[float]()
+    confirmed = clock.now() - timedelta(hours=71, minutes=35)
+    world.add(an_item(manually_confirmed_at=confirmed))
+    app = an_app(world, always(answer), clock=clock)
+    stop = threading.Event()
+
+    def poll(app: App) -> PassSummary:
+        polls.append(clock.monotonic())
+        if len(polls) == 20:
+            stop.set()
+        return poll_once(app)
+
+    Daemon(
+        app, every=600.0, stop=stop, refresh=lambda asked: None, poll=poll, wake=Wake(clock)
+    ).run()
+
+    found = [round(after - before) for before, after in itertools.pairwise(polls)]
+    assert set(found) == gaps
+    first, expires = polls[0], 25 * 60.0
+    hurried = [at for at, gap in zip(polls, found, strict=False) if gap == 60]
+    assert all(expires - 600 <= at - first < expires for at in hurried)
+    assert not hurried or hurried[-1] - first >= expires - 60
 
 
 class Pings:

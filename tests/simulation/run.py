@@ -113,8 +113,8 @@ class Run:
         self._undo: list[tuple[float, Callable[[], None]]] = []
         self._current: list[Process] = []
         self._away = 0.0
-        self._began = self.start
         self._stop = threading.Event()
+        self._daemon: Daemon | None = None
         self._on_call = self.start
         self._swap = False
         self._looked_at = 0
@@ -181,6 +181,7 @@ class Run:
                 poll=Homecoming(lambda app: self._pass(process, app), self.last_good),
                 wake=_Wake(self),
             )
+            self._daemon = daemon
             code = daemon.run()
             if code:
                 how, point = "fatal", str(code)
@@ -198,7 +199,6 @@ class Run:
     def _pass(self, process: Process, app: App) -> PassSummary:
         began, stopped, error = self.clock.time, None, None
         faults = self.faults.seen.total()
-        self._began = began
         self.figures.passes += 1
         try:
             summary = poll_once(app)
@@ -236,7 +236,9 @@ class Run:
 
     def until_something(self) -> float:
         """Seconds to the next pass, or until somebody acts before it."""
-        due = [self._began + EVERY, self._on_call]
+        assert self._daemon is not None
+        began = self.clock.time - self.clock.monotonic()
+        due = [began + self._daemon.next_poll_at, self._on_call]
         due += [self.start + act.hour * HOUR for act in islice(self._acts, 1)]
         due += [at for at, _ in self._undo[:1]]
         return min(due) - self.clock.time
