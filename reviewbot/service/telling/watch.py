@@ -13,6 +13,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from reviewbot.domain.alarms import HOUR, Kind, Urgency
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.review import ReviewItem
@@ -58,7 +60,7 @@ def expect(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> 
     for item, known in todo:
         listed.add(item.id)
         one = before.get(item.id)
-        if one is not None and one.epoch == item.epoch:
+        if one is not None and item.epoch in (one.epoch, None):
             bench.open_rounds[item.id] = one
         elif item.epoch not in known.memory.claimed:
             bench.open_rounds[item.id] = unreviewed(item)
@@ -69,10 +71,21 @@ def expect(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> 
 def note(bench: Bench, reviewed: Reviewed) -> None:
     """Keep in mind how a review left its round."""
     assert bench.open_rounds is not None
+    before = bench.open_rounds.pop(reviewed.item.id, None)
     if is_open(reviewed):
-        bench.open_rounds[reviewed.item.id] = describe(reviewed)
-    else:
-        bench.open_rounds.pop(reviewed.item.id, None)
+        bench.open_rounds[reviewed.item.id] = _as_known(describe(reviewed), before)
+
+
+def _as_known(one: Undecided, before: Undecided | None) -> Undecided:
+    """With what was known of its round, where the API has stopped saying so: it expires all the same."""
+    if before is None or one.epoch not in (before.epoch, None) or one.deadline_at is not None:
+        return one
+    return replace(
+        one,
+        epoch=before.epoch,
+        deadline_at=before.deadline_at,
+        deadline_is_estimate=before.deadline_is_estimate,
+    )
 
 
 def now_and_then(app: App) -> None:

@@ -114,6 +114,23 @@ def test_a_round_that_is_only_missing_on_the_list_is_spoken_of() -> None:
     assert poll_once(app).undecided == ()
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [("client_dispute_deadline_at",), ("client_dispute_deadline_at", "manually_confirmed_at")],
+)
+def test_a_deadline_that_the_api_no_longer_says_is_still_watched(lost: tuple[str, ...]) -> None:
+    """It expires all the same; what was once said of a round holds until it says otherwise."""
+    clock, world = HandClock(CONFIRMED + timedelta(hours=40)), a_world(1)
+    app = an_app(world, always(ESCALATE), clock=clock)
+    poll_once(app)
+    world.change("task-0", **dict.fromkeys(lost))
+    while clock.now() < DEADLINE:
+        poll_once(app)
+        clock.forward(minutes=30)
+
+    assert stages(app) == {"task-0": [24, 6, 1]}
+
+
 def test_what_was_decided_before_an_outage_is_not_spoken_of() -> None:
     """The log knows that as well."""
     ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
