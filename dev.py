@@ -29,7 +29,7 @@ PYTEST = ["-m", "pytest"]
 TASKS = {
     "setup": [],
     "demo": [["-m", "reviewbot", "demo"]],
-    "test": [[*PYTEST, "-n", "3", "--dist", "worksteal", "-m", "not slow"]],
+    "test": [[*PYTEST, "-n", "auto", "--dist", "worksteal", "-m", "not slow"]],
     "test-full": [[*PYTEST, "-n", "2", "--timeout", "1500"]],
     "test-mutants": [["-m", "tests.mutation"]],
     "soak": [["-m", "tests.simulation", "--minutes", os.environ.get("MINUTES", "10")]],

@@ -1,10 +1,16 @@
-"""How thoroughly properties are searched, by tier."""
+"""How thoroughly properties are searched, by tier, and the order in which several processes begin."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 from tests.tier import times
 
 settings.register_profile("tier", max_examples=times(40, 400), deadline=None)
 settings.load_profile("tier")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: what is short fills up the time of all processes at the end."""
+    items.sort(key=lambda item: "/simulation/" not in item.nodeid)

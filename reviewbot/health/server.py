@@ -14,6 +14,8 @@ from reviewbot.health.pulse import Pulse
 
 PATIENCE = 5.0
 """Seconds that a client may take to ask."""
+LOOK = 0.1
+"""Seconds between two looks at whether to end."""
 PLAIN = "text/plain; charset=utf-8"
 Page = tuple[HTTPStatus, str, bytes]
 
@@ -33,7 +35,9 @@ class HealthServer(ThreadingHTTPServer):
             raise ConfigError(
                 f"cannot listen at {address[0]}:{address[1]} ({error.strerror})"
             ) from error
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True, name="health")
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(LOOK,), daemon=True, name="health"
+        )
         self._thread.start()
 
     def close(self) -> None:

@@ -15,6 +15,8 @@ from reviewbot.simulator.faults import FAULTS, Storm, Which
 
 QUIET = 2.0
 """Hours without any trouble at the end: whatever is still open then was lost."""
+LONG, SPARSE = 400.0, 0.15
+"""From so many hours on a run has less in each of them, and still every fault and every death."""
 EVERY_DAY: dict[str, float] = {
     "429": 0.004,
     "5xx json": 0.003,
@@ -171,7 +173,7 @@ def plan_of(seed: int, hours: float) -> Plan:
     return Plan(
         seed=seed,
         hours=hours,
-        per_hour=chance.choice((0.3, 0.6, 1.0)),
+        per_hour=chance.choice((0.3, 0.6, 1.0)) * (SPARSE if hours >= LONG else 1.0),
         backlog=105 if seed % 32 == 7 else chance.choice((0, 5, 10)),
         decide_by=chance.choice((3, 24, 48)),
         strangers=chance.choice((0.0, 0.05, 0.2)),
@@ -226,7 +228,7 @@ def _deaths(chance: Random, busy: float) -> tuple[Death, ...]:
     """Every few hours, at each point in turn: none is left out because it is rare."""
     found, points, at = list[Death](), list[str](), 0.0
     while True:
-        at += chance.expovariate(1 / 3.4)
+        at += chance.expovariate(1 / 3.4) / (SPARSE if busy + QUIET >= LONG else 1.0)
         if at > busy:
             return tuple(found)
         if not points:
