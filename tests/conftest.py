@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.tier import times
 
-settings.register_profile("tier", max_examples=times(40, 400), deadline=None)
+settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
 settings.load_profile("tier")
 
 

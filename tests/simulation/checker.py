@@ -367,6 +367,9 @@ def endings_are_true(known: Known) -> Iterator[str]:
         # Where we and somebody else did the same at the same time, nobody can tell who was first.
         if {found, really} == {"ours", "other"} and known.was_unclear(key):
             continue
+        # Nor whether it was the sweep, which comes a little after the deadline, or somebody before it.
+        if (found, really) == ("silence", "other") and known.ended_at(one) >= one.deadline:
+            continue
         yield f"{key} was ended by {one.by}, the log says {found}"
 
 
