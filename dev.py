@@ -112,7 +112,17 @@ def with_uv(uv):
     make_venv = [uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(VENV)]
     return run_all(
         *([] if usable() else [make_venv]),
-        [uv, "pip", "install", "--quiet", "--require-hashes", *target, "-r", str(LOCK)],
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--compile-bytecode",
+            "--require-hashes",
+            *target,
+            "-r",
+            str(LOCK),
+        ],
         [uv, "pip", "install", "--quiet", *no_build_tools(), *target, "-e", str(ROOT)],
     )
 
