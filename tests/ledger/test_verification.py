@@ -129,6 +129,19 @@ def test_a_row_that_disagrees_is_found(
     assert attacked(attack)
 
 
+@pytest.mark.parametrize(("kind", "row"), [("ended", "round"), ("performed", "decision")])
+def test_a_line_that_cannot_be_read_fits_no_row(
+    attacked: Callable[..., tuple[str, ...]], kind: str, row: str
+) -> None:
+    """Beside its hash, which no longer fits."""
+    found = attacked(
+        "UPDATE entry SET body = X'00' WHERE seq = (SELECT max(seq) FROM entry WHERE kind = :kind)",
+        kind=kind,
+    )
+
+    assert any(f"the row of {row} " in one and "differs from the chain" in one for one in found)
+
+
 def test_a_row_out_of_nothing_is_found(attacked: Callable[..., tuple[str, ...]]) -> None:
     """A decision that the chain never heard of."""
     columns = "recorded, last, review, task_id, epoch, action, policy, by_person, state, state_at"
