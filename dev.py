@@ -110,20 +110,11 @@ def with_uv(uv):
     say("Setting up .venv with uv (once; some seconds) ...")
     target = ["--python", str(PYTHON)]
     make_venv = [uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(VENV)]
+    install = [uv, "pip", "install", "--quiet", *target]
     return run_all(
         *([] if usable() else [make_venv]),
-        [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--compile-bytecode",
-            "--require-hashes",
-            *target,
-            "-r",
-            str(LOCK),
-        ],
-        [uv, "pip", "install", "--quiet", *no_build_tools(), *target, "-e", str(ROOT)],
+        [*install, "--compile-bytecode", "--require-hashes", "-r", str(LOCK)],
+        [*install, *no_build_tools(), "-e", str(ROOT)],
     )
 
 

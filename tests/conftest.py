@@ -7,6 +7,7 @@ import gc
 import pytest
 from hypothesis import settings
 
+from reviewbot.bootstrap import settle
 from tests.tier import times
 
 settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
@@ -21,5 +22,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Thousands of tests and their modules stay to the end: the collector need not walk them again."""
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    settle()

@@ -155,6 +155,7 @@ def plan_of(seed: int, hours: float) -> Plan:
     """Draw everything."""
     chance = Random(seed)
     busy = hours - QUIET
+    share = SPARSE if hours >= LONG else 1.0
     outages = _outages(chance, busy)
     rough = chance.choice((0.5, 1.0, 1.0, 2.0))
     every_day = [
@@ -173,7 +174,7 @@ def plan_of(seed: int, hours: float) -> Plan:
     return Plan(
         seed=seed,
         hours=hours,
-        per_hour=chance.choice((0.3, 0.6, 1.0)) * (SPARSE if hours >= LONG else 1.0),
+        per_hour=chance.choice((0.3, 0.6, 1.0)) * share,
         backlog=105 if seed % 32 == 7 else chance.choice((0, 5, 10)),
         decide_by=chance.choice((3, 24, 48)),
         strangers=chance.choice((0.0, 0.05, 0.2)),
@@ -184,7 +185,7 @@ def plan_of(seed: int, hours: float) -> Plan:
         storms=(*away, *_storms(chance, busy), *every_day),
         outages=outages,
         jumps=_jumps(chance, busy, outages),
-        deaths=_deaths(chance, busy),
+        deaths=_deaths(chance, busy, share),
         acts=_acts(chance, busy),
     )
 
@@ -224,11 +225,11 @@ def _jumps(chance: Random, busy: float, outages: tuple[Outage, ...]) -> tuple[Ju
     return tuple(found)
 
 
-def _deaths(chance: Random, busy: float) -> tuple[Death, ...]:
+def _deaths(chance: Random, busy: float, share: float) -> tuple[Death, ...]:
     """Every few hours, at each point in turn: none is left out because it is rare."""
     found, points, at = list[Death](), list[str](), 0.0
     while True:
-        at += chance.expovariate(1 / 3.4) / (SPARSE if busy + QUIET >= LONG else 1.0)
+        at += chance.expovariate(share / 3.4)
         if at > busy:
             return tuple(found)
         if not points:

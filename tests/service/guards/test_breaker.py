@@ -124,7 +124,7 @@ def test_what_comes_about_slowly_is_seen_among_all() -> None:
         found.append(watch.sign() is not None)
         watch.add(f"more{n}", "a rule", n % 5 == 0)
     assert found[0] is False
-    assert True in found
+    assert any(found)
     first = found.index(True)
     paying = 4 + -(-first // 5)
     assert at_least(paying, 20 + first, 0.05) < 0.001
