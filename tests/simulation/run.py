@@ -27,7 +27,7 @@ from reviewbot.service.app import App
 from reviewbot.service.guards import breaker, switches
 from reviewbot.service.people.answers import Reply, answer
 from reviewbot.service.people.questions import open_questions, open_rounds
-from reviewbot.service.poll import PassSummary, poll_once
+from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.service.telling.away import Homecoming
 from reviewbot.service.telling.routing import Route, Routes
@@ -64,6 +64,49 @@ class _Wake(threading.Event):
         """Let time pass, and people act; many short waits of one pause are one here."""
         self._run.idle(max(timeout or 0.0, self._run.until_something()))
         return self.is_set()
+
+
+class Passes:
+    """The passes of one process, in the stretches that the daemon makes them in."""
+
+    def __init__(self, run: Run, process: Process) -> None:
+        self._run, self._process = run, process
+        self._polling = Polling(min(EVERY, STRETCH))
+        self._goes_on = False
+        self._began, self._faults = 0.0, 0
+
+    def __call__(self, app: App) -> PassSummary:
+        """Make a stretch; write into the history what came of the pass that it ends."""
+        run = self._run
+        if not self._goes_on:
+            self._began, self._faults = run.clock.time, run.faults.seen.total()
+            run.figures.passes += 1
+        self._goes_on = False
+        stopped, error = None, None
+        try:
+            summary = self._polling(app)
+            self._goes_on, stopped = summary.goes_on, summary.stopped
+            if stopped is None:
+                run.last_good = app.clock.now()
+        except ReviewbotError as problem:
+            error = str(problem)
+            run.figures.failed += 1
+            raise
+        finally:
+            run.follow_clock()
+            if self._process.alive and not self._goes_on:
+                run.history.append(
+                    lines.Passed(
+                        at=run.clock.time,
+                        who=self._process.who,
+                        began=self._began,
+                        stopped=stopped,
+                        error=error,
+                        braked=app.brake() is not None,
+                        faults=run.faults.seen.total() - self._faults,
+                    )
+                )
+        return summary
 
 
 @contextmanager
@@ -170,6 +213,7 @@ class Run:
         self._stop = stop = threading.Event()
         self._current = [process]
         self.figures.lives += 1
+        passes = Passes(self, process)
         try:
             app = self._a_bot(process, ledger, stop)
             daemon = Daemon(
@@ -178,7 +222,7 @@ class Run:
                 stop=stop,
                 refresh=lambda asked: self._refresh(app),
                 book=CheckpointFile(self.folder / "checkpoints.jsonl"),
-                poll=Homecoming(lambda app: self._pass(process, app), self.last_good),
+                poll=Homecoming(passes, self.last_good),
                 wake=_Wake(self),
             )
             self._daemon = daemon
@@ -196,33 +240,9 @@ class Run:
             calm = self.end - QUIET * HOUR
             self.idle(min(self._away, max(5.0, calm - self.clock.time)))
 
-    def _pass(self, process: Process, app: App) -> PassSummary:
-        began, stopped, error = self.clock.time, None, None
-        faults = self.faults.seen.total()
-        self.figures.passes += 1
-        try:
-            summary = poll_once(app)
-            stopped = summary.stopped
-            self.last_good = app.clock.now() if stopped is None else self.last_good
-        except ReviewbotError as problem:
-            error = str(problem)
-            self.figures.failed += 1
-            raise
-        finally:
-            self._machine.move_to(self.clock.now())
-            if process.alive:
-                self.history.append(
-                    lines.Passed(
-                        at=self.clock.time,
-                        who=process.who,
-                        began=began,
-                        stopped=stopped,
-                        error=error,
-                        braked=app.brake() is not None,
-                        faults=self.faults.seen.total() - faults,
-                    )
-                )
-        return summary
+    def follow_clock(self) -> None:
+        """Set the machine's own clock to the time of the run."""
+        self._machine.move_to(self.clock.now())
 
     def idle(self, seconds: float) -> None:
         """Nobody works; time passes, and people may act."""
