@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from statistics import median
+from statistics import median_high, median_low
 
 NOTICEABLE = 2.0
 """Seconds. `Date` counts whole seconds and travels for a while, so less than this is no difference."""
@@ -54,7 +54,9 @@ class ServerTime:
                 self._offsets.clear()
             self._gap = gap
             self._offsets.append(said - wall + 0.5)
-            found = median(self._offsets)
+            # Of two in the middle the one nearer to our own clock: of the first two answers one may
+            # have lingered, and between them lies no time that anybody said.
+            found = min(median_low(self._offsets), median_high(self._offsets), key=abs)
             self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else _NONE
 
     @property

@@ -55,7 +55,9 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
     settled = effects.settle(decision, item)
     if settled is not None:
         return _mark(app, logged, *settled)
-    if still and effects.fate(item, decision.epoch) is effects.Fate.WAITING:
+    waits = effects.fate(item, decision.epoch) is effects.Fate.WAITING
+    # Asked again: this answer has told the API's time anew, and the list's may have lingered.
+    if still and waits and _given_up(app, logged):
         return _mark(app, logged, State.VOID, effects.NOTHING_CAME)
     return False
 

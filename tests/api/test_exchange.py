@@ -222,6 +222,16 @@ def test_the_server_clock_is_the_median_of_what_was_heard() -> None:
     assert timedelta(minutes=6, seconds=50) < offset <= timedelta(minutes=7, seconds=1)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_of_two_answers_that_lingered_does_not_move_the_clock(first: int) -> None:
+    """Whichever came first: the mean of both would be a time that nobody said."""
+    dates = ["Tue, 02 Jun 2026 14:00:00 GMT", "Tue, 02 Jun 2026 12:00:00 GMT"]
+    heard = ServerTime(lambda: datetime(2026, 6, 2, 12, tzinfo=UTC), lambda: 0.0)
+    heard.hear(dates[first])
+    heard.hear(dates[1 - first])
+    assert heard.offset == timedelta(0)
+
+
 def test_a_small_difference_of_clocks_is_none() -> None:
     """`Date` counts whole seconds, so a second is no news."""
     api = a_client(lambda _: answer(a_list([]), date="Tue, 02 Jun 2026 12:00:01 GMT"))

@@ -310,6 +310,19 @@ def test_nothing_came_where_list_and_task_say_so_after_the_quarantine(
     assert world_of(app).calls.count("look") == looks
 
 
+def test_a_time_that_the_reading_takes_back_ends_no_quarantine() -> None:
+    """The list came with a wrong date; the task's own answer set the clock right."""
+    app = an_open_write()
+    clock = app.clock
+    assert isinstance(clock, HandClock)
+    clock.forward(hours=2)
+    on_fault_point(lambda name: clock.forward(hours=-2) if name == "resume.read" else None)
+    try:
+        assert resumed(app, an_item()) == (1, State.UNKNOWN, "timeout")
+    finally:
+        on_fault_point(None)
+
+
 def test_a_list_that_shows_another_round_is_no_reading_of_this_one() -> None:
     """The task itself is asked."""
     app = an_open_write()
