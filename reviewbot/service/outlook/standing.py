@@ -25,6 +25,8 @@ _TROUBLES = {
 _FALLBACKS = {
     Action.APPROVE: "approves it",
     Action.DISPUTE: "sends it back",
+    Action.FINALIZE: "accepts it",
+    Action.REQUEST_CORRECTIONS: "sends it back",
     Action.LEAVE: "leaves it to the timer, which pays",
 }
 
