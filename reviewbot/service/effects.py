@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import msgspec
@@ -22,6 +22,10 @@ from reviewbot.domain.review import ReviewItem, ReviewKind, Subject
 
 NOTHING_CAME = "not done: nothing arrived within the quarantine"
 """The note of an ambiguous write that was given up as not done. It was perhaps only slow."""
+
+
+UNSEEN = timedelta(hours=1)
+"""So much earlier than we saw a round it may have begun, where the API does not say when it did."""
 
 
 class Fate(Enum):
@@ -99,9 +103,14 @@ def fate(item: ReviewItem, epoch: str | None) -> Fate:
     return Fate.GONE if status in words.gone else Fate.UNREADABLE
 
 
-def by_silence(item: ReviewItem, deadline: datetime | None) -> bool:
-    """Whether it was finalized by nobody: at or after the moment from which silence pays."""
+def by_silence(item: ReviewItem, deadline: datetime | None, *, estimated: bool = False) -> bool:
+    """Whether it was finalized by nobody: at or after the moment from which silence pays.
+
+    An estimate comes later than that moment, by as long as the round was there before we saw it.
+    """
     finalized = item.subject.finalized_at
+    if estimated and deadline is not None:
+        deadline -= UNSEEN
     return finalized is not None and deadline is not None and finalized >= deadline
 
 
@@ -138,7 +147,9 @@ def _settle_payment(found: Fate, decision: Decision, item: ReviewItem) -> tuple[
 
 def _settle_return(found: Fate, decision: Decision, item: ReviewItem) -> tuple[State, str]:
     if found is Fate.PAID:
-        how = "by silence" if by_silence(item, decision.deadline_at) else "by someone else"
+        estimated = decision.deadline_is_estimate
+        silent = by_silence(item, decision.deadline_at, estimated=estimated)
+        how = "by silence" if silent else "by someone else"
         return State.OVERTAKEN, f"it was finalized {how}"
     match shows_our_text(decision, item):
         case True:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from reviewbot.domain.review import Evidence, ReviewItem
 from reviewbot.domain.timeline import Timeline
 from reviewbot.policy.facts import Fleet
+from reviewbot.ports import Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
 from reviewbot.service.effects import waits
 
@@ -35,6 +36,11 @@ def with_window(bench: Bench, item: ReviewItem) -> ReviewItem:
     if first is None:
         return item
     return replace(item, started_at=first, deadline_at=first + REVIEW_WINDOW)
+
+
+def deadline_of(sighting: Sighting) -> datetime:
+    """The deadline as the API stated it, or counted from our first sight."""
+    return sighting.deadline_at or sighting.first_seen_at + REVIEW_WINDOW
 
 
 def see_again(app: App, bench: Bench, item: ReviewItem) -> ReviewItem | None:

@@ -10,9 +10,10 @@ from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import CLAIMED, DONE, OPEN
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Attributed, Ending, Logged, Memory, Sighting
-from reviewbot.service.app import REVIEW_WINDOW, App, Bench, Trouble
+from reviewbot.service.app import App, Bench, Trouble
 from reviewbot.service.effects import NOTHING_CAME, Fate, by_silence, fate, shows_our_text
 from reviewbot.service.guards import breaker
+from reviewbot.service.look import deadline_of
 from reviewbot.service.people.questions import asked_in
 from reviewbot.service.telling.notices import tell_silence
 
@@ -119,7 +120,8 @@ def _may_be_ours(app: App, item: ReviewItem, found: Fate, last: Logged) -> bool:
 
 
 def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | None) -> Attributed:
-    if found is not Fate.PAID or not by_silence(item, deadline_of(sighting)):
+    estimated = sighting.deadline_at is None
+    if found is not Fate.PAID or not by_silence(item, deadline_of(sighting), estimated=estimated):
         return "other"
     left_on_purpose = last is not None and last.decision.action is Action.LEAVE
     return "leave" if left_on_purpose else "silence"
@@ -190,8 +192,3 @@ def _last_decision(app: App, sighting: Sighting, memory: Memory | None) -> Logge
         if logged.decision.epoch == sighting.epoch
     ]
     return max(of_round, key=lambda one: (one.state in CLAIMED, one.state_at), default=None)
-
-
-def deadline_of(sighting: Sighting) -> datetime:
-    """The deadline as the API stated it, or counted from our first sight."""
-    return sighting.deadline_at or sighting.first_seen_at + REVIEW_WINDOW

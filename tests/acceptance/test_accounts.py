@@ -189,6 +189,21 @@ def test_what_strangers_do_to_accounts_is_attributed_to_them() -> None:
         assert [one for one in found if "silence" not in one] == []
 
 
+def test_silence_is_known_for_what_it_is_although_its_moment_is_an_estimate() -> None:
+    """The window began before the account was first seen, so silence came before the estimate."""
+    with house("empty", policy=POLICY.replace("then: finalize", "then: escalate")) as there:
+        bundle = delivery.random_bundle(there.world, "tiktok")
+        delivery.deliver(there.world, bundle, delivery.make_account(there.world, bundle))
+        there.poll(10)
+        there.poll(71.5 * 60)
+        there.poll(60)
+
+        assert bundle.ended_by == "silence"
+        assert [(one.task_id, one.by) for one in there.app.ledger.endings()] == [
+            (bundle.id, "silence")
+        ]
+
+
 def test_the_window_of_an_account_is_counted_from_first_sight_and_called_an_estimate() -> None:
     """72 hours from the first pass that saw it, also after a restart."""
     waits = POLICY.replace("profile.username: known", "profile.username: exactly nobody")

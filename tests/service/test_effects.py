@@ -58,6 +58,15 @@ def test_silence_finalizes_at_the_deadline(finalized: Any, deadline: Any, silent
     assert by_silence(an_item(status="finalized", finalized_at=finalized), deadline) is silent
 
 
+@pytest.mark.parametrize(("minutes", "silent"), [(-61, False), (-60, True), (0, True)])
+def test_silence_may_come_before_an_estimate(minutes: int, silent: bool) -> None:
+    """We counted from our first sight; the round may have begun up to an hour before."""
+    finalized = an_item(status="finalized", finalized_at=DEADLINE + timedelta(minutes=minutes))
+    assert by_silence(finalized, DEADLINE, estimated=True) is silent
+    assert by_silence(finalized, DEADLINE) is (minutes >= 0)
+    assert not by_silence(finalized, None, estimated=True)
+
+
 @pytest.mark.parametrize(
     ("action", "review", "status", "fitting"),
     [

@@ -15,7 +15,7 @@ from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewKind, is_account, things
 from reviewbot.ports import Ledger, Logged, Sighting
 from reviewbot.service.guards import breaker, switches
-from reviewbot.service.reconcile import deadline_of
+from reviewbot.service.look import deadline_of
 
 if TYPE_CHECKING:
     from reviewbot.service.app import App, Bench

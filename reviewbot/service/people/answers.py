@@ -236,7 +236,7 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
 def _paid(item: ReviewItem, chosen: Round) -> str:
     finalized = item.subject.finalized_at
     when = "" if finalized is None else f" at {moment(finalized)}"
-    if effects.by_silence(item, chosen.deadline_at):
+    if effects.by_silence(item, chosen.deadline_at, estimated=item.deadline_is_estimate):
         return f"it was finalized by the timer{when}: nobody had answered"
     return f"it was finalized by somebody else{when}, outside this log"
 

@@ -20,6 +20,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
 from reviewbot.service.app import App, Bench
 from reviewbot.service.effects import by_silence
+from reviewbot.service.look import deadline_of
 from reviewbot.service.poll import PassSummary
 from reviewbot.service.reconcile import cause
 from reviewbot.service.telling.notices import tell_silence
@@ -171,6 +172,4 @@ def _count(away: Away, ending: Ending, was_seen: bool) -> Away:
 
 def _nearly_late(ledger: Ledger, bench: Bench, now: datetime) -> int:
     soon = ledger.unended(bench.review)
-    return sum(
-        one.deadline_at is not None and now <= one.deadline_at < now + NEARLY for one in soon
-    )
+    return sum(now <= deadline_of(one) < now + NEARLY for one in soon)

@@ -11,6 +11,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged, Sighting
+from reviewbot.service.look import deadline_of
 from reviewbot.service.review import Outcome, Reviewed
 
 
@@ -88,8 +89,8 @@ def from_log(sighting: Sighting, last: Logged | None) -> Undecided | None:
         review=sighting.review,
         task_id=sighting.task_id,
         epoch=sighting.epoch,
-        deadline_at=sighting.deadline_at,
-        deadline_is_estimate=decision is not None and decision.deadline_is_estimate,
+        deadline_at=deadline_of(sighting),
+        deadline_is_estimate=sighting.deadline_at is None,
         action=None if decision is None else decision.action.value,
         rule=None if decision is None else decision.rule,
         outcome=NOT_REVIEWED if last is None else last.state.value,

@@ -219,15 +219,15 @@ def test_a_round_is_described_with_all_that_a_person_needs() -> None:
 
 
 def test_the_round_of_the_log_is_described_in_full() -> None:
-    """As of its newest decision, which knows whether the deadline is an estimate."""
-    decision = a_decision(Action.ESCALATE, deadline_is_estimate=True)
+    """As of its newest decision."""
+    decision = a_decision(Action.ESCALATE)
     last = Logged(seq=1, decision=decision, state=State.HELD, state_at=CONFIRMED)
     assert from_log(SEEN, last) == Undecided(
         review="comments",
         task_id="t1",
         epoch=SEEN.epoch,
         deadline_at=SEEN.deadline_at,
-        deadline_is_estimate=True,
+        deadline_is_estimate=False,
         action="escalate",
         rule=decision.rule,
         outcome="held",
@@ -248,6 +248,14 @@ def test_the_round_of_the_log_is_described_in_full() -> None:
         amount_micros=240_000,
         policy="",
     )
+
+
+def test_a_window_that_the_api_does_not_state_is_counted_from_the_log() -> None:
+    """An account is spoken of in time also by a process that could never ask for it."""
+    known = from_log(replace(SEEN, review="accounts", deadline_at=None), None)
+    assert known is not None
+    assert known.deadline_at == SEEN.first_seen_at + timedelta(hours=72)
+    assert known.deadline_is_estimate
 
 
 def test_what_expires_first_is_named_first_and_what_nobody_knows_last() -> None:
