@@ -47,6 +47,7 @@ def main() -> int:
     )
     options.add_argument("--seed", type=int)
     options.add_argument("--hours", type=float, default=HOURS)
+    options.add_argument("--comments-alone", action="store_true", help="without any account")
     options.add_argument("--history", type=Path)
     options.add_argument("--first", type=int, default=1)
     options.add_argument("--runs", type=int, default=0)
@@ -58,7 +59,7 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = options.parse_args()
     if chosen.seed is not None:
-        one = simulate(chosen.seed, chosen.hours)
+        one = simulate(chosen.seed, chosen.hours, accounts=not chosen.comments_alone)
         if chosen.history is not None:
             one.history.dump(chosen.history)
         print(one.figures.sentence())

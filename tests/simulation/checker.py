@@ -175,8 +175,8 @@ def caps_hold(known: Known) -> Iterator[str]:
         if word.verb == "intend" and word.decided_by is None and not known.was_void(word):
             by_policy[word.policy].append(word)
     for policy, words in by_policy.items():
-        for action in ("approve", "dispute"):
-            times = sorted(_decided(word) for word in words if word.action == action)
+        for action, actions in (("approve", PAYING), ("dispute", SENDING_BACK)):
+            times = sorted(_decided(word) for word in words if word.action in actions)
             most = caps.get(action, len(times))
             for first, last in zip(times, times[most:], strict=False):
                 if last - first < 3600 - 10:
@@ -246,7 +246,7 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
     """P10: no clean pass near the deadline left undecided what the policy's fallback decides."""
     for one in known.silent():
         key = (one.task, one.epoch)
-        begin = one.deadline - known.scene.decide_by + SLACK
+        begin = known.expected(one) - known.scene.decide_by + SLACK
         for missed in known.free_passes(key, begin, one.deadline - SLACK):
             last = known.last_word(key, missed.at + SLACK)
             if last is not None and (last.held_by or "").startswith(EXCUSES):
@@ -264,26 +264,32 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
 def silence_is_announced(known: Known) -> Iterator[str]:
     """P10: before silence pays somebody is told, at 24, 6 and 1 hours, by the first pass after each."""
     told: dict[tuple[Key, int], float] = {}
+    nameless: dict[tuple[str | None, int], list[float]] = defaultdict(list)
     for _, line in known.history.of(Told):
         if line.kind == "undecided" and line.hours is not None:
             told.setdefault(((line.task, line.epoch), line.hours), line.at)
+            if line.epoch is None:
+                nameless[line.task, line.hours].append(line.at)
     for one in known.silent():
         key = (one.task, one.epoch)
         seen = known.seen.get(key)
         for hours, nearer in STAGES.items():
-            due = one.deadline - hours * 3600
+            due = known.expected(one) - hours * 3600
             after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
-            if after is None or after.at >= one.deadline - nearer * 3600:
+            if after is None or after.at >= min(known.ended_at(one), due + (hours - nearer) * 3600):
                 continue
             at = told.get((key, hours))
-            if at is None or at > after.at + SLACK:
+            # Where the API does not say the round just then, its task is named all the same.
+            named = any(due - 3600 <= at <= after.at + SLACK for at in nameless[one.task, hours])
+            if not named and (at is None or at > after.at + SLACK):
                 yield f"{key}: {hours} h before silence paid nobody was told by {after.at:.0f}: {at}"
-    named = {one.task for _, one in known.history.of(Told) if one.kind == "silence"}
+    heard_of = {one.task for _, one in known.history.of(Told) if one.kind == "silence"}
     for one in known.silent():
         if (
             (one.task, one.epoch) in known.seen
-            and one.task not in named
+            and one.task not in heard_of
             and known.has_ended_long_ago(one)
+            and not known.may_be_silence(one)
         ):
             yield f"{one.task} was paid by silence, and nobody was told"
 
@@ -326,7 +332,7 @@ def deadlines_are_not_crossed(known: Known) -> Iterator[str]:
     """P14: nothing leaves at or after the deadline of its round."""
     for write in known.writes:
         intent = known.intent_before(write.place, write.sent.key)
-        deadline = None if intent is None else known.deadline(intent)
+        deadline = None if intent is None else known.stated(intent)
         if deadline is not None and write.sent.at >= deadline + SLACK:
             yield f"{write.sent} left {write.sent.at - deadline:.0f} s after the deadline"
 
@@ -366,6 +372,11 @@ def endings_are_true(known: Known) -> Iterator[str]:
             continue
         # Where we and somebody else did the same at the same time, nobody can tell who was first.
         if {found, really} == {"ours", "other"} and known.was_unclear(key):
+            continue
+        # Nor, where the API does not say when silence comes, whether it was silence.
+        if {found, really} == {"silence", "other"} and known.may_be_silence(one):
+            continue
+        if {found, really} == {"ours", "silence"} and one.estimated and known.was_unclear(key):
             continue
         # Nor whether it was the sweep, which comes a little after the deadline, or somebody before it.
         if (found, really) == ("silence", "other") and known.ended_at(one) >= one.deadline:

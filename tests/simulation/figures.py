@@ -17,6 +17,7 @@ class Figures(msgspec.Struct, kw_only=True):
     failed: int = 0
     requests: int = 0
     tasks: int = 0
+    accounts: int = 0
     decisions: int = 0
     effects: int = 0
     acts: int = 0
@@ -39,7 +40,8 @@ class Figures(msgspec.Struct, kw_only=True):
     def sentence(self) -> str:
         """All of it in a line."""
         return (
-            f"{self.hours:,.0f} hours, {self.tasks:,} tasks, {self.effects:,} effects,"
+            f"{self.hours:,.0f} hours, {self.tasks:,} tasks,"
+            f" {self.accounts:,} accounts, {self.effects:,} effects,"
             f" {sum(self.faults.values()):,} faults, {sum(self.crashes.values()):,} crashes,"
             f" {self.acts:,} acts of people, {self.silent:,} paid by silence,"
             f" {self.violations} violations, {self.seconds:,.0f} s of CPU"

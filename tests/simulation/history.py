@@ -63,12 +63,16 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Truth(msgspec.Struct, frozen=True, array_like=True):
-    """What was true of a task when a write about it left: its newest check, and its past."""
+    """What was true of a task when a write about it left: its newest check, and its past.
+
+    Of an account: how often it was sent back, and the fields in which it `differs`.
+    """
 
     outcome: str | None
     scraped: int | None
     disputes: int
     deadline: float | None
+    differs: tuple[str, ...] | None = None
 
 
 class Sent(Record, frozen=True, kw_only=True):
@@ -165,6 +169,8 @@ class Round(Record, frozen=True, kw_only=True):
     deadline: float
     by: str | None
     policy: str
+    estimated: bool = False
+    """Whether the API does not say the deadline: the bot counts from when it first saw the round."""
 
 
 class Log(Record, frozen=True, kw_only=True):

@@ -26,6 +26,12 @@ LATEST = 1800.0
 """What ended so many seconds before the end of a run must be known to the log."""
 BACKOFF = 900.0
 """Seconds for which a task that could not be read is left alone at most."""
+WINDOW = 72 * 3600.0
+"""Seconds after which silence ends the round of an account, whose deadline the API does not say."""
+DOUBT = 3600.0
+"""By so much the bot may take the beginning of such a round for later than it was."""
+EVIDENCE = ("verifications", "profile")
+"""What is read of a task, and of an account, to judge it."""
 Key = tuple[str | None, str | None]
 
 
@@ -96,7 +102,7 @@ class Known:
             elif answer is not None and answer.clear:
                 for row in answer.shows:
                     self._of_task[row.task].append(Sight(sent.at, at, sent.who, row.epoch))
-                if sent.path == "verifications" and sent.task:
+                if sent.path in EVIDENCE and sent.task:
                     self._evidence[sent.task].append(Sight(sent.at, at, sent.who, None))
             if sent.task and (answer is None or not answer.clear):
                 self._failed[sent.task].append(sent.at)
@@ -221,6 +227,7 @@ class Known:
 
     def _index_rounds(self) -> None:
         self._deadlines: dict[Key, float] = {(o.task, o.epoch): o.deadline for o in self.rounds}
+        self._estimated = {(o.task, o.epoch) for o in self.rounds if o.estimated}
         self._ended: dict[Key, float] = {
             (effect.task, effect.epoch): effect.at for _, effect in self.effects
         }
@@ -228,6 +235,25 @@ class Known:
     def deadline(self, word: Wrote) -> float | None:
         """From when on silence pays the round of a word."""
         return self._deadlines.get((word.task, word.epoch))
+
+    def stated(self, word: Wrote) -> float | None:
+        """The deadline that the API says of the round of a word."""
+        key = (word.task, word.epoch)
+        return None if key in self._estimated else self._deadlines.get(key)
+
+    def expected(self, one: Round) -> float:
+        """The deadline as the bot can know it: where the API does not say it, from its first sight."""
+        seen = self.seen.get((one.task, one.epoch))
+        return seen + WINDOW if one.estimated and seen is not None else one.deadline
+
+    def may_be_silence(self, one: Round) -> bool:
+        """Whether nobody can tell silence from somebody else: the API does not say when it comes."""
+        seen = self.seen.get((one.task, one.epoch), one.began)
+        if not one.estimated:
+            return False
+        if one.by == "silence":
+            return seen - one.began > DOUBT - SLACK
+        return self.ended_at(one) >= self.expected(one) - DOUBT - SLACK
 
     def silent(self) -> list[Round]:
         """The rounds that silence paid."""

@@ -76,6 +76,19 @@ DEEDS: dict[Deed, float] = {
 }
 """What people do to the bot, and every how many hours."""
 
+ACCOUNT_EVERY = 40.0
+"""Hours between two accounts that are delivered."""
+DIFFERING: tuple[tuple[dict[str, str | None], float], ...] = (
+    ({}, 1.0),
+    ({"biography": "hello"}, 1.0),
+    ({"biography": "."}, 0.3),
+    ({"username": "lumen_2", "biography": "hello"}, 0.6),
+    ({"visible_name": "user 3391"}, 0.0),
+    ({"profile_picture_url": None}, 0.0),
+)
+"""In what a delivered account differs from the one that was ordered, and how likely each asked-for
+correction is made."""
+
 assert set(EVERY_DAY) == set(FAULTS)
 assert set(DRIFTS) <= set(EVERY_DAY)
 
@@ -112,6 +125,15 @@ class Jump(msgspec.Struct, frozen=True):
     skew: float
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An account that is delivered in that hour: how it differs, and the diligence of its manager."""
+
+    hour: float
+    platform: str
+    differing: dict[str, str | None]
+    diligence: float
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One run. All times are in hours from its start."""
 
@@ -131,6 +153,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     jumps: tuple[Jump, ...]
     deaths: tuple[Death, ...]
     acts: tuple[Act, ...]
+    accounts: tuple[Account, ...]
+    """None: the bot of this run reviews comments alone, and asks for nothing else."""
 
     @property
     def choices(self) -> Choices:
@@ -151,8 +175,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def plan_of(seed: int, hours: float) -> Plan:
-    """Draw everything."""
+def plan_of(seed: int, hours: float, *, accounts: bool = True) -> Plan:
+    """Draw everything. Without accounts the rest is drawn all the same."""
     chance = Random(seed)
     busy = hours - QUIET
     share = SPARSE if hours >= LONG else 1.0
@@ -187,7 +211,19 @@ def plan_of(seed: int, hours: float) -> Plan:
         jumps=_jumps(chance, busy, outages),
         deaths=_deaths(chance, busy, share),
         acts=_acts(chance, busy),
+        accounts=_accounts(Random(f"accounts of {seed}"), busy) if accounts else (),
     )
+
+
+def _accounts(chance: Random, busy: float) -> tuple[Account, ...]:
+    """From the start on, each kind in turn; in their own stream of chance."""
+    found, kinds, at = list[Account](), list(DIFFERING), 0.0
+    chance.shuffle(kinds)
+    while at < busy:
+        differing, diligence = kinds[len(found) % len(kinds)]
+        found.append(Account(at, chance.choice(("tiktok", "instagram")), differing, diligence))
+        at += chance.expovariate(1 / ACCOUNT_EVERY)
+    return tuple(found)
 
 
 def _outages(chance: Random, busy: float) -> tuple[Outage, ...]:

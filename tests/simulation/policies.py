@@ -62,22 +62,79 @@ RAILS = """guardrails:
 """
 CAPS = {"approve": 2, "dispute": 3, "micros": 4_000_000}
 """The same caps as numbers, for each policy."""
+ACCOUNTS = "profiles"
+PROFILES = """
+policy: profiles
+language: 1
+applies to:
+  review: accounts
+rules:
+  - name: sent back twice, a person looks
+    when:
+      feedback.corrections_requested: at least 2
+    then: escalate
+    question: Is the profile of "{{profile.visible_name}}" fine now?
+  - name: another name
+    when:
+      profile.differs: contains username
+    then: request corrections
+    comment: The name is not the one that was ordered (round {{review.round}}).
+    fields:
+      username: Please use {{profile.username}}.
+    repeat: yes
+  - name: another biography
+    when:
+      profile.differs: contains biography
+    then: request corrections
+    comment: The biography is not the one that was ordered (round {{review.round}}).
+    fields:
+      biography: As ordered, please.
+    repeat: yes
+  - name: the picture may come
+    when:
+      profile.differs: contains profile_picture_url
+    then: wait
+    until: {wait} after first seen
+  - name: as ordered
+    when:
+      profile.differs: known
+      none of:
+        - profile.differs: contains username
+        - profile.differs: contains visible_name
+        - profile.differs: contains biography
+        - profile.differs: contains profile_picture_url
+        - profile.differs: contains link_in_bio
+    then: finalize
+deadline:
+  decide by: {decide_by}h before deadline
+  if undecided: finalize
+  because: We do not hold up an account nobody objected to.
+"""
+ACCOUNT_RAILS = """guardrails:
+  approvals: at most 2 per hour
+  disputes: at most 3 per hour
+  when over: {over}
+"""
+"""As for comments, without the money: the API does not say what an account costs."""
 WAITS = ("6h", "4h", "9h")
 """How long a cut page waits: what changes from one revision to the next."""
 PAYS, ASKS = "tiktok", "instagram"
 
 
 @lru_cache(maxsize=64)
-def judges_of(revision: int, decide_by: int, capped: str | None) -> tuple[Judge, ...]:
-    """Both policies of a revision; compiled once for all runs of a process."""
-    wait = WAITS[revision]
-    rails = "" if capped is None else RAILS.format(over=capped)
-    return tuple(
-        judge_of(
-            POLICY.format(platform=platform, fallback=fallback, wait=wait, decide_by=decide_by)
-            + rails
-        )
-        for platform, fallback in ((PAYS, "approve"), (ASKS, "escalate"))
+def judges_of(
+    revision: int, decide_by: int, capped: str | None, *, accounts: bool = False
+) -> tuple[Judge, ...]:
+    """The policies of a revision; compiled once for all runs of a process."""
+
+    def judge(text: str, rails: str, **words: str) -> Judge:
+        text = text.format(wait=WAITS[revision], decide_by=decide_by, **words)
+        return judge_of(text if capped is None else text + rails.format(over=capped))
+
+    return (
+        judge(POLICY, RAILS, platform=PAYS, fallback="approve"),
+        judge(POLICY, RAILS, platform=ASKS, fallback="escalate"),
+        *((judge(PROFILES, ACCOUNT_RAILS),) if accounts else ()),
     )
 
 
@@ -89,7 +146,9 @@ def allowed(
     `sent_back`: how often we did that before; `left`: seconds to the deadline.
     """
     if rule == "deadline":
-        return action == "approve" and left <= decide_by
+        return action in ("approve", "finalize") and left <= decide_by
+    if truth.differs is not None:
+        return truth.disputes < 2 and _allowed_of_account(rule, action, truth.differs)
     if sent_back >= 2 or truth.outcome is None:
         return False
     match rule, action:
@@ -100,4 +159,15 @@ def allowed(
             return truth.outcome == "couldnt_verify" and read
         case "something else stands there", "dispute":
             return truth.outcome in ("wrong_text", "wrong_account")
+    return False
+
+
+def _allowed_of_account(rule: str, action: str, differs: tuple[str, ...]) -> bool:
+    match rule, action:
+        case "another name", "corrections":
+            return "username" in differs
+        case "another biography", "corrections":
+            return "biography" in differs
+        case "as ordered", "finalize":
+            return not differs
     return False

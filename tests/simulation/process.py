@@ -18,13 +18,13 @@ import msgspec
 from reviewbot.domain.decision import Decision
 from reviewbot.ports import Delivery, Ledger, Letter
 from reviewbot.simulator.clock import VirtualClock
-from reviewbot.simulator.model import Task
+from reviewbot.simulator.delivery import differences
 from reviewbot.simulator.world import World
 from tests.simulation.history import Heard, History, Sent, Shown, Told, Truth, Wrote
 
 PATIENCE = 30.0
 """Seconds within which a whole answer counts; the client waits no longer."""
-_PATH = re.compile(r"/(?:comments|bundles)/([^/?]+)(/[^?]*)?")
+_PATH = re.compile(r"/(comments|bundles|accounts)/([^/?]+)(/[^?]*)?")
 _ACTIONS = {
     "/approve": "approve",
     "/dispute": "dispute",
@@ -84,11 +84,37 @@ class Process:
 # What it hears and says ---------------------------------------------------------------------
 
 
-class _Row(msgspec.Struct):
+class _Entry(msgspec.Struct):
+    type: str | None = None
+
+
+class _Account(msgspec.Struct):
+    feedback_history: list[_Entry] | None = None
+
+    @property
+    def epoch(self) -> str | None:
+        """The round of an account: how often it was corrected, and one more."""
+        history = self.feedback_history
+        if history is None:
+            return None
+        return str(sum(entry.type == "corrections_applied" for entry in history) + 1)
+
+
+class _Row(_Account):
+    """A task, an order with its account, or that account alone."""
+
     id: str | None = None
     status: str | None = None
     manually_confirmed_at: str | None = None
     updated_at: str | None = None
+    account: _Account | None = None
+
+    @property
+    def epoch(self) -> str | None:
+        """The round of what is shown."""
+        if self.manually_confirmed_at is not None:
+            return self.manually_confirmed_at
+        return super().epoch if self.account is None else self.account.epoch
 
 
 class _Rows(msgspec.Struct):
@@ -114,8 +140,8 @@ class Wire(httpx.BaseTransport):
         process = self.process
         process.check()
         self.calls += 1
-        call, found = self.calls, _PATH.search(request.url.path)
-        task, what = (found[1], found[2] or "/task") if found else (None, "/list")
+        call = self.calls
+        task, what = self._about(request.url.path)
         writes = request.method != "GET"
         sent = Sent(
             at=process.clock.time,
@@ -126,7 +152,7 @@ class Wire(httpx.BaseTransport):
             task=task,
             action=_ACTIONS.get(what) if writes else None,
             key=request.headers.get("idempotency-key") if writes else None,
-            truth=truth(process.world.tasks.get(task or "")) if writes else None,
+            truth=truth(process.world, task or "") if writes else None,
         )
         process.history.append(sent)
         try:
@@ -140,6 +166,16 @@ class Wire(httpx.BaseTransport):
             assert isinstance(response.stream, httpx.SyncByteStream)
             response.stream = _Overheard(self, sent, response, response.stream)
         return response
+
+    def _about(self, path: str) -> tuple[str | None, str]:
+        """The task or order that a path is about, and what of it."""
+        found = _PATH.search(path)
+        if found is None:
+            return None, "/list"
+        if found[1] == "accounts":
+            bundles = self.process.world.bundles.values()
+            return next((b.id for b in bundles if b.saved_account_id == found[2]), None), "/profile"
+        return found[2], found[3] or "/task"
 
     def _answered(self, sent: Sent, response: httpx.Response, body: bytes) -> None:
         status, shows = response.status_code, tuple[Shown, ...]()
@@ -182,20 +218,25 @@ def _read(sent: Sent, body: bytes) -> tuple[bool, tuple[Shown, ...]]:
     try:
         if sent.path == "list":
             return True, tuple(_shown(row) for row in _rows(body).data if row.id)
-        if sent.path == "task":
-            return True, (_shown(_one(body).data),)
+        if sent.path in ("task", "account"):
+            return True, (_shown(_one(body).data, sent.task),)
         msgspec.json.decode(body)
         return True, ()
     except msgspec.DecodeError:
         return False, ()
 
 
-def _shown(row: _Row) -> Shown:
-    return Shown(row.id or "", row.manually_confirmed_at, row.status, row.updated_at)
+def _shown(row: _Row, asked: str | None = None) -> Shown:
+    return Shown(row.id or asked or "", row.epoch, row.status, row.updated_at)
 
 
-def truth(task: Task | None) -> Truth | None:
-    """What is true of a task now."""
+def truth(world: World, name: str) -> Truth | None:
+    """What is true of a task or an ordered account now."""
+    bundle = world.bundles.get(name)
+    if bundle is not None:
+        asked = sum(entry["type"] == "corrections_requested" for entry in bundle.history)
+        return Truth(None, None, asked, None, differences(world, bundle))
+    task = world.tasks.get(name)
     if task is None:
         return None
     newest = task.attempts[-1] if task.attempts else None

@@ -20,8 +20,10 @@ from reviewbot.daemon import Daemon
 from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.review import is_account
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.policy.evaluate import Judge
 from reviewbot.ports import Ledger
 from reviewbot.service.app import App
 from reviewbot.service.guards import breaker, switches
@@ -32,6 +34,7 @@ from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.service.telling.away import Homecoming
 from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.settings import Secret, Settings
+from reviewbot.simulator import delivery
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults
 from reviewbot.simulator.planting import plant_waiting
@@ -41,15 +44,18 @@ from reviewbot.simulator.strangers import strangers
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.simulation import history as lines
 from tests.simulation.figures import Figures
-from tests.simulation.plan import QUIET, Act, Death, Plan
-from tests.simulation.policies import CAPS, PAYS, WAITS, judges_of
+from tests.simulation.plan import QUIET, Account, Act, Death, Plan
+from tests.simulation.policies import ACCOUNTS, CAPS, PAYS, WAITS, judges_of
 from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
 from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
+RESTART = 60.0
+"""Seconds after which a process that ended by itself is started again."""
 ON_CALL = 0.7
 """Hours after which somebody looks at an open breaker."""
 REASON = "We looked again and could not find it. Please post it exactly as written."
+FIELDS = {"biography": "As ordered, please."}
 ROUTES = Routes((Route(channel="inbox", least="info"),), ("inbox",))
 
 
@@ -145,8 +151,8 @@ class Run:
         self._populate()
         world.effects = Effects(self.history)
         self.transport = SimulatorTransport(world, faults=self.faults, neighbour=plan.neighbour)
-        self.judges = judges_of(0, plan.decide_by, plan.capped)
         self.revision = 0
+        self.judges = self._judges()
         self.processes = 0
         self.last_good: datetime | None = None
         self._acts = deque(plan.acts)
@@ -171,9 +177,16 @@ class Run:
             plant_waiting(world, self.start + self.chance.uniform(0, busy) * HOUR)
         strangers(world, plan.strangers)
         self.clock.advance_to(self.start)
+        for account in plan.accounts:
+            world.at(self.start + account.hour * HOUR, self._deliver, account)
         for jump in plan.jumps:
             world.at(self.start + jump.start * HOUR, self._set_clock, jump.skew)
             world.at(self.start + jump.end * HOUR, self._set_clock, 0.0)
+
+    def _deliver(self, one: Account) -> None:
+        world = self.world
+        bundle = delivery.random_bundle(world, one.platform, diligence=one.diligence)
+        delivery.deliver(world, bundle, delivery.make_account(world, bundle, **one.differing))
 
     def _set_clock(self, skew: float) -> None:
         self.clock.skew = skew
@@ -189,7 +202,7 @@ class Run:
                 every=EVERY,
                 caps=CAPS if self.plan.capped else {},
                 decide_by=self.plan.decide_by * HOUR,
-                pays=(PAYS,),
+                pays=(PAYS, ACCOUNTS),
             )
         )
         on_fault_point(self._at_point)
@@ -232,10 +245,14 @@ class Run:
             app.close()
         except Crash:
             how, point = "crash", process.point
+        except Exception as error:
+            how, point = "fatal", repr(error)
         finally:
             self._current = []
             ledger.close()
         self.history.append(lines.Gone(at=self.clock.time, who=process.who, how=how, point=point))
+        if how == "fatal":
+            self.idle(RESTART)
         if how == "crash":
             calm = self.end - QUIET * HOUR
             self.idle(min(self._away, max(5.0, calm - self.clock.time)))
@@ -325,6 +342,10 @@ class Run:
             pause_file=str(self.pause_file),
         )
 
+    def _judges(self) -> tuple[Judge, ...]:
+        plan = self.plan
+        return judges_of(self.revision, plan.decide_by, plan.capped, accounts=bool(plan.accounts))
+
     def _refresh(self, app: App) -> None:
         if self._swap:
             self._swap = False
@@ -358,7 +379,7 @@ class Run:
                 self._later(until, lambda: self._put_file(None))
             case "policy":
                 self.revision = (self.revision + 1) % len(WAITS)
-                self.judges = judges_of(self.revision, self.plan.decide_by, self.plan.capped)
+                self.judges = self._judges()
                 self._swap = True
             case "restart":
                 self._stop.set()
@@ -424,9 +445,19 @@ class Run:
                 ledger=log,
                 chance=self.chance.random,
             )
-            action = self.chance.choice((Action.APPROVE, Action.DISPUTE))
+            if is_account(chosen.sighting.review):
+                actions, fields = (Action.FINALIZE, Action.REQUEST_CORRECTIONS), FIELDS
+            else:
+                actions, fields = (Action.APPROVE, Action.DISPUTE), None
+            reply = Reply(
+                action=self.chance.choice(actions),
+                who="ana",
+                text=REASON,
+                fields=fields,
+                repeat=True,
+            )
             with suppress(ReviewbotError):
-                answer(app, chosen, Reply(action=action, who="ana", text=REASON, repeat=True))
+                answer(app, chosen, reply)
 
     # The end ----------------------------------------------------------------------------------
 
@@ -446,7 +477,7 @@ class Run:
 
     def _sum_up(self) -> None:
         found = self.figures
-        found.tasks = len(self.world.tasks)
+        found.tasks, found.accounts = len(self.world.tasks), len(self.world.bundles)
         found.effects = sum(effect.by == "client" for effect in self.world.effects)
         found.requests = self.transport.desk.served
         found.faults = dict(self.faults.seen)

@@ -24,6 +24,7 @@ class Simulated(NamedTuple):
 
     seed: int
     hours: float
+    accounts: bool
     history: History
     figures: Figures
     violations: list[Violation]
@@ -31,17 +32,18 @@ class Simulated(NamedTuple):
     @property
     def replay(self) -> str:
         """The command that does the same again."""
-        return f"python -m tests.simulation --seed {self.seed} --hours {self.hours:g}"
+        alone = "" if self.accounts else " --comments-alone"
+        return f"python -m tests.simulation --seed {self.seed} --hours {self.hours:g}{alone}"
 
 
-def simulate(seed: int, hours: float) -> Simulated:
+def simulate(seed: int, hours: float, *, accounts: bool = True) -> Simulated:
     """Live through a seed."""
     with TemporaryDirectory(dir=MEMORY) as folder:
-        run = Run(plan_of(seed, hours), Path(folder))
+        run = Run(plan_of(seed, hours, accounts=accounts), Path(folder))
         figures = run.live()
         violations = check(run.history)
         figures.violations = len(violations)
-        return Simulated(seed, hours, run.history, figures, violations)
+        return Simulated(seed, hours, accounts, run.history, figures, violations)
 
 
 def simulate_lightly(seed: int, hours: float) -> Simulated:
@@ -52,17 +54,18 @@ def simulate_lightly(seed: int, hours: float) -> Simulated:
     return one
 
 
-def kept_seeds() -> Iterator[tuple[int, float]]:
-    """Every seed that once failed."""
+def kept_seeds() -> Iterator[tuple[int, float, bool]]:
+    """Every seed that once failed, its hours, and whether there were accounts."""
     for line in SEEDS.read_text().splitlines():
         words = line.partition("#")[0].split()
         if words:
-            yield int(words[0]), float(words[1])
+            yield int(words[0]), float(words[1]), words[2:] != ["comments"]
 
 
 def keep_seed(one: Simulated) -> None:
     """Let the full tier replay a seed from now on."""
-    if (one.seed, one.hours) not in set(kept_seeds()):
+    if (one.seed, one.hours, one.accounts) not in set(kept_seeds()):
         promises = ", ".join(sorted({violation.promise for violation in one.violations}))
         with SEEDS.open("a") as file:
-            file.write(f"{one.seed} {one.hours:g}  # {promises}\n")
+            alone = "" if one.accounts else " comments"
+            file.write(f"{one.seed} {one.hours:g}{alone}  # {promises}\n")

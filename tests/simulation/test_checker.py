@@ -329,6 +329,161 @@ def test_each_fault_of_a_history_is_found_as_what_it_is(name: str) -> None:
     assert found(lines) == promises
 
 
+# Accounts ------------------------------------------------------------------------------------
+
+SEEN = T0 + 100
+
+
+def of_account(line: Record) -> Record:
+    """The same line about an account: its round has a number, and the log its own words."""
+    swap: dict[str, Any] = {}
+    if getattr(line, "task", None) == "t" and getattr(line, "epoch", None) == EPOCH:
+        swap["epoch"] = "1"
+    if isinstance(line, Wrote | Round) and line.policy == "tiktok":
+        swap["policy"] = "profiles"
+    match line:
+        case Wrote(verb="intend"):
+            swap |= {"action": "request corrections", "rule": "another name", "amount": None}
+        case Sent(method="POST"):
+            swap |= {"path": "account/corrections", "action": "corrections", "truth": ACCOUNT}
+        case Sent(path="verifications"):
+            swap["path"] = "profile"
+        case Effect():
+            swap["action"] = "corrections"
+        case Heard(shows=(_, *_)):
+            swap["shows"] = (Shown("t", "1"),)
+        case Round():
+            swap["estimated"] = True
+    return replace(line, **swap)
+
+
+ACCOUNT = Truth(None, None, 0, None, ("username",))
+OF_ACCOUNT = [of_account(line) for line in a_good_history()]
+PROFILES = Scene(at=T0, every=600.0, pays=("tiktok", "profiles"), caps={"dispute": 1})
+
+
+def of_this(number: int, **about: Any) -> list[Record]:
+    """The account's history with one line told otherwise."""
+    lines = list(OF_ACCOUNT)
+    lines[number] = replace(lines[number], **about)
+    return lines
+
+
+def an_account_paid_by_silence(*lines: Record, late: float = 0.0) -> list[Record]:
+    """Seen so long after its review began, and accepted by nobody at its end."""
+    end = DEADLINE + 60
+    silence = [
+        Told(at=end + 10, kind="silence", task="t"),
+        of_account(replace(THE_TRUTH[0], by="silence")),
+        THE_TRUTH[1],
+    ]
+    return [
+        of_account(wrote(T0 + 10 + late, "sight")),
+        *(of_account(line) for line in lines),
+        Passed(at=DEADLINE - 605, who=1, began=DEADLINE - 610),
+        of_account(wrote(end + 10, "end", by="silence")),
+        *silence,
+    ]
+
+
+@pytest.mark.parametrize("late", [0.0, 2 * DAY])
+def test_a_good_history_of_an_account_breaks_nothing(late: float) -> None:
+    """Nor does one that was seen so late that silence paid long before the deadline it was given."""
+    assert found(OF_ACCOUNT, scene=PROFILES) == set()
+    if late:
+        assert found(an_account_paid_by_silence(HELD, late=late), scene=PROFILES) == set()
+
+
+BROKEN_ACCOUNTS: dict[str, tuple[set[str], list[Record]]] = {
+    "no intent": ({"P1 write-ahead"}, [*OF_ACCOUNT[:INTENT], *OF_ACCOUNT[INTENT + 1 :]]),
+    "another action": ({"P1 write-ahead", "P9 default"}, of_this(SENT, action="finalize")),
+    "sent twice on one intent": (
+        {"P2 once per round", "P3 quarantine"},
+        [
+            *OF_ACCOUNT[:9],
+            *(of_account(line) for line in a_write(T0 + 104, 4)),
+            *OF_ACCOUNT[9:],
+        ],
+    ),
+    "another round was seen": (
+        {"P4 fresh"},
+        of_this(1, shows=(Shown("t", "2"),)),
+    ),
+    "the delivered profile was not read": (
+        {"P4 fresh"},
+        [*OF_ACCOUNT[:3], *OF_ACCOUNT[INTENT:]],
+    ),
+    "landed in another round": ({"P4 stale effects"}, of_this(EFFECT, epoch="2")),
+    "sent back once too often in an hour": (
+        {"P5 caps"},
+        [
+            *OF_ACCOUNT,
+            of_account(intend(T0 + 200, id="other", task="other")),
+            mark(T0 + 300, "void", "other"),
+            of_account(intend(T0 + 400, id="third", task="third")),
+            mark(T0 + 500, "performed", "third"),
+        ],
+    ),
+    "sent while disputes are paused": (
+        {"P6 P7 stops"},
+        [
+            wrote(T0, "note", topic="pause", subject="dispute", value={"on": True}),
+            *OF_ACCOUNT,
+        ],
+    ),
+    "what differs is another field": (
+        {"P9 default"},
+        of_this(SENT, truth=replace(ACCOUNT, differs=("biography",))),
+    ),
+    "sent back before, twice": ({"P9 default"}, of_this(SENT, truth=replace(ACCOUNT, disputes=2))),
+    "silence that could have been decided": (
+        {"P10 silence"},
+        an_account_paid_by_silence(HELD, *TOLD),
+    ),
+    "silence that nobody announced": (
+        {"P10 alarms", "P10 silence"},
+        an_account_paid_by_silence(HELD, *TOLD[:2]),
+    ),
+    "never seen": (
+        {"P12 seen"},
+        [
+            Passed(at=T0 + 605, who=1, began=T0 + 600),
+            Passed(at=T0 + 1205, who=1, began=T0 + 1200),
+            *OF_ACCOUNT[-2:],
+        ],
+    ),
+    "silence, taken for somebody else's": (
+        {"P10 silence", "P20 attributed"},
+        [
+            replace(line, by="other") if isinstance(line, Wrote) and line.verb == "end" else line
+            for line in an_account_paid_by_silence(HELD, *TOLD, late=1800.0)
+        ],
+    ),
+    "somebody else's, taken for silence": (
+        {"P20 attributed"},
+        [
+            replace(line, by="silence") if isinstance(line, Wrote) and line.verb == "end" else line
+            for line in [
+                *OF_ACCOUNT[:-2],
+                of_account(replace(THE_TRUTH[0], by="stranger")),
+                THE_TRUTH[1],
+            ]
+        ],
+    ),
+    "somebody else's": (
+        {"P20 attributed"},
+        [*OF_ACCOUNT[:-2], of_account(replace(THE_TRUTH[0], by="stranger")), THE_TRUTH[1]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_ACCOUNTS)
+def test_each_fault_of_an_accounts_history_is_found_as_what_it_is(name: str) -> None:
+    """By the same promises; those that are not about tasks are broken above."""
+    promises, lines = BROKEN_ACCOUNTS[name]
+    assert found(lines, scene=PROFILES) == promises
+
+
 @pytest.mark.parametrize("cap", [{"dispute": 1}, {"micros": 400_000}])
 def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
     """Two in an hour where one is allowed, or 0.48 USD in a day where 0.40 is."""
@@ -338,6 +493,15 @@ def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
     scene = Scene(at=T0, every=600.0, caps=cap)
 
     assert found(words, closed, scene=scene) == {"P5 caps"}
+
+
+@pytest.mark.parametrize(("early", "broken"), [(3599, set()), (3601, {"P10 alarms"})])
+def test_an_alarm_that_could_not_name_the_round_counts_in_its_hour(
+    early: float, broken: set[str]
+) -> None:
+    """The API left the round out just then; one long before was about another round."""
+    nameless = Told(at=TOLD[2].at - early, kind="undecided", task="t", hours=1)
+    assert found(silent(HELD, *TOLD[:2], nameless, policy="instagram")) == broken
 
 
 def test_every_promise_has_a_history_that_breaks_it() -> None:

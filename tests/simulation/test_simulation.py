@@ -1,6 +1,6 @@
 """The whole bot through days of trouble of every kind: not one promise is broken.
 
-Each seed is one run: tasks come up for review, polls are ten minutes
+Each seed is one run: tasks come up for review, and now and then an account, polls are ten minutes
 apart (one, where something undecided is about to expire), every fault of the simulated API hits,
 people and strangers interfere, the clock jumps, and the process dies at every named point of the loop.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.faultpoints import LOOP
 from reviewbot.simulator.faults import FAULTS
@@ -22,26 +23,34 @@ HOURS = times(500, 200)
 SEEDS = range(10, 10 + times(4, 32))
 """2,000 hours in four long runs, with one to three tasks in ten hours; in the full tier 6,400 hours,
 with three times as much in each."""
+WITH_ACCOUNTS = SEEDS[-times(1, 32) :]
+"""Looking for accounts at every poll costs a third of a run, so in the quick tier one run does."""
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     """Days of trouble, with a death at every point of the loop in each of these runs."""
-    one = simulate(seed, HOURS)
+    accounts = seed in WITH_ACCOUNTS
+    one = simulate(seed, HOURS, accounts=accounts)
 
     assert [f"{v.promise}: {v.sentence}" for v in one.violations] == [], one.replay
     assert set(one.figures.crashes) == set(LOOP)
     assert len(one.figures.faults) > len(FAULTS) / 2
     assert one.figures.effects > 20
+    done = {line.action for line in one.history if isinstance(line, Effect) and line.by == "client"}
+    assert done >= {"approve", "dispute"}
+    assert {"finalize", "corrections"} <= done if accounts else one.figures.accounts == 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("seed", "hours"), list(kept_seeds()))
-def test_a_seed_that_once_broke_a_promise_no_longer_does(seed: int, hours: float) -> None:
+@pytest.mark.parametrize(("seed", "hours", "accounts"), list(kept_seeds()))
+def test_a_seed_that_once_broke_a_promise_no_longer_does(
+    seed: int, hours: float, accounts: bool
+) -> None:
     """Kept in seeds.txt by whoever met it."""
-    one = simulate(seed, hours)
+    one = simulate(seed, hours, accounts=accounts)
 
     assert [f"{v.promise}: {v.sentence}" for v in one.violations] == [], one.replay
 
@@ -58,10 +67,13 @@ def test_a_seed_is_a_whole_run() -> None:
 def test_a_plan_holds_every_fault_and_every_point() -> None:
     """By chance alone none is left out; jumps of the clock keep clear of outages."""
     plan = plan_of(5, 200)
+    without = plan_of(5, 200, accounts=False)
 
     assert {storm.fault for storm in plan.storms} == set(FAULTS) == set(EVERY_DAY)
     assert {death.point for death in plan.deaths} == set(LOOP)
     assert {act.deed for act in plan.acts} == {"answer", "pause", "pause file", "policy", "restart"}
+    assert len(plan.accounts) > 1
+    assert replace(plan, accounts=()) == without, "accounts have a stream of chance of their own"
     assert all(early.hour <= late.hour for early, late in pairwise(plan.deaths))
     assert not any(
         jump.start < outage.end and outage.start < jump.end

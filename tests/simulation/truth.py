@@ -11,9 +11,11 @@ from reviewbot.ports import KeptCheckpoints, Ledger
 from reviewbot.service.outlook.replay import replay
 from reviewbot.service.revisions import Revisions
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.model import Effect
+from reviewbot.simulator.delivery import epoch as epoch_of
+from reviewbot.simulator.model import Bundle, Effect
 from reviewbot.simulator.world import World
 from tests.simulation import history as lines
+from tests.simulation.policies import ACCOUNTS
 
 REVIEWS = ("approve", "dispute")
 
@@ -43,12 +45,18 @@ class Effects(deque[Effect]):
 def rounds_of(world: World) -> Iterator[lines.Round]:
     """Every round of every task, by whom it was ended."""
     for effect in world.effects:
-        if effect.epoch and effect.action in REVIEWS:
+        if effect.epoch and effect.review == "accounts":
+            bundle = world.bundles[effect.task_id]
+            yield _round_of_account(world, bundle, int(effect.epoch), effect.by)
+        elif effect.epoch and effect.action in REVIEWS:
             yield _round(world, effect.task_id, effect.epoch, effect.by)
     for task in world.tasks.values():
         epoch = world.epoch(task)
         if epoch is not None and task.ended_by in (None, "silence"):
             yield _round(world, task.id, epoch, task.ended_by)
+    for bundle in world.bundles.values():
+        if bundle.account_status == "in_review" or bundle.ended_by == "silence":
+            yield _round_of_account(world, bundle, int(epoch_of(bundle)), bundle.ended_by)
 
 
 def _round(world: World, task_id: str, epoch: str, by: str | None) -> lines.Round:
@@ -61,6 +69,24 @@ def _round(world: World, task_id: str, epoch: str, by: str | None) -> lines.Roun
         deadline=began + 72 * HOUR,
         by=by,
         policy=world.tasks[task_id].account.platform,
+    )
+
+
+def _round_of_account(world: World, bundle: Bundle, number: int, by: str | None) -> lines.Round:
+    """The first began when the account was made, each other when its corrections were."""
+    began = world.accounts[bundle.saved_account_id or ""].created_at
+    if number > 1:
+        applied = [one["applied_at"] for one in bundle.history if "applied_at" in one]
+        began = parse_iso(str(applied[number - 2])).timestamp()
+    return lines.Round(
+        at=world.now,
+        task=bundle.id,
+        epoch=str(number),
+        began=began,
+        deadline=began + 72 * HOUR,
+        by=by,
+        policy=ACCOUNTS,
+        estimated=True,
     )
 
 
