@@ -83,7 +83,10 @@ def test_the_base_is_in_good_order() -> None:
 
 @pytest.mark.parametrize("mistake", TABLE, ids=lambda mistake: mistake.title)
 def test_a_planted_mistake_is_met(mistake: Mistake) -> None:
-    """The right code, under the right words, with the word that helps; errors leave no policy."""
+    """The right code, under the right words, with the word that helps, and at most one more.
+
+    Errors leave no policy.
+    """
     text, place = plant(mistake)
 
     parsed = check(text)
@@ -96,15 +99,6 @@ def test_a_planted_mistake_is_met(mistake: Mistake) -> None:
             assert place in [finding.span for finding in met]
     errors = [finding for finding in parsed.findings if finding.severity is Severity.ERROR]
     assert (parsed.policy is None) == bool(errors)
-
-
-@pytest.mark.parametrize("mistake", TABLE, ids=lambda mistake: mistake.title)
-def test_one_mistake_is_not_said_thrice(mistake: Mistake) -> None:
-    """A mistake brings at most one finding in its wake."""
-    text, _ = plant(mistake)
-
-    parsed = check(text)
-
     assert len(parsed.findings) <= len(mistake.said) + 1
 
 
