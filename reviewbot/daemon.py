@@ -90,9 +90,10 @@ class Daemon:
         """Poll until stopped; give the exit code."""
         self._plan_chores()
         tell_manager("READY=1")
-        code = STOPPED
+        code, began = STOPPED, 0.0
         while not self._stop.is_set():
-            began = self._app.clock.monotonic()
+            if not self._goes_on:
+                began = self._app.clock.monotonic()
             try:
                 self._tick()
             except FATAL as error:

@@ -290,6 +290,30 @@ def test_a_last_try_is_not_left_to_a_poll_after_the_deadline(
     assert not hurried or hurried[-1] - first >= expires - 60
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_next_poll_is_counted_from_where_the_pass_began(fails: bool) -> None:
+    """Not from its last stretch: a pass of minutes makes no pause longer, nor does one that failed."""
+    clock, world, began = HandClock(), World(), list[float]()
+    app = an_app(world, always(APPROVE), clock=clock)
+    stop, stretches = threading.Event(), itertools.count()
+
+    def poll(app: App) -> PassSummary:
+        last = next(stretches) % 10 == 9
+        began.append(clock.monotonic())
+        clock.forward(seconds=50)
+        if last and fails:
+            raise CannotConnect("away")
+        if len(began) > 25:
+            stop.set()
+        return msgspec.structs.replace(poll_once(app), left=0 if last else 7)
+
+    Daemon(
+        app, every=600.0, stop=stop, refresh=lambda asked: None, poll=poll, wake=Wake(clock)
+    ).run()
+
+    assert [at - began[0] for at in began[::10]] == [0.0, 600.0, 1200.0]
+
+
 class Pings:
     """A channel that only counts the signs of life."""
 
