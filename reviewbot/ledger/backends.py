@@ -47,7 +47,6 @@ class Backend(Protocol):
     begin_snapshot: str
 
     find_version: str
-    before_schema: str
 
     def connect(self, *, lock: bool) -> Driver:
         """Open a connection that commits only when told to.
@@ -77,7 +76,6 @@ class SQLite:
     begin_write = "BEGIN IMMEDIATE"
     begin_snapshot = "BEGIN"
     find_version = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-    before_schema = "SELECT 1"
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     conflict: type[Exception] = sqlite3.IntegrityError
 
@@ -179,15 +177,14 @@ def _code(error: Exception) -> int:
 
 
 class PostgreSQL:
-    """A database on a server; writers stand in line at the one row of `head`."""
+    """A database on a server; writers stand in line at a lock of ours."""
 
-    begin_write = "BEGIN"
+    begin_write = f"BEGIN; SELECT pg_advisory_xact_lock({0x7265766965770002})"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     find_version = (
         "SELECT 1 FROM pg_catalog.pg_tables"
         " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
     )
-    before_schema = f"SELECT pg_advisory_xact_lock({0x7265766965770002})"
 
     def __init__(self, url: URL, *, read_only: bool) -> None:
         try:

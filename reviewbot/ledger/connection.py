@@ -74,8 +74,8 @@ class Connection:
         with self._mutex:
             try:
                 driver = self.driver()
-                driver.execute(self.backend.begin_write)
                 try:
+                    driver.execute(self.backend.begin_write)
                     yield driver
                     driver.execute("COMMIT")
                 except BaseException:
@@ -97,8 +97,12 @@ class Connection:
 
     def version(self, part: Part) -> Hashable:
         """What stays the same as long as nobody writes to this part of the log; for use in `reading`."""
+        return self._written[part], self.others()
+
+    def others(self) -> Hashable:
+        """What stays the same as long as nobody writes on another connection; for use in `reading`."""
         driver = self.driver()
-        return self._opened, self._written[part], self.backend.changes_of_others(driver)
+        return self._opened, self.backend.changes_of_others(driver)
 
     def kept(self, part: Part, name: Hashable, read: Callable[[], list[T]]) -> list[T]:
         """What `read` finds in this part of the log, from memory where nobody has written to it since."""

@@ -17,6 +17,7 @@ from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.damage import noticing_damage
 from reviewbot.ledger.rows import ending as ending_of
 from reviewbot.ledger.rows import to_micros
+from reviewbot.ledger.tail import end_of_chain
 from reviewbot.ledger.verification import verify
 from reviewbot.policy.facts import AccountHistory
 from reviewbot.policy.model import Policy
@@ -94,14 +95,19 @@ class DatabaseLedger:
 
     def record(self, decision: Decision, state: State) -> None:
         """Write down a decision that sends nothing."""
-        decisions.write(self._connection, decision, state)
+        self._write(decision, state)
         fault_point("record.committed")
 
     def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
         """Claim the round and write down the intent."""
         fault_point("intent.before")
-        decisions.write(self._connection, decision, State.INTENT, limits)
+        self._write(decision, State.INTENT, limits)
         fault_point("intent.committed")
+
+    def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> None:
+        with self._connection.writing("decisions"):
+            decisions.write(self._connection, decision, state, limits)
+            self._memories.forget(decision.review, decision.task_id)
 
     def mark(
         self,
@@ -114,7 +120,9 @@ class DatabaseLedger:
     ) -> None:
         """Add what became of an intent."""
         fault_point("outcome.before")
-        decisions.mark(self._connection, decision_id, state, at, note, request_id)
+        with self._connection.writing("decisions"):
+            row = decisions.mark(self._connection, decision_id, state, at, note, request_id)
+            self._memories.forget(row.review, row.task_id)
         fault_point("outcome.committed")
 
     def open_intents(self) -> Sequence[Logged]:
@@ -187,13 +195,13 @@ class DatabaseLedger:
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
         with self._connection.reading():
-            count, head = self._connection.run(statements.READ_HEAD).fetchone()
-        return Checkpoint(count=count, head=bytes(head).hex(), at=at)
+            count, head = end_of_chain(self._connection)
+        return Checkpoint(count=count, head=head.hex(), at=at)
 
     def departure(self, checkpoint: Checkpoint) -> str | None:
         """How the log departs from an earlier checkpoint, by the one line that it names."""
         with self._connection.snapshot():
-            (lines, _) = self._connection.run(statements.READ_HEAD).fetchone()
+            lines, _ = end_of_chain(self._connection)
             row = self._connection.run(statements.LINE, {"seq": checkpoint.count}).fetchone()
         return departure(checkpoint, lines, bytes(row[-1]) if row else GENESIS)
 
@@ -202,9 +210,9 @@ class DatabaseLedger:
         return verify(self._connection, checkpoints)
 
     def probe(self) -> None:
-        """Rewrite the head as it is, to the disk."""
+        """Rewrite the version of the schema as it is, to the disk."""
         with self._connection.reading():
-            self._connection.run(statements.TOUCH_HEAD)
+            self._connection.run(statements.TOUCH)
 
     def backup(self, path: Path) -> None:
         """Copy the whole log to a new file, while it is in use."""

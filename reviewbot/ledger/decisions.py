@@ -23,7 +23,7 @@ from reviewbot.ledger.rows import (
     to_micros,
     with_bulk,
 )
-from reviewbot.ledger.tail import appending
+from reviewbot.ledger.tail import Tail
 from reviewbot.ports import Limit, Logged
 
 _WIDTH = len(DecisionRow.__struct_fields__)
@@ -33,16 +33,16 @@ def write(
     connection: Connection, decision: Decision, state: State, limits: Sequence[Limit] = ()
 ) -> None:
     """Write a decision down in full; an intent only where every cap has room."""
-    with appending(connection, "decisions") as tail:
-        before = _row(connection, decision.id)
-        line, row = events.recorded(decision, state, tail.next, before)
-        for limit, spent in _with_spent(connection, limits, decision):
-            check_room(limit, decision, spent)
-        tail.add(line)
-        try:
-            _put(connection, row, before)
-        except connection.backend.conflict as error:
-            raise events.already_intended(decision) from error
+    tail = Tail(connection)
+    before = _row(connection, decision.id)
+    line, row = events.recorded(decision, state, tail.next, before)
+    for limit, spent in _with_spent(connection, limits, decision):
+        check_room(limit, decision, spent)
+    tail.add(line)
+    try:
+        _put(connection, row, before)
+    except connection.backend.conflict as error:
+        raise events.already_intended(decision) from error
 
 
 def mark(
@@ -52,24 +52,25 @@ def mark(
     at: datetime,
     note: str | None,
     request_id: str | None,
-) -> None:
-    """Add what became of an intent."""
-    with appending(connection, "decisions") as tail:
-        before = _row(connection, decision_id)
-        line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
-        tail.add(line)
-        connection.run(
-            statements.MARK_DECISION,
-            {
-                "which": row.seq,
-                "new_last": row.last,
-                "new_state": row.state,
-                "new_state_at": row.state_at,
-                "new_settled_at": row.settled_at,
-                "new_note": row.note,
-                "new_request_id": row.request_id,
-            },
-        )
+) -> DecisionRow:
+    """Add what became of an intent; give where the decision stands now."""
+    tail = Tail(connection)
+    before = _row(connection, decision_id)
+    line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
+    tail.add(line)
+    connection.run(
+        statements.MARK_DECISION,
+        {
+            "which": row.seq,
+            "new_last": row.last,
+            "new_state": row.state,
+            "new_state_at": row.state_at,
+            "new_settled_at": row.settled_at,
+            "new_note": row.note,
+            "new_request_id": row.request_id,
+        },
+    )
+    return row
 
 
 def _row(connection: Connection, decision_id: str) -> DecisionRow | None:
@@ -124,7 +125,7 @@ def unsettled(connection: Connection) -> list[Logged]:
     """Intents and ambiguous writes that are not settled, oldest first."""
 
     def read() -> list[Logged]:
-        return found(connection, statements.DECISIONS_OPEN)
+        return sorted(found(connection, statements.DECISIONS_OPEN), key=lambda one: one.seq)
 
     return list(connection.kept("decisions", "open", read))
 

@@ -29,9 +29,9 @@ class _Known(NamedTuple):
 class Memories:
     """What is remembered of things; what a thing's decisions say is read again only once it changed.
 
-    Each poll asks for everything that waits, and most of it has not changed. Nothing has while nobody
-    wrote a decision. A decision's row is settled by its newest line, so after that the numbers of
-    those lines tell which memories still hold. Twice as many are kept as were ever asked for at once.
+    Each poll asks for everything that waits, and most of it has not changed. What we write ourselves
+    we know (`forget`). Once somebody else wrote, the numbers of the newest lines of a thing's
+    decisions tell whether its memory still holds. Twice as many are kept as were ever asked for at once.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -43,23 +43,23 @@ class Memories:
         """What is remembered of these things; one that is not in the log is absent."""
         self._keep = max(self._keep, 2 * len(ids))
         with self._connection.reading():
-            version = self._connection.version("decisions")
-            found = {task_id: self._known.get((review, task_id)) for task_id in ids}
-            doubtful = [i for i, one in found.items() if one is None or one.version != version]
-            if doubtful:
-                lines = self._newest_lines(review, doubtful)
-                changed = [i for i in lines if (one := found[i]) is None or one.lines != lines[i]]
-                read = self._read(review, changed)
-                for task_id in doubtful:
-                    known = found[task_id]
-                    now = lines.get(task_id, ())
-                    kept = known.memory if known is not None and known.lines == now else None
-                    fresh = _Known(version, now, read.get(task_id, kept))
-                    self._known.pop((review, task_id), None)
-                    found[task_id] = self._known[review, task_id] = fresh
+            version = self._connection.others()
+            known = {i: one for i in ids if (one := self._known.pop((review, i), None)) is not None}
+            old = [i for i, one in known.items() if one.version != version]
+            lines = self._newest_lines(review, old)
+            for task_id in old:
+                one = known.pop(task_id)
+                if one.lines == lines.get(task_id, ()):
+                    known[task_id] = one._replace(version=version)
+            known |= self._read(version, review, [i for i in ids if i not in known])
+            self._known |= {(review, i): one for i, one in known.items()}
             while len(self._known) > self._keep:
                 del self._known[next(iter(self._known))]
-        return {i: one.memory for i, one in found.items() if one is not None and one.memory}
+        return {i: one.memory for i, one in known.items() if one.memory is not None}
+
+    def forget(self, review: str, task_id: str) -> None:
+        """Read this thing again; call it in the transaction that writes about it."""
+        self._known.pop((review, task_id), None)
 
     def _newest_lines(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
         lines: dict[str, tuple[int, ...]] = {}
@@ -71,16 +71,23 @@ class Memories:
                 lines[task_id] = (*lines.get(task_id, ()), last)
         return lines
 
-    def _read(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
-        by_task: dict[str, list[tuple[DecisionRow, Decision]]] = {}
+    def _read(self, version: Hashable, review: ReviewKind, ids: Sequence[str]) -> dict[str, _Known]:
+        decisions: dict[str, list[tuple[DecisionRow, Decision]]] = {i: [] for i in ids}
         for size, names in in_chunks(ids):
             rows = self._connection.run(statements.memories(size), {"review": review, **names})
             for *columns, body in rows.fetchall():
                 row = DecisionRow(*columns)
                 decision = step_from_body(body).decision
                 assert decision is not None
-                by_task.setdefault(row.task_id, []).append((row, decision))
-        return {task_id: memory_of(decisions) for task_id, decisions in by_task.items()}
+                decisions[row.task_id].append((row, decision))
+        return {
+            task_id: _Known(
+                version,
+                tuple(sorted(row.last for row, _ in found)),
+                memory_of(found) if found else None,
+            )
+            for task_id, found in decisions.items()
+        }
 
 
 def accounts(

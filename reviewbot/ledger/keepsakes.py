@@ -14,7 +14,7 @@ from reviewbot.ledger.chain import Line
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.decisions import back_from
 from reviewbot.ledger.rows import Note, noted_from_line, stored_policy, to_body
-from reviewbot.ledger.tail import appending
+from reviewbot.ledger.tail import Tail
 from reviewbot.policy.model import Policy
 from reviewbot.ports import Noted, StoredPolicy
 
@@ -25,7 +25,8 @@ def remember_policy(connection: Connection, policy: Policy, at: datetime) -> Non
     with connection.reading():
         if connection.run(statements.POLICY_SEQ, known).fetchone():
             return
-    with appending(connection, "policies") as tail:
+    with connection.writing("policies"):
+        tail = Tail(connection)
         if connection.run(statements.POLICY_SEQ, known).fetchone():
             return
         line = events.remembered(policy, at, tail.next)
@@ -59,7 +60,8 @@ def add_notes(
     last: Mapping[str, int],
 ) -> None:
     """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
-    with appending(connection, "notes") as tail:
+    with connection.writing("notes"):
+        tail = Tail(connection)
         for subject, value in words.items():
             before = _last_note(connection, topic, subject)
             if last.get(subject, before) != before:

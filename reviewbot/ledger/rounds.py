@@ -13,7 +13,7 @@ from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.histories import in_chunks
 from reviewbot.ledger.rows import RoundRow, first_seen, sighting
-from reviewbot.ledger.tail import Tail, appending
+from reviewbot.ledger.tail import Tail
 from reviewbot.ports import Ending, Sighting
 
 Key = tuple[str, str, str]
@@ -40,7 +40,8 @@ def _note(
     connection: Connection, items: Mapping[Key, ReviewItem], at: datetime
 ) -> dict[Key, datetime]:
     noted: dict[Key, datetime] = {}
-    with appending(connection, "rounds") as tail:
+    with connection.writing("rounds"):
+        tail = Tail(connection)
         rows = _rows(connection, items)
         for key, item in items.items():
             row = rows.get(key)
@@ -57,7 +58,8 @@ def end(connection: Connection, endings: Iterable[Ending]) -> None:
     wanted: dict[Key, Ending] = {}
     for ending in endings:
         wanted.setdefault((ending.review, ending.task_id, ending.epoch), ending)
-    with appending(connection, "rounds") as tail:
+    with connection.writing("rounds"):
+        tail = Tail(connection)
         rows = _rows(connection, wanted)
         for key, ending in wanted.items():
             before = rows.get(key)

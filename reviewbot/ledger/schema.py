@@ -6,8 +6,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from reviewbot.domain.errors import LedgerError
-from reviewbot.ledger import statements
-from reviewbot.ledger.chain import GENESIS
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.tables import SCHEMA_VERSION, metadata, schema_version
 
@@ -50,12 +48,10 @@ def _create(connection: Connection) -> None:
     """Everything in one transaction, so that a kill leaves all of it or nothing."""
     dialect = connection.backend.dialect
     with connection.writing() as driver:
-        driver.execute(connection.backend.before_schema)
         if driver.execute(connection.backend.find_version).fetchone() is not None:
             return
         for table in metadata.sorted_tables:
             driver.execute(str(CreateTable(table).compile(dialect=dialect)))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 driver.execute(str(CreateIndex(index).compile(dialect=dialect)))
-        connection.run(statements.FIRST_HEAD, {"id": 1, "count": 0, "hash": GENESIS})
         connection.run(_ADD_VERSION, {"version_num": SCHEMA_VERSION})

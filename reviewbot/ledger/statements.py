@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from reviewbot.domain.lifecycle import OPEN
+from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.ledger.recall import COUNTED, PAYS, UNDECIDED
-from reviewbot.ledger.tables import decision, entry, head, note, policy, round_, state_in
+from reviewbot.ledger.tables import decision, entry, note, policy, round_, schema_version, state_in
 
 CHUNK_SIZES = (1, 8, 64, 512)
 """How many names one statement asks for; fewer are filled up, more are asked in turns."""
@@ -40,24 +40,11 @@ def one_of(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
 
 # The chain -----------------------------------------------------------------------------------
 
-LOCK_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1).with_for_update()
-"""Read where the chain ends, and keep other writers out until the transaction ends."""
+LAST_LINE = select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1)
+"""Where the chain ends."""
 
-READ_HEAD = select(head.c.count, head.c.hash).where(head.c.id == 1)
-"""Read where the chain ends."""
-
-TOUCH_HEAD = update(head).where(head.c.id == 1).values(count=head.c.count)
-"""Write the end of the chain as it is."""
-
-MOVE_HEAD = (
-    update(head)
-    .where(head.c.id == 1)
-    .values(count=bindparam("new_count"), hash=bindparam("new_hash"))
-)
-"""Say where the chain ends now."""
-
-FIRST_HEAD = insert(head)
-"""The head of an empty chain."""
+TOUCH = update(schema_version).values(version_num=schema_version.c.version_num)
+"""Write something as it is."""
 
 ADD_LINE = insert(entry)
 """Add one line."""
@@ -130,7 +117,10 @@ DECISIONS_AFTER = (
 DECISIONS_NEWEST = _decisions_in_full().order_by(decision.c.seq.desc()).limit(bindparam("newest"))
 """The newest decisions, newest first."""
 
-DECISIONS_SINCE = _decisions_in_full().where(decision.c.state_at >= bindparam("since"))
+_changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
+"""Every state there is, each with its own order of time in the index."""
+
+DECISIONS_SINCE = _decisions_in_full().where(_changed_since)
 """Decisions whose state was last changed since a moment; asked for in order, SQLite reads them all."""
 
 DECISIONS_OF_TASK = (
@@ -145,13 +135,13 @@ DECISIONS_OF_TASK = (
 
 DECISIONS_OF_POLICY = (
     _decisions_in_full(with_bulk=False)
-    .where(decision.c.policy == bindparam("policy"), decision.c.state_at >= bindparam("since"))
+    .where(decision.c.policy == bindparam("policy"), _changed_since)
     .order_by(decision.c.state_at, decision.c.seq)
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
-DECISIONS_OPEN = _decisions_in_full().where(state_in(OPEN)).order_by(decision.c.seq)
-"""Intents and unclear writes that are not settled."""
+DECISIONS_OPEN = _decisions_in_full().where(state_in(OPEN))
+"""Intents and unclear writes that are not settled; few, so that sorting is not left to the database."""
 
 DECISIONS_LIKE = (
     _decisions_in_full()
@@ -182,7 +172,7 @@ ROWS_AFTER = (
 
 @cache
 def newest_lines(size: int) -> Select[tuple[object, ...]]:
-    """The newest line of every decision on up to `size` things; the index alone answers it."""
+    """The newest line of every decision on up to `size` things."""
     return (
         select(decision.c.task_id, decision.c.last)
         .where(decision.c.review == bindparam("review"), one_of(decision.c.task_id, size))

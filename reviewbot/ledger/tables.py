@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import TextClause
 
-from reviewbot.domain.lifecycle import CLAIMED, OPEN, State
+from reviewbot.domain.lifecycle import CLAIMED, State
 
 SCHEMA_VERSION = "0001"
 """The newest migration; `migrations/` brings older ledgers here."""
@@ -31,7 +31,7 @@ _Big = BigInteger().with_variant(Integer(), "sqlite")
 schema_version = Table(
     "alembic_version",
     metadata,
-    Column("version_num", Text, primary_key=True),
+    Column("version_num", Text, nullable=False),
 )
 
 entry = Table(
@@ -47,15 +47,6 @@ entry = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 """The log itself: append-only, chained by hash."""
-
-head = Table(
-    "head",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("count", _Big, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-)
-"""One row: where the chain ends. Every writer locks it first, so writers stand in line."""
 
 decision = Table(
     "decision",
@@ -121,12 +112,10 @@ def state_in(states: Iterable[State]) -> TextClause:
 
 
 _was_intended = decision.c.intended_at.is_not(None)
-_not_ended = round_.c.ended_at.is_(None)
-_has_ended = round_.c.ended_at.is_not(None)
 
 Index("decision_id", decision.c.id, unique=True)
-Index("decision_changed", decision.c.state_at)
-Index("decision_task", decision.c.review, decision.c.task_id, decision.c.last)
+Index("decision_state", decision.c.state, decision.c.state_at)
+Index("decision_task", decision.c.review, decision.c.task_id)
 Index(
     "decision_claim",
     decision.c.review,
@@ -135,12 +124,6 @@ Index(
     unique=True,
     sqlite_where=state_in(CLAIMED),
     postgresql_where=state_in(CLAIMED),
-)
-Index(
-    "decision_open",
-    decision.c.seq,
-    sqlite_where=state_in(OPEN),
-    postgresql_where=state_in(OPEN),
 )
 Index(
     "decision_account",
@@ -157,12 +140,4 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
-Index(
-    "round_open",
-    round_.c.review,
-    round_.c.first_seen_at,
-    round_.c.last,
-    sqlite_where=_not_ended,
-    postgresql_where=_not_ended,
-)
-Index("round_ended", round_.c.ended_at, sqlite_where=_has_ended, postgresql_where=_has_ended)
+Index("round_ended", round_.c.ended_at, round_.c.review, round_.c.first_seen_at, round_.c.last)

@@ -40,7 +40,6 @@ def verify(connection: Connection, checkpoints: Iterable[Checkpoint] = ()) -> Ve
     reader = ChainReader(checkpoints)
     with connection.snapshot():
         reader.read(_pages(connection, statements.LINES_AFTER, {"after": -1}))
-        _check_head(connection, reader)
         for columns in _pages(connection, statements.ROWS_AFTER, {"after": -1}):
             _check_decision(reader, columns)
         for columns in _pages(connection, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
@@ -62,12 +61,6 @@ def _pages(
     while page := connection.run(statement, after).fetchall():
         yield from page
         after = dict(zip(after, page[-1], strict=False))
-
-
-def _check_head(connection: Connection, reader: ChainReader) -> None:
-    row = connection.run(statements.READ_HEAD).fetchone()
-    if row is None or (row[0], bytes(row[1])) != (reader.count, reader.head):
-        reader.blame(f"line {reader.count} is the last one, but the head of the log says otherwise")
 
 
 def _check_decision(reader: ChainReader, columns: Any) -> None:

@@ -23,7 +23,6 @@ def upgrade(connection: Connection, version: str | None) -> None:
     """Run every migration after `version` (None: from nothing)."""
     statements = written(connection.backend.dialect.name, version)
     with connection.writing() as driver:
-        driver.execute(connection.backend.before_schema)
         for statement in statements:
             driver.execute(statement)
 
@@ -39,7 +38,12 @@ def written(dialect: str, version: str | None) -> list[str]:
     with EnvironmentContext(
         Config(), scripts, fn=steps, as_sql=True, starting_rev=version, destination_rev="head"
     ) as environment:
-        environment.configure(dialect_name=dialect, output_buffer=output, transactional_ddl=False)
+        environment.configure(
+            dialect_name=dialect,
+            output_buffer=output,
+            transactional_ddl=False,
+            version_table_pk=False,
+        )
         environment.run_migrations()
     return output.found
 

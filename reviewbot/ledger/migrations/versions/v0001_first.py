@@ -1,4 +1,4 @@
-"""The first schema: the chain, its head, and the projections."""
+"""The first schema: the chain, and the projections."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ revision = "0001"
 down_revision = None
 
 CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'refused', 'settled', 'unknown')")
-OPEN = sa.text("state IN ('intent', 'unknown')")
 INTENDED = sa.text("intended_at IS NOT NULL")
-NOT_ENDED = sa.text("ended_at IS NULL")
-ENDED = sa.text("ended_at IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -29,13 +26,6 @@ def upgrade() -> None:
         sa.Column("detail", sa.LargeBinary),
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
-    op.create_table(
-        "head",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("count", big, nullable=False),
-        sa.Column("hash", sa.LargeBinary, nullable=False),
-    )
-    op.execute(_FIRST_HEAD[op.get_context().dialect.name])
     op.create_table(
         "decision",
         sa.Column("seq", big, primary_key=True, autoincrement=False),
@@ -85,14 +75,12 @@ def upgrade() -> None:
         sa.Column("last", big, nullable=False),
     )
     _index("decision_id", "decision", ["id"], unique=True)
-    _index("decision_changed", "decision", ["state_at"])
-    _index("decision_task", "decision", ["review", "task_id", "last"])
+    _index("decision_state", "decision", ["state", "state_at"])
+    _index("decision_task", "decision", ["review", "task_id"])
     _index("decision_claim", "decision", ["review", "task_id", "epoch"], unique=True, where=CLAIMED)
-    _index("decision_open", "decision", ["seq"], where=OPEN)
     _index("decision_account", "decision", ["review", "account_id", "intended_at"], where=INTENDED)
     _index("decision_spent", "decision", ["policy", "intended_at"], where=INTENDED)
-    _index("round_open", "round", ["review", "first_seen_at", "last"], where=NOT_ENDED)
-    _index("round_ended", "round", ["ended_at"], where=ENDED)
+    _index("round_ended", "round", ["ended_at", "review", "first_seen_at", "last"])
 
 
 def _index(
@@ -104,10 +92,3 @@ def _index(
     where: sa.TextClause | None = None,
 ) -> None:
     op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)
-
-
-_FIRST_HEAD = {
-    "sqlite": "INSERT INTO head (id, count, hash) VALUES (1, 0, zeroblob(32))",
-    "postgresql": "INSERT INTO head (id, count, hash)"
-    " VALUES (1, 0, decode(repeat('00', 32), 'hex'))",
-}
