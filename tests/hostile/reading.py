@@ -13,6 +13,7 @@ from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from reviewbot.api.accounts import account_item_of
 from reviewbot.api.answers import Answer, Page
@@ -25,12 +26,14 @@ from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import DEADLINE
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.facts import build_facts
+from reviewbot.policy.facts import Facts, build_facts
 from tests.acceptance.house import POLICY, judge_of
 from tests.api.support import FakeClock
 from tests.hostile import strict
 from tests.hostile.answers import Answers, Json, Sample
+from tests.hostile.fuzzed import Fuzzed, account_only_sent, only_sent
 from tests.hostile.mutants import mutate
+from tests.policy.chance import ACCOUNT_FACTS, COMMENT_FACTS
 
 GULLIBLE = """
 policy: gullible
@@ -149,7 +152,8 @@ class Canned:
 class Reading:
     """Reads spoiled answers and keeps count; one object for a whole run."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, policies: int = 2) -> None:
+        """Judge by so many random policies in turn, beside those that are written here."""
         self.chance = Random(seed)
         self.answers = Answers()
         self.samples = self.answers.samples
@@ -158,6 +162,9 @@ class Reading:
         self.api = ReviewApi(self.canned, Patience(clock, lambda: 0.0, tries=1))  # type: ignore[arg-type]
         self.comment_judges = [judge_of(POLICY), judge_of(GULLIBLE)]
         self.account_judge = judge_of(PROFILES)
+        half = policies // 2
+        self.fuzzed = Fuzzed(Random(seed), policies - half, COMMENT_FACTS)
+        self.fuzzed_accounts = Fuzzed(Random(seed), half, ACCOUNT_FACTS)
         self.counts: Counter[str] = Counter()
         self.touched: set[tuple[str, str]] = set()
         self.violations: list[str] = []
@@ -257,9 +264,25 @@ class Reading:
             self.counts["approved"] += 1
             if not MAY_PAY[judge.policy.name, answer.rule](evidence):
                 yield f"{judge.policy.name}, rule {answer.rule!r}, paid"
+        problem = self.fuzzed.judge(facts, lambda: self._sent(task, row, timeline, attempts))
+        if problem is not None:
+            yield problem
+
+    def _sent(
+        self, task: CommentTask, row: Json, timeline: Timeline, attempts: list[Json]
+    ) -> Facts:
+        """The facts without what was not sent."""
+        pairs = zip(timeline.attempts, attempts, strict=True)
+        known = replace(timeline, attempts=tuple(only_sent("attempt", *pair) for pair in pairs))
+        return build_facts(
+            item_of(only_sent("task", task, row)), now=self.answers.now, evidence=known
+        )
 
     def _judge_account(self, bundle: AccountReview, row: Json, drift: Drift) -> Iterator[str]:
         facts = build_facts(account_item_of(bundle), now=self.answers.now, evidence=bundle.profile)
+        problem = self.fuzzed_accounts.judge(facts, lambda: self._sent_account(bundle, row))
+        if problem is not None:
+            yield problem
         answer = self.account_judge.decide(facts)
         self.counts["judged"] += 1
         account = row.get("account", row) if isinstance(row, dict) else None
@@ -279,6 +302,11 @@ class Reading:
                 yield f"finalized with the feedback {kinds}"
         elif _text(account, "username") is None or not _text(account, "biography"):
             yield "finalized a profile that is not there"
+
+    def _sent_account(self, bundle: AccountReview, row: Json) -> Facts:
+        """The facts of an account without what was not sent."""
+        known = account_only_sent(bundle, row)
+        return build_facts(account_item_of(known), now=self.answers.now, evidence=known.profile)
 
 
 def compare(kind: str, thing: Any, row: Json, drift: Drift) -> Iterator[str]:

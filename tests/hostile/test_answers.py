@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from random import Random  # noqa: TID251 - seeded, so that it repeats
 
 import pytest
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import DONE
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.fields import Fact
 from tests.acceptance.house import house, sqlite
+from tests.builders import CONFIRMED
+from tests.hostile.fuzzed import Fuzzed
 from tests.hostile.reading import MAY_PAY, Evidence, Reading
 from tests.hostile.spoiling import SpoilingTransport
+from tests.policy.chance import (
+    ACCOUNT_FACTS,
+    COMMENT_FACTS,
+    random_account_facts,
+    random_facts,
+)
 from tests.proof import proven
 from tests.tier import times
 
 MUTANTS = times(5_000, 500_000)
+POLICIES = times(20, 200)
 OPERATIONS = {
     *("list_comments", "get_comment", "get_verifications", "list_bundles", "get_bundle"),
     *("get_bundle_account", "list_accounts", "get_account", "me"),
@@ -25,7 +37,7 @@ OPERATIONS = {
 @pytest.mark.timeout(times(60, 3600))
 def test_spoiled_answers_are_refused_noted_or_read_as_they_are() -> None:
     """Every place of every reading operation is spoiled in turn; a twin says what may come of it."""
-    reading = Reading(seed=20260602)
+    reading = Reading(seed=20260602, policies=POLICIES)
 
     reading.run(MUTANTS)
 
@@ -41,6 +53,30 @@ def test_spoiled_answers_are_refused_noted_or_read_as_they_are() -> None:
         "of spoiled answers judged, paid on what is not there",
         f"0 of {counts['judged']:,}",
     )
+    fuzzed = (reading.fuzzed, reading.fuzzed_accounts)
+    assert sum(len(one.paid) for one in fuzzed) > POLICIES // 4
+    proven(
+        "fuzz",
+        "P9",
+        "of spoiled answers judged by random policies, paid on what was not sent",
+        f"0 of {sum(one.judged for one in fuzzed):,}, {POLICIES} policies",
+    )
+
+
+@pytest.mark.parametrize("named", [COMMENT_FACTS, ACCOUNT_FACTS])
+def test_a_policy_that_pays_on_what_was_not_sent_is_found(named: tuple[Fact, ...]) -> None:
+    """The twin knows nothing of it; where all was sent it agrees with the engine."""
+    fuzzed, chance = Fuzzed(Random(7), 20, named), Random(7)
+    make = random_account_facts if named is ACCOUNT_FACTS else random_facts
+    nothing = Facts(now=CONFIRMED, started_at=None, deadline_at=None)
+    found = 0
+    for _ in range(120):
+        facts = make(chance)
+        assert fuzzed.judge(facts, lambda facts=facts: facts) is None
+    for _ in range(120):
+        found += fuzzed.judge(make(chance), lambda: nothing) is not None
+
+    assert found > 3
 
 
 def test_true_answers_are_read_without_a_note() -> None:
