@@ -46,9 +46,9 @@ def simulate(seed: int, hours: float, *, accounts: bool = True) -> Simulated:
         return Simulated(seed, hours, accounts, run.history, figures, violations)
 
 
-def simulate_lightly(seed: int, hours: float) -> Simulated:
+def simulate_lightly(seed: int, hours: float, accounts: bool) -> Simulated:
     """Live through a seed; its history is only carried along where it shows something."""
-    one = simulate(seed, hours)
+    one = simulate(seed, hours, accounts=accounts)
     if not one.violations:
         one.history.clear()
     return one
