@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.simulation.history import Gone, Heard, History, Log, Passed, Sent, Told, Wrote
+from tests.simulation.history import Gone, Heard, History, Log, Passed, Round, Sent, Told, Wrote
 from tests.simulation.known import OPEN, SLACK, Key, Known, Write, is_clean
 from tests.simulation.policies import allowed
 
@@ -289,7 +289,9 @@ def silence_is_announced(known: Known) -> Iterator[str]:
             (one.task, one.epoch) in known.seen
             and one.task not in heard_of
             and known.has_ended_long_ago(one)
-            and not known.may_be_silence(one)
+            and not _may_be_silence(
+                known, one, {known.endings.get((one.task, one.epoch)), "silence"}
+            )
         ):
             yield f"{one.task} was paid by silence, and nobody was told"
 
@@ -373,15 +375,19 @@ def endings_are_true(known: Known) -> Iterator[str]:
         # Where we and somebody else did the same at the same time, nobody can tell who was first.
         if {found, really} == {"ours", "other"} and known.was_unclear(key):
             continue
-        # Nor, where the API does not say when silence comes, whether it was silence.
-        if {found, really} == {"silence", "other"} and known.may_be_silence(one):
-            continue
-        if {found, really} == {"ours", "silence"} and one.estimated and known.was_unclear(key):
+        if _may_be_silence(known, one, {found, really}):
             continue
         # Nor whether it was the sweep, which comes a little after the deadline, or somebody before it.
         if (found, really) == ("silence", "other") and known.ended_at(one) >= one.deadline:
             continue
         yield f"{key} was ended by {one.by}, the log says {found}"
+
+
+def _may_be_silence(known: Known, one: Round, names: set[str | None]) -> bool:
+    """Whether nobody can tell silence from the other name: the API does not say when silence comes."""
+    if names == {"ours", "silence"}:
+        return one.estimated and known.was_unclear((one.task, one.epoch))
+    return names == {"other", "silence"} and known.is_in_doubt(one)
 
 
 def replay_agrees(known: Known) -> Iterator[str]:

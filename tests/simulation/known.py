@@ -246,8 +246,8 @@ class Known:
         seen = self.seen.get((one.task, one.epoch))
         return seen + WINDOW if one.estimated and seen is not None else one.deadline
 
-    def may_be_silence(self, one: Round) -> bool:
-        """Whether nobody can tell silence from somebody else: the API does not say when it comes."""
+    def is_in_doubt(self, one: Round) -> bool:
+        """Whether the bot cannot know if its end was silence's or somebody else's."""
         seen = self.seen.get((one.task, one.epoch), one.began)
         if not one.estimated:
             return False
