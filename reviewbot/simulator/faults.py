@@ -48,6 +48,8 @@ FAULTS = (
 How = Literal["whole", "refused", "reset", "hang", "trickle", "cut"]
 Which = Literal["all", "reads", "writes"]
 LATE = (5.0, 600.0)
+LISTS = frozenset({f"{ROOT}/comments", f"{ROOT}/bundles"})
+"""What is polled page by page."""
 _HTML = b"<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 
@@ -92,7 +94,8 @@ class Faults:
         self.seen: Counter[str] = Counter()
         self.rng = Random(seed)  # noqa: S311 - chance of a simulation, repeatable by its seed
         self._once: list[Storm] = []
-        self._last_row: Any = None
+        self._last_rows: dict[str, Any] = {}
+        """Of each list, the last row that it showed."""
 
     def once(self, fault: str, *, calls: Which = "all", operation: str | None = None) -> None:
         """Let a fault hit the next call it may hit, and only that one."""
@@ -117,8 +120,8 @@ class Faults:
         else:
             self.seen[fault] += 1
             delivery = self._under(fault, desk, call)
-        if call.path == f"{ROOT}/comments" and delivery.answer and delivery.answer.status == 200:
-            self._remember_last_row(delivery.answer)
+        if call.path in LISTS and delivery.answer and delivery.answer.status == 200:
+            self._remember_last_row(call.path, delivery.answer)
         return delivery
 
     def _under(self, fault: str, desk: FrontDesk, call: Call) -> Delivery:
@@ -155,10 +158,10 @@ class Faults:
                 return Delivery("trickle", answer)
             case "cut":
                 return Delivery("cut", answer)
-        self._spoil(fault, answer)
+        self._spoil(fault, call.path, answer)
         return Delivery("whole", answer)
 
-    def _spoil(self, fault: str, answer: Answer) -> None:
+    def _spoil(self, fault: str, path: str, answer: Answer) -> None:
         match fault:
             case "truncated":
                 answer.body = answer.body[: len(answer.body) // 2]
@@ -171,7 +174,7 @@ class Faults:
                 off = self.rng.choice((-7200, -400, 400, 7200))
                 _set_header(answer, b"date", http_date(int(_date_of(answer)) + off))
             case "duplicate rows":
-                self._repeat_last_row(answer)
+                self._repeat_last_row(path, answer)
             case kind if kind in DRIFTS:
                 answer.body = drifted(answer.body, kind, self.rng)
 
@@ -180,20 +183,20 @@ class Faults:
         body = _HTML if fault == "5xx html" else b""
         return Answer(status, [(b"content-type", b"text/html")], body)
 
-    def _remember_last_row(self, answer: Answer) -> None:
+    def _remember_last_row(self, path: str, answer: Answer) -> None:
         if any(storm.fault == "duplicate rows" for storm in (*self.storms, *self._once)):
             try:
                 rows = msgspec.json.decode(answer.body)["data"]
             except (msgspec.DecodeError, KeyError, TypeError):
                 return
-            self._last_row = rows[-1] if rows else None
+            self._last_rows[path] = rows[-1] if rows else None
 
-    def _repeat_last_row(self, answer: Answer) -> None:
+    def _repeat_last_row(self, path: str, answer: Answer) -> None:
         """What a row inserted between two pages does: the last row of one is the first of the next."""
         body = msgspec.json.decode(answer.body)
         rows = body.get("data")
         if isinstance(rows, list) and rows:
-            body["data"] = [self._last_row or rows[-1], *rows]
+            body["data"] = [self._last_rows.get(path) or rows[-1], *rows]
             answer.body = msgspec.json.encode(body)
 
 

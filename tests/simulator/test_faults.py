@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from reviewbot.simulator import comments
+from reviewbot.simulator import comments, delivery
 from reviewbot.simulator.drift import DRIFTS
 from reviewbot.simulator.faults import FAULTS, Faults, Storm, parse_faults
 from reviewbot.simulator.strangers import decide_one, strangers
@@ -176,6 +176,20 @@ def test_a_row_repeats_across_pages() -> None:
     second = client.get("/comments?per_page=2&page=2").json()["data"]
     assert second[0]["id"] == first[-1]["id"]
     assert len(second) == 3
+
+
+def test_a_row_repeats_in_its_own_list_alone() -> None:
+    """A task never stands among the orders."""
+    world = a_world()
+    a_waiting_task(world)
+    bundle = delivery.random_bundle(world, "tiktok")
+    faults = Faults()
+    faults.once("duplicate rows", operation="get_me")
+    client = a_client(world, faults=faults)
+    client.get("/comments")
+    faults.once("duplicate rows")
+    rows = client.get("/bundles").json()["data"]
+    assert [row["id"] for row in rows] == [bundle.id, bundle.id]
 
 
 def test_a_storm_has_its_calls_and_its_window() -> None:
