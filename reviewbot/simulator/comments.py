@@ -51,10 +51,10 @@ def create(
     )
     world.credits -= task.cost
     world.tasks[task.id] = task
-    _changed(world, task)
-    world.at(task.deadline_at + world.choices.sweep_latency, lambda t: _expire(world, t), task)
+    _changed(world, task, now)
+    world.at(task.deadline_at + world.choices.sweep_latency, _expire, world, task)
     if world.retention is not None:
-        world.after(ABANDONED_AFTER, lambda t: _forget_idle(world, t), task)
+        world.after(ABANDONED_AFTER, _forget_idle, world, task)
     if not led:
         world.people.take_on(world, task)
     return task
@@ -62,15 +62,16 @@ def create(
 
 def submit(world: World, task: Task) -> None:
     """The manager clicks "posted", for the first time or after a fix; the verifier looks in 30 s."""
+    now = world.stamp()
     if task.status == "pending":
         task.status = "submitted"
-        task.submitted_at = world.stamp()
+        task.submitted_at = now
     elif task.status not in ("submitted", "pending_corrections"):
         return
     elif world.choices.resubmit_restamps:
-        task.submitted_at = world.stamp()
-    _changed(world, task)
-    world.after(GRACE, lambda t: _verify(world, t), task)
+        task.submitted_at = now
+    _changed(world, task, now)
+    world.after(GRACE, _verify, world, task)
 
 
 def confirm(world: World, task: Task) -> None:
@@ -86,8 +87,9 @@ def confirm(world: World, task: Task) -> None:
     task.review_until = now + REVIEW_FOR
     if world.choices.payout_visible == "at confirmation":
         task.payout = _final_payout(task)
-    _changed(world, task)
-    _watch_round(world, task, now)
+    _changed(world, task, now)
+    due = task.review_until + world.choices.sweep_latency
+    world.at(due, _end_round, world, task, now)
 
 
 def approve(world: World, task: Task, actor: Actor, *, dry: bool = False) -> None:
@@ -118,7 +120,7 @@ def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = 
     task.review_until = None
     if not world.choices.keep_earlier_attempts:
         task.attempts = []
-    _changed(world, task)
+    _changed(world, task, world.stamp())
     world.people.answer_dispute(world, task)
 
 
@@ -137,9 +139,10 @@ def cancel(world: World, task: Task, actor: Actor, *, dry: bool = False) -> int:
 def set_coverage(world: World, account: SavedAccount, *, covered: bool) -> None:
     """The account's coverage lapses or comes back; its tasks show that at once."""
     account.covered = covered
+    now = world.stamp()
     for task in world.tasks.values():
         if task.account is account:
-            _changed(world, task)
+            _changed(world, task, now)
 
 
 def shown_status(world: World, task: Task) -> str | None:
@@ -165,10 +168,11 @@ def _check_waiting(world: World, task: Task) -> None:
 def _verify(world: World, task: Task) -> None:
     if task.status not in ("submitted", "pending_corrections"):
         return
+    now = world.stamp()
     short = world.choices.short_reads
     attempt = check(
         task,
-        world.stamp(),
+        now,
         world.choices,
         scrape_fails=world.rng.random() < 0.03,
         stops_early=short > 0 and world.rng.random() < short,
@@ -179,33 +183,28 @@ def _verify(world: World, task: Task) -> None:
             task.status = "verified_auto"
             task.hidden = False
             task.correction = None
-            task.verified_at = world.stamp()
+            task.verified_at = now
             task.payout = _final_payout(task)
-            final = task.verified_at + AUTO_FINAL_AFTER + world.choices.sweep_latency
-            world.at(final, lambda t: _settle_verified(world, t), task)
+            final = now + AUTO_FINAL_AFTER + world.choices.sweep_latency
+            world.at(final, _settle_verified, world, task)
         case "wrong_text" | "wrong_account" if task.status == "submitted":
             task.status = "pending_corrections"
             task.hidden = True
             task.correction = f"The verifier found a problem: {attempt.reason}."
         case _:
             pass
-    _changed(world, task)
+    _changed(world, task, now)
     if not task.led:
         world.people.react(world, task, attempt.outcome_kind)
 
 
-def _watch_round(world: World, task: Task, round_of: float) -> None:
-    due = (task.review_until or 0.0) + world.choices.sweep_latency
-
-    def sweep(swept: Task) -> None:
-        if swept.status != "manually_confirmed" or swept.confirmed_at != round_of:
-            return
-        if world.choices.coverage_pauses_deadline and not swept.account.covered:
-            world.after(HOUR, sweep, swept)
-            return
-        _finalize(world, swept, "silence")
-
-    world.at(due, sweep, task)
+def _end_round(world: World, task: Task, confirmed_at: float) -> None:
+    if task.status != "manually_confirmed" or task.confirmed_at != confirmed_at:
+        return
+    if world.choices.coverage_pauses_deadline and not task.account.covered:
+        world.after(HOUR, _end_round, world, task, confirmed_at)
+        return
+    _finalize(world, task, "silence")
 
 
 def _settle_verified(world: World, task: Task) -> None:
@@ -222,7 +221,7 @@ def _cancel(world: World, task: Task, by: By) -> None:
     task.status = "cancelled"
     task.ended_by = by
     world.credits += task.cost
-    _changed(world, task)
+    _changed(world, task, world.stamp())
     _forget_later(world, task)
 
 
@@ -231,7 +230,7 @@ def _finalize(world: World, task: Task, by: By) -> None:
     task.finalized_at = world.stamp()
     task.payout = _final_payout(task)
     task.ended_by = by
-    _changed(world, task)
+    _changed(world, task, task.finalized_at)
     _forget_later(world, task)
 
 
@@ -244,7 +243,7 @@ def _final_payout(task: Task) -> float:
 
 def _forget_later(world: World, task: Task) -> None:
     if world.retention is not None:
-        world.after(world.retention, lambda t: _forget(world, t), task)
+        world.after(world.retention, _forget, world, task)
 
 
 def _forget_idle(world: World, task: Task) -> None:
@@ -255,7 +254,7 @@ def _forget_idle(world: World, task: Task) -> None:
     if idle and task.status in ("submitted", "pending_corrections"):
         _forget(world, task)
     else:
-        world.after(ABANDONED_AFTER, lambda t: _forget_idle(world, t), task)
+        world.after(ABANDONED_AFTER, _forget_idle, world, task)
 
 
 def _forget(world: World, task: Task) -> None:
@@ -264,8 +263,8 @@ def _forget(world: World, task: Task) -> None:
     world.videos.pop(task.video.url, None)
 
 
-def _changed(world: World, task: Task) -> None:
-    task.updated_at = world.stamp()
+def _changed(world: World, task: Task, now: float) -> None:
+    task.updated_at = now
     task.wire = None
     world.board.file(task, shown_status(world, task) if task.owned else None)
 

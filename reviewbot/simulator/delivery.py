@@ -70,7 +70,7 @@ def send_back(
     by = "api" if actor.by == "client" else "dashboard"
     bundle.history.append({"type": "corrections_requested", **asked, "requested_by": by})
     hours = world.rng.uniform(2, 20)
-    world.after(hours * HOUR, lambda b: _apply_corrections(world, b), bundle)
+    world.after(hours * HOUR, _apply_corrections, world, bundle)
     return asked
 
 
@@ -155,12 +155,12 @@ def _enter_review(world: World, bundle: Bundle, *, restart: bool) -> None:
     if restart or bundle.in_review_since is None:
         bundle.in_review_since = world.now
     since = bundle.in_review_since
+    world.at(since + world.choices.account_window, _end_review, world, bundle, since)
 
-    def sweep(swept: Bundle) -> None:
-        if swept.account_status == "in_review" and swept.in_review_since == since:
-            _finalize(world, swept, "silence")
 
-    world.at(since + world.choices.account_window, sweep, bundle)
+def _end_review(world: World, bundle: Bundle, since: float) -> None:
+    if bundle.account_status == "in_review" and bundle.in_review_since == since:
+        _finalize(world, bundle, "silence")
 
 
 def _finalize(world: World, bundle: Bundle, by: By) -> None:

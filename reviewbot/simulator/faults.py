@@ -146,7 +146,7 @@ class Faults:
                 return Delivery("reset")
             case "late":
                 delay = self.rng.uniform(*LATE)
-                desk.world.after(delay, lambda held: desk.answer(held, fault=fault), call)
+                desk.world.after(delay, lambda: desk.answer(call, fault=fault))
                 return Delivery("hang")
             case "hang":
                 return Delivery("hang")

@@ -92,7 +92,7 @@ class Managers:
             return
         task.retries = manager.habit.retries
         hours = world.rng.uniform(*manager.habit.pickup)
-        world.after(hours * HOUR, lambda t: self._post_first(world, t), task)
+        world.after(hours * HOUR, self._post_first, world, task)
 
     def react(self, world: World, task: Task, outcome: str) -> None:
         """The manager sees what the verifier found: repairs it, tries again, or insists."""
@@ -103,9 +103,9 @@ class Managers:
             self._fix_later(world, task)
         elif task.retries > 0:
             task.retries -= 1
-            world.after(rng.uniform(0.2, 5) * HOUR, lambda t: comments.submit(world, t), task)
+            world.after(rng.uniform(0.2, 5) * HOUR, comments.submit, world, task)
         elif rng.random() < habit.insists:
-            world.after(rng.uniform(0.1, 16) * HOUR, lambda t: comments.confirm(world, t), task)
+            world.after(rng.uniform(0.1, 16) * HOUR, comments.confirm, world, task)
 
     def answer_dispute(self, world: World, task: Task) -> None:
         """The manager reads the client's reason: fixes it, insists again, or gives up."""
@@ -115,7 +115,7 @@ class Managers:
             self._fix_later(world, task)
         elif answer == "insist":
             hours = rng.uniform(*habit.answer_hours)
-            world.after(hours * HOUR, lambda t: comments.submit(world, t), task)
+            world.after(hours * HOUR, comments.submit, world, task)
 
     def _post_first(self, world: World, task: Task) -> None:
         if task.status != "pending":
@@ -123,16 +123,17 @@ class Managers:
         how = pick(world.rng, _habit(task).posting)
         post(world, task, how, removed=world.rng.random() < FILTERED)
         lag = world.rng.uniform(0.5, 40) * MINUTE
-        world.after(lag, lambda t: comments.submit(world, t), task)
+        world.after(lag, comments.submit, world, task)
 
     def _fix_later(self, world: World, task: Task) -> None:
-        def fix(fixed: Task) -> None:
-            if fixed.status != "pending_corrections":
-                return
-            post(world, fixed, "exact")
-            comments.submit(world, fixed)
+        hours = world.rng.uniform(*_habit(task).answer_hours)
+        world.after(hours * HOUR, self._fix, world, task)
 
-        world.after(world.rng.uniform(*_habit(task).answer_hours) * HOUR, fix, task)
+    def _fix(self, world: World, task: Task) -> None:
+        if task.status != "pending_corrections":
+            return
+        post(world, task, "exact")
+        comments.submit(world, task)
 
 
 def post(world: World, task: Task, how: Posting, *, removed: bool = False) -> None:

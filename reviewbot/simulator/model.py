@@ -53,8 +53,7 @@ class VideoComment(msgspec.Struct):
     removed: bool = False
 
 
-@dataclass(slots=True)
-class Video:
+class Video(msgspec.Struct):
     """A video with a stream of other people's comments, and those that managers posted."""
 
     id: str
@@ -66,7 +65,7 @@ class Video:
     comments_per_hour: float
     offset: int
     reach: Reach = "open"
-    posted: list[VideoComment] = field(default_factory=list)
+    posted: list[VideoComment] = []
 
 
 class Attempt(msgspec.Struct):
@@ -82,8 +81,7 @@ class Attempt(msgspec.Struct):
     platform: str
 
 
-@dataclass(slots=True)
-class Task:
+class Task(msgspec.Struct):
     """A comment task, with what the API shows of it and what really happened."""
 
     id: str
@@ -109,7 +107,7 @@ class Task:
     review_until: float | None = None
     finalized_at: float | None = None
     correction: str | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = []
     comment: VideoComment | None = None
     rounds: int = 0
     disputes: int = 0

@@ -94,7 +94,7 @@ def arrivals(world: World, per_hour: float, *, until: float | None = None) -> No
     if not able or per_hour <= 0:
         return
 
-    def arrive(_: object) -> None:
+    def arrive() -> None:
         order(world, world.rng.choice(able))
         again()
 
@@ -117,7 +117,7 @@ def plant_waiting(world: World, confirmed_at: float, *, script: Script | None = 
     submitted_at = confirmed_at - rng.uniform(1.0, 16.0) * HOUR
     created_at = submitted_at - rng.uniform(1.2, 3.0) * HOUR
 
-    def begin(_: object) -> None:
+    def begin() -> None:
         video = add_video(
             world,
             random_target(world, account.platform),
@@ -127,12 +127,12 @@ def plant_waiting(world: World, confirmed_at: float, *, script: Script | None = 
         )
         task = order(world, account, video, led=True)
         post_at = submitted_at - HOUR
-        world.at(post_at, lambda t: managers.post(world, t, posting, removed=removed), task)
-        world.at(submitted_at, lambda t: comments.submit(world, t), task)
+        world.at(post_at, lambda: managers.post(world, task, posting, removed=removed))
+        world.at(submitted_at, comments.submit, world, task)
         if rng.random() < 0.4:
             recheck = rng.uniform(submitted_at + 60, confirmed_at - 60)
-            world.at(recheck, lambda t: comments.submit(world, t), task)
-        world.at(confirmed_at, lambda t: comments.confirm(world, t), task)
+            world.at(recheck, comments.submit, world, task)
+        world.at(confirmed_at, comments.confirm, world, task)
 
     world.at(created_at, begin)
 

@@ -86,7 +86,7 @@ def fill_backlog(
 def fill_week(world: World, now: float, *, per_hour: float = 10.0, waiting: int = 12) -> None:
     """Tasks are ordered all the time, `per_hour` an hour; some wait already; accounts too."""
     fill_backlog(world, now, tasks=waiting, soonest=6.0)
-    world.at(now, lambda _: arrivals(world, per_hour))
+    world.at(now, arrivals, world, per_hour)
     _plant_accounts(world, now)
 
 
@@ -95,9 +95,9 @@ def fill_default(world: World, now: float, *, per_hour: float = 2.0, waiting: in
     arrivals(world, per_hour)
     fill_backlog(world, now, tasks=waiting, soonest=0.5, latest=71.5)
     for hours in (0.4, 0.3, 0.2):
-        world.at(now - hours * HOUR, lambda _: _dispute_one(world))
-    world.at(now - 2 * HOUR, lambda _: _cancel_one(world))
-    world.at(now - HOUR, lambda _: _add_bystanders(world))
+        world.at(now - hours * HOUR, _dispute_one, world)
+    world.at(now - 2 * HOUR, _cancel_one, world)
+    world.at(now - HOUR, _add_bystanders, world)
     _plant_accounts(world, now)
 
 

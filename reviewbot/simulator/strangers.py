@@ -19,7 +19,7 @@ _WISH = {"biography": "Something about the city, please."}
 def strangers(world: World, per_hour: float) -> None:
     """Let somebody else decide what waits now and then, so many an hour."""
 
-    def act(_: object) -> None:
+    def act() -> None:
         decide_one(world)
         world.after(world.rng.expovariate(per_hour / HOUR), act)
 

@@ -138,15 +138,15 @@ def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str 
                 own, own_score = comment.id, score
         elif score > other_score:
             other, other_score = comment.id, score
-    for span in seen.spans:
-        score, phrase = _nearest_phrase(task.text, seen.video, span)
-        if score > other_score:
-            other_score = score
-            other = _id_of(seen.video, span, phrase) if score >= OTHER_HANDLE else None
     if own_score >= SAME_HANDLE:
         return "verified", own_score, own, "matched"
     if own is not None and own_score >= choices.wrong_text_floor:
         return "wrong_text", own_score, own, "wrong_text_same_handle"
+    for span in filter(None, seen.spans):
+        score, phrase = _nearest_phrase(task.text, seen.video, span)
+        if score > other_score:
+            other_score = score
+            other = _id_of(seen.video, span, phrase) if score >= OTHER_HANDLE else None
     if other_score >= OTHER_HANDLE:
         return "wrong_account", other_score, other, "wrong_account"
     best = max(own_score, other_score) if choices.score_without_match == "best" else 0.0
@@ -173,15 +173,14 @@ def _nearest_phrase(text: str, video: Video, span: range) -> tuple[float, int]:
     Phrases repeat with the period of their list, so a span of that length holds them all.
     """
     scores = _scores(text)
-    if len(span) >= len(PASSERS_BY):
-        return scores[-1]
-    held = {_phrase(video, number) for number in span}
-    return next((one for one in reversed(scores) if one[1] in held), (0.0, 0))
+    if len(span) < len(PASSERS_BY):
+        scores = [scores[_phrase(video, number)] for number in span]
+    return max(scores)
 
 
 @lru_cache(maxsize=1024)
 def _scores(text: str) -> list[tuple[float, int]]:
-    return sorted((similarity(text, phrase), n) for n, phrase in enumerate(PASSERS_BY))
+    return [(similarity(text, phrase), n) for n, phrase in enumerate(PASSERS_BY)]
 
 
 _STRIDE = 5

@@ -24,7 +24,7 @@ from reviewbot.simulator.model import (
 from reviewbot.simulator.moments import iso
 from reviewbot.simulator.verifier import SAME_HANDLE, similarity
 
-Event = tuple[float, int, Callable[[Any], object], Any]
+Event = tuple[float, int, Callable[..., object], tuple[Any, ...]]
 
 
 class People(Protocol):
@@ -108,23 +108,23 @@ class World:
         """What time it is in this world."""
         return datetime.fromtimestamp(self.now, UTC)
 
-    def at(self, moment: float, action: Callable[[Any], object], subject: Any = None) -> None:
-        """Let `action(subject)` happen at `moment`, at once if that is past."""
+    def at(self, moment: float, action: Callable[..., object], *about: Any) -> None:
+        """Let `action(*about)` happen at `moment`, at once if that is past."""
         self._count += 1
-        heappush(self._events, (moment, self._count, action, subject))
+        heappush(self._events, (moment, self._count, action, about))
 
-    def after(self, seconds: float, action: Callable[[Any], object], subject: Any = None) -> None:
-        """Let `action(subject)` happen so many seconds from now."""
-        self.at(self.now + seconds, action, subject)
+    def after(self, seconds: float, action: Callable[..., object], *about: Any) -> None:
+        """Let `action(*about)` happen so many seconds from now."""
+        self.at(self.now + seconds, action, *about)
 
     def run_until(self, moment: float) -> None:
         """Let everything happen that is due by `moment`."""
         events = self._events
         while events and events[0][0] <= moment:
-            due, _, action, subject = heappop(events)
+            due, _, action, about = heappop(events)
             if due > self.now:
                 self.now = due
-            action(subject)
+            action(*about)
         if moment > self.now:
             self.now = moment
 
