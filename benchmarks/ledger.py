@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import astuple, replace
 
 from benchmarks.kept import keep
 from reviewbot.domain.comments import CommentTask
@@ -130,7 +130,7 @@ def fill(ledger: DatabaseLedger, decisions: int, until: datetime, policy: str = 
                 name, at = f"t{n}", until - YEARS * (1 - n / decisions)
                 line, round_ = events.seen(an_item(name), at, tail.next)
                 tail.add(line)
-                connection.run(statements.ADD_ROUND, asdict(round_))
+                connection.run(statements.ADD_ROUND, astuple(round_))
                 decision = replace(a_decision(name), decided_at=at, policy=policy)
                 line, row = events.recorded(decision, State.INTENT, tail.next, None)
                 tail.add(line)
@@ -138,7 +138,7 @@ def fill(ledger: DatabaseLedger, decisions: int, until: datetime, policy: str = 
                     decision.id, row, State.PERFORMED, at, tail.next, None, "req-0123456789"
                 )
                 tail.add(line)
-                connection.run(statements.ADD_DECISION, asdict(row))
+                connection.run(statements.ADD_DECISION, astuple(row))
 
 
 def a_decision(task_id: str) -> Decision:

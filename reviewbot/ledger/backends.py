@@ -28,7 +28,7 @@ WAL_PAGES = 4000
 
 
 class Driver(Protocol):
-    """A connection of either driver; both run a statement with named parameters."""
+    """A connection of either driver; both run a statement with parameters in order."""
 
     def execute(self, statement: str, parameters: Any = ..., /) -> Any:
         """Run one statement and give a cursor."""
@@ -82,7 +82,7 @@ class SQLite:
     def __init__(self, path: Path, *, create: bool, read_only: bool) -> None:
         from sqlalchemy.dialects.sqlite.pysqlite import dialect
 
-        self.dialect: Dialect = dialect(paramstyle="named")
+        self.dialect: Dialect = dialect(paramstyle="qmark")
         self.path = path
         self._create = create and not read_only
         self._read_only = read_only
@@ -198,7 +198,7 @@ class PostgreSQL:
         self._psycopg = psycopg
         self._url = url
         self._read_only = read_only
-        self.dialect: Dialect = dialect()  # type: ignore[no-untyped-call]  # untyped there
+        self.dialect: Dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # untyped there
         self.errors: tuple[type[Exception], ...] = (psycopg.Error,)
         self.conflict: type[Exception] = psycopg.errors.UniqueViolation
 

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.errors import LedgerBroken, LedgerCorrupt, LedgerError, LedgerUnwritable
@@ -18,11 +19,22 @@ T = TypeVar("T")
 Part = Literal["decisions", "rounds", "policies", "notes"]
 """A part of the log: what lines of one sort amount to."""
 
+Row = tuple[Any, ...]
+
 MOST_KEPT = 1000
 """Rows of an answer that is kept; longer ones are asked for rarely, or hold much."""
 
-_COMPILED: dict[str, dict[ClauseElement, tuple[str, dict[str, Any]]]] = {}
-"""Each statement as text with its constants, by dialect: they are the same on every connection."""
+
+class _Compiled(NamedTuple):
+    """A statement as text, its parameters in their order, and those that are constant."""
+
+    text: str
+    order: tuple[str, ...]
+    constants: dict[str, Any]
+
+
+_COMPILED: dict[str, dict[ClauseElement, _Compiled]] = {}
+"""Each statement by dialect: they are the same on every connection."""
 
 
 class Connection:
@@ -33,7 +45,7 @@ class Connection:
     a failed read or write, or a lost server, the next use makes a new connection.
 
     What a poll asks is mostly what the last one asked, so an answer is kept until somebody writes:
-    we know what we wrote, and the database says whether anybody else did (`version`).
+    we know what we wrote, and the database says whether anybody else did (`others`).
     """
 
     def __init__(self, backend: Backend, *, read_only: bool = False, lock: bool = False) -> None:
@@ -87,27 +99,28 @@ class Connection:
             except self.backend.errors as error:
                 raise self.ours(error) from error
 
-    def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Run a statement inside one of the blocks above and give the cursor."""
-        text, constants = self._compiled.get(statement) or self._compile(statement)
+    def run(
+        self, statement: ClauseElement, parameters: Mapping[str, Any] | Row | None = None
+    ) -> Any:
+        """Run a statement inside one of the blocks above and give the cursor.
+
+        A whole row needs no names: its values go to the columns in their order.
+        """
+        text, order, constants = self._compiled.get(statement) or self._compile(statement)
         assert self._driver is not None
-        if constants:
-            parameters = {**constants, **(parameters or {})}
-        return self._driver.execute(text, parameters or {})
+        if not isinstance(parameters, tuple):
+            known = {**constants, **(parameters or {})}
+            parameters = tuple([known[name] for name in order])
+        return self._driver.execute(text, parameters)
 
-    def version(self, part: Part) -> Hashable:
-        """What stays the same as long as nobody writes to this part of the log; for use in `reading`."""
-        return self._written[part], self.others()
-
-    def others(self) -> Hashable:
+    def others(self, driver: Driver) -> Hashable:
         """What stays the same as long as nobody writes on another connection; for use in `reading`."""
-        driver = self.driver()
         return self._opened, self.backend.changes_of_others(driver)
 
     def kept(self, part: Part, name: Hashable, read: Callable[[], list[T]]) -> list[T]:
         """What `read` finds in this part of the log, from memory where nobody has written to it since."""
-        with self.reading():
-            version = self.version(part)
+        with self.reading() as driver:
+            version = self._written[part], self.others(driver)
             known = self._kept.get((part, name))
             if known is not None and known[0] == version:
                 found: list[T] = known[1]
@@ -139,10 +152,11 @@ class Connection:
                 self._driver = None
             self.backend.unlock()
 
-    def _compile(self, statement: ClauseElement) -> tuple[str, dict[str, Any]]:
-        compiled = statement.compile(dialect=self.backend.dialect)
+    def _compile(self, statement: ClauseElement) -> _Compiled:
+        compiled = cast(SQLCompiler, statement.compile(dialect=self.backend.dialect))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
-        self._compiled[statement] = (str(compiled), constants)
+        order = tuple(compiled.positiontup or ())
+        self._compiled[statement] = _Compiled(str(compiled), order, constants)
         return self._compiled[statement]
 
     def ours(self, error: Exception) -> LedgerError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
+from msgspec.structs import asdict, astuple
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.decision import Decision
@@ -79,11 +79,10 @@ def _row(connection: Connection, decision_id: str) -> DecisionRow | None:
 
 
 def _put(connection: Connection, row: DecisionRow, before: DecisionRow | None) -> None:
-    values = msgspec.structs.asdict(row)
     if before is None:
-        connection.run(statements.ADD_DECISION, values)
+        connection.run(statements.ADD_DECISION, astuple(row))
         return
-    changes = {f"new_{name}": value for name, value in values.items() if name not in ("seq", "id")}
+    changes = {f"new_{name}": value for name, value in asdict(row).items()}
     connection.run(statements.CHANGE_DECISION, changes | {"which": row.seq})
 
 

@@ -42,8 +42,8 @@ class Memories:
     def of(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""
         self._keep = max(self._keep, 2 * len(ids))
-        with self._connection.reading():
-            version = self._connection.others()
+        with self._connection.reading() as driver:
+            version = self._connection.others(driver)
             known = {i: one for i in ids if (one := self._known.pop((review, i), None)) is not None}
             old = [i for i, one in known.items() if one.version != version]
             lines = self._newest_lines(review, old)

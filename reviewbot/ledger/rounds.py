@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import msgspec
+from msgspec.structs import astuple
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.review import ReviewItem, ReviewKind
@@ -48,7 +48,7 @@ def _note(
             if row is None:
                 line, row = events.seen(item, at, tail.next)
                 tail.add(line)
-                connection.run(statements.ADD_ROUND, msgspec.structs.asdict(row))
+                connection.run(statements.ADD_ROUND, astuple(row))
             noted[key] = first_seen(row)
     return noted
 
@@ -71,7 +71,7 @@ def _end(connection: Connection, tail: Tail, ending: Ending, before: RoundRow | 
     line, row = events.ended(ending, tail.next, before)
     tail.add(line)
     if before is None:
-        connection.run(statements.ADD_ROUND, msgspec.structs.asdict(row))
+        connection.run(statements.ADD_ROUND, astuple(row))
         return
     connection.run(
         statements.END_ROUND,

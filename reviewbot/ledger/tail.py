@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
+
 from reviewbot.ledger import statements
 from reviewbot.ledger.chain import GENESIS, Line, digest
 from reviewbot.ledger.connection import Connection
@@ -29,16 +31,5 @@ class Tail:
         """Append a line that was made for `next`."""
         self._hash = digest(self._hash, line)
         self._count = line.seq
-        self._connection.run(
-            statements.ADD_LINE,
-            {
-                "seq": line.seq,
-                "at": line.at,
-                "kind": line.kind,
-                "subject": line.subject,
-                "prior": line.prior,
-                "body": line.body,
-                "detail": line.detail,
-                "hash": self._hash,
-            },
-        )
+        *content, _ = astuple(line)
+        self._connection.run(statements.ADD_LINE, (*content, self._hash))

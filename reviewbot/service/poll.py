@@ -187,9 +187,10 @@ class _Pass:
         items, _ = look_at_all(app, bench)
         waiting = {item.id: item for item in items}
         self._in_quarantine[bench.review] = resume(app, bench, waiting)
-        self._endings += reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
+        endings, missing = reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
+        self._endings += endings
         todo = list(with_memories(app, bench, items, bench.judges))
-        expect(app, bench, todo)
+        expect(app, bench, todo, missing)
         gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
         self._waiting[bench.review] = self._left[bench.review] = len(todo)
         reviewed: list[Reviewed] = []

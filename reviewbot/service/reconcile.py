@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
@@ -21,9 +22,16 @@ PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""
 
 
+class Reconciled(NamedTuple):
+    """How rounds ended that vanished from a list, and those of which that is not known."""
+
+    endings: tuple[Ending, ...] = ()
+    missing: tuple[Sighting, ...] = ()
+
+
 def reconcile(
     app: App, bench: Bench, waiting: Mapping[str, ReviewItem], *, looks: int | None = None
-) -> tuple[Ending, ...]:
+) -> Reconciled:
     """Attribute what vanished from the list `waiting`; reads at most `looks` things (None: all)."""
     vanished = [
         sighting
@@ -31,7 +39,7 @@ def reconcile(
         if (item := waiting.get(sighting.task_id)) is None or item.epoch != sighting.epoch
     ]
     if not vanished:
-        return ()
+        return Reconciled()
     memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
     ended, others = [], []
     for sighting in sorted(vanished, key=deadline_of):
@@ -53,7 +61,9 @@ def reconcile(
         ending = _look(app, bench, sighting, last)
         if ending is not None:
             ended.append(ending)
-    return tuple(ended)
+    known = {(one.task_id, one.epoch) for one in ended}
+    missing = [one for one in vanished if (one.task_id, one.epoch) not in known]
+    return Reconciled(tuple(ended), tuple(missing))
 
 
 def reconcile_all(app: App) -> tuple[Ending, ...]:
@@ -61,7 +71,7 @@ def reconcile_all(app: App) -> tuple[Ending, ...]:
     found: list[Ending] = []
     for bench in app.benches:
         waiting = {item.id: item for item in bench.queue.waiting().items}
-        found += reconcile(app, bench, waiting)
+        found += reconcile(app, bench, waiting).endings
     return tuple(found)
 
 

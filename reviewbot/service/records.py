@@ -87,8 +87,8 @@ def _known(value: msgspec.Struct) -> dict[str, Any]:
     """Keep what is not null, by name."""
     return {
         name: found
-        for name in value.__struct_fields__
-        if (found := getattr(value, name)) is not None and found != ()
+        for name, found in msgspec.structs.asdict(value).items()
+        if found is not None and found != ()
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Select, Update
@@ -46,8 +47,9 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     found = {}
     with connection.reading() as driver:
         for name, statement in named():
-            compiled = statement.compile(dialect=connection.backend.dialect)
-            plan = driver.execute(f"EXPLAIN QUERY PLAN {compiled}", compiled.params).fetchall()
+            compiled: Any = statement.compile(dialect=connection.backend.dialect)
+            parameters = [compiled.params[name] for name in compiled.positiontup]
+            plan = driver.execute(f"EXPLAIN QUERY PLAN {compiled}", parameters).fetchall()
             found[name] = [step[-1] for step in plan]
     connection.close()
     return found

@@ -50,7 +50,12 @@ EVERY = 30.0
 """Seconds between two looks at the deadlines within a long pass."""
 
 
-def expect(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> None:
+def expect(
+    app: App,
+    bench: Bench,
+    todo: Iterable[tuple[ReviewItem, Known]],
+    missing: Sequence[Sighting],
+) -> None:
     """Keep in mind what is open on the list, before its turn comes, and what is only missing there.
 
     A round that vanished is forgotten once it is known how it ended: a list may be wrong.
@@ -64,8 +69,8 @@ def expect(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> 
             bench.open_rounds[item.id] = one
         elif item.epoch not in known.memory.claimed:
             bench.open_rounds[item.id] = unreviewed(item)
-    missing = [one for one in app.ledger.unended(bench.review) if one.task_id not in listed]
-    bench.open_rounds.update(_from_log(app, bench, missing))
+    unlisted = [one for one in missing if one.task_id not in listed]
+    bench.open_rounds.update(_from_log(app, bench, unlisted))
 
 
 def note(bench: Bench, reviewed: Reviewed) -> None:
