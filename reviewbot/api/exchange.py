@@ -176,11 +176,12 @@ class Exchange:
         deadline = self._clock.monotonic() + self._time_budget
         request = httpx.Request(
             method,
-            _below(self._base, path),
+            self._base,
             headers=httpx.Headers([*self._headers.raw, *headers]) if headers else self._headers,
             stream=stream,
             extensions={"timeout": self._timeouts},
         )
+        _aim(request.url, path)
         try:
             response = self._transport.handle_request(request)
             arriving = response.stream
@@ -263,17 +264,15 @@ class Exchange:
         return None
 
 
-def _below(base: httpx.URL, target: str) -> httpx.URL:
-    """The URL of a quoted path, with its query, below the root.
+def _aim(root: httpx.URL, target: str) -> None:
+    """Lead a request's own copy of the root to a quoted path below it, with its query.
 
-    It is put together, not parsed: most paths hold an id and come once, and to have httpx parse
-    them again takes longer than all else that is done for a call.
+    The URL is put together, not parsed: most paths hold an id and come once, and to have httpx
+    parse them again takes longer than all else that is done for a call.
     """
     path, _, query = target.partition("?")
-    url = httpx.URL(base)
-    parts = base._uri_reference
-    url._uri_reference = parts._replace(path=parts.path.rstrip("/") + path, query=query or None)
-    return url
+    parts = root._uri_reference
+    root._uri_reference = parts._replace(path=parts.path.rstrip("/") + path, query=query or None)
 
 
 def _checked_url(base_url: str) -> httpx.URL:

@@ -51,7 +51,7 @@ def _read_once(
     size = 0
     for number in range(1, MOST_PAGES + 1):
         page = read(number)
-        rows.update((key(row), row) for row in page.rows)
+        rows |= {key(row): row for row in page.rows}
         size += page.size
         if not page.size or not _more(page, size):
             break

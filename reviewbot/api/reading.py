@@ -64,8 +64,9 @@ class Shape(Generic[S]):
         self._sent = frozenset(sent)
         self._known = frozenset(self._readers) | frozenset(also)
         self._moments = tuple(f for f, reader in self._readers.items() if reader is _A_MOMENT)
+        self._moments_of = _getter(self._moments)
         self._filled = tuple(filled)
-        self._filled_of = attrgetter(*self._filled, *self._filled) if self._filled else None
+        self._filled_of = _getter(self._filled)
         self._values = {field: frozenset(texts) for field, texts in (values or {}).items()}
         self._needs_id = "id" in self._required and not any_id
         self._clean: dict[bytes, S] = {}
@@ -131,13 +132,12 @@ class Shape(Generic[S]):
         if self._needs_id and not usable_id(value.id):  # type: ignore[attr-defined]  # required above
             drift.expected(f"{self._name}.id", "an id", value.id)  # type: ignore[attr-defined]
             return None
-        for field in self._moments:
-            when = getattr(value, field)
+        for field, when in zip(self._moments, self._moments_of(value), strict=False):
             if when is not None and when.year not in YEARS:
                 what, _ = _A_MOMENT
                 drift.expected(f"{self._name}.{field}", what, when.isoformat())
                 value = msgspec.structs.replace(value, **{field: None})
-        if self._filled_of is not None and None in self._filled_of(value):
+        if None in self._filled_of(value):
             for field in self._filled:
                 if getattr(value, field) is None:
                     what, _ = self._readers[field]
@@ -150,6 +150,11 @@ class Shape(Generic[S]):
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _getter(fields: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    """Read several fields at once; each is named twice, so that one alone gives a tuple as well."""
+    return attrgetter(*fields, *fields) if fields else lambda _: ()
 
 
 def usable_id(text: str) -> bool:

@@ -11,6 +11,7 @@ turn comes next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -40,10 +41,17 @@ class Snapshot:
     """The places of all waiting things by id, and the order in which their turn comes."""
 
     def __init__(self, items: Sequence[ReviewItem] = ()) -> None:
+        self._items = items
         self._place = {item.id: place for place, item in enumerate(items)}
-        by_deadline = sorted(items, key=lambda i: (i.deadline_at is None, i.deadline_at, i.id))
-        self._order = [item.id for item in by_deadline]
-        self._turn = {item_id: turn for turn, item_id in enumerate(self._order)}
+
+    @cached_property
+    def _order(self) -> list[str]:
+        first_due = sorted(self._items, key=lambda i: (i.deadline_at is None, i.deadline_at, i.id))
+        return [item.id for item in first_due]
+
+    @cached_property
+    def _turn(self) -> dict[str, int]:
+        return {item_id: turn for turn, item_id in enumerate(self._order)}
 
     def window(self, item_id: str) -> Window:
         """Choose the page that should hold a thing, and most of those that come after it."""

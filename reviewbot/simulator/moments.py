@@ -13,10 +13,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 @lru_cache(maxsize=4096)
 def iso(moment: float, milliseconds: bool) -> str:
     """Write POSIX seconds the API's way."""
-    when = datetime.fromtimestamp(moment, UTC)
     if milliseconds:
+        when = datetime.fromtimestamp(moment, UTC)
         return when.isoformat(timespec="milliseconds")[:-6] + "Z"
-    return when.isoformat()[:19] + "Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def iso_or_none(moment: float | None, milliseconds: bool) -> str | None:
@@ -29,5 +29,4 @@ def http_date(second: int) -> bytes:
     """Write POSIX seconds as an HTTP `Date`."""
     at = time.gmtime(second)
     day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
-    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
-    return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {clock} GMT".encode()
+    return time.strftime(f"{day}, %d {month} %Y %H:%M:%S GMT", at).encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from urllib.parse import unquote
 
 import httpx
 
@@ -108,9 +107,8 @@ def _response(answer: Answer, stream: httpx.SyncByteStream) -> httpx.Response:
 
 def _call_of(request: httpx.Request) -> Call:
     assert isinstance(request.stream, httpx.SyncByteStream)
-    path, _, query = request.url.raw_path.decode().partition("?")
-    headers = _headers_of(tuple(request.headers.raw))
-    return Call(request.method, unquote(path), query, headers, b"".join(request.stream))
+    url, headers = request.url, _headers_of(tuple(request.headers.raw))
+    return Call(request.method, url.path, url.query.decode(), headers, b"".join(request.stream))
 
 
 @lru_cache(maxsize=16)
