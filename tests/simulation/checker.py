@@ -101,11 +101,12 @@ def nothing_is_sent_again_in_quarantine(known: Known) -> Iterator[str]:
         before[key] = write
         if last is None or last.refused:
             continue
+        over = last.sent.at + known.scene.quarantine - SLACK
         if not last.unclear:
             yield f"{write.sent} was sent although {last.sent} had got its answer"
-        elif write.sent.at < last.sent.at + known.scene.quarantine:
+        elif write.sent.at < over:
             yield f"{write.sent} was sent {write.sent.at - last.sent.at:.0f} s after {last.sent}"
-        elif known.readings(key, last.sent.at + known.scene.quarantine, write) < 2:
+        elif known.readings(key, over, write) < 2:
             yield f"{write.sent} was sent again without two readings since {last.sent}"
 
 

@@ -104,9 +104,9 @@ class _Row(_Account):
     """A task, an order with its account, or that account alone."""
 
     id: str | None = None
-    status: str | None = None
+    status: Any = None
     manually_confirmed_at: str | None = None
-    updated_at: str | None = None
+    updated_at: Any = None
     account: _Account | None = None
 
     @property
@@ -227,7 +227,8 @@ def _read(sent: Sent, body: bytes) -> tuple[bool, tuple[Shown, ...]]:
 
 
 def _shown(row: _Row, asked: str | None = None) -> Shown:
-    return Shown(row.id or asked or "", row.epoch, row.status, row.updated_at)
+    said = (text if isinstance(text, str) else None for text in (row.status, row.updated_at))
+    return Shown(row.id or asked or "", row.epoch, *said)
 
 
 def truth(world: World, name: str) -> Truth | None:
