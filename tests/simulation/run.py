@@ -50,6 +50,8 @@ from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
 from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
+LAST = 1.0
+"""Hours at the end in which nothing dies any more: time to settle what a death has left open."""
 RESTART = 60.0
 """Seconds after which a process that ended by itself is started again."""
 ON_CALL = 0.7
@@ -304,7 +306,7 @@ class Run:
         if len(self._current) == 1 and name in self._due:
             for act in self._due.pop(name):
                 self._do(act)
-        if name in self._armed:
+        if name in self._armed and self.clock.time < self.end - LAST * HOUR:
             self._away = self._armed.pop(name).away
             crashes = self.figures.crashes
             crashes[name] = crashes.get(name, 0) + 1
