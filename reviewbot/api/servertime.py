@@ -9,14 +9,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from statistics import median_high, median_low
 
 NOTICEABLE = 2.0
 """Seconds. `Date` counts whole seconds and travels for a while, so less than this is no difference."""
 
 _USUAL = "Sun, 06 Nov 1994 08:49:37 GMT"
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
+_MONTHS = {name: f"{number:02}" for number, name in enumerate(_NAMES, start=1)}
 
 _NONE = timedelta(0)
 
@@ -56,7 +55,8 @@ class ServerTime:
             self._offsets.append(said - wall + 0.5)
             # Of two in the middle the one nearer to our own clock: of the first two answers one may
             # have lingered, and between them lies no time that anybody said.
-            found = min(median_low(self._offsets), median_high(self._offsets), key=abs)
+            ordered = sorted(self._offsets)
+            found = min(ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2], key=abs)
             self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else _NONE
 
     @property
@@ -89,6 +89,7 @@ def _usual_date(text: str) -> datetime | None:
     month = _MONTHS.get(text[8:11])
     if month is None or len(text) != len(_USUAL) or not text.endswith(" GMT"):
         return None
-    year, day = int(text[12:16]), int(text[5:7])
-    hour, minute, second = int(text[17:19]), int(text[20:22]), int(text[23:25])
-    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(f"{text[12:16]}-{month}-{text[5:7]}T{text[17:25]}Z")
+    except ValueError:
+        return None

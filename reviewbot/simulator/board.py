@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Sequence
 from heapq import merge
 from itertools import islice
@@ -19,8 +20,8 @@ class Board:
     def __init__(self) -> None:
         self._task: dict[int, Task] = {}
         self._all: list[int] = []
-        self._by_status: dict[str, list[int]] = {}
-        self._by_account: dict[str, list[int]] = {}
+        self._by_status: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_account: defaultdict[str, list[int]] = defaultdict(list)
         self._filed: dict[int, str] = {}
 
     def file(self, task: Task, shown: str | None) -> None:
@@ -37,12 +38,12 @@ class Board:
                 _remove(self._all, key)
                 _remove(self._by_account[task.account.id], key)
             return
-        _insert(self._by_status.setdefault(shown, []), key)
+        insort(self._by_status[shown], key)
         self._filed[key] = shown
         if before is None:
             self._task[key] = task
-            _insert(self._all, key)
-            _insert(self._by_account.setdefault(task.account.id, []), key)
+            insort(self._all, key)
+            insort(self._by_account[task.account.id], key)
 
     def count(self, status: str) -> int:
         """How many tasks show this status."""
@@ -83,13 +84,6 @@ class Board:
         if statuses is None:
             return keys
         return [key for key in keys if self._filed[key] in statuses]
-
-
-def _insert(keys: list[int], key: int) -> None:
-    if not keys or key > keys[-1]:
-        keys.append(key)
-    else:
-        insort(keys, key)
 
 
 def _remove(keys: list[int], key: int) -> None:

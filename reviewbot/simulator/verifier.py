@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+
+import msgspec
 
 from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import HOUR
@@ -26,7 +27,7 @@ GRACE = 30.0
 """Seconds between the manager's click and the scrape."""
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct):
     """A comment as the scraper sees it."""
 
     id: str
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
     text: str
 
 
-class Scrape(NamedTuple):
+class Scrape(msgspec.Struct):
     """The newest comments under a video. Passers-by are spans of their numbers, written out on demand."""
 
     video: Video
