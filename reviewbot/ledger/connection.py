@@ -60,6 +60,8 @@ class Connection:
         self._opened = 0
         self._written: dict[Part, int] = dict.fromkeys(get_args(Part), 0)
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
+        self.newest: tuple[bytes, Any] = (b"", None)
+        """The hash of our newest line about a decision, and the row that it led to."""
 
     def reading(self) -> _Reading:
         """Use the connection for single statements, each a transaction of its own."""
@@ -200,7 +202,7 @@ class _Reading:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(error, self._connection.backend.errors):
+            if error is not None and isinstance(error, self._connection.backend.errors):
                 raise self._connection.ours(error) from error
         finally:
             self._mutex.release()

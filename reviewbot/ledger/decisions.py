@@ -34,7 +34,7 @@ def write(
 ) -> None:
     """Write a decision down in full; an intent only where every cap has room."""
     tail = Tail(connection)
-    before = _row(connection, decision.id)
+    before = _row(connection, tail, decision.id)
     line, row = events.recorded(decision, state, tail.next, before)
     for limit, spent in _with_spent(connection, limits, decision):
         check_room(limit, decision, spent)
@@ -43,6 +43,7 @@ def write(
         _put(connection, row, before)
     except connection.backend.conflict as error:
         raise events.already_intended(decision) from error
+    connection.newest = (tail.hash, row)
 
 
 def mark(
@@ -55,7 +56,7 @@ def mark(
 ) -> DecisionRow:
     """Add what became of an intent; give where the decision stands now."""
     tail = Tail(connection)
-    before = _row(connection, decision_id)
+    before = _row(connection, tail, decision_id)
     line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
     tail.add(line)
     connection.run(
@@ -70,10 +71,20 @@ def mark(
             "new_request_id": row.request_id,
         },
     )
+    connection.newest = (tail.hash, row)
     return row
 
 
-def _row(connection: Connection, decision_id: str) -> DecisionRow | None:
+def _row(connection: Connection, tail: Tail, decision_id: str) -> DecisionRow | None:
+    """Where a decision stands: as we left it, while our line about it is still the last of all."""
+    left_at, left = connection.newest
+    if left_at == tail.hash and left.id == decision_id:
+        known: DecisionRow = left
+        return known
+    return _read_row(connection, decision_id)
+
+
+def _read_row(connection: Connection, decision_id: str) -> DecisionRow | None:
     row = connection.run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
     return None if row is None else DecisionRow(*row)
 
@@ -175,7 +186,7 @@ def by_beginning(connection: Connection, beginning: str) -> Logged | None:
 def story(connection: Connection, decision_id: str) -> list[Entry]:
     """All lines about one decision, oldest first."""
     with connection.reading():
-        row = _row(connection, decision_id)
+        row = _read_row(connection, decision_id)
         return [entry_of(line) for line in back_from(connection, row.last if row else 0)]
 
 

@@ -20,7 +20,7 @@ class Tail:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._count, self._hash = end_of_chain(connection)
+        self._count, self.hash = end_of_chain(connection)
 
     @property
     def next(self) -> int:
@@ -29,7 +29,7 @@ class Tail:
 
     def add(self, line: Line) -> None:
         """Append a line that was made for `next`."""
-        self._hash = digest(self._hash, line)
+        self.hash = digest(self.hash, line)
         self._count = line.seq
         *content, _ = astuple(line)
-        self._connection.run(statements.ADD_LINE, (*content, self._hash))
+        self._connection.run(statements.ADD_LINE, (*content, self.hash))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.lifecycle import State
+from reviewbot.ledger import decisions
 from reviewbot.ports import Ending, Ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, after
@@ -79,3 +81,54 @@ def test_what_nobody_has_written_to_is_not_read_again(
         ask(ledger)
 
     assert set(said) == {"PRAGMA data_version"}
+
+
+def test_what_became_of_the_newest_intent_needs_no_look_at_it(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """While its line is the last of all, its row is as it was left; after any other line it is read."""
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
+    said: list[str] = []
+    ledger._connection.driver().set_trace_callback(said.append)
+    looks = []
+
+    for task_id, between in (("t1", None), ("t2", an_item(id="t3"))):
+        decision = a_decision(task_id=task_id)
+        ledger.intend(decision)
+        said.clear()
+        if between is not None:
+            ledger.sight([between], CONFIRMED)
+        ledger.mark(decision.id, State.PERFORMED, after(hours=1))
+        looks.append(sum("decision.id = " in one for one in said))
+
+    assert looks == [0, 1]
+    assert ledger.verify().whole
+
+
+def test_what_another_made_of_our_newest_intent_is_seen(
+    database_url: str, opened: Callable[..., Any]
+) -> None:
+    """The row that we left does not count once somebody else wrote about it."""
+    ledger, other = opened(database_url), opened(database_url)
+    decision = a_decision()
+    ledger.intend(decision)
+    other.mark(decision.id, State.PERFORMED, after(hours=1))
+
+    with pytest.raises(LedgerError, match="cannot follow performed"):
+        ledger.mark(decision.id, State.VOID, after(hours=2))
+
+    assert ledger.verify().whole
+
+
+def test_an_intent_that_was_undone_leaves_no_row_behind(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """Neither the row nor its line is in the log, though it was the newest for a moment."""
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
+    connection = ledger._connection
+    with pytest.raises(RuntimeError), connection.writing("decisions"):
+        decisions.write(connection, a_decision(), State.INTENT)
+        raise RuntimeError
+
+    with pytest.raises(LedgerError, match="not in the log"):
+        ledger.mark(a_decision().id, State.PERFORMED, after(hours=1))
