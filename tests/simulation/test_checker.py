@@ -484,6 +484,29 @@ def test_each_fault_of_an_accounts_history_is_found_as_what_it_is(name: str) -> 
     assert found(lines, scene=PROFILES) == promises
 
 
+@pytest.mark.parametrize(
+    ("clear", "broken"), [(False, set()), (True, {"P10 alarms", "P20 attributed"})]
+)
+def test_our_write_and_silence_may_be_taken_for_each_other_where_nothing_tells_them_apart(
+    clear: bool, broken: set[str]
+) -> None:
+    """The answer to the write was lost, and the API does not say when silence accepts an account."""
+    at = DEADLINE - 60
+    lines = [
+        *OF_ACCOUNT[:3],
+        *(of_account(line) for line in a_read(at, 2)),
+        *(of_account(line) for line in a_read(at, 3, "verifications")),
+        of_account(intend(at)),
+        of_account(a_write(at, 4)[0]),
+        Heard(at=at, who=1, call=4, clear=clear, status=200 if clear else 504),
+        mark(DEADLINE + 900, "settled"),
+        of_account(wrote(DEADLINE + 900, "end", by="ours")),
+        of_account(replace(THE_TRUTH[0], by="silence")),
+        THE_TRUTH[1],
+    ]
+    assert found(lines, scene=PROFILES) == broken
+
+
 @pytest.mark.parametrize("cap", [{"dispute": 1}, {"micros": 400_000}])
 def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
     """Two in an hour where one is allowed, or 0.48 USD in a day where 0.40 is."""
