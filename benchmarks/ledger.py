@@ -24,7 +24,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.database import DatabaseLedger
 from reviewbot.ledger.opening import open_ledger
-from reviewbot.ledger.tail import appending
+from reviewbot.ledger.tail import Tail
 
 START = datetime(2026, 6, 2, 12, tzinfo=UTC)
 WAITING = 50
@@ -125,7 +125,8 @@ def fill(ledger: DatabaseLedger, decisions: int, until: datetime, policy: str = 
     """Add the past: over two years until then, rounds seen and approvals of them performed."""
     connection = ledger._connection
     for start in range(0, decisions, BATCH):
-        with appending(connection, "decisions") as tail:
+        with connection.writing("decisions"):
+            tail = Tail(connection)
             for n in range(start, min(start + BATCH, decisions)):
                 name, at = f"t{n}", until - YEARS * (1 - n / decisions)
                 line, round_ = events.seen(an_item(name), at, tail.next)
