@@ -177,7 +177,7 @@ class Exchange:
         request = httpx.Request(
             method,
             self._base,
-            headers=httpx.Headers([*self._headers.raw, *headers]) if headers else self._headers,
+            headers=[*self._headers.raw, *headers] if headers else self._headers,
             stream=stream,
             extensions={"timeout": self._timeouts},
         )

@@ -167,7 +167,7 @@ class FrontDesk:
         return key
 
     def _check_rate(self, bucket: Bucket, call: Call) -> None:
-        if not call.is_write and not self.world.choices.reads_cost_tokens:
+        if not self.world.choices.reads_cost_tokens and not call.is_write:
             return
         wait = bucket.take(self.world.now)
         if wait:
@@ -182,10 +182,11 @@ class FrontDesk:
         operation, ids = routes.find(call.method, call.path[len(ROOT) :])
         call.params = dict(_query(call.query))
         idempotency_key = call.headers.get("idempotency-key")
-        dry = call.is_write and call.headers.get("x-tokportal-dry-run", "").lower() == "true"
+        writes = call.is_write
+        dry = writes and call.headers.get("x-tokportal-dry-run", "").lower() == "true"
         actor = Actor(by=by, request_id=request_id, idempotency_key=idempotency_key)
         request = Request(self.world, call, request_id, actor, dry)
-        if not call.is_write:
+        if not writes:
             status, body = operation(request, *ids)
             return status, encode(body)
         self.writes += 1

@@ -10,7 +10,7 @@ from reviewbot.simulator import comments, managers
 from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.corpus import PASSERS_BY
 from reviewbot.simulator.verifier import WINDOW, check, scrape, similarity
-from tests.simulator.worlds import HOUR, a_submitted_task, a_task, a_world
+from tests.simulator.worlds import HOUR, TEXT, a_submitted_task, a_task, a_world
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,30 @@ def test_every_passer_by_counts_for_the_best_score() -> None:
     assert (attempt.outcome_kind, attempt.match_score) == ("wrong_account", 1.0)
     texts = {comment.id: comment.text for comment in scrape(task.video, world.now).comments()}
     assert texts[attempt.found_comment_id or ""] == PASSERS_BY[3]
+
+
+@given(text=st.sampled_from([TEXT, PASSERS_BY[3]]), before=st.integers(0, 70))
+def test_the_nearest_passer_by_is_the_best_of_all_that_are_seen(text: str, before: int) -> None:
+    """Few or many of them: held against comparing every comment by itself."""
+    world = a_world()
+    task = a_task(world, text=text, comments_before=before, comments_per_hour=0)
+    seen = {one.id: similarity(text, one.text) for one in scrape(task.video, world.now).comments()}
+    best = max(seen.values(), default=0.0)
+    attempt = check(task, world.now, Choices(), scrape_fails=False)
+    assert attempt.match_score == round(best, 4)
+    assert (attempt.outcome_kind == "wrong_account") == (best >= 0.92)
+    if attempt.found_comment_id is not None:
+        assert seen[attempt.found_comment_id] == best
+
+
+def test_a_comment_that_stands_there_is_found_among_others_that_say_the_same() -> None:
+    """What passers-by say matters only where the comment of the right account is not there."""
+    world = a_world()
+    task = a_submitted_task(world, text=PASSERS_BY[3], comments_before=60)
+    attempt = check(task, world.now, Choices(), scrape_fails=False)
+    assert (attempt.outcome_kind, attempt.match_score) == ("verified", 1.0)
+    assert task.comment is not None
+    assert attempt.found_comment_id == task.comment.id
 
 
 def test_a_failed_scrape_is_no_evidence_and_its_count_a_choice() -> None:
