@@ -121,7 +121,7 @@ class Connection:
 
     def kept(self, part: Part, name: Hashable, read: Callable[[], list[T]]) -> list[T]:
         """What `read` finds in this part of the log, from memory where nobody has written to it since."""
-        with self.reading() as driver:
+        with self._reading as driver:
             version = self._written[part], self.others(driver)
             known = self._kept.get((part, name))
             if known is not None and known[0] == version:

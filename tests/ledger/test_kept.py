@@ -83,6 +83,40 @@ def test_what_nobody_has_written_to_is_not_read_again(
     assert set(said) == {"PRAGMA data_version"}
 
 
+def test_of_memories_only_what_was_written_about_is_read_again(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """What we wrote we know; what others wrote the numbers of the newest lines tell."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger, other = opened(url), opened(url)
+    for task_id in ("t1", "t2"):
+        ledger.record(a_decision(Action.WAIT, task_id=task_id), State.HELD)
+    said: list[str] = []
+
+    def read_again(write: Callable[[], object]) -> tuple[list[str], list[str]]:
+        """Of which things the newest lines were asked for, and of which all decisions."""
+        write()
+        said.clear()
+        assert set(ledger.memories("comments", ["t1", "t2"])) == {"t1", "t2"}
+        asked = [one for one in said if "FROM decision" in one]
+        lines = [one for one in asked if "recorded" not in one]
+        return named(lines), named([one for one in asked if one not in lines])
+
+    def named(statements: list[str]) -> list[str]:
+        return [t for t in ("t1", "t2") if any(f"'{t}'" in one for one in statements)]
+
+    ledger._connection.driver().set_trace_callback(said.append)
+
+    assert read_again(lambda: None) == ([], ["t1", "t2"])
+    assert read_again(lambda: None) == ([], [])
+    assert read_again(lambda: ledger.intend(a_decision(task_id="t2"))) == ([], ["t2"])
+    assert read_again(lambda: other.note("pause", "all", {}, CONFIRMED)) == (["t1", "t2"], [])
+    assert read_again(
+        lambda: other.mark(a_decision(task_id="t2").id, State.VOID, after(hours=1))
+    ) == (["t1", "t2"], ["t2"])
+    assert read_again(lambda: None) == ([], [])
+
+
 def test_what_became_of_the_newest_intent_needs_no_look_at_it(
     tmp_path: Path, opened: Callable[..., Any]
 ) -> None:
