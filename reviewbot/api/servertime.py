@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from statistics import median_low
 
 NOTICEABLE = 2.0
 """Seconds. `Date` counts whole seconds and travels for a while, so less than this is no difference."""
@@ -53,10 +54,9 @@ class ServerTime:
                 self._offsets.clear()
             self._gap = gap
             self._offsets.append(said - wall + 0.5)
-            # Of two in the middle the one nearer to our own clock: of the first two answers one may
-            # have lingered, and between them lies no time that anybody said.
-            ordered = sorted(self._offsets)
-            found = min(ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2], key=abs)
+            # Of two in the middle the earlier: what is done too early cannot be taken back, and the
+            # next answer tells. Which one our own clock is nearer to says nothing: it may be wrong.
+            found = median_low(self._offsets)
             self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else _NONE
 
     @property

@@ -88,13 +88,18 @@ def waits(item: ReviewItem) -> bool:
     return item.status in WORDS[item.review].waiting
 
 
+def is_paid(item: ReviewItem) -> bool:
+    """Whether it has ended in the other side's favour, in whichever round."""
+    return item.status in WORDS[item.review].paid
+
+
 def fate(item: ReviewItem, epoch: str | None) -> Fate:
     """Tell what became of the round `epoch`, from the thing as it stands now."""
     words, status = WORDS[item.review], item.status
     same = item.epoch is not None and item.epoch == epoch
     if status in words.waiting and item.epoch is not None:
         return Fate.WAITING if same else Fate.MOVED_ON
-    if status in words.paid:
+    if is_paid(item):
         return Fate.PAID if same else Fate.MOVED_ON
     if status in words.sent_back:
         return Fate.SENT_BACK

@@ -126,6 +126,31 @@ def test_a_failed_reading_is_tried_again_later() -> None:
     assert whose(app) == ["silence"]
 
 
+@pytest.mark.parametrize("lost", ["finalized_at", "manually_confirmed_at"])
+@pytest.mark.parametrize(("comes_back", "by"), [(True, "silence"), (False, "other")])
+def test_a_payment_that_does_not_say_its_end_is_read_twice(
+    lost: str, comes_back: bool, by: str
+) -> None:
+    """One answer may have lost a field: nobody is called the payer before the next one is read."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+    poll_once(app)
+    whole = {"finalized_at": DEADLINE, "manually_confirmed_at": world.tasks[TASK].started_at}
+    world.change(TASK, status="finalized", **whole | {lost: None})
+
+    poll_once(app)
+    clock.forward(minutes=14)
+    poll_once(app)
+    assert whose(app) == []
+    if comes_back:
+        world.change(TASK, **whole)
+    clock.forward(minutes=2)
+    poll_once(app)
+
+    assert whose(app) == [by]
+
+
 def test_the_reading_of_one_pass_is_bounded() -> None:
     """A hundred vanished rounds do not eat the budget of one pass."""
     world = World()
