@@ -24,6 +24,7 @@ from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ports import Receipt
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
+from tests.ledger.things import a_decision
 from tests.service.fakes import (
     APPROVE,
     DISPUTE,
@@ -201,6 +202,27 @@ def test_nothing_leaves_after_a_stall_between_the_last_look_and_the_write(
 
     (logged,) = app.ledger.decisions()
     assert (logged.state, logged.note, world.sent) == ("void", note, [])
+
+
+def test_nothing_is_sent_where_another_was_first_with_the_intent() -> None:
+    """Between our last look and our intent somebody else claimed the round: theirs alone goes out."""
+    world, item = World(), an_item()
+    world.add(item)
+    app = an_app(world, always(APPROVE))
+
+    def be_first(name: str) -> None:
+        if name == "intent.before":
+            on_fault_point(None)
+            app.ledger.intend(a_decision(id="theirs", task_id=item.id, epoch=item.epoch))
+
+    on_fault_point(be_first)
+    try:
+        poll_once(app)
+    finally:
+        on_fault_point(None)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.decision.id, logged.state, world.sent) == ("theirs", "intent", [])
 
 
 def test_a_409_that_cannot_be_read_up_on_is_overtaken() -> None:
