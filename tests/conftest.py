@@ -16,7 +16,11 @@ settings.load_profile("tier")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest: what is short fills up the time of all processes at the end."""
-    items.sort(key=lambda item: "/simulation/" not in item.nodeid)
+    items.sort(key=_is_short)
+
+
+def _is_short(item: pytest.Item) -> bool:
+    return "/simulation/" not in item.nodeid and item.get_closest_marker("slow") is None
 
 
 def pytest_collection_finish() -> None:
