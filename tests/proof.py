@@ -22,6 +22,8 @@ from tests.tier import FULL
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "proof"
 README = ROOT / "README.md"
+KEEPING = os.environ.get("KEEP_PROOF") == "1"
+"""Whether tests keep what they found."""
 BEGIN, END = "<!-- promises: begin -->", "<!-- promises: end -->"
 
 
@@ -37,7 +39,7 @@ class Figure(NamedTuple):
 
 def proven(suite: str, promise: str, what: str, figure: float | str, *, part: str = "") -> None:
     """Keep a figure of a test that has just passed, where KEEP_PROOF=1 asks for it."""
-    if os.environ.get("KEEP_PROOF") == "1":
+    if KEEPING:
         keep(suite, promise, what, figure, "full" if FULL else "quick", part=part)
 
 

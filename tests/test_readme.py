@@ -17,7 +17,7 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.parse import parse_policy
 from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
 from tests.cli.walk import assert_parses, every_command
-from tests.proof import with_table
+from tests.proof import KEEPING, with_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +54,7 @@ def test_every_make_line_is_a_target() -> None:
     assert "make test" in SHELL_LINES
 
 
+@pytest.mark.skipif(KEEPING, reason="new figures are being kept; python -m tests.proof comes after")
 def test_the_promises_are_the_figures_that_were_kept() -> None:
     """Nobody types a figure in: the table is the one that `python -m tests.proof` writes."""
     assert with_table(README) == README

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reviewbot.domain.errors import LedgerUnwritable
+from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
 from reviewbot.ledger.backends import PostgreSQL, SQLite
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.database import DatabaseLedger
 from reviewbot.ledger.migrations.upgrade import upgrade, written
-from reviewbot.ledger.opening import _parse
+from reviewbot.ledger.opening import _parse, open_ledger
 from reviewbot.ledger.schema import prepare, version_of
 from reviewbot.ledger.tables import SCHEMA_VERSION
 from tests.ledger.things import a_decision
@@ -84,6 +86,21 @@ def test_a_migration_that_is_cut_short_leaves_nothing(tmp_path: Path, stop: int)
     upgrade(connection, None)
     assert version_of(connection) == SCHEMA_VERSION
     connection.close()
+
+
+@pytest.mark.parametrize("version", ["000", "0000", "000\x011"])
+def test_a_schema_that_never_was_is_damage(tmp_path: Path, version: str) -> None:
+    """A flipped bit in the number of the schema: a word and a way out, and nothing is changed."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    open_ledger(url).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+
+    with pytest.raises(LedgerCorrupt, match="put back a copy"):
+        open_ledger(url)
+
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        assert connection.execute("SELECT * FROM alembic_version").fetchall() == [(version,)]
 
 
 def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(tmp_path: Path) -> None:

@@ -14,13 +14,22 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
+from reviewbot.domain.errors import LedgerCorrupt
 from reviewbot.ledger.connection import Connection
 
 HERE = Path(__file__).parent
 
 
 def upgrade(connection: Connection, version: str | None) -> None:
-    """Run every migration after `version` (None: from nothing)."""
+    """Run every migration after `version` (None: from nothing).
+
+    Raises LedgerCorrupt for a version that there never was.
+    """
+    if version not in (None, *(one.revision for one in _scripts().walk_revisions())):
+        raise LedgerCorrupt(
+            f"the ledger is damaged: no reviewbot ever made the schema {version!r} that it names;"
+            " put back a copy of it"
+        )
     statements = written(connection.backend.dialect.name, version)
     with connection.writing() as driver:
         for statement in statements:
@@ -29,7 +38,7 @@ def upgrade(connection: Connection, version: str | None) -> None:
 
 def written(dialect: str, version: str | None) -> list[str]:
     """The statements that lead from `version` to the newest schema."""
-    scripts = ScriptDirectory(str(HERE), version_locations=[str(HERE / "versions")])
+    scripts = _scripts()
     output = _Statements()
 
     def steps(revision: Any, _context: Any) -> Any:
@@ -46,6 +55,10 @@ def written(dialect: str, version: str | None) -> list[str]:
         )
         environment.run_migrations()
     return output.found
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(HERE), version_locations=[str(HERE / "versions")])
 
 
 class _Statements(io.StringIO):
