@@ -39,14 +39,15 @@ def safe_cell(text: str, longest: int = LONGEST) -> str:
 def quiet(text: str) -> str:
     """Write what a screen or a reader of lines would obey as JSON escapes; JSON keeps its meaning.
 
-    ASCII is left alone: JSON escapes its control codes itself, and colours are made of them.
+    ASCII is left alone but for DEL: JSON escapes its other control codes itself, and colours are made
+    of them.
     """
-    return text if text.isascii() else text.translate(_ESCAPES)
+    return text if text.isascii() and _DEL not in text else text.translate(_ESCAPES)
 
 
 def quiet_bytes(text: bytes) -> bytes:
     """As `quiet`, of UTF-8."""
-    return text if text.isascii() else quiet(text.decode()).encode()
+    return text if text.isascii() and _DEL.encode() not in text else quiet(text.decode()).encode()
 
 
 class _Escapes(dict[int, str]):
@@ -63,6 +64,7 @@ class _Escapes(dict[int, str]):
         return self[code]
 
 
+_DEL = "\x7f"
 _ESCAPES = _Escapes()
 _FORMULA = frozenset("=+-@")
 

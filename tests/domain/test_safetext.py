@@ -6,10 +6,10 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.domain.safetext import quiet, safe, safe_cell, safe_line
+from reviewbot.domain.safetext import quiet, quiet_bytes, safe, safe_cell, safe_line
 
 
 @given(st.text())
@@ -45,6 +45,7 @@ def test_long_text_is_cut_with_an_ellipsis() -> None:
 
 
 @given(st.text())
+@example("\x7f")
 def test_quiet_json_means_the_same_and_moves_nothing(text: str) -> None:
     """Escapes in place of what a screen obeys; one line stays one, however lines are told."""
     written = json.dumps({"said": text}, ensure_ascii=False)
@@ -53,3 +54,9 @@ def test_quiet_json_means_the_same_and_moves_nothing(text: str) -> None:
     assert json.loads(shown) == {"said": text}
     assert shown.splitlines() == [shown]
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in shown)
+
+
+def test_the_control_code_that_json_leaves_alone_is_escaped() -> None:
+    """DEL is ASCII, and no JSON writer touches it."""
+    assert quiet('"\x7f"') == '"\\u007f"'
+    assert quiet_bytes(b'"\x7f"') == b'"\\u007f"'
