@@ -7,12 +7,12 @@ help:
 	@echo "make demo       review a simulated week of tasks; no key, no network"
 	@echo "make test       the tests (about a minute and a half on two cores)"
 	@echo "make test-full  also the long ones"
-	@echo "make test-mutants  planted bugs, and a sample of mutants of the core (half an hour)"
+	@echo "make test-mutants  planted bugs, and a sample of mutants of the core (ten minutes)"
 	@echo "make soak       simulated days of trouble, new ones each time (MINUTES=10)"
 	@echo "make coverage   the branches of the core that no quick test takes"
 	@echo "make check      format, lint, types, floors"
 	@echo "make format     mend what the first two of these can"
-	@echo "make benchmarks measure everything anew, into docs/benchmarks.md (an hour)"
+	@echo "make benchmarks measure everything anew, into docs/benchmarks.md (long)"
 	@echo "make lock       write the lock files anew from pyproject.toml (needs uv)"
 
 demo test test-full test-mutants soak coverage check format benchmarks lock setup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 _LONGEST = 4096
@@ -13,7 +12,6 @@ class PauseFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._name = str(path)
 
     def read(self) -> str | None:
         """Give its text, or None where it is not there.
@@ -21,7 +19,7 @@ class PauseFile:
         One that is there and cannot be read still pauses everything: somebody wanted a stop.
         """
         try:
-            os.stat(self._name)  # noqa: PTH116  asked before each write, and `Path` takes half as long again
+            self.path.stat()
             with self.path.open("rb") as file:
                 return file.read(_LONGEST).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):

@@ -88,9 +88,14 @@ def waits(item: ReviewItem) -> bool:
     return item.status in WORDS[item.review].waiting
 
 
-def is_paid(item: ReviewItem) -> bool:
-    """Whether it has ended in the other side's favour, in whichever round."""
-    return item.status in WORDS[item.review].paid
+def lacks_its_end(item: ReviewItem) -> bool:
+    """Whether it was paid, and this answer does not say when or in which round.
+
+    A single answer may have lost a field, and what is true for good stands in the next one as well:
+    so nothing is concluded from the first.
+    """
+    paid = item.status in WORDS[item.review].paid
+    return paid and (item.epoch is None or item.subject.finalized_at is None)
 
 
 def fate(item: ReviewItem, epoch: str | None) -> Fate:
@@ -99,7 +104,7 @@ def fate(item: ReviewItem, epoch: str | None) -> Fate:
     same = item.epoch is not None and item.epoch == epoch
     if status in words.waiting and item.epoch is not None:
         return Fate.WAITING if same else Fate.MOVED_ON
-    if is_paid(item):
+    if status in words.paid:
         return Fate.PAID if same else Fate.MOVED_ON
     if status in words.sent_back:
         return Fate.SENT_BACK

@@ -17,7 +17,7 @@ from reviewbot.service.effects import (
     Fate,
     by_silence,
     fate,
-    is_paid,
+    lacks_its_end,
     shows_our_text,
 )
 from reviewbot.service.guards import breaker
@@ -100,7 +100,7 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     found = fate(item, sighting.epoch)
     if found is Fate.WAITING:
         return None
-    if found is Fate.UNREADABLE or (puzzle is None and _lacks_its_end(item)):
+    if found is Fate.UNREADABLE or (puzzle is None and lacks_its_end(item)):
         bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
         return None
     bench.puzzles.pop(key, None)
@@ -125,14 +125,6 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     if by == "silence":
         tell_silence(app, ending)
     return ending
-
-
-def _lacks_its_end(item: ReviewItem) -> bool:
-    """Whether it was paid, and this answer does not say when or in which round.
-
-    A single answer may have lost a field, and what is true for good stands in the next one as well.
-    """
-    return is_paid(item) and (item.epoch is None or item.subject.finalized_at is None)
 
 
 def _may_be_ours(app: App, item: ReviewItem, found: Fate, last: Logged) -> bool:

@@ -92,6 +92,43 @@ def test_what_stands_there_tells_whose_it_was(
     assert app.ledger.decisions()[0].state.value == outcome
 
 
+@pytest.mark.parametrize("lost", ["finalized_at", "manually_confirmed_at"])
+@pytest.mark.parametrize(
+    ("answer", "at", "outcome", "note"),
+    [
+        (APPROVE, START, "settled", "as we asked"),
+        (APPROVE, DEADLINE, "overtaken", "by silence"),
+        (DISPUTE, DEADLINE, "overtaken", "by silence"),
+    ],
+)
+def test_a_payment_that_does_not_say_its_end_settles_nothing_at_first(
+    lost: str, answer: Answer, at: Any, outcome: str, note: str
+) -> None:
+    """One answer may have lost a field; the next one tells what became of our write."""
+    world, _, app = left_unknown(answer)
+    whole = {"finalized_at": at, "manually_confirmed_at": world.tasks[TASK].started_at}
+    world.change(TASK, status="finalized", **whole | {lost: None})
+
+    poll_once(app)
+    assert outcomes(app) == {TASK: "unknown"}
+    world.change(TASK, **whole)
+    poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.state.value, logged.note.endswith(note)) == (outcome, True)
+
+
+def test_a_payment_that_never_says_its_end_is_settled_by_what_is_there() -> None:
+    """Nobody waits for ever for a field that the API no longer sends."""
+    world, _, app = left_unknown(APPROVE)
+    world.change(TASK, status="finalized", finalized_at=None)
+
+    poll_once(app)
+    poll_once(app)
+
+    assert outcomes(app) == {TASK: "settled"}
+
+
 def test_a_task_that_is_gone_is_overtaken_after_the_quarantine() -> None:
     """404: nothing of ours can be seen there; within the quarantine that may be a lapse."""
     world, clock, app = left_unknown(APPROVE)
@@ -390,7 +427,9 @@ def test_a_window_that_the_api_does_not_state_is_counted_from_the_first_sight() 
     """So that a payment after it is silence."""
     app = an_open_write()
     bench = app.benches[0]
-    item = replace(an_item(), started_at=None, deadline_at=None, deadline_is_estimate=True)
+    item = replace(
+        an_item(finalized_at=START), started_at=None, deadline_at=None, deadline_is_estimate=True
+    )
     world_of(app).tasks[TASK] = replace(item, status="finalized")
     bench.first_seen[TASK, item.epoch or ""] = START
     assert resumed(app)[0] == 0
