@@ -30,7 +30,7 @@ TASKS = {
     "setup": [],
     "demo": [["-m", "reviewbot", "demo"]],
     "test": [[*PYTEST, "-n", "auto", "--dist", "worksteal", "-m", "not slow"]],
-    "test-full": [[*PYTEST, "-n", "3", "--dist", "worksteal", "--timeout", "1500"]],
+    "test-full": [[*PYTEST, "-n", "auto", "--maxschedchunk", "2", "--timeout", "1500"]],
     "test-mutants": [["-m", "tests.mutation"]],
     "soak": [["-m", "tests.simulation", "--minutes", os.environ.get("MINUTES", "10")]],
     "coverage": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,11 @@ from tests.tier import times
 
 settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
 settings.load_profile("tier")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: while one waits for a server, another has its core."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,6 +27,8 @@ class _Read:
     text: bytes = b""
     lines: int = 0
     found: list[Checkpoint] = field(default_factory=list)
+    unsigned: int = 0
+    """How many of those found."""
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -101,15 +103,16 @@ class CheckpointFile:
             self._read = _Read()
         whole = text.rfind(b"\n") + 1
         self._go_on(self._read, text[len(self._read.text) : whole])
-        # Of a last line that is not ended yet, more may come.
-        read = self._read.copy()
-        self._go_on(read, text[whole:])
-        found, remarks = read.found, read.remarks
-        unsigned = sum(one.signature is None for one in found)
-        if unsigned:
-            remarks.append(f"{self.path}: {unsigned} of {len(found)} checkpoints are not signed")
+        read, rest = self._read, text[whole:]
+        if rest:  # Of a last line that is not ended yet, more may come.
+            read = read.copy()
+            self._go_on(read, rest)
+        remarks = tuple(read.remarks)
+        if read.unsigned:
+            many = f"{read.unsigned} of {len(read.found)}"
+            remarks += (f"{self.path}: {many} checkpoints are not signed",)
         return KeptCheckpoints(
-            checkpoints=tuple(found), problems=tuple(read.problems), remarks=tuple(remarks)
+            checkpoints=tuple(read.found), problems=tuple(read.problems), remarks=remarks
         )
 
     def _go_on(self, read: _Read, more: bytes) -> None:
@@ -126,7 +129,9 @@ class CheckpointFile:
                 read.problems.append(f"{self.path}:{read.lines}: {problem}")
             elif checkpoint.accepted is not None:
                 read.found.clear()
+                read.unsigned = 0
             read.found.append(checkpoint)
+            read.unsigned += checkpoint.signature is None
         read.text += more
 
     def _forged(self, checkpoint: Checkpoint, before: list[Checkpoint]) -> str | None:

@@ -200,7 +200,8 @@ class DatabaseLedger:
 
     def departure(self, checkpoint: Checkpoint) -> str | None:
         """How the log departs from an earlier checkpoint, by the one line that it names."""
-        with self._connection.snapshot():
+        # What is read first stands when the next is read: lines are only ever added.
+        with self._connection.reading():
             lines, _ = end_of_chain(self._connection)
             row = self._connection.run(statements.LINE, {"seq": checkpoint.count}).fetchone()
         return departure(checkpoint, lines, bytes(row[-1]) if row else GENESIS)
