@@ -111,7 +111,7 @@ class Connection:
         text, order, constants = self._compiled.get(statement) or self._compile(statement)
         assert self._driver is not None
         if not isinstance(parameters, tuple):
-            known = {**constants, **(parameters or {})}
+            known = {**constants, **parameters} if parameters else constants
             parameters = tuple([known[name] for name in order])
         return self._driver.execute(text, parameters)
 
