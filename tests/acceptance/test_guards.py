@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from reviewbot.service.guards import guardrails
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.house import POLICY, house, judge_of, sqlite
+from tests.forks import end_of, fork
 from tests.ledger.things import a_decision
 
 EVERYTHING = POLICY.replace(
@@ -118,7 +118,7 @@ def test_eight_workers_overshoot_a_policys_caps_by_nothing(tmp_path: Path) -> No
     url = sqlite(tmp_path)
     open_ledger(url).close()
     children = [_work(url, worker) for worker in range(WORKERS)]
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * WORKERS
+    assert [end_of(child) for child in children] == [0] * WORKERS
 
     ledger = open_ledger(url)
     spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
@@ -128,11 +128,7 @@ def test_eight_workers_overshoot_a_policys_caps_by_nothing(tmp_path: Path) -> No
 
 
 def _work(url: str, worker: int) -> int:
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
+    def work() -> None:
         ledger, policy = open_ledger(url), judge_of(CAPPED).policy
         for n in range(EACH):
             amount = 20_011 + (worker * 7919 + n * 104_729) % 110_000
@@ -144,9 +140,8 @@ def _work(url: str, worker: int) -> int:
             except CapReached:
                 continue
         ledger.close()
-        status = 0
-    finally:
-        os._exit(status)
+
+    return fork(work)
 
 
 AUTUMN = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from reviewbot.ledger.migrations.upgrade import upgrade, written
 from reviewbot.ledger.opening import _parse
 from reviewbot.ledger.schema import prepare, version_of
 from reviewbot.ledger.tables import SCHEMA_VERSION
+from tests.forks import end_of, fork
 from tests.ledger.conftest import Server, postgres
 from tests.ledger.things import a_decision
 from tests.proof import proven
@@ -92,14 +92,9 @@ def _make(backend: Backend, version: str | None) -> None:
 
 
 def _killed(backend: Backend, start: str | None, at: int) -> bool:
-    child = os.fork()
-    if child == 0:
-        try:
-            connection = Connection(backend)
-            connection._driver = Deadly(connection.driver(), at)
-            upgrade(connection, start)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    def work() -> None:
+        connection = Connection(backend)
+        connection._driver = Deadly(connection.driver(), at)
+        upgrade(connection, start)
+
+    return end_of(fork(work)) == -signal.SIGKILL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import CapReached, LedgerUnwritable
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Ledger, Limit
+from tests.forks import end_of, fork
 from tests.ledger.things import a_decision, after
 
 WORKERS = 8
@@ -31,7 +31,7 @@ def test_eight_workers_overshoot_by_nothing(
     opened(database_url).close()
     room = SHARE * WORKERS * each
     children = [_work(database_url, worker, each, room) for worker in range(WORKERS)]
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * WORKERS
+    assert [end_of(child) for child in children] == [0] * WORKERS
 
     ledger = opened(database_url)
     spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
@@ -41,23 +41,19 @@ def test_eight_workers_overshoot_by_nothing(
 
 def _work(url: str, worker: int, each: int, room: int) -> int:
     """A process that intends as much as it can."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
     cap = Limit(
         name="money", policy="comments", actions=frozenset({Action.APPROVE}),
         measure="micros", at_most=room, seconds=86_400.0,
     )  # fmt: skip
-    try:
+
+    def work() -> None:
         ledger = open_ledger(url)
         for n in range(each):
             amount = 20_011 + (worker * 7919 + n * 104_729) % 110_000
             _intend(ledger, a_decision(task_id=f"w{worker}n{n}", amount_micros=amount), cap)
         ledger.close()
-        status = 0
-    finally:
-        os._exit(status)
+
+    return fork(work)
 
 
 def _intend(ledger: Ledger, decision: Decision, cap: Limit) -> None:

@@ -16,6 +16,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.locks import FileLock
 from reviewbot.ledger.opening import open_ledger
 from tests.builders import CONFIRMED, an_item
+from tests.forks import end_of, fork
 from tests.ledger.things import a_decision
 
 
@@ -59,18 +60,20 @@ def test_a_killed_instance_leaves_no_lock(tmp_path: Path) -> None:
     """The system frees it, however its holder ended."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     told, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        open_ledger(url, lock=True)
+
+    def work() -> None:
+        _holder = open_ledger(url, lock=True)
         os.write(tell, b"!")
         signal.pause()
-    os.read(told, 1)
+
+    child = fork(work)
+    os.close(tell)
+    assert os.read(told, 1) == b"!"
     with pytest.raises(LedgerBusy):
         open_ledger(url, lock=True)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    assert end_of(child) == -signal.SIGKILL
     os.close(told)
-    os.close(tell)
 
     open_ledger(url, lock=True).close()
 

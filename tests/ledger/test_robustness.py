@@ -22,6 +22,7 @@ from reviewbot.domain.faultpoints import POINTS, on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.opening import open_ledger
 from tests.builders import CONFIRMED
+from tests.forks import end_of, fork
 from tests.ledger.things import a_decision, after
 
 OURS = tuple(point for point in POINTS if point.split(".")[0] in ("intent", "outcome", "record"))
@@ -35,12 +36,11 @@ def _act(ledger: Any) -> None:
 
 
 def _killed_at(url: str, point: str) -> None:
-    child = os.fork()
-    if child == 0:
+    def work() -> None:
         on_fault_point(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == point else None)
         _act(open_ledger(url, lock=True))
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+    assert end_of(fork(work)) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", OURS)
@@ -69,14 +69,12 @@ def test_a_kill_leaves_what_was_committed(
 def test_a_kill_inside_a_transaction_leaves_nothing_of_it(tmp_path: Path, statement: int) -> None:
     """Also while the schema is being made: the next start finds all of it or none."""
     url = f"sqlite:///{tmp_path}/ledger.db"
-    child = os.fork()
-    if child == 0:
-        _die_at_statement(statement)
-        ledger = open_ledger(url)
-        ledger.intend(a_decision())
-        os._exit(0)
-    os.waitpid(child, 0)
 
+    def work() -> None:
+        _die_at_statement(statement)
+        open_ledger(url).intend(a_decision())
+
+    assert end_of(fork(work)) in (0, -signal.SIGKILL)
     ledger = open_ledger(url)
     assert len(ledger.open_intents()) in (0, 1)
     assert ledger.verify().whole

@@ -14,6 +14,7 @@ from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.service.orders.orders import Row
 from tests.acceptance.kills import FarClock, FarTransport, _serve
+from tests.forks import end_of, fork
 from tests.service.orders.shop import QUARANTINE, Shop, good_rows, outcomes, wanted
 
 ROWS = 203
@@ -57,26 +58,25 @@ def test_a_killed_run_is_finished_by_the_next_ones(
 def _killed(shop: Shop, url: str, rows: Sequence[Row], point: str, at: int) -> bool:
     """Run in a fork that dies when it comes to the point for the n-th time; say whether it did."""
     ours, theirs = Pipe()
-    child = os.fork()
-    if child == 0:
-        left = at
+    left = at
 
-        def die(name: str) -> None:
-            nonlocal left
-            left -= name == point
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def die(name: str) -> None:
+        nonlocal left
+        left -= name == point
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        try:
-            ours.close()
-            shop.ledger = open_ledger(url)
-            counter = shop.counter(transport=FarTransport(theirs), clock=FarClock(theirs))
-            on_fault_point(die)
-            counter.run(rows)
-        finally:
-            os._exit(1)
+    def work() -> None:
+        ours.close()
+        shop.ledger = open_ledger(url)
+        counter = shop.counter(transport=FarTransport(theirs), clock=FarClock(theirs))
+        on_fault_point(die)
+        counter.run(rows)
+
+    child = fork(work)
     theirs.close()
     _serve(ours, shop.transport, shop.clock)
-    _, status = os.waitpid(child, 0)
     ours.close()
-    return os.WIFSIGNALED(status)
+    end = end_of(child)
+    assert end in (0, -signal.SIGKILL)
+    return end != 0
