@@ -23,7 +23,7 @@ from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.calendar import resolver
-from reviewbot.policy.facts import Fleet
+from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.pauses import Pauses, compile_pauses, fleet_facts
 from reviewbot.ports import Limit, Need
 from reviewbot.service.guards.switches import PAYING, SENDING_BACK
@@ -102,10 +102,10 @@ def pauses_of(judge: Judge) -> Pauses | None:
     return compile_pauses(judge)
 
 
-def decide_by(judge: Judge, item: ReviewItem) -> datetime | None:
+def decide_by(judge: Judge, thing: ReviewItem | Facts) -> datetime | None:
     """From which moment on the fallback may act on this thing."""
     moment = resolver(judge.policy.deadline.decide_by, judge.calendars)
-    return moment(item.started_at, item.deadline_at)
+    return moment(thing.started_at, thing.deadline_at)
 
 
 def wanting(judge: Judge, item: ReviewItem, action: Action, now: datetime) -> Wanting | None:

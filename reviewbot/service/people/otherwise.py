@@ -11,6 +11,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.future import over_time
 from reviewbot.ports import Ledger
+from reviewbot.service.guards.guardrails import decide_by
 from reviewbot.service.guards.holds import Hold
 from reviewbot.service.outlook.plan import Paid, end_of
 from reviewbot.service.records import facts_from_json
@@ -35,7 +36,8 @@ def otherwise(
 ) -> Otherwise:
     """What the policy that asked does with the round from now on, on the facts it asked by.
 
-    What is held back now is taken as held until its end, or for good where it has none.
+    What is held back now is taken as held until its end, or for good where it has none. Where a full
+    cap asked, the policy tries again when its fallback is due, and not before.
     """
     deadline = decision.deadline_at
     if decision.mode is Mode.DRY_RUN:
@@ -44,9 +46,15 @@ def otherwise(
     facts = facts_of(ledger, decision)
     if judge is None or facts is None:
         return Otherwise(end="silence", at=deadline)
-    answers = over_time(judge, msgspec.structs.replace(facts, now=now), deadline or now)
+    goes_on, why = now, None
+    if decision.action is Action.ESCALATE and decision.held_by is not None:
+        due = decide_by(judge, facts)
+        if due is not None and due > now:
+            goes_on, why = due, f"{decision.held_by}; if it still is then, the deadline decides"
+    answers = over_time(judge, msgspec.structs.replace(facts, now=goes_on), deadline or goes_on)
     end, at = end_of(answers, deadline)
-    return held_back(Otherwise(end=end, at=at), deadline, decision.review, decision.policy, holds)
+    found = Otherwise(end=end, at=at, why=why)
+    return held_back(found, deadline, decision.review, decision.policy, holds)
 
 
 def facts_of(ledger: Ledger, decision: Decision) -> Facts | None:

@@ -1,0 +1,55 @@
+"""What a question says of itself: how its round ends, and when, if nobody answers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from reviewbot.domain.decision import Action
+from reviewbot.service.people.otherwise import Otherwise, otherwise
+from reviewbot.service.people.questions import open_questions
+from reviewbot.service.poll import poll_once
+from reviewbot.service.revisions import Revisions
+from tests.service.fakes import START
+from tests.service.guards.test_guards import FALLBACK, SEND_BACK, Room, a_policy, a_room
+
+DUE = START + timedelta(hours=9, minutes=1)
+"""When the fallback of the second of two tasks is due: 3 h before its deadline."""
+
+
+def a_full_cap(window: str) -> Room:
+    """Two tasks to send back; the cap lets one through, and asks a person about the other."""
+    rails = f"guardrails:\n  disputes: at most 1 per {window}\n  when over: escalate\n"
+    room = a_room(a_policy(SEND_BACK, rails, FALLBACK), count=2, hours=12)
+    poll_once(room.app)
+    return room
+
+
+def said(room: Room, now: datetime) -> Otherwise:
+    """What the only question says of its end."""
+    (question,) = open_questions(room.ledger, now)
+    return otherwise(room.ledger, question.decision, Revisions(room.ledger), now)
+
+
+def test_what_a_full_cap_asked_is_a_persons_until_the_fallback_is_due() -> None:
+    """The cap may have room long before: the bot leaves the question alone until then, and says so."""
+    room = a_full_cap("hour")
+
+    found = said(room, START)
+    assert (found.end, found.at) == ("sent back", DUE)
+    assert found.why is not None and found.why.startswith("the cap is reached: disputes")
+
+    room.clock.forward(hours=8, minutes=59)
+    poll_once(room.app)
+    assert room.sent() == 1
+    room.clock.forward(minutes=2)
+    poll_once(room.app)
+    assert (room.sent(), room.sent(Action.DISPUTE)) == (2, 2)
+
+
+def test_from_the_fallbacks_moment_on_it_is_tried_at_once() -> None:
+    """Nothing keeps it with a person any longer."""
+    room = a_full_cap("day")
+
+    later = DUE + timedelta(minutes=1)
+
+    assert said(room, later) == Otherwise(end="sent back", at=later)
