@@ -296,9 +296,11 @@ class Known:
                 continue
             if self.stopped_between(self._start_of(one, place), place):
                 continue
-            last = self.last_word(key, one.began)
+            last, newest = self.last_word(key, one.began), self.last_word(key, one.at)
             if last is not None and last.state in OPEN:
                 continue
+            if newest is not None and newest.state in OPEN and newest.who != one.who:
+                continue  # a person was first
             yield one
 
     def _start_of(self, one: Passed, place: int) -> int:

@@ -329,6 +329,14 @@ def test_each_fault_of_a_history_is_found_as_what_it_is(name: str) -> None:
     assert found(lines) == promises
 
 
+@pytest.mark.parametrize(("who", "excused"), [(2, True), (1, False)])
+def test_a_pass_in_which_a_person_was_first_could_not_decide(who: int, excused: bool) -> None:
+    """Its own intent is no excuse: that one was to be sent."""
+    answer = replace(intend(DEADLINE - 608, action="approve", rule="deadline"), who=who)
+
+    assert ("P10 silence" not in found(silent(HELD, *TOLD, answer))) is excused
+
+
 # Accounts ------------------------------------------------------------------------------------
 
 SEEN = T0 + 100

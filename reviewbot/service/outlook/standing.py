@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.calendar import calendars_of, resolver
+from reviewbot.service.review import Outcome
 from reviewbot.service.telling.deadlines import NOT_REVIEWED, Undecided
 from reviewbot.service.telling.routing import moment, named
 
@@ -60,6 +61,8 @@ def _fallback(policy: Policy) -> str | None:
 
 
 def _why(one: Undecided) -> str:
+    if one.outcome == Outcome.CLAIMED:
+        return "it was acted on before, and that has not ended it yet"
     rule = safe_line(one.rule or "", 80)
     if one.outcome in _TROUBLES and one.action is not None:
         return f"{one.action} by {rule!r} {_TROUBLES[one.outcome]}"

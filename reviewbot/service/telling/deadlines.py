@@ -45,8 +45,9 @@ def is_open(one: Reviewed) -> bool:
     if one.outcome is Outcome.VANISHED:
         return False
     if one.outcome is Outcome.CLAIMED:
+        # Where somebody was first while it was reviewed, nobody knows yet what becomes of that.
         latest = one.latest
-        return latest is not None and latest.state in ("refused", "unknown", "intent")
+        return latest is None or latest.state in ("refused", "unknown", "intent")
     if one.verdict is None:
         return True
     return one.verdict.undecided or one.outcome in ("unknown", "void", "refused", "postponed")

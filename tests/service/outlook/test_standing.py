@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from reviewbot.domain.review import ReviewKind
-from reviewbot.service.outlook.standing import otherwise
+from reviewbot.service.outlook.standing import otherwise, standing
 from reviewbot.service.telling.deadlines import Undecided
 from tests.acceptance.house import judge_of
 from tests.builders import CONFIRMED
@@ -58,3 +58,18 @@ def test_every_fallback_that_a_policy_may_have_can_be_said(
     judge = judge_of(POLICY.format(review=review, fallback=fallback))
     said = f"the policy's fallback {does} from Fri 05 Jun 09:00 UTC on"
     assert otherwise(one, judge) == (said if does else "silence pays it")
+
+
+def test_what_somebody_was_first_to_act_on_is_said_so() -> None:
+    """The bot's own verdict is not what keeps it open then."""
+    one = Undecided(
+        review="comments",
+        task_id="t",
+        epoch="1",
+        deadline_at=CONFIRMED + timedelta(hours=72),
+        deadline_is_estimate=False,
+        action="approve",
+        rule="deadline",
+        outcome="acted on before",
+    )
+    assert "it was acted on before, and that has not ended it yet" in standing(one)

@@ -168,7 +168,7 @@ def a_logged(state: State) -> Logged:
         (Outcome.UNCHANGED, HELD, True),
         (Outcome.UNCHANGED, DUE, False),
         (Outcome.UNCHANGED, LEFT, False),
-        (Outcome.CLAIMED, HELD, False),
+        (Outcome.CLAIMED, DUE, True),
         (State.HELD, HELD, True),
         (State.HELD, LEFT, False),
         (State.PERFORMED, DUE, False),
@@ -182,7 +182,7 @@ def a_logged(state: State) -> Logged:
 def test_a_review_leaves_its_round_open_where_nothing_was_decided(
     outcome: Any, verdict: Verdict | None, open_still: bool
 ) -> None:
-    """Or where what was decided has not arrived."""
+    """Or where what was decided has not arrived, or somebody was first and may not have been heard."""
     assert is_open(Reviewed(item=ITEM, outcome=outcome, verdict=verdict)) is open_still
 
 
