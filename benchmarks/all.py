@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, and the page that tells them: `python -m benchmarks.all [NAME …]`.
 
-They want a quiet machine and take about an hour. What fails is named at the end; the others are kept.
+They want a quiet machine, and long. What fails is named at the end; the others are kept.
 """
 
 from __future__ import annotations
