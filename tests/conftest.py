@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -15,9 +15,10 @@ settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
 settings.load_profile("tier")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: while one waits for a server, another has its core."""
-    return (os.cpu_count() or 1) + 1
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One process more than there are cores for us: while one waits for a server, another has its core."""
+    return (yield) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -116,6 +116,8 @@ class Bench:
     troubles: dict[str, Trouble] = field(default_factory=dict)
     puzzles: dict[str, Trouble] = field(default_factory=dict)
     """Rounds whose end could not be read."""
+    incomplete: set[tuple[str, str | None]] = field(default_factory=set)
+    """Rounds, by id and epoch, that an answer called paid without saying when or in which round."""
     checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
     """The verifier's recent tries: (task, when) → whether it failed to read the video."""
     drift: tuple[str, ...] = ()

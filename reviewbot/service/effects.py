@@ -89,11 +89,7 @@ def waits(item: ReviewItem) -> bool:
 
 
 def lacks_its_end(item: ReviewItem) -> bool:
-    """Whether it was paid, and this answer does not say when or in which round.
-
-    A single answer may have lost a field, and what is true for good stands in the next one as well:
-    so nothing is concluded from the first.
-    """
+    """Whether it was paid, and this answer does not say when or in which round."""
     paid = item.status in WORDS[item.review].paid
     return paid and (item.epoch is None or item.subject.finalized_at is None)
 

@@ -12,7 +12,7 @@ from reviewbot.domain.timeline import Timeline
 from reviewbot.policy.facts import Fleet
 from reviewbot.ports import Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
-from reviewbot.service.effects import waits
+from reviewbot.service.effects import lacks_its_end, waits
 
 OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""
@@ -56,6 +56,20 @@ def see_again(app: App, bench: Bench, item: ReviewItem) -> ReviewItem | None:
         note_sights(bench, (bench.queue.look(item.id),), at)
         sight = bench.sights[item.id]
     return sight.item if waits(sight.item) else None
+
+
+def is_conclusive(bench: Bench, item: ReviewItem, epoch: str | None) -> bool:
+    """Whether what became of a round may be concluded from this answer.
+
+    Not from the first that calls it paid and lacks its end: a single answer may have lost a field,
+    and what is true for good stands in the next one as well.
+    """
+    known = (item.id, epoch)
+    if lacks_its_end(item) and known not in bench.incomplete:
+        bench.incomplete.add(known)
+        return False
+    bench.incomplete.discard(known)
+    return True
 
 
 def evidence_for(

@@ -17,11 +17,10 @@ from reviewbot.service.effects import (
     Fate,
     by_silence,
     fate,
-    lacks_its_end,
     shows_our_text,
 )
 from reviewbot.service.guards import breaker
-from reviewbot.service.look import deadline_of
+from reviewbot.service.look import deadline_of, is_conclusive
 from reviewbot.service.people.questions import asked_in
 from reviewbot.service.telling.notices import tell_silence
 
@@ -100,7 +99,7 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     found = fate(item, sighting.epoch)
     if found is Fate.WAITING:
         return None
-    if found is Fate.UNREADABLE or (puzzle is None and lacks_its_end(item)):
+    if found is Fate.UNREADABLE or not is_conclusive(bench, item, sighting.epoch):
         bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
         return None
     bench.puzzles.pop(key, None)

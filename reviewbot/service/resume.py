@@ -11,8 +11,8 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
 from reviewbot.service import effects
-from reviewbot.service.app import App, Bench, Trouble
-from reviewbot.service.look import with_window
+from reviewbot.service.app import App, Bench
+from reviewbot.service.look import is_conclusive, with_window
 
 
 def resume(app: App, bench: Bench, waiting: Mapping[str, ReviewItem]) -> int:
@@ -52,11 +52,8 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
         app.events("cannot settle", level="warning", task_id=decision.task_id, error=str(error))
         return False
     fault_point("resume.read")
-    round_of = f"{decision.task_id} {decision.epoch}"
-    if effects.lacks_its_end(item) and round_of not in bench.puzzles:
-        bench.puzzles[round_of] = Trouble(tries=1, until=app.clock.monotonic())
+    if not is_conclusive(bench, item, decision.epoch):
         return False
-    bench.puzzles.pop(round_of, None)
     settled = effects.settle(decision, item)
     if settled is not None:
         return _mark(app, logged, *settled)

@@ -151,6 +151,25 @@ def test_a_payment_that_does_not_say_its_end_is_read_twice(
     assert whose(app) == [by]
 
 
+def test_a_failed_reading_is_not_the_first_of_the_two() -> None:
+    """It said nothing: the first answer that lacks the end still concludes nothing."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+    poll_once(app)
+    world.change(TASK, status="finalized", finalized_at=None)
+    world.trouble["look"] = [ServerFault("500", status=500)]
+
+    for _ in range(2):
+        poll_once(app)
+        clock.forward(minutes=16)
+    assert whose(app) == []
+    world.change(TASK, finalized_at=DEADLINE)
+    poll_once(app)
+
+    assert whose(app) == ["silence"]
+
+
 def test_the_reading_of_one_pass_is_bounded() -> None:
     """A hundred vanished rounds do not eat the budget of one pass."""
     world = World()

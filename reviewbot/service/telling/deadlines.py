@@ -54,7 +54,9 @@ def is_open(one: Reviewed) -> bool:
 
 
 def describe(one: Reviewed) -> Undecided:
-    """The round of a review."""
+    """The round of a review; where it was acted on before, as that left it."""
+    if one.outcome is Outcome.CLAIMED and one.latest is not None:
+        return _as_left(unreviewed(one.item), one.latest)
     verdict = one.verdict
     return msgspec.structs.replace(
         unreviewed(one.item),
@@ -85,19 +87,29 @@ def from_log(sighting: Sighting, last: Logged | None) -> Undecided | None:
     """The round as the log knows it, for when the API cannot be asked; None where it is decided."""
     if last is not None and _decided(last):
         return None
-    decision = None if last is None else last.decision
-    return Undecided(
+    seen = Undecided(
         review=sighting.review,
         task_id=sighting.task_id,
         epoch=sighting.epoch,
         deadline_at=deadline_of(sighting),
         deadline_is_estimate=sighting.deadline_at is None,
-        action=None if decision is None else decision.action.value,
-        rule=None if decision is None else decision.rule,
-        outcome=NOT_REVIEWED if last is None else last.state.value,
+        action=None,
+        rule=None,
+        outcome=NOT_REVIEWED,
         started_at=sighting.first_seen_at,
         amount_micros=sighting.amount_micros,
-        policy="" if decision is None else decision.policy,
+    )
+    return seen if last is None else _as_left(seen, last)
+
+
+def _as_left(one: Undecided, last: Logged) -> Undecided:
+    """A round as its newest decision left it."""
+    return msgspec.structs.replace(
+        one,
+        action=last.decision.action.value,
+        rule=last.decision.rule,
+        outcome=last.state.value,
+        policy=last.decision.policy,
     )
 
 

@@ -71,7 +71,7 @@ def test_a_refused_write_stays_in_sight() -> None:
     poll_once(app)
     summary = poll_once(app)
 
-    assert [one.outcome for one in summary.undecided] == ["acted on before"]
+    assert [one.outcome for one in summary.undecided] == ["refused"]
     assert world.calls.count("perform") == 1
 
 
@@ -214,6 +214,10 @@ def test_a_round_is_described_with_all_that_a_person_needs() -> None:
     assert described == replace(
         unreviewed(estimated), action="escalate", rule="ask", outcome="held", policy="tried"
     )
+    refused = describe(Reviewed(item=ITEM, outcome=Outcome.CLAIMED, latest=a_logged(State.REFUSED)))
+    decision = a_logged(State.REFUSED).decision
+    assert (refused.outcome, refused.action) == ("refused", decision.action.value)
+    assert (refused.rule, refused.policy) == (decision.rule, decision.policy)
     nameless = describe(Reviewed(item=ITEM, outcome=Outcome.POSTPONED))
     assert nameless == replace(unreviewed(ITEM), outcome="postponed")
 
