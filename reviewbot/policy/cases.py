@@ -69,9 +69,12 @@ def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
 
 
 def _says(made: Evaluation, words: str) -> bool:
-    texts = (made.reason or "", *(made.fields or {}).values())
     wanted = " ".join(words.split())
-    return any(wanted in " ".join(text.split()) for text in texts)
+    return any(wanted in " ".join(text.split()) for text in _texts(made))
+
+
+def _texts(made: Evaluation) -> tuple[str, ...]:
+    return (made.reason or "", *(made.fields or {}).values())
 
 
 def case_facts(judge: Judge, test: PolicyTest) -> Facts:
@@ -143,6 +146,7 @@ class _Runner:
     # What is held against the answer ---------------------------------------------------------
 
     def _problems(self, test: PolicyTest, look: Look) -> list[str]:
+        """Every claim of a test that an answer does not keep."""
         made = look.evaluation
         problems = self._wrong_action(test, look)
         if not problems and test.by is not None and made.rule != test.by:
@@ -151,14 +155,12 @@ class _Runner:
             )
         if test.expect_never is not None and made.action is test.expect_never:
             problems.append(f"expected never {test.expect_never}, got {_answer(made)}")
-        if problems:
-            return problems
-        return [*self._wrong_reason(test, made), *self._wrong_until(test, look)]
+        return [*problems, *self._wrong_reason(test, made), *self._wrong_until(test, look)]
 
     def _wrong_action(self, test: PolicyTest, look: Look) -> list[str]:
         if look.expected is None or look.evaluation.action is look.expected:
             return []
-        by = f" by {_named(test.by)}" if test.by is not None and look.at is None else ""
+        by = f" by {_named(test.by)}" if test.by is not None and look.main else ""
         at = f"{look.at}: " if look.at is not None else ""
         got = _answer(look.evaluation)
         return [f"{at}expected {look.expected}{by}, got {got}{self._because(test, look)}"]
@@ -166,8 +168,10 @@ class _Runner:
     def _wrong_reason(self, test: PolicyTest, made: Evaluation) -> list[str]:
         if test.reason_says is None or _says(made, test.reason_says):
             return []
-        wanted, found = " ".join(test.reason_says.split()), " ".join((made.reason or "").split())
-        return [f'expected the reason to say "{wanted}", it says "{found}"']
+        wanted = " ".join(test.reason_says.split())
+        texts = [" ".join(text.split()) for text in _texts(made) if text]
+        found = "; ".join(f'it says "{text}"' for text in texts) or "it has none"
+        return [f'expected the reason to say "{wanted}", {found}']
 
     def _wrong_until(self, test: PolicyTest, look: Look) -> list[str]:
         found = look.evaluation.until

@@ -97,7 +97,7 @@ def parse_policy(
     try:
         policy = _Reading(context, files, today).policy(tests, sources)
     except TooManyFindings:
-        context.findings.append(_and_more(path, context.findings))
+        context.findings.append(_and_more(context.findings))
     findings = _in_order((*document.findings, *context.findings), path)
     folder, slash, _ = path.rpartition("/")
     sources.extend((f"{folder}{slash}{name}", text) for name, text in files.texts.items())
@@ -318,8 +318,12 @@ def _all_zones() -> tuple[str, ...]:
     return tuple(sorted(available_timezones()))
 
 
-def _and_more(path: str, findings: list[Finding]) -> Finding:
-    span = max((one.span for one in findings), key=lambda span: (span.line, span.column))
+def _and_more(findings: list[Finding]) -> Finding:
+    path = findings[-1].path
+    span = max(
+        (one.span for one in findings if one.path == path),
+        key=lambda span: (span.line, span.column),
+    )
     return Finding(
         code="P036",
         severity=Severity.ERROR,

@@ -198,6 +198,27 @@ def test_junit_tells_failures_and_missing_tests(call, started: Path) -> None:
     assert "expected approve" in messages[1]
 
 
+def test_every_mismatch_of_a_test_is_named_in_every_form(call, started: Path) -> None:
+    """The action, the words and the moment stand in the text, in JSON and in JUnit alike."""
+    tests = Path("mine.tests.yaml")
+    text = tests.read_text().replace("expect: dispute", "expect: approve", 1)
+    tests.write_text(
+        text.replace("reason says:", "until: 9h after confirmed\n    reason says: not", 1)
+    )
+    words = ("expected approve", "expected the reason to say", "expected it until")
+
+    shown = call("policy", "test", "mine.yaml", "--junit", "j.xml")
+    assert shown.code == 4
+    (told,) = json.loads(call("policy", "test", "mine.yaml", "--format", "json").out)
+    problems = next(test["problems"] for test in told["tests"] if not test["passed"])
+    (failure,) = ElementTree.parse("j.xml").getroot().iter("failure")
+
+    for word in words:
+        assert word in shown.out
+        assert sum(word in problem for problem in problems) == 1
+        assert word in failure.get("message", "") and word in (failure.text or "")
+
+
 def test_impossible_tests_are_errors(call, started: Path) -> None:
     """Facts that never come together: the check refuses them, and running them is no pass."""
     tests = Path("mine.tests.yaml")

@@ -40,6 +40,47 @@ def test_a_failure_names_the_line_that_decided() -> None:
     )
 
 
+def test_a_failure_names_all_that_differs() -> None:
+    """Action and rule, the words of the reason, and the moment, each with what came instead."""
+    (result,) = results(
+        """
+  - name: t
+    given: {last.comments_scraped: 60}
+    at: 2h after confirmed
+    expect: approve
+    by: again
+    reason says: all 61 comments
+    until: 3h after confirmed
+"""
+    )
+    assert result.problems == (
+        '2h after confirmed: expected approve by "again", got dispute by "looked": '
+        "line 7 `couldnt_verify` was met by couldnt_verify, line 7 `between 1 and 98` was met by 60",
+        'expected the reason to say "all 61 comments", '
+        'it says "We read all 60 comments and yours was not there."',
+        "expected it until Tue 2026-06-02 17:00, got no moment",
+    )
+
+
+def test_a_failure_names_the_rule_and_all_that_differs_beside_it() -> None:
+    """The same action by another rule, and with it no words at all."""
+    (result,) = results(
+        """
+  - name: t
+    given: {task.times_disputed: 1, last.comments_scraped: 99}
+    by: deadline
+    expect never: approve
+    reason says: wrong
+"""
+    )
+    assert [problem.split(",")[0] for problem in result.problems] == [
+        "expected it by deadline",
+        "expected never approve",
+        'expected the reason to say "wrong"',
+    ]
+    assert result.problems[2].endswith("it has none")
+
+
 def test_the_typical_task_is_filled_in() -> None:
     """Sixty comments were read and it could not be verified."""
     (result,) = results("  - {name: t, expect: dispute, reason says: 'read all  60 comments'}")

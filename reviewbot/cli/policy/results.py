@@ -162,7 +162,7 @@ def _junit_case(
         suite, "testcase", classname=safe_line(policy.name), name=safe_line(name), time="0"
     )
     if problems:
-        message = safe_line(problems[0], 300)
+        message = safe_line("; ".join(problems))
         failure = ElementTree.SubElement(case, "failure", message=message)
         failure.text = safe("\n".join(problems))
     return case

@@ -59,9 +59,7 @@ class Context:
         related: tuple[tuple[str, Span, str], ...] = (),
     ) -> None:
         """Report one finding in the document at hand."""
-        if len(self.findings) >= MOST_FINDINGS:
-            raise TooManyFindings
-        self.findings.append(
+        self._found(
             Finding(
                 code=code,
                 severity=severity,
@@ -76,6 +74,35 @@ class Context:
                 related=related,
             )
         )
+
+    def add_in(
+        self,
+        path: str,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        severity: Severity,
+        under: str | None,
+        cure: str | None,
+    ) -> None:
+        """Report one finding in a file beside the document."""
+        self._found(
+            Finding(
+                code=code,
+                severity=severity,
+                span=span,
+                message=message,
+                under=under,
+                cure=cure,
+                path=path,
+            )
+        )
+
+    def _found(self, finding: Finding) -> None:
+        if len(self.findings) >= MOST_FINDINGS:
+            raise TooManyFindings
+        self.findings.append(finding)
 
     def warn(
         self,

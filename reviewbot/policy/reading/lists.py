@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import date
 
-from reviewbot.policy.findings import Finding, Severity, Span
+from reviewbot.policy.findings import Severity, Span
 from reviewbot.policy.model import ListEntry, NamedList
 from reviewbot.policy.names import did_you_mean, listed
 from reviewbot.policy.reading.context import Context, Fields, mapping_of, named_entries
+from reviewbot.policy.reading.sheets import Row, read_rows
+from reviewbot.policy.unseen import first_unseen, said_unseen
 from reviewbot.policy.values import Misread, read_date
 from reviewbot.policy.yamltree import Mapping, Scalar, Sequence, Tree
 
@@ -92,6 +92,7 @@ def _entry(context: Context, tree: Tree, name: str) -> ListEntry | None:
         if scalar is None:
             return None
         context.look_at_word(scalar)
+        _refuse_unseen(context, scalar)
         return ListEntry(id=scalar.value.strip(), span=scalar.span)
     fields = Fields(context, tree, what, _COLUMNS)
     scalar = context.text(fields.need("id"), "id:")
@@ -100,12 +101,28 @@ def _entry(context: Context, tree: Tree, name: str) -> ListEntry | None:
     day = context.read(until, read_date) if until is not None else None
     if scalar is None:
         return None
+    _refuse_unseen(context, scalar)
     return ListEntry(
         id=scalar.value.strip(),
         note=note.value if note is not None else None,
         until=day,
         span=tree.span,
     )
+
+
+def _refuse_unseen(context: Context, scalar: Scalar) -> None:
+    """Refuse a value that looks like another: nothing would ever be found under what is seen."""
+    value = scalar.value.strip(" \n")
+    at = first_unseen(value)
+    if at is not None:
+        context.add_at(
+            "P010",
+            scalar,
+            scalar.value.index(value[at]),
+            scalar.value.index(value[at]) + 1,
+            f"{said_unseen(value[at])} stands in this value of a list",
+            cure="delete it and type the value again; a value stays on one line",
+        )
 
 
 def _warn_doubles(context: Context, entries: tuple[ListEntry, ...], name: str) -> None:
@@ -149,23 +166,7 @@ def _from_file(
             cure='save it again with the encoding "UTF-8"',
         )
         return ()
-    rows = _rows(text)
-    if rows is None:
-        context.add("P129", scalar.span, f'the list file "{file}" is not CSV')
-        return ()
-    return _Table(context, file, name).read(rows)
-
-
-def _rows(text: str) -> list[tuple[int, list[str]]] | None:
-    reader = csv.reader(io.StringIO(text, newline=""))
-    rows = []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((reader.line_num, [cell.strip() for cell in row]))
-    except csv.Error:
-        return None
-    return rows
+    return _Table(context, file, name).read(list(read_rows(text)))
 
 
 class _Table:
@@ -177,80 +178,94 @@ class _Table:
         folder, slash, _ = context.document.path.rpartition("/")
         self.path = f"{folder}{slash}{file}"
 
-    def read(self, rows: list[tuple[int, list[str]]]) -> tuple[ListEntry, ...]:
-        """Read the header and the rows."""
+    def read(self, rows: list[Row]) -> tuple[ListEntry, ...]:
+        """Read the header and the rows: one entry a row, or a mistake that says why not."""
         if not rows:
-            self._add("P129", 1, "the list file is empty", "its first line is  id,note,until")
+            self._add("P129", _LINE_1, "the list file is empty", "its first line is  id,note,until")
             return ()
-        line, header = rows[0][0], [cell.casefold() for cell in rows[0][1]]
-        odd = [cell for cell in header if cell not in _COLUMNS]
-        if "id" not in header or odd:
-            wrong = odd[0] if odd else header[0]
-            near = did_you_mean(wrong, _COLUMNS)
-            self._add(
-                "P129",
-                line,
-                f'the header of the list file is not  id,note,until: "{wrong}"',
-                f"columns are {listed(_COLUMNS)}; only id is required",
-                near,
-            )
+        for row in rows:
+            for wrong in row.mistakes:
+                self._add(wrong.code, wrong.span, wrong.message, wrong.cure)
+        head, *lines = rows
+        header = tuple(cell.text.casefold() for cell in head.cells)
+        if not self._is_header(head, header):
             return ()
-        if len(rows) == 1:
+        if not lines:
             self._add(
                 "P332",
-                line,
+                _line(head),
                 f'the list "{self.name}" holds no value, so nothing is ever in it',
                 "add values below the header",
                 severity=Severity.WARNING,
             )
-        entries = [
-            self._entry(line, dict(zip(header, cells, strict=False)), len(cells) > len(header))
-            for line, cells in rows[1:]
-        ]
+        entries = [self._entry(row, header) for row in lines if not row.mistakes]
         return tuple(entry for entry in entries if entry is not None)
 
-    def _entry(self, line: int, row: dict[str, str], too_many: bool) -> ListEntry | None:
-        if too_many:
+    def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
+        odd = [i for i, name in enumerate(header) if name not in _COLUMNS or name in header[:i]]
+        if "id" in header and not odd:
+            return True
+        wrong = head.cells[odd[0] if odd else 0]
+        self._add(
+            "P129",
+            wrong.span,
+            f'the header of the list file is not  id,note,until: "{wrong.text}"',
+            f"columns are {listed(_COLUMNS)}, each once; only id is required",
+            did_you_mean(wrong.text.casefold(), _COLUMNS),
+        )
+        return False
+
+    def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
+        if len(row.cells) != len(header):
+            values, columns = len(row.cells), len(header)
             self._add(
                 "P129",
-                line,
-                "this line has more values than the header has columns",
-                "put quotes around a value that holds a comma",
+                row.cells[min(columns, values - 1)].span,
+                f"this line has {values} value{'s' * (values != 1)},"
+                f" the header has {columns} column{'s' * (columns != 1)}",
+                "put quotes around a value that holds a comma"
+                if values > columns
+                else "write a comma for each value that is left out",
             )
-        if not row.get("id"):
-            self._add("P129", line, "this line has no id")
+            return None
+        found = dict(zip(header, row.cells, strict=True))
+        value, note, day = (found.get(name) for name in _COLUMNS)
+        if value is None or not value.text:
+            self._add("P129", _line(row), "this line has no id", "write it, or delete the line")
             return None
         until = None
-        if row.get("until"):
+        if day is not None and day.text:
             try:
-                until = read_date(row["until"], 0)
+                until = read_date(day.text, 0)
             except Misread as misread:
-                self._add(misread.code, line, misread.message, misread.cure)
+                self._add(misread.code, day.span, misread.message, misread.cure)
         return ListEntry(
-            id=row["id"], note=row.get("note") or None, until=until, span=Span(line, 1, line, 1)
+            id=value.text,
+            note=(note.text or None) if note is not None else None,
+            until=until,
+            span=value.span,
         )
 
     def _add(
         self,
         code: str,
-        line: int,
+        span: Span,
         message: str,
         cure: str | None = None,
         under: str | None = None,
         *,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        self.context.findings.append(
-            Finding(
-                code=code,
-                severity=severity,
-                span=Span(line, 1, line, 2),
-                message=message,
-                cure=cure,
-                under=under,
-                path=self.path,
-            )
+        self.context.add_in(
+            self.path, code, span, message, severity=severity, cure=cure, under=under
         )
+
+
+_LINE_1 = Span(1, 1, 1, 2)
+
+
+def _line(row: Row) -> Span:
+    return Span(row.line, 1, row.line, 2)
 
 
 def _first(tree: Tree) -> Span:
