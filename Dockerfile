@@ -4,6 +4,12 @@
 #   docker run --read-only --tmpfs /tmp -v reviewbot:/var/lib/reviewbot \
 #     -e TOKPORTAL_API_KEY_FILE=/run/secrets/key -v ./key:/run/secrets/key:ro \
 #     -v ./policies:/policies:ro -e REVIEWBOT_POLICY=/policies/starter.yaml reviewbot
+#
+# The key file must be readable by user 10001, and below /run/secrets it may be by others:
+#
+#   sudo chown 10001 key && sudo chmod 400 key     (a file of the host)
+#   docker secret, or a Kubernetes secret volume mounted below /run/secrets   (as they come, 0444 or 0644)
+#   a Kubernetes secret volume elsewhere with fsGroup: 10001 and defaultMode: 0440
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/reviewbot

@@ -36,7 +36,7 @@ from reviewbot.service.guards.brakes import Brakes
 from reviewbot.service.poll import STRETCH, PassSummary, Polling, undecided
 from reviewbot.service.reconcile import reconcile_all
 from reviewbot.service.telling.outage import tell_stopped
-from reviewbot.signals import SignalEvent
+from reviewbot.signals import SignalEvent, StopSignals
 from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
@@ -81,6 +81,7 @@ class Daemon:
         self.next_poll_at = 0.0
         """When (monotonic) the pause under way ends by itself."""
         self._wake = wake or SignalEvent()
+        self._signals = StopSignals(time.monotonic)
         self._reload_wanted = False
         self._outages = 0
         self._passes = 0
@@ -119,7 +120,7 @@ class Daemon:
         self._wake.set()
 
     def obey_signals(self) -> None:
-        """SIGTERM and SIGINT stop in order, the second time at once; SIGHUP reloads.
+        """SIGTERM and SIGINT stop in order, a later one at once; SIGHUP reloads.
 
         A handler is set for each, so they also work for process 1, which ignores them otherwise.
         """
@@ -128,7 +129,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, lambda *_: self.ask_reload())
 
     def _on_stop(self, *_: object) -> None:
-        if self._stop.is_set():
+        if self._signals.again():
             os._exit(INTERRUPTED)
         self.stop()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from collections.abc import Iterable, MutableMapping
 from datetime import datetime, timedelta
@@ -15,11 +14,9 @@ import structlog
 
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
-from reviewbot.domain.secret import without_password
+from reviewbot.domain.secret import MASK, masked
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_KEY_SHAPES = re.compile(r"\b(?:sk_|tok_live_)[A-Za-z0-9]{6,}")
-_MASK = "•••"
 
 Entry = MutableMapping[str, Any]
 
@@ -102,8 +99,8 @@ class Masking:
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        return safe_line(without_password(_KEY_SHAPES.sub(_MASK, text)))
+            text = text.replace(secret, MASK)
+        return safe_line(masked(text))
 
 
 def _json(_logger: Any, _name: str, entry: Entry) -> str:

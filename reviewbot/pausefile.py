@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 _LONGEST = 4096
@@ -14,23 +16,34 @@ class PauseFile:
         self.path = path
 
     def read(self) -> str | None:
-        """Give its text, or None where it is not there.
+        """Give its text, or None where it is not there; never wait for anything.
 
-        One that is there and cannot be read still pauses everything: somebody wanted a stop.
+        One that is there and cannot be read still pauses everything: somebody wanted a stop. That
+        may be a folder, a pipe, a device, or a link that leads nowhere.
         """
         try:
-            self.path.stat()
-            with self.path.open("rb") as file:
-                return file.read(_LONGEST).decode("utf-8", "replace")
+            self.path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            return f"all: {self.path} cannot be read ({error.strerror})"
+            return self._unread(error.strerror)
+        try:
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                return self._unread("it is no plain file")
+            # Not to wait, should a pipe have taken its place since.
+            opened = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(opened, "rb") as file:
+                return file.read(_LONGEST).decode("utf-8", "replace")
+        except OSError as error:
+            # Also one that was taken away this very moment: the next look finds that out.
+            return self._unread(error.strerror)
 
     def write(self, text: str) -> None:
-        """Put it there. Raises OSError."""
+        """Put it there, whole, in place of whatever has its name. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(text, encoding="utf-8")
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(self.path)
 
     def remove(self) -> bool:
         """Take it away; give whether it was there. Raises OSError."""
@@ -39,3 +52,6 @@ class PauseFile:
         except FileNotFoundError:
             return False
         return True
+
+    def _unread(self, why: str | None) -> str:
+        return f"all: {self.path} cannot be read ({why})"

@@ -12,7 +12,6 @@ import ipaddress
 import math
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -27,8 +26,9 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret as Secret
-from reviewbot.domain.secret import without_password
+from reviewbot.domain.secret import masked, remember
 from reviewbot.policy.names import did_you_mean
+from reviewbot.secretfile import Unusable, read_secret_file
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
 FILE_NAME = "reviewbot.toml"
@@ -107,7 +107,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each setting as (name, value fit for a screen, origin)."""
-        return [(row.env, _shown(getattr(self, row.name)), self.origins[row.name]) for row in TABLE]
+        return [
+            (row.env, _shown(getattr(self, row.name)), masked(self.origins[row.name]))
+            for row in TABLE
+        ]
 
     def secrets(self) -> tuple[str, ...]:
         """All that must never be written anywhere, to be masked where it turns up."""
@@ -231,6 +234,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def _key(text: str) -> Secret:
     text = text.strip()
+    remember(text)
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise _Misread("is no API key (one word of plain characters)")
     return Secret(text)
@@ -338,7 +342,10 @@ def load_settings(
     """
     env = os.environ if env is None else env
     problems = _unknown_names(env)
+    remember(env.get("TOKPORTAL_API_KEY", "").strip())
     file = _read_file(config or env.get(_CONFIG), folder or Path(), problems)
+    # First, so that their secrets are known before anything else is said.
+    notices = read_notices(file.table, file.path, problems, seconds=_seconds)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for row in TABLE:
@@ -349,13 +356,14 @@ def load_settings(
         try:
             values[row.name] = row.read(found[0])
         except _Misread as wrong:
-            shown = (
-                "" if row.name == "api_key" else f" {safe_line(without_password(found[0]), 80)!r}"
-            )
+            shown = "" if row.name == "api_key" else f" {safe_line(masked(found[0]), 80)!r}"
             problems.append(f"{found[1]}:{shown} {wrong}")
-    notices = read_notices(file.table, file.path, problems, seconds=_seconds)
+        else:
+            key = values.get("api_key")
+            if key is not None and row.name != "api_key" and key.reveal() in found[0]:
+                problems.append(f"{found[1]}: holds the API key, which belongs nowhere else")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(masked("\n".join(problems)))
     if "ledger" not in values:
         values["ledger"] = default_ledger(env)
     settings = Settings(**values, notices=notices, origins=origins)
@@ -443,15 +451,9 @@ def _key_from_file(
     if not path:
         return None
     try:
-        with Path(path).open(encoding="utf-8") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO) and place != "CREDENTIALS_DIRECTORY":
-                problems.append(f"{place}: others can read {path}; run  chmod 600 {path}")
-                return None
-            return opened.read(4096), f"{place} ({path})"
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8"
-        problems.append(f"{place}: {path} cannot be read ({why})")
+        return read_secret_file(path, env), f"{place} ({path})"
+    except Unusable as wrong:
+        problems.append(f"{place}: {wrong}")
         return None
 
 
@@ -488,9 +490,7 @@ def _shown(value: Any) -> str:
         case (str() as host, int() as port):
             return f"{host}:{port}"
         case tuple():
-            return ", ".join(map(str, value))
+            return safe_line(masked(", ".join(map(str, value))))
         case bool():
             return "yes" if value else "no"
-        case str() if "://" in value:
-            return safe_line(without_password(value))
-    return safe_line(str(value))
+    return safe_line(masked(str(value)))

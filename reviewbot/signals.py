@@ -1,8 +1,9 @@
-"""An event that signal handlers may set."""
+"""What signal handlers need: an event that they may set, and which of two signals means at once."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -42,3 +43,23 @@ class SignalEvent(threading.Event):
                 self._rung.get(timeout=timeout)
                 self._rung.put(None)  # for whoever else waits
         return self._is_set
+
+
+TOGETHER = 1.0
+"""Seconds within which further signals are the first one again: wrappers such as `timeout` send two."""
+
+
+class StopSignals:
+    """Tells the first word to stop from a later one, which means at once."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self.first_at: float | None = None
+        """When (monotonic) the first came."""
+
+    def again(self) -> bool:
+        """Note a signal; give whether it is one after the first, and so ends the process now."""
+        now = self._monotonic()
+        if self.first_at is None:
+            self.first_at = now
+        return now - self.first_at > TOGETHER

@@ -16,6 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"policy"}),
     frozenset({"ports"}),
     frozenset({"service"}),
+    frozenset({"secretfile"}),
     frozenset(
         {
             "api",

@@ -201,7 +201,7 @@ def test_sigterm_finishes_the_write_in_flight_and_exits_0() -> None:
     assert "performed" in out
 
 
-def test_a_second_signal_exits_at_once() -> None:
+def test_a_later_signal_exits_at_once() -> None:
     """130, without waiting for the write."""
     process = start(20.0)
     while process.poll() is None:
@@ -210,6 +210,20 @@ def test_a_second_signal_exits_at_once() -> None:
             process.wait(0.2)
 
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM,) * 2, (signal.SIGINT, signal.SIGTERM)])
+def test_two_signals_at_once_are_one(numbers: tuple[signal.Signals, ...]) -> None:
+    """As `timeout` and other wrappers send them: the write in flight is finished, and it exits with 0."""
+    process = start(0.5)
+    for number in numbers:
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    out, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert "performed" in out
 
 
 def test_sighup_reloads_at_once() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.guards.switches import file_text, pauses_on
@@ -40,3 +46,63 @@ def test_it_lies_beside_the_log_unless_the_settings_say_otherwise(tmp_path: Path
     assert beside.pause_path() == tmp_path / "a b" / "PAUSE"
     assert named.pause_path() == tmp_path / "stop"
     assert Settings(ledger="postgresql+psycopg://h/d").pause_path().name == "PAUSE"
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to(path.with_name("nothing"))
+
+
+def _circle(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _link_to_a_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to(path.with_name("pipe"))
+
+
+def _socket(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path.name)
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "make", [_pipe, _dangling, _circle, _device, _link_to_a_pipe, _socket, Path.mkdir]
+)
+def test_whatever_has_its_name_pauses_everything_and_nothing_is_waited_for(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """A pipe that nobody writes to, a device without end, a link to nothing: somebody wanted a stop."""
+    make(tmp_path / "PAUSE")
+
+    (pause,) = pauses_on((), PauseFile(tmp_path / "PAUSE").read(), CONFIRMED)
+
+    assert pause.word == "all"
+
+
+def test_a_link_to_a_file_says_what_the_file_says(tmp_path: Path) -> None:
+    """As where a file is mounted into a container."""
+    (tmp_path / "real").write_text("dispute: wording")
+    (tmp_path / "PAUSE").symlink_to(tmp_path / "real")
+
+    assert PauseFile(tmp_path / "PAUSE").read() == "dispute: wording"
+
+
+@pytest.mark.timeout(5)
+def test_a_pause_is_written_whole_over_whatever_has_its_name(tmp_path: Path) -> None:
+    """A pipe in its place is not waited for, and nothing else is left behind."""
+    _pipe(tmp_path / "PAUSE")
+
+    PauseFile(tmp_path / "PAUSE").write("all: now")
+
+    assert PauseFile(tmp_path / "PAUSE").read() == "all: now"
+    assert [path.name for path in tmp_path.iterdir()] == ["PAUSE"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reviewbot.health.pulse import LivelyEvent
-from reviewbot.signals import SignalEvent
+from reviewbot.signals import SignalEvent, StopSignals
 
 
 class Wait:
@@ -78,3 +78,26 @@ def test_all_who_wait_are_woken() -> None:
     event.set()
 
     woken.wait(5)
+
+
+@pytest.mark.parametrize(
+    ("moments", "ends"),
+    [
+        ([5.0, 5.0], False),
+        ([5.0, 6.0], False),
+        ([5.0, 6.1], True),
+        ([5.0, 5.9, 6.1], True),
+        ([5.0, 5.9, 6.0], False),
+    ],
+)
+def test_only_a_signal_more_than_a_second_after_the_first_ends_at_once(
+    moments: list[float], ends: bool
+) -> None:
+    """Counted from the first, however many come in between."""
+    left = list(moments)
+    signals = StopSignals(lambda: left.pop(0))
+
+    said = [signals.again() for _ in moments]
+
+    assert said == [False] * (len(moments) - 1) + [ends]
+    assert signals.first_at == moments[0]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from reviewbot.channels.addresses import problem_of_url
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret
 from reviewbot.policy.names import did_you_mean, listed
-
-_LONGEST_SECRET = 4096
+from reviewbot.secretfile import Unusable, read_secret_file
 
 
 class Reader:
@@ -103,23 +99,11 @@ class Reader:
         if not path:
             return None
         try:
-            with Path(path).open(encoding="utf-8") as opened:
-                mode = os.fstat(opened.fileno()).st_mode
-                if mode & (stat.S_IRWXG | stat.S_IRWXO) and not _is_credential(path):
-                    self.wrong(f"{at}.{key}", f"others can read {path}; run  chmod 600 {path}")
-                    return None
-                text = opened.read(_LONGEST_SECRET).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "not UTF-8"
-            self.wrong(f"{at}.{key}", f"{path} cannot be read ({why})")
+            text = read_secret_file(path).strip()
+        except Unusable as wrong:
+            self.wrong(f"{at}.{key}", str(wrong))
             return None
         if not text or not text.isprintable():
             self.wrong(f"{at}.{key}", f"{path} does not hold one line of text")
             return None
         return Secret(text)
-
-
-def _is_credential(path: str) -> bool:
-    """Whether the service manager keeps this file for us alone."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return bool(folder) and Path(path).is_relative_to(folder or "")

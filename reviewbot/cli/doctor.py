@@ -19,6 +19,7 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import ConfigError, KeyRefused, ReviewbotError
 from reviewbot.domain.safetext import safe, safe_line
+from reviewbot.domain.secret import masked
 from reviewbot.policy.findings import Severity
 from reviewbot.settings import Settings
 
@@ -79,9 +80,9 @@ def doctor(
 
 def _print(screen: Screen, line: Line) -> None:
     verdict = styled(f"{line.verdict:<4}", _STYLE[line.verdict])
-    screen.data(f"{verdict}  {line.subject:<9}  {safe(line.found)}")
+    screen.data(f"{verdict}  {line.subject:<9}  {masked(safe(line.found))}")
     if line.cure:
-        screen.data(f"                 {safe(line.cure)}")
+        screen.data(f"                 {masked(safe(line.cure))}")
 
 
 def _cure(error: ReviewbotError) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
 
 import click
@@ -10,6 +12,7 @@ from reviewbot import __version__
 from reviewbot.cli.lazy import Example, Lazy, LazyGroup
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
+from reviewbot.domain.secret import remember
 
 COMMANDS = {
     "Start here": {
@@ -77,10 +80,13 @@ def root() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     screen = Screen()
+    remember(os.environ.get("TOKPORTAL_API_KEY", "").strip())
     try:
         code = root.main(arguments, prog_name="reviewbot", obj=screen, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        screen.complain(told.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         screen.complain("interrupted")

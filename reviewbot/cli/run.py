@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from types import FrameType
@@ -34,6 +35,7 @@ from reviewbot.service.telling.away import Homecoming
 from reviewbot.service.telling.outage import tell_crash
 from reviewbot.service.telling.routing import unheard
 from reviewbot.settings import Settings
+from reviewbot.signals import StopSignals
 
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
@@ -70,7 +72,7 @@ def run(
     """Review the queue by your policies until told to stop. Never asks anything.
 
     A dry run decides and writes its decisions down, and sends nothing. SIGTERM or Ctrl-C ends in
-    order (a second one at once), SIGHUP reads the policies again.
+    order (a second one, more than a second later, at once), SIGHUP reads the policies again.
     """
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
@@ -141,8 +143,10 @@ def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch)
 
 
 def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -> int:
+    signals = StopSignals(time.monotonic)
+
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        if signals.again():
             os._exit(INTERRUPTED)
         stop.set()
 

@@ -9,13 +9,15 @@ from typing import Any, TextIO
 import click
 
 from reviewbot.domain.safetext import quiet
+from reviewbot.domain.secret import masked, without_known
 
 
 class Screen:
     """The two streams and how much is said on them.
 
     `verbosity` is -1 with `-q`, 1 with `-v`, 2 with `-vv`. Text from outside must have gone
-    through `domain.safetext` before it comes here; JSON is made quiet here.
+    through `domain.safetext` before it comes here; JSON is made quiet here,
+    and secrets are masked here, whoever let them in.
     """
 
     def __init__(self) -> None:
@@ -24,21 +26,21 @@ class Screen:
 
     def data(self, text: str) -> None:
         """Print what was asked for."""
-        click.echo(quiet(text), color=self._color())
+        click.echo(quiet(without_known(text)), color=self._color())
 
     def say(self, text: str) -> None:
         """Tell the person something beside the data; `-q` silences it."""
         if self.verbosity >= 0:
-            click.echo(text, err=True, color=self._color())
+            self.complain(text)
 
     def detail(self, text: str) -> None:
         """Tell more, for `-v` only."""
         if self.verbosity > 0:
-            click.echo(text, err=True, color=self._color())
+            self.complain(text)
 
     def complain(self, text: str) -> None:
         """Say what went wrong; never silenced."""
-        click.echo(text, err=True, color=self._color())
+        click.echo(masked(text), err=True, color=self._color())
 
     def is_terminal(self, stream: TextIO | None = None) -> bool:
         """Whether a person watches the stream (stderr unless another is given)."""

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import unicodedata
 
+from reviewbot.domain.secret import without_known
+
 LONGEST = 2000
 """Characters kept by default; more is cut with an ellipsis."""
 
 
 def safe(text: str, longest: int = LONGEST) -> str:
-    """Drop control characters except the newline; show format characters (bidi and the like) as escapes."""
-    shown = "".join(map(_shown, text))
+    """Drop control characters except the newline; show format characters (bidi and the like) as escapes.
+
+    A known secret is masked before anything is cut, for half of one is no mask.
+    """
+    shown = "".join(map(_shown, without_known(text)))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
