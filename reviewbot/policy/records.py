@@ -45,6 +45,18 @@ class Answer(msgspec.Struct, frozen=True):
     cannot_tell: tuple[str, ...]
 
 
+class NoAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The line of `policy decide` in the place of one that could not be read: a person is asked."""
+
+    id: None = None
+    action: Action = Action.ESCALATE
+    rule: str = NO_RULE
+    reason: None = None
+    until: None = None
+    cannot_tell: tuple[str, ...] = ()
+    error: str
+
+
 NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not apply to it")
 """What a policy says of a review that it does not cover."""
 

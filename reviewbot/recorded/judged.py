@@ -19,7 +19,7 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.model import Policy
-from reviewbot.policy.records import Answer, Recorded, answerer
+from reviewbot.policy.records import Answer, NoAnswer, Recorded, answerer
 from reviewbot.recorded.crew import in_order
 from reviewbot.recorded.pieces import SIZE, Piece, lines_reader, opened
 
@@ -41,14 +41,18 @@ class Problem(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Answers as JSON lines, and the problems among the same lines of the file."""
+    """Answers as JSON lines in the order of the file, how many, and the problems among its lines.
+
+    A line that could not be judged is answered as well, with why (`policy.records.NoAnswer`).
+    """
 
     answers: bytes
+    judged: int
     problems: tuple[Problem, ...]
 
 
 class Counted(NamedTuple):
-    """What some lines of the file came to, how much of it they were, and the problems in them."""
+    """What some lines of the file came to, how many bytes of it they were, and the problems in them."""
 
     impact: Impact
     read: int
@@ -67,7 +71,8 @@ def decide_records(
     for done in _worked(
         path, partial(_decider, path.resolve(), judge.policy, decoder_for, at), workers
     ):
-        yield Batch(done.result, _placed(done, first))
+        answers, judged = done.result
+        yield Batch(answers, judged, _placed(done, first))
         first += done.lines
 
 
@@ -118,11 +123,14 @@ def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) 
     encode = msgspec.json.Encoder().encode_lines
 
     def work(piece: Piece) -> _Done:
-        answers: list[Answer] = []
+        answers: list[Answer | NoAnswer] = []
         problems, lines = _each_record(
-            lines_of(piece), decode, lambda record: answers.append(answer(record))
+            lines_of(piece),
+            decode,
+            lambda record: answers.append(answer(record)),
+            lambda why: answers.append(NoAnswer(error=why)),
         )
-        return _Done(encode(answers), problems, lines, piece.read)
+        return _Done((encode(answers), len(answers) - len(problems)), problems, lines, piece.read)
 
     return work
 
@@ -136,26 +144,37 @@ def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: 
     def work(piece: Piece) -> _Done:
         impact = Impact()
         count = counter(impact, before, after, at)
-        problems, lines = _each_record(lines_of(piece), decode, count)
+        problems, lines = _each_record(lines_of(piece), decode, count, lambda _: None)
         return _Done(impact, problems, lines, piece.read)
 
     return work
 
 
 def _each_record(
-    lines: Iterable[bytes], decode: Decode, use: Callable[[Recorded], object]
+    lines: Iterable[bytes],
+    decode: Decode,
+    use: Callable[[Recorded], object],
+    give_up: Callable[[str], object],
 ) -> tuple[list[tuple[int, str]], int]:
-    """Use the record of every line; give the lines that could not be used, and how many there were."""
+    """Use the record of every line; give the lines that could not be used, and how many there were.
+
+    `give_up` hears in their turn why a line could not be used.
+    """
     problems: list[tuple[int, str]] = []
     number = -1
     for number, line in enumerate(lines):
         try:
             use(decode(line))
         except ValueError as problem:
-            if not line.isspace():
-                problems.append((number, str(problem)))
+            if line.isspace():
+                continue
+            why = str(problem)
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
-            problems.append((number, f"it could not be judged: {problem!r}"))
+            why = f"it could not be judged: {problem!r}"
+        else:
+            continue
+        problems.append((number, why))
+        give_up(why)
     return problems, number + 1
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.lifecycle import DONE, State
 from reviewbot.domain.review import noun_of
@@ -20,9 +18,9 @@ from reviewbot.reports.explained import told_lines
 from reviewbot.reports.grades import grade_sections
 from reviewbot.reports.words import clock, usd
 from reviewbot.service.outlook.books import GROUNDS, Books, add_up, ground_of
+from reviewbot.service.outlook.past import read_past
 from reviewbot.service.outlook.replay import was_judged
 from reviewbot.service.outlook.scorecard import scorecard
-from reviewbot.service.records import facts_from_json
 from reviewbot.service.revisions import Revisions
 
 MOST_ENTRIES = 500
@@ -285,11 +283,11 @@ def _lines(one: Logged, revisions: Revisions) -> Iterator[Line]:
     judge = revisions.judge(decision.revision)
     if judge is None or not was_judged(decision):
         return
-    try:
-        facts = facts_from_json(decision.facts)
-    except (ValueError, KeyError, msgspec.MsgspecError):
+    review = read_past(one)
+    if review is None:
         yield Line(label="facts", text="can no longer be read", tone="care")
         return
+    facts = review.seen
     if facts.task.comment_text:
         yield Line(label="ordered", text=f"“{facts.task.comment_text}”")
     yield from told_lines(explain(judge, facts))

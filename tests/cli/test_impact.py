@@ -142,7 +142,9 @@ def test_a_bad_line_is_named_and_the_rest_is_counted(
     records.write_text("not json\n" + records.read_text())
     ran = call("policy", "backtest", policies[0], "--records", records, "--format", "json")
     told = json.loads(ran.out)
-    assert (told["reviews"], told["unread"]) == (101, 1)
+    assert ran.code == 4
+    assert (told["read"], told["reviews"], told["unread"]) == (102, 101, 1)
+    assert told["unreadable"][0]["place"] == f"{records}:1"
     assert f"{records}:1:" in ran.err
 
 

@@ -224,6 +224,27 @@ def test_a_parquet_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Pat
     )
 
 
+def test_a_row_of_a_parquet_export_that_is_none_is_counted(call, log: Path, tmp_path: Path) -> None:
+    """A row without facts, one with nonsense and one with an unknown action; the rest is judged."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = pytest.importorskip("pyarrow")
+    target = tmp_path / "log.parquet"
+    assert call("log", "export", "--format", "parquet", "--output", target).code == 0
+    rows = parquet.read_table(target).to_pylist()
+    rows[0]["facts"], rows[1]["facts"], rows[2]["action"] = None, "[]", "applaud"
+    parquet.write_table(arrow.Table.from_pylist(rows), target)
+
+    ran = call(
+        *("policy", "backtest", "policies/starter.yaml"),
+        *("--records", target, "--format", "json"),
+    )
+
+    assert ran.code == 4
+    told = json.loads(ran.out)
+    assert (told["read"], told["reviews"], told["unread"]) == (12, 9, 3)
+    assert f"{target}, row 1: " in ran.err and f"{target}, row 3: " in ran.err
+
+
 def test_the_columns_of_a_parquet_export_are_typed(
     call, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,13 +50,42 @@ def test_decide_answers_line_by_line_in_order(call, records: Path) -> None:
     assert answers[1]["cannot_tell"]
 
 
-def test_decide_names_a_line_that_is_no_record(call, records: Path) -> None:
-    """A broken line costs the others nothing, is named with its number, and makes the exit code 2."""
-    records.write_text(records.read_text() + "[]\n")
+def test_decide_answers_a_line_that_is_no_record_in_its_place(call, records: Path) -> None:
+    """A broken line costs the others nothing: it is answered with why, named and counted; code 4."""
+    good, other = records.read_text().splitlines()
+    records.write_text(f"{good}\n[]\n\n{other}\n")
     ran = call("policy", "decide", POLICY, "--records", records)
-    assert ran.code == 2
-    assert len(ran.out.splitlines()) == 2
-    assert f"{records}:3: " in ran.err
+    assert ran.code == 4
+    answers = [json.loads(line) for line in ran.out.splitlines()]
+    assert [answer["id"] for answer in answers] == ["t1", None, "t2"]
+    assert (answers[1]["action"], answers[1]["rule"]) == ("escalate", "no rule")
+    assert "JSON object" in answers[1]["error"]
+    assert f"{records}:2: " in ran.err
+    assert "3 records read, 2 judged, 1 unreadable" in ran.err
+
+
+@pytest.mark.parametrize(("bad", "code"), [(1, 0), (2, 4)])
+def test_one_record_in_a_thousand_may_be_unreadable(
+    call, records: Path, bad: int, code: int
+) -> None:
+    """Up to 0.1 % is counted and tolerated, in every command that reads records; more is not."""
+    good = records.read_text().splitlines()[0]
+    records.write_text("nonsense\n" * bad + f"{good}\n" * (1000 - bad))
+    for words in (("decide", POLICY), ("backtest", POLICY), ("diff", POLICY, POLICY)):
+        ran = call("policy", *words, "--records", records)
+        assert ran.code == code, words
+        assert f"1,000 records read, {1000 - bad} judged, {bad} unreadable" in ran.err
+
+
+def test_the_first_few_unreadable_records_are_named(call, records: Path) -> None:
+    """A file of nonsense is not a page of complaints."""
+    records.write_text("nonsense\n" * 50)
+    ran = call("policy", "backtest", POLICY, "--records", records, "--format", "json")
+    assert ran.code == 4
+    told = json.loads(ran.out)
+    assert (told["read"], told["reviews"], told["unread"]) == (50, 0, 50)
+    assert [one["place"] for one in told["unreadable"]] == [f"{records}:{n}" for n in range(1, 6)]
+    assert len(ran.err.splitlines()) == 7
 
 
 def test_decide_refuses_a_bad_policy(call, records: Path, tmp_path: Path) -> None:

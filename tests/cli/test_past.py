@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,20 @@ def test_a_program_reads_each_grade(call, url: str) -> None:
     assert (one["rule"], one["action"], one["grade"]) == ("not there", "dispute", "probably wrong")
     assert one["carried_out"] is True and one["shadow"] is None and len(one["task_id"]) == 36
     assert one["because"].startswith("a check found it, posted ")
+
+
+def test_what_can_no_longer_be_read_is_counted(call, url: str) -> None:
+    """The report of the past names the decision, says how many were read, and ends with code 4."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as log, log:
+        first = "select min(seq) from entry where kind = 'intent'"
+        bulk = zlib.compress(b"[{},[]]")
+        log.execute(f"update entry set detail = ? where seq = ({first})", (bulk,))
+    ran = call("report", "--since", SINCE, "--ledger", url, "--format", "json")
+    assert ran.code == 4
+    told = json.loads(ran.out)
+    assert told["unreadable"] == 1 and told["judged"] == told["read"] - 1
+    assert "what it was judged by cannot be read" in ran.err
+    assert f"{told['read']} records read, {told['judged']} judged, 1 unreadable" in ran.err
 
 
 def test_a_page_and_no_sheet(call, url: str, tmp_path: Path) -> None:

@@ -99,14 +99,16 @@ def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
 
 
 def test_a_bad_line_is_named_and_costs_no_other(tmp_path: Path) -> None:
-    """Its number counts blank lines; the lines around it are answered."""
+    """Its number counts blank lines; the lines around it are answered, and it says why it is not."""
     good = json.dumps(random_records(1)[0])
     file = tmp_path / "r.jsonl"
     file.write_text(f"{good}\n\nnot json\n[1]\n{good}")
 
     batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decoder_for=decoder_for))
 
-    assert sum(batch.answers.count(b"\n") for batch in batches) == 2
+    answers = [json.loads(line) for batch in batches for line in batch.answers.splitlines()]
+    assert ["error" in answer for answer in answers] == [False, True, True, False]
+    assert sum(batch.judged for batch in batches) == 2
     assert [problem.line for batch in batches for problem in batch.problems] == [3, 4]
 
 

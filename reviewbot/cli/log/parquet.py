@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -45,10 +45,10 @@ def write_parquet(file: BinaryIO, found: Iterable[Logged]) -> None:
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
 
-def read_parquet(path: Path) -> Iterator[Logged]:
+def read_parquet(path: Path, unread: Callable[[int, str], None]) -> Iterator[Logged]:
     """Give the decisions of an exported file in the order of the log, without texts and outcomes.
 
-    Raises UsageError for a file that lacks what judging again needs.
+    A row that is no decision goes to `unread`, counted from 1, with why. Raises UsageError for a file that lacks what judging again needs.
     """
     arrow, parquet = need_arrow()
     try:
@@ -59,8 +59,15 @@ def read_parquet(path: Path) -> Iterator[Logged]:
                     f"{path} holds no exported decisions: the column {missing[0]!r} is missing;"
                     " write one with  reviewbot log export --format parquet"
                 )
-            for group in file.iter_batches(ROWS, columns=sorted(_NEEDED)):
-                yield from map(_logged, group.to_pylist())
+            groups = file.iter_batches(ROWS, columns=sorted(_NEEDED))
+            rows = chain.from_iterable(group.to_pylist() for group in groups)
+            for number, row in enumerate(rows, 1):
+                try:
+                    decision = _logged(row)
+                except (ValueError, AttributeError) as error:
+                    unread(number, f"this row is no decision: {error}")
+                else:
+                    yield decision
     except (arrow.ArrowInvalid, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
 

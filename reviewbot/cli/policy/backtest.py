@@ -55,3 +55,4 @@ def backtest(
     judge = compile_policy(load_usable(file))
     counts = count(screen, (judge, judge), records=records, over=over, ledger=ledger, config=config)
     screen.data((backtest_json if form == "json" else backtest_text)(counts, judge))
+    counts.unread.end()

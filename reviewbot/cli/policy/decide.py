@@ -13,9 +13,9 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.options import MomentType
 from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.screen import Screen
-from reviewbot.cli.words import counted
+from reviewbot.cli.unread import Unread
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.safetext import quiet_bytes, safe_line
+from reviewbot.domain.safetext import quiet_bytes
 from reviewbot.policy.compile import compile_policy
 from reviewbot.recorded.judged import decide_records
 
@@ -47,22 +47,22 @@ def decide(
     "last_dispute_at": null}, "at": "2026-06-02T12:00:00Z"}; history and at may be left out. Of an
     account it is {"bundle": {…API fields, "account": {…}}, "delivered": {…profile…}, "first_seen":
     "2026-06-02T12:00:00Z", "history": {…}, "at": …}; all but the bundle may be left out. A line that
-    is no record is named on stderr, and the exit code is then 2.
+    is no record is answered in its place with why ("error"), and counted; the exit code is 4 where
+    more than 0.1 % of the lines are none.
     """
     judge = compile_policy(load_usable(file))
     path = STDIN if records == "-" else Path(records)
-    unread = 0
+    unread = Unread(screen)
     try:
         batches = decide_records(
             judge, path, at=at or datetime.now(UTC), decoder_for=decoder_for, workers=workers
         )
         for batch in batches:
             sys.stdout.buffer.write(quiet_bytes(batch.answers))
+            unread.judged += batch.judged
             for problem in batch.problems:
-                screen.complain(f"{records}:{problem.line}: {safe_line(problem.message)}")
-            unread += len(batch.problems)
+                unread.add(f"{records}:{problem.line}", problem.message)
     except OSError as error:
         raise UsageError(f"{records} cannot be read: {error.strerror or error}") from error
     sys.stdout.buffer.flush()
-    if unread:
-        raise UsageError(f"{counted(unread, 'line')} of {records} could not be judged")
+    unread.end()

@@ -78,5 +78,6 @@ def diff(
     )
     broken = [text for gate in read if (text := gate.broken(counts.impact)) is not None]
     screen.data((diff_json if form == "json" else diff_text)(counts, before, after, broken))
+    counts.unread.end()
     if broken:
         raise click.exceptions.Exit(FOUND)

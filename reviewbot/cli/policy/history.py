@@ -17,9 +17,9 @@ from reviewbot.cli.log.parquet import is_parquet, read_parquet
 from reviewbot.cli.opening import ledger_for_reading
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.tasks.progress import Progress
+from reviewbot.cli.unread import UNREADABLE, Unread
 from reviewbot.cli.words import counted
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.records import Recorded
@@ -54,7 +54,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     impact: Impact
     what: str
-    unread: int
+    unread: Unread
     find: Callable[[str], Recorded | None]
 
 
@@ -78,8 +78,10 @@ def count(
     path = Path(records)
     try:
         if is_parquet(path):
-            decisions = read_parquet(path)
-            return _count_decisions(screen, judges, decisions, _EVER, f"exported to {path}")
+            unread = Unread(screen)
+            decisions = read_parquet(path, lambda row, why: unread.add(f"{path}, row {row}", why))
+            what = f"exported to {path}"
+            return _count_decisions(screen, judges, decisions, _EVER, what, unread)
         return _count_records(screen, judges, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -91,14 +93,14 @@ def _count_records(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> C
     from reviewbot.recorded.judged import count_records
 
     now = datetime.now(UTC)
-    impact, unread = Impact(), 0
+    impact, unread = Impact(), Unread(screen)
     with _bytes_bar(screen, path.stat().st_size) as advance:
         for part in count_records(judges, path, at=now, decoder_for=decoder_for):
             impact.take(part.impact)
             advance(part.read)
-            unread += len(part.problems)
-            for problem in part.problems[:5]:
-                screen.complain(f"{path}:{problem.line}: {safe_line(problem.message)}")
+            for problem in part.problems:
+                unread.add(f"{path}:{problem.line}", problem.message)
+    unread.judged = impact.total
     return Counts(
         impact=impact, what=f"recorded in {path}", unread=unread, find=partial(_find_line, path)
     )
@@ -123,18 +125,18 @@ def _count_decisions(
     decisions: Iterable[Logged],
     since: datetime,
     what: str,
+    unread: Unread | None = None,
 ) -> Counts:
     """Count the rounds that some decisions of the log are about, each by its first one."""
     from reviewbot.service.outlook.past import past_reviews
 
-    impact, unread = Impact(), 0
+    impact, unread = Impact(), unread or Unread(screen)
     judged = counter(impact, *judges, datetime.now(UTC))
     kept: dict[str, Recorded] = {}
     progress = Progress(screen)
 
-    def cannot_read(_: object) -> None:
-        nonlocal unread
-        unread += 1
+    def cannot_read(logged: Logged) -> None:
+        unread.add(f"decision {logged.decision.id[:8]}", UNREADABLE)
 
     for number, review in enumerate(past_reviews(decisions, since, cannot_read), 1):
         moved = judged(review)
@@ -143,8 +145,7 @@ def _count_decisions(
         if number % SHOWN == 0:
             progress(f"{counted(number, 'review')} judged")
     progress.done()
-    if unread:
-        screen.complain(f"{counted(unread, 'decision')} of the log could not be read")
+    unread.judged = impact.total
     return Counts(impact=impact, what=what, unread=unread, find=kept.get)
 
 

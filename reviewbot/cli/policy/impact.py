@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reviewbot.cli.policy.history import Counts
-from reviewbot.cli.policy.impactshape import BackTest, Diff, Moved, Pair, RuleCount, Which
+from reviewbot.cli.policy.impactshape import (
+    BackTest,
+    Diff,
+    Moved,
+    Pair,
+    RuleCount,
+    Unreadable,
+    Which,
+)
 from reviewbot.cli.screen import styled
 from reviewbot.cli.shapes import as_text
 from reviewbot.cli.words import counted, dollars, table
@@ -60,8 +68,7 @@ def backtest_json(counts: Counts, judge: Judge) -> str:
             policy=judge.policy.name,
             revision=judge.policy.revision,
             over=counts.what,
-            reviews=impact.total,
-            unread=counts.unread,
+            **_read(counts),
             rules=tuple(
                 RuleCount(action=action, rule=rule, **_cell(cell))
                 for action, rule, cell in impact.by_rule()
@@ -156,8 +163,7 @@ def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
             old=Which(old.policy.name, old.policy.revision),
             new=Which(new.policy.name, new.policy.revision),
             over=counts.what,
-            reviews=impact.total,
-            unread=counts.unread,
+            **_read(counts),
             moves=tuple(
                 Moved(
                     old=before,
@@ -175,6 +181,16 @@ def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     )
 
 
+def _read(counts: Counts) -> dict[str, Any]:
+    unread = counts.unread
+    return {
+        "read": unread.read,
+        "reviews": counts.impact.total,
+        "unread": unread.count,
+        "unreadable": tuple(Unreadable(place, why) for place, why in unread.problems),
+    }
+
+
 def _cell(cell: Cell) -> dict[str, Any]:
     return {
         "count": cell.count,
@@ -185,7 +201,8 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _over(counts: Counts) -> str:
-    return f"{counted(counts.impact.total, 'review')} {counts.what}"
+    sums = f" ({counts.unread.sums()})" if counts.unread.count else ""
+    return f"{counted(counts.impact.total, 'review')} {counts.what}{sums}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -16,20 +16,30 @@ class RuleCount(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[str, ...]
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """A record that could not be judged: where it stands, and why."""
+
+    place: str
+    why: str
+
+
 class BackTest(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.backtest/1"
 ):
     """What one policy makes of the past.
 
-    `unread` counts what could not be judged; `could_not_tell` by rule the reviews that passed it over
+    Of `read` records `reviews` were judged and `unread` could not be, the first few of which are
+    named in `unreadable`; `could_not_tell` by rule the reviews that passed it over
     because something was unknown.
     """
 
     policy: str
     revision: str
     over: str
+    read: int
     reviews: int
     unread: int
+    unreadable: tuple[Unreadable, ...]
     rules: tuple[RuleCount, ...]
     could_not_tell: dict[str, int]
 
@@ -62,12 +72,17 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, rename={"old": "from", "n
 
 
 class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.diff/1"):
-    """What a change of policy moves. `broken` says which conditions of --fail-if came true."""
+    """What a change of policy moves, over what was read as in `BackTest`.
+
+    `broken` says which conditions of --fail-if came true.
+    """
 
     old: Which
     new: Which
     over: str
+    read: int
     reviews: int
     unread: int
+    unreadable: tuple[Unreadable, ...]
     moves: tuple[Moved, ...]
     broken: tuple[str, ...]

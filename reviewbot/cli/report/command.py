@@ -23,6 +23,7 @@ from reviewbot.cli.options import (
 )
 from reviewbot.cli.report import forms, text
 from reviewbot.cli.screen import Screen
+from reviewbot.cli.unread import Unread
 from reviewbot.domain.errors import UsageError
 from reviewbot.service.app import App
 from reviewbot.service.outlook.capsahead import CapsAhead, caps_ahead
@@ -69,17 +70,24 @@ def report(
     locking it, also beside a running bot; where there is none, nothing is known of the past. With
     --since it tells the past from the log instead: what was decided, and paid on whose word.
     """
+    unread = Unread(screen)
     if since is not None:
         from reviewbot.cli.report.past import past_report
 
-        shown = past_report(form, since, ledger=ledger, config=config)
+        shown = past_report(form, since, unread, ledger=ledger, config=config)
     else:
         shown = _queue_report(screen, form, at, policy=policies, ledger=ledger, config=config)
     if output is None:
         screen.data(shown)
-        return
+    else:
+        _write(screen, Path(output), shown)
+    if since is not None:
+        unread.end()
+
+
+def _write(screen: Screen, output: Path, shown: str) -> None:
     try:
-        Path(output).write_text(click.unstyle(shown) + "\n", encoding="utf-8")
+        output.write_text(click.unstyle(shown) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}") from error
     screen.say(f"Written to {output}")

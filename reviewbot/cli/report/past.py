@@ -11,18 +11,27 @@ from reviewbot.cli.opening import ledger_for_reading
 from reviewbot.cli.report.pastshape import GradedLine, Past
 from reviewbot.cli.screen import styled
 from reviewbot.cli.shapes import as_text
+from reviewbot.cli.unread import UNREADABLE, Unread
 from reviewbot.cli.words import table
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
+from reviewbot.ports import Logged
 from reviewbot.reports.document import Document
 from reviewbot.reports.past import past_document
+from reviewbot.service.outlook.past import read_past
+from reviewbot.service.outlook.replay import was_judged
 from reviewbot.service.outlook.scorecard import TOPICS, Graded, scorecard
 from reviewbot.service.revisions import Revisions
 
 
-def past_report(form: str, since: datetime, *, ledger: str | None, config: str | None) -> str:
-    """Write the report of the past in one of its forms. Reads the log only."""
+def past_report(
+    form: str, since: datetime, unread: Unread, *, ledger: str | None, config: str | None
+) -> str:
+    """Write the report of the past in one of its forms. Reads the log only.
+
+    What of it can no longer be judged goes to `unread`.
+    """
     if form == "csv":
         raise UsageError("the past as CSV is  reviewbot log export --format csv")
     with ledger_for_reading(ledger=ledger, config=config) as log:
@@ -37,13 +46,23 @@ def past_report(form: str, since: datetime, *, ledger: str | None, config: str |
             zone=ZoneInfo("UTC"),
             notes=notes,
         )
+    _count_unread(decisions, unread)
     if form == "html":
         from reviewbot.reports.page import as_html
 
         return as_html(document)
     if form == "json":
-        return _as_json(document, scorecard(decisions, endings, notes).answered)
+        return _as_json(document, scorecard(decisions, endings, notes).answered, unread)
     return "\n".join(_as_text(document))
+
+
+def _count_unread(decisions: Iterable[Logged], unread: Unread) -> None:
+    """Read what each decision was judged by, as its explanation will need it."""
+    for logged in decisions:
+        if not was_judged(logged.decision) or read_past(logged) is not None:
+            unread.judged += 1
+        else:
+            unread.add(f"decision {logged.decision.id[:8]}", UNREADABLE)
 
 
 def _as_text(document: Document) -> Iterator[str]:
@@ -60,10 +79,13 @@ def _as_text(document: Document) -> Iterator[str]:
         yield table(section.table.heads, rows)
 
 
-def _as_json(document: Document, answered: Iterable[Graded]) -> str:
+def _as_json(document: Document, answered: Iterable[Graded], unread: Unread) -> str:
     return as_text(
         Past(
             title=document.title,
+            read=unread.read,
+            judged=unread.judged,
+            unreadable=unread.count,
             figures={card.label: card.value for card in document.cards},
             tables={
                 section.id: tuple(

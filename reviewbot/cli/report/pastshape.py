@@ -35,10 +35,14 @@ class GradedLine(msgspec.Struct, frozen=True, kw_only=True):
 class Past(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
     """The past as it is told on the page: figures by their label, tables by their section.
 
-    A row of a table has its cells, as shown, by the heads of their columns.
+    A row of a table has its cells, as shown, by the heads of their columns. Of the decisions `read`,
+    `unreadable` can no longer be judged again by what they were judged by; the rest are `judged`.
     """
 
     title: str
+    read: int
+    judged: int
+    unreadable: int
     figures: dict[str, str]
     tables: dict[str, tuple[dict[str, str], ...]]
     graded: tuple[GradedLine, ...]

@@ -65,5 +65,5 @@ def read_past(logged: Logged) -> PastReview | None:
     """One decision as a review to judge again; None where its facts can no longer be read."""
     try:
         return PastReview(logged=logged, seen=facts_from_json(logged.decision.facts))
-    except (ValueError, KeyError, msgspec.MsgspecError):
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return None
