@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
@@ -96,7 +96,7 @@ def accounts(
     """The last 30 days of these accounts; one without decisions has counts of 0."""
     figures: dict[str, tuple[int, int, int]] = {}
     overruled: dict[str, int] = {}
-    about = {"review": review, "since": to_micros(now - ACCOUNT_MEMORY)}
+    about = {"review": review, "since": to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)}
     with connection.reading():
         for size, names in in_chunks(account_ids):
             known = about | names

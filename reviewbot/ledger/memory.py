@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ class MemoryLedger:
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime
     ) -> Mapping[str, AccountHistory]:
         """The last 30 days of these accounts."""
-        since = to_micros(now - ACCOUNT_MEMORY)
+        since = to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
         return {
             account_id: self._account(
                 [

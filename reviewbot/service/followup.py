@@ -1,9 +1,9 @@
 """Follow-up: look once more at what was decided, so that the rule that decided it can be graded.
 
 Theory of operation. A task that was sent back leaves the list of what waits, and what the checker
-sees of it afterwards is in no list. So once a day the checker's tries are read again: of everything
-sent back in the last two weeks until it is over, and once of some approvals that are a day old
-(decision ids are hashes, so the first by id are drawn by lot). What was seen is noted (topic
+sees of it afterwards is in no list. So once a day the checker's tries are read again of what was
+decided at least a day ago: of everything sent back in the last two weeks until it is over, and once
+of some approvals (decision ids are hashes, so the first by id are drawn by lot). What was seen is noted (topic
 `later`); nothing that decides or sends reads that topic.
 """
 
@@ -34,7 +34,7 @@ EVERY = timedelta(hours=20)
 FOLLOWED = timedelta(days=14)
 """How long something sent back is followed."""
 RIPE = timedelta(days=1)
-"""How old an approval is when it is looked at."""
+"""How old a decision is when it is first looked at."""
 SENT_BACK_LOOKS, APPROVAL_LOOKS = 200, 25
 """Reads a day at most; one costs one request."""
 MOST_FAILING = 60.0
@@ -100,6 +100,8 @@ def _due(app: App, bench: Bench, last: datetime, now: datetime) -> Iterator[str]
         paid = ending.status in WORDS[bench.review].paid
         if ending.review == bench.review and ending.by == "other" and not paid:
             back[ending.task_id] = ending.at
+    # What has just been sent back is as we saw it when we decided.
+    back = {task_id: at for task_id, at in back.items() if at <= now - RIPE}
     newest_first = sorted(back, key=lambda task_id: back[task_id], reverse=True)
     open_ones = (one for one in newest_first if not _seen_before(app, bench, one).get("over"))
     yield from islice(open_ones, SENT_BACK_LOOKS)

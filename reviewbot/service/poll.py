@@ -241,7 +241,7 @@ class _Pass:
             one = review(app, bench, item, known)
             self._note(bench, reviewed, one)
             note(bench, one)
-            gate.reviewed(app, known.judge, one)
+            gate.reviewed(app, known.judge, one, known.memory.latest)
             if api_is_away(app, bench, item):
                 return f"{app.failed_reads} reads in a row got no clear answer, nor did the list"
         except KeyRefused:

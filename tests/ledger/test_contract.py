@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -270,6 +272,35 @@ def test_an_account_shows_its_last_30_days(ledger: Any) -> None:
     assert figures["a1"].paid_30d == pytest.approx(0.48)
     assert (figures["a2"].decisions_30d, figures["a2"].dispute_share_30d) == (0, None)
     assert figures["a2"].paid_30d == 0.0
+
+
+AUTUMN = datetime(2026, 11, 1, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+"""A week after the clocks in Europe went back: the wall shows the same time 30 days before, or 720
+hours before another one."""
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")])
+@pytest.mark.parametrize(
+    ("younger", "counts"),
+    [
+        (timedelta(0), False),
+        (timedelta(microseconds=1), True),
+        (timedelta(microseconds=-1), False),
+        (timedelta(hours=1), True),
+        (timedelta(hours=-1), False),
+    ],
+)
+def test_the_30_days_of_an_account_end_to_the_microsecond(
+    ledger: Any, younger: timedelta, counts: bool, zone: tzinfo
+) -> None:
+    """What was sent exactly 30 times 24 hours ago no longer counts, whatever clocks on walls did."""
+    now = AUTUMN.astimezone(UTC)
+    sent = (now - timedelta(days=30) + younger).astimezone(zone)
+    ledger.intend(a_decision(decided_at=sent))
+
+    figures = ledger.accounts("comments", ["a1"], now.astimezone(zone))
+
+    assert figures["a1"].decisions_30d == counts
 
 
 def test_an_account_counts_where_a_person_overruled(ledger: Any) -> None:

@@ -97,6 +97,19 @@ def test_it_is_done_once_a_day_and_ends_with_the_task() -> None:
         assert follow_up(made.app) == 0
 
 
+def test_what_was_sent_back_just_now_is_read_a_day_later() -> None:
+    """Not in the pass that sent it: nothing can have changed, and each read costs a request."""
+    with sent_back(6) as made:
+        made.poll()
+        requests = made.app.traffic.requests
+        assert follow_up(made.app) == 0
+        made.clock.sleep(DAY.total_seconds() - 60)
+        assert follow_up(made.app) == 0
+        assert made.app.traffic.requests == requests
+        made.clock.sleep(DAY.total_seconds())
+        assert follow_up(made.app) == 6
+
+
 def test_what_stayed_the_same_is_not_written_again() -> None:
     """A task that its manager gave up costs a request a day, and one line in the log."""
     with sent_back(1) as made:

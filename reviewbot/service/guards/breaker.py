@@ -23,13 +23,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import comb
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.safetext import safe_line
+from reviewbot.service.guards.proportion import at_least
 
 if TYPE_CHECKING:
     from reviewbot.ports import Ledger, Noted
@@ -94,8 +94,10 @@ class Watch:
             self.paying += pays
 
     def begin_anew(self) -> None:
-        """Forget what a person has looked at; how old the policy is stays."""
-        self.seen.clear()
+        """Forget what a person has looked at; how old the policy is stays.
+
+        What counted once does not count again: it may have been held back, and go now.
+        """
         self.recent.clear()
         self.counted = self.paying = 0
 
@@ -124,18 +126,10 @@ class Watch:
         return not above or at_least(self.paying, self.counted, share) >= RARE
 
 
-def at_least(found: int, of: int, share: float) -> float:
-    """How often chance alone brings about as many or more, each with the same probability."""
-    return sum(
-        comb(of, count) * share**count * (1 - share) ** (of - count)
-        for count in range(found, of + 1)
-    )
-
-
 def check(words: Iterable[Noted], policy: str) -> None:
     """Raise Halted where the breaker of this policy, or of all, stands open."""
     for note in words:
-        if note.value.get("open") is not False and note.subject in (policy, "all"):
+        if stands_open(note) and note.subject in (policy, "all"):
             what = safe_line(str(note.value.get("what") or "a sign of something wrong"), 300)
             raise Halted(f"the breaker is open: {what}", by="breaker", subject=note.subject)
 
@@ -162,9 +156,15 @@ def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | No
 
 def close(ledger: Ledger, *, reason: str, who: str, now: datetime) -> tuple[Noted, ...]:
     """Close every open breaker; give those that stood open. Raises LedgerUnwritable."""
-    stood = tuple(note for note in ledger.notes(TOPIC) if note.value.get("open") is not False)
+    stood = tuple(note for note in ledger.notes(TOPIC) if stands_open(note))
     for note in stood:
-        value = {**note.value, "open": False, "who": who, "closed_reason": reason}
+        value = {
+            **note.value,
+            "open": False,
+            "opened": note.seq,
+            "who": who,
+            "closed_reason": reason,
+        }
         ledger.note(TOPIC, note.subject, value, now)
     return stood
 
@@ -200,5 +200,10 @@ def failing(app: App, policy: str, failed: int, judged: int) -> None:
         open_breaker(app, policy, "evaluation", what)
 
 
+def stands_open(note: Noted) -> bool:
+    """Whether a word of this topic says that a breaker is open; what cannot be read does."""
+    return note.value.get("open") is not False
+
+
 def _is_open(words: Iterable[Noted], policy: str) -> bool:
-    return any(note.subject == policy and note.value.get("open") is not False for note in words)
+    return any(note.subject == policy and stands_open(note) for note in words)

@@ -21,12 +21,20 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Fleet
 from reviewbot.service.app import App, Bench
-from reviewbot.service.guards import breaker, drifting, guardrails, probation, stakes, switches
+from reviewbot.service.guards import (
+    breaker,
+    drifting,
+    guardrails,
+    mix,
+    probation,
+    stakes,
+    switches,
+)
 from reviewbot.service.guards.guard import Full, Guard, Kept
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
-    from reviewbot.ports import Limit
+    from reviewbot.ports import Limit, Logged
     from reviewbot.service.judging import Judged, Known
     from reviewbot.service.review import Reviewed
     from reviewbot.service.verdict import Verdict
@@ -132,6 +140,8 @@ def _check_breaker(guard: Guard, policy: str) -> None:
         )
     if (watch := guard.watches.get(policy)) is not None:
         breaker.watch_closings(watch, words, policy)
+    if (found := guard.mixes.get(policy)) is not None:
+        mix.watch_closings(found, words, policy)
 
 
 def _judge_of(bench: Bench, policy: str) -> Judge | None:
@@ -174,8 +184,11 @@ def keep_back(app: App, halted: Halted, item: ReviewItem) -> None:
         )
 
 
-def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
-    """Take note of how a review ended: what it leaves open may need room, what it decided counts."""
+def reviewed(app: App, judge: Judge | None, one: Reviewed, before: Logged | None = None) -> None:
+    """Take note of how a review ended: what it leaves open may need room, what it decided counts.
+
+    `before` is what the log held of this thing as the review began.
+    """
     verdict, item = one.verdict, one.item
     if judge is None or verdict is None or app.mode is not Mode.LIVE:
         return
@@ -183,10 +196,15 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed) -> None:
         need = guardrails.wanting(judge, item, verdict.action, app.clock.now())
         if need is not None:
             app.guard.wanting.append(need)
+    wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
     if judge.policy.name in app.guard.watches:
-        wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
         name = decision_id(item.review, item.id, item.epoch, wanted)
         _count(app, judge.policy.name, name, verdict.rule, wanted.pays)
+    found = app.guard.mixes.get(judge.policy.name)
+    if found is not None and mix.is_first(one, before):
+        found.add(app.clock.now(), wanted.pays)
+        if (what := found.sign()) is not None:
+            breaker.open_breaker(app, judge.policy.name, mix.SIGN, what)
 
 
 def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reviewbot.service.guards.breaker import Watch
     from reviewbot.service.guards.drifting import Spread
     from reviewbot.service.guards.guardrails import Wanting
+    from reviewbot.service.guards.mix import Mix
     from reviewbot.service.guards.probation import Trial
     from reviewbot.service.verdict import Verdict
 
@@ -79,6 +80,8 @@ class Guard:
     waiting: dict[str, tuple[Judge, int]] = field(default_factory=dict)
     """Changed policies that wait to be accepted, by name, and for how many people."""
     watches: dict[str, Watch] = field(default_factory=dict)
+    mixes: dict[str, Mix] = field(default_factory=dict)
+    """What each policy has answered lately, where something is sent."""
     trials: dict[str, Trial] = field(default_factory=dict)
     drifting: dict[str, Spread] = field(default_factory=dict)
     """Used fields that drifted, and how widely."""

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reviewbot.domain.alarms import Kind
-from reviewbot.domain.decision import DEADLINE, Action, decision_id
+from reviewbot.domain.decision import DEADLINE, Action, Mode, decision_id
 from reviewbot.domain.errors import Halted, PolicyInvalid
 from reviewbot.domain.moments import iso, parse_iso
 from reviewbot.policy.read_aloud import read_change
 from reviewbot.policy.rulechange import changed_rules
 from reviewbot.ports import Ledger, Noted
-from reviewbot.service.guards import breaker
+from reviewbot.service.guards import breaker, mix
 from reviewbot.service.guards.breaker import Watch
 
 if TYPE_CHECKING:
@@ -181,25 +181,25 @@ def put_on_trial(app: App, policy: Policy, change: Change) -> None:
     guard, name = app.guard, policy.name
     guard.watches.pop(name, None)
     guard.trials.pop(name, None)
+    if app.mode is Mode.LIVE:
+        guard.mixes[name] = mix.recall(app.ledger, policy, app.clock.now())
     if change.before is None or change.over:
         return
     watch = Watch(
         revision=policy.revision, share=change.share, passes_over=_unchanged_fallback(change.rules)
     )
     trial = _trial(app.ledger, policy, change)
-    breaker.watch_closings(watch, app.ledger.notes(breaker.TOPIC), name)
-    closed_at = max(
-        (note.at for note in app.ledger.story(breaker.TOPIC, name) if not note.value.get("open")),
-        default=None,
-    )
-    for logged in app.ledger.decided(name, change.since):
+    breaker.watch_closings(watch, app.ledger.story(breaker.TOPIC, name), name)
+    decided = app.ledger.decided(name, change.since)
+    # What was first written down before a person closed the breaker has been looked at.
+    for logged in sorted(decided, key=lambda one: (one.seq > watch.closed, one.state_at)):
         decision = logged.decision
         if decision.revision != policy.revision or decision.decided_by is not None:
             continue
         wanted = decision.meant
         name_of_it = decision_id(decision.review, decision.task_id, decision.epoch, wanted)
         watch.add(name_of_it, decision.rule, wanted.pays)
-        if closed_at is not None and logged.state_at <= closed_at:
+        if logged.seq <= watch.closed:
             watch.begin_anew()
     if (what := watch.sign()) is not None:
         breaker.open_breaker(app, name, "approvals", what)

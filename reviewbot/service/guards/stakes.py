@@ -119,24 +119,23 @@ def _say_pauses(app: App) -> None:
 
 
 def _say_breakers(app: App, bench: Bench) -> None:
-    open_ones = {
-        note.subject: note
-        for note in app.guard.words_on(breaker.TOPIC)
-        if note.value.get("open") is not False
-    }
+    """Each opening is told for itself: one that follows a closing at once is news."""
+    words = {note.subject: note for note in app.guard.words_on(breaker.TOPIC)}
     for judge in bench.judges:
         name = judge.policy.name
-        note = open_ones.get(name) or open_ones.get(switches.ALL)
+        notes = [words[subject] for subject in (name, switches.ALL) if subject in words]
+        note = next((note for note in notes if breaker.stands_open(note)), None)
         if note is None:
-            app.guard.said.pop(f"breaker {name}", None)
-            app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=name)
-        elif app.guard.is_time_to_say(app, f"breaker {name}"):
+            for closed in notes:
+                subject = f"{name} {closed.value.get('opened')}"
+                app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=subject)
+        elif app.guard.is_time_to_say(app, f"breaker {name} {note.seq}"):
             stakes = at_stake(app.ledger, app.clock.now())
             what = (
                 f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
                 ' person says  reviewbot resume --reason "…".'
             )
-            _tell(app, Kind.BREAKER, name, what, stakes)
+            _tell(app, Kind.BREAKER, f"{name} {note.seq}", what, stakes)
 
 
 def _tell(app: App, kind: Kind, subject: str, what: str, stakes: Stakes) -> None:

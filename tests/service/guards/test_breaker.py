@@ -19,7 +19,6 @@ from reviewbot.service.guards.breaker import (
     IN_A_ROW,
     YOUNG,
     Watch,
-    at_least,
     check,
     close,
     conflicted,
@@ -27,6 +26,7 @@ from reviewbot.service.guards.breaker import (
     open_breaker,
     watch_closings,
 )
+from reviewbot.service.guards.proportion import at_least
 from tests.ledger.things import a_decision
 from tests.service.fakes import APPROVE, START, World, always, an_app, said
 
@@ -143,11 +143,12 @@ def test_each_decision_counts_once_and_the_fallback_as_said() -> None:
 
 
 def test_to_begin_anew_forgets_all_but_the_age() -> None:
-    """What a person has looked at is no sign; how often it has decided stays."""
+    """What a person has looked at is no sign, and none when it comes again; the age stays."""
     watch = a_watch(None, *last(20))
     watch.begin_anew()
+    watch.add("d3", "a rule", True)
     assert (watch.decided, watch.counted, watch.paying) == (20, 0, 0)
-    assert (list(watch.recent), watch.seen) == ([], set())
+    assert list(watch.recent) == []
     assert watch.sign() is None
 
 
@@ -296,7 +297,13 @@ def test_to_close_is_a_word_on_each_that_stands_open() -> None:
     assert [(note.subject, note.value["what"]) for note in stood] == [("comments", "again")]
     newest = app.ledger.story("breaker", "comments")[-1]
     assert newest.at == START + timedelta(hours=1)
-    assert newest.value == {"open": False, "what": "again", "who": "ben", "closed_reason": "known"}
+    assert newest.value == {
+        "open": False,
+        "opened": stood[0].seq,
+        "what": "again",
+        "who": "ben",
+        "closed_reason": "known",
+    }
     assert close(app.ledger, reason="x", who="ben", now=START) == ()
 
 

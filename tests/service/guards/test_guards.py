@@ -445,7 +445,8 @@ def test_the_first_policy_of_a_ledger_has_nothing_to_compare_with() -> None:
 
 
 def test_only_a_person_closes_it_and_then_it_counts_anew() -> None:
-    """Neither time nor a restart; after `resume` another twenty."""
+    """Neither time nor a restart. What was held meanwhile has been looked at, and goes as probation
+    lets it; of what comes after that, another twenty."""
     room = a_room(a_policy(ASK), count=60)
     poll_once(room.app)
     changed(room, PAY)
@@ -458,8 +459,43 @@ def test_only_a_person_closes_it_and_then_it_counts_anew() -> None:
 
     closed = breaker.close(again.ledger, reason="as meant", who="ana", now=again.clock.now())
     assert [note.subject for note in closed] == ["guarded"]
+    for restarted in (False, True):
+        if restarted:
+            again = a_room(a_policy(PAY), count=60, ledger=room.ledger, clock=room.clock)
+        poll_once(again.app)
+        assert again.sent() == (0 if restarted else probation.AN_HOUR)
+        assert not again.breaker()
+
+    again.world.tasks.clear()
+    again.world.add(*tasks(30, first=60, hours=60))
+    again.clock.forward(hours=2)
     poll_once(again.app)
     assert again.sent() == 20
+    assert again.breaker()
+
+
+def test_each_opening_of_a_breaker_is_told() -> None:
+    """Also one that follows a closing within a pass; while it lasts, only once an hour."""
+    room = a_room(a_policy(ASK), count=60)
+    poll_once(room.app)
+    changed(room, PAY)
+    poll_once(room.app)
+    room.clock.forward(minutes=20)
+    poll_once(room.app)
+    assert len(room.alarms("breaker")) == 1
+
+    breaker.close(room.ledger, reason="as meant", who="ana", now=room.clock.now())
+    room.app.guard.refresh(room.app)
+    breaker.open_breaker(room.app, "guarded", "approvals", "far too many again")
+    room.clock.forward(seconds=3)
+    poll_once(room.app)
+    told = room.alarms("breaker")
+    assert len(told) == 2
+    assert "far too many again" in told[-1]
+
+    breaker.close(room.ledger, reason="now it is", who="ana", now=room.clock.now())
+    poll_once(room.app)
+    assert room.alarms("breaker")[2:] == ["The breaker of guarded is closed again."]
 
 
 def mixed(approvals: int) -> str:
