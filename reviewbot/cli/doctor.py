@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
@@ -107,13 +107,16 @@ def _zones(_settings: Settings) -> Iterator[Line]:
 
 
 def _policies(settings: Settings) -> Iterator[Line]:
+    from reviewbot.policy.analysis import checked
     from reviewbot.policyfiles import PolicyFile
 
     if not settings.policy:
         cure = "set REVIEWBOT_POLICY, or give --policy FILE; a start: policies/starter.yaml"
         yield Line("fail", "policy", "none is named", cure)
     for path in settings.policy:
-        parsed = PolicyFile(path).load()
+        today = datetime.now(UTC).date()
+        read = PolicyFile(path).load(today=today)
+        parsed = checked(read, today=today, notes=False, poll=settings.every)
         more = f"reviewbot policy check {path}"
         errors = sum(finding.severity is Severity.ERROR for finding in parsed.findings)
         warnings = sum(finding.severity is Severity.WARNING for finding in parsed.findings)

@@ -109,8 +109,10 @@ CODES: dict[str, str] = {
     "P322": "the deadline does not say why",
     "P323": "a cap of zero",
     "P324": "a cap on a share without a least number of decisions",
+    "P325": "a limit that also holds the fallback, so that silence pays what it saves",
     "P330": "a list of which every entry has expired",
     "P331": "a value twice in one list",
     "P332": "a list file without values",
     "P333": "a pattern without examples",
+    "P340": "a reason, a list, a pattern or hours that nothing uses",
 }

@@ -37,6 +37,7 @@ from reviewbot.policy.reading.lists import ListFiles, read_lists, warn_expired
 from reviewbot.policy.reading.regexes import read_patterns
 from reviewbot.policy.reading.rules import read_rules, rule_names
 from reviewbot.policy.reading.texts import read_reasons
+from reviewbot.policy.reading.unused import warn_unused
 from reviewbot.policy.values import read_choice
 from reviewbot.policy.yamltree import Document, Mapping, Scalar, Sequence, Tree, load_yaml
 
@@ -160,7 +161,7 @@ class _Reading:
         about = context.free_text(fields.get("about"), "about:")
         if name is None or deadline is None:
             return None
-        return Policy(
+        policy = Policy(
             name=name,
             language=LANGUAGE,
             path=context.document.path,
@@ -181,6 +182,9 @@ class _Reading:
             files=tuple(sorted(self.files.texts.items())),
             span=root.span,
         )
+        if not any(finding.severity is Severity.ERROR for finding in context.findings):
+            warn_unused(context, policy, root)
+        return policy
 
     def _name(self, fields: Fields) -> str | None:
         scalar = self.context.text(

@@ -272,6 +272,56 @@ def test_hours_that_open_and_close_between_two_polls_are_a_warning() -> None:
     assert finding.code == "P232"
 
 
+@pytest.mark.parametrize(
+    ("opens", "shortest"),
+    [
+        ("[mon 09:00-09:01, tue 09:01-12:00]", 60),
+        ("[mon 22:00-00:00, tue 00:00-00:01]", None),
+        ("[sun 23:59-00:00, mon 09:00-10:00]", 60),
+        ("[sun 23:59-00:00, mon 00:00-10:00]", None),
+        ("[mon-sun 00:00-12:00, mon-sun 12:00-00:00]", None),
+    ],
+)
+def test_short_hours_are_counted_day_by_day(opens: str, shortest: float | None) -> None:
+    """What touches on the clock but not on the same day is two openings; midnight joins two days."""
+    head = f"hours:\n  desk: {{open: {opens}}}\n"
+    found = [f for f in found_in(SECOND + REST, head=head, poll=120.0) if f.code == "P232"]
+    assert len(found) == (shortest is not None)
+
+
+GUARDED = """
+guardrails:
+  {cap}
+  when over: {over}
+"""
+
+
+@pytest.mark.parametrize("over", ["escalate", "hold"])
+@pytest.mark.parametrize(
+    ("fallback", "cap", "told"),
+    [
+        ("approve", "money approved: at most 1 USD per day", True),
+        ("approve", "approvals: at most 5 per hour", True),
+        ("escalate", "money approved: at most 1 USD per day", True),
+        ("leave", "money approved: at most 1 USD per day", False),
+        ("approve", "disputes: at most 5 per hour", False),
+        ("{then: dispute, reason: Please look at it again.}", "disputes: at most 5 per hour", True),
+        ("approve", "money approved: at most 1 USD per day\n  fallback exempt: yes", False),
+    ],
+)
+def test_a_limit_that_ends_in_silence_is_told(
+    fallback: str, cap: str, told: bool, over: str
+) -> None:
+    """What a full limit keeps from the fallback the timer pays: the cure is to let the fallback go."""
+    text = DEADLINE.replace("leave", fallback) + GUARDED.format(cap=cap, over=over)
+    found = [f for f in found_in(SECOND + REST, deadline=text) if f.code == "P325"]
+    assert len(found) == told
+    for finding in found:
+        assert finding.severity is Severity.WARNING
+        assert "silence pays" in finding.message
+        assert finding.cure is not None and "fallback exempt: yes" in finding.cure
+
+
 def test_hours_that_never_open_are_a_warning() -> None:
     """A desk that is open on Mondays and closed on every Monday to come holds a rule for ever."""
     mondays = [date(2026, 11, 16) + timedelta(weeks=n) for n in range(60)]

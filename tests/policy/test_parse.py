@@ -113,7 +113,7 @@ lists:
   watched: {file: watched.csv}
 rules:
   - name: pay
-    when: {task.platform: tiktok}
+    when: {task.saved_account_id: in list watched, task.platform: tiktok}
     then: approve
 deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
 """

@@ -10,13 +10,15 @@ import click
 
 from reviewbot import __version__
 from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import format_option
 from reviewbot.cli.policy.files import load_all, show_findings
 from reviewbot.cli.policy.running import running_policies, said_of_running
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
+from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.safetext import safe_line
-from reviewbot.policy.analysis import checked
+from reviewbot.policy.analysis import POLL, checked
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.parse import Parsed
 
@@ -59,10 +61,19 @@ def _load(screen: Screen, paths: Sequence[str], form: str) -> list[Parsed]:
     """Read policies, and find what is wrong with what they mean where they can be read."""
     today = datetime.now(UTC).date()
     notes = screen.verbosity > 0 or form != "text"
+    poll = _poll()
     return [
-        checked(parsed, today=today, notes=notes, every_overlap=screen.verbosity > 0)
+        checked(parsed, today=today, notes=notes, every_overlap=screen.verbosity > 0, poll=poll)
         for parsed in load_all(paths)
     ]
+
+
+def _poll() -> float:
+    """How often the bot of these settings looks, in seconds; the default where they are wrong."""
+    try:
+        return settings_with().every
+    except ReviewbotError:
+        return POLL
 
 
 def _fails(findings: Sequence[Finding], strict: bool) -> bool:

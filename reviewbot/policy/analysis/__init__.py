@@ -14,6 +14,7 @@ import msgspec
 from reviewbot.policy.analysis.calendar_proof import out_of_hours
 from reviewbot.policy.analysis.certainty import reached_by_not_knowing
 from reviewbot.policy.analysis.givens import impossible_tests
+from reviewbot.policy.analysis.limits import limits_that_end_in_silence
 from reviewbot.policy.analysis.lines import NEVER, idle_lines
 from reviewbot.policy.analysis.overlaps import overlaps
 from reviewbot.policy.analysis.proofs import unproven_texts
@@ -61,6 +62,7 @@ def analyse(
         *waits_too_long(world),
         *idle_waits(world, dead),
         *impossible_tests(policy),
+        *limits_that_end_in_silence(world),
         *late_deadline(world, margin=margin),
         *short_hours(world, poll=poll),
         *(out_of_hours(world, today, dead) if today is not None else ()),

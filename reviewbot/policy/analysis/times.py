@@ -122,7 +122,7 @@ def late_deadline(world: World, *, margin: float) -> Iterator[Finding]:
 def short_hours(world: World, *, poll: float) -> Iterator[Finding]:
     """Find hours that can open and close between two polls."""
     for hours in world.policy.hours:
-        shortest = min(map(_minutes, _joined(hours)), default=None)
+        shortest = min(_stretches(hours), default=None)
         if shortest is not None and shortest * 60 < poll:
             yield Finding(
                 code=SHORTER_THAN_POLL,
@@ -130,21 +130,29 @@ def short_hours(world: World, *, poll: float) -> Iterator[Finding]:
                 span=hours.span,
                 message=f'the hours "{hours.name}" are open for only {duration(shortest * 60)}; '
                 f"the bot looks every {duration(poll)} and may miss them",
-                cure="open them for longer",
+                cure="open them for longer, or let the bot look more often (REVIEWBOT_EVERY)",
             )
 
 
-def _joined(hours: Hours) -> list[tuple[int, int]]:
-    """The stretches of a day, those that touch put together."""
-    stretches: list[tuple[int, int]] = []
-    for start, end in sorted((r.start, r.end) for r in hours.open):
-        if stretches and stretches[-1][1] >= start > stretches[-1][0]:
-            stretches[-1] = (stretches[-1][0], end)
+_DAY = 24 * 60
+_WEEK = 7 * _DAY
+
+
+def _stretches(hours: Hours) -> Iterator[int]:
+    """How long, in minutes, the hours are open at a time, whatever days are closed.
+
+    Three weeks are laid out, so that what begins in the middle one has its beginning and its end.
+    """
+    starts = sorted(
+        (week * _WEEK + day * _DAY + one.start, one.end - one.start + _DAY * (one.end <= one.start))
+        for one in hours.open
+        for day in one.days
+        for week in range(3)
+    )
+    joined: list[tuple[int, int]] = []
+    for start, length in starts:
+        if joined and joined[-1][1] >= start:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], start + length))
         else:
-            stretches.append((start, end))
-    return stretches
-
-
-def _minutes(stretch: tuple[int, int]) -> int:
-    start, end = stretch
-    return end - start if end > start else end + 24 * 60 - start
+            joined.append((start, start + length))
+    return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
