@@ -120,6 +120,10 @@ class Bench:
     """Rounds, by id and epoch, that an answer called paid without saying when or in which round."""
     checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
     """The verifier's recent tries: (task, when) → whether it failed to read the video."""
+    checks_unwritten: list[tuple[str, datetime]] = field(default_factory=list)
+    """Those of them that the log does not hold yet."""
+    checks_recalled: bool = False
+    """Whether those of earlier processes were taken from the log."""
     drift: tuple[str, ...] = ()
     """Used fields that were not as documented when the list was last read."""
     drift_on: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -12,8 +12,9 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
 from reviewbot.ports import Listing, Memory
 from reviewbot.service.app import App, Bench
+from reviewbot.service.checks import fleet_now
 from reviewbot.service.judging import Known
-from reviewbot.service.look import fleet_now, forget_all_but, note_sights, with_window
+from reviewbot.service.look import forget_all_but, note_sights, with_window
 from reviewbot.service.telling.notices import tell_drift
 
 if TYPE_CHECKING:

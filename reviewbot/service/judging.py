@@ -104,6 +104,15 @@ def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fres
     return _with_evidence(app, item, known, known.judge, held)
 
 
+def needs_evidence(app: App, bench: Bench, item: ReviewItem, known: Known) -> bool:
+    """Whether judging this would have to fetch its evidence now."""
+    if known.judge is None or kept_evidence(app, bench, item) is not None:
+        return False
+    if app.limits.always_evidence:
+        return True
+    return known.judge.triage(_facts(app, item, known, None)) is None
+
+
 def _with_evidence(
     app: App, item: ReviewItem, known: Known, judge: Judge, held: HeldEvidence
 ) -> Judged:

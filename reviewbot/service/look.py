@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
-from reviewbot.domain.review import Evidence, ReviewItem
-from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.facts import Fleet
+from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
+from reviewbot.service.checks import note_checks
 from reviewbot.service.effects import lacks_its_end, waits
 
 OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""
-MANY_CHECKS = 500
-"""Checks of videos that are remembered before the old ones are looked for, where no policy asks."""
 SECONDS_PER_HELD = 2.0
 """With many undecided tasks it is kept longer: looking again at all of them costs requests."""
 
@@ -84,7 +81,7 @@ def evidence_for(
         return held
     at = app.clock.monotonic()
     evidence = bench.queue.evidence(item)
-    _note_checks(app, bench, evidence)
+    note_checks(app, bench, evidence)
     held = HeldEvidence((item.id, item.epoch, item.version), evidence, at)
     bench.evidence[item.id] = held
     return held
@@ -112,31 +109,3 @@ def forget_all_but(bench: Bench, items: Iterable[ReviewItem]) -> None:
     for key in [key for key in bench.first_seen if key not in rounds]:
         del bench.first_seen[key]
     bench.reminded = {mark for mark in bench.reminded if mark[:2] in rounds}
-
-
-def fleet_now(app: App, bench: Bench, waiting: int, escalated: int) -> Fleet:
-    """What is true of all reviews together at this moment."""
-    _forget_old_checks(app, bench)
-    failed = list(bench.checks_seen.values())
-    return Fleet(
-        open_tasks=waiting,
-        scrape_failed_share_1h=sum(failed) / len(failed) if failed else None,
-        escalated=escalated,
-    )
-
-
-def _note_checks(app: App, bench: Bench, evidence: Evidence) -> None:
-    if not isinstance(evidence, Timeline):
-        return
-    if len(bench.checks_seen) > MANY_CHECKS:
-        _forget_old_checks(app, bench)
-    for attempt in evidence.attempts:
-        if attempt.scraped_at is not None and attempt.outcome_kind is not None:
-            failed = attempt.outcome_kind == "scrape_failed"
-            bench.checks_seen[(evidence.task_id, attempt.scraped_at)] = failed
-
-
-def _forget_old_checks(app: App, bench: Bench) -> None:
-    oldest = app.clock.now() - timedelta(hours=1)
-    for key in [key for key in bench.checks_seen if key[1] <= oldest]:
-        del bench.checks_seen[key]

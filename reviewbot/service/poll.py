@@ -23,6 +23,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET
 from reviewbot.ports import Ending
+from reviewbot.service import checks
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guards import gate
 from reviewbot.service.guards.adoption import adopt_accepted
@@ -33,6 +34,7 @@ from reviewbot.service.reconcile import reconcile
 from reviewbot.service.resume import resume
 from reviewbot.service.review import Outcome, Reviewed, review
 from reviewbot.service.setbacks import BUDGET, Todo, api_is_away, ill_last
+from reviewbot.service.survey import survey
 from reviewbot.service.telling.deadlines import Undecided, most_urgent_first
 from reviewbot.service.telling.outage import went, went_wrong
 from reviewbot.service.telling.watch import expect, note, now_and_then, watch
@@ -194,10 +196,13 @@ class _Pass:
         gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
         self._waiting[bench.review] = self._left[bench.review] = len(todo)
         reviewed: list[Reviewed] = []
+        survey(app, bench, todo)
         for _ in self._review_all(bench, todo, reviewed):
             gate.end(app, bench, reviewed)
+            checks.write_down(app, bench)
             yield
         gate.end(app, bench, reviewed)
+        checks.write_down(app, bench)
 
     def _review_all(
         self, bench: Bench, todo: Sequence[Todo], reviewed: list[Reviewed]

@@ -10,11 +10,10 @@ from msgspec.structs import replace
 
 from reviewbot.domain.timeline import Timeline
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight, Trouble
+from reviewbot.service.checks import MANY_CHECKS, fleet_now
 from reviewbot.service.look import (
-    MANY_CHECKS,
     OLDEST_EVIDENCE,
     evidence_for,
-    fleet_now,
     forget_all_but,
     kept_evidence,
     note_sights,

@@ -15,12 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Fleet
 from reviewbot.service.app import App, Bench
+from reviewbot.service.checks import failed_share
 from reviewbot.service.guards import (
     breaker,
     drifting,
@@ -65,7 +68,9 @@ def check(
             guard.pauses[wanted.revision] = guardrails.pauses_of(judge)
         own = guard.pauses[wanted.revision]
         if own is not None:
-            guardrails.check_pauses(own, wanted.action, guard.fleet, now)
+            # What this pass has seen of the verifier counts at once.
+            fleet = replace(guard.fleet, scrape_failed_share_1h=failed_share(app, bench))
+            guardrails.check_pauses(own, wanted.action, fleet, now)
     if (trial := guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
 
