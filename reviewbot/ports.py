@@ -41,16 +41,30 @@ class Clock(Protocol):
 # The remote side -----------------------------------------------------------------------------
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that waits, as one complete list.
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a list that could not be read: where it stands, and why it could not.
 
-    `agreed` is False when three readings in a row still differed. `drift` names used fields that
-    were missing or of another type, each once; `drift_on` the things on which each was seen, as far
-    as that is known.
+    `place` counts from 1. `id` is None where not even that could be had.
+    """
+
+    place: int
+    why: str
+    id: str | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that waits, as one complete list, and what of it could not be had.
+
+    `agreed` is False when the readings of the list did not come to agree with each other and with
+    the API's own count; `counted` is that count, where every reading contradicted it. `drift` names
+    used fields that were missing or of another type, each once; `drift_on` the things on which each
+    was seen, as far as that is known.
     """
 
     items: tuple[ReviewItem, ...]
     agreed: bool = True
+    counted: int | None = None
+    unread: tuple[Unread, ...] = ()
     drift: tuple[str, ...] = ()
     drift_on: Mapping[str, frozenset[str]] = {}
 

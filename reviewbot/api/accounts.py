@@ -12,9 +12,20 @@ from reviewbot.api.drift import Drift
 from reviewbot.api.pages import read_all
 from reviewbot.domain.accounts import ACCOUNT_WAITING_STATUS, AccountReview, Profile
 from reviewbot.domain.decision import Action, Decision
-from reviewbot.domain.errors import Forbidden, NotFound, UsageError
+from reviewbot.domain.errors import (
+    ApiError,
+    CannotConnect,
+    Forbidden,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+    UsageError,
+)
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ports import Listing, Receipt
+from reviewbot.ports import Listing, Receipt, Unread
+
+MOST_UNREAD = 3
+"""Accounts of one list that cannot be read on their own; with more it is the API that is away."""
 
 
 class AccountsQueue:
@@ -34,18 +45,31 @@ class AccountsQueue:
         """List every account in review, each with its feedback."""
         drift, self._drift = self._drift, Drift()
         found = read_all(
-            lambda page: self._api.list_bundles(
-                account_status=ACCOUNT_WAITING_STATUS, page=page, drift=drift
+            lambda page, per_page: self._api.list_bundles(
+                account_status=ACCOUNT_WAITING_STATUS, page=page, per_page=per_page, drift=drift
             ),
             key=lambda bundle: (bundle.id, rounds(bundle)),
         )
-        items = []
-        for row in found.rows:
-            bundle = self._whole(row, drift)
+        items, unread = [], list(found.unread)
+        for place, row in enumerate(found.rows, 1):
+            try:
+                bundle = self._whole(row, drift)
+            except (KeyRefused, CannotConnect, RateLimited):
+                raise
+            except ApiError as error:
+                unread.append(Unread(place=place, id=row.id, why=str(error)))
+                if len(unread) - len(found.unread) > MOST_UNREAD:
+                    raise
+                continue
             if bundle is not None and bundle.account_status in (ACCOUNT_WAITING_STATUS, None):
                 items.append(account_item_of(bundle))
         return Listing(
-            items=tuple(items), agreed=found.agreed, drift=drift.wrong, drift_on=drift.things
+            items=tuple(items),
+            agreed=found.agreed,
+            counted=found.counted,
+            unread=tuple(unread),
+            drift=drift.wrong,
+            drift_on=drift.things,
         )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:

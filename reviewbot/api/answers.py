@@ -8,6 +8,7 @@ import msgspec
 
 from reviewbot.domain.accounts import Profile
 from reviewbot.domain.comments import CommentTask, Moment
+from reviewbot.ports import Unread
 
 T = TypeVar("T")
 
@@ -24,19 +25,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One page of a list. `total` and `total_pages` are None where the API did not say.
 
-    `unusable` counts rows that could not be read at all; each is named in the drift.
+    `per_page` is how many rows it could hold; `unread` are those that could not be read at all.
     """
 
     rows: tuple[T, ...]
     page: int
+    per_page: int = 100
     total: int | None = None
     total_pages: int | None = None
-    unusable: int = 0
+    unread: tuple[Unread, ...] = ()
 
     @property
     def size(self) -> int:
-        """How many rows the API sent, readable or not."""
-        return len(self.rows) + self.unusable
+        """How many rows it has, readable or not."""
+        return len(self.rows) + len(self.unread)
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

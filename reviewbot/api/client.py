@@ -21,6 +21,7 @@ from reviewbot.api.answers import (
 from reviewbot.api.drift import Drift
 from reviewbot.api.exchange import Exchange
 from reviewbot.api.nesting import Reader, bad, read_envelope, read_one, read_page
+from reviewbot.api.pieces import PER_PAGE
 from reviewbot.api.profiles import BUNDLE, DELIVERED, ME, AccountReader
 from reviewbot.api.reading import number, text, usable_id, whole
 from reviewbot.api.retry import Patience
@@ -32,7 +33,6 @@ from reviewbot.domain.timeline import Timeline
 
 T = TypeVar("T")
 
-PER_PAGE = 100
 MOST_IN_A_BATCH = 200
 
 
@@ -131,7 +131,7 @@ class ReadApi:
         asked = tuple((name, value) for name, value in filters.items() if value is not None)
         target = f"{path}?{_query(asked)}page={page}&per_page={per_page}"
         return self._read(
-            lambda noted: read_page(self._exchange.get(target), page, reader, noted),
+            lambda noted: read_page(self._exchange.get(target), page, per_page, reader, noted),
             drift,
         )
 

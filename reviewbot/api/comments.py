@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from reviewbot.api.client import ReadApi, ReviewApi
 from reviewbot.api.drift import Drift
-from reviewbot.api.pages import read_all
+from reviewbot.api.pages import read_all, read_one_page
 from reviewbot.api.snapshot import Snapshot
 from reviewbot.domain.comments import TASK_STATUSES, WAITING_STATUS, CommentTask
 from reviewbot.domain.decision import Action, Decision
-from reviewbot.domain.errors import UsageError
+from reviewbot.domain.errors import TooLarge, UsageError
 from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.timeline import Timeline
@@ -34,28 +34,48 @@ class CommentsQueue:
         self._snapshot = Snapshot()
         self._known: dict[str, ReviewItem] = {}
         self._drift = Drift()
+        self._has_large_rows = False
 
     def waiting(self) -> Listing:
         """List every waiting task: all pages, doubles removed, until two readings agree."""
         drift, self._drift = self._drift, Drift()
         found = read_all(
-            lambda page: self._api.list_comments(status=WAITING_STATUS, page=page, drift=drift),
+            lambda page, per_page: self._api.list_comments(
+                status=WAITING_STATUS, page=page, per_page=per_page, drift=drift
+            ),
             key=lambda task: (task.id, task.manually_confirmed_at),
         )
         items = self._items(found.rows, drift)
         self._snapshot = Snapshot(items)
         self._known = {item.id: item for item in items}
-        return Listing(items=items, agreed=found.agreed, drift=drift.wrong, drift_on=drift.things)
+        self._has_large_rows = False
+        return Listing(
+            items=items,
+            agreed=found.agreed,
+            counted=found.counted,
+            unread=found.unread,
+            drift=drift.wrong,
+            drift_on=drift.things,
+        )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
-        """See a task again, with its neighbours, by the one list page that should hold it."""
+        """See a task again, with its neighbours, by the one list page that should hold it.
+
+        None are seen where that page is too large, nor until the next list where one was.
+        """
+        if self._has_large_rows:
+            return ()
         window = self._snapshot.window(item.id)
-        page = self._api.list_comments(
-            status=WAITING_STATUS,
-            page=window.page,
-            per_page=window.per_page,
-            drift=self._drift,
-        )
+        try:
+            page = self._api.list_comments(
+                status=WAITING_STATUS,
+                page=window.page,
+                per_page=window.per_page,
+                drift=self._drift,
+            )
+        except TooLarge:
+            self._has_large_rows = True
+            return ()
         items = self._items(page.rows, self._drift)
         self._snapshot.seen(window, [task.id for task in page.rows])
         return items
@@ -76,7 +96,12 @@ class CommentsQueue:
         """
         found: dict[str, ReviewItem] = {}
         for number in range(1, MOST_FINALIZED + 1):
-            page = self._api.list_comments(status="finalized", page=number, drift=self._drift)
+            page = read_one_page(
+                lambda page, per_page: self._api.list_comments(
+                    status="finalized", page=page, per_page=per_page, drift=self._drift
+                ),
+                number,
+            )
             for task in page.rows:
                 if task.finalized_at is not None and task.finalized_at >= since:
                     found.setdefault(task.id, item_of(task))

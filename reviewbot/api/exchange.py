@@ -29,11 +29,14 @@ from reviewbot.domain.errors import (
     ConfigError,
     NoAnswer,
     RateLimited,
+    TooLarge,
 )
 from reviewbot.ports import Clock
 
 TIME_BUDGET = 30.0
 SIZE_BUDGET = 2 * 1024 * 1024
+BEGINNING = 64 * 1024
+"""Bytes that are kept of an answer over the size budget: they may tell which thing is so large."""
 CONNECT_BUDGET = 10.0
 WRITE_PATIENCE = 15.0
 
@@ -202,20 +205,21 @@ class Exchange:
             raise
         return self._judge(response, body, call)
 
-    def _body(self, stream: Iterable[bytes], deadline: float) -> bytes | None:
-        """Read the body; None when it is over the size budget."""
+    def _body(self, stream: Iterable[bytes], deadline: float) -> bytes:
+        """Read the body; one over the size budget is cut where it is known to be."""
         chunks: list[bytes] = []
         size = 0
         for chunk in stream:
             size += len(chunk)
             if size > self._size_budget:
-                return None
+                chunks.append(chunk)
+                break
             if self._clock.monotonic() > deadline:
                 raise httpx.ReadTimeout(f"over {self._time_budget:g} s in all")
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _judge(self, response: httpx.Response, body: bytes | None, call: str) -> Answer | ApiError:
+    def _judge(self, response: httpx.Response, body: bytes, call: str) -> Answer | ApiError:
         heard = _heard(response)
         status = response.status_code
         request_id = next((heard[n] for n in _REQUEST_ID_HEADERS if n in heard), None)
@@ -224,7 +228,7 @@ class Exchange:
         if not 200 <= status < 300:
             error = failure(
                 status,
-                body or b"",
+                b"" if len(body) > self._size_budget else body,
                 call=call,
                 retry_after=heard.get(b"retry-after"),
                 now=self._server_time.now(),
@@ -233,9 +237,15 @@ class Exchange:
             self._learn(error, heard)
             return error
         self._count_left(heard)
-        if (fault := self._fault(body, heard)) is not None:
+        if len(body) > self._size_budget:
+            return TooLarge(
+                f"{call}: the answer is larger than {self._size_budget // 1024} KiB",
+                beginning=body[:BEGINNING],
+                status=status,
+                request_id=request_id,
+            )
+        if (fault := self._fault(heard)) is not None:
             return BadAnswer(f"{call}: {fault}", status=status, request_id=request_id)
-        assert body is not None
         replayed = heard.get(b"idempotent-replayed", "").lower() == "true"
         return Answer(status=status, body=body, request_id=request_id, replayed=replayed)
 
@@ -253,9 +263,7 @@ class Exchange:
         if left is not None and left.strip().isdecimal():
             self.traffic.remaining = int(left)
 
-    def _fault(self, body: bytes | None, heard: dict[bytes, str]) -> str | None:
-        if body is None:
-            return f"the answer is larger than {self._size_budget // 1024} KiB"
+    def _fault(self, heard: dict[bytes, str]) -> str | None:
         if heard.get(b"content-encoding", "").strip().lower() not in ("", "identity"):
             return "the answer is compressed, which was not asked for"
         kind = heard.get(b"content-type", "").partition(";")[0].strip().lower()

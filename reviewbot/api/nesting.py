@@ -11,6 +11,7 @@ from reviewbot.api.answers import Answer, Page
 from reviewbot.api.drift import Drift
 from reviewbot.api.reading import Json, Unreadable, parse_json, whole
 from reviewbot.domain.errors import BadAnswer
+from reviewbot.ports import Unread
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -30,6 +31,7 @@ class Reader(Protocol[T_co]):
 
 class _Counts(msgspec.Struct):
     page: int | None = None
+    per_page: int | None = None
     total: int | None = None
     total_pages: int | None = None
 
@@ -48,27 +50,35 @@ _ROWS = msgspec.json.Decoder(_Rows)
 _ONE = msgspec.json.Decoder(_One)
 
 
-def read_page(answer: Answer, page: int, reader: Reader[T], drift: Drift) -> Page[T]:
-    """Read one page of a list; rows that cannot be read are noted and counted.
+def read_page(answer: Answer, page: int, per_page: int, reader: Reader[T], drift: Drift) -> Page[T]:
+    """Read one page of a list of at most so many rows; rows that cannot be read are noted and named.
 
     Raises BadAnswer when there is no list.
     """
     try:
         found = _ROWS.decode(answer.body)
     except _BROKEN:
-        read, size, counts = _rows_one_by_one(answer, reader, drift)
+        read, counts = _rows_one_by_one(answer, reader, drift)
     else:
         read = [_read(reader, raw, drift) for raw in found.data]
-        size, counts = len(found.data), found.pagination
+        counts = found.pagination
     rows = tuple(row for row in read if row is not None)
     if counts.page is not None and counts.page != page:
         raise bad(answer, f"asked for page {page}, the answer is another one")
+    # A server may give smaller pages than were asked for; then these are its full ones.
+    size = min(per_page, counts.per_page or per_page)
+    first = (page - 1) * size + 1
     return Page(
         rows=rows,
         page=page,
+        per_page=size,
         total=_at_least_0(counts.total),
         total_pages=_at_least_0(counts.total_pages),
-        unusable=size - len(rows),
+        unread=tuple(
+            Unread(place=place, why="it has no id, or is no object")
+            for place, row in enumerate(read, first)
+            if row is None
+        ),
     )
 
 
@@ -136,7 +146,7 @@ def _named(thing: T | None, raw: object, drift: Drift) -> T | None:
 
 def _rows_one_by_one(
     answer: Answer, reader: Reader[T], drift: Drift
-) -> tuple[list[T | None], int, _Counts]:
+) -> tuple[list[T | None], _Counts]:
     envelope = read_envelope(answer)
     rows, told = envelope["data"], envelope.get("pagination")
     if not isinstance(rows, list):
@@ -151,7 +161,7 @@ def _rows_one_by_one(
             drift.expected(f"pagination.{name}", "a whole number", told.get(name))
     drift.belongs_to(None)
     read = [_named(reader.from_json(row, drift), row, drift) for row in rows]
-    return read, len(rows), _Counts(**counts)
+    return read, _Counts(**counts)
 
 
 def _at_least_0(count: int | None) -> int | None:

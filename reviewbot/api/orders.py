@@ -9,6 +9,7 @@ import msgspec
 
 from reviewbot.api.answers import Created, NewTask, Page
 from reviewbot.api.client import ReadApi, ReviewApi
+from reviewbot.api.pages import read_one_page
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.errors import ApiRefusal, KeyRefused, OutOfCredits
 from reviewbot.domain.orders import Order
@@ -43,8 +44,10 @@ class ApiTaskBook:
         found: dict[str, CommentTask] = {}
         complete = True
         for number in range(1, MOST_PAGES + 1):
-            page = self._api.list_comments(page=number)
-            complete = complete and not page.unusable
+            page = read_one_page(
+                lambda page, per_page: self._api.list_comments(page=page, per_page=per_page), number
+            )
+            complete = complete and not page.unread
             found.update((task.id, task) for task in page.rows if not _is_older(task, moment))
             if _is_last(page) or all(_is_older(task, moment) for task in page.rows):
                 return RecentTasks(tasks=tuple(found.values()), complete=complete)

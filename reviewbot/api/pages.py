@@ -1,4 +1,12 @@
-"""Every page of a list, without doubles: read again until two readings agree."""
+"""Every page of a list, without doubles: read until it agrees with itself and with the API's count.
+
+Theory of operation. Rows move between pages while they are read: new ones push the others back,
+those that are done leave. So a row can come twice (it is kept once) or be missed; what two readings
+in a row show is there. Two readings can be wrong together, where the API leaves pages out: so a
+reading counts only if it holds as many rows as the API says there are, and a full last page is not
+the end before the one behind it was looked at. What contradicts itself is read once more in smaller
+pages, past empty ones.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +16,143 @@ from typing import Generic, TypeVar
 import msgspec
 
 from reviewbot.api.answers import Page
+from reviewbot.api.pieces import PER_PAGE, SMALLER, Pieces, ReadPage
+from reviewbot.domain.errors import ApiRefusal, BadAnswer, Forbidden, KeyRefused
+from reviewbot.ports import Unread
 
 T = TypeVar("T")
 
+SMALLEST_STEP = 25
+"""A list is read in pages no smaller, but where one is too large: a large row makes no size right."""
 MOST_READINGS = 3
 MOST_PAGES = 2_000
 """A list that does not end by then has no end."""
+MOST_EMPTY = 3
+"""Empty pages that the reading in smaller pages looks past."""
 
 
 class Whole(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A whole list: each row once, in the order of the last reading.
 
-    `agreed` is False when no two readings in a row held the same rows; then the rows of every
-    reading are there, so that none is missed.
+    `agreed` is False when the readings did not come to agree; then the rows of every reading are
+    there, so that none is missed. `counted` is the API's own count where each of them contradicted
+    it. `unread` are the rows that could not be read.
     """
 
     rows: tuple[T, ...]
     agreed: bool
+    counted: int | None = None
+    unread: tuple[Unread, ...] = ()
 
 
-def read_all(read: Callable[[int], Page[T]], key: Callable[[T], Hashable]) -> Whole[T]:
-    """Read a list until two readings in a row hold the same keys; one page is read once.
+def read_all(read: ReadPage[T], key: Callable[[T], Hashable]) -> Whole[T]:
+    """Read a list until two readings in a row hold the same keys, as many as the API counts.
 
-    Rows move between pages while they are read: new ones push the others back, those that are done
-    leave. So a row can come twice (it is kept once) or be missed (the next reading has it).
+    A list that fits one page is read once. Raises what `read` raises, but for single large rows.
     """
     seen: dict[Hashable, T] = {}
-    before: dict[Hashable, T] | None = None
-    for _ in range(MOST_READINGS):
-        rows, pages = _read_once(read, key)
-        if pages == 1 or (before is not None and rows.keys() == before.keys()):
-            return Whole(rows=tuple(rows.values()), agreed=True)
-        seen = rows | {k: row for k, row in seen.items() if k not in rows}
-        before = rows
-    return Whole(rows=tuple(seen.values()), agreed=False)
+    before: _Reading[T] | None = None
+    contradicted = True
+    for number in range(1, MOST_READINGS + 1):
+        careful = number == MOST_READINGS and contradicted
+        reading = _Reading(read, key, PER_PAGE if before is None else before.per_page)
+        reading.go(careful=careful)
+        alike = before is not None and before.rows.keys() == reading.rows.keys()
+        if reading.fits and (reading.pages <= 1 or alike):
+            return Whole(rows=tuple(reading.rows.values()), agreed=True, unread=reading.unread)
+        contradicted = contradicted and not reading.fits
+        seen = reading.rows | {k: row for k, row in seen.items() if k not in reading.rows}
+        before = reading
+    assert before is not None
+    return Whole(
+        rows=tuple(seen.values()),
+        agreed=False,
+        counted=before.total if contradicted else None,
+        unread=before.unread,
+    )
 
 
-def _read_once(
-    read: Callable[[int], Page[T]], key: Callable[[T], Hashable]
-) -> tuple[dict[Hashable, T], int]:
-    rows: dict[Hashable, T] = {}
-    size = 0
-    for number in range(1, MOST_PAGES + 1):
-        page = read(number)
-        rows |= {key(row): row for row in page.rows}
-        size += page.size
-        if not page.size or not _more(page, size):
-            break
-    return rows, number
+def read_one_page(read: ReadPage[T], number: int) -> Page[T]:
+    """Read one page of the largest size, in pieces where it is too large for one answer."""
+    return Pieces(read).page(number, PER_PAGE)
 
 
-def _more(page: Page[T], size: int) -> bool:
-    """Whether another page may follow; where the API's counts disagree, look."""
+class _Reading(Generic[T]):
+    """One way through a list, from its first page to its last."""
+
+    def __init__(self, read: ReadPage[T], key: Callable[[T], Hashable], per_page: int) -> None:
+        self._key = key
+        self._pieces = Pieces(read)
+        self.per_page = per_page
+        self.rows: dict[Hashable, T] = {}
+        self.unread: tuple[Unread, ...] = ()
+        self.total: int | None = None
+        """How many rows there are, as the API said when it began: later ones may have come since."""
+        self.pages = 0
+        """How many pages had rows."""
+        self._read = self._size = 0
+        """How many pages were read, and how many rows they had, each time that one came."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it holds as many rows as the API counts, where that counts them."""
+        return self.total in (None, len(self.rows) + len(self.unread))
+
+    def go(self, *, careful: bool) -> None:
+        """Read from the first page to the last; `careful`: in smaller pages, and past empty ones."""
+        if careful:
+            self._narrow()
+        most_empty = MOST_EMPTY if careful else 0
+        first = self._pieces.page(1, self.per_page)
+        self.total = first.total
+        page: Page[T] | None = first
+        while page is not None:
+            self._take(page)
+            most_empty -= not page.size
+            page = self._following(page, most_empty >= 0)
+
+    def _take(self, page: Page[T]) -> None:
+        self.rows |= {self._key(row): row for row in page.rows}
+        self.unread += page.unread
+        self._size += page.size
+        self._read += 1
+        self.pages += page.size > 0
+
+    def _following(self, page: Page[T], past_empty: bool) -> Page[T] | None:
+        """The next page; None where the list is over."""
+        if self._read == MOST_PAGES:
+            return None
+        if page.size and _promises_more(page, self._size):
+            return self._pieces.page(self._next(page.page), self.per_page)
+        is_missing = past_empty and self._size < (self.total or 0)
+        if page.size >= page.per_page or is_missing:
+            return self._behind(self._next(page.page))
+        return None
+
+    def _behind(self, number: int) -> Page[T]:
+        """Look where no page is promised; that there is none may be said by an error."""
+        try:
+            return self._pieces.page(number, self.per_page)
+        except (KeyRefused, Forbidden):
+            raise
+        except (ApiRefusal, BadAnswer):
+            return Page(rows=(), page=number, total=self.total)
+
+    def _next(self, number: int) -> int:
+        """The number of the next page; of smaller ones, where the last was too large."""
+        if not self._pieces.were_needed:
+            return number + 1
+        self._pieces.were_needed = False
+        return number * self._narrow() + 1
+
+    def _narrow(self) -> int:
+        """Go on in smaller pages, not in too small ones; give how many of them a page before was."""
+        before, self.per_page = self.per_page, max(SMALLER[self.per_page], SMALLEST_STEP)
+        return before // self.per_page
+
+
+def _promises_more(page: Page[T], size: int) -> bool:
+    """Whether the API says that another page follows, or does not say; either count will do."""
     if page.total is None and page.total_pages is None:
         return True
     return page.page < (page.total_pages or 0) or size < (page.total or 0)

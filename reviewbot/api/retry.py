@@ -9,10 +9,9 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
-    retry_if_exception_type,
 )
 
-from reviewbot.domain.errors import CannotConnect, RateLimited, Unclear
+from reviewbot.domain.errors import CannotConnect, RateLimited, TooLarge, Unclear
 from reviewbot.ports import Clock
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ class Patience:
         self._chance = chance
         self._credit = CREDIT
         self._retrying = Retrying(
-            retry=retry_if_exception_type(WORTH_IT),
+            retry=retry_if_exception(_may_pass),
             stop=lambda state: stopping() or state.attempt_number >= tries,
             wait=self._wait,
             sleep=clock.sleep,
@@ -76,7 +75,7 @@ class Patience:
 
     def _affords(self, error: BaseException) -> bool:
         """Whether to try one of many again: only an unclear answer can lie with the thing itself."""
-        return isinstance(error, WORTH_IT) and (self._credit >= 1 or not isinstance(error, Unclear))
+        return _may_pass(error) and (self._credit >= 1 or not isinstance(error, Unclear))
 
     def _spend(self, _: RetryCallState) -> None:
         self._credit = max(0.0, self._credit - 1)
@@ -84,3 +83,8 @@ class Patience:
     def _wait(self, state: RetryCallState) -> float:
         backoff = min(FIRST_WAIT * 2.0 ** (state.attempt_number - 1), LONGEST_BACKOFF)
         return backoff * (0.5 + self._chance())
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same read may do better later; what is too large once is so again."""
+    return isinstance(error, WORTH_IT) and not isinstance(error, TooLarge)

@@ -32,6 +32,8 @@ class Kind(StrEnum):
     """Something was paid although nobody decided."""
     STALE = "stale-effect"
     """An approval landed in another round than it was decided for."""
+    LIST = "list"
+    """The list of what waits contradicts its own count, or a row of it cannot be read."""
     DRIFT = "schema-drift"
     """The API's answers no longer have the shape that we use."""
     DEAD_LETTER = "dead-letter"

@@ -19,7 +19,8 @@ ReviewbotError
 │   └── Unclear                sent, but the answer does not say whether it was done
 │       ├── NoAnswer           timeout, reset, or the time budget ran out
 │       ├── ServerFault        5xx, with or without the documented envelope
-│       └── BadAnswer          truncated, oversized, not JSON, redirected, or not the shape we use
+│       └── BadAnswer          truncated, not JSON, redirected, or not the shape we use
+│           └── TooLarge       over the size budget; smaller pages may be read
 ├── ChannelFailed              a message could not be delivered
 └── LedgerError                the decision log cannot be used
     ├── LedgerUnwritable       nothing can be written now; may pass
@@ -183,6 +184,14 @@ class ServerFault(Unclear):
 
 class BadAnswer(Unclear):
     """An answer that cannot be trusted: truncated, oversized, not JSON, redirected, or misshapen."""
+
+
+class TooLarge(BadAnswer):
+    """An answer over the size budget. `beginning` is what came first, for finding out what it is about."""
+
+    def __init__(self, message: str, *, beginning: bytes = b"", **about: Any) -> None:
+        super().__init__(message, **about)
+        self.beginning = beginning
 
 
 class ChannelFailed(ReviewbotError):

@@ -15,7 +15,7 @@ from reviewbot.service.app import App, Bench
 from reviewbot.service.checks import fleet_now
 from reviewbot.service.judging import Known
 from reviewbot.service.look import forget_all_but, note_sights, with_window
-from reviewbot.service.telling.notices import tell_drift
+from reviewbot.service.telling.notices import tell_count, tell_drift, tell_unread
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -58,7 +58,19 @@ def _first_sights(
 
 def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
     if not listing.agreed:
-        app.events("list did not settle", level="warning", review=bench.review)
+        about = {} if listing.counted is None else {"counted": listing.counted}
+        app.events("list did not settle", level="warning", review=bench.review, **about)
+    tell_count(app, bench.review, listing)
+    for row in listing.unread:
+        app.events(
+            "row cannot be read",
+            level="error",
+            review=bench.review,
+            place=row.place,
+            task_id=row.id,
+            error=row.why,
+        )
+        tell_unread(app, bench.review, row)
     bench.drift, bench.drift_on = listing.drift, listing.drift_on
     for what in listing.drift:
         app.events("schema drift", level="error", review=bench.review, what=what)

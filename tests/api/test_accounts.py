@@ -7,14 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from reviewbot.api.accounts import AccountsDesk, AccountsQueue, rounds
+from reviewbot.api.accounts import MOST_UNREAD, AccountsDesk, AccountsQueue, rounds
 from reviewbot.api.bucket import Bucket
 from reviewbot.api.client import ReviewApi
-from reviewbot.api.exchange import Exchange
+from reviewbot.api.exchange import SIZE_BUDGET, Exchange
 from reviewbot.api.retry import Patience
 from reviewbot.domain.accounts import AccountReview, Change, FeedbackEntry, Profile
 from reviewbot.domain.decision import Action, Decision, Mode
-from reviewbot.domain.errors import InvalidStatus, UsageError
+from reviewbot.domain.errors import InvalidStatus, ServerFault, UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.simulator.scenarios import START, build
 from reviewbot.simulator.transport import SimulatorTransport
@@ -149,3 +149,58 @@ def test_corrections_without_a_field_never_leave() -> None:
     with pytest.raises(UsageError):
         AccountsDesk(api).perform(decided(item, Action.REQUEST_CORRECTIONS, reason="Please"))
     assert calls == []
+
+
+def a_house(count: int, poison: dict[str, httpx.Response]) -> Any:
+    """A server of so many bundles without their feedback in the list; `poison` by id of a bundle."""
+    rows = [BUNDLE | {"id": f"b{number}"} for number in range(count)]
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/ext/bundles")
+        if path == "":
+            return answer(a_list(rows))
+        name = path.strip("/").partition("/")[0]
+        if name in poison:
+            return poison[name]
+        return answer({"data": BUNDLE | {"id": name, "account": ACCOUNT}})
+
+    return far_end
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        answer({"data": BUNDLE | {"id": "b1", "title": "x" * SIZE_BUDGET}}),
+        answer(b"<html>"),
+        answer({"error": {"code": "INTERNAL"}}, 500),
+        answer({"error": {"code": "BUNDLE_NOT_OWNED"}}, 403),
+    ],
+)
+def test_an_account_that_cannot_be_read_costs_itself_only(trouble: httpx.Response) -> None:
+    """It is named by its place and id; the others wait."""
+    listing = AccountsQueue(a_client(a_house(3, {"b1": trouble}))).waiting()
+    assert [item.id for item in listing.items] == ["b0", "b2"]
+    assert [(row.place, row.id) for row in listing.unread] == [(2, "b1")]
+
+
+def test_an_api_that_reads_no_account_has_no_list() -> None:
+    """A few that fail are their own trouble; many are the API's."""
+    trouble = answer({"error": {"code": "INTERNAL"}}, 500)
+    poison = {f"b{number}": trouble for number in range(MOST_UNREAD + 1)}
+    queue = AccountsQueue(a_client(a_house(9, poison)))
+    with pytest.raises(ServerFault):
+        queue.waiting()
+    del poison["b0"]
+    assert len(queue.waiting().items) == 9 - MOST_UNREAD
+
+
+def test_a_list_of_accounts_that_contradicts_its_count_says_so() -> None:
+    """As one of tasks does."""
+    rows = [BUNDLE | {"id": "b1", "account": ACCOUNT}]
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        return answer(a_list(rows if page == 1 else [], page, 1, 5))
+
+    listing = AccountsQueue(a_client(far_end)).waiting()
+    assert (len(listing.items), listing.agreed, listing.counted) == (1, False, 5)

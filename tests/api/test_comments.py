@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import httpx
 import pytest
 
 from reviewbot.api.bucket import Bucket
 from reviewbot.api.client import ReviewApi
 from reviewbot.api.comments import CommentsDesk, CommentsQueue, item_of, micros
-from reviewbot.api.exchange import Exchange
+from reviewbot.api.exchange import SIZE_BUDGET, Exchange
 from reviewbot.api.retry import Patience
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
@@ -202,3 +205,91 @@ def test_an_unchanged_row_is_the_same_item_again() -> None:
     first, second, third = (queue.waiting().items[0] for _ in range(3))
     assert first is second
     assert third.version == "2026-06-02T11:59:00Z"
+
+
+# Lists that contradict themselves, and rows that are too large ----------------------------------
+
+
+def served(rows: list[dict[str, Any]], asked: list[httpx.URL] | None = None, **told: Any) -> Any:
+    """A server of these waiting tasks, which knows one by its id as well; `told` spoils its counts."""
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        if asked is not None:
+            asked.append(request.url)
+        if not request.url.path.endswith("/comments"):
+            return answer({"data": next(r for r in rows if request.url.path.endswith(r["id"]))})
+        page, size = (int(request.url.params[name]) for name in ("page", "per_page"))
+        pages = -(-len(rows) // size)
+        body = a_list(rows[(page - 1) * size : page * size], page, pages, len(rows))
+        body["pagination"] |= {"per_page": size} | told
+        return answer(body)
+
+    return far_end
+
+
+def named(count: int) -> list[dict[str, Any]]:
+    """So many rows, `t0` and on."""
+    return [a_row(id=f"t{number}") for number in range(count)]
+
+
+def test_a_count_that_hides_a_page_hides_no_task() -> None:
+    """A hundred counted at a full page, thirty behind it: all are found, and the count is told of."""
+    queue = CommentsQueue(a_client(served(named(130), total=100, total_pages=1)))
+    listing = queue.waiting()
+    assert (len(listing.items), listing.agreed, listing.counted) == (130, False, 100)
+
+
+def test_one_row_that_is_too_large_costs_that_row_only() -> None:
+    """It is named by place and id; the others wait, and can be seen again."""
+    rows = named(60)
+    rows[41]["comment_text"] = "x" * (SIZE_BUDGET + 1)
+    queue = CommentsQueue(a_client(served(rows)))
+
+    listing = queue.waiting()
+
+    assert {item.id for item in listing.items} == {f"t{n}" for n in range(60) if n != 41}
+    assert [(row.place, row.id) for row in listing.unread] == [(42, "t41")]
+    assert listing.agreed
+    assert queue.renew(listing.items[0]) == ()
+    assert queue.look("t0").id == "t0"
+
+
+def test_a_page_that_is_too_large_is_asked_for_once_between_two_lists() -> None:
+    """To see a neighbour again it is read alone."""
+    asked: list[httpx.URL] = []
+    rows = named(60)
+    queue = CommentsQueue(a_client(served(rows, asked)))
+    listing = queue.waiting()
+    rows[41]["comment_text"] = "x" * (SIZE_BUDGET + 1)
+    asked.clear()
+
+    assert [queue.renew(item) for item in listing.items[:3]] == [(), (), ()]
+
+    assert len(asked) == 1
+    assert len(queue.waiting().unread) == 1
+
+
+def test_many_heavy_rows_are_read_in_smaller_pages() -> None:
+    """Forty rows of 60 kB do not fit one answer, and fit two."""
+    rows = [row | {"comment_text": "x" * 60_000} for row in named(40)]
+    listing = CommentsQueue(a_client(served(rows))).waiting()
+    assert (len(listing.items), listing.unread, listing.agreed) == (40, (), True)
+
+
+def test_a_row_without_an_id_is_named_by_its_place() -> None:
+    """It can be no item, and is not lost without a word."""
+    rows = [*named(3), a_row(id=None), 7]
+    listing = CommentsQueue(a_client(lambda _: answer(a_list(rows)))).waiting()
+    assert [(row.place, row.id) for row in listing.unread] == [(4, None), (5, None)]
+
+
+def test_finished_tasks_are_found_although_one_is_too_large() -> None:
+    """The list of finalized tasks is read in pieces as well."""
+    rows = [row | {"status": "finalized", "finalized_at": CONFIRMED} for row in named(3)]
+    rows[1]["comment_text"] = "x" * (SIZE_BUDGET + 1)
+    queue = CommentsQueue(a_client(served(rows)))
+    since = datetime(2026, 6, 1, tzinfo=UTC)
+    assert [item.id for item in queue.finalized(since)] == ["t0", "t2"]
+
+
+CONFIRMED = "2026-06-02T11:45:40Z"

@@ -13,6 +13,7 @@ from reviewbot.domain.errors import (
     RateLimited,
     ReviewbotError,
     ServerFault,
+    TooLarge,
 )
 from reviewbot.simulator.clock import VirtualClock
 from tests.api.support import FakeClock
@@ -106,6 +107,7 @@ def test_each_wait_is_twice_the_one_before_up_to_eight_seconds() -> None:
         (RateLimited("slow", retry_after=1.0), 4),
         (ServerFault("500"), 4),
         (NotFound("404"), 1),
+        (TooLarge("2 MB"), 1),
         (ValueError("a bug"), 1),
     ],
     ids=lambda value: type(value).__name__,

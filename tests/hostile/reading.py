@@ -220,13 +220,13 @@ class Reading:
                 return
             if found.size != len(data):
                 yield "lost a row without counting it"
-            if found.unusable and not drift.wrong:
+            if found.unread and not drift.wrong:
                 yield "dropped a row without a word"
             rows = [row for row in data if _id_of(row) in {thing.id for thing in found.rows}]
             if len(rows) == len(found.rows):
                 for thing, row in zip(found.rows, rows, strict=True):
                     yield from self._one(thing, row, drift)
-            elif not found.unusable:
+            elif not found.unread:
                 yield "made rows of others"
         else:
             name = found.task_id if isinstance(found, Timeline) else getattr(found, "id", None)

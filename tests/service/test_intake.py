@@ -13,7 +13,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
-from reviewbot.ports import Listing
+from reviewbot.ports import Listing, Unread
 from reviewbot.service.app import REVIEW_WINDOW, App, HeldEvidence, Sight
 from reviewbot.service.intake import NEW, judge_for, look_at_all, with_memories
 from reviewbot.service.judging import Known
@@ -159,6 +159,43 @@ def test_a_list_that_never_settles_is_said() -> None:
     assert not agreed
     assert said(app).events == [("list did not settle", {"review": "comments"})]
     assert said(app).levels == [("list did not settle", "warning")]
+
+
+def test_a_list_that_contradicts_its_count_is_told_until_it_agrees() -> None:
+    """Event and alarm, with both numbers; that it is over is said as well."""
+    world = World()
+    listed = Listing(items=(FIRST,), agreed=False, counted=31)
+    world.waiting = lambda: listed  # type: ignore[method-assign]
+    app = an_app(world, always(APPROVE))
+
+    look_at_all(app, app.benches[0])
+    (alarm,) = said(app).named("alarm")
+    assert alarm["kind"] == "list"
+    assert alarm["facts"] == {"review": "comments", "counted": 31, "found": 1}
+    assert "the API counts 31" in str(alarm["sentence"])
+    assert said(app).named("list did not settle") == [{"review": "comments", "counted": 31}]
+
+    listed = Listing(items=(FIRST,))
+    look_at_all(app, app.benches[0])
+    assert "agrees with its count again" in str(said(app).events[-1])
+
+
+def test_a_row_that_cannot_be_read_is_told_by_its_place() -> None:
+    """With its id where there is one; what the API wrote stays on its line."""
+    world = World()
+    rows = (Unread(place=7, id="t\n7", why="too\nlarge"), Unread(place=9, why="too large"))
+    world.waiting = lambda: Listing(items=(FIRST,), unread=rows)  # type: ignore[method-assign]
+    app = an_app(world, always(APPROVE))
+
+    look_at_all(app, app.benches[0])
+
+    seven, nine = said(app).named("alarm")
+    assert seven["kind"] == "list"
+    assert seven["facts"] == {"review": "comments", "place": 7, "task_id": "t\n7"}
+    assert "(no. 7, t 7 of the list) cannot be read" in str(seven["sentence"])
+    assert "too large" in str(seven["sentence"])
+    assert "(no. 9 of the list)" in str(nine["sentence"])
+    assert [one["place"] for one in said(app).named("row cannot be read")] == [7, 9]
 
 
 def test_changed_fields_are_said_one_by_one_and_told() -> None:

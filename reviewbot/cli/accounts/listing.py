@@ -118,7 +118,9 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
     with reading(settings) as api:
         for asked in [None] if status == "all" else sorted(wanted):
             whole = read_all(
-                lambda page, asked=asked: api.list_bundles(account_status=asked, page=page),  # type: ignore[misc]  # bound now
+                lambda page, per_page, asked=asked: api.list_bundles(  # type: ignore[misc]  # bound now
+                    account_status=asked, page=page, per_page=per_page
+                ),
                 key=lambda bundle: bundle.id,
             )
             found |= {row.id: row for row in whole.rows}
@@ -146,7 +148,10 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
 
 def _delivered(screen: Screen, settings: Settings, form: str) -> None:
     with reading(settings) as api:
-        rows = read_all(lambda page: api.list_accounts(page=page), key=lambda one: one.id).rows
+        rows = read_all(
+            lambda page, per_page: api.list_accounts(page=page, per_page=per_page),
+            key=lambda one: one.id,
+        ).rows
     if form == "json":
         for row in rows:
             screen.data(msgspec.json.encode(_plain(row)).decode())

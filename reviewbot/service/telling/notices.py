@@ -8,8 +8,9 @@ from reviewbot.domain.alarms import EACH_TIME, HOUR, Kind
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError
 from reviewbot.domain.lifecycle import State
-from reviewbot.domain.review import ReviewItem
-from reviewbot.ports import Ending, Receipt
+from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
+from reviewbot.domain.safetext import safe_line
+from reviewbot.ports import Ending, Listing, Receipt, Unread
 from reviewbot.service.app import App
 from reviewbot.service.telling.routing import moment, named
 
@@ -100,6 +101,42 @@ def tell_dead_letter(app: App, item: ReviewItem, error: ApiError) -> None:
         task_id=item.id,
         deadline_at=item.deadline_at,
         request_id=error.request_id,
+    )
+
+
+def tell_count(app: App, review: ReviewKind, listing: Listing) -> None:
+    """The list of what waits contradicts the API's own count, or no longer does."""
+    what = noun_of([review])
+    if listing.counted is None:
+        app.mended(
+            Kind.LIST, f"The list of waiting {what}s agrees with its count again", subject=review
+        )
+        return
+    found = len(listing.items) + len(listing.unread)
+    app.alarm(
+        Kind.LIST,
+        f"The list of waiting {what}s contradicts itself: the API counts {listing.counted}, and its"
+        f" pages hold others; {found} were found, also by smaller pages. A {what} that is in no list"
+        " is not reviewed, and silence pays for it: compare with the dashboard",
+        subject=review,
+        review=review,
+        counted=listing.counted,
+        found=found,
+    )
+
+
+def tell_unread(app: App, review: ReviewKind, row: Unread) -> None:
+    """A row of the list of what waits cannot be read, so nobody reviews it."""
+    what = noun_of([review])
+    name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
+    app.alarm(
+        Kind.LIST,
+        f"A waiting {what} ({name} of the list) cannot be read, so it is not reviewed and silence"
+        f" pays for it: {safe_line(row.why)}; decide it in the dashboard",
+        subject=f"{review} {row.id or row.place}",
+        review=review,
+        place=row.place,
+        task_id=row.id,
     )
 
 

@@ -127,6 +127,8 @@ def _headline(group: list[Alarm]) -> str:
             return f"{count} decisions came late"
         case Kind.DEAD_LETTER:
             return f"{count} reviews keep failing"
+        case Kind.LIST:
+            return f"{count} troubles with the lists of what waits: {first.sentence}, …"
         case Kind.DRIFT:
             return f"{count} parts of the API's answers have changed their shape"
     return f"{count} alarms: {first.sentence}, …"
