@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from reviewbot.cli.words import WHAT, clock_time, counted, dollars
-from reviewbot.service.outlook.capsahead import Capped
+from reviewbot.service.outlook.bites import Capped
 
 
 def cap_words(cap: Capped, now: datetime) -> str:

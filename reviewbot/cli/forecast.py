@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 import msgspec
 
 from reviewbot.bootstrap import build
+from reviewbot.cli.bot import bot_by, bot_of
 from reviewbot.cli.caps import cap_words
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import logs_for, settings_with
+from reviewbot.cli.opening import ledger_for_reading, logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
+from reviewbot.cli.readingbar import reading_bar
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
-from reviewbot.pausefile import PauseFile
-from reviewbot.service.guards.holds import holds_on
-from reviewbot.service.outlook.capsahead import Capped, caps_ahead
+from reviewbot.service.outlook.bites import Capped
 from reviewbot.service.outlook.forecast import Forecast, Unread
 from reviewbot.service.outlook.forecast import forecast as look_ahead
+from reviewbot.service.outlook.gather import outlook_of
 from reviewbot.service.outlook.pace import Pace, pace
 from reviewbot.service.outlook.plan import plan
 from reviewbot.service.outlook.recollection import recall_evidence
+from reviewbot.settings import Settings
 
 WILL_BE_PAID_UNREAD = 4
-ADVERTISED, SHARE = 120.0, 0.8
-"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
+PATIENCE = 8.0
+"""Seconds that evidence is fetched for; what is not read by then counts as not reviewed."""
 SHOWN = 12
 WHY = {
     "people": "nobody answers in time",
@@ -47,41 +49,64 @@ WHY = {
     examples=[
         Example("reviewbot forecast", "exit code 4 when a task will be paid unread, else 0"),
         Example("reviewbot forecast --format json", "for a script"),
+        Example("reviewbot forecast --fresh", "by the API instead of the log of a running bot"),
     ],
 )
+@click.option("--fresh", is_flag=True, help="Read the whole queue and its evidence from the API.")
 @policy_option
 @ledger_option
 @config_option
 @format_option("text", "json")
 @click.pass_obj
 def forecast(
-    screen: Screen, policies: tuple[str, ...], ledger: str | None, config: str | None, form: str
+    screen: Screen,
+    fresh: bool,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    form: str,
 ) -> None:
     """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
 
-    It follows the policy over time and its caps, the request budget, what is paused, and how fast
-    people answered lately; it takes for granted that a live bot runs and that no new tasks come. Sends nothing.
+    It follows the policy over time, its limits, the request budget, what is paused or stopped, and how
+    fast people answered lately; it takes for granted that no new tasks come. Where a bot has passed
+    lately it looks at the decision log alone and asks the API nothing. Sends nothing.
     """
     settings = settings_with(config=config, policy=policies, ledger=ledger)
-    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
-    try:
-        recall_evidence(app)
-        judges = [judge for bench in app.benches for judge in bench.judges]
-        found = look_ahead(
-            caps_ahead(plan(app), app.ledger, judges),
-            pace(app.ledger, app.clock.now()),
-            requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
-            every=settings.every,
-            holds=holds_on(app.ledger, app.clock.now(), PauseFile(settings.pause_path()).read()),
-        )
-    finally:
-        app.close()
+    now = datetime.now(UTC)
+    with ledger_for_reading(ledger=ledger, config=config) as opened:
+        bot = bot_of(settings, now)
+        found = None
+        if not fresh and not policies and bot.passed_lately(opened, now):
+            ahead = outlook_of(opened, now, bot)
+            found = look_ahead(tuple(ahead.futures.values()), ahead.standing, pace(opened, now))
+    if found is None:
+        found = _asked(screen, settings, patience=None if fresh else PATIENCE)
     if form == "json":
         screen.data(msgspec.json.format(msgspec.json.encode(_object(found))).decode())
     else:
         screen.data("\n".join(_lines(found)))
     if found.unread:
         raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
+
+
+def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> Forecast:
+    """The forecast from the queue as the API lists it now."""
+    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
+    try:
+        recall_evidence(app)
+        judges = [judge for bench in app.benches for judge in bench.judges]
+        bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
+        with reading_bar(screen) as progress:
+            seen = plan(app, bot=bot, progress=progress, patience=patience)
+        return look_ahead(
+            [one.future for one in seen.planned],
+            seen.standing,
+            pace(app.ledger, seen.at),
+            unreadable=seen.failed,
+        )
+    finally:
+        app.close()
 
 
 def headline(found: Forecast) -> str:
@@ -110,11 +135,10 @@ def _lines(found: Forecast) -> Iterator[str]:
             f"          {counted(more.count, 'more person', 'more people')} before"
             f" {clock_time(more.before)} would bring it to {more.left}"
         )
-    minutes = found.decisions / found.decisions_per_minute
-    yield (
-        f"bot       {counted(found.decisions, 'decision')} to send at"
-        f" {found.decisions_per_minute:.0f} a minute: {length(timedelta(minutes=minutes))} of work"
-    )
+    yield f"bot       {counted(found.decisions, 'decision')} to send{_work(found)}"
+    if found.not_reviewed:
+        what = counted(found.not_reviewed, noun_of(found.kinds))
+        yield f"          {what} not reviewed yet: what is decided then cannot be told"
     for sentence in found.holds:
         yield f"held      {styled(safe_line(sentence, 200), 'care')}"
     for cap in found.caps:
@@ -125,6 +149,14 @@ def _lines(found: Forecast) -> Iterator[str]:
         yield table(heads, [_row(one, found) for one in found.unread[:SHOWN]], 70)
         if len(found.unread) > SHOWN:
             yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"
+
+
+def _work(found: Forecast) -> str:
+    if found.decisions_per_minute is None:
+        return ""
+    minutes = found.decisions / found.decisions_per_minute
+    span = length(timedelta(minutes=minutes))
+    return f" at {found.decisions_per_minute:.0f} a minute: {span} of work"
 
 
 def _cap(cap: Capped, found: Forecast) -> str:

@@ -69,8 +69,15 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_healthy(self, now: datetime) -> bool:
         """Whether a pass went through not long ago."""
-        patience = max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
-        return self.good_at is not None and now - self.good_at <= patience
+        return self.good_at is not None and now - self.good_at <= self._patience
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether a pass was made not long ago, also one that failed."""
+        return now - self.at <= self._patience
+
+    @property
+    def _patience(self) -> timedelta:
+        return max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
 
 
 def beat_path(ledger: str, state_folder: Path) -> Path:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from reviewbot.cli.bot import bot_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
@@ -20,6 +21,7 @@ from reviewbot.pausefile import PauseFile
 from reviewbot.service.guards import switches
 from reviewbot.service.guards.stakes import Stakes, at_stake
 from reviewbot.service.guards.switches import Pause
+from reviewbot.service.outlook.gather import outlook_of
 from reviewbot.settings import read_seconds
 
 LONGEST_REASON = 300
@@ -65,7 +67,8 @@ def pause(
     try:
         with ledger_for_a_word(settings) as opened:
             on = switches.pause(opened, what, reason=why, who=who, until=end, now=now)
-            stakes = stakes_in_words(at_stake(opened, now, word=what, until=end), now)
+            ahead = outlook_of(opened, now, bot_of(settings, now))
+            stakes = stakes_in_words(at_stake(ahead, until=end), now)
     except LedgerError as error:
         file = PauseFile(settings.pause_path())
         on = _by_file(file, what, why, who)

@@ -84,19 +84,14 @@ def _look(
     settings: Settings, ledger: str | None, config: str | None, beat: Beat | None, now: datetime
 ) -> Seen:
     """Read the log; what the heartbeat says is shown also where it cannot be read."""
+    from reviewbot.cli.bot import bot_of
     from reviewbot.cli.standing import policy_lines
-    from reviewbot.pausefile import PauseFile
     from reviewbot.service.outlook.situation import situation
 
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:
             return Seen(
-                found=situation(
-                    opened,
-                    now,
-                    PauseFile(settings.pause_path()).read(),
-                    stopped=beat is not None and beat.brake is not None,
-                ),
+                found=situation(opened, now, bot_of(settings, now)),
                 policies=policy_lines(beat, opened),
             )
     except LedgerError as error:

@@ -19,8 +19,9 @@ from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
 from reviewbot.reports.words import ENDS, clock, span, usd
-from reviewbot.service.outlook.capsahead import Bite
-from reviewbot.service.outlook.plan import Paid, Plan, Planned
+from reviewbot.service.outlook.bites import Bite
+from reviewbot.service.outlook.future import Paid
+from reviewbot.service.outlook.plan import Plan, Planned
 
 BUCKETS = (
     (3, "under 3 h"),
@@ -36,9 +37,8 @@ MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
 PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
 
 
-def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = ()) -> Document:
-    """Write the report of a plan. `judges` are the policies that made it, `bites` the caps that will
-    keep some of it back."""
+def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
+    """Write the report of a plan. `judges` are the policies that made it."""
     by_revision = {judge.policy.revision: judge for judge in judges}
     zone = ZoneInfo(judges[0].policy.timezone) if judges else ZoneInfo("UTC")
     named = ", ".join(
@@ -52,6 +52,7 @@ def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = 
             f"As of {clock(plan.at, zone)} ({zone.key}), by policy {named}.",
             f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
             " this happens to none.",
+            *(f"Held back: {hold.sentence}." for hold in plan.holds),
             *(
                 ()
                 if plan.agreed
@@ -63,7 +64,7 @@ def queue_document(plan: Plan, judges: Sequence[Judge], bites: Sequence[Bite] = 
             _time_left(plan),
             _money(plan, zone),
             _ledgers(plan),
-            _caps(bites, zone),
+            _caps(plan.bites, zone),
             _rules(plan),
             _fragile(rows, noun),
             _unjudged(plan),
@@ -421,7 +422,7 @@ def _lines(row: _Row) -> Iterator[Line]:
         )
     if verdict.until:
         yield Line(label="not before", text=clock(verdict.until, row.zone))
-    for note in filter(None, (one.note, verdict.note, verdict.held_by)):
+    for note in filter(None, (one.note, verdict.note, one.future.why)):
         yield Line(label="note", text=note, tone="care")
     if row.told is not None:
         yield from told_lines(row.told)

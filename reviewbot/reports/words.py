@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from reviewbot.service.outlook.plan import Paid
+from reviewbot.service.outlook.future import Paid
 
 ENDS: dict[Paid, str] = {
     "rule": "paid by rule",

@@ -13,11 +13,12 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.reports.page import as_html
 from reviewbot.reports.queue import queue_document
-from reviewbot.service.outlook.capsahead import Bite, Held
+from reviewbot.service.outlook.future import Kept
 from reviewbot.simulator.world import World
 from tests.reports.conftest import Made
 
@@ -192,19 +193,18 @@ def _dumped(file: Path, home: Path) -> str:
 def test_a_cap_that_will_bite_stands_in_the_page(plan_of: Callable[..., Made]) -> None:
     """With how much it keeps back and what silence pays; without one the section says none."""
     found, judges = plan_of(3)
-    held = Held(
-        item=found.planned[0].item,
+    kept = Kept(
+        by="cap",
+        what="approvals: at most 1 per day",
         policy="starter",
         action=Action.APPROVE,
         rule="a",
-        cap="approvals: at most 1 per day",
         since=found.at,
-        until=None,
-        asked=False,
     )
-    bite = Bite(policy="starter", cap=held.cap, held=(held,))
+    first = found.planned[0]
+    held = replace(first, future=replace(first.future, kept=kept))
 
-    page = as_html(queue_document(found, judges, [bite]))
+    page = as_html(queue_document(replace(found, planned=(held,)), judges))
 
     assert "approvals: at most 1 per day" in page
     none = next(s for s in queue_document(found, judges).sections if s.id == "caps")

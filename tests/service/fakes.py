@@ -82,6 +82,7 @@ class FakeJudge:
     needs_account: bool = False
     needs_fleet: bool = False
     ever_needs_evidence: bool = True
+    calendars: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
     policy: Policy = field(
         default_factory=lambda: Policy(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from reviewbot.cli.bot import bot_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
@@ -17,12 +18,10 @@ from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted, dollars
 from reviewbot.domain.safetext import safe_line
-from reviewbot.pausefile import PauseFile
 from reviewbot.ports import Ledger
-from reviewbot.service.guards.holds import Hold, holds_on
-from reviewbot.service.people.otherwise import Otherwise, otherwise
+from reviewbot.service.outlook.future import Future
+from reviewbot.service.outlook.gather import Outlook, outlook_of
 from reviewbot.service.people.questions import Round, open_questions
-from reviewbot.service.revisions import Revisions
 
 
 class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +41,7 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     deadline_is_estimate: bool
     amount_micros: int | None
     otherwise: str
-    """How it ends if nobody answers: fallback, rule, silence, left or sent back."""
+    """How it ends if nobody answers: fallback, rule, silence, left, sent back, acted on or unknown."""
     otherwise_at: datetime | None
     claimed_by: str | None
     claimed_until: datetime | None
@@ -52,7 +51,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A question and what happens if nobody answers."""
 
     round: Round
-    otherwise: Otherwise
+    otherwise: Future
 
 
 @click.command(
@@ -71,7 +70,7 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
-        asked = list(all_asked(opened, now, holds_now(opened, now, ledger=ledger, config=config)))
+        asked = list(all_asked(opened, ahead(opened, now, ledger=ledger, config=config)))
     if form == "json":
         for one in asked:
             screen.data(msgspec.json.encode(line_of(one)).decode())
@@ -85,22 +84,18 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
     screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
 
 
-def holds_now(
-    opened: Ledger, now: datetime, *, ledger: str | None, config: str | None
-) -> tuple[Hold, ...]:
-    """What keeps decisions back now, by the log and by the file PAUSE."""
-
-    return holds_on(
-        opened, now, PauseFile(settings_with(config=config, ledger=ledger).pause_path()).read()
-    )
+def ahead(opened: Ledger, now: datetime, *, ledger: str | None, config: str | None) -> Outlook:
+    """What becomes of everything that is open, by the log and what is known of the bot on it."""
+    settings = settings_with(config=config, ledger=ledger)
+    return outlook_of(opened, now, bot_of(settings, now))
 
 
-def all_asked(ledger: Ledger, now: datetime, holds: tuple[Hold, ...]) -> Iterator[Asked]:
+def all_asked(ledger: Ledger, found: Outlook) -> Iterator[Asked]:
     """Every open question with what happens otherwise."""
-    revisions = Revisions(ledger)
-    for one in open_questions(ledger, now):
-        found = otherwise(ledger, one.decision, revisions, now, holds=holds)
-        yield Asked(round=one, otherwise=found)
+    for one in open_questions(ledger, found.at):
+        future = found.of(one.sighting.review, one.sighting.task_id)
+        if future is not None:
+            yield Asked(round=one, otherwise=future)
 
 
 def line_of(asked: Asked) -> QueueLine:
@@ -129,7 +124,7 @@ def line_of(asked: Asked) -> QueueLine:
 
 def _lines(asked: Asked, now: datetime, width: int) -> Iterator[str]:
     decision = asked.round.decision
-    ends = if_you_do_nothing(asked.otherwise, now, estimate=decision.deadline_is_estimate)
+    ends = if_you_do_nothing(asked.otherwise, now)
     head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
     money = f"  {dollars(decision.amount_micros)}" if decision.amount_micros is not None else ""
     yield f"{styled(head, 'strong')}{money}  asked by {safe_line(decision.rule, 60)!r}"

@@ -14,15 +14,15 @@ from reviewbot.cli.evidence import evidence_lines
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading
 from reviewbot.cli.options import config_option, format_option, ledger_option
-from reviewbot.cli.queue.listing import Asked, holds_now, line_of
+from reviewbot.cli.queue.listing import Asked, ahead, line_of
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import clock_time, dollars
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
+from reviewbot.service.outlook.gather import facts_of
 from reviewbot.service.people.claims import holder
-from reviewbot.service.people.otherwise import facts_of, otherwise
 from reviewbot.service.people.questions import Round, find_round
 from reviewbot.service.people.readymade import ReadyMade, ready_made
 from reviewbot.service.revisions import Revisions
@@ -64,9 +64,9 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
             return
         revisions = Revisions(opened)
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
-        holds = holds_now(opened, now, ledger=ledger, config=config)
-        found = otherwise(opened, chosen.decision, revisions, now, holds=holds)
-        asked = Asked(round=chosen, otherwise=found)
+        found = ahead(opened, now, ledger=ledger, config=config)
+        future = found.futures[chosen.sighting.review, chosen.sighting.task_id]
+        asked = Asked(round=chosen, otherwise=future)
         offered = answers(opened, chosen, revisions)
         logged = opened.decision(chosen.decision.id)
     facts = b"null" if logged is None else logged.decision.facts
@@ -83,7 +83,7 @@ def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> tuple[Read
     if chosen.latest is None:
         return ()
     judge = revisions.judge(chosen.decision.revision)
-    facts = facts_of(ledger, chosen.decision)
+    facts = None if chosen.latest is None else facts_of(ledger, chosen.latest)
     return () if judge is None or facts is None else ready_made(judge, facts)
 
 
@@ -119,7 +119,7 @@ def _object(asked: Asked, offered: list[Offered], facts: bytes) -> dict[str, Any
 
 def _in_full(asked: Asked, offered: list[Offered], facts: bytes, now: datetime) -> Iterator[str]:
     decision = asked.round.decision
-    ends = if_you_do_nothing(asked.otherwise, now, estimate=decision.deadline_is_estimate)
+    ends = if_you_do_nothing(asked.otherwise, now)
     what = "account" if decision.review == "accounts" else "task"
     yield styled(
         f"{what} {safe_line(decision.task_id)}  round {decision.round}"

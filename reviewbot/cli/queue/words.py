@@ -6,8 +6,8 @@ from datetime import datetime
 
 from reviewbot.cli.words import clock_time, due
 from reviewbot.domain.safetext import safe_line
+from reviewbot.service.outlook.future import Future
 from reviewbot.service.people.claims import Claim
-from reviewbot.service.people.otherwise import Otherwise
 
 _ENDS = {
     "fallback": ("PAID", "by the policy's deadline"),
@@ -15,19 +15,24 @@ _ENDS = {
     "silence": ("PAID", "by silence"),
     "left": ("PAID", "by the timer, as the policy wants"),
     "sent back": ("SENT BACK", "by the policy"),
+    "acted on": ("DECIDED", "by this log"),
 }
 
 
-def if_you_do_nothing(found: Otherwise, now: datetime, *, estimate: bool = False) -> str:
+def if_you_do_nothing(found: Future, now: datetime) -> str:
     """Say how it ends: `PAID on Fri 05 Jun 09:56 +02:00 (in 41 h), by silence`."""
+    why = f" ({safe_line(found.why, 200)})" if found.why else ""
     what, who = _ENDS.get(found.end, ("unknown", ""))
     if what == "unknown":
-        return "nobody can tell"
+        turn = "" if found.turn_at is None else f"; it is looked at by {due(found.turn_at, now)}"
+        return f"nobody can tell{turn}{why}"
+    estimate = found.round.deadline_is_estimate
     if estimate and what == "PAID":
         what = "FINALIZED"
     about = " (an estimate: the API states no deadline)" * estimate
-    why = f" ({safe_line(found.why, 120)})" if found.why else ""
-    return f"{what} on {due(found.at, now)}, {who}{about}{why}"
+    soon = found.at is not None and found.at <= now and not found.is_over
+    when = "with the bot's next pass" if soon else f"on {due(found.at, now)}"
+    return f"{what} {when}, {who}{about}{why}"
 
 
 def claimed_by(claim: Claim | None) -> str:

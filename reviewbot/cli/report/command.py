@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reviewbot.bootstrap import build
+from reviewbot.cli.bot import bot_by, bot_of
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.log.forms import SinceType
 from reviewbot.cli.opening import logs_for, settings_with
@@ -21,13 +21,13 @@ from reviewbot.cli.options import (
     ledger_option,
     policy_option,
 )
+from reviewbot.cli.readingbar import reading_bar
 from reviewbot.cli.report import forms, text
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import Unread
 from reviewbot.domain.errors import UsageError
 from reviewbot.service.app import App
-from reviewbot.service.outlook.capsahead import CapsAhead, caps_ahead
-from reviewbot.service.outlook.plan import plan
+from reviewbot.service.outlook.plan import Plan, plan
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -97,9 +97,10 @@ def _queue_report(screen: Screen, form: str, at: datetime | None, **flags: Any) 
     settings = settings_with(**flags)
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
     try:
-        with _progress(screen) as progress:
-            found = plan(app, at=at, progress=progress)
-        return _FORMS[form](caps_ahead(found, app.ledger, _judges(app)), app)
+        with reading_bar(screen) as progress:
+            bot = bot_by(bot_of(settings, datetime.now(UTC)), _judges(app))
+            found = plan(app, at=at, bot=bot, progress=progress)
+        return _FORMS[form](found, app)
     finally:
         app.close()
 
@@ -108,37 +109,22 @@ def _judges(app: App) -> list[Judge]:
     return [judge for bench in app.benches for judge in bench.judges]
 
 
-def _html(found: CapsAhead, app: App) -> str:
+def _html(found: Plan, app: App) -> str:
     from reviewbot.reports.page import as_html
     from reviewbot.reports.queue import queue_document
 
-    return as_html(queue_document(found.plan, _judges(app), found.bites))
+    return as_html(queue_document(found, _judges(app)))
 
 
-def _csv(found: CapsAhead, app: App) -> str:  # noqa: ARG001 - every form takes both
+def _csv(found: Plan, app: App) -> str:  # noqa: ARG001 - every form takes both
     from reviewbot.reports.sheet import as_csv
 
-    return as_csv(found.plan)
+    return as_csv(found)
 
 
-_FORMS: dict[str, Callable[[CapsAhead, App], str]] = {
+_FORMS: dict[str, Callable[[Plan, App], str]] = {
     "text": text.as_text,
     "json": forms.as_json,
     "csv": _csv,
     "html": _html,
 }
-
-
-@contextmanager
-def _progress(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal while the evidence is fetched; nothing elsewhere."""
-    if not screen.is_terminal() or screen.verbosity < 0:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True, no_color=not screen.wants_color())
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("reading the queue", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -20,14 +20,13 @@ from reviewbot.cli.report.shape import (
 from reviewbot.cli.shapes import as_text
 from reviewbot.domain.moments import iso
 from reviewbot.service.app import App
-from reviewbot.service.outlook.capsahead import Bite, CapsAhead
+from reviewbot.service.outlook.bites import Bite
 from reviewbot.service.outlook.plan import Plan, Planned
 from reviewbot.service.records import subject_json
 
 
-def as_json(found: CapsAhead, app: App) -> str:
+def as_json(plan: Plan, app: App) -> str:
     """Write the documented form. `writes` is what the transport itself has counted."""
-    plan = found.plan
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
     return as_text(
         Report(
@@ -38,7 +37,8 @@ def as_json(found: CapsAhead, app: App) -> str:
             requests=plan.requests,
             list_agreed=plan.agreed,
             summary=_summary(plan),
-            caps=tuple(map(_cap, found.bites)),
+            holds=tuple(hold.sentence for hold in plan.holds),
+            caps=tuple(map(_cap, plan.bites)),
             decisions=tuple(map(_decision, plan.planned)),
             failed=tuple(FailedLine(one.item.id, one.why) for one in plan.failed),
         )
@@ -55,9 +55,9 @@ def _cap(bite: Bite) -> CapLine:
         since=iso(told.since),
         until=_iso(told.until),
         asks_people=told.asked,
-        paid_by_silence=tuple(one.item.id for one in bite.to_silence),
+        paid_by_silence=tuple(one.task_id for one in bite.to_silence),
         tasks=tuple(
-            HeldLine(one.item.id, one.action, one.rule, _iso(one.until)) for one in bite.held
+            HeldLine(one.task_id, one.action, one.rule, _iso(one.until)) for one in bite.held
         ),
     )
 
@@ -96,7 +96,7 @@ def _decision(one: Planned) -> DecisionLine:
         end=one.end,
         end_at=_iso(one.end_at),
         logged=one.logged,
-        note=one.note or verdict.note,
+        note=one.note or one.future.why or verdict.note,
     )
 
 

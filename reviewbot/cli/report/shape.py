@@ -10,7 +10,7 @@ from reviewbot.cli.shapes import Moment
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
-from reviewbot.service.outlook.plan import Paid
+from reviewbot.service.outlook.future import Paid
 
 SCHEMA = "reviewbot.report/1"
 
@@ -108,6 +108,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     requests: int
     list_agreed: bool
     summary: Summary
+    holds: tuple[str, ...]
     caps: tuple[CapLine, ...]
     decisions: tuple[DecisionLine, ...]
     failed: tuple[FailedLine, ...]

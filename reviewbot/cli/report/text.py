@@ -11,7 +11,6 @@ from reviewbot.domain.moments import iso
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.app import App
-from reviewbot.service.outlook.capsahead import CapsAhead
 from reviewbot.service.outlook.plan import Plan, Planned
 
 _ENDS = {
@@ -25,13 +24,13 @@ _ENDS = {
 }
 
 
-def as_text(found: CapsAhead, app: App) -> str:
+def as_text(plan: Plan, app: App) -> str:
     """Write the report for a person: the sum first, then the queue by urgency."""
-    return "\n".join(_lines(found, app))
+    return "\n".join(_lines(plan, app))
 
 
-def _lines(found: CapsAhead, app: App) -> Iterator[str]:
-    plan, noun = found.plan, noun_of(found.plan.kinds)
+def _lines(plan: Plan, app: App) -> Iterator[str]:
+    noun = noun_of(plan.kinds)
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
     named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
     yield styled(f"What would happen, as of {clock_time(plan.at)}", "strong")
@@ -40,7 +39,9 @@ def _lines(found: CapsAhead, app: App) -> Iterator[str]:
         yield styled("the list kept changing while it was read; something may be missing", "care")
     yield ""
     yield from _sums(plan)
-    for cap in (bite.summary for bite in found.bites):
+    for hold in plan.holds:
+        yield f"held      {styled(safe_line(hold.sentence, 300), 'bad')}"
+    for cap in (bite.summary for bite in plan.bites):
         words = safe_line(f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at)}", 400)
         yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
     yield ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import Action, Decision, Mode, decision_id
+from reviewbot.domain.decision import Decision, Mode, decision_id
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
@@ -88,20 +88,12 @@ def foresee(app: App, bench: Bench, judged: Judged, known: Known) -> Halted | No
     judge = _judge_of(bench, verdict.policy)
     if judge is None or guardrails.is_exempt(judge.policy, verdict.rule):
         return None
-    if latest is not None and _asked(latest.decision, verdict, item):
+    if latest is not None and guardrails.stays_with_person(latest.decision, verdict, item.epoch):
         due = guardrails.decide_by(judge, item)
         if due is not None and app.clock.now() < due:
             assert latest.decision.held_by is not None
             return Halted(latest.decision.held_by, by="cap", asks=True)
     return next((one.halted for one in app.guard.full if one.covers(verdict, item)), None)
-
-
-def _asked(last: Decision, verdict: Verdict, item: ReviewItem) -> bool:
-    return (
-        last.held_by is not None
-        and last.action is Action.ESCALATE
-        and (last.epoch, last.rule, last.revision) == (item.epoch, verdict.rule, verdict.revision)
-    )
 
 
 def limits_for(app: App, bench: Bench, decision: Decision) -> tuple[Limit, ...]:

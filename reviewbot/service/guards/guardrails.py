@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from reviewbot.domain.review import ReviewItem
     from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.model import Cap, Policy
+    from reviewbot.service.verdict import Verdict
 
 SECONDS = {"hour": 3600.0, "day": 86_400.0, None: 86_400.0}
 """A cap's window; a share without one looks at the last day."""
+REACHED = "the cap is reached: "
+"""How the words begin that say which cap is full."""
 
 
 class Wanting(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,11 +75,20 @@ def limits_for(policy: Policy, decision: Decision, wanting: Iterable[Wanting]) -
 def full(policy: Policy, cap: CapReached) -> Halted:
     """What a full cap means for a decision: a person is asked, or it is held and tried again."""
     return Halted(
-        f"the cap is reached: {cap.cap}",
+        f"{REACHED}{cap.cap}",
         by="cap",
         subject=cap.cap,
         asks=policy.guardrails.when_over == "escalate",
         room_at=cap.room_at,
+    )
+
+
+def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | None) -> bool:
+    """Whether a full cap asked a person in place of this very wish: it is theirs till `decide by`."""
+    return (
+        last.held_by is not None
+        and last.action is Action.ESCALATE
+        and (last.epoch, last.rule, last.revision) == (epoch, wish.rule, wish.revision)
     )
 
 

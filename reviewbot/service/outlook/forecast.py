@@ -1,32 +1,27 @@
-"""Forecast: which open tasks will be paid although nobody has read them, if things go on as they do.
+"""Forecast: which open tasks will be paid although nobody has read them, if people keep their pace.
 
-Theory of operation. The plan says what the policy does with each task over time. Three things can
-keep that from being enough: a task is asked of people and they are too slow, the request budget is
-too small for what is due, or something holds the action back: a pause, a breaker, or a cap without
-room (`capsahead.py`). What is then paid, by silence or by the policy's fallback, is paid unread. The
-forecast takes for granted that a live bot runs by these
-policies until then, that no new tasks come, and that people keep their pace (`pace.py`).
+Theory of operation. What becomes of each task if nobody steps in is worked out elsewhere (`ahead.py`).
+What is then paid by silence or by the policy's fallback is paid unread, unless people answer in time:
+they take the most urgent question first, at the pace they kept lately (`pace.py`), and not while a
+pause of everything stops their answers too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
-from reviewbot.domain.decision import Action
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewKind
-from reviewbot.service.guards.holds import Hold
-from reviewbot.service.outlook.capsahead import Capped, CapsAhead, Held
+from reviewbot.service.outlook.bites import Capped, bites_of
 from reviewbot.service.outlook.desks import Desk, Job, work_off
+from reviewbot.service.outlook.future import Future, Standing
 from reviewbot.service.outlook.pace import Pace
-from reviewbot.service.outlook.plan import Plan, Planned
-from reviewbot.service.people.otherwise import Otherwise, held_back
+from reviewbot.service.outlook.plan import Failed
 
-REQUESTS_A_DECISION = 2
-"""The timeline and the write."""
 ENOUGH_ANSWERS = 5
 """From so many answers on, what more people would change is said."""
 MOST_PEOPLE = 20
@@ -66,9 +61,11 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     questions: int
     """Tasks that wait for a person now."""
     questions_to_come: int
+    not_reviewed: int = 0
+    """Tasks of which nobody can say yet how they end: their turn, or their evidence, is still to come."""
     decisions: int
     """Decisions that the bot will send."""
-    decisions_per_minute: float
+    decisions_per_minute: float | None
     pace: Pace
     more_people: MorePeople | None = None
     holds: tuple[str, ...] = ()
@@ -81,173 +78,99 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
         return sum(one.amount_micros or 0 for one in self.unread)
 
 
-class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """One open task: how it ends without people, and from when on people are asked."""
-
-    planned: Planned
-    ends: Otherwise
-    asked_at: datetime | None = None
-    capped: Held | None = None
-
-    @property
-    def id(self) -> str:
-        """Its name among the jobs."""
-        return f"{self.planned.item.review} {self.planned.item.id}"
-
-    @property
-    def is_paid_unread(self) -> bool:
-        """Whether it is paid on nobody's word, if nobody answers."""
-        return self.ends.end in ("fallback", "silence", "unknown")
-
-
 def forecast(
-    ahead: CapsAhead,
+    found: Sequence[Future],
+    standing: Standing,
     pace: Pace,
     *,
-    requests_per_minute: float,
-    every: float,
-    holds: tuple[Hold, ...] = (),
+    unreadable: Sequence[Failed] = (),
 ) -> Forecast:
     """Work out what will be paid unread."""
-    plan, now, capped = ahead.plan, ahead.plan.at, ahead.held
-    fates = [
-        _fate(one, now, holds, capped.get((one.item.review, one.item.id)))
-        for one in plan.planned
-        if one.logged in (None, State.REFUSED)
-    ]
+    now = standing.now
+    open_now = [one for one in found if not one.is_over]
     people = _staff(pace, now)
-    jobs = [_question(one, now) for one in fates if one.asked_at is not None]
-    unanswered = work_off(jobs, people).missed
-    answered = {job.name for job in jobs} - unanswered
-    per_minute = _decisions_per_minute(requests_per_minute, every, len(fates))
-    sends = [
-        job for one in fates if one.id not in answered if (job := _send(one, every)) is not None
-    ]
-    bot = Desk(opens=now, takes=timedelta(minutes=1 / per_minute))
-    late = work_off(sends, [bot]).missed
-    unread = [_unread(one, late) for one in fates if _is_unread(one, answered, late)] + _unreadable(
-        plan
-    )
+    asked = [one for one in open_now if one.asked_at is not None]
+    questions = [job for one in asked if (job := _question(one, now)) is not None]
+    answered = {job.name for job in questions} - work_off(questions, people).missed
+    lost = [one for one in open_now if one.is_unread]
+    unread = [_unread(one) for one in lost if _name(one) not in answered]
+    unread += [_lost(one) for one in unreadable]
     return Forecast(
         at=now,
-        open_tasks=len(fates) + len(plan.failed),
-        kinds=plan.kinds,
+        open_tasks=len(open_now) + len(unreadable),
+        kinds=tuple(
+            dict.fromkeys(
+                [one.round.review for one in open_now] + [one.item.review for one in unreadable]
+            )
+        ),
         unread=tuple(sorted(unread, key=lambda one: (one.at is None, one.at or now))),
-        questions=sum(one.asked_at is not None and one.asked_at <= now for one in fates),
-        questions_to_come=sum(one.asked_at is not None and one.asked_at > now for one in fates),
-        decisions=len(sends),
-        decisions_per_minute=per_minute,
+        questions=sum(one.asked_at is not None and one.asked_at <= now for one in asked),
+        questions_to_come=sum(one.asked_at is not None and one.asked_at > now for one in asked),
+        not_reviewed=sum(one.turn_at is not None for one in open_now),
+        decisions=sum(one.end in ("rule", "fallback", "sent back") for one in open_now),
+        decisions_per_minute=standing.per_minute,
         pace=pace,
         more_people=_more_people(
-            [_question(one, now) for one in fates if one.asked_at is not None],
-            {one.id for one in fates if one.is_paid_unread and one.id not in late},
-            pace,
-            people,
-            now,
-            len(unread),
+            questions, {_name(one) for one in lost}, pace, people, now, len(unread)
         ),
-        holds=tuple(hold.sentence for hold in holds),
-        caps=tuple(bite.summary for bite in ahead.bites),
+        holds=tuple(hold.sentence for hold in standing.holds),
+        caps=tuple(bite.summary for bite in bites_of(open_now)),
     )
 
 
 # One task ------------------------------------------------------------------------------------
 
 
-def _fate(one: Planned, now: datetime, holds: tuple[Hold, ...], capped: Held | None) -> Fate:
-    if one.logged is State.REFUSED:
-        ends = Otherwise(end="silence", at=one.item.deadline_at, why="refused")
-        return Fate(planned=one, ends=ends)
-    ends = held_back(
-        Otherwise(end=one.end, at=one.end_at, why=None if capped is None else capped.sentence),
-        one.item.deadline_at,
-        one.item.review,
-        one.verdict.policy,
-        holds,
-    )
-    asked_at = _asked_at(one, now, ends.at)
-    if asked_at is None and capped is not None and capped.asked:
-        asked_at = capped.since
-    return Fate(planned=one, ends=ends, asked_at=asked_at, capped=capped)
+def _name(one: Future) -> str:
+    """Its name among the jobs."""
+    return f"{one.round.review} {one.round.task_id}"
 
 
-def _asked_at(one: Planned, now: datetime, ends_at: datetime | None) -> datetime | None:
-    """From when on a person is asked, where one is before the task ends."""
-    if one.verdict.action is Action.ESCALATE:
-        return now
-    asked = (later.at for later in one.later if later.action == Action.ESCALATE.value)
-    return next((at for at in asked if ends_at is None or at < ends_at), None)
-
-
-def _question(one: Fate, now: datetime) -> Job:
-    due = one.ends.at or one.planned.item.deadline_at
-    return Job(name=one.id, start=one.asked_at or now, due=due or now + timedelta(days=3))
-
-
-def _send(one: Fate, every: float) -> Job | None:
-    """What the bot has to send for a task, and by when."""
-    start, deadline = one.ends.at, one.planned.item.deadline_at
-    if one.ends.end not in ("rule", "fallback", "sent back") or start is None or deadline is None:
+def _question(one: Future, now: datetime) -> Job | None:
+    """What a person has to answer, from when on, and by when; None where no answer gets through."""
+    if one.asked_at is None or one.answerable_at is None:
         return None
-    if one.ends.end != "rule" or one.planned.later:
-        start += timedelta(seconds=every)
-    return Job(name=one.id, start=start, due=deadline)
+    due = one.at or one.round.deadline_at or now + timedelta(days=3)
+    return Job(name=_name(one), start=max(one.asked_at, one.answerable_at), due=due)
 
 
-def _is_unread(one: Fate, answered: set[str], late: frozenset[str]) -> bool:
-    return one.id in late or (one.is_paid_unread and one.id not in answered)
-
-
-def _unread(one: Fate, late: frozenset[str]) -> Unread:
-    item, ends = one.planned.item, one.ends
-    silent = one.id in late or ends.end != "fallback"
+def _unread(one: Future) -> Unread:
     return Unread(
-        review=item.review,
-        task_id=item.id,
-        at=item.deadline_at if silent else ends.at,
-        by="silence" if silent else "fallback",
-        why=_why(one, late),
-        amount_micros=item.amount_micros,
-        note=ends.why if ends.why != "refused" else None,
+        review=one.round.review,
+        task_id=one.round.task_id,
+        at=one.at or one.round.deadline_at,
+        by="fallback" if one.end == "fallback" else "silence",
+        why=_why(one),
+        amount_micros=one.round.amount_micros,
+        note=one.why,
     )
 
 
-def _why(one: Fate, late: frozenset[str]) -> Why:
-    if one.id in late:
+def _why(one: Future) -> Why:
+    if one.late:
         return "budget"
-    if one.ends.why == "refused":
+    if one.asked_at is not None and one.answerable_at is not None:
+        return "people"
+    latest = one.round.latest
+    if latest is not None and latest.state is State.REFUSED:
         return "refused"
-    if one.capped is not None and one.planned.end == "silence":
-        return "people" if one.asked_at is not None else "held"
-    if one.ends.why is not None and one.ends.end == "silence" and one.planned.end != "silence":
-        return "held"
-    return "policy" if one.asked_at is None else "people"
+    return "policy" if one.why is None else "held"
 
 
-def _unreadable(plan: Plan) -> list[Unread]:
+def _lost(one: Failed) -> Unread:
     """What could not be judged now may stay so: nobody knows how it ends."""
-    return [
-        Unread(
-            review=one.item.review,
-            task_id=one.item.id,
-            at=one.item.deadline_at,
-            by="silence",
-            why="unreadable",
-            amount_micros=one.item.amount_micros,
-            note=one.why,
-        )
-        for one in plan.failed
-    ]
+    return Unread(
+        review=one.item.review,
+        task_id=one.item.id,
+        at=one.item.deadline_at,
+        by="silence",
+        why="unreadable",
+        amount_micros=one.item.amount_micros,
+        note=one.why,
+    )
 
 
-# The bot and the people ----------------------------------------------------------------------
-
-
-def _decisions_per_minute(requests_per_minute: float, every: float, tasks: int) -> float:
-    """What is left of the budget once the list is read at each poll, in decisions."""
-    pages = max(1, -(-tasks // 100))
-    listing = (pages if pages == 1 else 2 * pages) * 60 / every
-    return max(requests_per_minute - listing, requests_per_minute / 2) / REQUESTS_A_DECISION
+# The people ----------------------------------------------------------------------------------
 
 
 def _staff(pace: Pace, now: datetime) -> list[Desk]:

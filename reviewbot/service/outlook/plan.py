@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from reviewbot.domain.decision import DEADLINE, Action
+from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
-from reviewbot.policy.evaluate import Evaluation, Judge
+from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.facts import Facts, build_facts
-from reviewbot.policy.future import over_time, turns
-from reviewbot.ports import Logged
+from reviewbot.policy.future import turns
 from reviewbot.service.app import App, Bench
+from reviewbot.service.guards.holds import Hold
 from reviewbot.service.intake import look_at_all, with_memories
 from reviewbot.service.judging import Known
-from reviewbot.service.look import evidence_for
+from reviewbot.service.look import evidence_for, kept_evidence
+from reviewbot.service.outlook.ahead import futures
+from reviewbot.service.outlook.bites import Bite, bites_of
+from reviewbot.service.outlook.future import Future, OpenRound, Paid, Standing
+from reviewbot.service.outlook.gather import Bot, standing_of
 from reviewbot.service.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.service.writing import round_of
-
-Paid = Literal["rule", "fallback", "silence", "left", "sent back", "acted on", "unknown"]
 
 
 class Later(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,21 +39,45 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that waits: what would be done now, and each change of that.
+    """One thing that waits: what the policy says now, each change of that, and what becomes of it.
 
-    `end` is how it will end if nobody steps in; `logged` the state of what was done in this round
-    already, where something was. `note` says why nothing can be sent, where nothing can.
+    `note` says why nothing can be sent, where nothing can.
     """
 
     item: ReviewItem
-    round: int
     verdict: Verdict
     facts: Facts
-    later: tuple[Later, ...]
-    end: Paid
-    end_at: datetime | None = None
-    logged: State | None = None
+    future: Future
     note: str | None = None
+
+    @property
+    def round(self) -> int:
+        """Which round it is."""
+        return self.future.round.round
+
+    @property
+    def end(self) -> Paid:
+        """How it will end if nobody steps in."""
+        return self.future.end
+
+    @property
+    def end_at(self) -> datetime | None:
+        """When it will."""
+        return self.future.at
+
+    @property
+    def later(self) -> tuple[Later, ...]:
+        """Each change of what the policy says."""
+        return tuple(
+            Later(at=moment, action=answer.action.value, rule=answer.rule, until=answer.until)
+            for moment, answer in self.future.answers[1:]
+        )
+
+    @property
+    def logged(self) -> State | None:
+        """The state of what was sent in this round already, where something was."""
+        latest = self.future.round.latest
+        return latest.state if latest is not None and latest.intended_at is not None else None
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,11 +96,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     agreed: bool
     requests: int
     writes: int
+    standing: Standing
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What keeps decisions back, whatever they are."""
+        return self.standing.holds
 
     @property
     def now(self) -> dict[str, int]:
         """How many of each action, now."""
-        return Counter(one.verdict.action.value for one in self.planned)
+        return Counter(one.verdict.action.value for one in self.planned if not one.future.is_over)
 
     @property
     def kinds(self) -> tuple[ReviewKind, ...]:
@@ -99,18 +131,33 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def people_needed(self) -> int:
         """How many wait for a person now."""
-        return sum(one.verdict.action is Action.ESCALATE for one in self.planned)
+        return sum(
+            one.verdict.action is Action.ESCALATE and not one.future.is_over for one in self.planned
+        )
+
+    @property
+    def bites(self) -> tuple[Bite, ...]:
+        """The caps that will keep something back, and what."""
+        return bites_of(one.future for one in self.planned)
 
 
 def plan(
     app: App,
     *,
     at: datetime | None = None,
+    bot: Bot | None = None,
     progress: Callable[[int, int], None] | None = None,
+    patience: float | None = None,
 ) -> Plan:
-    """Judge all that waits as of `at` (now), and onwards. Raises `ApiError` when the list fails."""
+    """Judge all that waits as of `at` (now), and say what becomes of it.
+
+    `bot` is what is known of the bot that runs; without it a live one is taken for granted. After
+    `patience` seconds no more evidence is fetched. Raises `ApiError` when the list fails, and
+    `LedgerError`.
+    """
+    end = math.inf if patience is None else app.clock.monotonic() + patience
     requests, writes = app.traffic.requests, app.traffic.writes
-    planned: list[Planned] = []
+    seen: list[_Seen] = []
     failed: list[Failed] = []
     agreed = True
     for bench in app.benches:
@@ -118,7 +165,8 @@ def plan(
         agreed = agreed and whole
         for number, (item, known) in enumerate(with_memories(app, bench, items, bench.judges)):
             try:
-                planned.append(_plan_one(app, bench, item, known, at or app.clock.now()))
+                fetch = app.clock.monotonic() < end
+                seen.append(_see(app, bench, item, known, at or app.clock.now(), fetch=fetch))
             except (KeyRefused, CannotConnect):
                 raise
             except (NotFound, Forbidden):
@@ -127,61 +175,71 @@ def plan(
                 failed.append(Failed(item=item, why=str(error)))
             if progress is not None:
                 progress(number + 1, len(items))
+    now = at or app.clock.now()
+    rounds = [one.round for one in seen]
+    bot = bot or Bot(file=app.guard.pause_file(), quarantine=app.limits.quarantine)
+    standing = standing_of(app.ledger, now, bot, rounds)
+    found = futures(rounds, standing)
     return Plan(
-        at=at or app.clock.now(),
-        planned=tuple(planned),
+        at=now,
+        planned=tuple(_planned(one, found[one.round.key]) for one in seen),
         failed=tuple(failed),
         agreed=agreed,
         requests=app.traffic.requests - requests,
         writes=app.traffic.writes - writes,
+        standing=standing,
     )
 
 
-def end_of(
-    answers: list[tuple[datetime, Evaluation]], deadline: datetime | None
-) -> tuple[Paid, datetime | None]:
-    """How a round ends by these answers if nobody steps in: the first one carried out decides."""
-    for moment, answer in answers:
-        if not answer.action.writes or answer.until is not None:
-            continue
-        return end_by(answer.action, answer.rule), moment
-    if answers and answers[-1][1].action is Action.LEAVE:
-        return "left", deadline
-    return "silence", deadline
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing as read, with its round."""
+
+    item: ReviewItem
+    facts: Facts
+    round: OpenRound
 
 
-def end_by(action: Action, rule: str) -> Paid:
-    """How a round ends by an answer that is sent."""
-    if not action.pays:
-        return "sent back"
-    return "fallback" if rule == DEADLINE else "rule"
-
-
-def _plan_one(app: App, bench: Bench, item: ReviewItem, known: Known, at: datetime) -> Planned:
+def _see(
+    app: App, bench: Bench, item: ReviewItem, known: Known, at: datetime, *, fetch: bool
+) -> _Seen:
     judge = known.judge
-    facts = _facts(item, known, at, None)
-    if judge is None:
-        answers, verdict = [], UNCOVERED
-    else:
-        if app.limits.always_evidence or _needs_evidence(judge, facts):
-            facts = _facts(item, known, at, evidence_for(app, bench, item).evidence)
-        answers = over_time(judge, facts, item.deadline_at or at)
-        verdict = verdict_of(judge, facts, answers[0][1])
-    claimed = _claimed(item, known)
-    end, end_at = _end(item, answers, claimed)
-    return Planned(
+    facts, held = _facts(item, known, at, None), kept_evidence(app, bench, item)
+    if judge is not None and (app.limits.always_evidence or _needs_evidence(judge, facts)):
+        if held is None and fetch:
+            held = evidence_for(app, bench, item)
+        if held is not None:
+            facts = _facts(item, known, at, held.evidence)
+    latest = known.memory.latest
+    return _Seen(
         item=item,
-        round=round_of(facts),
-        verdict=verdict,
         facts=facts,
-        later=tuple(
-            Later(at=moment, action=answer.action.value, rule=answer.rule, until=answer.until)
-            for moment, answer in answers[1:]
+        round=OpenRound(
+            review=item.review,
+            task_id=item.id,
+            epoch=item.epoch,
+            deadline_at=item.deadline_at,
+            deadline_is_estimate=item.deadline_is_estimate,
+            account_id=item.account_id,
+            amount_micros=item.amount_micros,
+            round=round_of(facts),
+            judge=judge,
+            facts=facts,
+            complete=held is not None,
+            latest=None if latest is None or latest.decision.epoch != item.epoch else latest,
+            unsendable=cannot_send(item),
         ),
-        end=end,
-        end_at=end_at,
-        logged=None if claimed is None else claimed.state,
-        note=cannot_send(item),
+    )
+
+
+def _planned(one: _Seen, found: Future) -> Planned:
+    judge, facts = one.round.judge, one.facts
+    if judge is None:
+        verdict = UNCOVERED
+    else:
+        answer = found.answers[0][1] if found.answers else judge.judge(facts)
+        verdict = verdict_of(judge, facts, answer)
+    return Planned(
+        item=one.item, verdict=verdict, facts=facts, future=found, note=one.round.unsendable
     )
 
 
@@ -204,19 +262,3 @@ def _needs_evidence(judge: Judge, facts: Facts) -> bool:
     return any(
         judge.triage(msgspec.structs.replace(facts, now=moment)) is None for moment in moments
     )
-
-
-def _claimed(item: ReviewItem, known: Known) -> Logged | None:
-    """What we did in this round already."""
-    return known.memory.latest if item.epoch in known.memory.claimed else None
-
-
-def _end(
-    item: ReviewItem, answers: list[tuple[datetime, Evaluation]], claimed: Logged | None
-) -> tuple[Paid, datetime | None]:
-    """How it will end if nobody steps in: the first answer that is carried out decides."""
-    if claimed is not None:
-        return "acted on", claimed.state_at
-    if cannot_send(item) is not None:
-        return ("unknown" if item.deadline_at is None else "silence"), item.deadline_at
-    return end_of(answers, item.deadline_at)

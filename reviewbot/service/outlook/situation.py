@@ -14,13 +14,12 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
 from reviewbot.service.guards import acceptance, weighing
-from reviewbot.service.guards.holds import holds_on
 from reviewbot.service.guards.probation import TOPIC as PROBATION
 from reviewbot.service.guards.stakes import Stakes, at_stake
 from reviewbot.service.outlook.books import Books, add_up
-from reviewbot.service.people.otherwise import Otherwise, otherwise
+from reviewbot.service.outlook.future import Paid
+from reviewbot.service.outlook.gather import Bot, outlook_of
 from reviewbot.service.people.questions import open_questions
-from reviewbot.service.revisions import Revisions
 from reviewbot.service.telling.away import Away, last_away
 
 DAY = timedelta(days=1)
@@ -35,6 +34,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     count: int
     at: datetime
+
+
+class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
+    """How a question ends if nobody answers, and when; `why` says what keeps the policy from it."""
+
+    end: Paid
+    at: datetime | None
+    why: str | None = None
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,18 +72,18 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     away: Away | None = None
 
 
-def situation(
-    ledger: Ledger, now: datetime, pause_file: str | None = None, *, stopped: bool = False
-) -> Situation:
-    """Gather it all; `stopped`: a brake of the machine's holds everything. Raises `LedgerError`."""
+def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
+    """Gather it all. Raises `LedgerError`."""
     since = now - DAY
     recent = ledger.decisions(since=since)
     questions = open_questions(ledger, now)
-    holds = holds_on(ledger, now, pause_file)
+    ahead = outlook_of(ledger, now, bot)
     first = None
     if questions:
-        decision = questions[0].decision
-        first = otherwise(ledger, decision, Revisions(ledger), now, holds=holds)
+        sighting = questions[0].sighting
+        found = ahead.futures[sighting.review, sighting.task_id]
+        first = Otherwise(end=found.end, at=found.at, why=found.why)
+    holds = ahead.standing.holds
     away = last_away(ledger)
     return Situation(
         outcomes=Counter(one.state.value for one in recent),
@@ -86,8 +93,8 @@ def situation(
         claimed=sum(one.claim is not None for one in questions),
         next_question=first,
         unsettled=len(ledger.open_intents()),
-        holds=tuple(hold.sentence for hold in holds),
-        at_stake=at_stake(ledger, now) if holds or stopped else None,
+        holds=tuple(hold.sentence for hold in holds if hold.by not in ("bot", "brake")),
+        at_stake=at_stake(ahead) if holds else None,
         on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
         to_accept=tuple(
             f"{_text(one, 'policy')} {one.subject[:8]}" for one in acceptance.waiting(ledger)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.safetext import safe_line
-from reviewbot.policy.calendar import calendars_of, resolver
+from reviewbot.service.outlook.future import Future
 from reviewbot.service.review import Outcome
 from reviewbot.service.telling.deadlines import NOT_REVIEWED, Undecided
 from reviewbot.service.telling.routing import moment, named
-
-if TYPE_CHECKING:
-    from reviewbot.policy.evaluate import Judge
-    from reviewbot.policy.model import Policy
 
 _PAYS = "silence pays it"
 _TROUBLES = {
@@ -23,12 +17,11 @@ _TROUBLES = {
     "void": "was not carried out",
     "postponed": "could not be finished",
 }
-_FALLBACKS = {
+_DOES = {
     Action.APPROVE: "approves it",
     Action.DISPUTE: "sends it back",
     Action.FINALIZE: "accepts it",
     Action.REQUEST_CORRECTIONS: "sends it back",
-    Action.LEAVE: "leaves it to the timer, which pays",
 }
 
 
@@ -37,27 +30,21 @@ def standing(one: Undecided) -> str:
     return f"{named(one.review, one.task_id, one.amount_micros)} is undecided ({_why(one)})"
 
 
-def otherwise(one: Undecided, judge: Judge | None) -> str:
+def otherwise(found: Future | None) -> str:
     """What happens if nobody does anything."""
-    if judge is None or one.outcome == "refused":
-        return _PAYS
-    fallback = _fallback(judge.policy)
-    if fallback is None:
-        return _PAYS
-    policy = judge.policy
-    find = resolver(policy.deadline.decide_by, calendars_of(policy))
-    at = find(one.started_at, one.deadline_at)
-    return f"the policy's fallback {fallback}" + ("" if at is None else f" from {moment(at)} on")
-
-
-def _fallback(policy: Policy) -> str | None:
-    """What the policy's deadline part does; None where it leaves it to silence."""
-    actions = {case.then.action for case in policy.deadline.fallbacks}
-    if actions <= {Action.ESCALATE}:
-        return None
-    if len(actions) > 1:
-        return "decides it"
-    return _FALLBACKS[actions.pop()]
+    if found is None:
+        return "nobody can tell what becomes of it"
+    why = f" ({safe_line(found.why, 200)})" if found.why else ""
+    if found.action is not None and found.at is not None:
+        rule = found.rule or ""
+        who = "the policy's fallback" if rule == DEADLINE else repr(safe_line(rule, 80))
+        return f"{who} {_DOES[found.action]} from {moment(found.at)} on{why}"
+    if found.end == "left":
+        return "the policy leaves it to the timer, which pays"
+    if found.end == "silence":
+        return f"{_PAYS}{why}"
+    turn = "" if found.turn_at is None else f"; its turn comes at {moment(found.turn_at)}"
+    return f"nobody can tell what becomes of it{turn}{why}"
 
 
 def _why(one: Undecided) -> str:

@@ -23,6 +23,7 @@ from reviewbot.policy.model import Reminder
 from reviewbot.ports import Sighting
 from reviewbot.service.app import App, Bench
 from reviewbot.service.judging import Known
+from reviewbot.service.outlook.gather import Foreseen
 from reviewbot.service.outlook.standing import otherwise, standing
 from reviewbot.service.review import Reviewed
 from reviewbot.service.telling.deadlines import (
@@ -108,6 +109,7 @@ def watch(app: App) -> None:
         with suppress(LedgerError):
             tell_silences_again(app)
             app.silences_retold = True
+    foreseen = Foreseen(app)
     for bench in app.benches:
         if bench.open_rounds is None:
             try:
@@ -115,11 +117,11 @@ def watch(app: App) -> None:
             except LedgerError:
                 continue
         open_rounds = [one for one in bench.open_rounds.values() if one.deadline_at is not None]
-        _tell_stages(app, bench, open_rounds)
+        _tell_stages(app, bench, foreseen, open_rounds)
         for judge in bench.judges:
             if judge.policy.deadline.remind:
                 theirs = [one for one in open_rounds if _judge_of(one, bench) is judge]
-                _remind(app, bench, judge, theirs)
+                _remind(app, bench, foreseen, judge, theirs)
 
 
 def _from_log(
@@ -140,7 +142,7 @@ def _from_log(
 # 24, 6 and 1 hours ---------------------------------------------------------------------------
 
 
-def _tell_stages(app: App, bench: Bench, open_rounds: list[Undecided]) -> None:
+def _tell_stages(app: App, bench: Bench, foreseen: Foreseen, open_rounds: list[Undecided]) -> None:
     now = app.clock.now()
     nearer = timedelta(0)
     for hours, ahead in STAGES:
@@ -152,24 +154,23 @@ def _tell_stages(app: App, bench: Bench, open_rounds: list[Undecided]) -> None:
                 due.append(one)
             elif stage < left <= stage + ahead:
                 soon.append(one)
-        news = [one for one in due if _tell_stage(app, bench, one, hours)]
+        news = [one for one in due if _tell_stage(app, bench, foreseen, one, hours)]
         if news:
             for one in soon:
-                _tell_stage(app, bench, one, hours)
+                _tell_stage(app, bench, foreseen, one, hours)
         nearer = stage
 
 
-def _tell_stage(app: App, bench: Bench, one: Undecided, hours: int) -> bool:
+def _tell_stage(app: App, bench: Bench, foreseen: Foreseen, one: Undecided, hours: int) -> bool:
     if not _first_time(bench, one, f"{hours}h"):
         return False
     deadline = _deadline(one)
-    judge = _judge_of(one, bench)
     urgency: Urgency = "error" if hours == 1 else "warning"
     return app.alarm(
         Kind.UNDECIDED,
         f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
         f" ({moment(deadline)});"
-        f" otherwise {otherwise(one, judge)}",
+        f" otherwise {otherwise(foreseen.of(one))}",
         subject=f"{_round(one)} {hours}h",
         group=f"{hours}h",
         urgency=urgency,
@@ -183,7 +184,9 @@ def _tell_stage(app: App, bench: Bench, one: Undecided, hours: int) -> bool:
 # A policy's own moments ----------------------------------------------------------------------
 
 
-def _remind(app: App, bench: Bench, judge: Judge, open_rounds: list[Undecided]) -> None:
+def _remind(
+    app: App, bench: Bench, foreseen: Foreseen, judge: Judge, open_rounds: list[Undecided]
+) -> None:
     calendars = calendars_of(judge.policy)
     resolved = [(one, resolver(one.at, calendars)) for one in judge.policy.deadline.remind]
     now = app.clock.now()
@@ -202,10 +205,10 @@ def _remind(app: App, bench: Bench, judge: Judge, open_rounds: list[Undecided]) 
                 due.append((one, max(passed, key=_when)[1]))
             if coming:
                 soon.append((one, min(coming, key=_when)[1]))
-        news = [pair for pair in due if _tell_reminder(app, bench, judge, *pair)]
+        news = [pair for pair in due if _tell_reminder(app, bench, foreseen, *pair)]
         if news:
             for one, reminder in soon:
-                _tell_reminder(app, bench, judge, one, reminder)
+                _tell_reminder(app, bench, foreseen, one, reminder)
 
 
 def _when(pair: tuple[datetime, Reminder]) -> datetime:
@@ -213,14 +216,15 @@ def _when(pair: tuple[datetime, Reminder]) -> datetime:
 
 
 def _tell_reminder(
-    app: App, bench: Bench, judge: Judge, one: Undecided, reminder: Reminder
+    app: App, bench: Bench, foreseen: Foreseen, one: Undecided, reminder: Reminder
 ) -> bool:
     if not _first_time(bench, one, f"{reminder.at.text} {reminder.to}"):
         return False
     deadline = _deadline(one)
     return app.alarm(
         Kind.REMINDER,
-        f"{standing(one)}; its {_estimated(one)}deadline is {moment(deadline)}; otherwise {otherwise(one, judge)}",
+        f"{standing(one)}; its {_estimated(one)}deadline is {moment(deadline)};"
+        f" otherwise {otherwise(foreseen.of(one))}",
         subject=f"{_round(one)} {reminder.at.text} {reminder.to}",
         group=reminder.at.text,
         to=(reminder.to,),

@@ -21,7 +21,8 @@ from reviewbot.policy.parse import parse_policy
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guards import acceptance, breaker, gate, probation, switches
 from reviewbot.service.guards.adoption import adopt
-from reviewbot.service.guards.stakes import at_stake
+from reviewbot.service.guards.stakes import Stakes, at_stake
+from reviewbot.service.outlook.gather import Bot, outlook_of
 from reviewbot.service.perform import perform
 from reviewbot.service.poll import poll_once
 from tests.builders import a_task
@@ -382,16 +383,19 @@ def test_a_person_gets_past_a_breaker_and_not_past_a_pause() -> None:
         perform(room.app, room.bench, second)
 
 
-def test_what_is_at_stake_is_what_a_pause_can_stop() -> None:
-    """Done rounds and those beyond its end are not counted; undecided ones are."""
+def test_what_is_at_stake_is_what_a_pause_leaves_to_silence() -> None:
+    """Nothing while the fallback pays; then each open round whose deadline comes before its end."""
     room = a_room(a_policy(ASK), count=2, hours=30)
     poll_once(room.app)
     room.world.add(*tasks(1, first=5, hours=60))
     poll_once(room.app)
     now = room.clock.now()
 
-    assert len(at_stake(room.ledger, now).tasks) == 3
-    soon = at_stake(room.ledger, now, until=now + timedelta(hours=31))
+    assert at_stake(outlook_of(room.ledger, now, Bot())) == Stakes()
+    a_pause(room)
+    found = outlook_of(room.ledger, now, Bot())
+    assert len(at_stake(found).tasks) == 3
+    soon = at_stake(found, until=now + timedelta(hours=31))
     assert (len(soon.tasks), soon.amount_micros) == (2, 480_000)
 
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
 from reviewbot.service.guards import switches
-from reviewbot.service.guards.holds import holds_on
-from reviewbot.service.outlook.capsahead import caps_ahead
 from reviewbot.service.outlook.desks import Desk, Job, work_off
 from reviewbot.service.outlook.forecast import Forecast, forecast
+from reviewbot.service.outlook.gather import Bot
 from reviewbot.service.outlook.pace import LEAST, Pace, pace
 from reviewbot.service.outlook.plan import plan
 from reviewbot.service.outlook.recollection import recall_evidence
@@ -50,10 +49,9 @@ def asked() -> Iterator[House]:
 
 def ahead(made: House, known: Pace = NOBODY, *, rate: float = 96.0) -> Forecast:
     """The forecast for a house, with people at a given pace."""
-    holds = holds_on(made.app.ledger, made.clock.now())
-    judges = [judge for bench in made.app.benches for judge in bench.judges]
-    caps = caps_ahead(plan(made.app), made.app.ledger, judges)
-    return forecast(caps, known, requests_per_minute=rate, every=60.0, holds=holds)
+    seen = plan(made.app, bot=Bot(requests_per_minute=rate))
+    found = [one.future for one in seen.planned]
+    return forecast(found, seen.standing, known, unreadable=seen.failed)
 
 
 def test_questions_that_nobody_answers_are_paid_unread(asked: House) -> None:

@@ -7,10 +7,15 @@ from datetime import timedelta
 import pytest
 
 from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.facts import build_facts
+from reviewbot.service.guards.holds import Hold
+from reviewbot.service.outlook.ahead import futures
+from reviewbot.service.outlook.future import Future, OpenRound, Standing
+from reviewbot.service.outlook.room import House
 from reviewbot.service.outlook.standing import otherwise, standing
 from reviewbot.service.telling.deadlines import Undecided
 from tests.acceptance.house import judge_of
-from tests.builders import CONFIRMED
+from tests.builders import CONFIRMED, an_account_item, an_item
 
 POLICY = """
 policy: p
@@ -27,37 +32,53 @@ BACK = '{then: dispute, reason: "Please look again."}'
 CORRECT = '{then: request corrections, comment: "One thing.", fields: {username: "Another."}}'
 
 
+def ahead(review: ReviewKind, fallback: str, *holds: Hold, seen: bool = True) -> Future:
+    """What becomes of one thing that a rule asks about."""
+    item = an_item() if review == "comments" else an_account_item()
+    judge = judge_of(POLICY.format(review=review, fallback=fallback))
+    one = OpenRound(
+        review=review,
+        task_id=item.id,
+        epoch=item.epoch,
+        deadline_at=item.deadline_at,
+        deadline_is_estimate=item.deadline_is_estimate,
+        judge=judge,
+        facts=build_facts(item, now=CONFIRMED) if seen else None,
+    )
+    how = Standing(now=CONFIRMED, holds=holds, houses={"p": House(judge=judge)}, per_minute=2.0)
+    return futures([one], how)[one.key]
+
+
 @pytest.mark.parametrize(
-    ("review", "fallback", "does"),
+    ("review", "fallback", "says"),
     [
-        ("comments", "approve", "approves it"),
-        ("comments", BACK, "sends it back"),
-        ("comments", "leave", "leaves it to the timer, which pays"),
-        ("comments", "escalate", None),
-        ("accounts", "finalize", "accepts it"),
-        ("accounts", CORRECT, "sends it back"),
-        ("accounts", "leave", "leaves it to the timer, which pays"),
-        ("accounts", "escalate", None),
+        ("comments", "approve", "the policy's fallback approves it from Fri 05 Jun 09:00 UTC on"),
+        ("comments", BACK, "the policy's fallback sends it back from Fri 05 Jun 09:00 UTC on"),
+        ("comments", "leave", "the policy leaves it to the timer, which pays"),
+        ("comments", "escalate", "silence pays it"),
+        ("accounts", "finalize", "the policy's fallback accepts it from Fri 05 Jun 09:00 UTC on"),
+        ("accounts", CORRECT, "the policy's fallback sends it back from Fri 05 Jun 09:00 UTC on"),
+        ("accounts", "leave", "the policy leaves it to the timer, which pays"),
+        ("accounts", "escalate", "silence pays it"),
     ],
 )
 def test_every_fallback_that_a_policy_may_have_can_be_said(
-    review: ReviewKind, fallback: str, does: str | None
+    review: ReviewKind, fallback: str, says: str
 ) -> None:
     """Of comments and of accounts; asking a person leaves it to silence."""
-    one = Undecided(
-        review=review,
-        task_id="t",
-        epoch="1",
-        started_at=CONFIRMED,
-        deadline_at=CONFIRMED + timedelta(hours=72),
-        deadline_is_estimate=False,
-        action=None,
-        rule=None,
-        outcome="not reviewed yet",
-    )
-    judge = judge_of(POLICY.format(review=review, fallback=fallback))
-    said = f"the policy's fallback {does} from Fri 05 Jun 09:00 UTC on"
-    assert otherwise(one, judge) == (said if does else "silence pays it")
+    assert otherwise(ahead(review, fallback)) == says
+
+
+def test_what_holds_it_and_whose_turn_comes_are_different_things() -> None:
+    """A pause that does not end leaves it to silence; what nobody has looked at has its turn to come."""
+    paused = Hold(sentence="everything is paused by ana: x", by="pause")
+
+    held = otherwise(ahead("comments", "approve", paused))
+    unseen = otherwise(ahead("comments", "approve", seen=False))
+
+    assert held == "silence pays it (everything is paused by ana: x)"
+    assert "its turn comes at Tue 02 Jun 12:00 UTC" in unseen
+    assert otherwise(None) == "nobody can tell what becomes of it"
 
 
 def test_what_somebody_was_first_to_act_on_is_said_so() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from reviewbot.domain.decision import Action
-from reviewbot.service.people.otherwise import Otherwise, otherwise
+from reviewbot.service.outlook.future import Future
+from reviewbot.service.outlook.gather import Bot, outlook_of
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
-from reviewbot.service.revisions import Revisions
 from tests.service.fakes import START
 from tests.service.guards.test_guards import FALLBACK, SEND_BACK, Room, a_policy, a_room
 
@@ -24,10 +24,12 @@ def a_full_cap(window: str) -> Room:
     return room
 
 
-def said(room: Room, now: datetime) -> Otherwise:
+def said(room: Room, now: datetime) -> Future:
     """What the only question says of its end."""
     (question,) = open_questions(room.ledger, now)
-    return otherwise(room.ledger, question.decision, Revisions(room.ledger), now)
+    found = outlook_of(room.ledger, now, Bot()).of("comments", question.sighting.task_id)
+    assert found is not None
+    return found
 
 
 def test_what_a_full_cap_asked_is_a_persons_until_the_fallback_is_due() -> None:
@@ -36,7 +38,7 @@ def test_what_a_full_cap_asked_is_a_persons_until_the_fallback_is_due() -> None:
 
     found = said(room, START)
     assert (found.end, found.at) == ("sent back", DUE)
-    assert found.why is not None and found.why.startswith("the cap is reached: disputes")
+    assert found.why is not None and found.why.startswith("the cap disputes: at most 1")
 
     room.clock.forward(hours=8, minutes=59)
     poll_once(room.app)
@@ -46,10 +48,14 @@ def test_what_a_full_cap_asked_is_a_persons_until_the_fallback_is_due() -> None:
     assert (room.sent(), room.sent(Action.DISPUTE)) == (2, 2)
 
 
-def test_from_the_fallbacks_moment_on_it_is_tried_at_once() -> None:
-    """Nothing keeps it with a person any longer."""
+def test_from_the_fallbacks_moment_on_the_deadline_decides_what_the_cap_keeps_back() -> None:
+    """Nothing keeps it with a person any longer, and the day's cap still has no room for the rule."""
     room = a_full_cap("day")
-
     later = DUE + timedelta(minutes=1)
 
-    assert said(room, later) == Otherwise(end="sent back", at=later)
+    found = said(room, later)
+    assert (found.end, found.at) == ("fallback", later)
+
+    room.clock.forward(seconds=(later - START).total_seconds())
+    poll_once(room.app)
+    assert room.sent(Action.APPROVE) == 1

@@ -15,8 +15,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached
 from reviewbot.ledger.limits import Spent, check_room
 from reviewbot.ports import Limit
-from reviewbot.service.outlook.capsahead import CapsAhead, caps_ahead
-from reviewbot.service.outlook.plan import plan
+from reviewbot.service.outlook.plan import Plan, plan
 from reviewbot.service.outlook.slots import Track
 from reviewbot.service.poll import poll_once
 from tests.ledger.things import a_decision
@@ -39,9 +38,9 @@ STEP = timedelta(minutes=10)
 NO_FALLBACK = FALLBACK.replace("undecided: approve", "undecided: escalate")
 
 
-def ahead(room: Room) -> CapsAhead:
-    """What the caps of the room's policies will do to what waits."""
-    return caps_ahead(plan(room.app), room.ledger, room.bench.judges)
+def ahead(room: Room) -> Plan:
+    """What becomes of all that waits in the room."""
+    return plan(room.app)
 
 
 def rails(*lines: str, over: str = "hold") -> str:
@@ -56,7 +55,7 @@ def test_it_says_what_is_held_by_which_cap_until_when() -> None:
     (bite,) = ahead(room).bites
 
     assert bite.cap == "approvals: at most 3 per hour"
-    assert [one.item.id for one in bite.held] == ["task-003", "task-004"]
+    assert [one.task_id for one in bite.held] == ["task-003", "task-004"]
     told = bite.summary
     assert (told.since, told.until) == (START, START + timedelta(hours=1))
     assert bite.to_silence == () and told.micros == 480_000
@@ -80,8 +79,8 @@ def test_what_finds_no_room_before_its_deadline_is_silence() -> None:
 
     found = ahead(room)
 
-    assert [one.end for one in found.plan.planned] == ["rule", "silence"]
-    assert [one.item.id for one in found.bites[0].to_silence] == ["task-001"]
+    assert [one.end for one in found.planned] == ["rule", "silence"]
+    assert [one.task_id for one in found.bites[0].to_silence] == ["task-001"]
 
 
 def test_the_cap_that_binds_is_named() -> None:
@@ -91,7 +90,7 @@ def test_the_cap_that_binds_is_named() -> None:
 
     found = ahead(room)
 
-    named = {one.item.id: (bite.cap, one.until) for bite in found.bites for one in bite.held}
+    named = {one.task_id: (bite.cap, one.until) for bite in found.bites for one in bite.held}
     assert named["task-002"] == ("approvals: at most 2 per hour", START + timedelta(hours=1))
     assert named["task-004"] == ("money approved: at most 1.00 USD per day", None)
 
@@ -101,12 +100,14 @@ def test_a_question_stays_with_a_person_until_the_fallback_is_due() -> None:
     judge = a_policy(PAY, rails("approvals: at most 1 per hour", over="escalate"))
     room = a_room(judge, count=2, hours=30)
 
-    (bite,) = ahead(room).bites
+    found = ahead(room)
 
-    (held,) = bite.held
-    assert held.asked
-    assert held.item.deadline_at is not None
-    assert held.until == held.item.deadline_at - timedelta(hours=3)
+    (held,) = found.bites[0].held
+    assert held.kept.asked
+    (first, second) = found.planned
+    assert second.item.deadline_at is not None
+    assert held.until == second.item.deadline_at - timedelta(hours=3) == second.end_at
+    assert first.end_at == START
 
 
 def test_a_later_task_gives_way_to_a_more_urgent_one() -> None:
@@ -117,8 +118,8 @@ def test_a_later_task_gives_way_to_a_more_urgent_one() -> None:
 
     found = ahead(room)
 
-    assert {one.item.id for one in found.bites[0].held} == {"task-010", "task-011", "task-012"}
-    assert {one.end for one in found.plan.planned if one.item.id < "task-010"} == {"fallback"}
+    assert {one.task_id for one in found.bites[0].held} == {"task-010", "task-011", "task-012"}
+    assert {one.end for one in found.planned if one.item.id < "task-010"} == {"fallback"}
 
 
 def test_probation_is_foreseen_like_a_cap() -> None:
@@ -192,7 +193,7 @@ def test_the_loop_does_what_was_foretold(
     room = a_room(judge)
     for n, left in enumerate(hours):
         room.world.add(*(with_digit(one, n) for one in tasks(1, first=n, hours=left)))
-    foretold = {one.item.id: (one.end, one.end_at) for one in ahead(room).plan.planned}
+    foretold = {one.item.id: (one.end, one.end_at) for one in ahead(room).planned}
 
     sent = worked_off(room, max(hours))
 
@@ -347,7 +348,7 @@ def test_a_share_of_disputes_is_foreseen(after: int, sent: int) -> None:
 
     found = ahead(room)
 
-    assert sum(one.end == "sent back" for one in found.plan.planned) >= sent
+    assert sum(one.end == "sent back" for one in found.planned) >= sent
     poll_once(room.app)
-    now = [one for one in found.plan.planned if one.end == "sent back" and one.end_at == START]
+    now = [one for one in found.planned if one.end == "sent back" and one.end_at == START]
     assert room.sent() == len(now)

@@ -1,0 +1,59 @@
+"""What the heartbeat and the settings tell of the bot on a log, for the screens that look ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.cli.heartbeat import Beat, beat_path, read_beat
+from reviewbot.cli.opening import state_folder
+from reviewbot.cli.words import length
+from reviewbot.pausefile import PauseFile
+from reviewbot.service.guards.holds import Hold
+from reviewbot.service.outlook.gather import REHEARSES, Bot
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.settings import Settings
+
+ADVERTISED, SHARE = 120.0, 0.8
+"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
+
+
+def bot_of(settings: Settings, now: datetime) -> Bot:
+    """The bot as its heartbeat left it. Where none was ever left a live one is taken for granted."""
+    beat = read_beat(beat_path(settings.ledger, state_folder()))
+    alone = Bot(
+        every=settings.every,
+        requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
+        quarantine=timedelta(seconds=settings.quarantine),
+        file=PauseFile(settings.pause_path()).read(),
+    )
+    if beat is None:
+        return alone
+    return msgspec.structs.replace(
+        alone,
+        hold=_hold(beat, now),
+        revisions=tuple(one.revision for one in beat.policies),
+        every=beat.every,
+        passed_at=beat.at,
+        brake=beat.brake,
+    )
+
+
+def bot_by(bot: Bot, judges: Iterable[Judge]) -> Bot:
+    """The same for a look ahead by these policies: one that runs others is taken to run these."""
+    running = {judge.policy.revision for judge in judges} <= set(bot.revisions)
+    return bot if running else msgspec.structs.replace(bot, hold=None)
+
+
+def _hold(beat: Beat, now: datetime) -> Hold | None:
+    """Why it does not act, where it does not."""
+    if not beat.is_alive(now):
+        return Hold(
+            sentence=f"no bot runs: its last pass ended {length(now - beat.at)} ago", by="bot"
+        )
+    return REHEARSES if beat.mode != "live" else None

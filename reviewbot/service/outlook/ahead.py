@@ -1,0 +1,440 @@
+"""Ahead: follows every open round through time, to what becomes of it if nobody steps in.
+
+Theory of operation. A function of values: the open rounds with what was last known of them, and how
+things stand. Facts stay as they are and only time goes on, so the policy's answers change at known
+moments. A round is followed through them as the loop would: the first answer that nothing keeps
+back is sent, and takes its room under the caps. The most urgent come first, as in a pass. Pauses,
+breakers, brakes and probation keep a thing back until they end. In the place of a rule that a cap or
+a pause of the policy's own keeps back, the deadline decides from `decide by` on; until then a
+question that a full cap asked stays with its person. What is never sent is paid by silence.
+
+It takes for granted that no new tasks come, that nobody answers, and that what holds without an end
+goes on to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, Action, Decision, Mode
+from reviewbot.domain.errors import ReviewbotError
+from reviewbot.domain.lifecycle import DONE, OPEN, State
+from reviewbot.policy.evaluate import Evaluation
+from reviewbot.policy.future import over_time
+from reviewbot.ports import Logged
+from reviewbot.service.guards.guardrails import REACHED, decide_by, stays_with_person
+from reviewbot.service.guards.holds import Hold
+from reviewbot.service.outlook.desks import Desk, Job, work_off
+from reviewbot.service.outlook.future import Future, Kept, Key, OpenRound, Standing, end_by
+from reviewbot.service.outlook.room import Room, Stop
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+FAR = timedelta(days=400)
+"""Stands for a deadline that the API does not state, or that was only an estimate and has passed."""
+
+
+def futures(rounds: Sequence[OpenRound], standing: Standing) -> dict[Key, Future]:
+    """Say of every open round what becomes of it, in the order given."""
+    answers = {one.key: _answers(one, standing.now) for one in rounds}
+    ahead = _Ahead(standing)
+    found = {one.key: ahead.future(one, answers[one.key]) for one in _in_turn(rounds, answers)}
+    found |= _too_late(found, standing)
+    return {one.key: found[one.key] for one in rounds}
+
+
+# What the policy says ------------------------------------------------------------------------
+
+
+class _Answers(NamedTuple):
+    """What a policy says of a round from now on; from `wanting` on evidence is that is not at hand."""
+
+    said: tuple[tuple[datetime, Evaluation], ...] = ()
+    wanting: datetime | None = None
+    broke: bool = False
+
+
+def _answers(one: OpenRound, now: datetime) -> _Answers:
+    if one.judge is None or one.facts is None or _is_over(one, now):
+        return _Answers()
+    try:
+        return _said(one, one.judge, now)
+    except (ReviewbotError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - a policy that breaks on one thing asks a person about that one
+        return _Answers(broke=True)
+
+
+def _said(one: OpenRound, judge: Judge, now: datetime) -> _Answers:
+    assert one.facts is not None
+    facts = replace(one.facts, now=now)
+    said = tuple(over_time(judge, facts, _end_of(one, now)))
+    if one.complete or not judge.ever_needs_evidence:
+        return _Answers(said)
+    wanting = (at for at, _ in said if judge.triage(replace(facts, now=at)) is None)
+    first = next(wanting, None)
+    if first is None:
+        return _Answers(said)
+    return _Answers(tuple(answer for answer in said if answer[0] < first), first)
+
+
+def _in_turn(rounds: Iterable[OpenRound], answers: Mapping[Key, _Answers]) -> list[OpenRound]:
+    """The most urgent first; what pays before what sends back, for a share of disputes is of both."""
+
+    def turn(one: OpenRound) -> tuple[bool, bool, float]:
+        first = next((made for _, made in answers[one.key].said if _is_sent(made)), None)
+        back = first is not None and first.action.sends_back
+        deadline = one.deadline_at
+        return back, deadline is None, 0.0 if deadline is None else deadline.timestamp()
+
+    return sorted(rounds, key=turn)
+
+
+def _is_sent(answer: Evaluation) -> bool:
+    return answer.action.writes and answer.until is None
+
+
+def _is_over(one: OpenRound, now: datetime) -> bool:
+    return not one.deadline_is_estimate and one.deadline_at is not None and one.deadline_at <= now
+
+
+def _end_of(one: OpenRound, now: datetime) -> datetime:
+    """Up to when something may be sent."""
+    deadline = one.deadline_at
+    return now + FAR if deadline is None or deadline <= now else deadline
+
+
+# Through time --------------------------------------------------------------------------------
+
+
+class _Ahead:
+    """Follows rounds one after the other; the room that one takes is gone for the next."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing, self._now = standing, standing.now
+        self._rooms = {name: Room(one, standing.now) for name, one in standing.houses.items()}
+        self._unseen = 0
+
+    def future(self, one: OpenRound, answers: _Answers) -> Future:
+        """Follow one round to its end."""
+        found = self._end(one, answers)
+        if found.is_over:
+            return found
+        found = replace(found, answers=answers.said, asked_at=self._asked_at(found, answers))
+        return replace(found, answerable_at=self._answerable_at(found))
+
+    def _end(self, one: OpenRound, answers: _Answers) -> Future:
+        latest = one.latest
+        if latest is not None and latest.state in DONE:
+            return _done(one, latest)
+        if _is_over(one, self._now):
+            return replace(self._timer(one, _OVER), is_over=True)
+        if latest is not None and latest.state in OPEN:
+            return self._perhaps_done(one, answers, latest)
+        if latest is not None and latest.state is State.REFUSED:
+            return self._timer(one, _REFUSED)
+        if one.unsendable is not None:
+            return self._timer(one, one.unsendable)
+        if one.facts is None:
+            return (
+                self._at_its_turn(one) if latest is None else self._nobody_knows(one, _UNREADABLE)
+            )
+        if one.judge is None or answers.broke:
+            return self._timer(one, _NOT_COVERED if one.judge is None else _BROKE)
+        return self._follow(one, one.judge, answers, self._now)
+
+    def _timer(self, one: OpenRound, why: str | None, kept: Kept | None = None) -> Future:
+        """Nothing of ours ends it: the timer pays, unless nobody knows when."""
+        latest, at = one.latest, one.deadline_at
+        if latest is not None and latest.decision.action is Action.LEAVE:
+            return Future(round=one, end="left", at=at, kept=kept)
+        if at is None or (one.deadline_is_estimate and at <= self._now):
+            return Future(round=one, end="unknown", at=None, why=why, kept=kept)
+        return Future(round=one, end="silence", at=at, why=why, kept=kept)
+
+    def _perhaps_done(self, one: OpenRound, answers: _Answers, latest: Logged) -> Future:
+        """A write that may have arrived: it did, or the policy goes on once that is known."""
+        decision, began = latest.decision, latest.intended_at or latest.state_at
+        known_at = max(began + self._standing.quarantine, self._now)
+        end = end_by(decision.action, decision.rule)
+        if one.judge is not None and one.facts is not None and known_at < _end_of(one, self._now):
+            again = self._follow(one, one.judge, answers, known_at)
+            if again.end == end:
+                return replace(again, why=_UNCLEAR)
+        return Future(round=one, end="unknown", at=one.deadline_at, why=_UNCLEAR)
+
+    def _at_its_turn(self, one: OpenRound) -> Future:
+        """What is decided then nobody knows; only whether its turn comes in time."""
+        standing, end = self._standing, _end_of(one, self._now)
+        turn_at = self._now
+        if standing.per_minute is not None:
+            turn_at += timedelta(minutes=self._unseen / standing.per_minute)
+        self._unseen += 1
+        if (hold := self._holding_all(one)) is not None:
+            if hold.until is None or hold.until >= end:
+                return self._timer(one, hold.sentence)
+            turn_at = max(turn_at, hold.until)
+        if turn_at >= end:
+            return replace(self._timer(one, _TOO_LATE), late=True, turn_at=turn_at)
+        return Future(round=one, end="unknown", at=None, why=_UNSEEN, turn_at=turn_at)
+
+    def _nobody_knows(self, one: OpenRound, why: str, kept: Kept | None = None) -> Future:
+        """What the policy says then is not known; it does not matter where nothing is sent anyway."""
+        hold = self._holding_all(one)
+        if hold is not None and (hold.until is None or hold.until >= _end_of(one, self._now)):
+            return self._timer(one, hold.sentence, kept)
+        return Future(round=one, end="unknown", at=None, why=why, kept=kept)
+
+    def _follow(self, one: OpenRound, judge: Judge, answers: _Answers, ready: datetime) -> Future:
+        """Through the policy's answers, to the first that is sent."""
+        kept: Kept | None = None
+        stop: Stop | None = None
+        for start, until, answer in _stretches(answers, _end_of(one, self._now)):
+            at, stop = max(start, ready), None
+            wish = _wish(one, judge, answer.action, answer.rule)
+            if (due := _with_a_person_until(one, judge, wish)) is not None and at < due:
+                kept, at = kept or _by_cap(one, wish, at), due
+            while _is_sent(answer) and at < until:
+                stop = self._stop(judge, wish, at, until)
+                if stop is None:
+                    return self._sent(one, judge, wish, at, kept)
+                kept = kept or _kept(stop, wish, at)
+                instead, then = self._meanwhile(one, judge, wish, stop, at, until)
+                if instead is not None:
+                    return self._sent(one, judge, instead, at, kept)
+                at = then or until
+        return self._not_sent(one, judge, answers, kept, stop)
+
+    def _meanwhile(
+        self, one: OpenRound, judge: Judge, wish: Decision, stop: Stop, at: datetime, end: datetime
+    ) -> tuple[Decision | None, datetime | None]:
+        """What the deadline sends in its place at `at`, or when to try again (None: not before `end`)."""
+        assert one.facts is not None
+        due = None if wish.rule == DEADLINE else decide_by(judge, one.facts)
+        if stop.by not in ("cap", "guardrail") or due is None:
+            return None, stop.free_at
+        if at < due:
+            return None, due if stop.asks or stop.free_at is None else min(stop.free_at, due)
+        answer = judge.fallback(replace(one.facts, now=at))
+        if answer is None or not answer.action.writes:
+            return None, stop.free_at
+        instead = _wish(one, judge, answer.action, DEADLINE)
+        other = self._stop(judge, instead, at, end)
+        if other is None:
+            return instead, None
+        return None, min((s.free_at for s in (stop, other) if s.free_at is not None), default=None)
+
+    def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
+        """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
+        holds = [one for one in self._standing.holds if one.stops(wish.action, wish.policy, at)]
+        if holds:
+            hold = max(holds, key=_lasting)
+            return Stop(hold.by, hold.sentence, hold.until)
+        return self._room(judge).stop(wish, at, end)
+
+    def _room(self, judge: Judge) -> Room:
+        return self._rooms[judge.policy.name]
+
+    def _sent(
+        self, one: OpenRound, judge: Judge, wish: Decision, at: datetime, kept: Kept | None
+    ) -> Future:
+        self._room(judge).take(wish, at)
+        return Future(
+            round=one,
+            end=end_by(wish.action, wish.rule),
+            at=at,
+            action=wish.action,
+            rule=wish.rule,
+            why=None if kept is None else kept.sentence,
+            kept=None if kept is None else replace(kept, until=at),
+        )
+
+    def _not_sent(
+        self,
+        one: OpenRound,
+        judge: Judge,
+        answers: _Answers,
+        kept: Kept | None,
+        stop: Stop | None,
+    ) -> Future:
+        if answers.wanting is not None:
+            return replace(self._nobody_knows(one, _WANTING, kept), turn_at=answers.wanting)
+        if self._is_left(one, judge, answers, stop):
+            return Future(round=one, end="left", at=one.deadline_at, kept=kept)
+        return self._timer(one, None if kept is None else kept.sentence, kept)
+
+    def _is_left(self, one: OpenRound, judge: Judge, answers: _Answers, stop: Stop | None) -> bool:
+        """Whether in the end the policy leaves it to the timer, and a bot is there to write that down."""
+        if any(hold.by == "bot" for hold in self._standing.holds):
+            return False
+        last = answers.said[-1][1]
+        if stop is None or stop.by not in ("cap", "guardrail") or last.rule == DEADLINE:
+            return last.action is Action.LEAVE
+        assert one.facts is not None
+        end = _end_of(one, self._now) - timedelta(microseconds=1)
+        answer = judge.fallback(replace(one.facts, now=end))
+        return answer is not None and answer.action is Action.LEAVE
+
+    # People ----------------------------------------------------------------------------------
+
+    def _asked_at(self, found: Future, answers: _Answers) -> datetime | None:
+        one, moments = found.round, []
+        if found.why in _ASKS or (one.latest is not None and _is_question(one.latest)):
+            moments.append(self._now)
+        if found.kept is not None and found.kept.asked:
+            moments.append(found.kept.since)
+        moments += [at for at, said in answers.said if said.action is Action.ESCALATE]
+        first = min(moments, default=None)
+        return first if first is None or found.at is None or first < found.at else None
+
+    def _answerable_at(self, found: Future) -> datetime | None:
+        """When pauses and brakes let a person's answer through, before the round ends."""
+        at, end = self._now, found.at or _end_of(found.round, self._now)
+        if found.round.latest is not None and found.round.latest.state in OPEN:
+            return None
+        while (hold := self._stopping_people(at)) is not None:
+            if hold.until is None:
+                return None
+            at = hold.until
+        return at if at < end else None
+
+    def _stopping_people(self, at: datetime) -> Hold | None:
+        return next((hold for hold in self._standing.holds if hold.stops_people(at)), None)
+
+    def _holding_all(self, one: OpenRound) -> Hold | None:
+        """What keeps back whatever may be decided of it, the longest lasting."""
+        policy = "" if one.judge is None else one.judge.policy.name
+        acts = [action for action in ACTIONS_OF[one.review] if action.writes]
+        holds = [
+            hold
+            for hold in self._standing.holds
+            if all(hold.stops(action, policy, self._now) for action in acts)
+        ]
+        return max(holds, key=_lasting, default=None)
+
+
+_OVER = "its deadline has passed"
+_NOT_COVERED = "no running policy covers it"
+_BROKE = "the policy cannot be evaluated on it"
+_REFUSED = "the API refused our answer"
+_UNCLEAR = "a write may have been carried out already; that is found out by reading"
+_UNREADABLE = "what the log holds of it cannot be read"
+_UNSEEN = "it is not reviewed yet"
+_TOO_LATE = "its turn comes too late: the request budget is too small"
+_WANTING = "what decides it then needs evidence that is not fetched yet"
+_ASKS = frozenset({_NOT_COVERED, _BROKE, _REFUSED})
+
+
+def _done(one: OpenRound, latest: Logged) -> Future:
+    decision = latest.decision
+    at = latest.settled_at or latest.state_at
+    return Future(
+        round=one,
+        end="acted on",
+        at=at,
+        action=decision.action,
+        rule=decision.rule,
+        is_over=True,
+    )
+
+
+def _lasting(hold: Hold) -> tuple[bool, float]:
+    return hold.until is None, 0.0 if hold.until is None else hold.until.timestamp()
+
+
+def _is_question(latest: Logged) -> bool:
+    return latest.decision.action is Action.ESCALATE
+
+
+def _stretches(answers: _Answers, end: datetime) -> Iterator[tuple[datetime, datetime, Evaluation]]:
+    """Each answer with the time for which it stands: from, and until when."""
+    ends = [at for at, _ in answers.said[1:]] + [answers.wanting or end]
+    for (start, answer), until in zip(answers.said, ends, strict=True):
+        yield start, until, answer
+
+
+def _with_a_person_until(one: OpenRound, judge: Judge, wish: Decision) -> datetime | None:
+    """Until when the question that a full cap asked of this very wish stays with its person."""
+    last = None if one.latest is None else one.latest.decision
+    if last is None or one.facts is None or not stays_with_person(last, wish, one.epoch):
+        return None
+    return decide_by(judge, one.facts)
+
+
+def _by_cap(one: OpenRound, wish: Decision, at: datetime) -> Kept:
+    assert one.latest is not None
+    what = (one.latest.decision.held_by or "").removeprefix(REACHED)
+    return _kept(Stop("cap", what, None, asks=True), wish, at)
+
+
+def _kept(stop: Stop, wish: Decision, at: datetime) -> Kept:
+    return Kept(
+        by=stop.by,
+        what=stop.what,
+        policy=wish.policy,
+        action=wish.action,
+        rule=wish.rule,
+        since=at,
+        asked=stop.asks,
+    )
+
+
+def _wish(one: OpenRound, judge: Judge, action: Action, rule: str) -> Decision:
+    """The decision as the guards would see it."""
+    return Decision(
+        id="",
+        review=one.review,
+        task_id=one.task_id,
+        round=one.round,
+        epoch=one.epoch,
+        action=action,
+        rule=rule,
+        policy=judge.policy.name,
+        revision=judge.policy.revision,
+        mode=Mode.LIVE,
+        decided_at=datetime.min.replace(tzinfo=UTC),
+        account_id=one.account_id,
+        amount_micros=one.amount_micros,
+    )
+
+
+# The budget ----------------------------------------------------------------------------------
+
+
+def _too_late(found: Mapping[Key, Future], standing: Standing) -> dict[Key, Future]:
+    """Those for which the budget is too small: what is due first is sent first, at its rate."""
+    if standing.per_minute is None:
+        return {}
+    jobs = {str(key): key for key in found}
+    sends = [job for name, key in jobs.items() if (job := _job(name, found[key], standing))]
+    desk = Desk(opens=standing.now, takes=timedelta(minutes=1 / standing.per_minute))
+    late = [jobs[name] for name in work_off(sends, [desk]).missed]
+    return {key: _as_late(found[key]) for key in late}
+
+
+def _job(name: str, one: Future, standing: Standing) -> Job | None:
+    """What the bot has to send for a round, and by when."""
+    deadline = one.round.deadline_at
+    if one.end not in ("rule", "fallback", "sent back") or one.at is None or deadline is None:
+        return None
+    if one.round.latest is not None and one.round.latest.state in OPEN:
+        return None
+    start = one.at if one.at <= standing.now else one.at + timedelta(seconds=standing.every)
+    return Job(name=name, start=start, due=deadline) if start < deadline else None
+
+
+def _as_late(one: Future) -> Future:
+    return replace(
+        one,
+        end="silence",
+        at=one.round.deadline_at,
+        action=None,
+        rule=None,
+        why=_TOO_LATE,
+        late=True,
+    )

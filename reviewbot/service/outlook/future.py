@@ -1,0 +1,134 @@
+"""Future: what becomes of one open round if nobody steps in. Values only; `ahead.py` works them out.
+
+Every screen that says what will become of an open task words one of these, and computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from reviewbot.domain.decision import DEADLINE, Action
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.evaluate import Evaluation
+from reviewbot.policy.facts import Facts
+from reviewbot.ports import Logged
+from reviewbot.service.guards.holds import Hold
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.service.outlook.room import House
+
+Paid = Literal["rule", "fallback", "silence", "left", "sent back", "acted on", "unknown"]
+"""How a round ends: paid in four ways, sent back, done already, or nobody can tell."""
+
+Key = tuple[str, str]
+"""(review, id) of a thing."""
+
+
+class OpenRound(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that has not ended, with what was last known of it.
+
+    `facts` are None where nobody has looked at it yet, `judge` where no running policy covers it.
+    `complete` says that evidence is at hand, or that it was asked for and cannot be had. `latest` is
+    the newest decision of this very round, `unsendable` why nothing can be sent for it.
+    """
+
+    review: ReviewKind
+    task_id: str
+    epoch: str | None
+    deadline_at: datetime | None
+    deadline_is_estimate: bool = False
+    account_id: str | None = None
+    amount_micros: int | None = None
+    round: int = 1
+    judge: Judge | None = None
+    facts: Facts | None = None
+    complete: bool = True
+    latest: Logged | None = None
+    unsendable: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """Which thing this is."""
+        return (self.review, self.task_id)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand at a moment: everything but the rounds that their future depends on.
+
+    `houses` are the policies that run, by name; `quarantine` is how long a write without a clear
+    answer may still arrive, `per_minute` how many decisions the request budget lets the bot send
+    (None: any number), `every` the seconds between two passes.
+    """
+
+    now: datetime
+    holds: tuple[Hold, ...] = ()
+    houses: Mapping[str, House] = {}
+    quarantine: timedelta = timedelta(minutes=15)
+    per_minute: float | None = None
+    every: float = 60.0
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What first keeps something back that is due: what wants to act, from when, until when.
+
+    `until` is when the round is sent after all, by whatever then may; None where it never is.
+    `asked` says that a person is asked meanwhile.
+    """
+
+    by: Literal["pause", "breaker", "brake", "bot", "guardrail", "probation", "cap"]
+    what: str
+    policy: str
+    action: Action
+    rule: str
+    since: datetime
+    until: datetime | None = None
+    asked: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What keeps it back, in words."""
+        return f"the cap {self.what}" if self.by == "cap" else self.what
+
+
+class Future(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one round. `at` is when it ends so; None where that cannot be said.
+
+    `action` and `rule` are what decides, None where nothing does. `why` says what keeps the policy
+    from deciding it, or why nobody can tell. `answers` is what the policy says from now on.
+    """
+
+    round: OpenRound
+    end: Paid
+    at: datetime | None
+    action: Action | None = None
+    rule: str | None = None
+    why: str | None = None
+    kept: Kept | None = None
+    asked_at: datetime | None = None
+    """From when on a person is asked, where one is before it ends."""
+    answerable_at: datetime | None = None
+    """From when on an answer of a person can be sent; None where none can before it ends."""
+    turn_at: datetime | None = None
+    """When it will be read, for the first time or for evidence, where what decides it rests on that."""
+    is_over: bool = False
+    """Whether there is nothing to decide any more: it was done, or its deadline has passed."""
+    late: bool = False
+    """Whether the request budget is too small to reach it in time."""
+    answers: tuple[tuple[datetime, Evaluation], ...] = ()
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is paid on nobody's word, as far as anybody can tell."""
+        return self.end in ("fallback", "silence") or (self.end == "unknown" and not self.turn_at)
+
+
+def end_by(action: Action, rule: str) -> Paid:
+    """How a round ends by an answer that is sent."""
+    if not action.pays:
+        return "sent back"
+    return "fallback" if rule == DEADLINE else "rule"

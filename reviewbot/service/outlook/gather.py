@@ -1,0 +1,275 @@
+"""Gather: how things stand and which rounds are open, read for `ahead.py`; from the log alone, or beside a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.domain.decision import ACTIONS_OF, Mode
+from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
+from reviewbot.policy.records import covers
+from reviewbot.ports import Ledger, Logged, Sighting
+from reviewbot.service.guards.breaker import SENT
+from reviewbot.service.guards.holds import Hold, holds_on
+from reviewbot.service.guards.probation import trial_on
+from reviewbot.service.look import deadline_of
+from reviewbot.service.outlook.ahead import futures
+from reviewbot.service.outlook.future import Future, Key, OpenRound, Standing
+from reviewbot.service.outlook.room import House, Spent
+from reviewbot.service.people.questions import Round, open_rounds
+from reviewbot.service.records import facts_from_json
+from reviewbot.service.revisions import Revisions
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+    from reviewbot.service.app import App
+    from reviewbot.service.telling.deadlines import Undecided
+
+DAY = timedelta(days=1)
+"""The longest window of a cap."""
+LATELY = timedelta(minutes=2)
+REHEARSES = Hold(sentence="the bot only rehearses: it runs without --live", by="bot")
+REQUESTS_A_DECISION = 2
+"""The timeline and the write."""
+
+
+class Bot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the bot on a log, beside the log itself.
+
+    `hold` says that it does not run or sends nothing; `revisions` are the policies it runs, none
+    where that is not known. `passed_at` is when it last made a pass, `file` is the text of the file PAUSE, `brake` what stops every write.
+    """
+
+    hold: Hold | None = None
+    revisions: tuple[str, ...] = ()
+    every: float = 60.0
+    requests_per_minute: float | None = None
+    quarantine: timedelta = timedelta(minutes=15)
+    passed_at: datetime | None = None
+    file: str | None = None
+    brake: str | None = None
+
+    def passed_lately(self, ledger: Ledger, now: datetime) -> bool:
+        """Whether the log shows the queue as it is: a pass, or a first one under way, not long ago."""
+        moments = [one.first_seen_at for review in ACTIONS_OF for one in ledger.unended(review)]
+        newest = max([*moments, *filter(None, [self.passed_at])], default=None)
+        return newest is not None and now - newest <= max(2 * timedelta(seconds=self.every), LATELY)
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of everything that is open, as of a moment."""
+
+    at: datetime
+    standing: Standing
+    futures: dict[Key, Future]
+
+    def of(self, review: str, task_id: str) -> Future | None:
+        """What becomes of one thing's open round; None where it has none."""
+        return self.futures.get((review, task_id))
+
+
+def outlook_of(
+    ledger: Ledger,
+    now: datetime,
+    bot: Bot,
+    *,
+    judges: Sequence[Judge] | None = None,
+    holds: Iterable[Hold] = (),
+) -> Outlook:
+    """What becomes of every round that the log knows as open, by what it knows of it.
+
+    `judges` are the running policies where the caller has them, `holds` what is to hold as well.
+    Raises `LedgerError`.
+    """
+    revisions = Revisions(ledger)
+    if judges is None:
+        judges = [judge for name in bot.revisions if (judge := revisions.judge(name)) is not None]
+    rounds = tuple(_rounds(ledger, now, tuple(judges), revisions.judge))
+    standing = standing_of(ledger, now, bot, rounds, holds=holds)
+    return Outlook(at=now, standing=standing, futures=futures(rounds, standing))
+
+
+class Foreseen:
+    """What a running bot says becomes of every open round: worked out by its log, once, when asked."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._found: Outlook | None = None
+
+    def __call__(self) -> Outlook:
+        """All of it. Raises `LedgerError`."""
+        if self._found is None:
+            app = self._app
+            bot = Bot(
+                hold=None if app.mode is Mode.LIVE else REHEARSES,
+                quarantine=app.limits.quarantine,
+                file=app.guard.pause_file(),
+                brake=app.brake(),
+            )
+            judges = [judge for bench in app.benches for judge in bench.judges]
+            self._found = outlook_of(app.ledger, app.clock.now(), bot, judges=judges)
+        return self._found
+
+    def of(self, one: Undecided) -> Future | None:
+        """What becomes of one round; None where nobody can tell, for want of the log too."""
+        try:
+            return self().of(one.review, one.task_id)
+        except LedgerError:
+            return None
+
+
+def standing_of(
+    ledger: Ledger,
+    now: datetime,
+    bot: Bot,
+    rounds: Sequence[OpenRound],
+    *,
+    holds: Iterable[Hold] = (),
+) -> Standing:
+    """How things stand for these rounds. Raises `LedgerError`."""
+    judges = {one.judge.policy.name: one.judge for one in rounds if one.judge is not None}
+    found = (*holds_on(ledger, now, bot.file, brake=bot.brake), *holds)
+    return Standing(
+        now=now,
+        holds=found if bot.hold is None else (bot.hold, *found),
+        houses={
+            name: _house(ledger, judge, now, _newest_fleet(rounds, judge))
+            for name, judge in judges.items()
+        },
+        quarantine=bot.quarantine,
+        per_minute=_decisions_per_minute(bot, len(rounds)),
+        every=bot.every,
+    )
+
+
+def _house(ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet) -> House:
+    return House(
+        judge=judge,
+        spent=[
+            Spent(logged.intended_at, logged.decision)
+            for logged in ledger.decided(judge.policy.name, now - DAY)
+            if logged.intended_at is not None and logged.state in SENT
+        ],
+        trial=trial_on(ledger, judge.policy),
+        fleet=fleet,
+    )
+
+
+def _newest_fleet(rounds: Iterable[OpenRound], judge: Judge) -> Fleet:
+    """What was last known of all reviews together, by what this policy was asked with."""
+    found = [one.facts for one in rounds if one.judge is judge and one.facts is not None]
+    return max(found, key=lambda facts: facts.now).fleet if found else NO_FLEET
+
+
+def _decisions_per_minute(bot: Bot, tasks: int) -> float | None:
+    """What is left of the budget once the list is read at each poll, in decisions."""
+    requests = bot.requests_per_minute
+    if requests is None:
+        return None
+    pages = max(1, -(-tasks // 100))
+    listing = (pages if pages == 1 else 2 * pages) * 60 / bot.every
+    return max(requests - listing, requests / 2) / REQUESTS_A_DECISION
+
+
+# From the log --------------------------------------------------------------------------------
+
+
+def _rounds(
+    ledger: Ledger,
+    now: datetime,
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> Iterable[OpenRound]:
+    found = {(one.sighting.review, one.sighting.task_id): one for one in open_rounds(ledger)}
+    for review in ACTIONS_OF:
+        mine = [one for one in found.values() if one.sighting.review == review]
+        yield from _of_kind(ledger, now, review, mine, judges, judge_of)
+
+
+def _of_kind(
+    ledger: Ledger,
+    now: datetime,
+    review: ReviewKind,
+    found: Sequence[Round],
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> Iterable[OpenRound]:
+    """The rounds of one kind, each with its facts as recorded, and what the log knows now."""
+    rounds = [_as_recorded(ledger, one, judges, judge_of) for one in found]
+    if any(one.judge is not None and one.judge.needs_account for one in rounds):
+        ids = sorted({one.account_id for one in rounds if one.account_id})
+        accounts = ledger.accounts(review, ids, now)
+        rounds = [
+            one
+            if one.facts is None
+            else replace(
+                one,
+                facts=replace(
+                    one.facts, account=accounts.get(one.account_id or "", NO_ACCOUNT_HISTORY)
+                ),
+            )
+            for one in rounds
+        ]
+    return rounds
+
+
+def _as_recorded(
+    ledger: Ledger,
+    one: Round,
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> OpenRound:
+    sighting, latest = one.sighting, one.latest
+    seen = OpenRound(
+        review=sighting.review,
+        task_id=sighting.task_id,
+        epoch=sighting.epoch,
+        deadline_at=deadline_of(sighting),
+        deadline_is_estimate=sighting.deadline_at is None,
+        amount_micros=sighting.amount_micros,
+        judge=judges[0] if len(judges) == 1 else None,
+    )
+    if latest is None:
+        return seen
+    decision, facts = latest.decision, facts_of(ledger, latest)
+    return replace(
+        seen,
+        deadline_at=decision.deadline_at or seen.deadline_at,
+        deadline_is_estimate=decision.deadline_is_estimate,
+        account_id=decision.account_id,
+        amount_micros=decision.amount_micros,
+        round=decision.round,
+        judge=_judge_for(facts, sighting, judges) if judges else judge_of(decision.revision),
+        facts=facts,
+        complete=facts is None or _has_evidence(facts),
+        latest=latest,
+    )
+
+
+def _judge_for(facts: Facts | None, sighting: Sighting, judges: tuple[Judge, ...]) -> Judge | None:
+    """The running policy that covers it."""
+    if facts is None:
+        return None
+    subject = facts.task if facts.task.id else facts.bundle
+    return next(
+        (one for one in judges if covers(one.policy.applies_to, sighting.review, subject)), None
+    )
+
+
+def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
+    """The facts that a decision was made by; None where they cannot be read."""
+    logged = ledger.decision(latest.decision.id)
+    try:
+        return None if logged is None else facts_from_json(logged.decision.facts)
+    except (ValueError, KeyError, msgspec.MsgspecError):
+        return None
+
+
+def _has_evidence(facts: Facts) -> bool:
+    return facts.attempts is not None or facts.delivered is not None or facts.differs is not None

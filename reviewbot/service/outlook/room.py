@@ -1,0 +1,155 @@
+"""Room: whether one policy's own guards let an action through at a moment, and when they do again.
+
+Theory of operation. Those are the caps, probation, and what the policy pauses by a condition. What
+was sent counts, and what is planned by then: whoever asks plans the most urgent things first, so a
+later one never takes the place of an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from reviewbot.domain.decision import Decision
+from reviewbot.domain.errors import Halted
+from reviewbot.policy.facts import NO_FLEET, Fleet
+from reviewbot.ports import Limit
+from reviewbot.service.guards import probation
+from reviewbot.service.guards.guardrails import check_pauses, is_exempt, limits_for, pauses_of
+from reviewbot.service.guards.probation import Trial
+from reviewbot.service.outlook.slots import Track
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
+
+PROBATION = f"probation: {probation.AN_HOUR} approvals an hour by new and changed rules"
+
+
+class Spent(NamedTuple):
+    """A decision that takes room from the moment of its intent on."""
+
+    at: datetime
+    decision: Decision
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guards of one policy rest on: what it sent in the last day, its trial, the fleet."""
+
+    judge: Judge
+    spent: Sequence[Spent] = ()
+    trial: Trial | None = None
+    fleet: Fleet = NO_FLEET
+
+
+class Stop(NamedTuple):
+    """What keeps an action back at a moment, and from when on it no longer does; None: not before the end.
+
+    `asks` says that a person is asked meanwhile.
+    """
+
+    by: Literal["pause", "breaker", "brake", "bot", "guardrail", "probation", "cap"]
+    what: str
+    free_at: datetime | None
+    asks: bool = False
+
+
+class Room:
+    """What one policy's guards have let through, and what is planned by it."""
+
+    def __init__(self, house: House, now: datetime) -> None:
+        self._house, self._policy = house, house.judge.policy
+        self._pauses = pauses_of(house.judge)
+        self._asks = self._policy.guardrails.when_over == "escalate"
+        self._tracks: dict[tuple[str, str | None], Track] = {}
+        self._taken = list(house.spent)
+        self._probation = self._on_probation(now)
+
+    def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
+        """What keeps `wish` back at `at`; room is looked for up to `end`. None where nothing does."""
+        if (paused := self._paused(wish, at)) is not None:
+            return Stop("guardrail", paused, None)
+        if self._probation is not None and self._is_tried(wish):
+            free_at = self._probation.room(at, end, wish.amount_micros)
+            if free_at != at:
+                return Stop("probation", PROBATION, free_at)
+        return self._full(wish, at, end)
+
+    def take(self, wish: Decision, at: datetime) -> None:
+        """Plan a decision at a moment."""
+        self._taken.append(Spent(at, wish))
+        for track in self._tracks.values():
+            if _counts(track.limit, wish):
+                self._add(track, at, wish)
+        if self._probation is not None and self._is_tried(wish):
+            self._add(self._probation, at, wish)
+
+    def _paused(self, wish: Decision, at: datetime) -> str | None:
+        if self._pauses is None or is_exempt(self._policy, wish.rule):
+            return None
+        try:
+            check_pauses(self._pauses, wish.action, self._house.fleet, at)
+        except Halted as halted:
+            return str(halted)
+        return None
+
+    def _full(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
+        """The cap without room that keeps it back the longest."""
+        try:
+            limits = limits_for(self._policy, wish, ())
+        except Halted as halted:
+            return Stop("cap", str(halted), None, halted.asks)
+        found: Stop | None = None
+        for track in map(self._track, limits):
+            free_at = track.room(at, end, wish.amount_micros)
+            if free_at == at:
+                continue
+            if found is None or free_at is None or (found.free_at or end) < free_at:
+                found = Stop("cap", track.limit.name, free_at, self._asks)
+            if free_at is None:
+                break
+        return found
+
+    def _track(self, limit: Limit) -> Track:
+        key = (limit.name, limit.account_id)
+        if key not in self._tracks:
+            self._tracks[key] = track = Track(limit)
+            for at, decision in self._taken:
+                if _counts(limit, decision):
+                    self._add(track, at, decision)
+        return self._tracks[key]
+
+    def _add(self, track: Track, at: datetime, decision: Decision) -> None:
+        track.add(
+            at,
+            decision.amount_micros,
+            sends_back=decision.action.sends_back,
+            exempt=is_exempt(self._policy, decision.rule),
+        )
+
+    def _on_probation(self, now: datetime) -> Track | None:
+        trial = self._house.trial
+        if trial is None or trial.is_over(now):
+            return None
+        limit = Limit(
+            name=PROBATION,
+            policy=self._policy.name,
+            actions=frozenset(),
+            measure="count",
+            at_most=probation.AN_HOUR,
+            seconds=probation.HOUR / timedelta(seconds=1),
+        )
+        track = Track(limit, frees_after=probation.AN_HOUR)
+        for at in trial.sent:
+            track.add(at, None)
+        return track
+
+    def _is_tried(self, wish: Decision) -> bool:
+        trial = self._house.trial
+        return trial is not None and wish.action.pays and wish.rule in trial.rules
+
+
+def _counts(limit: Limit, decision: Decision) -> bool:
+    return decision.action in limit.actions and limit.account_id in (None, decision.account_id)
