@@ -26,7 +26,8 @@ ReviewbotError
     ├── LedgerUnwritable       nothing can be written now; may pass
     │   └── LedgerBroken       the disk failed under it; only a new start can tell what is there
     ├── LedgerBusy             another instance holds it                           (exit 75)
-    ├── LedgerCorrupt          the log does not verify                             (exit 5)
+    ├── LedgerCorrupt          what was read back is damaged, or does not verify   (exit 5)
+    ├── NotRecordable          a value of the thing itself is none that a log can hold
     ├── AlreadyIntended        this (task, epoch) has an intent that is not void
     ├── OutOfDate              somebody else wrote on a subject since it was read
     └── CapReached             a cap has no room for this intent now
@@ -228,9 +229,16 @@ class LedgerBusy(LedgerError):
 
 
 class LedgerCorrupt(LedgerError):
-    """The log does not verify."""
+    """What was read back from the log is damaged, or does not verify."""
 
     exit_code = 5
+
+
+class NotRecordable(LedgerError):
+    """A value of the thing that was to be written down is none that a log can hold; nothing was written.
+
+    It is about that one thing, and says nothing of the log.
+    """
 
 
 class AlreadyIntended(LedgerError):

@@ -43,6 +43,8 @@ class Backend(Protocol):
     dialect: Dialect
     errors: tuple[type[Exception], ...]
     conflict: type[Exception]
+    refusals: tuple[type[Exception], ...]
+    """What a statement fails with because of the values it was given."""
     begin_write: str
     begin_snapshot: str
 
@@ -78,6 +80,13 @@ class SQLite:
     find_version = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     conflict: type[Exception] = sqlite3.IntegrityError
+    refusals: tuple[type[Exception], ...] = (
+        OverflowError,
+        TypeError,
+        UnicodeEncodeError,
+        sqlite3.DataError,
+        sqlite3.InterfaceError,
+    )
 
     def __init__(self, path: Path, *, create: bool, read_only: bool) -> None:
         from sqlalchemy.dialects.sqlite.pysqlite import dialect
@@ -201,6 +210,13 @@ class PostgreSQL:
         self.dialect: Dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # untyped there
         self.errors: tuple[type[Exception], ...] = (psycopg.Error,)
         self.conflict: type[Exception] = psycopg.errors.UniqueViolation
+        self.refusals: tuple[type[Exception], ...] = (
+            OverflowError,
+            TypeError,
+            UnicodeEncodeError,
+            psycopg.DataError,
+            psycopg.errors.ProgramLimitExceeded,
+        )
 
     def connect(self, *, lock: bool) -> Driver:
         """Open a connection that commits only when told to, and then to the disk."""

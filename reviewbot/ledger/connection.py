@@ -11,7 +11,14 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-from reviewbot.domain.errors import LedgerBroken, LedgerCorrupt, LedgerError, LedgerUnwritable
+from reviewbot.domain.errors import (
+    LedgerBroken,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerUnwritable,
+    NotRecordable,
+)
+from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.backends import Backend, Driver
 
 T = TypeVar("T")
@@ -106,14 +113,21 @@ class Connection:
     ) -> Any:
         """Run a statement inside one of the blocks above and give the cursor.
 
-        A whole row needs no names: its values go to the columns in their order.
+        A whole row needs no names: its values go to the columns in their order. Raises NotRecordable
+        where the database refuses a value.
         """
         text, order, constants = self._compiled.get(statement) or self._compile(statement)
         assert self._driver is not None
         if not isinstance(parameters, tuple):
             known = {**constants, **parameters} if parameters else constants
             parameters = tuple([known[name] for name in order])
-        return self._driver.execute(text, parameters)
+        try:
+            return self._driver.execute(text, parameters)
+        except self.backend.refusals as error:
+            raise NotRecordable(
+                f"the database cannot take a value that it was given ({type(error).__name__}:"
+                f" {safe_line(str(error), 200)}); the log itself is well"
+            ) from error
 
     def others(self, driver: Driver) -> Hashable:
         """What stays the same as long as nobody writes on another connection; for use in `reading`."""

@@ -2,7 +2,8 @@
 
 Theory of operation. A database finds a page that is broken, not a value that has changed. Whatever
 then fails while rows become values (a text that does not unpack, a state that is none, a number
-where a text should be) means the same, so it is said once, around the whole ledger.
+where a text should be) means the same, so it is said once, around the whole ledger. What fails while a value is
+written is none of it: `fitting.py` and `Connection.run` have made that an error of its own before.
 """
 
 from __future__ import annotations

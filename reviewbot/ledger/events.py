@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -11,6 +13,7 @@ from reviewbot.domain.errors import AlreadyIntended, LedgerError
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.chain import Line
+from reviewbot.ledger.fitting import amount_held, check, prose, writing_down
 from reviewbot.ledger.rows import (
     FINAL,
     DecisionRow,
@@ -41,17 +44,28 @@ NOTE = "note"
 def recorded(
     decision: Decision, state: State, seq: int, before: DecisionRow | None
 ) -> tuple[Line, DecisionRow]:
-    """A decision written down in full, for the first time or again."""
+    """A decision written down in full, for the first time or again. Raises NotRecordable."""
     check_step(decision, state, before)
+    what = f"the decision on {decision.review} {decision.task_id}"
+    check(
+        what,
+        id=decision.id,
+        task_id=decision.task_id,
+        epoch=decision.epoch,
+        policy=decision.policy,
+        account_id=decision.account_id,
+        amount_micros=decision.amount_micros,
+    )
     at = to_micros(decision.decided_at)
     step = Step(
         first=before.seq if before else seq,
         recorded=seq,
         intended_at=at if state is State.INTENT else None,
     )
-    body = decision_to_body(step, decision)
+    with writing_down(what):
+        body, bulk = decision_to_body(step, decision), bulk_of(decision)
     prior = before.last if before else 0
-    line = Line(seq, at, state.value, decision.id, prior, body, bulk_of(decision))
+    line = Line(seq, at, state.value, decision.id, prior, body, bulk)
     return line, decision_row(decision, seq, at, state.value, step)
 
 
@@ -93,6 +107,7 @@ def marked(
     if state not in NEXT_STATES[State(before.state)]:
         raise LedgerError(f"decision {decision_id}: {state.value} cannot follow {before.state}")
     moment = to_micros(at)
+    note, request_id = prose(note), prose(request_id)
     step = Step(
         first=before.seq,
         recorded=before.recorded,
@@ -120,13 +135,14 @@ def round_subject(review: str, task_id: str, epoch: str) -> str:
 
 
 def seen(item: ReviewItem, at: datetime, seq: int) -> tuple[Line, RoundRow]:
-    """A round seen waiting for the first time."""
+    """A round seen waiting for the first time. Raises NotRecordable."""
+    check(f"the round of {item.review} {item.id}", id=item.id, epoch=item.epoch)
     body = Seen(
         review=item.review,
         task_id=item.id,
         epoch=item.epoch or "",
         deadline_at=to_micros(item.deadline_at) if item.deadline_at else None,
-        amount_micros=item.amount_micros,
+        amount_micros=amount_held(item.amount_micros),
     )
     subject = round_subject(body.review, body.task_id, body.epoch)
     moment = to_micros(at)
@@ -135,7 +151,15 @@ def seen(item: ReviewItem, at: datetime, seq: int) -> tuple[Line, RoundRow]:
 
 
 def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[Line, RoundRow]:
-    """A round that ended."""
+    """A round that ended. Raises NotRecordable."""
+    what = f"the end of {ending.review} {ending.task_id}"
+    check(what, task_id=ending.task_id, epoch=ending.epoch)
+    ending = msgspec.structs.replace(
+        ending,
+        status=prose(ending.status),
+        note=prose(ending.note),
+        amount_micros=amount_held(ending.amount_micros),
+    )
     subject = round_subject(ending.review, ending.task_id, ending.epoch)
     prior = before.last if before else 0
     line = Line(seq, to_micros(ending.at), ENDED, subject, prior, to_body(ending), None)
@@ -143,14 +167,22 @@ def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[Line, Roun
 
 
 def remembered(policy: Policy, at: datetime, seq: int) -> Line:
-    """A policy text kept."""
+    """A policy text kept. Raises NotRecordable."""
     head = PolicyHead(revision=policy.revision, name=policy.name, path=policy.path)
-    texts = policy_texts_of(policy.source, dict(policy.files))
+    with writing_down(f"the policy {policy.name}"):
+        texts = policy_texts_of(policy.source, dict(policy.files))
+        body = to_body(head)
     subject = f"{POLICY}\x1f{policy.revision}"
-    return Line(seq, to_micros(at), POLICY, subject, 0, to_body(head), texts)
+    return Line(seq, to_micros(at), POLICY, subject, 0, body, texts)
 
 
-def noted(note: Note, seq: int, prior: int) -> Line:
-    """A word on something that is neither a decision nor a round."""
-    subject = "\x1f".join((NOTE, note.topic, note.subject))
-    return Line(seq, to_micros(note.at), NOTE, subject, prior, to_body(note), None)
+def noted(
+    topic: str, subject: str, value: Mapping[str, Any], at: datetime, seq: int, prior: int
+) -> Line:
+    """A word on something that is neither a decision nor a round. Raises NotRecordable."""
+    check(f"the word on {topic} {subject[:12]}", topic=topic, subject=subject)
+    with writing_down(f"the word on {topic} {subject[:12]}"):
+        raw = msgspec.Raw(to_body(value))
+        body = to_body(Note(topic=topic, subject=subject, at=at, value=raw))
+    name = "\x1f".join((NOTE, topic, subject))
+    return Line(seq, to_micros(at), NOTE, name, prior, body, None)

@@ -10,6 +10,7 @@ from reviewbot.domain.decision import Decision
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger import statements
 from reviewbot.ledger.connection import Connection
+from reviewbot.ledger.fitting import is_name
 from reviewbot.ledger.recall import ACCOUNT_MEMORY, account_history, memory_of
 from reviewbot.ledger.rows import DecisionRow, step_from_body, to_micros
 from reviewbot.policy.facts import AccountHistory
@@ -113,7 +114,11 @@ def accounts(
 
 
 def in_chunks(names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Parameters for statements that ask for many names: few sizes, so that few are compiled."""
+    """Parameters for statements that ask for many names: few sizes, so that few are compiled.
+
+    What can be no name stands nowhere, and a database would refuse the question for all of them.
+    """
+    names = [name for name in names if is_name(name)]
     largest = statements.CHUNK_SIZES[-1]
     for start in range(0, len(names), largest):
         chunk = names[start : start + largest]

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from reviewbot.domain.errors import OutOfDate
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.chain import Line
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.decisions import back_from
-from reviewbot.ledger.rows import Note, noted_from_line, stored_policy, to_body
+from reviewbot.ledger.rows import noted_from_line, stored_policy
 from reviewbot.ledger.tail import Tail
 from reviewbot.policy.model import Policy
 from reviewbot.ports import Noted, StoredPolicy
@@ -66,8 +64,7 @@ def add_notes(
             before = _last_note(connection, topic, subject)
             if last.get(subject, before) != before:
                 raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
-            note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
-            line = events.noted(note, tail.next, before)
+            line = events.noted(topic, subject, value, at, tail.next, before)
             tail.add(line)
             if before:
                 connection.run(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from reviewbot.domain.decision import Decision
-from reviewbot.domain.errors import LedgerError, LedgerUnwritable, OutOfDate
+from reviewbot.domain.errors import LedgerError, LedgerUnwritable, NotRecordable, OutOfDate
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
@@ -27,7 +27,6 @@ from reviewbot.ledger.recall import (
 )
 from reviewbot.ledger.rows import (
     DecisionRow,
-    Note,
     RoundRow,
     ending,
     entry_of,
@@ -37,7 +36,6 @@ from reviewbot.ledger.rows import (
     sighting,
     step_from_body,
     stored_policy,
-    to_body,
     to_micros,
     with_bulk,
 )
@@ -102,7 +100,10 @@ class MemoryLedger:
             key = (item.review, item.id, item.epoch)
             row = self._rounds.get(key)
             if row is None and not self._read_only:
-                line, row = events.seen(item, at, self._next())
+                try:
+                    line, row = events.seen(item, at, self._next())
+                except NotRecordable:
+                    continue
                 self._append(line)
                 self._rounds[key] = row
             seen[item.id, item.epoch] = first_seen(row) if row else at
@@ -264,8 +265,7 @@ class MemoryLedger:
     def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
         """Add a word on something that is neither a decision nor a round."""
         before = self._notes.get((topic, subject))
-        note = Note(topic=topic, subject=subject, at=at, value=msgspec.Raw(to_body(value)))
-        line = events.noted(note, self._next(), before.seq if before else 0)
+        line = events.noted(topic, subject, value, at, self._next(), before.seq if before else 0)
         self._notes[topic, subject] = self._append(line)
 
     def note_all(

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec.structs import astuple
 from sqlalchemy.sql.elements import ClauseElement
 
+from reviewbot.domain.errors import NotRecordable
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
@@ -24,7 +25,8 @@ def sight(
 ) -> Mapping[tuple[str, str], datetime]:
     """Note rounds seen for the first time; give when each was first seen.
 
-    An item without an epoch is no round, and is left out. Read-only, nothing is noted.
+    An item without an epoch is no round, and one that cannot be written down is none that the log
+    could know: both are left out. Read-only, nothing is noted.
     """
     wanted: dict[Key, ReviewItem] = {
         (item.review, item.id, item.epoch): item for item in items if item.epoch
@@ -46,7 +48,10 @@ def _note(
         for key, item in items.items():
             row = rows.get(key)
             if row is None:
-                line, row = events.seen(item, at, tail.next)
+                try:
+                    line, row = events.seen(item, at, tail.next)
+                except NotRecordable:
+                    continue  # its own review says so; the others of the list are seen
                 tail.add(line)
                 connection.run(statements.ADD_ROUND, astuple(row))
             noted[key] = first_seen(row)

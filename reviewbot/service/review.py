@@ -22,7 +22,9 @@ from reviewbot.domain.errors import (
     Halted,
     KeyRefused,
     NotFound,
+    NotRecordable,
     RateLimited,
+    ReviewbotError,
 )
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
@@ -72,7 +74,8 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
 def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     """Review one thing that waits, to its end or to where it must wait.
 
-    Raises KeyRefused, CannotConnect and RateLimited (nothing else can go on either), and LedgerError.
+    Raises KeyRefused, CannotConnect and RateLimited (nothing else can go on either), and LedgerError;
+    what of one thing cannot be written down (NotRecordable) is that thing's own trouble.
     """
     if item.epoch in known.memory.claimed:
         return Reviewed(item=item, outcome=Outcome.CLAIMED, latest=known.memory.latest)
@@ -90,6 +93,9 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
         if not app.stopping():
             app.failed_reads += 1
             _note_trouble(app, bench, item, error)
+        return Reviewed(item=item, outcome=Outcome.POSTPONED)
+    except NotRecordable as odd:
+        _note_trouble(app, bench, item, odd)
         return Reviewed(item=item, outcome=Outcome.POSTPONED)
     if bench.troubles.get(item.id) is trouble:
         bench.troubles.pop(item.id, None)
@@ -238,7 +244,7 @@ def _is_late(app: App, decision: Decision) -> bool:
     return decision.action.writes and left is not None and left <= app.limits.quarantine
 
 
-def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ApiError) -> None:
+def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ReviewbotError) -> None:
     before = bench.troubles.get(item.id)
     tries = 1 if before is None else before.tries + 1
     pause = min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
@@ -249,7 +255,7 @@ def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ApiError) -> 
         task_id=item.id,
         tries=tries,
         error=str(error),
-        request_id=error.request_id,
+        request_id=getattr(error, "request_id", None),
         deadline_at=item.deadline_at,
     )
     if tries == DEAD_LETTER:

@@ -25,7 +25,7 @@ from reviewbot.ledger.events import (
     round_subject,
     seen,
 )
-from reviewbot.ledger.rows import FINAL, DecisionRow, Note, RoundRow, step_from_body, to_micros
+from reviewbot.ledger.rows import FINAL, DecisionRow, RoundRow, step_from_body, to_micros
 from reviewbot.ports import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
@@ -256,8 +256,7 @@ def test_a_policy_is_remembered_by_its_revision() -> None:
 
 def test_a_word_is_noted_by_its_topic_and_subject() -> None:
     """After the word before it."""
-    note = Note(topic="pause", subject="all", at=after(hours=1), value=msgspec.Raw(b'{"on":true}'))
-    line = noted(note, 8, 6)
+    line = noted("pause", "all", {"on": True}, after(hours=1), 8, 6)
     assert line == Line(8, AT, "note", "note\x1fpause\x1fall", 6, line.body, None)
     body = json.loads(line.body)
     assert (body["topic"], body["subject"], body["value"]) == ("pause", "all", {"on": True})

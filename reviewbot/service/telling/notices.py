@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from reviewbot.domain.alarms import EACH_TIME, HOUR, Kind
 from reviewbot.domain.decision import Decision
-from reviewbot.domain.errors import ApiError
+from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
 from reviewbot.domain.safetext import safe_line
@@ -90,7 +90,7 @@ def tell_silences_again(app: App) -> None:
             tell_silence(app, ending)
 
 
-def tell_dead_letter(app: App, item: ReviewItem, error: ApiError) -> None:
+def tell_dead_letter(app: App, item: ReviewItem, error: ReviewbotError) -> None:
     """The review of one thing keeps failing."""
     app.alarm(
         Kind.DEAD_LETTER,
@@ -100,7 +100,7 @@ def tell_dead_letter(app: App, item: ReviewItem, error: ApiError) -> None:
         again=EACH_TIME,
         task_id=item.id,
         deadline_at=item.deadline_at,
-        request_id=error.request_id,
+        request_id=getattr(error, "request_id", None),
     )
 
 

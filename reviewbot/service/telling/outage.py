@@ -9,6 +9,7 @@ from reviewbot.domain.errors import (
     KeyRefused,
     LedgerCorrupt,
     LedgerError,
+    NotRecordable,
     ReviewbotError,
 )
 from reviewbot.service.app import App
@@ -27,6 +28,8 @@ def went_wrong(app: App, error: ReviewbotError) -> None:
             _away(app, str(error))
         case LedgerCorrupt():
             app.alarm(Kind.LEDGER, f"The decision log is damaged; nothing is sent: {error}")
+        case NotRecordable():
+            app.alarm(Kind.LEDGER, f"A pass ended early, the log itself is well: {error}")
         case LedgerError():
             app.alarm(Kind.LEDGER, f"The decision log cannot be used; nothing is sent: {error}")
 
