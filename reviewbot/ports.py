@@ -103,8 +103,11 @@ class ReviewQueue(Protocol):
 class Archive(Protocol):
     """A queue that can also tell what was finalized. Raises `ApiError`."""
 
-    def finalized(self, since: datetime) -> Sequence[ReviewItem]:
-        """What was finalized since then, newest first by creation, as far back as can be read."""
+    def finalized(self, since: datetime, *, pages: int | None = None) -> Sequence[ReviewItem]:
+        """What was finalized since then, newest first by creation, as far back as can be read.
+
+        `pages`: no more of the list than so many pages of it.
+        """
 
 
 class Desk(Protocol):

@@ -88,14 +88,14 @@ class CommentsQueue:
         """Fetch what the verifier saw."""
         return self._api.get_verifications(item.id, drift=self._drift)
 
-    def finalized(self, since: datetime) -> Sequence[ReviewItem]:
-        """List the tasks that were finalized since then.
+    def finalized(self, since: datetime, *, pages: int | None = None) -> Sequence[ReviewItem]:
+        """List the tasks that were finalized since then, from so many pages at most.
 
         The list is ordered by creation, so it is read back past `since` by the longest usual life of
         a task: three days to be posted, three to be reviewed, and as long for a second round.
         """
         found: dict[str, ReviewItem] = {}
-        for number in range(1, MOST_FINALIZED + 1):
+        for number in range(1, (pages or MOST_FINALIZED) + 1):
             page = read_one_page(
                 lambda page, per_page: self._api.list_comments(
                     status="finalized", page=page, per_page=per_page, drift=self._drift

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     """A decision was made later than the policy wanted it."""
     SILENCE = "silence"
     """Something was paid although nobody decided."""
+    AWAY = "away"
+    """What happened while no pass was made: told at a start."""
     STALE = "stale-effect"
     """An approval landed in another round than it was decided for."""
     LIST = "list"

@@ -1,9 +1,10 @@
-"""Away: after a while without a pass, what was paid meanwhile, by whom, and what was nearly late.
+"""Away: after a start, what was paid while no pass was made, by whom, and what was nearly late.
 
 Theory of operation. Rounds that we had seen are attributed at every pass (`reconcile.py`), but a few
-at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So the
-first pass after a while reads the finalized tasks, newest first, back to the last pass, and gives
-each round that has no decision of ours an ending.
+at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So each
+start reads the finalized tasks, newest first, back to the last pass, and gives each round that has no
+decision of ours an ending. After a moment one page of them is enough. The same is done where a
+process lived on, but no pass went through for a while.
 """
 
 from __future__ import annotations
@@ -13,22 +14,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import ApiError, KeyRefused
+from reviewbot.domain.errors import ApiError, KeyRefused, ReviewbotError
 from reviewbot.domain.lifecycle import DONE, OPEN
-from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.moments import iso
+from reviewbot.domain.review import ReviewItem, things
 from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
 from reviewbot.service.app import App, Bench
 from reviewbot.service.effects import by_silence
 from reviewbot.service.look import deadline_of
 from reviewbot.service.poll import PassSummary
 from reviewbot.service.reconcile import cause
-from reviewbot.service.telling.notices import tell_silence
+from reviewbot.service.telling.notices import RETOLD, tell_silence
 from reviewbot.service.telling.routing import moment
 
 TOPIC = "away"
 LONG = timedelta(minutes=15)
-"""From so long without a pass on there is something to tell."""
+"""From so long without a pass on what happened meanwhile is kept, even where it is nothing."""
 NEARLY = timedelta(hours=1)
 """What has less time left than this was nearly late."""
 
@@ -50,17 +53,59 @@ class Away(msgspec.Struct, frozen=True, kw_only=True):
     nearly_late: int = 0
     """Still waiting, with less than an hour to go."""
 
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        parts = []
+        if self.silence:
+            unseen = f", {self.unseen} of them never seen by a pass" if self.unseen else ""
+            parts.append(
+                f"{things(self.silence)} paid by silence"
+                f" ({self.silence_micros / 1e6:,.2f} USD{unseen})"
+            )
+        if self.others:
+            parts.append(f"{self.others} approved by somebody else")
+        if self.left:
+            parts.append(f"{self.left} left to the timer on purpose")
+        if self.nearly_late:
+            parts.append(f"{self.nearly_late} still waiting with less than an hour to go")
+        return (
+            f"While no pass was made, from {moment(self.since)} to {moment(self.until)}:"
+            f" {'; '.join(parts) or 'nothing ended'}"
+        )
+
 
 class Homecoming:
-    """Makes passes; before the first it looks back over the time without one."""
+    """Makes passes; at its start, and after a while without one, it looks back over that time.
+
+    `since` is when the last pass went through; where nobody knows, the log's newest word tells.
+    """
 
     def __init__(self, poll: Callable[[App], PassSummary], since: datetime | None) -> None:
         self._poll = poll
         self._since = since
+        self._pending = True
+        self._good_at: datetime | None = None
+        self._failed = False
 
     def __call__(self, app: App) -> PassSummary:
-        """Look back where that is still to be done, and make one pass."""
-        since = self._since
+        """Look back where that is still to be done, and make one pass or a stretch of one."""
+        if self._pending:
+            self._since = self._since or last_word(app)
+            self._look_back(app, self._since)
+        try:
+            summary = self._poll(app)
+        except ReviewbotError:
+            self._failed = True
+            raise
+        self._failed = self._failed or summary.stopped is not None
+        if summary.stopped is None:
+            before, self._good_at = self._good_at, app.clock.now()
+            if self._failed and before is not None and summary.started_at - before >= LONG:
+                self._look_back(app, before)
+            self._failed = False
+        return summary
+
+    def _look_back(self, app: App, since: datetime | None) -> None:
         if since is not None:
             try:
                 look_back(app, since)
@@ -68,31 +113,48 @@ class Homecoming:
                 raise
             except ApiError as error:
                 app.events("cannot look back", level="warning", since=since, error=str(error))
-                return self._poll(app)
-            self._since = None
-        return self._poll(app)
+                return
+        self._pending = False
+
+
+def last_word(app: App) -> datetime | None:
+    """When a bot last wrote down something on this log, as far as a quick look tells; None: never."""
+    moments = [one.state_at for one in app.ledger.decisions(newest=1)]
+    for bench in app.benches:
+        moments += [one.first_seen_at for one in app.ledger.unended(bench.review)]
+    return max(moments, default=None)
 
 
 def look_back(app: App, since: datetime) -> Away | None:
-    """Attribute what was finalized since then, and tell; None where that was only a moment ago.
+    """Attribute what was finalized since then, and tell; None where there is nothing to tell of.
 
     Raises `ApiError` and `LedgerError`.
     """
     now = app.clock.now()
-    if now - since < LONG:
-        return None
+    is_long = now - since >= LONG
     away = Away(since=since, until=now)
     for bench in app.benches:
-        for ending, was_seen in _endings(app, bench, since):
+        for ending, was_seen in _endings(app, bench, since, pages=None if is_long else 1):
             app.ledger.end(ending)
             away = _count(away, ending, was_seen)
         away = msgspec.structs.replace(
             away, nearly_late=away.nearly_late + _nearly_late(app.ledger, bench, now)
         )
+    if not is_long and not (away.silence or away.others):
+        return None
     app.ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
     app.events(
         "while away",
         level="error" if away.silence else "info",
+        **msgspec.structs.asdict(away),
+    )
+    app.alarm(
+        Kind.AWAY,
+        away.sentence(),
+        subject=iso(since),
+        urgency="error" if away.silence else "warning" if away.nearly_late else "info",
+        again=None,
+        keep_until=now + RETOLD,
         **msgspec.structs.asdict(away),
     )
     return away
@@ -104,11 +166,13 @@ def last_away(ledger: Ledger) -> Away | None:
     return msgspec.convert(words[0].value, Away) if words else None
 
 
-def _endings(app: App, bench: Bench, since: datetime) -> Iterator[tuple[Ending, bool]]:
+def _endings(
+    app: App, bench: Bench, since: datetime, *, pages: int | None
+) -> Iterator[tuple[Ending, bool]]:
     """The end of each round that was finalized since then without a decision of ours."""
     if not isinstance(bench.queue, Archive):
         return
-    items = [item for item in bench.queue.finalized(since) if item.epoch is not None]
+    items = [item for item in bench.queue.finalized(since, pages=pages) if item.epoch is not None]
     memories = app.ledger.memories(bench.review, [item.id for item in items])
     seen = {(one.task_id, one.epoch) for one in app.ledger.unended(bench.review)}
     told = {(one.task_id, one.epoch) for one in app.ledger.endings(since)}

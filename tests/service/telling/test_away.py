@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.errors import CannotConnect
+from reviewbot.domain.review import ReviewItem
 from reviewbot.service.outlook.books import books
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
@@ -15,6 +18,8 @@ from reviewbot.service.telling.away import Homecoming, last_away, look_back
 from reviewbot.simulator import comments
 from reviewbot.simulator.model import Actor
 from tests.acceptance.house import House, house
+from tests.builders import a_task
+from tests.service.fakes import ESCALATE, a_bot, item_of, said, world_of
 from tests.service.people.test_people import EVERYTHING_IS_ASKED, wait_until
 
 DAY = timedelta(days=1)
@@ -88,13 +93,82 @@ def test_what_still_waits_with_little_time_was_nearly_late(asked: House) -> None
 
 
 def test_a_moment_without_a_pass_is_nothing_to_tell(asked: House) -> None:
-    """A restart costs no request and leaves no word."""
+    """A restart costs one request, and leaves no word where nothing happened."""
     left, requests = asked.clock.now(), asked.app.traffic.requests
     wait_until(asked, left + timedelta(minutes=5))
 
     assert look_back(asked.app, left) is None
-    assert asked.app.traffic.requests == requests
+    assert asked.app.traffic.requests == requests + 1
     assert last_away(asked.app.ledger) is None
+    assert alarms(asked, "away") == []
+
+
+def lapsed(at: datetime, **more: Any) -> ReviewItem:
+    """A task that came, and that silence paid at `at`."""
+    return item_of(
+        replace(
+            a_task(),
+            id="unseen",
+            status="finalized",
+            manually_confirmed_at=at - timedelta(seconds=2),
+            client_dispute_deadline_at=at,
+            finalized_at=at,
+            **more,
+        )
+    )
+
+
+@pytest.mark.parametrize("beat", [True, False])
+def test_what_came_and_lapsed_between_two_starts_is_counted_and_told(beat: bool) -> None:
+    """Seconds are enough; and where no heartbeat says when the last pass was, the log does."""
+    app = a_bot(ESCALATE)
+    Homecoming(poll_once, None)(app)
+    world, left = world_of(app), app.clock.now()
+    app.clock.sleep(4)
+    found = lapsed(left + timedelta(seconds=2))
+    asked: list[Any] = []
+    world.finalized = lambda *about, **more: asked.append((about, more)) or [found]  # type: ignore[attr-defined]
+
+    start = Homecoming(poll_once, left if beat else None)
+    for _ in range(3):
+        start(app)
+
+    assert asked == [((left,), {"pages": 1})]
+    (ending,) = app.ledger.endings()
+    assert (ending.task_id, ending.by, ending.at) == ("unseen", "silence", found.deadline_at)
+    assert books(app.ledger, left).paid["silence"].tasks == 1
+    told = [about for about in said(app).named("alarm") if about["kind"] == "away"]
+    assert len(told) == 1
+    assert "1 task paid by silence (0.24 USD, 1 of them never seen by a pass)" in str(
+        told[0]["sentence"]
+    )
+
+
+def test_the_first_start_of_all_has_nothing_to_look_back_on() -> None:
+    """An empty log knows of no time in which somebody should have looked."""
+    app = a_bot(ESCALATE)
+    world_of(app).finalized = refuse  # type: ignore[attr-defined]
+    Homecoming(poll_once, None)(app)
+    assert said(app).named("cannot look back") == []
+
+
+def test_a_process_that_lived_through_an_outage_looks_back_too() -> None:
+    """No pass went through for a while, though nobody restarted it."""
+    app = a_bot(ESCALATE)
+    world, left = world_of(app), app.clock.now()
+    world.finalized = lambda *_, **__: []  # type: ignore[attr-defined]
+    start = Homecoming(poll_once, None)
+    start(app)
+    app.clock.sleep(3600)
+    world.trouble["waiting"] = [CannotConnect("refused")]
+    with pytest.raises(CannotConnect):
+        start(app)
+    world.finalized = lambda *_, **__: [lapsed(left + timedelta(minutes=3))]  # type: ignore[attr-defined]
+    app.clock.sleep(60)
+    start(app)
+
+    told = [about for about in said(app).named("alarm") if about["kind"] == "away"]
+    assert [about["silence"] for about in (one["facts"] for one in told)] == [1]
 
 
 def test_looking_back_twice_tells_nothing_twice(asked: House) -> None:
@@ -150,6 +224,6 @@ def alarms(made: House, kind: str) -> list[dict[str, object]]:
     return [about for event, about in made.events if event == "alarm" and about["kind"] == kind]
 
 
-def refuse(since: datetime) -> list[object]:
+def refuse(since: datetime, *, pages: int | None = None) -> list[object]:
     """An API that cannot be reached."""
     raise CannotConnect("no connection")
