@@ -16,10 +16,12 @@ class Choices:
     """Whether a repeated `Idempotency-Key` replays the stored answer."""
     idempotency_retention: float = 24 * HOUR
     """Seconds for which a stored answer is kept."""
-    idempotency_stores: Literal["success", "below 500"] = "success"
-    """Which answers are stored for replay."""
+    idempotency_stores: Literal["success", "below 500", "everything"] = "success"
+    """Which answers are stored for replay; `everything` holds for errors that should not have been."""
     idempotency_conflict_code: str = "IDEMPOTENCY_KEY_REUSED"
-    """Code (with 409) for a key that comes back with another request."""
+    """Code for a key that comes back with another request."""
+    idempotency_conflict_status: Literal[409, 422] = 409
+    """HTTP status of it."""
 
     scope_denied_code: str = "AUTH_INSUFFICIENT_SCOPE"
     """Code (with 403) when a read-only key writes; a key containing `_readonly` is one."""
@@ -67,6 +69,8 @@ class Choices:
     """Same-handle comments less similar than this do not count as the wrong text."""
     resubmit_restamps: bool = False
     """Whether a manager's re-check after a correction sets `submitted_at` anew."""
+    insists_unchecked: float = 0.0
+    """Share of managers who after a dispute insist at once, without another look of the verifier."""
     keep_earlier_attempts: bool = True
     """Whether attempts of earlier rounds stay in the timeline."""
     payout_visible: Literal["at confirmation", "at finalization"] = "at confirmation"

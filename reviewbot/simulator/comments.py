@@ -111,6 +111,7 @@ def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = 
     task.hidden = False
     task.led = False
     task.disputes += 1
+    task.sent_back_at = world.now
     task.correction = (
         "The client has looked at this comment and asks for a correction:\n\n"
         f'"{reason}"\n\n'
@@ -174,7 +175,8 @@ def _verify(world: World, task: Task) -> None:
         task,
         now,
         world.choices,
-        scrape_fails=world.rng.random() < 0.03,
+        scrape_fails=world.rng.random() < 0.03 or world.checker == "failing",
+        blind=world.checker == "blind",
         stops_early=short > 0 and world.rng.random() < short,
     )
     task.attempts.append(attempt)

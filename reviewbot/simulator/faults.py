@@ -16,9 +16,12 @@ from typing import Any, Literal
 import msgspec
 
 from reviewbot.simulator import comments, planting, routes
+from reviewbot.simulator.absurd import ABSURD, absurd
 from reviewbot.simulator.calls import Answer, Call
+from reviewbot.simulator.counts import COUNTS, miscounted
 from reviewbot.simulator.drift import DRIFTS, drifted
 from reviewbot.simulator.front import ROOT, FrontDesk
+from reviewbot.simulator.momentary import MOMENTARY, page, refusal
 from reviewbot.simulator.moments import http_date
 from reviewbot.simulator.refusals import Refusal
 
@@ -39,8 +42,12 @@ FAULTS = (
     "html 200",
     "wrong content type",
     "date skew",
+    "date jump",
     "page drift",
     "duplicate rows",
+    *MOMENTARY,
+    *COUNTS,
+    *ABSURD,
     *DRIFTS,
 )
 """Every fault by name. `truncated` is half a body as a clean answer, `cut` one that ends in a reset."""
@@ -64,6 +71,10 @@ class Storm:
     """The name of one function of the routes, such as `approve_comment`."""
     start: float = 0.0
     end: float = float("inf")
+    status: int | None = None
+    """Of a momentary refusal; any, where none is given."""
+    skew: float = 600.0
+    """Of a jump of the API's clock, in seconds. With a chance below 1 only some nodes have jumped."""
 
     def __post_init__(self) -> None:
         if self.fault not in FAULTS:
@@ -93,45 +104,87 @@ class Faults:
         self.storms = list(storms)
         self.seen: Counter[str] = Counter()
         self.rng = Random(seed)  # noqa: S311 - chance of a simulation, repeatable by its seed
+        self.spoiled: set[str] = set()
+        """The things that a fault of single rows has hit; whoever asks takes them out."""
+        self.confined = 0
+        """How many faults were of that kind, or should hurt nothing at all."""
+        self.contradictions = 0
+        """How many lists contradicted their own count."""
         self._once: list[Storm] = []
+        self._brewing: tuple[float, float, tuple[list[Storm], list[Storm]]] = (0.0, 0.0, ([], []))
         self._last_rows: dict[str, Any] = {}
         """Of each list, the last row that it showed."""
 
-    def once(self, fault: str, *, calls: Which = "all", operation: str | None = None) -> None:
+    def once(
+        self,
+        fault: str,
+        *,
+        calls: Which = "all",
+        operation: str | None = None,
+        status: int | None = None,
+    ) -> None:
         """Let a fault hit the next call it may hit, and only that one."""
-        self._once.append(Storm(fault=fault, calls=calls, operation=operation))
+        self._once.append(Storm(fault=fault, calls=calls, operation=operation, status=status))
 
-    def draw(self, call: Call, now: float) -> str | None:
-        """The fault that hits this call, if any."""
+    def add(self, storm: Storm) -> None:
+        """Let a storm come up that nobody had planned; it goes before all others."""
+        self.storms.insert(0, storm)
+        self._brewing = (0.0, 0.0, ([], []))
+
+    def draw(self, call: Call, now: float) -> Storm | None:
+        """The storm whose fault hits this call, if any."""
         for number, trigger in enumerate(self._once):
             if trigger.may_hit(call, now):
                 del self._once[number]
-                return trigger.fault
-        for storm in self.storms:
-            if storm.may_hit(call, now) and self.rng.random() < storm.chance:
-                return storm.fault
+                return trigger
+        for storm in self._now(now)[call.is_write]:
+            if storm.chance < 1 and self.rng.random() >= storm.chance:
+                continue
+            if storm.operation is None or storm.may_hit(call, now):
+                return storm
         return None
+
+    def _now(self, now: float) -> tuple[list[Storm], list[Storm]]:
+        """The storms of this time that may hit reads, and writes; looked up until one more begins or ends."""
+        begin, end, brewing = self._brewing
+        if not begin <= now < end:
+            edges = {edge for storm in self.storms for edge in (storm.start, storm.end)}
+            begin = max((edge for edge in edges if edge <= now), default=0.0)
+            end = min((edge for edge in edges if edge > now), default=float("inf"))
+            there = [storm for storm in self.storms if storm.start <= now < storm.end]
+            brewing = (
+                [storm for storm in there if storm.calls != "writes"],
+                [storm for storm in there if storm.calls != "reads"],
+            )
+            self._brewing = begin, end, brewing
+        return brewing
 
     def deliver(self, desk: FrontDesk, call: Call) -> Delivery:
         """Carry out a call, or fail to."""
-        fault = self.draw(call, desk.world.now)
-        if fault is None:
+        storm = self.draw(call, desk.world.now)
+        if storm is None:
             delivery = Delivery("whole", desk.answer(call))
         else:
-            self.seen[fault] += 1
-            delivery = self._under(fault, desk, call)
+            self.seen[storm.fault] += 1
+            delivery = self._under(storm, desk, call)
         if call.path in LISTS and delivery.answer and delivery.answer.status == 200:
             self._remember_last_row(call.path, delivery.answer)
         return delivery
 
-    def _under(self, fault: str, desk: FrontDesk, call: Call) -> Delivery:
+    def _under(self, storm: Storm, desk: FrontDesk, call: Call) -> Delivery:
+        fault = storm.fault
         match fault:
             case "429":
-                refusal = desk.too_many(self.rng.randint(1, 20))
-                return Delivery("whole", desk.refuse(call, refusal, fault=fault))
+                refused = desk.too_many(self.rng.randint(1, 20))
+                return Delivery("whole", desk.refuse(call, refused, fault=fault))
             case "5xx json":
-                refusal = Refusal(500, "INTERNAL_ERROR", "Something went wrong.")
-                return Delivery("whole", desk.refuse(call, refusal, fault=fault))
+                refused = Refusal(500, "INTERNAL_ERROR", "Something went wrong.")
+                return Delivery("whole", desk.refuse(call, refused, fault=fault))
+            case "4xx page":
+                return Delivery("whole", page(storm.status, self.rng))
+            case kind if kind in MOMENTARY:
+                refused = refusal(kind, storm.status, self.rng)
+                return Delivery("whole", desk.refuse(call, refused, fault=fault))
             case "5xx html" | "5xx empty":
                 return Delivery("whole", self._gateway_error(fault))
             case "5xx after the write":
@@ -158,11 +211,11 @@ class Faults:
                 return Delivery("trickle", answer)
             case "cut":
                 return Delivery("cut", answer)
-        self._spoil(fault, call.path, answer)
+        self._spoil(storm, call.path, answer)
         return Delivery("whole", answer)
 
-    def _spoil(self, fault: str, path: str, answer: Answer) -> None:
-        match fault:
+    def _spoil(self, storm: Storm, path: str, answer: Answer) -> None:
+        match storm.fault:
             case "truncated":
                 answer.body = answer.body[: len(answer.body) // 2]
             case "html 200":
@@ -171,12 +224,29 @@ class Faults:
             case "wrong content type":
                 _set_header(answer, b"content-type", b"text/plain")
             case "date skew":
-                off = self.rng.choice((-7200, -400, 400, 7200))
-                _set_header(answer, b"date", http_date(int(_date_of(answer)) + off))
+                _shift_date(answer, self.rng.choice((-7200.0, -400.0, 400.0, 7200.0)))
+            case "date jump":
+                self.confined += 1
+                _shift_date(answer, storm.skew)
+            case kind if kind in COUNTS:
+                if path in LISTS:
+                    answer.body, changed = miscounted(answer.body, kind, self.rng)
+                    self.contradictions += changed
+            case kind if kind in ABSURD:
+                self._make_absurd(kind, path, answer)
             case "duplicate rows":
                 self._repeat_last_row(path, answer)
             case kind if kind in DRIFTS:
                 answer.body = drifted(answer.body, kind, self.rng)
+
+    def _make_absurd(self, kind: str, path: str, answer: Answer) -> None:
+        """Only the things that it hits may suffer from it."""
+        self.confined += 1
+        if answer.status >= 300 or not answer.body:
+            return
+        about = path.removeprefix(ROOT).split("/")[2:3]
+        answer.body, hit = absurd(answer.body, kind, "".join(about), self.rng)
+        self.spoiled.update(hit)
 
     def _gateway_error(self, fault: str) -> Answer:
         status = self.rng.choice((500, 502, 503, 504))
@@ -242,6 +312,7 @@ def _set_header(answer: Answer, name: bytes, text: bytes) -> None:
     answer.headers = [(key, text if key == name else value) for key, value in answer.headers]
 
 
-def _date_of(answer: Answer) -> float:
+def _shift_date(answer: Answer, seconds: float) -> None:
     text = next(value for key, value in answer.headers if key == b"date")
-    return parsedate_to_datetime(text.decode()).timestamp()
+    said = parsedate_to_datetime(text.decode()).timestamp()
+    _set_header(answer, b"date", http_date(int(said + seconds)))

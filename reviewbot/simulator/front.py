@@ -80,10 +80,16 @@ class FrontDesk:
         self.served += 1
         request_id = self._request_id(call)
         self._log(call, refusal.status, request_id, fault)
-        headers = self.headers(request_id, self.bucket(call.headers.get("x-api-key", "")))
-        return Answer(
+        key = call.headers.get("x-api-key", "")
+        headers = self.headers(request_id, self.bucket(key))
+        answer = Answer(
             refusal.status, headers + list(refusal.headers), _error_body(refusal), request_id
         )
+        name = call.headers.get("idempotency-key")
+        stores = self.world.choices.idempotency_stores == "everything" and refusal.status != 429
+        if name and stores and self._stored_under((key, name)) is None:
+            self._store((key, name), _Stored(_fingerprint(call), answer, self.world.now))
+        return answer
 
     def _log(self, call: Call, status: int, request_id: str, fault: str | None) -> None:
         world = self.world
@@ -212,15 +218,13 @@ class FrontDesk:
         choices, now = self.world.choices, self.world.now
         if len(idempotency_key) > 255:
             raise Refusal(400, choices.validation_code, "Idempotency-Key: at most 255 characters.")
-        fingerprint = hashlib.sha256(
-            b"\0".join((call.method.encode(), call.path.encode(), call.query.encode(), call.body))
-        ).digest()
+        fingerprint = _fingerprint(call)
         place = (key, idempotency_key)
-        stored = self._stored.get(place)
-        if stored is not None and stored.until > now:
+        stored = self._stored_under(place)
+        if stored is not None:
             if stored.fingerprint != fingerprint:
                 raise Refusal(
-                    409,
+                    choices.idempotency_conflict_status,
                     choices.idempotency_conflict_code,
                     "This Idempotency-Key was used for another request.",
                 )
@@ -230,11 +234,17 @@ class FrontDesk:
             status, body = operation(request, *ids)
             written = encode(body)
         except Refusal as refusal:
-            if choices.idempotency_stores != "below 500" or refusal.status >= 500:
+            if choices.idempotency_stores == "success":
+                raise
+            if choices.idempotency_stores == "below 500" and refusal.status >= 500:
                 raise
             status, written = refusal.status, _error_body(refusal)
         self._store(place, _Stored(fingerprint, Answer(status, [], written), now))
         return status, written
+
+    def _stored_under(self, place: tuple[str, str]) -> _Stored | None:
+        stored = self._stored.get(place)
+        return stored if stored is not None and stored.until > self.world.now else None
 
     def _store(self, place: tuple[str, str], stored: _Stored) -> None:
         stored.until += self.world.choices.idempotency_retention
@@ -243,6 +253,12 @@ class FrontDesk:
             oldest = next(iter(self._stored))
             if self._stored[oldest].until <= self.world.now:
                 del self._stored[oldest]
+
+
+def _fingerprint(call: Call) -> bytes:
+    return hashlib.sha256(
+        b"\0".join((call.method.encode(), call.path.encode(), call.query.encode(), call.body))
+    ).digest()
 
 
 @lru_cache(maxsize=256)

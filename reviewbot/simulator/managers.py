@@ -110,6 +110,11 @@ class Managers:
     def answer_dispute(self, world: World, task: Task) -> None:
         """The manager reads the client's reason: fixes it, insists again, or gives up."""
         habit, rng = _habit(task), world.rng
+        unchecked = world.choices.insists_unchecked
+        if unchecked and rng.random() < unchecked:
+            hours = rng.uniform(*habit.answer_hours)
+            world.after(hours * HOUR, comments.confirm, world, task)
+            return
         (answer,) = rng.choices(("fix", "insist", "give up"), habit.answers)
         if answer == "fix":
             self._fix_later(world, task)

@@ -56,15 +56,16 @@ def check(
     *,
     scrape_fails: bool,
     stops_early: bool = False,
+    blind: bool = False,
 ) -> Attempt:
-    """Scrape the task's video once and judge what was seen."""
+    """Scrape the task's video once and judge what was seen; a blind scraper finds no comment at all."""
     number = len(task.attempts) + 1
     platform = task.account.platform
     if scrape_fails or task.video.reach == "failing":
         count = choices.scrape_failed_count
         reason = "scrape_failed_timeout" if number % 2 else "scrape_failed_blocked"
         return Attempt(number, now, "scrape_failed", 0.0, None, reason, count, platform)
-    seen = scrape(task.video, now)
+    seen = Scrape(task.video, [], [], 0) if blind else scrape(task.video, now)
     if stops_early and seen.total > 1:
         seen = _upper_half(seen)
     outcome, score, found, reason = _match(task, seen, choices)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from random import Random  # noqa: TID251 - seeded by the caller
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from reviewbot.simulator.board import Board
 from reviewbot.simulator.choices import Choices
@@ -24,6 +24,8 @@ from reviewbot.simulator.model import (
 from reviewbot.simulator.moments import iso
 from reviewbot.simulator.verifier import SAME_HANDLE, similarity
 
+Checker = Literal["well", "blind", "failing"]
+"""How the scraper is that the verifier rests on: a blind one returns, and finds nothing at all."""
 Event = tuple[float, int, Callable[..., object], tuple[Any, ...]]
 
 
@@ -95,6 +97,7 @@ class World:
         self.videos: dict[str, Video] = {}
         self.bundles: dict[str, Bundle] = {}
         self.credits = 100_000
+        self.checker: Checker = "well"
         self.effects: deque[Effect] = deque(maxlen=effects_kept)
         self.requests: deque[RequestLine] = deque(maxlen=requests_kept)
         self.retention = retention

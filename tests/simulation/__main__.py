@@ -48,6 +48,7 @@ def main() -> int:
     options.add_argument("--seed", type=int)
     options.add_argument("--hours", type=float, default=HOURS)
     options.add_argument("--comments-alone", action="store_true", help="without any account")
+    options.add_argument("--wide", action="store_true", help="with every fault there is")
     options.add_argument("--history", type=Path)
     options.add_argument("--first", type=int, default=1)
     options.add_argument("--runs", type=int, default=0)
@@ -59,7 +60,9 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = options.parse_args()
     if chosen.seed is not None:
-        one = simulate(chosen.seed, chosen.hours, accounts=not chosen.comments_alone)
+        one = simulate(
+            chosen.seed, chosen.hours, accounts=not chosen.comments_alone, wide=chosen.wide
+        )
         if chosen.history is not None:
             one.history.dump(chosen.history)
         print(one.figures.sentence())
@@ -113,7 +116,7 @@ def simulated(seeds: Iterator[int], chosen: argparse.Namespace) -> Iterator[Simu
         waiting = []
         for seed in seeds:
             accounts = not chosen.comments_alone
-            waiting.append(pool.submit(simulate_lightly, seed, chosen.hours, accounts))
+            waiting.append(pool.submit(simulate_lightly, seed, chosen.hours, accounts, chosen.wide))
             if len(waiting) > chosen.jobs:
                 yield waiting.pop(0).result()
         for future in waiting:

@@ -11,7 +11,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.simulation.history import Gone, Heard, History, Log, Passed, Round, Sent, Told, Wrote
+from tests.simulation.history import (
+    Answered,
+    Gone,
+    Heard,
+    History,
+    Log,
+    Passed,
+    Round,
+    Sent,
+    Told,
+    Wrote,
+)
 from tests.simulation.known import OPEN, SLACK, Key, Known, Write, is_clean
 from tests.simulation.policies import allowed
 
@@ -21,6 +32,12 @@ SENDING_BACK = ("dispute", "request corrections", "corrections")
 PAYING = ("approve", "finalize")
 EXCUSES = ("the cap is reached", "on probation")
 """What may keep back a fallback by the policy's own words."""
+WAITING = ("manually_confirmed", "in_review")
+"""The statuses of what waits for us."""
+HIDDEN = ("list",)
+"""The kinds of alarm that say that a list does not hold what it counts."""
+TOLD_BEFORE = 86400.0
+"""Seconds before for which it was told once and is not told again."""
 BURST = 20
 STAGES = {24: 6, 6: 1, 1: 0}
 """Hours before the deadline at which somebody is told, each with the next."""
@@ -79,7 +96,7 @@ def at_most_once_a_round(known: Known) -> Iterator[str]:
                 yield f"{key} was intended again while {claims[key]} stood: {word}"
             claims[key] = word.id
             rounds[word.id] = key
-        elif word.verb == "mark" and word.state == "void":
+        elif word.verb == "mark" and word.state in ("void", "refused"):
             claims.pop(rounds.get(word.id or "", (None, None)), None)
     for name, intents in known.intents().items():
         places = [place for place, _ in intents]
@@ -87,6 +104,14 @@ def at_most_once_a_round(known: Known) -> Iterator[str]:
         yield from (f"{name} was sent {n} times on one intent" for n in sends.values() if n > 1)
     counts = Counter((e.task, e.epoch) for _, e in known.effects if e.by == "client")
     yield from (f"{key} got {count} effects" for key, count in counts.items() if count > 1)
+
+
+def what_waits_can_be_answered(known: Known) -> Iterator[str]:
+    """P2: a person is not told to be too late for what waits, unless an answer is on its way."""
+    for _, one in known.history.of(Answered):
+        last = known.last_word((one.task, one.epoch), one.at + 0.001)
+        if one.late and one.waits and not (last is not None and last.state in OPEN):
+            yield f"{one.task} was called decided at {one.at:.0f}, and waits: {last}"
 
 
 def nothing_is_sent_again_in_quarantine(known: Known) -> Iterator[str]:
@@ -126,6 +151,8 @@ def what_is_unclear_is_settled(known: Known) -> Iterator[str]:
         for intent in opened.values():
             due = intent.at + known.scene.quarantine
             deadline = known.deadline(intent)
+            if intent.task in one.spoiled:
+                continue
             if one.began > due + 300 and (deadline is None or due < deadline):
                 yield f"{intent} is still open after the pass of {one.began:.0f}"
 
@@ -164,6 +191,20 @@ def nothing_lands_in_another_round_unsaid(known: Known) -> Iterator[str]:
             continue
         if effect.task not in told:
             yield f"{effect} landed in another round than {intent}, and nobody was told"
+
+
+def no_round_is_taken_for_another(known: Known) -> Iterator[str]:
+    """P6: nobody is told of an effect in another round where there was none."""
+    strayed = {
+        effect.task
+        for place, effect in known.effects
+        if effect.by == "client"
+        and (intent := known.intent_before(place, effect.key)) is not None
+        and intent.epoch != effect.epoch
+    }
+    for _, one in known.history.of(Told):
+        if one.kind == "stale-effect" and one.task not in strayed:
+            yield f"{one.task}: told of an effect in another round, and there was none"
 
 
 def caps_hold(known: Known) -> Iterator[str]:
@@ -216,7 +257,7 @@ _STOPPED = {"approve": PAYING, "dispute": SENDING_BACK}
 
 
 def nothing_is_done_by_default(known: Known) -> Iterator[str]:
-    """P9: what the policy decided is what its rule says of what is true of the task."""
+    """P9: what the policy decided is what its rule says of what is true of the task in this round."""
     sent_back: Counter[str | None] = Counter()
     effects = iter(known.effects)
     effect = next(effects, None)
@@ -228,13 +269,18 @@ def nothing_is_done_by_default(known: Known) -> Iterator[str]:
         intent, truth = known.intent_before(write.place, write.sent.key), write.sent.truth
         if intent is None or intent.decided_by is not None or truth is None:
             continue
+        if known.last_status(write) not in (*WAITING, None):
+            yield f"{write.sent} was sent although it was last seen {known.last_status(write)}"
+        if truth.stale and intent.rule != "deadline" and known.has_seen_before(write, intent.epoch):
+            yield f"{write.sent} by {intent.rule!r} rests on the evidence of an earlier round"
+            continue
         deadline = known.deadline(intent)
         if deadline is None or not allowed(
             intent.rule or "",
             write.sent.action or "",
             truth,
             sent_back=sent_back[intent.task],
-            left=deadline - write.sent.at - 2 * SLACK,
+            left=deadline - write.sent.at - 2 * SLACK - known.off(write.sent.at),
             decide_by=known.scene.decide_by,
         ):
             yield f"{write.sent} by {intent.rule!r} is wrong: {truth}"
@@ -247,8 +293,9 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
     """P10: no clean pass near the deadline left undecided what the policy's fallback decides."""
     for one in known.silent():
         key = (one.task, one.epoch)
-        begin = known.expected(one) - known.scene.decide_by + SLACK
-        for missed in known.free_passes(key, begin, one.deadline - SLACK):
+        off = known.off(one.deadline)
+        begin = known.expected(one) - known.scene.decide_by + SLACK + off
+        for missed in known.free_passes(key, begin, one.deadline - SLACK - off):
             last = known.last_word(key, missed.at + SLACK)
             if last is not None and (last.held_by or "").startswith(EXCUSES):
                 continue
@@ -276,12 +323,18 @@ def silence_is_announced(known: Known) -> Iterator[str]:
         seen = known.seen.get(key)
         for hours, nearer in STAGES.items():
             due = known.expected(one) - hours * 3600
-            after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
-            if after is None or after.at >= min(known.ended_at(one), due + (hours - nearer) * 3600):
+            off = known.off(due)
+            after = known.pass_after(
+                max(due, seen if seen is not None else one.deadline) + SLACK + off
+            )
+            last = min(known.ended_at(one), due + (hours - nearer) * 3600)
+            if after is None or after.at >= last - off:
                 continue
             at = told.get((key, hours))
             # Where the API does not say the round just then, its task is named all the same.
-            named = any(due - 3600 <= at <= after.at + SLACK for at in nameless[one.task, hours])
+            named = any(
+                due - 3600 - off <= at <= after.at + SLACK for at in nameless[one.task, hours]
+            )
             if not named and (at is None or at > after.at + SLACK):
                 yield f"{key}: {hours} h before silence paid nobody was told by {after.at:.0f}: {at}"
     heard_of = {one.task for _, one in known.history.of(Told) if one.kind == "silence"}
@@ -302,8 +355,35 @@ def what_waits_is_seen(known: Known) -> Iterator[str]:
     for one in known.rounds:
         key, end = (one.task, one.epoch), known.ended_at(one)
         passes = [p for p in known.clean_after(one.began + 1)[:2] if p.at < end]
+        if any(one.task in p.spoiled for p in passes):
+            continue
         if len(passes) == 2 and known.seen.get(key, end) > passes[1].at:
             yield f"{one} waited through the passes of {[round(p.began) for p in passes]} unseen"
+
+
+def a_list_that_hides_rows_is_told(known: Known) -> Iterator[str]:
+    """P12: what waited through two lists that contradict their own count is in the log, or told."""
+    told = [one.at for _, one in known.history.of(Told) if one.kind in HIDDEN]
+    for one in known.rounds:
+        key, end = (one.task, one.epoch), known.ended_at(one)
+        seen = known.seen.get(key, end)
+        passes = [p for p in known.quiet_after(one.began + 1)[:2] if p.at < min(end, seen)]
+        if len(passes) < 2 or not any(p.lists for p in passes):
+            continue
+        if any(one.task in p.spoiled for p in passes):
+            continue
+        if not any(passes[0].began - TOLD_BEFORE <= at <= passes[1].at + SLACK for at in told):
+            yield f"{one} waited through {[round(p.began) for p in passes]} unseen and untold"
+
+
+# One thing and the others --------------------------------------------------------------------
+
+
+def one_odd_thing_hurts_only_itself(known: Known) -> Iterator[str]:
+    """P15: a pass that met nothing but absurd values comes to its end."""
+    for _, one in known.passes:
+        if one.spoiled and one.error and not one.faults:
+            yield f"the pass of {one.began:.0f} failed for {one.spoiled}: {one.error}"
 
 
 # Pace and clocks -----------------------------------------------------------------------------
@@ -336,7 +416,7 @@ def deadlines_are_not_crossed(known: Known) -> Iterator[str]:
     for write in known.writes:
         intent = known.intent_before(write.place, write.sent.key)
         deadline = None if intent is None else known.stated(intent)
-        if deadline is not None and write.sent.at >= deadline + SLACK:
+        if deadline is not None and write.sent.at >= deadline + SLACK + known.off(write.sent.at):
             yield f"{write.sent} left {write.sent.at - deadline:.0f} s after the deadline"
 
 
@@ -407,20 +487,24 @@ def the_bot_ends_only_when_told(known: Known) -> Iterator[str]:
 PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
     "P1 write-ahead": every_effect_has_an_earlier_intent,
     "P2 once per round": at_most_once_a_round,
+    "P2 answerable": what_waits_can_be_answered,
     "P3 quarantine": nothing_is_sent_again_in_quarantine,
     "P3 settled": what_is_unclear_is_settled,
     "P4 fresh": writes_rest_on_fresh_sights,
     "P4 stale effects": nothing_lands_in_another_round_unsaid,
+    "P4 no false stop": no_round_is_taken_for_another,
     "P5 caps": caps_hold,
     "P6 P7 stops": stops_stop,
     "P9 default": nothing_is_done_by_default,
     "P10 silence": nothing_is_paid_by_silence_that_could_be_decided,
     "P10 alarms": silence_is_announced,
     "P12 seen": what_waits_is_seen,
+    "P12 counted": a_list_that_hides_rows_is_told,
     "P13 retry after": retry_after_is_heeded,
     "P13 rate": the_rate_is_kept,
     "P14 deadlines": deadlines_are_not_crossed,
     "P14 polls": polls_come_in_time,
+    "P15 alone": one_odd_thing_hurts_only_itself,
     "P16 alive": the_bot_ends_only_when_told,
     "P19 log": the_log_is_whole,
     "P20 attributed": endings_are_true,

@@ -62,10 +62,19 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     version: str | None = None
 
 
+class Skewed(Record, frozen=True, kw_only=True):
+    """For a time the API's clock, or that of some of its nodes, is off by so many seconds."""
+
+    start: float
+    end: float
+    skew: float
+
+
 class Truth(msgspec.Struct, frozen=True, array_like=True):
     """What was true of a task when a write about it left: its newest check, and its past.
 
-    Of an account: how often it was sent back, and the fields in which it `differs`.
+    Of an account: how often it was sent back, and the fields in which it `differs`. `stale`: that
+    check was made before an earlier round ended, so it says nothing of this one.
     """
 
     outcome: str | None
@@ -73,6 +82,7 @@ class Truth(msgspec.Struct, frozen=True, array_like=True):
     disputes: int
     deadline: float | None
     differs: tuple[str, ...] | None = None
+    stale: bool = False
 
 
 class Sent(Record, frozen=True, kw_only=True):
@@ -148,7 +158,11 @@ class Passed(Record, frozen=True, kw_only=True):
     error: str | None = None
     braked: bool = False
     faults: int = 0
-    """How many of its calls met a fault."""
+    """How many of its calls met a fault that may have hurt all of it."""
+    lists: int = 0
+    """How many of these were lists that contradicted their own count."""
+    spoiled: tuple[str, ...] = ()
+    """The things that absurd values hit in it; they may hurt nothing else."""
 
 
 class Told(Record, frozen=True, kw_only=True):
@@ -158,6 +172,18 @@ class Told(Record, frozen=True, kw_only=True):
     task: str | None = None
     epoch: str | None = None
     hours: int | None = None
+
+
+class Answered(Record, frozen=True, kw_only=True):
+    """A person answered a round, and no call of that met a fault.
+
+    `late`: the person was told to be too late; `waits`: the round waited, before and after.
+    """
+
+    task: str
+    epoch: str
+    late: bool
+    waits: bool
 
 
 class Round(Record, frozen=True, kw_only=True):
@@ -203,5 +229,18 @@ class History(list[Record]):
 
 
 _ANY: Any = (
-    Scene | Born | Gone | Sent | Heard | Effect | Wrote | PauseFile | Passed | Told | Round | Log
+    Scene
+    | Skewed
+    | Born
+    | Gone
+    | Sent
+    | Heard
+    | Effect
+    | Wrote
+    | PauseFile
+    | Passed
+    | Told
+    | Answered
+    | Round
+    | Log
 )

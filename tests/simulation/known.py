@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tests.simulation.history import (
     Effect,
     Heard,
@@ -16,6 +18,7 @@ from tests.simulation.history import (
     Round,
     Scene,
     Sent,
+    Skewed,
     Wrote,
 )
 
@@ -26,6 +29,8 @@ LATEST = 1800.0
 """What ended so many seconds before the end of a run must be known to the log."""
 BACKOFF = 900.0
 """Seconds for which a task that could not be read is left alone at most."""
+LINGERS = 3600.0
+"""Seconds for which a wrong hour may be believed after the last answer that told it."""
 WINDOW = 72 * 3600.0
 """Seconds after which silence ends the round of an account, whose deadline the API does not say."""
 DOUBT = 3600.0
@@ -59,12 +64,13 @@ class Write(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """A round was shown: when that was asked and told, and by which process."""
+    """A round was shown: when that was asked and told, by which process, and in which status."""
 
     asked: float
     place: int
     who: int
     epoch: str | None
+    status: str | None = None
 
 
 class Known:
@@ -79,10 +85,18 @@ class Known:
         self.passes = list(history.of(Passed))
         self.rounds = [one for _, one in history.of(Round)]
         self.end = max(line.at for line in history)
+        self._skews = [one for _, one in history.of(Skewed)]
         self._index_calls()
         self._index_words()
         self._index_rounds()
         self._index_passes()
+
+    def off(self, at: float) -> float:
+        """By how many seconds the bot may take the API's clock for another than it is."""
+        return max(
+            (abs(one.skew) for one in self._skews if one.start <= at <= one.end + LINGERS),
+            default=0.0,
+        )
 
     # Calls --------------------------------------------------------------------------------
 
@@ -101,7 +115,9 @@ class Known:
                 self._by_key[sent.key or ""].append(write)
             elif answer is not None and answer.clear:
                 for row in answer.shows:
-                    self._of_task[row.task].append(Sight(sent.at, at, sent.who, row.epoch))
+                    self._of_task[row.task].append(
+                        Sight(sent.at, at, sent.who, row.epoch, row.status)
+                    )
                 if sent.path in EVIDENCE and sent.task:
                     self._evidence[sent.task].append(Sight(sent.at, at, sent.who, None))
             if sent.task and (answer is None or not answer.clear):
@@ -119,6 +135,22 @@ class Known:
             if (sight.who, sight.epoch) == (write.sent.who, epoch) and sight.place < write.place
         ]
         return max(found, default=None)
+
+    def last_status(self, write: Write) -> str | None:
+        """The status in which its process last saw the thing, before a write."""
+        found = [
+            sight
+            for sight in self._of_task[write.sent.task or ""]
+            if sight.who == write.sent.who and sight.place < write.place
+        ]
+        return max(found, key=lambda sight: sight.place).status if found else None
+
+    def has_seen_before(self, write: Write, epoch: str | None) -> bool:
+        """Whether the log had seen another round of the thing before a write."""
+        return any(at < write.sent.at for at in self._seen_of(write.sent.task, epoch))
+
+    def _seen_of(self, task: str | None, epoch: str | None) -> Iterator[float]:
+        return (at for (name, other), at in self.seen.items() if name == task and other != epoch)
 
     def last_evidence(self, write: Write) -> float | None:
         """When its process last asked for the evidence, before a write."""
@@ -160,7 +192,7 @@ class Known:
                 case "mark" if word.id in round_of:
                     intent = round_of[word.id]
                     self._of_round[intent.task, intent.epoch].append(word)
-                    if word.state in ("void", "overtaken"):
+                    if word.state in ("void", "overtaken", "refused"):
                         self._void.add((word.id or "", len(self._intents[word.id or ""])))
         self._stops = self._stops_in_order()
 
@@ -174,7 +206,7 @@ class Known:
         return self._intents
 
     def was_void(self, intent: Wrote) -> bool:
-        """Whether an intent came to nothing of ours: not done, or somebody else was first."""
+        """Whether an intent came to nothing of ours: not done, refused, or somebody else was first."""
         times = [word for _, word in self._intents[intent.id or ""]]
         return (intent.id or "", times.index(intent) + 1) in self._void
 
@@ -248,12 +280,13 @@ class Known:
 
     def is_in_doubt(self, one: Round) -> bool:
         """Whether the bot cannot know if its end was silence's or somebody else's."""
+        doubt = DOUBT + self.off(self.ended_at(one)) + SLACK
         seen = self.seen.get((one.task, one.epoch), one.began)
         if not one.estimated:
             return False
         if one.by == "silence":
-            return seen - one.began > DOUBT - SLACK
-        return self.ended_at(one) >= self.expected(one) - DOUBT - SLACK
+            return seen - one.began > DOUBT - SLACK - self.off(seen)
+        return self.ended_at(one) >= self.expected(one) - doubt
 
     def silent(self) -> list[Round]:
         """The rounds that silence paid."""
@@ -274,6 +307,9 @@ class Known:
         self.clean = [one for _, one in self.passes if is_clean(one)]
         self._clean_began = [one.began for one in self.clean]
         self._place = {id(one): place for place, one in self.passes}
+        for _, one in self.passes:
+            for name in one.spoiled:
+                self._failed[name] += (one.began, one.at)
 
     def pass_after(self, at: float) -> Passed | None:
         """The first pass that began at that moment or later, whatever came of it."""
@@ -284,6 +320,11 @@ class Known:
     def clean_after(self, at: float) -> list[Passed]:
         """The clean passes from a moment on."""
         return self.clean[bisect_left(self._clean_began, at) :]
+
+    def quiet_after(self, at: float) -> list[Passed]:
+        """The passes from a moment on that met nothing worse than lists which contradict themselves."""
+        quiet = (one for _, one in self.passes[bisect_left(self._ends, at) :] if one.began >= at)
+        return [one for one in quiet if is_clean(replace(one, faults=one.faults - one.lists))]
 
     def free_passes(self, key: Key, begin: float, end: float) -> Iterator[Passed]:
         """The passes between two moments in which nothing but its policy kept the bot from deciding."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from random import Random  # noqa: TID251 - seeded: it is what makes a run repeatable
 from typing import Literal
 
 import msgspec
 
 from reviewbot.domain.faultpoints import LOOP
+from reviewbot.simulator.absurd import ABSURD
 from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import HOUR
+from reviewbot.simulator.counts import COUNTS
 from reviewbot.simulator.drift import DRIFTS
 from reviewbot.simulator.faults import FAULTS, Storm, Which
+from reviewbot.simulator.momentary import CODES, MOMENTARY
+from reviewbot.simulator.world import Checker
 
 QUIET = 2.0
 """Hours without any trouble at the end: whatever is still open then was lost."""
+WIDE = False
+"""Whether a run has every fault unless it is asked for the old ones alone."""
 LONG, SPARSE = 400.0, 0.15
 """From so many hours on a run has less in each of them, and still every fault and every death."""
 EVERY_DAY: dict[str, float] = {
@@ -42,6 +50,31 @@ EVERY_DAY: dict[str, float] = {
     "field retyped": 0.0003,
 }
 """What is always in the air, by chance per request."""
+CONTRADICTING: dict[str, float] = {
+    "4xx envelope": 0.002,
+    "4xx odd code": 0.001,
+    "4xx page": 0.002,
+    "rows missing": 0.001,
+    "list ends early": 0.001,
+    "total of the page": 0.001,
+    "total missing": 0.001,
+    "total wrong": 0.001,
+    "odd moments": 0.003,
+}
+"""What else is in the air: answers that contradict what is true, or what was said before."""
+ODD_STORMS: tuple[tuple[str, float], ...] = (
+    *((kind, chance) for kind in MOMENTARY for chance in (0.5, 1.0)),
+    *((kind, 1.0) for kind in COUNTS),
+    *((kind, 1.0) for kind in ABSURD),
+    ("date jump", 0.5),
+    ("date jump", 1.0),
+)
+"""The storms of such answers, and how thick; each kind comes in turn."""
+STATUSES = tuple(CODES)
+DATES = (-1740.0, -960.0, -300.0, -60.0, 60.0, 300.0, 960.0, 1740.0)
+"""How far the clocks of the API, or of some of its nodes, may jump, in seconds."""
+TIMELINE = "list_verifications"
+"""The operation that gives the evidence on a task."""
 THICK: tuple[tuple[Which, float], ...] = (("reads", 1.0), ("writes", 8.0))
 """Writes are few, and what goes wrong with them matters most."""
 STORMS = (
@@ -66,7 +99,7 @@ STORMS = (
 JUMPS = (-3 * 86400.0, -3000.0, -1200.0, -200.0, -3.0, 3.0, 200.0, 1200.0, 3000.0, 3 * 86400.0)
 """How far the machine's clock may be set wrong, in seconds."""
 
-Deed = Literal["answer", "pause", "pause file", "policy", "restart"]
+Deed = Literal["answer", "pause", "pause file", "policy", "restart", "refuse"]
 DEEDS: dict[Deed, float] = {
     "answer": 6.0,
     "pause": 40.0,
@@ -75,6 +108,10 @@ DEEDS: dict[Deed, float] = {
     "restart": 40.0,
 }
 """What people do to the bot, and every how many hours."""
+REFUSING_AT = ("intent.committed", "pass.listed", "review.judged", "resume.read")
+"""The points of the bot's work from which on the API may refuse everything for a moment."""
+REFUSED_EVERY = 8.0
+"""Hours between two such moments."""
 
 ACCOUNT_EVERY = 40.0
 """Hours between two accounts that are delivered."""
@@ -89,7 +126,7 @@ DIFFERING: tuple[tuple[dict[str, str | None], float], ...] = (
 """In what a delivered account differs from the one that was ordered, and how likely each asked-for
 correction is made."""
 
-assert set(EVERY_DAY) == set(FAULTS)
+assert set(EVERY_DAY) | {name for name, _ in ODD_STORMS} == set(FAULTS)
 assert set(DRIFTS) <= set(EVERY_DAY)
 
 
@@ -125,6 +162,14 @@ class Jump(msgspec.Struct, frozen=True):
     skew: float
 
 
+class Sickness(msgspec.Struct, frozen=True):
+    """A time in which the API's own checker fails as a whole."""
+
+    start: float
+    end: float
+    checker: Checker
+
+
 class Account(msgspec.Struct, frozen=True):
     """An account that is delivered in that hour: how it differs, and the diligence of its manager."""
 
@@ -153,30 +198,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     jumps: tuple[Jump, ...]
     deaths: tuple[Death, ...]
     acts: tuple[Act, ...]
+    sick: tuple[Sickness, ...]
+    stores: Literal["success", "below 500", "everything"]
+    """Which answers the API keeps under an idempotency key."""
+    conflict: Literal[409, 422]
+    insists_unchecked: float
     accounts: tuple[Account, ...]
     """None: the bot of this run reviews comments alone, and asks for nothing else."""
 
     @property
     def choices(self) -> Choices:
         """How this run's API decides what its documents leave open."""
-        return Choices(idempotency=self.idempotency, sweep_latency=self.sweep_latency)
+        return Choices(
+            idempotency=self.idempotency,
+            idempotency_stores=self.stores,
+            idempotency_conflict_status=self.conflict,
+            insists_unchecked=self.insists_unchecked,
+            sweep_latency=self.sweep_latency,
+        )
 
     def storms_from(self, start: float) -> list[Storm]:
         """The faults, in POSIX seconds, for a run that begins at `start`."""
         return [
-            Storm(
-                fault=one.fault,
-                chance=one.chance,
-                calls=one.calls,
-                start=start + one.start * HOUR,
-                end=start + one.end * HOUR,
-            )
+            replace(one, start=start + one.start * HOUR, end=start + one.end * HOUR)
             for one in self.storms
         ]
 
 
-def plan_of(seed: int, hours: float, *, accounts: bool = True) -> Plan:
-    """Draw everything. Without accounts the rest is drawn all the same."""
+def plan_of(seed: int, hours: float, *, accounts: bool = True, wide: bool = WIDE) -> Plan:
+    """Draw everything. Without accounts the rest is drawn all the same.
+
+    What is not `wide` has none of the answers that contradict themselves, nor people who do.
+    """
+    odd = Random(f"odd of {seed}")
     chance = Random(seed)
     busy = hours - QUIET
     share = SPARSE if hours >= LONG else 1.0
@@ -206,11 +260,20 @@ def plan_of(seed: int, hours: float, *, accounts: bool = True) -> Plan:
         idempotency=chance.choice(("honoured", "ignored")),
         sweep_latency=chance.choice((0.0, 0.0, 30.0, 300.0)),
         capped=chance.choice((None, None, "hold", "escalate")),
-        storms=(*away, *_storms(chance, busy), *every_day),
+        storms=(
+            *away,
+            *(_odd(odd, busy, share) if wide else ()),
+            *_storms(chance, busy),
+            *every_day,
+        ),
         outages=outages,
         jumps=_jumps(chance, busy, outages),
         deaths=_deaths(chance, busy, share),
-        acts=_acts(chance, busy),
+        acts=_acts(chance, busy, _moments(odd, busy) if wide else ()),
+        sick=_sick(odd, busy) if wide else (),
+        stores=odd.choice(("success", "below 500", "everything")) if wide else "success",
+        conflict=odd.choice((409, 422)),
+        insists_unchecked=odd.choice((0.0, 0.3)) if wide else 0.0,
         accounts=_accounts(Random(f"accounts of {seed}"), busy) if accounts else (),
     )
 
@@ -250,6 +313,55 @@ def _storms(chance: Random, busy: float) -> list[Storm]:
     return found
 
 
+def _odd(chance: Random, busy: float, share: float) -> list[Storm]:
+    """Answers that contradict what is true: some always, each in turn for minutes or hours."""
+    found, turn, at = list[Storm](), list[tuple[str, float]](), chance.uniform(1, 6)
+    while at < busy - 1:
+        if not turn:
+            turn = list(ODD_STORMS)
+            chance.shuffle(turn)
+        fault, thick = turn.pop()
+        calls: Which = chance.choice(("all", "reads", "writes")) if fault in MOMENTARY else "all"
+        on_evidence = calls == "reads" and chance.random() < 0.5
+        storm = Storm(
+            fault=fault,
+            chance=thick,
+            calls=calls,
+            operation=TIMELINE if on_evidence else None,
+            start=at,
+            end=min(busy, at + chance.choice((0.02, 0.3, 1.0, 3.0)) * chance.uniform(0.5, 1.0)),
+            status=chance.choice(STATUSES),
+            skew=chance.choice(DATES),
+        )
+        found.append(storm)
+        at = storm.end + chance.uniform(1, 8)
+    always = [
+        Storm(fault=name, chance=share * each * thick, calls=calls, end=busy)
+        for name, each in CONTRADICTING.items()
+        for calls, thick in (THICK if name in MOMENTARY else THICK[:1])
+    ]
+    return [*found, *always]
+
+
+def _moments(chance: Random, busy: float) -> list[Act]:
+    """Moments in which the API refuses what the bot is just about to do."""
+    found, at = list[Act](), chance.expovariate(1 / REFUSED_EVERY)
+    while at < busy - 1:
+        lasts = chance.choice((5.0, 30.0, 300.0)) / 3600
+        found.append(Act(at, "refuse", chance.choice(REFUSING_AT), lasts))
+        at += chance.expovariate(1 / REFUSED_EVERY)
+    return found
+
+
+def _sick(chance: Random, busy: float) -> tuple[Sickness, ...]:
+    found, at = list[Sickness](), chance.uniform(5, 60)
+    while at + 3 < busy:
+        end = min(busy, at + chance.uniform(2, 14))
+        found.append(Sickness(at, end, chance.choice(("blind", "failing"))))
+        at = end + chance.uniform(30, 120)
+    return tuple(found)
+
+
 def _jumps(chance: Random, busy: float, outages: tuple[Outage, ...]) -> tuple[Jump, ...]:
     """Not while the API is away: then nobody could know better, and alarms come by the wrong clock."""
     found, at = list[Jump](), chance.uniform(2, 30)
@@ -277,8 +389,8 @@ def _deaths(chance: Random, busy: float, share: float) -> tuple[Death, ...]:
         found.append(Death(at, points.pop(), away))
 
 
-def _acts(chance: Random, busy: float) -> tuple[Act, ...]:
-    found = list[Act]()
+def _acts(chance: Random, busy: float, moments: Iterable[Act]) -> tuple[Act, ...]:
+    found = list(moments)
     for deed, every in DEEDS.items():
         at = chance.expovariate(1 / every)
         while at < busy - 3:

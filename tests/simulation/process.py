@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -81,6 +82,17 @@ class Process:
         self._pending = None
 
 
+def round_name(epoch: str | None) -> str | None:
+    """The same name for a round however its beginning was written: to the second, in UTC."""
+    if epoch is None or epoch.isdigit():
+        return epoch
+    try:
+        moment = datetime.fromisoformat(epoch)
+    except ValueError:
+        return epoch
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"
+
+
 # What it hears and says ---------------------------------------------------------------------
 
 
@@ -89,6 +101,7 @@ class _Entry(msgspec.Struct):
 
 
 class _Account(msgspec.Struct):
+    status: Any = None
     feedback_history: list[_Entry] | None = None
 
     @property
@@ -104,7 +117,7 @@ class _Row(_Account):
     """A task, an order with its account, or that account alone."""
 
     id: str | None = None
-    status: Any = None
+    account_status: Any = None
     manually_confirmed_at: str | None = None
     updated_at: Any = None
     account: _Account | None = None
@@ -113,7 +126,7 @@ class _Row(_Account):
     def epoch(self) -> str | None:
         """The round of what is shown."""
         if self.manually_confirmed_at is not None:
-            return self.manually_confirmed_at
+            return round_name(self.manually_confirmed_at)
         return super().epoch if self.account is None else self.account.epoch
 
 
@@ -227,7 +240,10 @@ def _read(sent: Sent, body: bytes) -> tuple[bool, tuple[Shown, ...]]:
 
 
 def _shown(row: _Row, asked: str | None = None) -> Shown:
-    said = (text if isinstance(text, str) else None for text in (row.status, row.updated_at))
+    status = row.status if row.account is None else row.account.status
+    if row.account_status is not None:
+        status = row.account_status
+    said = (text if isinstance(text, str) else None for text in (status, row.updated_at))
     return Shown(row.id or asked or "", row.epoch, *said)
 
 
@@ -241,11 +257,13 @@ def truth(world: World, name: str) -> Truth | None:
     if task is None:
         return None
     newest = task.attempts[-1] if task.attempts else None
+    ended = task.sent_back_at
     return Truth(
         None if newest is None else newest.outcome_kind,
         None if newest is None else newest.comments_scraped,
         task.disputes,
         task.review_until,
+        stale=newest is not None and ended is not None and newest.scraped_at <= ended,
     )
 
 
@@ -312,7 +330,7 @@ class LedgerOf:
         return self._word(
             verb,
             task=decision.task_id,
-            epoch=decision.epoch,
+            epoch=round_name(decision.epoch),
             id=decision.id,
             action=decision.action.value,
             state=state,
@@ -344,7 +362,9 @@ class LedgerOf:
         self._process.check()
         seen = self._inner.sight(items, at)
         for item in items:
-            self._process.history.append(self._word("sight", task=item.id, epoch=item.epoch))
+            self._process.history.append(
+                self._word("sight", task=item.id, epoch=round_name(item.epoch))
+            )
         return seen
 
     def end(self, *endings: Any) -> None:
@@ -353,7 +373,7 @@ class LedgerOf:
         self._inner.end(*endings)
         for one in endings:
             self._process.history.append(
-                self._word("end", task=one.task_id, epoch=one.epoch, by=one.by)
+                self._word("end", task=one.task_id, epoch=round_name(one.epoch), by=one.by)
             )
 
     def note(self, topic: str, subject: str, value: Any, at: Any) -> None:
@@ -400,7 +420,7 @@ class Inbox:
                     at=process.clock.time,
                     kind=alarm.kind.value,
                     task=facts.get("task_id"),
-                    epoch=facts.get("epoch"),
+                    epoch=round_name(facts.get("epoch")),
                     hours=facts.get("hours_left"),
                 )
             )

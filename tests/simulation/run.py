@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from reviewbot.daemon import Daemon
 from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import is_account
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.opening import open_ledger
@@ -28,7 +29,7 @@ from reviewbot.ports import Ledger
 from reviewbot.service.app import App
 from reviewbot.service.guards import breaker, switches
 from reviewbot.service.people.answers import Reply, answer
-from reviewbot.service.people.questions import open_questions, open_rounds
+from reviewbot.service.people.questions import Round, open_questions, open_rounds
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
 from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.service.telling.away import Homecoming
@@ -36,17 +37,19 @@ from reviewbot.service.telling.routing import Route, Routes
 from reviewbot.settings import Secret, Settings
 from reviewbot.simulator import delivery
 from reviewbot.simulator.clock import HOUR, VirtualClock
-from reviewbot.simulator.faults import Faults
+from reviewbot.simulator.faults import Faults, Storm
+from reviewbot.simulator.momentary import MOMENTARY
 from reviewbot.simulator.planting import plant_waiting
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.strangers import strangers
 from reviewbot.simulator.transport import SimulatorTransport
+from reviewbot.simulator.world import Checker
 from tests.simulation import history as lines
 from tests.simulation.figures import Figures
-from tests.simulation.plan import QUIET, Account, Act, Death, Plan
+from tests.simulation.plan import QUIET, STATUSES, Account, Act, Death, Plan
 from tests.simulation.policies import ACCOUNTS, CAPS, PAYS, WAITS, judges_of
-from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire
+from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire, round_name
 from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
@@ -59,6 +62,15 @@ ON_CALL = 0.7
 REASON = "We looked again and could not find it. Please post it exactly as written."
 FIELDS = {"biography": "As ordered, please."}
 ROUTES = Routes((Route(channel="inbox", least="info"),), ("inbox",))
+
+
+def _was_refused(one: Round) -> bool:
+    """Whether the newest word on a round is that what was sent came to nothing."""
+    return one.latest is not None and one.latest.state in (
+        State.REFUSED,
+        State.OVERTAKEN,
+        State.VOID,
+    )
 
 
 class _Wake(threading.Event):
@@ -81,13 +93,15 @@ class Passes:
         self._run, self._process = run, process
         self._polling = Polling(min(EVERY, STRETCH))
         self._goes_on = False
-        self._began, self._faults = 0.0, 0
+        self._began = 0.0
+        self._before = (0, 0)
 
     def __call__(self, app: App) -> PassSummary:
         """Make a stretch; write into the history what came of the pass that it ends."""
         run = self._run
         if not self._goes_on:
-            self._began, self._faults = run.clock.time, run.faults.seen.total()
+            self._began, self._before = run.clock.time, run.trouble()
+            run.faults.spoiled.clear()
             run.figures.passes += 1
         self._goes_on = False
         stopped, error = None, None
@@ -103,6 +117,7 @@ class Passes:
         finally:
             run.follow_clock()
             if self._process.alive and not self._goes_on:
+                faults, lists = run.trouble()
                 run.history.append(
                     lines.Passed(
                         at=run.clock.time,
@@ -111,7 +126,9 @@ class Passes:
                         stopped=stopped,
                         error=error,
                         braked=app.brake() is not None,
-                        faults=run.faults.seen.total() - self._faults,
+                        faults=faults - self._before[0],
+                        lists=lists - self._before[1],
+                        spoiled=tuple(sorted(run.faults.spoiled)),
                     )
                 )
         return summary
@@ -140,6 +157,7 @@ class Run:
         self.pause_file = folder / "PAUSE"
         self.history = lines.History()
         self.chance = Random(plan.seed)
+        self.odd = Random(f"odd acts of {plan.seed}")
         self.figures = Figures(hours=plan.hours, runs=1)
         self.points: Counter[str] = Counter()
         self.world = world = build_world(
@@ -181,6 +199,9 @@ class Run:
         self.clock.advance_to(self.start)
         for account in plan.accounts:
             world.at(self.start + account.hour * HOUR, self._deliver, account)
+        for one in plan.sick:
+            world.at(self.start + one.start * HOUR, self._let_checker_be, one.checker)
+            world.at(self.start + one.end * HOUR, self._let_checker_be, "well")
         for jump in plan.jumps:
             world.at(self.start + jump.start * HOUR, self._set_clock, jump.skew)
             world.at(self.start + jump.end * HOUR, self._set_clock, 0.0)
@@ -189,6 +210,16 @@ class Run:
         world = self.world
         bundle = delivery.random_bundle(world, one.platform, diligence=one.diligence)
         delivery.deliver(world, bundle, delivery.make_account(world, bundle, **one.differing))
+
+    def _let_checker_be(self, how: Checker) -> None:
+        self.world.checker = how
+        if how != "well":
+            self.faults.seen[f"checker {how}"] += 1
+
+    def trouble(self) -> tuple[int, int]:
+        """How many faults so far may have hurt a whole pass; how many were contradicting lists."""
+        faults = self.faults
+        return faults.seen.total() - faults.confined, faults.contradictions
 
     def _set_clock(self, skew: float) -> None:
         self.clock.skew = skew
@@ -207,6 +238,11 @@ class Run:
                 pays=(PAYS, ACCOUNTS),
             )
         )
+        self.history += [
+            lines.Skewed(at=self.start, start=one.start, end=one.end, skew=one.skew)
+            for one in self.faults.storms
+            if one.fault == "date jump"
+        ]
         on_fault_point(self._at_point)
         try:
             # The daemon's chores follow the machine's own clock, through a library that asks for it.
@@ -385,6 +421,16 @@ class Run:
                 self._swap = True
             case "restart":
                 self._stop.set()
+            case "refuse":
+                self.faults.add(
+                    Storm(
+                        fault=self.odd.choice(MOMENTARY),
+                        calls=self.odd.choice(("writes", "writes", "all")),
+                        start=self.clock.time,
+                        end=until,
+                        status=self.odd.choice(STATUSES),
+                    )
+                )
 
     def _later(self, at: float, undo: Callable[[], None]) -> None:
         self._undo.append((at, undo))
@@ -434,7 +480,10 @@ class Run:
             now = self.world.time
             # The very task that the bot is busy with, or else any question.
             busy = self._current[0].about
-            found = [one for one in open_rounds(log) if one.sighting.task_id == busy]
+            rounds = list(open_rounds(log))
+            found = [one for one in rounds if one.sighting.task_id == busy]
+            # Or what the API refused, and goes on waiting.
+            found = found or [one for one in rounds if _was_refused(one) and self._waits(one)]
             found = found or open_questions(log, now)
             if not found:
                 return
@@ -458,8 +507,32 @@ class Run:
                 fields=fields,
                 repeat=True,
             )
-            with suppress(ReviewbotError):
-                answer(app, chosen, reply)
+            waits, met = self._waits(chosen), self.faults.seen.total()
+            try:
+                answered = answer(app, chosen, reply)
+            except ReviewbotError:
+                return
+            if self.faults.seen.total() == met:
+                self.history.append(
+                    lines.Answered(
+                        at=self.clock.time,
+                        task=chosen.sighting.task_id,
+                        epoch=round_name(chosen.sighting.epoch) or "",
+                        late=answered.decision is None,
+                        waits=waits and self._waits(chosen),
+                    )
+                )
+
+    def _waits(self, chosen: Round) -> bool:
+        """Whether a round waits in truth, and for a while yet."""
+        world, name = self.world, chosen.sighting.task_id
+        epoch = round_name(chosen.sighting.epoch)
+        bundle, task = world.bundles.get(name), world.tasks.get(name)
+        if bundle is not None:
+            return bundle.account_status == "in_review" and delivery.epoch(bundle) == epoch
+        if task is None or task.status != "manually_confirmed" or task.review_until is None:
+            return False
+        return world.epoch(task) == epoch and world.now < task.review_until - LAST * HOUR
 
     # The end ----------------------------------------------------------------------------------
 

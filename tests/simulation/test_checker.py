@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.simulation.checker import PROMISES, check
+from tests.simulation.checker import HIDDEN, PROMISES, check
 from tests.simulation.history import (
+    Answered,
     Effect,
     Gone,
     Heard,
@@ -24,6 +25,7 @@ from tests.simulation.history import (
     Scene,
     Sent,
     Shown,
+    Skewed,
     Told,
     Truth,
     Wrote,
@@ -184,6 +186,16 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
         {"P2 once per round"},
         [*a_good_history()[:10], intend(T0 + 105, id="other"), *a_good_history()[10:]],
     ),
+    "called decided while it waits": (
+        {"P2 answerable"},
+        [
+            *a_good_history()[:8],
+            Heard(at=T0 + 104, who=1, call=3, clear=True, status=404),
+            mark(T0 + 104, "overtaken"),
+            Answered(at=T0 + 900, task="t", epoch=EPOCH, late=True, waits=True),
+            *a_good_history()[10:],
+        ],
+    ),
     "sent again in quarantine": (
         {"P3 quarantine"},
         [
@@ -237,6 +249,10 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
         {"P4 stale effects"},
         changed(EFFECT, replace(a_write(T0 + 103, 3)[1], epoch="other")),
     ),
+    "taken for another round": (
+        {"P4 no false stop"},
+        [*a_good_history(), Told(at=T0 + 104, kind="stale-effect", task="t", epoch=EPOCH)],
+    ),
     "sent while paused": (
         {"P6 P7 stops"},
         [PauseFile(at=T0, word="all"), *a_good_history()],
@@ -259,6 +275,20 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
         {"P9 default"},
         changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=Truth("verified", 60, 0, DEADLINE))),
     ),
+    "the evidence of an earlier round": (
+        {"P9 default"},
+        [
+            wrote(T0, "sight", epoch="an earlier one"),
+            *changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=replace(TRUTH, stale=True))),
+        ],
+    ),
+    "in a status that nobody knows": (
+        {"P9 default"},
+        changed(
+            1,
+            Heard(at=T0 + 100, who=1, call=1, clear=True, shows=(Shown("t", EPOCH, "frozen"),)),
+        ),
+    ),
     "silence that could have been decided": (
         {"P10 silence"},
         silent(HELD, *TOLD),
@@ -273,6 +303,21 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
             Passed(at=T0 + 605, who=1, began=T0 + 600),
             Passed(at=T0 + 1205, who=1, began=T0 + 1200),
             *THE_TRUTH,
+        ],
+    ),
+    "hidden by a list that contradicts its count": (
+        {"P12 counted"},
+        [
+            Passed(at=T0 + 605, who=1, began=T0 + 600, faults=1, lists=1),
+            Passed(at=T0 + 1205, who=1, began=T0 + 1200, faults=1, lists=1),
+            *THE_TRUTH,
+        ],
+    ),
+    "one odd thing ends the pass": (
+        {"P15 alone"},
+        [
+            *a_good_history(),
+            Passed(at=T0 + 1205, who=1, began=T0 + 1200, error="too large", spoiled=("other",)),
         ],
     ),
     "too early after a 429": (
@@ -533,6 +578,62 @@ def test_an_alarm_that_could_not_name_the_round_counts_in_its_hour(
     """The API left the round out just then; one long before was about another round."""
     nameless = Told(at=TOLD[2].at - early, kind="undecided", task="t", hours=1)
     assert found(silent(HELD, *TOLD[:2], nameless, policy="instagram")) == broken
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (
+            [
+                Answered(at=T0 + 103, task="t", epoch=EPOCH, late=True, waits=True),
+            ],
+            "P2 answerable",
+        ),
+        ([Answered(at=T0 + 700, task="t", epoch=EPOCH, late=True, waits=False)], "P2 answerable"),
+        (
+            [Passed(at=T0 + 1205, who=1, began=T0 + 1200, error="away", faults=1, spoiled=("o",))],
+            "P15 alone",
+        ),
+    ],
+)
+def test_what_nobody_could_do_better_breaks_nothing(lines: list[Record], name: str) -> None:
+    """An answer is on its way, the round is over, or the pass met something that hurts all of it."""
+    history = a_good_history()
+    assert name not in found(history[:9], lines, history[9:])
+
+
+def test_the_first_round_has_no_earlier_evidence() -> None:
+    """What the log never saw nobody can know."""
+    assert (
+        found(changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=replace(TRUTH, stale=True))))
+        == set()
+    )
+
+
+def test_a_thing_that_absurd_values_hit_may_be_left_undecided() -> None:
+    """Its silence is announced all the same."""
+    lines = silent(HELD, *TOLD)
+    spoiled = Passed(at=DEADLINE - 605, who=1, began=DEADLINE - 610, spoiled=("t",))
+    assert found([spoiled if isinstance(line, Passed) else line for line in lines]) == set()
+
+
+@pytest.mark.parametrize(("skew", "broken"), [(30.0, True), (900.0, False)])
+def test_alarms_may_be_off_by_as_much_as_the_clock_of_the_api(skew: float, broken: bool) -> None:
+    """Where its `Date` had jumped by 15 minutes just then, nobody can know better."""
+    late = replace(TOLD[1], at=TOLD[1].at + 700)
+    first = Passed(at=TOLD[1].at + 65, who=1, began=TOLD[1].at + 60)
+    then = Passed(at=TOLD[1].at + 705, who=1, began=TOLD[1].at + 660)
+    jump = Skewed(at=T0, start=TOLD[1].at - 600, end=TOLD[1].at + 600, skew=skew)
+    lines = silent(HELD, TOLD[0], TOLD[2], late, policy="instagram")
+    assert ("P10 alarms" in found([jump, *lines[:2], first, then, *lines[2:]])) is broken
+
+
+def test_a_list_that_hides_rows_may_be_told() -> None:
+    """Then somebody knows that there is more."""
+    passes = [
+        Passed(at=T0 + 605 + n, who=1, began=T0 + 600 + n, faults=1, lists=1) for n in (0, 600)
+    ]
+    assert found([*passes, Told(at=T0 + 700, kind=HIDDEN[0]), *THE_TRUTH]) == set()
 
 
 def test_every_promise_has_a_history_that_breaks_it() -> None:
