@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from reviewbot.api.client import ReadApi, ReviewApi
 from reviewbot.api.drift import Drift
 from reviewbot.api.pages import read_all, read_one_page
+from reviewbot.api.reading import is_amount
 from reviewbot.api.snapshot import Snapshot
 from reviewbot.domain.comments import TASK_STATUSES, WAITING_STATUS, CommentTask
 from reviewbot.domain.decision import Action, Decision
@@ -172,9 +172,7 @@ def item_of(task: CommentTask) -> ReviewItem:
 
 def micros(amount: float | None) -> int | None:
     """Put an amount of dollars into millionths; None for what is no amount."""
-    if amount is None or not math.isfinite(amount) or amount < 0:
-        return None
-    return round(amount * MICROS)
+    return None if amount is None or not is_amount(amount) else round(amount * MICROS)
 
 
 def _newer(item: ReviewItem, twin: ReviewItem) -> bool:

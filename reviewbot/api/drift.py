@@ -100,7 +100,7 @@ def kind_of(value: object) -> str:
         case int() | float():
             return "a number" if value == value else "not a number"
         case str():
-            return "text"
+            return "text that cannot be kept" if "\0" in value else "text"
         case list():
             return "a list"
         case _:

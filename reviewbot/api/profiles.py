@@ -57,7 +57,7 @@ class BundleReader:
             title=_text(value, "title", drift),
             external_ref=_text(value, "external_ref", drift),
             created_at=_moment(value, "created_at", drift),
-            saved_account_id=_text(value, "saved_account_id", drift),
+            saved_account_id=_name(value, "saved_account_id", drift),
             account_status=_status(value, account, drift),
             profile=None if account is None else _requested(account, drift),
             feedback_history=_history(account, drift),
@@ -199,6 +199,15 @@ def _text(value: dict[str, Json], field: str, drift: Drift, name: str = "bundle"
     return found
 
 
+def _name(value: dict[str, Json], field: str, drift: Drift, name: str = "bundle") -> str | None:
+    """A text that names something, and can be kept and asked for."""
+    found = _text(value, field, drift, name)
+    if found is None or usable_id(found):
+        return found
+    drift.expected(f"{name}.{field}", "a word that can be kept", found)
+    return None
+
+
 def _choice(
     value: dict[str, Json],
     field: str,
@@ -206,7 +215,7 @@ def _choice(
     drift: Drift,
     name: str = "bundle",
 ) -> str | None:
-    found = _text(value, field, drift, name)
+    found = _name(value, field, drift, name)
     if found is not None and found not in known:
         drift.unknown(f"{name}.{field}", found)
     return found

@@ -1,6 +1,7 @@
 """How one JSON object becomes one of our structs: fast when all is as documented, else field by field.
 
-Theory of operation. msgspec reads a whole row straight into a struct, which is right for nearly
+Theory of operation. What no log can hold (a NUL, half a surrogate pair, a number of more than 64 bits,
+an id of a kilobyte) is not let in: whatever a row says, only that row may suffer. msgspec reads a whole row straight into a struct, which is right for nearly
 every row and costs a microsecond. Where it refuses, the row is read again leniently: each field on
 its own, and one that cannot be what it should be becomes None, which means unknown, and is noted.
 Nothing is ever converted by guessing; only 87.0 counts as the whole number 87.
@@ -27,6 +28,10 @@ Json = Any
 
 
 LONGEST_ID = 200
+LARGEST_WHOLE = 2**63 - 1
+"""The largest whole number that every database holds."""
+MOST_USD = 1e9
+"""The largest amount that is one: as many of them as a log may hold still add up to a whole number."""
 YEARS = range(1970, 3000)
 """The years in which a moment is one: at the edges of the calendar no window can be counted."""
 _REMEMBERED = 512
@@ -40,8 +45,10 @@ class Shape(Generic[S]):
     """One kind of object the API sends, by the name that notes call it.
 
     `sent` are the fields documented for every answer, `filled` those of them that are never null;
-    `values` are the documented values of fields that hold one of a few; `also` are documented
-    fields that we do not read. Unless `any_id`, an object whose `id` cannot be asked for is unusable.
+    `values` are the documented values of fields that hold one of a few; `ids` are fields that name
+    other things; what is in neither a word nor a name that could be kept is unknown. `amounts` are in
+    dollars. `also` are documented fields that we do not read. Unless `any_id`, an object whose `id`
+    cannot be asked for is unusable.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class Shape(Generic[S]):
         filled: Iterable[str] = (),
         also: Iterable[str] = (),
         values: Mapping[str, Iterable[str]] | None = None,
+        ids: Iterable[str] = (),
+        amounts: Iterable[str] = (),
         any_id: bool = False,
     ) -> None:
         fields = msgspec.structs.fields(struct)
@@ -68,6 +77,11 @@ class Shape(Generic[S]):
         self._filled = tuple(filled)
         self._filled_of = _getter(self._filled)
         self._values = {field: frozenset(texts) for field, texts in (values or {}).items()}
+        self._names = (*self._values, *ids)
+        self._names_of = _getter(self._names)
+        self._wholes = tuple(f for f, reader in self._readers.items() if reader is _A_WHOLE)
+        self._wholes_of = _getter(self._wholes)
+        self._amounts = tuple(amounts)
         self._needs_id = "id" in self._required and not any_id
         self._clean: dict[bytes, S] = {}
         self._seen: set[tuple[str, ...]] = set()
@@ -80,6 +94,8 @@ class Shape(Generic[S]):
         body = bytes(raw)
         if (known := self._clean.get(body)) is not None:
             return known
+        if _NUL in body:
+            return self.from_json(parse_json(body), drift)
         try:
             value = self._fast.decode(body)
             fields = _FIELDS.decode(body)
@@ -134,9 +150,17 @@ class Shape(Generic[S]):
             return None
         for field, when in zip(self._moments, self._moments_of(value), strict=False):
             if when is not None and when.year not in YEARS:
-                what, _ = _A_MOMENT
-                drift.expected(f"{self._name}.{field}", what, when.isoformat())
-                value = msgspec.structs.replace(value, **{field: None})
+                value = self._without(value, field, _A_MOMENT[0], when.isoformat(), drift)
+        for field, word in zip(self._names, self._names_of(value), strict=False):
+            if word is not None and not usable_id(word):
+                value = self._without(value, field, "a word that can be kept", word, drift)
+        for field, count in zip(self._wholes, self._wholes_of(value), strict=False):
+            if count is not None and abs(count) > LARGEST_WHOLE:
+                value = self._without(value, field, _A_WHOLE[0], count, drift)
+        for field in self._amounts:
+            amount = getattr(value, field)
+            if amount is not None and not is_amount(amount):
+                drift.expected(f"{self._name}.{field}", "an amount", amount)
         if None in self._filled_of(value):
             for field in self._filled:
                 if getattr(value, field) is None:
@@ -148,8 +172,14 @@ class Shape(Generic[S]):
                 drift.unknown(f"{self._name}.{field}", text)
         return value
 
+    def _without(self, value: S, field: str, what: str, got: object, drift: Drift) -> S:
+        """Note that a field is not what it should be, and make it unknown."""
+        drift.expected(f"{self._name}.{field}", what, got)
+        return msgspec.structs.replace(value, **{field: None})
+
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NUL = rb"\u0000"
 
 
 def _getter(fields: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
@@ -160,6 +190,11 @@ def _getter(fields: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
 def usable_id(text: str) -> bool:
     """Whether a text can stand in a path as an id."""
     return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
+
+
+def is_amount(dollars: float) -> bool:
+    """Whether a number of dollars is one that can be paid: not negative, not beyond all measure."""
+    return 0 <= dollars <= MOST_USD
 
 
 def parse_json(body: bytes) -> Json:
@@ -184,8 +219,8 @@ Reader = tuple[str, Callable[[Json], Any]]
 
 
 def text(value: Json) -> str | None:
-    """A text that can be written down again (no lone half of a surrogate pair)."""
-    if not isinstance(value, str):
+    """A text that every log can hold: no NUL, and no lone half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value:
         return None
     try:
         value.encode()
@@ -209,11 +244,9 @@ def whole(value: Json) -> int | None:
     """A whole number, also written 87.0."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None
+        value = int(value)
+    return value if isinstance(value, int) and abs(value) <= LARGEST_WHOLE else None
 
 
 def yes_no(value: Json) -> bool | None:
@@ -233,10 +266,11 @@ def moment(value: Json) -> datetime | None:
 
 
 _A_MOMENT: Reader = ("a moment with a zone", moment)
+_A_WHOLE: Reader = ("a whole number", whole)
 _READERS: dict[type, Reader] = {
     str: ("a text", text),
     float: ("a number", number),
-    int: ("a whole number", whole),
+    int: _A_WHOLE,
     bool: ("yes or no", yes_no),
     datetime: _A_MOMENT,
 }

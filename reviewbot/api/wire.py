@@ -39,6 +39,8 @@ TASK: Shape[CommentTask] = Shape(
     filled=("status", "platform", "saved_account_id", "comment_text", "updated_at"),
     also=("brief_id",),
     values={"status": TASK_STATUSES, "platform": PLATFORMS},
+    ids=("saved_account_id",),
+    amounts=("cm_payout_amount",),
 )
 """A task as lists and reads send it. `brief_id` is documented for creating only."""
 
@@ -51,7 +53,11 @@ ATTEMPT: Shape[Attempt] = Shape(
 )
 
 ANSWERED_TASK: Shape[CommentTask] = Shape(
-    CommentTask, "task", also=("brief_id",), values={"status": TASK_STATUSES}
+    CommentTask,
+    "task",
+    also=("brief_id",),
+    values={"status": TASK_STATUSES},
+    ids=("saved_account_id",),
 )
 """A task as acts answer it: the documented examples are abbreviated, so nothing is missed."""
 

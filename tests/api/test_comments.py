@@ -19,7 +19,7 @@ from reviewbot.domain.errors import InvalidStatus, UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.simulator.scenarios import build
 from reviewbot.simulator.transport import SimulatorTransport
-from tests.api.support import BASE_URL, KEY, a_client, a_list, a_row, answer
+from tests.api.support import BASE_URL, KEY, a_client, a_list, a_row, an_attempt_row, answer
 
 
 class Line:
@@ -174,6 +174,10 @@ def test_a_one_page_list_is_read_once() -> None:
         (0, 0),
         (-1.0, None),
         (float("nan"), None),
+        (float("inf"), None),
+        (1e9, 10**15),
+        (9.3e12, None),
+        (1e13, None),
         (None, None),
     ],
 )
@@ -205,6 +209,38 @@ def test_an_unchanged_row_is_the_same_item_again() -> None:
     first, second, third = (queue.waiting().items[0] for _ in range(3))
     assert first is second
     assert third.version == "2026-06-02T11:59:00Z"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "note"),
+    [
+        ("cm_payout_amount", 1e13, "expected an amount, got a number"),
+        ("cm_payout_amount", -0.5, "expected an amount, got a number"),
+        ("saved_account_id", "x" * 201, "expected a word that can be kept, got text"),
+        ("saved_account_id", "a\0b", "expected a text, got text that cannot be kept"),
+        ("status", "x" * 201, "expected a word that can be kept, got text"),
+        ("comment_text", "a\0b", "expected a text, got text that cannot be kept"),
+        ("comment_text", "\ud83d", "expected a text, got text"),
+    ],
+)
+def test_what_no_log_can_hold_is_unknown_and_noted(field: str, value: Any, note: str) -> None:
+    """An absurd amount, a NUL, half a letter, a name of a page: the rest of the row is read."""
+    listing = CommentsQueue(a_client(lambda _: answer(a_list([a_row(**{field: value})])))).waiting()
+    assert f"task.{field}: {note}" in listing.drift
+    (item,) = listing.items
+    assert item.account_id == (None if field == "saved_account_id" else a_row()["saved_account_id"])
+    assert item.amount_micros == (None if field == "cm_payout_amount" else 240_000)
+    if field == "comment_text":
+        assert getattr(item.subject, field) is None
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63), 1e30])
+def test_a_whole_number_beyond_64_bits_is_unknown(value: float) -> None:
+    """Written as one, or with an exponent."""
+    attempts = [an_attempt_row(comments_scraped=value), an_attempt_row(comments_scraped=2**63 - 1)]
+    body = {"data": {"task_id": a_row()["id"], "attempts": attempts}}
+    seen = a_client(lambda _: answer(body)).get_verifications(a_row()["id"])
+    assert [one.comments_scraped for one in seen.attempts] == [None, 2**63 - 1]
 
 
 # Lists that contradict themselves, and rows that are too large ----------------------------------

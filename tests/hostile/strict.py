@@ -78,10 +78,12 @@ def typed(raw: Any, kind: type) -> Any:
             return raw if kind is bool else None
         case int() | float() if kind in (int, float):
             if kind is int:
-                return int(raw) if isinstance(raw, int) or raw.is_integer() else None
+                found = int(raw) if isinstance(raw, int) or raw.is_integer() else None
+                return found if found is not None and -(2**63) < found < 2**63 else None
             return _finite(raw)
         case str() if kind is str:
-            return raw if raw.encode("utf-8", "replace").decode() == raw else None
+            kept = raw.encode("utf-8", "replace").decode() == raw and "\0" not in raw
+            return raw if kept else None
         case str() if kind is datetime:
             return _moment(raw)
     return None
