@@ -160,12 +160,17 @@ def build(
         ),
         close=close,
     )
+    app.knock = lambda: _knock(reader)
     if writer is not None:
         app.wait_turn = writer.ready
     if not read_only:
         app.alarms = _alarms(settings, app, post)
     adopt(app, given, remember=not read_only)
     return app
+
+
+def _knock(api: ReadApi) -> None:
+    api.list_comments(per_page=1)
 
 
 def _alarms(settings: Settings, app: App, post: Post | None) -> AlarmDesk:

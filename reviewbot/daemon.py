@@ -21,8 +21,6 @@ import schedule
 
 from reviewbot.domain.errors import (
     ApiError,
-    Forbidden,
-    KeyRefused,
     LedgerBroken,
     LedgerCorrupt,
     ReviewbotError,
@@ -45,7 +43,9 @@ HURRY = 60.0
 """Seconds between polls at most, while something undecided expires before the next."""
 HOUR = 3600.0
 STOPPED, INTERRUPTED = 0, 130
-FATAL = (KeyRefused, Forbidden, LedgerCorrupt, LedgerBroken)
+PROBE = 120.0
+"""Seconds between two questions whether the API takes our key again."""
+FATAL = (LedgerCorrupt, LedgerBroken)
 """What no later pass can mend: the process ends with the error's own code."""
 
 
@@ -170,10 +170,12 @@ class Daemon:
                 break
 
     def _interval(self) -> float:
-        """Seconds to the next poll: longer and longer while the API is away, and never so long that
-        what is undecided expires meanwhile without another try."""
+        """Seconds to the next poll: longer and longer while the API is away, a few minutes while it
+        refuses our key, and never so long that what is undecided expires meanwhile without a try."""
         pause = self._every
-        if self._outages:
+        if self._app.key_refused_since is not None:
+            pause = PROBE
+        elif self._outages:
             longest = max(self._every, LONGEST_PAUSE)
             pause = min(self._every * 2.0 ** min(self._outages - 1, 10), longest)
         if pause > HURRY and self._expires_within(pause):

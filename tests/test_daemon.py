@@ -22,19 +22,22 @@ import time_machine
 
 from reviewbot.daemon import Daemon
 from reviewbot.domain.errors import (
+    ApiError,
     CannotConnect,
+    Forbidden,
+    Intercepted,
     KeyRefused,
     LedgerCorrupt,
     LedgerUnwritable,
     ReviewbotError,
 )
 from reviewbot.ledger.checkpointfile import CheckpointFile
-from reviewbot.ports import Delivery
+from reviewbot.ports import Delivery, Listing
 from reviewbot.service.app import App
 from reviewbot.service.poll import LISTED_FOR, PassSummary, poll_once
 from reviewbot.service.telling.alarms import AlarmDesk
 from tests.builders import an_item
-from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app
+from tests.service.fakes import APPROVE, ESCALATE, Answer, HandClock, World, always, an_app, said
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -87,15 +90,111 @@ def test_what_may_pass_keeps_the_watch_alive(error: ReviewbotError) -> None:
     assert passes.count == 3
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(KeyRefused("no", status=401), 77), (LedgerCorrupt("bad hash"), 5)]
-)
-def test_what_no_pass_can_mend_ends_the_process(error: ReviewbotError, code: int) -> None:
+def test_what_no_pass_can_mend_ends_the_process() -> None:
     """With the error's own exit code, after the one pass."""
-    passes = Passes(error, None)
+    passes = Passes(LedgerCorrupt("bad hash"), None)
 
-    assert run(passes) == code
+    assert run(passes) == 5
     assert passes.count == 1
+
+
+class Doorkeeper:
+    """An API that refuses the key for a while, and counts who asks."""
+
+    def __init__(self, app: App, world: World, error: ApiError, hours: float) -> None:
+        self.world, self.error, self.clock = world, error, app.clock
+        self.opens_at = app.clock.monotonic() + hours * 3600
+        self.knocks = list[float]()
+        app.knock = self.knock
+
+    def check(self, *_: object) -> None:
+        """Refuse, or let in."""
+        if self.clock.monotonic() < self.opens_at:
+            raise self.error
+
+    def knock(self) -> None:
+        """The one cheap read."""
+        self.knocks.append(self.clock.monotonic())
+        self.check()
+
+
+def a_refused_daemon(
+    error: ApiError, *, hours: float, every: float = 60.0, live_for: float = 1.0
+) -> tuple[App, World, Doorkeeper, int]:
+    """A daemon whose key is refused for some hours, and which then goes on for some more."""
+    clock, world, stop = HandClock(), World(), threading.Event()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+    door = Doorkeeper(app, world, error, hours)
+    listed = world.waiting
+
+    def waiting() -> Listing:
+        door.check()
+        return listed()
+
+    world.waiting = waiting  # type: ignore[method-assign]
+
+    def refresh(_: bool) -> None:
+        if clock.monotonic() > (hours + live_for) * 3600:
+            stop.set()
+
+    code = Daemon(app, every=every, stop=stop, refresh=refresh, wake=Wake(clock)).run()
+    return app, world, door, code
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("every", [1.0, 60.0, 3600.0])
+def test_a_refused_key_parks_the_bot_until_it_is_taken_again(status: int, every: float) -> None:
+    """It asks every few minutes by one cheap read, says so each hour and how long, and goes on by itself."""
+    error = KeyRefused(f"the API answered {status} AUTH_REVOKED_KEY", status=status)
+
+    app, world, door, code = a_refused_daemon(error, hours=3.5, every=every, live_for=0.1)
+
+    assert code == 0
+    assert len(world.sent) == 1
+    gaps = {after - before for before, after in itertools.pairwise(door.knocks)}
+    assert gaps == {120.0}
+    assert len(door.knocks) == 105
+    alarms = [one for one in said(app).named("alarm") if one["kind"] == "key-refused"]
+    told = [one["facts"]["seconds"] for one in alarms if not one["mended"]]  # type: ignore[index]
+    assert told == [0, 3600, 7200, 10800]
+    assert "for 60 minutes" in str(alarms[1]["sentence"])
+    assert [one["mended"] for one in alarms] == [False] * 4 + [True]
+    assert not [one for one in said(app).named("alarm") if one["kind"] == "api-away"]
+
+
+@pytest.mark.parametrize(
+    "error", [Forbidden("403 SOMETHING_NEW", status=403), Intercepted("a page", status=401)]
+)
+def test_another_refusal_of_the_list_is_an_outage(error: ApiError) -> None:
+    """Nobody said anything of the key: tried again as after any outage, told once it lasts."""
+    app, world, door, code = a_refused_daemon(error, hours=1.0)
+
+    assert (code, len(world.sent), door.knocks) == (0, 1, [])
+    kinds = {one["kind"] for one in said(app).named("alarm")}
+    assert kinds == {"api-away"}
+
+
+def test_a_key_refused_within_a_pass_parks_the_bot_as_well() -> None:
+    """Deadlines that were seen before are spoken of meanwhile."""
+    clock, world, stop = HandClock(), World(), threading.Event()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+    world.trouble["evidence"] = [KeyRefused("no", status=401)]
+    refusing = KeyRefused("no", status=401)
+
+    def knock() -> None:
+        if clock.elapsed > 64 * 3600:
+            stop.set()
+        raise refusing
+
+    app.knock = knock
+
+    Daemon(app, every=60.0, stop=stop, refresh=lambda _: None, wake=Wake(clock)).run()
+
+    told = [one["facts"] for one in said(app).named("alarm") if one["kind"] == "undecided"]
+    assert [one["hours_left"] for one in told] == [24, 6, 1]  # type: ignore[index]
+    assert world.calls.count("waiting") == 1
 
 
 def test_policies_are_refreshed_before_each_pass() -> None:

@@ -2,8 +2,8 @@
 
 Rules. A known code decides; with an unknown code the HTTP status does. Codes are compared without
 case, because the account pages write them in lower case. A 5xx never says whether anything was
-done. A 404 or 400 without the documented envelope comes from something in between (a gateway), so
-it says nothing about the task.
+done. A 4xx without the documented envelope comes from something in between (a gateway), so it says
+nothing about the task, nor about our key.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from reviewbot.domain.errors import (
     ApiRefusal,
     BadAnswer,
     Forbidden,
+    Intercepted,
     InvalidStatus,
     KeyRefused,
     NoAnswer,
@@ -78,8 +79,12 @@ _BY_STATUS: dict[int, type[ApiRefusal]] = {
     409: InvalidStatus,
 }
 
-_PLAIN_SPEECH = frozenset({401, 402, 403, 409})
+_PLAIN_SPEECH = frozenset({402, 409})
 """Statuses that are a definite no even without the envelope."""
+_ABOUT_US = frozenset({401, 403})
+"""Statuses that gateways and firewalls answer as well, in pages and in JSON of their own."""
+_AUTH = "AUTH_"
+"""How every code begins that is about the key."""
 
 
 def failure(
@@ -92,7 +97,7 @@ def failure(
     request_id: str | None,
 ) -> ApiError:
     """Name the error that an answer is. `call` says what was asked, for the message."""
-    error = _envelope(body)
+    error = _envelope(body, status)
     code, message, details = _read(error)
     about: dict[str, Any] = {"status": status, "code": code, "request_id": request_id}
     said = f"{call}: {_said(status, code, message)}"
@@ -106,8 +111,10 @@ def failure(
     if status < 400:
         return BadAnswer(f"{said}; redirects are never followed", **about)
     if error is None and status not in _PLAIN_SPEECH:
-        return BadAnswer(f"{said}, without the API's error envelope", **about)
+        return Intercepted(f"{said}, without the API's error envelope", **about)
     kind = _BY_CODE.get(code or "") or _BY_STATUS.get(status, ApiRefusal)
+    if status in _ABOUT_US and (code or "").startswith(_AUTH):
+        kind = KeyRefused
     return kind(said, details=details, **about)
 
 
@@ -131,15 +138,25 @@ def _seconds(header: str, now: datetime) -> float:
         return 0.0
 
 
-def _envelope(body: bytes) -> dict[str, Any] | None:
+def _envelope(body: bytes, status: int) -> dict[str, Any] | None:
+    """The API's own words about what went wrong; None where something else may have spoken."""
     try:
         answer = parse_json(body)
     except Unreadable:
         return None
     error = answer.get("error") if isinstance(answer, dict) else None
+    if status in _ABOUT_US and not _is_about_us(error):
+        return None
     if isinstance(error, str):
         return {"code": error, "message": answer.get("message"), "details": answer.get("details")}
     return error if isinstance(error, dict) else None
+
+
+def _is_about_us(error: object) -> bool:
+    """Whether the API says it: an object with a code; a code alone only where it is documented."""
+    if isinstance(error, dict):
+        return isinstance(error.get("code"), str) and bool(error["code"])
+    return isinstance(error, str) and error.upper() in _BY_CODE
 
 
 def _read(error: dict[str, Any] | None) -> tuple[str | None, str | None, dict[str, Any]]:

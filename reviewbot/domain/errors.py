@@ -10,8 +10,8 @@ ReviewbotError
 │   │   ├── CannotConnect      no connection was made                              (exit 69)
 │   │   ├── RateLimited        429; says how long to wait
 │   │   └── ApiRefusal         a definite no: a 4xx with a code
-│   │       ├── KeyRefused     401                                                 (exit 77)
-│   │       ├── Forbidden      403: not ours, or a scope the key lacks
+│   │       ├── KeyRefused     401, in the API's own words                         (exit 77)
+│   │       ├── Forbidden      403, likewise: not ours, or a scope the key lacks   (exit 77)
 │   │       ├── NotFound       404
 │   │       ├── InvalidStatus  409: the thing is in another status now
 │   │       ├── TaskBlocked    Coverage is inactive: approve and dispute are refused
@@ -20,7 +20,8 @@ ReviewbotError
 │       ├── NoAnswer           timeout, reset, or the time budget ran out
 │       ├── ServerFault        5xx, with or without the documented envelope
 │       └── BadAnswer          truncated, not JSON, redirected, or not the shape we use
-│           └── TooLarge       over the size budget; smaller pages may be read
+│           ├── TooLarge       over the size budget; smaller pages may be read
+│           └── Intercepted    a 4xx without the API's envelope: something in between spoke
 ├── ChannelFailed              a message could not be delivered
 └── LedgerError                the decision log cannot be used
     ├── LedgerUnwritable       nothing can be written now; may pass
@@ -138,7 +139,7 @@ class ApiRefusal(NotDone):
 
 
 class KeyRefused(ApiRefusal):
-    """401: the key is missing, wrong, revoked or expired."""
+    """The API says itself that the key is missing, wrong, revoked or expired."""
 
     exit_code = 77
 
@@ -193,6 +194,13 @@ class TooLarge(BadAnswer):
     def __init__(self, message: str, *, beginning: bytes = b"", **about: Any) -> None:
         super().__init__(message, **about)
         self.beginning = beginning
+
+
+class Intercepted(BadAnswer):
+    """A 4xx without the API's own envelope: something in between turned the request away.
+
+    It says nothing about the thing. A request that was turned away has not been carried out.
+    """
 
 
 class ChannelFailed(ReviewbotError):

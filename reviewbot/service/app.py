@@ -177,6 +177,10 @@ class App:
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""
+    knock: Callable[[], None] = _nothing
+    """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
+    key_refused_since: float | None = None
+    """Since when (monotonic) the API refuses our key; None while it takes it."""
     away_since: float | None = None
     """When (monotonic) the first of the passes in a row failed."""
     watched_at: float = 0.0

@@ -120,6 +120,9 @@ class Polling:
 
     def _go_on(self, app: App) -> PassSummary:
         app.ledger.probe()
+        if app.key_refused_since is not None:
+            app.knock()
+            app.key_refused_since = None
         adopt_accepted(app)
         shadow.begin(app)
         going = self._pass

@@ -14,6 +14,7 @@ from reviewbot.domain.errors import (
     ApiRefusal,
     BadAnswer,
     Forbidden,
+    Intercepted,
     InvalidStatus,
     KeyRefused,
     NoAnswer,
@@ -43,6 +44,10 @@ def enveloped(code: str, **details: Any) -> bytes:
     ("status", "code", "kind"),
     [
         (401, "AUTH_INVALID_KEY", KeyRefused),
+        (401, "SOMETHING_NEW", KeyRefused),
+        (403, "AUTH_REVOKED_KEY", KeyRefused),
+        (403, "auth_expired_key", KeyRefused),
+        (403, "SOMETHING_NEW", Forbidden),
         (402, "INSUFFICIENT_CREDITS", OutOfCredits),
         (403, "COMMENT_TASK_NOT_OWNED", Forbidden),
         (404, "COMMENT_TASK_NOT_FOUND", NotFound),
@@ -75,16 +80,43 @@ def test_a_code_decides_and_else_the_status(status: int, code: str, kind: type[A
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(302, BadAnswer), (304, BadAnswer), (400, BadAnswer), (404, BadAnswer), (413, BadAnswer),
-     (401, KeyRefused), (402, OutOfCredits), (403, Forbidden), (409, InvalidStatus),
+    [(302, BadAnswer), (304, BadAnswer), (400, Intercepted), (404, Intercepted), (413, Intercepted),
+     (401, Intercepted), (402, OutOfCredits), (403, Intercepted), (409, InvalidStatus),
      (429, RateLimited), (500, ServerFault), (502, ServerFault), (599, ServerFault)],
 )  # fmt: skip
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b'{"error": 5}', b"[1]", b"\xff"])
 def test_without_the_envelope_a_gateway_may_have_spoken(
     status: int, kind: type[ApiError], body: bytes
 ) -> None:
-    """A 404 page of something in between says nothing about the task; a 401 says enough."""
+    """A page of something in between says nothing about the task, nor about our key."""
     assert type(fail(status, body)) is kind
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": "Forbidden"},
+        {"error": "unauthorized", "message": "No access from your address."},
+        {"error": {"message": "blocked by a rule"}},
+        {"error": {"code": None}},
+        {"error": {"code": ""}},
+        {"message": "AUTH_INVALID_KEY"},
+        {"code": "AUTH_INVALID_KEY"},
+    ],
+)
+def test_a_firewall_that_answers_in_json_refuses_no_key(status: int, said: object) -> None:
+    """Only the API's own envelope, with a code, is about our key; and the attempt may be made again."""
+    error = fail(status, json.dumps(said).encode())
+
+    assert type(error) is Intercepted
+    assert error.exit_code == 69
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_documented_code_alone_is_the_api(status: int) -> None:
+    """As the account pages write errors."""
+    assert type(fail(status, b'{"error": "auth_invalid_key"}')) is KeyRefused
 
 
 @pytest.mark.parametrize(

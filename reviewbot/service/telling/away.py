@@ -16,7 +16,7 @@ import msgspec
 
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import ApiError, KeyRefused, ReviewbotError
+from reviewbot.domain.errors import ApiError, ReviewbotError
 from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewItem, things
@@ -89,7 +89,7 @@ class Homecoming:
 
     def __call__(self, app: App) -> PassSummary:
         """Look back where that is still to be done, and make one pass or a stretch of one."""
-        if self._pending:
+        if self._pending and app.key_refused_since is None:
             self._since = self._since or last_word(app)
             self._look_back(app, self._since)
         try:
@@ -109,8 +109,6 @@ class Homecoming:
         if since is not None:
             try:
                 look_back(app, since)
-            except KeyRefused:
-                raise
             except ApiError as error:
                 app.events("cannot look back", level="warning", since=since, error=str(error))
                 return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import (
     ApiError,
-    Forbidden,
     KeyRefused,
     LedgerCorrupt,
     LedgerError,
@@ -18,12 +17,8 @@ from reviewbot.service.app import App
 def went_wrong(app: App, error: ReviewbotError) -> None:
     """A pass could not be made."""
     match error:
-        case KeyRefused() | Forbidden():
-            app.alarm(
-                Kind.KEY,
-                f"The API refuses our key, so nothing is reviewed: {error}",
-                request_id=error.request_id,
-            )
+        case KeyRefused():
+            _refused(app, error)
         case ApiError():
             _away(app, str(error))
         case LedgerCorrupt():
@@ -37,6 +32,7 @@ def went_wrong(app: App, error: ReviewbotError) -> None:
 def went(app: App, stopped: str | None) -> None:
     """A pass was made; `stopped` says why it ended early, where it did."""
     app.mended(Kind.LEDGER, "The decision log can be used again")
+    app.key_refused_since = None
     app.mended(Kind.KEY, "The API takes our key again")
     if app.stopping():
         return
@@ -64,6 +60,22 @@ def tell_stopped(app: App, error: ReviewbotError) -> None:
         Kind.STOPPED,
         f"reviewbot has ended by itself and reviews nothing until it is started again: {error}",
         again=EACH_TIME,
+    )
+
+
+def _refused(app: App, error: KeyRefused) -> None:
+    """Park the key: only whether it is taken again is asked, until it is."""
+    now = app.clock.monotonic()
+    if app.key_refused_since is None:
+        app.key_refused_since = now
+    lasting = now - app.key_refused_since
+    since = f" for {_length(lasting)}" if lasting else ""
+    app.alarm(
+        Kind.KEY,
+        f"The API refuses our key{since}, so nothing is reviewed and nothing is sent; it goes on by"
+        f" itself once the key is taken again: {error}",
+        seconds=round(lasting),
+        request_id=error.request_id,
     )
 
 
