@@ -449,6 +449,15 @@ class Ledger(Protocol):
     def departure(self, checkpoint: Checkpoint) -> str | None:
         """Say how the log departs from an earlier checkpoint, by one line; None: it does not."""
 
+    def lost(self) -> str | None:
+        """Say what this process wrote and the log no longer holds, so that it takes no intent.
+
+        None: it is all there. It stays lost until `take_as_it_is`.
+        """
+
+    def take_as_it_is(self) -> None:
+        """Go on from where the log ends now: a person has accepted it."""
+
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain, and hold it against earlier checkpoints."""
 

@@ -25,6 +25,8 @@ ReviewbotError
 ├── ChannelFailed              a message could not be delivered
 └── LedgerError                the decision log cannot be used
     ├── LedgerUnwritable       nothing can be written now; may pass
+    │   ├── LedgerMoved        its files are no longer those that were opened
+    │   ├── LedgerWentBack     it lacks what this process wrote to it
     │   └── LedgerBroken       the disk failed under it; only a new start can tell what is there
     ├── LedgerBusy             another instance holds it                           (exit 75)
     ├── LedgerCorrupt          what was read back is damaged, or does not verify   (exit 5)
@@ -228,6 +230,14 @@ class LedgerUnwritable(LedgerError):
 
 class LedgerBroken(LedgerUnwritable):
     """The disk failed under the log: what was written may not be there. Never to be carried on with."""
+
+
+class LedgerMoved(LedgerUnwritable):
+    """A file of the log was removed or replaced while it was open: what is written now would be lost."""
+
+
+class LedgerWentBack(LedgerUnwritable):
+    """The log lacks what this process wrote to it, so no intent is taken until a person accepts it."""
 
 
 class LedgerBusy(LedgerError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import sqlite3
+import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +17,12 @@ from reviewbot.domain.errors import (
     LedgerBusy,
     LedgerCorrupt,
     LedgerError,
+    LedgerMoved,
     LedgerUnwritable,
 )
 from reviewbot.domain.secret import without_password
 from reviewbot.ledger.locks import FileLock, busy
+from reviewbot.ledger.place import Place
 
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another one."""
@@ -55,6 +59,12 @@ class Backend(Protocol):
 
         With `lock`, become the one instance on this ledger, or raise LedgerBusy.
         """
+
+    def check_place(self) -> None:
+        """Raise LedgerMoved where the open database is no longer the one under its name."""
+
+    def let_go(self, driver: Driver) -> None:
+        """Close a connection."""
 
     def unlock(self) -> None:
         """Let another instance in, where closing the connection does not."""
@@ -96,13 +106,17 @@ class SQLite:
         self._create = create and not read_only
         self._read_only = read_only
         self._lock = FileLock(path)
+        self._place = Place()
+        self._beside = tuple(path.with_name(path.name + end) for end in _BESIDE)
 
     def connect(self, *, lock: bool) -> Driver:
         """Open the file; WAL is set when it is made, and stays with it."""
         if self._create:
             self._make_room()
+        self._place.check()
         if lock:
             self._lock.take()
+            self._place.remember(self._lock.path)
         is_new = not self.exists()
         if is_new and not self._create:
             raise LedgerUnwritable(f"{self.path}: there is no ledger")
@@ -121,11 +135,31 @@ class SQLite:
             connection.execute("PRAGMA journal_mode = WAL")
         if not self._read_only:
             connection.execute("PRAGMA synchronous = FULL")
+        self._place.remember(self.path)
         return connection
 
     def exists(self) -> bool:
         """Whether there is a file with something in it."""
         return self.path.exists() and self.path.stat().st_size > 0
+
+    def check_place(self) -> None:
+        """Look at the file, its lock, and the two that SQLite keeps beside it while it is open."""
+        self._place.check()
+        self._place.remember(*self._beside)
+
+    def let_go(self, driver: Driver) -> None:
+        """Close a connection.
+
+        The last one removes the files beside the database by their names, which are somebody else's
+        once ours were replaced; then they are left alone.
+        """
+        try:
+            self._place.check()
+        except LedgerMoved:
+            _leave_the_names(driver)
+        else:
+            driver.close()
+            self._place.forget(*self._beside)
 
     def unlock(self) -> None:
         """Free the file beside the database."""
@@ -170,6 +204,8 @@ class SQLite:
             ) from error
 
 
+_BESIDE = ("-wal", "-shm")
+"""What was committed last stands in the first; both are there from the first reading on."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOST = (
     sqlite3.SQLITE_IOERR_FSYNC,
@@ -178,6 +214,16 @@ _LOST = (
     sqlite3.SQLITE_IOERR_DATA,
 )
 """After a failed sync the system may have dropped what was to be written, and says so only once."""
+
+
+def _leave_the_names(driver: Driver) -> None:
+    """Close without touching what lies beside; Python 3.11 cannot, so there it is never closed."""
+    if sys.version_info >= (3, 12):
+        if isinstance(driver, sqlite3.Connection):
+            driver.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        driver.close()
+    else:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(driver))
 
 
 def _code(error: Exception) -> int:
@@ -231,6 +277,13 @@ class PostgreSQL:
             connection.close()
             raise LedgerBusy(busy(without_password(self._url.render_as_string())))
         return connection
+
+    def check_place(self) -> None:
+        """A server has no file of ours; what it forgets shows at the next line (`tail.py`)."""
+
+    def let_go(self, driver: Driver) -> None:
+        """Close a connection."""
+        driver.close()
 
     def unlock(self) -> None:
         """Closing the connection frees an advisory lock."""

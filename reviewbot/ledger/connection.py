@@ -69,6 +69,12 @@ class Connection:
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self.newest: tuple[bytes, Any] = (b"", None)
         """The hash of our newest line about a decision, and the row that it led to."""
+        self.adding: tuple[int, bytes] | None = None
+        """The newest line of the transaction under way, by number and hash."""
+        self.written: tuple[int, bytes] | None = None
+        """The newest line that this process has committed; the log must go on from there."""
+        self.lost: str | None = None
+        """What is missing, once it has been seen not to; until a person takes the log as it is."""
 
     def reading(self) -> _Reading:
         """Use the connection for single statements, each a transaction of its own."""
@@ -95,10 +101,14 @@ class Connection:
         with self._mutex:
             try:
                 driver = self.driver()
+                self.adding = None
                 try:
                     driver.execute(self.backend.begin_write)
+                    self.backend.check_place()
                     yield driver
                     driver.execute("COMMIT")
+                    if self.adding is not None and self.lost is None:
+                        self.written = self.adding
                 except BaseException:
                     self._roll_back(driver)
                     raise
@@ -128,6 +138,10 @@ class Connection:
                 f"the database cannot take a value that it was given ({type(error).__name__}:"
                 f" {safe_line(str(error), 200)}); the log itself is well"
             ) from error
+
+    def check_place(self) -> None:
+        """Raise LedgerMoved where the open database is no longer the one under its name."""
+        self.backend.check_place()
 
     def others(self, driver: Driver) -> Hashable:
         """What stays the same as long as nobody writes on another connection; for use in `reading`."""
@@ -164,7 +178,7 @@ class Connection:
         """Let go of the database and the lock."""
         with self._mutex:
             if self._driver is not None:
-                self._driver.close()
+                self.backend.let_go(self._driver)
                 self._driver = None
             self.backend.unlock()
 
@@ -196,7 +210,7 @@ class Connection:
         """Let the next use open another connection; the lock stays ours."""
         driver, self._driver = self._driver, None
         if driver is not None:
-            driver.close()
+            self.backend.let_go(driver)
 
 
 class _Reading:

@@ -17,7 +17,7 @@ from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.damage import noticing_damage
 from reviewbot.ledger.rows import ending as ending_of
 from reviewbot.ledger.rows import to_micros
-from reviewbot.ledger.tail import end_of_chain
+from reviewbot.ledger.tail import end_of_chain, notice_loss
 from reviewbot.ledger.verification import verify
 from reviewbot.policy.facts import AccountHistory
 from reviewbot.policy.model import Policy
@@ -206,6 +206,18 @@ class DatabaseLedger:
             row = self._connection.run(statements.LINE, {"seq": checkpoint.count}).fetchone()
         return departure(checkpoint, lines, bytes(row[-1]) if row else GENESIS)
 
+    def lost(self) -> str | None:
+        """What this process wrote and the log no longer holds."""
+        with self._connection.reading():
+            if self._connection.lost is None:
+                notice_loss(self._connection, *end_of_chain(self._connection))
+            return self._connection.lost
+
+    def take_as_it_is(self) -> None:
+        """Go on from where the log ends now."""
+        with self._connection.reading():
+            self._connection.written = self._connection.lost = None
+
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain and every projection, and hold it against checkpoints."""
         return verify(self._connection, checkpoints)
@@ -213,6 +225,7 @@ class DatabaseLedger:
     def probe(self) -> None:
         """Rewrite the version of the schema as it is, to the disk."""
         with self._connection.reading():
+            self._connection.check_place()
             self._connection.run(statements.TOUCH)
 
     def backup(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, astuple
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.decision import Decision
+from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.chain import Line
@@ -34,6 +35,8 @@ def write(
 ) -> None:
     """Write a decision down in full; an intent only where every cap has room."""
     tail = Tail(connection)
+    if state is State.INTENT and connection.lost is not None:
+        raise LedgerWentBack(f"the log went back: {connection.lost}; nothing is sent")
     before = _row(connection, tail, decision.id)
     line, row = events.recorded(decision, state, tail.next, before)
     for limit, spent in _with_spent(connection, limits, decision):

@@ -13,7 +13,7 @@ class FileLock:
     """An exclusive `flock` on a file beside the database. Readers never ask for it."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        self.path = database.with_name(database.name + ".lock")
         self._file: int | None = None
 
     def take(self) -> None:
@@ -21,14 +21,14 @@ class FileLock:
         if self._file is not None:
             return
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LedgerUnwritable(f"{self._path}: cannot be opened ({error.strerror})") from error
+            raise LedgerUnwritable(f"{self.path}: cannot be opened ({error.strerror})") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(file)
-            raise LedgerBusy(busy(str(self._path))) from error
+            raise LedgerBusy(busy(str(self.path))) from error
         self._file = file
 
     def free(self) -> None:

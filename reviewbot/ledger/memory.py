@@ -308,6 +308,13 @@ class MemoryLedger:
         head = self._lines[count - 1].hash if 0 < count <= lines else GENESIS
         return departure(checkpoint, lines, head)
 
+    def lost(self) -> str | None:
+        """Nothing ever is."""
+        return None
+
+    def take_as_it_is(self) -> None:
+        """It is never anything else."""
+
     def probe(self) -> None:
         """There is room until the process ends; refused where the log is only read."""
         self._next()

@@ -1,4 +1,10 @@
-"""The end of the chain, as one transaction adds to it."""
+"""The end of the chain, as one transaction adds to it.
+
+Theory of operation. A log can lose its end while it is in use: a server fails over to a copy that
+lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
+sent, and would be sent again. So each transaction first makes sure that the newest line this process
+has committed still stands where it stood. Mostly it is the last one, which is read anyway.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +21,27 @@ def end_of_chain(connection: Connection) -> tuple[int, bytes]:
     return (row[0], bytes(row[1])) if row else (0, GENESIS)
 
 
+def notice_loss(connection: Connection, count: int, head: bytes) -> None:
+    """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
+    written = connection.written
+    if written is None or connection.lost is not None or written == (count, head):
+        return
+    seq, hash_ = written
+    row = connection.run(statements.LINE, {"seq": seq}).fetchone() if seq <= count else None
+    if row is None or bytes(row[-1]) != hash_:
+        connection.lost = (
+            f"line {seq}, which this process wrote, is not there any more"
+            f" (the log ends at line {count})"
+        )
+
+
 class Tail:
     """Where the chain ends. Made inside `Connection.writing`, so the next number is ours."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._count, self.hash = end_of_chain(connection)
+        notice_loss(connection, self._count, self.hash)
 
     @property
     def next(self) -> int:
@@ -33,3 +54,4 @@ class Tail:
         self._count = line.seq
         *content, _ = astuple(line)
         self._connection.run(statements.ADD_LINE, (*content, self.hash))
+        self._connection.adding = (self._count, self.hash)

@@ -286,6 +286,8 @@ _READS = (
     "story",
     "checkpoint",
     "departure",
+    "lost",
+    "take_as_it_is",
     "verify",
     "remember_policy",
     "probe",

@@ -1,19 +1,19 @@
 """Brakes: what stops every write at once, whatever the policy says.
 
-Two things do: a log that is older than its newest checkpoint, because it has forgotten what was
-done, and a machine whose clock is far from the API's, because nobody knows what else is wrong with
+Two things do: a log that is older than its newest checkpoint, or lacks what this process wrote to
+it, because it has forgotten what was done; and a machine whose clock is far from the API's, because nobody knows what else is wrong with
 it. Reading, judging and reminding go on meanwhile, and both end by themselves once they are mended.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.errors import LedgerError
 from reviewbot.ports import CheckpointBook
 from reviewbot.service.app import App
-from reviewbot.service.guards.checkpoints import departure
+from reviewbot.service.guards.checkpoints import accepted, departure
 
 NOTICEABLE = timedelta(minutes=5)
 """How far this machine's clock may be off before it is told."""
@@ -27,6 +27,9 @@ class Brakes:
         self._app = app
         self._book = book
         self._departed: str | None = None
+        self._word: tuple[int, datetime] | None = None
+        self._is_lost = False
+        """Whether the log lacks what we wrote; and what a person had last said of it by then."""
 
     def __call__(self) -> str | None:
         """Give the reason, or None where all is well."""
@@ -39,14 +42,18 @@ class Brakes:
 
     def _check_log(self) -> None:
         app, found = self._app, None
-        if self._book is not None:
-            try:
-                found = departure(app.ledger, self._book)
-            except LedgerError as error:
-                app.alarm(Kind.LEDGER, f"{error}", subject="checkpoints", urgency="warning")
-                return
+        try:
+            found = self._lost()
+            if found is None and self._book is not None:
+                departed = departure(app.ledger, self._book)
+                found = (
+                    departed and f"the log is not the one that was last checkpointed: {departed}"
+                )
+        except LedgerError as error:
+            app.alarm(Kind.LEDGER, f"{error}", subject="checkpoints", urgency="warning")
+            return
         if found is not None:
-            self._departed = f"the log is not the one that was last checkpointed: {found}"
+            self._departed = found
             app.alarm(
                 Kind.LEDGER,
                 f"Nothing is sent: {self._departed}. It may be a restored copy; {CURE}",
@@ -57,6 +64,22 @@ class Brakes:
             app.mended(
                 Kind.LEDGER, "The log fits its checkpoints again; it acts.", subject="restored"
             )
+
+    def _lost(self) -> str | None:
+        """What this process wrote and the log has lost; a word of a person since then ends that."""
+        ledger = self._app.ledger
+        lost, was_lost = ledger.lost(), self._is_lost
+        self._is_lost = lost is not None
+        if lost is None:
+            return None
+        word = accepted(ledger)
+        if not was_lost:
+            self._word = word
+        elif word != self._word:
+            ledger.take_as_it_is()
+            self._is_lost = False
+            return None
+        return f"the log went back: {lost}"
 
     def _check_clock(self) -> None:
         app, skew = self._app, self._app.skew()

@@ -54,6 +54,12 @@ def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoin
     return book.add(point)
 
 
+def accepted(ledger: Ledger) -> tuple[int, datetime] | None:
+    """By which word, and when, a person last took the log as it is."""
+    words = [word for word in ledger.notes(TOPIC) if word.subject == ACCEPTED]
+    return (words[-1].seq, words[-1].at) if words else None
+
+
 def tell(app: App, point: Checkpoint) -> None:
     """Send a checkpoint to the channels that stand for `checkpoints`, as one line of its file."""
     line = msgspec.json.encode(point).decode()

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
+from reviewbot.domain.errors import (
+    LedgerCorrupt,
+    LedgerUnwritable,
+    LedgerWentBack,
+    ServerFault,
+)
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.opening import open_ledger
 from reviewbot.service.app import App
 from reviewbot.service.guards.brakes import Brakes
 from reviewbot.service.guards.checkpoints import accept, departure, keep
@@ -262,3 +272,47 @@ def test_a_clock_that_is_off_is_told_by_how_much(
         brakes.check()
         right = "This machine's clock and the API's agree again."
         assert alarms(app)[1:] == [("clock", "", "info", right, True)]
+
+
+def test_a_log_that_forgot_our_write_sends_nothing_until_a_person_accepts(
+    world: World, book: CheckpointFile, tmp_path: Path
+) -> None:
+    """The intent of an unclear write is gone: it is not sent again, by this pass or a later one."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    ledger = open_ledger(url, lock=True)
+    accept(ledger, book, why="an older word", who="ann", at=START)
+    app = an_app(world, always(APPROVE), ledger=ledger)
+    app.brake = brakes = Brakes(app, book)
+    brakes.check()
+    world.trouble["perform"] = [ServerFault("no answer", status=500)]
+    poll_once(app)
+    with sqlite3.connect(tmp_path / "log.db") as other:
+        other.execute("DELETE FROM decision")
+        other.execute("DELETE FROM entry WHERE kind IN ('intent', 'unknown')")
+    other.close()
+    asked = world.calls.count("perform")
+
+    with pytest.raises(LedgerWentBack):
+        poll_once(app)
+    for _ in range(2):
+        brakes.check()
+        assert "the log went back: line" in str(brakes())
+        poll_once(app)
+    assert world.calls.count("perform") == asked == 1
+    assert ("ledger", "restored", "error") in [one[:3] for one in alarms(app)]
+
+    with open_ledger_of(url) as desk:
+        accept(desk, book, why="failed over", who="ann", at=START)
+    brakes.check()
+    assert brakes() is None
+    poll_once(app)
+    assert world.calls.count("perform") == 2
+    ledger.close()
+
+
+@contextmanager
+def open_ledger_of(url: str) -> Iterator[Any]:
+    """The log as a command opens it, beside the bot."""
+    opened = open_ledger(url)
+    yield opened
+    opened.close()
