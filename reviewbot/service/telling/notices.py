@@ -97,7 +97,7 @@ def tell_dead_letter(app: App, item: ReviewItem, error: ReviewbotError) -> None:
         f"{named(item.review, item.id, item.amount_micros)} cannot be reviewed, it fails again and"
         f" again: {error}",
         subject=_round(item.id, item.epoch),
-        again=EACH_TIME,
+        again=24 * HOUR,
         task_id=item.id,
         deadline_at=item.deadline_at,
         request_id=getattr(error, "request_id", None),

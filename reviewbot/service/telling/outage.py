@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot.domain.alarms import EACH_TIME, Kind
+from reviewbot.domain.alarms import Kind
 from reviewbot.domain.errors import (
     ApiError,
     KeyRefused,
@@ -45,12 +45,15 @@ def went(app: App, stopped: str | None) -> None:
 
 
 def tell_crash(app: App, error: Exception) -> None:
-    """A fault of ours ends the process; only its kind is told, for its text could hold anything."""
+    """A fault of ours ends the process; only its kind is told, for its text could hold anything.
+
+    A process that is started again and again by its manager says so once an hour.
+    """
     app.alarm(
         Kind.STOPPED,
         "reviewbot has ended by a fault of its own and reviews nothing until it is started again:"
         f" {type(error).__name__}; its log says more",
-        again=EACH_TIME,
+        subject=type(error).__name__,
     )
 
 
@@ -59,7 +62,7 @@ def tell_stopped(app: App, error: ReviewbotError) -> None:
     app.alarm(
         Kind.STOPPED,
         f"reviewbot has ended by itself and reviews nothing until it is started again: {error}",
-        again=EACH_TIME,
+        subject=type(error).__name__,
     )
 
 

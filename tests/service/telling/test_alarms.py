@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +10,14 @@ import msgspec
 import pytest
 
 from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind
-from reviewbot.domain.errors import LedgerUnwritable
+from reviewbot.domain.errors import KeyRefused, LedgerUnwritable
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Checkpoint, Delivery, Letter
 from reviewbot.service.app import App
 from reviewbot.service.guards.checkpoints import tell
 from reviewbot.service.poll import poll_once
 from reviewbot.service.telling.alarms import AlarmDesk
+from reviewbot.service.telling.outage import tell_crash, tell_stopped
 from reviewbot.service.telling.routing import Route, Routes, messages_of, moment, unheard
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import APPROVE, ESCALATE, HandClock, Said, World, always, an_app
@@ -220,6 +221,31 @@ def test_what_was_told_is_not_told_again_also_after_a_restart() -> None:
     assert not later.tell(an_alarm())
     later.flush()
     assert (len(post.letters), after.letters, events.events) == (1, [], [])
+
+
+def test_a_crash_loop_tells_its_cause_once_an_hour() -> None:
+    """Whatever starts it again: five lives within minutes are one message for each cause."""
+    ledger, clock = MemoryLedger(), HandClock(CONFIRMED)
+    sentences: list[str] = []
+
+    def a_life(end: Callable[[App], None]) -> None:
+        app = an_app(World(), always(APPROVE), ledger=ledger, clock=clock)
+        desk, post, _ = a_desk(ledger=ledger, clock=clock)
+        app.alarms = desk
+        end(app)
+        desk.close(5.0)
+        sentences.extend(headline for headline, channels in post.said() if channels)
+        clock.forward(minutes=1)
+
+    for _ in range(5):
+        a_life(lambda app: tell_crash(app, ZeroDivisionError()))
+        a_life(lambda app: tell_stopped(app, KeyRefused("revoked", status=401)))
+    assert ["ZeroDivisionError" in one for one in sentences] == [True, False]
+
+    clock.forward(minutes=55)
+    a_life(lambda app: tell_crash(app, ZeroDivisionError()))
+    a_life(lambda app: tell_crash(app, KeyError()))
+    assert len(sentences) == 4
 
 
 def test_what_did_not_arrive_is_told_again_after_a_restart() -> None:
