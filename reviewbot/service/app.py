@@ -16,6 +16,7 @@ from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
 from reviewbot.service.guards.guard import Guard
 from reviewbot.service.revisions import Revisions
 from reviewbot.service.telling.alarms import AlarmDesk, Alarms
+from reviewbot.service.telling.turns import Turns
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -185,6 +186,8 @@ class App:
     """When (monotonic) the first of the passes in a row failed."""
     watched_at: float = 0.0
     """When (monotonic) the deadlines were last looked at."""
+    turns: Turns = field(default_factory=Turns)
+    """How fast the pass under way comes through what waits."""
     silences_retold: bool = False
     """Whether this process has told what the one before it perhaps could not."""
     guard: Guard = field(default_factory=Guard)

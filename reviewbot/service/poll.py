@@ -150,6 +150,7 @@ class _Pass:
         self._endings: list[Ending] = []
         self._stopped: str | None = None
         app.failed_reads = app.doubtful_writes = 0
+        app.turns.begin(app.clock.monotonic(), app.traffic.requests)
 
     def go_on(self, stretch: float) -> bool:
         """Review for about so many seconds; give whether the pass is not over."""
@@ -216,6 +217,9 @@ class _Pass:
         """
         app, end, failing = self._app, math.inf, 0.0
         turn, ill = ill_last(app, bench, todo)
+        ids = [item.id for item, _ in [*turn, *ill]]
+        new = [id_ for id_ in ids if (bench.review, id_) not in self._reviewed]
+        app.turns.queue(bench.review, new)
         for number, (item, known) in enumerate([*turn, *ill]):
             if app.clock.monotonic() >= self._pause_at:
                 yield
@@ -262,6 +266,8 @@ class _Pass:
 
     def _note(self, bench: Bench, reviewed: list[Reviewed], one: Reviewed) -> None:
         reviewed.append(one)
+        if (bench.review, one.item.id) not in self._reviewed:
+            self._app.turns.took(bench.review, self._app.clock.monotonic())
         self._reviewed[bench.review, one.item.id] = one
         self._left[bench.review] -= 1
         self._in_quarantine[bench.review] += one.outcome is State.UNKNOWN

@@ -111,6 +111,12 @@ def _headline(group: list[Alarm]) -> str:
         return f"{count} things are well again: {first.sentence}, …"
     due = [one.facts["deadline_at"] for one in group if one.facts.get("deadline_at")]
     match first.kind:
+        case Kind.UNDECIDED if "turn_at" in first.facts:
+            turns = [one.facts["turn_at"] for one in group]
+            return (
+                f"{count} tasks that expire until {moment(max(due))} wait for their turn, which"
+                f" comes in time, by {moment(max(turns))}"
+            )
         case Kind.UNDECIDED:
             return (
                 f"{count} tasks expire undecided between {moment(min(due))} and {moment(max(due))}"

@@ -27,6 +27,7 @@ from reviewbot.service.outlook.gather import Foreseen
 from reviewbot.service.outlook.standing import otherwise, standing
 from reviewbot.service.review import Reviewed
 from reviewbot.service.telling.deadlines import (
+    NOT_REVIEWED,
     Undecided,
     describe,
     from_log,
@@ -46,6 +47,10 @@ STAGES = (
 )
 """Hours before the deadline at which a round is spoken of, nearest first; and how much earlier it
 may be, where others are due already."""
+SPARE = timedelta(minutes=2)
+"""A turn comes in time where so much is left after it."""
+LAST_STAGE = timedelta(hours=1)
+"""Nothing is said before the last stage of what has its turn before that."""
 REMIND_AHEAD = timedelta(minutes=15)
 EVERY = 30.0
 """Seconds between two looks at the deadlines within a long pass."""
@@ -118,6 +123,7 @@ def watch(app: App) -> None:
                 continue
         open_rounds = [one for one in bench.open_rounds.values() if one.deadline_at is not None]
         _tell_stages(app, bench, foreseen, open_rounds)
+        _say_backlog(app, bench, open_rounds)
         for judge in bench.judges:
             if judge.policy.deadline.remind:
                 theirs = [one for one in open_rounds if _judge_of(one, bench) is judge]
@@ -162,6 +168,8 @@ def _tell_stages(app: App, bench: Bench, foreseen: Foreseen, open_rounds: list[U
 
 
 def _tell_stage(app: App, bench: Bench, foreseen: Foreseen, one: Undecided, hours: int) -> bool:
+    if (turn_at := _turn_of(app, one)) is not None and turn_at + SPARE <= _deadline(one):
+        return _tell_turn(app, bench, one, hours, turn_at)
     if not _first_time(bench, one, f"{hours}h"):
         return False
     deadline = _deadline(one)
@@ -179,6 +187,47 @@ def _tell_stage(app: App, bench: Bench, foreseen: Foreseen, one: Undecided, hour
         hours_left=hours,
         **_facts(one),
     )
+
+
+def _turn_of(app: App, one: Undecided) -> datetime | None:
+    """When something that waits in the backlog has its turn, as far as the pace tells."""
+    if one.outcome != NOT_REVIEWED:
+        return None
+    now = app.clock.monotonic()
+    left = app.turns.seconds_until(one.review, one.task_id, now, app.traffic.requests)
+    return None if left is None else app.clock.now() + timedelta(seconds=left)
+
+
+def _tell_turn(app: App, bench: Bench, one: Undecided, hours: int, turn_at: datetime) -> bool:
+    """Normal work: its turn comes in time. With an hour left it is said all the same, as a warning.
+
+    Where the pace falls, so that it no longer does, the alarm comes as if this had not been said.
+    """
+    deadline = _deadline(one)
+    if hours > 1 and turn_at + LAST_STAGE <= deadline:
+        return False
+    if not _first_time(bench, one, f"{hours}h turn"):
+        return False
+    return app.alarm(
+        Kind.UNDECIDED,
+        f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
+        f" ({moment(deadline)}); its turn comes by {moment(turn_at)}",
+        subject=f"{_round(one)} {hours}h turn",
+        group=f"{hours}h turn",
+        urgency="warning",
+        again=None,
+        keep_until=deadline,
+        hours_left=hours,
+        turn_at=turn_at,
+        **_facts(one),
+    )
+
+
+def _say_backlog(app: App, bench: Bench, open_rounds: list[Undecided]) -> None:
+    """One line for all that waits for its turn and gets it in time."""
+    turns = [turn for one in open_rounds if (turn := _turn_of(app, one)) is not None]
+    if turns and app.guard.is_time_to_say(app, f"backlog {bench.review}"):
+        app.events("backlog", review=bench.review, waiting=len(turns), last_turn_by=max(turns))
 
 
 # A policy's own moments ----------------------------------------------------------------------
