@@ -260,6 +260,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
     accepted: str | None = None
     """Why a person took the log as it is, where earlier checkpoints no longer count."""
+    before: str | None = None
+    """Of an acceptance: the hash of all that was kept before it, for it counts there alone."""
     signature: str | None = None
 
 

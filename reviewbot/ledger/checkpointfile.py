@@ -1,13 +1,22 @@
-"""Checkpoints of the log in a file, which should lie on another disk or machine than the log."""
+"""Checkpoints of the log in a file, which should lie on another disk or machine than the log.
+
+Theory of operation. A checkpoint only adds to what the log must show, so one that stands there twice
+or late harms nobody. An acceptance takes away: what was kept before it no longer counts. Added again
+to the file it would make any older log whole, so it names, by a hash, all that stood in the file
+when it was made, and counts in that place alone. Where a key is set, only what it has signed counts.
+What no file can show is that its own end was cut off together with the log's.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hmac
 import os
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +24,9 @@ from msgspec.structs import replace
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.domain.moments import iso
 from reviewbot.ports import Checkpoint, KeptCheckpoints
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _decode = msgspec.json.Decoder(Checkpoint).decode
 _encode = msgspec.json.Encoder().encode
@@ -26,9 +38,11 @@ class _Read:
 
     text: bytes = b""
     lines: int = 0
+    hashed: _Hash = field(default_factory=sha256)
+    """Over all lines so far."""
     found: list[Checkpoint] = field(default_factory=list)
     unsigned: int = 0
-    """How many of those found."""
+    """How many were met that nobody signed."""
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -36,6 +50,7 @@ class _Read:
         """The same, to be added to on its own."""
         return dataclasses.replace(
             self,
+            hashed=self.hashed.copy(),
             found=self.found.copy(),
             problems=self.problems.copy(),
             remarks=self.remarks.copy(),
@@ -65,14 +80,14 @@ class CheckpointFile:
 
         Raises LedgerUnwritable.
         """
-        if self._key is not None:
-            checkpoint = replace(checkpoint, signature=signature(checkpoint, self._key))
-        line = _encode(checkpoint) + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                left = line if _ends_a_line(file) else b"\n" + line
+                fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: nobody adds in between
+                between = b"" if _ends_a_line(file) else b"\n"
+                checkpoint = self._signed(checkpoint, file, between)
+                left = between + _encode(checkpoint) + b"\n"
                 while left:  # an almost full disk takes a part, and says so only at the next write
                     left = left[os.write(file, left) :]
                 os.fsync(file)
@@ -84,12 +99,26 @@ class CheckpointFile:
             ) from error
         return checkpoint
 
+    def _signed(self, checkpoint: Checkpoint, file: int, between: bytes) -> Checkpoint:
+        """The checkpoint as it is added: an acceptance with what it accepts, signed where there is a key."""
+        if checkpoint.accepted is not None:
+            hashed, at = sha256(), 0
+            while part := os.pread(file, 1 << 20, at):
+                hashed.update(part)
+                at += len(part)
+            hashed.update(between)
+            checkpoint = replace(checkpoint, before=hashed.hexdigest())
+        if self._key is not None:
+            checkpoint = replace(checkpoint, signature=signature(checkpoint, self._key))
+        return checkpoint
+
     def read(self) -> KeptCheckpoints:
         """Every checkpoint that counts: from the newest accepted one on.
 
-        A line that cannot be read (the disk was full, a copy was cut) and one that nobody signed
-        prove nothing and are only remarked on; a signature that does not fit is a problem. Raises
-        LedgerUnwritable where the file is there and cannot be read.
+        A line that cannot be read (the disk was full, a copy was cut), and those from before there
+        was a key, prove nothing and are only remarked on; a signature that does not fit or has gone,
+        and an acceptance of something else than what stands before it, are problems until the next
+        acceptance. Raises LedgerUnwritable where the file is there and cannot be read.
         """
         try:
             text = self.path.read_bytes()
@@ -109,54 +138,65 @@ class CheckpointFile:
             self._go_on(read, rest)
         remarks = tuple(read.remarks)
         if read.unsigned:
-            many = f"{read.unsigned} of {len(read.found)}"
-            remarks += (f"{self.path}: {many} checkpoints are not signed",)
+            lacking = "checkpoint is not" if read.unsigned == 1 else "checkpoints are not"
+            so = "" if self._key is None else "; with a key, that proves nothing"
+            remarks += (f"{self.path}: {read.unsigned} {lacking} signed{so}",)
         return KeptCheckpoints(
             checkpoints=tuple(read.found), problems=tuple(read.problems), remarks=remarks
         )
 
     def _go_on(self, read: _Read, more: bytes) -> None:
-        for line in more.splitlines():
+        for line in more.removesuffix(b"\n").split(b"\n") if more else ():
             read.lines += 1
-            if not line:
-                continue
-            try:
-                checkpoint = _decode(line)
-            except msgspec.MsgspecError:
-                read.remarks.append(f"{self.path}:{read.lines}: this is no checkpoint")
-                continue
-            if (problem := self._forged(checkpoint, read.found)) is not None:
-                read.problems.append(f"{self.path}:{read.lines}: {problem}")
-            elif checkpoint.accepted is not None:
-                read.found.clear()
-                read.unsigned = 0
-            read.found.append(checkpoint)
-            read.unsigned += checkpoint.signature is None
+            if line:
+                self._take(read, line)
+            read.hashed.update(line + b"\n")
         read.text += more
 
-    def _forged(self, checkpoint: Checkpoint, before: list[Checkpoint]) -> str | None:
-        if self._key is None:
-            return None
-        if checkpoint.signature is None:
-            needed = checkpoint.accepted is not None or any(one.signature for one in before)
-            return f"the checkpoint of {iso(checkpoint.at)} is not signed" if needed else None
-        if hmac.compare_digest(signature(checkpoint, self._key), checkpoint.signature):
-            return None
-        return f"the checkpoint of {iso(checkpoint.at)} was changed: its signature does not fit"
+    def _take(self, read: _Read, line: bytes) -> None:
+        try:
+            checkpoint = _decode(line)
+        except msgspec.MsgspecError:
+            read.remarks.append(f"{self.path}:{read.lines}: this is no checkpoint")
+            return
+        if (problem := self._forged(checkpoint, read)) is not None:
+            read.problems.append(f"{self.path}:{read.lines}: {problem}")
+            return
+        if checkpoint.accepted is not None:
+            read.found.clear()
+            read.problems.clear()
+            read.unsigned = 0
+        read.unsigned += checkpoint.signature is None
+        if checkpoint.signature is not None or self._key is None:
+            read.found.append(checkpoint)
+
+    def _forged(self, checkpoint: Checkpoint, read: _Read) -> str | None:
+        """What is wrong with a checkpoint in its place; None where it may stand there."""
+        point = "checkpoint" if checkpoint.accepted is None else "acceptance"
+        of = f"the {point} of {iso(checkpoint.at)}"
+        if self._key is not None:
+            if checkpoint.signature is None:
+                needed = checkpoint.accepted is not None or read.found
+                return f"{of} is not signed" if needed else None
+            ours, theirs = signature(checkpoint, self._key), checkpoint.signature
+            if not hmac.compare_digest(ours.encode(), theirs.encode()):
+                return f"{of} was changed: its signature does not fit"
+        if checkpoint.accepted is not None and checkpoint.before != read.hashed.hexdigest():
+            return f"{of} was made of something else than what stands before it"
+        return None
 
 
 def signature(checkpoint: Checkpoint, key: bytes) -> str:
     """HMAC-SHA256 over all that a checkpoint says."""
-    said = "\n".join(
-        (
-            "reviewbot checkpoint 1",
-            str(checkpoint.count),
-            checkpoint.head,
-            iso(checkpoint.at),
-            checkpoint.accepted or "",
-        )
+    said = (
+        "reviewbot checkpoint 2",
+        checkpoint.count,
+        checkpoint.head,
+        iso(checkpoint.at),
+        checkpoint.accepted,
+        checkpoint.before,
     )
-    return hmac.new(key, said.encode(), sha256).hexdigest()
+    return hmac.new(key, _encode(said), sha256).hexdigest()
 
 
 def _ends_a_line(file: int) -> bool:

@@ -203,7 +203,8 @@ class DatabaseLedger:
         # What is read first stands when the next is read: lines are only ever added.
         with self._connection.reading():
             lines, _ = end_of_chain(self._connection)
-            row = self._connection.run(statements.LINE, {"seq": checkpoint.count}).fetchone()
+            seq = min(checkpoint.count, lines)  # a later one is missing, whatever its number
+            row = self._connection.run(statements.LINE, {"seq": seq}).fetchone()
         return departure(checkpoint, lines, bytes(row[-1]) if row else GENESIS)
 
     def lost(self) -> str | None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.ledger.checkpointfile import CheckpointFile, signature
+from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Checkpoint
+from reviewbot.service.guards.checkpoints import accept, departure, keep
 
 KEY = b"a key of the place"
+AT = datetime(2026, 6, 8, tzinfo=UTC)
 
 
 def line_of(count: int, *, signed: bool, accepted: bool = False) -> bytes:
@@ -64,3 +69,128 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path) -> None:
     assert all(
         one is other for one, other in zip(first.checkpoints, second.checkpoints, strict=True)
     )
+
+
+# Replays -------------------------------------------------------------------------------------
+
+Steps = st.lists(st.sampled_from(("write", "keep", "restore")), max_size=8)
+
+
+def _lived(path: Path, key: bytes | None, steps: list[str]) -> tuple[MemoryLedger, MemoryLedger]:
+    """A log with its checkpoints after some life, and an older copy of it that it has outgrown."""
+    book, log = CheckpointFile(path, key), MemoryLedger()
+    log.note("pause", "all", {"n": 0}, AT)
+    keep(log, book, AT)
+    copies = [deepcopy(log)]
+    for n, step in enumerate(steps):
+        if step == "write":
+            log.note("pause", "all", {"n": n}, AT)
+            copies.append(deepcopy(log))
+        elif step == "keep":
+            keep(log, book, AT)
+        else:
+            log = deepcopy(copies[0])
+            accept(log, book, why="restored", who="ana", at=AT)
+            copies = [deepcopy(log)]
+    older = deepcopy(copies[-1])
+    log.note("pause", "all", {"n": "last"}, AT)
+    keep(log, book, AT)
+    return log, older
+
+
+def _without_signature(line: bytes) -> bytes:
+    return msgspec.json.encode(
+        msgspec.structs.replace(msgspec.json.decode(line, type=Checkpoint), signature=None)
+    )
+
+
+def _as_acceptance(line: bytes) -> bytes:
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            msgspec.json.decode(line, type=Checkpoint), accepted="eve: fine", before="00" * 32
+        )
+    )
+
+
+def _signed_oddly(line: bytes) -> bytes:
+    return msgspec.json.encode(
+        msgspec.structs.replace(msgspec.json.decode(line, type=Checkpoint), signature="ü")
+    )
+
+
+FORGERIES = (bytes, _without_signature, _as_acceptance, _signed_oddly)
+
+
+@given(steps=Steps, data=st.data())
+def test_nothing_that_was_ever_signed_makes_an_older_log_whole(
+    steps: list[str], data: st.DataObject
+) -> None:
+    """Whoever lacks the key adds lines of the file again, as they were or changed, in any order."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoints.jsonl"
+        log, older = _lived(path, KEY, steps)
+        assert departure(log, CheckpointFile(path, KEY)) is None
+        lines = path.read_bytes().splitlines()
+        again = data.draw(
+            st.lists(st.tuples(st.sampled_from(lines), st.sampled_from(FORGERIES)), max_size=5)
+        )
+        reader = CheckpointFile(path, KEY)
+        reader.read()
+        with path.open("ab") as file:
+            file.write(b"".join(forge(line) + b"\n" for line, forge in again))
+
+        for book in (reader, CheckpointFile(path, KEY)):
+            assert departure(older, book) is not None
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["no key", "key"])
+def test_an_acceptance_counts_only_where_it_was_made(tmp_path: Path, key: bytes | None) -> None:
+    """Added again it is a problem, which a new one of a person ends; so do lines cut from before it."""
+    path = tmp_path / "checkpoints.jsonl"
+    log, older = _lived(path, key, ["restore", "write", "keep"])
+    lines = path.read_bytes().splitlines(keepends=True)
+    acceptance = next(line for line in lines if b"accepted" in line)
+
+    path.write_bytes(b"".join(lines) + acceptance)
+    book = CheckpointFile(path, key)
+    assert "was made of something else than what stands before it" in str(departure(older, book))
+    assert departure(log, book) is not None
+    accept(log, book, why="somebody played", who="ana", at=AT)
+    assert departure(log, book) is None
+    assert departure(older, book) is not None
+
+    path.write_bytes(b"".join(line for line in lines[1:]))
+    assert "something else" in str(departure(log, CheckpointFile(path, key)))
+
+
+def test_with_a_key_only_what_it_signed_counts(tmp_path: Path) -> None:
+    """What stands there from before there was a key proves nothing; afterwards it is a problem."""
+    path = tmp_path / "checkpoints.jsonl"
+    log = MemoryLedger()
+    keep(log, CheckpointFile(path), AT)
+    log.note("pause", "all", {}, AT)
+    book = CheckpointFile(path, KEY)
+    kept = book.read()
+    assert (kept.checkpoints, kept.problems) == ((), ())
+    assert kept.remarks == (f"{path}: 1 checkpoint is not signed; with a key, that proves nothing",)
+
+    keep(log, book, AT)
+    CheckpointFile(path).add(log.checkpoint(AT))
+    (problem,) = book.read().problems
+    assert problem == f"{path}:3: the checkpoint of 2026-06-08T00:00:00Z is not signed"
+    assert len(book.read().checkpoints) == 1
+
+
+def test_an_acceptance_after_a_torn_line_counts(tmp_path: Path) -> None:
+    """The disk was full when the line before was added: what stands there is what was accepted."""
+    path = tmp_path / "checkpoints.jsonl"
+    log = MemoryLedger()
+    book = CheckpointFile(path, KEY)
+    keep(log, book, AT)
+    with path.open("ab") as file:
+        file.write(b'{"count":')
+    accept(log, book, why="a full disk", who="ana", at=AT)
+
+    kept = CheckpointFile(path, KEY).read()
+    assert (len(kept.checkpoints), kept.problems) == (1, ())
+    assert kept.checkpoints[0].accepted == "ana: a full disk"
