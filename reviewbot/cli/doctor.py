@@ -25,6 +25,7 @@ from reviewbot.settings import Settings
 
 SKEW_NOTED, SKEW_TOO_LARGE = timedelta(seconds=30), timedelta(minutes=5)
 FAILED = 78
+BESIDE_A_LEDGER = ("-wal", "-shm", ".lock", ".status.json", ".checkpoints.jsonl")
 _STYLE = {"ok": "good", "warn": "care", "fail": "bad"}
 
 
@@ -157,6 +158,7 @@ def _ledger(settings: Settings) -> Iterator[Line]:
         if not path.exists():
             yield Line("ok", "ledger", f"{path} will be made by the first run")
             return
+        yield from _readable_by_others(path)
     opened = open_ledger(settings.ledger, read_only=True)
     try:
         newest = opened.decisions(newest=1)
@@ -164,6 +166,16 @@ def _ledger(settings: Settings) -> Iterator[Line]:
         opened.close()
     count = newest[-1].seq if newest else 0
     yield Line("ok", "ledger", f"can be read; {counted(count, 'line')} up to the newest decision")
+
+
+def _readable_by_others(ledger: Path) -> Iterator[Line]:
+    """New files are the owner's alone; older ones are left as somebody may have wanted them."""
+    files = [ledger, *(ledger.with_name(ledger.name + end) for end in BESIDE_A_LEDGER)]
+    wide = [path for path in files if path.exists() and path.stat().st_mode & 0o077]
+    if wide:
+        names = " ".join(str(path) for path in wide)
+        cure = f"chmod 600 {names}"
+        yield Line("warn", "ledger", f"others can read {names}, with all comments", cure)
 
 
 def _key(settings: Settings) -> Iterator[Line]:

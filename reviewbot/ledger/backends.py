@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sqlite3
 import sys
 from collections.abc import Hashable
@@ -26,6 +27,8 @@ from reviewbot.ledger.place import Place
 
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another one."""
+PRIVATE = 0o600
+"""Comments, handles, reasons and traces are nobody else's to read."""
 CACHE_KIB = 4000
 WAL_PAGES = 4000
 """On a long log each write touches pages far apart; with both, it costs what it does on a new one."""
@@ -120,6 +123,8 @@ class SQLite:
         is_new = not self.exists()
         if is_new and not self._create:
             raise LedgerUnwritable(f"{self.path}: there is no ledger")
+        if is_new:
+            make_private(self.path)
         mode = "ro" if self._read_only else "rwc" if self._create else "rw"
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
@@ -187,6 +192,7 @@ class SQLite:
         assert isinstance(driver, sqlite3.Connection)
         unfinished = path.with_name(path.name + ".unfinished")
         unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         copy = sqlite3.connect(unfinished, isolation_level=None)
         try:
             copy.execute("PRAGMA synchronous = FULL")
@@ -202,6 +208,18 @@ class SQLite:
             raise LedgerUnwritable(
                 f"{self.path.parent}: cannot be made ({error.strerror})"
             ) from error
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner reads, whatever the umask; one that is there stays as it is.
+
+    SQLite gives the files that it keeps beside a database the same mode. Raises LedgerUnwritable.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    except OSError as error:
+        raise LedgerUnwritable(f"{path}: cannot be made ({error.strerror})") from error
+    os.close(file)
 
 
 _BESIDE = ("-wal", "-shm")

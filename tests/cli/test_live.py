@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.ledger.opening import open_ledger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
@@ -154,6 +155,18 @@ def test_a_log_that_was_changed_does_not_verify(call, settings: str, tmp_path: P
     with closing(sqlite3.connect(tmp_path / "log.db")) as db, db:
         db.execute("update entry set body = x'7b7d' where seq = (select max(seq) from entry)")
     assert call("log", "verify").code == 5
+
+
+def test_doctor_warns_of_a_log_that_others_can_read(call, settings: str, tmp_path: Path) -> None:
+    """And leaves it so, for somebody may have meant it; the cure names the files."""
+    path = tmp_path / "open.db"
+    open_ledger(f"sqlite:///{path}").close()
+    path.chmod(0o644)
+    ran = call("doctor", "--ledger", f"sqlite:///{path}")
+    assert ran.code == 0
+    assert f"chmod 600 {path}" in " ".join(ran.out.split())
+    path.chmod(0o600)
+    assert "others can read" not in call("doctor", "--ledger", f"sqlite:///{path}").out
 
 
 def test_doctor_finds_everything_in_place(call, settings: str) -> None:
