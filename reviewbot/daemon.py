@@ -34,7 +34,7 @@ from reviewbot.service.guards.brakes import Brakes
 from reviewbot.service.poll import STRETCH, PassSummary, Polling, undecided
 from reviewbot.service.reconcile import reconcile_all
 from reviewbot.service.telling.outage import tell_stopped
-from reviewbot.signals import SignalEvent, StopSignals
+from reviewbot.signals import INTERRUPTED, SignalEvent, StopSignals
 from reviewbot.supervisor import tell_manager
 
 LONGEST_PAUSE = 120.0
@@ -42,7 +42,7 @@ LONGEST_PAUSE = 120.0
 HURRY = 60.0
 """Seconds between polls at most, while something undecided expires before the next."""
 HOUR = 3600.0
-STOPPED, INTERRUPTED = 0, 130
+STOPPED = 0
 PROBE = 120.0
 """Seconds between two questions whether the API takes our key again."""
 FATAL = (LedgerCorrupt, LedgerBroken)

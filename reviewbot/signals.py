@@ -45,6 +45,8 @@ class SignalEvent(threading.Event):
         return self._is_set
 
 
+INTERRUPTED = 130
+"""The exit code of a process that was ended at once."""
 TOGETHER = 1.0
 """Seconds within which further signals are the first one again: wrappers such as `timeout` send two."""
 

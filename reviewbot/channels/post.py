@@ -134,15 +134,17 @@ class _Worker:
         self._post = post
         self._queue: Queue[Letter | _End | None] = Queue(room)
         self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     def take(self, letter: Letter | None) -> bool:
         try:
             self._queue.put_nowait(letter)
         except Full:
             return False
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="post", daemon=True)
-            self._thread.start()
+        with self._beginning:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="post", daemon=True)
+                self._thread.start()
         return True
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from types import FrameType
 
 import click
@@ -20,11 +20,12 @@ from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with, state
 from reviewbot.cli.options import config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
-from reviewbot.daemon import INTERRUPTED, Daemon, say_pass
+from reviewbot.daemon import Daemon, say_pass
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.health.pulse import LivelyEvent, Pulse
+from reviewbot.health.watcher import Watcher
 from reviewbot.policywatch import PolicyWatch
 from reviewbot.service.app import App
 from reviewbot.service.followup import follow_up
@@ -35,7 +36,7 @@ from reviewbot.service.telling.away import Homecoming
 from reviewbot.service.telling.outage import tell_crash
 from reviewbot.service.telling.routing import unheard
 from reviewbot.settings import Settings
-from reviewbot.signals import StopSignals
+from reviewbot.signals import INTERRUPTED, StopSignals
 
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
@@ -84,6 +85,27 @@ def run(
         screen.say(styled("warning: ", "care") + warning)
     stop, watch = LivelyEvent(), PolicyWatch(settings.need_policies())
     app = build(settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop)
+    pulse, events = Pulse(app, settings.every), app.events
+    app.events, stop.turn = pulse.hearing(events), pulse.turn
+    with ExitStack() as end:
+        end.enter_context(Watcher(app, pulse, events=events))
+        end.callback(app.close)
+        code = _review(screen, settings, app, stop, watch, pulse, once=once)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _review(
+    screen: Screen,
+    settings: Settings,
+    app: App,
+    stop: LivelyEvent,
+    watch: PolicyWatch,
+    pulse: Pulse,
+    *,
+    once: bool,
+) -> int:
+    """Run to the end; give the exit code."""
     try:
         watch.attach(app)
         _announce(screen, settings, app)
@@ -93,17 +115,13 @@ def run(
         if once:
             code = _one_pass(screen, settings, app, stop)
             app.alarms.close(PATIENCE)
-        else:
-            code = _daemon(settings, app, stop, watch)
+            return code
+        return _daemon(settings, app, stop, watch, pulse)
     except ReviewbotError:
         raise
     except Exception as error:
         tell_crash(app, error)
         raise
-    finally:
-        app.close()
-    if code:
-        raise click.exceptions.Exit(code)
 
 
 def _announce(screen: Screen, settings: Settings, app: App) -> None:
@@ -119,10 +137,10 @@ def _announce(screen: Screen, settings: Settings, app: App) -> None:
     screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {settings.base_url}")
 
 
-def _daemon(settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch) -> int:
-    pulse = Pulse(app, settings.every)
+def _daemon(
+    settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch, pulse: Pulse
+) -> int:
     pulse.policy_problem = lambda: watch.problem
-    app.events, stop.turn = pulse.hearing(app.events), pulse.turn
     daemon = Daemon(
         app,
         every=settings.every,

@@ -48,6 +48,8 @@ class Kind(StrEnum):
     """The decision log cannot be written or read."""
     RELOAD = "reload"
     """A changed policy could not be loaded; the old one keeps judging."""
+    HANGS = "hangs"
+    """The loop shows no sign of life: some call does not come back."""
     STOPPED = "stopped"
     """The process ended by itself."""
     BREAKER = "breaker"

@@ -14,8 +14,10 @@ from reviewbot.supervisor import tell_manager, watchdog_seconds
 
 SLICE = 10.0
 """Seconds of a wait between two signs of life."""
+HANGS = 60.0
+"""Seconds without a sign of life after which the loop hangs; no call takes more than half of that."""
 STUCK = 300.0
-"""Seconds without a sign of life after which the loop is stuck; no call takes a tenth of that."""
+"""Seconds without one after which only a new start helps."""
 MISSED = 5
 """Polls without a good pass after which the bot is not ready."""
 BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
@@ -132,16 +134,24 @@ class Pulse:
 
     # What is asked of it ---------------------------------------------------------------------
 
-    def stuck(self) -> str | None:
+    def quiet(self) -> float:
+        """Seconds since the loop's last sign of life."""
+        return self.app.clock.monotonic() - self._turned_at
+
+    def stuck(self, patience: float = STUCK) -> str | None:
         """Why the process should be started anew; None while its loop turns."""
-        quiet = self.app.clock.monotonic() - self._turned_at
-        return None if quiet <= STUCK else f"the loop has shown no sign of life for {quiet:.0f} s"
+        quiet = self.quiet()
+        return (
+            None if quiet <= patience else f"the loop has shown no sign of life for {quiet:.0f} s"
+        )
 
     def unready(self) -> str | None:
-        """Why it cannot do its work now: the log, the API, a pass that took too long."""
+        """Why it cannot do its work now: the loop hangs, the log, the API, a pass that took too long."""
+        if (hangs := self.stuck(HANGS)) is not None:
+            return hangs
         if self._problem is not None:
             return self._problem
         quiet = self.app.clock.monotonic() - self._good_at
         if quiet > self._patience:
             return f"the last good pass was {timedelta(seconds=round(quiet))} ago"
-        return self.stuck()
+        return None

@@ -23,7 +23,7 @@ from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 
 class SlowEffects(list[Any]):

@@ -19,8 +19,11 @@ from tests.acceptance.process import a_world, environment, running
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.disks import book_of
 from tests.faults.rooms import Room
+from tests.faults.servers import OwnServer, own_server
 from tests.proof import proven
 from tests.tier import times
+
+__all__ = ["own_server"]
 
 HEALTHY, HANGING = 10.0, 35.0
 """Seconds within which a bot ends: with an API that answers, and with one that never does."""
@@ -149,3 +152,24 @@ def test_a_second_daemon_on_a_log_is_turned_away_and_a_killed_one_makes_room(
         assert third.ended() == 0
         assert time.monotonic() - began <= HEALTHY
     proven("faults", "P17", "second daemon on an SQLite log turned away (exit 75)", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_frozen_database_is_told_and_a_stop_ends_the_bot(
+    own_server: OwnServer, tmp_path: Path
+) -> None:
+    """Not after minutes: people know within one, the stop takes no longer than any, the next bot starts."""
+    ledger = own_server.new_database()
+    world = a_world(3)
+    with running(world, tmp_path, "--live", REVIEWBOT_LEDGER=ledger) as bot:
+        bot.wait_for("pass")
+        with own_server.standing_still():
+            bot.wait_for("alarm", lambda event: event["kind"] in ("hangs", "ledger"))
+            began = time.monotonic()
+            bot.send(signal.SIGTERM)
+            assert bot.ended() in (0, 130)
+            assert time.monotonic() - began <= HANGING
+    own_server.wait()
+    with running(world, tmp_path, "--live", "--once", REVIEWBOT_LEDGER=ledger) as bot:
+        assert bot.ended() == 0

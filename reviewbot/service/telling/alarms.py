@@ -31,6 +31,8 @@ MOST_WAITING = 20_000
 """Alarms kept while no channel takes them; the oldest go first."""
 _ROUNDS_AT_THE_END = 2
 """How often the last letters are sent: what failed may get through elsewhere, and is told of."""
+_ASIDE = -1
+"""The number of a letter that nobody waits to hear of."""
 _DAY = timedelta(days=1)
 
 
@@ -45,6 +47,9 @@ class Alarms(Protocol):
 
     def flush(self) -> None:
         """Send what has gathered. Called between passes, and now and then within a long one."""
+
+    def aside(self, alarms: Sequence[Alarm]) -> None:
+        """Send these at once, past the log and all that was told before; for another thread than the loop's."""
 
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day only the log has taken, by kind."""
@@ -181,6 +186,12 @@ class AlarmDesk:
             if channels and not self._send(message, channels):
                 self._waiting += message.alarms
         self._hear()
+
+    def aside(self, alarms: Sequence[Alarm]) -> None:
+        """Hand these to their channels, and remember nothing of it."""
+        for message in messages_of(alarms, dry_run=self._dry_run):
+            if channels := self._routes.channels(message):
+                self._post.send(Letter(number=_ASIDE, message=message, channels=channels))
 
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day no channel has taken, by kind."""
