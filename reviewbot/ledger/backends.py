@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Hashable
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL, Dialect
@@ -268,7 +269,14 @@ class PostgreSQL:
             ) from error
         from sqlalchemy.dialects.postgresql.psycopg import dialect
 
+        from reviewbot.ledger.patience import PatientConnection
+
         self._psycopg = psycopg
+        self._connect = PatientConnection.connect
+        self._away: tuple[float, str] | None = None
+        """Until when it is not tried again, and what it was like the last time."""
+        self._held: tuple[int, Any] | None = None
+        """The session in which we last were the one instance: its process, and since when."""
         self._url = url
         self._read_only = read_only
         self.dialect: Dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # untyped there
@@ -286,15 +294,42 @@ class PostgreSQL:
         """Open a connection that commits only when told to, and then to the disk."""
         arguments, asked = self.dialect.create_connect_args(self._url)
         options = {"client_encoding": "utf8", **_PATIENCE, **asked}
-        connection = self._psycopg.connect(*arguments, **options, autocommit=True)
-        connection.execute("SET synchronous_commit = on")
-        connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection = self._reach(*arguments, **options)
+        connection.execute(_SESSION)
         if self._read_only:
             connection.execute("SET default_transaction_read_only = on")
-        if lock and connection.execute(_TAKE_LOCK).fetchone() != (True,):
-            connection.close()
-            raise LedgerBusy(busy(without_password(self._url.render_as_string())))
+        if lock:
+            self._take_lock(connection)
         return connection
+
+    def _reach(self, *arguments: Any, **options: Any) -> Driver:
+        """Connect; a server that let us wait in vain is left alone for a while, and that is said at once."""
+        began = monotonic()
+        if self._away is not None and began < self._away[0]:
+            raise self._psycopg.OperationalError(self._away[1])
+        try:
+            connection: Driver = self._connect(*arguments, **options, autocommit=True)
+        except self._psycopg.Error as error:
+            if monotonic() - began > NOTICEABLE:
+                self._away = monotonic() + REST, str(error)
+            raise
+        self._away = None
+        return connection
+
+    def _take_lock(self, connection: Driver) -> None:
+        if connection.execute(_TAKE_LOCK).fetchone() == (True,):
+            self._held = connection.execute(_SESSION_OF_OURS).fetchone()
+            return
+        place = without_password(self._url.render_as_string())
+        if self._held is not None:
+            connection.execute(_END_SESSION, self._held)
+        connection.close()
+        if self._held is None:
+            raise LedgerBusy(busy(place))
+        raise LedgerUnwritable(
+            f"{place}: the lock that we held is not free: our own earlier session, which the server"
+            " was asked to end, or another instance has it"
+        )
 
     def check_place(self) -> None:
         """A server has no file of ours; what it forgets shows at the next line (`tail.py`)."""
@@ -342,5 +377,31 @@ _PATIENCE = {
 The system's own patience is hours, in which nothing would be decided and nobody told.
 """
 
+NOTICEABLE, REST = 1.0, 15.0
+"""Seconds that an attempt in vain takes, and then nobody tries: a pass uses the log in many places, and
+would wait in each."""
+
+_SESSION = f"""
+SET synchronous_commit = on;
+SET lock_timeout = {BUSY_TIMEOUT_MS};
+SET statement_timeout = 20000;
+SET idle_in_transaction_session_timeout = 30000;
+SET tcp_keepalives_idle = 10;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 25000
+"""
+"""What the server gives up by itself: a statement, a client that went silent, or is gone without a
+word, while it holds a lock of ours."""
+
 _TAKE_LOCK = f"SELECT pg_try_advisory_lock({0x7265766965770001})"
 """The number is any of our own; it spells a name and a version."""
+
+_SESSION_OF_OURS = (
+    "SELECT pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()"
+)
+_END_SESSION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+    " WHERE pid = %s AND backend_start = %s"
+)
+"""A session whose client has given it up still holds the lock, at worst for hours."""

@@ -165,7 +165,8 @@ def test_doctor_warns_of_a_log_that_others_can_read(call, settings: str, tmp_pat
     ran = call("doctor", "--ledger", f"sqlite:///{path}")
     assert ran.code == 0
     assert f"chmod 600 {path}" in " ".join(ran.out.split())
-    path.chmod(0o600)
+    for file in tmp_path.glob("open.db*"):
+        file.chmod(0o600)
     assert "others can read" not in call("doctor", "--ledger", f"sqlite:///{path}").out
 
 
