@@ -122,8 +122,8 @@ class Desk(Protocol):
         After that look, `perform` refuses (RateLimited) to wait longer than a few seconds.
         """
 
-    def perform(self, decision: Decision) -> Receipt:
-        """Send one decision, once, with its id as idempotency key. Never tried again by any layer."""
+    def perform(self, decision: Decision, key: str) -> Receipt:
+        """Send one decision, once, with the idempotency key of its intent. No layer tries it again."""
 
 
 # Ordering comments ---------------------------------------------------------------------------
@@ -208,6 +208,8 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     state: State
     state_at: datetime
+    tries: int = 0
+    """How often it was intended."""
     intended_at: datetime | None = None
     settled_at: datetime | None = None
     note: str | None = None
@@ -377,10 +379,10 @@ class Ledger(Protocol):
     def record(self, decision: Decision, state: State) -> None:
         """Write down a decision that sends nothing (`held`, `dry-run`)."""
 
-    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
         """Claim the round and write down the intent, durably, before anything is sent.
 
-        Raises AlreadyIntended when the round has an intent that is not void, and CapReached when
+        Gives the idempotency key of this try. Raises AlreadyIntended when the round has an intent that is not void, and CapReached when
         one of `limits` has no room at `decision.decided_at`.
         """
 
@@ -392,8 +394,12 @@ class Ledger(Protocol):
         *,
         note: str | None = None,
         request_id: str | None = None,
+        was: State | None = None,
     ) -> None:
-        """Add what became of an intent; the step must be one of `NEXT_STATES`."""
+        """Add what became of an intent; the step must be one of `NEXT_STATES`.
+
+        `was` is where the caller knows it to stand; OutOfDate where somebody else has been at it since.
+        """
 
     def open_intents(self) -> Sequence[Logged]:
         """Intents and ambiguous writes that are not settled, oldest first."""

@@ -127,17 +127,17 @@ class AccountsDesk:
         """Wait until the rate budget lets a write leave at once."""
         self._api.ready()
 
-    def perform(self, decision: Decision) -> Receipt:
-        """Send one decision, once."""
+    def perform(self, decision: Decision, key: str) -> Receipt:
+        """Send one decision, once, under a key."""
         match decision.action:
             case Action.FINALIZE:
-                answer = self._api.finalize_account(decision.task_id, idempotency_key=decision.id)
+                answer = self._api.finalize_account(decision.task_id, idempotency_key=key)
             case Action.REQUEST_CORRECTIONS if decision.reason and decision.fields:
                 answer = self._api.request_corrections(
                     decision.task_id,
                     decision.reason,
                     decision.fields,
-                    idempotency_key=decision.id,
+                    idempotency_key=key,
                 )
             case action:
                 raise UsageError(

@@ -135,15 +135,13 @@ class CommentsDesk:
         """Wait until the rate budget lets a write leave at once."""
         self._api.ready()
 
-    def perform(self, decision: Decision) -> Receipt:
-        """Send one decision, once."""
+    def perform(self, decision: Decision, key: str) -> Receipt:
+        """Send one decision, once, under a key."""
         match decision.action:
             case Action.APPROVE:
-                answer = self._api.approve(decision.task_id, idempotency_key=decision.id)
+                answer = self._api.approve(decision.task_id, idempotency_key=key)
             case Action.DISPUTE if decision.reason:
-                answer = self._api.dispute(
-                    decision.task_id, decision.reason, idempotency_key=decision.id
-                )
+                answer = self._api.dispute(decision.task_id, decision.reason, idempotency_key=key)
             case action:
                 raise UsageError(f"a comment task cannot be sent {action!r} without a reason")
         return Receipt(

@@ -67,13 +67,18 @@ class Mode(StrEnum):
 
 
 def decision_id(review: str, task_id: str, epoch: str | None, action: str) -> str:
-    """Name a decision: the same action in the same round always has the same id.
-
-    It is also the Idempotency-Key of the write, so that a repeat in the same round is the same
-    request to the API and one in the next round is another.
-    """
+    """Name a decision: the same action in the same round always has the same id."""
     text = "\x1f".join((review, task_id, epoch or "", action))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def idempotency_key(decision_id: str, tries: int) -> str:
+    """The Idempotency-Key of the so-manieth try to carry a decision out, counted from 1.
+
+    Each try after one that was not done has a key of its own: a server that keeps its answers would
+    otherwise repeat the failure of the first for ever, or refuse other words under the same key.
+    """
+    return decision_id if tries == 1 else f"{decision_id}-{tries}"
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

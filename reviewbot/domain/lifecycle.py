@@ -2,9 +2,11 @@
 
 Theory of operation. A decision that sends nothing is `held` (or `dry-run`) and stays so until the
 round ends or another decision takes its place. One that sends something is first an `intent`, on
-disk before the request leaves. The answer turns it into `performed`, `refused`, `overtaken`,
-`void` or `unknown`; only reading the API settles an `unknown`, and only a `void` may be tried
-again. At most one decision per (task, epoch) is in a state of `CLAIMED`; the database enforces it.
+disk before the request leaves. The answer turns it into `performed`, `refused`, `void` or `unknown`,
+and only reading the API into `settled` or `overtaken`; only reading settles an `unknown`. What was
+`void` or `refused` was not done, and may be tried again. At most one decision per (task, epoch) is in
+a state of `CLAIMED`; the database enforces it. What the log calls done or overtaken while the list
+goes on showing its round was not: reading makes it `void`, for silence would pay it all the same.
 """
 
 from __future__ import annotations
@@ -45,10 +47,10 @@ NEXT_STATES: dict[State | None, frozenset[State]] = {
     ),
     State.UNKNOWN: frozenset({State.SETTLED, State.OVERTAKEN, State.VOID}),
     State.VOID: frozenset({State.HELD, State.DRY_RUN, State.INTENT}),
-    State.PERFORMED: frozenset(),
-    State.SETTLED: frozenset(),
-    State.OVERTAKEN: frozenset(),
-    State.REFUSED: frozenset(),
+    State.REFUSED: frozenset({State.HELD, State.DRY_RUN, State.INTENT}),
+    State.PERFORMED: frozenset({State.VOID}),
+    State.SETTLED: frozenset({State.VOID}),
+    State.OVERTAKEN: frozenset({State.VOID}),
 }
 """None is a decision that is not recorded yet."""
 
@@ -59,10 +61,9 @@ CLAIMED = frozenset(
         State.PERFORMED,
         State.SETTLED,
         State.OVERTAKEN,
-        State.REFUSED,
     }
 )
-"""The states of an intent that is not void: at most one per (task, epoch)."""
+"""The states of an intent that may have ended its round: at most one per (task, epoch)."""
 
 OPEN = frozenset({State.INTENT, State.UNKNOWN})
 """Sent, or perhaps sent, and not yet known to be done or not done."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import Decision, idempotency_key
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
@@ -15,8 +15,8 @@ from reviewbot.ledger import decisions, histories, keepsakes, rounds, statements
 from reviewbot.ledger.chain import GENESIS, departure
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.damage import noticing_damage
+from reviewbot.ledger.rows import DecisionRow, to_micros
 from reviewbot.ledger.rows import ending as ending_of
-from reviewbot.ledger.rows import to_micros
 from reviewbot.ledger.tail import end_of_chain, notice_loss
 from reviewbot.ledger.verification import verify
 from reviewbot.policy.facts import AccountHistory
@@ -98,16 +98,18 @@ class DatabaseLedger:
         self._write(decision, state)
         fault_point("record.committed")
 
-    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
-        """Claim the round and write down the intent."""
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
+        """Claim the round and write down the intent; give the key of this try."""
         fault_point("intent.before")
-        self._write(decision, State.INTENT, limits)
+        row = self._write(decision, State.INTENT, limits)
         fault_point("intent.committed")
+        return idempotency_key(decision.id, row.tries)
 
-    def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> None:
+    def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> DecisionRow:
         with self._connection.writing("decisions"):
-            decisions.write(self._connection, decision, state, limits)
+            row = decisions.write(self._connection, decision, state, limits)
             self._memories.forget(decision.review, decision.task_id)
+        return row
 
     def mark(
         self,
@@ -117,11 +119,12 @@ class DatabaseLedger:
         *,
         note: str | None = None,
         request_id: str | None = None,
+        was: State | None = None,
     ) -> None:
         """Add what became of an intent."""
         fault_point("outcome.before")
         with self._connection.writing("decisions"):
-            row = decisions.mark(self._connection, decision_id, state, at, note, request_id)
+            row = decisions.mark(self._connection, decision_id, state, at, note, request_id, was)
             self._memories.forget(row.review, row.task_id)
         fault_point("outcome.committed")
 

@@ -32,8 +32,8 @@ _WIDTH = len(DecisionRow.__struct_fields__)
 
 def write(
     connection: Connection, decision: Decision, state: State, limits: Sequence[Limit] = ()
-) -> None:
-    """Write a decision down in full; an intent only where every cap has room."""
+) -> DecisionRow:
+    """Write a decision down in full, an intent only where every cap has room; give where it stands."""
     tail = Tail(connection)
     if state is State.INTENT and connection.lost is not None:
         raise LedgerWentBack(f"the log went back: {connection.lost}; nothing is sent")
@@ -47,6 +47,7 @@ def write(
     except connection.backend.conflict as error:
         raise events.already_intended(decision) from error
     connection.newest = (tail.hash, row)
+    return row
 
 
 def mark(
@@ -56,11 +57,12 @@ def mark(
     at: datetime,
     note: str | None,
     request_id: str | None,
+    was: State | None,
 ) -> DecisionRow:
     """Add what became of an intent; give where the decision stands now."""
     tail = Tail(connection)
     before = _row(connection, tail, decision_id)
-    line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id)
+    line, row = events.marked(decision_id, before, state, at, tail.next, note, request_id, was)
     tail.add(line)
     connection.run(
         statements.MARK_DECISION,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reviewbot.domain.decision import Decision
-from reviewbot.domain.errors import AlreadyIntended, LedgerError
+from reviewbot.domain.errors import AlreadyIntended, LedgerError, OutOfDate
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.chain import Line
@@ -60,6 +60,7 @@ def recorded(
     step = Step(
         first=before.seq if before else seq,
         recorded=seq,
+        tries=(before.tries if before else 0) + (state is State.INTENT),
         intended_at=at if state is State.INTENT else None,
     )
     with writing_down(what):
@@ -100,10 +101,13 @@ def marked(
     seq: int,
     note: str | None,
     request_id: str | None,
+    was: State | None = None,
 ) -> tuple[Line, DecisionRow]:
     """What became of an intent."""
     if before is None:
         raise LedgerError(f"decision {decision_id} is not in the log, so nothing can become of it")
+    if was is not None and before.state != was:
+        raise OutOfDate(f"decision {decision_id}: somebody else found it {before.state} meanwhile")
     if state not in NEXT_STATES[State(before.state)]:
         raise LedgerError(f"decision {decision_id}: {state.value} cannot follow {before.state}")
     moment = to_micros(at)
@@ -111,6 +115,7 @@ def marked(
     step = Step(
         first=before.seq,
         recorded=before.recorded,
+        tries=before.tries,
         intended_at=before.intended_at,
         settled_at=moment if state in FINAL else None,
         note=note,

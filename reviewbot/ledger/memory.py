@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import Decision, idempotency_key
 from reviewbot.domain.errors import LedgerError, LedgerUnwritable, NotRecordable, OutOfDate
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
@@ -191,14 +191,15 @@ class MemoryLedger:
         self._record(decision, state)
         fault_point("record.committed")
 
-    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> None:
-        """Claim the round and write down the intent."""
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
+        """Claim the round and write down the intent; give the key of this try."""
         fault_point("intent.before")
         for limit in limits:
             if concerns(limit, decision):
                 check_room(limit, decision, self._spent(limit, decision))
-        self._record(decision, State.INTENT)
+        row = self._record(decision, State.INTENT)
         fault_point("intent.committed")
+        return idempotency_key(decision.id, row.tries)
 
     def mark(
         self,
@@ -208,11 +209,13 @@ class MemoryLedger:
         *,
         note: str | None = None,
         request_id: str | None = None,
+        was: State | None = None,
     ) -> None:
         """Add what became of an intent."""
         fault_point("outcome.before")
+        before = self._rows.get(decision_id)
         line, row = events.marked(
-            decision_id, self._rows.get(decision_id), state, at, self._next(), note, request_id
+            decision_id, before, state, at, self._next(), note, request_id, was
         )
         self._append(line)
         self._rows[decision_id] = row
@@ -334,7 +337,7 @@ class MemoryLedger:
 
     # Below -----------------------------------------------------------------------------------
 
-    def _record(self, decision: Decision, state: State) -> None:
+    def _record(self, decision: Decision, state: State) -> DecisionRow:
         before = self._rows.get(decision.id)
         line, row = events.recorded(decision, state, self._next(), before)
         if state is State.INTENT and self._is_claimed(row):
@@ -342,6 +345,7 @@ class MemoryLedger:
         self._append(line)
         self._rows[decision.id] = row
         self._tasks.setdefault((row.review, row.task_id), {})[row.id] = None
+        return row
 
     def _is_claimed(self, row: DecisionRow) -> bool:
         return any(

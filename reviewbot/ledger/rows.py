@@ -52,6 +52,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     first: int
     recorded: int
+    tries: int = 0
     intended_at: int | None = None
     settled_at: int | None = None
     note: str | None = None
@@ -167,6 +168,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
     by_person: int
     state: str
     state_at: int
+    tries: int
     intended_at: int | None
     settled_at: int | None
     note: str | None
@@ -190,6 +192,7 @@ def decision_row(decision: Decision, last: int, at: int, state: str, step: Step)
         int(decision.decided_by is not None),
         state,
         at,
+        step.tries,
         step.intended_at,
         step.settled_at,
         step.note,
@@ -204,6 +207,7 @@ def logged(row: DecisionRow, decision: Decision) -> Logged:
         decision=decision,
         state=State(row.state),
         state_at=from_micros(row.state_at),
+        tries=row.tries,
         intended_at=_moment(row.intended_at),
         settled_at=_moment(row.settled_at),
         note=row.note,

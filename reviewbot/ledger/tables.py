@@ -65,6 +65,7 @@ decision = Table(
     Column("by_person", SmallInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("state_at", _Big, nullable=False),
+    Column("tries", _Big, nullable=False),
     Column("intended_at", _Big),
     Column("settled_at", _Big),
     Column("note", Text),

@@ -115,6 +115,10 @@ class Bench:
     evidence: dict[str, HeldEvidence] = field(default_factory=dict)
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    refused: dict[str, Trouble] = field(default_factory=dict)
+    """The things of which the API refused a write, and until when they are left alone."""
+    refused_writes: int = 0
+    """Writes in a row that were refused for nothing that is about the things."""
     puzzles: dict[str, Trouble] = field(default_factory=dict)
     """Rounds whose end could not be read."""
     incomplete: set[tuple[str, str | None]] = field(default_factory=set)
@@ -178,6 +182,8 @@ class App:
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""
+    sent_at: dict[str, float] = field(default_factory=dict)
+    """When (monotonic) the writes were sent that have no clear answer yet, by their decision's id."""
     knock: Callable[[], None] = _nothing
     """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
     key_refused_since: float | None = None

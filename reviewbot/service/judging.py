@@ -11,10 +11,8 @@ from reviewbot.domain.decision import DEADLINE
 from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
-    Forbidden,
     Halted,
     KeyRefused,
-    NotFound,
     RateLimited,
     ReviewbotError,
 )
@@ -96,7 +94,7 @@ def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fres
             return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
     try:
         held = evidence_for(app, bench, item, at_most=at_most)
-    except (CannotConnect, RateLimited, KeyRefused, NotFound, Forbidden):
+    except (CannotConnect, RateLimited, KeyRefused):
         raise
     except ApiError as error:
         return _without_evidence(app, bench, item, facts, known.judge, error)
@@ -130,7 +128,7 @@ def at_the_deadline(
     while there is time, and where the fallback changes nothing. Raises `ApiError`.
     """
     judge = known.judge
-    if judge is None or halted.by not in ("cap", "guardrail"):
+    if judge is None or halted.by not in ("cap", "guardrail", "refusal"):
         return None
     if judge.fallback(judged.facts) is None:
         return None

@@ -102,7 +102,7 @@ def kept_evidence(
 def forget_all_but(bench: Bench, items: Iterable[ReviewItem]) -> None:
     """Drop what was kept in mind of things that no longer wait."""
     ids = {item.id for item in items}
-    for kept in (bench.sights, bench.evidence, bench.troubles):
+    for kept in (bench.sights, bench.evidence, bench.troubles, bench.refused):
         for gone in [key for key in kept if key not in ids]:
             del kept[gone]
     rounds = {item.key for item in items}

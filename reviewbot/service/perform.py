@@ -2,8 +2,9 @@
 
 Theory of operation. The intent is on disk before the request leaves, so whatever happens next, the
 log knows that something may have been done. A clear answer closes the intent here. An answer that
-tells nothing leaves it `unknown`, and only reading settles that (`resume.py`). Nothing is ever sent
-a second time from here.
+tells nothing leaves it `unknown`, and only reading settles that (`resume.py`). A refusal ends nothing
+(`refusals.py`): where it says that somebody was first, that is read, and only what was read counts.
+Nothing is ever sent a second time from here.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from reviewbot.domain.errors import (
     CannotConnect,
     CapReached,
     Halted,
-    InvalidStatus,
+    Intercepted,
     KeyRefused,
     NotDone,
-    NotFound,
+    OutOfDate,
     RateLimited,
-    TaskBlocked,
 )
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
-from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Desk, Receipt
-from reviewbot.service import effects
+from reviewbot.service import effects, refusals
 from reviewbot.service.app import App, Bench, HeldEvidence, Sight
 from reviewbot.service.guards import breaker, gate
+from reviewbot.service.look import with_window
+from reviewbot.service.refusals import Says
 from reviewbot.service.telling.notices import tell_stale_effect
 
 
@@ -45,7 +46,7 @@ def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     by_person = decision.decided_by is not None
     gate.check(app, bench, decision, by_person=by_person)
     try:
-        app.ledger.intend(decision, gate.limits_for(app, bench, decision))
+        key = app.ledger.intend(decision, gate.limits_for(app, bench, decision))
     except AlreadyIntended:
         return None
     except CapReached as cap:
@@ -58,7 +59,7 @@ def perform(app: App, bench: Bench, decision: Decision) -> State | None:
         raise
     if (why := _overdue(app, bench, decision)) is not None:
         return _close(app, decision, State.VOID, f"not sent: {why}", None)
-    state = _send(app, bench.desk, bench, decision)
+    state = _send(app, bench.desk, bench, decision, key)
     gate.sent(app, decision, state)
     return state
 
@@ -78,18 +79,19 @@ def _overdue(app: App, bench: Bench, decision: Decision) -> str | None:
     return None
 
 
-def _send(app: App, desk: Desk, bench: Bench, decision: Decision) -> State:
+def _send(app: App, desk: Desk, bench: Bench, decision: Decision, key: str) -> State:
+    app.sent_at[decision.id] = app.clock.monotonic()
     try:
-        receipt = desk.perform(decision)
+        receipt = desk.perform(decision, key)
     except ApiError as error:
         fault_point("write.answered")
-        return _refused(app, bench, decision, error)
+        return _failed(app, bench, decision, error)
     fault_point("write.answered")
-    return _answered(app, decision, receipt)
+    return _answered(app, bench, decision, receipt)
 
 
-def _answered(app: App, decision: Decision, receipt: Receipt) -> State:
-    app.doubtful_writes = 0
+def _answered(app: App, bench: Bench, decision: Decision, receipt: Receipt) -> State:
+    app.doubtful_writes = bench.refused_writes = 0
     state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
     if receipt.status is not None and not effects.fits(
         decision.action, decision.review, receipt.status
@@ -110,21 +112,14 @@ def _answered(app: App, decision: Decision, receipt: Receipt) -> State:
     return _close(app, decision, state, note, receipt.request_id)
 
 
-def _refused(app: App, bench: Bench, decision: Decision, error: ApiError) -> State:
+def _failed(app: App, bench: Bench, decision: Decision, error: ApiError) -> State:
     about = error.request_id
     match error:
         case KeyRefused():
             _close(app, decision, State.VOID, "the key was refused", about)
             raise error
-        case InvalidStatus():
-            return _someone_was_first(app, bench, decision, error)
-        case NotFound():
-            return _close(app, decision, State.OVERTAKEN, "it is gone", about)
-        case TaskBlocked():
-            note = "refused while the account's Coverage is inactive"
-            return _close(app, decision, State.REFUSED, note, about)
-        case ApiRefusal():
-            return _close(app, decision, State.REFUSED, str(error), about)
+        case ApiRefusal() | Intercepted():
+            return _refused(app, bench, decision, error)
         case RateLimited():
             return _close(app, decision, State.VOID, "not done: too many requests", about)
         case CannotConnect():
@@ -136,45 +131,80 @@ def _refused(app: App, bench: Bench, decision: Decision, error: ApiError) -> Sta
     return _close(app, decision, State.UNKNOWN, str(error), about)
 
 
-def _someone_was_first(app: App, bench: Bench, decision: Decision, error: InvalidStatus) -> State:
-    """Read what stands there now. A 409 is clear about this request, not about an earlier one."""
-    state, note = _what_stands_there(app, bench, decision, error)
-    if state is not State.OVERTAKEN:
-        return _close(app, decision, state, note, error.request_id)
-    _close(app, decision, state, breaker.CONFLICT_NOTE + note, error.request_id)
+def _refused(app: App, bench: Bench, decision: Decision, error: ApiRefusal | Intercepted) -> State:
+    says, note, about = refusals.meaning(error), refusals.words_of(error), error.request_id
+    if says is Says.LOOK:
+        found, note = _what_stands_there(app, bench, decision, error)
+        if found is State.UNKNOWN:
+            app.doubtful_writes += 1
+            return _close(app, decision, found, note, about)
+        if found is not None:
+            bench.refused_writes = 0
+            return _someone_was_first(app, decision, found, note, about)
+    if says is not Says.ASK:
+        bench.refused_writes += 1
+    asks = says is Says.ASK or refusals.earlier(app.ledger, decision.id) + 1 >= refusals.TRIES
+    state = State.REFUSED if asks else State.VOID
+    return _close(app, decision, state, refusals.NOTE + note, about)
+
+
+def _someone_was_first(
+    app: App, decision: Decision, found: State, note: str, about: str | None
+) -> State:
+    if found is not State.OVERTAKEN:
+        return _close(app, decision, found, note, about)
+    _close(app, decision, found, breaker.CONFLICT_NOTE + note, about)
     breaker.conflicted(app, decision.policy)
-    return state
+    return found
 
 
 def _what_stands_there(
-    app: App, bench: Bench, decision: Decision, error: InvalidStatus
-) -> tuple[State, str]:
-    note = f"it was {error.current_status or 'in another status'} already"
-    state = State.OVERTAKEN
+    app: App, bench: Bench, decision: Decision, refusal: ApiRefusal | Intercepted
+) -> tuple[State | None, str]:
+    """Read what stands there now; no state where that shows no end of the round.
+
+    The API's refusal is clear about this request, not about an earlier one: where one of those may
+    have come late, and nothing can be read, what became of the decision is unknown. So it is where
+    something in between has spoken.
+    """
+    said = refusals.words_of(refusal)
+    doubtful = isinstance(refusal, Intercepted) or _may_have_come_late(app, decision)
     try:
-        item = bench.queue.look(decision.task_id)
-    except ApiError:
-        return state, note
+        item = with_window(bench, bench.queue.look(decision.task_id))
+    except KeyRefused as error:
+        _close(app, decision, State.VOID, "the key was refused", error.request_id)
+        raise
+    except ApiError as error:
+        unread = f"{said}; reading it failed: {refusals.words_of(error)}"
+        return (State.UNKNOWN if doubtful else None), unread
     settled = effects.settle(decision, item)
-    if settled is not None:
-        state, note = settled
-        if state is State.SETTLED and not _surely_ours(app, decision, item):
-            state, note = State.OVERTAKEN, f"someone else was first: it is {item.status} now"
+    if settled is None:
+        return None, f"{said}, but it is {item.status} as before"
+    state, note = settled
+    if state is State.SETTLED and not (doubtful or effects.shows_our_text(decision, item)):
+        return State.OVERTAKEN, f"someone else was first: it is {item.status} now"
     return state, note
 
 
-def _surely_ours(app: App, decision: Decision, item: ReviewItem) -> bool:
-    if effects.shows_our_text(decision, item):
-        return True
-    earlier = app.ledger.entries(decision.id)
+def _may_have_come_late(app: App, decision: Decision) -> bool:
+    """Whether an earlier try of this decision got no clear answer."""
     return any(
-        entry.state is State.UNKNOWN or entry.note == effects.NOTHING_CAME for entry in earlier
+        entry.state is State.UNKNOWN or entry.note == effects.NOTHING_CAME
+        for entry in app.ledger.entries(decision.id)
     )
 
 
 def _close(
     app: App, decision: Decision, state: State, note: str | None, request_id: str | None
 ) -> State:
+    """Write the outcome down; where somebody has read it meanwhile, give what they found."""
     at = app.clock.now()
-    app.ledger.mark(decision.id, state, at, note=note, request_id=request_id)
+    if state is not State.UNKNOWN:
+        app.sent_at.pop(decision.id, None)
+    try:
+        app.ledger.mark(decision.id, state, at, note=note, request_id=request_id, was=State.INTENT)
+    except OutOfDate:
+        logged = app.ledger.decision(decision.id)
+        assert logged is not None, "what was marked by somebody is in the log"
+        return logged.state
     return state

@@ -23,7 +23,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET
 from reviewbot.ports import Ending
-from reviewbot.service import checks
+from reviewbot.service import checks, refusals
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guards import gate
 from reviewbot.service.guards.adoption import adopt_accepted
@@ -190,6 +190,8 @@ class _Pass:
     def _turn(self, bench: Bench) -> Iterator[None]:
         """List one kind of review, settle what is open, and review from the most urgent on."""
         app = self._app
+        # One write finds out whether the API takes them again.
+        bench.refused_writes = min(bench.refused_writes, refusals.IN_A_ROW - 1)
         items, _ = look_at_all(app, bench)
         waiting = {item.id: item for item in items}
         self._in_quarantine[bench.review] = resume(app, bench, waiting)

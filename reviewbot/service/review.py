@@ -3,13 +3,16 @@
 Theory of operation. Judging is pure and repeatable, so a review may judge as often as it looks. What
 counts is the last look: a write leaves only on a thing seen, and evidence fetched, at most
 `freshness` ago, with the same status, epoch, deadline and version as those it was judged by. Where
-something is older it is seen again and judged again; nothing is sent on what used to be true.
+something is older it is seen again and judged again; nothing is sent on what used to be true. What
+was refused is tried again, ever later, and at the latest when the fallback is due; what is refused
+again and again, or by a code that is about this very thing, is a person's question meanwhile.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -18,10 +21,8 @@ from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
-    Forbidden,
     Halted,
     KeyRefused,
-    NotFound,
     NotRecordable,
     RateLimited,
     ReviewbotError,
@@ -30,8 +31,9 @@ from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
+from reviewbot.service import refusals
 from reviewbot.service.app import App, Bench, Trouble
-from reviewbot.service.guards import gate
+from reviewbot.service.guards import gate, guardrails
 from reviewbot.service.judging import (
     DEAD_LETTER,
     LONGEST_PAUSE,
@@ -46,6 +48,9 @@ from reviewbot.service.perform import perform
 from reviewbot.service.telling.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.verdict import Verdict, cannot_send, kept_back, no_trace
 from reviewbot.service.writing import decide, differs
+
+if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""
@@ -80,15 +85,14 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     if item.epoch in known.memory.claimed:
         return Reviewed(item=item, outcome=Outcome.CLAIMED, latest=known.memory.latest)
     trouble = bench.troubles.get(item.id)
-    if trouble is not None and app.clock.monotonic() < trouble.until:
-        return Reviewed(item=item, outcome=Outcome.POSTPONED)
+    if _is_left_alone(app, bench, item, known):
+        latest = known.memory.latest
+        of_round = latest if latest is not None and latest.decision.epoch == item.epoch else None
+        return Reviewed(item=item, outcome=Outcome.POSTPONED, latest=of_round)
     try:
         reviewed = _review(app, bench, item, known)
     except (KeyRefused, CannotConnect, RateLimited):
         raise
-    except (NotFound, Forbidden) as gone:
-        _note_trouble(app, bench, item, gone)
-        return Reviewed(item=item, outcome=Outcome.VANISHED)
     except ApiError as error:
         if not app.stopping():
             app.failed_reads += 1
@@ -112,6 +116,8 @@ def _review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
 
 def _carry_out(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
     """Send what is to be sent, on a look that is fresh."""
+    if bench.refused_writes >= refusals.IN_A_ROW:
+        return Reviewed(item=judged.item, outcome=Outcome.POSTPONED, verdict=judged.verdict)
     if (halted := gate.foresee(app, bench, judged, known)) is not None:
         return _kept_back(app, bench, judged, known, halted)
     for _ in range(LOOKS):
@@ -178,7 +184,37 @@ def _act(app: App, bench: Bench, judged: Judged, known: Known) -> Reviewed:
         return Reviewed(item=judged.item, outcome=Outcome.CLAIMED, verdict=judged.verdict)
     _say(app, decision, state, round(seen_ago, 3))
     shadow.answer(app, bench, judged, known, decision)
+    if state in (State.VOID, State.REFUSED):
+        logged = app.ledger.decision(decision.id)
+        if logged is not None and refusals.was_refused(logged):
+            return _refused(app, bench, judged, known, logged)
     return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
+
+
+def _refused(app: App, bench: Bench, judged: Judged, known: Known, logged: Logged) -> Reviewed:
+    """Leave it alone for a while; ask a person where the refusal says that one is needed.
+
+    A deadline that decides in its place must not act on the first word: it may pay, and the refusal
+    may have been a mistake of a moment. So it acts where this was a question before.
+    """
+    _leave_alone(app, bench, judged.item, known.judge, long=logged.state is State.REFUSED)
+    if logged.state is not State.REFUSED:
+        return Reviewed(item=judged.item, outcome=logged.state, verdict=judged.verdict)
+    halted = Halted(str(logged.note), by="refusal", asks=True)
+    if _was_asked(known, judged.item):
+        return _kept_back(app, bench, judged, known, halted)
+    return _hold(app, bench, judged, known, halted)
+
+
+def _was_asked(known: Known, item: ReviewItem) -> bool:
+    """Whether a person is asked about this round already because the API refused our answer."""
+    latest = known.memory.latest
+    return (
+        latest is not None
+        and latest.decision.epoch == item.epoch
+        and latest.decision.action is Action.ESCALATE
+        and (latest.decision.held_by or "").startswith(refusals.NOTE)
+    )
 
 
 def _kept_back(app: App, bench: Bench, judged: Judged, known: Known, halted: Halted) -> Reviewed:
@@ -202,12 +238,14 @@ def _hold(
     if verdict.action.writes and (why := cannot_send(item)) is not None:
         verdict = replace(verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace)
     state = State.DRY_RUN if app.mode is Mode.DRY_RUN else State.HELD
-    if not differs(verdict, item, state, known.memory.latest):
+    is_news = differs(verdict, item, state, known.memory.latest)
+    refused = halted is not None and halted.by == "refusal"
+    if not is_news and not refused:
         return Reviewed(item=item, outcome=Outcome.UNCHANGED, verdict=verdict)
     decision = decide(app, item, judged.facts, verdict, judged.evidence)
     app.ledger.record(decision, state)
     _say(app, decision, state)
-    if state is State.HELD and decision.action is Action.ESCALATE:
+    if state is State.HELD and decision.action is Action.ESCALATE and is_news:
         tell_question(app, decision)
     shadow.answer(app, bench, judged, known, decision)
     return Reviewed(item=item, outcome=state, verdict=verdict)
@@ -242,6 +280,43 @@ def _is_late(app: App, decision: Decision) -> bool:
     """Whether too little time is left to find out about an unclear answer and to try again."""
     left = None if decision.deadline_at is None else decision.deadline_at - decision.decided_at
     return decision.action.writes and left is not None and left <= app.limits.quarantine
+
+
+# What is left alone for a while --------------------------------------------------------------
+
+
+def _is_left_alone(app: App, bench: Bench, item: ReviewItem, known: Known) -> bool:
+    now = app.clock.monotonic()
+    troubles = (bench.troubles.get(item.id), bench.refused.get(item.id))
+    if any(one is not None and now < one.until for one in troubles):
+        return True
+    if item.id in bench.refused or not _was_asked(known, item):
+        return False
+    # This process has not tried; the one before it has, and a person is asked.
+    assert known.memory.latest is not None
+    since = app.clock.now() - known.memory.latest.state_at
+    due = _fallback_at(item, known.judge)
+    waits = due is None or app.clock.now() < due
+    return waits and since < timedelta(seconds=LONGEST_PAUSE)
+
+
+def _leave_alone(
+    app: App, bench: Bench, item: ReviewItem, judge: Judge | None, *, long: bool
+) -> None:
+    """After a refusal: no longer than until the fallback is due, and less and less near the end."""
+    before = bench.refused.get(item.id)
+    tries = 1 if before is None else before.tries + 1
+    pause = LONGEST_PAUSE if long else min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
+    now, due = app.clock.now(), _fallback_at(item, judge)
+    if due is not None and due > now:
+        pause = min(pause, (due - now).total_seconds())
+    if item.deadline_at is not None:
+        pause = min(pause, max(FIRST_PAUSE, (item.deadline_at - now).total_seconds() / 4))
+    bench.refused[item.id] = Trouble(tries=tries, until=app.clock.monotonic() + pause)
+
+
+def _fallback_at(item: ReviewItem, judge: Judge | None) -> datetime | None:
+    return None if judge is None else guardrails.decide_by(judge, item)
 
 
 def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ReviewbotError) -> None:

@@ -34,7 +34,8 @@ def ill_last(app: App, bench: Bench, todo: Sequence[Todo]) -> tuple[list[Todo], 
     for pair in todo:
         item, _ = pair
         can_wait = item.deadline_at is None or item.deadline_at > near
-        (ill if can_wait and item.id in bench.troubles else turn).append(pair)
+        failed = item.id in bench.troubles or item.id in bench.refused
+        (ill if can_wait and failed else turn).append(pair)
     return turn, ill
 
 

@@ -15,6 +15,11 @@ ACTIONS = {"corrections": "request corrections"}
 """What the simulator calls otherwise than a policy does."""
 
 
+def decision_of(key: str | None) -> str:
+    """The decision that an idempotency key names, whichever of its tries it belongs to."""
+    return (key or "").partition("-")[0]
+
+
 def violations(
     world: World, ledger: Ledger, *, strangers: bool = False, accounts: bool = False
 ) -> list[str]:
@@ -30,7 +35,7 @@ def violations(
         if count > 1
     ]
     for effect in ours:
-        one = logged.get(effect.idempotency_key or "")
+        one = logged.get(decision_of(effect.idempotency_key))
         if one is None or one.intended_at is None:
             found.append(f"{effect} has no intent")
         elif one.decision.epoch != effect.epoch or one.decision.action.value != ACTIONS.get(
@@ -41,7 +46,7 @@ def violations(
             found.append(f"{effect} came before its intent")
         elif one.state not in DONE:
             found.append(f"{effect} stands in the log as {one.state}: {one.note}")
-    keys = {effect.idempotency_key for effect in ours}
+    keys = {decision_of(effect.idempotency_key) for effect in ours}
     for one in logged.values():
         if one.state in OPEN:
             found.append(f"{one.decision.task_id} is left {one.state}")

@@ -14,7 +14,7 @@ from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
-from tests.acceptance.checker import violations
+from tests.acceptance.checker import decision_of, violations
 from tests.acceptance.house import House, house
 from tests.acceptance.test_a_pass import DECIDES_ALL
 from tests.proof import proven
@@ -79,7 +79,8 @@ def test_what_piled_up_in_a_day_is_worked_off_in_time(
         decided = [
             effect
             for effect in world.effects
-            if (effect.task_id, effect.epoch) in waiting and effect.idempotency_key in by_rule
+            if (effect.task_id, effect.epoch) in waiting
+            and decision_of(effect.idempotency_key) in by_rule
         ]
         took = decided[-1].at - back
         print(

@@ -70,9 +70,12 @@ def test_accounts_in_review_are_listed_finalized_and_sent_back() -> None:
     assert isinstance(queue.evidence(first), Profile)
     (again,) = queue.renew(first)
     assert (again.key, again.version) == (first.key, first.version)
-    assert desk.perform(decided(first, Action.FINALIZE)).status == "finalized"
+    assert desk.perform(decided(first, Action.FINALIZE), "k1").status == "finalized"
     receipt = desk.perform(
-        decided(second, Action.REQUEST_CORRECTIONS, reason="Please", fields={"username": "shorter"})
+        decided(
+            second, Action.REQUEST_CORRECTIONS, reason="Please", fields={"username": "shorter"}
+        ),
+        "k2",
     )
     assert receipt.status in ("corrections_requested", "pending_corrections")
     assert queue.look(second.id).version != second.version
@@ -147,7 +150,7 @@ def test_corrections_without_a_field_never_leave() -> None:
         deadline_at=None, subject=AccountReview(id="b"),
     )  # fmt: skip
     with pytest.raises(UsageError):
-        AccountsDesk(api).perform(decided(item, Action.REQUEST_CORRECTIONS, reason="Please"))
+        AccountsDesk(api).perform(decided(item, Action.REQUEST_CORRECTIONS, reason="Please"), "k1")
     assert calls == []
 
 

@@ -75,7 +75,7 @@ def test_a_pass_over_230_tasks_costs_little_more_than_its_floor() -> None:
             if item.id not in {i.id for i in fresh}:
                 line.queue.look(item.id)
         assert line.queue.evidence(item).task_id == item.id
-        receipt = line.desk.perform(decided(item, Action.APPROVE))
+        receipt = line.desk.perform(decided(item, Action.APPROVE), item.id)
         assert receipt.status == "finalized"
         assert receipt.epoch == item.epoch
     floor = 3 + 230 + 230
@@ -91,11 +91,11 @@ def test_a_dispute_sends_the_task_back_and_a_second_one_is_told_so() -> None:
     """The receipt of a dispute names no round; a repeat meets the task's new status."""
     line = Line(3)
     item = line.queue.waiting().items[0]
-    receipt = line.desk.perform(decided(item, Action.DISPUTE, "Please post it again."))
+    receipt = line.desk.perform(decided(item, Action.DISPUTE, "Please post it again."), "k1")
     assert (receipt.status, receipt.epoch) == ("pending_corrections", None)
     assert line.queue.look(item.id).epoch is None
     with pytest.raises(InvalidStatus) as caught:
-        line.desk.perform(decided(item, Action.APPROVE))
+        line.desk.perform(decided(item, Action.APPROVE), "k2")
     assert caught.value.current_status == "pending_corrections"
 
 
@@ -105,7 +105,7 @@ def test_the_desk_sends_nothing_it_has_no_words_for(action: Action) -> None:
     line = Line(1)
     (item,) = line.queue.waiting().items
     with pytest.raises(UsageError):
-        line.desk.perform(decided(item, action))
+        line.desk.perform(decided(item, action), "k1")
     assert line.traffic.writes == 0
 
 

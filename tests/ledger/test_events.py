@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import AlreadyIntended, LedgerError
+from reviewbot.domain.errors import AlreadyIntended, LedgerError, OutOfDate
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.ledger.chain import Line
 from reviewbot.ledger.events import (
@@ -52,6 +52,7 @@ def a_row(**changes: Any) -> DecisionRow:
         "by_person": 0,
         "state": "intent",
         "state_at": AT,
+        "tries": 1,
         "intended_at": AT,
         "settled_at": None,
         "note": None,
@@ -66,21 +67,24 @@ def test_a_decision_is_recorded_for_the_first_time(state: State) -> None:
     line, row = recorded(DECISION, state, 3, None)
 
     intended_at = AT if state is State.INTENT else None
-    assert row == a_row(state=state.value, intended_at=intended_at)
+    tries = int(state is State.INTENT)
+    assert row == a_row(state=state.value, intended_at=intended_at, tries=tries)
     assert (line.seq, line.at, line.kind) == (3, AT, state.value)
     assert (line.subject, line.prior) == (DECISION.id, 0)
     step = step_from_body(line.body)
-    assert (step.first, step.recorded, step.intended_at) == (3, 3, intended_at)
+    assert (step.first, step.recorded, step.tries, step.intended_at) == (3, 3, tries, intended_at)
     assert step.decision == replace(DECISION, trace=b"null", facts=b"null")
     assert line.detail is not None
     assert zlib.decompress(line.detail) == b"[" + DECISION.trace + b"," + DECISION.facts + b"]"
 
 
 def test_a_decision_is_recorded_again() -> None:
-    """It keeps its first number, and names the line before."""
-    before = a_row(state="held", intended_at=None, last=5)
+    """It keeps its first number, names the line before, and each intent counts as a try."""
+    before = a_row(state="void", intended_at=None, last=5, tries=1)
+    held = recorded(DECISION, State.HELD, 9, before)[1]
+    assert held == a_row(recorded=9, last=9, state="held", intended_at=None)
     line, row = recorded(DECISION, State.INTENT, 9, before)
-    assert row == a_row(recorded=9, last=9)
+    assert row == a_row(recorded=9, last=9, tries=2)
     assert (line.seq, line.prior) == (9, 5)
     step = step_from_body(line.body)
     assert (step.first, step.recorded, step.intended_at) == (3, 9, AT)
@@ -103,7 +107,14 @@ def test_what_became_of_an_intent_is_marked(state: State) -> None:
         request_id="req_1",
     )
     assert line == Line(7, to_micros(at), state.value, DECISION.id, 5, line.body, None)
-    body = {"first": 3, "recorded": 4, "intended_at": AT, "note": "a note", "request_id": "req_1"}
+    body = {
+        "first": 3,
+        "recorded": 4,
+        "tries": 1,
+        "intended_at": AT,
+        "note": "a note",
+        "request_id": "req_1",
+    }
     assert json.loads(line.body) == body | ({} if settled is None else {"settled_at": settled})
 
 
@@ -111,7 +122,7 @@ def test_what_became_of_an_intent_is_marked(state: State) -> None:
     ("before", "state", "message"),
     [
         (None, State.VOID, "decision d1 is not in the log, so nothing can become of it"),
-        ("performed", State.VOID, "decision d1: void cannot follow performed"),
+        ("performed", State.REFUSED, "decision d1: refused cannot follow performed"),
         ("unknown", State.PERFORMED, "decision d1: performed cannot follow unknown"),
     ],
 )
@@ -123,6 +134,18 @@ def test_what_cannot_become_of_it_is_refused(
     with pytest.raises(LedgerError) as caught:
         marked("d1", row, state, CONFIRMED, 7, None, None)
     assert str(caught.value) == message
+
+
+def test_what_somebody_else_was_at_meanwhile_is_not_marked() -> None:
+    """Two processes may find out about one write: the second learns that it was not the first."""
+    row = a_row(state="performed")
+    with pytest.raises(
+        OutOfDate, match=r"decision d1: somebody else found it performed meanwhile$"
+    ):
+        marked("d1", row, State.VOID, CONFIRMED, 7, None, None, State.UNKNOWN)
+    assert (
+        marked("d1", row, State.VOID, CONFIRMED, 7, None, None, State.PERFORMED)[1].state == "void"
+    )
 
 
 @pytest.mark.parametrize(

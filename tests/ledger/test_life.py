@@ -36,13 +36,15 @@ MAY_FOLLOW = {
     "intent": "performed refused overtaken void unknown settled",
     "unknown": "settled overtaken void",
     "void": "held dry-run intent",
-    "performed": "",
-    "settled": "",
-    "overtaken": "",
-    "refused": "",
+    "refused": "held dry-run intent",
+    "performed": "void",
+    "settled": "void",
+    "overtaken": "void",
 }
 """What may follow what, said apart from the product's own table."""
-UNCLAIMED = ("", "held", "dry-run", "void")
+NOT_SENT = ("held", "dry-run", "void", "refused")
+"""What another word of the port follows: record and intend."""
+UNCLAIMED = ("", *NOT_SENT)
 EPOCHS = ("2026-06-02T12:00:00Z", None)
 ROUNDS = st.tuples(st.sampled_from(("t1", "t1", "t2")), st.sampled_from(EPOCHS))
 ACTIONS = st.sampled_from((Action.APPROVE, Action.DISPUTE, Action.WAIT))
@@ -135,9 +137,9 @@ class Life(RuleBasedStateMachine):
         name = decision_id("comments", *where, action)
         self.hours += 1
         at = after(hours=self.hours)
-        allowed = now in ("intent", "unknown") and to.value in MAY_FOLLOW[now].split()
-        if now in ("held", "dry-run", "void") and to.value in MAY_FOLLOW[now].split():
-            return  # another word of the port: record and intend
+        allowed = now not in UNCLAIMED and to.value in MAY_FOLLOW[now].split()
+        if now in NOT_SENT and to.value in MAY_FOLLOW[now].split():
+            return
         self.step(allowed, lambda: self.ledger.mark(name, to, at), where, (action, to.value))
 
     @rule(where=ROUNDS)

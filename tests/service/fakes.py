@@ -121,6 +121,8 @@ class World:
     renewed: list[str] = field(default_factory=list)
     """Of what a page was asked for."""
     sent: list[Decision] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """The idempotency key of each write, also of those that failed."""
     trouble: dict[str, list[ApiError]] = field(default_factory=dict)
     """Errors to raise, one each, by the name of the call."""
     after_write: Callable[[Decision], None] | None = None
@@ -171,8 +173,9 @@ class World:
             task_id=item.id, attempts=(an_attempt(comments_scraped=self.comments_scraped),)
         )
 
-    def perform(self, decision: Decision) -> Receipt:
+    def perform(self, decision: Decision, key: str) -> Receipt:
         """Carry out a decision as the API would."""
+        self.keys.append(key)
         if self.before_write is not None:
             self.before_write(decision)
         self._call("perform")

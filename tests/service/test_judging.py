@@ -209,8 +209,6 @@ LATE = replace(ITEM, deadline_at=START + LAST_CALL)
         CannotConnect("no"),
         RateLimited("slow", retry_after=1.0),
         KeyRefused("401"),
-        NotFound("404"),
-        Forbidden("403"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -222,11 +220,14 @@ def test_what_is_no_lack_of_evidence_is_never_decided_without(error: ApiError) -
         judged(app, item=LATE)
 
 
-def test_on_the_last_call_the_deadline_decides_without_evidence() -> None:
+@pytest.mark.parametrize(
+    "error", [ServerFault("500"), NotFound("404", status=404), Forbidden("403", status=403)]
+)
+def test_on_the_last_call_the_deadline_decides_without_evidence(error: ApiError) -> None:
     """At 30 minutes, and not a microsecond before; by the facts that there are."""
     app = a_bot(always(PAID), clock=HandClock(START))
-    world_of(app).trouble["evidence"] = [ServerFault("500"), ServerFault("500")]
-    with pytest.raises(ServerFault):
+    world_of(app).trouble["evidence"] = [error, error]
+    with pytest.raises(type(error)):
         judged(app, item=replace(LATE, deadline_at=START + LAST_CALL + timedelta(microseconds=1)))
 
     found = judged(app, item=LATE)

@@ -6,22 +6,28 @@ from datetime import timedelta
 
 import pytest
 
-from reviewbot.domain.decision import Decision
+from reviewbot.domain.decision import Decision, decision_id
 from reviewbot.domain.errors import (
     ApiError,
     ApiRefusal,
     BadAnswer,
     CannotConnect,
+    Forbidden,
+    Intercepted,
     InvalidStatus,
+    KeyRefused,
     NoAnswer,
     NotDone,
     NotFound,
+    OutOfCredits,
     RateLimited,
     ServerFault,
     TaskBlocked,
 )
 from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.lifecycle import State
 from reviewbot.ports import Receipt
+from reviewbot.service.effects import NOTHING_CAME
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
 from tests.ledger.things import a_decision
@@ -46,9 +52,13 @@ TASK = an_item().id
         (RateLimited("slow down", retry_after=1.0, status=429), "void"),
         (CannotConnect("refused"), "void"),
         (NotDone("asked to stop"), "void"),
-        (NotFound("gone", status=404), "overtaken"),
-        (TaskBlocked("coverage", status=409), "refused"),
-        (ApiRefusal("too short", status=400), "refused"),
+        (NotFound("gone", status=404), "void"),
+        (InvalidStatus("another status", status=409), "void"),
+        (TaskBlocked("coverage", status=409), "held"),
+        (ApiRefusal("what is new", status=400), "void"),
+        (Forbidden("a scope", status=403), "void"),
+        (OutOfCredits("no credits", status=402), "void"),
+        (Intercepted("403 in HTML", status=403), "void"),
         (NoAnswer("timeout"), "unknown"),
         (ServerFault("502 in HTML", status=502), "unknown"),
         (BadAnswer("half a JSON"), "unknown"),
@@ -57,7 +67,7 @@ TASK = an_item().id
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
 def test_each_answer_has_its_outcome(error: ApiError, outcome: str) -> None:
-    """A clear no is void, refused or overtaken; anything unclear is unknown. Sent once each."""
+    """A clear no is void, or a question; anything unclear is unknown. Sent once each."""
     world = World(trouble={"perform": [error]})
     world.add(an_item())
     app = an_app(world, always(APPROVE))
@@ -125,7 +135,7 @@ def test_an_effect_in_another_round_is_reported() -> None:
     world = World()
     world.add(an_item())
     app = an_app(world, always(APPROVE))
-    world.perform = lambda decision: Receipt(status="finalized", epoch="2026-06-03T00:00:00Z")  # type: ignore[method-assign]
+    world.perform = lambda decision, key: Receipt(status="finalized", epoch="2026-06-03T00:00:00Z")  # type: ignore[method-assign]
 
     poll_once(app)
 
@@ -139,7 +149,7 @@ def test_a_yes_that_names_an_unchanged_task_is_not_believed() -> None:
     world = World()
     world.add(an_item())
     app = an_app(world, always(APPROVE))
-    world.perform = lambda decision: Receipt(status="manually_confirmed")  # type: ignore[method-assign]
+    world.perform = lambda decision, key: Receipt(status="manually_confirmed")  # type: ignore[method-assign]
 
     poll_once(app)
 
@@ -225,29 +235,141 @@ def test_nothing_is_sent_where_another_was_first_with_the_intent() -> None:
     assert (logged.decision.id, logged.state, world.sent) == ("theirs", "intent", [])
 
 
-def test_a_409_that_cannot_be_read_up_on_is_overtaken() -> None:
-    """The request certainly did nothing; who was first is not known."""
+@pytest.mark.parametrize(
+    ("earlier", "state"),
+    [(None, "void"), ("not done: no connection", "void"), (NOTHING_CAME, "unknown")],
+)
+def test_a_409_that_cannot_be_read_up_on_ends_nothing(earlier: str | None, state: str) -> None:
+    """This request did nothing; what became of one that was given up before, only reading tells."""
     refusal = InvalidStatus("409", status=409, details={"current_status": "finalized"})
     world = World(trouble={"perform": [refusal], "look": [NoAnswer("reset")]})
     world.add(an_item())
     app = an_app(world, always(APPROVE))
+    if earlier is not None:
+        decision = a_decision(
+            id=decision_id("comments", TASK, an_item().epoch, "approve"),
+            task_id=TASK,
+            epoch=an_item().epoch,
+        )
+        app.ledger.intend(decision)
+        app.ledger.mark(decision.id, State.VOID, START, note=earlier)
 
     poll_once(app)
 
     (logged,) = app.ledger.decisions()
-    assert (logged.state.value, logged.note) == ("overtaken", "409: it was finalized already")
+    note = "409; reading it failed: reset"
+    assert (logged.state.value, logged.note) == (
+        state,
+        note if state == "unknown" else f"refused: {note}",
+    )
 
 
-def test_a_409_on_a_task_that_still_waits_says_what_the_api_said() -> None:
-    """What is read afterwards explains nothing: the API's own word stands in the log."""
-    world = World(trouble={"perform": [InvalidStatus("409", status=409)]})
+def test_a_409_on_a_task_that_still_waits_ends_nothing() -> None:
+    """The API contradicts itself: what the reading shows counts, and it is tried again."""
+    world, clock = World(trouble={"perform": [InvalidStatus("409", status=409)]}), HandClock()
     world.add(an_item())
-    app = an_app(world, always(APPROVE))
+    app = an_app(world, always(APPROVE), clock=clock)
 
     poll_once(app)
 
     (logged,) = app.ledger.decisions()
     assert (logged.state.value, logged.note) == (
-        "overtaken",
-        "409: it was in another status already",
+        "void",
+        "refused: 409, but it is manually_confirmed as before",
     )
+    assert app.ledger.notes("breaker") == []
+    clock.forward(seconds=5)
+    poll_once(app)
+    assert outcomes(app) == {TASK: "performed"}
+
+
+@pytest.mark.parametrize(("answer", "state"), [(APPROVE, "settled"), (DISPUTE, "settled")])
+def test_what_something_in_between_refused_and_yet_was_done_is_ours(
+    answer: Answer, state: str
+) -> None:
+    """A page that is not the API's own is believed only as far as reading bears it out."""
+    world = World(trouble={"perform": [Intercepted("418 in HTML", status=418)]})
+    world.add(an_item())
+    world.before_write = world.apply
+    app = an_app(world, always(answer))
+
+    poll_once(app)
+
+    assert outcomes(app) == {TASK: state}
+
+
+def test_what_something_in_between_refused_and_cannot_be_read_is_unknown() -> None:
+    """It may have been done."""
+    world = World(
+        trouble={
+            "perform": [Intercepted("404 in HTML", status=404)],
+            "look": [Intercepted("404 in HTML", status=404)],
+        }
+    )
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    poll_once(app)
+
+    assert outcomes(app) == {TASK: "unknown"}
+    assert app.doubtful_writes == 1
+
+
+def test_a_key_that_is_refused_while_reading_up_is_raised() -> None:
+    """Nothing was done, and nothing else can go on either."""
+    world = World(
+        trouble={
+            "perform": [InvalidStatus("409", status=409)],
+            "look": [KeyRefused("401", status=401)],
+        }
+    )
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    with pytest.raises(KeyRefused):
+        poll_once(app)
+
+    assert outcomes(app) == {TASK: "void"}
+
+
+def test_each_try_has_a_key_of_its_own() -> None:
+    """A server that keeps its answers would repeat the first for ever; the log knows each key."""
+    world, clock = World(), HandClock()
+    world.trouble["perform"] = [
+        ApiRefusal("422", status=422),
+        NoAnswer("timeout"),
+        RateLimited("slow", retry_after=1.0),
+    ]
+    world.add(an_item())
+    app = an_app(world, always(APPROVE), clock=clock)
+    for _ in range(4):
+        poll_once(app)
+        clock.forward(minutes=16)
+
+    (logged,) = app.ledger.decisions()
+    name = logged.decision.id
+    assert world.keys == [name, f"{name}-2", f"{name}-3", f"{name}-4"]
+    assert (logged.state.value, logged.tries) == ("performed", 4)
+
+
+def test_what_somebody_read_while_the_answer_came_stands() -> None:
+    """Another process settled the write by reading before its sender could write down the yes."""
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+
+    def settle(name: str) -> None:
+        if name == "write.answered":
+            on_fault_point(None)
+            (logged,) = app.ledger.open_intents()
+            app.ledger.mark(logged.decision.id, State.SETTLED, START, note="read")
+
+    on_fault_point(settle)
+    try:
+        summary = poll_once(app)
+    finally:
+        on_fault_point(None)
+
+    assert summary.outcomes == {"settled": 1}
+    (logged,) = app.ledger.decisions()
+    assert (logged.state.value, logged.note) == ("settled", "read")

@@ -14,6 +14,7 @@ from reviewbot.domain.errors import (
     ApiRefusal,
     CannotConnect,
     Halted,
+    Intercepted,
     InvalidStatus,
     KeyRefused,
     NoAnswer,
@@ -70,15 +71,21 @@ def answering(error: ApiError | None, answer: Answer = APPROVE, **more: Any) -> 
     ("error", "state", "note", "doubtful"),
     [
         (None, State.PERFORMED, None, 0),
-        (InvalidStatus("409", status=409, **ABOUT), State.OVERTAKEN, "", 3),
-        (NotFound("404", **ABOUT), State.OVERTAKEN, "it is gone", 3),
+        (InvalidStatus("409", status=409, **ABOUT), State.VOID, "", 3),
         (
-            TaskBlocked("coverage", **ABOUT),
-            State.REFUSED,
-            "refused while the account's Coverage is inactive",
+            NotFound("404", **ABOUT),
+            State.VOID,
+            "refused: 404, but it is manually_confirmed as before",
             3,
         ),
-        (ApiRefusal("too short", **ABOUT), State.REFUSED, "too short", 3),
+        (TaskBlocked("coverage", **ABOUT), State.REFUSED, "refused: coverage", 3),
+        (ApiRefusal("new", status=422, **ABOUT), State.VOID, "refused: new", 3),
+        (
+            Intercepted("POST x: 403", **ABOUT),
+            State.VOID,
+            "refused: 403, but it is manually_confirmed as before",
+            3,
+        ),
         (
             RateLimited("slow", retry_after=1.0, **ABOUT),
             State.VOID,
@@ -102,7 +109,7 @@ def test_each_answer_is_written_down_with_its_request(
     app.clock.sleep(7)
     app.benches[0].sights[TASK] = Sight(ITEM, 7.0)
     if isinstance(error, InvalidStatus):
-        note = "409: it was in another status already"
+        note = "refused: 409; reading it failed: no such task"
         world_of(app).tasks.clear()
 
     assert performed(app) is state
@@ -127,7 +134,7 @@ def test_a_refused_key_is_noted_as_not_done_and_raised() -> None:
 def receiving(receipt: Receipt, answer: Answer = APPROVE) -> App:
     """A bot whose write is answered by a yes of its own kind."""
     app = a_bot(answer)
-    world_of(app).perform = lambda decision: receipt  # type: ignore[method-assign]
+    world_of(app).perform = lambda decision, key: receipt  # type: ignore[method-assign]
     return app
 
 
@@ -195,20 +202,21 @@ def conflict(answer: Answer = APPROVE, **details: Any) -> App:
     [
         ("finalized", APPROVE, "409: someone else was first: it is finalized now"),
         ("cancelled", APPROVE, "409: it is cancelled now"),
-        ("manually_confirmed", APPROVE, "409: it was locked already"),
         ("pending", DISPUTE, "409: someone else was first: it is pending now"),
     ],
 )
 def test_what_stands_there_now_is_written_down(status: str, answer: Answer, note: str) -> None:
-    """By a second reading; where that tells nothing, by what the API said."""
+    """By a second reading, not by what the API said."""
     app = conflict(answer, current_status="locked")
     decision = a_due(app)
-    world_of(app).change(TASK, status=status)
+    world_of(app).change(TASK, status=status, finalized_at=START)
+    app.benches[0].refused_writes = 2
 
     assert performed(app, decision) is State.OVERTAKEN
 
     assert (newest(app).note, newest(app).request_id) == (note, "req_9")
     assert world_of(app).calls.count("look") == 1
+    assert app.benches[0].refused_writes == 0
 
 
 def test_our_own_text_that_stands_there_is_ours() -> None:
@@ -258,6 +266,7 @@ def test_six_conflicts_within_ten_minutes_stop_the_policy() -> None:
         decision = a_due(app, item)
         assert app.ledger.notes("breaker") == []
         world_of(app).trouble["perform"] = [InvalidStatus("409", status=409)]
+        world_of(app).change(item.id, status="cancelled")
         performed(app, decision)
     (note,) = app.ledger.notes("breaker")
     assert (note.subject, note.value["sign"]) == ("fake", "conflicts")
@@ -275,9 +284,10 @@ def delayed(app: App, seconds: float, decision: Decision | None = None) -> Logge
     decision = decision or a_due(app)
     intend = app.ledger.intend
 
-    def slowly(*about: Any) -> None:
-        intend(*about)
+    def slowly(*about: Any) -> str:
+        key = intend(*about)
         app.clock.sleep(seconds)
+        return key
 
     app.ledger.intend = slowly  # type: ignore[assignment, method-assign]
     performed(app, decision)

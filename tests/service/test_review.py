@@ -31,15 +31,16 @@ TASK = an_item().id
 @pytest.mark.parametrize(
     "gone", [NotFound("no such task", status=404), Forbidden("not yours", status=403)]
 )
-def test_what_is_gone_when_looked_at_is_no_longer_waiting(gone: ApiError) -> None:
-    """It vanished between the list and the look: nothing is decided, and it is left alone a while."""
+def test_what_is_listed_and_cannot_be_read_is_left_alone_a_while(gone: ApiError) -> None:
+    """The list shows it waiting, so it is open, whatever one answer says of it."""
     world = World(trouble={"evidence": [gone]})
     world.add(an_item())
     app = an_app(world, always(APPROVE))
 
     first, second = poll_once(app), poll_once(app)
 
-    assert first.outcomes == {"no longer waiting": 1}
+    assert first.outcomes == {"postponed": 1}
+    assert [one.task_id for one in first.undecided] == [TASK]
     assert second.outcomes == {"postponed": 1}
     assert world.calls.count("evidence") == 1
     assert world.sent == []

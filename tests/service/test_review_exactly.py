@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action, decision_id
-from reviewbot.domain.errors import ApiError, ApiRefusal, Halted, NoAnswer, NotFound, ServerFault
+from reviewbot.domain.errors import ApiError, Halted, NoAnswer, NotFound, ServerFault, TaskBlocked
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
@@ -149,8 +149,8 @@ def test_what_is_only_decided_asks_nobody() -> None:
     ("error", "state", "level"),
     [
         (NoAnswer("timeout"), "unknown", "warning"),
-        (ApiRefusal("no", status=400), "refused", "warning"),
-        (NotFound("gone", status=404), "overtaken", "info"),
+        (TaskBlocked("no", status=400), "refused", "warning"),
+        (NotFound("gone", status=404), "void", "info"),
     ],
 )
 def test_what_stays_open_or_was_refused_is_a_warning(
@@ -252,13 +252,13 @@ def test_a_failure_of_a_bot_that_is_to_stop_is_none() -> None:
     assert (app.failed_reads, app.benches[0].troubles, said(app).events) == (0, {}, [])
 
 
-def test_what_is_gone_is_in_trouble_and_no_failed_read() -> None:
-    """404 is a clear answer."""
+def test_what_is_listed_and_cannot_be_read_stays_open() -> None:
+    """The list shows it waiting: one 404 does not close it."""
     app = a_bot()
     world_of(app).trouble["evidence"] = [NotFound("no such task", status=404)]
 
-    assert reviewed(app) == Reviewed(item=ITEM, outcome=Outcome.VANISHED)
-    assert app.failed_reads == 0
+    assert reviewed(app) == Reviewed(item=ITEM, outcome=Outcome.POSTPONED)
+    assert app.failed_reads == 1
     assert app.benches[0].troubles[TASK] == Trouble(tries=1, until=FIRST_PAUSE)
     assert said(app).named("review failed")[0]["error"] == "no such task"
 

@@ -112,7 +112,7 @@ class Known:
             if sent.method != "GET":
                 write = Write(place, sent, answer)
                 self.writes.append(write)
-                self._by_key[sent.key or ""].append(write)
+                self._by_key[_name(sent.key)].append(write)
             elif answer is not None and answer.clear:
                 for row in answer.shows:
                     self._of_task[row.task].append(
@@ -124,7 +124,7 @@ class Known:
                 self._failed[sent.task].append(sent.at)
 
     def writes_of(self, key: str) -> list[Write]:
-        """Every request under an idempotency key."""
+        """Every request of one decision, whatever the try."""
         return self._by_key.get(key, [])
 
     def last_sight(self, write: Write, epoch: str | None) -> float | None:
@@ -197,9 +197,10 @@ class Known:
         self._stops = self._stops_in_order()
 
     def intent_before(self, place: int, key: str | None) -> Wrote | None:
-        """The newest intent of this name before a place of the history."""
-        found = [word for at, word in self._intents.get(key or "", ()) if at < place]
-        return found[-1] if found else None
+        """The intent that this key names, if it stood before a place of the history."""
+        intents = self._intents.get(_name(key), ())
+        found = [word for at, word in intents if at < place]
+        return found[_try(key) - 1] if len(found) >= _try(key) else None
 
     def intents(self) -> dict[str, list[tuple[int, Wrote]]]:
         """Every intent, by its name."""
@@ -349,6 +350,17 @@ class Known:
         while place > 0 and self.history[place].at >= one.began:
             place -= 1
         return place
+
+
+def _name(key: str | None) -> str:
+    """The decision that an idempotency key belongs to."""
+    return (key or "").partition("-")[0]
+
+
+def _try(key: str | None) -> int:
+    """Which of its tries an idempotency key names."""
+    number = (key or "").partition("-")[2]
+    return int(number) if number.isdecimal() else 1
 
 
 def is_clean(one: Passed) -> bool:

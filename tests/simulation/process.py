@@ -349,9 +349,11 @@ class LedgerOf:
         """A decision that sends nothing."""
         self._write(self._of("record", decision, str(state)), self._inner.record, decision, state)
 
-    def intend(self, decision: Decision, limits: Any = ()) -> None:
-        """An intent."""
-        self._write(self._of("intend", decision, "intent"), self._inner.intend, decision, limits)
+    def intend(self, decision: Decision, limits: Any = ()) -> str:
+        """An intent; its key names the try."""
+        word = self._of("intend", decision, "intent")
+        key: str = self._write(word, self._inner.intend, decision, limits)
+        return key
 
     def mark(self, decision_id: str, state: Any, at: Any, **about: Any) -> None:
         """An outcome."""

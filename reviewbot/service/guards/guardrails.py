@@ -27,6 +27,7 @@ from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.pauses import Pauses, compile_pauses, fleet_facts
 from reviewbot.ports import Limit, Need
 from reviewbot.service.guards.switches import PAYING, SENDING_BACK
+from reviewbot.service.refusals import NOTE
 
 if TYPE_CHECKING:
     from reviewbot.domain.review import ReviewItem
@@ -87,6 +88,7 @@ def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | Non
     """Whether a full cap asked a person in place of this very wish: it is theirs till `decide by`."""
     return (
         last.held_by is not None
+        and not last.held_by.startswith(NOTE)
         and last.action is Action.ESCALATE
         and (last.epoch, last.rule, last.revision) == (epoch, wish.rule, wish.revision)
     )

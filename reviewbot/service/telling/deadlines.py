@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.lifecycle import State
+from reviewbot.domain.lifecycle import DONE, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged, Sighting
 from reviewbot.service.look import deadline_of
@@ -46,16 +46,15 @@ def is_open(one: Reviewed) -> bool:
         return False
     if one.outcome is Outcome.CLAIMED:
         # Where somebody was first while it was reviewed, nobody knows yet what becomes of that.
-        latest = one.latest
-        return latest is None or latest.state in ("refused", "unknown", "intent")
+        return one.latest is None or one.latest.state not in DONE
     if one.verdict is None:
         return True
     return one.verdict.undecided or one.outcome in ("unknown", "void", "refused", "postponed")
 
 
 def describe(one: Reviewed) -> Undecided:
-    """The round of a review; where it was acted on before, as that left it."""
-    if one.outcome is Outcome.CLAIMED and one.latest is not None:
+    """The round of a review; where it was not judged, as its newest decision left it."""
+    if one.verdict is None and one.latest is not None:
         return _as_left(unreviewed(one.item), one.latest)
     verdict = one.verdict
     return msgspec.structs.replace(

@@ -63,7 +63,7 @@ def test_a_decided_task_is_not_named() -> None:
 
 
 def test_a_refused_write_stays_in_sight() -> None:
-    """The API will not take our decision, so silence will pay: that is undecided."""
+    """The API will not take our decision: that is undecided, and a question, until it does."""
     world, clock = World(trouble={"perform": [TaskBlocked("coverage", status=409)]}), HandClock()
     world.add(an_item())
     app = an_app(world, always(APPROVE), clock=clock)
@@ -71,7 +71,7 @@ def test_a_refused_write_stays_in_sight() -> None:
     poll_once(app)
     summary = poll_once(app)
 
-    assert [one.outcome for one in summary.undecided] == ["refused"]
+    assert [(one.action, one.outcome) for one in summary.undecided] == [("escalate", "held")]
     assert world.calls.count("perform") == 1
 
 
@@ -188,9 +188,9 @@ def test_a_review_leaves_its_round_open_where_nothing_was_decided(
 
 @pytest.mark.parametrize("state", list(State))
 def test_a_round_acted_on_before_is_open_where_that_is_not_done(state: State) -> None:
-    """Refused, unclear, or on its way."""
+    """Whatever the log says that ended it: the list shows it waiting."""
     one = Reviewed(item=ITEM, outcome=Outcome.CLAIMED, latest=a_logged(state))
-    assert is_open(one) is (state in (State.REFUSED, State.UNKNOWN, State.INTENT))
+    assert is_open(one) is (state not in (State.PERFORMED, State.SETTLED))
 
 
 def test_a_round_is_described_with_all_that_a_person_needs() -> None:

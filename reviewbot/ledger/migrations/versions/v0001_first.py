@@ -8,7 +8,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'refused', 'settled', 'unknown')")
+CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'settled', 'unknown')")
 INTENDED = sa.text("intended_at IS NOT NULL")
 
 
@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("by_person", sa.SmallInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("state_at", big, nullable=False),
+        sa.Column("tries", big, nullable=False),
         sa.Column("intended_at", big),
         sa.Column("settled_at", big),
         sa.Column("note", sa.Text),
