@@ -91,6 +91,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     again: timedelta | None = HOUR
     keep_until: datetime | None = None
     """When it need no longer be remembered that this was told."""
+    zone: str = "UTC"
+    """The zone in which its readers read moments."""
     mended: bool = False
     """It says that what was told is over."""
 

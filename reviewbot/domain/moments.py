@@ -1,8 +1,9 @@
-"""Moments as the API writes them: ISO 8601, UTC, `Z`."""
+"""Moments: as the API writes them (ISO 8601, UTC, `Z`), and as a person reads them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 
 def iso(moment: datetime) -> str:
@@ -20,3 +21,14 @@ def parse_iso(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.astimezone(UTC)
+
+
+def format_moment(moment: datetime, zone: str = "UTC") -> str:
+    """A moment as a person reads it: `Fri 05 Jun 09:56 CEST (Europe/Berlin)`.
+
+    In the zone of the policy that it concerns, which is named; the abbreviation tells the hour that
+    comes twice apart. Where no one policy is concerned it is UTC: `Fri 05 Jun 07:56 UTC`.
+    """
+    local = moment.astimezone(ZoneInfo(zone))
+    name = f" ({zone})" if zone != "UTC" else ""
+    return f"{local:%a %d %b %H:%M %Z}{name}"

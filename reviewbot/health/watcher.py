@@ -22,12 +22,12 @@ from types import TracebackType
 from typing import Self
 
 from reviewbot.domain.alarms import HOUR, Alarm, Kind, Urgency
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import things
 from reviewbot.health.pulse import HANGS, Pulse
 from reviewbot.service.app import App, Events
 from reviewbot.service.outlook.standing import standing
 from reviewbot.service.telling.deadlines import Undecided, most_urgent_first
-from reviewbot.service.telling.routing import moment
 from reviewbot.signals import INTERRUPTED, StopSignals
 
 LOOK = 1.0
@@ -133,9 +133,10 @@ class Watcher:
 
     def _hanging(self, quiet: float, near: list[Undecided], at: datetime) -> Alarm:
         first = near[0].deadline_at if near else None
+        zone = self._app.zone()
         expire = (
             f"; {things(len(near))} that nobody has decided expire within {STAGES[-1]} h,"
-            f" the first on {moment(first)}"
+            f" the first on {format_moment(first, zone)}"
             if first is not None
             else ""
         )
@@ -144,21 +145,24 @@ class Watcher:
             sentence=f"The loop has shown no sign of life for {quiet:.0f} s: a call or the decision"
             f" log hangs, and nothing is decided until it goes on or is started again{expire}",
             at=at,
+            zone=zone,
             facts={"seconds": round(quiet), "undecided": len(near), "deadline_at": first},
         )
 
     def _deadline(self, one: Undecided, hours: int, at: datetime) -> Alarm:
         assert one.deadline_at is not None
+        zone = self._app.zone(review=one.review, policy=one.policy)
         urgency: Urgency = "error" if hours == STAGES[0] else "warning"
         return Alarm(
             kind=Kind.UNDECIDED,
             sentence=f"{standing(one)}, {hours} h or less before its deadline"
-            f" ({moment(one.deadline_at)}); the loop hangs, and silence pays it unless that ends"
+            f" ({format_moment(one.deadline_at, zone)}); the loop hangs, and silence pays it unless that ends"
             " or somebody decides it by hand",
             at=at,
             subject=f"{one.task_id}@{one.epoch} {hours}h",
             group=f"{hours}h",
             urgency=urgency,
+            zone=zone,
             facts={
                 "review": one.review,
                 "task_id": one.task_id,

@@ -220,6 +220,18 @@ class App:
         """The bench of one kind of review, where it runs."""
         return next((bench for bench in self.benches if bench.review == review), None)
 
+    def zone(self, *, review: str | None = None, policy: str = "") -> str:
+        """In which zone a person reads moments of this: the policy's, or the only one there is."""
+        judges = [
+            judge
+            for bench in self.benches
+            if review in (None, bench.review)
+            for judge in bench.judges
+        ]
+        own = [judge for judge in judges if judge.policy.name == policy]
+        zones = {judge.policy.timezone for judge in own or judges}
+        return zones.pop() if len(zones) == 1 else "UTC"
+
     def alarm(
         self,
         kind: Kind,
@@ -231,6 +243,7 @@ class App:
         group: str = "",
         again: timedelta | None = HOUR,
         keep_until: datetime | None = None,
+        zone: str = "UTC",
         **facts: Any,
     ) -> bool:
         """Tell people something; give whether it was news.
@@ -248,6 +261,7 @@ class App:
                 group=group,
                 again=again,
                 keep_until=keep_until,
+                zone=zone,
                 facts=facts,
             )
         )

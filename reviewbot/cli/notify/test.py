@@ -16,9 +16,9 @@ from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
 from reviewbot.domain.alarms import Alarm, Kind, Message
 from reviewbot.domain.errors import ChannelFailed, UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.names import did_you_mean
-from reviewbot.service.telling.routing import moment
 
 SOME_FAILED = 4
 _DRILL_TASKS = 3
@@ -92,7 +92,7 @@ def _drill(now: datetime) -> Message:
             Alarm(
                 kind=Kind.DRILL,
                 sentence=f"DRILL: task example{number} (0.24 USD) is undecided, 1 h or less before"
-                f" its deadline ({moment(deadline)}); otherwise silence pays it",
+                f" its deadline ({format_moment(deadline)}); otherwise silence pays it",
                 at=now,
                 facts={"task_id": f"example{number}", "deadline_at": deadline},
             )

@@ -10,7 +10,7 @@ import msgspec
 
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Mode
-from reviewbot.domain.moments import iso
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import is_account, things
 from reviewbot.service.guards import breaker, switches
 from reviewbot.service.outlook.gather import Foreseen, Outlook
@@ -33,11 +33,11 @@ class Stakes(msgspec.Struct, frozen=True, kw_only=True):
     first_at: datetime | None = None
     amount_micros: int = 0
 
-    def sentence(self) -> str:
-        """Say it in one sentence."""
+    def sentence(self, zone: str = "UTC") -> str:
+        """Say it in one sentence; moments are read in this zone."""
         if not self.tasks:
             return "No open task is paid by silence because of it so far."
-        first = f", first at {iso(self.first_at)}" if self.first_at else ""
+        first = f", first at {format_moment(self.first_at, zone)}" if self.first_at else ""
         money = f" ({self.amount_micros / 1_000_000:,.2f} USD)" if self.amount_micros else ""
         return f"{things(len(self.tasks), self.accounts)}{money} will be paid by silence{first}."
 
@@ -128,7 +128,7 @@ def _say_breakers(app: App, bench: Bench, ahead: Foreseen) -> None:
 def _tell(app: App, kind: Kind, subject: str, what: str, stakes: Stakes) -> None:
     app.alarm(
         kind,
-        f"{what} {stakes.sentence()}",
+        f"{what} {stakes.sentence(app.zone())}",
         subject=subject,
         urgency="error" if stakes.tasks or kind is Kind.BREAKER else "warning",
         would_be_paid_by_silence=list(stakes.tasks[:NAMED]),

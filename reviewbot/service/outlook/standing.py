@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from reviewbot.domain.decision import DEADLINE, Action
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.outlook.future import Future
 from reviewbot.service.review import Outcome
 from reviewbot.service.telling.deadlines import NOT_REVIEWED, Undecided
-from reviewbot.service.telling.routing import moment, named
+from reviewbot.service.telling.routing import named
 
 _PAYS = "silence pays it"
 _TROUBLES = {
@@ -30,20 +31,22 @@ def standing(one: Undecided) -> str:
     return f"{named(one.review, one.task_id, one.amount_micros)} is undecided ({_why(one)})"
 
 
-def otherwise(found: Future | None) -> str:
-    """What happens if nobody does anything."""
+def otherwise(found: Future | None, zone: str = "UTC") -> str:
+    """What happens if nobody does anything; moments are read in this zone."""
     if found is None:
         return "nobody can tell what becomes of it"
     why = f" ({safe_line(found.why, 200)})" if found.why else ""
     if found.action is not None and found.at is not None:
         rule = found.rule or ""
         who = "the policy's fallback" if rule == DEADLINE else repr(safe_line(rule, 80))
-        return f"{who} {_DOES[found.action]} from {moment(found.at)} on{why}"
+        return f"{who} {_DOES[found.action]} from {format_moment(found.at, zone)} on{why}"
     if found.end == "left":
         return "the policy leaves it to the timer, which pays"
     if found.end == "silence":
         return f"{_PAYS}{why}"
-    turn = "" if found.turn_at is None else f"; its turn comes at {moment(found.turn_at)}"
+    turn = (
+        "" if found.turn_at is None else f"; its turn comes at {format_moment(found.turn_at, zone)}"
+    )
     return f"nobody can tell what becomes of it{turn}{why}"
 
 

@@ -17,6 +17,7 @@ from reviewbot.domain.accounts import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, WRITES, Action, Decision
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
 from reviewbot.domain.lifecycle import State
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import NO_HISTORY, Facts, build_facts
@@ -28,7 +29,6 @@ from reviewbot.service.look import evidence_for, note_sights, with_window
 from reviewbot.service.people.claims import refuse_if_held
 from reviewbot.service.people.questions import Round, answered_in, asked_in
 from reviewbot.service.perform import perform
-from reviewbot.service.telling.routing import moment
 from reviewbot.service.verdict import Verdict, cannot_send
 from reviewbot.service.writing import decide
 
@@ -116,7 +116,7 @@ def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
     if last.by == "ours":
         first = answered_in(ledger, last.task_id, last.epoch)
         return None if first is None else who_was_first(ledger, first)
-    when = moment(last.at)
+    when = format_moment(last.at)
     if last.by == "silence":
         return f"it was finalized by the timer at {when}: nobody had answered"
     if last.by == "leave":
@@ -220,7 +220,7 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
         case effects.Fate.WAITING:
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
-                return f"its time ran out at {moment(deadline)}; silence pays it now"
+                return f"its time ran out at {format_moment(deadline)}; silence pays it now"
             return cannot_send(item)
         case effects.Fate.PAID:
             return _paid(item, chosen)
@@ -235,7 +235,7 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
 
 def _paid(item: ReviewItem, chosen: Round) -> str:
     finalized = item.subject.finalized_at
-    when = "" if finalized is None else f" at {moment(finalized)}"
+    when = "" if finalized is None else f" at {format_moment(finalized)}"
     if effects.by_silence(item, chosen.deadline_at, estimated=item.deadline_is_estimate):
         return f"it was finalized by the timer{when}: nobody had answered"
     return f"it was finalized by somebody else{when}, outside this log"
@@ -251,7 +251,7 @@ def _answered_before(app: App, chosen: Round) -> str | None:
 def who_was_first(ledger: Ledger, first: Logged) -> str:
     """Say who decided a round, what, when, and where that stands."""
     decision = first.decision
-    when = moment(first.intended_at or decision.decided_at)
+    when = format_moment(first.intended_at or decision.decided_at)
     stands = _STANDS.get(first.state, f" ({first.state.value})")
     if decision.decided_by is not None:
         who = safe_line(decision.decided_by, LONGEST_NAME)

@@ -15,10 +15,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.moments import iso, parse_iso
+from reviewbot.domain.moments import format_moment, iso, parse_iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
-from reviewbot.service.telling.routing import moment
 
 TOPIC = "claim"
 LASTS = timedelta(minutes=15)
@@ -64,8 +63,8 @@ def refuse_if_held(ledger: Ledger, question: str, who: str, now: datetime) -> No
     found = holder(ledger, question, now)
     if found is not None and found.who != who:
         raise UsageError(
-            f"{safe_line(found.who, 80)} is looking at it since {moment(found.since)}, and has"
-            f" it until {moment(found.until)}; --take-over takes it from them"
+            f"{safe_line(found.who, 80)} is looking at it since {format_moment(found.since)}, and has"
+            f" it until {format_moment(found.until)}; --take-over takes it from them"
         )
 
 

@@ -18,7 +18,7 @@ from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import ApiError, ReviewbotError
 from reviewbot.domain.lifecycle import DONE, OPEN
-from reviewbot.domain.moments import iso
+from reviewbot.domain.moments import format_moment, iso
 from reviewbot.domain.review import ReviewItem, things
 from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
 from reviewbot.service.app import App, Bench
@@ -27,7 +27,6 @@ from reviewbot.service.look import deadline_of
 from reviewbot.service.poll import PassSummary
 from reviewbot.service.reconcile import cause
 from reviewbot.service.telling.notices import RETOLD, tell_silence
-from reviewbot.service.telling.routing import moment
 
 TOPIC = "away"
 LONG = timedelta(minutes=15)
@@ -53,8 +52,8 @@ class Away(msgspec.Struct, frozen=True, kw_only=True):
     nearly_late: int = 0
     """Still waiting, with less than an hour to go."""
 
-    def sentence(self) -> str:
-        """Say it in one sentence."""
+    def sentence(self, zone: str) -> str:
+        """Say it in one sentence; moments are read in this zone."""
         parts = []
         if self.silence:
             unseen = f", {self.unseen} of them never seen by a pass" if self.unseen else ""
@@ -69,7 +68,8 @@ class Away(msgspec.Struct, frozen=True, kw_only=True):
         if self.nearly_late:
             parts.append(f"{self.nearly_late} still waiting with less than an hour to go")
         return (
-            f"While no pass was made, from {moment(self.since)} to {moment(self.until)}:"
+            f"While no pass was made, from {format_moment(self.since, zone)} to"
+            f" {format_moment(self.until, zone)}:"
             f" {'; '.join(parts) or 'nothing ended'}"
         )
 
@@ -148,7 +148,7 @@ def look_back(app: App, since: datetime) -> Away | None:
     )
     app.alarm(
         Kind.AWAY,
-        away.sentence(),
+        away.sentence(app.zone()),
         subject=iso(since),
         urgency="error" if away.silence else "warning" if away.nearly_late else "info",
         again=None,
@@ -182,7 +182,7 @@ def _endings(
         if found is None:
             continue
         by, why = found
-        ending = _ending(item, by, finalized, why, since)
+        ending = _ending(item, by, finalized, why, since, app.zone(review=bench.review))
         if by == "silence":
             tell_silence(app, ending)
         yield ending, item.key in seen
@@ -203,9 +203,14 @@ def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | N
 
 
 def _ending(
-    item: ReviewItem, by: Attributed, at: datetime, why: str | None, since: datetime
+    item: ReviewItem,
+    by: Attributed,
+    at: datetime,
+    why: str | None,
+    since: datetime,
+    zone: str,
 ) -> Ending:
-    note = None if why is None else f"{why}; no pass was made since {moment(since)}"
+    note = None if why is None else f"{why}; no pass was made since {format_moment(since, zone)}"
     return Ending(
         review=item.review,
         task_id=item.id,

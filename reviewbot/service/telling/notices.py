@@ -8,11 +8,12 @@ from reviewbot.domain.alarms import EACH_TIME, HOUR, Kind
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.lifecycle import State
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ending, Listing, Receipt, Unread
 from reviewbot.service.app import App
-from reviewbot.service.telling.routing import moment, named
+from reviewbot.service.telling.routing import named
 
 RETOLD = timedelta(days=3)
 """How far back a new process looks for silence that nobody may have been told of."""
@@ -21,7 +22,7 @@ RETOLD = timedelta(days=3)
 def tell_question(app: App, decision: Decision) -> None:
     """Bring a question to the people that its rule names."""
     question = decision.reason or f"escalated by {decision.rule}"
-    until = "" if decision.deadline_at is None else f" (until {_deadline(decision)})"
+    until = "" if decision.deadline_at is None else f" (until {_deadline(app, decision)})"
     app.alarm(
         Kind.QUESTION,
         f"{_about(decision)} waits for a person{until}: {question}",
@@ -31,6 +32,7 @@ def tell_question(app: App, decision: Decision) -> None:
         again=EACH_TIME,
         task_id=decision.task_id,
         rule=decision.rule,
+        zone=_zone(app, decision),
         deadline_at=decision.deadline_at,
     )
 
@@ -40,7 +42,7 @@ def tell_late(app: App, decision: Decision, state: State) -> None:
     app.alarm(
         Kind.LATE,
         f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
-        f" deadline ({_deadline(decision)}), and is {state.value}",
+        f" deadline ({_deadline(app, decision)}), and is {state.value}",
         subject=_round(decision.task_id, decision.epoch),
         urgency="warning",
         again=EACH_TIME,
@@ -49,10 +51,14 @@ def tell_late(app: App, decision: Decision, state: State) -> None:
     )
 
 
-def _deadline(decision: Decision) -> str:
+def _zone(app: App, decision: Decision) -> str:
+    return app.zone(review=decision.review, policy=decision.policy)
+
+
+def _deadline(app: App, decision: Decision) -> str:
     assert decision.deadline_at is not None
     about = "about " if decision.deadline_is_estimate else ""
-    return f"{about}{moment(decision.deadline_at)}"
+    return f"{about}{format_moment(decision.deadline_at, _zone(app, decision))}"
 
 
 def tell_stale_effect(app: App, decision: Decision, receipt: Receipt) -> None:
@@ -72,9 +78,10 @@ def tell_stale_effect(app: App, decision: Decision, receipt: Receipt) -> None:
 def tell_silence(app: App, ending: Ending) -> None:
     """A round was paid although nobody decided it; that somebody got this is kept for a while."""
     what = named(ending.review, ending.task_id, ending.amount_micros)
+    at = format_moment(ending.at, app.zone(review=ending.review))
     app.alarm(
         Kind.SILENCE,
-        f"{what} was paid by silence ({moment(ending.at)}): {ending.note}",
+        f"{what} was paid by silence ({at}): {ending.note}",
         subject=_round(ending.task_id, ending.epoch),
         again=None,
         keep_until=app.clock.now() + RETOLD,

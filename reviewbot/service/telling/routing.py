@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.domain.alarms import URGENCIES, Alarm, Kind, Message, Urgency
+from reviewbot.domain.moments import format_moment
 from reviewbot.policy.model import Policy
 
 _THINGS = {"comments": "Task", "accounts": "Account"}
@@ -86,11 +87,6 @@ def messages_of(alarms: Iterable[Alarm], *, dry_run: bool = False) -> list[Messa
     ]
 
 
-def moment(at: datetime) -> str:
-    """A moment as a person reads it in a message: `Fri 09:56 UTC`."""
-    return f"{at:%a %d %b %H:%M} UTC"
-
-
 def named(review: str, task_id: str, amount_micros: int | None) -> str:
     """The thing of a round, short: `Task 0d8b5a3e (0.24 USD)`."""
     name = f"{_THINGS.get(review, review)} {task_id[:8]}"
@@ -110,21 +106,21 @@ def _headline(group: list[Alarm]) -> str:
     if first.mended:
         return f"{count} things are well again: {first.sentence}, …"
     due = [one.facts["deadline_at"] for one in group if one.facts.get("deadline_at")]
+    zones = {one.zone for one in group}
+    zone = zones.pop() if len(zones) == 1 else "UTC"
     match first.kind:
         case Kind.UNDECIDED if "turn_at" in first.facts:
             turns = [one.facts["turn_at"] for one in group]
             return (
-                f"{count} tasks that expire until {moment(max(due))} wait for their turn, which"
-                f" comes in time, by {moment(max(turns))}"
+                f"{count} tasks that expire until {format_moment(max(due), zone)} wait for their turn, which"
+                f" comes in time, by {format_moment(max(turns), zone)}"
             )
         case Kind.UNDECIDED:
-            return (
-                f"{count} tasks expire undecided between {moment(min(due))} and {moment(max(due))}"
-            )
+            return f"{count} tasks expire undecided between {format_moment(min(due), zone)} and {format_moment(max(due), zone)}"
         case Kind.REMINDER:
-            return f"Reminder ({first.group}): {count} tasks are undecided, the first until {moment(min(due))}"
+            return f"Reminder ({first.group}): {count} tasks are undecided, the first until {format_moment(min(due), zone)}"
         case Kind.QUESTION if due:
-            return f"{count} questions wait for a person, the first until {moment(min(due))}"
+            return f"{count} questions wait for a person, the first until {format_moment(min(due), zone)}"
         case Kind.QUESTION:
             return f"{count} questions wait for a person"
         case Kind.SILENCE:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.alarms import HOUR, Kind, Urgency
 from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.calendar import calendars_of, resolver
 from reviewbot.policy.model import Reminder
@@ -35,7 +36,6 @@ from reviewbot.service.telling.deadlines import (
     unreviewed,
 )
 from reviewbot.service.telling.notices import tell_silences_again
-from reviewbot.service.telling.routing import moment
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -172,18 +172,19 @@ def _tell_stage(app: App, bench: Bench, foreseen: Foreseen, one: Undecided, hour
         return _tell_turn(app, bench, one, hours, turn_at)
     if not _first_time(bench, one, f"{hours}h"):
         return False
-    deadline = _deadline(one)
+    deadline, zone = _deadline(one), _zone(app, one)
     urgency: Urgency = "error" if hours == 1 else "warning"
     return app.alarm(
         Kind.UNDECIDED,
         f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
-        f" ({moment(deadline)});"
-        f" otherwise {otherwise(foreseen.of(one))}",
+        f" ({format_moment(deadline, zone)});"
+        f" otherwise {otherwise(foreseen.of(one), zone)}",
         subject=f"{_round(one)} {hours}h",
         group=f"{hours}h",
         urgency=urgency,
         again=None,
         keep_until=deadline,
+        zone=zone,
         hours_left=hours,
         **_facts(one),
     )
@@ -203,7 +204,7 @@ def _tell_turn(app: App, bench: Bench, one: Undecided, hours: int, turn_at: date
 
     Where the pace falls, so that it no longer does, the alarm comes as if this had not been said.
     """
-    deadline = _deadline(one)
+    deadline, zone = _deadline(one), _zone(app, one)
     if hours > 1 and turn_at + LAST_STAGE <= deadline:
         return False
     if not _first_time(bench, one, f"{hours}h turn"):
@@ -211,12 +212,13 @@ def _tell_turn(app: App, bench: Bench, one: Undecided, hours: int, turn_at: date
     return app.alarm(
         Kind.UNDECIDED,
         f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
-        f" ({moment(deadline)}); its turn comes by {moment(turn_at)}",
+        f" ({format_moment(deadline, zone)}); its turn comes by {format_moment(turn_at, zone)}",
         subject=f"{_round(one)} {hours}h turn",
         group=f"{hours}h turn",
         urgency="warning",
         again=None,
         keep_until=deadline,
+        zone=zone,
         hours_left=hours,
         turn_at=turn_at,
         **_facts(one),
@@ -269,17 +271,18 @@ def _tell_reminder(
 ) -> bool:
     if not _first_time(bench, one, f"{reminder.at.text} {reminder.to}"):
         return False
-    deadline = _deadline(one)
+    deadline, zone = _deadline(one), _zone(app, one)
     return app.alarm(
         Kind.REMINDER,
-        f"{standing(one)}; its {_estimated(one)}deadline is {moment(deadline)};"
-        f" otherwise {otherwise(foreseen.of(one))}",
+        f"{standing(one)}; its {_estimated(one)}deadline is {format_moment(deadline, zone)};"
+        f" otherwise {otherwise(foreseen.of(one), zone)}",
         subject=f"{_round(one)} {reminder.at.text} {reminder.to}",
         group=reminder.at.text,
         to=(reminder.to,),
         urgency="warning",
         again=None,
         keep_until=deadline,
+        zone=zone,
         **_facts(one),
     )
 
@@ -298,6 +301,10 @@ def _judge_of(one: Undecided, bench: Bench) -> Judge | None:
     if one.policy:
         return next((judge for judge in bench.judges if judge.policy.name == one.policy), None)
     return bench.judges[0] if len(bench.judges) == 1 else None
+
+
+def _zone(app: App, one: Undecided) -> str:
+    return app.zone(review=one.review, policy=one.policy)
 
 
 def _deadline(one: Undecided) -> datetime:

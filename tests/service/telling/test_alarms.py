@@ -11,6 +11,7 @@ import pytest
 
 from reviewbot.domain.alarms import EACH_TIME, Alarm, Kind
 from reviewbot.domain.errors import KeyRefused, LedgerUnwritable
+from reviewbot.domain.moments import format_moment
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ports import Checkpoint, Delivery, Letter
 from reviewbot.service.app import App
@@ -18,7 +19,7 @@ from reviewbot.service.guards.checkpoints import tell
 from reviewbot.service.poll import poll_once
 from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.service.telling.outage import tell_crash, tell_stopped
-from reviewbot.service.telling.routing import Route, Routes, messages_of, moment, unheard
+from reviewbot.service.telling.routing import Route, Routes, messages_of, unheard
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import APPROVE, ESCALATE, HandClock, Said, World, always, an_app
 
@@ -146,7 +147,7 @@ def test_many_alarms_of_a_kind_are_one_message() -> None:
     desk.flush()
 
     (letter,) = post.letters
-    first, last = moment(DEADLINE - 36 * HOUR), moment(DEADLINE)
+    first, last = format_moment(DEADLINE - 36 * HOUR), format_moment(DEADLINE)
     assert letter.message.headline == f"37 tasks expire undecided between {first} and {last}"
     assert letter.message.alarms[0].sentence == "Task 36 is undecided"
 
