@@ -52,21 +52,32 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
+class Odd(msgspec.Struct, frozen=True, kw_only=True):
+    """What in answers was not as documented.
+
+    `drift` names used fields that were missing or of another type, each once; `drift_on` the things
+    on which each was seen, as far as that is known. `new_values` are values of used fields that
+    nobody has documented.
+    """
+
+    drift: tuple[str, ...] = ()
+    drift_on: Mapping[str, frozenset[str]] = {}
+    new_values: tuple[str, ...] = ()
+
+
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that waits, as one complete list, and what of it could not be had.
 
     `agreed` is False when the readings of the list did not come to agree with each other and with
-    the API's own count; `counted` is that count, where every reading contradicted it. `drift` names
-    used fields that were missing or of another type, each once; `drift_on` the things on which each
-    was seen, as far as that is known.
+    the API's own count; `counted` is that count, where every reading contradicted it. `odd` is what
+    was odd in answers since the list before.
     """
 
     items: tuple[ReviewItem, ...]
     agreed: bool = True
     counted: int | None = None
     unread: tuple[Unread, ...] = ()
-    drift: tuple[str, ...] = ()
-    drift_on: Mapping[str, frozenset[str]] = {}
+    odd: Odd = Odd()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +105,9 @@ class ReviewQueue(Protocol):
 
     def look(self, item_id: str) -> ReviewItem:
         """Read one thing again, whatever its status. NotFound when it is gone."""
+
+    def odd(self) -> Odd:
+        """What was odd in answers since the list was read; the next list says it as well."""
 
     def evidence(self, item: ReviewItem) -> Evidence:
         """Fetch what the verifier saw, or the delivered profile."""

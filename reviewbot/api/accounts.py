@@ -10,7 +10,12 @@ import msgspec
 from reviewbot.api.client import ReadApi, ReviewApi
 from reviewbot.api.drift import Drift
 from reviewbot.api.pages import read_all
-from reviewbot.domain.accounts import ACCOUNT_WAITING_STATUS, AccountReview, Profile
+from reviewbot.domain.accounts import (
+    ACCOUNT_STATUSES,
+    ACCOUNT_WAITING_STATUS,
+    AccountReview,
+    Profile,
+)
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import (
     ApiError,
@@ -22,7 +27,7 @@ from reviewbot.domain.errors import (
     UsageError,
 )
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ports import Listing, Receipt, Unread
+from reviewbot.ports import Listing, Odd, Receipt, Unread
 
 MOST_UNREAD = 3
 """Accounts of one list that cannot be read on their own; with more it is the API that is away."""
@@ -61,20 +66,23 @@ class AccountsQueue:
                 if len(unread) - len(found.unread) > MOST_UNREAD:
                     raise
                 continue
-            if bundle is not None and bundle.account_status in (ACCOUNT_WAITING_STATUS, None):
+            if bundle is not None:
                 items.append(account_item_of(bundle))
         return Listing(
             items=tuple(items),
             agreed=found.agreed,
             counted=found.counted,
             unread=tuple(unread),
-            drift=drift.wrong,
-            drift_on=drift.things,
+            odd=drift.odd,
         )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
         """See an account again; a list page would not tell its round, so it is read itself."""
         return (self.look(item.id),)
+
+    def odd(self) -> Odd:
+        """What was odd in answers since the list was read."""
+        return self._drift.odd
 
     def look(self, item_id: str) -> ReviewItem:
         """Read one account again, whatever its status."""
@@ -92,14 +100,15 @@ class AccountsQueue:
 
     def _whole(self, row: AccountReview, drift: Drift) -> AccountReview | None:
         """The row with its feedback; None for one that does not wait (filters may be ignored)."""
-        if row.account_status not in (ACCOUNT_WAITING_STATUS, None):
+        if _is_elsewhere(row, drift):
             return None
         if row.feedback_history is not None and row.profile is not None:
             return row
         try:
-            return self._read(row.id, drift)
+            whole = self._read(row.id, drift)
         except NotFound:
             return None
+        return None if _is_elsewhere(whole, drift) else whole
 
     def _read(self, bundle_id: str, drift: Drift) -> AccountReview:
         bundle = self._api.get_bundle(bundle_id, drift=drift)
@@ -165,6 +174,15 @@ def account_item_of(bundle: AccountReview) -> ReviewItem:
         account_id=bundle.saved_account_id,
         subject=bundle,
     )
+
+
+def _is_elsewhere(bundle: AccountReview, drift: Drift) -> bool:
+    """Whether it is in another documented status. One that nobody has documented may be waiting."""
+    status = bundle.account_status
+    if status == ACCOUNT_WAITING_STATUS or status not in ACCOUNT_STATUSES:
+        return False
+    drift.new_value("bundle.account_status", f"{status} in a list of {ACCOUNT_WAITING_STATUS}")
+    return True
 
 
 def rounds(bundle: AccountReview) -> int | None:

@@ -10,13 +10,13 @@ from reviewbot.api.drift import Drift
 from reviewbot.api.pages import read_all, read_one_page
 from reviewbot.api.reading import is_amount
 from reviewbot.api.snapshot import Snapshot
-from reviewbot.domain.comments import TASK_STATUSES, WAITING_STATUS, CommentTask
+from reviewbot.domain.comments import TASK_STATUSES, WAITING_STATUS, CommentTask, epoch_of
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import TooLarge, UsageError
 from reviewbot.domain.moments import iso
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.timeline import Timeline
-from reviewbot.ports import Listing, Receipt
+from reviewbot.ports import Listing, Odd, Receipt
 
 MICROS = 1_000_000
 LONGEST_LIFE = timedelta(days=12)
@@ -43,7 +43,7 @@ class CommentsQueue:
             lambda page, per_page: self._api.list_comments(
                 status=WAITING_STATUS, page=page, per_page=per_page, drift=drift
             ),
-            key=lambda task: (task.id, task.manually_confirmed_at),
+            key=lambda task: (task.id, epoch_of(task.manually_confirmed_at)),
         )
         items = self._items(found.rows, drift)
         self._snapshot = Snapshot(items)
@@ -54,8 +54,7 @@ class CommentsQueue:
             agreed=found.agreed,
             counted=found.counted,
             unread=found.unread,
-            drift=drift.wrong,
-            drift_on=drift.things,
+            odd=drift.odd,
         )
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
@@ -79,6 +78,10 @@ class CommentsQueue:
         items = self._items(page.rows, self._drift)
         self._snapshot.seen(window, [task.id for task in page.rows])
         return items
+
+    def odd(self) -> Odd:
+        """What was odd in answers since the list was read."""
+        return self._drift.odd
 
     def look(self, item_id: str) -> ReviewItem:
         """Read one task again, whatever its status."""
@@ -115,7 +118,9 @@ class CommentsQueue:
         items: dict[str, ReviewItem] = {}
         for task in tasks:
             if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
-                drift.unknown("task.status", f"{task.status} in a list of {WAITING_STATUS}")
+                # A server may ignore the filter. A status that nobody has documented may still be
+                # one that waits, so such a task is kept, and is not judged.
+                drift.new_value("task.status", f"{task.status} in a list of {WAITING_STATUS}")
                 continue
             known = self._known.get(task.id)
             item = known if known is not None and known.subject is task else item_of(task)
@@ -146,7 +151,7 @@ class CommentsDesk:
                 raise UsageError(f"a comment task cannot be sent {action!r} without a reason")
         return Receipt(
             status=answer.thing.status,
-            epoch=_iso(answer.thing.manually_confirmed_at),
+            epoch=epoch_of(answer.thing.manually_confirmed_at),
             request_id=answer.request_id,
             replayed=answer.replayed,
         )
@@ -157,7 +162,7 @@ def item_of(task: CommentTask) -> ReviewItem:
     return ReviewItem(
         review="comments",
         id=task.id,
-        epoch=_iso(task.manually_confirmed_at),
+        epoch=epoch_of(task.manually_confirmed_at),
         status=task.status,
         started_at=task.manually_confirmed_at,
         deadline_at=task.client_dispute_deadline_at,

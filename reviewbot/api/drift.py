@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from reviewbot.ports import Odd
+
 MOST = 200
 """Notes kept of each kind; a server that invents field names cannot fill the memory."""
 MOST_THINGS = 20
@@ -14,13 +16,15 @@ class Drift:
     """Notes taken while reading answers.
 
     `wrong` names used fields that were missing or of another type, and rows that could not be
-    read: values we had to treat as unknown. `strange` names fields and values nobody has told us
-    of; they change nothing.
+    read: values we had to treat as unknown. `values` are values of used fields that nobody has told
+    us of: they are kept as they are, match no rule that names another, and people are told. `strange`
+    names fields that are new to us; they change nothing.
     """
 
     def __init__(self) -> None:
         self._wrong: dict[str, set[str]] = {}
         self._unnamed: list[str] = []
+        self._values: dict[str, None] = {}
         self._strange: dict[str, None] = {}
         self.taken = 0
         """How often anything was noted, repetitions included."""
@@ -46,8 +50,18 @@ class Drift:
 
     @property
     def strange(self) -> tuple[str, ...]:
-        """Fields and values that are new to us, in the order found."""
+        """Fields that are new to us, in the order found."""
         return tuple(self._strange)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Values of used fields that are new to us, in the order found."""
+        return tuple(self._values)
+
+    @property
+    def odd(self) -> Odd:
+        """What people and guards should know of it."""
+        return Odd(drift=self.wrong, drift_on=self.things, new_values=self.values)
 
     def expected(self, place: str, what: str, got: object) -> None:
         """Note a used field of another type than documented."""
@@ -61,11 +75,13 @@ class Drift:
         """Note a row that could not be read at all."""
         self._note_wrong(f"a row: {why}")
 
-    def unknown(self, place: str, value: str | None = None) -> None:
-        """Note a field, or a value of a field, that the fact sheet does not have."""
-        self._note(
-            self._strange, f"{place}: new field" if value is None else f"{place}: {value[:60]!r}"
-        )
+    def unknown(self, place: str) -> None:
+        """Note a field that the fact sheet does not have."""
+        self._note(self._strange, f"{place}: new field")
+
+    def new_value(self, place: str, value: str) -> None:
+        """Note a value of a used field that the fact sheet does not have."""
+        self._note(self._values, f"{place}: {value[:60]!r}")
 
     def take(self, other: Drift) -> None:
         """Add what another reading found."""
@@ -74,6 +90,8 @@ class Drift:
             self._unnamed.clear()
             if text in self._wrong:
                 self._wrong[text] |= things
+        for text in other._values:
+            self._note(self._values, text)
         for text in other._strange:
             self._note(self._strange, text)
 

@@ -116,7 +116,7 @@ def _status(bundle: dict[str, Json], account: dict[str, Json] | None, drift: Dri
     outer = _choice(bundle, "account_status", ACCOUNT_STATUSES, drift)
     inner = None if account is None else _choice(account, "status", ACCOUNT_STATUSES, drift)
     if outer is not None and inner is not None and outer != inner:
-        drift.unknown("bundle.account_status", f"{outer}, while account.status is {inner}")
+        drift.new_value("bundle.account_status", f"{outer}, while account.status is {inner}")
         return None
     return inner or outer
 
@@ -217,7 +217,7 @@ def _choice(
 ) -> str | None:
     found = _name(value, field, drift, name)
     if found is not None and found not in known:
-        drift.unknown(f"{name}.{field}", found)
+        drift.new_value(f"{name}.{field}", found)
     return found
 
 

@@ -169,7 +169,7 @@ class Shape(Generic[S]):
         for field, known in self._values.items():
             text = getattr(value, field)
             if text is not None and text not in known:
-                drift.unknown(f"{self._name}.{field}", text)
+                drift.new_value(f"{self._name}.{field}", text)
         return value
 
     def _without(self, value: S, field: str, what: str, got: object, drift: Drift) -> S:

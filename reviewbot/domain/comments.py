@@ -7,8 +7,24 @@ from typing import Annotated
 
 import msgspec
 
+from reviewbot.domain.moments import iso
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment with a zone; one without a zone is not a moment we can use."""
+
+
+def epoch_of(confirmed_at: datetime | None) -> str | None:
+    """The name of a task's round: the second in which it began; None where that is not known.
+
+    The API writes one moment in several ways: with or without fractions, `Z` or an offset, and not
+    alike in a list, a read and the answer to an act. No task is confirmed twice within a second, so
+    the second is what they agree on. A moment at the very edge of the calendar is none.
+    """
+    try:
+        return None if confirmed_at is None else iso(confirmed_at.replace(microsecond=0))
+    except OverflowError:
+        return None
+
 
 WAITING_STATUS = "manually_confirmed"
 

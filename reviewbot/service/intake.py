@@ -10,12 +10,17 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
-from reviewbot.ports import Listing, Memory
+from reviewbot.ports import Listing, Memory, Odd
 from reviewbot.service.app import App, Bench
 from reviewbot.service.checks import fleet_now
 from reviewbot.service.judging import Known
 from reviewbot.service.look import forget_all_but, note_sights, with_window
-from reviewbot.service.telling.notices import tell_count, tell_drift, tell_unread
+from reviewbot.service.telling.notices import (
+    tell_count,
+    tell_drift,
+    tell_new_value,
+    tell_unread,
+)
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -71,10 +76,18 @@ def _say_what_is_odd(app: App, bench: Bench, listing: Listing) -> None:
             error=row.why,
         )
         tell_unread(app, bench.review, row)
-    bench.drift, bench.drift_on = listing.drift, listing.drift_on
-    for what in listing.drift:
+    hear(app, bench, listing.odd)
+
+
+def hear(app: App, bench: Bench, odd: Odd) -> None:
+    """Take in what was odd in answers: for the guards, for the log and for people."""
+    bench.drift, bench.drift_on = odd.drift, odd.drift_on
+    for what in odd.drift:
         app.events("schema drift", level="error", review=bench.review, what=what)
         tell_drift(app, bench.review, what)
+    for what in odd.new_values:
+        if tell_new_value(app, bench.review, what):
+            app.events("new value", level="warning", review=bench.review, what=what)
 
 
 def with_memories(

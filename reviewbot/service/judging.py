@@ -24,9 +24,11 @@ from reviewbot.service.look import evidence_for, kept_evidence
 from reviewbot.service.verdict import (
     UNCOVERED,
     Verdict,
+    elsewhere,
     failed,
     in_its_place,
     no_evidence,
+    not_waiting,
     verdict_of,
 )
 
@@ -81,6 +83,9 @@ def look_and_judge(
 
 def _look_and_judge(app: App, bench: Bench, item: ReviewItem, known: Known, fresh: bool) -> Judged:
     at_most = app.limits.freshness if fresh else None
+    if known.judge is not None and elsewhere(item.review, item.status) is not None:
+        facts = _facts(app, item, known, None)
+        return Judged(item=item, facts=facts, verdict=not_waiting(item, known.judge))
     if known.judge is not None:
         kept = kept_evidence(app, bench, item, at_most=at_most)
         if kept is not None:

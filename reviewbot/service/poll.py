@@ -27,7 +27,7 @@ from reviewbot.service import checks, refusals
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guards import gate
 from reviewbot.service.guards.adoption import adopt_accepted
-from reviewbot.service.intake import look_at_all, with_memories
+from reviewbot.service.intake import hear, look_at_all, with_memories
 from reviewbot.service.judging import Known
 from reviewbot.service.outlook import shadow
 from reviewbot.service.reconcile import reconcile
@@ -207,6 +207,9 @@ class _Pass:
             gate.end(app, bench, reviewed)
             checks.write_down(app, bench)
             yield
+        # What evidence drifted is known now; a process of one pass reads no further list.
+        hear(app, bench, bench.queue.odd())
+        gate.look_at_drift(app, bench)
         gate.end(app, bench, reviewed)
         checks.write_down(app, bench)
 

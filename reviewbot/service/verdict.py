@@ -10,8 +10,10 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
-from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import Facts
+from reviewbot.service.effects import WORDS
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Evaluation, Judge
@@ -139,6 +141,25 @@ def in_its_place(judge: Judge, facts: Facts, verdict: Verdict) -> Verdict | None
     return msgspec.structs.replace(verdict_of(judge, facts, answer), wanted=verdict.action)
 
 
+def not_waiting(item: ReviewItem, judge: Judge) -> Verdict:
+    """A person must look: the API lists it as waiting, in a status that is not the one that waits."""
+    return Verdict(
+        action=Action.ESCALATE,
+        rule=NO_RULE,
+        reason=f"it is listed as waiting, but {elsewhere(item.review, item.status)}: what becomes of it nobody has"
+        " documented; look in the dashboard",
+        policy=judge.policy.name,
+        revision=judge.policy.revision,
+    )
+
+
+def elsewhere(review: ReviewKind, status: str | None) -> str | None:
+    """Say which other status it is in; None where it waits, or where that is not known."""
+    if status is None or status in WORDS[review].waiting:
+        return None
+    return f"its status is {safe_line(status, 60)!r}"
+
+
 def cannot_send(item: ReviewItem) -> str | None:
     """Why nothing can be sent for this thing; None when it can."""
     missing = [
@@ -150,6 +171,7 @@ def cannot_send(item: ReviewItem) -> str | None:
         )
         if value is None
     ]
-    if not missing:
-        return None
-    return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"
+    if missing:
+        return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"
+    found = elsewhere(item.review, item.status)
+    return None if found is None else f"{found}, so nothing can be sent"

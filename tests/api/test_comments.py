@@ -17,6 +17,7 @@ from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
 from reviewbot.domain.errors import InvalidStatus, UsageError
 from reviewbot.domain.review import ReviewItem
+from reviewbot.ports import Odd
 from reviewbot.simulator.scenarios import build
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.api.support import BASE_URL, KEY, a_client, a_list, a_row, an_attempt_row, answer
@@ -115,7 +116,11 @@ def test_rows_that_do_not_wait_are_left_out() -> None:
     queue = CommentsQueue(a_client(lambda _: answer(a_list(rows))))
     listing = queue.waiting()
     assert [item.id for item in listing.items] == ["a", "c"]
-    assert listing.drift == ("task: expected an object, got a number",)
+    assert listing.odd.drift == ("task: expected an object, got a number",)
+    assert listing.odd.new_values == (
+        "task.status: 'brand_new'",
+        "task.status: 'finalized in a list of manually_confirmed'",
+    )
 
 
 def test_drift_in_evidence_is_reported_with_the_next_list() -> None:
@@ -130,7 +135,59 @@ def test_drift_in_evidence_is_reported_with_the_next_list() -> None:
     queue = CommentsQueue(a_client(lambda _: answer(next(bodies))))
     (item,) = queue.waiting().items
     queue.evidence(item)
-    assert "attempt.match_score: expected a number, got text" in queue.waiting().drift
+    assert "attempt.match_score: expected a number, got text" in queue.waiting().odd.drift
+
+
+def test_drift_in_evidence_can_be_asked_for_before_the_next_list() -> None:
+    """A process of one pass reads no other; the next list says it as well."""
+    attempts = [an_attempt_row(outcome_kind="sensor_lost", match_score="high")]
+    bodies = iter(
+        [
+            a_list([a_row(status="frozen_by_vendor")]),
+            {"data": {"task_id": a_row()["id"], "attempts": attempts}},
+            a_list([a_row()]),
+        ]
+    )
+    queue = CommentsQueue(a_client(lambda _: answer(next(bodies))))
+    listing = queue.waiting()
+    assert listing.odd.new_values == ("task.status: 'frozen_by_vendor'",)
+    assert queue.odd() == Odd()
+
+    queue.evidence(listing.items[0])
+
+    since = queue.odd()
+    assert since.new_values == ("attempt.outcome_kind: 'sensor_lost'",)
+    assert list(since.drift_on) == ["attempt.match_score: expected a number, got text"]
+    assert queue.waiting().odd == since
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["2026-06-02T11:45:40Z", "2026-06-02T11:45:40.123456Z", "2026-06-02T13:45:40.9+02:00"],
+)
+def test_one_round_has_one_name_however_its_moment_is_written(spelled: str) -> None:
+    """With fractions or an offset; in a list and in the answer to an act."""
+    row = a_row(manually_confirmed_at=spelled)
+    (item,) = CommentsQueue(a_client(lambda _: answer(a_list([row])))).waiting().items
+    assert item.epoch == "2026-06-02T11:45:40Z"
+    done = {"data": row | {"status": "finalized"}}
+    receipt = CommentsDesk(a_client(lambda _: answer(done))).perform(decided(item, Action.APPROVE))
+    assert receipt.epoch == item.epoch
+
+
+def test_two_spellings_in_two_readings_are_one_round() -> None:
+    """Where a list of two pages writes its moments now so, now so, its readings agree all the same."""
+    reads = 0
+
+    def far_end(request: httpx.Request) -> httpx.Response:
+        nonlocal reads
+        reads += 1
+        spelled = f"2026-06-02T11:45:40{'.5' * (reads % 2)}Z"
+        rows = [a_row(id=f"t{n}", manually_confirmed_at=spelled) for n in range(150)]
+        return served(rows)(request)
+
+    listing = CommentsQueue(a_client(far_end)).waiting()
+    assert (len(listing.items), listing.agreed, reads) == (150, True, 4)
 
 
 def test_drift_tells_on_which_tasks_it_was_seen() -> None:
@@ -144,11 +201,11 @@ def test_drift_tells_on_which_tasks_it_was_seen() -> None:
     queue = CommentsQueue(a_client(lambda _: answer(next(bodies))))
 
     listing = queue.waiting()
-    platform = listing.drift_on["task.platform: expected a text, got a number"]
+    platform = listing.odd.drift_on["task.platform: expected a text, got a number"]
     assert {"b", "c"} < platform and len(platform) == 3
     for _ in range(2):
         queue.evidence(listing.items[0])
-    score = queue.waiting().drift_on["attempt.match_score: expected a number, got text"]
+    score = queue.waiting().odd.drift_on["attempt.match_score: expected a number, got text"]
     assert score == {"a"}
 
 
@@ -226,7 +283,7 @@ def test_an_unchanged_row_is_the_same_item_again() -> None:
 def test_what_no_log_can_hold_is_unknown_and_noted(field: str, value: Any, note: str) -> None:
     """An absurd amount, a NUL, half a letter, a name of a page: the rest of the row is read."""
     listing = CommentsQueue(a_client(lambda _: answer(a_list([a_row(**{field: value})])))).waiting()
-    assert f"task.{field}: {note}" in listing.drift
+    assert f"task.{field}: {note}" in listing.odd.drift
     (item,) = listing.items
     assert item.account_id == (None if field == "saved_account_id" else a_row()["saved_account_id"])
     assert item.amount_micros == (None if field == "cm_payout_amount" else 240_000)

@@ -19,7 +19,7 @@ from reviewbot.domain.timeline import Timeline
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.facts import NO_HISTORY, Facts
 from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
-from reviewbot.ports import Listing, Memory, Receipt
+from reviewbot.ports import Listing, Memory, Odd, Receipt
 from reviewbot.service.app import App, Bench, Limits, Sight
 from reviewbot.service.judging import Known, look_and_judge
 from reviewbot.service.writing import decide
@@ -130,6 +130,9 @@ class World:
     before_write: Callable[[Decision], None] | None = None
     drift: tuple[str, ...] = ()
     drift_on: dict[str, frozenset[str]] = field(default_factory=dict)
+    new_values: tuple[str, ...] = ()
+    odd_since: Odd = field(default_factory=Odd)
+    """What its answers after a list had of that."""
     review: str = "comments"
 
     def add(self, *items: ReviewItem) -> None:
@@ -149,9 +152,12 @@ class World:
             items=tuple(
                 i for i in reversed(self.tasks.values()) if i.status == "manually_confirmed"
             ),
-            drift=self.drift,
-            drift_on=self.drift_on,
+            odd=Odd(drift=self.drift, drift_on=self.drift_on, new_values=self.new_values),
         )
+
+    def odd(self) -> Odd:
+        """What was odd since the list."""
+        return self.odd_since
 
     def renew(self, item: ReviewItem) -> Sequence[ReviewItem]:
         """One page: all that waits."""

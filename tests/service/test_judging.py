@@ -21,6 +21,7 @@ from reviewbot.domain.errors import (
     RateLimited,
     ServerFault,
 )
+from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, HeldEvidence, Limits, Trouble
@@ -33,7 +34,7 @@ from reviewbot.service.judging import (
     look_and_judge,
 )
 from reviewbot.service.verdict import UNCOVERED
-from tests.builders import an_item
+from tests.builders import an_account_item, an_item
 from tests.service.fakes import (
     APPROVE,
     DISPUTE,
@@ -88,6 +89,17 @@ def test_what_no_policy_covers_asks_a_person_without_any_evidence() -> None:
     assert (found.item, found.verdict, found.evidence) == (ITEM, UNCOVERED, None)
     assert found.facts.attempts is None
     assert world_of(app).calls == []
+
+
+@pytest.mark.parametrize("item", [an_item(), an_account_item()])
+def test_what_is_listed_in_another_status_is_not_judged(item: ReviewItem) -> None:
+    """No rule is asked and nothing fetched; a person is, with the status it is in."""
+    app = a_bot()
+    judge = always(APPROVE)
+    found = judged(app, item=replace(item, status="frozen\nby_vendor"), judge=judge)
+    assert (found.verdict.action, found.verdict.rule) == (Action.ESCALATE, NO_RULE)
+    assert "its status is 'frozen by_vendor'" in (found.verdict.reason or "")
+    assert (found.verdict.policy, judge.asked, world_of(app).calls) == ("fake", 0, [])
 
 
 @pytest.mark.parametrize(("always_evidence", "fetched"), [(False, 0), (True, 1)])

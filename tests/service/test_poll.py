@@ -11,10 +11,11 @@ from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import CannotConnect, KeyRefused, NoAnswer, ServerFault
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts
-from reviewbot.ports import Listing
+from reviewbot.ports import Listing, Odd
 from reviewbot.service.judging import Known, look_and_judge
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
+from tests.policy.judging import judge_of
 from tests.service.fakes import (
     APPROVE,
     DISPUTE,
@@ -434,3 +435,67 @@ def test_what_breaks_where_no_policy_judges_is_not_hidden() -> None:
     broken = Known(memory=None, judge=None)  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
         look_and_judge(app, app.benches[0], some(1)[0], broken)
+
+
+def test_what_is_listed_in_a_status_nobody_documented_is_asked_about_and_never_paid() -> None:
+    """Its deadline is watched like that of every other question."""
+    world, clock = World(), HandClock()
+    first, second = some(2)
+    frozen = an_item(id=first.id, manually_confirmed_at=first.started_at, status="frozen_by_vendor")
+    world.add(frozen, second)
+    listed = Listing(
+        items=(frozen, second), odd=Odd(new_values=("task.status: 'frozen_by_vendor'",))
+    )
+    world.waiting = lambda: listed  # type: ignore[method-assign]
+    app = an_app(world, always(APPROVE), clock=clock)
+
+    poll_once(app)
+    clock.forward(hours=58)
+    poll_once(app)
+
+    assert [decision.task_id for decision in world.sent] == [second.id]
+    kinds = [one["kind"] for one in app.events.named("alarm")]  # type: ignore[attr-defined]
+    assert kinds.count("schema-drift") == 1
+    assert kinds.count("question") == 1
+    (undecided,) = (one for one in app.events.named("alarm") if one["kind"] == "undecided")  # type: ignore[attr-defined]
+    assert "its status is 'frozen_by_vendor'" in str(undecided["sentence"])
+
+
+def test_what_evidence_drifted_is_told_by_the_end_of_the_pass_that_read_it() -> None:
+    """A process of one pass reads no further list; on several things it opens the breaker as well."""
+    world = World()
+    world.add(*some(6))
+    what = "attempt.comments_scraped: expected a whole number, got text"
+    world.odd_since = Odd(
+        drift=(what,),
+        drift_on={what: frozenset({"task-1", "task-2", "task-3"})},
+        new_values=("attempt.outcome_kind: 'sensor_lost'",),
+    )
+    judge = judge_of("rules:\n  - {name: r, when: {last.comments_scraped: 0}, then: escalate}")
+    app = an_app(world, judge)  # type: ignore[arg-type]
+
+    poll_once(app)
+
+    said = app.events
+    assert [one["what"] for one in said.named("schema drift")] == [what]  # type: ignore[attr-defined]
+    assert [one["what"] for one in said.named("new value")] == [  # type: ignore[attr-defined]
+        "attempt.outcome_kind: 'sensor_lost'"
+    ]
+    assert [note.value["open"] for note in app.ledger.notes("breaker")] == [True]
+
+
+def test_one_thing_that_drifts_opens_no_breaker_at_the_end_either() -> None:
+    """It is that thing's own trouble; a new value stops nothing at all, however often it is seen."""
+    world = World()
+    world.add(*some(6))
+    what = "attempt.comments_scraped: expected a whole number, got text"
+    values = ("attempt.outcome_kind: 'sensor_lost'",)
+    world.odd_since = Odd(drift=(what,), drift_on={what: frozenset({"task-1"})}, new_values=values)
+    judge = judge_of("rules:\n  - {name: r, when: {last.comments_scraped: 0}, then: escalate}")
+    app = an_app(world, judge)  # type: ignore[arg-type]
+
+    poll_once(app)
+    poll_once(app)
+
+    assert app.ledger.notes("breaker") == []
+    assert len(app.events.named("new value")) == 1  # type: ignore[attr-defined]

@@ -211,4 +211,6 @@ def test_what_the_api_did_not_say_keeps_it_from_being_sent(
     item = replace(an_item(), **dict.fromkeys(missing))
     assert cannot_send(item) == f"the API did not say its {said}, so nothing can be sent"
     assert cannot_send(an_item()) is None
+    elsewhere = replace(an_item(), status="frozen_by_vendor")
+    assert cannot_send(elsewhere) == "its status is 'frozen_by_vendor', so nothing can be sent"
     assert cannot_send(replace(an_item(), deadline_at=START + timedelta(hours=1))) is None

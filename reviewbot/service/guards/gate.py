@@ -168,6 +168,11 @@ def begin(app: App, bench: Bench, fleet: Fleet) -> None:
     for policy, what in tuple(guard.unwritten.items()):
         del guard.unwritten[policy]
         breaker.open_breaker(app, policy, "again", what)
+    look_at_drift(app, bench)
+
+
+def look_at_drift(app: App, bench: Bench) -> None:
+    """Open the breaker of each policy that uses a field which drifted on several things."""
     widely = drifting.widely_drifted(app, bench)
     for judge in bench.judges:
         drifting.drifted(app, judge.policy, widely)

@@ -354,7 +354,8 @@ def _is_question(latest: Logged) -> bool:
 def _stretches(answers: _Answers, end: datetime) -> Iterator[tuple[datetime, datetime, Evaluation]]:
     """Each answer with the time for which it stands: from, and until when."""
     ends = [at for at, _ in answers.said[1:]] + [answers.wanting or end]
-    for (start, answer), until in zip(answers.said, ends, strict=True):
+    # None was said yet where evidence is wanting from the beginning.
+    for (start, answer), until in zip(answers.said, ends, strict=False):
         yield start, until, answer
 
 

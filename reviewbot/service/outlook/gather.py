@@ -25,6 +25,7 @@ from reviewbot.service.outlook.room import House, Spent
 from reviewbot.service.people.questions import Round, open_rounds
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.revisions import Revisions
+from reviewbot.service.verdict import elsewhere
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -247,6 +248,7 @@ def _as_recorded(
         round=decision.round,
         judge=_judge_for(facts, sighting, judges) if judges else judge_of(decision.revision),
         facts=facts,
+        unsendable=_unsendable(sighting.review, facts),
         complete=facts is None or _has_evidence(facts),
         latest=latest,
     )
@@ -269,6 +271,13 @@ def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
         return None if logged is None else facts_from_json(logged.decision.facts)
     except (ValueError, KeyError, msgspec.MsgspecError):
         return None
+
+
+def _unsendable(review: ReviewKind, facts: Facts | None) -> str | None:
+    """Why nothing can be sent for it, by the status in which it was seen."""
+    if facts is None:
+        return None
+    return elsewhere(review, facts.task.status if facts.task.id else facts.bundle.account_status)
 
 
 def _has_evidence(facts: Facts) -> bool:

@@ -157,6 +157,18 @@ def tell_drift(app: App, review: str, what: str) -> None:
     )
 
 
+def tell_new_value(app: App, review: str, what: str) -> bool:
+    """A used field holds a value that nobody has documented; give whether that was news."""
+    return app.alarm(
+        Kind.DRIFT,
+        f"The API says something new: {safe_line(what)}. No rule that names the documented values"
+        " matches it; see what it means, and whether the policy should speak of it",
+        subject=f"{review} value {what}",
+        urgency="warning",
+        again=None,
+    )
+
+
 def _about(decision: Decision) -> str:
     return named(decision.review, decision.task_id, decision.amount_micros)
 
