@@ -465,6 +465,12 @@ class Ledger(Protocol):
     def story(self, topic: str, subject: str) -> Sequence[Noted]:
         """Every word on one subject, oldest first."""
 
+    def beat(self, text: bytes) -> None:
+        """Leave the bot's word on itself, in the place of the one before; no line of the log."""
+
+    def last_beat(self) -> tuple[bytes, float] | None:
+        """The bot's newest word on itself, and how many seconds ago it was left."""
+
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
 

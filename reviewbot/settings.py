@@ -24,6 +24,7 @@ import msgspec
 from reviewbot.channels.config import Notices, read_notices
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
+from reviewbot.domain.marks import mark_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret as Secret
 from reviewbot.domain.secret import masked, remember
@@ -100,10 +101,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.policy
 
     def pause_path(self) -> Path:
-        """The file whose presence pauses the bot: as set, or beside the log."""
+        """The file whose presence pauses the bot: as set, or beside the log.
+
+        A log on a server has none beside it, and shares the state directory with others: its file
+        there has its mark in its name.
+        """
         if self.pause_file is not None:
             return Path(self.pause_file)
-        return beside_ledger(self.ledger, os.environ) / PAUSE
+        folder = beside_ledger(self.ledger, os.environ)
+        on_server = not self.ledger.startswith("sqlite:///")
+        return folder / (f"{PAUSE}-{mark_of(self.ledger)}" if on_server else PAUSE)
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each setting as (name, value fit for a screen, origin)."""

@@ -45,7 +45,12 @@ def test_it_lies_beside_the_log_unless_the_settings_say_otherwise(tmp_path: Path
 
     assert beside.pause_path() == tmp_path / "a b" / "PAUSE"
     assert named.pause_path() == tmp_path / "stop"
-    assert Settings(ledger="postgresql+psycopg://h/d").pause_path().name == "PAUSE"
+    names = [
+        Settings(ledger=f"postgresql+psycopg://{url}").pause_path().name
+        for url in ("h/a", "h/b", "ann:one@h/b", "ann:two@h/b")
+    ]
+    assert all(name.startswith("PAUSE-") for name in names)
+    assert (len(set(names)), names[2] == names[3]) == (3, True)
 
 
 def _pipe(path: Path) -> None:

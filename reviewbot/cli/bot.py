@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reviewbot.cli.heartbeat import Beat, beat_path, read_beat
-from reviewbot.cli.opening import state_folder
+from reviewbot.cli.heartbeat import Beat, newest_beat
 from reviewbot.cli.words import length
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.guards.holds import Hold
@@ -25,7 +24,7 @@ ADVERTISED, SHARE = 120.0, 0.8
 
 def bot_of(settings: Settings, now: datetime) -> Bot:
     """The bot as its heartbeat left it. Where none was ever left a live one is taken for granted."""
-    beat = read_beat(beat_path(settings.ledger, state_folder()))
+    beat = newest_beat(settings)
     alone = Bot(
         every=settings.every,
         requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,

@@ -145,6 +145,10 @@ def _channels(settings: Settings) -> Iterator[Line]:
         yield Line("warn", "channels", "none: alarms are told to the log alone", cure)
 
 
+def _pause(settings: Settings) -> Iterator[Line]:
+    yield Line("ok", "pause", f"the file {settings.pause_path()} would pause it at once")
+
+
 def _ledger(settings: Settings) -> Iterator[Line]:
     from reviewbot.ledger.opening import open_ledger
 
@@ -201,4 +205,4 @@ def _api(settings: Settings) -> Iterator[Line]:
         yield Line("ok", "clock", "agrees with the API's")
 
 
-CHECKS: tuple[Check, ...] = (_settings, _zones, _policies, _channels, _ledger, _key, _api)
+CHECKS: tuple[Check, ...] = (_settings, _zones, _policies, _channels, _ledger, _pause, _key, _api)

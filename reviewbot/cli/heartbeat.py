@@ -1,25 +1,32 @@
-"""The heartbeat: after each pass the running bot says in a small file how it is; `status` reads it.
+"""The heartbeat: after each pass the running bot says how it is, and `status` reads it.
 
-A file and not the decision log: nothing of it has to be kept, and it must be readable when the
-log is not.
+Theory of operation. It stands in a small file, because it must be readable when the log is not. A
+log on a server is looked at from other machines too, so its bot leaves it there as well, in a row
+that each beat overwrites: nothing of it has to be kept. Ages are told by one clock: what is left in
+the file by this machine's own, never the API's, and what is left on a server by the server's.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import msgspec
 
-from reviewbot.domain.errors import ReviewbotError
+from reviewbot.cli.opening import state_folder
+from reviewbot.cli.process import born, is_gone, room
+from reviewbot.domain.errors import LedgerError, ReviewbotError
+from reviewbot.domain.marks import mark_of
 
 if TYPE_CHECKING:
     from reviewbot.service.app import App
     from reviewbot.service.poll import PassSummary
+    from reviewbot.settings import Settings
 
 MISSED = 5
 """Polls without a good pass after which the bot is not healthy."""
@@ -39,6 +46,11 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     pid: int
+    room: str | None = None
+    """Where that is the number of its process."""
+    born: int | None = None
+    once: bool = False
+    """Whether it makes one pass and ends, as it should."""
     mode: str
     every: float
     policies: tuple[Running, ...] = ()
@@ -48,6 +60,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """Why the newest pass failed or ended early."""
     good_at: datetime | None = None
     """When a pass last went through."""
+    looked_until: datetime | None = None
+    """The same moment by the API's clock: from there on the next bot looks back."""
     waiting: int = 0
     left: int = 0
     """How many of those the pass under way has not reviewed yet."""
@@ -68,12 +82,23 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that the API last said are left on the key."""
 
     def is_healthy(self, now: datetime) -> bool:
-        """Whether a pass went through not long ago."""
-        return self.good_at is not None and now - self.good_at <= self._patience
+        """Whether a pass went through not long ago, and the process lives."""
+        return (
+            self.good_at is not None and now - self.good_at <= self._patience and not self.is_gone()
+        )
 
     def is_alive(self, now: datetime) -> bool:
-        """Whether a pass was made not long ago, also one that failed."""
-        return now - self.at <= self._patience
+        """Whether a pass was made not long ago, also one that failed, and the process lives."""
+        return now - self.at <= self._patience and not self.is_gone()
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended and should not have, as far as can be told from here."""
+        return not self.once and self.room == room() and is_gone(self.pid, self.born)
+
+    def moved(self, by: timedelta) -> Beat:
+        """The same, told by a clock that is so far ahead."""
+        good_at = None if self.good_at is None else self.good_at + by
+        return msgspec.structs.replace(self, at=self.at + by, good_at=good_at)
 
     @property
     def _patience(self) -> timedelta:
@@ -84,35 +109,100 @@ def beat_path(ledger: str, state_folder: Path) -> Path:
     """Where the heartbeat of the bot on this ledger lies: beside an SQLite file, or by itself."""
     if ledger.startswith("sqlite:///"):
         return Path(unquote(ledger.removeprefix("sqlite:///")) + ".status.json")
-    return state_folder / "reviewbot.status.json"
+    return state_folder / f"reviewbot-{mark_of(ledger)}.status.json"
 
 
 def read_beat(path: Path) -> Beat | None:
-    """Read the newest heartbeat; None where there is none that can be read."""
+    """Read the heartbeat in a file; None where there is none that can be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Beat)
     except (OSError, msgspec.DecodeError):
         return None
 
 
+def newest_beat(settings: Settings) -> Beat | None:
+    """The newest heartbeat of the bot on this log, by this machine's clock; None where there is none."""
+    beats = [read_beat(beat_path(settings.ledger, state_folder()))]
+    if not settings.ledger.startswith("sqlite:///"):
+        beats.append(_beat_on_server(settings.ledger))
+    return max((beat for beat in beats if beat is not None), key=lambda beat: beat.at, default=None)
+
+
+def _beat_on_server(url: str) -> Beat | None:
+    from reviewbot.ledger.opening import open_ledger
+
+    try:
+        ledger = open_ledger(url, read_only=True)
+        try:
+            found = ledger.last_beat()
+        finally:
+            ledger.close()
+        if found is None:
+            return None
+        beat = msgspec.json.decode(found[0], type=Beat)
+    except (LedgerError, msgspec.DecodeError):
+        return None
+    left_at = machine_time() - timedelta(seconds=found[1])
+    return beat.moved(left_at - beat.at)
+
+
+def machine_time() -> datetime:
+    """This machine's own wall clock: whoever reads a heartbeat here has no other."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heart:
+    """Where a bot leaves its heartbeat."""
+
+    path: Path
+    on_server: bool = False
+    once: bool = False
+    now: Callable[[], datetime] = machine_time
+
+    def beat(self, app: App, beat: Beat, failed: ReviewbotError | None) -> None:
+        """Leave it; where that cannot be done the log says so, and the bot goes on."""
+        text = msgspec.json.encode(beat)
+        try:
+            _replace(self.path, text)
+            if self.on_server and not isinstance(failed, LedgerError):
+                app.ledger.beat(text)
+        except (OSError, LedgerError) as error:
+            app.events("heartbeat not written", level="warning", error=str(error))
+
+
+def heart_of(settings: Settings, *, once: bool) -> Heart:
+    """Where the bot of these settings leaves its heartbeat."""
+    return Heart(
+        path=beat_path(settings.ledger, state_folder()),
+        on_server=settings.ledger.startswith("postgresql"),
+        once=once,
+    )
+
+
 def beating_poll(
-    path: Path, every: float, make: Callable[[App], PassSummary]
+    heart: Heart, every: float, make: Callable[[App], PassSummary], before: Beat | None = None
 ) -> Callable[[App], PassSummary]:
     """Make a pass, or a stretch of one, that leaves a heartbeat, also when it fails."""
-    before = read_beat(path)
     good_at = None if before is None else before.good_at
+    looked_until = None if before is None else before.looked_until
     summary: PassSummary | None = None
 
+    def leave(app: App, error: str | None, failed: ReviewbotError | None = None) -> None:
+        left = _beat(app, every, heart, error, summary)
+        left = msgspec.structs.replace(left, good_at=good_at, looked_until=looked_until)
+        heart.beat(app, left, failed)
+
     def poll(app: App) -> PassSummary:
-        nonlocal good_at, summary
+        nonlocal good_at, looked_until, summary
         try:
             summary = make(app)
         except ReviewbotError as error:
-            _write(path, _beat(app, every, good_at, str(error), summary), app)
+            leave(app, str(error), error)
             raise
         if summary.stopped is None:
-            good_at = summary.ended_at
-        _write(path, _beat(app, every, good_at, summary.stopped, summary), app)
+            good_at, looked_until = heart.now(), summary.ended_at
+        leave(app, summary.stopped)
         return summary
 
     return poll
@@ -121,7 +211,7 @@ def beating_poll(
 def _beat(
     app: App,
     every: float,
-    good_at: datetime | None,
+    heart: Heart,
     error: str | None,
     summary: PassSummary | None,
 ) -> Beat:
@@ -137,14 +227,16 @@ def _beat(
     )
     open_now = undecided(app.benches)
     return Beat(
-        at=app.clock.now(),
+        at=heart.now(),
         pid=os.getpid(),
+        room=room(),
+        born=born(os.getpid()),
+        once=heart.once,
         mode=app.mode.value,
         every=every,
         policies=policies,
         brake=app.brake(),
         error=error,
-        good_at=good_at,
         requests=app.traffic.requests,
         writes=app.traffic.writes,
         remaining=app.traffic.remaining,
@@ -160,12 +252,12 @@ def _beat(
     )
 
 
-def _write(path: Path, beat: Beat, app: App) -> None:
-    """Replace the file as a whole, so that a reader never sees half of it."""
+def _replace(path: Path, text: bytes) -> None:
+    """Replace the file as a whole, so that a reader never sees half of it; it is its owner's alone."""
     new = path.with_name(path.name + ".new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(msgspec.json.encode(beat))
-        new.replace(path)
-    except OSError as error:
-        app.events("heartbeat not written", level="warning", error=str(error))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(text)
+    new.replace(path)

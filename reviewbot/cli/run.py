@@ -14,9 +14,9 @@ from types import FrameType
 import click
 
 from reviewbot.bootstrap import build, settle
-from reviewbot.cli.heartbeat import beat_path, beating_poll, read_beat
+from reviewbot.cli.heartbeat import beating_poll, heart_of, newest_beat
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with, state_folder
+from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with
 from reviewbot.cli.options import config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted
@@ -187,10 +187,11 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
 
 def _poll(settings: Settings, stretch: float) -> Callable[[App], PassSummary]:
     """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
-    path = beat_path(settings.ledger, state_folder())
-    last = read_beat(path)
+    last = newest_beat(settings)
+    heart = heart_of(settings, once=stretch == math.inf)
     return Homecoming(
-        beating_poll(path, settings.every, Polling(stretch)), None if last is None else last.good_at
+        beating_poll(heart, settings.every, Polling(stretch), last),
+        None if last is None else last.looked_until,
     )
 
 

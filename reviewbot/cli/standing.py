@@ -29,7 +29,10 @@ def health_line(beat: Beat | None, healthy: bool, now: datetime) -> str:
     """Say whether it runs, how, and since when not."""
     if beat is None:
         return styled("not running", "bad") + ": no pass has ever been made on this decision log"
-    last = "never" if beat.good_at is None else f"{length(now - beat.good_at)} ago"
+    since = None if beat.good_at is None else max(now - beat.good_at, timedelta(0))
+    last = "never" if since is None else f"{length(since)} ago"
+    if beat.is_gone():
+        return styled("not running", "bad") + f": its process has ended; last good pass {last}"
     word = styled("healthy", "good") if healthy else styled("not healthy", "bad")
     mode = "LIVE" if beat.mode == "live" else "dry run, nothing is sent"
     return f"{word}: {mode}, last good pass {last}, one every {beat.every:g} s"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from reviewbot.cli.heartbeat import Beat, beat_path, read_beat
+from reviewbot.cli.heartbeat import Beat, newest_beat
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading, settings_with, state_folder
+from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.domain.errors import LedgerError
@@ -51,7 +51,7 @@ def status(screen: Screen, probe: bool, ledger: str | None, config: str | None, 
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid."""
     settings = settings_with(config=config, ledger=ledger)
     now = datetime.now(UTC)
-    beat = read_beat(beat_path(settings.ledger, state_folder()))
+    beat = newest_beat(settings)
     healthy = beat is not None and beat.is_healthy(now)
     if probe:
         _probe(screen, beat, healthy, now)

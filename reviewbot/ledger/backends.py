@@ -57,6 +57,8 @@ class Backend(Protocol):
     begin_snapshot: str
 
     find_version: str
+    clock: str
+    """Asks for the database's own time, in microseconds."""
 
     def connect(self, *, lock: bool) -> Driver:
         """Open a connection that commits only when told to.
@@ -92,6 +94,7 @@ class SQLite:
     begin_write = "BEGIN IMMEDIATE"
     begin_snapshot = "BEGIN"
     find_version = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     conflict: type[Exception] = sqlite3.IntegrityError
     refusals: tuple[type[Exception], ...] = (
@@ -259,6 +262,8 @@ class PostgreSQL:
         "SELECT 1 FROM pg_catalog.pg_tables"
         " WHERE schemaname = current_schema() AND tablename = 'alembic_version'"
     )
+
+    clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
     def __init__(self, url: URL, *, read_only: bool) -> None:
         try:

@@ -193,6 +193,16 @@ class DatabaseLedger:
         """Every word on one subject, oldest first."""
         return keepsakes.story(self._connection, topic, subject)
 
+    # The bot ---------------------------------------------------------------------------------
+
+    def beat(self, text: bytes) -> None:
+        """Leave the bot's word on itself in the place of the one before."""
+        keepsakes.keep_beat(self._connection, text)
+
+    def last_beat(self) -> tuple[bytes, float] | None:
+        """The bot's newest word on itself, and how many seconds ago it was left."""
+        return keepsakes.last_beat(self._connection)
+
     # The whole -------------------------------------------------------------------------------
 
     def checkpoint(self, at: datetime) -> Checkpoint:

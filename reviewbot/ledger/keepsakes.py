@@ -16,6 +16,9 @@ from reviewbot.ledger.tail import Tail
 from reviewbot.policy.model import Policy
 from reviewbot.ports import Noted, StoredPolicy
 
+BOT = "bot"
+"""The name of the one instance that works on a log."""
+
 
 def remember_policy(connection: Connection, policy: Policy, at: datetime) -> None:
     """Keep the text of a revision, once."""
@@ -93,6 +96,24 @@ def story(connection: Connection, topic: str, subject: str) -> list[Noted]:
     with connection.reading():
         lines = back_from(connection, _last_note(connection, topic, subject))
     return [noted_from_line(line) for line in lines]
+
+
+def keep_beat(connection: Connection, text: bytes) -> None:
+    """Put the bot's word on itself in the place of the one before; no line of the log."""
+    with connection.writing() as driver:
+        (now,) = driver.execute(connection.backend.clock).fetchone()
+        if not connection.run(
+            statements.CHANGE_BEAT, {"name_of_it": BOT, "new_at": now, "new_beat": text}
+        ).rowcount:
+            connection.run(statements.ADD_BEAT, (BOT, now, text))
+
+
+def last_beat(connection: Connection) -> tuple[bytes, float] | None:
+    """The bot's newest word on itself, and how many seconds ago it was left, by the database's clock."""
+    with connection.reading() as driver:
+        row = connection.run(statements.BEAT, {"name": BOT}).fetchone()
+        (now,) = driver.execute(connection.backend.clock).fetchone()
+    return None if row is None else (bytes(row[1]), (now - row[0]) / 1_000_000)
 
 
 def _last_note(connection: Connection, topic: str, subject: str) -> int:

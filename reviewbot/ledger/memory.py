@@ -299,6 +299,15 @@ class MemoryLedger:
         line = self._notes.get((topic, subject))
         return [noted_from_line(one) for one in self._back_from(line.seq)] if line else []
 
+    # The bot ---------------------------------------------------------------------------------
+
+    def beat(self, text: bytes) -> None:
+        """Nobody else can read this log, so nothing is left in it."""
+
+    def last_beat(self) -> tuple[bytes, float] | None:
+        """Nothing was left."""
+        return None
+
     # The whole -------------------------------------------------------------------------------
 
     def checkpoint(self, at: datetime) -> Checkpoint:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.errors import ConfigError
+from reviewbot.domain.marks import mark_of
 from reviewbot.domain.secret import without_password
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
@@ -66,8 +66,7 @@ def open_checkpoints(
     elif (parsed := _parse(url)).get_backend_name() == "sqlite":
         path = Path(f"{parsed.database}.checkpoints.jsonl")
     else:
-        digest = sha256(url.encode()).hexdigest()[:12]
-        path = folder / f"checkpoints-{digest}.jsonl"
+        path = folder / f"checkpoints-{mark_of(url)}.jsonl"
     return CheckpointFile(path, None if key_file is None else _key(Path(key_file)))
 
 

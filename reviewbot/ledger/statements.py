@@ -22,7 +22,16 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from reviewbot.domain.lifecycle import OPEN, State
 from reviewbot.ledger.recall import COUNTED, PAYS, UNDECIDED
-from reviewbot.ledger.tables import decision, entry, note, policy, round_, schema_version, state_in
+from reviewbot.ledger.tables import (
+    decision,
+    entry,
+    heartbeat,
+    note,
+    policy,
+    round_,
+    schema_version,
+    state_in,
+)
 
 CHUNK_SIZES = (1, 8, 64, 512)
 """How many names one statement asks for; fewer are filled up, more are asked in turns."""
@@ -349,6 +358,21 @@ def notes(size: int) -> Select[tuple[object, ...]]:
         .order_by(note.c.topic, note.c.subject)
     )
 
+
+# The heartbeat -------------------------------------------------------------------------------
+
+BEAT = select(heartbeat.c.at, heartbeat.c.beat).where(heartbeat.c.name == bindparam("name"))
+"""What the bot last said of itself, and when."""
+
+ADD_BEAT = insert(heartbeat)
+"""The first word."""
+
+CHANGE_BEAT = (
+    update(heartbeat)
+    .where(heartbeat.c.name == bindparam("name_of_it"))
+    .values(at=bindparam("new_at"), beat=bindparam("new_beat"))
+)
+"""A newer one in its place."""
 
 # Verification of the other projections -------------------------------------------------------
 

@@ -105,6 +105,15 @@ note = Table(
     Column("last", _Big, nullable=False),
 )
 
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", _Big, nullable=False),
+    Column("beat", LargeBinary, nullable=False),
+)
+"""How the bot on this log was when it last said so; no part of the log, and overwritten in place."""
+
 
 def state_in(states: Iterable[State]) -> TextClause:
     """The condition that a decision is in one of `states`, written out so that indexes can serve it."""

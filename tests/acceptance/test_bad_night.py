@@ -13,7 +13,7 @@ import pytest
 import time_machine
 
 from reviewbot.bootstrap import build
-from reviewbot.cli.heartbeat import beat_path, beating_poll
+from reviewbot.cli.heartbeat import Heart, beat_path, beating_poll
 from reviewbot.cli.main import main
 from reviewbot.daemon import Daemon
 from reviewbot.domain.errors import LedgerUnwritable
@@ -128,7 +128,9 @@ class Night:
             every=POLL,
             stop=self.stop,
             refresh=self.look_around,
-            poll=beating_poll(beat_path(self.url, Path()), POLL, Polling(POLL)),
+            poll=beating_poll(
+                Heart(path=beat_path(self.url, Path()), now=self.app.clock.now), POLL, Polling(POLL)
+            ),
             wake=Rest(self.clock),
         ).run()
         self.app.ledger.close()

@@ -288,6 +288,8 @@ _READS = (
     "departure",
     "lost",
     "take_as_it_is",
+    "beat",
+    "last_beat",
     "verify",
     "remember_policy",
     "probe",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reviewbot.cli.opening import settings_with, state_folder
+from reviewbot.cli.opening import settings_with
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.model import Policy
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def running_policies() -> Sequence[Running]:
     """The policies of the bot that last ran here; none where none ran or settings are wrong."""
-    from reviewbot.cli.heartbeat import beat_path, read_beat
+    from reviewbot.cli.heartbeat import newest_beat
 
     try:
-        beat = read_beat(beat_path(settings_with().ledger, state_folder()))
+        beat = newest_beat(settings_with())
     except ReviewbotError:
         return ()
     return () if beat is None else beat.policies

@@ -75,6 +75,12 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text, primary_key=True),
         sa.Column("last", big, nullable=False),
     )
+    op.create_table(
+        "heartbeat",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("at", big, nullable=False),
+        sa.Column("beat", sa.LargeBinary, nullable=False),
+    )
     _index("decision_id", "decision", ["id"], unique=True)
     _index("decision_state", "decision", ["state", "state_at"])
     _index("decision_task", "decision", ["review", "task_id"])
