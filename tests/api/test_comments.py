@@ -171,7 +171,9 @@ def test_one_round_has_one_name_however_its_moment_is_written(spelled: str) -> N
     (item,) = CommentsQueue(a_client(lambda _: answer(a_list([row])))).waiting().items
     assert item.epoch == "2026-06-02T11:45:40Z"
     done = {"data": row | {"status": "finalized"}}
-    receipt = CommentsDesk(a_client(lambda _: answer(done))).perform(decided(item, Action.APPROVE))
+    receipt = CommentsDesk(a_client(lambda _: answer(done))).perform(
+        decided(item, Action.APPROVE), "k1"
+    )
     assert receipt.epoch == item.epoch
 
 
