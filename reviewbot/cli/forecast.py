@@ -83,7 +83,7 @@ def forecast(
     if found is None:
         found = _asked(screen, settings, patience=None if fresh else PATIENCE)
     if form == "json":
-        screen.data(msgspec.json.format(msgspec.json.encode(_object(found))).decode())
+        screen.data(forecast_json(found))
     else:
         screen.data("\n".join(_lines(found)))
     if found.unread:
@@ -181,6 +181,11 @@ def _pace(known: Pace) -> str:
 def _row(one: Unread, found: Forecast) -> tuple[str, ...]:
     why = WHY[one.why] + (f": {one.note}" if one.note else "")
     return (one.task_id[:8], due(one.at, found.at), one.by, why)
+
+
+def forecast_json(found: Forecast) -> str:
+    """The documented form."""
+    return msgspec.json.format(msgspec.json.encode(_object(found))).decode()
 
 
 def _object(found: Forecast) -> dict[str, Any]:

@@ -132,10 +132,10 @@ class _Ahead:
         latest = one.latest
         if latest is not None and latest.state in DONE:
             return _done(one, latest)
-        if _is_over(one, self._now):
-            return replace(self._timer(one, _OVER), is_over=True)
         if latest is not None and latest.state in OPEN:
             return self._perhaps_done(one, answers, latest)
+        if _is_over(one, self._now):
+            return replace(self._timer(one, _OVER), is_over=True)
         if latest is not None and latest.state is State.REFUSED:
             return self._timer(one, _REFUSED)
         if one.unsendable is not None:
@@ -162,7 +162,8 @@ class _Ahead:
         decision, began = latest.decision, latest.intended_at or latest.state_at
         known_at = max(began + self._standing.quarantine, self._now)
         end = end_by(decision.action, decision.rule)
-        if one.judge is not None and one.facts is not None and known_at < _end_of(one, self._now):
+        in_time = known_at < _end_of(one, self._now) and not _is_over(one, self._now)
+        if in_time and one.judge is not None and one.facts is not None:
             again = self._follow(one, one.judge, answers, known_at)
             if again.end == end:
                 return replace(again, why=_UNCLEAR)
@@ -176,17 +177,21 @@ class _Ahead:
             turn_at += timedelta(minutes=self._unseen / standing.per_minute)
         self._unseen += 1
         if (hold := self._holding_all(one)) is not None:
-            if hold.until is None or hold.until >= end:
+            if _lasts(hold, end) and not _may_leave(one.judge, hold):
                 return self._timer(one, hold.sentence)
-            turn_at = max(turn_at, hold.until)
-        if turn_at >= end:
+            turn_at = max(turn_at, min(hold.until or end, end))
+        if turn_at >= end and hold is None:
             return replace(self._timer(one, _TOO_LATE), late=True, turn_at=turn_at)
         return Future(round=one, end="unknown", at=None, why=_UNSEEN, turn_at=turn_at)
 
     def _nobody_knows(self, one: OpenRound, why: str, kept: Kept | None = None) -> Future:
         """What the policy says then is not known; it does not matter where nothing is sent anyway."""
         hold = self._holding_all(one)
-        if hold is not None and (hold.until is None or hold.until >= _end_of(one, self._now)):
+        if (
+            hold is not None
+            and _lasts(hold, _end_of(one, self._now))
+            and not _may_leave(one.judge, hold)
+        ):
             return self._timer(one, hold.sentence, kept)
         return Future(round=one, end="unknown", at=None, why=why, kept=kept)
 
@@ -201,6 +206,8 @@ class _Ahead:
                 kept, at = kept or _by_cap(one, wish, at), due
             while _is_sent(answer) and at < until:
                 stop = self._stop(judge, wish, at, until)
+                if stop is None and self._is_too_late(one, at):
+                    break
                 if stop is None:
                     return self._sent(one, judge, wish, at, kept)
                 kept = kept or _kept(stop, wish, at)
@@ -225,9 +232,10 @@ class _Ahead:
             return None, stop.free_at
         instead = _wish(one, judge, answer.action, DEADLINE)
         other = self._stop(judge, instead, at, end)
-        if other is None:
+        if other is None and not self._is_too_late(one, at):
             return instead, None
-        return None, min((s.free_at for s in (stop, other) if s.free_at is not None), default=None)
+        moments = [stop.free_at, at if other is None else other.free_at]
+        return None, min((moment for moment in moments if moment and moment > at), default=None)
 
     def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
@@ -237,13 +245,17 @@ class _Ahead:
             return Stop(hold.by, hold.sentence, hold.until)
         return self._room(judge).stop(wish, at, end)
 
+    def _is_too_late(self, one: OpenRound, at: datetime) -> bool:
+        """Whether no pass finds this moment come before silence pays."""
+        return self._standing.pass_at(at) >= _end_of(one, self._now)
+
     def _room(self, judge: Judge) -> Room:
         return self._rooms[judge.policy.name]
 
     def _sent(
         self, one: OpenRound, judge: Judge, wish: Decision, at: datetime, kept: Kept | None
     ) -> Future:
-        self._room(judge).take(wish, at)
+        self._room(judge).take(wish, self._standing.pass_at(at))
         return Future(
             round=one,
             end=end_by(wish.action, wish.rule),
@@ -343,6 +355,20 @@ def _done(one: OpenRound, latest: Logged) -> Future:
     )
 
 
+def _lasts(hold: Hold, end: datetime) -> bool:
+    return hold.until is None or hold.until >= end
+
+
+def _may_leave(judge: Judge | None, hold: Hold) -> bool:
+    """Whether a bot that judges, though it sends nothing, may leave it to the timer on purpose."""
+    if judge is None or hold.by == "bot":
+        return False
+    policy = judge.policy
+    said = [rule.then.action for rule in policy.rules]
+    said += [case.then.action for case in policy.deadline.fallbacks]
+    return Action.LEAVE in said
+
+
 def _lasting(hold: Hold) -> tuple[bool, float]:
     return hold.until is None, 0.0 if hold.until is None else hold.until.timestamp()
 
@@ -425,8 +451,7 @@ def _job(name: str, one: Future, standing: Standing) -> Job | None:
         return None
     if one.round.latest is not None and one.round.latest.state in OPEN:
         return None
-    start = one.at if one.at <= standing.now else one.at + timedelta(seconds=standing.every)
-    return Job(name=name, start=start, due=deadline) if start < deadline else None
+    return Job(name=name, start=standing.pass_at(one.at), due=deadline)
 
 
 def _as_late(one: Future) -> Future:

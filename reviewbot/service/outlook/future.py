@@ -62,7 +62,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `houses` are the policies that run, by name; `quarantine` is how long a write without a clear
     answer may still arrive, `per_minute` how many decisions the request budget lets the bot send
-    (None: any number), `every` the seconds between two passes.
+    (None: any number), `every` the seconds between two passes, the last of which was at `passed_at`.
     """
 
     now: datetime
@@ -71,6 +71,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     quarantine: timedelta = timedelta(minutes=15)
     per_minute: float | None = None
     every: float = 60.0
+    passed_at: datetime | None = None
+
+    def pass_at(self, moment: datetime) -> datetime:
+        """When the first pass begins that finds this moment come."""
+        every = timedelta(seconds=self.every)
+        first = self.now if self.passed_at is None else max(self.now, self.passed_at + every)
+        return first + max(0, -((first - moment) // every)) * every
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

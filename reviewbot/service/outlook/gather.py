@@ -146,6 +146,7 @@ def standing_of(
         quarantine=bot.quarantine,
         per_minute=_decisions_per_minute(bot, len(rounds)),
         every=bot.every,
+        passed_at=bot.passed_at,
     )
 
 
@@ -234,7 +235,7 @@ def _as_recorded(
         deadline_at=deadline_of(sighting),
         deadline_is_estimate=sighting.deadline_at is None,
         amount_micros=sighting.amount_micros,
-        judge=judges[0] if len(judges) == 1 else None,
+        judge=_only(judges, sighting.review),
     )
     if latest is None:
         return seen
@@ -252,6 +253,12 @@ def _as_recorded(
         complete=facts is None or _has_evidence(facts),
         latest=latest,
     )
+
+
+def _only(judges: Sequence[Judge], review: ReviewKind) -> Judge | None:
+    """The running policy of a kind of review, where there is one and no other."""
+    found = [one for one in judges if one.policy.applies_to.review == review]
+    return found[0] if len(found) == 1 else None
 
 
 def _judge_for(facts: Facts | None, sighting: Sighting, judges: tuple[Judge, ...]) -> Judge | None:
