@@ -12,14 +12,14 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.guards import breaker, switches
 
-By = Literal["pause", "breaker", "brake", "bot"]
+By = Literal["pause", "breaker", "brake", "rehearsal", "bot"]
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that holds: what it stops, of which policy (None: of every), until when.
 
-    `bot` stands for a bot that does not run, or only rehearses. `until` None: until a person does
-    something about it.
+    `bot` stands for one that does not run, `rehearsal` for one that judges and sends nothing. `until`
+    None: until a person does something about it.
     """
 
     sentence: str

@@ -26,6 +26,7 @@ from reviewbot.domain.lifecycle import DONE, OPEN, State
 from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.future import over_time
 from reviewbot.ports import Logged
+from reviewbot.service import refusals
 from reviewbot.service.guards.guardrails import REACHED, decide_by, stays_with_person
 from reviewbot.service.guards.holds import Hold
 from reviewbot.service.outlook.desks import Desk, Job, work_off
@@ -125,19 +126,19 @@ class _Ahead:
         found = self._end(one, answers)
         if found.is_over:
             return found
+        if found.why is None and one.latest is not None:
+            found = replace(found, why=_refusal(one.latest))
         found = replace(found, answers=answers.said, asked_at=self._asked_at(found, answers))
         return replace(found, answerable_at=self._answerable_at(found))
 
     def _end(self, one: OpenRound, answers: _Answers) -> Future:
         latest = one.latest
-        if latest is not None and latest.state in DONE:
+        if latest is not None and self._is_done(one, latest):
             return _done(one, latest)
         if latest is not None and latest.state in OPEN:
             return self._perhaps_done(one, answers, latest)
         if _is_over(one, self._now):
             return replace(self._timer(one, _OVER), is_over=True)
-        if latest is not None and latest.state is State.REFUSED:
-            return self._timer(one, _REFUSED)
         if one.unsendable is not None:
             return self._timer(one, one.unsendable)
         if one.facts is None:
@@ -147,6 +148,13 @@ class _Ahead:
         if one.judge is None or answers.broke:
             return self._timer(one, _NOT_COVERED if one.judge is None else _BROKE)
         return self._follow(one, one.judge, answers, self._now)
+
+    def _is_done(self, one: OpenRound, latest: Logged) -> bool:
+        """Whether it was really done: what the list goes on showing was not, whatever the log says."""
+        if latest.state is State.OVERTAKEN:
+            return not one.listed
+        lingers = latest.state_at + self._standing.quarantine > self._now
+        return latest.state in DONE and (lingers or not one.listed)
 
     def _timer(self, one: OpenRound, why: str | None, kept: Kept | None = None) -> Future:
         """Nothing of ours ends it: the timer pays, unless nobody knows when."""
@@ -333,13 +341,12 @@ class _Ahead:
 _OVER = "its deadline has passed"
 _NOT_COVERED = "no running policy covers it"
 _BROKE = "the policy cannot be evaluated on it"
-_REFUSED = "the API refused our answer"
 _UNCLEAR = "a write may have been carried out already; that is found out by reading"
 _UNREADABLE = "what the log holds of it cannot be read"
 _UNSEEN = "it is not reviewed yet"
 _TOO_LATE = "its turn comes too late: the request budget is too small"
 _WANTING = "what decides it then needs evidence that is not fetched yet"
-_ASKS = frozenset({_NOT_COVERED, _BROKE, _REFUSED})
+_ASKS = frozenset({_NOT_COVERED, _BROKE})
 
 
 def _done(one: OpenRound, latest: Logged) -> Future:
@@ -353,6 +360,12 @@ def _done(one: OpenRound, latest: Logged) -> Future:
         rule=decision.rule,
         is_over=True,
     )
+
+
+def _refusal(latest: Logged) -> str | None:
+    """What the API said no to, where that is why it is still open."""
+    words = latest.note if latest.state in (State.VOID, State.REFUSED) else latest.decision.held_by
+    return words if words is not None and words.startswith(refusals.NOTE) else None
 
 
 def _lasts(hold: Hold, end: datetime) -> bool:

@@ -14,8 +14,8 @@ from typing import Literal
 
 import msgspec
 
-from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewKind
+from reviewbot.service import refusals
 from reviewbot.service.outlook.bites import Capped, bites_of
 from reviewbot.service.outlook.desks import Desk, Job, work_off
 from reviewbot.service.outlook.future import Future, Standing
@@ -151,8 +151,7 @@ def _why(one: Future) -> Why:
         return "budget"
     if one.asked_at is not None and one.answerable_at is not None:
         return "people"
-    latest = one.round.latest
-    if latest is not None and latest.state is State.REFUSED:
+    if one.why is not None and one.why.startswith(refusals.NOTE):
         return "refused"
     return "policy" if one.why is None else "held"
 

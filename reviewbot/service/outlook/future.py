@@ -16,7 +16,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.facts import Facts
 from reviewbot.ports import Logged
-from reviewbot.service.guards.holds import Hold
+from reviewbot.service.guards.holds import By, Hold
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -33,7 +33,7 @@ class OpenRound(msgspec.Struct, frozen=True, kw_only=True):
     """A round that has not ended, with what was last known of it.
 
     `facts` are None where nobody has looked at it yet, `judge` where no running policy covers it.
-    `complete` says that evidence is at hand, or that it was asked for and cannot be had. `latest` is
+    `listed` says that the API shows it as waiting right now. `complete` says that evidence is at hand, or that it was asked for and cannot be had. `latest` is
     the newest decision of this very round, `unsendable` why nothing can be sent for it.
     """
 
@@ -48,6 +48,7 @@ class OpenRound(msgspec.Struct, frozen=True, kw_only=True):
     judge: Judge | None = None
     facts: Facts | None = None
     complete: bool = True
+    listed: bool = False
     latest: Logged | None = None
     unsendable: str | None = None
 
@@ -87,7 +88,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     `asked` says that a person is asked meanwhile.
     """
 
-    by: Literal["pause", "breaker", "brake", "bot", "guardrail", "probation", "cap"]
+    by: By | Literal["guardrail", "probation", "cap"]
     what: str
     policy: str
     action: Action

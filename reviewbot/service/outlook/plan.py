@@ -225,6 +225,7 @@ def _see(
             judge=judge,
             facts=facts,
             complete=held is not None,
+            listed=True,
             latest=None if latest is None or latest.decision.epoch != item.epoch else latest,
             unsendable=cannot_send(item),
         ),

@@ -19,6 +19,7 @@ from reviewbot.policy.facts import NO_FLEET, Fleet
 from reviewbot.ports import Limit
 from reviewbot.service.guards import probation
 from reviewbot.service.guards.guardrails import check_pauses, is_exempt, limits_for, pauses_of
+from reviewbot.service.guards.holds import By
 from reviewbot.service.guards.probation import Trial
 from reviewbot.service.outlook.slots import Track
 
@@ -50,7 +51,7 @@ class Stop(NamedTuple):
     `asks` says that a person is asked meanwhile.
     """
 
-    by: Literal["pause", "breaker", "brake", "bot", "guardrail", "probation", "cap"]
+    by: By | Literal["guardrail", "probation", "cap"]
     what: str
     free_at: datetime | None
     asks: bool = False

@@ -93,7 +93,7 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
         claimed=sum(one.claim is not None for one in questions),
         next_question=first,
         unsettled=len(ledger.open_intents()),
-        holds=tuple(hold.sentence for hold in holds if hold.by not in ("bot", "brake")),
+        holds=tuple(hold.sentence for hold in holds if hold.by in ("pause", "breaker")),
         at_stake=at_stake(ahead) if holds else None,
         on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
         to_accept=tuple(

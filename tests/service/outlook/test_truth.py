@@ -25,7 +25,7 @@ from reviewbot.cli.report.forms import as_json
 from reviewbot.domain.accounts import AccountReview
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Decision, Mode
-from reviewbot.domain.errors import NoAnswer
+from reviewbot.domain.errors import ApiRefusal, NoAnswer, TaskBlocked
 from reviewbot.domain.lifecycle import DONE
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.memory import MemoryLedger
@@ -104,7 +104,7 @@ class Situation:
     """How many passes were made before."""
     late: list[tuple[int, int]]
     """Tasks that nobody has looked at, as `tasks`."""
-    lost: Literal["none", "on the way", "its answer"]
+    lost: Literal["none", "on the way", "its answer", "refused", "not now"]
     """What became of the first write."""
 
 
@@ -131,7 +131,7 @@ SITUATIONS = st.builds(
     mode=st.sampled_from(("live", "live", "live", "live", "dry run", "dead")),
     passes=st.sampled_from((1, 1, 2, 0)),
     late=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), max_size=1),
-    lost=st.sampled_from(("none", "none", "on the way", "its answer")),
+    lost=st.sampled_from(("none", "none", "on the way", "its answer", "refused", "not now")),
 )
 
 
@@ -247,11 +247,16 @@ class Scene:
         return town
 
     def _lose_a_write(self) -> None:
+        error = {
+            "refused": TaskBlocked("no", status=409, code="MANAGED_ACCOUNT_TASK_BLOCKED"),
+            "not now": ApiRefusal("no", status=402, code="PAYMENT_REQUIRED"),
+        }.get(self.of.lost, NoAnswer("a reset"))
+
         def lose(_: Decision) -> None:
             self.towns[0].after_write = self.towns[0].before_write = None
-            raise NoAnswer("a reset")
+            raise error
 
-        if self.of.lost == "on the way":
+        if self.of.lost in ("on the way", "refused", "not now"):
             self.towns[0].before_write = lose
         elif self.of.lost == "its answer":
             self.towns[0].after_write = lose
@@ -390,7 +395,7 @@ def what_happened(scene: Scene, key: Key, before: set[str]) -> tuple[str, dateti
 @pytest.mark.timeout(600)
 @given(of=SITUATIONS)
 @settings(
-    max_examples=times(25, 1500),
+    max_examples=times(22, 1500),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
