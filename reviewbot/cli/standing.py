@@ -11,7 +11,7 @@ import click
 
 from reviewbot.cli.heartbeat import Beat, Running
 from reviewbot.cli.screen import styled
-from reviewbot.cli.words import counted, dollars, length
+from reviewbot.cli.words import counted, dollars, length, second_look_line
 from reviewbot.domain.review import noun_of, things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.model import Policy
@@ -141,6 +141,8 @@ def _people(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
     if found.unsettled:
         text = f"{counted(found.unsettled, 'write')} not known to be done or not"
         yield "quarantine", text, "care"
+    if found.second_looks:
+        yield "second look", second_look_line(found.second_looks), "care"
 
 
 def _first_end(found: Situation, now: datetime) -> str:

@@ -73,3 +73,12 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 60
 def plain(text: str) -> str:
     """Take the marks for a terminal out again."""
     return click.unstyle(text)
+
+
+def second_look_line(count: int) -> str:
+    """Say how many decisions a person should look at again, and where they are."""
+    verb = "was" if count == 1 else "were"
+    return (
+        f"{counted(count, 'decision')} {verb} made while the checker was sick; look again:"
+        " reviewbot log show"
+    )

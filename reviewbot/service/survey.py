@@ -12,17 +12,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.errors import ApiError, KeyRefused
-from reviewbot.policy.compares import compares_of
 from reviewbot.service.checks import failed_share
+from reviewbot.service.guards.guardrails import looks_at_the_checker
 from reviewbot.service.judging import Known, needs_evidence
 from reviewbot.service.look import evidence_for
 
 if TYPE_CHECKING:
     from reviewbot.domain.review import ReviewItem
-    from reviewbot.policy.evaluate import Judge
     from reviewbot.service.app import App, Bench
 
-FACT = "fleet.scrape_failed_share_1h"
 ENOUGH = 20
 """Tries of the last hour that are enough to know, and readings at most to come to know them."""
 SHARE_OF_FRESHNESS = 1 / 3
@@ -31,7 +29,7 @@ SHARE_OF_FRESHNESS = 1 / 3
 
 def survey(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> None:
     """Read evidence first, where a policy pauses by it and too little is known. Raises KeyRefused."""
-    if bench.desk is None or not any(map(_pauses_by_it, bench.judges)):
+    if bench.desk is None or not any(looks_at_the_checker(judge.policy) for judge in bench.judges):
         return
     end = app.clock.monotonic() + app.limits.freshness * SHARE_OF_FRESHNESS
     left = ENOUGH
@@ -50,13 +48,3 @@ def survey(app: App, bench: Bench, todo: Iterable[tuple[ReviewItem, Known]]) -> 
             raise
         except ApiError:
             break  # its review will meet the same, and knows what to make of it
-
-
-def _pauses_by_it(judge: Judge) -> bool:
-    rails = judge.policy.guardrails
-    return any(
-        compare.fact == FACT
-        for when in (rails.pause_disputes_when, rails.pause_approvals_when)
-        if when is not None
-        for compare in compares_of(when)
-    )

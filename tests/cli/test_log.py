@@ -46,6 +46,27 @@ def rewrite(path: Path, statement: str, *values: object) -> None:
         assert db.execute(statement, values).rowcount
 
 
+def test_what_needs_a_second_look_is_shown_where_decisions_are(call, log: Path) -> None:
+    """In the table, the full story, the JSON, on the status screen, and with the questions."""
+    ledger = open_ledger(f"sqlite:///{log}")
+    first, other = (one.decision.id for one in ledger.decisions()[:2])
+    before = call("log", "show", "--format", "json", "--all").out
+    ledger.note("second look", first, {"why": "it saw nothing"}, datetime.now(UTC))
+    ledger.close()
+
+    lines = call("log", "show").out.splitlines()
+    assert [first[:8] in line for line in lines if "second look" in line] == [True]
+    assert "second look it saw nothing" in call("log", "show", first).out
+    assert "second look" not in call("log", "show", other).out
+    shown = [json.loads(line) for line in call("log", "show", "--format", "json").out.splitlines()]
+    assert [one["id"] for one in shown if one.get("second_look") == "it saw nothing"] == [first]
+    assert "second_look" not in before
+    sentence = "1 decision was made while the checker was sick; look again"
+    assert sentence in call("status").out
+    assert sentence in call("queue", "list").err
+    assert json.loads(call("status", "--format", "json").out)["situation"]["second_looks"] == 1
+
+
 def test_every_decision_replays(call, log: Path) -> None:
     """Facts and policy of the log alone give the same answers."""
     ran = call("log", "replay")

@@ -37,10 +37,12 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     facts: msgspec.Raw
     deadline_is_estimate: bool | msgspec.UnsetType = msgspec.UNSET
     """There and true where the API states no deadline."""
+    second_look: str | msgspec.UnsetType = msgspec.UNSET
+    """There where it was decided while the checker was sick: why a person should look again."""
 
 
-def log_line(logged: Logged) -> LogLine:
-    """Put a decision into the documented form."""
+def log_line(logged: Logged, second_look: str | None = None) -> LogLine:
+    """Put a decision into the documented form; `second_look` says why it needs one."""
     decision = logged.decision
     return LogLine(
         id=decision.id,
@@ -62,6 +64,7 @@ def log_line(logged: Logged) -> LogLine:
         trace=msgspec.Raw(decision.trace),
         facts=msgspec.Raw(decision.facts),
         deadline_is_estimate=decision.deadline_is_estimate or msgspec.UNSET,
+        second_look=second_look or msgspec.UNSET,
     )
 
 

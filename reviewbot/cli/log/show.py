@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import click
@@ -17,6 +17,7 @@ from reviewbot.cli.screen import Screen
 from reviewbot.cli.words import clock_time, table
 from reviewbot.domain.errors import UsageError
 from reviewbot.ports import Ledger, Logged
+from reviewbot.service.guards.secondlook import marked
 
 NEWEST = 100
 
@@ -68,13 +69,13 @@ def show(
         else:
             found = opened.decisions(newest=NEWEST)
         if form == "json":
-            encode = msgspec.json.Encoder().encode
+            encode, looks = msgspec.json.Encoder().encode, marked(opened)
             for one in found:
-                screen.data(encode(log_line(one)).decode())
+                screen.data(encode(log_line(one, looks.get(one.decision.id))).decode())
         elif decision is not None:
             screen.data("\n".join(told_in_full(opened, *found)))
         else:
-            _print_table(screen, list(found))
+            _print_table(screen, list(found), marked(opened))
 
 
 def _show_changes(screen: Screen, ledger: Ledger, since: datetime | None, form: str) -> None:
@@ -100,7 +101,7 @@ def _the_one(ledger: Ledger, beginning: str) -> Logged:
     return found
 
 
-def _print_table(screen: Screen, found: list[Logged]) -> None:
+def _print_table(screen: Screen, found: list[Logged], looks: Collection[str]) -> None:
     if not found:
         screen.say("Nothing has been decided yet.")
         return
@@ -114,7 +115,7 @@ def _print_table(screen: Screen, found: list[Logged]) -> None:
             str(one.decision.round),
             one.decision.action.value,
             one.decision.rule,
-            outcome_of(one),
+            outcome_of(one) + ", second look" * (one.decision.id in looks),
             one.decision.mode.value,
         )
         for one in found

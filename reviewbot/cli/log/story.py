@@ -12,6 +12,7 @@ from reviewbot.cli.words import clock_time, dollars
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger, Logged
+from reviewbot.service.guards.secondlook import marked
 
 
 def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
@@ -27,6 +28,7 @@ def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
         ("deadline", clock_time(decision.deadline_at) + _estimate(decision)),
         ("until", clock_time(decision.until) if decision.until else None),
         ("pays", dollars(decision.amount_micros) if decision.action.pays else None),
+        ("second look", marked(ledger).get(decision.id)),
         ("passed over", ", ".join(decision.cannot_tell) or None),
     )
     for name, value in facts:

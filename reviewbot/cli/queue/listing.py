@@ -16,11 +16,13 @@ from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import counted, dollars
+from reviewbot.cli.words import counted, dollars, second_look_line
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
+from reviewbot.service.guards.secondlook import marked
 from reviewbot.service.outlook.future import Future
 from reviewbot.service.outlook.gather import Outlook, outlook_of
+from reviewbot.service.outlook.situation import LATEST
 from reviewbot.service.people.questions import Round, open_questions
 
 
@@ -70,11 +72,14 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
+        looks = len(marked(opened, now - LATEST))
         asked = list(all_asked(opened, ahead(opened, now, ledger=ledger, config=config)))
     if form == "json":
         for one in asked:
             screen.data(msgspec.json.encode(line_of(one)).decode())
         return
+    if looks:
+        screen.say(second_look_line(looks))
     if not asked:
         screen.say("Nothing waits for a person.")
         return

@@ -134,13 +134,13 @@ def check(words: Iterable[Noted], policy: str) -> None:
             raise Halted(f"the breaker is open: {what}", by="breaker", subject=note.subject)
 
 
-def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | None = None) -> None:
-    """Stop a policy until a person resumes. Only a bot that sends can be stopped.
+def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | None = None) -> bool:
+    """Stop a policy until a person resumes; give whether that was news. Only a bot that sends can be.
 
     `field` names what drifted, so that a person's word on it is remembered.
     """
     if app.mode is not Mode.LIVE or _is_open(app.guard.words_on(TOPIC), policy):
-        return
+        return False
     now = app.clock.now()
     value = {"open": True, "sign": sign, "what": what, "field": field}
     app.guard.unwritten[policy] = what
@@ -152,6 +152,7 @@ def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | No
         del app.guard.unwritten[policy]
     app.guard.refresh(app)
     app.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
+    return True
 
 
 def close(ledger: Ledger, *, reason: str, who: str, now: datetime) -> tuple[Noted, ...]:

@@ -30,6 +30,7 @@ from reviewbot.service.guards import (
     guardrails,
     mix,
     probation,
+    secondlook,
     stakes,
     switches,
 )
@@ -37,6 +38,7 @@ from reviewbot.service.guards.guard import Full, Guard, Kept
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
+    from reviewbot.policy.pauses import Pauses
     from reviewbot.ports import Limit, Logged
     from reviewbot.service.judging import Judged, Known
     from reviewbot.service.review import Reviewed
@@ -64,13 +66,9 @@ def check(
     _check_breaker(guard, wanted.policy)
     judge = _judge_of(bench, wanted.policy)
     if judge is not None and not guardrails.is_exempt(judge.policy, wanted.rule):
-        if wanted.revision not in guard.pauses:
-            guard.pauses[wanted.revision] = guardrails.pauses_of(judge)
-        own = guard.pauses[wanted.revision]
+        own = _pauses_of(guard, judge)
         if own is not None:
-            # What this pass has seen of the verifier counts at once.
-            fleet = replace(guard.fleet, scrape_failed_share_1h=failed_share(app, bench))
-            guardrails.check_pauses(own, wanted.action, fleet, now)
+            guardrails.check_pauses(own, wanted.action, _fleet(app, bench), now)
     if (trial := guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
 
@@ -126,6 +124,18 @@ def sent(app: App, decision: Decision, state: State) -> None:
     trial = app.guard.trials.get(decision.policy)
     if trial is not None and state in breaker.SENT and decision.decided_by is None:
         trial.add(decision.action, decision.rule, decision.decided_at)
+
+
+def _pauses_of(guard: Guard, judge: Judge) -> Pauses | None:
+    revision = judge.policy.revision
+    if revision not in guard.pauses:
+        guard.pauses[revision] = guardrails.pauses_of(judge)
+    return guard.pauses[revision]
+
+
+def _fleet(app: App, bench: Bench) -> Fleet:
+    """As when the pass began; but what it has seen of the verifier counts at once."""
+    return replace(app.guard.fleet, scrape_failed_share_1h=failed_share(app, bench))
 
 
 def _check_breaker(guard: Guard, policy: str) -> None:
@@ -205,8 +215,9 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed, before: Logged | None
     found = app.guard.mixes.get(judge.policy.name)
     if found is not None and mix.is_first(one, before):
         found.add(app.clock.now(), wanted.pays)
-        if (what := found.sign()) is not None:
-            breaker.open_breaker(app, judge.policy.name, mix.SIGN, what)
+        what = found.sign()
+        if what and breaker.open_breaker(app, judge.policy.name, mix.SIGN, what):
+            secondlook.after_the_mix(app, judge.policy.name, found)
 
 
 def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
@@ -216,4 +227,10 @@ def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
         own = [one.verdict for one in reviewed if one.verdict and one.verdict.policy == policy.name]
         breaker.failing(app, policy.name, sum(verdict.broke for verdict in own), len(own))
         probation.finish(app, policy.name)
+        if app.mode is Mode.LIVE and guardrails.looks_at_the_checker(policy):
+            pauses = _pauses_of(app.guard, judge)
+            if pauses is not None and guardrails.holds_now(
+                pauses, _fleet(app, bench), app.clock.now()
+            ):
+                secondlook.while_it_is_sick(app, policy.name)
     stakes.say_stakes(app, bench)

@@ -23,6 +23,7 @@ from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.calendar import resolver
+from reviewbot.policy.compares import compares_of
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.pauses import Pauses, compile_pauses, fleet_facts
 from reviewbot.ports import Limit, Need
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 SECONDS = {"hour": 3600.0, "day": 86_400.0, None: 86_400.0}
 """A cap's window; a share without one looks at the last day."""
+CHECKER_FACT = "fleet.scrape_failed_share_1h"
+"""The fact that tells how well the verifier does."""
 REACHED = "the cap is reached: "
 """How the words begin that say which cap is full."""
 
@@ -106,6 +109,23 @@ def check_pauses(pauses: Pauses, action: Action, fleet: Fleet, now: datetime) ->
                 by="guardrail",
                 subject=f"pause {words}",
             )
+
+
+def holds_now(pauses: Pauses, fleet: Fleet, now: datetime) -> bool:
+    """Whether the policy itself pauses anything at this moment."""
+    facts = fleet_facts(fleet, now)
+    return any(asked is not None and asked(facts) for asked in (pauses.approvals, pauses.disputes))
+
+
+def looks_at_the_checker(policy: Policy) -> bool:
+    """Whether one of its pauses goes by how well the verifier does."""
+    rails = policy.guardrails
+    return any(
+        compare.fact == CHECKER_FACT
+        for when in (rails.pause_disputes_when, rails.pause_approvals_when)
+        if when is not None
+        for compare in compares_of(when)
+    )
 
 
 def pauses_of(judge: Judge) -> Pauses | None:

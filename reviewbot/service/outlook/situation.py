@@ -13,7 +13,7 @@ from reviewbot.domain.moments import parse_iso
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
-from reviewbot.service.guards import acceptance, weighing
+from reviewbot.service.guards import acceptance, secondlook, weighing
 from reviewbot.service.guards.probation import TOPIC as PROBATION
 from reviewbot.service.guards.stakes import Stakes, at_stake
 from reviewbot.service.outlook.books import Books, add_up
@@ -70,6 +70,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[Told, ...] = ()
     failing_channels: tuple[str, ...] = ()
     away: Away | None = None
+    second_looks: int = 0
+    """Decisions that were lately found to have been made while the checker was sick."""
 
 
 def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
@@ -113,6 +115,7 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
             if one.value.get("ok") is False
         ),
         away=away if away is not None and now - away.until <= LATEST else None,
+        second_looks=len(secondlook.marked(ledger, now - LATEST)),
     )
 
 

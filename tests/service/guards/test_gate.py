@@ -176,7 +176,9 @@ def test_the_pauses_of_a_revision_are_compiled_once() -> None:
     assert revision == room.bench.judges[0].policy.revision
     room.app.guard.pauses[revision] = None
     assert halted(room) is None
-    assert by(halted(room, replace(a_verdict(room), revision="another"))) == "guardrail"
+    room.bench.judges = (a_policy(PAY, f"{NEVER_PAY}# another\n"),)
+    assert by(halted(room)) == "guardrail"
+    assert len(room.app.guard.pauses) == 2
     assert halted(room, replace(a_verdict(room), policy="another", revision="third")) is None
 
 
