@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reviewbot.cli.health import ago
 from reviewbot.cli.heartbeat import Beat, newest_beat
-from reviewbot.cli.words import length
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.guards.holds import Hold
 from reviewbot.service.outlook.gather import REHEARSES, Bot
@@ -52,7 +52,5 @@ def bot_by(bot: Bot, judges: Iterable[Judge]) -> Bot:
 def _hold(beat: Beat, now: datetime) -> Hold | None:
     """Why it does not act, where it does not."""
     if not beat.is_alive(now):
-        return Hold(
-            sentence=f"no bot runs: its last pass ended {length(now - beat.at)} ago", by="bot"
-        )
+        return Hold(sentence=f"no bot runs: its last pass ended {ago(beat.at, now)}", by="bot")
     return REHEARSES if beat.mode != "live" else None

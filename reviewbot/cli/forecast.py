@@ -13,6 +13,7 @@ import msgspec
 from reviewbot.bootstrap import build
 from reviewbot.cli.bot import bot_by, bot_of
 from reviewbot.cli.caps import cap_words
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading, logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
@@ -73,6 +74,7 @@ def forecast(
     lately it looks at the decision log alone and asks the API nothing. Sends nothing.
     """
     settings = settings_with(config=config, policy=policies, ledger=ledger)
+    say_health(screen, settings, form)
     now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         bot = bot_of(settings, now)

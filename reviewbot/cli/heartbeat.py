@@ -54,6 +54,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     every: float
     policies: tuple[Running, ...] = ()
+    key_refused: bool = False
+    """Whether the API refuses our key, so that nothing is reviewed."""
     brake: str | None = None
     """Why nothing may be sent, whatever the policy says."""
     error: str | None = None
@@ -83,9 +85,9 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_healthy(self, now: datetime) -> bool:
         """Whether a pass went through not long ago, and the process lives."""
-        return (
-            self.good_at is not None and now - self.good_at <= self._patience and not self.is_gone()
-        )
+        if self.good_at is None or self.is_gone():
+            return False
+        return abs(now - self.good_at) <= self._patience
 
     def is_alive(self, now: datetime) -> bool:
         """Whether a pass was made not long ago, also one that failed, and the process lives."""
@@ -236,6 +238,7 @@ def _beat(
         every=every,
         policies=policies,
         brake=app.brake(),
+        key_refused=app.key_refused_since is not None,
         error=error,
         requests=app.traffic.requests,
         writes=app.traffic.writes,

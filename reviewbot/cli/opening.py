@@ -55,9 +55,16 @@ def ledger_for_reading(*, ledger: str | None, config: str | None) -> Iterator[Le
 
     One that does not exist yet is an empty history, and is not made.
     """
+    with ledger_at(settings_with(config=config, ledger=ledger).ledger) as opened:
+        yield opened
+
+
+@contextmanager
+def ledger_at(url: str) -> Iterator[Ledger]:
+    """As `ledger_for_reading`, of settings that are read already."""
     from reviewbot.ledger.opening import open_ledger
 
-    opened = open_ledger(settings_with(config=config, ledger=ledger).ledger, read_only=True)
+    opened = open_ledger(url, read_only=True)
     try:
         yield opened
     finally:

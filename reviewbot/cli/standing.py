@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import click
 
+from reviewbot.cli.health import Health, ago
 from reviewbot.cli.heartbeat import Beat, Running
 from reviewbot.cli.screen import styled
 from reviewbot.cli.words import counted, dollars, length, second_look_line
@@ -25,22 +26,21 @@ from reviewbot.service.telling.away import Away
 _LABEL = 11
 
 
-def health_line(beat: Beat | None, healthy: bool, now: datetime) -> str:
+def health_line(beat: Beat | None, health: Health, now: datetime) -> str:
     """Say whether it runs, how, and since when not."""
     if beat is None:
         return styled("not running", "bad") + ": no pass has ever been made on this decision log"
-    since = None if beat.good_at is None else max(now - beat.good_at, timedelta(0))
-    last = "never" if since is None else f"{length(since)} ago"
+    last = "never" if beat.good_at is None else ago(beat.good_at, now)
     if beat.is_gone():
         return styled("not running", "bad") + f": its process has ended; last good pass {last}"
-    word = styled("healthy", "good") if healthy else styled("not healthy", "bad")
+    word = styled(health.word, "bad" if not health.ok else "care" if health.why else "good")
     mode = "LIVE" if beat.mode == "live" else "dry run, nothing is sent"
     return f"{word}: {mode}, last good pass {last}, one every {beat.every:g} s"
 
 
 def lines(
     beat: Beat | None,
-    healthy: bool,
+    health: Health,
     found: Situation | None,
     policies: list[str],
     now: datetime,
@@ -51,7 +51,7 @@ def lines(
     `size` is the terminal's (columns, lines): a long line goes on below while there is room for
     that, and is cut where there is none. None is no terminal, and nothing is cut.
     """
-    rows = [health_line(beat, healthy, now)]
+    rows = [health_line(beat, health, now)]
     rows += [_row(*row) for row in _rows(beat, found, policies, now)]
     return rows if size is None else _fitted(rows, *size)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from reviewbot.cli.health import Health, look
 from reviewbot.cli.heartbeat import Beat, newest_beat
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading, settings_with
@@ -52,31 +53,33 @@ def status(screen: Screen, probe: bool, ledger: str | None, config: str | None, 
     settings = settings_with(config=config, ledger=ledger)
     now = datetime.now(UTC)
     beat = newest_beat(settings)
-    healthy = beat is not None and beat.is_healthy(now)
+    health = look(settings, beat, now)
     if probe:
-        _probe(screen, beat, healthy, now)
+        _probe(screen, beat, health, now)
         return
     seen = _look(settings, ledger, config, beat, now)
     if form == "json":
-        known = _object(beat, healthy, seen)
+        known = _object(beat, health, seen)
         screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
         return
     from reviewbot.cli.standing import lines
 
     terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ
     size = shutil.get_terminal_size() if terminal else None
-    screen.data("\n".join(lines(beat, healthy, seen.found, seen.policies, now, size)))
+    screen.data("\n".join(lines(beat, health, seen.found, seen.policies, now, size)))
     if seen.problem is not None:
         screen.data(styled(f"THE LOG     cannot be read: {safe_line(seen.problem, 300)}", "bad"))
 
 
-def _probe(screen: Screen, beat: Beat | None, healthy: bool, now: datetime) -> None:
+def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> None:
     from reviewbot.cli.standing import health_line
 
-    screen.say(health_line(beat, healthy, now))
+    screen.say(health_line(beat, health, now))
+    for why in health.why:
+        screen.say(why)
     if beat is not None and beat.error:
         screen.say(safe_line(beat.error, 300))
-    if not healthy:
+    if not health.ok:
         raise click.exceptions.Exit(NOT_HEALTHY)
 
 
@@ -98,10 +101,12 @@ def _look(
         return Seen(policies=policy_lines(beat, None), problem=str(error))
 
 
-def _object(beat: Beat | None, healthy: bool, seen: Seen) -> dict[str, Any]:
+def _object(beat: Beat | None, health: Health, seen: Seen) -> dict[str, Any]:
     return {
         "schema": "reviewbot.status/2",
-        "healthy": healthy,
+        "healthy": health.ok,
+        "health": health.word,
+        "why": health.why,
         "heartbeat": beat,
         "policies": seen.policies,
         "situation": seen.found,

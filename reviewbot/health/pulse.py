@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.service.app import App, Events, Level
+from reviewbot.service.guards.holds import holds_on, nothing_is_sent
 from reviewbot.service.poll import PassSummary
 from reviewbot.signals import SignalEvent
 from reviewbot.supervisor import tell_manager, watchdog_seconds
@@ -55,6 +56,7 @@ class Pulse:
         self._watchdog = watchdog_seconds()
         self._told_at = float("-inf")
         self._problem: str | None = "no pass has gone through yet"
+        self._held: str | None = None
         self.ledger_writable = True
         self.good_pass_at: datetime | None = None
         self.summary: PassSummary | None = None
@@ -129,8 +131,18 @@ class Pulse:
             self.lines = ledger.checkpoint(self.app.clock.now()).count
             breakers = ledger.notes("breaker")
             self.breakers_open = sum(one.value.get("open") is not False for one in breakers)
+            self._held = self._what_holds()
         except LedgerError as error:
             self.failed(error)
+
+    def _what_holds(self) -> str | None:
+        """Why nothing at all is sent; None where something is, or would be."""
+        app, now = self.app, self.app.clock.now()
+        holds = holds_on(app.ledger, now, app.guard.pause_file(), brake=app.brake())
+        policies = [judge.policy.name for bench in app.benches for judge in bench.judges]
+        if not nothing_is_sent(holds, policies, now):
+            return None
+        return f"nothing is sent: {'; '.join(hold.sentence for hold in holds)}"
 
     # What is asked of it ---------------------------------------------------------------------
 
@@ -146,11 +158,13 @@ class Pulse:
         )
 
     def unready(self) -> str | None:
-        """Why it cannot do its work now: the loop hangs, the log, the API, a pass that took too long."""
+        """Why it cannot do its work now: the loop hangs, the log, the API, a pause, a pass too long."""
         if (hangs := self.stuck(HANGS)) is not None:
             return hangs
         if self._problem is not None:
             return self._problem
+        if self._held is not None:
+            return self._held
         quiet = self.app.clock.monotonic() - self._good_at
         if quiet > self._patience:
             return f"the last good pass was {timedelta(seconds=round(quiet))} ago"

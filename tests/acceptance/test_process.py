@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.ports import Logged
+from reviewbot.signals import TOGETHER
 from tests.acceptance.process import SlowEffects, a_world, ledger_url, running
 
 FAKETIME = shutil.which("faketime")
@@ -54,6 +56,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_out(tmp_path: 
     with running(world, tmp_path, "--live") as bot:
         assert slow.begun.wait(20)
         bot.send(signal.SIGTERM)
+        time.sleep(TOGETHER + 0.2)  # noqa: TID251  two at once are one
         bot.send(signal.SIGINT)
         assert bot.ended() == 130
     slow.seconds = 0.0

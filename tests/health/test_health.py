@@ -14,6 +14,7 @@ from reviewbot.domain.errors import CannotConnect, ConfigError, LedgerUnwritable
 from reviewbot.health.pulse import STUCK, LivelyEvent, Pulse
 from reviewbot.health.server import HealthServer
 from reviewbot.service.app import App
+from reviewbot.service.guards import switches
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
 from tests.service.fakes import APPROVE, HandClock, World, always, an_app
@@ -173,3 +174,21 @@ def test_many_short_waits_show_signs_of_life() -> None:
         event.wait(0.0)
 
     assert len(turns) == 5
+
+
+@pytest.mark.parametrize(("word", "status"), [("all", 503), ("approve", 200)])
+def test_a_bot_that_sends_nothing_is_not_ready(
+    word: str, status: int, app: App, pulse: Pulse, server: HealthServer
+) -> None:
+    """A pause of everything, not of a part; ready again with the first pass after it."""
+    now = app.clock.now()
+    switches.pause(app.ledger, word, reason="why", who="ana", until=None, now=now)
+
+    pulse.passed(poll_once(app))
+
+    code, said = ask(server, "/-/ready")
+    assert code == status
+    assert ("paused by ana" in said) is (status == 503)
+    switches.resume(app.ledger, word, reason="well", who="ana", now=now)
+    pulse.passed(poll_once(app))
+    assert ask(server, "/-/ready")[0] == 200

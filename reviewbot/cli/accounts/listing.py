@@ -13,6 +13,7 @@ from reviewbot.api.accounts import rounds
 from reviewbot.api.answers import DeliveredAccount
 from reviewbot.api.pages import read_all
 from reviewbot.bootstrap import build, reading
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
@@ -77,6 +78,7 @@ def list_(
 ) -> None:
     """List accounts under review, or those that were delivered. Sends nothing."""
     settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
     if delivered and status != ACCOUNT_WAITING_STATUS:
         raise UsageError("--delivered lists other things than --status; take one of them")
     if delivered:

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from reviewbot.cli.bot import bot_of
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
@@ -71,6 +72,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
+    say_health(screen, settings_with(config=config, ledger=ledger), form)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         looks = len(marked(opened, now - LATEST))
         asked = list(all_asked(opened, ahead(opened, now, ledger=ledger, config=config)))

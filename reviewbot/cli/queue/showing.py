@@ -11,8 +11,9 @@ import click
 import msgspec
 
 from reviewbot.cli.evidence import evidence_lines
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.opening import ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.queue.listing import Asked, ahead, line_of
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
@@ -57,6 +58,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 def show(screen: Screen, task: str, ledger: str | None, config: str | None, form: str) -> None:
     """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
     now = datetime.now(UTC)
+    say_health(screen, settings_with(config=config, ledger=ledger), form)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         chosen = find_round(opened, task)
         if chosen.latest is None:

@@ -11,6 +11,7 @@ import click
 
 from reviewbot.bootstrap import build
 from reviewbot.cli.bot import bot_by, bot_of
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.log.forms import SinceType
 from reviewbot.cli.opening import logs_for, settings_with
@@ -71,6 +72,7 @@ def report(
     --since it tells the past from the log instead: what was decided, and paid on whose word.
     """
     unread = Unread(screen)
+    say_health(screen, settings_with(policy=policies, ledger=ledger, config=config), form)
     if since is not None:
         from reviewbot.cli.report.past import past_report
 

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from reviewbot.api.client import ReadApi
+from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import MomentType, config_option, format_option
@@ -81,7 +82,9 @@ def list_(
         since=since,
         newest=None if everything else newest or NEWEST,
     )
-    connection = connect(settings_with(config=config))
+    settings = settings_with(config=config)
+    say_health(screen, settings, form)
+    connection = connect(settings)
     progress = Progress(screen)
     try:
         found = list(tasks_of(connection.api, wanted, progress))

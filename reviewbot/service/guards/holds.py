@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -37,6 +38,18 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         """Whether at that moment no answer of a person can be sent either."""
         lasts = self.until is None or at < self.until
         return lasts and self.by in ("pause", "brake") and self.actions >= WRITES
+
+
+def nothing_is_sent(holds: Iterable[Hold], policies: Iterable[str], now: datetime) -> bool:
+    """Whether these holds together keep back every write of every one of these policies."""
+    found = [hold for hold in holds if hold.until is None or now < hold.until]
+
+    def stopped(policy: str | None) -> bool:
+        return {
+            action for hold in found if hold.policy in (None, policy) for action in hold.actions
+        } >= WRITES
+
+    return all(map(stopped, tuple(policies) or (None,)))
 
 
 def holds_on(

@@ -107,7 +107,7 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
             if acceptance.needs(one.value) > 1
         },
         changes=tuple(_changes(ledger, now)),
-        not_used=_not_used(ledger),
+        not_used=not_used(ledger),
         alarms=_alarms(ledger, now),
         failing_channels=tuple(
             f"{safe_line(one.subject, 40)}: {_text(one, 'error')}"
@@ -146,7 +146,8 @@ def _change(policy: str, weighed: weighing.Weighed, more: str) -> str:
     return f"{name}{more}: {safe_line(weighed.sentence(), 400)}"
 
 
-def _not_used(ledger: Ledger) -> tuple[str, ...]:
+def not_used(ledger: Ledger) -> tuple[str, ...]:
+    """Why a changed policy is not used, for each that is not."""
     problems = {one.value.get("problem") for one in ledger.notes(RUNNING)}
     return tuple(sorted(safe_line(str(why), 300) for why in problems if why))
 
