@@ -8,7 +8,7 @@ for all that fall due soon after as well: one message early instead of many in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.calendar import calendars_of, resolver
 from reviewbot.policy.model import Reminder
 from reviewbot.ports import Sighting
-from reviewbot.service.app import App, Bench
+from reviewbot.service.app import REVIEW_WINDOW, App, Bench
 from reviewbot.service.judging import Known
 from reviewbot.service.outlook.gather import Foreseen
 from reviewbot.service.outlook.standing import otherwise, standing
@@ -59,7 +59,7 @@ EVERY = 30.0
 def expect(
     app: App,
     bench: Bench,
-    todo: Iterable[tuple[ReviewItem, Known]],
+    todo: Sequence[tuple[ReviewItem, Known]],
     missing: Sequence[Sighting],
 ) -> None:
     """Keep in mind what is open on the list, before its turn comes, and what is only missing there.
@@ -68,15 +68,32 @@ def expect(
     """
     before = bench.open_rounds or {}
     bench.open_rounds, listed = {}, set()
+    seen: dict[str, Sighting] = {}
+    if any(item.deadline_at is None for item, _ in todo):
+        seen = {one.task_id: one for one in app.ledger.unended(bench.review)}
     for item, known in todo:
         listed.add(item.id)
         one = before.get(item.id)
         if one is not None and item.epoch in (one.epoch, None):
             bench.open_rounds[item.id] = one
         elif item.epoch not in known.memory.claimed:
-            bench.open_rounds[item.id] = unreviewed(item)
+            bench.open_rounds[item.id] = _as_seen(unreviewed(item), seen.get(item.id))
     unlisted = [one for one in missing if one.task_id not in listed]
     bench.open_rounds.update(_from_log(app, bench, unlisted))
+
+
+def _as_seen(one: Undecided, sighting: Sighting | None) -> Undecided:
+    """With the deadline by the log, where the API states none: it expires all the same."""
+    if one.deadline_at is not None or sighting is None or one.epoch not in (sighting.epoch, None):
+        return one
+    opened = one.started_at or sighting.first_seen_at
+    return replace(
+        one,
+        epoch=sighting.epoch,
+        started_at=opened,
+        deadline_at=sighting.deadline_at or opened + REVIEW_WINDOW,
+        deadline_is_estimate=sighting.deadline_at is None,
+    )
 
 
 def note(bench: Bench, reviewed: Reviewed) -> None:

@@ -131,6 +131,29 @@ def test_a_deadline_that_the_api_no_longer_says_is_still_watched(lost: tuple[str
     assert stages(app) == {"task-0": [24, 6, 1]}
 
 
+@pytest.mark.parametrize("ever", [True, False])
+@pytest.mark.parametrize(
+    "lost",
+    [("client_dispute_deadline_at",), ("client_dispute_deadline_at", "manually_confirmed_at")],
+)
+def test_a_restart_knows_a_deadline_that_the_api_no_longer_says(
+    lost: tuple[str, ...], ever: bool
+) -> None:
+    """By the log; where it never said any, by the window that began when the round did."""
+    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=40))
+    world = a_world(1)
+    if not ever:
+        world.change("task-0", client_dispute_deadline_at=None)
+    poll_once(an_app(world, always(ESCALATE), clock=clock, ledger=ledger))
+    world.change("task-0", **dict.fromkeys(lost))
+    app = an_app(world, always(ESCALATE), clock=clock, ledger=ledger)
+    while clock.now() < DEADLINE + timedelta(hours=40 * (not ever)):
+        poll_once(app)
+        clock.forward(minutes=30)
+
+    assert stages(app) == {"task-0": [24, 6, 1]}
+
+
 def test_what_was_decided_before_an_outage_is_not_spoken_of() -> None:
     """The log knows that as well."""
     ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
