@@ -17,8 +17,10 @@ from tests.simulation.history import (
     Heard,
     History,
     Log,
+    LogMoved,
     Passed,
     Round,
+    Said,
     Sent,
     Told,
     Wrote,
@@ -386,6 +388,50 @@ def one_odd_thing_hurts_only_itself(known: Known) -> Iterator[str]:
             yield f"the pass of {one.began:.0f} failed for {one.spoiled}: {one.error}"
 
 
+# What the screens say -------------------------------------------------------------------------
+
+
+def screens_are_true(known: Known) -> Iterator[str]:
+    """P10: what a screen said an hour before an end is what happened, where nobody stepped in."""
+    rounds = {(one.task, one.epoch): one for one in known.rounds}
+    for place, said in known.history.of(Said):
+        key = (said.task, said.epoch)
+        one = rounds.get(key)
+        if one is None or (one.estimated and known.off(said.at)):
+            continue
+        due = said.due if said.due is not None and said.end in SENT_ENDS else one.deadline
+        until = known.calm_until(place, key, due)
+        if until is None or (due < one.deadline <= until):
+            continue
+        really = known.ending(key, until)
+        if said.end in KNOWN_ENDS and really not in KNOWN_ENDS[said.end]:
+            yield f"{said.screen} said {said}, and by {until:.0f} it was {really or 'nothing'}"
+
+
+SENT_ENDS = ("rule", "fallback", "sent back")
+KNOWN_ENDS = {
+    "rule": ("rule",),
+    "fallback": ("fallback",),
+    "sent back": ("sent back",),
+    "silence": ("silence",),
+    "left": ("silence",),
+    "acted on": ("rule", "fallback", "sent back"),
+}
+"""What may really become of what a screen says will end so."""
+
+
+# The log's place -----------------------------------------------------------------------------
+
+
+def nothing_is_sent_without_the_log(known: Known) -> Iterator[str]:
+    """P17: from the moment on at which the log's files are others, or none, nothing leaves."""
+    moves = [(place, one.away) for place, one in known.history.of(LogMoved)]
+    for write in known.writes:
+        last = [away for place, away in moves if place < write.place]
+        if last and last[-1]:
+            yield f"{write.sent} left while the log was not in its place"
+
+
 # Pace and clocks -----------------------------------------------------------------------------
 
 
@@ -498,6 +544,7 @@ PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
     "P9 default": nothing_is_done_by_default,
     "P10 silence": nothing_is_paid_by_silence_that_could_be_decided,
     "P10 alarms": silence_is_announced,
+    "P10 screens": screens_are_true,
     "P12 seen": what_waits_is_seen,
     "P12 counted": a_list_that_hides_rows_is_told,
     "P13 retry after": retry_after_is_heeded,
@@ -506,6 +553,7 @@ PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
     "P14 polls": polls_come_in_time,
     "P15 alone": one_odd_thing_hurts_only_itself,
     "P16 alive": the_bot_ends_only_when_told,
+    "P17 place": nothing_is_sent_without_the_log,
     "P19 log": the_log_is_whole,
     "P20 attributed": endings_are_true,
     "P31 replay": replay_agrees,

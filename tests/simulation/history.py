@@ -149,6 +149,28 @@ class PauseFile(Record, frozen=True, kw_only=True):
     word: str | None
 
 
+class LogMoved(Record, frozen=True, kw_only=True):
+    """Somebody took the log's files away, or put others in their place; or put them back."""
+
+    away: bool
+
+
+class Acted(Record, frozen=True, kw_only=True):
+    """Somebody interfered: a person, another tool, or what goes wrong."""
+
+    deed: str
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What a screen said would become of a round: how it ends, and when."""
+
+    screen: str
+    task: str
+    epoch: str
+    end: str
+    due: float | None
+
+
 class Passed(Record, frozen=True, kw_only=True):
     """A pass ended, well or not."""
 
@@ -238,6 +260,9 @@ _ANY: Any = (
     | Effect
     | Wrote
     | PauseFile
+    | LogMoved
+    | Acted
+    | Said
     | Passed
     | Told
     | Answered

@@ -10,9 +10,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from tests.simulation.history import (
+    Acted,
+    Born,
     Effect,
     Heard,
     History,
+    LogMoved,
     Passed,
     PauseFile,
     Round,
@@ -326,6 +329,53 @@ class Known:
         """The passes from a moment on that met nothing worse than lists which contradict themselves."""
         quiet = (one for _, one in self.passes[bisect_left(self._ends, at) :] if one.began >= at)
         return [one for one in quiet if is_clean(replace(one, faults=one.faults - one.lists))]
+
+    def calm_until(self, place: int, key: Key, due: float) -> float | None:
+        """By when what was foreseen at a place must have come: two clean passes after it was due.
+
+        None where somebody stepped in before, or something happened that changes what is foreseen.
+        """
+        last = self._place_of_pass(place)
+        if last is None or not is_clean(last):
+            return None  # what it rests on may have been read wrong
+        caps, clean = bool(self.scene.caps), 0
+        for line in self.history[place + 1 :]:
+            match line:
+                case Acted(deed=deed) if deed != "refuse":
+                    return None
+                case Born(kind="person") | PauseFile() | LogMoved():
+                    return None
+                case Wrote(topic="pause" | "breaker"):
+                    return None
+                case Wrote(verb="sight") if caps:
+                    return None
+                case Effect(by=by, task=task) if by != "client" and task == key[0]:
+                    return None
+                case Passed() if key[0] in line.spoiled:
+                    return None
+                case Passed() if line.began >= due and is_clean(line):
+                    clean += 1
+                    if clean == 2:
+                        return line.at
+        return None
+
+    def _place_of_pass(self, place: int) -> Passed | None:
+        """The pass that ended last before a place."""
+        before = [one for at, one in self.passes if at < place]
+        return before[-1] if before else None
+
+    def ending(self, key: Key, until: float) -> str | None:
+        """How a round ended by a moment, in the words of the screens; None where it did not."""
+        for place, effect in self.effects:
+            if (effect.task, effect.epoch) == key and effect.at <= until:
+                if effect.by != "client":
+                    return effect.by
+                intent = self.intent_before(place, effect.key)
+                if effect.action not in ("approve", "finalize"):
+                    return "sent back"
+                return "fallback" if intent is not None and intent.rule == "deadline" else "rule"
+        silent = any((one.task, one.epoch) == key for one in self.silent())
+        return "silence" if silent and self._deadlines[key] <= until else None
 
     def free_passes(self, key: Key, begin: float, end: float) -> Iterator[Passed]:
         """The passes between two moments in which nothing but its policy kept the bot from deciding."""

@@ -99,7 +99,7 @@ STORMS = (
 JUMPS = (-3 * 86400.0, -3000.0, -1200.0, -200.0, -3.0, 3.0, 200.0, 1200.0, 3000.0, 3 * 86400.0)
 """How far the machine's clock may be set wrong, in seconds."""
 
-Deed = Literal["answer", "pause", "pause file", "policy", "restart", "refuse"]
+Deed = Literal["answer", "pause", "pause file", "policy", "restart", "refuse", "log away"]
 DEEDS: dict[Deed, float] = {
     "answer": 6.0,
     "pause": 40.0,
@@ -110,6 +110,10 @@ DEEDS: dict[Deed, float] = {
 """What people do to the bot, and every how many hours."""
 REFUSING_AT = ("intent.committed", "pass.listed", "review.judged", "resume.read")
 """The points of the bot's work from which on the API may refuse everything for a moment."""
+LOG_GOES_AT = ("pass.listed", "review.judged", "intent.before", "outcome.committed", "pass.done")
+"""The points at which somebody may take the log's files away."""
+AWAY_EVERY = 60.0
+"""Hours between two times that somebody does."""
 REFUSED_EVERY = 8.0
 """Hours between two such moments."""
 
@@ -344,8 +348,13 @@ def _odd(chance: Random, busy: float, share: float) -> list[Storm]:
 
 
 def _moments(chance: Random, busy: float) -> list[Act]:
-    """Moments in which the API refuses what the bot is just about to do."""
+    """Moments in which the API refuses what the bot is just about to do, or the log is gone."""
     found, at = list[Act](), chance.expovariate(1 / REFUSED_EVERY)
+    away = chance.uniform(2, AWAY_EVERY)
+    while away < busy - 3:
+        point = chance.choice((*LOG_GOES_AT, None))
+        found.append(Act(away, "log away", point, chance.uniform(30, 900) / 3600))
+        away += chance.uniform(0.5, 1.5) * AWAY_EVERY
     while at < busy - 1:
         lasts = chance.choice((5.0, 30.0, 300.0)) / 3600
         found.append(Act(at, "refuse", chance.choice(REFUSING_AT), lasts))

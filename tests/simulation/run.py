@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections import Counter, deque
@@ -28,6 +29,7 @@ from reviewbot.policy.evaluate import Judge
 from reviewbot.ports import Ledger
 from reviewbot.service.app import App
 from reviewbot.service.guards import breaker, switches
+from reviewbot.service.outlook.gather import Bot
 from reviewbot.service.people.answers import Reply, answer
 from reviewbot.service.people.questions import Round, open_questions, open_rounds
 from reviewbot.service.poll import STRETCH, PassSummary, Polling
@@ -50,6 +52,7 @@ from tests.simulation.figures import Figures
 from tests.simulation.plan import QUIET, STATUSES, Account, Act, Death, Plan
 from tests.simulation.policies import ACCOUNTS, CAPS, PAYS, WAITS, judges_of
 from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire, round_name
+from tests.simulation.screens import Reader
 from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
@@ -118,6 +121,7 @@ class Passes:
             run.follow_clock()
             if self._process.alive and not self._goes_on:
                 faults, lists = run.trouble()
+                faults += run.log_away is not None
                 run.history.append(
                     lines.Passed(
                         at=run.clock.time,
@@ -131,6 +135,8 @@ class Passes:
                         spoiled=tuple(sorted(run.faults.spoiled)),
                     )
                 )
+                if run.log_away is None:
+                    run.read_screens(app)
         return summary
 
 
@@ -187,6 +193,9 @@ class Run:
         self._on_call = self.start
         self._swap = False
         self._looked_at = 0
+        self.log_away: float | None = None
+        """Until when the log's files are not where they were."""
+        self._reader = Reader(world, plan.decide_by)
 
     def _populate(self) -> None:
         plan, world = self.plan, self.world
@@ -257,6 +266,8 @@ class Run:
         return self.figures
 
     def _one_life(self) -> None:
+        if self.log_away is not None:
+            self._put_log_back()  # whoever starts it anew looks first
         process = self._process("bot")
         ledger = open_ledger(self.url, lock=True)
         how: lines.How = "stop"
@@ -280,6 +291,8 @@ class Run:
             code = daemon.run()
             if code:
                 how, point = "fatal", str(code)
+            if self.log_away is not None:
+                self._put_log_back()
             app.close()
         except Crash:
             how, point = "crash", process.point
@@ -305,7 +318,7 @@ class Run:
         if self.clock.time >= self.end:
             self._stop.set()
         self._catch_up()
-        if None in self._due:
+        if None in self._due and self.log_away is None:
             for act in self._due.pop(None):
                 self._do(act)
 
@@ -316,6 +329,8 @@ class Run:
         due = [began + self._daemon.next_poll_at, self._on_call]
         due += [self.start + act.hour * HOUR for act in islice(self._acts, 1)]
         due += [at for at, _ in self._undo[:1]]
+        if self.log_away is not None:
+            due = [began + self._daemon.next_poll_at, self.log_away]
         return min(due) - self.clock.time
 
     def _catch_up(self) -> None:
@@ -327,8 +342,13 @@ class Run:
         while self._deaths and self._deaths[0].hour <= hour:
             death = self._deaths.popleft()
             self._armed.setdefault(death.point, death)
+        if self.log_away is not None and self.log_away <= self.clock.time:
+            self._put_log_back()
+        if self.log_away is not None:
+            return  # nobody can use a command without the log
         if self._undo and self._undo[0][0] <= self.clock.time:
             _, undo = self._undo.pop(0)
+            self.history.append(lines.Acted(at=self.clock.time, deed="undo"))
             undo()
         if self.clock.time >= self._on_call:
             self._on_call = self.clock.time + ON_CALL * HOUR
@@ -339,6 +359,8 @@ class Run:
         process.check()
         process.at_point(name)
         self.points[name] += 1
+        if self.log_away is not None:
+            return
         if len(self._current) == 1 and name in self._due:
             for act in self._due.pop(name):
                 self._do(act)
@@ -393,6 +415,7 @@ class Run:
 
     def _do(self, act: Act) -> None:
         self.figures.acts += 1
+        self.history.append(lines.Acted(at=self.clock.time, deed=act.deed))
         until = self.clock.time + act.lasts * HOUR
         match act.deed:
             case "answer":
@@ -421,6 +444,8 @@ class Run:
                 self._swap = True
             case "restart":
                 self._stop.set()
+            case "log away":
+                self._take_log_away(until)
             case "refuse":
                 self.faults.add(
                     Storm(
@@ -443,6 +468,36 @@ class Run:
             self.pause_file.write_text(text)
         word = None if text is None else "all"
         self.history.append(lines.PauseFile(at=self.clock.time, word=word))
+
+    def _take_log_away(self, until: float) -> None:
+        """Somebody moves the log's files, and may leave an older copy in their place."""
+        files = [self.folder / f"ledger.db{end}" for end in ("", "-wal", "-shm")]
+        for file in files:
+            if file.exists():
+                file.rename(file.with_name(f"moved-{file.name}"))
+        copy = self.folder / "older.db"
+        if copy.exists() and self.odd.random() < 0.5:
+            copy.rename(files[0])
+        self.log_away = until
+        self.faults.seen["log moved"] += 1
+        self.history.append(lines.LogMoved(at=self.clock.time, away=True))
+
+    def _put_log_back(self) -> None:
+        for file in self.folder.glob("ledger.db*"):
+            if file.suffix != ".lock":
+                file.unlink()
+        for file in self.folder.glob("moved-*"):
+            file.rename(file.with_name(file.name.removeprefix("moved-")))
+        self.log_away = None
+        shutil.copy(self.folder / "ledger.db", self.folder / "older.db")
+        self.history.append(lines.LogMoved(at=self.clock.time, away=False))
+
+    def read_screens(self, app: App) -> None:
+        """Somebody reads what the screens say of what is about to end."""
+        word = "all" if self.pause_file.exists() else None
+        bot = Bot(every=EVERY, file=word, brake=app.brake())
+        judges = [judge for bench in app.benches for judge in bench.judges]
+        self.history += self._reader.read(app.ledger, app.clock.now(), bot, judges)
 
     @contextmanager
     def _person(self) -> Iterator[tuple[Process, Ledger]]:

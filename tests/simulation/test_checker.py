@@ -12,16 +12,19 @@ from msgspec.structs import replace
 
 from tests.simulation.checker import HIDDEN, PROMISES, check
 from tests.simulation.history import (
+    Acted,
     Answered,
     Effect,
     Gone,
     Heard,
     History,
     Log,
+    LogMoved,
     Passed,
     PauseFile,
     Record,
     Round,
+    Said,
     Scene,
     Sent,
     Shown,
@@ -304,6 +307,31 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
             Passed(at=T0 + 1205, who=1, began=T0 + 1200),
             *THE_TRUTH,
         ],
+    ),
+    "what a screen said did not happen": (
+        {"P10 screens"},
+        [
+            wrote(T0 + 10, "sight"),
+            HELD,
+            *TOLD[:2],
+            Passed(at=DEADLINE - 3605, who=1, began=DEADLINE - 3610),
+            Said(
+                at=DEADLINE - 3604, screen="queue", task="t", epoch=EPOCH, end="fallback", due=None
+            ),
+            TOLD[2],
+            *(
+                Passed(at=DEADLINE + n * 600 + 5, who=1, began=DEADLINE + n * 600)
+                for n in (-5, -4, -3, -2, -1, 0, 1)
+            ),
+            wrote(DEADLINE + 610, "end", by="silence"),
+            Told(at=DEADLINE + 610, kind="silence", task="t"),
+            replace(THE_TRUTH[0], by="silence", policy="instagram"),
+            THE_TRUTH[1],
+        ],
+    ),
+    "sent while the log was elsewhere": (
+        {"P17 place"},
+        [LogMoved(at=T0, away=True), *a_good_history()],
     ),
     "hidden by a list that contradicts its count": (
         {"P12 counted"},
@@ -600,6 +628,20 @@ def test_what_nobody_could_do_better_breaks_nothing(lines: list[Record], name: s
     """An answer is on its way, the round is over, or the pass met something that hurts all of it."""
     history = a_good_history()
     assert name not in found(history[:9], lines, history[9:])
+
+
+def test_what_somebody_changed_makes_no_screen_untrue() -> None:
+    """A person stepped in between what was said and what happened."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    for stepped_in in (
+        Acted(at=DEADLINE - 3600, deed="pause"),
+        PauseFile(at=DEADLINE - 3600, word="all"),
+        wrote(DEADLINE - 3600, "note", topic="breaker", subject="tiktok", value={"open": True}),
+        Effect(at=DEADLINE - 3600, task="t", epoch="other", action="approve", by="stranger"),
+        Passed(at=DEADLINE - 3600, who=1, began=DEADLINE - 3601, spoiled=("t",)),
+    ):
+        assert "P10 screens" not in found([*lines[: said + 1], stepped_in, *lines[said + 1 :]])
 
 
 def test_the_first_round_has_no_earlier_evidence() -> None:
