@@ -41,6 +41,8 @@ def test_what_was_sent_in_the_hour_before_a_pause_is_marked() -> None:
     room.clock.forward(minutes=70)
     room.world.add(*tasks(80))
     a_sick(room, 50, first=25)
+    quick = room.world.evidence
+    room.world.evidence = lambda item: (room.clock.forward(seconds=1), quick(item))[1]  # type: ignore[method-assign, func-returns-value]
     poll_once(room.app)
 
     sent = {one.id for one in room.world.sent if one.task_id != "task-900"}
