@@ -10,15 +10,18 @@ from __future__ import annotations
 import re  # noqa: TID251 - one fixed pattern of our own
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, Action
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.calendar import resolver
 from reviewbot.policy.evaluate import Evaluation, Judge
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.pauses import compile_pauses, fleet_facts
 from reviewbot.policy.records import NOT_COVERED, Recorded, opinion
 
 SAMPLES = 3
@@ -53,12 +56,42 @@ class Cell(msgspec.Struct):
         self.samples = (self.samples + other.samples)[:SAMPLES]
 
 
+class Wish(NamedTuple):
+    """What a policy wants to do with one review, and when it could; the fallback's want from `due` on.
+
+    `paused` says that the policy pauses this action by a condition on all reviews together.
+    """
+
+    action: Action
+    rule: str
+    at: datetime
+    due: datetime | None
+    fallback: Action | None
+    paused: bool
+
+
+class Timed(NamedTuple):
+    """One review in time: what both policies want of it, to be held against their limits in order."""
+
+    end: datetime
+    review: ReviewKind
+    id: str
+    account_id: str | None
+    amount_micros: int
+    old: Wish
+    new: Wish
+
+
 class Impact(msgspec.Struct):
     """Counts by (what the old policy says, what the new one says)."""
 
     moves: dict[tuple[Said, Said], Cell] = msgspec.field(default_factory=partial(defaultdict, Cell))
     could_not_tell: dict[str, int] = msgspec.field(default_factory=partial(defaultdict, int))
     """Reviews that passed a rule of the new policy over because something was unknown."""
+    others: int = 0
+    """Reviews of another kind than the policies are for; they count nowhere."""
+    timed: list[Timed] = msgspec.field(default_factory=list)
+    """Reviews that wait to be held against limits."""
 
     def add(self, old: Said, new: Said, thing: str, account: str | None, micros: int) -> None:
         """Count one review."""
@@ -70,6 +103,8 @@ class Impact(msgspec.Struct):
             self.moves[key].take(cell)
         for rule, count in other.could_not_tell.items():
             self.could_not_tell[rule] += count
+        self.others += other.others
+        self.timed += other.timed
 
     @property
     def total(self) -> int:
@@ -112,19 +147,27 @@ class Impact(msgspec.Struct):
 
 
 def counter(
-    impact: Impact, old: Judge | None, new: Judge, at: datetime
+    impact: Impact, old: Judge | None, new: Judge, at: datetime, *, limits: bool = False
 ) -> Callable[[Recorded], bool]:
     """Make the function that counts what both policies say of a review; it tells whether the action
     changes.
 
-    Without an old policy nothing covered it. `at` serves the reviews that carry no moment.
+    Without an old policy nothing covered it. `at` serves the reviews that carry no moment, those of
+    another kind count nowhere. With `limits` reviews by policies that have some are only laid up in
+    order of time (`Impact.timed`).
     """
+    if limits and (has_limits(new) or (old is not None and has_limits(old))):
+        return _timer(impact, new if old is None else old, new, at)
+    kind = new.policy.applies_to.review
     new_says = opinion(new)
     old_says = _nothing if old is None else opinion(old)
     moves, could_not_tell = impact.moves, impact.could_not_tell
     cells: dict[tuple[str, str, str, str], Cell] = {}
 
     def count(record: Recorded) -> bool:
+        if record.review != kind:
+            impact.others += 1
+            return False
         facts = record.facts(at)
         after = new_says(record, facts)
         before = after if new is old else old_says(record, facts)
@@ -139,6 +182,81 @@ def counter(
         return move[0] != move[2]
 
     return count
+
+
+def has_limits(judge: Judge) -> bool:
+    """Whether a policy limits or pauses what it does."""
+    rails = judge.policy.guardrails
+    caps = (
+        rails.approvals
+        or rails.disputes
+        or rails.disputes_per_account
+        or rails.money_approved
+        or rails.dispute_share
+    )
+    return (
+        bool(caps)
+        or rails.pause_disputes_when is not None
+        or rails.pause_approvals_when is not None
+    )
+
+
+def _timer(impact: Impact, old: Judge, new: Judge, at: datetime) -> Callable[[Recorded], bool]:
+    kind = new.policy.applies_to.review
+    new_wants = _wishes(new)
+    old_wants = new_wants if old is new else _wishes(old)
+
+    def count(record: Recorded) -> bool:
+        if record.review != kind:
+            impact.others += 1
+            return False
+        facts, subject = record.facts(at), record.subject
+        after, could_not_tell = new_wants(record, facts)
+        before = after if old is new else old_wants(record, facts)[0]
+        for rule in could_not_tell:
+            impact.could_not_tell[rule] += 1
+        impact.timed.append(
+            Timed(
+                end=facts.deadline_at or facts.now + _UNTOLD,
+                review=kind,
+                id=subject.id,
+                account_id=subject.saved_account_id,
+                amount_micros=record.amount_micros,
+                old=before,
+                new=after,
+            )
+        )
+        return before.action != after.action
+
+    return count
+
+
+_UNTOLD = timedelta(hours=72)
+"""Stands for a deadline that a record does not tell."""
+
+
+def _wishes(judge: Judge) -> Callable[[Recorded, Facts], tuple[Wish, tuple[str, ...]]]:
+    says, pauses = opinion(judge), compile_pauses(judge)
+    find = resolver(judge.policy.deadline.decide_by, judge.calendars)
+
+    def wish(record: Recorded, facts: Facts) -> tuple[Wish, tuple[str, ...]]:
+        made = says(record, facts)
+        start, due, fallback = made.until or facts.now, None, None
+        if made.action.writes and made.rule != DEADLINE:
+            due = find(facts.started_at, facts.deadline_at)
+            if due is not None:
+                start_at = msgspec.structs.replace(facts, now=max(due, facts.now))
+                answer = judge.fallback(start_at)
+                fallback = None if answer is None else answer.action
+        asked = pauses.approvals if made.action.pays else pauses.disputes
+        paused = (
+            made.action.writes
+            and asked is not None
+            and asked(fleet_facts(facts.fleet, facts.now)) is True
+        )
+        return Wish(made.action, made.rule, start, due, fallback, paused), made.cannot_tell
+
+    return wish
 
 
 def _nothing(_: Recorded, __: Facts) -> Evaluation:

@@ -143,7 +143,7 @@ def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: 
 
     def work(piece: Piece) -> _Done:
         impact = Impact()
-        count = counter(impact, before, after, at)
+        count = counter(impact, before, after, at, limits=True)
         problems, lines = _each_record(lines_of(piece), decode, count, lambda _: None)
         return _Done(impact, problems, lines, piece.read)
 

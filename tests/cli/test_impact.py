@@ -190,3 +190,38 @@ def test_the_log_is_judged_round_by_round(
         ("dispute", "escalate", 1),
         ("dispute", "dispute", 1),
     }
+
+
+CAPPED = OLD + "guardrails:\n  disputes: at most {most} per day\n  when over: escalate\n"
+
+
+def test_a_limit_that_changes_is_a_change(call: Call, tmp_path: Path, records: Path) -> None:
+    """From 30 disputes a day to 1: all but one become questions, and the limit is named."""
+    old, new = tmp_path / "30.yaml", tmp_path / "1.yaml"
+    old.write_text(CAPPED.format(most=30))
+    new.write_text(CAPPED.format(most=1))
+    words = ("--records", records, "--fail-if", "more than 20% become escalate")
+
+    ran = call("policy", "diff", old, new, *words)
+    told = json.loads(call("policy", "diff", old, new, *words, "--format", "json").out)
+
+    assert ran.code == 4
+    assert "29 reviews dispute → escalate" in ran.out
+    assert "new limits: disputes: at most 1 per day kept back 98 (98 asked of people)" in ran.out
+    assert_fits("diff", told)
+    assert [one["count"] for one in told["limits"]["old"]] == [69]
+
+
+def test_accounts_do_not_count_among_tasks(
+    call: Call, policies: tuple[Path, Path], records: Path
+) -> None:
+    """A log of both kinds gives the same shares as one of tasks alone."""
+    before = call("policy", "diff", *policies, "--records", records, "--format", "json").out
+    bundle = {"bundle": {"id": "bnd_1", "account": {"status": "in_review"}}}
+    with records.open("a") as lines:
+        lines.writelines(json.dumps(bundle) + "\n" for _ in range(50))
+
+    after = call("policy", "diff", *policies, "--records", records, "--format", "json").out
+
+    assert json.loads(after)["moves"] == json.loads(before)["moves"]
+    assert json.loads(after)["reviews"] == 101

@@ -24,6 +24,7 @@ from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.impact import Impact, counter
 from reviewbot.policy.records import Recorded
 from reviewbot.ports import Logged
+from reviewbot.service.outlook.limited import KeptBack, hold_against_limits
 
 _PAST = re.compile(r"(\d+)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 168}
@@ -55,6 +56,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     impact: Impact
     what: str
     unread: Unread
+    kept: tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]
+    """What the limits of the old and of the new policy kept back."""
     find: Callable[[str], Recorded | None]
 
 
@@ -100,9 +103,14 @@ def _count_records(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> C
             advance(part.read)
             for problem in part.problems:
                 unread.add(f"{path}:{problem.line}", problem.message)
+    kept = hold_against_limits(impact, *judges)
     unread.judged = impact.total
     return Counts(
-        impact=impact, what=f"recorded in {path}", unread=unread, find=partial(_find_line, path)
+        impact=impact,
+        what=f"recorded in {path}",
+        unread=unread,
+        kept=kept,
+        find=partial(_find_line, path),
     )
 
 
@@ -131,8 +139,8 @@ def _count_decisions(
     from reviewbot.service.outlook.past import past_reviews
 
     impact, unread = Impact(), unread or Unread(screen)
-    judged = counter(impact, *judges, datetime.now(UTC))
-    kept: dict[str, Recorded] = {}
+    judged = counter(impact, *judges, datetime.now(UTC), limits=True)
+    examples: dict[str, Recorded] = {}
     progress = Progress(screen)
 
     def cannot_read(logged: Logged) -> None:
@@ -140,13 +148,14 @@ def _count_decisions(
 
     for number, review in enumerate(past_reviews(decisions, since, cannot_read), 1):
         moved = judged(review)
-        if moved and len(kept) < 1000:
-            kept[review.subject.id] = review
+        if moved and len(examples) < 1000:
+            examples[review.subject.id] = review
         if number % SHOWN == 0:
             progress(f"{counted(number, 'review')} judged")
     progress.done()
+    kept = hold_against_limits(impact, *judges)
     unread.judged = impact.total
-    return Counts(impact=impact, what=what, unread=unread, find=kept.get)
+    return Counts(impact=impact, what=what, unread=unread, kept=kept, find=examples.get)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from reviewbot.cli.policy.history import Counts
 from reviewbot.cli.policy.impactshape import (
     BackTest,
+    BothLimits,
     Diff,
     Moved,
     Pair,
@@ -25,6 +26,7 @@ from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.explain import explain
 from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.impact import Cell, Impact
+from reviewbot.service.outlook.limited import KeptBack
 
 MOST_CAUSES = 4
 MOST_EXPLAINED = 3
@@ -57,6 +59,7 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
     ]
     if idle and impact.total:
         lines += ["", f"never decided: {', '.join(map(safe_line, idle))}"]
+    lines += list(_limits(counts.kept[1], "limits"))
     return "\n".join(lines)
 
 
@@ -74,6 +77,7 @@ def backtest_json(counts: Counts, judge: Judge) -> str:
                 for action, rule, cell in impact.by_rule()
             ),
             could_not_tell=impact.could_not_tell,
+            limits=counts.kept[1],
         )
     )
 
@@ -106,6 +110,8 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
             yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
         if number < MOST_EXPLAINED:
             yield from _example(counts, cell, old, new)
+    for word, kept in zip(("old", "new"), counts.kept, strict=True):
+        yield from _limits(kept, f"{word} limits")
     yield from _desk(impact)
     yield from _money(impact)
     for text in broken:
@@ -136,6 +142,19 @@ def _example(counts: Counts, cell: Cell, old: Judge, new: Judge) -> Iterator[str
     for word, judge in (("old", old), ("new", new)):
         lines = explanation_text(explain(judge, facts)).splitlines()
         yield from (f"      {word}  {line}" for line in lines[1:])
+
+
+def _limits(kept: Iterable[KeptBack], label: str) -> Iterator[str]:
+    """What each limit kept back, and what became of that."""
+    for one in kept:
+        ways = (
+            (one.later, "sent later"),
+            (one.asked, "asked of people"),
+            (one.by_deadline, "left to the deadline"),
+            (one.silence, "paid by silence"),
+        )
+        told = ", ".join(f"{count:,} {what}" for count, what in ways if count)
+        yield f"{label}: {safe_line(one.limit)} kept back {one.count:,} ({told})"
 
 
 def _desk(impact: Impact) -> Iterator[str]:
@@ -176,6 +195,7 @@ def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
                 )
                 for (before, after), cell in impact.flips().items()
             ),
+            limits=BothLimits(*counts.kept),
             broken=tuple(broken),
         )
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from reviewbot.service.outlook.limited import KeptBack
+
 
 class RuleCount(msgspec.Struct, frozen=True, kw_only=True):
     """What went one way by one rule: reviews, what approving them pays, accounts, and some by name."""
@@ -42,6 +44,7 @@ class BackTest(
     unreadable: tuple[Unreadable, ...]
     rules: tuple[RuleCount, ...]
     could_not_tell: dict[str, int]
+    limits: tuple[KeptBack, ...]
 
 
 class Which(msgspec.Struct, frozen=True):
@@ -71,6 +74,13 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, rename={"old": "from", "n
     rules: tuple[Pair, ...]
 
 
+class BothLimits(msgspec.Struct, frozen=True):
+    """What the limits of each policy kept back."""
+
+    old: tuple[KeptBack, ...]
+    new: tuple[KeptBack, ...]
+
+
 class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.diff/1"):
     """What a change of policy moves, over what was read as in `BackTest`.
 
@@ -85,4 +95,5 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="r
     unread: int
     unreadable: tuple[Unreadable, ...]
     moves: tuple[Moved, ...]
+    limits: BothLimits
     broken: tuple[str, ...]

@@ -214,8 +214,8 @@ class _Ahead:
                 kept, at = kept or _by_cap(one, wish, at), due
             while _is_sent(answer) and at < until:
                 stop = self._stop(judge, wish, at, until)
-                if stop is None and self._is_too_late(one, at):
-                    break
+                if stop is None and self._standing.pass_at(at) >= until:
+                    break  # no pass is made while this is the answer
                 if stop is None:
                     return self._sent(one, judge, wish, at, kept)
                 kept = kept or _kept(stop, wish, at)
@@ -240,7 +240,7 @@ class _Ahead:
             return None, stop.free_at
         instead = _wish(one, judge, answer.action, DEADLINE)
         other = self._stop(judge, instead, at, end)
-        if other is None and not self._is_too_late(one, at):
+        if other is None and self._standing.pass_at(at) < end:
             return instead, None
         moments = [stop.free_at, at if other is None else other.free_at]
         return None, min((moment for moment in moments if moment and moment > at), default=None)
@@ -252,10 +252,6 @@ class _Ahead:
             hold = max(holds, key=_lasting)
             return Stop(hold.by, hold.sentence, hold.until)
         return self._room(judge).stop(wish, at, end)
-
-    def _is_too_late(self, one: OpenRound, at: datetime) -> bool:
-        """Whether no pass finds this moment come before silence pays."""
-        return self._standing.pass_at(at) >= _end_of(one, self._now)
 
     def _room(self, judge: Judge) -> Room:
         return self._rooms[judge.policy.name]

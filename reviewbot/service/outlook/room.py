@@ -64,8 +64,10 @@ class Room:
         self._house, self._policy = house, house.judge.policy
         self._pauses = pauses_of(house.judge)
         self._asks = self._policy.guardrails.when_over == "escalate"
-        self._tracks: dict[tuple[str, str | None], Track] = {}
-        self._taken = list(house.spent)
+        self._tracks: dict[str | None, dict[str, Track]] = {}
+        self._taken: dict[str | None, list[Spent]] = {}
+        for one in house.spent:
+            self._taken.setdefault(one.decision.account_id, []).append(one)
         self._probation = self._on_probation(now)
 
     def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
@@ -80,10 +82,11 @@ class Room:
 
     def take(self, wish: Decision, at: datetime) -> None:
         """Plan a decision at a moment."""
-        self._taken.append(Spent(at, wish))
-        for track in self._tracks.values():
-            if _counts(track.limit, wish):
-                self._add(track, at, wish)
+        self._taken.setdefault(wish.account_id, []).append(Spent(at, wish))
+        for account in {None, wish.account_id}:
+            for track in self._tracks.get(account, {}).values():
+                if _counts(track.limit, wish):
+                    self._add(track, at, wish)
         if self._probation is not None and self._is_tried(wish):
             self._add(self._probation, at, wish)
 
@@ -114,13 +117,15 @@ class Room:
         return found
 
     def _track(self, limit: Limit) -> Track:
-        key = (limit.name, limit.account_id)
-        if key not in self._tracks:
-            self._tracks[key] = track = Track(limit)
-            for at, decision in self._taken:
-                if _counts(limit, decision):
-                    self._add(track, at, decision)
-        return self._tracks[key]
+        tracks = self._tracks.setdefault(limit.account_id, {})
+        if limit.name not in tracks:
+            tracks[limit.name] = track = Track(limit)
+            of_all = limit.account_id is None
+            for account in tuple(self._taken) if of_all else (limit.account_id,):
+                for at, decision in self._taken.get(account, ()):
+                    if _counts(limit, decision):
+                        self._add(track, at, decision)
+        return tracks[limit.name]
 
     def _add(self, track: Track, at: datetime, decision: Decision) -> None:
         track.add(
