@@ -119,6 +119,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str | None = None
     """What kept back an action that was due: a pause, a breaker, a cap, probation. Where the policy
     then asks a person, `action` is escalate and `rule` still the rule that wanted to act."""
+    clock_ahead: float | None = None
+    """How far the API's clock was ahead of this machine's as it was decided, in seconds; writes only."""
     wanted: Action | None = None
     """What that rule wanted to do, where a person is asked instead, or where its guardrail kept it
     back up to the moment from which the deadline decides."""

@@ -139,8 +139,13 @@ def round_subject(review: str, task_id: str, epoch: str) -> str:
     return "\x1f".join((review, task_id, epoch))
 
 
-def seen(item: ReviewItem, at: datetime, seq: int) -> tuple[Line, RoundRow]:
-    """A round seen waiting for the first time. Raises NotRecordable."""
+def seen(
+    item: ReviewItem, at: datetime, seq: int, before: RoundRow | None = None
+) -> tuple[Line, RoundRow]:
+    """A round seen waiting: for the first time, or again after it was taken for ended.
+
+    Raises NotRecordable.
+    """
     check(f"the round of {item.review} {item.id}", id=item.id, epoch=item.epoch)
     body = Seen(
         review=item.review,
@@ -148,10 +153,12 @@ def seen(item: ReviewItem, at: datetime, seq: int) -> tuple[Line, RoundRow]:
         epoch=item.epoch or "",
         deadline_at=to_micros(item.deadline_at) if item.deadline_at else None,
         amount_micros=amount_held(item.amount_micros),
+        first_at=before.first_seen_at if before else None,
     )
     subject = round_subject(body.review, body.task_id, body.epoch)
     moment = to_micros(at)
-    line = Line(seq, moment, SEEN, subject, 0, to_body(body), None)
+    prior = before.last if before else 0
+    line = Line(seq, moment, SEEN, subject, prior, to_body(body), None)
     return line, seen_row(body, seq, moment)
 
 

@@ -98,10 +98,10 @@ class MemoryLedger:
             if item.epoch is None:
                 continue
             key = (item.review, item.id, item.epoch)
-            row = self._rounds.get(key)
-            if row is None and not self._read_only:
+            before = row = self._rounds.get(key)
+            if (row is None or row.ended_at is not None) and not self._read_only:
                 try:
-                    line, row = events.seen(item, at, self._next())
+                    line, row = events.seen(item, at, self._next(), before)
                 except NotRecordable:
                     continue
                 self._append(line)
@@ -111,11 +111,8 @@ class MemoryLedger:
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds seen waiting that have no ending, in the order they were seen."""
-        return [
-            sighting(row)
-            for row in self._rounds.values()
-            if row.review == review and row.ended_at is None
-        ]
+        rows = [r for r in self._rounds.values() if r.review == review and r.ended_at is None]
+        return [sighting(row) for row in sorted(rows, key=lambda r: (r.first_seen_at, r.last))]
 
     def end(self, *endings: Ending) -> None:
         """Note how rounds ended, once."""

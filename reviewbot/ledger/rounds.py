@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.errors import NotRecordable
@@ -25,7 +25,7 @@ def sight(
 ) -> Mapping[tuple[str, str], datetime]:
     """Note rounds seen for the first time; give when each was first seen.
 
-    An item without an epoch is no round, and one that cannot be written down is none that the log
+    One that was taken for ended, and is seen again, has not ended. An item without an epoch is no round, and one that cannot be written down is none that the log
     could know: both are left out. Read-only, nothing is noted.
     """
     wanted: dict[Key, ReviewItem] = {
@@ -46,14 +46,14 @@ def _note(
         tail = Tail(connection)
         rows = _rows(connection, items)
         for key, item in items.items():
-            row = rows.get(key)
-            if row is None:
+            before = row = rows.get(key)
+            if row is None or row.ended_at is not None:
                 try:
-                    line, row = events.seen(item, at, tail.next)
+                    line, row = events.seen(item, at, tail.next, before)
                 except NotRecordable:
                     continue  # its own review says so; the others of the list are seen
                 tail.add(line)
-                connection.run(statements.ADD_ROUND, astuple(row))
+                _put(connection, row, before)
             noted[key] = first_seen(row)
     return noted
 
@@ -75,23 +75,16 @@ def end(connection: Connection, endings: Iterable[Ending]) -> None:
 def _end(connection: Connection, tail: Tail, ending: Ending, before: RoundRow | None) -> None:
     line, row = events.ended(ending, tail.next, before)
     tail.add(line)
+    _put(connection, row, before)
+
+
+def _put(connection: Connection, row: RoundRow, before: RoundRow | None) -> None:
     if before is None:
         connection.run(statements.ADD_ROUND, astuple(row))
         return
-    connection.run(
-        statements.END_ROUND,
-        {
-            "which_review": row.review,
-            "which_task": row.task_id,
-            "which_epoch": row.epoch,
-            "new_last": row.last,
-            "new_ended_at": row.ended_at,
-            "new_ended_by": row.ended_by,
-            "new_end_status": row.end_status,
-            "new_end_amount_micros": row.end_amount_micros,
-            "new_end_note": row.end_note,
-        },
-    )
+    changes = {f"new_{name}": value for name, value in asdict(row).items()}
+    key = {"which_review": row.review, "which_task": row.task_id, "which_epoch": row.epoch}
+    connection.run(statements.CHANGE_ROUND, changes | key)
 
 
 def unended(connection: Connection, review: ReviewKind) -> list[Sighting]:

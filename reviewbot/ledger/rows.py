@@ -68,6 +68,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch: str
     deadline_at: int | None = None
     amount_micros: int | None = None
+    first_at: int | None = None
+    """When it was first seen, where it had been taken for ended since."""
 
 
 class PolicyHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,13 +238,13 @@ class RoundRow(msgspec.Struct, frozen=True):
 
 
 def seen_row(seen: Seen, last: int, at: int) -> RoundRow:
-    """The row of a round that was just seen for the first time."""
+    """The row of a round that was just seen, for the first time or again after a false end."""
     return RoundRow(
         seen.review,
         seen.task_id,
         seen.epoch,
         last,
-        at,
+        at if seen.first_at is None else seen.first_at,
         seen.deadline_at,
         seen.amount_micros,
         *(None,) * 5,

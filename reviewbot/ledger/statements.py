@@ -277,7 +277,7 @@ def rounds(size: int) -> Select[tuple[object, ...]]:
 ADD_ROUND = insert(round_)
 """A round that was not known."""
 
-END_ROUND = (
+CHANGE_ROUND = (
     update(round_)
     .where(
         and_(
@@ -291,6 +291,9 @@ END_ROUND = (
             column: bindparam(f"new_{column.name}")
             for column in (
                 round_.c.last,
+                round_.c.first_seen_at,
+                round_.c.deadline_at,
+                round_.c.amount_micros,
                 round_.c.ended_at,
                 round_.c.ended_by,
                 round_.c.end_status,
@@ -300,7 +303,7 @@ END_ROUND = (
         }
     )
 )
-"""The ending of a known round."""
+"""What becomes of a known round."""
 
 ROUNDS_OPEN = (
     select(round_)

@@ -121,6 +121,8 @@ class Bench:
     """Writes in a row that were refused for nothing that is about the things."""
     puzzles: dict[str, Trouble] = field(default_factory=dict)
     """Rounds whose end could not be read."""
+    contradicted: set[str] = field(default_factory=set)
+    """Unclear writes, by id, whose thing the list shows waiting while reading it finds nothing."""
     incomplete: set[tuple[str, str | None]] = field(default_factory=set)
     """Rounds, by id and epoch, that an answer called paid without saying when or in which round."""
     checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)

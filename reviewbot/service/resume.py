@@ -1,18 +1,29 @@
-"""Resume: settle, by reading, the writes that a crash or an outage left without a clear answer."""
+"""Resume: settle, by reading, the writes that a crash or an outage left without a clear answer.
+
+Theory of operation. Nothing is concluded from one answer that contradicts another: what the list
+shows waiting is open, and what is gone is gone from the list too. The quarantine is counted by the
+clock of this process, which nothing sets; where another process sent the write, by the API's clock
+and by this machine's, whichever is later: a jump of one must not make an unclear write a lost one.
+What the log calls ended, and the list goes on showing in its round, is opened again by a reading.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NotFound
+from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NotFound, OutOfDate
 from reviewbot.domain.faultpoints import fault_point
-from reviewbot.domain.lifecycle import State
+from reviewbot.domain.lifecycle import DONE, OPEN, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Logged
 from reviewbot.service import effects
-from reviewbot.service.app import App, Bench
+from reviewbot.service.app import App, Bench, Trouble
+from reviewbot.service.effects import NOTHING_CAME
 from reviewbot.service.look import is_conclusive, with_window
+
+PAUSE = 15 * 60.0
+"""Seconds until a round is read again that the list shows, and a reading does not, after its end."""
 
 
 def resume(app: App, bench: Bench, waiting: Mapping[str, ReviewItem]) -> int:
@@ -37,16 +48,13 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
         return False
     try:
         item = with_window(bench, bench.queue.look(decision.task_id))
-    except NotFound:
-        # One 404 may be a lapse of the API, and this word would be the last.
-        if not _quarantine_is_over(app, logged):
-            return False
-        return _mark(app, logged, State.OVERTAKEN, "it is gone")
     except KeyRefused:
         raise
+    except NotFound:
+        return _unseen(app, bench, logged, still, "it is gone")
     except Forbidden as error:
         if "NOT_OWNED" in (error.code or ""):
-            return _mark(app, logged, State.OVERTAKEN, "it is no longer ours to see")
+            return _unseen(app, bench, logged, still, "it is no longer ours to see")
         raise
     except ApiError as error:
         app.events("cannot settle", level="warning", task_id=decision.task_id, error=str(error))
@@ -60,8 +68,72 @@ def _settle(app: App, bench: Bench, logged: Logged, listed: ReviewItem | None) -
     waits = effects.fate(item, decision.epoch) is effects.Fate.WAITING
     # Asked again: this answer has told the API's time anew, and the list's may have lingered.
     if still and waits and _given_up(app, logged):
-        return _mark(app, logged, State.VOID, effects.NOTHING_CAME)
+        return _mark(app, logged, State.VOID, NOTHING_CAME)
     return False
+
+
+def _unseen(app: App, bench: Bench, logged: Logged, still: bool, note: str) -> bool:
+    """The API does not know it, or does not show it to us: that may be a lapse, and is no last word.
+
+    Where the list shows it waiting all the same, two lists in a row count as the two readings.
+    """
+    name = logged.decision.id
+    if not _quarantine_is_over(app, logged):
+        return False
+    if not still:
+        return _mark(app, logged, State.OVERTAKEN, note)
+    if name not in bench.contradicted:
+        bench.contradicted.add(name)
+        return False
+    bench.contradicted.discard(name)
+    return _mark(app, logged, State.VOID, NOTHING_CAME)
+
+
+def reopen(app: App, bench: Bench, logged: Logged) -> bool:
+    """Open a round again that the log calls ended and the list shows waiting; give whether it is open.
+
+    Read once more now and then, until the two agree.
+    """
+    key = f"reopen {logged.decision.id}"
+    puzzle = bench.puzzles.get(key)
+    if puzzle is not None and app.clock.monotonic() < puzzle.until:
+        return False
+    if _may_yet_arrive(app, logged):
+        return False
+    bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
+    return waits_after_all(app, bench, logged) and call_open(app, logged)
+
+
+def waits_after_all(app: App, bench: Bench, logged: Logged) -> bool:
+    """Whether a reading shows a round waiting that the log calls ended, whatever was answered.
+
+    Where a write of ours may still arrive, not within its quarantine. Raises KeyRefused.
+    """
+    if _may_yet_arrive(app, logged):
+        return False
+    decision = logged.decision
+    try:
+        item = bench.queue.look(decision.task_id)
+    except KeyRefused:
+        raise
+    except ApiError as error:
+        app.events("cannot reopen", level="warning", task_id=decision.task_id, error=str(error))
+        return False
+    return effects.fate(item, decision.epoch) is effects.Fate.WAITING
+
+
+def call_open(app: App, logged: Logged) -> bool:
+    """Write down that a round waits that the log called ended."""
+    return _mark(app, logged, State.VOID, f"it was {logged.state}, and waits all the same")
+
+
+def _may_yet_arrive(app: App, logged: Logged) -> bool:
+    """Whether a write of ours on this round may be on its way, or its effect not be seen yet."""
+    if logged.state in OPEN:
+        return True
+    entries = () if logged.state in DONE else app.ledger.entries(logged.decision.id)
+    sent = logged.state in DONE or any(entry.state is State.UNKNOWN for entry in entries)
+    return sent and not _quarantine_is_over(app, logged)
 
 
 def _given_up(app: App, logged: Logged) -> bool:
@@ -73,7 +145,14 @@ def _given_up(app: App, logged: Logged) -> bool:
 
 
 def _quarantine_is_over(app: App, logged: Logged) -> bool:
-    return app.clock.now() >= _quarantine_end(app, logged)
+    patience, decision = app.limits.quarantine, logged.decision
+    sent_at = app.sent_at.get(decision.id)
+    if sent_at is not None:
+        return app.clock.monotonic() - sent_at >= patience.total_seconds()
+    by_api = app.clock.now() - (logged.intended_at or decision.decided_at)
+    ahead = app.skew() or timedelta(0)
+    by_machine = by_api - ahead + timedelta(seconds=decision.clock_ahead or 0.0)
+    return min(by_api, by_machine) >= patience
 
 
 def _quarantine_end(app: App, logged: Logged) -> datetime:
@@ -82,7 +161,11 @@ def _quarantine_end(app: App, logged: Logged) -> datetime:
 
 def _mark(app: App, logged: Logged, state: State, note: str) -> bool:
     decision = logged.decision
-    app.ledger.mark(decision.id, state, app.clock.now(), note=note)
+    app.sent_at.pop(decision.id, None)
+    try:
+        app.ledger.mark(decision.id, state, app.clock.now(), note=note, was=logged.state)
+    except OutOfDate:
+        return True  # whoever sent it has had its answer meanwhile
     fault_point("resume.settled")
     app.events(
         "settled",

@@ -45,6 +45,7 @@ from reviewbot.service.judging import (
 from reviewbot.service.look import see_again
 from reviewbot.service.outlook import shadow
 from reviewbot.service.perform import perform
+from reviewbot.service.resume import reopen
 from reviewbot.service.telling.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.service.verdict import Verdict, cannot_send, kept_back, no_trace
 from reviewbot.service.writing import decide, differs
@@ -82,13 +83,19 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
     Raises KeyRefused, CannotConnect and RateLimited (nothing else can go on either), and LedgerError;
     what of one thing cannot be written down (NotRecordable) is that thing's own trouble.
     """
-    if item.epoch in known.memory.claimed:
-        return Reviewed(item=item, outcome=Outcome.CLAIMED, latest=known.memory.latest)
+    memory = known.memory
+    if item.epoch in memory.claimed:
+        latest = memory.latest
+        ours = latest is not None and latest.decision.epoch == item.epoch
+        if latest is None or not ours or not reopen(app, bench, latest):
+            return Reviewed(item=item, outcome=Outcome.CLAIMED, latest=memory.latest)
+        known = replace(known, memory=replace(memory, claimed=memory.claimed - {item.epoch}))
     trouble = bench.troubles.get(item.id)
     if _is_left_alone(app, bench, item, known):
-        latest = known.memory.latest
-        of_round = latest if latest is not None and latest.decision.epoch == item.epoch else None
-        return Reviewed(item=item, outcome=Outcome.POSTPONED, latest=of_round)
+        latest = memory.latest
+        if latest is not None and latest.decision.epoch != item.epoch:
+            latest = None
+        return Reviewed(item=item, outcome=Outcome.POSTPONED, latest=latest)
     try:
         reviewed = _review(app, bench, item, known)
     except (KeyRefused, CannotConnect, RateLimited):

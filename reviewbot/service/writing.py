@@ -53,9 +53,15 @@ def decide(
         trace=verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
+        clock_ahead=_clock_ahead(app) if verdict.action.writes else None,
         held_by=verdict.held_by,
         wanted=verdict.wanted,
     )
+
+
+def _clock_ahead(app: App) -> float | None:
+    skew = app.skew()
+    return None if skew is None else skew.total_seconds()
 
 
 def round_of(facts: Facts) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import (
@@ -334,6 +335,36 @@ def test_a_first_sight_outlives_the_process(database_url: str, opened: Callable[
     opened(database_url).sight([item], after(hours=1))
 
     assert opened(database_url).sight([item], after(hours=5)) == {item.key: after(hours=1)}
+
+
+def test_a_round_that_is_seen_after_its_end_has_not_ended(ledger: Any) -> None:
+    """What is on the list waits: it is open again, since when it was first seen."""
+    item, other = an_item(), an_item(id="t-other")
+    ledger.sight([item, other], after(hours=1))
+    ending = Ending(
+        review="comments",
+        task_id=item.id,
+        epoch=item.epoch or "",
+        by="other",
+        status=None,
+        at=after(hours=2),
+        note="it is gone",
+    )
+    ledger.end(ending)
+    assert [one.task_id for one in ledger.unended("comments")] == [other.id]
+
+    assert ledger.sight([item], after(hours=3))[item.id, item.epoch] == after(hours=1)
+
+    again = {one.task_id: one for one in ledger.unended("comments")}[item.id]
+    assert len(ledger.unended("comments")) == 2
+    assert (again.first_seen_at, again.deadline_at) == (after(hours=1), item.deadline_at)
+    assert ledger.endings() == []
+    lines = ledger.verify().lines
+    ledger.sight([item], after(hours=4))
+    assert (ledger.verify().lines, ledger.verify().problems) == (lines, ())
+    ledger.end(replace(ending, by="ours", at=after(hours=5)))
+    assert [one.by for one in ledger.endings()] == ["ours"]
+    assert ledger.verify().problems == ()
 
 
 def test_a_round_ends_once(ledger: Any) -> None:

@@ -144,12 +144,13 @@ class Life(RuleBasedStateMachine):
 
     @rule(where=ROUNDS)
     def see(self, where: Round) -> None:
-        """See a round waiting; only the first time is news."""
+        """See a round waiting; only the first time is news, and once more after an end."""
         if where[1] is not None:
             item = an_item(id=where[0])
             self.ledger.sight([type(item)(**_fields(item) | {"epoch": where[1]})], after(hours=1))
-            self.lines += where not in self.seen
+            self.lines += where not in self.seen or where in self.ended
             self.seen.add(where)
+            self.ended.discard(where)
 
     @rule(where=ROUNDS)
     def end(self, where: Round) -> None:

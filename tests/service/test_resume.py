@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NoAnswer, ServerFault
+from reviewbot.domain.errors import (
+    ApiError,
+    Forbidden,
+    KeyRefused,
+    NoAnswer,
+    NotFound,
+    ServerFault,
+)
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
@@ -217,15 +224,14 @@ def test_an_intent_of_a_killed_process_is_settled_like_an_unclear_write() -> Non
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (Forbidden("another's", status=403, code="RESOURCE_NOT_OWNED"), "overtaken"),
+        (Forbidden("another's", status=403, code="RESOURCE_NOT_OWNED"), "unknown"),
+        (NotFound("gone", status=404), "unknown"),
         (ServerFault("broken", status=500), "unknown"),
         (NoAnswer("reset"), "unknown"),
     ],
 )
-def test_what_cannot_be_read_stays_open_unless_it_is_no_longer_ours(
-    error: ApiError, outcome: str
-) -> None:
-    """A failed reading settles nothing; that it belongs to somebody else does."""
+def test_what_cannot_be_read_stays_open(error: ApiError, outcome: str) -> None:
+    """A failed reading settles nothing; nor does one that finds nothing, within the quarantine."""
     world, _, app = left_unknown(APPROVE)
     world.change(TASK, status="finalized", finalized_at=DEADLINE - timedelta(hours=9))
     world.trouble["look"] = [error]
@@ -233,7 +239,7 @@ def test_what_cannot_be_read_stays_open_unless_it_is_no_longer_ours(
     poll_once(app)
 
     assert app.ledger.decisions()[0].state.value == outcome
-    assert len(app.events.named("cannot settle")) == (outcome == "unknown")
+    assert len(app.events.named("cannot settle")) == (error.status not in (403, 404))
 
 
 @pytest.mark.parametrize(
@@ -392,15 +398,174 @@ def test_a_task_that_is_gone_is_left_for_its_quarantine() -> None:
     assert resumed(app) == (0, State.OVERTAKEN, "it is gone")
 
 
-def test_what_belongs_to_somebody_else_now_is_overtaken() -> None:
-    """In words; without a code nobody knows what is forbidden."""
+def test_what_belongs_to_somebody_else_now_is_overtaken_after_its_quarantine() -> None:
+    """Where it is gone from the list too; without a code nobody knows what is forbidden."""
     app = an_open_write()
     look = world_of(app).trouble
     look["look"] = [Forbidden("no", status=403)]
     with pytest.raises(Forbidden):
         resumed(app)
-    look["look"] = [Forbidden("no", status=403, code="TASK_NOT_OWNED")]
+    look["look"] = [Forbidden("no", status=403, code="TASK_NOT_OWNED")] * 2
+    assert resumed(app) == (1, State.UNKNOWN, "timeout")
+    app.clock.sleep(QUARANTINE.total_seconds())
     assert resumed(app) == (0, State.OVERTAKEN, "it is no longer ours to see")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NotFound("404", status=404), Forbidden("403", status=403, code="COMMENT_TASK_NOT_OWNED")],
+)
+def test_what_the_list_shows_is_not_gone_because_one_answer_says_so(error: ApiError) -> None:
+    """Two lists in a row after the quarantine are the two readings that nothing has come."""
+    app = an_open_write()
+    app.clock.sleep(QUARANTINE.total_seconds())
+    world_of(app).trouble["look"] = [error, error]
+    assert resumed(app, an_item()) == (1, State.UNKNOWN, "timeout")
+    assert resumed(app, an_item()) == (0, State.VOID, effects.NOTHING_CAME)
+    assert app.benches[0].contradicted == set()
+
+
+# The quarantine and the clocks ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [-29, -16, -1, 1, 16, 29])
+def test_a_jump_of_the_apis_clock_changes_no_quarantine_of_this_process(jump: int) -> None:
+    """It is counted by the clock that nobody sets."""
+    app = an_open_write()
+    app.sent_at[app.ledger.open_intents()[0].decision.id] = 0.0
+    clock = app.clock
+    assert isinstance(clock, HandClock)
+    clock.start += timedelta(minutes=jump)
+    clock.sleep(QUARANTINE.total_seconds() - 1)
+    assert resumed(app, an_item())[1] is State.UNKNOWN
+    clock.sleep(1)
+    assert resumed(app, an_item())[1] is State.VOID
+    assert app.sent_at == {}
+
+
+@pytest.mark.parametrize("before", [-10, 0, 10])
+@pytest.mark.parametrize("jump", [-29, -16, -1, 0, 1, 16, 29])
+def test_after_a_restart_the_later_of_both_clocks_counts(before: int, jump: int) -> None:
+    """The API's clock and this machine's: a jump of either never makes the quarantine shorter."""
+    app = a_bot()
+    clock = app.clock
+    assert isinstance(clock, HandClock)
+    app.skew = lambda: timedelta(minutes=before)
+    decision = a_due(app)
+    assert decision.clock_ahead == before * 60
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.UNKNOWN, clock.now(), note="timeout")
+    clock.start += timedelta(minutes=jump)
+    app.skew = lambda: timedelta(minutes=before + jump)
+    longest = QUARANTINE - timedelta(minutes=min(jump, 0))
+    clock.sleep(longest.total_seconds() - 1)
+    assert resumed(app, an_item())[1] is State.UNKNOWN
+    clock.sleep(1)
+    assert resumed(app, an_item())[1] is State.VOID
+
+
+def test_a_write_that_is_sent_notes_when_by_the_clock_that_nobody_sets() -> None:
+    """And forgets it with its answer."""
+    world, clock, app = left_unknown(APPROVE)
+    (logged,) = app.ledger.open_intents()
+    assert app.sent_at == {logged.decision.id: 0.0}
+    clock.start += timedelta(minutes=16)
+    for _ in range(5):
+        poll_once(app)
+        clock.forward(minutes=1)
+    assert len(world.keys) == 1
+    clock.forward(minutes=10)
+    poll_once(app)
+    assert len(world.keys) == 2
+    assert app.sent_at == {}
+
+
+def test_what_its_sender_has_closed_meanwhile_is_settled() -> None:
+    """A person's answer beside the bot: both find out at the same moment, and neither fails."""
+    app = an_open_write()
+    world_of(app).change(TASK, status="finalized", finalized_at=START)
+    (logged,) = app.ledger.open_intents()
+
+    def answer(name: str) -> None:
+        if name == "resume.read":
+            on_fault_point(None)
+            app.ledger.mark(logged.decision.id, State.VOID, START, note="429 after all")
+
+    on_fault_point(answer)
+    try:
+        assert resumed(app) == (0, State.VOID, "429 after all")
+    finally:
+        on_fault_point(None)
+
+
+# What waits all the same ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "unclear", "after"),
+    [
+        (State.OVERTAKEN, False, 0),
+        (State.OVERTAKEN, True, 15),
+        (State.PERFORMED, False, 15),
+        (State.SETTLED, False, 15),
+    ],
+)
+def test_a_round_that_waits_is_open_whatever_the_log_says(
+    state: State, unclear: bool, after: int
+) -> None:
+    """The list and a reading agree: it is reviewed again, not within the quarantine of our write."""
+    app = a_bot()
+    clock, world = app.clock, world_of(app)
+    decision = a_due(app)
+    app.ledger.intend(decision)
+    if unclear:
+        app.ledger.mark(decision.id, State.UNKNOWN, START, note="timeout")
+        if state is State.PERFORMED:
+            state = State.SETTLED
+    app.ledger.mark(decision.id, state, START, note="as it seemed")
+    if after:
+        clock.sleep(after * 60 - 1)
+        poll_once(app)
+        assert (app.ledger.decisions()[0].state, world.keys) == (state, [])
+        clock.sleep(1)
+    poll_once(app)
+    assert world.keys == [f"{decision.id}-2"]
+    story = [(entry.state, entry.note) for entry in app.ledger.entries(decision.id)]
+    assert (State.VOID, f"it was {state}, and waits all the same") in story
+    assert outcomes(app) == {TASK: "performed"}
+
+
+@pytest.mark.parametrize("error", [None, NoAnswer("reset"), NotFound("gone", status=404)])
+def test_what_a_reading_does_not_show_waiting_stays_as_it_is(error: ApiError | None) -> None:
+    """The list lags behind: one reading in a quarter of an hour."""
+    app = a_bot()
+    world, decision = world_of(app), a_due(app)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.OVERTAKEN, START, note="cancelled")
+    listing = world.waiting()
+    world.waiting = lambda: listing  # type: ignore[method-assign]
+    if error is None:
+        world.change(TASK, status="cancelled")
+    else:
+        world.trouble["look"] = [error] * 9
+    for minutes in (0, 14, 1):
+        app.clock.sleep(minutes * 60.0)
+        summary = poll_once(app)
+        assert summary.outcomes == {"acted on before": 1}
+        assert [one.outcome for one in summary.undecided] == ["overtaken"]
+    assert world.calls.count("look") == 2
+    assert world.keys == []
+
+
+def test_a_key_that_is_refused_while_opening_again_is_raised() -> None:
+    """Nothing else can go on either."""
+    app = a_bot()
+    decision = a_due(app)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.OVERTAKEN, START)
+    world_of(app).trouble["look"] = [KeyRefused("401", status=401)]
+    with pytest.raises(KeyRefused):
+        poll_once(app)
 
 
 def test_a_reading_that_fails_is_said() -> None:

@@ -15,7 +15,6 @@ from reviewbot.domain.errors import ApiError, Halted, NoAnswer, NotFound, Server
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import NO_HISTORY
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, HeldEvidence, Sight, Trouble
 from reviewbot.service.guards import gate
@@ -278,11 +277,10 @@ def test_a_thing_in_trouble_is_left_alone_up_to_its_moment() -> None:
 
 def test_a_claimed_round_is_given_back_with_what_the_log_says_of_it() -> None:
     """Nothing is asked of anybody."""
-    app = a_bot(ESCALATE)
+    app = a_bot()
     reviewed(app)
-    latest = app.ledger.memories("comments", [TASK])[TASK].latest
-    assert latest is not None
-    memory = Memory(history=NO_HISTORY, latest=latest, claimed=frozenset({ITEM.epoch or ""}))
+    memory = app.ledger.memories("comments", [TASK])[TASK]
+    latest = memory.latest
     world_of(app).calls.clear()
 
     again = reviewed(app, memory=memory)

@@ -185,6 +185,7 @@ class Known:
             match word.verb:
                 case "sight":
                     self.seen.setdefault(key, word.at)
+                    self.endings.pop(key, None)
                 case "end":
                     self.endings.setdefault(key, word.by)
                 case "record" | "intend":

@@ -16,7 +16,7 @@ import msgspec
 from reviewbot.domain.accounts import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, WRITES, Action, Decision
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
-from reviewbot.domain.lifecycle import State
+from reviewbot.domain.lifecycle import DONE, State
 from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
@@ -29,6 +29,7 @@ from reviewbot.service.look import evidence_for, note_sights, with_window
 from reviewbot.service.people.claims import refuse_if_held
 from reviewbot.service.people.questions import Round, answered_in, asked_in
 from reviewbot.service.perform import perform
+from reviewbot.service.resume import call_open, waits_after_all
 from reviewbot.service.verdict import Verdict, cannot_send
 from reviewbot.service.writing import decide
 
@@ -64,8 +65,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> bool:
-        """Whether the API said yes."""
-        return self.state is State.PERFORMED
+        """Whether it is done: the API said yes, or the bot has read so meanwhile."""
+        return self.state in DONE
 
     @property
     def too_late(self) -> bool:
@@ -82,9 +83,12 @@ def answer(app: App, chosen: Round, reply: Reply) -> Answered:
     sighting = chosen.sighting
     bench = app.bench(sighting.review) or app.make_bench(sighting.review)
     memory = app.ledger.memories(sighting.review, [sighting.task_id]).get(sighting.task_id)
-    late = _answered_before(app, chosen)
-    if late is not None:
-        return Answered(sentence=late)
+    first = answered_in(app.ledger, sighting.task_id, sighting.epoch)
+    if first is not None:
+        if not waits_after_all(app, bench, first):
+            return Answered(sentence=who_was_first(app.ledger, first))
+        if bench.desk is not None:
+            call_open(app, first)
     if chosen.latest is not None and not reply.take_over:
         refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
@@ -298,9 +302,10 @@ def _perform(app: App, bench: Bench, chosen: Round, decision: Decision) -> Answe
 
 _SAID = {
     State.PERFORMED: "done",
+    State.SETTLED: "done",
     State.UNKNOWN: "sent, but no clear answer came ({note}): the bot finds out by reading; do not"
     " answer again",
     State.VOID: "nothing was done ({note}): answer again",
-    State.REFUSED: "the API refused it: {note}",
+    State.REFUSED: "nothing was done ({note}): answer again, or otherwise",
     State.OVERTAKEN: "somebody else was first: {note}",
 }

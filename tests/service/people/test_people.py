@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted, UsageError
+from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.service.guards import switches
 from reviewbot.service.people.answers import Reply, answer, how_it_ended, name_of
@@ -176,6 +178,61 @@ def test_a_rehearsal_looks_and_sends_nothing(tmp_path: Any) -> None:
         assert told.decision.decided_by == "ana"
         assert made.app.ledger.checkpoint(made.clock.now()).count == lines
         assert writes(made) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "open_again"),
+    [
+        (State.OVERTAKEN, 0, True),
+        (State.PERFORMED, 0, False),
+        (State.PERFORMED, 1, True),
+        (State.REFUSED, 0, True),
+        (State.VOID, 0, True),
+        (State.UNKNOWN, 1, False),
+    ],
+)
+def test_what_waits_can_be_answered_whatever_the_log_says(
+    asked: House, state: State, hours: int, open_again: bool
+) -> None:
+    """Only a write of ours that may still arrive keeps a person from it."""
+    question, app = first(asked), asked.app
+    bench = app.bench("comments")
+    assert bench is not None
+    desk, bench.desk = bench.desk, None
+    decision = answer(app, question, says()).decision
+    assert decision is not None
+    decision = replace(decision, rule="the rule", decided_by=None)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, state, asked.clock.now(), note="as it seemed")
+    asked.clock.sleep(hours * 3600)
+    rehearsed = answer(app, question, says())
+    assert (rehearsed.decision is not None) is open_again
+    assert app.ledger.decision(decision.id).state is state  # type: ignore[union-attr]
+    bench.desk = desk
+
+    told = answer(app, question, says())
+
+    assert told.done is open_again
+    assert writes(asked) == ["approve"] * open_again
+    assert told.too_late is not open_again
+
+
+def test_an_answer_that_the_bot_settles_first_is_done(asked: House) -> None:
+    """A pass beside it has read what became of it, before its answer was written down."""
+    app = asked.app
+
+    def read(name: str) -> None:
+        if name == "write.answered":
+            on_fault_point(None)
+            (logged,) = app.ledger.open_intents()
+            app.ledger.mark(logged.decision.id, State.SETTLED, asked.clock.now())
+
+    on_fault_point(read)
+    try:
+        told = answer(app, first(asked), says())
+    finally:
+        on_fault_point(None)
+    assert (told.done, told.state, told.sentence) == (True, State.SETTLED, "done")
 
 
 def test_a_pause_holds_for_people_too(asked: House) -> None:
