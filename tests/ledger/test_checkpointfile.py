@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -194,3 +195,29 @@ def test_an_acceptance_after_a_torn_line_counts(tmp_path: Path) -> None:
     kept = CheckpointFile(path, KEY).read()
     assert (len(kept.checkpoints), kept.problems) == (1, ())
     assert kept.checkpoints[0].accepted == "ana: a full disk"
+
+
+def test_an_acceptance_made_to_fit_its_place_lacks_its_signature(tmp_path: Path) -> None:
+    """Whoever lacks the key can compute what stands before it, and still not sign that."""
+    path = tmp_path / "checkpoints.jsonl"
+    _, older = _lived(path, KEY, ["restore", "write", "keep"])
+    text = path.read_bytes()
+    acceptance = next(line for line in text.splitlines() if b"accepted" in line)
+    fitted = msgspec.structs.replace(
+        msgspec.json.decode(acceptance, type=Checkpoint), before=sha256(text).hexdigest()
+    )
+    path.write_bytes(text + msgspec.json.encode(fitted) + b"\n")
+
+    assert "its signature does not fit" in str(departure(older, CheckpointFile(path, KEY)))
+
+
+def test_an_old_checkpoint_added_again_hides_nothing(tmp_path: Path) -> None:
+    """It is as true as ever, and says less than the one that it follows."""
+    path = tmp_path / "checkpoints.jsonl"
+    log, older = _lived(path, KEY, ["write", "keep"])
+    text = path.read_bytes()
+    path.write_bytes(text + text.splitlines(keepends=True)[0])
+
+    book = CheckpointFile(path, KEY)
+    assert departure(log, book) is None
+    assert "is missing" in str(departure(older, book))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.domain.errors import LedgerUnwritable
+from reviewbot.domain.errors import LedgerMoved, LedgerUnwritable
 from reviewbot.health.pulse import Pulse
 from reviewbot.ledger.database import DatabaseLedger
 from reviewbot.ledger.opening import open_ledger
@@ -141,3 +141,26 @@ def test_a_file_marked_read_only_is_unwritable(tmp_path: Path) -> None:
     path.chmod(0o400)
     with pytest.raises(LedgerUnwritable):
         open_ledger(f"sqlite:///{path}").probe()
+
+
+@pytest.mark.parametrize("end", ["", "-wal", ".lock"])
+def test_nothing_is_sent_once_the_log_was_taken_away(tmp_path: Path, end: str) -> None:
+    """Not by the pass under way either; people are told, and it stays so until a new start."""
+    path = tmp_path / "log.db"
+    ledger = open_ledger(f"sqlite:///{path}", lock=True)
+    world = World()
+    world.add(*(an_item(id=f"t{n}") for n in range(5)))
+    world.after_write = lambda decision: path.with_name(path.name + end).unlink(missing_ok=True)
+    app = an_app(world, always(APPROVE), ledger=ledger)
+    pulse = Pulse(app, 60.0)
+
+    for _ in range(3):
+        with pytest.raises(LedgerMoved) as told:
+            poll_once(app)
+        pulse.failed(told.value)
+
+    assert len(world.sent) == 1
+    assert "was removed while the log was in use" in str(pulse.unready())
+    alarms = app.events.named("alarm")  # type: ignore[attr-defined]
+    assert any(about["kind"] == "ledger" for about in alarms)
+    ledger.close()

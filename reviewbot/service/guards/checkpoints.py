@@ -29,14 +29,16 @@ ACCEPTED = "accepted"
 
 
 def departure(ledger: Ledger, book: CheckpointBook) -> str | None:
-    """How the log departs from its newest checkpoint; None where it goes on from it.
+    """How the log departs from the checkpoint that knows most of it; None where it goes on from there.
 
+    That is the one of the most lines, not the last in the book: an older one can be added again.
     Raises `LedgerError`.
     """
     kept = book.read()
     if kept.problems:
         return kept.problems[-1]
-    return ledger.departure(kept.checkpoints[-1]) if kept.checkpoints else None
+    furthest = max(kept.checkpoints, key=lambda point: point.count, default=None)
+    return None if furthest is None else ledger.departure(furthest)
 
 
 def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoint:
