@@ -34,6 +34,11 @@ class FactType(StrEnum):
     NAMES = "a list of names"
 
 
+_FROM_0 = (0.0, None)
+_FROM_1 = (1.0, None)
+_A_SHARE = (0.0, 1.0)
+"""What our own counts and shares cannot leave."""
+
 Source = Literal["row", "evidence", "history", "account", "fleet", "clock"]
 """What must be at hand: the listed thing itself, evidence fetched on demand, our log's memory of
 the thing, of its account, or of all; `clock` needs the row and the time."""
@@ -41,6 +46,9 @@ the thing, of its account, or of all; `clock` needs the row and the time."""
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One fact. `low`, `high` and `longest` (characters) bound it where the API states a bound.
+
+    What the API sends is kept as it comes, also beyond these. `sure` are the ends that no value can
+    pass, because we count it ourselves; only they may be called impossible.
 
     `unit` is in words (durations are written `6h`); `values` is the closed list of a choice or of
     the names a list may hold. `with_attempt` marks attempt fields that are known as soon as there
@@ -55,6 +63,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     longest: int | None = None
+    sure: tuple[float | None, float | None] = (None, None)
     values: tuple[str, ...] = ()
     nullable: bool = True
     with_attempt: bool = False
@@ -214,6 +223,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="task.comment_length",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         high=2200,
         sentence="how many characters the ordered text has",
@@ -323,6 +333,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="task.times_disputed",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="history",
         sentence="how often our log shows it as sent back, by a rule or by a person through this tool",
@@ -332,6 +343,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="task.round",
         type=FactType.COUNT,
+        sure=_FROM_1,
         low=1,
         source="history",
         sentence="times_disputed plus 1",
@@ -378,6 +390,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="checks.count",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="evidence",
         sentence="how often the checker tried in this round",
@@ -387,6 +400,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="checks.failed",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="evidence",
         sentence="how many of those tries could not read the video (scrape_failed)",
@@ -426,6 +440,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.decisions_30d",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="account",
         sentence="decisions of the last 30 days for this account in our log",
@@ -435,6 +450,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.disputes_30d",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="account",
         sentence="disputes of the last 30 days for this account in our log",
@@ -444,6 +460,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.approvals_30d",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="account",
         sentence="approvals of the last 30 days for this account in our log",
@@ -453,6 +470,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.dispute_share_30d",
         type=FactType.SHARE,
+        sure=_A_SHARE,
         low=0,
         high=1,
         source="account",
@@ -463,6 +481,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.paid_30d",
         type=FactType.MONEY,
+        sure=_FROM_0,
         low=0,
         source="account",
         sentence="what our approvals of the last 30 days paid for this account",
@@ -472,6 +491,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="account.overruled_30d",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="account",
         sentence="how often in 30 days a person decided otherwise than the policy had",
@@ -481,6 +501,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="fleet.open_tasks",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="fleet",
         sentence="how many tasks wait for a decision now",
@@ -490,6 +511,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="fleet.scrape_failed_share_1h",
         type=FactType.SHARE,
+        sure=_A_SHARE,
         low=0,
         high=1,
         source="fleet",
@@ -500,6 +522,7 @@ _COMMENTS: tuple[Fact, ...] = (
     Fact(
         name="fleet.escalated",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         source="fleet",
         sentence="how many tasks wait for a person now",
@@ -532,6 +555,7 @@ def _profile(field: str) -> tuple[Fact, Fact]:
         Fact(
             name=f"profile.{field}_length",
             type=FactType.COUNT,
+            sure=_FROM_0,
             low=0,
             high=longest,
             sentence=f"how many characters {sentence} has",
@@ -602,6 +626,7 @@ _ACCOUNTS: tuple[Fact, ...] = (
     Fact(
         name="feedback.corrections_requested",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         sentence="how often corrections were asked for",
         read="feedback.corrections_requested",
@@ -610,6 +635,7 @@ _ACCOUNTS: tuple[Fact, ...] = (
     Fact(
         name="feedback.corrections_applied",
         type=FactType.COUNT,
+        sure=_FROM_0,
         low=0,
         sentence="how often corrections were made",
         read="feedback.corrections_applied",
@@ -642,6 +668,7 @@ _ACCOUNTS: tuple[Fact, ...] = (
     Fact(
         name="review.round",
         type=FactType.COUNT,
+        sure=_FROM_1,
         low=1,
         sentence="corrections made plus 1",
         read="_plus_one(feedback.corrections_applied)",

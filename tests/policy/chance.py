@@ -22,7 +22,27 @@ from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
 
-TEXTS = ("promo", "Great PROMO here", "Straße", "STRASSE", "é", "é", "", "look @lumen", "x" * 40)
+TEXTS = (
+    *(
+        "promo",
+        "Great PROMO here",
+        "Straße",
+        "STRASSE",
+        "é",
+        "e\u0301",
+        "",
+        "look @lumen",
+        "x" * 40,
+    ),
+    *(
+        "J\u030c",
+        "\u01f0 12",
+        "Great " + "x" * 200 + " promo",
+        "x" * 2300,
+        "promolumen",
+        "proMOlook",
+    ),
+)
 PATTERNS = (m.Pattern(name="digits", regex="[0-9]{2,}"), m.Pattern(name="start", regex="^great"))
 LISTS = (
     m.NamedList(name="plain", entries=(m.ListEntry(id="Promo"), m.ListEntry(id="tiktok"))),
@@ -35,9 +55,9 @@ LISTS = (
     ),
 )
 NUMBERS = {
-    FactType.COUNT: (0, 1, 2, 3, 99, 100),
-    FactType.SCORE: (0.0, 0.31, 0.5, 0.92, 1.0),
-    FactType.MONEY: (0.0, 0.24, 0.3, 5.0),
+    FactType.COUNT: (-1, 0, 1, 2, 3, 5, 6, 7, 99, 100, 120, 150, 2200),
+    FactType.SCORE: (-0.5, 0.0, 0.31, 0.5, 0.92, 1.0, 1.2),
+    FactType.MONEY: (-1.0, 0.0, 0.24, 0.3, 5.0),
     FactType.SHARE: (0.0, 0.35, 0.5, 1.0),
     FactType.DURATION: (0.0, 3600.0, 86_400.0, 259_200.0),
 }
@@ -147,7 +167,7 @@ def _test(chance: Random, fact: Fact) -> m.Test:
 
 
 def _text_test(chance: Random, negated: bool) -> m.Test:
-    word = chance.choice((*TEXTS[:6], "lumen", "great"))
+    word = chance.choice((*TEXTS[:6], "lumen", "great", "J", "\u01f0"))
     exact = chance.random() < 0.3
     match chance.randint(0, 4):
         case 0:
@@ -235,7 +255,7 @@ def random_facts(chance: Random) -> Facts:
         evidence = Timeline(task_id=item.id, attempts=random_attempts(chance))
     return build_facts(
         item,
-        now=CONFIRMED + timedelta(hours=chance.choice((0, 1, 5, 6, 24, 48, 66, 71, 72, 80))),
+        now=CONFIRMED + timedelta(hours=chance.choice((-8, 0, 1, 5, 6, 24, 48, 66, 71, 72, 80))),
         evidence=evidence,
         past=History(
             disputes=_maybe(chance, chance.choice((0, 0, 1, 2))),
@@ -269,7 +289,7 @@ def _task_changes(chance: Random, confirmed: Any) -> dict[str, Any]:
         "saved_account_id": _maybe(chance, chance.choice(("Promo", "b12"))),
         "comment_text": _maybe(chance, chance.choice(TEXTS)),
         "target_author_handle": _maybe(chance, chance.choice(TEXTS)),
-        "cm_payout_amount": _maybe(chance, chance.choice((0.24, 0.3, 5.0))),
+        "cm_payout_amount": _maybe(chance, chance.choice((0.24, 0.3, 5.0, -2.0))),
         "manually_confirmed_at": confirmed,
         "submitted_at": _maybe(chance, CONFIRMED - timedelta(hours=4)),
         "execution_blocked": _maybe(chance, chance.random() < 0.5),
@@ -288,8 +308,8 @@ def random_attempts(chance: Random) -> tuple[Attempt, ...]:
                 chance, chance.choice(("couldnt_verify", "scrape_failed", "wrong_text", "new_kind"))
             ),
             verified=_maybe(chance, chance.random() < 0.3),
-            match_score=_maybe(chance, chance.choice((0.0, 0.31, 0.92))),
-            comments_scraped=_maybe(chance, chance.choice((0, 1, 60, 99, 100))),
+            match_score=_maybe(chance, chance.choice((0.0, 0.31, 0.92, 1.5, -1.0))),
+            comments_scraped=_maybe(chance, chance.choice((0, 1, 60, 99, 100, 121, -3))),
             reason=_maybe(chance, chance.choice(TEXTS)),
         )
         for number in numbers

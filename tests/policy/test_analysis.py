@@ -117,9 +117,23 @@ PLANTED = {
         "always true",
     ),
     "never true": (
-        rule("counted", "last.comments_scraped: more than 100", "escalate") + REST,
+        rule("counted", "account.dispute_share_30d: more than 100%", "escalate") + REST,
         "P208",
         "never true",
+    ),
+    "beyond the documents": (
+        rule("counted", "last.comments_scraped: more than 100", "escalate") + REST,
+        "P211",
+        "beyond what the API documents",
+    ),
+    "eaten within the documents": (
+        SECOND
+        + rule("counted", "last.comments_scraped: between 1 and 100", "escalate")
+        + rule("none", "last.comments_scraped: 0", "escalate")
+        + rule("counted as well", "last.comments_scraped: known\ntask.platform: tiktok", "escalate")
+        + REST,
+        "P212",
+        "the API's documents do not know",
     ),
     "no rule covers": (rule("verified", "last.verified: yes"), "P205", "no rule covers"),
     "paid because nobody could tell": (

@@ -11,7 +11,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.analysis.attempts import realistic
 from reviewbot.policy.analysis.search import TooHardError
 from reviewbot.policy.analysis.truth import NOT_TRUE, TRUE
-from reviewbot.policy.analysis.world import Found, World
+from reviewbot.policy.analysis.world import Doubt, Found, World
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Policy, Then
@@ -66,7 +66,8 @@ def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
         world = World(policy)
         for j in range(len(policy.rules)):
             for i in range(j):
-                found = world.example([(world.rules[i], TRUE), (world.rules[j], TRUE)])
+                both = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
+                found = world.surely(both, Doubt("", j))
                 facts = None if found is None else laid_out(world, found)
                 if facts is not None:
                     shown += 1

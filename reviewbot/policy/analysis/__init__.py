@@ -15,13 +15,19 @@ from reviewbot.policy.analysis.calendar_proof import out_of_hours
 from reviewbot.policy.analysis.certainty import reached_by_not_knowing
 from reviewbot.policy.analysis.givens import impossible_tests
 from reviewbot.policy.analysis.limits import limits_that_end_in_silence
-from reviewbot.policy.analysis.lines import NEVER, idle_lines
+from reviewbot.policy.analysis.lines import BEYOND, NEVER, idle_lines
 from reviewbot.policy.analysis.overlaps import overlaps
 from reviewbot.policy.analysis.proofs import unproven_texts
-from reviewbot.policy.analysis.reach import NEVER_BY_ITSELF, uncovered, unreachable_rules
+from reviewbot.policy.analysis.reach import (
+    NEVER_BY_ITSELF,
+    UNDOCUMENTED,
+    uncovered,
+    unreachable_rules,
+)
 from reviewbot.policy.analysis.rounds import endless_rounds
 from reviewbot.policy.analysis.times import idle_waits, late_deadline, short_hours, waits_too_long
-from reviewbot.policy.analysis.world import World
+from reviewbot.policy.analysis.untold import untold
+from reviewbot.policy.analysis.world import MOST_WORK, World
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.model import Policy
 from reviewbot.policy.parse import Parsed
@@ -51,22 +57,24 @@ def analyse(
     world = World(policy)
     lines = list(idle_lines(world))
     unreachable, dead = unreachable_rules(world)
-    found = [
-        *lines,
-        *_not_said_already(policy, unreachable, lines),
-        *overlaps(world, dead, notes=notes, every=every_overlap),
-        *reached_by_not_knowing(world, dead),
-        *uncovered(world),
-        *unproven_texts(world, dead),
-        *endless_rounds(world, dead),
-        *waits_too_long(world),
-        *idle_waits(world, dead),
-        *impossible_tests(policy),
-        *limits_that_end_in_silence(world),
-        *late_deadline(world, margin=margin),
-        *short_hours(world, poll=poll),
-        *(out_of_hours(world, today, dead) if today is not None else ()),
-    ]
+    found = [*lines, *_not_said_already(policy, unreachable, lines)]
+    for part in (
+        unproven_texts(world, dead),
+        overlaps(world, dead, notes=notes, every=every_overlap),
+        reached_by_not_knowing(world, dead),
+        uncovered(world),
+        endless_rounds(world, dead),
+        waits_too_long(world),
+        idle_waits(world, dead),
+        impossible_tests(policy),
+        limits_that_end_in_silence(world),
+        late_deadline(world, margin=margin),
+        short_hours(world, poll=poll),
+        out_of_hours(world, today, dead) if today is not None else (),
+    ):
+        world.allow(MOST_WORK)
+        found += part
+    found += untold(world)
     found.sort(
         key=lambda finding: (finding.path, finding.span.line, finding.span.column, finding.code)
     )
@@ -108,10 +116,11 @@ def _not_said_already(
     policy: Policy, unreachable: list[Finding], lines: list[Finding]
 ) -> list[Finding]:
     """Leave out that a rule contradicts itself where one of its lines alone never holds."""
-    never = [f.span.line for f in lines if f.code == NEVER]
+    never = [f.span.line for f in lines if f.code in (NEVER, BEYOND)]
     starts = [rule.name_span.line for rule in policy.rules]
     said = {max((s for s in starts if s <= line), default=0) for line in never}
-    return [f for f in unreachable if f.code != NEVER_BY_ITSELF or f.span.line not in said]
+    said_by_a_line = (NEVER_BY_ITSELF, UNDOCUMENTED)
+    return [f for f in unreachable if f.code not in said_by_a_line or f.span.line not in said]
 
 
 def _placed(finding: Finding, path: str) -> Finding:

@@ -5,7 +5,7 @@ It is deliberately not the compiled evaluator: the property tests hold the two a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -71,6 +71,39 @@ def answer(test: Test, value: Any, book: Book) -> bool | None:
             return None
         return (fold(str(value)) in book.lasting[test.list]) is not test.negated
     return _plain(test, value, book) is not test.negated
+
+
+def asker(tests: Iterable[Test], book: Book) -> Callable[[str], tuple[int, ...]]:
+    """Make the function that says what each test may come to for a text, as `may_come_to` does.
+
+    Many texts are asked many tests, so what does not change from text to text is worked out once.
+    """
+    asked = tuple(_asked(test, book) for test in tests)
+
+    def answers(text: str) -> tuple[int, ...]:
+        folded = fold(text)
+        return tuple([ask(text, folded) for ask in asked])
+
+    return answers
+
+
+def _asked(test: Test, book: Book) -> Callable[[str, str], int]:
+    yes, no = truth.TRUE, truth.FALSE
+    if isinstance(test, TextTest) and not test.exact:
+        wanted = fold(test.text)
+        if test.negated:
+            yes, no = no, yes
+        if test.kind == "contains":
+            return lambda _, folded: yes if wanted in folded else no
+        if test.kind == "starts with":
+            return lambda _, folded: yes if folded.startswith(wanted) else no
+        return lambda _, folded: yes if folded.endswith(wanted) else no
+    if isinstance(test, OneOf) and not any(test.exact):
+        values = frozenset(fold(str(value)) for value in test.values)
+        if test.negated:
+            yes, no = no, yes
+        return lambda _, folded: yes if folded in values else no
+    return lambda text, _: may_come_to(test, text, book)
 
 
 def in_range(test: Range, value: Any) -> bool:

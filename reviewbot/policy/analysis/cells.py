@@ -19,14 +19,16 @@ WINDOW = 72 * HOUR
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """A class of values. `value` stands for it; None is the cell of what is not known.
 
-    `low` and `high` are the ends of a class of numbers (the ends themselves may be outside).
-    `sure` is False where nobody has yet shown a value that lies in the class.
+    `low` and `high` are the ends of a class of numbers (the ends themselves may be outside), or of
+    the lengths of a class of texts. `sure` is False where nobody has yet shown a value that lies in
+    the class; `documented` is False where the API's documents exclude it, although what comes is kept.
     """
 
     value: Any
     low: float | None = None
     high: float | None = None
     sure: bool = True
+    documented: bool = True
 
 
 UNKNOWN_CELL = Cell(value=None)

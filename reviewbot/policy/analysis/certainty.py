@@ -6,26 +6,33 @@ from collections.abc import Iterator
 
 from reviewbot.policy.analysis.attempts import realistic
 from reviewbot.policy.analysis.reads import compares_in, deciding
-from reviewbot.policy.analysis.search import Wish
+from reviewbot.policy.analysis.search import TooHardError, Wish
 from reviewbot.policy.analysis.truth import FALSE, NOT_TRUE, TRUE, UNKNOWN
 from reviewbot.policy.analysis.words import join, say_example, say_rule
-from reviewbot.policy.analysis.world import COUNT, EXISTS, Found, World
+from reviewbot.policy.analysis.world import COUNT, EXISTS, Doubt, Found, World
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.model import IsKnown, Rule
 
 BY_NOT_KNOWING = "P206"
 
+PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
+
 
 def reached_by_not_knowing(world: World, dead: frozenset[int]) -> Iterator[Finding]:
     """Find approvals and disputes that a task reaches past a rule that might have stopped it."""
     rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
+    unsure = {i for i, _ in rules if world.may_come_to(world.rules[i]) & UNKNOWN}
     for place, (i, rule) in enumerate(rules):
         if not (rule.then.action.pays or rule.then.action.sends_back):
             continue
         for j, earlier in rules[:place]:
-            if earlier.then.action is rule.then.action:
+            if earlier.then.action is rule.then.action or j not in unsure:
                 continue
-            found = _found(world, rules[:place], (i, rule), j)
+            try:
+                found = _found(world, rules[:place], (i, rule), j)
+            except TooHardError:
+                world.doubts.append(Doubt(PAST_UNKNOWN, i))
+                break
             if found is not None:
                 yield _finding(world, (i, rule), (j, earlier), found)
                 break
@@ -34,8 +41,6 @@ def reached_by_not_knowing(world: World, dead: frozenset[int]) -> Iterator[Findi
 def _found(
     world: World, before: list[tuple[int, Rule]], target: tuple[int, Rule], j: int
 ) -> Found | None:
-    if not world.may_come_to(world.rules[j]) & UNKNOWN:
-        return None
     wishes: list[Wish] = [
         (world.rules[target[0]], TRUE),
         (world.rules[j], UNKNOWN),
@@ -43,11 +48,9 @@ def _found(
     ]
     for scenario in _scenarios(world):
         found = world.example([*wishes, *scenario])
-        if (
-            found is not None
-            and _might_have_matched(world, found, target[1], j)
-            and realistic(world, found)
-        ):
+        if found is not None and _might_have_matched(world, found, target[1], j):
+            if not realistic(world, found):
+                raise TooHardError
             return found
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from reviewbot.policy.analysis.domains import Leaf
-from reviewbot.policy.analysis.truth import AND, ANY, FALSE, NOT, OR, TRUE, UNKNOWN
+from reviewbot.policy.analysis.truth import AND, ANY, FALSE, NOT, NOT_TRUE, OR, TRUE, UNKNOWN
 
 Live = list[int]
 """For each variable, the cells (bits) that are still possible."""
@@ -16,14 +16,22 @@ class Node(ABC):
 
     variables: int
     leaves: tuple[Leaf, ...]
+    leaf: Leaf | None = None
+    """The test itself, where it is no more than one."""
 
     @abstractmethod
     def value(self, live: Live) -> int:
         """What it may come to: a set of truths."""
 
+    def each_part(self, want: int) -> tuple[tuple[Node, int], ...] | None:  # noqa: ARG002 most cannot say
+        """What a wish for `want` asks of each part, where it comes to wishes that must all hold."""
+        return None
+
 
 class Test(Node):
     """One test of one fact."""
+
+    leaf: Leaf
 
     def __init__(self, leaf: Leaf) -> None:
         self.leaf = leaf
@@ -75,6 +83,12 @@ class And(_Several):
                 break
         return result
 
+    def each_part(self, want: int) -> tuple[tuple[Node, int], ...] | None:
+        """Each must hold where the whole must."""
+        if len(self.parts) == 1 or want == TRUE:
+            return tuple((part, want) for part in self.parts)
+        return None
+
 
 class Or(_Several):
     """One part is enough."""
@@ -88,6 +102,12 @@ class Or(_Several):
                 break
         return result
 
+    def each_part(self, want: int) -> tuple[tuple[Node, int], ...] | None:
+        """Each must fail where the whole must; none may hold where the whole may not."""
+        if len(self.parts) == 1 or want in (FALSE, NOT_TRUE):
+            return tuple((part, want) for part in self.parts)
+        return None
+
 
 class Not(_Several):
     """The part turned round; unknown stays unknown."""
@@ -98,6 +118,10 @@ class Not(_Several):
     def value(self, live: Live) -> int:
         """Turn the part round."""
         return NOT[self.parts[0].value(live)]
+
+    def each_part(self, want: int) -> tuple[tuple[Node, int], ...] | None:
+        """The part must come to the opposite."""
+        return ((self.parts[0], NOT[want]),)
 
 
 class OverAttempts(_Several):
@@ -115,3 +139,19 @@ class OverAttempts(_Several):
         if counts & TRUE:
             result |= self.parts[1].value(live)
         return result & ANY
+
+
+def of_one_variable(node: Node, cells: int) -> Node:
+    """A node that reads one variable alone as a single test of its `cells`, however large it is."""
+    if isinstance(node, Test) or node.variables.bit_count() != 1:
+        return node
+    variable = node.variables.bit_length() - 1
+    true = false = unknown = 0
+    live: Live = [0] * (variable + 1)
+    for bit in (1 << cell for cell in range(cells)):
+        live[variable] = bit
+        answer = node.value(live)
+        true |= bit if answer & TRUE else 0
+        false |= bit if answer & FALSE else 0
+        unknown |= bit if answer & UNKNOWN else 0
+    return Test(Leaf(variable, true, false, unknown))

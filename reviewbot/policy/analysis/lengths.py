@@ -16,7 +16,7 @@ from reviewbot.policy.analysis.cells import Cell
 from reviewbot.policy.analysis.paths import Path
 from reviewbot.policy.analysis.reads import placeholders_in
 from reviewbot.policy.analysis.truth import TRUE
-from reviewbot.policy.analysis.world import World
+from reviewbot.policy.analysis.world import Doubt, World
 from reviewbot.policy.fields import Fact, FactType
 from reviewbot.policy.model import Placeholder
 from reviewbot.policy.texts import LONGEST, formatter
@@ -26,6 +26,8 @@ _NUMBER = 20
 
 _UNITS = 2
 """UTF-16 units that one character may take."""
+
+FITS = "how long its text can be"
 
 Extent = tuple[int, int | None]
 
@@ -84,14 +86,20 @@ def _extent(world: World, path: Path, place: Placeholder, *, exact: bool) -> Ext
 
 
 def _cells(world: World, path: Path, fact: str, *, exact: bool) -> list[Cell]:
-    cells = world.cells_of(fact)
-    if not exact:
-        return list(cells)
+    """The cells that the fact may lie in; where that cannot be told a cell is left out, and noted."""
+    cells = [cell if cell.documented else None for cell in world.cells_of(fact)]
+    doubt = Doubt(FITS, path.rule)
     return [
         cell
         for i, cell in enumerate(cells)
-        if cell.value is not None
-        and world.example([*path.wishes, (world.lies_in(fact, 1 << i), TRUE)]) is not None
+        if cell is not None
+        and (
+            not exact
+            or (
+                cell.value is not None
+                and world.surely([*path.wishes, (world.lies_in(fact, 1 << i), TRUE)], doubt)
+            )
+        )
     ]
 
 

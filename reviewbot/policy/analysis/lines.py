@@ -14,33 +14,62 @@ from reviewbot.policy.model import Compare, IsKnown
 
 ALWAYS = "P207"
 NEVER = "P208"
+BEYOND = "P211"
 
 
 def idle_lines(world: World) -> Iterator[Finding]:
-    """Find the lines that hold, or fail, for every value that their fact can have."""
+    """Find the lines that hold, or fail, for every value that their fact can have.
+
+    Where that is so only within what the API documents it is said as such: other values are kept.
+    """
     for condition in conditions_of(world.policy):
         for name, line in compares_in(condition):
             fact = world.fact(name)
             if isinstance(line.test, IsKnown) and fact.nullable:
                 continue
-            answers = {
-                mask for cell, mask in world.answers(name, line.test) if cell.value is not None
-            }
-            if answers in ({TRUE}, {FALSE}):
-                yield _finding(fact, line, always=answers == {TRUE})
+            known = [one for one in world.answers(name, line.test) if one[0].value is not None]
+            every = {mask for _, mask in known}
+            documented = {mask for cell, mask in known if cell.documented}
+            if documented == {TRUE}:
+                yield _always(fact, line, sure=every == {TRUE})
+            elif documented == {FALSE}:
+                yield _never(fact, line) if every == {FALSE} else _beyond(fact, line)
 
 
-def _finding(fact: Fact, line: Compare, *, always: bool) -> Finding:
-    verb = "is always true" if always else "is never true"
+def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:
+    within = "" if sure else " of what the API documents"
     return Finding(
-        code=ALWAYS if always else NEVER,
+        code=ALWAYS,
         severity=Severity.WARNING,
         span=line.test_span,
-        message=f'"{line.fact}: {line.text}" {verb}',
+        message=f'"{line.fact}: {line.text}" is always true{within}',
         detail=f"{fact.name} is {_range(fact)}",
-        cure="delete this line, or write  known  if the fact only has to be there"
-        if always
-        else "change the value, or delete the rule",
+        cure="delete this line, or write  known  if the fact only has to be there",
+        see=f"reviewbot policy facts {fact.name}",
+    )
+
+
+def _never(fact: Fact, line: Compare) -> Finding:
+    return Finding(
+        code=NEVER,
+        severity=Severity.WARNING,
+        span=line.test_span,
+        message=f'"{line.fact}: {line.text}" is never true',
+        detail=f"{fact.name} is {_range(fact)}",
+        cure="change the value, or delete the rule",
+        see=f"reviewbot policy facts {fact.name}",
+    )
+
+
+def _beyond(fact: Fact, line: Compare) -> Finding:
+    return Finding(
+        code=BEYOND,
+        severity=Severity.WARNING,
+        span=line.test_span,
+        message=f'"{line.fact}: {line.text}" lies beyond what the API documents',
+        under=f"the vendor says {_range(fact)}",
+        detail="a value beyond is kept as it comes, so this may be true all the same",
+        cure="keep it if that is meant; else change the value",
         see=f"reviewbot policy facts {fact.name}",
     )
 

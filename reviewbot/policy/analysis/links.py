@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from reviewbot.policy.analysis.cells import Cell
-from reviewbot.policy.analysis.relations import CERTAIN, USUAL, Relation
+from reviewbot.policy.analysis.relations import CERTAIN, DOCUMENTED, USUAL, Relation
 from reviewbot.policy.analysis.search import Link
 from reviewbot.policy.model import Checks
 
 Links = tuple[tuple[tuple[Link, ...], ...], ...]
+
+
+class Tables(NamedTuple):
+    """What each cell of a variable leaves of others: surely, as documented, in a sensible review.
+
+    Each table holds what the one before it does.
+    """
+
+    certain: Links
+    documented: Links
+    usual: Links
 
 
 def links_between(
@@ -17,23 +29,24 @@ def links_between(
     cells: list[tuple[Cell, ...]],
     rest: Iterable[tuple[int, Checks]],
     count: int | None,
-) -> tuple[Links, Links]:
-    """Spell out the certain relations, and the certain and the usual ones together."""
-    certain = [[list[Link]() for _ in row] for row in cells]
+) -> Tables:
+    """Spell out the relations."""
+    table = [[list[Link]() for _ in row] for row in cells]
     one = -1 if count is None else sum(1 << i for i, c in enumerate(cells[count]) if c.value == 1)
     for number, checks in rest:
         assert count is not None
         neutral = 0b010 if checks.quantifier == "every" else 0b001
         for i in range(len(cells[count])):
             if one >> i & 1:
-                certain[count][i].append(Link(number, neutral))
+                table[count][i].append(Link(number, neutral))
         for i in range(len(cells[number])):
             if not neutral >> i & 1:
-                certain[number][i].append(Link(count, ((1 << len(cells[count])) - 1) & ~one))
-    _spell(certain, CERTAIN, numbers, cells, count, one)
-    usual = [[per_cell.copy() for per_cell in row] for row in certain]
-    _spell(usual, USUAL, numbers, cells, count, one)
-    return _frozen(certain), _frozen(usual)
+                table[number][i].append(Link(count, ((1 << len(cells[count])) - 1) & ~one))
+    found = []
+    for relations in (CERTAIN, DOCUMENTED, USUAL):
+        _spell(table, relations, numbers, cells, count, one)
+        found.append(_frozen(table))
+    return Tables(*found)
 
 
 def _spell(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.analysis.attempts import realistic
 from reviewbot.policy.analysis.reads import compares_in, deciding
-from reviewbot.policy.analysis.search import Wish
+from reviewbot.policy.analysis.search import TooHardError, Wish
 from reviewbot.policy.analysis.truth import NOT_TRUE, TRUE
 from reviewbot.policy.analysis.words import say_example, say_rule
-from reviewbot.policy.analysis.world import Found, World
+from reviewbot.policy.analysis.world import Doubt, Found, World
 from reviewbot.policy.findings import Finding, Severity
 from reviewbot.policy.model import Rule
 
 PAYS_AND_SENDS_BACK = "P203"
 OTHER = "P204"
+
+MEETS = {
+    Severity.WARNING: "whether it meets an earlier rule that pays where it sends back, or the reverse",
+    Severity.NOTE: "whether it meets an earlier rule that does something else",
+}
+
+MOST_NAMED = 100
+"""Pairs of each severity that are named; who has that many mends those first."""
 
 
 def overlaps(
@@ -27,25 +36,41 @@ def overlaps(
     time first, then the rest) is how policies are written and is told only with `every`.
     """
     rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
+    named: Counter[Severity] = Counter()
+    none_before: list[Wish] = [(world.rules[i], NOT_TRUE) for i, _ in rules]
     for place, (j, later) in enumerate(rules):
         earlier = rules[:place]
         for at, (i, first) in enumerate(earlier):
             severity = _severity(first, later, every=every)
             if severity is None or (severity is Severity.NOTE and not notes):
                 continue
-            before = [(world.rules[k], NOT_TRUE) for k, _ in earlier[:at]]
-            found = meet(world, i, j, before)
+            if world.apart(i, j):
+                continue
+            if named[severity] >= MOST_NAMED:
+                world.doubts.append(Doubt(MEETS[severity], j))
+                break
+            try:
+                found = meet(world, i, j, none_before[:at])
+            except TooHardError:
+                world.doubts.append(Doubt(MEETS[severity], j))
+                continue
             if found is not None:
+                named[severity] += 1
                 yield _finding(world, (i, first), (j, later), found, severity)
 
 
 def meet(world: World, i: int, j: int, before: list[Wish]) -> Found | None:
-    """Find an ordinary review that both rules match and none of `before` takes."""
+    """Find an ordinary review that both rules match and none of `before` takes.
+
+    Raises TooHardError when it cannot be told.
+    """
     both: list[Wish] = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
-    if world.example(both) is None:
+    if before and world.example(both) is None:
         return None
     found = world.example([*both, *before])
-    return found if found is not None and realistic(world, found) else None
+    if found is not None and not realistic(world, found):
+        raise TooHardError
+    return found
 
 
 def _severity(first: Rule, later: Rule, *, every: bool) -> Severity | None:

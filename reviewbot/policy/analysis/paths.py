@@ -20,6 +20,8 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     """The rule, or the fallback, in words."""
+    rule: int
+    """Its number; one beyond the last for the fallback."""
     span: Span
     template: Template
     variant_index: int
@@ -37,7 +39,9 @@ def sending_paths(world: World, dead: frozenset[int]) -> Iterator[Path]:
         earlier = [i for i, _ in deciding(world.policy) if i < number]
         wishes = ((world.rules[number], TRUE), *((world.rules[i], NOT_TRUE) for i in earlier))
         what = f'rule "{rule.name}"'
-        yield from _paths(world, rule.then, wishes, what, rule.name_span, repeats=rule.repeat)
+        yield from _paths(
+            world, rule.then, wishes, (what, number), rule.name_span, repeats=rule.repeat
+        )
     undecided = tuple(
         (world.rules[i], NOT_TRUE)
         for i, rule in deciding(world.policy)
@@ -45,9 +49,8 @@ def sending_paths(world: World, dead: frozenset[int]) -> Iterator[Path]:
     )
     for fallback in world.policy.deadline.fallbacks:
         node = world.circuit(fallback.when)
-        yield from _paths(
-            world, fallback.then, ((node, TRUE), *undecided), "the deadline", fallback.span
-        )
+        sender = ("the deadline", len(world.policy.rules))
+        yield from _paths(world, fallback.then, ((node, TRUE), *undecided), sender, fallback.span)
         undecided = (*undecided, (node, NOT_TRUE))
 
 
@@ -55,7 +58,7 @@ def _paths(
     world: World,
     then: Then,
     wishes: tuple[Wish, ...],
-    what: str,
+    sender: tuple[str, int],
     span: Span,
     *,
     repeats: bool = False,
@@ -66,7 +69,8 @@ def _paths(
         asked = variant_test(then.reason, variant) if then.reason is not None else None
         narrower = () if asked is None else ((world.meets(*asked), TRUE),)
         yield Path(
-            what=what,
+            what=sender[0],
+            rule=sender[1],
             span=span,
             template=template,
             variant_index=index,

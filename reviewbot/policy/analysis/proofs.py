@@ -10,7 +10,7 @@ from reviewbot.policy.analysis.paths import Path, sending_paths
 from reviewbot.policy.analysis.reads import placeholders_in
 from reviewbot.policy.analysis.truth import FALSE
 from reviewbot.policy.analysis.words import say_example
-from reviewbot.policy.analysis.world import World
+from reviewbot.policy.analysis.world import Doubt, World
 from reviewbot.policy.fields import Fact
 from reviewbot.policy.findings import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.model import Placeholder
@@ -19,6 +19,8 @@ from reviewbot.policy.texts import LONGEST, SHORTEST
 PERHAPS_UNKNOWN = "P220"
 TOO_LONG = "P221"
 TOO_SHORT = "P222"
+
+ALL_KNOWN = "whether every place of its text is known when it is sent"
 
 
 def unproven_texts(world: World, dead: frozenset[int]) -> Iterator[Finding]:
@@ -35,8 +37,12 @@ def unproven_texts(world: World, dead: frozenset[int]) -> Iterator[Finding]:
 
 
 def _known(world: World, path: Path, place: Placeholder) -> Iterator[Finding]:
-    found = world.example([*path.wishes, (world.known(place.fact), FALSE)])
-    if found is None or not realistic(world, found):
+    doubt = Doubt(ALL_KNOWN, path.rule)
+    found = world.surely([*path.wishes, (world.known(place.fact), FALSE)], doubt)
+    if found is not None and not realistic(world, found):
+        world.doubts.append(doubt)
+        found = None
+    if found is None:
         return
     fact = world.fact(place.fact)
     yield Finding(

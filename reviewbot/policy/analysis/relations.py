@@ -1,8 +1,9 @@
 """What is true between facts, whatever the policy: rules out tasks that cannot exist.
 
-`certain` relations follow from how the facts are made and are used for every claim. `usual` ones are
-what the API promises or what a sensible task looks like: they only keep examples realistic, so that
-nothing is ever called impossible because of them.
+`CERTAIN` relations follow from how the facts are made and are used for every claim. `DOCUMENTED` ones
+are limits that the API states and nothing here enforces: a claim that rests on them says so. `USUAL`
+ones are what a sensible task looks like: they only keep examples realistic, so that nothing is ever
+called impossible because of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ class Relation(msgspec.Struct, frozen=True):
     first: str
     second: str
     holds: Holds
-    certain: bool = True
     one_attempt: bool = False
     """Holds only where the round has exactly one attempt."""
 
@@ -142,7 +142,6 @@ LENGTHS: tuple[tuple[str, str], ...] = (
 
 CERTAIN: tuple[Relation, ...] = (
     Relation("task.times_disputed", "task.round", _later_by(1)),
-    Relation("task.platform", "task.comment_length", _within_the_platform),
     Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
     Relation("task.client_dispute_deadline_at", "task.time_left", _same_knowledge),
     Relation("task.submitted_at", "task.posted_ago", _same_knowledge),
@@ -173,32 +172,32 @@ CERTAIN: tuple[Relation, ...] = (
     Relation("feedback.corrections_requested", "feedback.corrections_applied", _same_knowledge),
 )
 
+DOCUMENTED: tuple[Relation, ...] = (
+    Relation("task.platform", "task.comment_length", _within_the_platform),
+)
+
 USUAL: tuple[Relation, ...] = (
     Relation(
         "task.manually_confirmed_at",
         "task.client_dispute_deadline_at",
         _later_by(WINDOW),
-        certain=False,
     ),
-    Relation("task.waiting_for", "task.time_left", _adds_up_to_the_window, certain=False),
-    Relation("review.waiting_for", "review.time_left", _adds_up_to_the_window, certain=False),
-    Relation("task.posted_ago", "task.waiting_for", _at_least, certain=False),
-    *(Relation("checks.count", name, _every_attempt_states_it, certain=False) for name in _STATED),
-    Relation("last.attempt_n", "checks.count", _at_least, certain=False),
-    Relation("last.verified", "last.outcome_kind", _says(True, "verified"), certain=False),
-    Relation("last.outcome_kind", "last.verified", _says("verified", True), certain=False),
-    Relation(
-        "last.outcome_kind", "last.comments_scraped", _says("scrape_failed", 0), certain=False
-    ),
+    Relation("task.waiting_for", "task.time_left", _adds_up_to_the_window),
+    Relation("review.waiting_for", "review.time_left", _adds_up_to_the_window),
+    Relation("task.posted_ago", "task.waiting_for", _at_least),
+    *(Relation("checks.count", name, _every_attempt_states_it) for name in _STATED),
+    Relation("last.attempt_n", "checks.count", _at_least),
+    Relation("last.verified", "last.outcome_kind", _says(True, "verified")),
+    Relation("last.outcome_kind", "last.verified", _says("verified", True)),
+    Relation("last.outcome_kind", "last.comments_scraped", _says("scrape_failed", 0)),
     Relation(
         "task.platform",
         "last.platform",
         lambda a, b: a.value == b.value or not _known(b),
-        certain=False,
     ),
-    Relation("account.decisions_30d", "account.disputes_30d", _at_least, certain=False),
-    Relation("account.decisions_30d", "account.approvals_30d", _at_least, certain=False),
-    Relation("account.decisions_30d", "account.dispute_share_30d", _some_attempt, certain=False),
+    Relation("account.decisions_30d", "account.disputes_30d", _at_least),
+    Relation("account.decisions_30d", "account.approvals_30d", _at_least),
+    Relation("account.decisions_30d", "account.dispute_share_30d", _some_attempt),
 )
 
 SHARED_CUTS: tuple[frozenset[str], ...] = (

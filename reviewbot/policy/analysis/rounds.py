@@ -8,10 +8,12 @@ from reviewbot.policy.analysis.paths import Path, sending_paths
 from reviewbot.policy.analysis.reads import placeholders_in
 from reviewbot.policy.analysis.search import Wish
 from reviewbot.policy.analysis.truth import TRUE
-from reviewbot.policy.analysis.world import World
+from reviewbot.policy.analysis.world import Doubt, World
 from reviewbot.policy.findings import Finding, Severity
 
 FOR_EVER = "P240"
+
+ENDS = "whether it could send a task back for ever"
 
 
 def endless_rounds(world: World, dead: frozenset[int]) -> Iterator[Finding]:
@@ -22,7 +24,8 @@ def endless_rounds(world: World, dead: frozenset[int]) -> Iterator[Finding]:
     endless = [
         path
         for path in sending_paths(world, dead)
-        if path.variant_index == 0 and world.example([*path.any_variant, late]) is not None
+        if path.variant_index == 0
+        and world.surely([*path.any_variant, late], Doubt(ENDS, path.rule)) is not None
     ]
     if endless:
         yield _finding(world, endless)

@@ -15,9 +15,13 @@ import msgspec
 
 from reviewbot.policy.analysis.circuit import Live, Node
 from reviewbot.policy.analysis.domains import Leaf
+from reviewbot.policy.analysis.truth import FALSE, TRUE, UNKNOWN
 
 MOST_STEPS = 5_000
 """Steps after which a question counts as too hard. No policy of a person came near it."""
+
+MOST_DEEP = 300
+"""Cells split one within the other, after which a question counts as too hard as well."""
 
 EVERYTHING = -1
 """All variables, as bits."""
@@ -52,29 +56,76 @@ class Variables(msgspec.Struct, frozen=True):
     """Per variable and cell."""
 
 
+class Budget:
+    """Work that one part of the analysis may still do, in answers of single tests."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 class Search:
     """One question put to the variables."""
 
-    def __init__(self, variables: Variables, *, give_up: bool = True) -> None:
-        """Prepare a question; with `give_up` one that cannot be answered raises TooHardError."""
+    def __init__(self, variables: Variables, budget: Budget) -> None:
         self._variables = variables
-        self._give_up = give_up
-        self._left = MOST_STEPS
+        self._budget = budget
+        self._steps = MOST_STEPS
         self._undecided = False
 
     def find(self, wishes: Sequence[Wish]) -> Live | None:
-        """Find one cell for each variable so that every wish comes true; None when there are none."""
+        """Find one cell for each variable so that every wish comes true; None when there are none.
+
+        Raises TooHardError when it cannot be told, or when there is no work left to be done.
+        """
         live = list(self._variables.start)
+        clauses: list[Wish] = []
+        for node, want in wishes:
+            if not self._narrow(live, node, want, clauses):
+                return None
+        if self._budget.left <= 0:
+            raise TooHardError
         if not self._settle(live, range(len(live))):
             return None
-        found = self._solve(live, list(wishes), EVERYTHING)
-        if found is None and self._give_up and (self._undecided or self._left <= 0):
+        found = self._solve(live, clauses, EVERYTHING, 0)
+        if found is None and self._undecided:
             raise TooHardError
         return found
 
-    def _solve(self, live: Live, wishes: list[Wish], changed: int) -> Live | None:
-        self._left -= 1
-        if self._left <= 0:
+    def narrowed(self, wishes: Sequence[Wish]) -> tuple[int, ...]:
+        """What each variable is left with where its own part of the wishes comes true."""
+        live = list(self._variables.start)
+        for node, want in wishes:
+            if not self._narrow(live, node, want, []):
+                return (0,) * len(live)
+        return tuple(live)
+
+    def _narrow(self, live: Live, node: Node, want: int, clauses: list[Wish]) -> bool:
+        """Take a wish apart into what it asks of single variables, and what is left of it.
+
+        False where a variable has no cell left for it.
+        """
+        self._budget.left -= 1
+        leaf = node.leaf
+        if leaf is not None:
+            cells = (
+                (leaf.true if want & TRUE else 0)
+                | (leaf.false if want & FALSE else 0)
+                | (leaf.unknown if want & UNKNOWN else 0)
+            )
+            live[leaf.variable] &= cells
+            if node.value(live) & ~want:
+                clauses.append((node, want))  # in some of these cells its answer is not known
+            return live[leaf.variable] != 0
+        parts = node.each_part(want)
+        if parts is None:
+            clauses.append((node, want))
+            return True
+        return all(self._narrow(live, part, wanted, clauses) for part, wanted in parts)
+
+    def _solve(self, live: Live, wishes: list[Wish], changed: int, depth: int) -> Live | None:
+        self._steps -= 1
+        if self._steps <= 0 or self._budget.left <= 0 or depth > MOST_DEEP:
+            self._undecided = True
             return None
         open_wishes: list[Wish] = []
         for wish in wishes:
@@ -82,6 +133,7 @@ class Search:
             if changed != EVERYTHING and not node.variables & changed:
                 open_wishes.append(wish)
                 continue
+            self._budget.left -= len(node.leaves)
             value = node.value(live)
             if not value & want:
                 return None
@@ -99,7 +151,7 @@ class Search:
             narrowed[variable] = cells
             touched = self._settle(narrowed, (variable,))
             if touched:
-                found = self._solve(narrowed, open_wishes, touched)
+                found = self._solve(narrowed, open_wishes, touched, depth + 1)
                 if found is not None:
                     return found
         return None
@@ -173,8 +225,10 @@ class Search:
 
     def _complete(self, live: Live) -> Live | None:
         """Decide every variable, the most typical cells first."""
-        self._left -= 1
-        if self._left <= 0:
+        self._steps -= 1
+        self._budget.left -= 1
+        if self._steps <= 0:
+            self._undecided = True
             return None
         for variable, cells in enumerate(live):
             if not cells & (cells - 1):

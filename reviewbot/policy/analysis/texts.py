@@ -7,11 +7,16 @@ for which no text was found is kept but not `sure`, so that nothing is claimed b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import product
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from itertools import islice, permutations, product
+from unicodedata import normalize
+
+import msgspec
 
 from reviewbot.policy.analysis import truth
-from reviewbot.policy.analysis.answers import Book, may_come_to
+from reviewbot.policy.analysis.answers import Book, asker, may_come_to
 from reviewbot.policy.analysis.cells import UNKNOWN_CELL, Cell
 from reviewbot.policy.folding import fold, nfc
 from reviewbot.policy.model import InList, IsKnown, Matches, OneOf, Pattern, Test, TextTest
@@ -19,31 +24,38 @@ from reviewbot.policy.model import InList, IsKnown, Matches, OneOf, Pattern, Tes
 MOST_CLASSED = 6
 """Tests that look inside a text, of which all combinations are classed."""
 
+MOST_ASKED = 600_000
+"""Answers of tests about texts that are worked out where there are more tests than can be classed."""
+
+MOST_TRIED = 200
+"""Texts that are tried for one class."""
+
 Row = tuple[Cell, tuple[int, ...]]
 """A cell and what each test may come to in it."""
 
+Ask = Callable[[str], tuple[int, ...]]
+"""What each test may come to for a text."""
+
+FreeRow = tuple[tuple[int, ...], Cell]
+
 
 def text_rows(
-    tests: tuple[Test, ...],
-    book: Book,
-    patterns: dict[str, Pattern],
-    *,
-    typical: str,
-    longest: int | None,
+    tests: tuple[Test, ...], book: Book, patterns: dict[str, Pattern], *, typical: str
 ) -> list[Row]:
     """Class all texts by `tests`; the first row holds the typical text."""
     rows: dict[tuple[int, ...], Cell] = {}
+    ask = asker(tests, book)
     for text in (typical, *_named(tests, book)):
-        _add(rows, tuple(may_come_to(test, text, book) for test in tests), text)
+        _add(rows, ask(text), text)
     for unsure in _other_spellings(tests, book):
         if unsure not in rows:
-            rows[unsure] = Cell(value=typical, low=0, high=longest, sure=False)
-    for masks, cell in _free(tests, book, patterns, typical, longest):
-        if masks not in rows or not rows[masks].sure:
+            rows[unsure] = Cell(value=typical, low=0, sure=False)
+    for masks, cell in _free(tests, book, patterns, typical, ask):
+        known = rows.get(masks)
+        if known is None or (cell.sure and not known.sure):
             rows[masks] = cell
-        elif cell.sure:
-            known = rows[masks]
-            rows[masks] = Cell(value=known.value, low=0, high=longest)
+        else:  # Whether or not one was found: there may be texts of any length beside the named ones.
+            rows[masks] = msgspec.structs.replace(known, low=0, high=None)
     rows_list = [(cell, masks) for masks, cell in rows.items()]
     unknown = tuple(may_come_to(test, None, book) for test in tests)
     return [*rows_list, (UNKNOWN_CELL, unknown)]
@@ -51,14 +63,26 @@ def text_rows(
 
 def _add(rows: dict[tuple[int, ...], Cell], masks: tuple[int, ...], text: str) -> None:
     known = rows.get(masks)
-    length = len(text)
+    low, high = spelled_lengths(text)
     if known is None:
-        rows[masks] = Cell(value=text, low=length, high=length)
+        rows[masks] = Cell(value=text, low=low, high=high)
     else:
         assert known.low is not None
         assert known.high is not None
-        low, high = min(known.low, length), max(known.high, length)
-        rows[masks] = Cell(value=known.value, low=low, high=high)
+        rows[masks] = Cell(value=known.value, low=min(known.low, low), high=max(known.high, high))
+
+
+_MOST_FOLDED = 4
+"""Characters at most that one becomes when it is folded and taken apart (U+1F82, for one)."""
+
+
+def spelled_lengths(text: str) -> tuple[int, int]:
+    """The lengths of all texts that are the same once their case and their accents are folded.
+
+    Folding makes `ß` two letters; taken apart, an accent is a character of its own.
+    """
+    apart = len(normalize("NFD", fold(text)))
+    return -(-apart // _MOST_FOLDED), apart
 
 
 def _named(tests: Iterable[Test], book: Book) -> Iterable[str]:
@@ -100,31 +124,48 @@ def _free(
     book: Book,
     patterns: dict[str, Pattern],
     typical: str,
-    longest: int | None,
-) -> Iterable[tuple[tuple[int, ...], Cell]]:
+    ask: Ask,
+) -> Iterable[FreeRow]:
     looks = tuple(
         dict.fromkeys(_bare(test) for test in tests if isinstance(test, TextTest | Matches))
     )
     if len(looks) > MOST_CLASSED:
-        masks = tuple(_free_mask(test, {}) for test in tests)
-        yield masks, Cell(value=typical, low=0, high=longest, sure=False)
-        options: Iterable[tuple[bool, ...]] = (
-            tuple(a in (b, c) for a in range(len(looks)))
-            for b in range(-1, len(looks))
-            for c in range(b + 1)
-        )
-    else:
-        options = product((False, True), repeat=len(looks))
-    for held in options:
+        yield from _sampled(looks, tests, book, patterns, typical, ask)
+        return
+    for held in product((False, True), repeat=len(looks)):
         truths = dict(zip(looks, held, strict=True))
         if _contradicts_itself(truths):
             continue
-        text = _find_text(truths, tests, book, patterns, typical, longest)
-        if text is None and len(looks) > MOST_CLASSED:
-            continue
-        shown = typical if text is None else text
         masks = tuple(_free_mask(test, truths) for test in tests)
-        yield masks, Cell(value=shown, low=0, high=longest, sure=text is not None)
+        text = _find_text(masks, truths, ask, patterns, typical)
+        shown = typical if text is None else text
+        yield masks, Cell(value=shown, low=0, sure=text is not None)
+
+
+def _sampled(
+    looks: tuple[Look, ...],
+    tests: tuple[Test, ...],
+    book: Book,
+    patterns: dict[str, Pattern],
+    typical: str,
+    ask: Ask,
+) -> Iterable[FreeRow]:
+    """Texts for each look and for pairs of them, beside a class of which nothing is known."""
+    masks = tuple(_free_mask(test, {}) for test in tests)
+    yield masks, Cell(value=typical, low=0, sure=False)
+    names = {fold(text) for text in _named(tests, book)}
+    for held in islice(_samples(looks), max(2 * len(looks), MOST_ASKED // len(tests))):
+        text = next(_attempts(list(held), patterns, typical), typical)
+        if fold(text) not in names:
+            yield ask(text), Cell(value=text, low=0)
+
+
+def _samples(looks: tuple[Look, ...]) -> Iterator[tuple[Look, ...]]:
+    """Each look, then pairs of them: those far apart first, as they are of different rules."""
+    yield from ((look,) for look in looks)
+    half = len(looks) // 2
+    for apart in (*range(half, 0, -1), *range(half + 1, len(looks))):
+        yield from zip(looks, looks[apart:], strict=False)
 
 
 Look = tuple[str, str, bool]
@@ -163,6 +204,8 @@ def _implies(a: Look, b: Look) -> bool:
     if exact_b and not exact_a:
         return False
     if exact_a and not exact_b:
+        if not _folds_alone(text_a):
+            return False
         text_a = fold(text_a)
     if kind_b == "contains":
         return text_b in text_a
@@ -173,46 +216,101 @@ def _implies(a: Look, b: Look) -> bool:
 
 def _exclude(a: Look, b: Look) -> bool:
     """Whether no text meets both."""
-    (kind_a, text_a, _), (kind_b, text_b, _) = a, b
-    text_a, text_b = sorted((fold(text_a), fold(text_b)), key=len)
+    (kind_a, text_a, exact_a), (kind_b, text_b, exact_b) = a, b
     if kind_a != kind_b or kind_a == "contains":
         return False
+    if exact_a is not exact_b:
+        if not _folds_alone(text_a if exact_a else text_b):
+            return False
+        text_a, text_b = fold(text_a), fold(text_b)
+    text_a, text_b = sorted((text_a, text_b), key=len)
     starts = kind_a == "starts with"
     return not (text_b.startswith(text_a) if starts else text_b.endswith(text_a))
 
 
+def _folds_alone(text: str) -> bool:
+    """Whether a text is folded in the same way wherever it stands.
+
+    Elsewhere folding may join its end to what follows: `J` and a caron are two letters, `ǰ` is one.
+    """
+    return text.isascii() and not text[-1:].isupper()
+
+
 def _find_text(
+    wanted: tuple[int, ...],
     truths: dict[Look, bool],
-    tests: tuple[Test, ...],
-    book: Book,
+    ask: Ask,
     patterns: dict[str, Pattern],
     typical: str,
-    longest: int | None,
 ) -> str | None:
     """Put together a text of which exactly `truths` hold and which no test names."""
-    wanted = tuple(_free_mask(test, truths) for test in tests)
-    for text in _attempts([look for look, holds in truths.items() if holds], patterns, typical):
-        if longest is not None and len(text) > longest:
-            continue
-        if tuple(may_come_to(test, text, book) for test in tests) == wanted:
+    held = [look for look, holds in truths.items() if holds]
+    for text in islice(_attempts(held, patterns, typical), MOST_TRIED):
+        if ask(text) == wanted:
             return text
     return None
 
 
-def _attempts(held: list[Look], patterns: dict[str, Pattern], typical: str) -> Iterable[str]:
+# Putting texts together ------------------------------------------------------------------------
+
+
+def texts_like(
+    known: str,
+    answers: Iterable[tuple[Test, int]],
+    patterns: dict[str, Pattern],
+    low: int,
+    high: float | None,
+) -> Iterator[str]:
+    """Texts of a length from `low` to `high` that may give the same answers as `known` does."""
+    held = [
+        _bare(test)
+        for test, mask in answers
+        if isinstance(test, TextTest | Matches) and mask == truth.of(not test.negated)
+    ]
+    most = math.inf if high is None else high
+    for text in islice(_bases(known, held, patterns), MOST_TRIED):
+        if len(text) > most:
+            continue
+        missing = low - len(text)
+        if missing <= 0:
+            yield text
+            continue
+        for filler in ("x", "0", "_"):
+            more = filler * missing
+            yield from (f"{text}{more}", f"{more}{text}")
+            yield from (f"{text[:at]}{more}{text[at:]}" for at in range(1, min(len(text), 60)))
+
+
+def _bases(known: str, held: list[Look], patterns: dict[str, Pattern]) -> Iterator[str]:
+    yield from (known, normalize("NFD", known), fold(known), known.upper(), "", "0", "x")
+    yield from _attempts(list(dict.fromkeys(held)), patterns, known)
+
+
+def _attempts(held: list[Look], patterns: dict[str, Pattern], typical: str) -> Iterator[str]:
+    """Texts that may meet all of `held`: the parts laid over each other, then side by side."""
     if not held:
-        yield from (typical, "lorem ipsum", "0", "x")
+        yield from (typical, "lorem ipsum", "0", "x", "")
     starts = max((t for kind, t, _ in held if kind == "starts with"), key=len, default="")
     ends = max((t for kind, t, _ in held if kind == "ends with"), key=len, default="")
     inside = [t for kind, t, _ in held if kind == "contains"]
     examples = [patterns[name].matches[:3] for kind, name, _ in held if kind == "matches"]
     for chosen in product(*examples):
-        for glue in (" ", "", " x ", "1"):
-            yield glue.join(part for part in (starts, *inside, *chosen, ends) if part)
-            yield glue.join(part for part in (starts, *chosen, *inside, ends) if part)
-        yield starts + "x" + ends
         yield from chosen
-        for text in inside:
-            yield f"so {text} it is"
+        for middle in islice(permutations((*inside, *chosen)), 6):
+            parts = [part for part in (starts, *middle, ends) if part]
+            yield reduce(_overlaid, parts, "")
+            for glue in (" ", "", " x ", "1"):
+                yield glue.join(parts)
+            if parts:
+                yield f"so {' '.join(parts)} it is"
+        yield starts + "x" + ends
     if starts or inside:
         yield starts + "".join(inside) + "x" + ends
+
+
+def _overlaid(first: str, second: str) -> str:
+    """The shortest text that begins with the one and ends with the other."""
+    shared = next(
+        n for n in range(min(len(first), len(second)), -1, -1) if first.endswith(second[:n])
+    )
+    return first + second[shared:]

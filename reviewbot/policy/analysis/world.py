@@ -8,16 +8,32 @@ is the last attempt's answer (its fields are the `last.*` facts) together with t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from reviewbot.policy.analysis import truth
 from reviewbot.policy.analysis.answers import may_come_to, open_book
 from reviewbot.policy.analysis.cells import WINDOW, Cell
-from reviewbot.policy.analysis.circuit import And, Constant, Node, Not, Or, OverAttempts, Test
-from reviewbot.policy.analysis.domains import Domain, Leaf, as_number, cut_points, domain_of
+from reviewbot.policy.analysis.circuit import (
+    And,
+    Constant,
+    Node,
+    Not,
+    Or,
+    OverAttempts,
+    Test,
+    of_one_variable,
+)
+from reviewbot.policy.analysis.domains import (
+    Domain,
+    Leaf,
+    as_number,
+    cut_points,
+    documented_ends,
+    domain_of,
+)
 from reviewbot.policy.analysis.links import links_between
 from reviewbot.policy.analysis.ordinary import ordinarily_known
 from reviewbot.policy.analysis.reads import (
@@ -30,10 +46,11 @@ from reviewbot.policy.analysis.reads import (
     variant_tests,
 )
 from reviewbot.policy.analysis.relations import LENGTHS, shared_points
-from reviewbot.policy.analysis.search import Search, Variables, Wish
+from reviewbot.policy.analysis.search import Budget, Search, TooHardError, Variables, Wish
+from reviewbot.policy.analysis.texts import texts_like
 from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
-    AnyOf,
+    AllOf,
     BeforeDeadline,
     Checks,
     Compare,
@@ -60,6 +77,20 @@ _CLOCKS = {
 """How long it has waited, how long is left, how often it was sent back."""
 
 
+MOST_WORK = 1_000_000
+"""Answers of single tests that one part of the analysis may take, unless it is told otherwise."""
+
+MOST_RETRIES = 8
+"""Examples that are looked at before a text of the right length counts as not found."""
+
+
+class Doubt(NamedTuple):
+    """A question that could not be told: of which kind, and about which rule (its number)."""
+
+    kind: str
+    rule: int
+
+
 class Found(msgspec.Struct, frozen=True):
     """A review that answers a question: a value for each fact (None: unknown).
 
@@ -77,55 +108,108 @@ class World:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.doubts: list[Doubt] = []
+        """What was asked and could not be told."""
+        self._budget = Budget(MOST_WORK)
         self.book = open_book(policy)
+        self._patterns = {pattern.name: pattern for pattern in policy.patterns}
         self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
         self._catalogue = CATALOGUE[policy.applies_to.review]
         self._cells: list[tuple[Cell, ...]] = []
         self._order: list[tuple[int, ...]] = []
-        self._ordinary: list[int] = []
+        self._sensible_cells: list[int] = []
         self._domains: dict[str, tuple[int, Domain]] = {}
         self._tests: dict[tuple[str, FactTest], Leaf] = {}
         self._rest: dict[object, tuple[int, Checks]] = {}
+        self._reach: dict[int, tuple[int, ...]] = {}
         self._make_facts()
         self.rules: tuple[Node, ...] = tuple(map(self._rule, policy.rules))
         names = {name: number for name, (number, _) in self._domains.items()}
-        certain, usual = links_between(
-            names, self._cells, tuple(self._rest.values()), names.get(COUNT)
-        )
+        tables = links_between(names, self._cells, tuple(self._rest.values()), names.get(COUNT))
         order = tuple(self._order)
         everything = tuple((1 << len(cells)) - 1 for cells in self._cells)
-        self._possible = Variables(everything, order, certain)
-        self._usual = Variables(tuple(self._ordinary), order, usual)
+        documented = tuple(_bits(cells, lambda cell: cell.documented) for cells in self._cells)
+        self._possible = Variables(everything, order, tables.certain)
+        self._documented = Variables(documented, order, tables.documented)
+        self._sensible = Variables(tuple(self._sensible_cells), order, tables.usual)
+        self._usual = Variables(
+            tuple(
+                bits & _bits(cells, lambda cell: cell.sure)
+                for bits, cells in zip(self._sensible_cells, self._cells, strict=True)
+            ),
+            order,
+            tables.usual,
+        )
 
     # Questions ---------------------------------------------------------------------------
 
-    def possible(self, wishes: Sequence[Wish]) -> bool:
+    def allow(self, work: int) -> None:
+        """Begin another part of the analysis, which may do so much work: answers of single tests."""
+        self._budget = Budget(work)
+
+    def possible(self, wishes: Sequence[Wish], *, documented: bool = False) -> bool:
         """Say whether any review at all, however odd, meets `wishes`.
 
-        Raises TooHardError when it cannot be told.
+        With `documented` only reviews within what the API documents count. Raises TooHardError when
+        it cannot be told.
         """
-        return Search(self._possible).find(wishes) is not None
+        variables = self._documented if documented else self._possible
+        return Search(variables, self._budget).find(wishes) is not None
 
     def example(self, wishes: Sequence[Wish]) -> Found | None:
-        """Find an ordinary review that meets `wishes`; None when none was found."""
-        live = Search(self._usual, give_up=False).find(wishes)
-        if live is None:
+        """Find an ordinary review that meets `wishes`; None where there is none.
+
+        Raises TooHardError when none was found and yet there may be one.
+        """
+        asked = list(wishes)
+        for _ in range(MOST_RETRIES):
+            try:
+                live = Search(self._usual, self._budget).find(asked)
+            except TooHardError:
+                break
+            if live is None:
+                break
+            chosen = [bits.bit_length() - 1 for bits in live]
+            facts = self._values(chosen)
+            unfit = self._misfit(facts, chosen)
+            if unfit is None:
+                return Found(
+                    facts=facts,
+                    rest={
+                        checks: self._cells[number][chosen[number]].value
+                        for number, checks in self._rest.values()
+                    },
+                    cells={name: chosen[number] for name, (number, _) in self._domains.items()},
+                )
+            asked.append(unfit)
+        if Search(self._sensible, self._budget).find(wishes) is None:
             return None
-        chosen = [bits.bit_length() - 1 for bits in live]
-        values = [row[cell].value for row, cell in zip(self._cells, chosen, strict=True)]
-        facts = {name: values[number] for name, (number, _) in self._domains.items()}
-        cells = {name: chosen[number] for name, (number, _) in self._domains.items()}
-        if not self._agree(facts, cells):
+        raise TooHardError
+
+    def surely(self, wishes: Sequence[Wish], doubt: Doubt) -> Found | None:
+        """As `example`; what cannot be told is noted down as `doubt`, to be said in the end."""
+        try:
+            return self.example(wishes)
+        except TooHardError:
+            self.doubts.append(doubt)
             return None
-        return Found(
-            facts=facts,
-            rest={checks: values[number] for number, checks in self._rest.values()},
-            cells=cells,
+
+    def apart(self, i: int, j: int) -> bool:
+        """Whether two rules surely have no sensible review in common: a quick look, fact by fact."""
+        return any(
+            not one & other for one, other in zip(self._reach_of(i), self._reach_of(j), strict=True)
         )
+
+    def _reach_of(self, number: int) -> tuple[int, ...]:
+        if number not in self._reach:
+            self._reach[number] = Search(self._sensible, self._budget).narrowed(
+                [(self.rules[number], truth.TRUE)]
+            )
+        return self._reach[number]
 
     def may_come_to(self, node: Node) -> int:
         """What a condition may come to over all ordinary reviews, at most."""
-        return node.value(list(self._usual.start))
+        return node.value(list(self._sensible.start))
 
     def reads(self, fact: str) -> bool:
         """Whether the policy reads a fact."""
@@ -143,7 +227,7 @@ class World:
         """Whether a fact lies in one of several cells (bits)."""
         number, domain = self._domains[fact]
         everything = (1 << len(domain.cells)) - 1
-        return Test(Leaf(number, cells, everything & ~cells, 0))
+        return Test(Leaf(number, everything & cells, everything & ~cells, 0))
 
     def known(self, fact: str) -> Node:
         """Whether a fact is known."""
@@ -157,6 +241,12 @@ class World:
         """A condition of this policy as a circuit; None always holds."""
         return Constant(truth.TRUE) if condition is None else self._node(condition)
 
+    def _values(self, chosen: list[int]) -> dict[str, Any]:
+        return {
+            name: domain.cells[chosen[number]].value
+            for name, (number, domain) in self._domains.items()
+        }
+
     def answers(self, fact: str, test: FactTest) -> list[tuple[Cell, int]]:
         """What a test comes to in each cell of its fact."""
         domain = self._domains[fact][1]
@@ -166,20 +256,23 @@ class World:
 
     def _make_facts(self) -> None:
         tests = self._collect_tests()
-        points = {name: cut_points(found) for name, found in tests.items()}
+        points = {
+            name: cut_points(found) | documented_ends(self._catalogue[name])
+            for name, found in tests.items()
+        }
         points = shared_points(points)
         book = self.book
-        patterns = {pattern.name: pattern for pattern in self.policy.patterns}
+        patterns = self._patterns
         for name in sorted(tests, key=lambda name: name != COUNT):
             fact = self._catalogue[name]
             domain = domain_of(fact, tuple(tests[name]), points[name], book, patterns)
             number = self._new_variable(domain.cells, domain.order)
             self._domains[name] = (number, domain)
-            self._ordinary[number] = sum(
-                1 << i for i, cell in enumerate(domain.cells) if self._is_ordinary(fact, cell)
+            self._sensible_cells[number] = sum(
+                1 << i for i, cell in enumerate(domain.cells) if self._is_sensible(fact, cell)
             )
 
-    def _is_ordinary(self, fact: Fact, cell: Cell) -> bool:
+    def _is_sensible(self, fact: Fact, cell: Cell) -> bool:
         """Whether a sensible review that the policy applies to may lie in a cell of a fact."""
         applies = self.policy.applies_to
         judged = {
@@ -188,7 +281,7 @@ class World:
         }.get(fact.name)
         if cell.value is None:
             return not judged and not ordinarily_known(fact)
-        return cell.sure and (not judged or cell.value in judged)
+        return cell.documented and (not judged or cell.value in judged)
 
     def _collect_tests(self) -> dict[str, dict[FactTest, None]]:
         tests: dict[str, dict[FactTest, None]] = {name: {} for name in self._always_read()}
@@ -225,7 +318,7 @@ class World:
     def _new_variable(self, cells: tuple[Cell, ...], order: tuple[int, ...]) -> int:
         self._cells.append(cells)
         self._order.append(order)
-        self._ordinary.append((1 << len(cells)) - 1)
+        self._sensible_cells.append((1 << len(cells)) - 1)
         return len(self._cells) - 1
 
     def _free(self, cells: tuple[Cell, ...]) -> tuple[int, Node]:
@@ -263,9 +356,14 @@ class World:
         if isinstance(condition, Checks):
             return self._over_attempts(condition)
         parts = tuple(self._node(part, prefix) for part in condition.parts)
-        if isinstance(condition, AnyOf):
-            return Or(parts)
-        return Not(Or(parts)) if isinstance(condition, NoneOf) else And(parts)
+        if isinstance(condition, AllOf):
+            return self._small(And(parts))
+        some = self._small(Or(parts))
+        return Not(some) if isinstance(condition, NoneOf) else some
+
+    def _small(self, node: Node) -> Node:
+        """As one test, where it asks for one fact alone."""
+        return of_one_variable(node, len(self._cells[max(node.variables.bit_length() - 1, 0)]))
 
     def _over_attempts(self, checks: Checks) -> Node:
         asked = shape(checks)
@@ -274,7 +372,7 @@ class World:
             self._rest[asked] = (number, checks)
             lines = compares_in(checks.condition)
             if all(ATTEMPT_FACTS[line.fact].with_attempt for _, line in lines):
-                self._ordinary[number] = 0b011
+                self._sensible_cells[number] = 0b011
         number = self._rest[asked][0]
         last, rest = self._node(checks.condition, "last."), _truth(number)
         parts: tuple[Node, ...] = (last, rest)
@@ -289,33 +387,41 @@ class World:
             leaf = self._tests[fact, test] = _leaf(number, domain.masks[test])
         return leaf
 
-    def _agree(self, facts: dict[str, Any], cells: dict[str, int]) -> bool:
-        """Let values that follow from each other agree, to the second and to the letter."""
+    def _misfit(self, facts: dict[str, Any], chosen: list[int]) -> Wish | None:
+        """Let values that follow from each other agree, to the second and to the letter.
+
+        Where a text cannot have the length that was chosen, the wish for other cells is given.
+        """
         waited, left = facts.get(self.waited), facts.get(self.left)
         if waited is not None and left is not None:
             facts[self.left] = WINDOW - as_number(waited)
-        return all(
-            self._fit(facts, cells, text, length)
-            for text, length in LENGTHS
-            if facts.get(text) is not None and facts.get(length) is not None
-        )
+        for text, length in LENGTHS:
+            if facts.get(text) is None or facts.get(length) is None:
+                continue
+            cells = {name: chosen[self._domains[name][0]] for name in (text, length)}
+            if not self._fit(facts, cells, text, length):
+                others = [self.lies_in(name, ~(1 << cell)) for name, cell in cells.items()]
+                return (Or(tuple(others)), truth.TRUE)
+        return None
 
     def _fit(self, facts: dict[str, Any], cells: dict[str, int], name: str, length: str) -> bool:
         """Give a text the length that was chosen, if that changes no answer about it."""
         wanted = self.cells_of(length)[cells[length]]
-        low, high = int(wanted.low or 0), wanted.high
-        domain = self._domains[name][1]
-        text = facts[name]
-        more = "x" * (low - len(text))
-        for candidate in (text, f"{text}{more}", f"{more}{text}", f"{text[:1]}{more}{text[1:]}"):
-            fits = low <= len(candidate) and (high is None or len(candidate) <= high)
-            if fits and all(
-                may_come_to(test, candidate, self.book) == masks[cells[name]]
-                for test, masks in domain.masks.items()
-            ):
+        masks = self._domains[name][1].masks
+        answers = [(test, row[cells[name]]) for test, row in masks.items()]
+        for candidate in texts_like(
+            facts[name], answers, self._patterns, int(wanted.low or 0), wanted.high
+        ):
+            self._budget.left -= len(answers)
+            if all(may_come_to(test, candidate, self.book) == mask for test, mask in answers):
                 facts[name], facts[length] = candidate, len(candidate)
                 return True
         return False
+
+
+def _bits(cells: Sequence[Cell], chosen: Callable[[Cell], bool]) -> int:
+    """Some of the cells, as bits."""
+    return sum(1 << i for i, cell in enumerate(cells) if chosen(cell))
 
 
 def _truth(variable: int) -> Node:

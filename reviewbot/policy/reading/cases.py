@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE
@@ -151,16 +152,24 @@ def _given_value(context: Context, tree: Tree, fact: Fact) -> str | None:
     if scalar is None or scalar.value == "unknown":
         return None if scalar is None else "unknown"
     try:
-        _check_given(scalar.value, fact, context.zone)
+        value = _check_given(scalar.value, fact, context.zone)
     except Misread as misread:
         context.misread(scalar, misread, detail=detail_of(fact), see=see_facts(fact.name))
         return None
+    if _beyond(value, (fact.low, fact.high)):
+        context.warn(
+            "P138",
+            scalar.span,
+            f"{fact.name} is {scalar.value} in no task that the API documents",
+            under=detail_of(fact),
+            cure="give another value, unless what the bot does with an odd one is to be tested",
+        )
     if fact.type is FactType.TEXT:
         context.look_at_word(scalar)
     return scalar.value
 
 
-def _check_given(text: str, fact: Fact, zone: ZoneInfo) -> None:
+def _check_given(text: str, fact: Fact, zone: ZoneInfo) -> Any:
     operator = operator_of(text)
     if fact.type is not FactType.TEXT and (operator is not None or text.startswith(("not ", "["))):
         words = operator.words if operator is not None else text.split(" ")[0]
@@ -172,10 +181,17 @@ def _check_given(text: str, fact: Fact, zone: ZoneInfo) -> None:
             cure=f"write one value, as a task would have it: {listed(_samples(fact))}",
         )
     value = read_literal(text, fact, zone)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        low, high = fact.low, fact.high
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise Misread("P138", f"{fact.name} cannot be {text}", 0, len(text))
+    if _beyond(value, fact.sure):
+        raise Misread("P138", f"{fact.name} cannot be {text}", 0, len(text))
+    return value
+
+
+def _beyond(value: Any, ends: tuple[float | None, float | None]) -> bool:
+    """Whether a number lies outside; what is no number does not."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    low, high = ends
+    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def _samples(fact: Fact) -> tuple[str, ...]:
