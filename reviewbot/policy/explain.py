@@ -79,6 +79,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     nearest: str | None
     later: tuple[Later, ...]
     tree: tuple[Branch, ...]
+    kept_back: str | None = None
+    """What kept it from being sent, where the log says that something did."""
+    instead: Action | None = None
+    """What was decided in its place because of that: a question, or what the deadline does."""
+    end: str | None = None
+    """How its round ends if nobody steps in, in the words of the report; None where it is over."""
+    end_at: datetime | None = None
 
 
 def explain(

@@ -20,6 +20,8 @@ def explanation_text(told: Explanation, *, everything: bool = False) -> str:
     """The explanation in at most `LINES` lines, and the moments to come if it holds them."""
     zone = ZoneInfo(told.timezone)
     head = [told.subject, _answer(told)]
+    if told.kept_back is not None:
+        head.append(f"kept back: {safe_line(told.kept_back, 200)}")
     seen = list(_seen(told))
     said = list(_said(told, zone))
     tail = [] if told.nearest is None else [f"one change away: {safe_line(told.nearest, 200)}"]
@@ -36,7 +38,8 @@ def explanation_text(told: Explanation, *, everything: bool = False) -> str:
 def _answer(told: Explanation) -> str:
     by = told.rule if told.number is None else f'rule {told.number} "{safe_line(told.rule, 80)}"'
     place = told.path if told.line is None else f"{told.path}:{told.line}"
-    return f"{told.action.upper()} by {by}   {safe_line(place)}   revision {told.revision}"
+    first = "" if told.instead is None else f"{told.instead.upper()} in place of "
+    return f"{first}{told.action.upper()} by {by}   {safe_line(place)}   revision {told.revision}"
 
 
 def _seen(told: Explanation) -> Iterator[str]:

@@ -20,16 +20,20 @@ from reviewbot.cli.options import (
 )
 from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.policy.logged import find_logged
+from reviewbot.cli.queue.words import if_you_do_nothing
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.words import clock_time
+from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.explain import Explanation
 from reviewbot.policy.explain import explain as explain_facts
 from reviewbot.policy.explain_text import explanation_text
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.records import Recorded
+from reviewbot.service.outlook.future import Future
 
 
 @click.command(
@@ -83,31 +87,64 @@ def explain(
         raise UsageError("--line says which line of --record")
     if task is None and line is None:
         raise UsageError("name a task, or a line of a file of records: --record FILE --line N")
+    found: _Found | None = None
     if record is not None:
         judge, facts = _from_records(record, task, line, policies, at)
     elif now:
         judge, facts = _from_api(task or "", policies, config)
     else:
-        judge, facts = _from_log(screen, task or "", policies, ledger, config)
+        judge, facts, found = _from_log(screen, task or "", policies, ledger, config)
     if at is not None:
         facts = msgspec.structs.replace(facts, now=at)
     told = explain_facts(judge, facts, over_time=over_time)
+    if found is not None and at is None:
+        told = _as_decided(told, found)
     if form == "json":
         screen.data(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     else:
         screen.data(explanation_text(told, everything=everything))
+        if found is not None and found.future is not None:
+            screen.data(f"if nobody steps in: {if_you_do_nothing(found.future, found.now)}")
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """A decision in the log, and what becomes of its round where that has not ended."""
+
+    decision: Decision
+    future: Future | None
+    now: datetime
+
+
+def _as_decided(told: Explanation, found: _Found) -> Explanation:
+    """With what kept it back, what was decided in its place, and what becomes of it."""
+    decision, future = found.decision, found.future
+    other = decision.action is not told.action and decision.wanted is not None
+    return msgspec.structs.replace(
+        told,
+        kept_back=decision.held_by,
+        instead=decision.action if other else None,
+        end=None if future is None else future.end,
+        end_at=None if future is None else future.at,
+    )
 
 
 def _from_log(
     screen: Screen, task: str, policies: tuple[str, ...], ledger: str | None, config: str | None
-) -> tuple[Judge, Facts]:
+) -> tuple[Judge, Facts, _Found]:
+    from reviewbot.cli.bot import bot_of
+    from reviewbot.service.outlook.gather import outlook_of
     from reviewbot.service.records import facts_from_json
     from reviewbot.service.revisions import judge_of
 
+    now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         found = find_logged(opened, task, otherwise="--now asks the API, --record a file")
         stored = opened.policy(found.decision.revision)
+        bot = bot_of(settings_with(config=config, ledger=ledger), now)
+        future = outlook_of(opened, now, bot).of(found.decision.review, found.decision.task_id)
     decision = found.decision
+    if future is not None and (future.is_over or future.round.epoch != decision.epoch):
+        future = None
     who = f" by {safe_line(decision.decided_by)}" if decision.decided_by else ""
     screen.say(
         f"decision {decision.id[:8]} of {clock_time(decision.decided_at)}: {decision.action}{who},"
@@ -119,7 +156,7 @@ def _from_log(
         judge = judge_of(stored)
     else:
         raise UsageError("the policy that decided is not in the log; name one with --policy")
-    return judge, facts_from_json(decision.facts)
+    return judge, facts_from_json(decision.facts), _Found(decision, future, now)
 
 
 def _from_records(

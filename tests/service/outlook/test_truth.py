@@ -327,8 +327,11 @@ def the_screens(scene: Scene) -> Told:
     seen = plan(watcher, bot=bot)
     report = json.loads(as_json(seen, watcher))
     by_report = {_thing(one): (one["end"], _moment(one["end_at"])) for one in report["decisions"]}
+    # Room that a thing will take at which nobody has looked is known only to who looks at it.
+    looked_at = {one.round.key for one in ahead.futures.values() if one.round.facts is not None}
+    is_all_known = not scene.of.limits or set(by_report) <= looked_at
     for key, told in by_report.items():
-        if key in by_log and told[0] != "unknown":
+        if is_all_known and key in by_log and told[0] != "unknown":
             assert by_log[key] == told, (key, by_log[key], told)
 
     for asked in all_asked(ledger, ahead):
@@ -355,7 +358,7 @@ def the_screens(scene: Scene) -> Told:
     if status["at_stake"] is not None:
         assert set(status["at_stake"]["tasks"]) == silent
     assert set(at_stake(ahead).tasks) == silent
-    return {**by_report, **by_log}
+    return {**by_log, **by_report} if is_all_known else by_report
 
 
 def _over(at: datetime | None, now: datetime, end: str) -> bool:
