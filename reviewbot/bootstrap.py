@@ -23,6 +23,7 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, PolicyInvalid
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.opening import open_ledger
+from reviewbot.network import way_to
 from reviewbot.pausefile import PauseFile
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
@@ -116,7 +117,7 @@ def build(
     given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
     server = ServerTime(base.now, base.monotonic)
     owned = transport is None
-    transport = transport or Transport(base.monotonic)
+    transport = transport or _transport(settings, base)
     exchange = _exchange(settings, transport, base, server)
     patience = Patience(base, chance, stopping=stop.is_set)
     live = settings.mode is Mode.LIVE and not read_only
@@ -169,6 +170,10 @@ def build(
     return app
 
 
+def _transport(settings: Settings, clock: Clock) -> Transport:
+    return Transport(clock.monotonic, proxy=way_to(settings.base_url, settings.proxy))
+
+
 def _knock(api: ReadApi) -> None:
     api.list_comments(per_page=1)
 
@@ -180,7 +185,9 @@ def _alarms(settings: Settings, app: App, post: Post | None) -> AlarmDesk:
         from reviewbot.channels.making import make_channels, make_ping
         from reviewbot.channels.post import BackgroundPost
 
-        post = BackgroundPost(make_channels(notices), make_ping(notices))
+        post = BackgroundPost(
+            make_channels(notices, settings.proxy), make_ping(notices, settings.proxy)
+        )
     return AlarmDesk(
         ledger=app.ledger,
         clock=app.clock,
@@ -204,7 +211,7 @@ def settle() -> None:
 def reading(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[ReadApi]:
     """Open a client that can only read, for commands that need no bot around it."""
     clock = SystemClock()
-    used = transport or Transport(clock.monotonic)
+    used = transport or _transport(settings, clock)
     try:
         exchange = _exchange(settings, used, clock, ServerTime(clock.now))
         yield ReadApi(exchange, Patience(clock, random.random))
@@ -220,7 +227,7 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
     """
     clock = SystemClock()
     server = ServerTime(clock.now)
-    used = transport or Transport(clock.monotonic)
+    used = transport or _transport(settings, clock)
     try:
         exchange = _exchange(settings, used, clock, server)
         ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).list_comments(per_page=1)

@@ -14,6 +14,7 @@ from reviewbot.api.retry import Patience
 from reviewbot.api.servertime import ServerTime
 from reviewbot.api.transport import Transport
 from reviewbot.bootstrap import CorrectedClock, SystemClock
+from reviewbot.network import way_to
 from reviewbot.ports import Clock, OrderDesk, TaskBook
 from reviewbot.settings import Settings
 
@@ -45,7 +46,7 @@ def connect(
     """
     base = clock or SystemClock()
     server = ServerTime(base.now, base.monotonic)
-    used = transport or Transport(base.monotonic)
+    used = transport or Transport(base.monotonic, proxy=way_to(settings.base_url, settings.proxy))
     exchange = Exchange(
         used,
         base_url=settings.base_url,

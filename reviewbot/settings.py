@@ -8,7 +8,6 @@ mistyped cap that is silently ignored costs money.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 import re
@@ -28,6 +27,7 @@ from reviewbot.domain.marks import mark_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.secret import Secret as Secret
 from reviewbot.domain.secret import masked, remember
+from reviewbot.network import NONE, USUAL, Proxy, is_loopback, proxy_of, spared_by
 from reviewbot.policy.names import did_you_mean
 from reviewbot.secretfile import Unusable, read_secret_file
 
@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pause_file: str | None = None
     require_ack: bool = False
     two_for_caps: bool = False
+    proxy: Proxy | None = None
     clock_brake: float | None = None
     """How far (seconds) this machine's clock may be off; see `brake_at`."""
     origins: dict[str, str] = {}
@@ -89,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.clock_brake is not None:
             return self.clock_brake
         host = urlsplit(self.base_url).hostname or ""
-        return math.inf if _is_loopback(host) else CLOCK_BRAKE
+        return math.inf if is_loopback(host) else CLOCK_BRAKE
 
     def need_policies(self) -> tuple[str, ...]:
         """The policy files.
@@ -121,7 +122,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """All that must never be written anywhere, to be masked where it turns up."""
-        found = (self.api_key, *self.notices.secrets)
+        proxy = None if self.proxy is None else self.proxy.url
+        found = (self.api_key, proxy, *self.notices.secrets)
         return tuple(secret.reveal() for secret in found if secret is not None)
 
 
@@ -208,20 +210,13 @@ _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0
 
 def _base_url(text: str) -> str:
     parts = urlsplit(text.strip())
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise _Misread("would send the key in clear: plain http is only for a loopback address")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _Misread("is no address: write it like https://host/path")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _Misread("holds more than host and path")
     return text.strip().rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _ledger(text: str) -> str:
@@ -245,6 +240,13 @@ def _key(text: str) -> Secret:
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise _Misread("is no API key (one word of plain characters)")
     return Secret(text)
+
+
+def _proxy(text: str) -> Proxy | None:
+    try:
+        return proxy_of(text)
+    except ValueError as wrong:
+        raise _Misread(f"{wrong}; or write {NONE} to go without one") from None
 
 
 TABLE: tuple[Row, ...] = (
@@ -301,6 +303,12 @@ TABLE: tuple[Row, ...] = (
         env="REVIEWBOT_LISTEN",
         read=_address,
         sentence="HOST:PORT for health checks and metrics; off without it",
+    ),
+    Row(
+        name="proxy",
+        env="REVIEWBOT_PROXY",
+        read=_proxy,
+        sentence="proxy for the API and the channels; HTTPS_PROXY and NO_PROXY are honoured",
     ),
     Row(
         name="pause_file",
@@ -371,6 +379,8 @@ def load_settings(
                 problems.append(f"{found[1]}: holds the API key, which belongs nowhere else")
     if problems:
         raise ConfigError(masked("\n".join(problems)))
+    if (proxy := values.get("proxy")) is not None:
+        values["proxy"] = msgspec.structs.replace(proxy, spared=spared_by(env))
     if "ledger" not in values:
         values["ledger"] = default_ledger(env)
     settings = Settings(**values, notices=notices, origins=origins)
@@ -436,6 +446,8 @@ def _find(
         return (given if isinstance(given, str) else os.pathsep.join(given)), flag
     if env.get(row.env):
         return env[row.env], row.env
+    if row.name == "proxy" and "proxy" not in file.table:
+        return next(((env[name], name) for name in USUAL if env.get(name)), None)
     if row.name == "api_key":
         return _key_from_file(env, file, problems)
     if row.name not in file.table:

@@ -16,7 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"policy"}),
     frozenset({"ports"}),
     frozenset({"service"}),
-    frozenset({"secretfile"}),
+    frozenset({"secretfile", "network"}),
     frozenset(
         {
             "api",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Any, Protocol
 
 import httpx
@@ -31,6 +30,7 @@ from reviewbot.domain.errors import (
     RateLimited,
     TooLarge,
 )
+from reviewbot.network import is_loopback
 from reviewbot.ports import Clock
 
 TIME_BUDGET = 30.0
@@ -195,7 +195,7 @@ class Exchange:
                 arriving.close()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as e:
             self._bucket.silent()
-            return CannotConnect(f"{call}: no connection to {self._base.host} ({_name_of(e)})")
+            return CannotConnect(f"{call}: no connection to {self._base.host}: {_why(e)}")
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             self._bucket.silent()
             return NoAnswer(f"{call}: no whole answer came back ({_name_of(error)})")
@@ -292,7 +292,7 @@ def _checked_url(base_url: str) -> httpx.URL:
         raise ConfigError(
             "TOKPORTAL_BASE_URL must be like https://app.tokportal.com/api/ext, without a query"
         )
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         raise ConfigError(
             "TOKPORTAL_BASE_URL is plain http: the key would travel readable; "
             "use https, or a loopback address"
@@ -300,15 +300,6 @@ def _checked_url(base_url: str) -> httpx.URL:
     if url.userinfo:
         raise ConfigError("TOKPORTAL_BASE_URL must not hold a name or password")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _checked_key(key: str) -> str:
@@ -358,6 +349,12 @@ def _heard(response: httpx.Response) -> dict[bytes, str]:
             text = value[:200].decode("ascii", "replace")
             heard[name] = text if text.isprintable() else ""
     return heard
+
+
+def _why(error: Exception) -> str:
+    """What our own transport noted of it, or its kind; its text stays there."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return notes[0] if notes else _name_of(error)
 
 
 def _name_of(error: Exception) -> str:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import Any
 
 import httpcore
 import httpx
+
+from reviewbot.domain.safetext import safe_line
+from reviewbot.network import trust, why
 
 KEPT_FOR = 4.0
 """Seconds; below the idle limits of common servers (5 s and more)."""
@@ -27,7 +29,7 @@ _PIECE = 65_536
 class Transport(httpx.BaseTransport):
     """Real connections for one key. The caller owns it and closes it.
 
-    A request's `timeout` extension states, under `total`, how long the whole call may take.
+    What could not be sent says why in a note that is safe to show. A request's `timeout` extension states, under `total`, how long the whole call may take.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Transport(httpx.BaseTransport):
     ) -> None:
         self._deadline = _Deadline(monotonic)
         options: dict[str, Any] = {
-            "ssl_context": ssl_context or shared_ssl_context(),
+            "ssl_context": ssl_context or trust(),
             "max_connections": CONNECTIONS,
             "max_keepalive_connections": CONNECTIONS,
             "keepalive_expiry": KEPT_FOR,
@@ -50,8 +52,12 @@ class Transport(httpx.BaseTransport):
             self._pool = httpcore.ConnectionPool(**options)
         else:
             told = httpx.Proxy(proxy)
+            # For https it is a tunnel: the proxy hears whom we talk to, and not a word of it.
             self._pool = httpcore.HTTPProxy(
-                proxy_url=str(told.url), proxy_auth=told.raw_auth, **options
+                proxy_url=str(told.url),
+                proxy_auth=told.raw_auth,
+                proxy_ssl_context=trust() if told.url.scheme == "https" else None,
+                **options,
             )
 
     def __repr__(self) -> str:
@@ -84,12 +90,6 @@ class Transport(httpx.BaseTransport):
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
-
-
-@cache
-def shared_ssl_context() -> ssl.SSLContext:
-    """One context for all keys: each would load the same authorities, 20 ms and 1 MB."""
-    return httpx.create_ssl_context()
 
 
 _THEIRS = (
@@ -144,7 +144,12 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         left = self._deadline.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            error.add_note(why(error, place=f"at {server_hostname}"))
+            raise
+        return _Stream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -164,7 +169,11 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         left = self._deadline.left(timeout, httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        try:
+            stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            error.add_note(why(error, name=f"the name {host}", place=f"at {host}:{port}"))
+            raise
         return _Stream(stream, self._deadline)
 
 
@@ -195,7 +204,12 @@ def _as_httpx(error: Exception) -> httpx.TransportError:
     """Say it in httpx's terms: what was certainly never sent, and the rest."""
     name = type(error).__name__
     if (never_sent := _NEVER_SENT.get(type(error))) is not None:
-        return never_sent(name)
+        found = never_sent(name)
+        if isinstance(error, httpcore.ProxyError):
+            found.add_note(f"the proxy refused ({safe_line(str(error), 80)})")
+        for note in getattr(error, "__notes__", ()):
+            found.add_note(note)
+        return found
     if isinstance(error, httpcore.TimeoutException):
         return httpx.ReadTimeout(name)
     return httpx.RemoteProtocolError(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
+
+from reviewbot.network import is_loopback
 
 
 def problem_of_url(url: str) -> str | None:
@@ -18,14 +19,5 @@ def problem_of_url(url: str) -> str | None:
     if parts.scheme == "https":
         return None
     if parts.scheme == "http":
-        return (
-            None if _is_loopback(host) else "plain http is only for a loopback address; use https"
-        )
+        return None if is_loopback(host) else "plain http is only for a loopback address; use https"
     return "is no address: write it like https://host/path"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -6,21 +6,13 @@ runs in a thread of its own, which is left behind when the time is over.
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 from reviewbot.domain.errors import ChannelFailed
 
 T = TypeVar("T")
-
-
-@cache
-def trust() -> ssl.SSLContext:
-    """The authorities that this machine trusts; one for all channels, for each costs 20 ms."""
-    return ssl.create_default_context()
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

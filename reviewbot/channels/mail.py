@@ -13,11 +13,12 @@ from typing import Literal
 
 import msgspec
 
-from reviewbot.channels.bounded import trust, within
+from reviewbot.channels.bounded import within
 from reviewbot.channels.channel import headline, lines
 from reviewbot.domain.alarms import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.secret import Secret
+from reviewbot.network import trust, why
 
 TIMEOUT = 20.0
 """Seconds that one e-mail may take, from connecting to the server's last word."""
@@ -77,11 +78,10 @@ class Mail:
             raise ChannelFailed(f"SMTP {code}", passing=not 500 <= code < 600) from None
         except smtplib.SMTPNotSupportedError as error:
             raise ChannelFailed(f"the server cannot do that: {error}") from None
-        except ssl.SSLError:
-            raise ChannelFailed("its certificate cannot be trusted, or TLS failed") from None
+        except ssl.SSLError as error:
+            raise ChannelFailed(why(error)) from None
         except (OSError, smtplib.SMTPException) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else "no connection"
-            raise ChannelFailed(why, passing=True) from None
+            raise ChannelFailed(why(error), passing=True) from None
         return f"{len(refused)} of {len(box.to)} readers were refused" if refused else None
 
     def _connect(self) -> smtplib.SMTP:

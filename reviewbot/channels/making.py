@@ -10,25 +10,27 @@ from reviewbot.channels.deadman import Ping
 from reviewbot.channels.mail import Mail, Mailbox
 from reviewbot.channels.slack import Slack
 from reviewbot.channels.webhook import Webhook
+from reviewbot.network import Proxy, way_to
 
 
-def make_channels(notices: Notices) -> tuple[Channel, ...]:
-    """The channels, ready to carry."""
-    return tuple(_make(one) for one in notices.channels)
+def make_channels(notices: Notices, proxy: Proxy | None = None) -> tuple[Channel, ...]:
+    """The channels, ready to carry; what they send over the web goes through the proxy."""
+    return tuple(_make(one, proxy) for one in notices.channels)
 
 
-def make_ping(notices: Notices) -> Ping | None:
+def make_ping(notices: Notices, proxy: Proxy | None = None) -> Ping | None:
     """The ping to the outside, where one is wanted."""
     if notices.ping_url is None:
         return None
-    return Ping(notices.ping_url, notices.ping_method)
+    way = way_to(notices.ping_url.reveal(), proxy)
+    return Ping(notices.ping_url, notices.ping_method, proxy=way)
 
 
-def _make(one: ChannelSettings) -> Channel:
+def _make(one: ChannelSettings, proxy: Proxy | None) -> Channel:
     about = one.about
-    match one.type:
-        case "slack":
-            return Slack(one.name, about["url"])
-        case "webhook":
-            return Webhook(one.name, about["url"], now=time.time, secret=about["secret"])
+    if one.type in ("slack", "webhook"):
+        url, way = about["url"], way_to(about["url"].reveal(), proxy)
+        if one.type == "slack":
+            return Slack(one.name, url, proxy=way)
+        return Webhook(one.name, url, now=time.time, secret=about["secret"], proxy=way)
     return Mail(one.name, Mailbox(**about), now=time.time)

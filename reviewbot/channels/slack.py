@@ -20,14 +20,17 @@ _CALL = re.compile(r"(?<!/)@|@(?=(?:channel|here|all|everyone)\b)", re.IGNORECAS
 class Slack:
     """Posts each message as text."""
 
-    def __init__(self, name: str, url: Secret) -> None:
+    def __init__(self, name: str, url: Secret, *, proxy: str | None = None) -> None:
         self.name = name
+        self._proxy = proxy
         self._url = url
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises ChannelFailed."""
         headers = {"content-type": "application/json", "user-agent": "reviewbot"}
-        request("POST", self._url.reveal(), body=as_json(message), headers=headers)
+        request(
+            "POST", self._url.reveal(), body=as_json(message), headers=headers, proxy=self._proxy
+        )
 
 
 def as_json(message: Message) -> bytes:

@@ -8,9 +8,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from reviewbot.channels.bounded import trust, within
+from reviewbot.channels.bounded import within
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.safetext import safe_line
+from reviewbot.network import trust, why
 
 TIMEOUT = 15.0
 """Seconds that one request may take, from connecting to the last byte read."""
@@ -28,22 +29,28 @@ def request(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
+    proxy: str | None = None,
 ) -> None:
-    """Send one request, once. No redirect is followed and no proxy is asked.
+    """Send one request, once, through a proxy where one is given. No redirect is followed.
 
     Raises ChannelFailed unless the answer is a 2xx.
     """
-    within(timeout, lambda: _request(method, url, body, headers or {}, timeout))
+    within(timeout, lambda: _request(method, url, body, headers or {}, timeout, proxy))
 
 
 def _request(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout: float,
+    proxy: str | None,
 ) -> None:
     try:
         # A transport and no client: a client follows, and writes the address into its log.
         sent = httpx.Request(method, url, content=body, headers=dict(headers))
         sent.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
-        with httpx.HTTPTransport(verify=trust(), trust_env=False) as transport:
+        with httpx.HTTPTransport(verify=trust(), trust_env=False, proxy=proxy) as transport:
             answer = transport.handle_request(sent)
             try:
                 if not answer.is_success:
@@ -53,7 +60,11 @@ def _request(
     except httpx.TimeoutException:
         raise ChannelFailed("no answer in time", passing=True) from None
     except httpx.ConnectError as error:
-        raise ChannelFailed(_why_no_connection(error), passing=True) from None
+        raise ChannelFailed(why(error), passing=True) from None
+    except httpx.ProxyError as error:
+        raise ChannelFailed(
+            f"the proxy refused ({safe_line(str(error), 80)})", passing=True
+        ) from None
     except (httpx.TransportError, OSError):
         raise ChannelFailed("the connection broke", passing=True) from None
     except httpx.InvalidURL:
@@ -92,12 +103,3 @@ def _retry_after(answer: httpx.Response) -> float | None:
         parsedate_to_datetime(text)
         return LONGEST_WAIT
     return None
-
-
-def _why_no_connection(error: httpx.ConnectError) -> str:
-    text = str(error).lower()
-    if "certificate" in text or "ssl" in text:
-        return "its certificate cannot be trusted, or TLS failed"
-    if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
-        return "its name cannot be resolved"
-    return "no connection (refused or unreachable)"

@@ -26,8 +26,15 @@ class Webhook:
     """
 
     def __init__(
-        self, name: str, url: Secret, *, now: Callable[[], float], secret: Secret | None = None
+        self,
+        name: str,
+        url: Secret,
+        *,
+        now: Callable[[], float],
+        secret: Secret | None = None,
+        proxy: str | None = None,
     ) -> None:
+        self._proxy = proxy
         self.name = name
         self._url = url
         self._now = now
@@ -41,7 +48,7 @@ class Webhook:
             stamp = str(int(self._now()))
             headers["x-reviewbot-timestamp"] = stamp
             headers["x-reviewbot-signature"] = f"sha256={sign(self._secret, stamp, body)}"
-        request("POST", self._url.reveal(), body=body, headers=headers)
+        request("POST", self._url.reveal(), body=body, headers=headers, proxy=self._proxy)
 
 
 def as_json(message: Message) -> bytes:

@@ -182,6 +182,19 @@ def _readable_by_others(ledger: Path) -> Iterator[Line]:
         yield Line("warn", "ledger", f"others can read {names}, with all comments", cure)
 
 
+def _proxy(settings: Settings) -> Iterator[Line]:
+    from reviewbot.network import way_to
+
+    if settings.proxy is None:
+        return
+    origin = safe_line(settings.origins["proxy"])
+    if way_to(settings.base_url, settings.proxy) is None:
+        found = f"{settings.proxy} (from {origin}) is not used for {settings.base_url}"
+    else:
+        found = f"{settings.proxy} (from {origin}) leads to {settings.base_url}"
+    yield Line("ok", "proxy", found)
+
+
 def _key(settings: Settings) -> Iterator[Line]:
     settings.need_key()
     yield Line("ok", "key", f"is set, from {safe_line(settings.origins['api_key'])}")
@@ -205,4 +218,14 @@ def _api(settings: Settings) -> Iterator[Line]:
         yield Line("ok", "clock", "agrees with the API's")
 
 
-CHECKS: tuple[Check, ...] = (_settings, _zones, _policies, _channels, _ledger, _pause, _key, _api)
+CHECKS: tuple[Check, ...] = (
+    _settings,
+    _zones,
+    _policies,
+    _channels,
+    _ledger,
+    _pause,
+    _proxy,
+    _key,
+    _api,
+)

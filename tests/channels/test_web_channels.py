@@ -104,8 +104,8 @@ def test_a_refusal_says_why_and_whether_another_try_may_help(
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://127.0.0.1:1/x", "no connection"),
-        ("http://no-such-host.invalid/x", "cannot be resolved|no connection|not done within"),
+        ("http://127.0.0.1:1/x", "nothing listens there"),
+        ("http://no-such-host.invalid/x", "cannot be found|not done within"),
     ],
 )
 def test_no_connection_is_said_without_the_address(url: str, says: str) -> None:

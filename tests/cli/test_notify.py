@@ -38,7 +38,7 @@ def test_each_channel_is_tried_and_named(call, toml: str, web: WebServer) -> Non
         ["ok", "ops"],
         ["failed", "dead:"],
     ]
-    assert "no connection" in ran.out
+    assert "nothing listens there" in ran.out
     assert "T0SECRET" not in ran.out + ran.err
     assert "Nothing is wrong" in json.loads(web.got[0].body)["text"]
 

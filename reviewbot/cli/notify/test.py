@@ -44,7 +44,7 @@ def test(screen: Screen, channel: str | None, drill: bool, config: str | None) -
     channel failed.
     """
     settings = settings_with(config=config)
-    channels = _chosen(make_channels(settings.notices), channel)
+    channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
     message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
     failed = 0
     for one in channels:
