@@ -20,6 +20,7 @@ from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.findings import Severity
 from reviewbot.policy.folding import fold
 from reviewbot.policy.model import AllOf, AppliesTo, Compare, Has, Policy
+from reviewbot.policy.typical import typical_facts
 from tests.policy.chance import COMMENT_FACTS, a_random_policy, random_account_facts
 from tests.policy.nearby import facts_near
 from tests.policy.test_analysis import PLANTED, REST, SECOND, found_in, policy_of, rule
@@ -102,6 +103,16 @@ def test_what_is_kept_as_it_comes_is_never_called_impossible(lines: tuple[str, .
     found = found_in(SECOND + rule("odd", when) + REST)
     assert not CLAIMS & {f.code for f in found}
     assert not any("never" in f.message for f in found)
+
+
+def test_a_letter_that_folding_joins_to_its_accent_is_not_eaten() -> None:
+    """`J` and a caron hold the letter J, and once folded no j any more."""
+    rules = rule("any j", "task.comment_text: contains j", "escalate")
+    rules += rule("capital", "task.comment_text: contains exactly J", "escalate")
+    policy = policy_of(rules + REST)
+    facts = typical_facts("comments", {"task.comment_text": "J\u030c"})
+    assert compile_policy(policy).judge(facts).rule == "capital"
+    assert not CLAIMS & {f.code for f in analyse(policy)}
 
 
 @pytest.mark.parametrize(

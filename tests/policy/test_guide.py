@@ -28,6 +28,9 @@ hours:
   desk: {open: mon-fri 09:00-18:00}
 lists:
   watched: [somebody]
+patterns:
+  code: {regex: "[A-Z]{5}[0-9]{3}"}
+  order: {regex: "no [0-9]{6}/[0-9]"}
 rules:
 %s
   - name: the rest goes to a person
