@@ -149,7 +149,7 @@ def test_what_another_made_of_our_newest_intent_is_seen(
     other.mark(decision.id, State.PERFORMED, after(hours=1))
 
     with pytest.raises(LedgerError, match="cannot follow performed"):
-        ledger.mark(decision.id, State.VOID, after(hours=2))
+        ledger.mark(decision.id, State.UNKNOWN, after(hours=2))
 
     assert ledger.verify().whole
 
