@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import KeyRefused, ServerFault
@@ -13,11 +14,13 @@ from reviewbot.domain.timeline import Timeline
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.service import checks, survey
 from reviewbot.service.intake import look_at_all, with_memories
+from reviewbot.service.judging import needs_evidence
+from reviewbot.service.look import evidence_for
 from reviewbot.service.poll import Polling, poll_once
 from tests.builders import an_attempt
 from tests.ledger.things import a_decision
-from tests.service.fakes import HandClock, World
-from tests.service.guards.test_guards import ASK, Room, a_policy, a_room, tasks
+from tests.service.fakes import HandClock, World, known_of
+from tests.service.guards.test_guards import ASK, PAY, Room, a_policy, a_room, tasks
 
 RULES = """  - name: not there
     when:
@@ -202,3 +205,20 @@ def test_old_tries_are_not_written() -> None:
     room.bench.checks_unwritten.append(key)
     checks.write_down(room.app, room.bench)
     assert room.ledger.notes(checks.TOPIC) == []
+
+
+def test_what_needs_evidence_is_what_its_judging_would_fetch() -> None:
+    """Nothing without a policy, nothing that is kept in mind; all where the settings ask for all."""
+    room = paused()
+    room.world.add(*tasks(1))
+    a_sick(room, 0)
+    (item,) = tasks(1)
+    known = known_of(room.app)
+    assert needs_evidence(room.app, room.bench, item, known)
+    assert not needs_evidence(room.app, room.bench, item, known_of(room.app, judge=None))
+    paying = a_policy(PAY)
+    assert not needs_evidence(room.app, room.bench, item, known_of(room.app, judge=paying))
+    room.app.limits = replace(room.app.limits, always_evidence=True)
+    assert needs_evidence(room.app, room.bench, item, known_of(room.app, judge=paying))
+    evidence_for(room.app, room.bench, item)
+    assert not needs_evidence(room.app, room.bench, item, known)

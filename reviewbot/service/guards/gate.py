@@ -227,10 +227,11 @@ def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
         own = [one.verdict for one in reviewed if one.verdict and one.verdict.policy == policy.name]
         breaker.failing(app, policy.name, sum(verdict.broke for verdict in own), len(own))
         probation.finish(app, policy.name)
-        if app.mode is Mode.LIVE and guardrails.looks_at_the_checker(policy):
-            pauses = _pauses_of(app.guard, judge)
-            if pauses is not None and guardrails.holds_now(
-                pauses, _fleet(app, bench), app.clock.now()
-            ):
-                secondlook.while_it_is_sick(app, policy.name)
+        if (
+            app.mode is Mode.LIVE
+            and guardrails.looks_at_the_checker(policy)
+            and (pauses := _pauses_of(app.guard, judge)) is not None
+            and guardrails.holds_now(pauses, _fleet(app, bench), app.clock.now())
+        ):
+            secondlook.while_it_is_sick(app, policy.name)
     stakes.say_stakes(app, bench)
