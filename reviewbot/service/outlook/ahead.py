@@ -175,6 +175,8 @@ class _Ahead:
             again = self._follow(one, one.judge, answers, known_at)
             if again.end == end:
                 return replace(again, why=_UNCLEAR)
+        if decision.policy in self._rooms:
+            self._rooms[decision.policy].take(decision, began)
         return Future(round=one, end="unknown", at=one.deadline_at, why=_UNCLEAR)
 
     def _at_its_turn(self, one: OpenRound) -> Future:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import ACTIONS_OF, Mode
 from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.lifecycle import OPEN
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
 from reviewbot.policy.records import covers
@@ -156,7 +157,8 @@ def _house(ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet) -> House:
         spent=[
             Spent(logged.intended_at, logged.decision)
             for logged in ledger.decided(judge.policy.name, now - DAY)
-            if logged.intended_at is not None and logged.state in SENT
+            # What may or may not have been done takes its room where it is looked at.
+            if logged.intended_at is not None and logged.state in SENT - OPEN
         ],
         trial=trial_on(ledger, judge.policy),
         fleet=fleet,

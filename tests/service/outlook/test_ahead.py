@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import CapReached
+from reviewbot.domain.errors import CapReached, NoAnswer
 from reviewbot.ledger.limits import Spent, check_room
 from reviewbot.ports import Limit
+from reviewbot.service.outlook.gather import Bot, outlook_of
 from reviewbot.service.outlook.plan import Plan, plan
 from reviewbot.service.outlook.slots import Track
 from reviewbot.service.poll import poll_once
@@ -352,3 +353,49 @@ def test_a_share_of_disputes_is_foreseen(after: int, sent: int) -> None:
     poll_once(room.app)
     now = [one for one in found.planned if one.end == "sent back" and one.end_at == START]
     assert room.sent() == len(now)
+
+
+def test_what_no_pass_finds_due_in_time_is_not_promised() -> None:
+    """The fallback is due ten minutes before the deadline, and a pass is made every hour."""
+    late = FALLBACK.replace("3h before deadline", "10m before deadline")
+    room = a_room(a_policy(ASK, fallback=late), count=1, hours=10)
+    (item,) = room.world.tasks.values()
+    assert item.deadline_at is not None
+    due = item.deadline_at - timedelta(minutes=10)
+
+    often = plan(room.app, bot=Bot(every=60.0)).planned[0]
+    rarely = plan(room.app, bot=Bot(every=3600.0)).planned[0]
+
+    assert (often.end, often.end_at) == ("fallback", due)
+    assert (rarely.end, rarely.end_at) == ("silence", item.deadline_at)
+
+
+@pytest.mark.parametrize("hours", [30.0, 0.2])
+def test_an_open_write_past_its_deadline_may_have_been_done(hours: float) -> None:
+    """In time the policy goes on with the same; afterwards nobody can tell before it is read."""
+    room = a_room(a_policy(PAY), count=1, hours=hours)
+
+    def lose(_: object) -> None:
+        raise NoAnswer("a reset")
+
+    room.world.before_write = lose
+    poll_once(room.app)
+    room.clock.forward(minutes=13)
+
+    (one,) = outlook_of(room.ledger, room.clock.now(), Bot()).futures.values()
+
+    assert one.end == ("rule" if hours == 30.0 else "unknown")
+    assert one.answerable_at is None and one.why is not None and "may have been" in one.why
+
+
+def test_what_the_list_goes_on_showing_was_not_done() -> None:
+    """For a quarantine's time the list may lag; after that the log is not believed."""
+    room = a_room(a_policy(PAY), count=1)
+    (item,) = room.world.tasks.values()
+    poll_once(room.app)
+    room.world.tasks[item.id] = item
+
+    soon = plan(room.app).planned[0].end
+    room.clock.forward(minutes=16)
+
+    assert (soon, plan(room.app).planned[0].end) == ("acted on", "rule")

@@ -250,3 +250,28 @@ def test_desks_never_do_more_than_their_time_allows(
             (done.ends - desk.opens) // (takes * minute) for desk in desks if desk.opens < done.ends
         )
         assert len(kept) <= room
+
+
+def test_a_pause_of_everything_stops_fast_people_too(asked: House) -> None:
+    """However fast they are, no answer of theirs gets through, and silence pays; until it ends."""
+    fast = Pace(answers=6000, open_for=6 * HOUR, people=("ana",))
+    now = asked.clock.now()
+    switches.pause(asked.app.ledger, "all", reason="x", who="lea", until=None, now=now)
+
+    found = ahead(asked, fast)
+
+    assert len(found.unread) == 20
+    assert {(one.by, one.why) for one in found.unread} == {("silence", "held")}
+
+    switches.pause(asked.app.ledger, "all", reason="x", who="lea", until=now + HOUR, now=now)
+    # What is due to the fallback by then goes with the next pass, before anybody can answer.
+    assert {(one.by, one.at) for one in ahead(asked, fast).unread} <= {("fallback", now + HOUR)}
+
+
+def test_a_pause_of_one_action_leaves_people_the_other(asked: House) -> None:
+    """They can still send back what they may not approve."""
+    fast = Pace(answers=6000, open_for=6 * HOUR, people=("ana",))
+    now = asked.clock.now()
+    switches.pause(asked.app.ledger, "approve", reason="x", who="lea", until=None, now=now)
+
+    assert ahead(asked, fast).unread == ()

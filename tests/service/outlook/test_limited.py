@@ -85,6 +85,16 @@ def test_a_limit_is_a_window_that_moves_with_the_reviews() -> None:
     assert counted(found[::-1], "  approvals: at most 2 per day\n")[1] == ()
 
 
+def test_the_first_in_time_take_the_room_however_they_were_recorded() -> None:
+    """Three within a day, two a day: the newest is asked about."""
+    rails = "  approvals: at most 2 per day\n  when over: escalate\n"
+
+    impact, _ = counted(reviews(3, apart=1.0)[::-1], rails)
+
+    ((_, asked),) = [(pair, cell) for pair, cell in impact.flips().items() if pair[1] != "approve"]
+    assert asked.samples == ["task-002"]
+
+
 def test_an_exempt_fallback_decides_what_the_limit_keeps_back() -> None:
     """Disputes over the limit are approved at the deadline, and say so."""
     rails = "  disputes: at most 1 per day\n  when over: hold\n  fallback exempt: yes\n"

@@ -262,7 +262,7 @@ class Scene:
             self.towns[0].after_write = lose
 
     def _task(self, n: int, rule: int, hours: int) -> ReviewItem:
-        confirmed = START + timedelta(hours=hours - 72, minutes=3 * (n % 50) + 1)
+        confirmed = START + timedelta(hours=hours - 72, minutes=3 * (n % 50) + 1 + n // 50)
         return replace(
             item_of(
                 replace(
