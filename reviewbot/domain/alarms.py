@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """The review of one thing keeps failing."""
     KEY = "key-refused"
     """The API does not take our key."""
+    WRITES = "writes-refused"
+    """The API refuses what we decide, for nothing that is about the things."""
     API_AWAY = "api-away"
     """No pass has succeeded for a while."""
     LEDGER = "ledger"

@@ -64,6 +64,11 @@ class Text:
             words.append(form(value))
         return Written("".join(words).strip())
 
+    def missing(self, facts: Facts) -> tuple[str, ...]:
+        """The facts that it names and that are not known."""
+        named = (piece for piece in self._pieces if not isinstance(piece, str))
+        return tuple(dict.fromkeys(name for name, read, _ in named if read(facts) is None))
+
     def show(self, facts: Facts) -> str:
         """The text for a person, who can read on where a fact is not known."""
         words = [

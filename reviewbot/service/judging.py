@@ -28,7 +28,9 @@ from reviewbot.service.verdict import (
     failed,
     in_its_place,
     no_evidence,
+    no_trace,
     not_waiting,
+    trace_of,
     verdict_of,
 )
 
@@ -122,6 +124,31 @@ def _with_evidence(
     facts = _facts(app, item, known, held)
     verdict = verdict_of(judge, facts, judge.judge(facts))
     return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
+
+
+def with_what_was_seen(app: App, bench: Bench, judged: Judged, known: Known) -> Judged:
+    """The same with the evidence, where it can be had: a person who is asked sees what the checker saw.
+
+    What was decided without it is what would be decided with it; where it cannot be had, the question
+    is asked all the same. Raises KeyRefused.
+    """
+    judge = known.judge
+    if judged.evidence is not None:
+        return judged
+    try:
+        held = evidence_for(app, bench, judged.item)
+    except KeyRefused:
+        raise
+    except ApiError as error:
+        app.events(
+            "asked without evidence", level="warning", task_id=judged.item.id, error=str(error)
+        )
+        return judged
+    facts = _facts(app, judged.item, known, held)
+    verdict = judged.verdict
+    if judge is not None and verdict.trace is not no_trace:
+        verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
+    return Judged(item=judged.item, facts=facts, verdict=verdict, evidence=held)
 
 
 def at_the_deadline(

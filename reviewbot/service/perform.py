@@ -28,7 +28,7 @@ from reviewbot.domain.lifecycle import State
 from reviewbot.ports import Desk, Receipt
 from reviewbot.service import effects, refusals
 from reviewbot.service.app import App, Bench, HeldEvidence, Sight
-from reviewbot.service.guards import breaker, gate
+from reviewbot.service.guards import breaker, gate, writes
 from reviewbot.service.look import with_window
 from reviewbot.service.refusals import Says
 from reviewbot.service.telling.notices import tell_stale_effect
@@ -91,7 +91,8 @@ def _send(app: App, desk: Desk, bench: Bench, decision: Decision, key: str) -> S
 
 
 def _answered(app: App, bench: Bench, decision: Decision, receipt: Receipt) -> State:
-    app.doubtful_writes = bench.refused_writes = 0
+    app.doubtful_writes = 0
+    writes.taken(app, bench, decision.policy)
     state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
     if receipt.status is not None and not effects.fits(
         decision.action, decision.review, receipt.status
@@ -139,10 +140,10 @@ def _refused(app: App, bench: Bench, decision: Decision, error: ApiRefusal | Int
             app.doubtful_writes += 1
             return _close(app, decision, found, note, about)
         if found is not None:
-            bench.refused_writes = 0
+            writes.taken(app, bench, decision.policy)
             return _someone_was_first(app, decision, found, note, about)
     if says is not Says.ASK:
-        bench.refused_writes += 1
+        writes.refused(app, bench, decision.policy, note)
     asks = says is Says.ASK or refusals.earlier(app.ledger, decision.id) + 1 >= refusals.TRIES
     state = State.REFUSED if asks else State.VOID
     return _close(app, decision, state, refusals.NOTE + note, about)

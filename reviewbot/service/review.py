@@ -41,6 +41,7 @@ from reviewbot.service.judging import (
     Known,
     at_the_deadline,
     look_and_judge,
+    with_what_was_seen,
 )
 from reviewbot.service.look import see_again
 from reviewbot.service.outlook import shadow
@@ -249,6 +250,9 @@ def _hold(
     refused = halted is not None and halted.by == "refusal"
     if not is_news and not refused:
         return Reviewed(item=item, outcome=Outcome.UNCHANGED, verdict=verdict)
+    if verdict.action is Action.ESCALATE:
+        seen = with_what_was_seen(app, bench, replace(judged, verdict=verdict), known)
+        judged, verdict = seen, seen.verdict
     decision = decide(app, item, judged.facts, verdict, judged.evidence)
     app.ledger.record(decision, state)
     _say(app, decision, state)

@@ -82,11 +82,12 @@ def verdict_of(judge: Judge, facts: Facts, answer: Evaluation) -> Verdict:
         shadow=answer.shadow,
         policy=policy.name,
         revision=policy.revision,
-        trace=lambda: _trace(judge, facts),
+        trace=lambda: trace_of(judge, facts),
     )
 
 
-def _trace(judge: Judge, facts: Facts) -> bytes:
+def trace_of(judge: Judge, facts: Facts) -> bytes:
+    """Every rule tried on these facts, as JSON."""
     trace = judge.judge(facts, trace=True).trace
     return NO_TRACE if trace is None else judge.trace_json(trace)
 

@@ -27,6 +27,7 @@ reasons:
   not_there: |
     We looked under the video and did not find your comment of {task.comment_length} characters.
   other_text: The text is not the one that was ordered.
+  late: It was paid on {task.finalized_at, date}.
 deadline:
   decide by: 3h before deadline
   if undecided: approve
@@ -154,8 +155,13 @@ def test_a_claim_is_shown_kept_and_taken_over(call, desk, simulated: Served) -> 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["dispute"], "choose with --reason-name"),
-        (["dispute", "--reason-name", "nonsense"], "no such text"),
+        (["dispute"], "the rule that asked names none. Choose with --reason-name NAME: "),
+        (["dispute"], "Or write your own with --reason TEXT"),
+        (["dispute", "--reason-name", "nonsense"], "no such text: 'nonsense'. Choose with"),
+        (
+            ["dispute", "--reason-name", "late"],
+            "the facts are missing, not the text: task.finalized_at is unknown",
+        ),
         (["dispute", "--reason", "no"], "3 to 500 fit"),
         (["finalize"], "approve or dispute"),
         (["approve", "--as", "a\x1b[2Jna"], "is no name"),

@@ -273,3 +273,54 @@ def test_a_state_that_ends_nothing_claims_nothing() -> None:
     assert app.ledger.memories("comments", ["t00"])["t00"].claimed == frozenset()
     (approve,) = [one for one in app.ledger.decisions() if one.decision.action is Action.APPROVE]
     assert approve.state is State.REFUSED
+
+
+# People, and the breaker ---------------------------------------------------------------------
+
+
+def alarms(app: App, kind: str) -> list[object]:
+    """The sentences of one kind."""
+    return [one["sentence"] for one in said(app).named("alarm") if one["kind"] == kind]
+
+
+def test_people_are_told_that_writes_are_refused_and_that_it_is_over() -> None:
+    """Once an hour while it lasts, with what the API said."""
+    app = refusing(NEW, 600.0, always(APPROVE), tasks=20)
+    run(app, 300.0, every=60.0)
+    (told,) = alarms(app, "writes-refused")
+    assert "refuses our decisions on comments, the last 3 in a row" in str(told)
+    assert "422 NEW" in str(told)
+    run(app, 1200.0, every=60.0)
+    assert "The API takes our decisions on comments again." in str(
+        [about for _, about in said(app).events]
+    )
+    assert app.ledger.notes("breaker") == []
+
+
+def test_what_is_refused_for_long_opens_the_breaker_of_its_policy() -> None:
+    """Most of many writes, for half an hour and more; a person looks at it."""
+    app = refusing(NEW, 9 * 3600.0, always(APPROVE), tasks=40)
+    run(app, 1740.0, every=60.0)
+    assert len(world_of(app).keys) >= 20
+    assert app.ledger.notes("breaker") == []
+    run(app, 300.0, every=60.0)
+    (note,) = app.ledger.notes("breaker")
+    assert (note.subject, note.value["sign"]) == ("fake", "refusals")
+    assert "422 NEW" in note.value["what"]
+
+
+def test_few_refusals_or_a_share_of_them_open_nothing() -> None:
+    """One task that is refused for hours; and many writes of which every second is taken."""
+    app = refusing(NEW, 9 * 3600.0, always(APPROVE), tasks=1)
+    run(app, 8 * 3600.0, every=300.0)
+    assert app.ledger.notes("breaker") == []
+
+    app = refusing(NEW, 0.0, always(APPROVE), tasks=200)
+
+    def every_second(decision: Decision) -> None:
+        if int(decision.task_id[1:]) % 2:
+            raise NEW
+
+    world_of(app).before_write = every_second
+    run(app, 2 * 3600.0, every=300.0)
+    assert app.ledger.notes("breaker") == []

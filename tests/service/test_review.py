@@ -6,16 +6,28 @@ from datetime import timedelta
 
 import pytest
 
-from reviewbot.domain.errors import ApiError, Forbidden, NotFound, ServerFault
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import (
+    ApiError,
+    CannotConnect,
+    Forbidden,
+    KeyRefused,
+    NotFound,
+    RateLimited,
+    ServerFault,
+)
 from reviewbot.policy.calendar import resolver
 from reviewbot.policy.facts import Facts
+from reviewbot.service.app import App
 from reviewbot.service.judging import DEAD_LETTER
 from reviewbot.service.poll import poll_once
+from reviewbot.service.records import facts_from_json
 from reviewbot.service.review import FIRST_PAUSE, LONGEST_PAUSE, LOOKS
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
     APPROVE,
     ESCALATE,
+    START,
     Answer,
     FakeJudge,
     HandClock,
@@ -23,6 +35,8 @@ from tests.service.fakes import (
     always,
     an_app,
     outcomes,
+    said,
+    world_of,
 )
 
 TASK = an_item().id
@@ -126,3 +140,71 @@ def test_the_moment_of_the_fallback_is_unknown_without_a_deadline() -> None:
     """Nothing is due by a deadline that nobody knows."""
     judge = always(APPROVE)
     assert resolver(judge.policy.deadline.decide_by, {})(CONFIRMED, None) is None
+
+
+def asking(**trouble: list[ApiError]) -> App:
+    """A bot whose rule asks a person, and needs no evidence for that."""
+    world = World(trouble=dict(trouble))
+    world.add(an_item())
+    return an_app(world, FakeJudge(lambda facts: ESCALATE, looks_first=False))
+
+
+def test_who_is_asked_sees_what_the_checker_saw() -> None:
+    """The evidence is fetched for the question, once, and stands in the log with it."""
+    app = asking()
+    for _ in range(3):
+        poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert logged.decision.evidence_hash is not None
+    assert facts_from_json(logged.decision.facts).attempts is not None
+    assert world_of(app).calls.count("evidence") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFound("gone", status=404),
+        ServerFault("broken", status=500),
+        CannotConnect("refused"),
+        RateLimited("slow", retry_after=1.0),
+    ],
+)
+def test_a_question_is_asked_also_where_the_evidence_cannot_be_had(error: ApiError) -> None:
+    """It must not wait for what may never come."""
+    app = asking(evidence=[error])
+    summary = poll_once(app)
+
+    assert summary.outcomes == {"held": 1}
+    (logged,) = app.ledger.decisions()
+    assert (logged.decision.action, logged.decision.evidence_hash) == (Action.ESCALATE, None)
+    assert [one["task_id"] for one in said(app).named("asked without evidence")] == [TASK]
+
+
+def test_a_key_that_is_refused_while_a_question_is_prepared_is_raised() -> None:
+    """Nothing else can go on either."""
+    app = asking(evidence=[KeyRefused("401", status=401)])
+    with pytest.raises(KeyRefused):
+        poll_once(app)
+
+
+def test_what_no_policy_covers_is_asked_with_its_evidence() -> None:
+    """Nobody has judged it: the person needs to see it all the more."""
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(APPROVE))
+    app.benches[0].judges = ()
+    poll_once(app)
+    (logged,) = app.ledger.decisions()
+    assert logged.decision.evidence_hash is not None
+    assert logged.decision.trace == b"null"
+
+
+def test_what_waits_for_its_hour_fetches_no_evidence() -> None:
+    """Only a question needs it, and what a rule asks for."""
+    world = World()
+    world.add(an_item())
+    later = Answer(action=Action.WAIT, until=START + timedelta(hours=1))
+    app = an_app(world, FakeJudge(lambda facts: later, looks_first=False))
+    poll_once(app)
+    assert "evidence" not in world.calls

@@ -28,7 +28,7 @@ from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.people.answers import Answered, Reply, answer, how_it_ended
 from reviewbot.service.people.questions import Round, find_round
-from reviewbot.service.people.readymade import ReadyMade
+from reviewbot.service.people.readymade import ReadyMade, Texts
 from reviewbot.service.revisions import Revisions
 from reviewbot.settings import Settings
 
@@ -90,7 +90,7 @@ def approve(screen: Screen, task: str, **about: Any) -> None:
 def dispute(screen: Screen, task: str, **about: Any) -> None:
     """Send a task back with a reason that the manager reads. A dry run without --live.
 
-    Without a reason the policy's own text is taken, where there is exactly one for this task.
+    No text is picked for you: without one, that of the rule that asked is taken, where it names one.
     """
     _answer(screen, task, Action.DISPUTE, **about)
 
@@ -184,17 +184,33 @@ def _find(ledger: Ledger, task: str) -> Round:
 
 
 def _ready_made(ledger: Ledger, chosen: Round, name: str | None) -> ReadyMade:
-    """The policy's text of that name, or its only one."""
+    """The policy's text of that name; without one, the text that the rule that asked names."""
     texts = texts_for(ledger, chosen, Revisions(ledger))
-    named = [one for one in texts if name in (None, one.name)]
-    if len(named) == 1:
-        return named[0]
-    names = ", ".join(one.name for one in texts) or "none that can be written for this task"
-    what = "no such text" if name else "several texts" if named else "no text"
-    raise UsageError(
-        f"{what} to send: the policy has {safe_line(names, 300)}; choose with --reason-name NAME, or"
-        " write your own with --reason TEXT"
+    wanted = name or texts.asked_for
+    for one in texts.written:
+        if one.name == wanted:
+            return one
+    if wanted is None:
+        what = "no text is chosen, and the rule that asked names none"
+    elif wanted in texts.unwritten:
+        what = f"{safe_line(wanted, 60)!r} cannot be sent for this task: {texts.unwritten[wanted]}"
+    else:
+        what = f"no such text: {safe_line(wanted, 60)!r}"
+    raise UsageError(f"{what}. {_choices(texts)}")
+
+
+def _choices(texts: Texts) -> str:
+    """What a person may send instead."""
+    own = "write your own with --reason TEXT"
+    cannot = "; ".join(
+        f"{safe_line(name, 60)} cannot ({safe_line(why, 200)})"
+        for name, why in texts.unwritten.items()
     )
+    if not texts.written:
+        return f"Of the policy's texts {cannot}; {own}" if cannot else f"The policy has none; {own}"
+    can = ", ".join(safe_line(one.name, 60) for one in texts.written)
+    rest = f"; of the others {cannot}" if cannot else ""
+    return f"Choose with --reason-name NAME: {can}{rest}. Or {own}"
 
 
 def corrected_fields(given: tuple[str, ...]) -> dict[str, str] | None:

@@ -25,7 +25,7 @@ from reviewbot.ports import Ledger
 from reviewbot.service.outlook.gather import facts_of
 from reviewbot.service.people.claims import holder
 from reviewbot.service.people.questions import Round, find_round
-from reviewbot.service.people.readymade import ReadyMade, ready_made
+from reviewbot.service.people.readymade import Texts, texts_of
 from reviewbot.service.revisions import Revisions
 
 _ANSWERS = {
@@ -80,13 +80,15 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
         screen.data("\n".join(_in_full(asked, offered, facts, now)))
 
 
-def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> tuple[ReadyMade, ...]:
-    """The policy's own texts for this round, as far as they can be written."""
+def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> Texts:
+    """The policy's own texts for this round: those that can be sent, and why not the others."""
     if chosen.latest is None:
-        return ()
+        return Texts()
     judge = revisions.judge(chosen.decision.revision)
     facts = None if chosen.latest is None else facts_of(ledger, chosen.latest)
-    return () if judge is None or facts is None else ready_made(judge, facts)
+    if judge is None or facts is None:
+        return Texts()
+    return texts_of(judge, facts, asked_by=chosen.decision.rule)
 
 
 def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered]:
@@ -94,7 +96,7 @@ def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered
     task = chosen.sighting.task_id[:8]
     (pays, paying), (returns, returning) = _ANSWERS[chosen.sighting.review]
     found = [Offered(action=paying.value, command=f"reviewbot queue {pays} {task} --live")]
-    for one in texts_for(ledger, chosen, revisions):
+    for one in texts_for(ledger, chosen, revisions).written:
         name = shlex.quote(one.name)
         command = f"reviewbot queue {returns} {task} --reason-name {name} --live"
         found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reviewbot.service.guards.guardrails import Wanting
     from reviewbot.service.guards.mix import Mix
     from reviewbot.service.guards.probation import Trial
+    from reviewbot.service.guards.writes import Write
     from reviewbot.service.verdict import Verdict
 
 
@@ -88,6 +89,8 @@ class Guard:
     waited: dict[str, int] = field(default_factory=dict)
     """How many things of each kind waited in the pass before."""
     pauses: dict[str, Pauses | None] = field(default_factory=dict)
+    writes: defaultdict[str, deque[Write]] = field(default_factory=lambda: defaultdict(deque))
+    """The clear answers to the writes of each policy within the last hour."""
     fleet: Fleet = NO_FLEET
     wanting: list[Wanting] = field(default_factory=list)
     full: list[Full] = field(default_factory=list)

@@ -269,10 +269,11 @@ def test_what_another_policy_decides_is_none_of_its_business() -> None:
 def test_what_nobody_looked_at_then_is_not_guessed() -> None:
     """The old policy needed no evidence; what the new one would see in it cannot be told."""
     look = "  - name: look\n    when:\n      last.comments_scraped: 0\n    then: approve\n"
-    room = a_room(a_policy(ASK), count=2)
+    wait = "  - name: later\n    always: yes\n    then: wait\n    until: 4h before deadline\n"
+    room = a_room(a_policy(wait), count=2)
     poll_once(room.app)
 
-    adopt(room.app, [a_policy(look + ASK)])
+    adopt(room.app, [a_policy(look + wait)])
 
     (found,) = weighed(room)
     assert (found.open.judged, found.open.unread) == (0, 2)
