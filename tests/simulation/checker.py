@@ -108,6 +108,12 @@ def at_most_once_a_round(known: Known) -> Iterator[str]:
     yield from (f"{key} got {count} effects" for key, count in counts.items() if count > 1)
 
 
+def each_try_has_a_key_of_its_own(known: Known) -> Iterator[str]:
+    """P2: no idempotency key is sent twice, for a server may replay what it once failed to do."""
+    counts = Counter(write.sent.key for write in known.writes)
+    yield from (f"{key} was sent {count} times" for key, count in counts.items() if count > 1)
+
+
 def what_waits_can_be_answered(known: Known) -> Iterator[str]:
     """P2: a person is not told to be too late for what waits, unless an answer is on its way."""
     for _, one in known.history.of(Answered):
@@ -533,6 +539,7 @@ def the_bot_ends_only_when_told(known: Known) -> Iterator[str]:
 PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
     "P1 write-ahead": every_effect_has_an_earlier_intent,
     "P2 once per round": at_most_once_a_round,
+    "P2 own key": each_try_has_a_key_of_its_own,
     "P2 answerable": what_waits_can_be_answered,
     "P3 quarantine": nothing_is_sent_again_in_quarantine,
     "P3 settled": what_is_unclear_is_settled,

@@ -182,7 +182,7 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
         changed(INTENT, intend(T0 + 102, action="approve")),
     ),
     "sent twice on one intent": (
-        {"P2 once per round", "P3 quarantine"},
+        {"P2 once per round", "P2 own key", "P3 quarantine"},
         [*a_good_history()[:9], *a_write(T0 + 104, 4), *a_good_history()[9:]],
     ),
     "intended twice": (
@@ -199,6 +199,20 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
             *a_good_history()[10:],
         ],
     ),
+    "tried again under the same key": (
+        {"P2 own key"},
+        [
+            *a_good_history()[:7],
+            Heard(at=T0 + 104, who=1, call=3, clear=True, status=422),
+            mark(T0 + 104, "void"),
+            *a_read(T0 + 704, 4),
+            *a_read(T0 + 704, 5, "verifications"),
+            intend(T0 + 705),
+            *a_write(T0 + 706, 6),
+            mark(T0 + 707, "performed"),
+            *a_good_history()[10:],
+        ],
+    ),
     "sent again in quarantine": (
         {"P3 quarantine"},
         [
@@ -208,7 +222,7 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
             *a_read(T0 + 704, 4),
             *a_read(T0 + 704, 5, "verifications"),
             intend(T0 + 705),
-            a_write(T0 + 706, 6)[0],
+            a_write(T0 + 706, 6, "k-2")[0],
             mark(T0 + 707, "performed"),
             *a_good_history()[10:],
         ],
@@ -222,7 +236,7 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
             *a_read(T0 + 1104, 4),
             *a_read(T0 + 1104, 5, "verifications"),
             intend(T0 + 1105),
-            a_write(T0 + 1106, 6)[0],
+            a_write(T0 + 1106, 6, "k-2")[0],
             mark(T0 + 1107, "performed"),
             *a_good_history()[10:],
         ],
@@ -479,7 +493,7 @@ BROKEN_ACCOUNTS: dict[str, tuple[set[str], list[Record]]] = {
     "no intent": ({"P1 write-ahead"}, [*OF_ACCOUNT[:INTENT], *OF_ACCOUNT[INTENT + 1 :]]),
     "another action": ({"P1 write-ahead", "P9 default"}, of_this(SENT, action="finalize")),
     "sent twice on one intent": (
-        {"P2 once per round", "P3 quarantine"},
+        {"P2 once per round", "P2 own key", "P3 quarantine"},
         [
             *OF_ACCOUNT[:9],
             *(of_account(line) for line in a_write(T0 + 104, 4)),
