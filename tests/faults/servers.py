@@ -35,6 +35,19 @@ class OwnServer(Server):
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
         self.go_on()
 
+    def remember(self) -> None:
+        """Keep what it holds now, as a replica does that hears nothing from then on."""
+        self._run("pg_ctl", "-D", "data", "-m", "fast", "-w", "stop")
+        subprocess.run(["cp", "-a", "data", "replica"], cwd=self.home, check=True)
+        self.go_on()
+
+    def promote(self) -> None:
+        """The server is lost, and the replica takes its place and its address."""
+        self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
+        (self.home / "data").rename(self.home / "lost")
+        (self.home / "replica").rename(self.home / "data")
+        self.go_on()
+
     def terminate_backends(self) -> None:
         """End every session but ours."""
         with psycopg.connect(self.place, autocommit=True) as connection:

@@ -352,13 +352,18 @@ class Known:
                     return None
                 case Effect(by=by, task=task) if by != "client" and task == key[0]:
                     return None
-                case Passed() if key[0] in line.spoiled:
+                case Passed() if key[0] in line.spoiled or self._came_to_nothing(key, line.began):
                     return None
                 case Passed() if line.began >= due and is_clean(line):
                     clean += 1
                     if clean == 2:
                         return line.at
         return None
+
+    def _came_to_nothing(self, key: Key, at: float) -> bool:
+        """Whether what was sent for a round last is not known to be done, or was not."""
+        last = self.last_word(key, at)
+        return last is not None and last.state in (*OPEN, "void", "refused")
 
     def _place_of_pass(self, place: int) -> Passed | None:
         """The pass that ended last before a place."""
