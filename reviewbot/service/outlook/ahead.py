@@ -3,7 +3,8 @@
 Theory of operation. A function of values: the open rounds with what was last known of them, and how
 things stand. Facts stay as they are and only time goes on, so the policy's answers change at known
 moments. A round is followed through them as the loop would: the first answer that nothing keeps
-back is sent, and takes its room under the caps. The most urgent come first, as in a pass. Pauses,
+back is sent, and takes its room under the caps. The most urgent come first, as in a pass; where the
+limits keep no room for the fallback, what comes first in time does. Pauses,
 breakers, brakes and probation keep a thing back until they end. In the place of a rule that a cap or
 a pause of the policy's own keeps back, the deadline decides from `decide by` on; until then a
 question that a full cap asked stays with its person. What is never sent is paid by silence.
@@ -14,7 +15,8 @@ goes on to hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +34,7 @@ from reviewbot.service.guards.holds import Hold
 from reviewbot.service.outlook.desks import Desk, Job, work_off
 from reviewbot.service.outlook.future import Future, Kept, Key, OpenRound, Standing, end_by
 from reviewbot.service.outlook.room import Room, Stop
+from reviewbot.service.setbacks import NEAR
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -44,9 +47,48 @@ def futures(rounds: Sequence[OpenRound], standing: Standing) -> dict[Key, Future
     """Say of every open round what becomes of it, in the order given."""
     answers = {one.key: _answers(one, standing.now) for one in rounds}
     ahead = _Ahead(standing)
-    found = {one.key: ahead.future(one, answers[one.key]) for one in _in_turn(rounds, answers)}
+    found: dict[Key, Future] = {}
+    coming: list[tuple[datetime, int, Key, Steps]] = []
+
+    def go_on(place: int, key: Key, steps: Steps) -> None:
+        try:
+            at = next(steps)
+        except StopIteration as done:
+            found[key] = done.value
+        else:
+            heapq.heappush(coming, (standing.pass_at(at), place, key, steps))
+
+    for place, one in enumerate(_in_turn(rounds, answers, standing.now)):
+        steps = ahead.future(one, answers[one.key])
+        if _keeps_room(one):
+            found[one.key] = _to_its_end(steps)
+        else:
+            go_on(place, one.key, steps)
+    while coming:
+        go_on(*heapq.heappop(coming)[1:])
     found |= _too_late(found, standing)
     return {one.key: found[one.key] for one in rounds}
+
+
+Steps = Generator[datetime, None, Future]
+"""A round on its way: the moments at which it tries, and in the end what becomes of it."""
+
+
+def _to_its_end(steps: Steps) -> Future:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: Future = done.value
+            return found
+
+
+def _keeps_room(one: OpenRound) -> bool:
+    """Whether the limits keep room for what is more urgent: then it goes to its end before others.
+
+    Where the fallback needs none of it, who is first in time takes it.
+    """
+    return one.judge is None or not one.judge.policy.guardrails.fallback_exempt
 
 
 # What the policy says ------------------------------------------------------------------------
@@ -84,14 +126,21 @@ def _said(one: OpenRound, judge: Judge, now: datetime) -> _Answers:
     return _Answers(tuple(answer for answer in said if answer[0] < first), first)
 
 
-def _in_turn(rounds: Iterable[OpenRound], answers: Mapping[Key, _Answers]) -> list[OpenRound]:
-    """The most urgent first; what pays before what sends back, for a share of disputes is of both."""
+def _in_turn(
+    rounds: Iterable[OpenRound], answers: Mapping[Key, _Answers], now: datetime
+) -> list[OpenRound]:
+    """The most urgent first, and what was refused last while it can wait, as in a pass.
 
-    def turn(one: OpenRound) -> tuple[bool, bool, float]:
+    What pays comes before what sends back, for a share of disputes is of both.
+    """
+
+    def turn(one: OpenRound) -> tuple[bool, bool, bool, float]:
         first = next((made for _, made in answers[one.key].said if _is_sent(made)), None)
-        back = first is not None and first.action.sends_back
+        back = first is not None and first.action.sends_back and _keeps_room(one)
         deadline = one.deadline_at
-        return back, deadline is None, 0.0 if deadline is None else deadline.timestamp()
+        refused = one.latest is not None and _refusal(one.latest) is not None
+        ill = refused and (deadline is None or deadline > now + NEAR)
+        return back, ill, deadline is None, 0.0 if deadline is None else deadline.timestamp()
 
     return sorted(rounds, key=turn)
 
@@ -121,9 +170,9 @@ class _Ahead:
         self._rooms = {name: Room(one, standing.now) for name, one in standing.houses.items()}
         self._unseen = 0
 
-    def future(self, one: OpenRound, answers: _Answers) -> Future:
+    def future(self, one: OpenRound, answers: _Answers) -> Steps:
         """Follow one round to its end."""
-        found = self._end(one, answers)
+        found = yield from self._end(one, answers)
         if found.is_over:
             return found
         if found.why is None and one.latest is not None:
@@ -131,12 +180,12 @@ class _Ahead:
         found = replace(found, answers=answers.said, asked_at=self._asked_at(found, answers))
         return replace(found, answerable_at=self._answerable_at(found))
 
-    def _end(self, one: OpenRound, answers: _Answers) -> Future:
+    def _end(self, one: OpenRound, answers: _Answers) -> Steps:
         latest = one.latest
         if latest is not None and self._is_done(one, latest):
             return _done(one, latest)
         if latest is not None and latest.state in OPEN:
-            return self._perhaps_done(one, answers, latest)
+            return (yield from self._perhaps_done(one, answers, latest))
         if _is_over(one, self._now):
             return replace(self._timer(one, _OVER), is_over=True)
         if one.unsendable is not None:
@@ -147,7 +196,7 @@ class _Ahead:
             )
         if one.judge is None or answers.broke:
             return self._timer(one, _NOT_COVERED if one.judge is None else _BROKE)
-        return self._follow(one, one.judge, answers, self._now)
+        return (yield from self._follow(one, one.judge, answers, self._now))
 
     def _is_done(self, one: OpenRound, latest: Logged) -> bool:
         """Whether it was really done: what the list goes on showing was not, whatever the log says."""
@@ -165,14 +214,14 @@ class _Ahead:
             return Future(round=one, end="unknown", at=None, why=why, kept=kept)
         return Future(round=one, end="silence", at=at, why=why, kept=kept)
 
-    def _perhaps_done(self, one: OpenRound, answers: _Answers, latest: Logged) -> Future:
+    def _perhaps_done(self, one: OpenRound, answers: _Answers, latest: Logged) -> Steps:
         """A write that may have arrived: it did, or the policy goes on once that is known."""
         decision, began = latest.decision, latest.intended_at or latest.state_at
         known_at = max(began + self._standing.quarantine, self._now)
         end = end_by(decision.action, decision.rule)
         in_time = known_at < _end_of(one, self._now) and not _is_over(one, self._now)
         if in_time and one.judge is not None and one.facts is not None:
-            again = self._follow(one, one.judge, answers, known_at)
+            again = yield from self._follow(one, one.judge, answers, known_at)
             if again.end == end:
                 return replace(again, why=_UNCLEAR)
         if decision.policy in self._rooms:
@@ -205,7 +254,7 @@ class _Ahead:
             return self._timer(one, hold.sentence, kept)
         return Future(round=one, end="unknown", at=None, why=why, kept=kept)
 
-    def _follow(self, one: OpenRound, judge: Judge, answers: _Answers, ready: datetime) -> Future:
+    def _follow(self, one: OpenRound, judge: Judge, answers: _Answers, ready: datetime) -> Steps:
         """Through the policy's answers, to the first that is sent."""
         kept: Kept | None = None
         stop: Stop | None = None
@@ -215,6 +264,7 @@ class _Ahead:
             if (due := _with_a_person_until(one, judge, wish)) is not None and at < due:
                 kept, at = kept or _by_cap(one, wish, at), due
             while _is_sent(answer) and at < until:
+                yield at
                 stop = self._stop(judge, wish, at, until)
                 if stop is None and self._standing.pass_at(at) >= until:
                     break  # no pass is made while this is the answer
