@@ -25,7 +25,7 @@ def a_file(mode: int, owner: int = ROOT, group: int = OURS) -> os.stat_result:
         (0o400, 10001, OURS, True),
         (0o600, 10001, THEIRS, True),
         (0o440, ROOT, OURS, True),
-        (0o640, ROOT, OURS, True),
+        (0o640, ROOT, OURS, False),
         (0o440, ROOT, THEIRS, False),
         (0o440, 10001, OURS, False),
         (0o444, ROOT, OURS, False),
