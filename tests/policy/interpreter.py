@@ -49,9 +49,14 @@ def not3(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
+def composed(text: str) -> str:
+    """Text in which the two ways to write an accent are one."""
+    return normalize("NFC", text)
+
+
 def fold(text: str) -> str:
     """Text without case."""
-    return normalize("NFC", normalize("NFC", text).casefold())
+    return composed(composed(text).casefold())
 
 
 @dataclass
@@ -231,7 +236,8 @@ class Interpreter:
                 for wanted, exact in zip(test.values, test.exact, strict=True)
             )
         if isinstance(test, m.TextTest):
-            text, word = (value, test.text) if test.exact else (fold(value), fold(test.text))
+            form = composed if test.exact else fold
+            text, word = form(value), form(test.text)
             return {
                 "contains": word in text,
                 "starts with": text.startswith(word),
@@ -277,6 +283,8 @@ def same(value: Any, wanted: Any, exact: bool) -> bool:
     """Equality as a policy means it."""
     if isinstance(value, str) and not exact:
         return fold(value) == fold(wanted)
+    if isinstance(value, str):
+        return composed(value) == composed(wanted)
     return bool(value == wanted)
 
 
