@@ -10,6 +10,7 @@ import msgspec
 
 from reviewbot.cli.health import ago
 from reviewbot.cli.heartbeat import Beat, newest_beat
+from reviewbot.cli.zones import zones_by
 from reviewbot.pausefile import PauseFile
 from reviewbot.service.guards.holds import Hold
 from reviewbot.service.outlook.gather import REHEARSES, Bot
@@ -52,7 +53,10 @@ def bot_by(bot: Bot, judges: Iterable[Judge]) -> Bot:
 def _hold(beat: Beat, now: datetime) -> Hold | None:
     """Why it does not act, where it does not."""
     if not beat.is_alive(now):
-        return Hold(sentence=f"no bot runs: its last pass ended {ago(beat.at, now)}", by="bot")
+        return Hold(
+            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, zones_by(beat).first)}",
+            by="bot",
+        )
     if beat.key_refused:
         return Hold(sentence="the API refuses our key, so the bot does nothing", by="bot")
     return REHEARSES if beat.mode != "live" else None

@@ -19,7 +19,9 @@ from reviewbot.cli.opening import ledger_for_reading, logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
 from reviewbot.cli.readingbar import reading_bar
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, counted, dollars, due, length, table
+from reviewbot.cli.words import counted, dollars, due, length, table
+from reviewbot.cli.zones import Zones, zones_by_judges, zones_of
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.outlook.bites import Capped
@@ -78,21 +80,21 @@ def forecast(
     now = datetime.now(UTC)
     with ledger_for_reading(ledger=ledger, config=config) as opened:
         bot = bot_of(settings, now)
-        found = None
+        found, zones = None, zones_of(settings)
         if not fresh and not policies and bot.passed_lately(opened, now):
             ahead = outlook_of(opened, now, bot)
             found = look_ahead(tuple(ahead.futures.values()), ahead.standing, pace(opened, now))
     if found is None:
-        found = _asked(screen, settings, patience=None if fresh else PATIENCE)
+        found, zones = _asked(screen, settings, patience=None if fresh else PATIENCE)
     if form == "json":
         screen.data(forecast_json(found))
     else:
-        screen.data("\n".join(_lines(found)))
+        screen.data("\n".join(_lines(found, zones)))
     if found.unread:
         raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
 
 
-def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> Forecast:
+def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> tuple[Forecast, Zones]:
     """The forecast from the queue as the API lists it now."""
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
     try:
@@ -101,27 +103,28 @@ def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> For
         bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
         with reading_bar(screen) as progress:
             seen = plan(app, bot=bot, progress=progress, patience=patience)
-        return look_ahead(
+        found = look_ahead(
             [one.future for one in seen.planned],
             seen.standing,
             pace(app.ledger, seen.at),
             unreadable=seen.failed,
         )
+        return found, zones_by_judges(judges)
     finally:
         app.close()
 
 
-def headline(found: Forecast) -> str:
+def headline(found: Forecast, zones: Zones) -> str:
     """The forecast in a sentence: `7 of 143 open tasks will be paid unread, first at 04:10`."""
     number = f"{len(found.unread)} of {counted(found.open_tasks, f'open {noun_of(found.kinds)}')}"
     if not found.unread:
         return styled(f"{number} will be paid unread", "good")
-    first = due(found.unread[0].at, found.at)
+    first = due(found.unread[0].at, found.at, zones.of(review=found.unread[0].review))
     return styled(f"{number} will be paid unread, first at {first}", "bad")
 
 
-def _lines(found: Forecast) -> Iterator[str]:
-    yield headline(found)
+def _lines(found: Forecast, zones: Zones) -> Iterator[str]:
+    yield headline(found, zones)
     if found.unread:
         by: Counter[str] = Counter(one.by for one in found.unread)
         parts = [
@@ -135,7 +138,7 @@ def _lines(found: Forecast) -> Iterator[str]:
         more = found.more_people
         yield (
             f"          {counted(more.count, 'more person', 'more people')} before"
-            f" {clock_time(more.before)} would bring it to {more.left}"
+            f" {format_moment(more.before, zones.first)} would bring it to {more.left}"
         )
     yield f"bot       {counted(found.decisions, 'decision')} to send{_work(found)}"
     if found.not_reviewed:
@@ -144,11 +147,11 @@ def _lines(found: Forecast) -> Iterator[str]:
     for sentence in found.holds:
         yield f"held      {styled(safe_line(sentence, 200), 'care')}"
     for cap in found.caps:
-        yield f"cap       {styled(safe_line(_cap(cap, found), 400), 'bad' if cap.to_silence else 'care')}"
+        yield f"cap       {styled(safe_line(_cap(cap, found, zones), 400), 'bad' if cap.to_silence else 'care')}"
     if found.unread:
         yield ""
         heads = (noun_of(found.kinds), "paid on", "by", "why")
-        yield table(heads, [_row(one, found) for one in found.unread[:SHOWN]], 70)
+        yield table(heads, [_row(one, found, zones) for one in found.unread[:SHOWN]], 70)
         if len(found.unread) > SHOWN:
             yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"
 
@@ -161,8 +164,8 @@ def _work(found: Forecast) -> str:
     return f" at {found.decisions_per_minute:.0f} a minute: {span} of work"
 
 
-def _cap(cap: Capped, found: Forecast) -> str:
-    return f"{cap.cap} ({cap.policy}) {cap_words(cap, found.at)}"
+def _cap(cap: Capped, found: Forecast, zones: Zones) -> str:
+    return f"{cap.cap} ({cap.policy}) {cap_words(cap, found.at, zones.of(policy=cap.policy))}"
 
 
 def _people(found: Forecast) -> str:
@@ -180,9 +183,9 @@ def _pace(known: Pace) -> str:
     )
 
 
-def _row(one: Unread, found: Forecast) -> tuple[str, ...]:
+def _row(one: Unread, found: Forecast, zones: Zones) -> tuple[str, ...]:
     why = WHY[one.why] + (f": {one.note}" if one.note else "")
-    return (one.task_id[:8], due(one.at, found.at), one.by, why)
+    return (one.task_id[:8], due(one.at, found.at, zones.of(review=one.review)), one.by, why)
 
 
 def forecast_json(found: Forecast) -> str:

@@ -10,7 +10,9 @@ import msgspec
 from reviewbot.cli.heartbeat import Beat, newest_beat
 from reviewbot.cli.opening import ledger_at
 from reviewbot.cli.words import counted, length
+from reviewbot.cli.zones import zones_by
 from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 
 if TYPE_CHECKING:
@@ -93,13 +95,13 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
     screen.say(styled(f"{health.word}: ", "care" if health.ok else "bad") + health.why[0] + rest)
 
 
-def ago(moment: datetime, now: datetime) -> str:
+def ago(moment: datetime, now: datetime, zone: str = "UTC") -> str:
     """How long ago something was; never less than nothing, whoever's clock is wrong."""
     if moment <= now:
         return f"{length(now - moment)} ago"
     if moment - now < _CLOSE:
         return "just now"
-    return f"at {moment.astimezone():%a %H:%M}, which by this machine's clock is yet to come"
+    return f"at {format_moment(moment, zone)}, which by this machine's clock is yet to come"
 
 
 def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:
@@ -115,7 +117,7 @@ def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:
     elif beat.good_at is None:
         why.append("no pass has ever gone through")
     elif not beat.is_healthy(now):
-        why.append(f"the last good pass was {ago(beat.good_at, now)}")
+        why.append(f"the last good pass was {ago(beat.good_at, now, zones_by(beat).first)}")
     return why
 
 

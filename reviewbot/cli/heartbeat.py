@@ -24,6 +24,7 @@ from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.domain.marks import mark_of
 
 if TYPE_CHECKING:
+    from reviewbot.policy.evaluate import Judge
     from reviewbot.service.app import App
     from reviewbot.service.poll import PassSummary
     from reviewbot.settings import Settings
@@ -39,6 +40,20 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     revision: str
     path: str
+    review: str = "comments"
+    timezone: str = "UTC"
+
+
+def running(judge: Judge) -> Running:
+    """What is told of a policy that judges."""
+    policy = judge.policy
+    return Running(
+        name=policy.name,
+        revision=policy.revision,
+        path=policy.path,
+        review=policy.applies_to.review,
+        timezone=policy.timezone,
+    )
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,11 +237,7 @@ def _beat(
     from reviewbot.service.poll import undecided
 
     tries = [trouble.tries for bench in app.benches for trouble in bench.troubles.values()]
-    policies = tuple(
-        Running(name=judge.policy.name, revision=judge.policy.revision, path=judge.policy.path)
-        for bench in app.benches
-        for judge in bench.judges
-    )
+    policies = tuple(running(judge) for bench in app.benches for judge in bench.judges)
     open_now = undecided(app.benches)
     return Beat(
         at=heart.now(),

@@ -12,9 +12,10 @@ from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
 from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, dollars, due
+from reviewbot.cli.words import dollars, due
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.errors import ConfigError, LedgerError, UsageError
-from reviewbot.domain.moments import parse_iso
+from reviewbot.domain.moments import format_moment, parse_iso
 from reviewbot.domain.review import things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.pausefile import PauseFile
@@ -63,17 +64,18 @@ def pause(
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
     end = None if until is None else _end(until, now)
+    zone = zones_of(settings).first
     stakes = "Whom silence will pay meanwhile cannot be said: the log cannot be used."
     try:
         with ledger_for_a_word(settings) as opened:
-            on = switches.pause(opened, what, reason=why, who=who, until=end, now=now)
+            on = switches.pause(opened, what, reason=why, who=who, until=end, now=now, zone=zone)
             ahead = outlook_of(opened, now, bot_of(settings, now))
-            stakes = stakes_in_words(at_stake(ahead, until=end), now)
+            stakes = stakes_in_words(at_stake(ahead, until=end), now, zone)
     except LedgerError as error:
         file = PauseFile(settings.pause_path())
         on = _by_file(file, what, why, who)
         screen.say(styled("the log cannot be written", "bad") + f" ({safe_line(str(error), 200)}).")
-        screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end)}.")
+        screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end, zone)}.")
     screen.data(on.sentence()[0].upper() + on.sentence()[1:] + ".")
     screen.data(stakes)
 
@@ -86,11 +88,11 @@ def reason_of(text: str) -> str:
     return reason
 
 
-def stakes_in_words(stakes: Stakes, now: datetime) -> str:
+def stakes_in_words(stakes: Stakes, now: datetime, zone: str) -> str:
     """Whom silence pays meanwhile, for a person."""
     if not stakes.tasks:
         return "No open task is paid by silence because of it so far."
-    soon = f", first {due(stakes.first_at, now)}" if stakes.first_at else ""
+    soon = f", first {due(stakes.first_at, now, zone)}" if stakes.first_at else ""
     money = f" ({dollars(stakes.amount_micros)})" if stakes.amount_micros else ""
     count = things(len(stakes.tasks), stakes.accounts)
     return styled(f"{count}{money} will be paid by silence{soon}.", "care")
@@ -107,10 +109,10 @@ def _by_file(file: PauseFile, what: str, why: str, who: str) -> Pause:
     return Pause(word=what, reason=why, who=who, by_file=True)
 
 
-def _no_end(end: datetime | None) -> str:
+def _no_end(end: datetime | None, zone: str) -> str:
     if end is None:
         return ""
-    return f", until you remove it; it does not end by itself at {clock_time(end)}"
+    return f", until you remove it; it does not end by itself at {format_moment(end, zone)}"
 
 
 def _end(text: str, now: datetime) -> datetime:

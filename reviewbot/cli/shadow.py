@@ -13,8 +13,9 @@ from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, counted, dollars, table
-from reviewbot.domain.moments import iso
+from reviewbot.cli.words import counted, dollars, table
+from reviewbot.cli.zones import zones_of
+from reviewbot.domain.moments import format_moment, iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.outlook import shadow as shadows
 from reviewbot.service.outlook.shadow import Comparison
@@ -100,6 +101,7 @@ def show(screen: Screen, ledger: str | None, config: str | None, form: str) -> N
 
     Rules marked `shadow: yes` are compared as well.
     """
+    zone = zones_of(settings_with(config=config, ledger=ledger)).first
     with ledger_for_reading(ledger=ledger, config=config) as log:
         running, found = shadows.challengers(log), shadows.comparisons(log)
     if form == "json":
@@ -108,20 +110,20 @@ def show(screen: Screen, ledger: str | None, config: str | None, form: str) -> N
     for one in running:
         screen.data(
             f"{styled(safe_line(one.name), 'strong')} {one.revision[:8]} runs in the shadow since"
-            f" {clock_time(one.since)}, started by {safe_line(one.who)} ({safe_line(one.path)})"
+            f" {format_moment(one.since, zone)}, started by {safe_line(one.who)} ({safe_line(one.path)})"
         )
     if not running:
         screen.data("No policy runs in the shadow. Start one:  reviewbot shadow start FILE")
     for comparison in found:
-        screen.data("\n" + _text(comparison))
+        screen.data("\n" + _text(comparison, zone))
 
 
-def _text(one: Comparison) -> str:
+def _text(one: Comparison, zone: str) -> str:
     impact = one.impact
     agreed = sum(c.count for (live, says), c in impact.flips().items() if live == says)
     lines = [
         styled(f"{safe_line(one.who)} {one.revision[:8]}", "strong")
-        + f" since {clock_time(one.since)}: {counted(impact.total, 'round')},"
+        + f" since {format_moment(one.since, zone)}: {counted(impact.total, 'round')},"
         f" {agreed:,} decided alike ({agreed / impact.total:.1%})"
     ]
     rows = [

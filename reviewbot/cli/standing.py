@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
 from reviewbot.cli.health import Health, ago
 from reviewbot.cli.heartbeat import Beat, Running
 from reviewbot.cli.screen import styled
-from reviewbot.cli.words import counted, dollars, length, second_look_line
+from reviewbot.cli.words import counted, dollars, due, second_look_line
+from reviewbot.cli.zones import zones_by
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import noun_of, things
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.model import Policy
@@ -30,7 +32,7 @@ def health_line(beat: Beat | None, health: Health, now: datetime) -> str:
     """Say whether it runs, how, and since when not."""
     if beat is None:
         return styled("not running", "bad") + ": no pass has ever been made on this decision log"
-    last = "never" if beat.good_at is None else ago(beat.good_at, now)
+    last = "never" if beat.good_at is None else ago(beat.good_at, now, zones_by(beat).first)
     if beat.is_gone():
         return styled("not running", "bad") + f": its process has ended; last good pass {last}"
     word = styled(health.word, "bad" if not health.ok else "care" if health.why else "good")
@@ -60,12 +62,13 @@ def _rows(
     beat: Beat | None, found: Situation | None, policies: list[str], now: datetime
 ) -> Iterator[tuple[str, str, str]]:
     """(label, text, style), the most pressing first."""
+    zone = zones_by(beat).first
     if beat is not None and beat.brake is not None:
         yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
     if beat is not None and beat.error:
-        yield "last pass", f"{safe_line(beat.error, 300)} ({beat.at.astimezone():%a %H:%M})", "bad"
+        yield "last pass", f"{safe_line(beat.error, 300)} ({format_moment(beat.at, zone)})", "bad"
     if found is not None:
-        yield from _held(found, now)
+        yield from _held(found, now, zone)
         for name in found.failing_channels:
             yield "channel", f"FAILS: {name}", "bad"
     if beat is not None and beat.unheard:
@@ -76,24 +79,24 @@ def _rows(
     if found is not None:
         yield from _policy_trouble(found)
     if beat is not None:
-        yield from _work(beat, found, now)
+        yield from _work(beat, found, now, zone)
     if found is not None:
-        yield from _people(found, now)
-        yield from _alarms(found)
-        yield from _away(found.away)
+        yield from _people(found, now, zone)
+        yield from _alarms(found, zone)
+        yield from _away(found.away, zone)
         yield from _paid(found.books)
         done = ", ".join(f"{count} {name}" for name, count in sorted(found.outcomes.items()))
         back = f"; {found.books.sent_back} sent back" if found.books.sent_back else ""
         yield "decided 24h", f"{done or 'nothing'}{back}", ""
 
 
-def _held(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
+def _held(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
     for sentence in found.holds:
         yield "HELD", safe_line(sentence, 300), "bad"
     stakes = found.at_stake
     if stakes is not None and stakes.tasks:
         what = f"{things(len(stakes.tasks), stakes.accounts)} ({dollars(stakes.amount_micros)})"
-        yield "", f"silence will pay {what}{_first(stakes.first_at, now)}", "bad"
+        yield "", f"silence will pay {what}{_first(stakes.first_at, now, zone)}", "bad"
     for trial in found.on_probation:
         yield "probation", f"25 approvals an hour for {trial}", "care"
 
@@ -109,7 +112,9 @@ def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
         yield "not used", why, "bad"
 
 
-def _work(beat: Beat, found: Situation | None, now: datetime) -> Iterator[tuple[str, str, str]]:
+def _work(
+    beat: Beat, found: Situation | None, now: datetime, zone: str
+) -> Iterator[tuple[str, str, str]]:
     noun = noun_of(() if found is None else found.kinds)
     waiting = f"{counted(beat.waiting, noun)}, {beat.undecided} of them undecided"
     if beat.left:
@@ -118,7 +123,7 @@ def _work(beat: Beat, found: Situation | None, now: datetime) -> Iterator[tuple[
     soonest = (
         ""
         if first is None
-        else f", first {'about ' * beat.first_deadline_is_estimate}{_soon(first, now)}"
+        else f", first {'about ' * beat.first_deadline_is_estimate}{due(first, now, zone)}"
     )
     yield "waiting", waiting + soonest, ""
     if beat.failing:
@@ -132,10 +137,14 @@ def _work(beat: Beat, found: Situation | None, now: datetime) -> Iterator[tuple[
     )
 
 
-def _people(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
+def _people(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.questions:
         claimed = f", {found.claimed} claimed" if found.claimed else ""
-        yield "questions", f"{found.questions} with people{claimed}{_first_end(found, now)}", ""
+        yield (
+            "questions",
+            f"{found.questions} with people{claimed}{_first_end(found, now, zone)}",
+            "",
+        )
     else:
         yield "questions", "none", ""
     if found.unsettled:
@@ -145,29 +154,28 @@ def _people(found: Situation, now: datetime) -> Iterator[tuple[str, str, str]]:
         yield "second look", second_look_line(found.second_looks), "care"
 
 
-def _first_end(found: Situation, now: datetime) -> str:
+def _first_end(found: Situation, now: datetime, zone: str) -> str:
     first = found.next_question
     if first is None or first.at is None:
         return ""
     what = "sent back" if first.end == "sent back" else "PAID"
     whose = {"silence": " by silence", "fallback": " by the fallback"}.get(first.end, "")
-    return f"; the first {what} {_soon(first.at, now)}{whose}"
+    return f"; the first {what} {due(first.at, now, zone)}{whose}"
 
 
-def _alarms(found: Situation) -> Iterator[tuple[str, str, str]]:
+def _alarms(found: Situation, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.alarms:
         told = ", ".join(
-            f"{safe_line(one.kind, 20)} {one.count} ({one.at.astimezone():%a %H:%M})"
+            f"{safe_line(one.kind, 20)} {one.count} ({format_moment(one.at, zone)})"
             for one in found.alarms
         )
         yield "alarms 24h", told, "care"
 
 
-def _away(away: Away | None) -> Iterator[tuple[str, str, str]]:
+def _away(away: Away | None, zone: str) -> Iterator[tuple[str, str, str]]:
     if away is None:
         return
-    since, until = away.since.astimezone(), away.until.astimezone()
-    span = f"{since:%a %H:%M} to {until:%a %H:%M}"
+    span = f"{format_moment(away.since, zone)} to {format_moment(away.until, zone)}"
     parts = [f"silence {away.silence} ({dollars(away.silence_micros)})"]
     parts += [f"others {away.others}"] if away.others else []
     parts += [f"nearly late {away.nearly_late}"] if away.nearly_late else []
@@ -191,15 +199,8 @@ def _paid(books: Books) -> Iterator[tuple[str, str, str]]:
         yield "unanswered", f"{asked} that nobody answered before the round ended", "care"
 
 
-def _first(moment: datetime | None, now: datetime) -> str:
-    return "" if moment is None else f", first {_soon(moment, now)}"
-
-
-def _soon(moment: datetime, now: datetime) -> str:
-    """A moment and how far off it is, short: `Fri 09:56 (in 41 h)`."""
-    left = moment - now
-    far = f"in {length(left)}" if left >= timedelta(0) else f"{length(-left)} ago"
-    return f"{moment.astimezone():%a %H:%M} ({far})"
+def _first(moment: datetime | None, now: datetime, zone: str) -> str:
+    return "" if moment is None else f", first {due(moment, now, zone)}"
 
 
 def _row(label: str, text: str, style: str) -> str:

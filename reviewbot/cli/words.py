@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import click
 
 from reviewbot.cli.screen import styled
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.safetext import safe_line
 
@@ -17,22 +18,13 @@ WHAT: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
 """What a person calls one thing of each kind of review."""
 
 
-def clock_time(moment: datetime | None) -> str:
-    """Write a moment in the reader's own zone, offset included: `Fri 05 Jun 09:56 +02:00`."""
-    if moment is None:
-        return "unknown"
-    local = moment.astimezone()
-    offset = local.strftime("%z")
-    return f"{local:%a %d %b %H:%M} {offset[:3]}:{offset[3:5]}"
-
-
-def due(moment: datetime | None, now: datetime) -> str:
-    """Write a moment and how far off it is: `Fri 05 Jun 09:56 +02:00 (in 41 h)`."""
+def due(moment: datetime | None, now: datetime, zone: str) -> str:
+    """Write a moment and how far off it is: `Fri 05 Jun 09:56 CEST (Europe/Berlin), in 41 h`."""
     if moment is None:
         return "unknown"
     left = moment - now
     distance = f"in {length(left)}" if left >= timedelta(0) else f"{length(-left)} ago"
-    return f"{clock_time(moment)} ({distance})"
+    return f"{format_moment(moment, zone)}, {distance}"
 
 
 def length(span: timedelta) -> str:

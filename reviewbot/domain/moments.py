@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def iso(moment: datetime) -> str:
@@ -23,12 +23,31 @@ def parse_iso(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def format_moment(moment: datetime, zone: str = "UTC") -> str:
+def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
     """A moment as a person reads it: `Fri 05 Jun 09:56 CEST (Europe/Berlin)`.
 
     In the zone of the policy that it concerns, which is named; the abbreviation tells the hour that
-    comes twice apart. Where no one policy is concerned it is UTC: `Fri 05 Jun 07:56 UTC`.
+    comes twice apart. Where no one policy is concerned it is UTC: `Fri 05 Jun 07:56 UTC`. None is
+    `unknown`.
     """
+    if moment is None:
+        return "unknown"
     local = moment.astimezone(ZoneInfo(zone))
     name = f" ({zone})" if zone != "UTC" else ""
     return f"{local:%a %d %b %H:%M %Z}{name}"
+
+
+def known_zone(name: object) -> str:
+    """A zone that this machine knows, else UTC: names come out of logs that other machines wrote."""
+    try:
+        return ZoneInfo(str(name)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"
+
+
+def format_written(text: str, zone: str = "UTC") -> str:
+    """A moment that stands in a text as the API writes it, as a person reads it; another text as it is."""
+    try:
+        return format_moment(parse_iso(text), zone)
+    except ValueError:
+        return text

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from reviewbot.domain.moments import format_moment
 from reviewbot.policy.assemble import doubtful_names, reader
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact
+from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.model import AllOf, AnyOf, Checks, Compare, InList, NoneOf, Policy
 from reviewbot.policy.texts import plain_format
 from reviewbot.policy.trace import ConditionResult, Outcome, RuleResult
@@ -67,6 +68,8 @@ class Speaker:
         if value is None:
             return "unknown"
         fact = self._facts.get(name) or ATTEMPT_FACTS[name]
+        if fact.type is FactType.MOMENT:
+            return format_moment(value, self._zone.key)
         return plain_format(fact, self._zone)(value) if value != () else "none"
 
     def why(self, result: ConditionResult, facts: Facts) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
+from reviewbot.domain.moments import format_moment
 from reviewbot.policy.calendar import Calendar, Resolver, resolver
 from reviewbot.policy.evaluate import Evaluation
 from reviewbot.policy.facts import Facts
@@ -159,6 +160,7 @@ class Conclusions:
         self, policy: Policy, facts: Mapping[str, Fact], calendars: Mapping[str, Calendar]
     ) -> None:
         zone = ZoneInfo(policy.timezone)
+        self._timezone = policy.timezone
         self._rules = policy.rules
         because = policy.deadline.because
 
@@ -341,7 +343,7 @@ class Conclusions:
     def _fallback(self, undecided: Evaluation, case: int, facts: Facts) -> Evaluation:
         if case < 0:
             return undecided
-        return _instead(self._cases[case].make(facts), undecided)
+        return _instead(self._cases[case].make(facts), undecided, self._timezone)
 
     # The last touches ------------------------------------------------------------------------
 
@@ -357,7 +359,7 @@ class Conclusions:
         if case >= 0:
             fallback = self._cases[case].constant
             assert fallback is not None
-            made = _instead(fallback, made)
+            made = _instead(fallback, made, self._timezone)
         return self._complete(made, cant, shadow, None)
 
     def _complete(
@@ -388,15 +390,15 @@ class Conclusions:
         )
 
 
-def _instead(fallback: Evaluation, undecided: Evaluation) -> Evaluation:
-    note = f"undecided at its deadline: {_said(undecided)}"
+def _instead(fallback: Evaluation, undecided: Evaluation, zone: str) -> Evaluation:
+    note = f"undecided at its deadline: {_said(undecided, zone)}"
     if fallback.note is not None:
         note = f"{note}; the fallback became a question for a person: {fallback.note}"
     return msgspec.structs.replace(fallback, note=note)
 
 
-def _said(evaluation: Evaluation) -> str:
+def _said(evaluation: Evaluation, zone: str) -> str:
     if evaluation.rule == NO_RULE:
         return evaluation.reason or MATCHED_NOTHING
-    held = "" if evaluation.until is None else f" until {evaluation.until:%Y-%m-%d %H:%M} UTC"
+    held = "" if evaluation.until is None else f" until {format_moment(evaluation.until, zone)}"
     return f"{evaluation.action}{held} by rule {evaluation.rule!r}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.blame import Speaker, deciding, met_leaves
 from reviewbot.policy.evaluate import Evaluation, Judge
@@ -131,16 +131,8 @@ def explain(
     )
 
 
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """A moment in a zone, offset included: `Tue 2026-06-02 13:56 +02:00`; seconds where it has some."""
-    local = at.astimezone(zone)
-    offset = local.strftime("%z")
-    seconds = f":{local:%S}" if local.second else ""
-    return f"{local:%a %Y-%m-%d %H:%M}{seconds} {offset[:3]}:{offset[3:5]}"
-
-
 def _subject(judge: Judge, facts: Facts) -> str:
-    zone = ZoneInfo(judge.policy.timezone)
+    zone = judge.policy.timezone
     words: list[str | None] = [f"account {facts.bundle.id}", facts.bundle.platform]
     began, deadline = "first seen", "deadline (an estimate)"
     if facts.feedback.corrections_applied is not None:
@@ -154,11 +146,11 @@ def _subject(judge: Judge, facts: Facts) -> str:
         if facts.past.disputes is not None:
             words.append(f"round {facts.past.disputes + 1}")
     if facts.started_at is not None:
-        words.append(f"{began} {clock(facts.started_at, zone)}")
+        words.append(f"{began} {format_moment(facts.started_at, zone)}")
     if facts.deadline_at is not None:
         left = (facts.deadline_at - facts.now).total_seconds()
         still = f"{duration(left)} left" if left > 0 else "past"
-        words.append(f"{deadline} {clock(facts.deadline_at, zone)} ({still})")
+        words.append(f"{deadline} {format_moment(facts.deadline_at, zone)} ({still})")
     return "  ".join(safe_line(word, 80) for word in words if word)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
-from zoneinfo import ZoneInfo
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
-from reviewbot.policy.explain import Branch, Explanation, clock
+from reviewbot.policy.explain import Branch, Explanation
 from reviewbot.policy.trace import Outcome
 
 LINES = 12
@@ -18,7 +18,7 @@ _MORE = "all of it:  --all"
 
 def explanation_text(told: Explanation, *, everything: bool = False) -> str:
     """The explanation in at most `LINES` lines, and the moments to come if it holds them."""
-    zone = ZoneInfo(told.timezone)
+    zone = told.timezone
     head = [told.subject, _answer(told)]
     if told.kept_back is not None:
         head.append(f"kept back: {safe_line(told.kept_back, 200)}")
@@ -51,11 +51,11 @@ def _seen(told: Explanation) -> Iterator[str]:
         yield f"  {seen.mark:<11}  {seen.fact:<{facts}}  {value:<{width}}  {test}".rstrip()
 
 
-def _said(told: Explanation, zone: ZoneInfo) -> Iterator[str]:
+def _said(told: Explanation, zone: str) -> Iterator[str]:
     if told.reason is not None:
         yield f"  says  {safe_line(told.reason, 160)}"
     if told.until is not None:
-        moment = clock(told.until, zone)
+        moment = format_moment(told.until, zone)
         if told.action is Action.WAIT:
             yield f"waits until {moment}"
         else:
@@ -96,11 +96,11 @@ def _branch(branch: Branch, depth: int) -> Iterator[str]:
         yield from _branch(part, depth + 1)
 
 
-def _later(told: Explanation, zone: ZoneInfo) -> Iterator[str]:
+def _later(told: Explanation, zone: str) -> Iterator[str]:
     if not told.later:
         return
     yield "if the facts stay as they are:"
     for later in told.later:
-        held = "" if later.until is None else f", held until {clock(later.until, zone)}"
+        held = "" if later.until is None else f", held until {format_moment(later.until, zone)}"
         by = later.rule if later.rule in ("no rule", "deadline") else f'"{later.rule}"'
-        yield f"  from {clock(later.at, zone)}  {later.action.upper()} by {safe_line(by, 80)}{held}"
+        yield f"  from {format_moment(later.at, zone)}  {later.action.upper()} by {safe_line(by, 80)}{held}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from reviewbot.domain.moments import format_moment, format_written
 from reviewbot.reports.document import Entry, Line, Picture, Section, Table
 from reviewbot.reports.intervals import Spread, spreads
-from reviewbot.reports.words import clock, usd
+from reviewbot.reports.words import usd
 from reviewbot.service.outlook.grades import Grade
 from reviewbot.service.outlook.scorecard import Asked, Card, Graded, Scorecard
 
@@ -129,20 +130,23 @@ def _entry(one: Graded, zone: ZoneInfo) -> Entry:
     return Entry(
         cells=(
             claim.task_id[:8],
-            clock(claim.at, zone),
+            format_moment(claim.at, zone.key),
             claim.action.value,
             usd(claim.micros),
             claim.rule,
             one.grade.value,
         ),
-        lines=tuple(_lines(one)),
+        lines=tuple(_lines(one, zone)),
         tone="bad" if one.grade is Grade.PROBABLY_WRONG else "care",
     )
 
 
-def _lines(one: Graded) -> Iterator[Line]:
+def _lines(one: Graded, zone: ZoneInfo) -> Iterator[Line]:
     claim = one.claim
-    yield Line(label="task", text=f"{claim.task_id}, round of {claim.epoch or 'an unknown moment'}")
+    yield Line(
+        label="task",
+        text=f"{claim.task_id}, round of {format_written(claim.epoch or 'an unknown moment', zone.key)}",
+    )
     if one.found is not None:
         yield Line(label="because", text=one.found.why)
     if claim.voice:

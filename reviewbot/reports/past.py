@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.lifecycle import DONE, State
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import noun_of
 from reviewbot.policy.explain import explain
 from reviewbot.ports import Ending, Logged, Noted
@@ -16,7 +17,7 @@ from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
 from reviewbot.reports.grades import grade_sections
-from reviewbot.reports.words import clock, usd
+from reviewbot.reports.words import usd
 from reviewbot.service.outlook.books import GROUNDS, Books, add_up, ground_of
 from reviewbot.service.outlook.past import read_past
 from reviewbot.service.outlook.replay import was_judged
@@ -52,7 +53,7 @@ def past_document(
     return Document(
         title="What was decided",
         lead=(
-            f"From {clock(since, zone)} to {clock(now, zone)} ({zone.key}).",
+            f"From {format_moment(since, zone.key)} to {format_moment(now, zone.key)}.",
             "What was paid stands in four ledgers that are never added up; silence has to be 0.",
         ),
         cards=_cards(found, decisions),
@@ -260,7 +261,7 @@ def _entry(one: Logged, revisions: Revisions, zone: ZoneInfo) -> Entry:
     return Entry(
         cells=(
             decision.task_id[:8],
-            clock(decision.decided_at, zone),
+            format_moment(decision.decided_at, zone.key),
             str(decision.round),
             decision.action.value,
             _who(decision)[0],

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import noun_of
 from reviewbot.policy.blame import Speaker
 from reviewbot.policy.evaluate import Judge
@@ -18,7 +19,7 @@ from reviewbot.policy.nearest import Nearest, nearest_other
 from reviewbot.reports import charts
 from reviewbot.reports.document import Card, Document, Entry, Line, Picture, Section, Table, Tone
 from reviewbot.reports.explained import told_lines
-from reviewbot.reports.words import ENDS, clock, span, usd
+from reviewbot.reports.words import ENDS, span, usd
 from reviewbot.service.outlook.bites import Bite
 from reviewbot.service.outlook.future import Paid
 from reviewbot.service.outlook.plan import Plan, Planned
@@ -49,7 +50,7 @@ def queue_document(plan: Plan, judges: Sequence[Judge]) -> Document:
     return Document(
         title="What will happen to the queue",
         lead=(
-            f"As of {clock(plan.at, zone)} ({zone.key}), by policy {named}.",
+            f"As of {format_moment(plan.at, zone.key)}, by policy {named}.",
             f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
             " this happens to none.",
             *(f"Held back: {hold.sentence}." for hold in plan.holds),
@@ -291,8 +292,8 @@ def _caps(bites: Sequence[Bite], zone: ZoneInfo) -> Section:
             one.policy,
             str(one.count),
             usd(one.micros),
-            clock(one.since, zone),
-            clock(one.until, zone) if one.until else "–",
+            format_moment(one.since, zone.key),
+            format_moment(one.until, zone.key) if one.until else "–",
             str(one.to_silence),
         )
         for one in told
@@ -396,7 +397,7 @@ def _entry(row: _Row) -> Entry:
     return Entry(
         cells=(
             one.item.id[:8],
-            clock(one.item.deadline_at, row.zone) + estimated,
+            format_moment(one.item.deadline_at, row.zone.key) + estimated,
             left,
             one.verdict.action.value,
             one.verdict.rule,
@@ -421,17 +422,18 @@ def _lines(row: _Row) -> Iterator[Line]:
             label="question" if verdict.action is Action.ESCALATE else "text", text=verdict.reason
         )
     if verdict.until:
-        yield Line(label="not before", text=clock(verdict.until, row.zone))
+        yield Line(label="not before", text=format_moment(verdict.until, row.zone.key))
     for note in filter(None, (one.note, verdict.note, one.future.why)):
         yield Line(label="note", text=note, tone="care")
     if row.told is not None:
         yield from told_lines(row.told)
     for later in one.later:
         yield Line(
-            label=f"from {clock(later.at, row.zone)}", text=f"{later.action} by {later.rule}"
+            label=f"from {format_moment(later.at, row.zone.key)}",
+            text=f"{later.action} by {later.rule}",
         )
     yield Line(
         label="end",
-        text=f"{ENDS[one.end]}{f', {clock(one.end_at, row.zone)}' if one.end_at else ''}",
+        text=f"{ENDS[one.end]}{f', {format_moment(one.end_at, row.zone.key)}' if one.end_at else ''}",
         tone="bad" if one.end == "silence" else "plain",
     )

@@ -1,9 +1,8 @@
-"""Moments, money and ends, in the words of a report."""
+"""Lengths of time, money and ends, in the words of a report."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from reviewbot.service.outlook.future import Paid
 
@@ -16,11 +15,6 @@ ENDS: dict[Paid, str] = {
     "acted on": "acted on already",
     "unknown": "deadline unknown",
 }
-
-
-def clock(moment: datetime | None, zone: ZoneInfo) -> str:
-    """`Fri 05 Jun 09:56`, in the policy's zone."""
-    return "unknown" if moment is None else f"{moment.astimezone(zone):%a %d %b %H:%M}"
 
 
 def span(left: timedelta) -> str:

@@ -27,6 +27,12 @@ class Revisions:
         return self._judges[revision]
 
 
+def zone_of(ledger: Ledger, revision: str) -> str:
+    """In which zone a person reads what this revision decided; UTC where the log has no text of it."""
+    judge = Revisions(ledger).judge(revision)
+    return "UTC" if judge is None else judge.policy.timezone
+
+
 def judge_of(stored: StoredPolicy) -> Judge:
     """The judge of a revision as it ran, from its text in the log.
 

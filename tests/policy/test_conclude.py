@@ -232,7 +232,8 @@ def test_what_is_held_over_its_deadline_is_said_with_the_moment_it_waited_for() 
     made = judge_of(HELD, deadline=deadline).judge(facts_at(10))
     assert (made.action, made.reason) == (Action.LEAVE, "Timer.")
     assert (
-        made.note == "undecided at its deadline: approve until 2026-06-03 07:00 UTC by rule 'pay'"
+        made.note
+        == "undecided at its deadline: approve until Wed 03 Jun 09:00 CEST (Europe/Paris) by rule 'pay'"
     )
 
 

@@ -18,9 +18,11 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen
-from reviewbot.cli.words import clock_time, counted, due, table
+from reviewbot.cli.words import counted, due, table
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.accounts import ACCOUNT_STATUSES, ACCOUNT_WAITING_STATUS, AccountReview
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem
 from reviewbot.service.intake import look_at_all
 from reviewbot.settings import Settings
@@ -94,6 +96,7 @@ def _waiting(screen: Screen, settings: Settings, form: str) -> None:
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:
         items, agreed = look_at_all(app, app.make_bench("accounts"), note=False)
         now = app.clock.now()
+    zone = zones_of(settings).of(review="accounts")
     if form == "json":
         _as_json(screen, map(_line_of_item, items))
         return
@@ -103,7 +106,7 @@ def _waiting(screen: Screen, settings: Settings, form: str) -> None:
             item.subject.platform or "unknown",
             _username(item.subject),
             item.epoch or "unknown",
-            f"about {due(item.deadline_at, now)}" if item.deadline_at else "unknown",
+            f"about {due(item.deadline_at, now, zone)}" if item.deadline_at else "unknown",
         ]
         for item in items
     ]
@@ -126,6 +129,7 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
                 key=lambda bundle: bundle.id,
             )
             found |= {row.id: row for row in whole.rows}
+    zone = zones_of(settings).of(review="accounts")
     rows = [row for row in found.values() if status == "all" or row.account_status in wanted]
     if form == "json":
         _as_json(screen, map(_line_of, rows))
@@ -137,7 +141,7 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
                 row.account_status or "unknown",
                 row.platform or "unknown",
                 row.title or "",
-                clock_time(row.created_at),
+                format_moment(row.created_at, zone),
                 row.saved_account_id or "none yet",
             ]
             for row in rows

@@ -16,10 +16,11 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import logs_for, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, due
+from reviewbot.cli.words import due
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.accounts import AccountReview, Profile
 from reviewbot.domain.lifecycle import DONE
-from reviewbot.domain.moments import iso
+from reviewbot.domain.moments import format_moment, iso
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import Facts, build_facts
@@ -64,7 +65,8 @@ def show(screen: Screen, account: str, ledger: str | None, config: str | None, f
     if form == "json":
         screen.data(msgspec.json.format(msgspec.json.encode(_object(item, facts))).decode())
     else:
-        screen.data("\n".join(_lines(item, facts, ours)))
+        zone = zones_of(settings).of(review="accounts")
+        screen.data("\n".join(_lines(item, facts, ours, zone)))
 
 
 def _object(item: ReviewItem, facts: Facts) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _object(item: ReviewItem, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str]) -> Iterator[str]:
+def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str], zone: str) -> Iterator[str]:
     bundle = facts.bundle
     waiting = waits(item)
     yield styled(
@@ -88,20 +90,20 @@ def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str]) -> Iterator[str
         f"  round {item.epoch or 'unknown'}",
         "strong",
     )
-    for name, value in _about(bundle):
+    for name, value in _about(bundle, zone):
         yield f"  {name:<12} {safe_line(value, 80)}"
     if waiting and item.deadline_at is not None:
-        yield f"  {'first seen':<12} {clock_time(item.started_at)}"
+        yield f"  {'first seen':<12} {format_moment(item.started_at, zone)}"
         yield (
             f"  {styled('if you do nothing:', 'care')} finalized by itself about"
-            f" {due(item.deadline_at, facts.now)}, an estimate: the API states no deadline"
+            f" {due(item.deadline_at, facts.now, zone)}, an estimate: the API states no deadline"
         )
     yield ""
     yield styled("profile", "strong")
     yield from (f"  {line}" for line in _profiles(facts).split("\n"))
     yield ""
     yield styled("what was asked for", "strong")
-    yield from (f"  {line}" for line in story(bundle.feedback_history, ours))
+    yield from (f"  {line}" for line in story(bundle.feedback_history, ours, zone))
     if waiting:
         yield ""
         yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"
@@ -111,15 +113,15 @@ def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str]) -> Iterator[str
         yield f'  reviewbot accounts corrections {safe_line(bundle.id)} --comment "…" {named} --live'
 
 
-def _about(bundle: AccountReview) -> Iterator[tuple[str, str]]:
+def _about(bundle: AccountReview, zone: str) -> Iterator[tuple[str, str]]:
     known = {
         "platform": bundle.platform,
         "country": bundle.country,
         "title": bundle.title,
         "reference": bundle.external_ref,
-        "ordered": clock_time(bundle.created_at) if bundle.created_at else None,
+        "ordered": format_moment(bundle.created_at, zone) if bundle.created_at else None,
         "account id": bundle.saved_account_id or "none yet",
-        "finalized": clock_time(bundle.finalized_at) if bundle.finalized_at else None,
+        "finalized": format_moment(bundle.finalized_at, zone) if bundle.finalized_at else None,
     }
     return ((name, value) for name, value in known.items() if value)
 

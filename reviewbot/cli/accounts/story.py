@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reviewbot.cli.words import clock_time, length, table
+from reviewbot.cli.words import length, table
 from reviewbot.domain.accounts import PROFILE_FIELDS, Change, FeedbackEntry, Profile
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import UNKNOWN_PROFILE, compare_profiles, correctable, in_order
 
@@ -27,7 +28,9 @@ def side_by_side(requested: Profile | None, delivered: Profile | None) -> str:
 
 
 def story(
-    history: tuple[FeedbackEntry, ...] | None, ours: Mapping[str, str] | None = None
+    history: tuple[FeedbackEntry, ...] | None,
+    ours: Mapping[str, str] | None = None,
+    zone: str = "UTC",
 ) -> Iterator[str]:
     """Who asked for what, and what became of it, oldest first.
 
@@ -40,14 +43,14 @@ def story(
         yield "nothing was asked for so far"
     asked: FeedbackEntry | None = None
     for entry in in_order(history or ()):
-        yield from _told(entry, asked, ours or {})
+        yield from _told(entry, asked, ours or {}, zone)
         asked = entry if entry.type == "corrections_requested" else None
 
 
 def _told(
-    entry: FeedbackEntry, asked: FeedbackEntry | None, ours: Mapping[str, str]
+    entry: FeedbackEntry, asked: FeedbackEntry | None, ours: Mapping[str, str], zone: str
 ) -> Iterator[str]:
-    when = clock_time(entry.happened_at)
+    when = format_moment(entry.happened_at, zone)
     match entry.type:
         case "corrections_requested":
             yield f"{when}  {_who(entry, ours)} asked for corrections: {_quoted(entry.comment)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reviewbot.cli.screen import styled
-from reviewbot.cli.words import clock_time
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.guards import weighing
@@ -24,9 +24,9 @@ def changes(ledger: Ledger) -> list[tuple[str, Weighed]]:
     return [(policy, weighed) for _, policy, weighed in sorted(found, key=lambda one: one[0])]
 
 
-def change_text(policy: str, weighed: Weighed) -> str:
-    """One change in lines for a person."""
-    return "\n".join(_lines(policy, weighed))
+def change_text(policy: str, weighed: Weighed, zone: str) -> str:
+    """One change in lines for a person; moments are read in this zone."""
+    return "\n".join(_lines(policy, weighed, zone))
 
 
 def change_json(policy: str, weighed: Weighed) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def change_json(policy: str, weighed: Weighed) -> dict[str, Any]:
     return {"policy": policy, **weighing.as_value(weighed)}
 
 
-def _lines(policy: str, weighed: Weighed) -> Iterator[str]:
+def _lines(policy: str, weighed: Weighed, zone: str) -> Iterator[str]:
     name = f"{safe_line(policy)} {weighed.before[:8] or 'nothing'} → {weighed.revision[:8]}"
-    yield f"{clock_time(weighed.since)}  {styled(name, 'strong')}"
+    yield f"{format_moment(weighed.since, zone)}  {styled(name, 'strong')}"
     yield from (f"  {safe_line(sentence, 500)}" for sentence in weighed.sentences())
     yield from (f"    {safe_line(row, 200)}" for row in weighing.causes(weighed))

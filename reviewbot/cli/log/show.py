@@ -11,11 +11,13 @@ import msgspec
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.log.forms import chosen, log_line, outcome_of, since_option, task_option
 from reviewbot.cli.log.story import told_in_full
-from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.opening import ledger_at, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen
-from reviewbot.cli.words import clock_time, table
+from reviewbot.cli.words import table
+from reviewbot.cli.zones import Zones, zones_of
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.ports import Ledger, Logged
 from reviewbot.service.guards.secondlook import marked
 
@@ -58,9 +60,11 @@ def show(
     With --format json each line is one JSON object, trace and facts included. --changes shows each
     take-over of a changed policy with what it would have decided otherwise.
     """
-    with ledger_for_reading(ledger=ledger, config=config) as opened:
+    settings = settings_with(config=config, ledger=ledger)
+    with ledger_at(settings.ledger) as opened:
+        zones = zones_of(settings, opened)
         if changes:
-            _show_changes(screen, opened, since, form)
+            _show_changes(screen, opened, zones, since, form)
             return
         if decision is not None:
             found: Iterable[Logged] = [_the_one(opened, decision)]
@@ -73,12 +77,15 @@ def show(
             for one in found:
                 screen.data(encode(log_line(one, looks.get(one.decision.id))).decode())
         elif decision is not None:
-            screen.data("\n".join(told_in_full(opened, *found)))
+            (one,) = found
+            screen.data("\n".join(told_in_full(opened, one, zone_of(zones, one))))
         else:
-            _print_table(screen, list(found), marked(opened))
+            _print_table(screen, list(found), marked(opened), zones)
 
 
-def _show_changes(screen: Screen, ledger: Ledger, since: datetime | None, form: str) -> None:
+def _show_changes(
+    screen: Screen, ledger: Ledger, zones: Zones, since: datetime | None, form: str
+) -> None:
     from reviewbot.cli.log.changes import change_json, change_text, changes
 
     found = [one for one in changes(ledger) if since is None or one[1].since >= since]
@@ -86,9 +93,17 @@ def _show_changes(screen: Screen, ledger: Ledger, since: datetime | None, form: 
         if form == "json":
             screen.data(msgspec.json.encode(change_json(policy, weighed)).decode())
         else:
-            screen.data(change_text(policy, weighed))
+            screen.data(
+                change_text(policy, weighed, zones.of(revision=weighed.revision, policy=policy))
+            )
     if not found:
         screen.say("No policy has been changed yet.")
+
+
+def zone_of(zones: Zones, logged: Logged) -> str:
+    """The zone of the policy that decided."""
+    decision = logged.decision
+    return zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
 
 
 def _the_one(ledger: Ledger, beginning: str) -> Logged:
@@ -101,7 +116,7 @@ def _the_one(ledger: Ledger, beginning: str) -> Logged:
     return found
 
 
-def _print_table(screen: Screen, found: list[Logged], looks: Collection[str]) -> None:
+def _print_table(screen: Screen, found: list[Logged], looks: Collection[str], zones: Zones) -> None:
     if not found:
         screen.say("Nothing has been decided yet.")
         return
@@ -110,7 +125,7 @@ def _print_table(screen: Screen, found: list[Logged], looks: Collection[str]) ->
         (
             str(one.seq),
             one.decision.id[:8],
-            clock_time(one.decision.decided_at),
+            format_moment(one.decision.decided_at, zone_of(zones, one)),
             one.decision.task_id[:8],
             str(one.decision.round),
             one.decision.action.value,

@@ -8,25 +8,27 @@ import msgspec
 
 from reviewbot.cli.log.forms import outcome_of
 from reviewbot.cli.screen import styled
-from reviewbot.cli.words import clock_time, dollars
+from reviewbot.cli.words import dollars
 from reviewbot.domain.decision import Decision
+from reviewbot.domain.moments import format_moment, format_written
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger, Logged
 from reviewbot.service.guards.secondlook import marked
 
 
-def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
-    """Give the lines about one decision."""
+def told_in_full(ledger: Ledger, logged: Logged, zone: str) -> Iterator[str]:
+    """Give the lines about one decision; moments are read in this zone."""
     decision = logged.decision
     yield styled(f"{decision.action.value.upper()}  {outcome_of(logged)}", "strong")
     by = f"{decision.decided_by}, a person" if decision.decided_by else f"rule {decision.rule!r}"
+    epoch = format_written(decision.epoch or "unknown", zone)
     facts = (
         ("decision", decision.id),
         ("by", f"{by}, policy {decision.policy or 'none'} {decision.revision[:8]}"),
-        (decision.review, f"{decision.task_id}, round {decision.round} ({decision.epoch})"),
-        ("decided", f"{clock_time(decision.decided_at)}, {decision.mode.value}"),
-        ("deadline", clock_time(decision.deadline_at) + _estimate(decision)),
-        ("until", clock_time(decision.until) if decision.until else None),
+        (decision.review, f"{decision.task_id}, round {decision.round} ({epoch})"),
+        ("decided", f"{format_moment(decision.decided_at, zone)}, {decision.mode.value}"),
+        ("deadline", format_moment(decision.deadline_at, zone) + _estimate(decision)),
+        ("until", format_moment(decision.until, zone) if decision.until else None),
         ("pays", dollars(decision.amount_micros) if decision.action.pays else None),
         ("second look", marked(ledger).get(decision.id)),
         ("passed over", ", ".join(decision.cannot_tell) or None),
@@ -38,7 +40,7 @@ def told_in_full(ledger: Ledger, logged: Logged) -> Iterator[str]:
         yield "text"
         yield from (f"  {line}" for line in safe(decision.reason).splitlines())
     yield ""
-    yield from _story(ledger, logged)
+    yield from _story(ledger, logged, zone)
     yield ""
     yield from _why(ledger, logged)
 
@@ -47,12 +49,12 @@ def _estimate(decision: Decision) -> str:
     return ", an estimate: the API states none" if decision.deadline_is_estimate else ""
 
 
-def _story(ledger: Ledger, logged: Logged) -> Iterator[str]:
+def _story(ledger: Ledger, logged: Logged, zone: str) -> Iterator[str]:
     yield styled("What became of it", "strong")
     for entry in ledger.entries(logged.decision.id):
         about = [entry.note, f"request id {entry.request_id}" if entry.request_id else None]
         tail = safe_line("; ".join(part for part in about if part), 200)
-        line = f"  line {entry.seq}  {clock_time(entry.at)}  {entry.state.value}"
+        line = f"  line {entry.seq}  {format_moment(entry.at, zone)}  {entry.state.value}"
         yield f"{line}  {tail}" if tail else line
 
 

@@ -10,8 +10,10 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import checkpoints_of, ledger_for_reading, settings_with
 from reviewbot.cli.options import config_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, counted
+from reviewbot.cli.words import counted
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.errors import LedgerCorrupt, UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import KeptCheckpoints
 
@@ -53,7 +55,8 @@ def verify(screen: Screen, file: str | None, ledger: str | None, config: str | N
         raise LedgerCorrupt(f"the log is not whole:\n{told}")
     head = found.head[:16] or "empty"
     screen.data(f"{styled('whole', 'good')}  {counted(found.lines, 'line')}, head {head}")
-    screen.data(_against(kept))
+    zone = zones_of(settings_with(config=config, ledger=ledger)).first
+    screen.data(_against(kept, zone))
 
 
 def _kept(file: str | None, ledger: str | None, config: str | None) -> KeptCheckpoints:
@@ -64,11 +67,11 @@ def _kept(file: str | None, ledger: str | None, config: str | None) -> KeptCheck
     return KeptCheckpoints() if book is None else book.read()
 
 
-def _against(kept: KeptCheckpoints) -> str:
+def _against(kept: KeptCheckpoints, zone: str) -> str:
     if not kept.checkpoints:
         return "       no checkpoint to hold it against, so a cut end would not show"
     last = kept.checkpoints[-1]
     return (
         f"       fits {counted(len(kept.checkpoints), 'checkpoint')}, the last of"
-        f" {clock_time(last.at)} at line {last.count}"
+        f" {format_moment(last.at, zone)} at line {last.count}"
     )

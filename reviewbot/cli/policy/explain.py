@@ -22,9 +22,9 @@ from reviewbot.cli.policy.files import load_usable
 from reviewbot.cli.policy.logged import find_logged
 from reviewbot.cli.queue.words import if_you_do_nothing
 from reviewbot.cli.screen import Screen
-from reviewbot.cli.words import clock_time
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.compile import compile_policy
 from reviewbot.policy.evaluate import Judge
@@ -104,7 +104,9 @@ def explain(
     else:
         screen.data(explanation_text(told, everything=everything))
         if found is not None and found.future is not None:
-            screen.data(f"if nobody steps in: {if_you_do_nothing(found.future, found.now)}")
+            screen.data(
+                f"if nobody steps in: {if_you_do_nothing(found.future, found.now, told.timezone)}"
+            )
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -146,16 +148,16 @@ def _from_log(
     if future is not None and (future.is_over or future.round.epoch != decision.epoch):
         future = None
     who = f" by {safe_line(decision.decided_by)}" if decision.decided_by else ""
-    screen.say(
-        f"decision {decision.id[:8]} of {clock_time(decision.decided_at)}: {decision.action}{who},"
-        f" {found.state.value}"
-    )
     if policies:
         judge = compile_policy(load_usable(policies[0]))
     elif stored is not None:
         judge = judge_of(stored)
     else:
         raise UsageError("the policy that decided is not in the log; name one with --policy")
+    screen.say(
+        f"decision {decision.id[:8]} of {format_moment(decision.decided_at, judge.policy.timezone)}: {decision.action}{who},"
+        f" {found.state.value}"
+    )
     return judge, facts_from_json(decision.facts), _Found(decision, future, now)
 
 

@@ -13,8 +13,9 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, ledger_option
 from reviewbot.cli.screen import Screen
-from reviewbot.cli.words import clock_time
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.people import claims
@@ -61,10 +62,15 @@ def claim(
         chosen = find_round(opened, task)
         if chosen.latest is None:
             raise UsageError("nothing is decided on it yet, so there is no question to claim")
+        zone = zones_of(settings, opened).of(
+            revision=chosen.decision.revision, policy=chosen.decision.policy
+        )
         mine = claims.claim(
             opened, chosen.decision.id, person_of(settings), now, take_over=take_over
         )
-    screen.say(f"{safe_line(chosen.sighting.task_id)} is yours until {clock_time(mine.until)}.")
+    screen.say(
+        f"{safe_line(chosen.sighting.task_id)} is yours until {format_moment(mine.until, zone)}."
+    )
 
 
 @click.command(

@@ -13,11 +13,12 @@ import msgspec
 from reviewbot.cli.bot import bot_of
 from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.opening import ledger_at, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.words import counted, dollars, second_look_line
+from reviewbot.cli.zones import Zones, zones_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger
 from reviewbot.service.guards.secondlook import marked
@@ -72,12 +73,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
-    say_health(screen, settings_with(config=config, ledger=ledger), form)
-    with ledger_for_reading(ledger=ledger, config=config) as opened:
+    settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
+    with ledger_at(settings.ledger) as opened:
         looks = len(marked(opened, now - LATEST))
-        asked = list(all_asked(opened, ahead(opened, now, ledger=ledger, config=config)))
+        zones = zones_of(settings, opened)
+        asked = [
+            (one, zone_of(zones, one))
+            for one in all_asked(opened, outlook_of(opened, now, bot_of(settings, now)))
+        ]
     if form == "json":
-        for one in asked:
+        for one, _ in asked:
             screen.data(msgspec.json.encode(line_of(one)).decode())
         return
     if looks:
@@ -86,15 +92,9 @@ def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> 
         screen.say("Nothing waits for a person.")
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    for one in asked:
-        screen.data("\n".join(_lines(one, now, max(40, width))))
+    for one, zone in asked:
+        screen.data("\n".join(_lines(one, now, max(40, width), zone)))
     screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
-
-
-def ahead(opened: Ledger, now: datetime, *, ledger: str | None, config: str | None) -> Outlook:
-    """What becomes of everything that is open, by the log and what is known of the bot on it."""
-    settings = settings_with(config=config, ledger=ledger)
-    return outlook_of(opened, now, bot_of(settings, now))
 
 
 def all_asked(ledger: Ledger, found: Outlook) -> Iterator[Asked]:
@@ -103,6 +103,12 @@ def all_asked(ledger: Ledger, found: Outlook) -> Iterator[Asked]:
         future = found.of(one.sighting.review, one.sighting.task_id)
         if future is not None:
             yield Asked(round=one, otherwise=future)
+
+
+def zone_of(zones: Zones, asked: Asked) -> str:
+    """The zone of the policy that asks."""
+    decision = asked.round.decision
+    return zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
 
 
 def line_of(asked: Asked) -> QueueLine:
@@ -129,9 +135,9 @@ def line_of(asked: Asked) -> QueueLine:
     )
 
 
-def _lines(asked: Asked, now: datetime, width: int) -> Iterator[str]:
+def _lines(asked: Asked, now: datetime, width: int, zone: str) -> Iterator[str]:
     decision = asked.round.decision
-    ends = if_you_do_nothing(asked.otherwise, now)
+    ends = if_you_do_nothing(asked.otherwise, now, zone)
     head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
     money = f"  {dollars(decision.amount_micros)}" if decision.amount_micros is not None else ""
     yield f"{styled(head, 'strong')}{money}  asked by {safe_line(decision.rule, 60)!r}"
@@ -141,5 +147,5 @@ def _lines(asked: Asked, now: datetime, width: int) -> Iterator[str]:
         question, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
     if asked.round.claim is not None:
-        yield f"  {styled('claimed by', 'faint')} {claimed_by(asked.round.claim)}"
+        yield f"  {styled('claimed by', 'faint')} {claimed_by(asked.round.claim, zone)}"
     yield ""

@@ -10,19 +10,22 @@ from typing import Any
 import click
 import msgspec
 
+from reviewbot.cli.bot import bot_of
 from reviewbot.cli.evidence import evidence_lines
 from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.opening import ledger_at, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
-from reviewbot.cli.queue.listing import Asked, ahead, line_of
+from reviewbot.cli.queue.listing import Asked, line_of, zone_of
 from reviewbot.cli.queue.words import claimed_by, if_you_do_nothing
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, dollars
+from reviewbot.cli.words import dollars
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ports import Ledger
-from reviewbot.service.outlook.gather import facts_of
+from reviewbot.service.outlook.gather import facts_of, outlook_of
 from reviewbot.service.people.claims import holder
 from reviewbot.service.people.questions import Round, find_round
 from reviewbot.service.people.readymade import Texts, texts_of
@@ -58,17 +61,19 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 def show(screen: Screen, task: str, ledger: str | None, config: str | None, form: str) -> None:
     """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
     now = datetime.now(UTC)
-    say_health(screen, settings_with(config=config, ledger=ledger), form)
-    with ledger_for_reading(ledger=ledger, config=config) as opened:
+    settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
+    with ledger_at(settings.ledger) as opened:
         chosen = find_round(opened, task)
         if chosen.latest is None:
             screen.say(f"{safe_line(chosen.sighting.task_id)} waits, and nothing is decided yet.")
             return
         revisions = Revisions(opened)
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
-        found = ahead(opened, now, ledger=ledger, config=config)
+        found = outlook_of(opened, now, bot_of(settings, now))
         future = found.futures[chosen.sighting.review, chosen.sighting.task_id]
         asked = Asked(round=chosen, otherwise=future)
+        zone = zone_of(zones_of(settings, opened), asked)
         offered = answers(opened, chosen, revisions)
         logged = opened.decision(chosen.decision.id)
     facts = b"null" if logged is None else logged.decision.facts
@@ -77,7 +82,7 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
             msgspec.json.format(msgspec.json.encode(_object(asked, offered, facts))).decode()
         )
     else:
-        screen.data("\n".join(_in_full(asked, offered, facts, now)))
+        screen.data("\n".join(_in_full(asked, offered, facts, now, zone)))
 
 
 def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> Texts:
@@ -121,9 +126,11 @@ def _object(asked: Asked, offered: list[Offered], facts: bytes) -> dict[str, Any
     }
 
 
-def _in_full(asked: Asked, offered: list[Offered], facts: bytes, now: datetime) -> Iterator[str]:
+def _in_full(
+    asked: Asked, offered: list[Offered], facts: bytes, now: datetime, zone: str
+) -> Iterator[str]:
     decision = asked.round.decision
-    ends = if_you_do_nothing(asked.otherwise, now)
+    ends = if_you_do_nothing(asked.otherwise, now, zone)
     what = "account" if decision.review == "accounts" else "task"
     yield styled(
         f"{what} {safe_line(decision.task_id)}  round {decision.round}"
@@ -131,13 +138,13 @@ def _in_full(asked: Asked, offered: list[Offered], facts: bytes, now: datetime) 
         "strong",
     )
     yield f"  question   {safe(decision.reason or 'none was written').replace(chr(10), chr(10) + ' ' * 13)}"
-    yield f"  asked      {clock_time(decision.decided_at)} by rule {safe_line(decision.rule)!r}{_by(decision)}"
+    yield f"  asked      {format_moment(decision.decided_at, zone)} by rule {safe_line(decision.rule)!r}{_by(decision)}"
     yield f"  to         {safe_line(decision.to or 'whoever looks')}"
-    yield f"  claimed    {claimed_by(asked.round.claim)}"
+    yield f"  claimed    {claimed_by(asked.round.claim, zone)}"
     yield f"  {styled('if you do nothing:', 'care')} {ends}"
     yield ""
     yield styled("what was seen", "strong")
-    yield from (f"  {line}" for line in evidence_lines(facts))
+    yield from (f"  {line}" for line in evidence_lines(facts, zone))
     yield ""
     yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"
     for one in offered:

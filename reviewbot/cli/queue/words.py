@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reviewbot.cli.words import clock_time, due
+from reviewbot.cli.words import due
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.outlook.future import Future
 from reviewbot.service.people.claims import Claim
@@ -19,24 +20,26 @@ _ENDS = {
 }
 
 
-def if_you_do_nothing(found: Future, now: datetime) -> str:
-    """Say how it ends: `PAID on Fri 05 Jun 09:56 +02:00 (in 41 h), by silence`."""
+def if_you_do_nothing(found: Future, now: datetime, zone: str) -> str:
+    """Say how it ends: `PAID on Fri 05 Jun 07:56 UTC, in 41 h, by silence`."""
     why = f" ({safe_line(found.why, 200)})" if found.why else ""
     what, who = _ENDS.get(found.end, ("unknown", ""))
     if what == "unknown":
-        turn = "" if found.turn_at is None else f"; it is looked at by {due(found.turn_at, now)}"
+        turn = (
+            "" if found.turn_at is None else f"; it is looked at by {due(found.turn_at, now, zone)}"
+        )
         return f"nobody can tell{turn}{why}"
     estimate = found.round.deadline_is_estimate
     if estimate and what == "PAID":
         what = "FINALIZED"
     about = " (an estimate: the API states no deadline)" * estimate
     soon = found.at is not None and found.at <= now and not found.is_over
-    when = "with the bot's next pass" if soon else f"on {due(found.at, now)}"
+    when = "with the bot's next pass" if soon else f"on {due(found.at, now, zone)}"
     return f"{what} {when}, {who}{about}{why}"
 
 
-def claimed_by(claim: Claim | None) -> str:
+def claimed_by(claim: Claim | None, zone: str) -> str:
     """Say who looks at it."""
     if claim is None:
         return "nobody"
-    return f"{safe_line(claim.who, 80)} until {clock_time(claim.until)}"
+    return f"{safe_line(claim.who, 80)} until {format_moment(claim.until, zone)}"

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from textwrap import fill
 from zoneinfo import ZoneInfo
 
-from reviewbot.cli.opening import ledger_for_reading
+from reviewbot.cli.opening import ledger_at, settings_with
 from reviewbot.cli.report.pastshape import GradedLine, Past
 from reviewbot.cli.screen import styled
 from reviewbot.cli.shapes import as_text
 from reviewbot.cli.unread import UNREADABLE, Unread
 from reviewbot.cli.words import table
+from reviewbot.cli.zones import zones_of
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import iso
 from reviewbot.domain.safetext import safe_line
@@ -34,7 +35,10 @@ def past_report(
     """
     if form == "csv":
         raise UsageError("the past as CSV is  reviewbot log export --format csv")
-    with ledger_for_reading(ledger=ledger, config=config) as log:
+    # What a program reads stays in UTC.
+    settings = settings_with(config=config, ledger=ledger)
+    zone = "UTC" if form == "json" else zones_of(settings).first
+    with ledger_at(settings.ledger) as log:
         decisions, endings = log.decisions(since=since), log.endings(since)
         notes = log.notes(*TOPICS)
         document = past_document(
@@ -43,7 +47,7 @@ def past_report(
             Revisions(log),
             since=since,
             now=datetime.now(UTC),
-            zone=ZoneInfo("UTC"),
+            zone=ZoneInfo(zone),
             notes=notes,
         )
     _count_unread(decisions, unread)

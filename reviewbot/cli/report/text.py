@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from reviewbot.cli.caps import cap_words
 from reviewbot.cli.screen import styled
-from reviewbot.cli.words import clock_time, counted, dollars, due, table
-from reviewbot.domain.moments import iso
+from reviewbot.cli.words import counted, dollars, due, table
+from reviewbot.cli.zones import Zones, zones_by_judges
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.safetext import safe_line
 from reviewbot.service.app import App
@@ -32,8 +33,9 @@ def as_text(plan: Plan, app: App) -> str:
 def _lines(plan: Plan, app: App) -> Iterator[str]:
     noun = noun_of(plan.kinds)
     policies = [judge.policy for bench in app.benches for judge in bench.judges]
+    zones = zones_by_judges(judge for bench in app.benches for judge in bench.judges)
     named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
-    yield styled(f"What would happen, as of {clock_time(plan.at)}", "strong")
+    yield styled(f"What would happen, as of {format_moment(plan.at, zones.first)}", "strong")
     yield f"policy {named}; {counted(len(plan.planned), noun)} waiting"
     if not plan.agreed:
         yield styled("the list kept changing while it was read; something may be missing", "care")
@@ -42,14 +44,16 @@ def _lines(plan: Plan, app: App) -> Iterator[str]:
     for hold in plan.holds:
         yield f"held      {styled(safe_line(hold.sentence, 300), 'bad')}"
     for cap in (bite.summary for bite in plan.bites):
-        words = safe_line(f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at)}", 400)
+        words = safe_line(
+            f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at, zones.of(policy=cap.policy))}", 400
+        )
         yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
     yield ""
     if plan.planned:
         yield table(
             (noun, "deadline", "now", "by", "then", "end"),
-            [_row(one, plan) for one in plan.planned],
-            longest=44,
+            [_row(one, plan, zones) for one in plan.planned],
+            longest=64,
         )
         yield ""
     for failed in plan.failed:
@@ -72,14 +76,15 @@ def _sums(plan: Plan) -> Iterator[str]:
     yield f"people    {counted(plan.people_needed, 'question')} for a person now"
 
 
-def _row(one: Planned, plan: Plan) -> tuple[str, ...]:
+def _row(one: Planned, plan: Plan, zones: Zones) -> tuple[str, ...]:
     verdict = one.verdict
-    held = f" until {iso(verdict.until)[5:16]}Z" if verdict.until else ""
+    zone = zones.of(revision=verdict.revision, review=one.item.review)
+    held = f" until {format_moment(verdict.until, zone)}" if verdict.until else ""
     after = one.later[0] if one.later else None
-    then = f"{after.action} {clock_time(after.at)}" if after else ""
+    then = f"{after.action} {format_moment(after.at, zone)}" if after else ""
     return (
         one.item.id[:8],
-        due(one.item.deadline_at, plan.at) + " estimated" * one.item.deadline_is_estimate,
+        due(one.item.deadline_at, plan.at, zone) + " estimated" * one.item.deadline_is_estimate,
         verdict.action.value + held,
         verdict.rule,
         then,

@@ -11,9 +11,11 @@ from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import checkpoints_of, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import clock_time, counted, table
+from reviewbot.cli.words import counted, table
+from reviewbot.cli.zones import zones_of
 from reviewbot.counter import Connection, connect
 from reviewbot.domain.errors import KeyRefused, NotDone, NotFound, Unclear
+from reviewbot.domain.moments import format_moment
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
@@ -101,6 +103,7 @@ def _rehearsed(tasks: TaskBook, task_id: str) -> Line:
 def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> list[Line]:
     assert connection.desk is not None
     quarantine = timedelta(seconds=settings.quarantine)
+    zone = zones_of(settings).of(review="comments")
     log = open_ledger(settings.ledger)
     stops = OrderStops(
         log, file=PauseFile(settings.pause_path()).read, book=checkpoints_of(settings)
@@ -114,12 +117,12 @@ def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> 
             quarantine=quarantine,
             check=stops.check,
         )
-        return [_cancelled(canceller, one, quarantine) for one in task_ids]
+        return [_cancelled(canceller, one, quarantine, zone) for one in task_ids]
     finally:
         log.close()
 
 
-def _cancelled(canceller: Canceller, task_id: str, quarantine: timedelta) -> Line:
+def _cancelled(canceller: Canceller, task_id: str, quarantine: timedelta, zone: str) -> Line:
     if (earlier := canceller.done(task_id)) is not None:
         return Line(id=task_id, outcome=EARLIER, credits_refunded=earlier.credits)
     try:
@@ -133,10 +136,10 @@ def _cancelled(canceller: Canceller, task_id: str, quarantine: timedelta) -> Lin
     except Unclear as silence:
         reason = f"{silence}; repeat the command"
         return Line(id=task_id, outcome="unclear", reason=reason)
-    return _line(task_id, word, quarantine)
+    return _line(task_id, word, quarantine, zone)
 
 
-def _line(task_id: str, word: CancelWord, quarantine: timedelta) -> Line:
+def _line(task_id: str, word: CancelWord, quarantine: timedelta, zone: str) -> Line:
     match word.state:
         case CancelState.DONE:
             return Line(
@@ -150,7 +153,7 @@ def _line(task_id: str, word: CancelWord, quarantine: timedelta) -> Line:
                 id=task_id, outcome="too late", reason=f"it is {word.status or 'in another status'}"
             )
         case _:
-            ends = clock_time(quarantine_ends(word, quarantine))
+            ends = format_moment(quarantine_ends(word, quarantine), zone)
             reason = f"it may still take effect; repeat the command after {ends}"
             return Line(id=task_id, outcome="unclear", reason=reason)
 

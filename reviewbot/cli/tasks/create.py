@@ -16,6 +16,7 @@ from reviewbot.cli.tasks.progress import Progress
 from reviewbot.cli.tasks.reading import Rows, one_row, read_csv, read_jsonl
 from reviewbot.cli.tasks.results import Line, all_fine, as_json, as_text, lines_of, write_csv
 from reviewbot.cli.words import counted, due
+from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, UsageError
 from reviewbot.domain.safetext import safe_line
@@ -175,7 +176,8 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
             stops.keep(connection.clock.now())
         lines = lines_of(results, wanted.rows.bad)
         _print(screen, wanted, lines)
-        _account(screen, counter.totals, _credits(connection.tasks), connection.clock.now())
+        zone = zones_of(settings).of(review="comments")
+        _account(screen, counter.totals, _credits(connection.tasks), connection.clock.now(), zone)
     finally:
         progress.done()
         connection.close()
@@ -192,7 +194,9 @@ def _announce(screen: Screen, fresh: int, credits: float | None) -> None:
     )
 
 
-def _account(screen: Screen, totals: Totals, credits: float | None, now: datetime) -> None:
+def _account(
+    screen: Screen, totals: Totals, credits: float | None, now: datetime, zone: str
+) -> None:
     """Say what it cost, and what to do about the rows that are not tasks yet."""
     left = "" if credits is None else f"; {credits:,g} are left"
     screen.say(f"\ncredits charged: {totals.charged:,g}{left}.")
@@ -206,7 +210,7 @@ def _account(screen: Screen, totals: Totals, credits: float | None, now: datetim
     if totals.again_at is not None:
         screen.say(
             "What was sent without a clear answer may still arrive. Repeat the command after "
-            f"{due(totals.again_at, now)}: it reads the list and orders only what is not there."
+            f"{due(totals.again_at, now, zone)}: it reads the list and orders only what is not there."
         )
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from reviewbot.cli.words import clock_time
 from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_line
 from reviewbot.domain.timeline import Attempt, Timeline
 from reviewbot.ports import Ledger, Logged
@@ -33,11 +33,13 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
 
 
-def life_of(task: CommentTask, timeline: Timeline | None, ledger: Ledger) -> Life:
-    """Tell the story of a task."""
+def life_of(
+    task: CommentTask, timeline: Timeline | None, ledger: Ledger, zone: str = "UTC"
+) -> Life:
+    """Tell the story of a task; moments within a sentence are in this zone."""
     attempts = timeline.attempts if timeline else ()
     events = [
-        *_of_task(task),
+        *_of_task(task, zone),
         *_of_checks(attempts),
         *_of_order(stories_of(ledger, task.id)),
         *_of_cancellation([(note.at, word) for note, word in cancel_story(ledger, task.id)]),
@@ -46,9 +48,9 @@ def life_of(task: CommentTask, timeline: Timeline | None, ledger: Ledger) -> Lif
     return Life(task=task, attempts=tuple(attempts), events=tuple(sorted(events, key=_in_time)))
 
 
-def in_words(event: Event) -> str:
+def in_words(event: Event, zone: str) -> str:
     """One line of the story."""
-    return f"{clock_time(event.at)}  {event.by:<9}  {event.what}"
+    return f"{format_moment(event.at, zone)}  {event.by:<9}  {event.what}"
 
 
 def _in_time(event: Event) -> tuple[datetime, int]:
@@ -61,7 +63,7 @@ def _in_time(event: Event) -> tuple[datetime, int]:
 _ABOUT_TO = "about to "
 
 
-def _of_task(task: CommentTask) -> Iterator[Event]:
+def _of_task(task: CommentTask, zone: str) -> Iterator[Event]:
     told = (
         (task.created_at, "ordered; until the manager posts it, it can be cancelled"),
         (task.submitted_at, "the manager says that it is posted"),
@@ -69,7 +71,7 @@ def _of_task(task: CommentTask) -> Iterator[Event]:
         (
             task.manually_confirmed_at,
             "the checker did not find it and the manager insists; silence pays at "
-            + clock_time(task.client_dispute_deadline_at),
+            + format_moment(task.client_dispute_deadline_at, zone),
         ),
         (task.finalized_at, "final: the manager is paid"),
         (

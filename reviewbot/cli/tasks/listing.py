@@ -17,10 +17,12 @@ from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import MomentType, config_option, format_option
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.tasks.progress import Progress
-from reviewbot.cli.words import clock_time, counted, table
+from reviewbot.cli.words import counted, table
+from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
 from reviewbot.domain.comments import PLATFORMS, TASK_STATUSES, CommentTask
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.moments import format_moment
 from reviewbot.domain.safetext import safe_cell
 from reviewbot.policy.names import did_you_mean
 
@@ -92,7 +94,8 @@ def list_(
         progress.done()
         connection.close()
     if found or form == "csv":
-        screen.data(_FORMS[form](found))
+        zone = zones_of(settings).of(review="comments")
+        screen.data(_as_text(found, zone) if form == "text" else _FORMS[form](found))
     screen.say(_ending(found, wanted))
 
 
@@ -134,7 +137,7 @@ def _ending(found: Sequence[CommentTask], wanted: Wanted) -> str:
     return f"\n{counted(len(found), 'task')}{more}. One in full: reviewbot tasks show ID"
 
 
-def _as_text(found: Sequence[CommentTask]) -> str:
+def _as_text(found: Sequence[CommentTask], zone: str) -> str:
     heads = ("id", "status", "platform", "account", "created", "comment_text")
     rows = [
         (
@@ -142,7 +145,7 @@ def _as_text(found: Sequence[CommentTask]) -> str:
             task.status or "unknown",
             task.platform or "unknown",
             (task.saved_account_id or "unknown")[:8],
-            clock_time(task.created_at),
+            format_moment(task.created_at, zone),
             task.comment_text or "",
         )
         for task in found
@@ -167,4 +170,4 @@ def _as_csv(found: Sequence[CommentTask]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-_FORMS = {"text": _as_text, "json": _as_json, "csv": _as_csv}
+_FORMS = {"json": _as_json, "csv": _as_csv}

@@ -12,6 +12,7 @@ from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.tasks.life import Life, in_words, life_of
+from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ledger.opening import open_ledger
@@ -31,21 +32,22 @@ from reviewbot.ledger.opening import open_ledger
 def show(screen: Screen, task_id: str, ledger: str | None, config: str | None, form: str) -> None:
     """Show a task: what it is, every check, every round, and what we decided and sent."""
     settings = settings_with(config=config, ledger=ledger)
+    zone = "UTC" if form == "json" else zones_of(settings).of(review="comments")
     log = open_ledger(settings.ledger, read_only=True)
     connection = connect(settings)
     try:
         task = connection.api.get_comment(task_id)
-        life = life_of(task, connection.api.get_verifications(task_id), log)
+        life = life_of(task, connection.api.get_verifications(task_id), log, zone)
     finally:
         connection.close()
         log.close()
     if form == "json":
         screen.data(msgspec.json.encode(life).decode())
     else:
-        screen.data("\n".join(_in_full(life)))
+        screen.data("\n".join(_in_full(life, zone)))
 
 
-def _in_full(life: Life) -> Iterator[str]:
+def _in_full(life: Life, zone: str) -> Iterator[str]:
     task = life.task
     yield styled(f"task {safe_line(task.id)}  {safe_line(task.status or 'unknown', 40)}", "strong")
     for name in ("platform", "saved_account_id", "target_video_url", "target_comment_url"):
@@ -58,4 +60,4 @@ def _in_full(life: Life) -> Iterator[str]:
         yield "  correction_required"
         yield from (f"    {line}" for line in safe(task.correction_required).splitlines())
     yield ""
-    yield from map(in_words, life.events)
+    yield from (in_words(event, zone) for event in life.events)

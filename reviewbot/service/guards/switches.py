@@ -16,7 +16,7 @@ import msgspec
 
 from reviewbot.domain.decision import WRITES, Action
 from reviewbot.domain.errors import Halted
-from reviewbot.domain.moments import iso, parse_iso
+from reviewbot.domain.moments import format_moment, iso, known_zone, parse_iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
 
@@ -39,6 +39,8 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     who: str
     until: datetime | None = None
+    zone: str = "UTC"
+    """In which people read `until`: the policy's, as whoever paused saw it."""
     by_file: bool = False
 
     def stops(self, action: Action) -> bool:
@@ -48,7 +50,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """Say what is paused, by whom and why; the same words as long as it lasts."""
         what = "everything is" if self.word == ALL else f"{self.word} is"
-        end = f", until {iso(self.until)}" if self.until else ""
+        end = f", until {format_moment(self.until, self.zone)}" if self.until else ""
         return f"{what} paused by {safe_line(self.who)}: {safe_line(self.reason)}{end}"
 
 
@@ -65,11 +67,18 @@ def check(pauses: Iterable[Pause], action: Action) -> None:
 
 
 def pause(
-    ledger: Ledger, word: str, *, reason: str, who: str, until: datetime | None, now: datetime
+    ledger: Ledger,
+    word: str,
+    *,
+    reason: str,
+    who: str,
+    until: datetime | None,
+    now: datetime,
+    zone: str = "UTC",
 ) -> Pause:
     """Write a pause into the log. Raises LedgerUnwritable."""
-    ledger.note(TOPIC, word, _value(True, reason, who, until), now)
-    return Pause(word=word, reason=reason, who=who, until=until)
+    ledger.note(TOPIC, word, _value(True, reason, who, until) | {"zone": zone}, now)
+    return Pause(word=word, reason=reason, who=who, until=until, zone=zone)
 
 
 def resume(ledger: Ledger, word: str, *, reason: str, who: str, now: datetime) -> tuple[Pause, ...]:
@@ -102,6 +111,7 @@ def _noted(words: Iterable[Noted], now: datetime) -> Iterator[Pause]:
             reason=str(value.get("reason") or "no reason was given"),
             who=str(value.get("who") or "somebody"),
             until=until,
+            zone=known_zone(value.get("zone")),
         )
 
 

@@ -169,7 +169,6 @@ class _Ahead:
         self._standing, self._now = standing, standing.now
         self._rooms = {name: Room(one, standing.now) for name, one in standing.houses.items()}
         self._unseen = 0
-        self._nobody_judges = any(hold.by == "bot" for hold in standing.holds)
 
     def future(self, one: OpenRound, answers: _Answers) -> Steps:
         """Follow one round to its end."""
@@ -209,8 +208,7 @@ class _Ahead:
     def _timer(self, one: OpenRound, why: str | None, kept: Kept | None = None) -> Future:
         """Nothing of ours ends it: the timer pays, unless nobody knows when."""
         latest, at = one.latest, one.deadline_at
-        stays = _is_over(one, self._now) or self._nobody_judges
-        if stays and latest is not None and latest.decision.action is Action.LEAVE:
+        if latest is not None and latest.decision.action is Action.LEAVE:
             return Future(round=one, end="left", at=at, kept=kept)
         if at is None or (one.deadline_is_estimate and at <= self._now):
             return Future(round=one, end="unknown", at=None, why=why, kept=kept)
@@ -340,7 +338,7 @@ class _Ahead:
 
     def _is_left(self, one: OpenRound, judge: Judge, answers: _Answers, stop: Stop | None) -> bool:
         """Whether in the end the policy leaves it to the timer, and a bot is there to write that down."""
-        if self._nobody_judges:
+        if any(hold.by == "bot" for hold in self._standing.holds):
             return False
         last = answers.said[-1][1]
         if stop is None or stop.by not in ("cap", "guardrail") or last.rule == DEADLINE:

@@ -30,6 +30,7 @@ from reviewbot.service.people.claims import refuse_if_held
 from reviewbot.service.people.questions import Round, answered_in, asked_in
 from reviewbot.service.perform import perform
 from reviewbot.service.resume import call_open, waits_after_all
+from reviewbot.service.revisions import zone_of
 from reviewbot.service.verdict import Verdict, cannot_send
 from reviewbot.service.writing import decide
 
@@ -120,7 +121,8 @@ def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
     if last.by == "ours":
         first = answered_in(ledger, last.task_id, last.epoch)
         return None if first is None else who_was_first(ledger, first)
-    when = format_moment(last.at)
+    told = ledger.decisions(task_id=last.task_id)
+    when = format_moment(last.at, zone_of(ledger, told[-1].decision.revision if told else ""))
     if last.by == "silence":
         return f"it was finalized by the timer at {when}: nobody had answered"
     if last.by == "leave":
@@ -224,10 +226,10 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
         case effects.Fate.WAITING:
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
-                return f"its time ran out at {format_moment(deadline)}; silence pays it now"
+                return f"its time ran out at {format_moment(deadline, _zone(app, chosen))}; silence pays it now"
             return cannot_send(item)
         case effects.Fate.PAID:
-            return _paid(item, chosen)
+            return _paid(item, chosen, _zone(app, chosen))
         case effects.Fate.SENT_BACK:
             return "it was sent back by somebody else, outside this log"
         case effects.Fate.MOVED_ON:
@@ -237,12 +239,19 @@ def _overtaken(app: App, item: ReviewItem, chosen: Round) -> str | None:
     return f"it is in a status nobody knows ({safe_line(str(item.status), 40)})"
 
 
-def _paid(item: ReviewItem, chosen: Round) -> str:
+def _paid(item: ReviewItem, chosen: Round, zone: str) -> str:
     finalized = item.subject.finalized_at
-    when = "" if finalized is None else f" at {format_moment(finalized)}"
+    when = "" if finalized is None else f" at {format_moment(finalized, zone)}"
     if effects.by_silence(item, chosen.deadline_at, estimated=item.deadline_is_estimate):
         return f"it was finalized by the timer{when}: nobody had answered"
     return f"it was finalized by somebody else{when}, outside this log"
+
+
+def _zone(app: App, chosen: Round) -> str:
+    """The zone of the policy that asked, else of the only one that runs."""
+    if chosen.latest is None:
+        return app.zone(review=chosen.sighting.review)
+    return zone_of(app.ledger, chosen.decision.revision)
 
 
 def _answered_before(app: App, chosen: Round) -> str | None:
@@ -255,7 +264,9 @@ def _answered_before(app: App, chosen: Round) -> str | None:
 def who_was_first(ledger: Ledger, first: Logged) -> str:
     """Say who decided a round, what, when, and where that stands."""
     decision = first.decision
-    when = format_moment(first.intended_at or decision.decided_at)
+    when = format_moment(
+        first.intended_at or decision.decided_at, zone_of(ledger, decision.revision)
+    )
     stands = _STANDS.get(first.state, f" ({first.state.value})")
     if decision.decided_by is not None:
         who = safe_line(decision.decided_by, LONGEST_NAME)

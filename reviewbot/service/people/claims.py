@@ -18,6 +18,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import format_moment, iso, parse_iso
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ports import Ledger, Noted
+from reviewbot.service.revisions import zone_of
 
 TOPIC = "claim"
 LASTS = timedelta(minutes=15)
@@ -62,9 +63,11 @@ def refuse_if_held(ledger: Ledger, question: str, who: str, now: datetime) -> No
     """Raise UsageError where somebody else holds the question."""
     found = holder(ledger, question, now)
     if found is not None and found.who != who:
+        asked = ledger.decision(question)
+        zone = zone_of(ledger, "" if asked is None else asked.decision.revision)
         raise UsageError(
-            f"{safe_line(found.who, 80)} is looking at it since {format_moment(found.since)}, and has"
-            f" it until {format_moment(found.until)}; --take-over takes it from them"
+            f"{safe_line(found.who, 80)} is looking at it since {format_moment(found.since, zone)}, and has"
+            f" it until {format_moment(found.until, zone)}; --take-over takes it from them"
         )
 
 

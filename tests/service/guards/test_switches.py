@@ -55,6 +55,7 @@ def test_a_pause_in_the_log_is_read_as_it_was_written() -> None:
         "reason": "a look",
         "who": "ana",
         "until": "2026-06-02T13:00:00Z",
+        "zone": "UTC",
     }
     assert on(note) == (made,)
     assert made == Pause(word="approve", reason="a look", who="ana", until=LATER, by_file=False)
@@ -201,7 +202,7 @@ def test_the_first_pause_that_stops_it_is_named() -> None:
         ({"word": "all"}, "everything is paused by ana: a look"),
         (
             {"until": LATER},
-            "approve is paused by ana: a look, until 2026-06-02T13:00:00Z",
+            "approve is paused by ana: a look, until Tue 02 Jun 13:00 UTC",
         ),
         ({"who": "a\nb", "reason": "c\nd"}, "approve is paused by a b: c d"),
     ],
