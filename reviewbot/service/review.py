@@ -321,8 +321,8 @@ def _leave_alone(
     now, due = app.clock.now(), _fallback_at(item, judge)
     if due is not None and due > now:
         pause = min(pause, (due - now).total_seconds())
-    if item.deadline_at is not None:
-        pause = min(pause, max(FIRST_PAUSE, (item.deadline_at - now).total_seconds() / 4))
+    assert item.deadline_at is not None, "nothing is sent for what has no deadline"
+    pause = min(pause, max(FIRST_PAUSE, (item.deadline_at - now).total_seconds() / 4))
     bench.refused[item.id] = Trouble(tries=tries, until=app.clock.monotonic() + pause)
 
 

@@ -18,6 +18,7 @@ from reviewbot.simulator.clock import VirtualClock
 from tests.acceptance.house import KEY, judge_of
 from tests.acceptance.strange_accounts import (
     WANTED,
+    Refused,
     StrangeAccounts,
     a_correction,
     a_request,
@@ -169,6 +170,40 @@ def test_whoever_was_first_is_noticed() -> None:
         poll_once(app)
         states = {one.decision.task_id: one.state.value for one in app.ledger.decisions()}
         assert states == {"bnd_abc123": "overtaken", "bnd_other": "performed"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "invalid_status"),
+        (404, "bundle_not_found"),
+        (404, "not_found"),
+        (403, "forbidden"),
+        (402, "insufficient_credits"),
+        (422, "unprocessable"),
+        (400, "invalid_field"),
+        (403, "bundle_not_owned"),
+    ],
+)
+def test_a_refusal_of_a_moment_ends_no_account(status: int, code: str) -> None:
+    """While the account goes on waiting, it is tried again, or a person is asked meanwhile."""
+    clock = VirtualClock(START)
+    server = StrangeAccounts(clock.now)
+    server.put("bnd_abc123", WANTED)
+    until = START.timestamp() + 30
+
+    def refuse(bundle_id: str) -> None:
+        if clock.time < until:
+            raise Refused(status, code, current_status="in_review")
+
+    server.before_act = refuse
+    with a_bot(server, clock) as app:
+        for _ in range(20):
+            poll_once(app)
+            clock.sleep(60)
+        states = {one.decision.action.value: one.state.value for one in app.ledger.decisions()}
+    assert server.acts == [("bnd_abc123", "finalize", {})]
+    assert states["finalize"] == "performed"
 
 
 def test_nobody_decides_so_the_estimated_deadline_asks_a_person_once() -> None:

@@ -275,6 +275,17 @@ def test_a_thing_in_trouble_is_left_alone_up_to_its_moment() -> None:
     assert app.benches[0].troubles == {}
 
 
+def test_a_round_in_trouble_is_given_back_with_its_own_decision_only() -> None:
+    """What was said of the round before is not how this one stands."""
+    app = a_bot(ESCALATE)
+    reviewed(app)
+    app.benches[0].troubles[TASK] = Trouble(tries=1, until=5.0)
+    memory = app.ledger.memories("comments", [TASK])[TASK]
+    assert reviewed(app, memory=memory).latest == memory.latest
+    moved_on = replace(ITEM, epoch="2026-06-09T00:00:00Z")
+    assert reviewed(app, moved_on, memory=memory).latest is None
+
+
 def test_a_claimed_round_is_given_back_with_what_the_log_says_of_it() -> None:
     """Nothing is asked of anybody."""
     app = a_bot()
