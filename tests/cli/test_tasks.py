@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from reviewbot.cli.tasks.life import life_of
+from reviewbot.domain.comments import CommentTask
+from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
@@ -116,6 +120,106 @@ def test_orders_are_created_once_and_every_row_is_in_the_output(
     assert lines(again.out)[0]["task_id"] == rows[0]["task_id"]
     assert texts(simulated).count("=HYPERLINK(1)") == 1
     assert call("log", "verify").code == 0
+
+
+def test_a_dry_run_holds_each_row_against_the_accounts_that_can_post(
+    call, simulated: Served, account: str, tmp_path: Path
+) -> None:
+    """What live refuses is named beforehand, with its row and reason; what is left is created."""
+    unknown = "3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40"
+    file = a_csv(
+        tmp_path,
+        (account, "tiktok.com/@a/video/21", "foreseen 1"),
+        (account, "tiktok.com/@a/video/22", "foreseen 2"),
+        (unknown, "tiktok.com/@a/video/23", "foreseen 3"),
+        ("not-a-uuid", "tiktok.com/@a/video/24", "foreseen 4"),
+        (account, "instagram.com/reel/Dq7examplE1/", "foreseen 5"),
+    )
+    dry = call("tasks", "create", "--csv", file)
+    assert dry.code == 4
+    assert "2  would be created" in dry.out and "3  would be refused by the API" in dry.out
+    assert "at most 2 credits; " in dry.err
+    told = lines(call("tasks", "create", "--csv", file, "--format", "json").out)
+    assert [(line["row"], line["outcome"]) for line in told] == [
+        (2, "would create"),
+        (3, "would create"),
+        (4, "would refuse"),
+        (5, "would refuse"),
+        (6, "would refuse"),
+    ]
+    assert [line["reason"] for line in told[2:]] == [
+        "account_not_found",
+        "saved_account_id is no id of the API: those are written as UUIDs",
+        "platform_mismatch",
+    ]
+    done = lines(call("tasks", "create", "--csv", file, "--live", "--format", "json").out)
+    assert [line["outcome"] for line in done] == ["created", "created", *["rejected"] * 3]
+
+
+def test_a_dry_run_that_cannot_read_the_accounts_says_so(
+    call, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are held to their form all the same."""
+    monkeypatch.delenv("TOKPORTAL_API_KEY")
+    flags = ("--url", "tiktok.com/@a/video/25", "--text", "no key")
+    ran = call("tasks", "create", "--account", account, *flags)
+    assert (ran.code, "not every account was checked, because no key is set" in ran.err) == (
+        0,
+        True,
+    )
+    assert call("tasks", "create", "--account", "not-a-uuid", *flags).code == 4
+
+
+def test_a_limit_sends_the_first_rows_alone(
+    call, simulated: Served, account: str, tmp_path: Path
+) -> None:
+    """The same command without it goes on with the rest."""
+    rows = [(account, f"tiktok.com/@a/video/3{number}", f"limit {number}") for number in range(3)]
+    file = a_csv(tmp_path, *rows)
+    assert call("tasks", "create", "--csv", file, "--limit", "1", "--live").code == 0
+    assert [text for text in texts(simulated) if text.startswith("limit")] == ["limit 0"]
+    ran = call("tasks", "create", "--csv", file, "--live", "--format", "json")
+    assert [line["outcome"] for line in lines(ran.out)] == ["already", "created", "created"]
+
+
+@pytest.mark.parametrize(("closed", "said"), [(True, True), (False, False)])
+def test_it_says_when_nobody_is_at_the_desk_as_the_window_ends(
+    call, account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool, said: bool
+) -> None:
+    """By the hours of the policy, in its zone, with the moment at which somebody comes."""
+    end = datetime.now(UTC) + timedelta(hours=72)
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    day = days[(end.weekday() + 3 * closed) % 7]
+    policy = tmp_path / "hours.yaml"
+    policy.write_text(
+        f"policy: hours\nlanguage: 1\ntimezone: UTC\nhours:\n  desk: {{open: {day} 00:00-24:00}}\n"
+        "rules:\n  - {name: all, always: yes, then: approve, act during: desk}\n"
+        "deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}\n"
+    )
+    monkeypatch.setenv("REVIEWBOT_POLICY", str(policy))
+    flags = ("--account", account, "--url", "tiktok.com/@a/video/26", "--text", "at night")
+    ran = call("tasks", "create", *flags)
+    assert ran.code == 0
+    assert ("when nobody is at the desk before" in ran.err) is said, ran.err
+    assert ("(hours of policy hours)" in ran.err) is said
+
+
+def test_a_pending_task_says_when_it_cancels_itself(call, simulated: Served, account: str) -> None:
+    """And that its credit comes back; the story of one that was swept up says the same."""
+    flags = ("--account", account, "--url", "vm.tiktok.com/ZM99", "--text", "swept")
+    task_id = lines(call("tasks", "create", *flags, "--live", "--format", "json").out)[0]["task_id"]
+    shown = call("tasks", "show", task_id).out
+    assert "if nobody posts it: it cancels itself at " in shown
+    assert "UTC, in 2 d 23 h, and its credit comes back" in shown
+    at = datetime(2026, 6, 5, 7, 30, tzinfo=UTC)
+    task = CommentTask(id="t", status="cancelled", deadline_at=at, updated_at=at)
+    (swept,) = life_of(task, None, MemoryLedger()).events
+    assert (
+        swept.what == "cancelled by itself, as nobody had posted it in 72 h; its credit came back"
+    )
+    early = msgspec.structs.replace(task, updated_at=at - timedelta(hours=1))
+    (ours,) = life_of(early, None, MemoryLedger()).events
+    assert ours.what == "cancelled before it was posted; its credit came back"
 
 
 def test_one_order_by_flags_its_life_and_its_end(call, simulated: Served, account: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from reviewbot.api.client import ReadApi
+from reviewbot.api.pages import read_all
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import checkpoints_of, settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.tasks.desk import nobody_at_the_desk
 from reviewbot.cli.tasks.progress import Progress
 from reviewbot.cli.tasks.reading import Rows, one_row, read_csv, read_jsonl
 from reviewbot.cli.tasks.results import Line, all_fine, as_json, as_text, lines_of, write_csv
@@ -19,10 +22,12 @@ from reviewbot.cli.words import counted, due
 from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, UsageError
+from reviewbot.domain.orders import folded_id
 from reviewbot.domain.safetext import safe_line
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.pausefile import PauseFile
 from reviewbot.ports import TaskBook
+from reviewbot.service.orders.foresee import Accounts, foreseen
 from reviewbot.service.orders.orderbook import OrderBook
 from reviewbot.service.orders.orders import Counter, Totals, planned
 from reviewbot.service.orders.orderstops import OrderStops
@@ -50,6 +55,9 @@ class _Wanted(NamedTuple):
     examples=[
         Example("reviewbot tasks create --csv comments.csv", "check every row; sends nothing"),
         Example(
+            "reviewbot tasks create --csv comments.csv --limit 1 --live", "the first row alone"
+        ),
+        Example(
             "reviewbot tasks create --csv comments.csv --live --output done.csv",
             "order them; repeat it after a crash, and nothing is ordered twice",
         ),
@@ -67,6 +75,7 @@ class _Wanted(NamedTuple):
 @click.option("--text", metavar="TEXT", help="One order: comment_text.")
 @click.option("--brief", metavar="ID", help="One order: brief_id.")
 @click.option("--reply-to", metavar="URL", help="One order: target_comment_url, for a reply.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N rows.")
 @click.option("--live", is_flag=True, help="Order. Without it nothing is sent.")
 @click.option("--wait", is_flag=True, help="Stay until it is known what became of every row.")
 @click.option(
@@ -85,6 +94,7 @@ def create(
     text: str | None,
     brief: str | None,
     reply_to: str | None,
+    limit: int | None,
     live: bool,
     wait: bool,
     output: Path | None,
@@ -97,6 +107,9 @@ def create(
     The file's first row (or each JSON object) has the API's field names: saved_account_id,
     target_video_url, comment_text, and if need be brief_id, target_type, target_comment_url. An
     order with the same account, video and text as one that was placed before is not placed again.
+
+    --limit 1 sends the first row alone; the same command without it goes on with the rest. A dry run
+    holds each row against the accounts that can post, and names those that would be refused.
 
     Exit code 4 where a row is not a task in the end: it is wrong, was refused, or remains.
     """
@@ -117,6 +130,8 @@ def create(
         rows = read_csv(csv_file)
     else:
         rows = read_jsonl(jsonl_file) if jsonl_file else one_row(given)
+    if limit is not None:
+        rows = rows.first(limit)
     settings = settings_with(config=config, ledger=ledger)
     wanted = _Wanted(rows, form, output, wait)
     lines = (_order if live else _rehearse)(screen, settings, wanted)
@@ -125,21 +140,30 @@ def create(
 
 
 def _rehearse(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
-    """Say what would be ordered, going by the file and the log; ask the API for the credits only."""
+    """Say what would be ordered, going by the file, the log, and the accounts that can post."""
     log = open_ledger(settings.ledger, read_only=True)
     try:
         plan = planned(wanted.rows.good, OrderBook(log))
     finally:
         log.close()
-    lines = lines_of(plan.results, wanted.rows.bad)
-    _print(screen, wanted, lines)
-    credits = None
+    credits, accounts = None, None
     if settings.api_key is not None:
         connection = connect(settings)
         try:
             credits = _credits(connection.tasks)
+            accounts = _accounts(connection.api) if plan.fresh else None
         finally:
             connection.close()
+    plan = foreseen(plan, accounts)
+    lines = lines_of(plan.results, wanted.rows.bad)
+    _print(screen, wanted, lines)
+    if plan.fresh and (accounts is None or not accounts.whole):
+        why = "no key is set" if settings.api_key is None else "the API did not show all of them"
+        screen.say(
+            styled("\nnote: ", "care") + f"not every account was checked, because {why};"
+            " the API may refuse rows."
+        )
+    _say_desk(screen, settings, datetime.now(UTC))
     have = "" if credits is None else f"; {credits:,g} are there"
     cost = counted(len(plan.fresh), "credit")
     screen.say(f"\nDry run: nothing was sent. With --live it would cost at most {cost}{have}.")
@@ -170,6 +194,7 @@ def _order(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Line]:
         fresh = len(planned(wanted.rows.good, counter.book).fresh)
         before = _credits(connection.tasks)
         _announce(screen, fresh, before)
+        _say_desk(screen, settings, connection.clock.now())
         results = counter.run(wanted.rows.good, wait=wanted.wait)
         progress.done()
         if counter.totals.sent or counter.totals.settled:
@@ -214,10 +239,30 @@ def _account(
         )
 
 
+def _say_desk(screen: Screen, settings: Settings, now: datetime) -> None:
+    for word in nobody_at_the_desk(settings, now):
+        screen.say(styled("note: ", "care") + word + ".")
+
+
 def _print(screen: Screen, wanted: _Wanted, lines: list[Line]) -> None:
     if wanted.output is not None:
         write_csv(wanted.output, lines)
     screen.data(as_json(lines) if wanted.form == "json" else as_text(lines))
+
+
+def _accounts(api: ReadApi) -> Accounts | None:
+    """The accounts that can post; an API that does not show them is no reason to stop."""
+    try:
+        found = read_all(
+            lambda page, per_page: api.list_accounts(page=page, per_page=per_page),
+            key=lambda account: account.id,
+        )
+    except ApiError:
+        return None
+    return Accounts(
+        platforms={folded_id(account.id): account.platform for account in found.rows},
+        whole=found.agreed and found.counted is None and not found.unread,
+    )
 
 
 def _credits(tasks: TaskBook) -> float | None:

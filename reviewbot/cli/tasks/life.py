@@ -76,7 +76,7 @@ def _of_task(task: CommentTask, zone: str) -> Iterator[Event]:
         (task.finalized_at, "final: the manager is paid"),
         (
             task.updated_at if task.status == "cancelled" else None,
-            "cancelled; nothing changed since",
+            _cancelled(task),
         ),
         (
             task.updated_at if task.status == "pending_corrections" else None,
@@ -86,6 +86,14 @@ def _of_task(task: CommentTask, zone: str) -> Iterator[Event]:
     for at, what in told:
         if at is not None:
             yield Event(at=at, by="api", what=what)
+
+
+def _cancelled(task: CommentTask) -> str:
+    """The API sweeps up what is still pending at its deadline; either way its credit comes back."""
+    late = task.updated_at and task.deadline_at and task.updated_at >= task.deadline_at
+    if late and task.submitted_at is None:
+        return "cancelled by itself, as nobody had posted it in 72 h; its credit came back"
+    return "cancelled before it was posted; its credit came back"
 
 
 def _of_checks(attempts: Sequence[Attempt]) -> Iterator[Event]:

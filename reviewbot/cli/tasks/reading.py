@@ -39,6 +39,17 @@ class Rows(NamedTuple):
     good: tuple[Row, ...]
     bad: tuple[BadRow, ...]
 
+    def first(self, most: int) -> Rows:
+        """The first `most` rows of the file, the bad ones counted."""
+        numbers = sorted([*(row.number for row in self.good), *(row.number for row in self.bad)])[
+            :most
+        ]
+        last = numbers[-1] if numbers else 0
+        return Rows(
+            tuple(row for row in self.good if row.number <= last),
+            tuple(row for row in self.bad if row.number <= last),
+        )
+
 
 def read_csv(path: Path) -> Rows:
     """Read a CSV file. Raises UsageError where the file as a whole cannot be used."""

@@ -21,6 +21,7 @@ from reviewbot.service.orders.orders import Result
 SAID = {
     "created": "created",
     "would create": "would be created",
+    "would refuse": "would be refused by the API",
     "already": "created by an earlier run",
     "duplicate": "the same as an earlier row",
     "bad": "wrong, not sent",

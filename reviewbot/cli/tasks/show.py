@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -12,6 +13,7 @@ from reviewbot.cli.opening import settings_with
 from reviewbot.cli.options import config_option, format_option, ledger_option
 from reviewbot.cli.screen import Screen, styled
 from reviewbot.cli.tasks.life import Life, in_words, life_of
+from reviewbot.cli.words import due
 from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
 from reviewbot.domain.safetext import safe, safe_line
@@ -54,6 +56,12 @@ def _in_full(life: Life, zone: str) -> Iterator[str]:
         if value := getattr(task, name):
             yield f"  {name:<18} {safe_line(value, 200)}"
     yield f"  {'comment_text':<18} {safe(task.comment_text or 'unknown')}"
+    if task.status == "pending" and task.deadline_at is not None:
+        when = due(task.deadline_at, datetime.now(UTC), zone)
+        yield (
+            f"  {styled('if nobody posts it:', 'care')} it cancels itself at {when}, and its credit"
+            " comes back"
+        )
     if task.execution_blocked:
         yield styled(f"  blocked: {safe_line(task.execution_block_reason or 'no reason')}", "care")
     if task.correction_required:

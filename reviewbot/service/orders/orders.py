@@ -58,6 +58,7 @@ Outcome = Literal[
     "under way",
     "not sent",
     "would create",
+    "would refuse",
 ]
 """What became of a row. `already`: created by an earlier run; `under way`: sent, too young to tell."""
 
