@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.service.app import App, Events, Level
@@ -49,7 +49,11 @@ class LivelyEvent(SignalEvent):
 class Pulse:
     """Signs of life, the newest pass, and counts since the start. Written by the loop's thread alone."""
 
-    def __init__(self, app: App, every: float) -> None:
+    def __init__(
+        self, app: App, every: float, wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """`wall` is this machine's own clock: what is told to its watchers is by no other."""
+        self._wall = wall
         self.app = app
         self._patience = max(STUCK, MISSED * every)
         self._turned_at = self._good_at = app.clock.monotonic()
@@ -99,7 +103,7 @@ class Pulse:
         self._problem = summary.stopped
         if summary.stopped is None:
             self._good_at = self.app.clock.monotonic()
-            self.good_pass_at = summary.ended_at
+            self.good_pass_at = self._wall()
         self._read_ledger()
         left = f", {summary.left} not reviewed yet" if summary.left else ""
         tell_manager(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided{left}")

@@ -211,7 +211,8 @@ def _span(cap: Cap) -> str:
 
 def _list(named: NamedList) -> Iterator[str]:
     source = f", read from {safe_line(named.file)}" if named.file else ""
-    yield f"It has {len(named.entries)} entries{source}."
+    count = len(named.entries)
+    yield f"It has {count:,} {'entry' if count == 1 else 'entries'}{source}."
     for entry in named.entries:
         until = f" until {entry.until}" if entry.until else ""
         note = f" ({safe_line(entry.note)})" if entry.note else ""

@@ -168,3 +168,13 @@ def test_any_bytes_are_rows_or_a_plain_refusal(folder: Path, content: bytes) -> 
         assert all(bad.reason for bad in read_jsonl(path).bad)
     except UsageError as refused:
         assert "any.jsonl" in str(refused)
+
+
+def test_the_first_rows_are_those_of_the_file(tmp_path: Path) -> None:
+    """Bad ones count, so that a limit means what a spreadsheet shows."""
+    path = tmp_path / "rows.jsonl"
+    good = '{"saved_account_id": "a", "target_video_url": "tiktok.com/@a/video/1", "comment_text": "x"}'
+    path.write_text("\n".join(["{", good, good]))
+    rows = read_jsonl(path).first(2)
+    assert ([row.number for row in rows.good], [row.number for row in rows.bad]) == ([2], [1])
+    assert rows.first(9) == rows

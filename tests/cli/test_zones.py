@@ -13,6 +13,8 @@ import pytest
 
 from reviewbot.cli.heartbeat import Running
 from reviewbot.cli.zones import Zones
+from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.policy.parse import parse_policy
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
@@ -119,3 +121,15 @@ def test_where_no_policy_is_at_hand_it_is_the_first_that_runs() -> None:
     unknown = Running(name="c", revision="t", path="c.yaml", timezone="Mars/Olympus")
     assert Zones([unknown]).first == "UTC"
     assert ZoneInfo(zones.first)
+
+
+def test_a_revision_is_told_in_its_own_zone() -> None:
+    """Of a decision before the policy moved to another zone; one the log lacks goes by its name."""
+    ledger = MemoryLedger()
+    policy = parse_policy(POLICY, path="desk.yaml", read=lambda name: b"").policy
+    assert policy is not None
+    ledger.remember_policy(policy, datetime(2026, 6, 2, tzinfo=UTC))
+    moved = Running(name="desk", revision="new", path="desk.yaml", timezone="America/Lima")
+    zones = Zones([moved], ledger)
+    assert zones.of(revision=policy.revision, policy="desk") == "Europe/Berlin"
+    assert zones.of(revision="gone", policy="desk") == "America/Lima"

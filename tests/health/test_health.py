@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -192,3 +192,12 @@ def test_a_bot_that_sends_nothing_is_not_ready(
     switches.resume(app.ledger, word, reason="well", who="ana", now=now)
     pulse.passed(poll_once(app))
     assert ask(server, "/-/ready")[0] == 200
+
+
+def test_the_last_good_pass_is_told_by_this_machines_clock(app: App) -> None:
+    """The API's may be hours ahead, and whoever scrapes counts by the machine's."""
+    here = datetime(2026, 6, 2, 3, 4, tzinfo=UTC)
+    pulse = Pulse(app, 60.0, wall=lambda: here)
+    summary = poll_once(app)
+    pulse.passed(summary)
+    assert (pulse.good_pass_at, summary.ended_at != here) == (here, True)

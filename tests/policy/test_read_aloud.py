@@ -82,3 +82,14 @@ def test_another_order_is_said() -> None:
     )
     (line,) = read_change(policy, swapped)
     assert line.startswith('The order changed: "dear tasks go to a person", then "second visit')
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"), [("[a]", "It has 1 entry."), ("[a, b]", "It has 2 entries.")]
+)
+def test_a_list_counts_its_entries(entries: str, words: str) -> None:
+    """One is no plural."""
+    text = templates.read("cautious").policy + f"\nlists:\n  some: {entries}\n"
+    if "\nlists:" in templates.read("cautious").policy:
+        pytest.fail("the starter has lists of its own now")
+    assert words in said(text)

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.errors import LedgerError
-from reviewbot.ports import CheckpointBook
+from reviewbot.ports import CheckpointBook, KeptCheckpoints
 from reviewbot.service.app import App
-from reviewbot.service.guards.checkpoints import accepted, departure
+from reviewbot.service.guards.checkpoints import accepted, are_gone, departure_from
 
 NOTICEABLE = timedelta(minutes=5)
 """How far this machine's clock may be off before it is told."""
@@ -28,6 +28,7 @@ class Brakes:
         self._book = book
         self._departed: str | None = None
         self._word: tuple[int, datetime] | None = None
+        self._kept = KeptCheckpoints()
         self._is_lost = False
         """Whether the log lacks what we wrote; and what a person had last said of it by then."""
 
@@ -45,7 +46,9 @@ class Brakes:
         try:
             found = self._lost()
             if found is None and self._book is not None:
-                departed = departure(app.ledger, self._book)
+                kept = self._book.read()
+                self._tell_gone(kept, self._book.place)
+                departed = departure_from(app.ledger, kept)
                 found = (
                     departed and f"the log is not the one that was last checkpointed: {departed}"
                 )
@@ -63,6 +66,18 @@ class Brakes:
             self._departed = None
             app.mended(
                 Kind.LEDGER, "The log fits its checkpoints again; it acts.", subject="restored"
+            )
+
+    def _tell_gone(self, kept: KeptCheckpoints, place: str) -> None:
+        """Once; it goes on, as what this process wrote is known without them."""
+        before, self._kept = self._kept, kept
+        if are_gone(before, kept):
+            self._app.alarm(
+                Kind.LEDGER,
+                f"Checkpoints are gone from {place} while the bot ran: a log that is restored now would"
+                " not be noticed. Put them back, or look at who removed them; it goes on, and adds the"
+                " next one there",
+                subject="checkpoints gone",
             )
 
     def _lost(self) -> str | None:

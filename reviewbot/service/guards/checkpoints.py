@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.alarms import EACH_TIME, Kind
 from reviewbot.domain.errors import LedgerCorrupt
-from reviewbot.ports import Checkpoint, CheckpointBook, Ledger
+from reviewbot.ports import Checkpoint, CheckpointBook, KeptCheckpoints, Ledger
 
 if TYPE_CHECKING:
     from reviewbot.service.app import App
@@ -34,11 +34,24 @@ def departure(ledger: Ledger, book: CheckpointBook) -> str | None:
     That is the one of the most lines, not the last in the book: an older one can be added again.
     Raises `LedgerError`.
     """
-    kept = book.read()
+    return departure_from(ledger, book.read())
+
+
+def departure_from(ledger: Ledger, kept: KeptCheckpoints) -> str | None:
+    """The same of checkpoints that are read already."""
     if kept.problems:
         return kept.problems[-1]
     furthest = max(kept.checkpoints, key=lambda point: point.count, default=None)
     return None if furthest is None else ledger.departure(furthest)
+
+
+def are_gone(before: KeptCheckpoints, now: KeptCheckpoints) -> bool:
+    """Whether the one that knew most of the log is no longer kept, and no person's word took its place."""
+    accepted = now.checkpoints[:1] and now.checkpoints[0].accepted
+    if accepted and now.checkpoints[0] not in before.checkpoints:
+        return False
+    lines = [max((point.count for point in kept.checkpoints), default=0) for kept in (before, now)]
+    return lines[0] > lines[1]
 
 
 def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoint:

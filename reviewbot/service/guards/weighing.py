@@ -85,8 +85,10 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
         if self.problem is not None:
             yield f"What it would have changed is not known: {self.problem}."
             return
-        yield f"Of {_said(self.open, 'open review')}."
-        yield f"Of {_said(self.past, f'review of the last {DAYS} days', f'reviews of the last {DAYS} days')}."
+        yield _said(self.open, "open review")
+        yield _said(
+            self.past, f"review of the last {DAYS} days", f"reviews of the last {DAYS} days"
+        )
 
     def sentence(self) -> str:
         """The same in one line."""
@@ -254,7 +256,11 @@ def causes(weighed: Weighed) -> Iterator[str]:
 
 
 def _said(matrix: Matrix, one: str, many: str | None = None) -> str:
-    number = f"{matrix.judged:,} {one if matrix.judged == 1 else many or one + 's'}"
+    """A sentence; it counts every review that is known, also where none of them could be judged."""
+    known = matrix.judged + matrix.unread + matrix.left
+    if not known:
+        return f"No {one} is known."
+    number = f"{known:,} {one if known == 1 else many or one + 's'}"
     moved = [move for move in matrix.moves if move.old != move.new]
     parts = [
         f"{move.count:,} {move.old} → {move.new} ({move.micros / 1_000_000:,.2f} USD)"
@@ -262,5 +268,5 @@ def _said(matrix: Matrix, one: str, many: str | None = None) -> str:
     ]
     more = [f"{matrix.unread:,} cannot be told"] if matrix.unread else []
     more += [f"{matrix.left:,} were not judged"] if matrix.left else []
-    parts = parts or ["none would be decided otherwise" if matrix.judged else "nothing to judge"]
-    return f"{number}: {', '.join(parts + more)}"
+    parts = parts or ["none would be decided otherwise"] * bool(matrix.judged)
+    return f"Of {number}: {', '.join(parts + more)}."

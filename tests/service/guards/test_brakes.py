@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reviewbot.domain.alarms import Alarm
 from reviewbot.domain.errors import (
     LedgerCorrupt,
     LedgerUnwritable,
@@ -316,3 +317,30 @@ def open_ledger_of(url: str) -> Iterator[Any]:
     opened = open_ledger(url)
     yield opened
     opened.close()
+
+
+def test_checkpoints_that_are_gone_are_told_once_and_it_goes_on(
+    world: World, book: CheckpointFile
+) -> None:
+    """A file that is removed or cut while the bot runs; more of them, or a person's word, is none."""
+    app, brakes = braked(world, book)
+    heard: list[Alarm] = []
+    app.alarms.tell = lambda alarm: bool(heard.append(alarm))  # type: ignore[method-assign]
+
+    def told() -> int:
+        brakes.check()
+        return sum("Checkpoints are gone" in alarm.sentence for alarm in heard)
+
+    assert told() == 0
+    keep(app.ledger, book, app.clock.now())
+    assert told() == 0
+    poll_once(app)
+    keep(app.ledger, book, app.clock.now())
+    assert told() == 0
+    lines = book.path.read_bytes()
+    book.path.unlink()
+    assert (told(), told(), brakes()) == (1, 1, None)
+    book.path.write_bytes(lines)
+    assert told() == 1
+    accept(app.ledger, book, why="a look", who="ana", at=app.clock.now())
+    assert told() == 1

@@ -301,7 +301,7 @@ def test_the_past_ends_after_thirty_days() -> None:
 
     (found,) = weighed(room)
     assert (found.open.judged, found.past.judged) == (0, 0)
-    assert found.sentence().endswith("Of 0 reviews of the last 30 days: nothing to judge.")
+    assert found.sentence().endswith("No review of the last 30 days is known.")
     assert found.since - room.clock.now() == timedelta(0)
 
 
