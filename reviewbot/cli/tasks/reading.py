@@ -41,10 +41,8 @@ class Rows(NamedTuple):
 
     def first(self, most: int) -> Rows:
         """The first `most` rows of the file, the bad ones counted."""
-        numbers = sorted([*(row.number for row in self.good), *(row.number for row in self.bad)])[
-            :most
-        ]
-        last = numbers[-1] if numbers else 0
+        numbers = [*(row.number for row in self.good), *(row.number for row in self.bad)]
+        last = max(sorted(numbers)[:most], default=0)
         return Rows(
             tuple(row for row in self.good if row.number <= last),
             tuple(row for row in self.bad if row.number <= last),
