@@ -237,6 +237,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     latest: Logged | None = None
     """What its newest round has come to: the decision that was sent, or else the newest by the order
     in which they were last written. Without its trace and facts: no pass needs those many bytes."""
+    judged_at: Mapping[str, datetime] = {}
+    """When each of its rounds was last decided about, by epoch: then it still waited."""
     claimed: frozenset[str] = frozenset()
     """Epochs that have an intent which is not void."""
 
@@ -255,6 +257,15 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     amount_micros: int | None = None
     note: str | None = None
+
+
+class SeenRound(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that the log saw, and how it ended where that is known."""
+
+    epoch: str
+    first_seen_at: datetime
+    ended_at: datetime | None = None
+    by: Attributed | None = None
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -372,6 +383,9 @@ class Ledger(Protocol):
         self, items: Iterable[ReviewItem], at: datetime
     ) -> Mapping[tuple[str, str], datetime]:
         """Note rounds seen for the first time; give (id, epoch) → first seen for all of them."""
+
+    def rounds(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Sequence[SeenRound]]:
+        """Every round of these things that was seen, in any order; what never was is absent."""
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds that we have seen waiting and that have no ending yet."""

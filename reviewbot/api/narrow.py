@@ -24,6 +24,7 @@ from reviewbot.policy.facts import (
     Fleet,
     History,
     attempts_of_round,
+    begin_of_round,
     last_attempt,
     summarise,
 )
@@ -75,6 +76,7 @@ class _History(History, frozen=True, kw_only=True):
     """A history as it should be."""
 
     disputes: Annotated[int, msgspec.Meta(ge=0)] | None = 0
+    rounds_before: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 _NO_HISTORY = _History()
@@ -134,7 +136,7 @@ class _Narrow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def last(self) -> Attempt:
         """The newest of them."""
         found = self.all_attempts
-        if found is not None and len(found) == 1 and self.past.last_dispute_at is None:
+        if found is not None and len(found) == 1 and begin_of_round(self.past) is None:
             return found[0]  # Most often there is no more to it.
         return last_attempt(self.attempts)
 

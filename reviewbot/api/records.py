@@ -124,7 +124,8 @@ def decode_record(line: bytes) -> Record | AccountRecord:
         record = _RECORD.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _lenient_record(parse_json(line))
-    if record.drift or (record.history.disputes or 0) < 0:
+    history = record.history
+    if record.drift or (history.disputes or 0) < 0 or history.rounds_before < 0:
         return _lenient_record(parse_json(line))
     return record
 
@@ -185,13 +186,23 @@ def _history(value: Json, drift: Drift) -> History:
         if disputes is None or disputes < 0:
             drift.expected("history.disputes", "a count", value["disputes"])
             disputes = None
-    last = value.get("last_dispute_at")
-    last_at = moment(last)
-    if last is not None and last_at is None:
-        drift.expected("history.last_dispute_at", "a moment with a zone", last)
+    before = whole(value.get("rounds_before", 0))
+    if before is None or before < 0:
+        drift.expected("history.rounds_before", "a count", value["rounds_before"])
+        disputes, before = None, 0
     texts = value.get("texts")
     return History(
         disputes=disputes,
-        last_dispute_at=last_at,
+        last_dispute_at=_past_moment(value, "last_dispute_at", drift),
+        rounds_before=before,
+        round_before_until=_past_moment(value, "round_before_until", drift),
         texts=tuple(t for t in texts if isinstance(t, str)) if isinstance(texts, list) else (),
     )
+
+
+def _past_moment(history: dict[str, Json], name: str, drift: Drift) -> datetime | None:
+    value = history.get(name)
+    found = moment(value)
+    if value is not None and found is None:
+        drift.expected(f"history.{name}", "a moment with a zone", value)
+    return found

@@ -28,6 +28,7 @@ from reviewbot.ports import (
     Logged,
     Memory,
     Noted,
+    SeenRound,
     Sighting,
     StoredPolicy,
     Verification,
@@ -64,6 +65,10 @@ class DatabaseLedger:
     ) -> Mapping[tuple[str, str], datetime]:
         """Note rounds seen for the first time; give when each was first seen."""
         return rounds.sight(self._connection, items, at)
+
+    def rounds(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Sequence[SeenRound]]:
+        """Every round of these things that was seen."""
+        return rounds.of_things(self._connection, review, ids)
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds seen waiting that have no ending, in the order they were seen."""

@@ -33,6 +33,7 @@ from reviewbot.ledger.rows import (
     first_seen,
     logged,
     noted_from_line,
+    seen_round,
     sighting,
     step_from_body,
     stored_policy,
@@ -48,6 +49,7 @@ from reviewbot.ports import (
     Logged,
     Memory,
     Noted,
+    SeenRound,
     Sighting,
     StoredPolicy,
     Verification,
@@ -108,6 +110,15 @@ class MemoryLedger:
                 self._rounds[key] = row
             seen[item.id, item.epoch] = first_seen(row) if row else at
         return seen
+
+    def rounds(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Sequence[SeenRound]]:
+        """Every round of these things that was seen."""
+        wanted = set(ids)
+        found: dict[str, list[SeenRound]] = {}
+        for row in self._rounds.values():
+            if row.review == review and row.task_id in wanted:
+                found.setdefault(row.task_id, []).append(seen_round(row))
+        return found
 
     def unended(self, review: ReviewKind) -> Sequence[Sighting]:
         """Rounds seen waiting that have no ending, in the order they were seen."""

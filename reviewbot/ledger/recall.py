@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.lifecycle import CLAIMED, DONE, OPEN, State
@@ -32,6 +32,7 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
     A dispute counts once it is known to be done; a text counts as used as soon as it may have
     been sent, so that an unclear write never leads to the same words twice.
     """
+    judged: dict[str, datetime] = {}
     disputes = 0
     last_dispute: int | None = None
     texts: list[tuple[int, str]] = []
@@ -40,6 +41,7 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
     for row, decision in decisions:
         if newest is None or row.recorded > newest[0].recorded:
             newest = (row, decision)
+        judged[row.epoch] = max(judged.get(row.epoch, decision.decided_at), decision.decided_at)
         if row.state in _CLAIMED:
             claims[row.epoch] = (row, decision)
         if row.action not in _SENDS_BACK:
@@ -59,6 +61,7 @@ def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
             texts=tuple(text for _, text in sorted(texts)),
         ),
         latest=logged(*newest) if newest else None,
+        judged_at=judged,
         claimed=frozenset(claims),
     )
 

@@ -13,9 +13,9 @@ from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events, statements
 from reviewbot.ledger.connection import Connection
 from reviewbot.ledger.histories import in_chunks
-from reviewbot.ledger.rows import RoundRow, first_seen, sighting
+from reviewbot.ledger.rows import RoundRow, first_seen, seen_round, sighting
 from reviewbot.ledger.tail import Tail
-from reviewbot.ports import Ending, Sighting
+from reviewbot.ports import Ending, SeenRound, Sighting
 
 Key = tuple[str, str, str]
 
@@ -85,6 +85,18 @@ def _put(connection: Connection, row: RoundRow, before: RoundRow | None) -> None
     changes = {f"new_{name}": value for name, value in asdict(row).items()}
     key = {"which_review": row.review, "which_task": row.task_id, "which_epoch": row.epoch}
     connection.run(statements.CHANGE_ROUND, changes | key)
+
+
+def of_things(
+    connection: Connection, review: ReviewKind, ids: Iterable[str]
+) -> dict[str, list[SeenRound]]:
+    """Every round of these things that was seen."""
+    with connection.reading():
+        rows = _rows(connection, [(review, task_id, "") for task_id in ids])
+    found: dict[str, list[SeenRound]] = {}
+    for row in rows.values():
+        found.setdefault(row.task_id, []).append(seen_round(row))
+    return found
 
 
 def unended(connection: Connection, review: ReviewKind) -> list[Sighting]:

@@ -17,7 +17,15 @@ from reviewbot.domain.decision import Decision
 from reviewbot.domain.lifecycle import Entry, State
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.chain import Line
-from reviewbot.ports import Attributed, Ending, Logged, Noted, Sighting, StoredPolicy
+from reviewbot.ports import (
+    Attributed,
+    Ending,
+    Logged,
+    Noted,
+    SeenRound,
+    Sighting,
+    StoredPolicy,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -279,6 +287,18 @@ def sighting(row: RoundRow) -> Sighting:
         first_seen_at=from_micros(row.first_seen_at),
         deadline_at=_moment(row.deadline_at),
         amount_micros=row.amount_micros,
+    )
+
+
+def seen_round(row: RoundRow) -> SeenRound:
+    """A round as a part of a thing's history."""
+    by: Any = row.ended_by
+    attributed: Attributed | None = by
+    return SeenRound(
+        epoch=row.epoch,
+        first_seen_at=first_seen(row),
+        ended_at=_moment(row.ended_at),
+        by=attributed,
     )
 
 

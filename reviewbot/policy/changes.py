@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reviewbot.policy.facts import Facts, summarise
+from reviewbot.policy.facts import Facts, History, summarise
 
 _PARTS = ("task", "checks", "account", "fleet", "bundle", "profile", "feedback")
 
@@ -14,9 +14,11 @@ _PARTS = ("task", "checks", "account", "fleet", "bundle", "profile", "feedback")
 def with_fact(facts: Facts, name: str, value: Any) -> Facts | None:
     """Change one fact. None where it is not one's own value but follows from time or others."""
     part, _, own = name.partition(".")
-    if name in ("task.times_disputed", "task.round"):
-        disputes = value if own == "times_disputed" or value is None else value - 1
-        return replace(facts, past=replace(facts.past, disputes=disputes))
+    if name == "task.times_disputed":
+        return replace(facts, past=replace(facts.past, disputes=value))
+    if name in ("task.sent_back_before", "task.round"):
+        before = value if own == "sent_back_before" or value is None else value - 1
+        return replace(facts, past=_sent_back(facts.past, before))
     if name == "review.round":
         applied = None if value is None else value - 1
         return replace(facts, feedback=replace(facts.feedback, corrections_applied=applied))
@@ -27,6 +29,13 @@ def with_fact(facts: Facts, name: str, value: Any) -> Facts | None:
     if part not in _PARTS or not hasattr(getattr(facts, part), own):
         return None
     return replace(facts, **{part: replace(getattr(facts, part), **{own: value})})
+
+
+def _sent_back(past: History, before: int | None) -> History:
+    """A past with so many rounds before; no more of them ended by us."""
+    if before is None or past.disputes is None:
+        return replace(past, disputes=before, rounds_before=before or 0)
+    return replace(past, disputes=min(past.disputes, before), rounds_before=before)
 
 
 def _with_last(facts: Facts, own: str, value: Any) -> Facts | None:

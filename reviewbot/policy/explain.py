@@ -143,8 +143,8 @@ def _subject(judge: Judge, facts: Facts) -> str:
         words = [f"task {task.id}", task.platform]
         if task.cm_payout_amount is not None:
             words.append(money(task.cm_payout_amount))
-        if facts.past.disputes is not None:
-            words.append(f"round {facts.past.disputes + 1}")
+        if facts.past.sent_back_before is not None:
+            words.append(f"round {facts.past.sent_back_before + 1}")
     if facts.started_at is not None:
         words.append(f"{began} {format_moment(facts.started_at, zone)}")
     if facts.deadline_at is not None:

@@ -29,6 +29,15 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     last_dispute_at: datetime | None = None
     texts: tuple[str, ...] = ()
     """Every text we sent to the other side for it."""
+    rounds_before: int = 0
+    """How many earlier rounds of it our log saw, whoever ended them: only what is sent back comes again."""
+    round_before_until: datetime | None = None
+    """Until when the newest of them lasted at least; what was scraped by then is not of this round."""
+
+    @property
+    def sent_back_before(self) -> int | None:
+        """How often it was sent back before this round, by us or by anybody, as far as we saw it."""
+        return None if self.disputes is None else max(self.disputes, self.rounds_before)
 
 
 NO_HISTORY = History()
@@ -210,14 +219,15 @@ _BUILDERS = {"comments": _comment_facts, "accounts": _account_facts}
 
 
 def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attempt, ...]:
-    """Keep the attempts scraped after our last dispute, oldest first.
+    """Keep the attempts scraped after the newest earlier round had ended, oldest first.
 
-    All of them in round 1 (no dispute of ours), or when the moment of that dispute is not known.
-    An attempt without a time is not known to be of this round, so it is left out of later rounds.
+    Whoever ended it: our dispute is known to the second; of what somebody else sent back is known
+    until when it waited at least. All of them in round 1, or where no such moment is known. An attempt
+    without a time is not known to be of this round, so it is left out of later rounds.
     """
     chosen = tuple(attempts)
-    since = past.last_dispute_at
-    if past.disputes != 0 and since is not None:
+    since = begin_of_round(past)
+    if since is not None:
         chosen = tuple([a for a in chosen if a.scraped_at is not None and a.scraped_at > since])
     if len(chosen) < 2:
         return chosen
@@ -225,6 +235,13 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
         return tuple(sorted(chosen, key=_ATTEMPT_N))
     except TypeError:  # One of them carries no number.
         return tuple(sorted(chosen, key=_number))
+
+
+def begin_of_round(past: History) -> datetime | None:
+    """After which moment the checks of this round were made; None where it is the first, or unknown."""
+    ours = past.last_dispute_at if past.disputes != 0 else None
+    seen = past.round_before_until
+    return max(ours, seen) if ours is not None and seen is not None else ours or seen
 
 
 _ATTEMPT_N = attrgetter("attempt_n")

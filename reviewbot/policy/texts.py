@@ -110,10 +110,10 @@ class Variants:
         """The text that is due; None where none is, or where that cannot be known."""
         if self._only is not None:
             return self._only
-        disputes = facts.past.disputes
-        if disputes is not None:
+        before = facts.past.sent_back_before
+        if before is not None:
             for number, text in self._rounds:
-                if number <= disputes + 1:
+                if number <= before + 1:
                     return text
         return self._platforms.get(facts.task.platform or "", self._otherwise)
 

@@ -93,7 +93,7 @@ def _comment_facts(given: Given, now: datetime | None) -> Facts:
         now=now,
         started_at=started,
         deadline_at=deadline,
-        past=History(disputes=_counted(given, "task.times_disputed", "task.round", 1)),
+        past=_past(given),
         task=task,
         attempts=attempts,
         last=last_attempt(attempts) if attempts else UNKNOWN_ATTEMPT,
@@ -318,6 +318,15 @@ def _present(
 
 def _before(now: datetime, seconds: float | None) -> datetime | None:
     return None if seconds is None else now - timedelta(seconds=seconds)
+
+
+def _past(given: Given) -> History:
+    """Rounds before this one, typically ended by us."""
+    before = _counted(given, "task.sent_back_before", "task.round", 1)
+    ours = (
+        _counted(given, "task.times_disputed", "", 0) if "task.times_disputed" in given else before
+    )
+    return History(disputes=ours, rounds_before=before or 0)
 
 
 def _counted(given: Given, count: str, ordinal: str, first: int) -> int | None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from reviewbot.domain.decision import Action
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, NO_HISTORY, AccountHistory, Fleet
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
 from reviewbot.ports import Listing, Memory, Odd
 from reviewbot.service.app import App, Bench
 from reviewbot.service.checks import fleet_now
 from reviewbot.service.judging import Known
 from reviewbot.service.look import forget_all_but, note_sights, with_window
+from reviewbot.service.rounds import memories_of
 from reviewbot.service.telling.notices import (
     tell_count,
     tell_drift,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.model import Policy
 
-NEW = Memory(history=NO_HISTORY)
-"""The memory of a thing that the log has not met."""
 _FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
@@ -96,14 +95,14 @@ def with_memories(
     """Give each item what the log knows about it, read for all of them at once."""
     if not items:
         return
-    memories = app.ledger.memories(bench.review, [item.id for item in items])
+    memories = memories_of(app.ledger, bench.review, items)
     accounts = _accounts(app, bench, items, judges)
     fleet = _fleet(app, bench, items, memories, judges)
     for item in items:
         yield (
             item,
             Known(
-                memory=memories.get(item.id, NEW),
+                memory=memories[item.id],
                 judge=judge_for(item, judges),
                 account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
                 fleet=fleet,

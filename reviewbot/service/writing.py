@@ -65,8 +65,8 @@ def _clock_ahead(app: App) -> float | None:
 
 
 def round_of(facts: Facts) -> int:
-    """Count the rounds: what we sent back, or what the API says was mended, plus 1."""
-    return max(facts.past.disputes or 0, facts.feedback.corrections_applied or 0) + 1
+    """Count the rounds: what was sent back, by us or anybody, or what the API says was mended, plus 1."""
+    return max(facts.past.sent_back_before or 0, facts.feedback.corrections_applied or 0) + 1
 
 
 def differs(verdict: Verdict, item: ReviewItem, state: State, latest: Logged | None) -> bool:

@@ -260,6 +260,7 @@ def random_facts(chance: Random) -> Facts:
         past=History(
             disputes=_maybe(chance, chance.choice((0, 0, 1, 2))),
             last_dispute_at=_maybe(chance, CONFIRMED - timedelta(hours=3)),
+            rounds_before=chance.choice((0, 0, 0, 1, 2)),
         ),
         account=AccountHistory(
             decisions_30d=_maybe(chance, chance.randint(0, 4)),

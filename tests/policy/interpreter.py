@@ -180,13 +180,22 @@ class Interpreter:
             return None
         return (node.test.member in names) != node.test.negated
 
+    @property
+    def sent_back(self) -> int | None:
+        """Rounds before this one: ours, or as many as the log saw."""
+        past = self.facts.past
+        if past.disputes is None:
+            return None
+        return past.disputes if past.disputes > past.rounds_before else past.rounds_before
+
     def value(self, name: str) -> Any:
         """What a fact is; None is unknown."""
         facts = self.facts
         part, own = name.split(".")
         derived = {
             "task.times_disputed": lambda: facts.past.disputes,
-            "task.round": lambda: None if facts.past.disputes is None else facts.past.disputes + 1,
+            "task.sent_back_before": lambda: self.sent_back,
+            "task.round": lambda: None if self.sent_back is None else self.sent_back + 1,
             "task.waiting_for": lambda: gap(facts.task.manually_confirmed_at, facts.now),
             "task.time_left": lambda: gap(facts.now, facts.task.client_dispute_deadline_at),
             "task.posted_ago": lambda: gap(facts.task.submitted_at, facts.now),

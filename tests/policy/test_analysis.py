@@ -94,7 +94,7 @@ PLANTED = {
         '"promo"',
     ),
     "its own conditions exclude each other": (
-        rule("odd", "task.round: 2\ntask.times_disputed: 0", "approve") + REST,
+        rule("odd", "task.round: 1\ntask.times_disputed: 1", "approve") + REST,
         "P201",
         "exclude each other",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -175,18 +176,21 @@ def test_an_example_really_meets_what_it_was_asked_for(policy: Policy) -> None:
                 assert plain(policy.rules[j].when, found.facts) is True  # type: ignore[arg-type]
 
 
-def test_a_round_is_one_more_than_the_disputes() -> None:
-    """Facts that follow from each other cannot disagree."""
-    policy = a_policy(
-        a_rule(
-            "odd",
-            AllOf(
-                parts=(
-                    Compare(fact="task.round", test=Range(low=3), text="at least 3"),
-                    Compare(fact="task.times_disputed", test=Range(high=1), text="at most 1"),
-                )
-            ),
-        )
-    )
-    world = World(policy)
-    assert not world.possible([(world.rules[0], TRUE)])
+@pytest.mark.parametrize(
+    ("first", "second", "possible"),
+    [
+        (("task.round", Range(low=3)), ("task.sent_back_before", Range(high=1)), False),
+        (("task.round", Range(high=2)), ("task.sent_back_before", Range(low=2)), False),
+        (("task.round", Range(high=1)), ("task.times_disputed", Range(low=1)), False),
+        (("task.sent_back_before", Range(high=1)), ("task.times_disputed", Range(low=2)), False),
+        (("task.round", Range(low=3)), ("task.times_disputed", Range(high=1)), True),
+        (("task.sent_back_before", Range(low=2)), ("task.times_disputed", Range(high=0)), True),
+    ],
+)
+def test_a_round_is_one_more_than_what_was_sent_back_and_our_disputes_are_among_that(
+    first: tuple[str, Range], second: tuple[str, Range], possible: bool
+) -> None:
+    """Facts that follow from each other cannot disagree; others may have sent it back as well."""
+    parts = tuple(Compare(fact=fact, test=test, text="x") for fact, test in (first, second))
+    world = World(a_policy(a_rule("odd", AllOf(parts=parts))))
+    assert world.possible([(world.rules[0], TRUE)]) is possible

@@ -61,7 +61,7 @@ def test_an_account_rule_that_wins_was_never_called_unreachable() -> None:
 def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
     """Each example that can be laid out as a task is matched by both rules once compiled."""
     shown = 0
-    for seed in range(times(10, 200)):
+    for seed in range(times(16, 200)):
         policy = a_random_policy(Random(seed))
         world = World(policy)
         for j in range(len(policy.rules)):

@@ -15,8 +15,9 @@ from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
 from reviewbot.ports import Listing, Unread
 from reviewbot.service.app import REVIEW_WINDOW, App, HeldEvidence, Sight
-from reviewbot.service.intake import NEW, judge_for, look_at_all, with_memories
+from reviewbot.service.intake import judge_for, look_at_all, with_memories
 from reviewbot.service.judging import Known
+from reviewbot.service.rounds import NEW
 from tests.builders import CONFIRMED, an_account_item, an_item
 from tests.ledger.things import a_decision
 from tests.policy.judging import DEADLINE, judge_of

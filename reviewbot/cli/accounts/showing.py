@@ -26,9 +26,9 @@ from reviewbot.domain.safetext import safe_line
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports import Ledger
 from reviewbot.service.effects import waits
-from reviewbot.service.intake import NEW
 from reviewbot.service.look import with_window
 from reviewbot.service.records import facts_to_json
+from reviewbot.service.rounds import memories_of
 
 
 @click.command(
@@ -59,7 +59,7 @@ def show(screen: Screen, account: str, ledger: str | None, config: str | None, f
         item = with_window(bench, found.item)
         delivered = bench.queue.evidence(item)
         assert isinstance(delivered, Profile)
-        past = app.ledger.memories("accounts", [item.id]).get(item.id, NEW).history
+        past = memories_of(app.ledger, "accounts", [item])[item.id].history
         facts = build_facts(item, now=app.clock.now(), evidence=delivered, past=past)
         ours = _asked_by(app.ledger, item.id)
     if form == "json":

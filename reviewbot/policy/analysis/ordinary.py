@@ -27,6 +27,7 @@ _STATED = frozenset(
         "created_at",
         "updated_at",
         "times_disputed",
+        "sent_back_before",
         "round",
         "waiting_for",
         "time_left",

@@ -121,14 +121,14 @@ def variant_test(reason: ReasonText, key: str | None) -> tuple[str, Test] | None
     rounds = sorted(int(name.split()[1]) for name in keys if name.startswith("round "))
     if key is None:
         if rounds:
-            return "task.times_disputed", Range(high=rounds[0] - 1, high_included=False)
+            return "task.sent_back_before", Range(high=rounds[0] - 1, high_included=False)
         others = OneOf(values=tuple(keys), exact=(False,) * len(keys), negated=True)
         return ("task.platform", others) if keys else None
     if not rounds:
         return "task.platform", OneOf(values=(key,), exact=(False,))
     own = int(key.split()[1])
     after = next((n - 1 for n in rounds if n > own), None)
-    return "task.times_disputed", Range(low=own - 1, high=after, high_included=False)
+    return "task.sent_back_before", Range(low=own - 1, high=after, high_included=False)
 
 
 def all_thens(policy: Policy) -> Iterator[Then]:

@@ -79,6 +79,12 @@ def _at_least(a: Cell, b: Cell) -> bool:
     return a.high > b.low or (a.high == b.low and _is_point(a) and _is_point(b))
 
 
+def _more_than(a: Cell, b: Cell) -> bool:
+    """The first is at least the second plus 1, where both are known."""
+    less = msgspec.structs.replace(a, low=_shifted(a.low, -1), high=_shifted(a.high, -1))
+    return _at_least(less, b)
+
+
 def _is_point(cell: Cell) -> bool:
     return cell.low == cell.high
 
@@ -141,7 +147,11 @@ LENGTHS: tuple[tuple[str, str], ...] = (
 """Texts and the facts that count their characters."""
 
 CERTAIN: tuple[Relation, ...] = (
-    Relation("task.times_disputed", "task.round", _later_by(1)),
+    Relation("task.sent_back_before", "task.round", _later_by(1)),
+    Relation("task.sent_back_before", "task.times_disputed", _at_least),
+    Relation("task.sent_back_before", "task.times_disputed", _same_knowledge),
+    Relation("task.round", "task.times_disputed", _more_than),
+    Relation("task.round", "task.times_disputed", _same_knowledge),
     Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
     Relation("task.client_dispute_deadline_at", "task.time_left", _same_knowledge),
     Relation("task.submitted_at", "task.posted_ago", _same_knowledge),
@@ -201,6 +211,7 @@ USUAL: tuple[Relation, ...] = (
 )
 
 SHARED_CUTS: tuple[frozenset[str], ...] = (
+    frozenset({"task.times_disputed", "task.sent_back_before"}),
     frozenset({"last.comments_scraped", "checks.most_comments", "checks.fewest_comments"}),
     frozenset({"last.match_score", "checks.best_score"}),
     frozenset({"checks.count", "checks.failed", "last.attempt_n"}),
@@ -226,6 +237,7 @@ _FIXED_CUTS: dict[str, tuple[float, ...]] = {
 
 _SHIFTS = (
     ("task.times_disputed", "task.round", 1),
+    ("task.sent_back_before", "task.round", 1),
     ("feedback.corrections_applied", "review.round", 1),
     ("task.manually_confirmed_at", "task.client_dispute_deadline_at", WINDOW),
 )

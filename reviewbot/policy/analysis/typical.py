@@ -27,6 +27,7 @@ _VALUES: dict[str, Any] = {
     "task.target_type": "video",
     "task.execution_blocked": False,
     "task.times_disputed": 0,
+    "task.sent_back_before": 0,
     "task.round": 1,
     "task.waiting_for": HOUR,
     "task.time_left": WINDOW - HOUR,

@@ -20,7 +20,7 @@ from reviewbot.domain.lifecycle import DONE, State
 from reviewbot.domain.moments import format_moment
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.safetext import safe_line
-from reviewbot.policy.facts import NO_HISTORY, Facts, build_facts
+from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.policy.texts import LONGEST, may_be_sent
 from reviewbot.ports import Ledger, Logged
 from reviewbot.service import effects
@@ -31,6 +31,7 @@ from reviewbot.service.people.questions import Round, answered_in, asked_in
 from reviewbot.service.perform import perform
 from reviewbot.service.resume import call_open, waits_after_all
 from reviewbot.service.revisions import zone_of
+from reviewbot.service.rounds import memories_of
 from reviewbot.service.verdict import Verdict, cannot_send
 from reviewbot.service.writing import decide
 
@@ -83,7 +84,6 @@ def answer(app: App, chosen: Round, reply: Reply) -> Answered:
     """
     sighting = chosen.sighting
     bench = app.bench(sighting.review) or app.make_bench(sighting.review)
-    memory = app.ledger.memories(sighting.review, [sighting.task_id]).get(sighting.task_id)
     first = answered_in(app.ledger, sighting.task_id, sighting.epoch)
     if first is not None:
         if not waits_after_all(app, bench, first):
@@ -104,7 +104,7 @@ def answer(app: App, chosen: Round, reply: Reply) -> Answered:
         item,
         now=app.clock.now(),
         evidence=None if held is None else held.evidence,
-        past=NO_HISTORY if memory is None else memory.history,
+        past=memories_of(app.ledger, item.review, [item])[item.id].history,
     )
     decision = _decision(app, item, facts, held, chosen, _checked(reply, facts, chosen))
     if bench.desk is None:
