@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
@@ -43,7 +44,6 @@ class _Rows(msgspec.Struct):
 
 class _One(msgspec.Struct):
     data: msgspec.Raw
-    dry_run: bool | None = None
 
 
 _ROWS = msgspec.json.Decoder(_Rows)
@@ -88,13 +88,13 @@ def read_one(answer: Answer, reader: Reader[T], drift: Drift) -> T:
     Raises BadAnswer when there is none, or when the API says that it only pretended.
     """
     try:
-        found = _ONE.decode(answer.body)
+        found = None if _MARK in answer.body else _ONE.decode(answer.body)
     except _BROKEN:
+        found = None
+    if found is None:
         row = read_envelope(answer)["data"]
         thing = _named(reader.from_json(row, drift), row, drift)
     else:
-        if found.dry_run:
-            raise bad(answer, "the API says that this was only a dry run")
         thing = _read(reader, found.data, drift)
     if thing is None:
         raise bad(answer, 'what stands under "data" is not what was asked for')
@@ -112,9 +112,32 @@ def read_envelope(answer: Answer) -> dict[str, Any]:
         raise bad(answer, f"the answer is {error}") from None
     if not isinstance(found, dict) or "data" not in found:
         raise bad(answer, 'the answer has no "data"')
-    if found.get("dry_run") is True:
+    if any(map(_pretends, _parts(found))):
         raise bad(answer, "the API says that this was only a dry run")
     return found
+
+
+_MARK = b"dry_run"
+_SYNTHETIC = "00000000-0000-4000-8000-"
+"""How the ids begin that a dry run makes up (its public page)."""
+
+
+def _parts(envelope: dict[str, Any]) -> Iterator[Any]:
+    """Wherever an answer may say that it is about a dry run."""
+    data = envelope["data"]
+    yield envelope
+    yield data
+    if isinstance(data, dict) and isinstance(data.get("created"), list):
+        yield from data["created"]
+
+
+def _pretends(part: Any) -> bool:
+    """Whether a part of an answer is marked: by anything but a no, or by an id that is made up."""
+    if not isinstance(part, dict):
+        return False
+    return part.get(_MARK.decode()) not in (None, False) or str(part.get("id")).startswith(
+        _SYNTHETIC
+    )
 
 
 def bad(answer: Answer, why: str) -> BadAnswer:

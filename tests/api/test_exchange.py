@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +17,7 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.api.answers import NewTask
 from reviewbot.api.bucket import Bucket
 from reviewbot.api.client import ReadApi
 from reviewbot.api.exchange import Exchange
@@ -54,6 +56,11 @@ TWELVE_WAYS: dict[str, tuple[httpx.Response | Exception, type[ApiError]]] = {
     "empty 204": (httpx.Response(204), BadAnswer),
     "still waiting": (answer({"data": a_row()}), BadAnswer),
     "only pretended": (answer({"data": a_row(status="finalized"), "dry_run": True}), BadAnswer),
+    "pretended in words": (
+        answer({"data": a_row(status="finalized"), "dry_run": "true"}),
+        BadAnswer,
+    ),
+    "pretended inside": (answer({"data": a_row(status="finalized", dry_run=1)}), BadAnswer),
 }
 
 
@@ -347,3 +354,35 @@ def test_a_fault_of_ours_in_one_call_does_not_hold_up_the_next() -> None:
         with pytest.raises(RuntimeError):
             api.list_comments()
     assert clock.seconds < 1_100.0
+
+
+ORDER = NewTask(saved_account_id="acc_1", comment_text="The light in this one is unreal")
+PRETENDED = "00000000-0000-4000-8000-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"created": [a_row()]}, "created_count": 1, "dry_run": True},
+        {"data": {"created": [a_row()]}, "created_count": 1, "dry_run": "yes"},
+        {"data": {"created": [a_row()], "dry_run": True}, "created_count": 1},
+        {"data": {"created": [a_row(dry_run=True)]}, "created_count": 1},
+        {"data": {"created": [a_row(), a_row(id=PRETENDED)]}, "created_count": 2},
+    ],
+)
+def test_an_order_that_was_only_pretended_is_no_order(body: dict[str, Any]) -> None:
+    """Wherever and however the answer says so: whether anything was made only reading can tell."""
+    with pytest.raises(BadAnswer, match="only a dry run"):
+        a_client(lambda _: answer(body, 201)).create_comments([ORDER], idempotency_key="k1")
+
+
+@pytest.mark.parametrize("said", [{}, {"dry_run": False}, {"dry_run": None}])
+def test_an_answer_that_says_no_to_it_is_believed(said: dict[str, Any]) -> None:
+    """An order that was placed, and a text that only speaks of one."""
+    body = {"data": {"created": [a_row(comment_text="a dry_run of rain")]}, "created_count": 1}
+    placed = a_client(lambda _: answer(body | said, 201)).create_comments(
+        [ORDER], idempotency_key="k1"
+    )
+    assert len(placed.created) == 1
+    done = {"data": a_row(status="finalized", comment_text="a dry_run of rain")} | said
+    assert a_client(lambda _: answer(done)).approve(TASK_ID, idempotency_key="d1").thing.id

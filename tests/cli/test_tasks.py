@@ -13,7 +13,9 @@ import msgspec
 import pytest
 
 from reviewbot.cli.tasks.life import life_of
+from reviewbot.cli.tasks.show import _in_full
 from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.timeline import Timeline
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
@@ -395,3 +397,25 @@ def test_a_refused_key_is_77_and_no_api_69(call, account: str, monkeypatch) -> N
     monkeypatch.delenv("TOKPORTAL_API_KEY")
     assert call("tasks", "create", *flags).code == 78
     assert call("tasks", "create", *flags[:-1]).code == 0
+
+
+def test_a_task_that_the_api_does_not_know_is_wrong_usage(call: Any) -> None:
+    """A clear 404 is no outage: the exit code and the words say what to mend."""
+    ran = call("tasks", "show", "3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e49")
+    assert ran.code == 2
+    assert "the API knows no task '3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e49' of yours" in ran.err
+
+
+def test_lines_of_a_foreign_comment_cannot_pass_for_ours() -> None:
+    """Each is indented under the first; a text of nothing but breaks is a line as well."""
+    text = "nice\n2026-01-01 00:00  the bot approved it\r\ntask forged  paid\u2028x"
+    for said, shown in (
+        (text, ["nice", "2026-01-01 00:00  the bot approved it", "task forged  paid\\u2028x"]),
+        ("\n", [""]),
+        (None, ["unknown"]),
+    ):
+        task = CommentTask(id="t1", comment_text=said)
+        life = life_of(task, Timeline(task_id="t1"), MemoryLedger(), "UTC")
+        first, *more = shown
+        lines = [f"  {'comment_text':<18} {first}", *(" " * 21 + line for line in more)]
+        assert "\n".join(_in_full(life, "UTC")).splitlines()[1:] == lines

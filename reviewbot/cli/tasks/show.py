@@ -16,6 +16,7 @@ from reviewbot.cli.tasks.life import Life, in_words, life_of
 from reviewbot.cli.words import due
 from reviewbot.cli.zones import zones_of
 from reviewbot.counter import connect
+from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.safetext import safe, safe_line
 from reviewbot.ledger.opening import open_ledger
 
@@ -38,7 +39,10 @@ def show(screen: Screen, task_id: str, ledger: str | None, config: str | None, f
     log = open_ledger(settings.ledger, read_only=True)
     connection = connect(settings)
     try:
-        task = connection.api.get_comment(task_id)
+        try:
+            task = connection.api.get_comment(task_id)
+        except NotFound as no:
+            raise UsageError(f"the API knows no task {safe_line(task_id, 80)!r} of yours") from no
         life = life_of(task, connection.api.get_verifications(task_id), log, zone)
     finally:
         connection.close()
@@ -55,7 +59,10 @@ def _in_full(life: Life, zone: str) -> Iterator[str]:
     for name in ("platform", "saved_account_id", "target_video_url", "target_comment_url"):
         if value := getattr(task, name):
             yield f"  {name:<18} {safe_line(value, 200)}"
-    yield f"  {'comment_text':<18} {safe(task.comment_text or 'unknown')}"
+    # Each line of a foreign text is indented, so that none can pass for one of ours.
+    first, *more = safe(task.comment_text or "unknown").splitlines() or [""]
+    yield f"  {'comment_text':<18} {first}"
+    yield from (f"  {'':<18} {line}" for line in more)
     if task.status == "pending" and task.deadline_at is not None:
         when = due(task.deadline_at, datetime.now(UTC), zone)
         yield (
