@@ -149,6 +149,7 @@ def build(
             clock_brake=settings.brake_at(),
             always_evidence=settings.evidence == "always",
             away=settings.notices.away,
+            every=settings.every,
         ),
         traffic=exchange.traffic,
         stopping=stop.is_set,

@@ -74,6 +74,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Reads per pass spent on finding out how rounds ended that vanished from the list."""
     away: float = 600.0
     """Seconds without a whole pass after which people are told."""
+    every: float = 60.0
+    """Seconds between two passes of a bot that runs."""
 
 
 class Sight(msgspec.Struct, frozen=True):

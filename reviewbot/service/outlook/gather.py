@@ -110,6 +110,7 @@ class Foreseen:
             app = self._app
             bot = Bot(
                 hold=None if app.mode is Mode.LIVE else REHEARSES,
+                every=app.limits.every,
                 quarantine=app.limits.quarantine,
                 file=app.guard.pause_file(),
                 brake=app.brake(),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from reviewbot.domain.decision import Action
+from reviewbot.service.app import Limits
 from reviewbot.service.outlook.future import Future
-from reviewbot.service.outlook.gather import Bot, outlook_of
+from reviewbot.service.outlook.gather import Bot, Foreseen, outlook_of
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
 from tests.service.fakes import START
-from tests.service.guards.test_guards import FALLBACK, SEND_BACK, Room, a_policy, a_room
+from tests.service.guards.test_guards import ASK, FALLBACK, SEND_BACK, Room, a_policy, a_room
 
 DUE = START + timedelta(hours=9, minutes=1)
 """When the fallback of the second of two tasks is due: 3 h before its deadline."""
@@ -59,3 +62,15 @@ def test_from_the_fallbacks_moment_on_the_deadline_decides_what_the_cap_keeps_ba
     room.clock.forward(seconds=(later - START).total_seconds())
     poll_once(room.app)
     assert room.sent(Action.APPROVE) == 1
+
+
+@pytest.mark.parametrize(("every", "end"), [(1.0, "fallback"), (60.0, "silence")])
+def test_a_running_bot_foresees_its_own_passes(every: float, end: str) -> None:
+    """Half a minute before the deadline is time enough where it looks each second."""
+    late = FALLBACK.replace("3h before", "30s before")
+    room = a_room(a_policy(ASK, fallback=late), count=1, hours=12)
+    room.app.limits = Limits(every=every)
+    poll_once(room.app)
+
+    (found,) = Foreseen(room.app)().futures.values()
+    assert found.end == end
