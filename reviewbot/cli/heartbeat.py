@@ -208,6 +208,8 @@ def beating_poll(
     def leave(app: App, error: str | None, failed: ReviewbotError | None = None) -> None:
         left = _beat(app, every, heart, error, summary)
         left = msgspec.structs.replace(left, good_at=good_at, looked_until=looked_until)
+        if isinstance(failed, LedgerError):
+            left = msgspec.structs.replace(left, brake=left.brake or error)
         heart.beat(app, left, failed)
 
     def poll(app: App) -> PassSummary:

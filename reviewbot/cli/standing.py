@@ -65,7 +65,7 @@ def _rows(
     zone = zones_by(beat).first
     if beat is not None and beat.brake is not None:
         yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
-    if beat is not None and beat.error:
+    if beat is not None and beat.error and beat.error != beat.brake:
         yield "last pass", f"{safe_line(beat.error, 300)} ({format_moment(beat.at, zone)})", "bad"
     if found is not None:
         yield from _held(found, now, zone)

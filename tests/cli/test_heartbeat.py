@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from reviewbot.cli.health import health_of
 from reviewbot.cli.heartbeat import (
     Beat,
     Heart,
@@ -23,9 +24,11 @@ from reviewbot.cli.heartbeat import (
     read_beat,
 )
 from reviewbot.cli.process import born, is_gone, room
+from reviewbot.cli.standing import lines
 from reviewbot.domain.errors import LedgerUnwritable
 from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.poll import Polling
+from reviewbot.service.app import App
+from reviewbot.service.poll import PassSummary, Polling
 from reviewbot.settings import Settings
 from tests.ledger.conftest import postgres
 from tests.service.fakes import APPROVE, HandClock, World, always, an_app
@@ -188,6 +191,34 @@ def test_without_the_server_the_file_is_left_and_read(
     beat = newest_beat(settings)
     assert beat is not None and beat.error == "the server is away"
     assert beat.good_at is None
+
+
+def test_a_bot_that_cannot_use_its_log_is_not_healthy_at_once(tmp_path: Path) -> None:
+    """However short ago its last good pass was: nothing is sent meanwhile; the next one mends it."""
+    app, polling, lost = _app(), Polling(), True
+
+    def make(app: App) -> PassSummary:
+        if lost:
+            raise LedgerUnwritable("it was removed while in use")
+        return polling(app)
+
+    poll = beating_poll(Heart(path=tmp_path / "x.json"), 60.0, make)
+    lost = False
+    poll(app)
+    lost = True
+    with pytest.raises(LedgerUnwritable):
+        poll(app)
+    beat, now = read_beat(tmp_path / "x.json"), datetime.now(UTC)
+    found = health_of(beat, None, now)
+    assert (found.word, found.why) == (
+        "not healthy",
+        ("nothing is sent: it was removed while in use",),
+    )
+    assert "\n".join(lines(beat, found, None, [], now, None)).count("it was removed") == 1
+
+    lost = False
+    poll(app)
+    assert health_of(read_beat(tmp_path / "x.json"), None, now).word == "healthy"
 
 
 def test_a_heartbeat_that_cannot_be_left_is_only_said(tmp_path: Path) -> None:
