@@ -163,16 +163,23 @@ def elsewhere(review: ReviewKind, status: str | None) -> str | None:
 
 def cannot_send(item: ReviewItem) -> str | None:
     """Why nothing can be sent for this thing; None when it can."""
+    return unsendable(item.review, item.status, item.epoch, item.deadline_at)
+
+
+def unsendable(
+    review: ReviewKind, status: str | None, epoch: str | None, deadline_at: datetime | None
+) -> str | None:
+    """Why nothing can be sent for what the API says so much of; None when it can."""
     missing = [
         name
         for name, value in (
-            ("status", item.status),
-            ("start of its round", item.epoch),
-            ("deadline", item.deadline_at),
+            ("status", status),
+            ("start of its round", epoch),
+            ("deadline", deadline_at),
         )
         if value is None
     ]
     if missing:
         return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"
-    found = elsewhere(item.review, item.status)
+    found = elsewhere(review, status)
     return None if found is None else f"{found}, so nothing can be sent"

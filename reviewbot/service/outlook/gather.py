@@ -26,7 +26,7 @@ from reviewbot.service.outlook.room import House, Spent
 from reviewbot.service.people.questions import Round, open_rounds
 from reviewbot.service.records import facts_from_json
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.verdict import elsewhere
+from reviewbot.service.verdict import unsendable
 
 if TYPE_CHECKING:
     from reviewbot.policy.evaluate import Judge
@@ -252,7 +252,7 @@ def _as_recorded(
         round=decision.round,
         judge=_judge_for(facts, sighting, judges) if judges else judge_of(decision.revision),
         facts=facts,
-        unsendable=_unsendable(sighting.review, facts),
+        unsendable=_unsendable(sighting, facts),
         complete=facts is None or _has_evidence(facts),
         latest=latest,
     )
@@ -283,11 +283,12 @@ def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
         return None
 
 
-def _unsendable(review: ReviewKind, facts: Facts | None) -> str | None:
-    """Why nothing can be sent for it, by the status in which it was seen."""
+def _unsendable(sighting: Sighting, facts: Facts | None) -> str | None:
+    """Why nothing can be sent for it, by what the API said of it when it was judged."""
     if facts is None:
         return None
-    return elsewhere(review, facts.task.status if facts.task.id else facts.bundle.account_status)
+    status = facts.task.status if facts.task.id else facts.bundle.account_status
+    return unsendable(sighting.review, status, sighting.epoch, facts.deadline_at)
 
 
 def _has_evidence(facts: Facts) -> bool:

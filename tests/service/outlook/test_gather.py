@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from reviewbot.domain.decision import Action
+from reviewbot.ports import Listing
 from reviewbot.service.app import Limits
 from reviewbot.service.outlook.future import Future
 from reviewbot.service.outlook.gather import Bot, Foreseen, outlook_of
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
 from tests.service.fakes import START
-from tests.service.guards.test_guards import ASK, FALLBACK, SEND_BACK, Room, a_policy, a_room
+from tests.service.guards.test_guards import ASK, FALLBACK, PAY, SEND_BACK, Room, a_policy, a_room
 
 DUE = START + timedelta(hours=9, minutes=1)
 """When the fallback of the second of two tasks is due: 3 h before its deadline."""
@@ -74,3 +75,19 @@ def test_a_running_bot_foresees_its_own_passes(every: float, end: str) -> None:
 
     (found,) = Foreseen(room.app)().futures.values()
     assert found.end == end
+
+
+@pytest.mark.parametrize("lost", ["status", "client_dispute_deadline_at"])
+def test_nothing_is_foreseen_to_be_sent_for_what_the_api_did_not_say(lost: str) -> None:
+    """The rule would pay it, and cannot: a person was asked, and silence pays."""
+    room = a_room(a_policy(PAY), count=1, hours=12)
+    (task,) = room.world.tasks
+    room.world.change(task, **{lost: None})
+    listed = Listing(items=(room.world.tasks[task],))
+    room.world.waiting = lambda: listed  # type: ignore[method-assign]
+    poll_once(room.app)
+
+    assert room.sent() == 0
+    (found,) = Foreseen(room.app)().futures.values()
+    assert (found.end, found.action) == ("silence", None)
+    assert found.why is not None and found.why.startswith("the API did not say its")
