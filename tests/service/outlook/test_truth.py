@@ -399,7 +399,7 @@ def what_happened(scene: Scene, key: Key, before: set[str]) -> tuple[str, dateti
 @pytest.mark.timeout(600)
 @given(of=SITUATIONS)
 @settings(
-    max_examples=times(22, 1500),
+    max_examples=times(22, 600),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
