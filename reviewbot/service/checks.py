@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.domain.moments import iso, parse_iso
-from reviewbot.domain.review import Evidence
+from reviewbot.domain.review import Evidence, ReviewKind
 from reviewbot.domain.timeline import Timeline
 from reviewbot.policy.facts import Fleet
 
 if TYPE_CHECKING:
-    from reviewbot.ports import Noted
+    from reviewbot.ports import Ledger, Noted
     from reviewbot.service.app import App, Bench
+
+Tries = dict[tuple[str, datetime], bool]
+"""Whether a try failed to read the video, by task and moment."""
 
 TOPIC = "checks"
 """The topic of the log under which the tries of an hour stand, by kind of review and hour."""
@@ -46,8 +49,7 @@ def failed_share(app: App, bench: Bench) -> float | None:
     if not bench.checks_recalled and any(judge.needs_fleet for judge in bench.judges):
         _recall(app, bench)
     _forget_old(app, bench)
-    failed = list(bench.checks_seen.values())
-    return sum(failed) / len(failed) if failed else None
+    return share_of(bench.checks_seen, app.clock.now())
 
 
 def fleet_now(app: App, bench: Bench, waiting: int, escalated: int) -> Fleet:
@@ -67,25 +69,37 @@ def write_down(app: App, bench: Bench) -> None:
     if new and any(judge.needs_fleet for judge in bench.judges):
         now = app.clock.now()
         tries = [[task_id, iso(at), bench.checks_seen[task_id, at]] for task_id, at in new]
-        app.ledger.note(TOPIC, _subject(bench, now), {"tries": tries}, now)
+        app.ledger.note(TOPIC, _subject(bench.review, now), {"tries": tries}, now)
+
+
+def tries_on(ledger: Ledger, review: ReviewKind, now: datetime) -> Tries:
+    """The tries of the last hour that the log knows of. Raises `LedgerError`."""
+    found: Tries = {}
+    for hour in (now - HOUR, now):
+        for note in ledger.story(TOPIC, _subject(review, hour)):
+            found = _tries(note) | found
+    return found
+
+
+def share_of(tries: Tries, now: datetime) -> float | None:
+    """The share of those of the last hour that could not read the video; None where there are none."""
+    failed = [tries[key] for key in tries if key[1] > now - HOUR]
+    return sum(failed) / len(failed) if failed else None
 
 
 def _recall(app: App, bench: Bench) -> None:
     """Take over what earlier processes saw. What stood in mind already is the same or newer."""
     bench.checks_recalled = True
-    now = app.clock.now()
-    for hour in (now - HOUR, now):
-        for note in app.ledger.story(TOPIC, _subject(bench, hour)):
-            bench.checks_seen = _tries(note) | bench.checks_seen
+    bench.checks_seen = tries_on(app.ledger, bench.review, app.clock.now()) | bench.checks_seen
 
 
-def _tries(note: Noted) -> dict[tuple[str, datetime], bool]:
+def _tries(note: Noted) -> Tries:
     tries: list[list[Any]] = note.value["tries"]
     return {(task_id, parse_iso(at)): failed for task_id, at, failed in tries}
 
 
-def _subject(bench: Bench, at: datetime) -> str:
-    return f"{bench.review} {at.astimezone(UTC):%Y-%m-%dT%H}"
+def _subject(review: ReviewKind, at: datetime) -> str:
+    return f"{review} {at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 def _forget_old(app: App, bench: Bench) -> None:

@@ -16,7 +16,9 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
 from reviewbot.policy.records import covers
 from reviewbot.ports import Ledger, Logged, Sighting
+from reviewbot.service.checks import tries_on
 from reviewbot.service.guards.breaker import SENT
+from reviewbot.service.guards.guardrails import looks_at_the_checker
 from reviewbot.service.guards.holds import Hold, holds_on
 from reviewbot.service.guards.probation import trial_on
 from reviewbot.service.look import deadline_of
@@ -163,6 +165,9 @@ def _house(ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet) -> House:
         ],
         trial=trial_on(ledger, judge.policy),
         fleet=fleet,
+        tries=tries_on(ledger, judge.policy.applies_to.review, now)
+        if looks_at_the_checker(judge.policy)
+        else {},
     )
 
 

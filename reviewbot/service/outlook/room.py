@@ -12,13 +12,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import Halted
 from reviewbot.policy.facts import NO_FLEET, Fleet
 from reviewbot.ports import Limit
+from reviewbot.service.checks import HOUR, Tries, share_of
 from reviewbot.service.guards import probation
-from reviewbot.service.guards.guardrails import check_pauses, is_exempt, limits_for, pauses_of
+from reviewbot.service.guards.guardrails import (
+    check_pauses,
+    is_exempt,
+    limits_for,
+    looks_at_the_checker,
+    pauses_of,
+)
 from reviewbot.service.guards.holds import By
 from reviewbot.service.guards.probation import Trial
 from reviewbot.service.outlook.slots import Track
@@ -43,6 +51,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     spent: Sequence[Spent] = ()
     trial: Trial | None = None
     fleet: Fleet = NO_FLEET
+    tries: Tries = {}
+    """The verifier's, of the last hour, where the policy pauses something by them: they grow old."""
 
 
 class Stop(NamedTuple):
@@ -63,6 +73,7 @@ class Room:
     def __init__(self, house: House, now: datetime) -> None:
         self._house, self._policy = house, house.judge.policy
         self._pauses = pauses_of(house.judge)
+        self._sees_tries = looks_at_the_checker(self._policy)
         self._asks = self._policy.guardrails.when_over == "escalate"
         self._tracks: dict[str | None, dict[str, Track]] = {}
         self._taken: dict[str | None, list[Spent]] = {}
@@ -73,7 +84,7 @@ class Room:
     def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """What keeps `wish` back at `at`; room is looked for up to `end`. None where nothing does."""
         if (paused := self._paused(wish, at)) is not None:
-            return Stop("guardrail", paused, None)
+            return Stop("guardrail", paused, self._unpaused(wish, at, end))
         if self._probation is not None and self._is_tried(wish):
             free_at = self._probation.room(at, end, wish.amount_micros)
             if free_at != at:
@@ -94,10 +105,27 @@ class Room:
         if self._pauses is None or is_exempt(self._policy, wish.rule):
             return None
         try:
-            check_pauses(self._pauses, wish.action, self._house.fleet, at)
+            check_pauses(self._pauses, wish.action, self._fleet(at), at)
         except Halted as halted:
             return str(halted)
         return None
+
+    def _fleet(self, at: datetime) -> Fleet:
+        """As it was last known; but of the verifier's tries only those of the hour before count."""
+        fleet = self._house.fleet
+        if not self._sees_tries:
+            return fleet
+        return replace(fleet, scrape_failed_share_1h=share_of(self._house.tries, at))
+
+    def _unpaused(self, wish: Decision, at: datetime, end: datetime) -> datetime | None:
+        """When enough tries are older than an hour, if there are no new ones."""
+        if not self._sees_tries:
+            return None
+        moments = sorted({tried_at + HOUR for _, tried_at in self._house.tries})
+        return next(
+            (t for t in moments if at < t < end and self._paused(wish, t) is None),
+            None,
+        )
 
     def _full(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """The cap without room that keeps it back the longest."""

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.moments import iso
+from reviewbot.domain.timeline import Timeline
 from reviewbot.ports import Listing
+from reviewbot.service import checks
 from reviewbot.service.app import Limits
 from reviewbot.service.outlook.future import Future
 from reviewbot.service.outlook.gather import Bot, Foreseen, outlook_of
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
 from tests.service.fakes import START
-from tests.service.guards.test_guards import ASK, FALLBACK, PAY, SEND_BACK, Room, a_policy, a_room
+from tests.service.guards.test_guards import (
+    ASK,
+    FALLBACK,
+    PAY,
+    SEND_BACK,
+    Room,
+    a_policy,
+    a_room,
+    tasks,
+)
+from tests.service.test_checks import a_sick, paused
 
 DUE = START + timedelta(hours=9, minutes=1)
 """When the fallback of the second of two tasks is due: 3 h before its deadline."""
@@ -91,3 +106,52 @@ def test_nothing_is_foreseen_to_be_sent_for_what_the_api_did_not_say(lost: str) 
     (found,) = Foreseen(room.app)().futures.values()
     assert (found.end, found.action) == ("silence", None)
     assert found.why is not None and found.why.startswith("the API did not say its")
+
+
+def test_a_pause_by_the_verifiers_tries_is_foreseen_to_its_end() -> None:
+    """The first pass judged before it had read a try; an hour later they say nothing any more."""
+    room = paused()
+    room.world.add(*tasks(11))
+    a_sick(room, 8)
+    fresh = room.world.evidence
+
+    def evidence(item: Any) -> Timeline:
+        tries = tuple(replace(one, scraped_at=START) for one in fresh(item).attempts)
+        return Timeline(task_id=item.id, attempts=tries)
+
+    room.world.evidence = evidence  # type: ignore[method-assign]
+    poll_once(room.app)
+
+    ahead = outlook_of(room.ledger, START, Bot())
+    disputes = [one for one in ahead.futures.values() if one.action is Action.DISPUTE]
+    assert [(one.end, one.at) for one in disputes] == [
+        ("sent back", START + timedelta(hours=1))
+    ] * 3
+    assert {one.why for one in disputes} == {
+        "the policy pauses disputes while its condition is true"
+    }
+
+    room.clock.forward(minutes=59)
+    poll_once(room.app)
+    assert room.sent() == 0
+    room.clock.forward(minutes=1)
+    poll_once(room.app)
+    assert room.sent(Action.DISPUTE) == 3
+
+
+def test_a_pause_by_the_verifiers_tries_that_outlasts_the_round_keeps_its_action_back() -> None:
+    """No try grows old before silence pays, so nothing of the rule is foreseen."""
+    room = paused()
+    room.world.add(*tasks(11))
+    a_sick(room, 8)
+    poll_once(room.app)
+
+    now = START + timedelta(hours=29, minutes=30)
+    room.ledger.note(
+        checks.TOPIC,
+        f"comments {now:%Y-%m-%dT%H}",
+        {"tries": [["task-0", iso(now), True]]},
+        now,
+    )
+    ahead = outlook_of(room.ledger, now, Bot())
+    assert not any(one.action is Action.DISPUTE for one in ahead.futures.values())
