@@ -273,6 +273,7 @@ _READS = (
     "policy",
     "policies",
     "unended",
+    "rounds",
     "endings",
     "memories",
     "accounts",
