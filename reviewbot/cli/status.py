@@ -51,8 +51,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 def status(screen: Screen, probe: bool, ledger: str | None, config: str | None, form: str) -> None:
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid."""
     settings = settings_with(config=config, ledger=ledger)
-    now = datetime.now(UTC)
     beat = newest_beat(settings)
+    now = datetime.now(UTC)  # not before the heartbeat, which a server may have taken long to give
     health = look(settings, beat, now)
     if probe:
         _probe(screen, beat, health, now)

@@ -64,7 +64,8 @@ class Connection:
         self._mutex = threading.RLock()
         self._reading = _Reading(self, self._mutex)
         self._compiled = _COMPILED.setdefault(backend.dialect.name, {})
-        self._opened = 0
+        self.opened = 0
+        """How often the database was opened."""
         self._written: dict[Part, int] = dict.fromkeys(get_args(Part), 0)
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self.newest: tuple[bytes, Any] = (b"", None)
@@ -73,6 +74,10 @@ class Connection:
         """The newest line of the transaction under way, by number and hash."""
         self.written: tuple[int, bytes] | None = None
         """The newest line that this process has committed; the log must go on from there."""
+        self.missing = 0
+        """How many lines before the end were not there when they were last counted."""
+        self.counted = 0
+        """The opening, by number, at which its lines were last counted."""
         self.lost: str | None = None
         """What is missing, once it has been seen not to; until a person takes the log as it is."""
 
@@ -145,7 +150,7 @@ class Connection:
 
     def others(self, driver: Driver) -> Hashable:
         """What stays the same as long as nobody writes on another connection; for use in `reading`."""
-        return self._opened, self.backend.changes_of_others(driver)
+        return self.opened, self.backend.changes_of_others(driver)
 
     def kept(self, part: Part, name: Hashable, read: Callable[[], list[T]]) -> list[T]:
         """What `read` finds in this part of the log, from memory where nobody has written to it since."""
@@ -166,7 +171,7 @@ class Connection:
             raise type(self._broken)(f"the log must be opened again: {self._broken}")
         if self._driver is None or getattr(self._driver, "closed", False):
             self._driver = self.backend.connect(lock=self._lock)
-            self._opened += 1
+            self.opened += 1
         return self._driver
 
     def backup(self, path: Path) -> None:

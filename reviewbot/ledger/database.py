@@ -236,6 +236,7 @@ class DatabaseLedger:
         """Go on from where the log ends now."""
         with self._connection.reading():
             self._connection.written = self._connection.lost = None
+            self._connection.counted = 0
 
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain and every projection, and hold it against checkpoints."""

@@ -3,7 +3,8 @@
 Theory of operation. A log can lose its end while it is in use: a server fails over to a copy that
 lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
 sent, and would be sent again. So each transaction first makes sure that the newest line this process
-has committed still stands where it stood. Mostly it is the last one, which is read anyway.
+has committed still stands where it stood. Mostly it is the last one, which is read anyway. Behind a
+connection that was opened again the lines are counted too: those before it must all be there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ def end_of_chain(connection: Connection) -> tuple[int, bytes]:
 def notice_loss(connection: Connection, count: int, head: bytes) -> None:
     """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
     written = connection.written
-    if written is None or connection.lost is not None or written == (count, head):
+    if connection.lost is not None:
+        return
+    if connection.counted != connection.opened:
+        _count_lines(connection, count)
+    if written in (None, (count, head)):
         return
     seq, hash_ = written
     row = connection.run(statements.LINE, {"seq": seq}).fetchone() if seq <= count else None
@@ -33,6 +38,14 @@ def notice_loss(connection: Connection, count: int, head: bytes) -> None:
             f"line {seq}, which this process wrote, is not there any more"
             f" (the log ends at line {count})"
         )
+
+
+def _count_lines(connection: Connection, count: int) -> None:
+    """See whether lines before the last are missing that were there when this process began to write."""
+    missing = count - connection.run(statements.LINES).fetchone()[0]
+    if connection.written is not None and missing != connection.missing:
+        connection.lost = f"lines before line {count} are not there any more"
+    connection.missing, connection.counted = missing, connection.opened
 
 
 class Tail:

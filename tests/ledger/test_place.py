@@ -209,3 +209,33 @@ def test_a_server_that_failed_over_gets_no_second_write(
         ledger.intend(a_decision())
     with pytest.raises(LedgerWentBack):
         ledger.intend(a_decision())
+
+
+def test_lines_that_vanished_from_amidst_are_missed_behind_a_new_connection(
+    database_url: str, opened: Callable[..., Any]
+) -> None:
+    """What came after them, an alarm that was told for one, is still there and hides nothing."""
+    ledger = opened(database_url, lock=True)
+    ledger.record(a_decision(task_id="before"), State.HELD)
+    ledger.intend(a_decision())
+    ledger.record(a_decision(task_id="after"), State.HELD)
+    _remove(database_url, ledger, "DELETE FROM entry WHERE kind = 'intent'")
+    ledger._connection._drop()
+
+    for _ in range(2):
+        with pytest.raises(LedgerWentBack, match="before line 3"):
+            ledger.intend(a_decision())
+    ledger.take_as_it_is()
+    assert ledger.lost() is None
+    ledger._connection._drop()
+    assert ledger.lost() is None, "what was taken as it is is no news"
+
+
+def _remove(url: str, ledger: Any, statement: str) -> None:
+    if url.startswith("sqlite"):
+        other: Any = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    else:
+        other = ledger._connection.backend.connect(lock=False)
+    other.execute(statement)
+    other.execute("DELETE FROM decision WHERE state = 'intent'")
+    other.close()

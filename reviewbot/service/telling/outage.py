@@ -5,6 +5,7 @@ from __future__ import annotations
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.errors import (
     ApiError,
+    Forbidden,
     KeyRefused,
     LedgerCorrupt,
     LedgerError,
@@ -17,7 +18,7 @@ from reviewbot.service.app import App
 def went_wrong(app: App, error: ReviewbotError) -> None:
     """A pass could not be made."""
     match error:
-        case KeyRefused():
+        case KeyRefused() | Forbidden():  # of a list, a 403 is about what the key may read
             _refused(app, error)
         case ApiError():
             _away(app, str(error))
@@ -66,7 +67,7 @@ def tell_stopped(app: App, error: ReviewbotError) -> None:
     )
 
 
-def _refused(app: App, error: KeyRefused) -> None:
+def _refused(app: App, error: KeyRefused | Forbidden) -> None:
     """Park the key: only whether it is taken again is asked, until it is."""
     now = app.clock.monotonic()
     if app.key_refused_since is None:

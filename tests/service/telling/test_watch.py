@@ -10,7 +10,13 @@ import pytest
 
 from reviewbot.domain.alarms import Kind
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import CannotConnect, KeyRefused, LedgerUnwritable, ReviewbotError
+from reviewbot.domain.errors import (
+    CannotConnect,
+    Forbidden,
+    KeyRefused,
+    LedgerUnwritable,
+    ReviewbotError,
+)
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.model import BeforeDeadline, Reminder
 from reviewbot.ports import Listing
@@ -312,7 +318,11 @@ def test_an_api_that_is_away_is_told_after_a_while_and_again_when_it_is_back() -
 
 @pytest.mark.parametrize(
     ("error", "kind"),
-    [(KeyRefused("expired", status=401), Kind.KEY), (LedgerUnwritable("disk full"), Kind.LEDGER)],
+    [
+        (KeyRefused("expired", status=401), Kind.KEY),
+        (Forbidden("GET /comments: the API answered 403 SCOPE_MISSING", status=403), Kind.KEY),
+        (LedgerUnwritable("disk full"), Kind.LEDGER),
+    ],
 )
 def test_what_needs_a_person_is_told_at_once(error: ReviewbotError, kind: Kind) -> None:
     """Without waiting for a second failure."""
