@@ -74,10 +74,10 @@ class Connection:
         """The newest line of the transaction under way, by number and hash."""
         self.written: tuple[int, bytes] | None = None
         """The newest line that this process has committed; the log must go on from there."""
-        self.missing = 0
-        """How many lines before the end were not there when they were last counted."""
+        self.began = 0
+        """The line after which this process began to write."""
         self.counted = 0
-        """The opening, by number, at which its lines were last counted."""
+        """The opening, by number, at which the lines since then were last counted."""
         self.lost: str | None = None
         """What is missing, once it has been seen not to; until a person takes the log as it is."""
 

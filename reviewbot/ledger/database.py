@@ -236,7 +236,6 @@ class DatabaseLedger:
         """Go on from where the log ends now."""
         with self._connection.reading():
             self._connection.written = self._connection.lost = None
-            self._connection.counted = 0
 
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain and every projection, and hold it against checkpoints."""

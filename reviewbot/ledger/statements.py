@@ -52,8 +52,8 @@ def one_of(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
 LAST_LINE = select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1)
 """Where the chain ends."""
 
-LINES = select(func.count()).select_from(entry)
-"""How many lines there are."""
+LINES_SINCE = select(func.count()).select_from(entry).where(entry.c.seq > bindparam("seq"))
+"""How many lines came after one."""
 
 TOUCH = update(schema_version).values(version_num=schema_version.c.version_num)
 """Write something as it is."""

@@ -4,7 +4,7 @@ Theory of operation. A log can lose its end while it is in use: a server fails o
 lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
 sent, and would be sent again. So each transaction first makes sure that the newest line this process
 has committed still stands where it stood. Mostly it is the last one, which is read anyway. Behind a
-connection that was opened again the lines are counted too: those before it must all be there.
+connection that was opened again the lines since this process began are counted too: none may lack.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ def end_of_chain(connection: Connection) -> tuple[int, bytes]:
 def notice_loss(connection: Connection, count: int, head: bytes) -> None:
     """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
     written = connection.written
-    if connection.lost is not None:
+    if written is None:
+        connection.began, connection.counted = count, connection.opened
+    if connection.lost is not None or written is None:
         return
     if connection.counted != connection.opened:
         _count_lines(connection, count)
-    if written in (None, (count, head)):
+    if written == (count, head):
         return
     seq, hash_ = written
     row = connection.run(statements.LINE, {"seq": seq}).fetchone() if seq <= count else None
@@ -41,11 +43,12 @@ def notice_loss(connection: Connection, count: int, head: bytes) -> None:
 
 
 def _count_lines(connection: Connection, count: int) -> None:
-    """See whether lines before the last are missing that were there when this process began to write."""
-    missing = count - connection.run(statements.LINES).fetchone()[0]
-    if connection.written is not None and missing != connection.missing:
-        connection.lost = f"lines before line {count} are not there any more"
-    connection.missing, connection.counted = missing, connection.opened
+    """See whether all lines since this process began to write are there, the newest one aside."""
+    began = connection.began
+    there = connection.run(statements.LINES_SINCE, {"seq": began}).fetchone()[0]
+    if there < count - began:
+        connection.lost = f"lines between line {began} and line {count} are not there any more"
+    connection.counted = connection.opened
 
 
 class Tail:

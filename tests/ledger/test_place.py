@@ -223,7 +223,7 @@ def test_lines_that_vanished_from_amidst_are_missed_behind_a_new_connection(
     ledger._connection._drop()
 
     for _ in range(2):
-        with pytest.raises(LedgerWentBack, match="before line 3"):
+        with pytest.raises(LedgerWentBack, match="between line 0 and line 3"):
             ledger.intend(a_decision())
     ledger.take_as_it_is()
     assert ledger.lost() is None
