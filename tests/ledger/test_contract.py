@@ -20,7 +20,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Ending, Limit, Need
+from reviewbot.ports import Ending, Limit, Need, SeenRound
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 
@@ -365,6 +365,35 @@ def test_a_round_that_is_seen_after_its_end_has_not_ended(ledger: Any) -> None:
     ledger.end(replace(ending, by="ours", at=after(hours=5)))
     assert [one.by for one in ledger.endings()] == ["ours"]
     assert ledger.verify().problems == ()
+
+
+def test_the_rounds_of_a_thing_are_given_whoever_ended_them(ledger: Any) -> None:
+    """Each with when it was first seen, and its end where that is known; other things have none of it."""
+    first, second = an_item(), an_item(manually_confirmed_at=CONFIRMED + timedelta(hours=9))
+    ledger.sight([first, an_item(id="t-other")], after(hours=1))
+    assert first.epoch is not None and second.epoch is not None
+    ledger.end(
+        Ending(
+            review="comments",
+            task_id=first.id,
+            epoch=first.epoch,
+            by="other",
+            status="pending_corrections",
+            at=after(hours=2),
+        )
+    )
+    ledger.sight([second], after(hours=10))
+
+    found = ledger.rounds("comments", [first.id, "nobody"])
+
+    assert list(found) == [first.id]
+    assert sorted(found[first.id], key=lambda one: one.epoch) == [
+        SeenRound(
+            epoch=first.epoch, first_seen_at=after(hours=1), ended_at=after(hours=2), by="other"
+        ),
+        SeenRound(epoch=second.epoch, first_seen_at=after(hours=10)),
+    ]
+    assert ledger.rounds("accounts", [first.id]) == ledger.rounds("comments", []) == {}
 
 
 def test_a_round_ends_once(ledger: Any) -> None:
