@@ -112,6 +112,7 @@ class Faults:
         """How many lists contradicted their own count."""
         self._once: list[Storm] = []
         self._brewing: tuple[float, float, tuple[list[Storm], list[Storm]]] = (0.0, 0.0, ([], []))
+        self._repeats = any(storm.fault == "duplicate rows" for storm in self.storms)
         self._last_rows: dict[str, Any] = {}
         """Of each list, the last row that it showed."""
 
@@ -129,6 +130,7 @@ class Faults:
     def add(self, storm: Storm) -> None:
         """Let a storm come up that nobody had planned; it goes before all others."""
         self.storms.insert(0, storm)
+        self._repeats |= storm.fault == "duplicate rows"
         self._brewing = (0.0, 0.0, ([], []))
 
     def draw(self, call: Call, now: float) -> Storm | None:
@@ -254,7 +256,7 @@ class Faults:
         return Answer(status, [(b"content-type", b"text/html")], body)
 
     def _remember_last_row(self, path: str, answer: Answer) -> None:
-        if any(storm.fault == "duplicate rows" for storm in (*self.storms, *self._once)):
+        if self._repeats or any(storm.fault == "duplicate rows" for storm in self._once):
             try:
                 rows = msgspec.json.decode(answer.body)["data"]
             except (msgspec.DecodeError, KeyError, TypeError):

@@ -48,7 +48,6 @@ def main() -> int:
     options.add_argument("--seed", type=int)
     options.add_argument("--hours", type=float, default=HOURS)
     options.add_argument("--comments-alone", action="store_true", help="without any account")
-    options.add_argument("--wide", action="store_true", help="with every fault there is")
     options.add_argument("--history", type=Path)
     options.add_argument("--first", type=int, default=1)
     options.add_argument("--runs", type=int, default=0)
@@ -60,9 +59,7 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = options.parse_args()
     if chosen.seed is not None:
-        one = simulate(
-            chosen.seed, chosen.hours, accounts=not chosen.comments_alone, wide=chosen.wide
-        )
+        one = simulate(chosen.seed, chosen.hours, accounts=not chosen.comments_alone)
         if chosen.history is not None:
             one.history.dump(chosen.history)
         print(one.figures.sentence())
@@ -116,7 +113,7 @@ def simulated(seeds: Iterator[int], chosen: argparse.Namespace) -> Iterator[Simu
         waiting = []
         for seed in seeds:
             accounts = not chosen.comments_alone
-            waiting.append(pool.submit(simulate_lightly, seed, chosen.hours, accounts, chosen.wide))
+            waiting.append(pool.submit(simulate_lightly, seed, chosen.hours, accounts))
             if len(waiting) > chosen.jobs:
                 yield waiting.pop(0).result()
         for future in waiting:

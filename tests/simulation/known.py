@@ -311,6 +311,10 @@ class Known:
         self._ends = [one.at for _, one in self.passes]
         self.clean = [one for _, one in self.passes if is_clean(one)]
         self._clean_began = [one.began for one in self.clean]
+        self.quiet = [
+            one for _, one in self.passes if is_clean(replace(one, faults=one.faults - one.lists))
+        ]
+        self._quiet_began = [one.began for one in self.quiet]
         self._place = {id(one): place for place, one in self.passes}
         for _, one in self.passes:
             for name in one.spoiled:
@@ -328,8 +332,7 @@ class Known:
 
     def quiet_after(self, at: float) -> list[Passed]:
         """The passes from a moment on that met nothing worse than lists which contradict themselves."""
-        quiet = (one for _, one in self.passes[bisect_left(self._ends, at) :] if one.began >= at)
-        return [one for one in quiet if is_clean(replace(one, faults=one.faults - one.lists))]
+        return self.quiet[bisect_left(self._quiet_began, at) :]
 
     def calm_until(self, place: int, key: Key, due: float) -> float | None:
         """By when what was foreseen at a place must have come: two clean passes after it was due.

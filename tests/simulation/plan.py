@@ -21,8 +21,6 @@ from reviewbot.simulator.world import Checker
 
 QUIET = 2.0
 """Hours without any trouble at the end: whatever is still open then was lost."""
-WIDE = False
-"""Whether a run has every fault unless it is asked for the old ones alone."""
 LONG, SPARSE = 400.0, 0.15
 """From so many hours on a run has less in each of them, and still every fault and every death."""
 EVERY_DAY: dict[str, float] = {
@@ -229,11 +227,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def plan_of(seed: int, hours: float, *, accounts: bool = True, wide: bool = WIDE) -> Plan:
-    """Draw everything. Without accounts the rest is drawn all the same.
-
-    What is not `wide` has none of the answers that contradict themselves, nor people who do.
-    """
+def plan_of(seed: int, hours: float, *, accounts: bool = True) -> Plan:
+    """Draw everything. Without accounts the rest is drawn all the same."""
     odd = Random(f"odd of {seed}")
     chance = Random(seed)
     busy = hours - QUIET
@@ -266,18 +261,18 @@ def plan_of(seed: int, hours: float, *, accounts: bool = True, wide: bool = WIDE
         capped=chance.choice((None, None, "hold", "escalate")),
         storms=(
             *away,
-            *(_odd(odd, busy, share) if wide else ()),
+            *_odd(odd, busy, share),
             *_storms(chance, busy),
             *every_day,
         ),
         outages=outages,
         jumps=_jumps(chance, busy, outages),
         deaths=_deaths(chance, busy, share),
-        acts=_acts(chance, busy, _moments(odd, busy) if wide else ()),
-        sick=_sick(odd, busy) if wide else (),
-        stores=odd.choice(("success", "below 500", "everything")) if wide else "success",
+        acts=_acts(chance, busy, _moments(odd, busy, share)),
+        sick=_sick(odd, busy),
+        stores=odd.choice(("success", "below 500", "everything")),
         conflict=odd.choice((409, 422)),
-        insists_unchecked=odd.choice((0.0, 0.3)) if wide else 0.0,
+        insists_unchecked=odd.choice((0.0, 0.3)),
         accounts=_accounts(Random(f"accounts of {seed}"), busy) if accounts else (),
     )
 
@@ -338,7 +333,7 @@ def _odd(chance: Random, busy: float, share: float) -> list[Storm]:
             skew=chance.choice(DATES),
         )
         found.append(storm)
-        at = storm.end + chance.uniform(1, 8)
+        at = storm.end + chance.uniform(1, 8) * (1 if share == 1 else 3)
     always = [
         Storm(fault=name, chance=share * each * thick, calls=calls, end=busy)
         for name, each in CONTRADICTING.items()
@@ -347,9 +342,10 @@ def _odd(chance: Random, busy: float, share: float) -> list[Storm]:
     return [*found, *always]
 
 
-def _moments(chance: Random, busy: float) -> list[Act]:
+def _moments(chance: Random, busy: float, share: float) -> list[Act]:
     """Moments in which the API refuses what the bot is just about to do, or the log is gone."""
-    found, at = list[Act](), chance.expovariate(1 / REFUSED_EVERY)
+    every = REFUSED_EVERY * (1 if share == 1 else 3)
+    found, at = list[Act](), chance.expovariate(1 / every)
     away = chance.uniform(2, AWAY_EVERY)
     while away < busy - 3:
         point = chance.choice((*LOG_GOES_AT, None))
@@ -358,7 +354,7 @@ def _moments(chance: Random, busy: float) -> list[Act]:
     while at < busy - 1:
         lasts = chance.choice((5.0, 30.0, 300.0)) / 3600
         found.append(Act(at, "refuse", chance.choice(REFUSING_AT), lasts))
-        at += chance.expovariate(1 / REFUSED_EVERY)
+        at += chance.expovariate(1 / every)
     return found
 
 

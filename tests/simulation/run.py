@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -408,12 +408,15 @@ class Run:
 
     def _refresh(self, app: App) -> None:
         if self._swap:
-            self._swap = False
-            adopt(app, self.judges)
+            with suppress(ReviewbotError):  # a log that cannot be used just now is tried again
+                adopt(app, self.judges)
+                self._swap = False
 
     # People -----------------------------------------------------------------------------------
 
     def _do(self, act: Act) -> None:
+        if self.log_away is not None:
+            return  # nobody can use a command without the log, nor take it away twice
         self.figures.acts += 1
         self.history.append(lines.Acted(at=self.clock.time, deed=act.deed))
         until = self.clock.time + act.lasts * HOUR

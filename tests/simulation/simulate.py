@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.simulation.checker import Violation, check
 from tests.simulation.figures import Figures
 from tests.simulation.history import History
-from tests.simulation.plan import WIDE, plan_of
+from tests.simulation.plan import plan_of
 from tests.simulation.run import Run
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -25,7 +25,6 @@ class Simulated(NamedTuple):
     seed: int
     hours: float
     accounts: bool
-    wide: bool
     history: History
     figures: Figures
     violations: list[Violation]
@@ -34,23 +33,22 @@ class Simulated(NamedTuple):
     def replay(self) -> str:
         """The command that does the same again."""
         alone = "" if self.accounts else " --comments-alone"
-        wide = " --wide" if self.wide else ""
-        return f"python -m tests.simulation --seed {self.seed} --hours {self.hours:g}{alone}{wide}"
+        return f"python -m tests.simulation --seed {self.seed} --hours {self.hours:g}{alone}"
 
 
-def simulate(seed: int, hours: float, *, accounts: bool = True, wide: bool = WIDE) -> Simulated:
+def simulate(seed: int, hours: float, *, accounts: bool = True) -> Simulated:
     """Live through a seed."""
     with TemporaryDirectory(dir=MEMORY) as folder:
-        run = Run(plan_of(seed, hours, accounts=accounts, wide=wide), Path(folder))
+        run = Run(plan_of(seed, hours, accounts=accounts), Path(folder))
         figures = run.live()
         violations = check(run.history)
         figures.violations = len(violations)
-        return Simulated(seed, hours, accounts, wide, run.history, figures, violations)
+        return Simulated(seed, hours, accounts, run.history, figures, violations)
 
 
-def simulate_lightly(seed: int, hours: float, accounts: bool, wide: bool) -> Simulated:
+def simulate_lightly(seed: int, hours: float, accounts: bool) -> Simulated:
     """Live through a seed; its history is only carried along where it shows something."""
-    one = simulate(seed, hours, accounts=accounts, wide=wide)
+    one = simulate(seed, hours, accounts=accounts)
     if not one.violations:
         one.history.clear()
     return one

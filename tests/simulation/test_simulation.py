@@ -66,12 +66,12 @@ def test_a_seed_is_a_whole_run() -> None:
 
 def test_a_plan_holds_every_fault_and_every_point() -> None:
     """By chance alone none is left out; jumps of the clock keep clear of outages."""
-    plan = plan_of(5, 200, wide=True)
-    without = plan_of(5, 200, accounts=False, wide=True)
+    plan = plan_of(5, 200)
+    without = plan_of(5, 200, accounts=False)
 
     assert {storm.fault for storm in plan.storms} == set(FAULTS)
     assert {death.point for death in plan.deaths} == set(LOOP)
-    deeds = {"answer", "pause", "pause file", "policy", "restart", "refuse"}
+    deeds = {"answer", "pause", "pause file", "policy", "restart", "refuse", "log away"}
     assert {act.deed for act in plan.acts} == deeds
     assert plan.sick
     assert len(plan.accounts) > 1
