@@ -115,9 +115,11 @@ def by_silence(item: ReviewItem, deadline: datetime | None, *, estimated: bool =
     An estimate comes later than that moment, by as long as the round was there before we saw it.
     """
     finalized = item.subject.finalized_at
-    if estimated and deadline is not None:
-        deadline -= UNSEEN
-    return finalized is not None and deadline is not None and finalized >= deadline
+    if finalized is None or deadline is None:
+        return False
+    # One answer writes a moment with a fraction of its second, the next without.
+    deadline = deadline.replace(microsecond=0)
+    return finalized >= (deadline - UNSEEN if estimated else deadline)
 
 
 def fits(action: Action, review: ReviewKind, status: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from reviewbot.domain.moments import parse_iso
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight
@@ -36,8 +37,21 @@ def with_window(bench: Bench, item: ReviewItem) -> ReviewItem:
 
 
 def deadline_of(sighting: Sighting) -> datetime:
-    """The deadline as the API stated it, or counted from our first sight."""
-    return sighting.deadline_at or sighting.first_seen_at + REVIEW_WINDOW
+    """The deadline as the API stated it, or counted from the round's beginning, or our first sight."""
+    return sighting.deadline_at or (_began(sighting) or sighting.first_seen_at) + REVIEW_WINDOW
+
+
+def is_guessed(sighting: Sighting) -> bool:
+    """Whether its deadline is counted from our first sight, and may have been earlier."""
+    return sighting.deadline_at is None and _began(sighting) is None
+
+
+def _began(sighting: Sighting) -> datetime | None:
+    """When the round began, where its name says so: a task's does, an account's is a number."""
+    try:
+        return parse_iso(sighting.epoch)
+    except ValueError:
+        return None
 
 
 def see_again(app: App, bench: Bench, item: ReviewItem) -> ReviewItem | None:

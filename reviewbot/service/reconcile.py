@@ -20,7 +20,7 @@ from reviewbot.service.effects import (
     shows_our_text,
 )
 from reviewbot.service.guards import breaker
-from reviewbot.service.look import deadline_of, is_conclusive
+from reviewbot.service.look import deadline_of, is_conclusive, is_guessed
 from reviewbot.service.people.questions import asked_in
 from reviewbot.service.telling.notices import tell_silence
 
@@ -89,6 +89,12 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     try:
         item = bench.queue.look(sighting.task_id)
     except NotFound:
+        # One 404 may be a lapse of the API: a payment by silence behind it would be told to nobody.
+        if key not in bench.unfound:
+            bench.unfound.add(key)
+            bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
+            return None
+        bench.unfound.discard(key)
         return _end(app, sighting, "other", None, app.clock.now(), note="it is gone")
     except KeyRefused:
         raise
@@ -96,6 +102,7 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
         app.events("cannot reconcile", level="warning", task_id=sighting.task_id, error=str(error))
         bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
         return None
+    bench.unfound.discard(key)
     found = fate(item, sighting.epoch)
     if found is Fate.WAITING:
         return None
@@ -136,7 +143,7 @@ def _may_be_ours(app: App, item: ReviewItem, found: Fate, last: Logged) -> bool:
 
 
 def _whose(item: ReviewItem, sighting: Sighting, found: Fate, last: Logged | None) -> Attributed:
-    estimated = sighting.deadline_at is None
+    estimated = is_guessed(sighting)
     if found is not Fate.PAID or not by_silence(item, deadline_of(sighting), estimated=estimated):
         return "other"
     left_on_purpose = last is not None and last.decision.action is Action.LEAVE

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import ServerFault
+from reviewbot.domain.errors import NotFound, ServerFault
 from reviewbot.domain.lifecycle import State
 from reviewbot.service.poll import poll_once
 from tests.builders import CONFIRMED, an_item
@@ -96,16 +96,36 @@ def test_each_ending_is_attributed(answer: Answer, state: dict[str, Any], by: st
 
 
 def test_a_task_that_is_gone_was_ended_by_another() -> None:
-    """404 on a round we saw."""
-    world = World()
+    """404 on a round we saw, and a quarter of an hour later again."""
+    world, clock = World(), HandClock()
     world.add(an_item())
-    app = an_app(world, always(ESCALATE))
+    app = an_app(world, always(ESCALATE), clock=clock)
     poll_once(app)
     del world.tasks[TASK]
 
     poll_once(app)
+    assert whose(app) == []
+    clock.forward(minutes=16)
+    poll_once(app)
 
     assert whose(app) == ["other"]
+
+
+def test_one_404_hides_no_payment_by_silence() -> None:
+    """A lapse of the API is no end: what was paid behind it is found by the next reading, and told."""
+    world, clock = World(), HandClock()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE), clock=clock)
+    poll_once(app)
+    world.change(TASK, status="finalized", finalized_at=DEADLINE)
+    world.trouble["look"] = [NotFound("404", status=404)]
+
+    poll_once(app)
+    assert whose(app) == []
+    clock.forward(minutes=16)
+    poll_once(app)
+
+    assert whose(app) == ["silence"]
 
 
 def test_a_failed_reading_is_tried_again_later() -> None:
