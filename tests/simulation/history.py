@@ -63,11 +63,15 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Skewed(Record, frozen=True, kw_only=True):
-    """For a time the API's clock, or that of some of its nodes, is off by so many seconds."""
+    """For a time the API's clock, or that of some of its nodes, is off by so many seconds.
+
+    Or the `machine`'s: that the bot must see through, except where a process left only its word.
+    """
 
     start: float
     end: float
     skew: float
+    machine: bool = False
 
 
 class Truth(msgspec.Struct, frozen=True, array_like=True):

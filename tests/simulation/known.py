@@ -97,9 +97,22 @@ class Known:
     def off(self, at: float) -> float:
         """By how many seconds the bot may take the API's clock for another than it is."""
         return max(
-            (abs(one.skew) for one in self._skews if one.start <= at <= one.end + LINGERS),
+            (
+                abs(one.skew)
+                for one in self._skews
+                if not one.machine and one.start <= at <= one.end + LINGERS
+            ),
             default=0.0,
         )
+
+    def left_behind(self, intent: Wrote) -> float:
+        """By how many seconds a moment of the log may be too late for whoever takes over.
+
+        After a restart the later of both clocks counts, as each was when the intent was written.
+        """
+        at = intent.at
+        skews = (abs(one.skew) for one in self._skews if one.machine and one.start <= at <= one.end)
+        return self.off(at) + max(skews, default=0.0)
 
     # Calls --------------------------------------------------------------------------------
 

@@ -252,6 +252,16 @@ class Run:
             for one in self.faults.storms
             if one.fault == "date jump"
         ]
+        self.history += [
+            lines.Skewed(
+                at=self.start,
+                start=self.start + one.start * HOUR,
+                end=self.start + one.end * HOUR,
+                skew=one.skew,
+                machine=True,
+            )
+            for one in self.plan.jumps
+        ]
         on_fault_point(self._at_point)
         try:
             # The daemon's chores follow the machine's own clock, through a library that asks for it.

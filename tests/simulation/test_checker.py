@@ -684,6 +684,13 @@ def test_alarms_may_be_off_by_as_much_as_the_clock_of_the_api(skew: float, broke
     assert ("P10 alarms" in found([jump, *lines[:2], first, then, *lines[2:]])) is broken
 
 
+@pytest.mark.parametrize("machine", [True, False])
+def test_a_quarantine_lasts_by_the_later_of_both_clocks(*, machine: bool) -> None:
+    """Whichever was wrong when the intent was written: who takes over has only that word."""
+    jump = Skewed(at=T0, start=T0 + 90, end=T0 + 120, skew=3000.0, machine=machine)
+    assert found([jump, *BROKEN["open through a clean pass"][1]]) == set()
+
+
 def test_a_list_that_hides_rows_may_be_told() -> None:
     """Then somebody knows that there is more."""
     passes = [
