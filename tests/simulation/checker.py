@@ -157,7 +157,7 @@ def what_is_unclear_is_settled(known: Known) -> Iterator[str]:
         if not is_clean(one):
             continue
         for intent in opened.values():
-            due = intent.at + known.scene.quarantine + known.left_behind(intent)
+            due = intent.at + known.scene.quarantine + known.left_behind(intent, one.began)
             deadline = known.deadline(intent)
             if intent.task in one.spoiled:
                 continue

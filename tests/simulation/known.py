@@ -105,14 +105,18 @@ class Known:
             default=0.0,
         )
 
-    def left_behind(self, intent: Wrote) -> float:
-        """By how many seconds a moment of the log may be too late for whoever takes over.
+    def left_behind(self, intent: Wrote, until: float) -> float:
+        """By how many seconds whoever takes over may count a quarantine too long.
 
-        After a restart the later of both clocks counts, as each was when the intent was written.
+        After a restart the later of both clocks counts, as each was when the intent was written and
+        as it is by then.
         """
-        at = intent.at
-        skews = (abs(one.skew) for one in self._skews if one.machine and one.start <= at <= one.end)
-        return self.off(at) + max(skews, default=0.0)
+        skews = (
+            abs(one.skew)
+            for one in self._skews
+            if one.machine and one.start <= until and intent.at <= one.end
+        )
+        return self.off(intent.at) + sum(skews)
 
     # Calls --------------------------------------------------------------------------------
 
