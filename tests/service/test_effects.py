@@ -49,6 +49,7 @@ def test_a_status_and_an_epoch_tell_the_fate(changes: dict[str, Any], found: Fat
         (DEADLINE, DEADLINE, True),
         (DEADLINE + timedelta(seconds=1), DEADLINE, True),
         (DEADLINE - timedelta(seconds=1), DEADLINE, False),
+        (DEADLINE, DEADLINE.replace(microsecond=500_000), True),
         (None, DEADLINE, False),
         (DEADLINE, None, False),
     ],

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.timeline import Timeline
+from reviewbot.ports import Sighting
 from reviewbot.service.app import REVIEW_WINDOW, App, Bench, HeldEvidence, Sight, Trouble
 from reviewbot.service.checks import MANY_CHECKS, fleet_now
 from reviewbot.service.look import (
     OLDEST_EVIDENCE,
+    deadline_of,
     evidence_for,
     forget_all_but,
+    is_guessed,
     kept_evidence,
     note_sights,
     see_again,
@@ -312,3 +315,21 @@ def test_troubles_and_other_rounds_are_forgotten_too() -> None:
     assert set(bench.troubles) == {stays.id}
     assert bench.first_seen == {(stays.id, stays.epoch): START}
     assert bench.reminded == {(stays.id, stays.epoch, "6")}
+
+
+@pytest.mark.parametrize(
+    ("epoch", "deadline", "guessed"),
+    [
+        ("2026-06-01T10:00:00Z", CONFIRMED.replace(month=6, day=4, hour=10, minute=0), False),
+        ("2", START + REVIEW_WINDOW, True),
+    ],
+)
+def test_a_deadline_that_is_not_said_is_counted_from_the_rounds_beginning(
+    epoch: str, deadline: datetime, guessed: bool
+) -> None:
+    """A task's round is named by its beginning; an account's is a number, so our first sight counts."""
+    seen = Sighting(
+        review="comments", task_id="one", epoch=epoch, first_seen_at=START, deadline_at=None
+    )
+    assert deadline_of(seen) == deadline
+    assert is_guessed(seen) is guessed

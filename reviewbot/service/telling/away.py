@@ -21,7 +21,7 @@ from reviewbot.domain.lifecycle import DONE, OPEN
 from reviewbot.domain.moments import format_moment, iso
 from reviewbot.domain.review import ReviewItem, things
 from reviewbot.ports import Archive, Attributed, Ending, Ledger, Memory
-from reviewbot.service.app import App, Bench
+from reviewbot.service.app import REVIEW_WINDOW, App, Bench
 from reviewbot.service.effects import by_silence
 from reviewbot.service.look import deadline_of
 from reviewbot.service.poll import PassSummary
@@ -195,11 +195,18 @@ def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | N
         last = None
     if last is not None and last.state in DONE | OPEN:
         return None
-    if not by_silence(item, item.deadline_at):
+    if not by_silence(item, _deadline(item)):
         return "other", None
     if last is not None and last.decision.action is Action.LEAVE:
         return "leave", None
     return "silence", cause(last)
+
+
+def _deadline(item: ReviewItem) -> datetime | None:
+    """The deadline as this answer states it, or counted from the beginning of its round."""
+    if item.deadline_at is not None or item.started_at is None:
+        return item.deadline_at
+    return item.started_at + REVIEW_WINDOW
 
 
 def _ending(

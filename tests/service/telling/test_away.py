@@ -14,11 +14,11 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.service.outlook.books import books
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
-from reviewbot.service.telling.away import Homecoming, last_away, look_back
+from reviewbot.service.telling.away import Homecoming, _whose, last_away, look_back
 from reviewbot.simulator import comments
 from reviewbot.simulator.model import Actor
 from tests.acceptance.house import House, house
-from tests.builders import a_task
+from tests.builders import CONFIRMED, a_task
 from tests.service.fakes import ESCALATE, a_bot, item_of, said, world_of
 from tests.service.people.test_people import EVERYTHING_IS_ASKED, wait_until
 
@@ -142,6 +142,14 @@ def test_what_came_and_lapsed_between_two_starts_is_counted_and_told(beat: bool)
     assert "1 task paid by silence (0.24 USD, 1 of them never seen by a pass)" in str(
         told[0]["sentence"]
     )
+
+
+def test_silence_is_told_where_the_answer_lacks_its_deadline() -> None:
+    """The round says when it began, so a payment 72 hours later is nobody's decision."""
+    item = replace(lapsed(CONFIRMED + timedelta(hours=72)), deadline_at=None, started_at=CONFIRMED)
+    assert _whose(item, None) == ("silence", "it was never decided")
+    early = replace(item.subject, finalized_at=CONFIRMED + timedelta(hours=71))
+    assert _whose(replace(item, subject=early), None) == ("other", None)
 
 
 def test_the_first_start_of_all_has_nothing_to_look_back_on() -> None:
