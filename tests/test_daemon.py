@@ -142,12 +142,17 @@ def a_refused_daemon(
     return app, world, door, code
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyRefused("the API answered 401 AUTH_REVOKED_KEY", status=401),
+        KeyRefused("the API answered 403 AUTH_REVOKED_KEY", status=403),
+        Forbidden("the API answered 403 SOMETHING_NEW", status=403),
+    ],
+)
 @pytest.mark.parametrize("every", [1.0, 60.0, 3600.0])
-def test_a_refused_key_parks_the_bot_until_it_is_taken_again(status: int, every: float) -> None:
+def test_a_refused_key_parks_the_bot_until_it_is_taken_again(error: ApiError, every: float) -> None:
     """It asks every few minutes by one cheap read, says so each hour and how long, and goes on by itself."""
-    error = KeyRefused(f"the API answered {status} AUTH_REVOKED_KEY", status=status)
-
     app, world, door, code = a_refused_daemon(error, hours=3.5, every=every, live_for=0.1)
 
     assert code == 0
@@ -163,12 +168,9 @@ def test_a_refused_key_parks_the_bot_until_it_is_taken_again(status: int, every:
     assert not [one for one in said(app).named("alarm") if one["kind"] == "api-away"]
 
 
-@pytest.mark.parametrize(
-    "error", [Forbidden("403 SOMETHING_NEW", status=403), Intercepted("a page", status=401)]
-)
-def test_another_refusal_of_the_list_is_an_outage(error: ApiError) -> None:
+def test_a_page_in_front_of_the_list_is_an_outage() -> None:
     """Nobody said anything of the key: tried again as after any outage, told once it lasts."""
-    app, world, door, code = a_refused_daemon(error, hours=1.0)
+    app, world, door, code = a_refused_daemon(Intercepted("a page", status=401), hours=1.0)
 
     assert (code, len(world.sent), door.knocks) == (0, 1, [])
     kinds = {one["kind"] for one in said(app).named("alarm")}
