@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures import figures
+
 PACKAGE = Path(__file__).resolve().parent.parent / "reviewbot"
 
 FLOORS: tuple[frozenset[str], ...] = (
@@ -143,3 +145,21 @@ def test_the_loop_knows_no_kind_of_review() -> None:
             named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
             where = f"{path.name}:{getattr(node, 'lineno', '?')}"
             assert not kinds & {n for n in named if isinstance(n, str)}, f"{where} asks for a kind"
+
+
+LIMITS = {
+    "files in circles": 31,
+    "class names used twice": 43,
+    "functions that take the context": 203,
+    "longest file": 836,
+    "longest body": 79,
+    "most branches": 23,
+}
+"""What each figure is today; a limit is lowered with its figure, and never raised."""
+
+
+@pytest.mark.slow  # `make check` runs it each time
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_house_does_not_grow_worse(name: str) -> None:
+    """`python -m tests.figures` prints them all."""
+    assert figures()[name] <= LIMITS[name]
