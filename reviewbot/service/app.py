@@ -123,8 +123,8 @@ class Bench:
     """Writes in a row that were refused for nothing that is about the things."""
     puzzles: dict[str, Trouble] = field(default_factory=dict)
     """Rounds whose end could not be read."""
-    unfound: set[str] = field(default_factory=set)
-    """Rounds gone from the list, by id and epoch, that one reading has not found either."""
+    unfound: dict[str, int] = field(default_factory=dict)
+    """How many readings have not found a round that is gone from the list, by id and epoch."""
     contradicted: set[str] = field(default_factory=set)
     """Unclear writes, by id, whose thing the list shows waiting while reading it finds nothing."""
     incomplete: set[tuple[str, str | None]] = field(default_factory=set)

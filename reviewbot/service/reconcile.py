@@ -27,6 +27,9 @@ from reviewbot.service.telling.notices import tell_silence
 PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""
 
+UNFOUND = 4
+"""Readings, `PAUSE` apart, that do not find a round before it is called gone."""
+
 
 class Reconciled(NamedTuple):
     """How rounds ended that vanished from a list, and those of which that is not known."""
@@ -89,12 +92,12 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
     try:
         item = bench.queue.look(sighting.task_id)
     except NotFound:
-        # One 404 may be a lapse of the API: a payment by silence behind it would be told to nobody.
-        if key not in bench.unfound:
-            bench.unfound.add(key)
+        # A 404 may be a lapse of the API: a payment by silence behind it would be told to nobody.
+        bench.unfound[key] = bench.unfound.get(key, 0) + 1
+        if bench.unfound[key] < UNFOUND:
             bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
             return None
-        bench.unfound.discard(key)
+        del bench.unfound[key]
         return _end(app, sighting, "other", None, app.clock.now(), note="it is gone")
     except KeyRefused:
         raise
@@ -102,7 +105,7 @@ def _look(app: App, bench: Bench, sighting: Sighting, last: Logged | None) -> En
         app.events("cannot reconcile", level="warning", task_id=sighting.task_id, error=str(error))
         bench.puzzles[key] = Trouble(tries=1, until=app.clock.monotonic() + PAUSE)
         return None
-    bench.unfound.discard(key)
+    bench.unfound.pop(key, None)
     found = fate(item, sighting.epoch)
     if found is Fate.WAITING:
         return None
