@@ -27,6 +27,7 @@ from reviewbot.domain.review import things
 from reviewbot.health.pulse import HANGS, Pulse
 from reviewbot.service.app import App, Events
 from reviewbot.service.outlook.standing import standing
+from reviewbot.service.telling.alarms import log_alarm
 from reviewbot.service.telling.deadlines import Undecided, most_urgent_first
 from reviewbot.signals import INTERRUPTED, StopSignals
 
@@ -202,16 +203,7 @@ class Watcher:
 
     def _log(self, alarms: list[Alarm]) -> None:
         for alarm in alarms:
-            self._events(
-                "alarm",
-                level=alarm.urgency,
-                kind=alarm.kind.value,
-                subject=alarm.subject,
-                sentence=alarm.sentence,
-                mended=alarm.mended,
-                to=alarm.to,
-                facts=alarm.facts,
-            )
+            log_alarm(self._events, alarm)
 
     # The thread ------------------------------------------------------------------------------
 

@@ -151,27 +151,15 @@ class AlarmDesk:
             mended=True,
         )
         if len(self._waiting) < waiting:
-            self._log(over)
+            log_alarm(self._events, over)
         else:
             self._take(over)
 
     def _take(self, alarm: Alarm) -> None:
-        self._log(alarm)
+        log_alarm(self._events, alarm)
         self._waiting.append(alarm)
         if len(self._waiting) > MOST_WAITING:
             del self._waiting[0]
-
-    def _log(self, alarm: Alarm) -> None:
-        self._events(
-            "alarm",
-            level=alarm.urgency,
-            kind=alarm.kind.value,
-            subject=alarm.subject,
-            sentence=alarm.sentence,
-            mended=alarm.mended,
-            to=alarm.to,
-            facts=alarm.facts,
-        )
 
     # Sending ---------------------------------------------------------------------------------
 
@@ -298,3 +286,17 @@ class AlarmDesk:
                 else:
                     self._told.note(HEALTH, noted.subject, {"ok": True, "removed": True})
         return self._failing
+
+
+def log_alarm(events: Events, alarm: Alarm) -> None:
+    """Write an alarm into the log lines of the process."""
+    events(
+        "alarm",
+        level=alarm.urgency,
+        kind=alarm.kind.value,
+        subject=alarm.subject,
+        sentence=alarm.sentence,
+        mended=alarm.mended,
+        to=alarm.to,
+        facts=alarm.facts,
+    )
