@@ -108,15 +108,15 @@ class Known:
     def left_behind(self, intent: Wrote, until: float) -> float:
         """By how many seconds whoever takes over may count a quarantine too long.
 
-        After a restart the later of both clocks counts, as each was when the intent was written and
-        as it is by then.
+        After a restart the clock that says less counts, this machine's or the API's, as each was when
+        the intent was written and as it is by then.
         """
         skews = (
             abs(one.skew)
             for one in self._skews
             if one.machine and one.start <= until and intent.at <= one.end
         )
-        return self.off(intent.at) + sum(skews)
+        return self.off(intent.at) + self.off(until) + sum(skews)
 
     # Calls --------------------------------------------------------------------------------
 
