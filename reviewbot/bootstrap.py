@@ -137,11 +137,23 @@ def build(
         if owned:
             transport.close()
 
+    def say(event: str, /, *, level: Level = "info", **about: object) -> None:
+        app.say(event, level=level, **about)
+
+    corrected = CorrectedClock(base, server)
     app = App(
-        clock=CorrectedClock(base, server),
+        clock=corrected,
         ledger=log,
         benches=(),
         events=events,
+        alarms=AlarmDesk(
+            ledger=log,
+            clock=corrected,
+            events=say,
+            routes=None if read_only else settings.notices.routes,
+            post=None if read_only else post or _post(settings),
+            dry_run=not live,
+        ),
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=Limits(
             freshness=settings.freshness,
@@ -165,8 +177,6 @@ def build(
     app.knock = lambda: _knock(reader)
     if writer is not None:
         app.wait_turn = writer.ready
-    if not read_only:
-        app.alarms = _alarms(settings, app, post)
     adopt(app, given, remember=not read_only)
     return app
 
@@ -179,23 +189,16 @@ def _knock(api: ReadApi) -> None:
     api.list_comments(per_page=1)
 
 
-def _alarms(settings: Settings, app: App, post: Post | None) -> AlarmDesk:
-    """Alarms through the channels of the settings; without any, through the log alone."""
+def _post(settings: Settings) -> Post | None:
+    """The channels of the settings; without any, alarms stand in the log alone."""
     notices = settings.notices
-    if post is None and (notices.channels or notices.ping_url is not None):
-        from reviewbot.channels.making import make_channels, make_ping
-        from reviewbot.channels.post import BackgroundPost
+    if not notices.channels and notices.ping_url is None:
+        return None
+    from reviewbot.channels.making import make_channels, make_ping
+    from reviewbot.channels.post import BackgroundPost
 
-        post = BackgroundPost(
-            make_channels(notices, settings.proxy), make_ping(notices, settings.proxy)
-        )
-    return AlarmDesk(
-        ledger=app.ledger,
-        clock=app.clock,
-        events=app.say,
-        routes=notices.routes,
-        post=post,
-        dry_run=app.mode is Mode.DRY_RUN,
+    return BackgroundPost(
+        make_channels(notices, settings.proxy), make_ping(notices, settings.proxy)
     )
 
 

@@ -15,7 +15,7 @@ from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
 from reviewbot.service.guards.guard import Guard
 from reviewbot.service.revisions import Revisions
-from reviewbot.service.telling.alarms import AlarmDesk, Alarms
+from reviewbot.service.telling.alarms import Alarms
 from reviewbot.service.telling.turns import Turns
 
 if TYPE_CHECKING:
@@ -170,6 +170,8 @@ class App:
     ledger: Ledger
     benches: tuple[Bench, ...]
     events: Events
+    alarms: Alarms
+    """Whom to tell what a person should know."""
     mode: Mode = Mode.DRY_RUN
     limits: Limits = field(default_factory=Limits)
     traffic: Traffic = field(default_factory=NoTraffic)
@@ -206,17 +208,9 @@ class App:
     """What may keep a due decision from being sent."""
     revisions: Revisions = field(init=False)
     """Policies as they ran, from the texts in the log."""
-    alarms: Alarms = field(init=False)
-    """Whom to tell what a person should know; the log alone until channels are plugged in."""
 
     def __post_init__(self) -> None:
         self.revisions = Revisions(self.ledger)
-        self.alarms = AlarmDesk(
-            ledger=self.ledger,
-            clock=self.clock,
-            events=self.say,
-            dry_run=self.mode is Mode.DRY_RUN,
-        )
 
     def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
         """Hand an event to whoever hears events now; that may change while the bot runs."""

@@ -27,6 +27,7 @@ from reviewbot.service import checks, refusals
 from reviewbot.service.app import App, Bench
 from reviewbot.service.guards import gate
 from reviewbot.service.guards.adoption import adopt_accepted
+from reviewbot.service.guards.stakes import say_stakes
 from reviewbot.service.intake import hear, look_at_all, with_memories
 from reviewbot.service.judging import Known
 from reviewbot.service.outlook import shadow
@@ -205,12 +206,14 @@ class _Pass:
         survey(app, bench, todo)
         for _ in self._review_all(bench, todo, reviewed):
             gate.end(app, bench, reviewed)
+            say_stakes(app, bench)
             checks.write_down(app, bench)
             yield
         # What evidence drifted is known now; a process of one pass reads no further list.
         hear(app, bench, bench.queue.odd())
         gate.look_at_drift(app, bench)
         gate.end(app, bench, reviewed)
+        say_stakes(app, bench)
         checks.write_down(app, bench)
 
     def _review_all(

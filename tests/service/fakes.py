@@ -22,6 +22,7 @@ from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
 from reviewbot.ports import Listing, Memory, Odd, Receipt
 from reviewbot.service.app import App, Bench, Limits, Sight
 from reviewbot.service.judging import Known, look_and_judge
+from reviewbot.service.telling.alarms import AlarmDesk
 from reviewbot.service.writing import decide
 from tests.builders import CONFIRMED, an_attempt, an_item
 
@@ -257,11 +258,14 @@ def an_app(
 ) -> App:
     """A whole bot over the fakes; live unless told otherwise."""
     bench = Bench(queue=world, judges=(judge,), desk=world if live else None)  # type: ignore[arg-type]
+    clock, said = clock or HandClock(), Said()
+    ledger = ledger or MemoryLedger()
     return App(
-        clock=clock or HandClock(),
-        ledger=ledger or MemoryLedger(),
+        clock=clock,
+        ledger=ledger,
         benches=(bench,),
-        events=Said(),
+        events=said,
+        alarms=AlarmDesk(ledger=ledger, clock=clock, events=said, dry_run=not live),
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=limits or Limits(),
     )

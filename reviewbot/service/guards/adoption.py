@@ -51,7 +51,7 @@ def adopt_accepted(app: App) -> None:
 def _admit(app: App, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
     """Those that may run: each itself, or the revision that it has to wait behind."""
     app.guard.waiting = {}
-    app.guard.refresh(app)
+    app.guard.refresh(app.ledger)
     names = frozenset(judge.policy.name for judge in judges)
     is_first = _is_first(app, judges)
     admitted = []

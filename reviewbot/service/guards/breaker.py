@@ -150,7 +150,7 @@ def open_breaker(app: App, policy: str, sign: str, what: str, *, field: str | No
         app.events("breaker not written", level="error", policy=policy, error=str(error))
     else:
         del app.guard.unwritten[policy]
-    app.guard.refresh(app)
+    app.guard.refresh(app.ledger)
     app.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
     return True
 

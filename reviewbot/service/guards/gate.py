@@ -31,7 +31,6 @@ from reviewbot.service.guards import (
     mix,
     probation,
     secondlook,
-    stakes,
     switches,
 )
 from reviewbot.service.guards.guard import Full, Guard, Kept
@@ -58,7 +57,7 @@ def check(
     if (why := app.brake()) is not None:
         raise Halted(why, by="brake")
     if fresh:
-        guard.refresh(app)
+        guard.refresh(app.ledger)
     pauses = switches.pauses_on(guard.words_on(switches.TOPIC), guard.file, now)
     switches.check(pauses, wanted.action)
     if by_person:
@@ -174,7 +173,7 @@ def begin(app: App, bench: Bench, fleet: Fleet) -> None:
     guard.wanting.clear()
     guard.full.clear()
     guard.kept.clear()
-    guard.refresh(app)
+    guard.refresh(app.ledger)
     for policy, what in tuple(guard.unwritten.items()):
         del guard.unwritten[policy]
         breaker.open_breaker(app, policy, "again", what)
@@ -221,7 +220,7 @@ def reviewed(app: App, judge: Judge | None, one: Reviewed, before: Logged | None
 
 
 def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
-    """End a pass over one kind of review: look for signs of trouble, and say who silence would pay."""
+    """End a pass over one kind of review: look for signs of trouble."""
     for judge in bench.judges:
         policy = judge.policy
         own = [one.verdict for one in reviewed if one.verdict and one.verdict.policy == policy.name]
@@ -234,4 +233,3 @@ def end(app: App, bench: Bench, reviewed: Sequence[Reviewed]) -> None:
             and guardrails.holds_now(pauses, _fleet(app, bench), app.clock.now())
         ):
             secondlook.while_it_is_sick(app, policy.name)
-    stakes.say_stakes(app, bench)

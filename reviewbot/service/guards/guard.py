@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted
 from reviewbot.policy.facts import NO_FLEET, Fleet
-from reviewbot.ports import Noted
+from reviewbot.ports import Ledger, Noted
 from reviewbot.service.guards import breaker, switches
 
 if TYPE_CHECKING:
     from reviewbot.domain.review import ReviewItem
     from reviewbot.policy.evaluate import Judge
     from reviewbot.policy.pauses import Pauses
-    from reviewbot.service.app import App
     from reviewbot.service.guards.breaker import Watch
     from reviewbot.service.guards.drifting import Spread
     from reviewbot.service.guards.guardrails import Wanting
@@ -102,10 +101,10 @@ class Guard:
     said: dict[str, float] = field(default_factory=dict)
     """When (monotonic) the stakes of a pause or a breaker were last counted."""
 
-    def refresh(self, app: App) -> None:
+    def refresh(self, ledger: Ledger) -> None:
         """Read every pause and breaker again. Cheap: it is done right before each write."""
         self.file = self.pause_file()
-        self.words = tuple(app.ledger.notes(switches.TOPIC, breaker.TOPIC))
+        self.words = tuple(ledger.notes(switches.TOPIC, breaker.TOPIC))
 
     def words_on(self, topic: str) -> tuple[Noted, ...]:
         """The words on one topic, as last read."""
@@ -113,9 +112,11 @@ class Guard:
             return ()
         return tuple(note for note in self.words if note.topic == topic)
 
-    def is_time_to_say(self, app: App, what: str) -> bool:
-        """Whether to count again who is paid by silence: at once, and then now and then."""
-        now = app.clock.monotonic()
+    def is_time(self, what: str, now: float) -> bool:
+        """Whether to count again who is paid by silence: at once, and then now and then.
+
+        `now` is monotonic seconds.
+        """
         if now - self.said.get(what, -COUNT_EVERY) < COUNT_EVERY:
             return False
         self.said[what] = now

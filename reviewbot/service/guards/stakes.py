@@ -100,7 +100,7 @@ def _say_pauses(app: App, ahead: Foreseen) -> None:
         if word not in on:
             app.guard.said.pop(f"pause {word}", None)
             app.mended(Kind.PAUSED, f"The pause of {word} has ended.", subject=word)
-        elif app.guard.is_time_to_say(app, f"pause {word}"):
+        elif app.guard.is_time(f"pause {word}", app.clock.monotonic()):
             sentence = on[word].sentence()
             stakes = at_stake(ahead(), until=on[word].until)
             _tell(app, Kind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
@@ -117,7 +117,7 @@ def _say_breakers(app: App, bench: Bench, ahead: Foreseen) -> None:
             for closed in notes:
                 subject = f"{name} {closed.value.get('opened')}"
                 app.mended(Kind.BREAKER, f"The breaker of {name} is closed again.", subject=subject)
-        elif app.guard.is_time_to_say(app, f"breaker {name} {note.seq}"):
+        elif app.guard.is_time(f"breaker {name} {note.seq}", app.clock.monotonic()):
             what = (
                 f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
                 ' person says  reviewbot resume --reason "…".'

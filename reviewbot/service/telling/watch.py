@@ -245,7 +245,7 @@ def _tell_turn(app: App, bench: Bench, one: Undecided, hours: int, turn_at: date
 def _say_backlog(app: App, bench: Bench, open_rounds: list[Undecided]) -> None:
     """One line for all that waits for its turn and gets it in time."""
     turns = [turn for one in open_rounds if (turn := _turn_of(app, one)) is not None]
-    if turns and app.guard.is_time_to_say(app, f"backlog {bench.review}"):
+    if turns and app.guard.is_time(f"backlog {bench.review}", app.clock.monotonic()):
         app.events("backlog", review=bench.review, waiting=len(turns), last_turn_by=max(turns))
 
 

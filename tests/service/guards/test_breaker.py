@@ -245,7 +245,7 @@ def test_a_breaker_that_a_person_closed_opens_again() -> None:
     app = a_bot()
     open_breaker(app, "comments", "drift", "a sign")
     close(app.ledger, reason="fine", who="ana", now=START)
-    app.guard.refresh(app)
+    app.guard.refresh(app.ledger)
     open_breaker(app, "comments", "drift", "another sign")
     assert [note.value["open"] for note in app.ledger.story("breaker", "comments")] == [
         True,

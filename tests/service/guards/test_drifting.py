@@ -200,7 +200,7 @@ def drift_of(*drift: str) -> tuple[App, list[Any]]:
     app.benches[0].judges = (judge,)
     drifted(app, judge.policy, drift[:1])
     breaker.close(app.ledger, reason="known", who="ana", now=START)
-    app.guard.refresh(app)
+    app.guard.refresh(app.ledger)
     said(app).events.clear()
     drifted(app, judge.policy, drift)
     return app, list(app.ledger.story("breaker", "tried"))

@@ -18,6 +18,7 @@ from reviewbot.service.guards import breaker, gate, switches
 from reviewbot.service.guards.guard import Full, Kept
 from reviewbot.service.guards.guardrails import Wanting
 from reviewbot.service.guards.probation import Change, Trial
+from reviewbot.service.guards.stakes import say_stakes
 from reviewbot.service.judging import Known, look_and_judge
 from reviewbot.service.review import Outcome, Reviewed
 from reviewbot.service.verdict import Verdict
@@ -229,7 +230,7 @@ def test_what_is_foreseen_is_what_is_known_already() -> None:
     room = a_room(a_policy())
     switches.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
     assert foreseen(room) is None
-    room.app.guard.refresh(room.app)
+    room.app.guard.refresh(room.app.ledger)
     assert by(foreseen(room)) == "pause"
 
 
@@ -526,6 +527,7 @@ def ended(room: Room, *verdicts: Verdict | None) -> None:
     """End a pass in which reviews said these."""
     reviews = [Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict) for verdict in verdicts]
     gate.end(room.app, room.bench, reviews)
+    say_stakes(room.app, room.bench)
 
 
 def test_a_policy_that_breaks_on_several_things_is_stopped() -> None:

@@ -489,7 +489,7 @@ def test_each_opening_of_a_breaker_is_told() -> None:
     assert len(room.alarms("breaker")) == 1
 
     breaker.close(room.ledger, reason="as meant", who="ana", now=room.clock.now())
-    room.app.guard.refresh(room.app)
+    room.app.guard.refresh(room.app.ledger)
     breaker.open_breaker(room.app, "guarded", "approvals", "far too many again")
     room.clock.forward(seconds=3)
     poll_once(room.app)

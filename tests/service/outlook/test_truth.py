@@ -42,6 +42,7 @@ from reviewbot.service.outlook.pace import pace
 from reviewbot.service.outlook.plan import plan
 from reviewbot.service.outlook.situation import situation
 from reviewbot.service.poll import poll_once
+from reviewbot.service.telling.alarms import AlarmDesk
 from tests.acceptance.house import judge_of
 from tests.builders import a_task, an_account_item
 from tests.service.fakes import START, HandClock, Said, World, item_of
@@ -201,11 +202,13 @@ class Scene:
             Bench(queue=town, judges=(judge,), desk=town if live else None)  # type: ignore[arg-type]
             for town, judge in zip(self.towns, self.judges, strict=True)
         )
+        said = Said()
         return App(
             clock=self.clock,
             ledger=self.ledger,
             benches=benches,
-            events=Said(),
+            events=said,
+            alarms=AlarmDesk(ledger=self.ledger, clock=self.clock, events=said, dry_run=not live),
             mode=Mode.LIVE if live else Mode.DRY_RUN,
         )
 
