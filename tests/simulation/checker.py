@@ -288,7 +288,7 @@ def nothing_is_done_by_default(known: Known) -> Iterator[str]:
             write.sent.action or "",
             truth,
             sent_back=sent_back[intent.task],
-            left=deadline - write.sent.at - 2 * SLACK - known.off(write.sent.at),
+            left=deadline - write.sent.at - 2 * SLACK - known.off_by(intent, write.sent.at),
             decide_by=known.scene.decide_by,
         ):
             yield f"{write.sent} by {intent.rule!r} is wrong: {truth}"

@@ -105,6 +105,15 @@ class Known:
             default=0.0,
         )
 
+    def off_by(self, word: Wrote, at: float) -> float:
+        """By how many seconds too early the bot may take a round's deadline to be, at a moment.
+
+        Where the API does not state one, it is counted from the first sight, by the clock of then.
+        """
+        key = (word.task, word.epoch)
+        seen = self.seen.get(key) if key in self._estimated else None
+        return self.off(at) + (0.0 if seen is None else self.off(seen))
+
     def left_behind(self, intent: Wrote, until: float) -> float:
         """By how many seconds whoever takes over may count a quarantine too long.
 
@@ -140,7 +149,9 @@ class Known:
                     )
                 if sent.path in EVIDENCE and sent.task:
                     self._evidence[sent.task].append(Sight(sent.at, at, sent.who, None))
-            if sent.task and (answer is None or not answer.clear):
+            # A refused write leaves its task alone for a while, as one without an answer does.
+            refused = answer is not None and sent.method != "GET" and (answer.status or 0) >= 400
+            if sent.task and (answer is None or not answer.clear or refused):
                 self._failed[sent.task].append(sent.at)
 
     def writes_of(self, key: str) -> list[Write]:
