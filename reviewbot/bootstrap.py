@@ -7,7 +7,7 @@ import random  # noqa: TID251 - this is where chance comes in
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ from reviewbot.api.retry import Patience
 from reviewbot.api.servertime import ServerTime
 from reviewbot.api.transport import Transport
 from reviewbot.domain.decision import Mode
-from reviewbot.domain.errors import ConfigError, PolicyInvalid
+from reviewbot.domain.errors import ConfigError, PolicyInvalid, TooLarge
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.opening import open_ledger
 from reviewbot.network import way_to
@@ -186,7 +186,9 @@ def _transport(settings: Settings, clock: Clock) -> Transport:
 
 
 def _knock(api: ReadApi) -> None:
-    api.list_comments(per_page=1)
+    """Ask whether the API takes our key; a row too large to be read answers that as well."""
+    with suppress(TooLarge):
+        api.list_comments(per_page=1)
 
 
 def _post(settings: Settings) -> Post | None:
@@ -234,7 +236,7 @@ def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> t
     used = transport or _transport(settings, clock)
     try:
         exchange = _exchange(settings, used, clock, server)
-        ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)).list_comments(per_page=1)
+        _knock(ReadApi(exchange, Patience(clock, lambda: 0.0, tries=1)))
     finally:
         if transport is None:
             used.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reviewbot.bootstrap import SystemClock, adopt, build, load_judges, reach, refuse_overlap
@@ -126,3 +127,15 @@ def test_reaching_the_api_tells_how_far_its_clock_is_ahead() -> None:
     assert abs(lead - timedelta(hours=1)) < timedelta(seconds=5)
     with pytest.raises(KeyRefused):
         reach(Settings(api_key=Secret("nonsense")), transport=transport)
+
+
+def test_a_row_too_large_to_be_read_tells_that_the_key_is_taken() -> None:
+    """Else one such row, first in its list, would keep a bot parked that was refused once."""
+    large = b'{"data": [{"id": "t1", "comment_text": "' + 3_000_000 * b"x" + b'"}]}'
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=large))
+    app = build(a_setting(live=False, ledger="memory:"), judges=[judge_of()], transport=transport)
+
+    app.knock()
+
+    assert app.traffic.requests == 1
+    assert reach(a_setting(live=False, ledger="memory:"), transport=transport) is None

@@ -275,7 +275,8 @@ class _Pass:
     def _note(self, bench: Bench, reviewed: list[Reviewed], one: Reviewed) -> None:
         reviewed.append(one)
         if (bench.review, one.item.id) not in self._reviewed:
-            self._app.turns.took(bench.review, self._app.clock.monotonic())
+            failed = one.outcome is Outcome.POSTPONED
+            self._app.turns.took(bench.review, self._app.clock.monotonic(), failed=failed)
         self._reviewed[bench.review, one.item.id] = one
         self._left[bench.review] -= 1
         self._in_quarantine[bench.review] += one.outcome is State.UNKNOWN

@@ -4,8 +4,9 @@ Theory of operation. A pass reviews the most urgent first, and the rate is limit
 queue much is undecided that nobody need hear of. While a pass comes through, the place of a task and
 the time that reviews take tell when its turn comes. The estimate errs to the late side: the slower of
 the whole pass and of its last few reviews counts, each takes two requests at least, whatever else is
-left comes first, and half of it all is added. It is none where little was measured, and none soon
-after passes stopped coming through: then nobody knows.
+left comes first, and half of it all is added. A review that failed takes its time and measures no
+pace. It is none where little was measured, and none soon after passes stopped coming through: then
+nobody knows.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Turns:
     requests_before: int = 0
     reviewed: int = 0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-    """When the last few reviews ended."""
+    """When the last few reviews that came through ended."""
     places: dict[tuple[str, str], int] = field(default_factory=dict)
     """By kind of review and id: which place in the order of its list a thing has."""
     done: Counter[str] = field(default_factory=Counter)
@@ -53,12 +54,13 @@ class Turns:
         self.done[review] = 0
         self.left[review] = sum(key[0] == review for key in self.places)
 
-    def took(self, review: str, now: float) -> None:
+    def took(self, review: str, now: float, *, failed: bool = False) -> None:
         """A thing has had its turn."""
-        self.reviewed += 1
-        self.recent.append(now)
         self.done[review] += 1
         self.left[review] -= 1
+        if not failed:
+            self.reviewed += 1
+            self.recent.append(now)
 
     def seconds_until(self, review: str, task_id: str, now: float, requests: int) -> float | None:
         """How long it will be at most until a thing has had its turn; None where nobody can tell."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.errors import CannotConnect
+from reviewbot.domain.errors import CannotConnect, Unclear
 from reviewbot.service.poll import Polling
 from reviewbot.service.telling.turns import LEAST, MARGIN, PATIENCE, Turns
 from tests.service.fakes import World
@@ -138,6 +138,16 @@ def test_a_backlog_behind_an_outage_is_told_once_it_lasts() -> None:
     assert len(told(room)) > 100
 
 
+def test_reviews_that_fail_measure_no_pace() -> None:
+    """They fail fast; what waits behind them is told in the same pass, which comes to nothing."""
+    room = a_backlog(30, hours=5, every=0.2)
+    room.world.trouble["renew"] = [Unclear("451")] * 50
+    room.world.trouble["evidence"] = [Unclear("451")] * 50
+    summary = Polling(60.0)(room.app)
+    assert "3 reads in a row" in str(summary.stopped)
+    assert len(told(room)) == 30
+
+
 def measured(reviews: int = 10, each: float = 6.0) -> Turns:
     """A pass over thirty tasks that has made so many reviews, two requests each."""
     turns = Turns()
@@ -168,6 +178,15 @@ def test_nobody_can_tell_without_a_pace() -> None:
     assert measured().seconds_until("comments", "t20", 160.0 + PATIENCE, 27) is not None
     assert measured().seconds_until("comments", "t20", 160.1 + PATIENCE, 27) is None
     assert Turns().seconds_until("comments", "t1", 0.0, 0) is None
+
+
+def test_a_turn_that_failed_is_over_and_tells_nothing_of_the_pace() -> None:
+    """Those behind it move up; its time counts."""
+    turns = measured()
+    for n in range(5):
+        turns.took("comments", 160.0 + n, failed=True)
+    assert turns.seconds_until("comments", "t15", 180.0, 27) == pytest.approx(MARGIN * 8)
+    assert turns.seconds_until("comments", "t15", 160.1 + PATIENCE, 27) is None
 
 
 def test_a_new_list_replaces_the_order() -> None:
