@@ -96,7 +96,8 @@ def answer(app: App, chosen: Round, reply: Reply) -> Answered:
     held = _evidence(app, bench, chosen)
     app.wait_turn()
     item = _look(app, bench, chosen)
-    if item is None or (late := _overtaken(app, item, chosen)) is not None:
+    late = None if item is None else _overtaken(app, item, chosen)
+    if item is None or late is not None:
         # Somebody may have answered through the same log since it was asked above.
         late = _answered_before(app, chosen) or late
         return Answered(sentence=late or "it is gone: the API no longer knows it")

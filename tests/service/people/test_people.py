@@ -143,6 +143,18 @@ def test_an_answer_after_the_timer_is_told_so(asked: House) -> None:
     assert writes(asked) == []
 
 
+def test_an_answer_to_what_the_api_no_longer_knows_is_told_so(asked: House) -> None:
+    """Nobody was first, it is only gone."""
+    question = first(asked)
+    del asked.world.tasks[question.sighting.task_id]
+
+    told = answer(asked.app, question, says())
+
+    assert told.too_late
+    assert told.sentence == "it is gone: the API no longer knows it"
+    assert writes(asked) == []
+
+
 def test_an_answer_at_the_deadline_does_not_cross_it(asked: House) -> None:
     """From the deadline on nothing of ours may arrive."""
     question = first(asked)
