@@ -372,6 +372,20 @@ def test_lists_are_filtered_and_come_in_three_forms(call, simulated: Served) -> 
     assert future.out == ""
 
 
+def test_a_row_too_large_to_be_read_is_named_beside_the_others(
+    call, simulated: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page with it is read in smaller ones."""
+    waiting = simulated.world.waiting()
+    monkeypatch.setattr(waiting[0], "text", 3_000_000 * "x")
+    monkeypatch.setattr(waiting[0], "wire", None)
+
+    ran = call("tasks", "list", "--status", "manually_confirmed", "--format", "json")
+
+    assert {task["id"] for task in lines(ran.out)} == {task.id for task in waiting[1:]}
+    assert waiting[0].id in ran.err and "larger than 2048 KiB" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from reviewbot.api.client import ReadApi
+from reviewbot.api.pages import read_one_page
 from reviewbot.cli.health import say_health
 from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import settings_with
@@ -23,8 +24,9 @@ from reviewbot.counter import connect
 from reviewbot.domain.comments import PLATFORMS, TASK_STATUSES, CommentTask
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.moments import format_moment
-from reviewbot.domain.safetext import safe_cell
+from reviewbot.domain.safetext import safe_cell, safe_line
 from reviewbot.policy.names import did_you_mean
+from reviewbot.ports import Unread
 
 NEWEST = 100
 _MOST_PAGES = 2_000
@@ -88,8 +90,9 @@ def list_(
     say_health(screen, settings, form)
     connection = connect(settings)
     progress = Progress(screen)
+    unread: list[Unread] = []
     try:
-        found = list(tasks_of(connection.api, wanted, progress))
+        found = list(tasks_of(connection.api, wanted, progress, unread))
     finally:
         progress.done()
         connection.close()
@@ -97,16 +100,29 @@ def list_(
         zone = zones_of(settings).of(review="comments")
         screen.data(_as_text(found, zone) if form == "text" else _FORMS[form](found))
     screen.say(_ending(found, wanted))
+    for row in unread:
+        name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
+        screen.complain(f"A task ({name} of the list) cannot be read: {safe_line(row.why)}")
 
 
-def tasks_of(api: ReadApi, wanted: Wanted, progress: Progress) -> Iterator[CommentTask]:
-    """Read page after page; a task that moved to the next page meanwhile comes once."""
+def tasks_of(
+    api: ReadApi, wanted: Wanted, progress: Progress, unread: list[Unread]
+) -> Iterator[CommentTask]:
+    """Read page after page; a task that moved to the next page meanwhile comes once.
+
+    What could not be read is added to `unread`.
+    """
     seen: set[str] = set()
+    status = ",".join(wanted.statuses) or None
     for number in range(1, _MOST_PAGES + 1):
-        page = api.list_comments(
-            status=",".join(wanted.statuses) or None, saved_account_id=wanted.account, page=number
+        page = read_one_page(
+            lambda page, per_page: api.list_comments(
+                status=status, saved_account_id=wanted.account, page=page, per_page=per_page
+            ),
+            number,
         )
         progress(f"page {number} of {page.total_pages or '?'}")
+        unread += page.unread
         for task in page.rows:
             old = wanted.since is not None and task.created_at is not None
             if old and task.created_at < wanted.since:  # type: ignore[operator]  # both are there
