@@ -409,6 +409,8 @@ def screens_are_true(known: Known) -> Iterator[str]:
         until = known.calm_until(place, key, due)
         if until is None or (due < one.deadline <= until):
             continue
+        if one.estimated and one.deadline < due <= known.expected(one):
+            continue  # it was out of sight when it began, and its deadline is an estimate
         really = known.ending(key, until)
         if said.end in KNOWN_ENDS and really not in KNOWN_ENDS[said.end]:
             yield f"{said.screen} said {said}, and by {until:.0f} it was {really or 'nothing'}"

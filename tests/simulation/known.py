@@ -383,7 +383,9 @@ class Known:
                     return None
                 case Effect(by=by, task=task) if by != "client" and task == key[0]:
                     return None
-                case Passed() if key[0] in line.spoiled or self._came_to_nothing(key, line.began):
+                case Passed(began=began) if key[0] in line.spoiled or self._came_to_nothing(
+                    key, last.at, began
+                ):
                     return None
                 case Passed() if line.began >= due and is_clean(line):
                     clean += 1
@@ -391,10 +393,12 @@ class Known:
                         return line.at
         return None
 
-    def _came_to_nothing(self, key: Key, at: float) -> bool:
-        """Whether what was sent for a round last is not known to be done, or was not."""
-        last = self.last_word(key, at)
-        return last is not None and last.state in (*OPEN, "void", "refused")
+    def _came_to_nothing(self, key: Key, since: float, at: float) -> bool:
+        """Whether what was sent for a round last is not known to be done, or one since was not."""
+        words = [word for word in self._of_round.get(key, ()) if word.at < at]
+        last = {word.state for word in words[-1:]}
+        failed = last | {word.state for word in words if word.at >= since}
+        return not (last.isdisjoint(OPEN) and failed.isdisjoint(("void", "refused")))
 
     def _place_of_pass(self, place: int) -> Passed | None:
         """The pass that ended last before a place."""

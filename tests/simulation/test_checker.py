@@ -658,6 +658,38 @@ def test_what_somebody_changed_makes_no_screen_untrue() -> None:
         assert "P10 screens" not in found([*lines[: said + 1], stepped_in, *lines[said + 1 :]])
 
 
+def test_what_the_api_refused_since_makes_no_screen_untrue() -> None:
+    """Though the question that a person was then asked is the newest word on it."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    at = DEADLINE - 3600
+    refused = [intend(at), mark(at, "refused"), wrote(at, "record", action="escalate", id="q")]
+    assert "P10 screens" in found(lines)
+    assert "P10 screens" not in found([*lines[: said + 1], *refused, *lines[said + 1 :]])
+
+
+@pytest.mark.parametrize(("late", "broken"), [(0.0, True), (7200.0, False)])
+def test_an_estimated_deadline_may_come_before_what_was_said(late: float, broken: bool) -> None:
+    """Only where the round was first seen so late that nobody could know better."""
+    said = Said(
+        at=DEADLINE - 3604,
+        screen="queue",
+        task="t",
+        epoch=EPOCH,
+        end="fallback",
+        due=DEADLINE + 3600,
+    )
+    lines = [
+        wrote(T0 + late, "sight"),
+        Passed(at=DEADLINE - 3605, who=1, began=DEADLINE - 3610),
+        said,
+        *(Passed(at=DEADLINE + n + 5, who=1, began=DEADLINE + n) for n in range(0, 9000, 600)),
+        replace(THE_TRUTH[0], by="silence", estimated=True),
+        THE_TRUTH[1],
+    ]
+    assert ("P10 screens" in found(lines)) is broken
+
+
 def test_the_first_round_has_no_earlier_evidence() -> None:
     """What the log never saw nobody can know."""
     assert (
