@@ -111,7 +111,6 @@ def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = 
     task.hidden = False
     task.led = False
     task.disputes += 1
-    task.sent_back_at = world.now
     task.correction = (
         "The client has looked at this comment and asks for a correction:\n\n"
         f'"{reason}"\n\n'

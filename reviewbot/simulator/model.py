@@ -105,7 +105,6 @@ class Task(msgspec.Struct):
     verified_at: float | None = None
     confirmed_at: float | None = None
     review_until: float | None = None
-    sent_back_at: float | None = None
     finalized_at: float | None = None
     correction: str | None = None
     attempts: list[Attempt] = []

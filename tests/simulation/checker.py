@@ -279,7 +279,7 @@ def nothing_is_done_by_default(known: Known) -> Iterator[str]:
             continue
         if known.last_status(write) not in (*WAITING, None):
             yield f"{write.sent} was sent although it was last seen {known.last_status(write)}"
-        if truth.stale and intent.rule != "deadline" and known.has_seen_before(write, intent.epoch):
+        if intent.rule != "deadline" and _is_of_an_earlier_round(known, write, intent):
             yield f"{write.sent} by {intent.rule!r} rests on the evidence of an earlier round"
             continue
         deadline = known.deadline(intent)
@@ -292,6 +292,13 @@ def nothing_is_done_by_default(known: Known) -> Iterator[str]:
             decide_by=known.scene.decide_by,
         ):
             yield f"{write.sent} by {intent.rule!r} is wrong: {truth}"
+
+
+def _is_of_an_earlier_round(known: Known, write: Write, intent: Wrote) -> bool:
+    """Whether the newest check was made before a round ended that the log had seen."""
+    checked_at = write.sent.truth and write.sent.truth.checked_at
+    ended = known.end_of_earlier_rounds(write, intent.epoch)
+    return checked_at is not None and ended is not None and checked_at <= ended
 
 
 # Deadlines -----------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ class Skewed(Record, frozen=True, kw_only=True):
 class Truth(msgspec.Struct, frozen=True, array_like=True):
     """What was true of a task when a write about it left: its newest check, and its past.
 
-    Of an account: how often it was sent back, and the fields in which it `differs`. `stale`: that
-    check was made before an earlier round ended, so it says nothing of this one.
+    Of an account: how often it was sent back, and the fields in which it `differs`. `checked_at`: when
+    that check was made; it says nothing of a round if an earlier one ended later.
     """
 
     outcome: str | None
@@ -86,7 +86,7 @@ class Truth(msgspec.Struct, frozen=True, array_like=True):
     disputes: int
     deadline: float | None
     differs: tuple[str, ...] | None = None
-    stale: bool = False
+    checked_at: float | None = None
 
 
 class Sent(Record, frozen=True, kw_only=True):

@@ -176,12 +176,20 @@ class Known:
         ]
         return max(found, key=lambda sight: sight.place).status if found else None
 
-    def has_seen_before(self, write: Write, epoch: str | None) -> bool:
-        """Whether the log had seen another round of the thing before a write."""
-        return any(at < write.sent.at for at in self._seen_of(write.sent.task, epoch))
+    def end_of_earlier_rounds(self, write: Write, epoch: str | None) -> float | None:
+        """When the last of the other rounds that the log had seen before a write had ended.
 
-    def _seen_of(self, task: str | None, epoch: str | None) -> Iterator[float]:
-        return (at for (name, other), at in self.seen.items() if name == task and other != epoch)
+        A round that came and went while nothing could be read is none of them.
+        """
+        ends = (
+            self._ended[key]
+            for key, at in self.seen.items()
+            if key[0] == write.sent.task
+            and key[1] != epoch
+            and at < write.sent.at
+            and key in self._ended
+        )
+        return max(ends, default=None)
 
     def last_evidence(self, write: Write) -> float | None:
         """When its process last asked for the evidence, before a write."""

@@ -257,13 +257,12 @@ def truth(world: World, name: str) -> Truth | None:
     if task is None:
         return None
     newest = task.attempts[-1] if task.attempts else None
-    ended = task.sent_back_at
     return Truth(
         None if newest is None else newest.outcome_kind,
         None if newest is None else newest.comments_scraped,
         task.disputes,
         task.review_until,
-        stale=newest is not None and ended is not None and newest.scraped_at <= ended,
+        checked_at=None if newest is None else newest.scraped_at,
     )
 
 

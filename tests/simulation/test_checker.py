@@ -145,6 +145,12 @@ def changed(number: int, *instead: Record) -> list[Record]:
 
 
 INTENT, SENT, EFFECT = 5, 6, 7
+SENT_BACK = Effect(at=T0 + 50, task="t", epoch="an earlier one", action="dispute", by="stranger")
+
+
+def checked_at(at: float) -> list[Record]:
+    """The good history, with the newest check made at a moment."""
+    return changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=replace(TRUTH, checked_at=at)))
 
 
 def test_a_good_history_breaks_nothing() -> None:
@@ -296,7 +302,8 @@ BROKEN: dict[str, tuple[set[str], list[Record]]] = {
         {"P9 default"},
         [
             wrote(T0, "sight", epoch="an earlier one"),
-            *changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=replace(TRUTH, stale=True))),
+            SENT_BACK,
+            *checked_at(T0 + 49),
         ],
     ),
     "in a status that nobody knows": (
@@ -690,12 +697,15 @@ def test_an_estimated_deadline_may_come_before_what_was_said(late: float, broken
     assert ("P10 screens" in found(lines)) is broken
 
 
-def test_the_first_round_has_no_earlier_evidence() -> None:
-    """What the log never saw nobody can know."""
-    assert (
-        found(changed(SENT, replace(a_write(T0 + 103, 3)[0], truth=replace(TRUTH, stale=True))))
-        == set()
-    )
+def test_evidence_is_as_old_as_the_log_can_know() -> None:
+    """A round that came and went while nothing could be read nobody knows: the first one, or one
+    between two that were seen."""
+    unseen = replace(SENT_BACK, at=T0 + 90, epoch="one between")
+    assert found([SENT_BACK, *checked_at(T0 + 49)]) == set()
+    first = [wrote(T0, "sight", epoch="an earlier one"), SENT_BACK]
+    assert found([*first, unseen, *checked_at(T0 + 51)]) == set()
+    seen = wrote(T0 + 60, "sight", epoch="one between")
+    assert found([*first, seen, unseen, *checked_at(T0 + 51)]) == {"P9 default"}
 
 
 def test_a_thing_that_absurd_values_hit_may_be_left_undecided() -> None:
