@@ -497,6 +497,9 @@ class Ledger(Protocol):
         None: it is all there. It stays lost until `take_as_it_is`.
         """
 
+    def recount(self) -> None:
+        """Count the lines since this process began, as behind a new connection, when next looked at."""
+
     def take_as_it_is(self) -> None:
         """Go on from where the log ends now: a person has accepted it."""
 

@@ -126,6 +126,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     back up to the moment from which the deadline decides."""
 
     @property
+    def key(self) -> tuple[str, str | None]:
+        """Which round of which thing it is about."""
+        return (self.task_id, self.epoch)
+
+    @property
     def meant(self) -> Action:
         """What it does or, where it asks a person instead, what its rule wanted to do."""
         return self.action if self.action.writes else self.wanted or self.action

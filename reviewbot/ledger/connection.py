@@ -77,7 +77,7 @@ class Connection:
         self.began = 0
         """The line after which this process began to write."""
         self.counted = 0
-        """The opening, by number, at which the lines since then were last counted."""
+        """The opening, by number, at which the lines since then were last counted; 0: they are to be."""
         self.lost: str | None = None
         """What is missing, once it has been seen not to; until a person takes the log as it is."""
 

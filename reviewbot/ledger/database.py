@@ -232,6 +232,10 @@ class DatabaseLedger:
                 notice_loss(self._connection, *end_of_chain(self._connection))
             return self._connection.lost
 
+    def recount(self) -> None:
+        """Count the lines since this process began when the log is next looked at."""
+        self._connection.counted = 0
+
     def take_as_it_is(self) -> None:
         """Go on from where the log ends now."""
         with self._connection.reading():

@@ -4,7 +4,8 @@ Theory of operation. A log can lose its end while it is in use: a server fails o
 lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
 sent, and would be sent again. So each transaction first makes sure that the newest line this process
 has committed still stands where it stood. Mostly it is the last one, which is read anyway. Behind a
-connection that was opened again the lines since this process began are counted too: none may lack.
+connection that was opened again the lines since this process began are counted too: none may lack. So
+they are once the bot finds that a write which it sent is not in the log.
 """
 
 from __future__ import annotations

@@ -223,7 +223,8 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
 
     Whoever ended it: our dispute is known to the second; of what somebody else sent back is known
     until when it waited at least. All of them in round 1, or where no such moment is known. An attempt
-    without a time is not known to be of this round, so it is left out of later rounds.
+    without a time is not known to be of this round, so it is left out of later rounds. Of a round that
+    came and went while nothing could be read nothing is known: its attempts stay.
     """
     chosen = tuple(attempts)
     since = begin_of_round(past)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from reviewbot.domain.alarms import HOUR, Alarm, Kind, Urgency
-from reviewbot.domain.decision import Mode
+from reviewbot.domain.decision import Decision, Mode, idempotency_key
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
-from reviewbot.ports import Clock, Desk, Ledger, ReviewQueue
+from reviewbot.ports import Clock, Desk, Ledger, Logged, ReviewQueue
 from reviewbot.service.guards.guard import Guard
 from reviewbot.service.revisions import Revisions
 from reviewbot.service.telling.alarms import Alarms
@@ -91,6 +91,23 @@ class HeldEvidence(msgspec.Struct, frozen=True):
     key: tuple[str, str | None, str | None]
     evidence: Evidence
     at: float
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A write that left this process: by which idempotency key, and when (monotonic)."""
+
+    decision: Decision
+    key: str
+    at: float
+
+    def is_newest_of(self, logged: Logged) -> bool:
+        """Whether it is the newest try that the log has of a decision."""
+        return self.key == idempotency_key(logged.decision.id, logged.tries)
+
+    def is_among(self, logged: Logged) -> bool:
+        """Whether it is one of the tries that the log has of a decision."""
+        keys = (idempotency_key(logged.decision.id, n + 1) for n in range(logged.tries))
+        return self.key in keys
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -190,8 +207,8 @@ class App:
     failed_reads: int = 0
     doubtful_writes: int = 0
     """Calls in a row that failed without a clear answer."""
-    sent_at: dict[str, float] = field(default_factory=dict)
-    """When (monotonic) the writes were sent that have no clear answer yet, by their decision's id."""
+    sent: dict[tuple[str, str | None], Sent] = field(default_factory=dict)
+    """The writes of this process that have no clear answer yet, by the id and the epoch of their round."""
     knock: Callable[[], None] = _nothing
     """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
     key_refused_since: float | None = None

@@ -9,6 +9,10 @@ Nothing is ever sent a second time from here.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from msgspec.structs import replace
+
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import (
     AlreadyIntended,
@@ -25,9 +29,9 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.faultpoints import fault_point
 from reviewbot.domain.lifecycle import State
-from reviewbot.ports import Desk, Receipt
+from reviewbot.ports import Desk, Ledger, Receipt
 from reviewbot.service import effects, refusals
-from reviewbot.service.app import App, Bench, HeldEvidence, Sight
+from reviewbot.service.app import App, Bench, HeldEvidence, Sent, Sight
 from reviewbot.service.guards import breaker, gate, writes
 from reviewbot.service.look import with_window
 from reviewbot.service.refusals import Says
@@ -45,7 +49,11 @@ def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     assert decision.action.writes and decision.epoch is not None
     by_person = decision.decided_by is not None
     gate.check(app, bench, decision, by_person=by_person)
+    sent = app.sent.get(decision.key)
     try:
+        if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
+            app.sent[decision.key] = again
+            return None
         key = app.ledger.intend(decision, gate.limits_for(app, bench, decision))
     except AlreadyIntended:
         return None
@@ -64,6 +72,22 @@ def perform(app: App, bench: Bench, decision: Decision) -> State | None:
     return state
 
 
+def _restored(ledger: Ledger, sent: Sent, at: datetime) -> Sent | None:
+    """What this process sent, written down again where the log has forgotten it; None where it has not.
+
+    A server that fails over may lack lines in the midst of newer ones. What was sent is as unclear as
+    before, so its quarantine goes on; that the log has gaps is noticed by counting its lines.
+    """
+    decision = sent.decision
+    logged = ledger.decision(decision.id)
+    if logged is not None and sent.is_among(logged):
+        return None
+    key = ledger.intend(decision)
+    ledger.mark(decision.id, State.UNKNOWN, at, note="sent before, and forgotten by the log")
+    ledger.recount()
+    return replace(sent, key=key)
+
+
 def _overdue(app: App, bench: Bench, decision: Decision) -> str | None:
     """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
     can put any time between the last look and this moment."""
@@ -80,7 +104,7 @@ def _overdue(app: App, bench: Bench, decision: Decision) -> str | None:
 
 
 def _send(app: App, desk: Desk, bench: Bench, decision: Decision, key: str) -> State:
-    app.sent_at[decision.id] = app.clock.monotonic()
+    app.sent[decision.key] = Sent(decision, key, app.clock.monotonic())
     try:
         receipt = desk.perform(decision, key)
     except ApiError as error:
@@ -201,7 +225,7 @@ def _close(
     """Write the outcome down; where somebody has read it meanwhile, give what they found."""
     at = app.clock.now()
     if state is not State.UNKNOWN:
-        app.sent_at.pop(decision.id, None)
+        app.sent.pop(decision.key, None)
     try:
         app.ledger.mark(decision.id, state, at, note=note, request_id=request_id, was=State.INTENT)
     except OutOfDate:

@@ -146,9 +146,9 @@ def _given_up(app: App, logged: Logged) -> bool:
 
 def _quarantine_is_over(app: App, logged: Logged) -> bool:
     patience, decision = app.limits.quarantine, logged.decision
-    sent_at = app.sent_at.get(decision.id)
-    if sent_at is not None:
-        return app.clock.monotonic() - sent_at >= patience.total_seconds()
+    sent = app.sent.get(decision.key)
+    if sent is not None and sent.is_newest_of(logged):
+        return app.clock.monotonic() - sent.at >= patience.total_seconds()
     by_api = app.clock.now() - (logged.intended_at or decision.decided_at)
     ahead = app.skew() or timedelta(0)
     by_machine = by_api - ahead + timedelta(seconds=decision.clock_ahead or 0.0)
@@ -161,7 +161,7 @@ def _quarantine_end(app: App, logged: Logged) -> datetime:
 
 def _mark(app: App, logged: Logged, state: State, note: str) -> bool:
     decision = logged.decision
-    app.sent_at.pop(decision.id, None)
+    app.sent.pop(decision.key, None)
     try:
         app.ledger.mark(decision.id, state, app.clock.now(), note=note, was=logged.state)
     except OutOfDate:

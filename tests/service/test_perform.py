@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import Decision, decision_id
 from reviewbot.domain.errors import (
@@ -27,7 +28,9 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.ports import Receipt
+from reviewbot.service.app import Sent
 from reviewbot.service.effects import NOTHING_CAME
+from reviewbot.service.perform import perform
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
 from tests.ledger.things import a_decision
@@ -38,9 +41,12 @@ from tests.service.fakes import (
     Answer,
     HandClock,
     World,
+    a_bot,
+    a_due,
     always,
     an_app,
     outcomes,
+    world_of,
 )
 
 TASK = an_item().id
@@ -373,3 +379,40 @@ def test_what_somebody_read_while_the_answer_came_stands() -> None:
     assert summary.outcomes == {"settled": 1}
     (logged,) = app.ledger.decisions()
     assert (logged.state.value, logged.note) == ("settled", "read")
+
+
+def test_a_try_that_the_log_forgot_is_not_sent_again() -> None:
+    """It still knows of the first, which was not done; of the second this process alone knows."""
+    app = a_bot()
+    decision = a_due(app)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.VOID, START)
+    app.sent[decision.key] = Sent(decision, f"{decision.id}-2", -60.0)
+    assert perform(app, app.benches[0], replace(decision, decided_at=START)) is None
+    (logged,) = app.ledger.open_intents()
+    assert (logged.state, logged.tries) == (State.UNKNOWN, 2)
+    assert app.sent == {decision.key: Sent(decision, f"{decision.id}-2", -60.0)}
+    assert world_of(app).keys == []
+
+
+def test_the_other_action_that_the_log_forgot_is_written_down_as_it_was() -> None:
+    """A person sends back what the bot has perhaps paid: the payment is what may have been done."""
+    app = a_bot()
+    paid = a_due(app)
+    app.sent[paid.key] = Sent(paid, paid.id, 0.0)
+    sent_back = a_due(a_bot(DISPUTE))
+    assert perform(app, app.benches[0], sent_back) is None
+    assert [one.decision for one in app.ledger.open_intents()] == [paid]
+    assert world_of(app).keys == []
+
+
+def test_what_somebody_else_has_settled_meanwhile_is_tried_again() -> None:
+    """The log knows of the try: another instance has found that nothing was done."""
+    app = a_bot()
+    decision = a_due(app)
+    app.ledger.intend(decision)
+    app.sent[decision.key] = Sent(decision, decision.id, 0.0)
+    app.ledger.mark(decision.id, State.VOID, START)
+    assert perform(app, app.benches[0], decision) is State.PERFORMED
+    assert world_of(app).keys == [f"{decision.id}-2"]
+    assert app.sent == {}

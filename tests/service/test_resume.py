@@ -20,7 +20,7 @@ from reviewbot.domain.faultpoints import on_fault_point
 from reviewbot.domain.lifecycle import State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.service import effects
-from reviewbot.service.app import App, Bench
+from reviewbot.service.app import App, Bench, Sent
 from reviewbot.service.poll import poll_once
 from reviewbot.service.resume import resume
 from tests.builders import CONFIRMED, an_item
@@ -432,7 +432,8 @@ def test_what_the_list_shows_is_not_gone_because_one_answer_says_so(error: ApiEr
 def test_a_jump_of_the_apis_clock_changes_no_quarantine_of_this_process(jump: int) -> None:
     """It is counted by the clock that nobody sets."""
     app = an_open_write()
-    app.sent_at[app.ledger.open_intents()[0].decision.id] = 0.0
+    (logged,) = app.ledger.open_intents()
+    app.sent[logged.decision.key] = Sent(logged.decision, logged.decision.id, 0.0)
     clock = app.clock
     assert isinstance(clock, HandClock)
     clock.start += timedelta(minutes=jump)
@@ -440,7 +441,21 @@ def test_a_jump_of_the_apis_clock_changes_no_quarantine_of_this_process(jump: in
     assert resumed(app, an_item())[1] is State.UNKNOWN
     clock.sleep(1)
     assert resumed(app, an_item())[1] is State.VOID
-    assert app.sent_at == {}
+    assert app.sent == {}
+
+
+def test_the_quarantine_of_anothers_try_is_not_counted_from_ours() -> None:
+    """Two instances took turns: the newest try left another process, a minute ago."""
+    app = an_open_write()
+    (logged,) = app.ledger.open_intents()
+    app.sent[logged.decision.key] = Sent(logged.decision, logged.decision.id, 0.0)
+    app.clock.sleep(QUARANTINE.total_seconds())
+    again = replace(logged.decision, decided_at=app.clock.now())
+    app.ledger.mark(again.id, State.VOID, app.clock.now())
+    app.ledger.intend(again)
+    app.ledger.mark(again.id, State.UNKNOWN, app.clock.now())
+    app.clock.sleep(60)
+    assert resumed(app, an_item())[1] is State.UNKNOWN
 
 
 @pytest.mark.parametrize("before", [-10, 0, 10])
@@ -468,7 +483,7 @@ def test_a_write_that_is_sent_notes_when_by_the_clock_that_nobody_sets() -> None
     """And forgets it with its answer."""
     world, clock, app = left_unknown(APPROVE)
     (logged,) = app.ledger.open_intents()
-    assert app.sent_at == {logged.decision.id: 0.0}
+    assert app.sent == {an_item().key: Sent(logged.decision, logged.decision.id, 0.0)}
     clock.start += timedelta(minutes=16)
     for _ in range(5):
         poll_once(app)
@@ -477,7 +492,7 @@ def test_a_write_that_is_sent_notes_when_by_the_clock_that_nobody_sets() -> None
     clock.forward(minutes=10)
     poll_once(app)
     assert len(world.keys) == 2
-    assert app.sent_at == {}
+    assert app.sent == {}
 
 
 def test_what_its_sender_has_closed_meanwhile_is_settled() -> None:

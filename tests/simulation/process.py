@@ -287,6 +287,7 @@ _READS = (
     "checkpoint",
     "departure",
     "lost",
+    "recount",
     "take_as_it_is",
     "beat",
     "last_beat",

@@ -18,6 +18,7 @@ from reviewbot.domain.errors import (
     LedgerWentBack,
     ServerFault,
 )
+from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.checkpointfile import CheckpointFile
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ledger.opening import open_ledger
@@ -26,7 +27,7 @@ from reviewbot.service.guards.brakes import Brakes
 from reviewbot.service.guards.checkpoints import accept, departure, keep
 from reviewbot.service.poll import poll_once
 from tests.builders import an_item
-from tests.service.fakes import APPROVE, START, World, always, an_app, said
+from tests.service.fakes import APPROVE, START, HandClock, World, always, an_app, said
 
 
 @pytest.fixture
@@ -282,7 +283,8 @@ def test_a_log_that_forgot_our_write_sends_nothing_until_a_person_accepts(
     url = f"sqlite:///{tmp_path}/log.db"
     ledger = open_ledger(url, lock=True)
     accept(ledger, book, why="an older word", who="ann", at=START)
-    app = an_app(world, always(APPROVE), ledger=ledger)
+    clock = HandClock()
+    app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
     app.brake = brakes = Brakes(app, book)
     brakes.check()
     world.trouble["perform"] = [ServerFault("no answer", status=500)]
@@ -307,7 +309,49 @@ def test_a_log_that_forgot_our_write_sends_nothing_until_a_person_accepts(
     brakes.check()
     assert brakes() is None
     poll_once(app)
+    assert world.calls.count("perform") == 1, "a word of a person ends no quarantine"
+    clock.forward(minutes=16)
+    for _ in range(2):
+        poll_once(app)
     assert world.calls.count("perform") == 2
+    ledger.close()
+
+
+def test_what_vanished_from_amidst_the_log_is_not_sent_again(
+    world: World, book: CheckpointFile, tmp_path: Path
+) -> None:
+    """The connection stays open and newer lines stand, but the process itself knows what it sent."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    ledger = open_ledger(url, lock=True)
+    clock = HandClock()
+    app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
+    app.brake = brakes = Brakes(app, book)
+    world.trouble["perform"] = [ServerFault("no answer", status=500)]
+    poll_once(app)
+    (lost,) = ledger.open_intents()
+    ledger.note("alarm", "a newer line", {}, START)
+    with sqlite3.connect(tmp_path / "log.db") as other:
+        other.execute("DELETE FROM decision")
+        other.execute("DELETE FROM entry WHERE kind IN ('intent', 'unknown')")
+    other.close()
+
+    for _ in range(2):
+        poll_once(app)
+        brakes.check()
+        assert "lines between line 0 and line" in str(brakes())
+    assert world.keys == [lost.decision.id]
+    (again,) = ledger.open_intents()
+    assert (again.decision, again.state) == (lost.decision, State.UNKNOWN)
+    assert again.note == "sent before, and forgotten by the log"
+    assert ("ledger", "restored", "error") in [one[:3] for one in alarms(app)]
+
+    with open_ledger_of(url) as desk:
+        accept(desk, book, why="looked at it", who="ann", at=START)
+    brakes.check()
+    clock.forward(minutes=16)
+    for _ in range(2):
+        poll_once(app)
+    assert world.keys == [lost.decision.id, f"{lost.decision.id}-2"]
     ledger.close()
 
 
