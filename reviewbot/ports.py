@@ -405,7 +405,10 @@ class Ledger(Protocol):
         """The last 30 days of these accounts; one without decisions has counts of 0."""
 
     def record(self, decision: Decision, state: State) -> None:
-        """Write down a decision that sends nothing (`held`, `dry-run`)."""
+        """Write down a decision that sends nothing (`held`, `dry-run`).
+
+        Raises AlreadyIntended where that very decision was sent meanwhile.
+        """
 
     def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
         """Claim the round and write down the intent, durably, before anything is sent.

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import (
+    AlreadyIntended,
     ApiError,
     CannotConnect,
     Halted,
@@ -101,6 +102,8 @@ def review(app: App, bench: Bench, item: ReviewItem, known: Known) -> Reviewed:
         reviewed = _review(app, bench, item, known)
     except (KeyRefused, CannotConnect, RateLimited):
         raise
+    except AlreadyIntended:  # a person answered while it was judged here
+        return Reviewed(item=item, outcome=Outcome.CLAIMED)
     except ApiError as error:
         if not app.stopping():
             app.failed_reads += 1

@@ -120,6 +120,26 @@ def test_a_second_look_may_change_the_answer() -> None:
     assert world.sent == []
 
 
+def test_what_a_person_sends_while_it_is_judged_is_acted_on_before() -> None:
+    """There is nothing left to hold then, and the pass goes on with the others."""
+    world, judge = World(), always(APPROVE)
+    world.add(an_item())
+    app = an_app(world, judge)
+    app.brake = lambda: "a look"
+    poll_once(app)
+    (held,) = app.ledger.decisions()
+
+    def meanwhile(facts: Facts) -> Answer:
+        app.ledger.intend(held.decision)
+        return APPROVE
+
+    app.benches[0].judges = (FakeJudge(meanwhile),)  # type: ignore[assignment]
+    app.brake = lambda: "another look"
+
+    assert poll_once(app).outcomes == {"acted on before": 1}
+    assert outcomes(app) == {TASK: "intent"}
+
+
 def test_the_fallback_of_a_thing_never_seen_to_its_end_asks_a_person() -> None:
     """After eight tries without evidence, a rule that needs it makes a question."""
     failures: list[ApiError] = [ServerFault("broken", status=500) for _ in range(DEAD_LETTER + 1)]

@@ -257,11 +257,23 @@ class Known:
         return found[-1] if found else None
 
     def was_unclear(self, key: Key) -> bool:
-        """Whether a write of ours on this round got no clear answer, or none that we know of."""
-        names = {word.id for word in self._of_round.get(key, ()) if word.verb == "intend"}
+        """Whether the log has no clear answer to a write of ours on this round.
+
+        None came, or its process died before it wrote that down, and nobody can know what it heard.
+        """
+        words = self._of_round.get(key, ())
+        names = {word.id or "" for word in words if word.verb == "intend"}
+        marks = [(word.id, word.who, word.at) for word in words if word.verb == "mark"]
         return any(
-            len(self._by_key[name or ""]) < len(self._intents[name or ""])
-            or any(write.unclear for write in self._by_key[name or ""])
+            len(self._by_key[name]) < len(self._intents[name])
+            or any(
+                write.unclear
+                or not any(
+                    (name, write.sent.who) == (id, who) and at >= write.sent.at
+                    for id, who, at in marks
+                )
+                for write in self._by_key[name]
+            )
             for name in names
         )
 

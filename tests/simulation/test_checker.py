@@ -609,6 +609,26 @@ def test_our_write_and_silence_may_be_taken_for_each_other_where_nothing_tells_t
     assert found(lines, scene=PROFILES) == broken
 
 
+@pytest.mark.parametrize(("who", "broken"), [(1, {"P20 attributed"}), (2, set())])
+def test_what_a_process_heard_and_could_not_write_down_nobody_knows(
+    who: int, broken: set[str]
+) -> None:
+    """The API refused, the process died, a stranger did the same: the next one finds what we meant."""
+    at = T0 + 100
+    lines = [
+        *a_good_history()[:5],
+        intend(at + 2),
+        a_write(at + 3, 3)[0],
+        Heard(at=at + 3, who=1, call=3, clear=True, status=425),
+        Effect(at=at + 60, task="t", epoch=EPOCH, action="dispute", by="stranger"),
+        replace(mark(at + 600, "settled"), who=who),
+        wrote(at + 600, "end", by="ours"),
+        replace(THE_TRUTH[0], by="stranger"),
+        THE_TRUTH[1],
+    ]
+    assert found(lines) == broken
+
+
 @pytest.mark.parametrize("cap", [{"dispute": 1}, {"micros": 400_000}])
 def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
     """Two in an hour where one is allowed, or 0.48 USD in a day where 0.40 is."""
