@@ -23,6 +23,9 @@ SMALLER = {100: 50, 50: 25, 25: 5, 5: 1}
 """The next smaller page that begins where a larger one does."""
 MOST_TOO_LARGE = 150
 """Answers over the size budget that one reading takes; what is left then is named, and not looked at."""
+MOST_NAMELESS = 5
+"""Single rows that are too large and tell no id, before any other row came: then it is every answer
+that is too large, not a row."""
 
 ReadPage = Callable[[int, int], Page[T]]
 """Reads one page, by its number and by how many rows it may hold."""
@@ -36,7 +39,8 @@ class Pieces(Generic[T]):
     were_needed: bool = False
     too_large: int = 0
     any_row: bool = False
-    """Whether any row could be read or named: else it is the answers that are wrong, not a row."""
+    """Whether any row could be read or named by its id."""
+    nameless: int = 0
 
     def page(self, number: int, per_page: int) -> Page[T]:
         """Read one page. Raises TooLarge where no answer, however small the page, tells of a row."""
@@ -79,9 +83,11 @@ class Pieces(Generic[T]):
     def _alone(self, number: int, error: TooLarge) -> Page[T]:
         """A page of one row that is too large: the row, named."""
         row_id = first_id(error.beginning)
-        if row_id is None and not self.any_row:
-            raise error
-        self.any_row = True
+        self.any_row = self.any_row or row_id is not None
+        if not self.any_row:
+            self.nameless += 1
+            if self.nameless == MOST_NAMELESS:
+                raise error
         return Page(
             rows=(),
             page=number,

@@ -17,7 +17,7 @@ from reviewbot.api.pages import (
     read_all,
     read_one_page,
 )
-from reviewbot.api.pieces import MOST_TOO_LARGE, first_id
+from reviewbot.api.pieces import MOST_NAMELESS, MOST_TOO_LARGE, first_id
 from reviewbot.domain.errors import (
     BadAnswer,
     Forbidden,
@@ -400,7 +400,24 @@ def test_answers_that_tell_of_no_row_are_an_error() -> None:
 
     with pytest.raises(TooLarge):
         read_all(page, same)
-    assert asked == [100, 50, 25, 5, 1]
+    assert asked == [100, 50, 25, 5, *[1] * MOST_NAMELESS]
+
+
+@pytest.mark.parametrize("others", [0, 1, 130])
+def test_a_large_row_at_the_head_that_tells_no_id_costs_that_row_only(others: int) -> None:
+    """Its id may stand behind what is large; it is named by its place, also where it is alone."""
+    heavy = Heavy([LIMIT + 1] + [1] * others)
+
+    def page(number: int, per_page: int) -> Page[int]:
+        try:
+            return heavy.page(number, per_page)
+        except TooLarge:
+            raise TooLarge("too large", beginning=b'{"data": [{"comment_text": "xx') from None
+
+    found = read_all(page, same)
+
+    assert set(found.rows) == set(range(1, others + 1))
+    assert [(one.place, one.id) for one in found.unread] == [(1, None)]
 
 
 def test_a_single_page_can_be_read_in_pieces_too() -> None:

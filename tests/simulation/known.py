@@ -385,7 +385,8 @@ class Known:
     def calm_until(self, place: int, key: Key, due: float) -> float | None:
         """By when what was foreseen at a place must have come: two clean passes after it was due.
 
-        None where somebody stepped in before, or something happened that changes what is foreseen.
+        The bot knows that by the API's clock alone. None where somebody stepped in before, or something
+        happened that changes what is foreseen.
         """
         last = self._place_of_pass(place)
         if last is None or not is_clean(last):
@@ -407,7 +408,7 @@ class Known:
                     key, last.at, began
                 ):
                     return None
-                case Passed() if line.began >= due and is_clean(line):
+                case Passed() if line.began >= due + self.off(line.began) and is_clean(line):
                     clean += 1
                     if clean == 2:
                         return line.at

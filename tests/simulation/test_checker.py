@@ -717,6 +717,17 @@ def test_an_estimated_deadline_may_come_before_what_was_said(late: float, broken
     assert ("P10 screens" in found(lines)) is broken
 
 
+@pytest.mark.parametrize(("skew", "broken"), [(30.0, True), (-1740.0, False)])
+def test_what_a_screen_said_may_come_as_late_as_the_clock_of_the_api(
+    skew: float, broken: bool
+) -> None:
+    """Where its `Date` has jumped by half an hour meanwhile, that moment comes later."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    jump = Skewed(at=T0, start=DEADLINE - 600, end=DEADLINE + 600, skew=skew)
+    more = Passed(at=DEADLINE + 1205, who=1, began=DEADLINE + 1200)
+    assert ("P10 screens" in found([jump, *lines, more])) is broken
+
+
 def test_evidence_is_as_old_as_the_log_can_know() -> None:
     """A round that came and went while nothing could be read nobody knows: the first one, or one
     between two that were seen."""
