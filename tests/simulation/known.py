@@ -13,6 +13,7 @@ from tests.simulation.history import (
     Acted,
     Born,
     Effect,
+    Gone,
     Heard,
     History,
     LogMoved,
@@ -34,6 +35,8 @@ BACKOFF = 900.0
 """Seconds for which a task that could not be read is left alone at most."""
 LINGERS = 3600.0
 """Seconds for which a wrong hour may be believed after the last answer that told it."""
+ANSWERS = 5
+"""Later answers after which it is believed no longer, however long the first of them is in coming."""
 WINDOW = 72 * 3600.0
 """Seconds after which silence ends the round of an account, whose deadline the API does not say."""
 DOUBT = 3600.0
@@ -89,6 +92,7 @@ class Known:
         self.rounds = [one for _, one in history.of(Round)]
         self.end = max(line.at for line in history)
         self._skews = [one for _, one in history.of(Skewed)]
+        self._index_skews()
         self._index_calls()
         self._index_words()
         self._index_rounds()
@@ -96,14 +100,27 @@ class Known:
 
     def off(self, at: float) -> float:
         """By how many seconds the bot may take the API's clock for another than it is."""
-        return max(
-            (
-                abs(one.skew)
-                for one in self._skews
-                if not one.machine and one.start <= at <= one.end + LINGERS
-            ),
-            default=0.0,
-        )
+        return max((off for start, end, off in self._wrong if start <= at <= end), default=0.0)
+
+    def _index_skews(self) -> None:
+        """From when until when each wrong hour of the API may be believed, and how wrong it is."""
+        heard: dict[int, list[float]] = defaultdict(list)
+        for _, one in self.history.of(Heard):
+            if one.clear:
+                heard[one.who].append(one.at)
+        gone = {one.who: one.at for _, one in self.history.of(Gone)}
+        self._wrong = []
+        for skew in self._skews:
+            if skew.machine:
+                continue
+            end = skew.end + LINGERS
+            for who, times in heard.items():
+                after = bisect_right(times, skew.end)
+                if bisect_left(times, skew.start) < after:
+                    right = times[after : after + ANSWERS]
+                    known = right[-1] if len(right) == ANSWERS else gone.get(who, self.end)
+                    end = max(end, known)
+            self._wrong.append((skew.start, end, abs(skew.skew)))
 
     def off_by(self, word: Wrote, at: float) -> float:
         """By how many seconds too early the bot may take a round's deadline to be, at a moment.

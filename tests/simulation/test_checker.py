@@ -757,6 +757,22 @@ def test_alarms_may_be_off_by_as_much_as_the_clock_of_the_api(skew: float, broke
     assert ("P10 alarms" in found([jump, *lines[:2], first, then, *lines[2:]])) is broken
 
 
+@pytest.mark.parametrize(("answers", "broken"), [(0, False), (4, False), (5, True)])
+def test_a_wrong_hour_is_believed_until_answers_tell_another(answers: int, broken: bool) -> None:
+    """Also through an outage of hours that began under it."""
+    late = replace(TOLD[1], at=TOLD[1].at + 640)
+    first = Passed(at=TOLD[1].at + 30, who=1, began=TOLD[1].at + 20)
+    then = Passed(at=TOLD[1].at + 645, who=1, began=TOLD[1].at + 620)
+    jump = Skewed(at=T0, start=T0 + 40, end=T0 + 60, skew=-60.0)
+    heard = [
+        Heard(at=T0 + 50 + 20 * n, who=1, call=50 + n, clear=True, status=200)
+        for n in range(answers + 1)
+    ]
+    lines = silent(HELD, *heard, TOLD[0], TOLD[2], late, policy="instagram")
+    history = [jump, *lines[: 2 + len(heard)], first, then, *lines[2 + len(heard) :]]
+    assert ("P10 alarms" in found(history)) is broken
+
+
 @pytest.mark.parametrize("machine", [True, False])
 def test_a_quarantine_lasts_by_the_later_of_both_clocks(*, machine: bool) -> None:
     """Whichever was wrong when the intent was written: who takes over has only that word."""
