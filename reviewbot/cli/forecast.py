@@ -119,7 +119,7 @@ def headline(found: Forecast, zones: Zones) -> str:
     number = f"{len(found.unread)} of {counted(found.open_tasks, f'open {noun_of(found.kinds)}')}"
     if not found.unread:
         return styled(f"{number} will be paid unread", "good")
-    first = due(found.unread[0].at, found.at, zones.of(review=found.unread[0].review))
+    first = _when(found.unread[0], found, zones)
     return styled(f"{number} will be paid unread, first at {first}", "bad")
 
 
@@ -185,7 +185,12 @@ def _pace(known: Pace) -> str:
 
 def _row(one: Unread, found: Forecast, zones: Zones) -> tuple[str, ...]:
     why = WHY[one.why] + (f": {one.note}" if one.note else "")
-    return (one.task_id[:8], due(one.at, found.at, zones.of(review=one.review)), one.by, why)
+    return (one.task_id[:8], _when(one, found, zones), one.by, why)
+
+
+def _when(one: Unread, found: Forecast, zones: Zones) -> str:
+    about = "about " * one.deadline_is_estimate
+    return about + due(one.at, found.at, zones.of(review=one.review))
 
 
 def forecast_json(found: Forecast) -> str:

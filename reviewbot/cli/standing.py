@@ -160,7 +160,8 @@ def _first_end(found: Situation, now: datetime, zone: str) -> str:
         return ""
     what = "sent back" if first.end == "sent back" else "PAID"
     whose = {"silence": " by silence", "fallback": " by the fallback"}.get(first.end, "")
-    return f"; the first {what} {due(first.at, now, zone)}{whose}"
+    about = "about " * first.deadline_is_estimate
+    return f"; the first {what} {about}{due(first.at, now, zone)}{whose}"
 
 
 def _alarms(found: Situation, zone: str) -> Iterator[tuple[str, str, str]]:

@@ -111,7 +111,7 @@ class _Row:
 def _cards(plan: Plan) -> tuple[Card, ...]:
     ends, money, now = plan.ends, plan.money_micros, plan.now
     silent = ends.get("silence", 0)
-    sends = sum(count for action, count in now.items() if Action(action).writes)
+    sends = sum(now.get(action, 0) for action in Action if action.writes)
     urgent = sum(
         one.verdict.undecided and _left(one, plan.at) <= timedelta(hours=6) for one in plan.planned
     )
@@ -156,7 +156,7 @@ def _time_left(plan: Plan) -> Section:
     counts: dict[str, Counter[str]] = {name: Counter() for _, name in BUCKETS}
     for one in plan.planned:
         if one.item.deadline_at is not None:
-            counts[_bucket(_left(one, plan.at))][one.verdict.action.value] += 1
+            counts[_bucket(_left(one, plan.at))][one.now] += 1
     actions = sorted({action for counter in counts.values() for action in counter})
     bars = [
         (name, [(action, counter[action]) for action in actions])

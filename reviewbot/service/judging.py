@@ -21,6 +21,7 @@ from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fl
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, Bench, HeldEvidence, Trouble
 from reviewbot.service.look import evidence_for, kept_evidence
+from reviewbot.service.refusals import LONGEST_PAUSE
 from reviewbot.service.verdict import (
     UNCOVERED,
     Verdict,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 DEAD_LETTER = 8
 """Failures in a row after which a person is told."""
-LONGEST_PAUSE = 15 * 60.0
-"""Seconds that a thing whose review keeps failing is left alone at most."""
 LAST_CALL = timedelta(minutes=30)
 """With less time left the fallback no longer waits for evidence that cannot be fetched."""
 

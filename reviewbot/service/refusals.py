@@ -10,8 +10,10 @@ Refused again and again it becomes a question too.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 
+from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import (
     ApiError,
     ApiRefusal,
@@ -28,6 +30,8 @@ TRIES = 4
 """Refusals of one decision, by whatever code, after which a person is asked."""
 IN_A_ROW = 3
 """Refusals in a row that are about none of the things, after which nothing more is sent in a turn."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 15 * 60.0
+"""Seconds that a thing whose review failed is left alone at first, and at most."""
 
 
 class Says(Enum):
@@ -89,3 +93,25 @@ def earlier(ledger: Ledger, decision_id: str) -> int:
 def was_refused(logged: Logged | None) -> bool:
     """Whether its newest outcome is a refusal."""
     return logged is not None and (logged.note or "").startswith(NOTE)
+
+
+def is_question(logged: Logged) -> bool:
+    """Whether a person is asked because the API refused our answer."""
+    decision = logged.decision
+    return decision.action is Action.ESCALATE and (decision.held_by or "").startswith(NOTE)
+
+
+def pause_after(tries: int) -> float:
+    """For how many seconds a thing is left alone that has failed so often: ever longer."""
+    return min(FIRST_PAUSE * 2.0 ** min(tries - 1, 10), LONGEST_PAUSE)
+
+
+def left_alone_for(
+    at: datetime, deadline_at: datetime | None, due: datetime | None, pause: float = LONGEST_PAUSE
+) -> float:
+    """For how many seconds what was refused is: not past `due`, its fallback, and less near the end."""
+    if due is not None and due > at:
+        pause = min(pause, (due - at).total_seconds())
+    if deadline_at is not None:
+        pause = min(pause, max(FIRST_PAUSE, (deadline_at - at).total_seconds() / 4))
+    return pause

@@ -10,7 +10,7 @@ again and again, or by a code that is about this very thing, is a person's quest
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,6 @@ from reviewbot.service.app import App, Bench, Trouble
 from reviewbot.service.guards import gate, guardrails
 from reviewbot.service.judging import (
     DEAD_LETTER,
-    LONGEST_PAUSE,
     Judged,
     Known,
     at_the_deadline,
@@ -57,8 +56,6 @@ if TYPE_CHECKING:
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""
-FIRST_PAUSE = 5.0
-"""Seconds that a thing whose review failed is left alone; doubled each time, up to the longest."""
 
 
 class Outcome(StrEnum):
@@ -221,10 +218,7 @@ def _was_asked(known: Known, item: ReviewItem) -> bool:
     """Whether a person is asked about this round already because the API refused our answer."""
     latest = known.memory.latest
     return (
-        latest is not None
-        and latest.decision.epoch == item.epoch
-        and latest.decision.action is Action.ESCALATE
-        and (latest.decision.held_by or "").startswith(refusals.NOTE)
+        latest is not None and latest.decision.epoch == item.epoch and refusals.is_question(latest)
     )
 
 
@@ -304,28 +298,24 @@ def _is_left_alone(app: App, bench: Bench, item: ReviewItem, known: Known) -> bo
     troubles = (bench.troubles.get(item.id), bench.refused.get(item.id))
     if any(one is not None and now < one.until for one in troubles):
         return True
-    if item.id in bench.refused or not _was_asked(known, item):
+    latest = known.memory.latest
+    if item.id in bench.refused or latest is None or not _was_asked(known, item):
         return False
     # This process has not tried; the one before it has, and a person is asked.
-    assert known.memory.latest is not None
-    since = app.clock.now() - known.memory.latest.state_at
     due = _fallback_at(item, known.judge)
-    waits = due is None or app.clock.now() < due
-    return waits and since < timedelta(seconds=LONGEST_PAUSE)
+    pause = refusals.left_alone_for(latest.state_at, item.deadline_at, due)
+    return (app.clock.now() - latest.state_at).total_seconds() < pause
 
 
 def _leave_alone(
     app: App, bench: Bench, item: ReviewItem, judge: Judge | None, *, long: bool
 ) -> None:
-    """After a refusal: no longer than until the fallback is due, and less and less near the end."""
+    """After a refusal: ever longer, or at once for long."""
     before = bench.refused.get(item.id)
     tries = 1 if before is None else before.tries + 1
-    pause = LONGEST_PAUSE if long else min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
-    now, due = app.clock.now(), _fallback_at(item, judge)
-    if due is not None and due > now:
-        pause = min(pause, (due - now).total_seconds())
-    assert item.deadline_at is not None, "nothing is sent for what has no deadline"
-    pause = min(pause, max(FIRST_PAUSE, (item.deadline_at - now).total_seconds() / 4))
+    pause = refusals.LONGEST_PAUSE if long else refusals.pause_after(tries)
+    due = _fallback_at(item, judge)
+    pause = refusals.left_alone_for(app.clock.now(), item.deadline_at, due, pause)
     bench.refused[item.id] = Trouble(tries=tries, until=app.clock.monotonic() + pause)
 
 
@@ -336,8 +326,8 @@ def _fallback_at(item: ReviewItem, judge: Judge | None) -> datetime | None:
 def _note_trouble(app: App, bench: Bench, item: ReviewItem, error: ReviewbotError) -> None:
     before = bench.troubles.get(item.id)
     tries = 1 if before is None else before.tries + 1
-    pause = min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)
-    bench.troubles[item.id] = Trouble(tries=tries, until=app.clock.monotonic() + pause)
+    until = app.clock.monotonic() + refusals.pause_after(tries)
+    bench.troubles[item.id] = Trouble(tries=tries, until=until)
     app.events(
         "review failed" if tries != DEAD_LETTER else "review keeps failing",
         level="warning" if tries < DEAD_LETTER else "error",

@@ -28,11 +28,11 @@ from reviewbot.service.app import App, HeldEvidence, Limits, Trouble
 from reviewbot.service.judging import (
     DEAD_LETTER,
     LAST_CALL,
-    LONGEST_PAUSE,
     Judged,
     at_the_deadline,
     look_and_judge,
 )
+from reviewbot.service.refusals import LONGEST_PAUSE
 from reviewbot.service.verdict import UNCOVERED
 from tests.builders import an_account_item, an_item
 from tests.service.fakes import (

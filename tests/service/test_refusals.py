@@ -22,10 +22,9 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.service.app import App
-from reviewbot.service.judging import LONGEST_PAUSE
 from reviewbot.service.people.questions import open_questions
 from reviewbot.service.poll import poll_once
-from reviewbot.service.refusals import IN_A_ROW, TRIES, Says, meaning, words_of
+from reviewbot.service.refusals import IN_A_ROW, LONGEST_PAUSE, TRIES, Says, meaning, words_of
 from tests.builders import an_item
 from tests.service.fakes import (
     APPROVE,

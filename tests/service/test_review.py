@@ -22,7 +22,8 @@ from reviewbot.service.app import App
 from reviewbot.service.judging import DEAD_LETTER
 from reviewbot.service.poll import poll_once
 from reviewbot.service.records import facts_from_json
-from reviewbot.service.review import FIRST_PAUSE, LONGEST_PAUSE, LOOKS
+from reviewbot.service.refusals import FIRST_PAUSE, LONGEST_PAUSE
+from reviewbot.service.review import LOOKS
 from tests.builders import CONFIRMED, an_item
 from tests.service.fakes import (
     APPROVE,

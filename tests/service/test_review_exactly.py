@@ -18,10 +18,10 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports import Memory
 from reviewbot.service.app import App, HeldEvidence, Sight, Trouble
 from reviewbot.service.guards import gate
-from reviewbot.service.judging import DEAD_LETTER, LONGEST_PAUSE, Judged, look_and_judge
+from reviewbot.service.judging import DEAD_LETTER, Judged, look_and_judge
 from reviewbot.service.poll import poll_once
+from reviewbot.service.refusals import FIRST_PAUSE, LONGEST_PAUSE
 from reviewbot.service.review import (
-    FIRST_PAUSE,
     Outcome,
     Reviewed,
     review,

@@ -80,6 +80,8 @@ def _row(one: Planned, plan: Plan, zones: Zones) -> tuple[str, ...]:
     verdict = one.verdict
     zone = zones.of(revision=verdict.revision, review=one.item.review)
     held = f" until {format_moment(verdict.until, zone)}" if verdict.until else ""
+    if not held and one.now != verdict.action and not one.future.is_over:
+        held = f": {one.now}"
     after = one.later[0] if one.later else None
     then = f"{after.action} {format_moment(after.at, zone)}" if after else ""
     return (

@@ -31,7 +31,7 @@ from reviewbot.ports import Logged
 from reviewbot.service import refusals
 from reviewbot.service.guards.guardrails import REACHED, decide_by, stays_with_person
 from reviewbot.service.guards.holds import Hold
-from reviewbot.service.outlook.desks import Desk, Job, work_off
+from reviewbot.service.outlook.budget import TOO_LATE, too_late
 from reviewbot.service.outlook.future import Future, Kept, Key, OpenRound, Standing, end_by
 from reviewbot.service.outlook.room import Room, Stop
 from reviewbot.service.setbacks import NEAR
@@ -66,7 +66,7 @@ def futures(rounds: Sequence[OpenRound], standing: Standing) -> dict[Key, Future
             go_on(place, one.key, steps)
     while coming:
         go_on(*heapq.heappop(coming)[1:])
-    found |= _too_late(found, standing)
+    found |= too_late(found, standing)
     return {one.key: found[one.key] for one in rounds}
 
 
@@ -131,18 +131,22 @@ def _in_turn(
 ) -> list[OpenRound]:
     """The most urgent first, and what was refused last while it can wait, as in a pass.
 
-    What pays comes before what sends back, for a share of disputes is of both.
+    Under a share of disputes what pays comes before what sends back, for the share is of both.
     """
 
     def turn(one: OpenRound) -> tuple[bool, bool, bool, float]:
-        first = next((made for _, made in answers[one.key].said if _is_sent(made)), None)
-        back = first is not None and first.action.sends_back and _keeps_room(one)
+        sent = [made.action for _, made in answers[one.key].said if _is_sent(made)]
+        back = _has_share(one) and bool(sent) and sent[0].sends_back
         deadline = one.deadline_at
         refused = one.latest is not None and _refusal(one.latest) is not None
         ill = refused and (deadline is None or deadline > now + NEAR)
         return back, ill, deadline is None, 0.0 if deadline is None else deadline.timestamp()
 
     return sorted(rounds, key=turn)
+
+
+def _has_share(one: OpenRound) -> bool:
+    return one.judge is not None and bool(one.judge.policy.guardrails.dispute_share)
 
 
 def _is_sent(answer: Evaluation) -> bool:
@@ -196,7 +200,15 @@ class _Ahead:
             )
         if one.judge is None or answers.broke:
             return self._timer(one, _NOT_COVERED if one.judge is None else _BROKE)
-        return (yield from self._follow(one, one.judge, answers, self._now))
+        return (yield from self._follow(one, one.judge, answers, self._tried_from(one, one.judge)))
+
+    def _tried_from(self, one: OpenRound, judge: Judge) -> datetime:
+        """From when on it is reviewed: what was refused is left alone for a while."""
+        if one.latest is None or one.facts is None or not refusals.is_question(one.latest):
+            return self._now
+        since, due = one.latest.state_at, decide_by(judge, one.facts)
+        pause = refusals.left_alone_for(since, one.deadline_at, due)
+        return max(self._now, since + timedelta(seconds=pause))
 
     def _is_done(self, one: OpenRound, latest: Logged) -> bool:
         """Whether it was really done: what the list goes on showing was not, whatever the log says."""
@@ -206,10 +218,14 @@ class _Ahead:
         return latest.state in DONE and (lingers or not one.listed)
 
     def _timer(self, one: OpenRound, why: str | None, kept: Kept | None = None) -> Future:
-        """Nothing of ours ends it: the timer pays, unless nobody knows when."""
-        latest, at = one.latest, one.deadline_at
-        if latest is not None and latest.decision.action is Action.LEAVE:
-            return Future(round=one, end="left", at=at, kept=kept)
+        """Nothing more of ours comes: the timer pays it, left to it as it may be by the log."""
+        if _was_left(one):
+            return Future(round=one, end="left", at=one.deadline_at, kept=kept)
+        return self._silence(one, why, kept)
+
+    def _silence(self, one: OpenRound, why: str | None, kept: Kept | None) -> Future:
+        """The timer pays, unless nobody knows when."""
+        at = one.deadline_at
         if at is None or (one.deadline_is_estimate and at <= self._now):
             return Future(round=one, end="unknown", at=None, why=why, kept=kept)
         return Future(round=one, end="silence", at=at, why=why, kept=kept)
@@ -235,39 +251,43 @@ class _Ahead:
         if standing.per_minute is not None:
             turn_at += timedelta(minutes=self._unseen / standing.per_minute)
         self._unseen += 1
+        if (stopped := self._stopped(one)) is not None:
+            return stopped
         if (hold := self._holding_all(one)) is not None:
-            if _lasts(hold, end) and not _may_leave(one.judge, hold):
-                return self._timer(one, hold.sentence)
             turn_at = max(turn_at, min(hold.until or end, end))
-        if turn_at >= end and hold is None:
-            return replace(self._timer(one, _TOO_LATE), late=True, turn_at=turn_at)
+        elif turn_at >= end:
+            return replace(self._timer(one, TOO_LATE), late=True, turn_at=turn_at)
         return Future(round=one, end="unknown", at=None, why=_UNSEEN, turn_at=turn_at)
 
     def _nobody_knows(self, one: OpenRound, why: str, kept: Kept | None = None) -> Future:
         """What the policy says then is not known; it does not matter where nothing is sent anyway."""
-        hold = self._holding_all(one)
-        if (
-            hold is not None
-            and _lasts(hold, _end_of(one, self._now))
-            and not _may_leave(one.judge, hold)
-        ):
-            return self._timer(one, hold.sentence, kept)
-        return Future(round=one, end="unknown", at=None, why=why, kept=kept)
+        unknown = Future(round=one, end="unknown", at=None, why=why, kept=kept)
+        return self._stopped(one, kept) or unknown
+
+    def _stopped(self, one: OpenRound, kept: Kept | None = None) -> Future | None:
+        """What becomes of it where nothing can be sent for it, whatever the policy says."""
+        hold, end = self._holding_all(one), _end_of(one, self._now)
+        if hold is None or (hold.until is not None and hold.until < end):
+            return None
+        return None if _may_leave(one.judge, hold) else self._timer(one, hold.sentence, kept)
 
     def _follow(self, one: OpenRound, judge: Judge, answers: _Answers, ready: datetime) -> Steps:
         """Through the policy's answers, to the first that is sent."""
         kept: Kept | None = None
         stop: Stop | None = None
+        said: Evaluation | None = None
+        passed = self._standing.pass_at
         for start, until, answer in _stretches(answers, _end_of(one, self._now)):
-            at, stop = max(start, ready), None
+            at = max(start, ready)
+            if passed(at) >= until:
+                continue  # no pass is made while this is the answer
+            said, stop = answer, None
             wish = _wish(one, judge, answer.action, answer.rule)
             if (due := _with_a_person_until(one, judge, wish)) is not None and at < due:
                 kept, at = kept or _by_cap(one, wish, at), due
-            while _is_sent(answer) and at < until:
+            while _is_sent(answer) and passed(at) < until:
                 yield at
                 stop = self._stop(judge, wish, at, until)
-                if stop is None and self._standing.pass_at(at) >= until:
-                    break  # no pass is made while this is the answer
                 if stop is None:
                     return self._sent(one, judge, wish, at, kept)
                 kept = kept or _kept(stop, wish, at)
@@ -275,7 +295,11 @@ class _Ahead:
                 if instead is not None:
                     return self._sent(one, judge, instead, at, kept)
                 at = then or until
-        return self._not_sent(one, judge, answers, kept, stop)
+        if answers.wanting is not None:
+            return replace(self._nobody_knows(one, _WANTING, kept), turn_at=answers.wanting)
+        if self._is_left(one, judge, said, stop):
+            return Future(round=one, end="left", at=one.deadline_at, kept=kept)
+        return self._silence(one, None if kept is None else kept.sentence, kept)
 
     def _meanwhile(
         self, one: OpenRound, judge: Judge, wish: Decision, stop: Stop, at: datetime, end: datetime
@@ -292,9 +316,9 @@ class _Ahead:
             return None, stop.free_at
         instead = _wish(one, judge, answer.action, DEADLINE)
         other = self._stop(judge, instead, at, end)
-        if other is None and self._standing.pass_at(at) < end:
+        if other is None:
             return instead, None
-        moments = [stop.free_at, at if other is None else other.free_at]
+        moments = [stop.free_at, other.free_at]
         return None, min((moment for moment in moments if moment and moment > at), default=None)
 
     def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
@@ -311,7 +335,8 @@ class _Ahead:
     def _sent(
         self, one: OpenRound, judge: Judge, wish: Decision, at: datetime, kept: Kept | None
     ) -> Future:
-        self._room(judge).take(wish, self._standing.pass_at(at))
+        at = self._standing.pass_at(at)
+        self._room(judge).take(wish, at)
         return Future(
             round=one,
             end=end_by(wish.action, wish.rule),
@@ -322,30 +347,18 @@ class _Ahead:
             kept=None if kept is None else replace(kept, until=at),
         )
 
-    def _not_sent(
-        self,
-        one: OpenRound,
-        judge: Judge,
-        answers: _Answers,
-        kept: Kept | None,
-        stop: Stop | None,
-    ) -> Future:
-        if answers.wanting is not None:
-            return replace(self._nobody_knows(one, _WANTING, kept), turn_at=answers.wanting)
-        if self._is_left(one, judge, answers, stop):
-            return Future(round=one, end="left", at=one.deadline_at, kept=kept)
-        return self._timer(one, None if kept is None else kept.sentence, kept)
-
-    def _is_left(self, one: OpenRound, judge: Judge, answers: _Answers, stop: Stop | None) -> bool:
-        """Whether in the end the policy leaves it to the timer, and a bot is there to write that down."""
-        if any(hold.by == "bot" for hold in self._standing.holds):
-            return False
-        last = answers.said[-1][1]
-        if stop is None or stop.by not in ("cap", "guardrail") or last.rule == DEADLINE:
-            return last.action is Action.LEAVE
+    def _is_left(
+        self, one: OpenRound, judge: Judge, said: Evaluation | None, stop: Stop | None
+    ) -> bool:
+        """Whether the last pass leaves it to the timer; what the log says of it where there is none."""
         assert one.facts is not None
-        end = _end_of(one, self._now) - timedelta(microseconds=1)
-        answer = judge.fallback(replace(one.facts, now=end))
+        if said is None or any(hold.by == "bot" for hold in self._standing.holds):
+            return _was_left(one)
+        end, due = _end_of(one, self._now), decide_by(judge, one.facts)
+        decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
+        if stop is None or stop.by not in ("cap", "guardrail") or not decides:
+            return said.action is Action.LEAVE
+        answer = judge.fallback(replace(one.facts, now=end - timedelta(microseconds=1)))
         return answer is not None and answer.action is Action.LEAVE
 
     # People ----------------------------------------------------------------------------------
@@ -358,7 +371,9 @@ class _Ahead:
             moments.append(found.kept.since)
         moments += [at for at, said in answers.said if said.action is Action.ESCALATE]
         first = min(moments, default=None)
-        return first if first is None or found.at is None or first < found.at else None
+        if first is None or found.at is None or self._standing.pass_at(first) < found.at:
+            return first
+        return None
 
     def _answerable_at(self, found: Future) -> datetime | None:
         """When pauses and brakes let a person's answer through, before the round ends."""
@@ -392,7 +407,6 @@ _BROKE = "the policy cannot be evaluated on it"
 _UNCLEAR = "a write may have been carried out already; that is found out by reading"
 _UNREADABLE = "what the log holds of it cannot be read"
 _UNSEEN = "it is not reviewed yet"
-_TOO_LATE = "its turn comes too late: the request budget is too small"
 _WANTING = "what decides it then needs evidence that is not fetched yet"
 _ASKS = frozenset({_NOT_COVERED, _BROKE})
 
@@ -416,10 +430,6 @@ def _refusal(latest: Logged) -> str | None:
     return words if words is not None and words.startswith(refusals.NOTE) else None
 
 
-def _lasts(hold: Hold, end: datetime) -> bool:
-    return hold.until is None or hold.until >= end
-
-
 def _may_leave(judge: Judge | None, hold: Hold) -> bool:
     """Whether a bot that judges, though it sends nothing, may leave it to the timer on purpose."""
     if judge is None or hold.by == "bot":
@@ -432,6 +442,10 @@ def _may_leave(judge: Judge | None, hold: Hold) -> bool:
 
 def _lasting(hold: Hold) -> tuple[bool, float]:
     return hold.until is None, 0.0 if hold.until is None else hold.until.timestamp()
+
+
+def _was_left(one: OpenRound) -> bool:
+    return one.latest is not None and one.latest.decision.action is Action.LEAVE
 
 
 def _is_question(latest: Logged) -> bool:
@@ -488,40 +502,4 @@ def _wish(one: OpenRound, judge: Judge, action: Action, rule: str) -> Decision:
         decided_at=datetime.min.replace(tzinfo=UTC),
         account_id=one.account_id,
         amount_micros=one.amount_micros,
-    )
-
-
-# The budget ----------------------------------------------------------------------------------
-
-
-def _too_late(found: Mapping[Key, Future], standing: Standing) -> dict[Key, Future]:
-    """Those for which the budget is too small: what is due first is sent first, at its rate."""
-    if standing.per_minute is None:
-        return {}
-    jobs = {str(key): key for key in found}
-    sends = [job for name, key in jobs.items() if (job := _job(name, found[key], standing))]
-    desk = Desk(opens=standing.now, takes=timedelta(minutes=1 / standing.per_minute))
-    late = [jobs[name] for name in work_off(sends, [desk]).missed]
-    return {key: _as_late(found[key]) for key in late}
-
-
-def _job(name: str, one: Future, standing: Standing) -> Job | None:
-    """What the bot has to send for a round, and by when."""
-    deadline = one.round.deadline_at
-    if one.end not in ("rule", "fallback", "sent back") or one.at is None or deadline is None:
-        return None
-    if one.round.latest is not None and one.round.latest.state in OPEN:
-        return None
-    return Job(name=name, start=standing.pass_at(one.at), due=deadline)
-
-
-def _as_late(one: Future) -> Future:
-    return replace(
-        one,
-        end="silence",
-        at=one.round.deadline_at,
-        action=None,
-        rule=None,
-        why=_TOO_LATE,
-        late=True,
     )

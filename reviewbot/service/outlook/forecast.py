@@ -40,6 +40,7 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     why: Why
     amount_micros: int | None = None
     note: str | None = None
+    deadline_is_estimate: bool = False
 
 
 class MorePeople(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +144,7 @@ def _unread(one: Future) -> Unread:
         why=_why(one),
         amount_micros=one.round.amount_micros,
         note=one.why,
+        deadline_is_estimate=one.round.deadline_is_estimate,
     )
 
 
@@ -166,6 +168,7 @@ def _lost(one: Failed) -> Unread:
         why="unreadable",
         amount_micros=one.item.amount_micros,
         note=one.why,
+        deadline_is_estimate=one.item.deadline_is_estimate,
     )
 
 

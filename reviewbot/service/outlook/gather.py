@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -139,12 +139,13 @@ def standing_of(
 ) -> Standing:
     """How things stand for these rounds. Raises `LedgerError`."""
     judges = {one.judge.policy.name: one.judge for one in rounds if one.judge is not None}
+    followed = {one.latest.decision.id for one in rounds if one.latest is not None}
     found = (*holds_on(ledger, now, bot.file, brake=bot.brake), *holds)
     return Standing(
         now=now,
         holds=found if bot.hold is None else (bot.hold, *found),
         houses={
-            name: _house(ledger, judge, now, _newest_fleet(rounds, judge))
+            name: _house(ledger, judge, now, _newest_fleet(rounds, judge), followed)
             for name, judge in judges.items()
         },
         quarantine=bot.quarantine,
@@ -154,14 +155,18 @@ def standing_of(
     )
 
 
-def _house(ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet) -> House:
+def _house(
+    ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet, followed: Container[str]
+) -> House:
     return House(
         judge=judge,
         spent=[
             Spent(logged.intended_at, logged.decision)
             for logged in ledger.decided(judge.policy.name, now - DAY)
-            # What may or may not have been done takes its room where it is looked at.
-            if logged.intended_at is not None and logged.state in SENT - OPEN
+            # What may or may not have been done takes its room where its round is followed.
+            if logged.intended_at is not None
+            and logged.state in SENT
+            and not (logged.state in OPEN and logged.decision.id in followed)
         ],
         trial=trial_on(ledger, judge.policy),
         fleet=fleet,

@@ -38,16 +38,21 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+HELD = "held"
+
+
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that waits: what the policy says now, each change of that, and what becomes of it.
 
-    `note` says why nothing can be sent, where nothing can.
+    `now` is the action that the next pass takes, or `held` where it takes none that the policy asks
+    for; `note` says why nothing can be sent, where nothing can.
     """
 
     item: ReviewItem
     verdict: Verdict
     facts: Facts
     future: Future
+    now: str
     note: str | None = None
 
     @property
@@ -105,8 +110,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def now(self) -> dict[str, int]:
-        """How many of each action, now."""
-        return Counter(one.verdict.action.value for one in self.planned if not one.future.is_over)
+        """How many of each action the next pass takes, and how many are held."""
+        return Counter(one.now for one in self.planned if not one.future.is_over)
 
     @property
     def kinds(self) -> tuple[ReviewKind, ...]:
@@ -131,9 +136,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def people_needed(self) -> int:
         """How many wait for a person now."""
-        return sum(
-            one.verdict.action is Action.ESCALATE and not one.future.is_over for one in self.planned
-        )
+        return self.now.get(Action.ESCALATE, 0)
 
     @property
     def bites(self) -> tuple[Bite, ...]:
@@ -177,12 +180,14 @@ def plan(
                 progress(number + 1, len(items))
     now = at or app.clock.now()
     rounds = [one.round for one in seen]
-    bot = bot or Bot(file=app.guard.pause_file(), quarantine=app.limits.quarantine)
+    bot = bot or Bot(
+        file=app.guard.pause_file(), quarantine=app.limits.quarantine, every=app.limits.every
+    )
     standing = standing_of(app.ledger, now, bot, rounds)
     found = futures(rounds, standing)
     return Plan(
         at=now,
-        planned=tuple(_planned(one, found[one.round.key]) for one in seen),
+        planned=tuple(_planned(one, found[one.round.key], standing) for one in seen),
         failed=tuple(failed),
         agreed=agreed,
         requests=app.traffic.requests - requests,
@@ -232,7 +237,7 @@ def _see(
     )
 
 
-def _planned(one: _Seen, found: Future) -> Planned:
+def _planned(one: _Seen, found: Future, standing: Standing) -> Planned:
     judge, facts = one.round.judge, one.facts
     if judge is None:
         verdict = UNCOVERED
@@ -240,8 +245,22 @@ def _planned(one: _Seen, found: Future) -> Planned:
         answer = found.answers[0][1] if found.answers else judge.judge(facts)
         verdict = verdict_of(judge, facts, answer)
     return Planned(
-        item=one.item, verdict=verdict, facts=facts, future=found, note=one.round.unsendable
+        item=one.item,
+        verdict=verdict,
+        facts=facts,
+        future=found,
+        now=_now(verdict, found, standing),
+        note=one.round.unsendable,
     )
+
+
+def _now(verdict: Verdict, found: Future, standing: Standing) -> str:
+    if found.asked_at is not None and found.asked_at <= standing.now:
+        return Action.ESCALATE.value
+    if not verdict.action.writes:
+        return verdict.action.value
+    is_sent = found.at is not None and found.at <= standing.pass_at(standing.now)
+    return found.action.value if is_sent and found.action is not None else HELD
 
 
 def _facts(item: ReviewItem, known: Known, at: datetime, evidence: Evidence | None) -> Facts:

@@ -42,6 +42,7 @@ class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
     end: Paid
     at: datetime | None
     why: str | None = None
+    deadline_is_estimate: bool = False
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,12 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> Situation:
     if questions:
         sighting = questions[0].sighting
         found = ahead.futures[sighting.review, sighting.task_id]
-        first = Otherwise(end=found.end, at=found.at, why=found.why)
+        first = Otherwise(
+            end=found.end,
+            at=found.at,
+            why=found.why,
+            deadline_is_estimate=found.round.deadline_is_estimate,
+        )
     holds = ahead.standing.holds
     away = last_away(ledger)
     return Situation(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import CapReached, NoAnswer
+from reviewbot.domain.errors import CapReached, NoAnswer, TaskBlocked
 from reviewbot.ledger.limits import Spent, check_room
 from reviewbot.ports import Limit
 from reviewbot.service.outlook.gather import Bot, outlook_of
@@ -399,3 +399,68 @@ def test_what_the_list_goes_on_showing_was_not_done() -> None:
     room.clock.forward(minutes=16)
 
     assert (soon, plan(room.app).planned[0].end) == ("acted on", "rule")
+
+
+def test_what_is_sent_is_sent_by_a_pass() -> None:
+    """By the one that comes first after the policy wants it, however long the time between two."""
+    room = a_room(a_policy(ASK), count=1, hours=10)
+    (item,) = room.world.tasks.values()
+    assert item.deadline_at is not None
+    due = item.deadline_at - timedelta(hours=3)
+
+    ends = [
+        plan(room.app, bot=Bot(every=60.0 * minutes, passed_at=START - STEP)).planned[0].end_at
+        for minutes in (1, 25)
+    ]
+
+    assert ends == [due, START + timedelta(minutes=15 + 17 * 25)]
+    assert due < START + timedelta(minutes=15 + 17 * 25) < due + timedelta(minutes=25)
+
+
+def test_what_was_refused_is_left_alone_for_a_while() -> None:
+    """A person has been asked, and the rule tries again after a quarter of an hour."""
+    room = a_room(a_policy(PAY), count=1)
+
+    def refuse(_: object) -> None:
+        raise TaskBlocked("no", status=423, code="MANAGED_ACCOUNT_TASK_BLOCKED")
+
+    room.world.before_write = refuse
+    poll_once(room.app)
+    room.clock.forward(minutes=1)
+
+    (one,) = ahead(room).planned
+
+    assert (one.end, one.end_at) == ("rule", START + timedelta(minutes=15))
+    assert one.now == "escalate"
+
+
+def test_a_write_in_doubt_that_the_list_no_longer_shows_takes_its_room() -> None:
+    """It was done, as far as anybody can tell."""
+    room = a_room(a_policy(PAY, rails("approvals: at most 1 per hour")), count=2)
+
+    def lose(_: object) -> None:
+        room.world.after_write = None
+        raise NoAnswer("a reset")
+
+    room.world.after_write = lose
+    poll_once(room.app)
+    room.clock.forward(minutes=5)
+
+    (one,) = ahead(room).planned
+
+    assert one.item.id == "task-001"
+    assert one.end_at is not None and one.end_at >= START + timedelta(hours=1)
+
+
+def test_what_was_left_is_not_left_once_a_breaker_stops_it() -> None:
+    """The bot writes down that it holds it, so silence pays and not the policy's word."""
+    fallback = FALLBACK.replace("undecided: approve", "undecided: leave")
+    guards = rails("approvals: at most 1 per day")
+    room = a_room(a_policy(PAY, guards, fallback=fallback), count=2, hours=2)
+    poll_once(room.app)
+    before = ahead(room).planned[-1].end
+    room.ledger.note("breaker", "guarded", {"open": True, "what": "a sign"}, START)
+
+    after = ahead(room).planned[-1].end
+
+    assert (before, after) == ("left", "silence")

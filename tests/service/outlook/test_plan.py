@@ -10,9 +10,11 @@ from reviewbot.policy.evaluate import Judge
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.future import over_time
 from reviewbot.policy.parse import parse_policy
+from reviewbot.service.guards import switches
 from reviewbot.service.outlook.plan import plan
 from tests.builders import CONFIRMED, an_item
-from tests.service.fakes import APPROVE, World, always, an_app
+from tests.service.fakes import APPROVE, START, World, always, an_app
+from tests.service.guards.test_guards import ASK, PAY, a_policy, a_room
 
 POLICY = """
 policy: over-time
@@ -39,6 +41,7 @@ deadline:
   if undecided: approve
   because: We pay in doubt.
 """
+RAILS = "guardrails:\n  approvals: at most 2 per hour\n  when over: {over}\n"
 
 
 def the_judge() -> Judge:
@@ -116,3 +119,26 @@ def test_what_cannot_be_judged_is_named_with_its_reason() -> None:
 
     assert [one.why for one in found.failed] == ["the API answered 500"]
     assert len(found.planned) == 2
+
+
+def test_a_full_cap_that_asks_counts_as_questions() -> None:
+    """Not as approvals: what goes out now, and what people are asked, are what the guards make of it."""
+    room = a_room(a_policy(PAY, RAILS.format(over="escalate")), count=5)
+
+    found = plan(room.app)
+
+    assert (found.now, found.people_needed) == ({"approve": 2, "escalate": 3}, 3)
+
+
+def test_what_is_held_is_not_counted_as_sent() -> None:
+    """By a cap that asks nobody, by a pause, or by an open breaker; a question stays one."""
+    capped = a_room(a_policy(PAY, RAILS.format(over="hold")), count=5)
+    paused = a_room(a_policy(PAY), count=2)
+    asked = a_room(a_policy(ASK), count=2)
+    for room in (paused, asked):
+        switches.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
+
+    found = [plan(room.app) for room in (capped, paused, asked)]
+
+    assert [one.now for one in found] == [{"approve": 2, "held": 3}, {"held": 2}, {"escalate": 2}]
+    assert [one.people_needed for one in found] == [0, 0, 2]
