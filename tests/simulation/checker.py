@@ -338,12 +338,12 @@ def silence_is_announced(known: Known) -> Iterator[str]:
         seen = known.seen.get(key)
         for hours, nearer in STAGES.items():
             due = known.expected(one) - hours * 3600
-            off = known.off(due)
-            after = known.pass_after(
-                max(due, seen if seen is not None else one.deadline) + SLACK + off
-            )
+            after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
+            if after is None:
+                continue
             last = min(known.ended_at(one), due + (hours - nearer) * 3600)
-            if after is None or after.at >= last - off:
+            off = max(known.off(due), known.off(after.began))
+            if after.at >= last - off:
                 continue
             at = told.get((key, hours))
             # Where the API does not say the round just then, its task is named all the same.

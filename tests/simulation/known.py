@@ -386,10 +386,9 @@ class Known:
                 self._failed[name] += (one.began, one.at)
 
     def pass_after(self, at: float) -> Passed | None:
-        """The first pass that began at that moment or later, whatever came of it."""
-        return next(
-            (one for _, one in self.passes[bisect_left(self._ends, at) :] if one.began >= at), None
-        )
+        """The first pass that began at that moment or later by the API's clock, whatever came of it."""
+        later = (one for _, one in self.passes[bisect_left(self._ends, at) :])
+        return next((one for one in later if one.began >= at + self.off(one.began)), None)
 
     def clean_after(self, at: float) -> list[Passed]:
         """The clean passes from a moment on."""

@@ -57,7 +57,7 @@ from tests.simulation.truth import Effects, log_of, rounds_of
 
 EVERY = 600.0
 LAST = 1.0
-"""Hours at the end in which nothing dies any more: time to settle what a death has left open."""
+"""Hours at the end in which nothing dies any more and nobody interferes: time to settle what is open."""
 RESTART = 60.0
 """Seconds after which a process that ended by itself is started again."""
 ON_CALL = 0.7
@@ -369,12 +369,12 @@ class Run:
         process.check()
         process.at_point(name)
         self.points[name] += 1
-        if self.log_away is not None:
+        if self.log_away is not None or self.clock.time >= self.end - LAST * HOUR:
             return
         if len(self._current) == 1 and name in self._due:
             for act in self._due.pop(name):
                 self._do(act)
-        if name in self._armed and self.clock.time < self.end - LAST * HOUR:
+        if name in self._armed:
             self._away = self._armed.pop(name).away
             crashes = self.figures.crashes
             crashes[name] = crashes.get(name, 0) + 1
@@ -429,7 +429,7 @@ class Run:
             return  # nobody can use a command without the log, nor take it away twice
         self.figures.acts += 1
         self.history.append(lines.Acted(at=self.clock.time, deed=act.deed))
-        until = self.clock.time + act.lasts * HOUR
+        until = min(self.clock.time + act.lasts * HOUR, self.end - LAST * HOUR)
         match act.deed:
             case "answer":
                 self._answer()
