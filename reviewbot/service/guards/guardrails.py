@@ -52,6 +52,7 @@ class Wanting(msgspec.Struct, frozen=True, kw_only=True):
     actions: frozenset[Action]
     account_id: str | None
     amount_micros: int | None
+    deadline_at: datetime | None = None
 
 
 def is_exempt(policy: Policy, rule: str) -> bool:
@@ -158,6 +159,7 @@ def wanting(judge: Judge, item: ReviewItem, action: Action, now: datetime) -> Wa
         actions=frozenset({action} | fallback),
         account_id=item.account_id,
         amount_micros=item.amount_micros,
+        deadline_at=item.deadline_at,
     )
 
 
@@ -229,12 +231,20 @@ def _refuse_unknown_amount(policy: Policy, decision: Decision) -> None:
 
 
 def _keep(limit: Limit, decision: Decision, others: Iterable[Wanting]) -> tuple[Need, ...]:
-    """Who else will need this cap's room while our own use of it still counts."""
+    """Who else will need this cap's room while our own use of it still counts, and is more urgent.
+
+    What failed before is reviewed after what is less urgent, and keeps its place all the same.
+    """
     until = decision.decided_at + timedelta(seconds=limit.seconds)
     return tuple(
-        Need(at=one.at, amount_micros=one.amount_micros)
-        for one in others
-        if one.at < until
-        and one.actions & limit.actions
-        and limit.account_id in (None, one.account_id)
+        Need(at=wanting.at, amount_micros=wanting.amount_micros)
+        for wanting in others
+        if wanting.at < until
+        and wanting.actions & limit.actions
+        and limit.account_id in (None, wanting.account_id)
+        and not _is_later(wanting.deadline_at, decision.deadline_at)
     )
+
+
+def _is_later(other: datetime | None, own: datetime | None) -> bool:
+    return own is not None and other is not None and other > own

@@ -205,6 +205,18 @@ def test_room_is_kept_for_what_will_want_it_while_we_count(
     assert limit.keep == ((Need(at=wish.at, amount_micros=5),) if kept else ())
 
 
+@pytest.mark.parametrize(("minutes", "kept"), [(-1, True), (0, True), (1, False)])
+def test_room_is_kept_for_what_is_more_urgent_alone(minutes: int, kept: bool) -> None:
+    """What was refused before comes last in a pass, and is not behind what has more time for that."""
+    wish = a_wish(deadline_at=NOW + timedelta(hours=5, minutes=minutes))
+    (limit,) = limits_for(
+        capped("approvals: at most 3 per hour").policy,
+        a_decision(decided_at=NOW, deadline_at=NOW + timedelta(hours=5)),
+        [wish],
+    )
+    assert len(limit.keep) == kept
+
+
 @pytest.mark.parametrize(("account", "kept"), [("a1", True), ("a2", False), (None, False)])
 def test_a_cap_of_an_account_keeps_room_for_that_account(account: str | None, kept: bool) -> None:
     """Others have their own."""
