@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import uvicorn
 
-from reviewbot.api.transport import Transport
 from reviewbot.simulator.app import HOST, make_app, root_url
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build
+from reviewbot.tokportal.transport import Transport
 
 TIME = "x-virtual-time"
 LATENCY = 0.15

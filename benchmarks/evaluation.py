@@ -23,11 +23,11 @@ from unicodedata import normalize
 
 from benchmarks.kept import keep
 from reviewbot.domain.decision import Action
-from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Evaluation
+from reviewbot.domain.task import Timeline
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, History, build_facts
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.language.parser import parse_policy
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 RECORDS = 20_000

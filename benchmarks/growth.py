@@ -30,15 +30,16 @@ from benchmarks.elsewhere import Dated, elsewhere
 from benchmarks.kept import keep
 from benchmarks.ledger import fill
 from benchmarks.simulation import MEMORY, POLICY
-from reviewbot.api.bucket import DEFAULT_LIMIT, SHARE
-from reviewbot.bootstrap import build, settle
+from reviewbot.config import Settings
 from reviewbot.domain.decision import Mode
-from reviewbot.ledger.database import DatabaseLedger
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.poll import poll_once
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import open_ledger
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import START
+from reviewbot.tokportal.rate_limit import DEFAULT_LIMIT, SHARE
 from tests.acceptance.house import KEY, house, judge_of
 
 QUEUE: dict[str, Any] = {"per_hour": 10.0, "retention": 24 * 3600.0, "effects_kept": 100}
@@ -91,7 +92,7 @@ def passes(decisions: int, hours: float, folder: Path) -> dict[str, Any]:
 def with_a_past(path: Path, decisions: int) -> int:
     """Make a log that holds so many decisions; give its size."""
     ledger = open_ledger(f"sqlite:///{path}")
-    assert isinstance(ledger, DatabaseLedger)
+    assert isinstance(ledger, SqlLedger)
     fill(ledger, decisions, PAST_UNTIL, "acceptance")
     ledger.close()
     return path.stat().st_size

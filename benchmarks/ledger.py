@@ -17,14 +17,13 @@ from typing import Any
 from msgspec.structs import astuple, replace
 
 from benchmarks.kept import keep
-from reviewbot.domain.comments import CommentTask
-from reviewbot.domain.decision import Action, Decision, Mode, decision_id
-from reviewbot.domain.lifecycle import State
+from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
 from reviewbot.domain.review import ReviewItem
-from reviewbot.ledger import events, statements
-from reviewbot.ledger.database import DatabaseLedger
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ledger.tail import Tail
+from reviewbot.domain.task import CommentTask
+from reviewbot.ledger import mapping, statements
+from reviewbot.ledger.chain import ChainEnd
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import open_ledger
 
 START = datetime(2026, 6, 2, 12, tzinfo=UTC)
 WAITING = 50
@@ -61,7 +60,7 @@ def measure(url: str, rows: int) -> dict[str, Any]:
     """The figures of one store."""
     print(f"{url.split(':')[0]}: {rows:,} lines")
     ledger = open_ledger(url)
-    assert isinstance(ledger, DatabaseLedger)
+    assert isinstance(ledger, SqlLedger)
     empty = calls(ledger, "small")
     fill(ledger, rows // LINES, START - timedelta(days=1))
     large = calls(ledger, "large")
@@ -86,7 +85,7 @@ def measure(url: str, rows: int) -> dict[str, Any]:
     }
 
 
-def calls(ledger: DatabaseLedger, prefix: str) -> dict[str, float]:
+def calls(ledger: SqlLedger, prefix: str) -> dict[str, float]:
     """CPU seconds per call of what a pass does."""
     decisions = [a_decision(f"{prefix}{n}") for n in range(CALLS)]
     ids = [f"{prefix}{n}" for n in range(WAITING)]
@@ -121,21 +120,21 @@ def per_call(call: Callable[[int], object], times: int = CALLS) -> float:
     return (time.process_time() - started) / times
 
 
-def fill(ledger: DatabaseLedger, decisions: int, until: datetime, policy: str = "comments") -> None:
+def fill(ledger: SqlLedger, decisions: int, until: datetime, policy: str = "comments") -> None:
     """Add the past: over two years until then, rounds seen and approvals of them performed."""
     connection = ledger._connection
     for start in range(0, decisions, BATCH):
         with connection.writing("decisions"):
-            tail = Tail(connection)
+            tail = ChainEnd(connection)
             for n in range(start, min(start + BATCH, decisions)):
                 name, at = f"t{n}", until - YEARS * (1 - n / decisions)
-                line, round_ = events.seen(an_item(name), at, tail.next)
+                line, round_ = mapping.seen(an_item(name), at, tail.next)
                 tail.add(line)
                 connection.run(statements.ADD_ROUND, astuple(round_))
                 decision = replace(a_decision(name), decided_at=at, policy=policy)
-                line, row = events.recorded(decision, State.INTENT, tail.next, None)
+                line, row = mapping.recorded(decision, State.INTENT, tail.next, None)
                 tail.add(line)
-                line, row = events.marked(
+                line, row = mapping.marked(
                     decision.id, row, State.PERFORMED, at, tail.next, None, "req-0123456789"
                 )
                 tail.add(line)

@@ -25,32 +25,30 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kept import keep
-from reviewbot.bootstrap import build
-from reviewbot.domain.decision import DEADLINE, Action, Mode
-from reviewbot.domain.lifecycle import DONE
-from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.parse import parse_policy
-from reviewbot.service.app import App
-from reviewbot.service.followup import follow_up
-from reviewbot.service.outlook import shadow
-from reviewbot.service.outlook.grades import Grade
-from reviewbot.service.outlook.scorecard import (
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.questions import open_questions
+from reviewbot.domain.decision import DEADLINE, DONE, Action, Mode
+from reviewbot.domain.text import Secret
+from reviewbot.insights.grades import Grade
+from reviewbot.insights.scorecard import (
     TOPICS,
-    Card,
     Graded,
+    RuleScore,
     Scorecard,
     graded_claims,
     scorecard,
 )
-from reviewbot.service.people.answers import Reply, answer
-from reviewbot.service.people.questions import open_questions
-from reviewbot.service.poll import poll_once
-from reviewbot.settings import Secret, Settings
-from reviewbot.simulator.choices import Choices
+from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.review import shadow
+from reviewbot.review.answer import PersonAnswer, answer
+from reviewbot.review.poll import poll_once
+from reviewbot.review.reconcile import follow_up
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import HOUR, VirtualClock
-from reviewbot.simulator.model import Task
+from reviewbot.simulator.model import Choices, Task
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.simulator.world import World
@@ -126,7 +124,7 @@ class Month:
 class Desk:
     """A person who answers so many questions a poll, Monday to Friday 9 to 17 h, and errs sometimes."""
 
-    def __init__(self, month: Month, app: App, a_turn: int, seed: int) -> None:
+    def __init__(self, month: Month, app: BotContext, a_turn: int, seed: int) -> None:
         self._month, self._app, self._a_turn = month, app, a_turn
         self._chance = Random(seed)
 
@@ -142,7 +140,7 @@ class Desk:
         for one in questions[: self._a_turn]:
             there = self._month.there[(one.sighting.task_id, one.sighting.epoch)]
             says_there = there != (self._chance.random() < ERRS)
-            reply = Reply(
+            reply = PersonAnswer(
                 action=Action.APPROVE if says_there else Action.DISPUTE,
                 who="desk",
                 text=None if says_there else "I have looked: your comment is not under the video.",
@@ -335,7 +333,7 @@ class Confusion:
         }
 
 
-def _covers(card: Card, wrong: Sequence[bool]) -> bool:
+def _covers(card: RuleScore, wrong: Sequence[bool]) -> bool:
     low, high = card.interval
     return low <= sum(wrong) / len(wrong) <= high
 

@@ -22,13 +22,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kept import keep
-from reviewbot.bootstrap import build, settle
+from reviewbot.config import Settings
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.parse import parse_policy
-from reviewbot.service.poll import poll_once
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 

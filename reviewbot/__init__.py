@@ -1,3 +1,5 @@
 """reviewbot reviews TokPortal work by a written policy, before silence pays for it."""
 
+from __future__ import annotations
+
 __version__ = "0.1.0"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reviewbot.domain.accounts import AccountReview, FeedbackEntry, Profile
-from reviewbot.domain.comments import CommentTask
-from reviewbot.domain.moments import iso
+from reviewbot.domain.account import AccountReview, FeedbackEntry, Profile
 from reviewbot.domain.review import ReviewItem
-from reviewbot.domain.timeline import Attempt
+from reviewbot.domain.task import Attempt, CommentTask
+from reviewbot.domain.text import iso
 
 CONFIRMED = datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
 """A Tuesday at noon."""

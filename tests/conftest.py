@@ -8,8 +8,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-from reviewbot.bootstrap import settle
-from reviewbot.domain import secret
+from reviewbot.domain import text
+from reviewbot.runtime.bootstrap import settle
 from tests.tier import times
 
 settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
@@ -19,11 +19,11 @@ settings.load_profile("tier")
 @pytest.fixture(autouse=True)
 def no_secret_outlives_its_test() -> Generator[None]:
     """A process masks every secret that it has read; a word that was one in a test is none in the next."""
-    known, longest_first = dict(secret._known), secret._longest_first
+    known, longest_first = dict(text._known), text._longest_first
     yield
-    secret._known.clear()
-    secret._known.update(known)
-    secret._longest_first = longest_first
+    text._known.clear()
+    text._known.update(known)
+    text._longest_first = longest_first
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "reviewbot"
-CONTEXT = frozenset({"App", "BotContext"})
+CONTEXT = frozenset({"BotContext"})
 """What the class of the whole bot is called."""
 BRANCHES = (
     *(ast.If, ast.For, ast.While, ast.ExceptHandler, ast.match_case, ast.IfExp),

@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from reviewbot.api.answers import NewTask
-from reviewbot.api.bucket import Bucket
-from reviewbot.api.client import ReviewApi
-from reviewbot.api.exchange import Exchange
-from reviewbot.api.retry import Patience
 from reviewbot.domain.errors import ApiError
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.routes import ROUTES
 from reviewbot.simulator.scenarios import START
+from reviewbot.tokportal.client import ReviewApi
+from reviewbot.tokportal.envelope import NewTask
+from reviewbot.tokportal.exchange import Exchange
+from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
 from tests.cli.walk import every_command
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
@@ -96,9 +95,9 @@ def test_a_method_sends_the_operation_of_its_row(line: Line) -> None:
         base_url="https://api.test/api/ext",
         key="sk_test",
         clock=clock,
-        bucket=Bucket(clock),
+        bucket=RateLimiter(clock),
     )
-    api = ReviewApi(exchange, Patience(clock, lambda: 0.5))
+    api = ReviewApi(exchange, ReadRetry(clock, lambda: 0.5))
     function = getattr(api, line.method)
     needs_key = "idempotency_key" in inspect.signature(function).parameters
 

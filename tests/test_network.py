@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.api.transport import Transport
-from reviewbot.bootstrap import reach
-from reviewbot.channels.slack import Slack
-from reviewbot.domain.alarms import Alarm, Kind, Message
+from reviewbot.channels.webhook import Slack
+from reviewbot.config import load_settings
+from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from reviewbot.domain.errors import CannotConnect, ChannelFailed, ConfigError
-from reviewbot.domain.secret import Secret
+from reviewbot.domain.text import Secret
 from reviewbot.network import Proxy, proxy_of, spared_by, trust, way_to, why
-from reviewbot.settings import load_settings
+from reviewbot.runtime.bootstrap import reach
+from reviewbot.tokportal.transport import Transport
 
 KEY = "sk_test_0123456789abcdef"
 
@@ -160,7 +160,7 @@ def test_a_proxy_hears_whom_we_talk_to_and_not_the_key(tmp_path: Path) -> None:
 
 def test_a_channel_goes_through_the_proxy_as_well() -> None:
     """Its address, which is a secret, stays in the tunnel."""
-    alarm = Alarm(kind=Kind.DRILL, sentence="x", at=datetime.now(UTC))
+    alarm = Alarm(kind=AlarmKind.DRILL, sentence="x", at=datetime.now(UTC))
     with a_listener() as proxy:
         slack = Slack(
             "ops", Secret("https://hooks.example/T0/B1"), proxy=f"http://127.0.0.1:{proxy.port}"

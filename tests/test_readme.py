@@ -10,12 +10,12 @@ import click
 import pytest
 
 from reviewbot.channels.config import read_notices
+from reviewbot.config import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
 from reviewbot.domain import errors
-from reviewbot.domain.alarms import Kind
-from reviewbot.policy.cases import run_cases
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.parse import parse_policy
-from reviewbot.settings import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.testing.cases import run_cases
 from tests.cli.walk import assert_parses, every_command
 from tests.proof import KEEPING, with_table
 
@@ -116,7 +116,7 @@ def test_the_channels_it_shows_are_read() -> None:
 def test_the_kinds_of_alarm_are_all_named() -> None:
     """In the order of the program, none invented."""
     (sentence,) = re.findall(r"The kinds of alarm are (.*?)\.\n", README, re.S)
-    assert re.findall(r"`(.+?)`", sentence) == [kind.value for kind in Kind]
+    assert re.findall(r"`(.+?)`", sentence) == [kind.value for kind in AlarmKind]
 
 
 def test_the_policy_it_shows_is_sound_and_passes_its_tests() -> None:

@@ -11,23 +11,136 @@ from typing import Any, cast
 
 import msgspec
 
-from reviewbot.channels.tables import Reader
-from reviewbot.domain.alarms import URGENCIES, Kind, Urgency
-from reviewbot.domain.safetext import safe_line
-from reviewbot.domain.secret import Secret
-from reviewbot.policy.names import did_you_mean, listed
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.channels.base import problem_of_url
+from reviewbot.domain.alarm import URGENCIES, AlarmKind, Urgency
+from reviewbot.domain.text import Secret, safe_line
+from reviewbot.policy.text_forms import did_you_mean, listed
+from reviewbot.secret_file import Unusable, read_secret_file
+
+# ------------------------------------------------------------------------------------------------
+# Reads keys of the tables of a settings file, and collects all that is wrong with them.
+
+
+class TableReader:
+    """Reads keys of tables and collects what is wrong with them."""
+
+    def __init__(self, place: str, problems: list[str]) -> None:
+        self._place = place
+        self.problems = problems
+
+    def wrong(self, at: str, what: str, hint: str | None = None) -> None:
+        """Note what is wrong at a key, and what may have been meant."""
+        self.problems.append(f"{self._place}: {at}: {what}" + (f"; {hint}" if hint else ""))
+
+    def table(self, outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Give a table of a table; an empty one where there is none."""
+        found = outer.get(name, {})
+        if isinstance(found, dict):
+            return found
+        self.wrong(name, "is no table")
+        return {}
+
+    def refuse_unknown(self, at: str, body: Mapping[str, Any], known: tuple[str, ...]) -> None:
+        """Note every key that means nothing."""
+        for key in body:
+            if key not in known:
+                hint = did_you_mean(key, known) or f"there are {listed(known, 'and')}"
+                self.wrong(f"{at}.{key}", "no setting has this name", hint)
+
+    def text(self, at: str, body: Mapping[str, Any], key: str) -> str:
+        """Read a text on one line that must be there."""
+        found = body.get(key)
+        if isinstance(found, str) and found.strip() and found.isprintable():
+            return found.strip()
+        self.wrong(f"{at}.{key}", "is missing" if found is None else "is no text on one line")
+        return ""
+
+    def texts(self, at: str, body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        """Read a list of texts; one text is a list of one."""
+        found = body.get(key, [])
+        if isinstance(found, str):
+            found = [found]
+        if isinstance(found, list) and all(isinstance(one, str) and one.strip() for one in found):
+            return tuple(found)
+        self.wrong(f"{at}.{key}", 'is no list of texts: write it like ["one", "another"]')
+        return ()
+
+    def one_of(
+        self,
+        at: str,
+        body: Mapping[str, Any],
+        key: str,
+        words: tuple[str, ...],
+        default: str | None,
+    ) -> str:
+        """Read one of some words."""
+        found = body.get(key, default)
+        if found in words:
+            return str(found)
+        if found is None:
+            self.wrong(f"{at}.{key}", f"is missing: {listed(words)}")
+        else:
+            shown = safe_line(str(found), 40)
+            hint = did_you_mean(str(found), words) or f"it is one of {listed(words)}"
+            self.wrong(f"{at}.{key}", f"{shown!r} is not known", hint)
+        return default or ""
+
+    def url(self, at: str, body: Mapping[str, Any]) -> Secret | None:
+        """Read the address of a channel, from the file itself or from one of its own."""
+        if "url" in body and "url_file" in body:
+            self.wrong(at, "has both url and url_file")
+            return None
+        if "url_file" in body:
+            found = self.secret(at, body, "url_file")
+        else:
+            found = Secret(self.text(at, body, "url")) if "url" in body else None
+            if found is None:
+                self.wrong(f"{at}.url", "is missing: give url, or url_file with the file it is in")
+        if found is not None and (wrong := problem_of_url(found.reveal())) is not None:
+            self.wrong(f"{at}.url", wrong)
+        return found
+
+    def secret(self, at: str, body: Mapping[str, Any], key: str) -> Secret | None:
+        """The one line of a file that nobody else may read."""
+        if key not in body:
+            return None
+        path = self.text(at, body, key)
+        if not path:
+            return None
+        try:
+            text = read_secret_file(path).strip()
+        except Unusable as wrong:
+            self.wrong(f"{at}.{key}", str(wrong))
+            return None
+        if not text or not text.isprintable():
+            self.wrong(f"{at}.{key}", f"{path} does not hold one line of text")
+            return None
+        return Secret(text)
+
 
 TYPES = ("webhook", "slack", "email")
+
+
 _COMMON = ("type", "targets", "min_level", "kinds")
+
+
 _WEB = ("url", "url_file")
+
+
 KEYS: Mapping[str, tuple[str, ...]] = {
     "webhook": (*_COMMON, *_WEB, "secret_file"),
     "slack": (*_COMMON, *_WEB),
     "email": (*_COMMON, "host", "port", "from", "to", "username", "password_file", "tls"),
 }
+
+
 ALARM_KEYS, DEADMAN_KEYS = ("to", "away"), (*_WEB, "method")
+
+
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
 _METHODS = ("GET", "POST", "HEAD")
 
 
@@ -81,7 +194,7 @@ def read_notices(
 
     `seconds` reads a length of time and raises ValueError for what is none.
     """
-    reader = Reader(place, problems)
+    reader = TableReader(place, problems)
     channels = []
     described = reader.table(table, "channels")
     for name, body in described.items():
@@ -114,7 +227,7 @@ def read_notices(
     )
 
 
-def _channel(reader: Reader, name: str, body: object) -> ChannelSettings | None:
+def _channel(reader: TableReader, name: str, body: object) -> ChannelSettings | None:
     at = f"channels.{name}"
     if not isinstance(body, dict):
         reader.wrong(at, "is no table; write  [channels.NAME]  and its keys below")
@@ -136,29 +249,29 @@ def _channel(reader: Reader, name: str, body: object) -> ChannelSettings | None:
     return ChannelSettings(name=name, type=kind, route=route, about=about)
 
 
-def _kinds(reader: Reader, at: str, body: Mapping[str, Any]) -> frozenset[Kind] | None:
+def _kinds(reader: TableReader, at: str, body: Mapping[str, Any]) -> frozenset[AlarmKind] | None:
     if "kinds" not in body:
         return None
-    known = [kind.value for kind in Kind]
+    known = [kind.value for kind in AlarmKind]
     found = []
     for word in reader.texts(at, body, "kinds"):
         if word in known:
-            found.append(Kind(word))
+            found.append(AlarmKind(word))
         else:
             hint = did_you_mean(word, known) or f"there are {listed(known, 'and')}"
             reader.wrong(f"{at}.kinds", f"no kind of alarm is called {word!r}", hint)
     return frozenset(found)
 
 
-def _webhook(reader: Reader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _webhook(reader: TableReader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"url": reader.url(at, body), "secret": reader.secret(at, body, "secret_file")}
 
 
-def _slack(reader: Reader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _slack(reader: TableReader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"url": reader.url(at, body)}
 
 
-def _email(reader: Reader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _email(reader: TableReader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
     tls = reader.one_of(at, body, "tls", tuple(_PORTS), "starttls")
     readers = reader.texts(at, body, "to")
     for address in (*readers, reader.text(at, body, "from")):
@@ -188,7 +301,7 @@ def _email(reader: Reader, at: str, body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_READ: Mapping[str, Callable[[Reader, str, Mapping[str, Any]], dict[str, Any]]] = {
+_READ: Mapping[str, Callable[[TableReader, str, Mapping[str, Any]], dict[str, Any]]] = {
     "webhook": _webhook,
     "slack": _slack,
     "email": _email,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-from reviewbot.channels.channel import Channel
+from reviewbot.channels.base import Channel
 from reviewbot.channels.config import ChannelSettings, Notices
-from reviewbot.channels.deadman import Ping
-from reviewbot.channels.mail import Mail, Mailbox
-from reviewbot.channels.slack import Slack
-from reviewbot.channels.webhook import Webhook
+from reviewbot.channels.email import Mail, Mailbox
+from reviewbot.channels.webhook import Ping, Slack, Webhook
 from reviewbot.network import Proxy, way_to
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-from reviewbot.channels.channel import alarm_as_object, headline
-from reviewbot.channels.web import request
-from reviewbot.domain.alarms import Message
-from reviewbot.domain.secret import Secret
+from reviewbot.channels.base import alarm_as_object, headline, lines
+from reviewbot.channels.http import request
+from reviewbot.domain.alarm import Message
+from reviewbot.domain.text import Secret
 
 SCHEMA = "reviewbot.alarm/1"
+
+
 MOST_ALARMS = 200
+
+
 MOST_BYTES = 256_000
 
 
@@ -78,3 +83,78 @@ def _as_object(message: Message, shown: int) -> dict[str, Any]:
         "count": len(message.alarms),
         "alarms": [alarm_as_object(alarm) for alarm in message.alarms[:shown]],
     }
+
+
+# ------------------------------------------------------------------------------------------------
+# Slack, and whatever takes its incoming webhooks (Mattermost, Rocket.Chat): one text per message.
+
+
+LONGEST = 12_000
+"""Characters of a message; far below the limits of every such service."""
+
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "*": "∗"})
+
+
+_CALL = re.compile(r"(?<!/)@|@(?=(?:channel|here|all|everyone)\b)", re.IGNORECASE)
+"""Whatever could call people; the `/@name` of a video's address calls nobody and must stay."""
+
+
+class Slack:
+    """Posts each message as text."""
+
+    def __init__(self, name: str, url: Secret, *, proxy: str | None = None) -> None:
+        self.name = name
+        self._proxy = proxy
+        self._url = url
+
+    def deliver(self, message: Message) -> None:
+        """Post one message. Raises ChannelFailed."""
+        headers = {"content-type": "application/json", "user-agent": "reviewbot"}
+        request(
+            "POST",
+            self._url.reveal(),
+            body=as_slack_json(message),
+            headers=headers,
+            proxy=self._proxy,
+        )
+
+
+def as_slack_json(message: Message) -> bytes:
+    """A message in the form of an incoming webhook."""
+    text = f"*{escaped(headline(message))}*"
+    for line in lines(message):
+        more = f"\n• {escaped(line)}"
+        if len(text) + len(more) > LONGEST:
+            break
+        text += more
+    said = {"text": text, "unfurl_links": False, "unfurl_media": False, "link_names": False}
+    return json.dumps(said, allow_nan=False).encode("ascii")
+
+
+def escaped(text: str) -> str:
+    """Text in which nothing calls people or hides where a link goes.
+
+    Slack's own controls stand between `<` and `>`. Its look-alikes also know `@channel` and
+    `[label](address)`.
+    """
+    return _CALL.sub("＠", text.translate(_ESCAPES)).replace("](", "] (")
+
+
+# ------------------------------------------------------------------------------------------------
+# The dead man's ping: somebody outside notices when it stops, for a dead bot tells nobody.
+
+
+class Ping:
+    """One request after each pass that succeeded."""
+
+    def __init__(self, url: Secret, method: str = "GET", *, proxy: str | None = None) -> None:
+        self._url = url
+        self._proxy = proxy
+        self._method = method
+
+    def send(self) -> None:
+        """Ping. Raises ChannelFailed."""
+        request(
+            self._method, self._url.reveal(), headers={"user-agent": "reviewbot"}, proxy=self._proxy
+        )

@@ -10,33 +10,41 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.bootstrap import build
-from reviewbot.cli.bot import bot_by, bot_of
-from reviewbot.cli.caps import cap_words
-from reviewbot.cli.health import say_health
-from reviewbot.cli.lazy import Command, Example
-from reviewbot.cli.opening import ledger_for_reading, logs_for, settings_with
-from reviewbot.cli.options import config_option, format_option, ledger_option, policy_option
-from reviewbot.cli.readingbar import reading_bar
-from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import counted, dollars, due, length, table
-from reviewbot.cli.zones import Zones, zones_by_judges, zones_of
-from reviewbot.domain.moments import format_moment
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    config_option,
+    format_option,
+    ledger_option,
+    policy_option,
+)
+from reviewbot.cli.health import bot_by, bot_of, say_health
+from reviewbot.cli.opening import ledger_for_reading, logs_for, reading_bar, settings_with
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.domain.review import noun_of
-from reviewbot.domain.safetext import safe_line
-from reviewbot.service.outlook.bites import Capped
-from reviewbot.service.outlook.forecast import Forecast, Unread
-from reviewbot.service.outlook.forecast import forecast as look_ahead
-from reviewbot.service.outlook.gather import outlook_of
-from reviewbot.service.outlook.pace import Pace, pace
-from reviewbot.service.outlook.plan import plan
-from reviewbot.service.outlook.recollection import recall_evidence
-from reviewbot.settings import Settings
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.foresight.gather import outlook_of
+from reviewbot.insights.forecast import Forecast, ResponseTimes, Unread, pace
+from reviewbot.insights.forecast import forecast as look_ahead
+from reviewbot.insights.limits_forecast import Capped
+from reviewbot.insights.plan import plan, recall_evidence
+from reviewbot.presentation.format import counted, dollars, due, length, table
+from reviewbot.presentation.phrases import cap_words
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import Zones, zones_by_judges, zones_of
+from reviewbot.runtime.bootstrap import build
 
 WILL_BE_PAID_UNREAD = 4
+
+
 PATIENCE = 8.0
 """Seconds that evidence is fetched for; what is not read by then counts as not reviewed."""
+
+
 SHOWN = 12
+
+
 WHY = {
     "people": "nobody answers in time",
     "budget": "too many are due at once",
@@ -173,7 +181,7 @@ def _people(found: Forecast) -> str:
     return f"{counted(found.questions, 'question')} now{to_come}; {_pace(found.pace)}"
 
 
-def _pace(known: Pace) -> str:
+def _pace(known: ResponseTimes) -> str:
     if not known.answers:
         return "nobody has answered in the last 7 days"
     return (

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from reviewbot.cli.heartbeat import Beat, newest_beat
 from reviewbot.cli.opening import ledger_at
-from reviewbot.cli.words import counted, length
-from reviewbot.cli.zones import zones_by
 from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.moments import format_moment
-from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.foresight.gather import REHEARSES, Bot
+from reviewbot.insights.heartbeat import Beat, newest_beat
+from reviewbot.presentation.format import counted, length
+from reviewbot.presentation.zones import zones_by
+from reviewbot.runtime.state_files import PauseFile
+from reviewbot.safety.pauses import Hold
 
 if TYPE_CHECKING:
     from reviewbot.cli.screen import Screen
-    from reviewbot.ports import Ledger
-    from reviewbot.settings import Settings
+    from reviewbot.config import Settings
+    from reviewbot.policy.engine.judge import Judge
+    from reviewbot.ports.ledger import Ledger
+
 
 Word = Literal["healthy", "partly healthy", "not healthy", "not running"]
+
+
 LONGEST = 300
+
+
 _CLOSE = timedelta(seconds=5)
 
 
@@ -68,7 +77,7 @@ def health_of(
 
 def look(settings: Settings, beat: Beat | None, now: datetime) -> Health:
     """The health of the bot on the log of the settings, by its newest heartbeat."""
-    from reviewbot.pausefile import PauseFile
+    from reviewbot.runtime.state_files import PauseFile
 
     file = PauseFile(settings.pause_path()).read()
     try:
@@ -83,7 +92,7 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
 
     Only where a person reads; nothing of a log on which no bot has ever run.
     """
-    from reviewbot.cli.screen import styled
+    from reviewbot.presentation.style import styled
 
     if form != "text":
         return
@@ -125,7 +134,7 @@ def _held(
     beat: Beat | None, ledger: Ledger, now: datetime, file: str | None
 ) -> tuple[list[str], list[str]]:
     """What keeps everything back, and what keeps back only some of it."""
-    from reviewbot.service.guards.holds import holds_on, nothing_is_sent
+    from reviewbot.safety.pauses import holds_on, nothing_is_sent
 
     holds = holds_on(ledger, now, file)
     sentences = [safe_line(hold.sentence, LONGEST) for hold in holds]
@@ -136,14 +145,61 @@ def _held(
 
 
 def _stale(ledger: Ledger) -> list[str]:
-    from reviewbot.service.guards import acceptance
-    from reviewbot.service.outlook.situation import not_used
+    from reviewbot.insights.status import not_used
+    from reviewbot.safety import rollout
 
     return [
         *(f"the rules on disk are not used: {why}" for why in not_used(ledger)),
         *(
             f"the rules on disk are not used: {safe_line(str(one.value.get('policy') or '?'), 60)}"
             f" {one.subject[:8]} waits to be accepted"
-            for one in acceptance.waiting(ledger)
+            for one in rollout.waiting(ledger)
         ),
     ]
+
+
+# ------------------------------------------------------------------------------------------------
+# What the heartbeat and the settings tell of the bot on a log, for the screens that look ahead.
+
+
+ADVERTISED, SHARE = 120.0, 0.8
+"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
+
+
+def bot_of(settings: Settings, now: datetime) -> Bot:
+    """The bot as its heartbeat left it. Where none was ever left a live one is taken for granted."""
+    beat = newest_beat(settings)
+    alone = Bot(
+        every=settings.every,
+        requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
+        quarantine=timedelta(seconds=settings.quarantine),
+        file=PauseFile(settings.pause_path()).read(),
+    )
+    if beat is None:
+        return alone
+    return msgspec.structs.replace(
+        alone,
+        hold=_hold(beat, now),
+        revisions=tuple(one.revision for one in beat.policies),
+        every=beat.every,
+        passed_at=beat.at,
+        brake=beat.brake,
+    )
+
+
+def bot_by(bot: Bot, judges: Iterable[Judge]) -> Bot:
+    """The same for a look ahead by these policies: one that runs others is taken to run these."""
+    running = {judge.policy.revision for judge in judges} <= set(bot.revisions)
+    return bot if running else msgspec.structs.replace(bot, hold=None)
+
+
+def _hold(beat: Beat, now: datetime) -> Hold | None:
+    """Why it does not act, where it does not."""
+    if not beat.is_alive(now):
+        return Hold(
+            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, zones_by(beat).first)}",
+            by="bot",
+        )
+    if beat.key_refused:
+        return Hold(sentence="the API refuses our key, so the bot does nothing", by="bot")
+    return REHEARSES if beat.mode != "live" else None

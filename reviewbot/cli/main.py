@@ -7,25 +7,23 @@ import os
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import get_completion_class
 
 from reviewbot import __version__
-from reviewbot.cli.lazy import Example, Lazy, LazyGroup
-from reviewbot.cli.screen import Screen, styled
+from reviewbot.cli.command import Command, Example, Lazy, LazyGroup
+from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
-from reviewbot.domain.secret import remember
+from reviewbot.domain.text import remember
+from reviewbot.presentation.style import styled
 
 COMMANDS = {
     "Start here": {
-        "demo": Lazy(
-            "reviewbot.cli.demo.command:demo", "review a simulated week; no key, no network"
-        ),
-        "doctor": Lazy("reviewbot.cli.doctor:doctor", "is everything in place to run?"),
+        "demo": Lazy("reviewbot.cli.demo:demo", "review a simulated week; no key, no network"),
+        "doctor": Lazy("reviewbot.cli.status:doctor", "is everything in place to run?"),
     },
     "Review": {
         "run": Lazy("reviewbot.cli.run:run", "poll and review until told to stop"),
-        "report": Lazy(
-            "reviewbot.cli.report.command:report", "what would happen to the queue, and when"
-        ),
+        "report": Lazy("reviewbot.cli.report:report", "what would happen to the queue, and when"),
         "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
         "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person, and your answers"),
         "accounts": Lazy("reviewbot.cli.accounts:accounts", "accounts under review, by hand"),
@@ -35,8 +33,10 @@ COMMANDS = {
         "tasks": Lazy("reviewbot.cli.tasks:tasks", "list, follow, order and cancel comment tasks"),
     },
     "Stop and go on": {
-        "pause": Lazy("reviewbot.cli.pause:pause", "send nothing, or no approvals, until resumed"),
-        "resume": Lazy("reviewbot.cli.resume:resume", "end pauses and close breakers"),
+        "pause": Lazy(
+            "reviewbot.cli.operate:pause", "send nothing, or no approvals, until resumed"
+        ),
+        "resume": Lazy("reviewbot.cli.operate:resume", "end pauses and close breakers"),
     },
     "Look back": {
         "shadow": Lazy("reviewbot.cli.shadow:shadow", "a challenger policy beside the live one"),
@@ -44,12 +44,13 @@ COMMANDS = {
         "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),
     },
     "Set up": {
-        "notify": Lazy("reviewbot.cli.notify:notify", "try the channels that tell people"),
-        "config": Lazy("reviewbot.cli.config:config", "each setting and where it came from"),
+        "notify": Lazy("reviewbot.cli.operate:notify", "try the channels that tell people"),
+        "config": Lazy("reviewbot.cli.status:config", "each setting and where it came from"),
         "simulator": Lazy("reviewbot.cli.simulator:simulator", "serve a simulated TokPortal"),
-        "completion": Lazy("reviewbot.cli.completion:completion", "completion for your shell"),
+        "completion": Lazy("reviewbot.cli.main:completion", "completion for your shell"),
     },
 }
+
 
 INTERRUPTED = 130
 
@@ -102,10 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(error: ReviewbotError, screen: Screen) -> None:
     if isinstance(error, PolicyInvalid) and error.findings:
-        from reviewbot.cli.policy.files import show_findings, sources_of
+        from reviewbot.cli.policy import show_findings, sources_of
 
         screen.complain(show_findings(screen, error.findings, sources_of(error.findings)) + "\n")
-    from reviewbot.domain.safetext import safe
+    from reviewbot.domain.text import safe
 
     screen.complain(styled("error: ", "bad") + safe(str(error)))
     request_id = getattr(error, "request_id", None)
@@ -115,7 +116,7 @@ def _show(error: ReviewbotError, screen: Screen) -> None:
 
 
 def _show_unexpected(error: Exception, screen: Screen) -> None:
-    from reviewbot.domain.safetext import safe_line
+    from reviewbot.domain.text import safe_line
 
     _show_origin(error, screen)
     screen.complain(
@@ -129,6 +130,29 @@ def _show_origin(error: Exception, screen: Screen) -> None:
     if screen.verbosity > 1:
         import traceback
 
-        from reviewbot.domain.safetext import safe
+        from reviewbot.domain.text import safe
 
         screen.complain(safe("".join(traceback.format_exception(error)), 20_000))
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot completion`: the script that teaches a shell our commands.
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot completion bash >> ~/.bashrc", "bash"),
+        Example("reviewbot completion zsh >> ~/.zshrc", "zsh, after compinit"),
+        Example("reviewbot completion fish > ~/.config/fish/completions/reviewbot.fish", "fish"),
+    ],
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_obj
+@click.pass_context
+def completion(ctx: click.Context, screen: Screen, shell: str) -> None:
+    """Print the completion script of SHELL, for its start-up file."""
+    script = get_completion_class(shell)
+    assert script is not None
+    root = ctx.find_root().command
+    screen.data(script(root, {}, "reviewbot", "_REVIEWBOT_COMPLETE").source())

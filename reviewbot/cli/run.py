@@ -13,30 +13,28 @@ from types import FrameType
 
 import click
 
-from reviewbot.bootstrap import build, settle
-from reviewbot.cli.heartbeat import beating_poll, heart_of, newest_beat
-from reviewbot.cli.lazy import Command, Example
+from reviewbot.alarms.outages import DowntimeReport, tell_crash
+from reviewbot.alarms.routing import unheard
+from reviewbot.cli.command import Command, Example, config_option, ledger_option, policy_option
 from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with
-from reviewbot.cli.options import config_option, ledger_option, policy_option
-from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import counted
-from reviewbot.daemon import Daemon, say_pass
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
-from reviewbot.domain.safetext import safe_line
-from reviewbot.health.pulse import LivelyEvent, Pulse
-from reviewbot.health.watcher import Watcher
-from reviewbot.policywatch import PolicyWatch
-from reviewbot.service.app import App
-from reviewbot.service.followup import follow_up
-from reviewbot.service.guards.brakes import Brakes
-from reviewbot.service.guards.checkpoints import keep
-from reviewbot.service.poll import STRETCH, PassSummary, Polling
-from reviewbot.service.telling.away import Homecoming
-from reviewbot.service.telling.outage import tell_crash
-from reviewbot.service.telling.routing import unheard
-from reviewbot.settings import Settings
-from reviewbot.signals import INTERRUPTED, StopSignals
+from reviewbot.domain.text import safe_line
+from reviewbot.insights.heartbeat import beating_poll, heart_of, newest_beat
+from reviewbot.presentation.format import counted
+from reviewbot.presentation.style import styled
+from reviewbot.review.poll import STRETCH, Polling
+from reviewbot.review.reconcile import follow_up
+from reviewbot.runtime.bootstrap import build, settle
+from reviewbot.runtime.daemon import Daemon, say_pass
+from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
+from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.watcher import Watcher
+from reviewbot.safety.stop_conditions import StopConditions, keep
 
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
@@ -98,7 +96,7 @@ def run(
 def _review(
     screen: Screen,
     settings: Settings,
-    app: App,
+    app: BotContext,
     stop: LivelyEvent,
     watch: PolicyWatch,
     pulse: Pulse,
@@ -124,7 +122,7 @@ def _review(
         raise
 
 
-def _announce(screen: Screen, settings: Settings, app: App) -> None:
+def _announce(screen: Screen, settings: Settings, app: BotContext) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
     key = settings.need_key().reveal()
     judges = [judge for bench in app.benches for judge in bench.judges]
@@ -138,7 +136,7 @@ def _announce(screen: Screen, settings: Settings, app: App) -> None:
 
 
 def _daemon(
-    settings: Settings, app: App, stop: LivelyEvent, watch: PolicyWatch, pulse: Pulse
+    settings: Settings, app: BotContext, stop: LivelyEvent, watch: PolicyWatch, pulse: Pulse
 ) -> int:
     pulse.policy_problem = lambda: watch.problem
     daemon = Daemon(
@@ -154,13 +152,13 @@ def _daemon(
     settle()
     if settings.listen is None:
         return daemon.run()
-    from reviewbot.health.server import HealthServer
+    from reviewbot.runtime.health import HealthServer
 
     with closing(HealthServer(settings.listen, pulse)):
         return daemon.run()
 
 
-def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -> int:
+def _one_pass(screen: Screen, settings: Settings, app: BotContext, stop: LivelyEvent) -> int:
     signals = StopSignals(time.monotonic)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -171,7 +169,7 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     book = checkpoints_of(settings)
-    app.brake = brakes = Brakes(app, book)
+    app.brake = brakes = StopConditions(app, book)
     brakes.check()
     summary = _poll(settings, math.inf)(app)
     if summary.stopped is None:
@@ -185,11 +183,11 @@ def _one_pass(screen: Screen, settings: Settings, app: App, stop: LivelyEvent) -
     return 0
 
 
-def _poll(settings: Settings, stretch: float) -> Callable[[App], PassSummary]:
+def _poll(settings: Settings, stretch: float) -> Callable[[BotContext], PassSummary]:
     """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
     last = newest_beat(settings)
     heart = heart_of(settings, once=stretch == math.inf)
-    return Homecoming(
+    return DowntimeReport(
         beating_poll(heart, settings.every, Polling(stretch), last),
         None if last is None else last.looked_until,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
-from reviewbot.domain.safetext import quiet
-from reviewbot.domain.secret import masked, without_known
+from reviewbot.domain.text import masked, quiet, without_known
 
 
 class Screen:
@@ -55,17 +54,3 @@ class Screen:
         """False forbids colour; None leaves it to whether the stream is a terminal."""
         plain = self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return False if plain else None
-
-
-STYLES: dict[str, dict[str, Any]] = {
-    "good": {"fg": "green"},
-    "bad": {"fg": "red", "bold": True},
-    "care": {"fg": "yellow"},
-    "strong": {"bold": True},
-    "faint": {"dim": True},
-}
-
-
-def styled(text: str, style: str) -> str:
-    """Mark text for a terminal; `Screen` takes the marks out where there is none."""
-    return click.style(text, **STYLES[style])

@@ -7,18 +7,25 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from reviewbot.cli.lazy import Command, Example, Lazy, LazyGroup
+from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    Lazy,
+    LazyGroup,
+    config_option,
+    format_option,
+    ledger_option,
+)
 from reviewbot.cli.opening import ledger_for_reading, settings_with
-from reviewbot.cli.options import config_option, format_option, ledger_option
-from reviewbot.cli.policy.files import load_usable
-from reviewbot.cli.queue.claiming import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.screen import Screen, styled
-from reviewbot.cli.words import counted, dollars, table
-from reviewbot.cli.zones import zones_of
-from reviewbot.domain.moments import format_moment, iso
-from reviewbot.domain.safetext import safe_line
-from reviewbot.service.outlook import shadow as shadows
-from reviewbot.service.outlook.shadow import Comparison
+from reviewbot.cli.policy import load_usable
+from reviewbot.cli.screen import Screen
+from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.presentation.format import counted, dollars, table
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+from reviewbot.review import shadow as shadows
+from reviewbot.review.shadow import Comparison
 
 COMMANDS = {
     "Commands": {

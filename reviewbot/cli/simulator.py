@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reviewbot.cli.lazy import Command, Example
+from reviewbot.cli.command import Command, Example
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.simulator.app import serve

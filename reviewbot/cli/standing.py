@@ -9,21 +9,20 @@ from datetime import datetime
 
 import click
 
+from reviewbot.alarms.outages import Downtime
 from reviewbot.cli.health import Health, ago
-from reviewbot.cli.heartbeat import Beat, Running
-from reviewbot.cli.screen import styled
-from reviewbot.cli.words import counted, dollars, due, second_look_line
-from reviewbot.cli.zones import zones_by
-from reviewbot.domain.moments import format_moment
+from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.review import noun_of, things
-from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.insights.heartbeat import Beat, Running
+from reviewbot.insights.scorecard import GROUNDS, PayoutTotals
+from reviewbot.insights.status import BotStatus
 from reviewbot.policy.model import Policy
-from reviewbot.policy.rulechange import changed_rules
-from reviewbot.ports import Ledger
-from reviewbot.service.outlook.books import GROUNDS, Books
-from reviewbot.service.outlook.situation import Situation
-from reviewbot.service.revisions import Revisions
-from reviewbot.service.telling.away import Away
+from reviewbot.policy.testing.compare import changed_rules
+from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.format import counted, dollars, due, second_look_line
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_by
 
 _LABEL = 11
 
@@ -43,7 +42,7 @@ def health_line(beat: Beat | None, health: Health, now: datetime) -> str:
 def lines(
     beat: Beat | None,
     health: Health,
-    found: Situation | None,
+    found: BotStatus | None,
     policies: list[str],
     now: datetime,
     size: tuple[int, int] | None,
@@ -59,7 +58,7 @@ def lines(
 
 
 def _rows(
-    beat: Beat | None, found: Situation | None, policies: list[str], now: datetime
+    beat: Beat | None, found: BotStatus | None, policies: list[str], now: datetime
 ) -> Iterator[tuple[str, str, str]]:
     """(label, text, style), the most pressing first."""
     zone = zones_by(beat).first
@@ -90,7 +89,7 @@ def _rows(
         yield "decided 24h", f"{done or 'nothing'}{back}", ""
 
 
-def _held(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
+def _held(found: BotStatus, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
     for sentence in found.holds:
         yield "HELD", safe_line(sentence, 300), "bad"
     stakes = found.at_stake
@@ -101,7 +100,7 @@ def _held(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, str
         yield "probation", f"25 approvals an hour for {trial}", "care"
 
 
-def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
+def _policy_trouble(found: BotStatus) -> Iterator[tuple[str, str, str]]:
     for what in found.to_accept:
         revision = what.split()[-1]
         so_far = f" ({found.accepted_by[revision]})" if revision in found.accepted_by else ""
@@ -113,7 +112,7 @@ def _policy_trouble(found: Situation) -> Iterator[tuple[str, str, str]]:
 
 
 def _work(
-    beat: Beat, found: Situation | None, now: datetime, zone: str
+    beat: Beat, found: BotStatus | None, now: datetime, zone: str
 ) -> Iterator[tuple[str, str, str]]:
     noun = noun_of(() if found is None else found.kinds)
     waiting = f"{counted(beat.waiting, noun)}, {beat.undecided} of them undecided"
@@ -137,7 +136,7 @@ def _work(
     )
 
 
-def _people(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
+def _people(found: BotStatus, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.questions:
         claimed = f", {found.claimed} claimed" if found.claimed else ""
         yield (
@@ -154,7 +153,7 @@ def _people(found: Situation, now: datetime, zone: str) -> Iterator[tuple[str, s
         yield "second look", second_look_line(found.second_looks), "care"
 
 
-def _first_end(found: Situation, now: datetime, zone: str) -> str:
+def _first_end(found: BotStatus, now: datetime, zone: str) -> str:
     first = found.next_question
     if first is None or first.at is None:
         return ""
@@ -164,7 +163,7 @@ def _first_end(found: Situation, now: datetime, zone: str) -> str:
     return f"; the first {what} {about}{due(first.at, now, zone)}{whose}"
 
 
-def _alarms(found: Situation, zone: str) -> Iterator[tuple[str, str, str]]:
+def _alarms(found: BotStatus, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.alarms:
         told = ", ".join(
             f"{safe_line(one.kind, 20)} {one.count} ({format_moment(one.at, zone)})"
@@ -173,7 +172,7 @@ def _alarms(found: Situation, zone: str) -> Iterator[tuple[str, str, str]]:
         yield "alarms 24h", told, "care"
 
 
-def _away(away: Away | None, zone: str) -> Iterator[tuple[str, str, str]]:
+def _away(away: Downtime | None, zone: str) -> Iterator[tuple[str, str, str]]:
     if away is None:
         return
     span = f"{format_moment(away.since, zone)} to {format_moment(away.until, zone)}"
@@ -183,7 +182,7 @@ def _away(away: Away | None, zone: str) -> Iterator[tuple[str, str, str]]:
     yield "while away", f"{span}: {', '.join(parts)}", "bad" if away.silence else ""
 
 
-def _paid(books: Books) -> Iterator[tuple[str, str, str]]:
+def _paid(books: PayoutTotals) -> Iterator[tuple[str, str, str]]:
     parts = [
         f"{name} {books.paid[name].tasks} ({dollars(books.paid[name].micros)})"
         for name in GROUNDS
@@ -232,9 +231,6 @@ def _as_styled(row: str, part: str) -> str:
     return part if mark is None else f"{mark.group()}{part}\x1b[0m"
 
 
-# The policies --------------------------------------------------------------------------------
-
-
 def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
     """Each running policy, and where the file on disk differs from it, in words."""
     revisions = None if ledger is None else Revisions(ledger)
@@ -257,6 +253,6 @@ def _policy(running: Running, revisions: Revisions | None) -> str:
 
 
 def _on_disk(path: str) -> Policy | None:
-    from reviewbot.policyfiles import PolicyFile
+    from reviewbot.runtime.policy_files import PolicyFile
 
     return PolicyFile(path).load().policy

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import msgspec
 
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    config_option,
+    format_option,
+    ledger_option,
+    policy_option,
+)
 from reviewbot.cli.health import Health, look
-from reviewbot.cli.heartbeat import Beat, newest_beat
-from reviewbot.cli.lazy import Command, Example
 from reviewbot.cli.opening import ledger_for_reading, settings_with
-from reviewbot.cli.options import config_option, format_option, ledger_option
-from reviewbot.cli.screen import Screen, styled
-from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.safetext import safe_line
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
+from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, ReviewbotError
+from reviewbot.domain.text import masked, safe, safe_line
+from reviewbot.insights.heartbeat import Beat, newest_beat
+from reviewbot.policy.diagnostics import Severity
+from reviewbot.presentation.format import counted, table
+from reviewbot.presentation.style import styled
 
 if TYPE_CHECKING:
-    from reviewbot.service.outlook.situation import Situation
-    from reviewbot.settings import Settings
+    from reviewbot.insights.status import BotStatus
+
 
 NOT_HEALTHY = 1
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class StatusSource(msgspec.Struct, frozen=True, kw_only=True):
     """What a look at the log gave: the situation, or why it cannot be read."""
 
-    found: Situation | None = None
+    found: BotStatus | None = None
     policies: list[str] = []
     problem: str | None = None
 
@@ -85,23 +100,23 @@ def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> 
 
 def _look(
     settings: Settings, ledger: str | None, config: str | None, beat: Beat | None, now: datetime
-) -> Seen:
+) -> StatusSource:
     """Read the log; what the heartbeat says is shown also where it cannot be read."""
-    from reviewbot.cli.bot import bot_of
+    from reviewbot.cli.health import bot_of
     from reviewbot.cli.standing import policy_lines
-    from reviewbot.service.outlook.situation import situation
+    from reviewbot.insights.status import situation
 
     try:
         with ledger_for_reading(ledger=ledger, config=config) as opened:
-            return Seen(
+            return StatusSource(
                 found=situation(opened, now, bot_of(settings, now)),
                 policies=policy_lines(beat, opened),
             )
     except LedgerError as error:
-        return Seen(policies=policy_lines(beat, None), problem=str(error))
+        return StatusSource(policies=policy_lines(beat, None), problem=str(error))
 
 
-def _object(beat: Beat | None, health: Health, seen: Seen) -> dict[str, Any]:
+def _object(beat: Beat | None, health: Health, seen: StatusSource) -> dict[str, Any]:
     return {
         "schema": "reviewbot.status/2",
         "healthy": health.ok,
@@ -112,3 +127,276 @@ def _object(beat: Beat | None, health: Health, seen: Seen) -> dict[str, Any]:
         "situation": seen.found,
         "problem": seen.problem,
     }
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot doctor`: is everything in place to run? Each line is ok, warn or fail with a way out.
+
+
+SKEW_NOTED, SKEW_TOO_LARGE = timedelta(seconds=30), timedelta(minutes=5)
+
+
+FAILED = 78
+
+
+BESIDE_A_LEDGER = ("-wal", "-shm", ".lock", ".status.json", ".checkpoints.jsonl")
+
+
+_STYLE = {"ok": "good", "warn": "care", "fail": "bad"}
+
+
+class Diagnosis(NamedTuple):
+    """One answer of the doctor."""
+
+    verdict: Literal["ok", "warn", "fail"]
+    subject: str
+    found: str
+    cure: str = ""
+
+
+Check = Callable[[Settings], Iterator[Diagnosis]]
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot doctor", "check everything; sends nothing that could change anything"),
+        Example("reviewbot doctor --policy policies/starter.yaml", "with another policy"),
+    ],
+)
+@policy_option
+@ledger_option
+@config_option
+@click.pass_obj
+def doctor(
+    screen: Screen, policies: tuple[str, ...], ledger: str | None, config: str | None
+) -> None:
+    """Check settings, key, API, clock, policies, decision log and zone data.
+
+    Each line is ok, warn or fail, and says what to do. Exit code: 0, 77 for a refused key, 69 for an
+    API out of reach, else 78 where a line fails.
+    """
+    try:
+        settings = settings_with(config=config, policy=policies, ledger=ledger)
+    except ConfigError as error:
+        _print(
+            screen, Diagnosis("fail", "settings", safe(str(error)), "reviewbot config shows each")
+        )
+        raise click.exceptions.Exit(FAILED) from None
+    codes = []
+    for check in CHECKS:
+        try:
+            for line in check(settings):
+                _print(screen, line)
+                codes += [FAILED] * (line.verdict == "fail")
+        except ReviewbotError as error:
+            _print(screen, Diagnosis("fail", check.__name__.strip("_"), str(error), _cure(error)))
+            codes.append(error.exit_code)
+    if codes:
+        raise click.exceptions.Exit(codes[0])
+    screen.say("Everything is in place. Next: reviewbot report")
+
+
+def _print(screen: Screen, line: Diagnosis) -> None:
+    verdict = styled(f"{line.verdict:<4}", _STYLE[line.verdict])
+    screen.data(f"{verdict}  {line.subject:<9}  {masked(safe(line.found))}")
+    if line.cure:
+        screen.data(f"                 {masked(safe(line.cure))}")
+
+
+def _cure(error: ReviewbotError) -> str:
+    if isinstance(error, KeyRefused):
+        return "make a new key in TokPortal's settings and put it into the key file"
+    return ""
+
+
+def _settings(settings: Settings) -> Iterator[Diagnosis]:
+    for warning in settings.warnings:
+        yield Diagnosis("warn", "settings", warning)
+    yield Diagnosis(
+        "ok", "settings", f"mode {settings.mode.value}, one pass every {settings.every:g} s"
+    )
+
+
+def _zones(_settings: Settings) -> Iterator[Diagnosis]:
+    try:
+        ZoneInfo("Europe/Paris")
+    except ZoneInfoNotFoundError:
+        yield Diagnosis("fail", "zones", "there is no time zone data", "pip install tzdata")
+    else:
+        yield Diagnosis("ok", "zones", "time zone data is there")
+
+
+def _policies(settings: Settings) -> Iterator[Diagnosis]:
+    from reviewbot.policy.lint import checked
+    from reviewbot.runtime.policy_files import PolicyFile
+
+    if not settings.policy:
+        cure = "set REVIEWBOT_POLICY, or give --policy FILE; a start: policies/starter.yaml"
+        yield Diagnosis("fail", "policy", "none is named", cure)
+    for path in settings.policy:
+        today = datetime.now(UTC).date()
+        read = PolicyFile(path).load(today=today)
+        parsed = checked(read, today=today, notes=False, poll=settings.every)
+        more = f"reviewbot policy check {path}"
+        errors = sum(finding.severity is Severity.ERROR for finding in parsed.findings)
+        warnings = sum(finding.severity is Severity.WARNING for finding in parsed.findings)
+        if parsed.policy is None:
+            yield Diagnosis("fail", "policy", f"{path} has {counted(errors, 'error')}", more)
+        elif warnings:
+            yield Diagnosis("warn", "policy", f"{path} has {counted(warnings, 'warning')}", more)
+        else:
+            yield Diagnosis("ok", "policy", f"{path}, version {parsed.policy.revision[:8]}")
+
+
+def _channels(settings: Settings) -> Iterator[Diagnosis]:
+    from reviewbot.alarms.routing import unheard
+    from reviewbot.runtime.policy_files import PolicyFile
+
+    notices = settings.notices
+    loaded = [PolicyFile(path).load().policy for path in settings.policy]
+    for sentence in unheard((one for one in loaded if one is not None), notices.routes):
+        yield Diagnosis("warn", "channels", sentence, "targets = [NAME] under one of  [channels.…]")
+    if notices.channels:
+        names = ", ".join(one.name for one in notices.channels)
+        yield Diagnosis("ok", "channels", f"{names}; try them: reviewbot notify test")
+    else:
+        cure = "add  [channels.NAME]  to reviewbot.toml; the README shows how"
+        yield Diagnosis("warn", "channels", "none: alarms are told to the log alone", cure)
+
+
+def _pause(settings: Settings) -> Iterator[Diagnosis]:
+    yield Diagnosis("ok", "pause", f"the file {settings.pause_path()} would pause it at once")
+
+
+def _ledger(settings: Settings) -> Iterator[Diagnosis]:
+    from reviewbot.ledger.open import open_ledger
+
+    if settings.ledger.startswith("sqlite:///"):
+        path = Path(unquote(settings.ledger.removeprefix("sqlite:///")))
+        place = next(one for one in (path, *path.absolute().parents) if one.exists())
+        if not os.access(place, os.W_OK):
+            cure = "let the bot's user write there, or set REVIEWBOT_LEDGER"
+            yield Diagnosis("fail", "ledger", f"{place} cannot be written", cure)
+            return
+        if not path.exists():
+            yield Diagnosis("ok", "ledger", f"{path} will be made by the first run")
+            return
+        yield from _readable_by_others(path)
+    opened = open_ledger(settings.ledger, read_only=True)
+    try:
+        newest = opened.decisions(newest=1)
+    finally:
+        opened.close()
+    count = newest[-1].seq if newest else 0
+    yield Diagnosis(
+        "ok", "ledger", f"can be read; {counted(count, 'line')} up to the newest decision"
+    )
+
+
+def _readable_by_others(ledger: Path) -> Iterator[Diagnosis]:
+    """New files are the owner's alone; older ones are left as somebody may have wanted them."""
+    files = [ledger, *(ledger.with_name(ledger.name + end) for end in BESIDE_A_LEDGER)]
+    wide = [path for path in files if path.exists() and path.stat().st_mode & 0o077]
+    if wide:
+        names = " ".join(str(path) for path in wide)
+        cure = f"chmod 600 {names}"
+        yield Diagnosis("warn", "ledger", f"others can read {names}, with all comments", cure)
+
+
+def _proxy(settings: Settings) -> Iterator[Diagnosis]:
+    from reviewbot.network import way_to
+
+    if settings.proxy is None:
+        return
+    origin = safe_line(settings.origins["proxy"])
+    if way_to(settings.base_url, settings.proxy) is None:
+        found = f"{settings.proxy} (from {origin}) is not used for {settings.base_url}"
+    else:
+        found = f"{settings.proxy} (from {origin}) leads to {settings.base_url}"
+    yield Diagnosis("ok", "proxy", found)
+
+
+def _key(settings: Settings) -> Iterator[Diagnosis]:
+    settings.need_key()
+    yield Diagnosis("ok", "key", f"is set, from {safe_line(settings.origins['api_key'])}")
+
+
+def _api(settings: Settings) -> Iterator[Diagnosis]:
+    from reviewbot.runtime.bootstrap import reach
+
+    if settings.api_key is None:
+        yield Diagnosis("warn", "api", "not asked: there is no key")
+        return
+    reached = reach(settings)
+    yield Diagnosis("ok", "api", f"{settings.base_url} answers and takes the key")
+    skew = abs(reached or timedelta(0))
+    seconds = f"{skew.total_seconds():.0f} s"
+    if skew > SKEW_TOO_LARGE:
+        yield Diagnosis(
+            "fail", "clock", f"{seconds} off the API's", "set this machine's clock (NTP)"
+        )
+    elif skew > SKEW_NOTED:
+        yield Diagnosis(
+            "warn", "clock", f"{seconds} off the API's", "set this machine's clock (NTP)"
+        )
+    else:
+        yield Diagnosis("ok", "clock", "agrees with the API's")
+
+
+CHECKS: tuple[Check, ...] = (
+    _settings,
+    _zones,
+    _policies,
+    _channels,
+    _ledger,
+    _pause,
+    _proxy,
+    _key,
+    _api,
+)
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot config`: each setting, its value and where that came from.
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot config", "every setting and its origin"),
+        Example("reviewbot config --format json", "the same for a script"),
+    ],
+)
+@policy_option
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def config(
+    screen: Screen,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    form: str,
+) -> None:
+    """Show each setting, its value and where that came from. Secrets are not shown.
+
+    A flag wins over the environment, that over a secret file, that over reviewbot.toml, that over
+    the default.
+    """
+    settings = settings_with(config=config, policy=policies, ledger=ledger)
+    rows = [
+        *settings.shown(),
+        *((name, value, "reviewbot.toml") for name, value in settings.notices.shown()),
+    ]
+    if form == "json":
+        screen.data(
+            json.dumps(
+                [dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows], indent=2
+            )
+        )
+    else:
+        screen.data(table(("setting", "value", "from"), rows, longest=100))
+    for warning in settings.warnings:
+        screen.say(styled("warning: ", "care") + warning)

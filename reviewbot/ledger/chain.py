@@ -11,40 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
-import msgspec
+from msgspec.structs import astuple
 
-from reviewbot.domain.moments import iso
-from reviewbot.ports import Checkpoint, Verification
+from reviewbot.domain.text import iso
+from reviewbot.ledger import statements
+from reviewbot.ledger.engine import LedgerEngine
+from reviewbot.ledger.tables import ChainLine
+from reviewbot.ports.ledger import Checkpoint, Verification
 
 GENESIS = bytes(32)
 """The hash before the first line."""
+
 
 MOST_PROBLEMS = 20
 """How many problems a verification names; more would not help anybody."""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One line of the log, in the order of its columns.
-
-    `kind` says what happened (a decision's state, or `seen`, `ended`, `policy`, `note`), `subject`
-    to what, and `prior` is the line before this one about the same subject (0: there is none).
-    `detail` is the bulky part, compressed.
-    """
-
-    seq: int
-    at: int
-    kind: str
-    subject: str
-    prior: int
-    body: bytes
-    detail: bytes | None
-    hash: bytes = b""
-
-
 Columns = tuple[int, int, str, str, int, bytes, bytes | None, bytes]
 
 
-def digest(before: bytes, line: Line) -> bytes:
+def digest(before: bytes, line: ChainLine) -> bytes:
     """The hash of `line` after a line with the hash `before`."""
     return digest_of(
         before, line.seq, line.at, line.kind, line.subject, line.prior, line.body, line.detail
@@ -127,3 +113,71 @@ def departure(checkpoint: Checkpoint, lines: int, head: bytes) -> str | None:
             f" {iso(checkpoint.at)} knows another hash for it"
         )
     return None
+
+
+# ------------------------------------------------------------------------------------------------
+# The end of the chain, as one transaction adds to it.
+#
+# Theory of operation. A log can lose its end while it is in use: a server fails over to a copy that
+# lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
+# sent, and would be sent again. So each transaction first makes sure that the newest line this process
+# has committed still stands where it stood. Mostly it is the last one, which is read anyway. Behind a
+# connection that was opened again the lines since this process began are counted too: none may lack. So
+# they are once the bot finds that a write which it sent is not in the log.
+
+
+def end_of_chain(connection: LedgerEngine) -> tuple[int, bytes]:
+    """The number and the hash of the last line; 0 and the hash before the first where there is none."""
+    row = connection.run(statements.LAST_LINE).fetchone()
+    return (row[0], bytes(row[1])) if row else (0, GENESIS)
+
+
+def notice_loss(connection: LedgerEngine, count: int, head: bytes) -> None:
+    """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
+    written = connection.written
+    if written is None:
+        connection.began, connection.counted = count, connection.opened
+    if connection.lost is not None or written is None:
+        return
+    if connection.counted != connection.opened:
+        _count_lines(connection, count)
+    if written == (count, head):
+        return
+    seq, hash_ = written
+    row = connection.run(statements.LINE, {"seq": seq}).fetchone() if seq <= count else None
+    if row is None or bytes(row[-1]) != hash_:
+        connection.lost = (
+            f"line {seq}, which this process wrote, is not there any more"
+            f" (the log ends at line {count})"
+        )
+
+
+def _count_lines(connection: LedgerEngine, count: int) -> None:
+    """See whether all lines since this process began to write are there, the newest one aside."""
+    began = connection.began
+    there = connection.run(statements.LINES_SINCE, {"seq": began}).fetchone()[0]
+    if there < count - began:
+        connection.lost = f"lines between line {began} and line {count} are not there any more"
+    connection.counted = connection.opened
+
+
+class ChainEnd:
+    """Where the chain ends. Made inside `Connection.writing`, so the next number is ours."""
+
+    def __init__(self, connection: LedgerEngine) -> None:
+        self._connection = connection
+        self._count, self.hash = end_of_chain(connection)
+        notice_loss(connection, self._count, self.hash)
+
+    @property
+    def next(self) -> int:
+        """The number of the next line."""
+        return self._count + 1
+
+    def add(self, line: ChainLine) -> None:
+        """Append a line that was made for `next`."""
+        self.hash = digest(self.hash, line)
+        self._count = line.seq
+        *content, _ = astuple(line)
+        self._connection.run(statements.ADD_LINE, (*content, self.hash))
+        self._connection.adding = (self._count, self.hash)

@@ -14,12 +14,16 @@ from contextlib import contextmanager
 import msgspec
 
 from reviewbot.domain.errors import NotRecordable
-from reviewbot.domain.safetext import safe_line
+from reviewbot.domain.text import safe_line
 
 LONGEST_NAME = 800
 """Bytes of a name: three of them fit into one row of an index (2,704 bytes in PostgreSQL)."""
+
+
 LEAST, MOST = -(2**63), 2**63 - 1
 """The whole numbers that a column holds."""
+
+
 _SHOWN = 60
 
 

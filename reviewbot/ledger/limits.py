@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import CapReached
-from reviewbot.ledger.rows import from_micros, to_micros
-from reviewbot.ports import Limit
+from reviewbot.ledger.mapping import from_micros, to_micros
+from reviewbot.ports.ledger import Limit
 
 
-class Spent(NamedTuple):
+class SpentRoom(NamedTuple):
     """A decision that takes room: when it was intended, what it pays, what it does."""
 
     intended_at: int
@@ -45,7 +45,7 @@ def weight(limit: Limit, amount_micros: int | None) -> int:
     return 1 if limit.measure == "count" else amount_micros or 0
 
 
-def check_room(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None:
+def check_room(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -> None:
     """Raise CapReached unless the decision fits beside `spent`, which is ordered, oldest first."""
     if limit.measure == "share":
         _check_share(limit, decision, spent)
@@ -58,7 +58,7 @@ def check_room(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None
     _keep_room(limit, decision, spent, used, wanted)
 
 
-def _room_at(limit: Limit, spent: Sequence[Spent], excess: int) -> datetime | None:
+def _room_at(limit: Limit, spent: Sequence[SpentRoom], excess: int) -> datetime | None:
     for one in spent:
         excess -= weight(limit, one.amount_micros)
         if excess <= 0:
@@ -67,7 +67,7 @@ def _room_at(limit: Limit, spent: Sequence[Spent], excess: int) -> datetime | No
 
 
 def _keep_room(
-    limit: Limit, decision: Decision, spent: Sequence[Spent], used: int, wanted: int
+    limit: Limit, decision: Decision, spent: Sequence[SpentRoom], used: int, wanted: int
 ) -> None:
     """Look at each window that ends where somebody more urgent will need room, and holds us too."""
     length = timedelta(seconds=limit.seconds)
@@ -88,7 +88,7 @@ def _keep_room(
             raise _full(limit, decision, used, wanted, need.at, promised)
 
 
-def _check_share(limit: Limit, decision: Decision, spent: Sequence[Spent]) -> None:
+def _check_share(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -> None:
     if len(spent) < limit.after:
         return
     part = sum(one.action in limit.share_of for one in spent) + 1

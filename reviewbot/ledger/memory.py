@@ -9,23 +9,15 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.domain.decision import Decision, idempotency_key
+from reviewbot.domain.decision import CLAIMED, OPEN, Decision, Entry, State, idempotency_key
 from reviewbot.domain.errors import LedgerError, LedgerUnwritable, NotRecordable, OutOfDate
-from reviewbot.domain.faultpoints import fault_point
-from reviewbot.domain.lifecycle import CLAIMED, OPEN, Entry, State
+from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ledger import events
-from reviewbot.ledger.chain import GENESIS, ChainReader, Line, departure, digest
-from reviewbot.ledger.limits import Spent, check_room, concerns, window_start
-from reviewbot.ledger.recall import (
-    ACCOUNT_MEMORY,
-    COUNTED,
-    PAYS,
-    UNDECIDED,
-    account_history,
-    memory_of,
-)
-from reviewbot.ledger.rows import (
+from reviewbot.ledger import mapping
+from reviewbot.ledger.chain import GENESIS, ChainReader, departure, digest
+from reviewbot.ledger.decisions import ACCOUNT_MEMORY, account_history, memory_of
+from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
+from reviewbot.ledger.mapping import (
     DecisionRow,
     RoundRow,
     ending,
@@ -40,22 +32,25 @@ from reviewbot.ledger.rows import (
     to_micros,
     with_bulk,
 )
+from reviewbot.ledger.tables import COUNTED, PAYS, UNDECIDED, ChainLine
 from reviewbot.policy.facts import AccountHistory
 from reviewbot.policy.model import Policy
-from reviewbot.ports import (
+from reviewbot.ports.ledger import (
     Checkpoint,
     Ending,
     Limit,
     Logged,
+    LogNote,
     Memory,
-    Noted,
+    OpenRound,
     SeenRound,
-    Sighting,
     StoredPolicy,
     Verification,
 )
 
 _CLAIMED = frozenset(state.value for state in CLAIMED)
+
+
 _OPEN = frozenset(state.value for state in OPEN)
 
 
@@ -64,12 +59,12 @@ class MemoryLedger:
 
     def __init__(self, *, read_only: bool = False) -> None:
         self._read_only = read_only
-        self._lines: list[Line] = []
+        self._lines: list[ChainLine] = []
         self._rows: dict[str, DecisionRow] = {}
         self._tasks: dict[tuple[str, str], dict[str, None]] = {}
         self._rounds: dict[tuple[str, str, str], RoundRow] = {}
-        self._policies: dict[str, Line] = {}
-        self._notes: dict[tuple[str, str], Line] = {}
+        self._policies: dict[str, ChainLine] = {}
+        self._notes: dict[tuple[str, str], ChainLine] = {}
 
     # Policies --------------------------------------------------------------------------------
 
@@ -77,7 +72,7 @@ class MemoryLedger:
         """Keep the text of a revision (once)."""
         if policy.revision in self._policies:
             return
-        line = events.remembered(policy, at, self._next())
+        line = mapping.remembered(policy, at, self._next())
         self._policies[policy.revision] = self._append(line)
 
     def policy(self, revision: str) -> StoredPolicy | None:
@@ -103,7 +98,7 @@ class MemoryLedger:
             before = row = self._rounds.get(key)
             if (row is None or row.ended_at is not None) and not self._read_only:
                 try:
-                    line, row = events.seen(item, at, self._next(), before)
+                    line, row = mapping.seen(item, at, self._next(), before)
                 except NotRecordable:
                     continue
                 self._append(line)
@@ -120,7 +115,7 @@ class MemoryLedger:
                 found.setdefault(row.task_id, []).append(seen_round(row))
         return found
 
-    def unended(self, review: ReviewKind) -> Sequence[Sighting]:
+    def unended(self, review: ReviewKind) -> Sequence[OpenRound]:
         """Rounds seen waiting that have no ending, in the order they were seen."""
         rows = [r for r in self._rounds.values() if r.review == review and r.ended_at is None]
         return [sighting(row) for row in sorted(rows, key=lambda r: (r.first_seen_at, r.last))]
@@ -135,7 +130,7 @@ class MemoryLedger:
         before = self._rounds.get(key)
         if before is not None and before.ended_at is not None:
             return
-        line, row = events.ended(ending, self._next(), before)
+        line, row = mapping.ended(ending, self._next(), before)
         self._append(line)
         self._rounds[key] = row
 
@@ -222,7 +217,7 @@ class MemoryLedger:
         """Add what became of an intent."""
         fault_point("outcome.before")
         before = self._rows.get(decision_id)
-        line, row = events.marked(
+        line, row = mapping.marked(
             decision_id, before, state, at, self._next(), note, request_id, was
         )
         self._append(line)
@@ -276,7 +271,7 @@ class MemoryLedger:
     def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
         """Add a word on something that is neither a decision nor a round."""
         before = self._notes.get((topic, subject))
-        line = events.noted(topic, subject, value, at, self._next(), before.seq if before else 0)
+        line = mapping.noted(topic, subject, value, at, self._next(), before.seq if before else 0)
         self._notes[topic, subject] = self._append(line)
 
     def note_all(
@@ -296,13 +291,13 @@ class MemoryLedger:
         for subject, value in words.items():
             self.note(topic, subject, value, at)
 
-    def notes(self, *topics: str) -> Sequence[Noted]:
+    def notes(self, *topics: str) -> Sequence[LogNote]:
         """The newest word on each subject of some topics."""
         return [
             noted_from_line(line) for key, line in sorted(self._notes.items()) if key[0] in topics
         ]
 
-    def story(self, topic: str, subject: str) -> Sequence[Noted]:
+    def story(self, topic: str, subject: str) -> Sequence[LogNote]:
         """Every word on one subject, oldest first."""
         line = self._notes.get((topic, subject))
         return [noted_from_line(one) for one in self._back_from(line.seq)] if line else []
@@ -359,9 +354,9 @@ class MemoryLedger:
 
     def _record(self, decision: Decision, state: State) -> DecisionRow:
         before = self._rows.get(decision.id)
-        line, row = events.recorded(decision, state, self._next(), before)
+        line, row = mapping.recorded(decision, state, self._next(), before)
         if state is State.INTENT and self._is_claimed(row):
-            raise events.already_intended(decision)
+            raise mapping.already_intended(decision)
         self._append(line)
         self._rows[decision.id] = row
         self._tasks.setdefault((row.review, row.task_id), {})[row.id] = None
@@ -373,10 +368,10 @@ class MemoryLedger:
             for other in self._of_task(row.review, row.task_id)
         )
 
-    def _spent(self, limit: Limit, decision: Decision) -> list[Spent]:
+    def _spent(self, limit: Limit, decision: Decision) -> list[SpentRoom]:
         start = window_start(limit, decision)
         return sorted(
-            Spent(row.intended_at, row.amount_micros or 0, row.action)
+            SpentRoom(row.intended_at, row.amount_micros or 0, row.action)
             for row in self._rows.values()
             if row.intended_at is not None
             and row.intended_at > start
@@ -394,7 +389,7 @@ class MemoryLedger:
     def _head(self) -> bytes:
         return self._lines[-1].hash if self._lines else GENESIS
 
-    def _append(self, line: Line) -> Line:
+    def _append(self, line: ChainLine) -> ChainLine:
         whole = msgspec.structs.replace(line, hash=digest(self._head(), line))
         self._lines.append(whole)
         return whole
@@ -413,7 +408,7 @@ class MemoryLedger:
     def _logged(self, row: DecisionRow) -> Logged:
         return logged(row, with_bulk(self._text(row), self._lines[row.recorded - 1].detail))
 
-    def _back_from(self, seq: int) -> list[Line]:
+    def _back_from(self, seq: int) -> list[ChainLine]:
         lines = []
         while seq:
             lines.append(self._lines[seq - 1])
@@ -421,5 +416,5 @@ class MemoryLedger:
         return lines[::-1]
 
 
-def _stored(line: Line) -> StoredPolicy:
+def _stored(line: ChainLine) -> StoredPolicy:
     return stored_policy(line.body, line.detail or b"", line.at)

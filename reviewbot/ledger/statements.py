@@ -20,9 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from reviewbot.domain.lifecycle import OPEN, State
-from reviewbot.ledger.recall import COUNTED, PAYS, UNDECIDED
+from reviewbot.domain.decision import OPEN, State
 from reviewbot.ledger.tables import (
+    COUNTED,
+    PAYS,
+    UNDECIDED,
     decision,
     entry,
     heartbeat,
@@ -36,8 +38,10 @@ from reviewbot.ledger.tables import (
 CHUNK_SIZES = (1, 8, 64, 512)
 """How many names one statement asks for; fewer are filled up, more are asked in turns."""
 
+
 PAGE = 500
 """How many rows a walk over the whole log takes at a time."""
+
 
 _recorded = entry.alias("recorded")
 
@@ -52,25 +56,27 @@ def one_of(column: ColumnElement[str], size: int) -> ColumnElement[bool]:
 LAST_LINE = select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1)
 """Where the chain ends."""
 
+
 LINES_SINCE = select(func.count()).select_from(entry).where(entry.c.seq > bindparam("seq"))
 """How many lines came after one."""
+
 
 TOUCH = update(schema_version).values(version_num=schema_version.c.version_num)
 """Write something as it is."""
 
+
 ADD_LINE = insert(entry)
 """Add one line."""
 
+
 LINE = select(entry).where(entry.c.seq == bindparam("seq"))
 """One line."""
+
 
 LINES_AFTER = (
     select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(PAGE)
 )
 """The next lines of a walk."""
-
-
-# Decisions -----------------------------------------------------------------------------------
 
 
 def _decisions_in_full(*, with_bulk: bool = True) -> Select[tuple[object, ...]]:
@@ -83,8 +89,10 @@ def _decisions_in_full(*, with_bulk: bool = True) -> Select[tuple[object, ...]]:
 DECISION_ROW = select(decision).where(decision.c.id == bindparam("id"))
 """Where one decision stands."""
 
+
 ADD_DECISION = insert(decision)
 """The row of a new decision; refused by `decision_claim` where the round is claimed."""
+
 
 CHANGE_DECISION = (
     update(decision)
@@ -98,6 +106,7 @@ CHANGE_DECISION = (
     )
 )
 """The row of a known decision; refused by `decision_claim` where the round is claimed."""
+
 
 MARK_DECISION = (
     update(decision)
@@ -118,6 +127,7 @@ MARK_DECISION = (
 )
 """What a mark changes, and no more: indexes over other columns are left in peace."""
 
+
 DECISIONS_AFTER = (
     _decisions_in_full()
     .where(decision.c.seq > bindparam("after"))
@@ -126,14 +136,18 @@ DECISIONS_AFTER = (
 )
 """The next decisions of a walk, in full."""
 
+
 DECISIONS_NEWEST = _decisions_in_full().order_by(decision.c.seq.desc()).limit(bindparam("newest"))
 """The newest decisions, newest first."""
+
 
 _changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
 """Every state there is, each with its own order of time in the index."""
 
+
 DECISIONS_SINCE = _decisions_in_full().where(_changed_since)
 """Decisions whose state was last changed since a moment; asked for in order, SQLite reads them all."""
+
 
 DECISIONS_OF_TASK = (
     _decisions_in_full()
@@ -145,6 +159,7 @@ DECISIONS_OF_TASK = (
 )
 """All decisions on one thing."""
 
+
 DECISIONS_OF_POLICY = (
     _decisions_in_full(with_bulk=False)
     .where(decision.c.policy == bindparam("policy"), _changed_since)
@@ -152,8 +167,10 @@ DECISIONS_OF_POLICY = (
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
+
 DECISIONS_OPEN = _decisions_in_full().where(state_in(OPEN))
 """Intents and unclear writes that are not settled; few, so that sorting is not left to the database."""
+
 
 DECISIONS_LIKE = (
     _decisions_in_full()
@@ -161,6 +178,7 @@ DECISIONS_LIKE = (
     .limit(2)
 )
 """Decisions whose id lies between two texts: two are enough to know that a beginning is ambiguous."""
+
 
 ROWS_AFTER = (
     select(
@@ -203,6 +221,8 @@ def memories(size: int) -> Select[tuple[object, ...]]:
 # Accounts and caps ---------------------------------------------------------------------------
 
 _counts = or_(*(decision.c.state == state for state in COUNTED))
+
+
 _pays = or_(*(decision.c.action == action for action in PAYS))
 
 
@@ -266,9 +286,6 @@ SPENT = (
 """What a policy did, or may have done, since a moment."""
 
 
-# Rounds --------------------------------------------------------------------------------------
-
-
 @cache
 def rounds(size: int) -> Select[tuple[object, ...]]:
     """All rounds of up to `size` things."""
@@ -279,6 +296,7 @@ def rounds(size: int) -> Select[tuple[object, ...]]:
 
 ADD_ROUND = insert(round_)
 """A round that was not known."""
+
 
 CHANGE_ROUND = (
     update(round_)
@@ -308,12 +326,14 @@ CHANGE_ROUND = (
 )
 """What becomes of a known round."""
 
+
 ROUNDS_OPEN = (
     select(round_)
     .where(round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
     .order_by(round_.c.first_seen_at, round_.c.last)
 )
 """Rounds seen waiting that have no ending."""
+
 
 ROUNDS_ENDED = (
     select(round_)
@@ -328,8 +348,10 @@ ROUNDS_ENDED = (
 POLICY_SEQ = select(policy.c.seq).where(policy.c.revision == bindparam("revision"))
 """Whether a revision is kept."""
 
+
 ADD_POLICY = insert(policy)
 """Keep a revision."""
+
 
 POLICIES = (
     select(policy.c.revision, entry.c.body, entry.c.detail, entry.c.at)
@@ -338,13 +360,16 @@ POLICIES = (
 )
 """Every revision, oldest first."""
 
+
 NOTE_LAST = select(note.c.last).where(
     note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
 )
 """The newest word on a subject."""
 
+
 ADD_NOTE = insert(note)
 """The first word on a subject."""
+
 
 MOVE_NOTE = (
     update(note)
@@ -370,8 +395,10 @@ def notes(size: int) -> Select[tuple[object, ...]]:
 BEAT = select(heartbeat.c.at, heartbeat.c.beat).where(heartbeat.c.name == bindparam("name"))
 """What the bot last said of itself, and when."""
 
+
 ADD_BEAT = insert(heartbeat)
 """The first word."""
+
 
 CHANGE_BEAT = (
     update(heartbeat)
@@ -380,9 +407,11 @@ CHANGE_BEAT = (
 )
 """A newer one in its place."""
 
+
 # Verification of the other projections -------------------------------------------------------
 
 _first = entry.alias("first")
+
 
 ROUNDS_AFTER = (
     select(
@@ -407,8 +436,10 @@ ROUNDS_AFTER = (
 )
 """The next rounds of a verification, each beside its newest line and, where it ended, its first."""
 
+
 ALL_POLICIES = select(policy.c.revision, policy.c.seq)
 """Which line keeps which revision."""
+
 
 ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last)
 """Which line is the newest word on which subject."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -18,21 +19,55 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import TextClause
 
-from reviewbot.domain.lifecycle import CLAIMED, State
+from reviewbot.domain.decision import CLAIMED, DONE, OPEN, Action, State
+
+
+class ChainLine(msgspec.Struct, frozen=True):
+    """One line of the log, in the order of its columns.
+
+    `kind` says what happened (a decision's state, or `seen`, `ended`, `policy`, `note`), `subject`
+    to what, and `prior` is the line before this one about the same subject (0: there is none).
+    `detail` is the bulky part, compressed.
+    """
+
+    seq: int
+    at: int
+    kind: str
+    subject: str
+    prior: int
+    body: bytes
+    detail: bytes | None
+    hash: bytes = b""
+
+
+COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
+"""What an account's figures and the caps count: done by us, or perhaps done."""
+
+
+UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
+"""What a person who answers does not overrule."""
+
+
+PAYS = tuple(action.value for action in Action if action.pays)
+
 
 SCHEMA_VERSION = "0001"
 """The newest migration; `migrations/` brings older ledgers here."""
 
+
 metadata = MetaData()
+
 
 _Big = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits on both; SQLite wants the word INTEGER for its own row number."""
+
 
 schema_version = Table(
     "alembic_version",
     metadata,
     Column("version_num", Text, nullable=False),
 )
+
 
 entry = Table(
     "entry",
@@ -47,6 +82,7 @@ entry = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 """The log itself: append-only, chained by hash."""
+
 
 decision = Table(
     "decision",
@@ -72,6 +108,7 @@ decision = Table(
     Column("request_id", Text),
 )
 
+
 round_ = Table(
     "round",
     metadata,
@@ -90,12 +127,14 @@ round_ = Table(
     sqlite_with_rowid=False,
 )
 
+
 policy = Table(
     "policy",
     metadata,
     Column("revision", Text, primary_key=True),
     Column("seq", _Big, nullable=False),
 )
+
 
 note = Table(
     "note",
@@ -104,6 +143,7 @@ note = Table(
     Column("subject", Text, primary_key=True),
     Column("last", _Big, nullable=False),
 )
+
 
 heartbeat = Table(
     "heartbeat",
@@ -123,9 +163,16 @@ def state_in(states: Iterable[State]) -> TextClause:
 
 _was_intended = decision.c.intended_at.is_not(None)
 
+
 Index("decision_id", decision.c.id, unique=True)
+
+
 Index("decision_state", decision.c.state, decision.c.state_at)
+
+
 Index("decision_task", decision.c.review, decision.c.task_id)
+
+
 Index(
     "decision_claim",
     decision.c.review,
@@ -135,6 +182,8 @@ Index(
     sqlite_where=state_in(CLAIMED),
     postgresql_where=state_in(CLAIMED),
 )
+
+
 Index(
     "decision_account",
     decision.c.review,
@@ -143,6 +192,8 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
+
+
 Index(
     "decision_spent",
     decision.c.policy,
@@ -150,4 +201,6 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
+
+
 Index("round_ended", round_.c.ended_at, round_.c.review, round_.c.first_seen_at, round_.c.last)

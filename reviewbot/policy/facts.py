@@ -6,19 +6,20 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from reviewbot.domain.accounts import (
+from reviewbot.domain.account import (
     CORRECTABLE_FIELDS,
     PROFILE_FIELDS,
     AccountReview,
     FeedbackEntry,
     Profile,
 )
-from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.review import Evidence, ReviewItem
-from reviewbot.domain.timeline import Attempt, Timeline
+from reviewbot.domain.task import Attempt, CommentTask, Timeline
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     escalated: int | None = None
 
 
-class Checks(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The attempts of this round in figures."""
 
     count: int | None = None
@@ -83,14 +84,32 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 UNKNOWN_ATTEMPT = Attempt()
-UNKNOWN_CHECKS = Checks()
-NO_CHECKS = Checks(count=0, failed=0)
+
+
+UNKNOWN_CHECKS = AttemptSummary()
+
+
+NO_CHECKS = AttemptSummary(count=0, failed=0)
+
+
 NO_ACCOUNT_HISTORY = AccountHistory()
+
+
 NO_FLEET = Fleet()
+
+
 UNKNOWN_PROFILE = Profile()
+
+
 UNKNOWN_FEEDBACK = Feedback()
+
+
 _UNKNOWN_TASK = CommentTask(id="")
+
+
 _UNKNOWN_BUNDLE = AccountReview(id="")
+
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -108,7 +127,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     task: CommentTask = _UNKNOWN_TASK
     attempts: tuple[Attempt, ...] | None = None
     last: Attempt = UNKNOWN_ATTEMPT
-    checks: Checks = UNKNOWN_CHECKS
+    checks: AttemptSummary = UNKNOWN_CHECKS
     account: AccountHistory = NO_ACCOUNT_HISTORY
     fleet: Fleet = NO_FLEET
     bundle: AccountReview = _UNKNOWN_BUNDLE
@@ -215,9 +234,6 @@ def account_facts(
 _BUILDERS = {"comments": _comment_facts, "accounts": _account_facts}
 
 
-# The verifier's attempts ---------------------------------------------------------------------
-
-
 def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attempt, ...]:
     """Keep the attempts scraped after the newest earlier round had ended, oldest first.
 
@@ -265,7 +281,7 @@ def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:
     return attempts[-1]
 
 
-def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
+def summarise(attempts: tuple[Attempt, ...] | None) -> AttemptSummary:
     """Put the attempts of a round into figures; nulls are skipped, nothing left is unknown."""
     if attempts is None:
         return UNKNOWN_CHECKS
@@ -274,7 +290,7 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
     if len(attempts) == 1:
         (only,) = attempts
         seen = only.comments_scraped
-        return Checks(
+        return AttemptSummary(
             count=1,
             failed=int(only.outcome_kind == "scrape_failed"),
             best_score=only.match_score,
@@ -283,16 +299,13 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> Checks:
         )
     scores = [a.match_score for a in attempts if a.match_score is not None]
     counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
-    return Checks(
+    return AttemptSummary(
         count=len(attempts),
         failed=[a.outcome_kind for a in attempts].count("scrape_failed"),
         best_score=max(scores, default=None),
         most_comments=max(counts, default=None),
         fewest_comments=min(counts, default=None),
     )
-
-
-# The feedback on an account ------------------------------------------------------------------
 
 
 def read_feedback(history: tuple[FeedbackEntry, ...] | None) -> Feedback:
@@ -373,9 +386,6 @@ def compare_profiles(
     return (tuple(differs), tuple(uncompared)) if compared else (None, ())
 
 
-# Helpers of the expressions in `fields.py` ----------------------------------------------------
-
-
 def since(later: datetime | None, earlier: datetime | None) -> float | None:
     """Seconds from `earlier` to `later`; None when either is unknown."""
     if later is None or earlier is None:
@@ -391,3 +401,45 @@ def plus_one(count: int | None) -> int | None:
 def length(text: str | None) -> int | None:
     """Characters (code points); None when the text is unknown."""
     return None if text is None else len(text)
+
+
+# ------------------------------------------------------------------------------------------------
+# Facts with one of them changed, the others following where they depend on it.
+
+
+_PARTS = ("task", "checks", "account", "fleet", "bundle", "profile", "feedback")
+
+
+def with_fact(facts: Facts, name: str, value: Any) -> Facts | None:
+    """Change one fact. None where it is not one's own value but follows from time or others."""
+    part, _, own = name.partition(".")
+    if name == "task.times_disputed":
+        return replace(facts, past=replace(facts.past, disputes=value))
+    if name in ("task.sent_back_before", "task.round"):
+        before = value if own == "sent_back_before" or value is None else value - 1
+        return replace(facts, past=_sent_back(facts.past, before))
+    if name == "review.round":
+        applied = None if value is None else value - 1
+        return replace(facts, feedback=replace(facts.feedback, corrections_applied=applied))
+    if name == "profile.differs":
+        return replace(facts, differs=value)
+    if part == "last":
+        return _with_last(facts, own, value)
+    if part not in _PARTS or not hasattr(getattr(facts, part), own):
+        return None
+    return replace(facts, **{part: replace(getattr(facts, part), **{own: value})})
+
+
+def _sent_back(past: History, before: int | None) -> History:
+    """A past with so many rounds before; no more of them ended by us."""
+    if before is None or past.disputes is None:
+        return replace(past, disputes=before, rounds_before=before or 0)
+    return replace(past, disputes=min(past.disputes, before), rounds_before=before)
+
+
+def _with_last(facts: Facts, own: str, value: Any) -> Facts | None:
+    if not facts.attempts or not hasattr(facts.last, own):
+        return None
+    last = replace(facts.last, **{own: value})
+    attempts = (*facts.attempts[:-1], last)
+    return replace(facts, attempts=attempts, last=last, checks=summarise(attempts))

@@ -8,6 +8,7 @@ bool. Each node keeps the `span` it was read from.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Literal
 
@@ -15,7 +16,7 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
-from reviewbot.policy.findings import NOWHERE, Span
+from reviewbot.policy.diagnostics import NOWHERE, Span
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,9 +90,6 @@ class IsKnown(Node, frozen=True, kw_only=True, tag=True):
 Test = OneOf | Range | TextTest | Matches | InList | Has | IsKnown
 
 
-# Conditions ----------------------------------------------------------------------------------
-
-
 class Compare(Node, frozen=True, kw_only=True, tag=True):
     """One line: a fact and a test. `fact` is a full name (`last.verified`), or inside a check
     quantifier the attempt's own field name (`verified`)."""
@@ -122,17 +120,14 @@ class NoneOf(Node, frozen=True, kw_only=True, tag=True):
     parts: tuple[AllOf, ...]
 
 
-class Checks(Node, frozen=True, kw_only=True, tag=True):
+class EachAttempt(Node, frozen=True, kw_only=True, tag=True):
     """A mapping tested on each verifier attempt of this round."""
 
     quantifier: Literal["any", "every", "no"]
     condition: AllOf
 
 
-Condition = Compare | AllOf | AnyOf | NoneOf | Checks
-
-
-# Moments -------------------------------------------------------------------------------------
+Condition = Compare | AllOf | AnyOf | NoneOf | EachAttempt
 
 
 class FromConfirmed(Node, frozen=True, kw_only=True, tag=True):
@@ -166,9 +161,6 @@ class Fixed(Node, frozen=True, kw_only=True, tag=True):
 Moment = FromConfirmed | BeforeDeadline | WhenOpens | Fixed
 
 
-# Texts ---------------------------------------------------------------------------------------
-
-
 class Placeholder(Node, frozen=True, kw_only=True, tag=True):
     """`{fact}` or `{fact, format}`."""
 
@@ -196,9 +188,6 @@ class ReasonText(Node, frozen=True, kw_only=True):
     otherwise: Template | None = None
 
 
-# Rules ---------------------------------------------------------------------------------------
-
-
 class Then(Node, frozen=True, kw_only=True):
     """What follows when a rule matches, with all that its action needs."""
 
@@ -224,9 +213,6 @@ class Rule(Node, frozen=True, kw_only=True):
     repeat: bool = False
     note: str | None = None
     name_span: Span = NOWHERE
-
-
-# What surrounds the rules --------------------------------------------------------------------
 
 
 class AppliesTo(Node, frozen=True, kw_only=True):
@@ -376,3 +362,44 @@ class Policy(Node, frozen=True, kw_only=True):
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
     revision. Test files are not: they change nothing that runs."""
+
+
+# ------------------------------------------------------------------------------------------------
+# Walks over a policy's conditions.
+
+
+def conditions_of(policy: Policy) -> Iterator[Condition]:
+    """The condition of every rule, every case of the fallback and every pause that has one."""
+    whens = [
+        *(rule.when for rule in policy.rules),
+        *(case.when for case in policy.deadline.fallbacks),
+        policy.guardrails.pause_disputes_when,
+        policy.guardrails.pause_approvals_when,
+    ]
+    yield from (when for when in whens if when is not None)
+
+
+def compares_of(condition: Condition) -> Iterator[Compare]:
+    """Every comparison of a fact by its full name; those inside check quantifiers are of attempts."""
+    match condition:
+        case Compare():
+            yield condition
+        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
+            for part in parts:
+                yield from compares_of(part)
+
+
+def all_compares(policy: Policy) -> Iterator[Compare]:
+    """Every comparison of a fact by its full name, in the order of the policy."""
+    for condition in conditions_of(policy):
+        yield from compares_of(condition)
+
+
+def has_checks(condition: Condition) -> bool:
+    """Whether a check quantifier stands anywhere in the condition."""
+    match condition:
+        case EachAttempt():
+            return True
+        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
+            return any(map(has_checks, parts))
+    return False

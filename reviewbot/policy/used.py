@@ -10,11 +10,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from reviewbot.domain.timeline import Attempt
-from reviewbot.policy.compares import conditions_of, has_checks
-from reviewbot.policy.compile import facts_named
-from reviewbot.policy.fields import CATALOGUE
-from reviewbot.policy.model import Policy
+from reviewbot.domain.task import Attempt
+from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.engine.judge import facts_named
+from reviewbot.policy.model import Policy, conditions_of, has_checks
 
 _TASK = (
     "id",
@@ -24,7 +23,11 @@ _TASK = (
     "manually_confirmed_at",
     "client_dispute_deadline_at",
 )
+
+
 _ATTEMPT = ("attempt_n", "scraped_at")
+
+
 _SUMMARISED = ("outcome_kind", "match_score", "comments_scraped")
 """What the facts `checks.…` are worked out from."""
 

@@ -8,19 +8,31 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from reviewbot.policy.names import did_you_mean, letter_name, listed, odd_letter, only_cure
+from reviewbot.policy.text_forms import did_you_mean, letter_name, listed, odd_letter, only_cure
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
 _LONG_UNITS = {
     "s": ("sec", "secs", "second", "seconds"),
     "m": ("min", "mins", "minute", "minutes"),
     "h": ("hr", "hrs", "hour", "hours"),
     "d": ("day", "days"),
 }
+
+
 _UNIT_OF = {word: unit for unit, words in _LONG_UNITS.items() for word in (unit, *words)}
+
+
 _CURRENCY_SIGNS = "$€£"
+
+
 _LARGEST = Decimal("1e15")
+
+
 YES = ("yes", "true")
+
+
 NO = ("no", "false")
 
 
@@ -204,9 +216,6 @@ def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value"
         cure=None if what == "value" else f"it is one of {listed(values)}",
         replacement=cure,
     )
-
-
-# How times are put together --------------------------------------------------------------------
 
 
 def _pieces(text: str) -> list[tuple[str, str]] | None:

@@ -17,18 +17,24 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from reviewbot.simulator import scenarios
-from reviewbot.simulator.calls import Answer, call_of
-from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import PacedClock
-from reviewbot.simulator.faults import Delivery, Faults
-from reviewbot.simulator.front import ROOT, FrontDesk
+from reviewbot.simulator.faults import Faults, Transit
+from reviewbot.simulator.middleware import ROOT, FrontDesk
+from reviewbot.simulator.model import Choices
+from reviewbot.simulator.wire import HttpAnswer, call_of
 from reviewbot.simulator.world import World
 
 HOST = "127.0.0.1"
+
+
 HANG = 60.0
 """Real seconds for which a hanging answer does not come."""
+
+
 TRICKLE_PAUSE = 0.5
 """Real seconds between two pieces of a body that trickles."""
+
+
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -133,8 +139,8 @@ def _server(world: World, faults: Faults | None) -> uvicorn.Server:
     )
 
 
-async def _travel(delivery: Delivery) -> Response:
-    answer = delivery.answer or Answer(200, [], b"{}")
+async def _travel(delivery: Transit) -> Response:
+    answer = delivery.answer or HttpAnswer(200, [], b"{}")
     if delivery.how == "hang":
         await asyncio.sleep(HANG)
     match delivery.how:

@@ -7,23 +7,91 @@ says how the answer travels; the doors turn that into what their transport would
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from random import Random  # noqa: TID251 - seeded by the caller
+from random import Random
 from typing import Any, Literal
 
 import msgspec
 
-from reviewbot.simulator import comments, planting, routes
-from reviewbot.simulator.absurd import ABSURD, absurd
-from reviewbot.simulator.calls import Answer, Call
-from reviewbot.simulator.counts import COUNTS, miscounted
-from reviewbot.simulator.drift import DRIFTS, drifted
-from reviewbot.simulator.front import ROOT, FrontDesk
-from reviewbot.simulator.momentary import MOMENTARY, page, refusal
-from reviewbot.simulator.moments import http_date
+from reviewbot.simulator import routes, seed_data, tasks
+from reviewbot.simulator.clock import http_date
+from reviewbot.simulator.middleware import ROOT, FrontDesk
 from reviewbot.simulator.refusals import Refusal
+from reviewbot.simulator.untruths import (
+    ABSURD,
+    COUNTS,
+    MOMENTARY,
+    absurd,
+    miscounted,
+    page,
+    refusal,
+)
+from reviewbot.simulator.wire import Call, HttpAnswer
+
+# ------------------------------------------------------------------------------------------------
+# Drift: answers whose shape has changed, as a vendor changes it without telling anyone.
+
+
+Rows = list[dict[str, Any]]
+
+
+def drifted(body: bytes, kind: str, rng: Random) -> bytes:
+    """The same answer after a drift; a body without data stays as it is."""
+    answer = msgspec.json.decode(body)
+    rows = _rows(answer)
+    if rows:
+        DRIFTS[kind](rows, rng)
+    return msgspec.json.encode(answer)
+
+
+def _rows(answer: Any) -> Rows:
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if isinstance(data, dict):
+        data = data.get("attempts") or [data]
+    return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
+
+
+def _drop_field(rows: Rows, rng: Random) -> None:
+    name = rng.choice(list(rows[0]))
+    for row in rows:
+        row.pop(name, None)
+
+
+def _retype_field(rows: Rows, rng: Random) -> None:
+    name = rng.choice(list(rows[0]))
+    for row in rows:
+        match row.get(name):
+            case bool() | None:
+                row[name] = "yes"
+            case str() as text:
+                row[name] = rng.choice([{"value": text}, [text], len(text)])
+            case int() | float() as number:
+                row[name] = str(number)
+            case _:
+                row[name] = None
+
+
+def _new_enum_value(rows: Rows, rng: Random) -> None:
+    names = [name for name in ("status", "outcome_kind", "platform") if name in rows[0]]
+    if names:
+        rng.choice(rows)[rng.choice(names)] = rng.choice(["awaiting_audit", "ai_suspected", ""])
+
+
+def _new_field(rows: Rows, rng: Random) -> None:
+    for row in rows:
+        row["trust_tier"] = {"level": rng.randrange(5), "since": None}
+
+
+DRIFTS: dict[str, Callable[[Rows, Random], None]] = {
+    "field missing": _drop_field,
+    "field retyped": _retype_field,
+    "new enum value": _new_enum_value,
+    "new field": _new_field,
+}
+"""Every way in which the shape of an answer can change, by the name of the fault."""
+
 
 FAULTS = (
     "429",
@@ -52,11 +120,20 @@ FAULTS = (
 )
 """Every fault by name. `truncated` is half a body as a clean answer, `cut` one that ends in a reset."""
 
+
 How = Literal["whole", "refused", "reset", "hang", "trickle", "cut"]
+
+
 Which = Literal["all", "reads", "writes"]
+
+
 LATE = (5.0, 600.0)
+
+
 LISTS = frozenset({f"{ROOT}/comments", f"{ROOT}/bundles"})
 """What is polled page by page."""
+
+
 _HTML = b"<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 
@@ -90,11 +167,11 @@ class Storm:
 
 
 @dataclass(slots=True)
-class Delivery:
+class Transit:
     """How the answer to a call travels."""
 
     how: How
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
 
 
 class Faults:
@@ -161,11 +238,11 @@ class Faults:
             self._brewing = begin, end, brewing
         return brewing
 
-    def deliver(self, desk: FrontDesk, call: Call) -> Delivery:
+    def deliver(self, desk: FrontDesk, call: Call) -> Transit:
         """Carry out a call, or fail to."""
         storm = self.draw(call, desk.world.now)
         if storm is None:
-            delivery = Delivery("whole", desk.answer(call))
+            delivery = Transit("whole", desk.answer(call))
         else:
             self.seen[storm.fault] += 1
             delivery = self._under(storm, desk, call)
@@ -173,50 +250,50 @@ class Faults:
             self._remember_last_row(call.path, delivery.answer)
         return delivery
 
-    def _under(self, storm: Storm, desk: FrontDesk, call: Call) -> Delivery:
+    def _under(self, storm: Storm, desk: FrontDesk, call: Call) -> Transit:
         fault = storm.fault
         match fault:
             case "429":
                 refused = desk.too_many(self.rng.randint(1, 20))
-                return Delivery("whole", desk.refuse(call, refused, fault=fault))
+                return Transit("whole", desk.refuse(call, refused, fault=fault))
             case "5xx json":
                 refused = Refusal(500, "INTERNAL_ERROR", "Something went wrong.")
-                return Delivery("whole", desk.refuse(call, refused, fault=fault))
+                return Transit("whole", desk.refuse(call, refused, fault=fault))
             case "4xx page":
-                return Delivery("whole", page(storm.status, self.rng))
+                return Transit("whole", page(storm.status, self.rng))
             case kind if kind in MOMENTARY:
                 refused = refusal(kind, storm.status, self.rng)
-                return Delivery("whole", desk.refuse(call, refused, fault=fault))
+                return Transit("whole", desk.refuse(call, refused, fault=fault))
             case "5xx html" | "5xx empty":
-                return Delivery("whole", self._gateway_error(fault))
+                return Transit("whole", self._gateway_error(fault))
             case "5xx after the write":
                 desk.answer(call, fault=fault)
-                return Delivery("whole", self._gateway_error("5xx html"))
+                return Transit("whole", self._gateway_error("5xx html"))
             case "refused":
-                return Delivery("refused")
+                return Transit("refused")
             case "reset before":
-                return Delivery("reset")
+                return Transit("reset")
             case "reset after":
                 desk.answer(call, fault=fault)
-                return Delivery("reset")
+                return Transit("reset")
             case "late":
                 delay = self.rng.uniform(*LATE)
                 desk.world.after(delay, lambda: desk.answer(call, fault=fault))
-                return Delivery("hang")
+                return Transit("hang")
             case "hang":
-                return Delivery("hang")
+                return Transit("hang")
             case "page drift":
                 _let_one_wait(desk)
         answer = desk.answer(call, fault=fault)
         match fault:
             case "trickle":
-                return Delivery("trickle", answer)
+                return Transit("trickle", answer)
             case "cut":
-                return Delivery("cut", answer)
+                return Transit("cut", answer)
         self._spoil(storm, call.path, answer)
-        return Delivery("whole", answer)
+        return Transit("whole", answer)
 
-    def _spoil(self, storm: Storm, path: str, answer: Answer) -> None:
+    def _spoil(self, storm: Storm, path: str, answer: HttpAnswer) -> None:
         match storm.fault:
             case "truncated":
                 answer.body = answer.body[: len(answer.body) // 2]
@@ -241,7 +318,7 @@ class Faults:
             case kind if kind in DRIFTS:
                 answer.body = drifted(answer.body, kind, self.rng)
 
-    def _make_absurd(self, kind: str, path: str, answer: Answer) -> None:
+    def _make_absurd(self, kind: str, path: str, answer: HttpAnswer) -> None:
         """Only the things that it hits may suffer from it."""
         self.confined += 1
         if answer.status >= 300 or not answer.body:
@@ -250,12 +327,12 @@ class Faults:
         answer.body, hit = absurd(answer.body, kind, "".join(about), self.rng)
         self.spoiled.update(hit)
 
-    def _gateway_error(self, fault: str) -> Answer:
+    def _gateway_error(self, fault: str) -> HttpAnswer:
         status = self.rng.choice((500, 502, 503, 504))
         body = _HTML if fault == "5xx html" else b""
-        return Answer(status, [(b"content-type", b"text/html")], body)
+        return HttpAnswer(status, [(b"content-type", b"text/html")], body)
 
-    def _remember_last_row(self, path: str, answer: Answer) -> None:
+    def _remember_last_row(self, path: str, answer: HttpAnswer) -> None:
         if self._repeats or any(storm.fault == "duplicate rows" for storm in self._once):
             try:
                 rows = msgspec.json.decode(answer.body)["data"]
@@ -263,7 +340,7 @@ class Faults:
                 return
             self._last_rows[path] = rows[-1] if rows else None
 
-    def _repeat_last_row(self, path: str, answer: Answer) -> None:
+    def _repeat_last_row(self, path: str, answer: HttpAnswer) -> None:
         """What a row inserted between two pages does: the last row of one is the first of the next."""
         body = msgspec.json.decode(answer.body)
         rows = body.get("data")
@@ -305,16 +382,16 @@ def _let_one_wait(desk: FrontDesk) -> None:
         able = [one for one in world.accounts.values() if one.owned and one.manager]
         if not able:
             return
-        submitted = [planting.order(world, world.rng.choice(able), led=True)]
-        comments.submit(world, submitted[0])
-    comments.confirm(world, submitted[0])
+        submitted = [seed_data.order(world, world.rng.choice(able), led=True)]
+        tasks.submit(world, submitted[0])
+    tasks.confirm(world, submitted[0])
 
 
-def _set_header(answer: Answer, name: bytes, text: bytes) -> None:
+def _set_header(answer: HttpAnswer, name: bytes, text: bytes) -> None:
     answer.headers = [(key, text if key == name else value) for key, value in answer.headers]
 
 
-def _shift_date(answer: Answer, seconds: float) -> None:
+def _shift_date(answer: HttpAnswer, seconds: float) -> None:
     text = next(value for key, value in answer.headers if key == b"date")
     said = parsedate_to_datetime(text.decode()).timestamp()
     _set_header(answer, b"date", http_date(int(said + seconds)))

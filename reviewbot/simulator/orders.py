@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reviewbot.simulator import comments, refusals
-from reviewbot.simulator.calls import Reply, Request
+from reviewbot.simulator import refusals, tasks
 from reviewbot.simulator.model import SavedAccount
 from reviewbot.simulator.refusals import Refusal
-from reviewbot.simulator.shapes import task_wire
-from reviewbot.simulator.urls import Target, parse_comment_url, parse_video_url
-from reviewbot.simulator.videos import video_at
+from reviewbot.simulator.videos import Target, parse_comment_url, parse_video_url, video_at
+from reviewbot.simulator.wire import OperationReply, Request, task_wire
 from reviewbot.simulator.world import World
 
 LIMITS = {"tiktok": 150, "instagram": 2200}
+
+
 BATCH_LIMIT = 200
+
+
 DRY_RUN_ID = "00000000-0000-4000-8000-"
 
 
-class Order(NamedTuple):
+class ValidOrder(NamedTuple):
     """A row that passed validation."""
 
     account: SavedAccount
@@ -27,7 +29,7 @@ class Order(NamedTuple):
     row: dict[str, Any]
 
 
-def create(request: Request) -> Reply:
+def create(request: Request) -> OperationReply:
     """Create one task (typed errors) or a batch (rejected rows are named, the call succeeds)."""
     body = request.json()
     if "tasks" not in body:
@@ -40,7 +42,7 @@ def create(request: Request) -> Reply:
         raise Refusal(
             400, request.world.choices.batch_size_code, "`tasks` must hold 1 to 200 rows."
         )
-    orders: list[Order] = []
+    orders: list[ValidOrder] = []
     rejected: list[dict[str, Any]] = []
     for row in rows:
         try:
@@ -55,7 +57,7 @@ def create(request: Request) -> Reply:
     return _reply(request, orders, rejected)
 
 
-def read_order(world: World, row: Any) -> Order:
+def read_order(world: World, row: Any) -> ValidOrder:
     """Validate one row.
 
     Raises Refusal with the typed code of the single form.
@@ -85,7 +87,7 @@ def read_order(world: World, row: Any) -> Order:
             f"A comment on {account.platform} has at most {limit} characters.",
             {"length": len(text), "limit": limit},
         )
-    return Order(account, target, text, row)
+    return ValidOrder(account, target, text, row)
 
 
 def _account(world: World, account_id: Any) -> SavedAccount:
@@ -136,7 +138,9 @@ _BATCH_REASONS = {
 }
 
 
-def _reply(request: Request, orders: list[Order], rejected: list[dict[str, Any]]) -> Reply:
+def _reply(
+    request: Request, orders: list[ValidOrder], rejected: list[dict[str, Any]]
+) -> OperationReply:
     world = request.world
     if request.dry:
         created: list[Any] = [
@@ -155,12 +159,12 @@ def _reply(request: Request, orders: list[Order], rejected: list[dict[str, Any]]
         body["credits_would_charge"] = len(created)
         body["credits_remaining"] = world.credits
         body["cost_breakdown"] = {"comment_tasks": len(created)}
-    return Reply(201, body)
+    return OperationReply(201, body)
 
 
-def _order_task(world: World, order: Order) -> Any:
+def _order_task(world: World, order: ValidOrder) -> Any:
     kind = order.row.get("target_type", "video")
-    return comments.create(
+    return tasks.create(
         world,
         order.account,
         video_at(world, order.target),

@@ -3,15 +3,179 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
-from reviewbot.simulator import account_routes, comments, orders, refusals
-from reviewbot.simulator.calls import Reply, Request
-from reviewbot.simulator.model import Task
-from reviewbot.simulator.pages import pagination
+from reviewbot.simulator import accounts, orders, refusals
+from reviewbot.simulator import tasks as tasks_module
+from reviewbot.simulator.model import Bundle, SavedAccount, Task
 from reviewbot.simulator.refusals import Refusal
-from reviewbot.simulator.shapes import attempt_shape, task_wire
+from reviewbot.simulator.wire import (
+    OperationReply,
+    Request,
+    attempt_shape,
+    bundle_account_shape,
+    bundle_shape,
+    pagination,
+    saved_account_shape,
+    task_wire,
+)
 
-Operation = Callable[..., Reply]
+# ------------------------------------------------------------------------------------------------
+# The operations on delivered accounts and on accounts under review: one function per operation.
+
+
+_T = TypeVar("_T")
+
+
+CORRECTABLE = ("username", "visible_name", "biography", "profile_picture")
+
+
+_BUNDLE_FILTERS = ("status", "bundle_type", "platform", "external_ref", "account_status")
+
+
+def list_accounts(request: Request) -> OperationReply:
+    """GET /accounts: the delivered accounts."""
+    world, params = request.world, request.call.params
+    page, per_page = request.page()
+    wanted = [
+        account
+        for account in world.accounts.values()
+        if account.owned
+        and params.get("platform", account.platform) == account.platform
+        and params.get("country", account.country) == account.country
+    ]
+    return OperationReply(
+        200,
+        {
+            "data": [saved_account_shape(world, one) for one in _slice(wanted, page, per_page)],
+            "pagination": pagination(world, page, per_page, len(wanted)),
+        },
+    )
+
+
+def get_account(request: Request, account_id: str) -> OperationReply:
+    """GET /accounts/{saved_account_id}: one delivered account, as it really is."""
+    account = _account(request, account_id)
+    return OperationReply(200, {"data": saved_account_shape(request.world, account)})
+
+
+def get_coverage(request: Request, account_id: str) -> OperationReply:
+    """GET /accounts/{saved_account_id}/managed-subscription: whether its tasks may be worked on."""
+    account = _account(request, account_id)
+    status = "active" if account.covered else "lapsed"
+    return OperationReply(
+        200,
+        {
+            "data": {
+                "status": status,
+                "recorded_status": status,
+                "current_period_end": request.world.iso(request.world.now + 15 * 86_400),
+                "period_expired": not account.covered,
+            }
+        },
+    )
+
+
+def list_bundles(request: Request) -> OperationReply:
+    """GET /bundles: the orders, newest first, filtered by exact values."""
+    world, params = request.world, request.call.params
+    page, per_page = request.page()
+    filters = {name: params[name].split(",") for name in _BUNDLE_FILTERS if params.get(name)}
+    wanted = [
+        bundle
+        for bundle in accounts.newest_first(world)
+        if all(getattr(bundle, name) in values for name, values in filters.items())
+    ]
+    return OperationReply(
+        200,
+        {
+            "data": [bundle_shape(world, bundle) for bundle in _slice(wanted, page, per_page)],
+            "pagination": pagination(world, page, per_page, len(wanted)),
+        },
+    )
+
+
+def get_bundle(request: Request, bundle_id: str) -> OperationReply:
+    """GET /bundles/{id}: one order, with its account."""
+    bundle = _bundle(request, bundle_id)
+    account = bundle_account_shape(request.world, bundle)
+    return OperationReply(
+        200, {"data": {**bundle_shape(request.world, bundle), "account": account}}
+    )
+
+
+def get_bundle_account(request: Request, bundle_id: str) -> OperationReply:
+    """GET /bundles/{id}/account: the account of one order."""
+    return OperationReply(
+        200, {"data": bundle_account_shape(request.world, _bundle(request, bundle_id))}
+    )
+
+
+def finalize_account(request: Request, bundle_id: str) -> OperationReply:
+    """POST /bundles/{id}/account/finalize: accept the account."""
+    bundle = _bundle(request, bundle_id)
+    accounts.finalize(request.world, bundle, request.actor, dry=request.dry)
+    moment = request.world.stamp() if bundle.finalized_at is None else bundle.finalized_at
+    account = {"status": "finalized", "finalized_at": request.world.iso(moment)}
+    return OperationReply(200, {"data": {"id": bundle.id, "account": account}})
+
+
+def correct_account(request: Request, bundle_id: str) -> OperationReply:
+    """POST /bundles/{id}/account/corrections: send the account back."""
+    bundle = _bundle(request, bundle_id)
+    comment, fields = _feedback(request)
+    asked = accounts.send_back(
+        request.world, bundle, comment, fields, request.actor, dry=request.dry
+    )
+    account = {"status": request.world.choices.account_detour, "corrections": asked}
+    return OperationReply(200, {"data": {"id": bundle.id, "account": account}})
+
+
+def _feedback(request: Request) -> tuple[str, dict[str, str]]:
+    body = request.json()
+    comment: Any = body.get("comment")
+    if not isinstance(comment, str) or not comment.strip():
+        raise Refusal(400, "missing_comment", "Say in `comment` what is wrong.")
+    if len(comment) > request.world.choices.long_correction_limit:
+        raise Refusal(400, request.world.choices.validation_code, "`comment` is too long.")
+    fields: Any = body.get("fields")
+    if not isinstance(fields, dict) or not fields:
+        raise Refusal(400, "missing_fields", "Name at least one field in `fields`.")
+    for name, text in fields.items():
+        if name not in CORRECTABLE or not isinstance(text, str) or not text.strip():
+            raise Refusal(
+                400,
+                "invalid_field",
+                f"Allowed are texts for {', '.join(CORRECTABLE)}.",
+                {"field": name},
+            )
+    return comment, fields
+
+
+def _account(request: Request, account_id: str) -> SavedAccount:
+    account = request.world.accounts.get(account_id)
+    if account is None:
+        raise refusals.account_not_found()
+    if not account.owned:
+        raise refusals.account_not_owned()
+    return account
+
+
+def _bundle(request: Request, bundle_id: str) -> Bundle:
+    bundle = request.world.bundles.get(bundle_id)
+    if bundle is None:
+        raise refusals.bundle_not_found()
+    if not bundle.owned:
+        raise Refusal(403, "BUNDLE_NOT_OWNED", "This bundle is not yours.")
+    return bundle
+
+
+def _slice(things: list[_T], page: int, per_page: int) -> list[_T]:
+    return things[(page - 1) * per_page : page * per_page]
+
+
+Operation = Callable[..., OperationReply]
+
 
 STATUSES = frozenset(
     {
@@ -28,9 +192,9 @@ STATUSES = frozenset(
 )
 
 
-def get_me(request: Request) -> Reply:
+def get_me(request: Request) -> OperationReply:
     """GET /me: who the key belongs to, and the credits."""
-    return Reply(
+    return OperationReply(
         200,
         {
             "data": {
@@ -42,13 +206,13 @@ def get_me(request: Request) -> Reply:
     )
 
 
-def list_comments(request: Request) -> Reply:
+def list_comments(request: Request) -> OperationReply:
     """GET /comments: one page of tasks, newest first."""
     world, params = request.world, request.call.params
     page, per_page = request.page()
     statuses = _status_filter(request)
     tasks, total = world.board.page(statuses, params.get("saved_account_id"), page, per_page)
-    return Reply(
+    return OperationReply(
         200,
         {
             "data": [task_wire(world, task) for task in tasks],
@@ -57,49 +221,49 @@ def list_comments(request: Request) -> Reply:
     )
 
 
-def create_comments(request: Request) -> Reply:
+def create_comments(request: Request) -> OperationReply:
     """POST /comments: one task, or a batch of up to 200."""
     return orders.create(request)
 
 
-def get_comment(request: Request, task_id: str) -> Reply:
+def get_comment(request: Request, task_id: str) -> OperationReply:
     """GET /comments/{id}."""
-    return Reply(200, {"data": task_wire(request.world, _task(request, task_id))})
+    return OperationReply(200, {"data": task_wire(request.world, _task(request, task_id))})
 
 
-def cancel_comment(request: Request, task_id: str) -> Reply:
+def cancel_comment(request: Request, task_id: str) -> OperationReply:
     """DELETE /comments/{id}: withdraw a pending task."""
     task = _task(request, task_id)
-    refunded = comments.cancel(request.world, task, request.actor, dry=request.dry)
-    return Reply(
+    refunded = tasks_module.cancel(request.world, task, request.actor, dry=request.dry)
+    return OperationReply(
         200, {"data": {"id": task.id, "status": "cancelled", "credits_refunded": refunded}}
     )
 
 
-def approve_comment(request: Request, task_id: str) -> Reply:
+def approve_comment(request: Request, task_id: str) -> OperationReply:
     """POST /comments/{id}/approve: pay the manager, for good."""
     task = _task(request, task_id)
-    comments.approve(request.world, task, request.actor, dry=request.dry)
-    return Reply(200, {"data": task_wire(request.world, task)})
+    tasks_module.approve(request.world, task, request.actor, dry=request.dry)
+    return OperationReply(200, {"data": task_wire(request.world, task)})
 
 
-def dispute_comment(request: Request, task_id: str) -> Reply:
+def dispute_comment(request: Request, task_id: str) -> OperationReply:
     """POST /comments/{id}/dispute: send it back with a reason."""
     task = _task(request, task_id)
     reason = _reason(request)
-    comments.dispute(request.world, task, reason, request.actor, dry=request.dry)
-    return Reply(200, {"data": task_wire(request.world, task)})
+    tasks_module.dispute(request.world, task, reason, request.actor, dry=request.dry)
+    return OperationReply(200, {"data": task_wire(request.world, task)})
 
 
-def list_verifications(request: Request, task_id: str) -> Reply:
+def list_verifications(request: Request, task_id: str) -> OperationReply:
     """GET /comments/{id}/verifications: what the verifier saw."""
     world, task = request.world, _task(request, task_id)
-    return Reply(
+    return OperationReply(
         200,
         {
             "data": {
                 "task_id": task.id,
-                "status": comments.shown_status(world, task),
+                "status": tasks_module.shown_status(world, task),
                 "attempts": [attempt_shape(world, attempt) for attempt in task.attempts],
             }
         },
@@ -115,14 +279,14 @@ ROUTES: dict[tuple[str, ...], Operation] = {
     ("POST", "comments", "*", "approve"): approve_comment,
     ("POST", "comments", "*", "dispute"): dispute_comment,
     ("GET", "comments", "*", "verifications"): list_verifications,
-    ("GET", "accounts"): account_routes.list_accounts,
-    ("GET", "accounts", "*"): account_routes.get_account,
-    ("GET", "accounts", "*", "managed-subscription"): account_routes.get_coverage,
-    ("GET", "bundles"): account_routes.list_bundles,
-    ("GET", "bundles", "*"): account_routes.get_bundle,
-    ("GET", "bundles", "*", "account"): account_routes.get_bundle_account,
-    ("POST", "bundles", "*", "account", "finalize"): account_routes.finalize_account,
-    ("POST", "bundles", "*", "account", "corrections"): account_routes.correct_account,
+    ("GET", "accounts"): list_accounts,
+    ("GET", "accounts", "*"): get_account,
+    ("GET", "accounts", "*", "managed-subscription"): get_coverage,
+    ("GET", "bundles"): list_bundles,
+    ("GET", "bundles", "*"): get_bundle,
+    ("GET", "bundles", "*", "account"): get_bundle_account,
+    ("POST", "bundles", "*", "account", "finalize"): finalize_account,
+    ("POST", "bundles", "*", "account", "corrections"): correct_account,
 }
 """Method and path under the API root, with `*` for an id, to the function that answers."""
 
@@ -151,7 +315,7 @@ def _task(request: Request, task_id: str) -> Task:
     if task_id.startswith(orders.DRY_RUN_ID) and not request.dry and request.call.is_write:
         raise Refusal(400, "DRY_RUN_ID_IN_LIVE_REQUEST", "This id was made up by a dry run.")
     task = world.tasks.get(task_id)
-    if task is None or comments.shown_status(world, task) is None:
+    if task is None or tasks_module.shown_status(world, task) is None:
         raise refusals.not_found()
     if not task.owned:
         foreign_is_missing = world.choices.foreign_task_status == 404

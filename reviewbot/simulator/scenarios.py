@@ -6,16 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from reviewbot.simulator import comments, delivery
-from reviewbot.simulator.choices import Choices
+from reviewbot.simulator import accounts
+from reviewbot.simulator import tasks as tasks_module
 from reviewbot.simulator.clock import HOUR, VirtualClock, WorldClock
-from reviewbot.simulator.managers import Managers
-from reviewbot.simulator.model import Actor, Bundle, Task
-from reviewbot.simulator.planting import add_account, arrivals, order, plant_waiting, populate
+from reviewbot.simulator.model import Actor, Bundle, Choices, Task
+from reviewbot.simulator.people import Managers
+from reviewbot.simulator.seed_data import add_account, arrivals, order, plant_waiting, populate
 from reviewbot.simulator.world import World
 
 START = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
 """A Monday morning, for scenarios that are asked for no other moment."""
+
 
 HISTORY = 110 * HOUR
 """How long a world has lived when a scenario begins."""
@@ -122,13 +123,13 @@ def _dispute_one(world: World) -> None:
     waiting = world.waiting()
     if waiting:
         reason = "The comment under the video does not match the text."
-        comments.dispute(world, waiting[0], reason, Actor(by="stranger"))
+        tasks_module.dispute(world, waiting[0], reason, Actor(by="stranger"))
 
 
 def _cancel_one(world: World) -> None:
     pending: list[Task] = world.board.tasks("pending")
     if pending:
-        comments.cancel(world, pending[0], Actor(by="stranger"))
+        tasks_module.cancel(world, pending[0], Actor(by="stranger"))
 
 
 def _add_bystanders(world: World) -> None:
@@ -142,17 +143,17 @@ def _plant_accounts(world: World, now: float) -> None:
         world.at(now - hours_ago * HOUR, action, bundle)
 
     def ordered(platform: str, diligence: float = 0.7) -> Bundle:
-        return delivery.random_bundle(world, platform, diligence=diligence)
+        return accounts.random_bundle(world, platform, diligence=diligence)
 
     def delivered(**differing: str | None) -> Callable[[Bundle], None]:
         def act(bundle: Bundle) -> None:
-            delivery.deliver(world, bundle, delivery.make_account(world, bundle, **differing))
+            accounts.deliver(world, bundle, accounts.make_account(world, bundle, **differing))
 
         return act
 
     def sent_back(comment: str, fields: dict[str, str]) -> Callable[[Bundle], None]:
         def act(bundle: Bundle) -> None:
-            delivery.send_back(world, bundle, comment, fields, Actor())
+            accounts.send_back(world, bundle, comment, fields, Actor())
 
         return act
 

@@ -7,14 +7,16 @@ from functools import lru_cache
 
 import httpx
 
-from reviewbot.simulator.calls import Answer, Call
 from reviewbot.simulator.clock import VirtualClock
-from reviewbot.simulator.faults import Delivery, Faults
-from reviewbot.simulator.front import FrontDesk
+from reviewbot.simulator.faults import Faults, Transit
+from reviewbot.simulator.middleware import FrontDesk
+from reviewbot.simulator.wire import Call, HttpAnswer
 from reviewbot.simulator.world import World
 
 TRICKLE_PAUSE = 4.0
 """Seconds between two pieces of a body that trickles."""
+
+
 _NO_TIMEOUT = 3600.0
 """How long a hang lasts for a client that never gives up."""
 
@@ -61,11 +63,11 @@ class SimulatorTransport(httpx.BaseTransport):
             delivery = self.faults.deliver(self.desk, call)
             if delivery.how != "whole":
                 return self._broken(delivery, request)
-            answer = delivery.answer or Answer(500, [], b"")
+            answer = delivery.answer or HttpAnswer(500, [], b"")
         self.clock.advance(self.latency / 2)
         return _response(answer, httpx.ByteStream(answer.body))
 
-    def _broken(self, delivery: Delivery, request: httpx.Request) -> httpx.Response:
+    def _broken(self, delivery: Transit, request: httpx.Request) -> httpx.Response:
         answer = delivery.answer
         if answer is not None and delivery.how == "trickle":
             return _response(answer, _Trickle(answer.body, self.clock))
@@ -100,7 +102,7 @@ class _Cut(httpx.SyncByteStream):
         raise httpx.RemoteProtocolError("peer closed the connection mid-body (simulated)")
 
 
-def _response(answer: Answer, stream: httpx.SyncByteStream) -> httpx.Response:
+def _response(answer: HttpAnswer, stream: httpx.SyncByteStream) -> httpx.Response:
     headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
     return httpx.Response(answer.status, headers=headers, stream=stream)
 

@@ -12,22 +12,114 @@ from itertools import pairwise
 
 import msgspec
 
-from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.corpus import FAN_HANDLES, PASSERS_BY
-from reviewbot.simulator.model import Attempt, Task, Video
+from reviewbot.simulator.model import Choices, Task, VerifierRun, Video
+
+# ------------------------------------------------------------------------------------------------
+# Words of the simulated world: comments asked for, comments of passers-by, names.
+
+
+_OPENERS = (
+    "The light in this one is unreal",
+    "I did not expect the ending at all",
+    "Saving this for the next rainy weekend",
+    "Okay but the timing of that cut is perfect",
+    "My grandmother made it exactly like this",
+    "You explained in a minute what took me a year",
+    "The colours remind me of autumn back home",
+    "Trying this with my kids tomorrow morning",
+    "This is the calmest thing I saw all week",
+    "How long did the whole set-up take you",
+    "That little laugh at the end made my day",
+    "Finally somebody shows the boring part too",
+)
+
+
+_CLOSERS = (
+    "",
+    ", thank you for sharing",
+    " and I will watch it twice",
+    ", please make a second part",
+    ". Where was this filmed?",
+    ", sending it to my sister now",
+    " honestly",
+    ", the music fits so well",
+)
+
+
+TASK_TEXTS = tuple(opener + closer for opener in _OPENERS for closer in _CLOSERS)
+"""What clients of this world ask to have posted."""
+
+
+PASSERS_BY = (
+    "first",
+    "lol",
+    "who else is here at 3am",
+    "need part two asap",
+    "the dog in the background though",
+    "I have watched this ten times",
+    "song name please",
+    "wait what",
+    "this is so underrated",
+    "came here from the other video",
+    "can you do a tutorial",
+    "love from Porto",
+    "not me crying over this",
+    "the way he just stands there",
+    "where did you get that jacket",
+    "my cat approves",
+    "algorithm did its job today",
+    "this made my monday better",
+    "how is this not viral",
+    "I tried it and it works",
+    "ok now do it blindfolded",
+    "so satisfying to watch",
+    "the comments are better than the video",
+    "remember to drink water everyone",
+    "that transition was smooth",
+    "greetings from Osaka",
+    "same energy as my uncle",
+    "he really said that",
+    "please never stop posting",
+    "instructions unclear, I own a boat now",
+    "the lighting is great",
+    "day 12 of asking for a recipe",
+)
+"""What other people write under videos."""
+
+
+_FIRST = ("lumen", "nora", "pixel", "tide", "amber", "koala", "velvet", "maple", "juno", "ember")
+
+
+_LAST = ("cooks", "daily", "walks", "studio", "trips", "reads", "films", "garden", "lab", "notes")
+
+
+FAN_HANDLES = tuple(f"fan.{first}{number}" for first in _FIRST for number in range(1, 41))
+
+
+HANDLES = tuple(f"{first}.{last}" for first in _FIRST for last in _LAST)
+
+
+COUNTRIES = ("US", "GB", "DE", "FR", "ES", "BR")
+
 
 WINDOW = 100
 """How many of the newest comments a scrape returns at most."""
+
+
 SAME_HANDLE = 0.95
 """Similarity from which a comment of the right account is the right comment."""
+
+
 OTHER_HANDLE = 0.92
 """Similarity from which a comment of another account is the right comment in the wrong place."""
+
+
 GRACE = 30.0
 """Seconds between the manager's click and the scrape."""
 
 
-class Seen(msgspec.Struct):
+class ScrapedComment(msgspec.Struct):
     """A comment as the scraper sees it."""
 
     id: str
@@ -39,11 +131,11 @@ class Scrape(msgspec.Struct):
     """The newest comments under a video. Passers-by are spans of their numbers, written out on demand."""
 
     video: Video
-    posted: list[Seen]
+    posted: list[ScrapedComment]
     spans: list[range]
     total: int
 
-    def comments(self) -> list[Seen]:
+    def comments(self) -> list[ScrapedComment]:
         """Every comment seen: the managers' first, then those of passers-by, newest first."""
         numbers = (number for span in self.spans for number in reversed(span))
         return [*self.posted, *(_passer_by(self.video, number) for number in numbers)]
@@ -57,20 +149,20 @@ def check(
     scrape_fails: bool,
     stops_early: bool = False,
     blind: bool = False,
-) -> Attempt:
+) -> VerifierRun:
     """Scrape the task's video once and judge what was seen; a blind scraper finds no comment at all."""
     number = len(task.attempts) + 1
     platform = task.account.platform
     if scrape_fails or task.video.reach == "failing":
         count = choices.scrape_failed_count
         reason = "scrape_failed_timeout" if number % 2 else "scrape_failed_blocked"
-        return Attempt(number, now, "scrape_failed", 0.0, None, reason, count, platform)
+        return VerifierRun(number, now, "scrape_failed", 0.0, None, reason, count, platform)
     seen = Scrape(task.video, [], [], 0) if blind else scrape(task.video, now)
     if stops_early and seen.total > 1:
         seen = _upper_half(seen)
     outcome, score, found, reason = _match(task, seen, choices)
     scraped = None if task.video.reach == "uncounted" else seen.total
-    return Attempt(number, now, outcome, round(score, 4), found, reason, scraped, platform)
+    return VerifierRun(number, now, outcome, round(score, 4), found, reason, scraped, platform)
 
 
 def scrape(video: Video, now: float) -> Scrape:
@@ -79,7 +171,7 @@ def scrape(video: Video, now: float) -> Scrape:
         return Scrape(video, [], [], 0)
     upper = passers_by(video, now)
     left = WINDOW
-    posted: list[Seen] = []
+    posted: list[ScrapedComment] = []
     spans: list[range] = []
     visible = []
     for comment in reversed(video.posted):
@@ -92,7 +184,7 @@ def scrape(video: Video, now: float) -> Scrape:
             break
         visible.append(comment)
         if not comment.removed:
-            posted.append(Seen(comment.id, comment.handle, comment.text))
+            posted.append(ScrapedComment(comment.id, comment.handle, comment.text))
             left -= 1
     spans.append(range(max(0, upper - left), upper))
     left -= len(spans[-1])
@@ -155,9 +247,9 @@ def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str 
     return "couldnt_verify", best, None, "no_candidate_found"
 
 
-def _passer_by(video: Video, number: int) -> Seen:
+def _passer_by(video: Video, number: int) -> ScrapedComment:
     handle = FAN_HANDLES[(number * 7 + video.offset) % len(FAN_HANDLES)]
-    return Seen(f"{video.id}-{number}", handle, PASSERS_BY[_phrase(video, number)])
+    return ScrapedComment(f"{video.id}-{number}", handle, PASSERS_BY[_phrase(video, number)])
 
 
 def _phrase(video: Video, number: int) -> int:

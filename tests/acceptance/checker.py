@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from reviewbot.domain.lifecycle import DONE, OPEN
-from reviewbot.ports import Ledger
-from reviewbot.simulator import delivery
+from reviewbot.domain.decision import DONE, OPEN
+from reviewbot.ports.ledger import Ledger
+from reviewbot.simulator import accounts as accounts_module
 from reviewbot.simulator.world import World
 
 CLOCKS = 2.0
@@ -58,7 +58,7 @@ def violations(
             found.append(f"{task.id} waits and was never judged")
     for bundle in world.bundles.values():
         waits = bundle.owned and bundle.account_status == "in_review"
-        if accounts and waits and (bundle.id, delivery.epoch(bundle)) not in judged:
+        if accounts and waits and (bundle.id, accounts_module.epoch(bundle)) not in judged:
             found.append(f"account {bundle.id} waits and was never judged")
     found += [f"silence paid {e.task_id}" for e in ledger.endings() if e.by == "silence"]
     found += ledger.verify().problems

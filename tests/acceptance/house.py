@@ -10,16 +10,17 @@ from typing import Any
 
 import httpx
 
-from reviewbot.bootstrap import build
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Judge
-from reviewbot.policy.parse import parse_policy
-from reviewbot.ports import Ledger
-from reviewbot.service.app import App
-from reviewbot.service.poll import PassSummary, poll_once
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.ports.ledger import Ledger
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
@@ -76,7 +77,7 @@ class House:
 
     world: World
     transport: httpx.BaseTransport
-    app: App
+    app: BotContext
     clock: VirtualClock
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 

@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 import msgspec
 
-import reviewbot.ledger.database  # noqa: F401 - so that no fork has to import it
-from reviewbot.bootstrap import build
+import reviewbot.ledger.ledger  # noqa: F401 - so that no fork has to import it
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.policy.evaluate import Judge
-from reviewbot.service.poll import poll_once
+from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.ledger.open import open_ledger
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.world import World
 from tests.acceptance.house import a_setting

@@ -127,7 +127,7 @@ def environment(url: str, folder: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REVIEWBOT_")}
     policy = folder / "policy.yaml"
     if not policy.exists():
-        policy.write_text((ROOT / "reviewbot/cli/demo/policy.yaml").read_text())
+        policy.write_text((ROOT / "reviewbot/cli/demo.yaml").read_text())
     return clean | {
         "PYTHONPATH": str(ROOT),
         "TOKPORTAL_API_KEY": "sk_test_process",

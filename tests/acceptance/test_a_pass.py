@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reviewbot.service.poll import STRETCH, Polling
-from reviewbot.simulator import comments
+from reviewbot.review.poll import STRETCH, Polling
+from reviewbot.simulator import model, tasks
 from tests.acceptance.checker import violations
 from tests.acceptance.house import POLICY, House, house, sqlite
 from tests.proof import proven
@@ -80,11 +80,11 @@ def test_strangers_acts_are_noticed_and_attributed() -> None:
     with house(tasks=30) as there:
         there.poll()
         held = there.world.waiting()[:6]
-        stranger = comments.Actor(by="stranger")
+        stranger = model.Actor(by="stranger")
         for task in held[:3]:
-            comments.approve(there.world, task, stranger)
+            tasks.approve(there.world, task, stranger)
         for task in held[3:]:
-            comments.dispute(there.world, task, "By hand: please look again.", stranger)
+            tasks.dispute(there.world, task, "By hand: please look again.", stranger)
 
         there.poll(1)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from reviewbot.domain.lifecycle import DONE
-from reviewbot.service.outlook.replay import replay
-from reviewbot.service.revisions import Revisions
-from reviewbot.simulator import delivery
-from reviewbot.simulator.strangers import strangers
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.replay import replay
+from reviewbot.domain.decision import DONE
+from reviewbot.simulator import accounts
+from reviewbot.simulator.people import strangers
 from reviewbot.simulator.world import World
 from tests.acceptance.checker import decision_of, violations
 from tests.acceptance.faults import FaultyTransport
@@ -111,9 +111,9 @@ def deliver_accounts(world: World, count: int, *, every: float) -> None:
     def deliver(number: int) -> None:
         platform = "tiktok" if number % 2 else "instagram"
         diligence = (1.0, 0.0, 0.5)[number % 3]
-        bundle = delivery.random_bundle(world, platform, diligence=diligence)
+        bundle = accounts.random_bundle(world, platform, diligence=diligence)
         differing = DIFFERING[number % len(DIFFERING)]
-        delivery.deliver(world, bundle, delivery.make_account(world, bundle, **differing))
+        accounts.deliver(world, bundle, accounts.make_account(world, bundle, **differing))
 
     for number in range(count):
         world.at(start + number * every, deliver, number)
@@ -127,7 +127,7 @@ def test_every_act_on_an_account_is_what_the_truth_asks_for() -> None:
         seen: set[tuple[str, str | None]] = set()
         for _ in range(140):
             there.clock.sleep(1800)
-            truth = {one.id: delivery.differences(world, one) for one in world.bundles.values()}
+            truth = {one.id: accounts.differences(world, one) for one in world.bundles.values()}
             before = len(world.effects)
             there.poll()
             for effect in list(world.effects)[before:]:
@@ -141,7 +141,7 @@ def test_every_act_on_an_account_is_what_the_truth_asks_for() -> None:
         }
         for bundle in world.bundles.values():
             asked = sum(entry["type"] == "corrections_requested" for entry in bundle.history)
-            alike = not delivery.differences(world, bundle)
+            alike = not accounts.differences(world, bundle)
             assert (bundle.ended_by == "client") is (alike and asked < 2)
         assert {one.decision.rule for one in there.app.ledger.decisions()} >= {
             *("asked twice", "as requested", "another name", "another biography", "deadline")
@@ -192,8 +192,8 @@ def test_what_strangers_do_to_accounts_is_attributed_to_them() -> None:
 def test_silence_is_known_for_what_it_is_although_its_moment_is_an_estimate() -> None:
     """The window began before the account was first seen, so silence came before the estimate."""
     with house("empty", policy=POLICY.replace("then: finalize", "then: escalate")) as there:
-        bundle = delivery.random_bundle(there.world, "tiktok")
-        delivery.deliver(there.world, bundle, delivery.make_account(there.world, bundle))
+        bundle = accounts.random_bundle(there.world, "tiktok")
+        accounts.deliver(there.world, bundle, accounts.make_account(there.world, bundle))
         there.poll(10)
         there.poll(71.5 * 60)
         there.poll(60)

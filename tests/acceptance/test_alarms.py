@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reviewbot.bootstrap import build
-from reviewbot.domain.alarms import Kind
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.core.context import BotContext
+from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Delivery, Letter, Sighting
-from reviewbot.service.app import App
-from reviewbot.service.poll import poll_once
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.ports.ledger import OpenRound
+from reviewbot.ports.queue import Delivery, Letter
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world
@@ -40,7 +41,7 @@ class Inbox:
 
     def send(self, letter: Letter) -> bool:
         """Read a letter."""
-        if letter.message.kind is Kind.UNDECIDED:
+        if letter.message.kind is AlarmKind.UNDECIDED:
             self.letters += 1
             for alarm in letter.message.alarms:
                 mark = alarm.facts["task_id"], alarm.facts["hours_left"]
@@ -79,7 +80,7 @@ def test_an_outage_leaves_no_task_unalarmed(hours_away: int) -> None:
     transport = SimulatorTransport(world, faults=Faults([outage]))
     ledger, inbox = MemoryLedger(), Inbox(clock)
 
-    def a_bot() -> App:
+    def a_bot() -> BotContext:
         app = build(
             a_setting(live=True, ledger="memory:"),
             judges=[judge_of(ASKS)],
@@ -89,13 +90,13 @@ def test_an_outage_leaves_no_task_unalarmed(hours_away: int) -> None:
             chance=lambda: 0.5,
         )
         routes = Routes((Route(channel="inbox"),), ("inbox",))
-        app.alarms = AlarmDesk(
+        app.alarms = AlarmDispatcher(
             ledger=ledger, clock=app.clock, events=app.say, routes=routes, post=inbox
         )
         return app
 
     app, restarts = a_bot(), [start + timedelta(hours=1 + hours_away * part) for part in (0.3, 0.7)]
-    seen: dict[tuple[str, str], Sighting] = {}
+    seen: dict[tuple[str, str], OpenRound] = {}
     while clock.now() < start + timedelta(hours=100):
         if restarts and clock.now() >= restarts[0]:
             del restarts[0]

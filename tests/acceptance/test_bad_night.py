@@ -12,18 +12,18 @@ import httpx
 import pytest
 import time_machine
 
-from reviewbot.bootstrap import build
-from reviewbot.cli.heartbeat import Heart, beat_path, beating_poll
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.routing import Route, Routes
 from reviewbot.cli.main import main
-from reviewbot.daemon import Daemon
+from reviewbot.core.context import BotContext
 from reviewbot.domain.errors import LedgerUnwritable
-from reviewbot.policywatch import PolicyWatch
-from reviewbot.ports import Delivery, Letter
-from reviewbot.service.app import App
-from reviewbot.service.guards import breaker, switches
-from reviewbot.service.poll import Polling
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.insights.heartbeat import Heart, beat_path, beating_poll
+from reviewbot.ports.queue import Delivery, Letter
+from reviewbot.review.poll import Polling
+from reviewbot.runtime.bootstrap import build
+from reviewbot.runtime.daemon import Daemon
+from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.safety import breaker, pauses
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world
@@ -144,15 +144,13 @@ class Night:
     def pause(self, word: str) -> None:
         """Somebody pauses."""
         why, now = "the checker reads nothing since Friday", self.app.clock.now()
-        switches.pause(self.app.ledger, word, reason=why, who="lea", until=None, now=now)
+        pauses.pause(self.app.ledger, word, reason=why, who="lea", until=None, now=now)
 
     def resume(self) -> None:
         """And resumes."""
-        switches.resume(
-            self.app.ledger, "all", reason="mended", who="lea", now=self.app.clock.now()
-        )
+        pauses.resume(self.app.ledger, "all", reason="mended", who="lea", now=self.app.clock.now())
 
-    def _a_bot(self, transport: httpx.BaseTransport) -> App:
+    def _a_bot(self, transport: httpx.BaseTransport) -> BotContext:
         app = build(
             a_setting(live=True, ledger=self.url),
             judges=self.watch.load(),
@@ -160,7 +158,7 @@ class Night:
             clock=self.clock,
             chance=lambda: 0.5,
         )
-        app.alarms = AlarmDesk(
+        app.alarms = AlarmDispatcher(
             ledger=app.ledger,
             clock=app.clock,
             events=app.say,

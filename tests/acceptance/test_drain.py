@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from reviewbot.daemon import Daemon
 from reviewbot.domain.decision import DEADLINE
+from reviewbot.runtime.daemon import Daemon
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.scenarios import build as build_world

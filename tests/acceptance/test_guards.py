@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.bootstrap import adopt
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Limit, Need
-from reviewbot.service.guards import guardrails
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Limit, Need
+from reviewbot.safety import limits
+from reviewbot.safety.rollout import adopt
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.house import POLICY, house, judge_of, sqlite
@@ -136,7 +136,7 @@ def _work(url: str, worker: int) -> int:
                 task_id=f"w{worker}n{n}", amount_micros=amount, policy=policy.name
             )
             try:
-                ledger.intend(decision, guardrails.limits_for(policy, decision, ()))
+                ledger.intend(decision, limits.limits_for(policy, decision, ()))
             except CapReached:
                 continue
         ledger.close()

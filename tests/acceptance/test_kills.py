@@ -7,7 +7,7 @@ from random import Random  # noqa: TID251 - seeded chance of a test
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.house import sqlite

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Logged
-from reviewbot.signals import TOGETHER
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Logged
+from reviewbot.runtime.liveness import TOGETHER
 from tests.acceptance.process import SlowEffects, a_world, ledger_url, running
 
 FAKETIME = shutil.which("faketime")

@@ -11,18 +11,19 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.core import guard_state
+from reviewbot.core.questions import open_rounds
 from reviewbot.domain.decision import Action
-from reviewbot.service.guards import breaker
-from reviewbot.service.people.answers import Reply, answer
-from reviewbot.service.people.questions import open_rounds
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.review.answer import PersonAnswer, answer
+from reviewbot.safety import breaker
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.model import Task
-from reviewbot.simulator.momentary import CODES
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
+from reviewbot.simulator.untruths import CODES
 from tests.acceptance.house import POLICY, House, house
 from tests.acceptance.test_alarms import Inbox
 
@@ -83,7 +84,7 @@ def refused(kind: str, status: int, policy: str) -> Iterator[tuple[House, Inbox,
     transport = Refusing(SimulatorTransport(world, faults=faults), kind, status)
     with house(world=world, transport=transport, policy=policy) as there:
         inbox = Inbox(there.clock)
-        there.app.alarms = AlarmDesk(
+        there.app.alarms = AlarmDispatcher(
             ledger=there.app.ledger,
             clock=there.app.clock,
             events=there.app.say,
@@ -97,7 +98,7 @@ def refused(kind: str, status: int, policy: str) -> Iterator[tuple[House, Inbox,
 def poll(there: House) -> None:
     """A pass after ten minutes; a person closes what a breaker opened once the trouble is over."""
     there.poll(10)
-    if any(note.value["open"] for note in there.app.ledger.notes(breaker.TOPIC)):
+    if any(note.value["open"] for note in there.app.ledger.notes(guard_state.BREAKER_TOPIC)):
         breaker.close(there.app.ledger, reason="a slip", who="ana", now=there.clock.now())
 
 
@@ -144,5 +145,5 @@ def test_a_person_is_told_of_what_waits_and_can_answer_it(kind: str, status: int
 def answer_one(there: House, task_id: str) -> None:
     """Approve it by hand."""
     chosen = next(one for one in open_rounds(there.app.ledger) if one.sighting.task_id == task_id)
-    answered = answer(there.app, chosen, Reply(action=Action.APPROVE, who="ana"))
+    answered = answer(there.app, chosen, PersonAnswer(action=Action.APPROVE, who="ana"))
     assert answered.done, answered.sentence

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.policyfiles import PolicyFile
+from reviewbot.runtime.policy_files import PolicyFile
 from tests.acceptance.process import PATIENCE, a_world, environment, running
 from tests.channels.servers import WebServer, web_server
 

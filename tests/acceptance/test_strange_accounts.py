@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from reviewbot.bootstrap import build
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
 from reviewbot.domain.decision import Mode
-from reviewbot.service.app import App
-from reviewbot.service.poll import poll_once
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import VirtualClock
 from tests.acceptance.house import KEY, judge_of
 from tests.acceptance.strange_accounts import (
@@ -85,7 +86,7 @@ def fill(server: StrangeAccounts) -> dict[str, str | None]:
 
 
 @contextmanager
-def a_bot(server: StrangeAccounts, clock: VirtualClock) -> Iterator[App]:
+def a_bot(server: StrangeAccounts, clock: VirtualClock) -> Iterator[BotContext]:
     """A live bot with the real transport, in virtual time."""
     with served(server) as url:  # type: ignore[arg-type]  # it answers as a Stranger does
         settings = Settings(api_key=Secret(KEY), base_url=url, mode=Mode.LIVE, ledger="memory:")

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from reviewbot.bootstrap import build
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
 from reviewbot.domain.decision import Mode
-from reviewbot.service.app import App
-from reviewbot.service.poll import poll_once
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import VirtualClock
 from tests.acceptance.house import KEY, POLICY, judge_of
 from tests.acceptance.stranger import Stranger, served
@@ -69,7 +70,7 @@ def a_stranger(clock: VirtualClock, tasks: int) -> tuple[Stranger, dict[str, str
 
 
 @contextmanager
-def a_bot(stranger: Stranger, clock: VirtualClock) -> Iterator[App]:
+def a_bot(stranger: Stranger, clock: VirtualClock) -> Iterator[BotContext]:
     """A live bot with the real transport, in virtual time."""
     with served(stranger) as url:
         settings = Settings(api_key=Secret(KEY), base_url=url, mode=Mode.LIVE, ledger="memory:")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.domain.alarms import Kind
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator.clock import HOUR
 from tests.acceptance.checker import violations
 from tests.acceptance.week import WINDOW, Week
@@ -45,7 +45,7 @@ def test_nobody_is_paid_by_silence_that_could_have_been_decided(
     assert len(silent) > tasks / 50
     assert unsaid(week, stages) == []
     assert sum(len(times) - 1 for times in stages.values()) <= week.cuts
-    assert sorted(told.alarm.facts["task_id"] for told in week.alarms(Kind.SILENCE)) == sorted(
+    assert sorted(told.alarm.facts["task_id"] for told in week.alarms(AlarmKind.SILENCE)) == sorted(
         task.id for task in silent
     )
 
@@ -72,7 +72,7 @@ def test_nobody_is_paid_by_silence_that_could_have_been_decided(
 def told_stages(week: Week) -> Stages:
     """When each round was spoken of, at each stage."""
     found: dict[tuple[str, str | None, int], list[float]] = defaultdict(list)
-    for alarm, at in week.alarms(Kind.UNDECIDED):
+    for alarm, at in week.alarms(AlarmKind.UNDECIDED):
         facts = alarm.facts
         found[facts["task_id"], facts["epoch"], facts["hours_left"]].append(at)
     return found
@@ -103,6 +103,6 @@ def figures(week: Week, seconds: float) -> str:
         f" {len(week.world.requests)} requests, {sum(disturbed.values())} faults {dict(disturbed)},"
         f" {week.passes} passes ({week.failed} failed), {week.cuts} cuts at {dict(week.points)},"
         f" {len(week.silent())} silent (with the API there for {there:.0f} s at most),"
-        f" {len(week.alarms(Kind.UNDECIDED))} stage alarms in {week.inbox.letters} letters,"
+        f" {len(week.alarms(AlarmKind.UNDECIDED))} stage alarms in {week.inbox.letters} letters,"
         f" {seconds:.0f} s of CPU"
     )

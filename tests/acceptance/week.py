@@ -8,23 +8,23 @@ from datetime import datetime
 from random import Random  # noqa: TID251 - seeded chance of a test
 from typing import NamedTuple
 
-from reviewbot.bootstrap import build
-from reviewbot.domain.alarms import Alarm, Kind
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.outages import DowntimeReport
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.core.context import BotContext
+from reviewbot.domain.alarm import Alarm, AlarmKind
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Delivery, Letter
-from reviewbot.service.app import App
-from reviewbot.service.poll import STRETCH, Polling
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.away import Homecoming
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.queue import Delivery, Letter
+from reviewbot.review.poll import STRETCH, Polling
+from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.model import Task
-from reviewbot.simulator.planting import plant_waiting
+from reviewbot.simulator.people import strangers
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
-from reviewbot.simulator.strangers import strangers
+from reviewbot.simulator.seed_data import plant_waiting
 from reviewbot.simulator.transport import SimulatorTransport
 from tests.acceptance.house import POLICY, a_setting, judge_of
 from tests.acceptance.weather import Weather
@@ -130,7 +130,7 @@ class Week:
             last = self._one_life(last, self.clock.time + self._some(restart_every * HOUR))
 
     def _one_life(self, last: datetime | None, until: float) -> datetime | None:
-        app, poll = self._a_bot(), Homecoming(Polling(STRETCH), last)
+        app, poll = self._a_bot(), DowntimeReport(Polling(STRETCH), last)
         try:
             while self.clock.time < self.end:
                 if self.clock.time >= until:
@@ -161,7 +161,7 @@ class Week:
 
         return cut
 
-    def _a_bot(self) -> App:
+    def _a_bot(self) -> BotContext:
         ledger = open_ledger(self.url)
         app = build(
             a_setting(live=True, ledger=self.url),
@@ -171,7 +171,7 @@ class Week:
             ledger=ledger,
             chance=self.chance.random,
         )
-        app.alarms = AlarmDesk(
+        app.alarms = AlarmDispatcher(
             ledger=ledger,
             clock=app.clock,
             events=app.say,
@@ -212,7 +212,7 @@ class Week:
         deadline = task.confirmed_at + WINDOW
         return self.weather.longest_stretch(deadline - 3 * HOUR, deadline)
 
-    def alarms(self, kind: Kind) -> list[Told]:
+    def alarms(self, kind: AlarmKind) -> list[Told]:
         """What was told of this kind."""
         return [told for told in self.inbox.told if told.alarm.kind is kind]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from reviewbot.domain.alarms import Alarm, Kind, Message
+from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from tests.builders import CONFIRMED
 
 
 def an_alarm(**changes: Any) -> Alarm:
     """A task that nobody decided."""
     fields: dict[str, Any] = {
-        "kind": Kind.UNDECIDED,
+        "kind": AlarmKind.UNDECIDED,
         "sentence": "Task 3b0e7c52 (0.24 USD) is undecided",
         "at": CONFIRMED,
         "subject": "3b0e7c52@1 24h",

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from reviewbot.bootstrap import build
+from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.channels.config import read_notices
-from reviewbot.domain.alarms import Kind
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import Mode
-from reviewbot.service.app import App
-from reviewbot.service.guards.checkpoints import TARGET
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.settings import Secret, Settings
+from reviewbot.domain.text import Secret
+from reviewbot.runtime.bootstrap import build
+from reviewbot.safety.stop_conditions import TARGET
 from tests.acceptance.house import KEY, judge_of
 from tests.channels.servers import MailServer, WebServer, mail_server, web_server
-from tests.service.fakes import Said
+from tests.fakes import Said
 
 HARD = "Ünïcode, <!channel> & \x1b[31m"
 
@@ -30,7 +31,7 @@ def servers() -> Iterator[tuple[MailServer, WebServer]]:
         yield mail, web
 
 
-def a_bot(mail: MailServer, web: WebServer) -> App:
+def a_bot(mail: MailServer, web: WebServer) -> BotContext:
     """A bot as `run` builds it, with one channel of each type and a ping."""
     table: dict[str, dict[str, Any]] = {
         "channels": {
@@ -61,13 +62,13 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     """Its sentence is in the e-mail, in the text for Slack and in the webhook's object."""
     mail, web = servers
     app = a_bot(mail, web)
-    for kind in Kind:
-        to = (TARGET,) if kind is Kind.CHECKPOINT else ()
+    for kind in AlarmKind:
+        to = (TARGET,) if kind is AlarmKind.CHECKPOINT else ()
         assert app.alarm(kind, f"About {kind.value}: {HARD}", to=to)
     app.alarms.pulse()
     app.close()
 
-    sentences = {f"About {kind.value}: Ünïcode, <!channel> & [31m" for kind in Kind}
+    sentences = {f"About {kind.value}: Ünïcode, <!channel> & [31m" for kind in AlarmKind}
     assert {one.get_content().strip().removeprefix("ALARM: ") for one in mail.mails} == sentences
     by_path: dict[str, list[bytes]] = {}
     for got in web.got:
@@ -77,11 +78,13 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     texts = {
         json.loads(body)["text"].strip("*").removeprefix("ALARM: ") for body in by_path["/slack"]
     }
-    assert texts == {f"About {kind.value}: Ünïcode, &lt;!channel&gt; &amp; [31m" for kind in Kind}
+    assert texts == {
+        f"About {kind.value}: Ünïcode, &lt;!channel&gt; &amp; [31m" for kind in AlarmKind
+    }
     assert by_path["/ping"] == [b""]
-    assert isinstance(app.alarms, AlarmDesk)
+    assert isinstance(app.alarms, AlarmDispatcher)
     noted = app.ledger.notes("alarm")
-    assert {one.subject for one in noted} == {kind.value for kind in Kind}
+    assert {one.subject for one in noted} == {kind.value for kind in AlarmKind}
     assert app.events.named("alarms not delivered") == []  # type: ignore[attr-defined]
 
 
@@ -92,7 +95,7 @@ def test_a_dead_channel_holds_up_neither_the_others_nor_the_end(
     mail, web = servers
     mail.refuse = {"MAIL": "550 closed"}
     app = a_bot(mail, web)
-    app.alarm(Kind.BREAKER, "A breaker is open")
+    app.alarm(AlarmKind.BREAKER, "A breaker is open")
     app.close()
 
     texts = [json.loads(got.body)["text"] for got in web.got if got.path == "/slack"]

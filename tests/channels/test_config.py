@@ -9,9 +9,9 @@ import pytest
 
 from reviewbot.channels.config import Notices, read_notices
 from reviewbot.channels.making import make_channels, make_ping
-from reviewbot.domain.alarms import Kind
+from reviewbot.config import load_settings
+from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import ConfigError
-from reviewbot.settings import load_settings
 
 SLACK = '[channels.ops]\ntype = "slack"\nurl = "https://hooks.example.com/T0SECRET"\n'
 EMAIL = (
@@ -62,7 +62,7 @@ def test_a_full_description_is_made() -> None:
     assert [one.name for one in make_channels(notices)] == ["ops", "mail", "hook"]
     assert make_ping(notices) is not None
     ops = notices.channels[0].route
-    assert (ops.least, ops.kinds) == ("error", frozenset({Kind.SILENCE, Kind.BREAKER}))
+    assert (ops.least, ops.kinds) == ("error", frozenset({AlarmKind.SILENCE, AlarmKind.BREAKER}))
     assert ops.answers_to("lead")
     assert notices.channels[1].about["port"] == 465
 

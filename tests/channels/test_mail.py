@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reviewbot.channels.mail import Mail, Mailbox
+from reviewbot.channels.email import Mail, Mailbox
 from reviewbot.domain.errors import ChannelFailed
-from reviewbot.domain.secret import Secret
+from reviewbot.domain.text import Secret
 from tests.channels.messages import a_message, an_alarm
 from tests.channels.servers import mail_server
 

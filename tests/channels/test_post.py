@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from reviewbot.channels.bounded import within
-from reviewbot.channels.carry import PAUSES, carry
-from reviewbot.channels.post import ROOM, BackgroundPost, DirectPost
-from reviewbot.domain.alarms import Message
+from reviewbot.alarms.dispatcher import PING
+from reviewbot.channels.http import within
+from reviewbot.channels.sender import PAUSES, ROOM, BackgroundPost, DirectPost, carry
+from reviewbot.domain.alarm import Message
 from reviewbot.domain.errors import ChannelFailed
-from reviewbot.ports import Letter
-from reviewbot.service.telling.alarms import PING
+from reviewbot.ports.queue import Letter
 from tests.channels.messages import a_message
 
 BUSY = ChannelFailed("busy", passing=True)

@@ -9,12 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from reviewbot.channels import web
-from reviewbot.channels.deadman import Ping
-from reviewbot.channels.slack import Slack
-from reviewbot.channels.webhook import MOST_ALARMS, MOST_BYTES, Webhook, as_json
+from reviewbot.channels import http
+from reviewbot.channels.webhook import MOST_ALARMS, MOST_BYTES, Ping, Slack, Webhook, as_json
 from reviewbot.domain.errors import ChannelFailed
-from reviewbot.domain.secret import Secret
+from reviewbot.domain.text import Secret
 from tests.channels.messages import a_message, an_alarm
 from tests.channels.servers import web_server
 
@@ -122,7 +120,7 @@ def test_a_server_that_trickles_is_given_up() -> None:
     with web_server() as server:
         server.trickle = True
         with pytest.raises(ChannelFailed):
-            web.request("POST", server.url(), body=b"{}", timeout=0.3)
+            http.request("POST", server.url(), body=b"{}", timeout=0.3)
 
 
 def test_a_long_answer_is_not_read_to_its_end() -> None:
@@ -130,7 +128,7 @@ def test_a_long_answer_is_not_read_to_its_end() -> None:
     with web_server() as server:
         server.answers = [(400, {}, b"x" * 3_000_000)]
         with pytest.raises(ChannelFailed) as failed:
-            web.request("POST", server.url(), body=b"{}")
+            http.request("POST", server.url(), body=b"{}")
 
     assert len(str(failed.value)) < 200
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.simulator import delivery, scenarios
+from reviewbot.simulator import accounts, scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.model import Actor, Bundle
@@ -27,8 +27,8 @@ def simulated() -> Iterator[Served]:
     now = datetime.now(UTC)
     world = scenarios.build("backlog", now=now, clock=PacedClock(now), tasks=3, seed=3)
     for differing in ({}, {"biography": "."}, {"username": "lumen_2"}):
-        bundle = delivery.random_bundle(world, "tiktok")
-        delivery.deliver(world, bundle, delivery.make_account(world, bundle, **differing))
+        bundle = accounts.random_bundle(world, "tiktok")
+        accounts.deliver(world, bundle, accounts.make_account(world, bundle, **differing))
     with Served(world) as served:
         yield served
 
@@ -81,7 +81,7 @@ def test_both_names_of_the_detour_list_the_same_accounts(
 ) -> None:
     """Two generations of the API call one status by two names."""
     bundle = bundles(simulated)[1]
-    delivery.send_back(simulated.world, bundle, "The biography.", {"biography": "Please."}, Actor())
+    accounts.send_back(simulated.world, bundle, "The biography.", {"biography": "Please."}, Actor())
     (found,) = lines(call("accounts", "list", "--status", status, "--format", "json").out)
     assert found["id"] == bundle.id
 
@@ -91,7 +91,7 @@ def test_an_account_is_shown_side_by_side_with_its_story(call: Call, simulated: 
     world, bundle = simulated.world, bundles(simulated)[2]
     bundle.diligence = 1.0
     wish = {"username": "As requested.", "biography": "Longer."}
-    delivery.send_back(world, bundle, "Two things.", wish, Actor(by="stranger"))
+    accounts.send_back(world, bundle, "Two things.", wish, Actor(by="stranger"))
     world.run_until(world.now + 21 * 3600)
     shown = call("accounts", "show", bundle.id)
     assert shown.code == 0, shown.err

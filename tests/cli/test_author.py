@@ -12,15 +12,14 @@ import jsonschema
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.cli.heartbeat import Beat, Running
-from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode, decision_id
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.policy import templates
-from reviewbot.policy.compile import compile_policy
+from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode, State, decision_id
+from reviewbot.insights.heartbeat import Beat, Running
+from reviewbot.ledger.open import open_ledger
+from reviewbot.policy import starters
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
-from reviewbot.policyfiles import PolicyFile
-from reviewbot.service.records import facts_to_json
+from reviewbot.runtime.policy_files import PolicyFile
 from tests.builders import CONFIRMED, an_attempt
 from tests.ledger.things import a_decision
 from tests.policy.judging import facts_at
@@ -39,7 +38,7 @@ def started(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # new, schema, fmt, read ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("template", templates.names())
+@pytest.mark.parametrize("template", starters.names())
 def test_a_started_policy_is_clean_tested_and_laid_out(
     call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str
 ) -> None:
@@ -62,7 +61,7 @@ def test_nothing_is_asked_where_nobody_can_answer(call, tmp_path: Path) -> None:
     """Without a terminal the missing words are named, with the templates there are."""
     ran = call("policy", "new")
     assert ran.code == 2
-    assert all(name in ran.err for name in templates.names())
+    assert all(name in ran.err for name in starters.names())
 
 
 def test_on_a_terminal_the_questions_have_good_answers(

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.cli.demo import week
-from reviewbot.cli.demo.tally import tally
+from reviewbot.cli import demo
+from reviewbot.cli.demo import tally
 from reviewbot.domain.decision import Action
-from reviewbot.ports import Ending
+from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -22,7 +22,7 @@ def test_the_demo_approves_disputes_waits_escalates_and_leaves_nothing_to_silenc
     call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two simulated days already show every action, in the lines that the README shows."""
-    monkeypatch.setattr(week, "WEEK", timedelta(days=2))
+    monkeypatch.setattr(demo, "WEEK", timedelta(days=2))
     ran = call("demo")
     assert ran.code == 0, ran.err
     assert "waiting" in ran.err

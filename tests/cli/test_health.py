@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.cli.health import ago, health_of
-from reviewbot.cli.heartbeat import Beat, Running
+from reviewbot.insights.heartbeat import Beat, Running
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Ledger
-from reviewbot.service.guards import switches
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Ledger
+from reviewbot.safety import pauses
 
 NOW = datetime.now(UTC)
 BEAT = Beat(
@@ -37,7 +37,7 @@ def paused(*words: str) -> Trouble:
 
     def tell(ledger: Ledger) -> None:
         for word in words:
-            switches.pause(ledger, word, reason="why", who="ana", until=None, now=NOW)
+            pauses.pause(ledger, word, reason="why", who="ana", until=None, now=NOW)
 
     return tell
 

@@ -14,24 +14,27 @@ import msgspec
 import pytest
 
 from reviewbot.cli.health import health_of
-from reviewbot.cli.heartbeat import (
+from reviewbot.cli.standing import lines
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import PassSummary
+from reviewbot.domain.errors import LedgerUnwritable
+from reviewbot.insights.heartbeat import (
     Beat,
     Heart,
     beat_path,
     beating_poll,
+    born,
     heart_of,
+    is_gone,
     newest_beat,
     read_beat,
+    room,
 )
-from reviewbot.cli.process import born, is_gone, room
-from reviewbot.cli.standing import lines
-from reviewbot.domain.errors import LedgerUnwritable
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.app import App
-from reviewbot.service.poll import PassSummary, Polling
-from reviewbot.settings import Settings
+from reviewbot.ledger.open import open_ledger
+from reviewbot.review.poll import Polling
+from tests.fakes import APPROVE, HandClock, World, always, an_app
 from tests.ledger.conftest import postgres
-from tests.service.fakes import APPROVE, HandClock, World, always, an_app
 
 __all__ = ["postgres"]
 
@@ -197,7 +200,7 @@ def test_a_bot_that_cannot_use_its_log_is_not_healthy_at_once(tmp_path: Path) ->
     """However short ago its last good pass was: nothing is sent meanwhile; the next one mends it."""
     app, polling, lost = _app(), Polling(), True
 
-    def make(app: App) -> PassSummary:
+    def make(app: BotContext) -> PassSummary:
         if lost:
             raise LedgerUnwritable("it was removed while in use")
         return polling(app)

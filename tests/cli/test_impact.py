@@ -10,11 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.domain.decision import Action, Decision, Mode, decision_id
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import build_facts
-from reviewbot.service.records import facts_to_json
 from tests.builders import CONFIRMED, a_task, an_attempt, an_item
 from tests.cli.conftest import Call
 from tests.cli.schemas import assert_fits

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
 from tests.cli.schemas import assert_fits
 
 TASKS = 9
-POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo/policy.yaml")
+POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo.yaml")
 KEY = "sk_test_c4n4ry_0123456789"
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
-from reviewbot.service.poll import poll_once
+from reviewbot.ledger.open import open_ledger
+from reviewbot.review.poll import poll_once
+from reviewbot.safety.impact import ChangeImpact, Matrix, Move, as_value
 from tests.acceptance.house import house
 
 
@@ -119,7 +119,7 @@ def test_an_export_holds_every_decision(call, log: Path, tmp_path: Path, form: s
 
 def test_a_cell_that_a_sheet_would_compute_is_a_text() -> None:
     """A reason that begins with `=` runs nothing."""
-    from reviewbot.cli.log.export import _cell
+    from reviewbot.cli.log_export import _cell
 
     assert _cell('=HYPERLINK("http://x")') == '\'=HYPERLINK("http://x")'
     assert _cell("plain") == "plain"
@@ -208,7 +208,7 @@ def test_changes_of_policy_are_shown_with_what_they_moved(call, log: Path) -> No
     moved = (Move(old="wait", new="dispute", count=2, micros=480_000, rules=(("a", "b", 2),)),)
     for day, moves in ((1, ()), (2, moved)):
         at = datetime(2026, 6, day, tzinfo=UTC)
-        weighed = Weighed(
+        weighed = ChangeImpact(
             revision="ab" * 32, before="cd" * 32, since=at, past=Matrix(judged=9, moves=moves)
         )
         ledger.note("weighed", "starter", as_value(weighed), at)
@@ -271,7 +271,7 @@ def test_the_columns_of_a_parquet_export_are_typed(
 ) -> None:
     """Moments in UTC, money as whole millionths and as a decimal, words as words; several row groups."""
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("reviewbot.cli.log.parquet.ROWS", 5)
+    monkeypatch.setattr("reviewbot.cli.log_export.ROWS", 5)
     target = tmp_path / "log.parquet"
     assert call("log", "export", "--format", "parquet", "--output", target).code == 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo/policy.yaml")
+POLICY = str(Path(__file__).resolve().parents[2] / "reviewbot/cli/demo.yaml")
 RECORD = {
     "task": {
         "id": "t1",

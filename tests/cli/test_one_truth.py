@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.cli.heartbeat import beat_path, read_beat
+from reviewbot.insights.heartbeat import beat_path, read_beat
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.service.followup import follow_up
-from reviewbot.simulator import comments, managers
+from reviewbot.review.reconcile import follow_up
+from reviewbot.simulator import people, tasks
 from tests.acceptance.house import house, sqlite
 from tests.cli.schemas import assert_fits
-from tests.service.test_followup import DAY, NOT_THERE
+from tests.review.test_followup import DAY, NOT_THERE
 
 SINCE = "2026-06-01T00:00:00Z"
 
@@ -26,10 +26,10 @@ def url(tmp_path: Path) -> str:
     with house(policy=NOT_THERE, tasks=2, ledger=where) as made:
         wronged = next(iter(made.world.tasks.values()))
         wronged.account.platform = "tiktok"
-        managers.post(made.world, wronged, "exact")
+        people.post(made.world, wronged, "exact")
         made.poll(minutes=10)
         wronged.video.reach, wronged.video.comments_per_hour = "open", 0.0
-        comments.submit(made.world, wronged)
+        tasks.submit(made.world, wronged)
         made.clock.sleep(DAY.total_seconds())
         assert follow_up(made.app) == 2
     return where

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock

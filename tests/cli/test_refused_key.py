@@ -61,12 +61,12 @@ def test_only_the_apis_own_words_are_about_the_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A firewall's page says nothing about it, whatever its status."""
-    monkeypatch.setattr("reviewbot.api.retry.TRIES", 1)
-    monkeypatch.setattr("reviewbot.api.retry.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("reviewbot.tokportal.rate_limit.TRIES", 1)
+    monkeypatch.setattr("reviewbot.tokportal.rate_limit.FIRST_WAIT", 0.01)
     with an_api(status, body, kind) as url:
         monkeypatch.setenv("TOKPORTAL_BASE_URL", url)
         monkeypatch.setenv("TOKPORTAL_API_KEY", "sk_test_refused")
-        monkeypatch.setenv("REVIEWBOT_POLICY", str(ROOT / "reviewbot/cli/demo/policy.yaml"))
+        monkeypatch.setenv("REVIEWBOT_POLICY", str(ROOT / "reviewbot/cli/demo.yaml"))
         monkeypatch.setenv("REVIEWBOT_LEDGER", f"sqlite:///{tmp_path}/log.db")
 
         assert main(command) == code

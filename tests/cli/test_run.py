@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reviewbot.cli.run import in_words
+from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
-from reviewbot.service.poll import PassSummary
 from tests.builders import CONFIRMED
 
 WHOLE = {

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.cli.main import main
-from reviewbot.settings import TABLE, load_settings
+from reviewbot.config import TABLE, load_settings
 
 LETTERS = string.ascii_letters + string.digits
 KEYS = st.one_of(

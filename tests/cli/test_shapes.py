@@ -7,12 +7,12 @@ import json
 import jsonschema
 import pytest
 
-from reviewbot.cli.shapes import published
+from reviewbot.presentation.machine_forms import published
 from tests.cli.schemas import FOLDER, assert_fits
 
 
 def test_docs_hold_the_schemas_of_today() -> None:
-    """`python -m reviewbot.cli.shapes docs/schemas` writes them anew."""
+    """`python -m reviewbot.presentation.machine_forms docs/schemas` writes them anew."""
     assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == published()
 
 

@@ -53,7 +53,7 @@ def environment(url: str, folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "TOKPORTAL_API_KEY": "sk_test_signals",
         "TOKPORTAL_BASE_URL": url,
-        "REVIEWBOT_POLICY": str(ROOT / "reviewbot/cli/demo/policy.yaml"),
+        "REVIEWBOT_POLICY": str(ROOT / "reviewbot/cli/demo.yaml"),
         "REVIEWBOT_LEDGER": f"sqlite:///{folder / 'log.db'}",
     }
 

@@ -9,22 +9,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.cli.heartbeat import Beat, Running
-from reviewbot.domain.decision import Action, decision_id
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.policyfiles import PolicyFile
-from reviewbot.ports import Ending
-from reviewbot.service.guards import switches
-from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
-from reviewbot.service.telling.away import TOPIC as AWAY
-from reviewbot.service.telling.away import Away
+from reviewbot.alarms.outages import TOPIC as AWAY
+from reviewbot.alarms.outages import Downtime
+from reviewbot.domain.decision import Action, State, decision_id
+from reviewbot.insights.heartbeat import Beat, Running
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Ending
+from reviewbot.runtime.policy_files import PolicyFile
+from reviewbot.safety import pauses
+from reviewbot.safety.impact import ChangeImpact, Matrix, Move, as_value
 from tests.builders import an_item
 from tests.ledger.things import a_decision
 
 NOW = datetime.now(UTC)
 POLICY = Path(__file__).resolve().parents[2] / "policies/starter.yaml"
-WEIGHED = Weighed(
+WEIGHED = ChangeImpact(
     revision="7c1e09ab" * 8,
     before="55667788" * 8,
     since=NOW,
@@ -83,7 +82,7 @@ def trouble(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def fill(ledger, revision: str) -> None:
     """One word of each kind of trouble, a question, an unclear write, and a payment by silence."""
-    switches.pause(
+    pauses.pause(
         ledger,
         "approve",
         reason="the checker reads nothing since Friday",
@@ -106,7 +105,7 @@ def fill(ledger, revision: str) -> None:
         ("alarm", "breaker", {"told": {"starter": {"at": since}}, "through": {}}),
     ):
         ledger.note(topic, subject, value, NOW)
-    away = Away(
+    away = Downtime(
         since=NOW - timedelta(hours=9), until=NOW, silence=3, silence_micros=720_000, others=2
     )
     ledger.note(AWAY, "all", msgspec.to_builtins(away), NOW)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.guards.switches import pauses_on
-from reviewbot.service.guards.weighing import Matrix, Move, Weighed, as_value
+from reviewbot.ledger.open import open_ledger
+from reviewbot.safety.impact import ChangeImpact, Matrix, Move, as_value
+from reviewbot.safety.pauses import pauses_on
 from tests.builders import an_item
 from tests.cli.conftest import Call
 
@@ -142,7 +142,7 @@ def test_a_waiting_revision_is_accepted_by_its_beginning(call: Call, ledger: str
 
 def test_what_waits_is_shown_before_anybody_accepts(call: Call, ledger: str) -> None:
     """Without a revision: the change, what it would have moved, and who has accepted so far."""
-    weighed = Weighed(
+    weighed = ChangeImpact(
         revision=REVISION,
         before="55667788" * 8,
         since=NOW,

@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from reviewbot.cli.tasks.life import life_of
-from reviewbot.cli.tasks.show import _in_full
-from reviewbot.domain.comments import CommentTask
-from reviewbot.domain.timeline import Timeline
+from reviewbot.cli.tasks import _in_full
+from reviewbot.domain.task import CommentTask, Timeline
 from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.presentation.stories import life_of
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock

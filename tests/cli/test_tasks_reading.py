@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.cli.tasks.reading import Rows, read_csv, read_jsonl
+from reviewbot.cli.tasks_create import Rows, read_csv, read_jsonl
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.orders import FIELDS
+from reviewbot.domain.order import FIELDS
 
 HEAD = "saved_account_id,target_video_url,comment_text\n"
 URL = "tiktok.com/@a/video/1"

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reviewbot.cli.heartbeat import Running
-from reviewbot.cli.zones import Zones
+from reviewbot.insights.heartbeat import Running
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.presentation.zones import Zones
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.addresses import comment_address, video_address
+from reviewbot.domain.task import comment_address, video_address
 
 VIDEO = "tiktok video 7301234567890123456"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reviewbot.domain.moments import format_moment
+from reviewbot.domain.text import format_moment
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.domain.orders import Order, digest, fault
+from reviewbot.domain.order import Order, digest, fault
 
 
 def an_order(**changes: Any) -> Order:

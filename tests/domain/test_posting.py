@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reviewbot.domain.posting import posted_at
+from reviewbot.domain.task import posted_at
 from tests.builders import CONFIRMED, an_attempt
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.domain.safetext import quiet, quiet_bytes, safe, safe_cell, safe_line
+from reviewbot.domain.text import quiet, quiet_bytes, safe, safe_cell, safe_line
 
 
 @given(st.text())

@@ -7,8 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.safetext import safe_line
-from reviewbot.domain.secret import MASK, Secret, masked, without_known
+from reviewbot.domain.text import MASK, Secret, masked, safe_line, without_known
 
 WORDS = st.text(string.ascii_letters + string.digits, min_size=12, max_size=40)
 

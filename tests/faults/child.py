@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-import reviewbot.ledger.database  # noqa: F401 - so that no fork has to import it
+import reviewbot.ledger.ledger  # noqa: F401 - so that no fork has to import it
 from reviewbot.simulator.clock import VirtualClock
 
 CRASHED = 70

@@ -7,18 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reviewbot.daemon import FATAL
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.outages import tell_crash, tell_stopped
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.core.context import BotContext
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.health.pulse import Pulse
-from reviewbot.ledger.checkpointfile import CheckpointFile
-from reviewbot.ports import Delivery, Letter
-from reviewbot.service.app import App
-from reviewbot.service.guards.brakes import Brakes
-from reviewbot.service.guards.checkpoints import keep
-from reviewbot.service.poll import poll_once
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.outage import tell_crash, tell_stopped
-from reviewbot.service.telling.routing import Route, Routes
+from reviewbot.ledger.checkpoints import CheckpointFile
+from reviewbot.ports.queue import Delivery, Letter
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.daemon import FATAL
+from reviewbot.runtime.liveness import Pulse
+from reviewbot.safety.stop_conditions import StopConditions, keep
 from tests.faults.child import CRASHED, Ended, Line
 from tests.faults.rooms import Room
 
@@ -31,7 +30,7 @@ def live_passes(
     line: Line,
     count: int,
     *,
-    begun: Callable[[App], None] = lambda _: None,
+    begun: Callable[[BotContext], None] = lambda _: None,
     between: Callable[[int], None] = lambda _: None,
 ) -> int:
     """So many passes, each told with the error it met and why the bot is not ready; then the end.
@@ -45,7 +44,7 @@ def live_passes(
         line.tell("unopened", type(error).__name__)
         return error.exit_code
     routes = Routes((Route(channel="ops"),), ("ops",))
-    app.alarms = AlarmDesk(
+    app.alarms = AlarmDispatcher(
         ledger=app.ledger, clock=app.clock, events=app.say, routes=routes, post=Outside(line)
     )
     begun(app)
@@ -59,9 +58,9 @@ def live_passes(
 
 
 def _passes(
-    app: App, line: Line, book: CheckpointFile, count: int, between: Callable[[int], None]
+    app: BotContext, line: Line, book: CheckpointFile, count: int, between: Callable[[int], None]
 ) -> int:
-    app.brake = brakes = Brakes(app, book)
+    app.brake = brakes = StopConditions(app, book)
     pulse = Pulse(app, 60.0)
     for number in range(count):
         error: ReviewbotError | None = None

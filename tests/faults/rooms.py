@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 
-from reviewbot.bootstrap import build
-from reviewbot.policy.evaluate import Judge
-from reviewbot.ports import CheckpointBook
-from reviewbot.service.app import App
-from reviewbot.service.guards.brakes import Brakes
+from reviewbot.core.context import BotContext
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.ports.ledger import CheckpointBook
+from reviewbot.runtime.bootstrap import build
+from reviewbot.safety.stop_conditions import StopConditions
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
@@ -32,7 +32,7 @@ class Room:
         self.ledger, self.policy = ledger, policy
         self.judge: Judge = judge_of(policy)
 
-    def bot(self, line: Line) -> App:
+    def bot(self, line: Line) -> BotContext:
         """The bot of a child."""
         return build(
             a_setting(live=True, ledger=self.ledger),
@@ -47,7 +47,7 @@ class Room:
         with house(
             world=self.world, transport=self.transport, ledger=self.ledger, policy=self.policy
         ) as there:
-            there.app.brake = brakes = Brakes(there.app, book)
+            there.app.brake = brakes = StopConditions(there.app, book)
             brakes.check()
             failed = sum(there.poll(QUARANTINE if n else 0) is None for n in range(passes))
             found = violations(self.world, there.app.ledger)

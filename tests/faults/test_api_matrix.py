@@ -22,21 +22,20 @@ import httpx
 import msgspec
 import pytest
 
-from reviewbot.api.bucket import Bucket
-from reviewbot.api.client import ReviewApi
-from reviewbot.api.exchange import Exchange
-from reviewbot.api.retry import Patience
-from reviewbot.api.transport import Transport
-from reviewbot.bootstrap import build
+from reviewbot.core.context import BotContext
 from reviewbot.domain.errors import Forbidden, KeyRefused, ReviewbotError
-from reviewbot.service.app import App
-from reviewbot.service.guards import breaker
-from reviewbot.service.poll import poll_once
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import build
+from reviewbot.safety import breaker
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.rawfaults import GREETINGS, RAW_FAULTS, RawAnswer, RawRequest, RawServer
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
+from reviewbot.tokportal.client import ReviewApi
+from reviewbot.tokportal.exchange import Exchange
+from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
+from reviewbot.tokportal.transport import Transport
 from tests.acceptance.checker import violations
 from tests.acceptance.house import KEY, a_setting, judge_of
 from tests.faults.child import Line, in_a_child
@@ -105,7 +104,7 @@ class Scene:
         self.hasty = Hasty()
         server.carry_out = self._carry_out
         setting = a_setting(live=True, ledger=f"sqlite:///{folder / 'log.db'}")
-        self.app: App = build(
+        self.app: BotContext = build(
             msgspec.structs.replace(setting, base_url=server.url),
             judges=[judge_of()],
             transport=self.hasty,
@@ -307,7 +306,7 @@ def a_client(url: str) -> tuple[ReviewApi, Transport]:
         base_url=url,
         key=KEY,
         clock=clock,
-        bucket=Bucket(clock),
+        bucket=RateLimiter(clock),
         time_budget=BUDGET,
     )
-    return ReviewApi(exchange, Patience(clock, lambda: 0.5, tries=1)), transport
+    return ReviewApi(exchange, ReadRetry(clock, lambda: 0.5, tries=1)), transport

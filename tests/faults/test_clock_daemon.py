@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.world import World

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reviewbot.domain.faultpoints import on_fault_point
+from reviewbot.domain.fault_point import on_fault_point
 from tests.acceptance.house import House, house
 from tests.proof import proven
 from tests.tier import FULL

@@ -16,12 +16,12 @@ from random import Random  # noqa: TID251 - seeded chance of a test
 import pytest
 from msgspec.structs import replace
 
+from reviewbot.core.context import BotContext
 from reviewbot.domain.errors import LedgerUnwritable
-from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Checkpoint
-from reviewbot.service.app import App
-from reviewbot.service.guards.checkpoints import accept
+from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Checkpoint
+from reviewbot.safety.stop_conditions import accept
 from tests.acceptance.test_a_pass import DECIDES_ALL
 from tests.faults.child import CRASHED, Ended, Line, in_a_child
 from tests.faults.disks import PATIENCE, book_of, judge, live_passes
@@ -47,7 +47,7 @@ def _room(folder: Path, name: str = "log") -> Room:
 def _passes(
     room: Room,
     count: int,
-    begun: Callable[[App], None] = lambda _: None,
+    begun: Callable[[BotContext], None] = lambda _: None,
     between: Callable[[int], None] = lambda _: None,
     **handlers: Callable[..., object],
 ) -> Ended:
@@ -70,7 +70,7 @@ def test_a_limit_on_the_size_of_files_is_lived_through(tmp_path: Path) -> None:
     room = _room(tmp_path)
     wal = Path(f"{_file(room)}-wal")
 
-    def limit(_app: App) -> None:
+    def limit(_app: BotContext) -> None:
         _set_limit(wal.stat().st_size)
 
     def lift(number: int) -> None:
@@ -234,7 +234,7 @@ def _killed_midway(room: Room, at: int = -1, copy: Path = Path()) -> int:
     def work(line: Line) -> int:
         seen: list[str] = []
 
-        def begun(app: App) -> None:
+        def begun(app: BotContext) -> None:
             def hook(name: str) -> None:
                 if len(seen) == at:
                     app.ledger.backup(copy)

@@ -12,17 +12,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reviewbot.counter import connect
-from reviewbot.domain.faultpoints import POINTS, on_fault_point
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.orders.cancelling import Canceller, CancelState
-from reviewbot.service.poll import poll_once
+from reviewbot.domain.fault_point import POINTS, on_fault_point
+from reviewbot.ledger.open import open_ledger
+from reviewbot.orders.cancel import Canceller, CancelState
+from reviewbot.review.poll import poll_once
+from reviewbot.runtime.bootstrap import connect
 from reviewbot.simulator.clock import VirtualClock
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.rooms import QUARANTINE, Room
 from tests.ledger.conftest import Server, postgres
+from tests.orders.shop import SETTINGS, Shop, good_rows, outcomes, wanted
 from tests.proof import proven
-from tests.service.orders.shop import SETTINGS, Shop, good_rows, outcomes, wanted
 from tests.tier import FULL
 
 __all__ = ["postgres"]

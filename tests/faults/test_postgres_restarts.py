@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from reviewbot.domain.errors import LedgerError
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.service.poll import poll_once
+from reviewbot.ledger.open import open_ledger
+from reviewbot.review.poll import poll_once
 from reviewbot.simulator import scenarios
 from tests.acceptance.checker import violations
 from tests.acceptance.house import House, house

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from reviewbot.domain.errors import LedgerError
-from reviewbot.service.guards.brakes import Brakes
-from reviewbot.service.poll import poll_once
+from reviewbot.review.poll import poll_once
+from reviewbot.safety.stop_conditions import StopConditions
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.transport import SimulatorTransport
@@ -35,7 +35,7 @@ def test_a_replica_without_the_newest_intents_sends_nothing_again(
     with house(
         world=world, transport=transport, ledger=own_server.new_database(), policy=DECIDES_ALL
     ) as there:
-        there.app.brake = brakes = Brakes(there.app, None)
+        there.app.brake = brakes = StopConditions(there.app, None)
         brakes.check()
         faults.add(Storm(fault="5xx json", operation="list_verifications", end=world.now + 60))
         _pass(there)  # all is seen, and nothing decided, when the replica falls behind

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.daemon import Daemon
-from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.health.pulse import LivelyEvent
+from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.runtime.daemon import Daemon
+from reviewbot.runtime.liveness import LivelyEvent
 from reviewbot.simulator.rawfaults import RawServer
 from tests.acceptance.process import a_world, environment, running
 from tests.faults.child import Ended, Line, in_a_child

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from reviewbot.ledger.backends import Backend, PostgreSQL, SQLite
-from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.database import DatabaseLedger
-from reviewbot.ledger.migrations.upgrade import upgrade, written
-from reviewbot.ledger.opening import _parse
-from reviewbot.ledger.schema import prepare, version_of
+from reviewbot.ledger.engine import Backend, LedgerEngine, PostgreSQL, SQLite
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import _parse, prepare, version_of
 from reviewbot.ledger.tables import SCHEMA_VERSION
+from reviewbot.ledger.upgrade import upgrade, written
 from tests.forks import end_of, fork
 from tests.ledger.conftest import Server, postgres
 from tests.ledger.things import a_decision
@@ -24,7 +22,7 @@ from tests.tier import FULL
 
 __all__ = ["postgres"]
 
-VERSIONS = Path(upgrade.__code__.co_filename).parent / "versions"
+VERSIONS = Path(upgrade.__code__.co_filename).parent / "migrations/versions"
 RELEASED = sorted(path.name[1:5] for path in VERSIONS.glob("v*.py"))
 STARTS = [None, *RELEASED[:-1]]
 """Nothing at all, and each schema that an older release may have left."""
@@ -60,11 +58,11 @@ def test_an_upgrade_killed_at_any_statement_is_done_by_the_next_start(
         _make(backend, start)
         assert _killed(backend, start, at)
 
-        connection = Connection(backend)
+        connection = LedgerEngine(backend)
         assert version_of(connection) == start
         prepare(connection)
         assert version_of(connection) == SCHEMA_VERSION == RELEASED[-1]
-        ledger = DatabaseLedger(connection)
+        ledger = SqlLedger(connection)
         ledger.intend(a_decision())
         assert ledger.verify().whole
         ledger.close()
@@ -82,7 +80,7 @@ def _make(backend: Backend, version: str | None) -> None:
     """Bring an empty database to an older schema."""
     if version is None:
         return
-    connection = Connection(backend)
+    connection = LedgerEngine(backend)
     newer = set(written(backend.dialect.name, version))
     with connection.writing() as driver:
         for statement in written(backend.dialect.name, None):
@@ -93,7 +91,7 @@ def _make(backend: Backend, version: str | None) -> None:
 
 def _killed(backend: Backend, start: str | None, at: int) -> bool:
     def work() -> None:
-        connection = Connection(backend)
+        connection = LedgerEngine(backend)
         connection._driver = Deadly(connection.driver(), at)
         upgrade(connection, start)
 

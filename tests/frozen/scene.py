@@ -22,8 +22,8 @@ import time_machine
 from reviewbot.cli.main import main
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
-from reviewbot.simulator.choices import Choices
 from reviewbot.simulator.clock import VirtualClock
+from reviewbot.simulator.model import Choices
 from reviewbot.simulator.world import World
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,16 +8,15 @@ from typing import Any
 import httpx
 import msgspec
 
-from reviewbot.api.client import ReviewApi
-from reviewbot.api.drift import Drift
-from reviewbot.domain.comments import CommentTask
-from reviewbot.domain.timeline import Timeline
+from reviewbot.domain.task import CommentTask, Timeline
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build
 from reviewbot.simulator.transport import SimulatorTransport
-from tests.api.support import a_client
+from reviewbot.tokportal.client import ReviewApi
+from reviewbot.tokportal.decode import Drift
 from tests.hostile import strict
 from tests.hostile.mutants import Whole
+from tests.tokportal.support import a_client
 
 Json = Any
 Ask = Callable[[ReviewApi, Drift], Any]

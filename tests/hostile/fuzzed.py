@@ -13,11 +13,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reviewbot.domain.accounts import PROFILE_FIELDS, AccountReview, FeedbackEntry
+from reviewbot.domain.account import PROFILE_FIELDS, AccountReview, FeedbackEntry
 from reviewbot.domain.decision import DEADLINE
-from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.catalog import Fact
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.fields import Fact
 from tests.hostile import strict
 from tests.policy.chance import a_random_policy
 from tests.policy.interpreter import Interpreter

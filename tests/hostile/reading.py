@@ -15,25 +15,24 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.api.accounts import account_item_of
-from reviewbot.api.answers import Answer, Page
-from reviewbot.api.client import ReviewApi
-from reviewbot.api.comments import item_of
-from reviewbot.api.drift import Drift
-from reviewbot.api.retry import Patience
-from reviewbot.domain.accounts import AccountReview
-from reviewbot.domain.comments import CommentTask
+from reviewbot.domain.account import AccountReview
 from reviewbot.domain.decision import DEADLINE
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.domain.timeline import Timeline
+from reviewbot.domain.task import CommentTask, Timeline
 from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.tokportal.accounts import account_item_of
+from reviewbot.tokportal.client import ReviewApi
+from reviewbot.tokportal.decode import Drift
+from reviewbot.tokportal.envelope import OkResponse, Page
+from reviewbot.tokportal.rate_limit import ReadRetry
+from reviewbot.tokportal.tasks import item_of
 from tests.acceptance.house import POLICY, judge_of
-from tests.api.support import FakeClock
 from tests.hostile import strict
 from tests.hostile.answers import Answers, Json, Sample
 from tests.hostile.fuzzed import Fuzzed, account_only_sent, only_sent
 from tests.hostile.mutants import mutate
 from tests.policy.chance import ACCOUNT_FACTS, COMMENT_FACTS
+from tests.tokportal.support import FakeClock
 
 GULLIBLE = """
 policy: gullible
@@ -140,13 +139,13 @@ class Canned:
     def __init__(self) -> None:
         self.body = b""
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> OkResponse:
         """Give the answer."""
-        return Answer(status=200, body=self.body)
+        return OkResponse(status=200, body=self.body)
 
-    def write(self, method: str, path: str, **more: Any) -> Answer:
+    def write(self, method: str, path: str, **more: Any) -> OkResponse:
         """Give the answer."""
-        return Answer(status=200, body=self.body)
+        return OkResponse(status=200, body=self.body)
 
 
 class Reading:
@@ -159,7 +158,7 @@ class Reading:
         self.samples = self.answers.samples
         self.canned = Canned()
         clock = FakeClock()
-        self.api = ReviewApi(self.canned, Patience(clock, lambda: 0.0, tries=1))  # type: ignore[arg-type]
+        self.api = ReviewApi(self.canned, ReadRetry(clock, lambda: 0.0, tries=1))  # type: ignore[arg-type]
         self.comment_judges = [judge_of(POLICY), judge_of(GULLIBLE)]
         self.account_judge = judge_of(PROFILES)
         half = policies // 2

@@ -20,12 +20,12 @@ from typing import Any
 import click
 
 from reviewbot.cli.main import main
-from reviewbot.simulator import app as simulator_app
+from reviewbot.simulator import middleware as simulator_app
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
-from reviewbot.simulator.calls import Answer, Call
 from reviewbot.simulator.clock import PacedClock
-from reviewbot.simulator.front import FrontDesk
+from reviewbot.simulator.middleware import FrontDesk
+from reviewbot.simulator.wire import Call, HttpAnswer
 from tests.channels.servers import mail_server, web_server
 from tests.cli.walk import every_command
 
@@ -127,7 +127,7 @@ def spoil(value: Any, field: str = "") -> Any:
 class HostileDesk(FrontDesk):
     """Answers as the simulator does, in other words."""
 
-    def answer(self, call: Call, *, by: Any = "client", fault: str | None = None) -> Answer:
+    def answer(self, call: Call, *, by: Any = "client", fault: str | None = None) -> HttpAnswer:
         """Answer with payloads."""
         real = super().answer(call, by=by, fault=fault)
         if real.body:

@@ -1,6 +1,6 @@
 """What a JSON answer says, read by Python's own parser and no code of ours: typed, or not known.
 
-The twin of `reviewbot.api`: it believes a value only if it is there and of its documented type.
+The twin of `reviewbot.tokportal`: it believes a value only if it is there and of its documented type.
 """
 
 from __future__ import annotations

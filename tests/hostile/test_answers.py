@@ -8,10 +8,9 @@ from random import Random  # noqa: TID251 - seeded, so that it repeats
 
 import pytest
 
-from reviewbot.domain.decision import Action
-from reviewbot.domain.lifecycle import DONE
+from reviewbot.domain.decision import DONE, Action
+from reviewbot.policy.catalog import Fact
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.fields import Fact
 from tests.acceptance.house import house, sqlite
 from tests.builders import CONFIRMED
 from tests.hostile.fuzzed import Fuzzed

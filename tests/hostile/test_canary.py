@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from reviewbot.domain.errors import NoAnswer
-from reviewbot.service.poll import poll_once
+from reviewbot.review.poll import poll_once
 from tests.acceptance.house import House, house, sqlite
 from tests.acceptance.process import a_world as a_small_world
 from tests.acceptance.process import running

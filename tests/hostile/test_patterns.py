@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.patterns import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
+from reviewbot.policy.text_forms import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
 from tests.policy.judging import facts_at, judge_of
 from tests.policy.test_parse_random import SHORT, check
 from tests.proof import proven
@@ -197,7 +197,7 @@ def test_policy_code_may_not_use_the_backtracking_engine() -> None:
         )
         return done.stdout
 
-    assert "`re` is banned" in complaints("reviewbot/policy/reading/new.py")
+    assert "`re` is banned" in complaints("reviewbot/policy/language/new.py")
     assert "banned" not in complaints("reviewbot/cli/new.py")
 
 

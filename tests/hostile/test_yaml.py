@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.language.parser import parse_policy
 from tests.hostile.yaml_bombs import BOMBS
 from tests.policy.test_parse_random import no_file
 from tests.proof import proven

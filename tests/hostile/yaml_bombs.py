@@ -89,7 +89,7 @@ BOMBS: dict[str, str] = {
 
 def main(names: list[str]) -> None:
     """Read each of these and say what it cost."""
-    from reviewbot.policy.parse import parse_policy
+    from reviewbot.policy.language.parser import parse_policy
 
     parse_policy(SHORT, path="p.yaml", read=no_file)
     for name in names:

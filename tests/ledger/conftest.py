@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 
 STORES = ("memory", "sqlite", "postgresql")
 

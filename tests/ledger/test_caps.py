@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import CapReached, LedgerUnwritable
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Ledger, Limit
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Ledger, Limit
 from tests.forks import end_of, fork
 from tests.ledger.things import a_decision, after
 

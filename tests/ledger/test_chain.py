@@ -9,33 +9,26 @@ from hashlib import sha256
 import pytest
 from msgspec.structs import astuple, replace
 
-from reviewbot.ledger.chain import (
-    GENESIS,
-    MOST_PROBLEMS,
-    ChainReader,
-    Columns,
-    Line,
-    departure,
-    digest,
-)
-from reviewbot.ports import Checkpoint, Verification
+from reviewbot.ledger.chain import GENESIS, MOST_PROBLEMS, ChainReader, Columns, departure, digest
+from reviewbot.ledger.tables import ChainLine
+from reviewbot.ports.ledger import Checkpoint, Verification
 from tests.builders import CONFIRMED
 
-LINE = Line(7, 1_000, "note", "note\x1fé", 3, b'{"a":1}', b"bulk")
+LINE = ChainLine(7, 1_000, "note", "note\x1fé", 3, b'{"a":1}', b"bulk")
 
 
-def a_chain(count: int) -> list[Line]:
+def a_chain(count: int) -> list[ChainLine]:
     """So many lines about one thing, each with its hash."""
-    lines: list[Line] = []
+    lines: list[ChainLine] = []
     head = GENESIS
     for seq in range(1, count + 1):
-        line = Line(seq, seq, "note", "a", seq - 1, b"{}", None)
+        line = ChainLine(seq, seq, "note", "a", seq - 1, b"{}", None)
         head = digest(head, line)
         lines.append(replace(line, hash=head))
     return lines
 
 
-def columns(lines: Iterable[Line]) -> Iterable[Columns]:
+def columns(lines: Iterable[ChainLine]) -> Iterable[Columns]:
     """As a database gives them."""
     return (astuple(line) for line in lines)
 
@@ -45,7 +38,7 @@ def a_point(count: int, head: bytes) -> Checkpoint:
     return Checkpoint(count=count, head=head.hex(), at=CONFIRMED + timedelta(hours=1))
 
 
-def read(lines: Iterable[Line], *points: Checkpoint) -> Verification:
+def read(lines: Iterable[ChainLine], *points: Checkpoint) -> Verification:
     """What a reader says of these."""
     reader = ChainReader(points)
     reader.read(columns(lines))
@@ -60,7 +53,7 @@ def read(lines: Iterable[Line], *points: Checkpoint) -> Verification:
         (replace(LINE, detail=b""), "7 1000 3 note 7 0 note\x1fé\n"),
     ],
 )
-def test_a_hash_is_that_of_all_columns_after_the_hash_before(line: Line, head: str) -> None:
+def test_a_hash_is_that_of_all_columns_after_the_hash_before(line: ChainLine, head: str) -> None:
     """So that anybody can compute it again."""
     text = b"\x01" * 32 + head.encode() + line.body + (line.detail or b"")
     assert digest(b"\x01" * 32, line) == sha256(text).digest()

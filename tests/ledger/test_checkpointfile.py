@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.ledger.checkpointfile import CheckpointFile, signature
+from reviewbot.ledger.checkpoints import CheckpointFile, signature
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Checkpoint
-from reviewbot.service.guards.checkpoints import accept, departure, keep
+from reviewbot.ports.ledger import Checkpoint
+from reviewbot.safety.stop_conditions import accept, departure, keep
 
 KEY = b"a key of the place"
 AT = datetime(2026, 6, 8, tzinfo=UTC)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Action, State
 from reviewbot.domain.errors import (
     AlreadyIntended,
     CapReached,
@@ -18,9 +18,8 @@ from reviewbot.domain.errors import (
     LedgerUnwritable,
     OutOfDate,
 )
-from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Ending, Limit, Need, SeenRound
+from reviewbot.ports.ledger import Ending, Limit, Need, SeenRound
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 

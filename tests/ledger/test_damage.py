@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
-from reviewbot.ledger.damage import UNREADABLE, noticing_damage
+from reviewbot.ledger.ledger import UNREADABLE, noticing_damage
 
 
 @noticing_damage

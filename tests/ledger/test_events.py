@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Action, State
 from reviewbot.domain.errors import AlreadyIntended, LedgerError, OutOfDate
-from reviewbot.domain.lifecycle import CLAIMED, NEXT_STATES, State
-from reviewbot.ledger.chain import Line
-from reviewbot.ledger.events import (
+from reviewbot.ledger.mapping import (
+    FINAL,
+    DecisionRow,
+    RoundRow,
     check_step,
     ended,
     marked,
@@ -24,9 +25,11 @@ from reviewbot.ledger.events import (
     remembered,
     round_subject,
     seen,
+    step_from_body,
+    to_micros,
 )
-from reviewbot.ledger.rows import FINAL, DecisionRow, RoundRow, step_from_body, to_micros
-from reviewbot.ports import Ending
+from reviewbot.ledger.tables import ChainLine
+from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 
@@ -106,7 +109,7 @@ def test_what_became_of_an_intent_is_marked(state: State) -> None:
         note="a note",
         request_id="req_1",
     )
-    assert line == Line(7, to_micros(at), state.value, DECISION.id, 5, line.body, None)
+    assert line == ChainLine(7, to_micros(at), state.value, DECISION.id, 5, line.body, None)
     body = {
         "first": 3,
         "recorded": 4,
@@ -218,7 +221,7 @@ def test_a_round_is_seen() -> None:
     """With its deadline and its amount; without a round's name it has an empty one."""
     line, row = seen(ITEM, after(hours=1), 4)
     assert row == ROUND
-    assert line == Line(4, AT, "seen", SUBJECT, 0, line.body, None)
+    assert line == ChainLine(4, AT, "seen", SUBJECT, 0, line.body, None)
     assert json.loads(line.body) == {
         "review": "comments",
         "task_id": "t1",
@@ -246,7 +249,7 @@ def test_a_round_ends(before: RoundRow | None) -> None:
     )
     line, row = ended(ending, 9, before)
     at = to_micros(after(hours=80))
-    assert line == Line(9, at, "ended", SUBJECT, before.last if before else 0, line.body, None)
+    assert line == ChainLine(9, at, "ended", SUBJECT, before.last if before else 0, line.body, None)
     assert msgspec.json.decode(line.body, type=Ending) == ending
     bare = replace(ROUND, first_seen_at=None, deadline_at=None, amount_micros=None)
     assert row == replace(
@@ -265,7 +268,9 @@ def test_a_policy_is_remembered_by_its_revision() -> None:
     policy = a_policy()
     line = remembered(policy, after(hours=1), 2)
     assert line.detail is not None
-    assert line == Line(2, AT, "policy", f"policy\x1f{policy.revision}", 0, line.body, line.detail)
+    assert line == ChainLine(
+        2, AT, "policy", f"policy\x1f{policy.revision}", 0, line.body, line.detail
+    )
     assert json.loads(line.body) == {
         "revision": policy.revision,
         "name": "comments",
@@ -280,7 +285,7 @@ def test_a_policy_is_remembered_by_its_revision() -> None:
 def test_a_word_is_noted_by_its_topic_and_subject() -> None:
     """After the word before it."""
     line = noted("pause", "all", {"on": True}, after(hours=1), 8, 6)
-    assert line == Line(8, AT, "note", "note\x1fpause\x1fall", 6, line.body, None)
+    assert line == ChainLine(8, AT, "note", "note\x1fpause\x1fall", 6, line.body, None)
     body = json.loads(line.body)
     assert (body["topic"], body["subject"], body["value"]) == ("pause", "all", {"on": True})
 

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import LedgerCorrupt, NotRecordable
-from reviewbot.domain.lifecycle import State
 from reviewbot.ledger.fitting import LONGEST_NAME, MOST, amount_held, check, is_name, prose
 from reviewbot.ledger.memory import MemoryLedger
-from reviewbot.ports import Ending
+from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 

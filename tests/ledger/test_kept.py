@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.lifecycle import State
 from reviewbot.ledger import decisions
-from reviewbot.ports import Ending, Ledger
+from reviewbot.ports.ledger import Ending, Ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, after
 

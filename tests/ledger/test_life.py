@@ -20,11 +20,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from reviewbot.domain.decision import Action, decision_id
+from reviewbot.domain.decision import Action, State, decision_id
 from reviewbot.domain.errors import AlreadyIntended, LedgerError
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.ports import Checkpoint, Ending
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Checkpoint, Ending
 from tests.builders import an_item
 from tests.ledger.things import a_decision, after
 from tests.tier import FULL, times

@@ -8,9 +8,9 @@ import pytest
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached
-from reviewbot.ledger.limits import Spent, check_room, concerns, window_start
-from reviewbot.ledger.rows import to_micros
-from reviewbot.ports import Limit, Need
+from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
+from reviewbot.ledger.mapping import to_micros
+from reviewbot.ports.ledger import Limit, Need
 from tests.ledger.things import a_decision, after
 
 HOUR = 3600.0
@@ -31,9 +31,9 @@ def a_limit(**changes: Any) -> Limit:
 
 def spent(
     *hours: float, action: Action = Action.APPROVE, amount: int | None = 240_000
-) -> list[Spent]:
+) -> list[SpentRoom]:
     """Decisions so many hours after the round began."""
-    return [Spent(to_micros(after(hours=hour)), amount, action.value) for hour in hours]
+    return [SpentRoom(to_micros(after(hours=hour)), amount, action.value) for hour in hours]
 
 
 def test_a_cap_concerns_its_policy_its_actions_and_its_account() -> None:

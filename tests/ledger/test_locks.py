@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from reviewbot.domain.decision import State
 from reviewbot.domain.errors import ConfigError, LedgerBusy, LedgerUnwritable
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.locks import FileLock
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ledger.place import FileLock
 from tests.builders import CONFIRMED, an_item
 from tests.forks import end_of, fork
 from tests.ledger.things import a_decision

@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 
 from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
-from reviewbot.ledger.backends import PostgreSQL, SQLite
-from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.database import DatabaseLedger
-from reviewbot.ledger.migrations.upgrade import upgrade, written
-from reviewbot.ledger.opening import _parse, open_ledger
-from reviewbot.ledger.schema import prepare, version_of
+from reviewbot.ledger.engine import LedgerEngine, PostgreSQL, SQLite
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import _parse, open_ledger, prepare, version_of
 from reviewbot.ledger.tables import SCHEMA_VERSION
+from reviewbot.ledger.upgrade import upgrade, written
 from tests.ledger.things import a_decision
 
 SHAPE = {
@@ -43,13 +41,13 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     else:
         server = request.getfixturevalue("postgres")
         backends = [PostgreSQL(_parse(server.new_database()), read_only=False) for _ in range(2)]
-    connections = [Connection(backend) for backend in backends]
+    connections = [LedgerEngine(backend) for backend in backends]
     yield connections
     for connection in connections:
         connection.close()
 
 
-def shape(connection: Connection) -> list[tuple[str, str]]:
+def shape(connection: LedgerEngine) -> list[tuple[str, str]]:
     """Tables, columns and indexes, as the database tells them."""
     with connection.reading() as driver:
         rows = driver.execute(SHAPE[connection.backend.dialect.name]).fetchall()
@@ -68,7 +66,7 @@ def test_migrations_lead_to_the_schema_of_the_tables(two: Any) -> None:
 
     assert shape(grown) == shape(made)
     assert version_of(grown) == version_of(made) == SCHEMA_VERSION
-    ledger = DatabaseLedger(grown)
+    ledger = SqlLedger(grown)
     ledger.intend(a_decision())
     assert ledger.verify().whole
 
@@ -77,7 +75,7 @@ def test_migrations_lead_to_the_schema_of_the_tables(two: Any) -> None:
 def test_a_migration_that_is_cut_short_leaves_nothing(tmp_path: Path, stop: int) -> None:
     """It is one transaction, so the next start begins where the last one did."""
     backend = SQLite(tmp_path / "ledger.db", create=True, read_only=False)
-    connection = Connection(backend)
+    connection = LedgerEngine(backend)
     with pytest.raises(LedgerUnwritable), connection.writing() as driver:
         for statement in [*written("sqlite", None)[:stop], "nonsense"]:
             driver.execute(statement)
@@ -106,7 +104,7 @@ def test_a_schema_that_never_was_is_damage(tmp_path: Path, version: str) -> None
 def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(tmp_path: Path) -> None:
     """Nor for a new one: a start is quick."""
     code = (
-        "import sys; from reviewbot.ledger.opening import open_ledger;"
+        "import sys; from reviewbot.ledger.open import open_ledger;"
         f"open_ledger('sqlite:///{tmp_path}/l.db').close();"
         f"open_ledger('sqlite:///{tmp_path}/l.db').close();"
         "sys.exit('alembic' in sys.modules)"

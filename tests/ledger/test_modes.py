@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reviewbot.domain.errors import LedgerUnwritable
-from reviewbot.ledger.checkpointfile import CheckpointFile
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.checkpoints import CheckpointFile
+from reviewbot.ledger.open import open_ledger
 from tests.builders import CONFIRMED
 from tests.ledger.things import a_decision
 

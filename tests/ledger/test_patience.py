@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from reviewbot.domain.errors import LedgerBusy, LedgerUnwritable
-from reviewbot.ledger.patience import PATIENCE, PatientConnection
+from reviewbot.ledger.place import PATIENCE, PatientConnection
 from tests.ledger.things import a_decision
 
 SHORT = 0.5
@@ -132,7 +132,7 @@ def test_a_server_that_let_us_wait_is_not_tried_again_at_once(
         times[0] += 10.0 if len(tried) < 3 else 0.1
         raise psycopg.OperationalError("timeout expired")
 
-    monkeypatch.setattr("reviewbot.ledger.backends.monotonic", lambda: times[0])
+    monkeypatch.setattr("reviewbot.ledger.engine.monotonic", lambda: times[0])
     real, backend._connect = backend._connect, connect
     ledger._connection._drop()
     for _ in range(3):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerError, LedgerMoved, LedgerWentBack
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.ledger.open import open_ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision, after
 

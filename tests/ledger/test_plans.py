@@ -11,9 +11,8 @@ from sqlalchemy import Select, Update
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.ledger import statements
-from reviewbot.ledger.backends import SQLite
-from reviewbot.ledger.connection import Connection
-from reviewbot.ledger.schema import prepare
+from reviewbot.ledger.engine import LedgerEngine, SQLite
+from reviewbot.ledger.open import prepare
 from reviewbot.ledger.tables import metadata
 
 SIZED = ("newest_lines", "memories", "account_figures", "account_overruled", "rounds", "notes")
@@ -42,7 +41,7 @@ def named() -> Iterator[tuple[str, ClauseElement]]:
 def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """How SQLite goes about each statement; it keeps no statistics here, so it is the same on a long log."""
     path = tmp_path_factory.mktemp("plans") / "ledger.db"
-    connection = Connection(SQLite(path, create=True, read_only=False))
+    connection = LedgerEngine(SQLite(path, create=True, read_only=False))
     prepare(connection)
     found = {}
     with connection.reading() as driver:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reviewbot.domain.decision import State
 from reviewbot.domain.errors import (
     LedgerBroken,
     LedgerBusy,
@@ -18,9 +19,8 @@ from reviewbot.domain.errors import (
     LedgerError,
     LedgerUnwritable,
 )
-from reviewbot.domain.faultpoints import POINTS, on_fault_point
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.domain.fault_point import POINTS, on_fault_point
+from reviewbot.ledger.open import open_ledger
 from tests.builders import CONFIRMED
 from tests.forks import end_of, fork
 from tests.ledger.things import a_decision, after

@@ -6,17 +6,17 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from reviewbot.bootstrap import build
+from reviewbot.core.context import BotContext
+from reviewbot.core.questions import Round, open_questions
 from reviewbot.domain.decision import Action
-from reviewbot.service.app import App
-from reviewbot.service.people.answers import Answered, Reply, answer
-from reviewbot.service.people.questions import Round, open_questions
+from reviewbot.review.answer import AnswerResult, PersonAnswer, answer
+from reviewbot.runtime.bootstrap import build
 from tests.acceptance.house import House, a_setting, house
-from tests.service.people.test_people import EVERYTHING_IS_ASKED
+from tests.review.test_people import EVERYTHING_IS_ASKED
 
 REPLIES = (
-    Reply(action=Action.APPROVE, who="ana"),
-    Reply(action=Action.DISPUTE, who="ben", text="It is not there."),
+    PersonAnswer(action=Action.APPROVE, who="ana"),
+    PersonAnswer(action=Action.DISPUTE, who="ben", text="It is not there."),
 )
 
 
@@ -40,11 +40,11 @@ def test_two_concurrent_answers_write_once(database_url: str, opened: Callable[.
         assert made.app.ledger.verify().whole
 
 
-def at_once(people: list[App], question: Round) -> list[Answered]:
+def at_once(people: list[BotContext], question: Round) -> list[AnswerResult]:
     """Let all of them answer the question at the same moment."""
     gate, told = threading.Barrier(len(people)), []
 
-    def one(app: App, reply: Reply) -> None:
+    def one(app: BotContext, reply: PersonAnswer) -> None:
         gate.wait()
         told.append(answer(app, question, reply))
 
@@ -58,7 +58,7 @@ def at_once(people: list[App], question: Round) -> list[Answered]:
     return told
 
 
-def person_beside(made: House, url: str, opened: Callable[..., Any]) -> App:
+def person_beside(made: House, url: str, opened: Callable[..., Any]) -> BotContext:
     """A person's short-lived bot beside the running one: no policies, and not its lock."""
     return build(
         a_setting(live=True, ledger=url),

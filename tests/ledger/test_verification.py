@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviewbot.domain.decision import Action
-from reviewbot.domain.lifecycle import State
-from reviewbot.ledger.chain import GENESIS, Line, digest
-from reviewbot.ledger.opening import open_ledger
+from reviewbot.domain.decision import Action, State
+from reviewbot.ledger.chain import GENESIS, digest
+from reviewbot.ledger.open import open_ledger
 from reviewbot.ledger.statements import PAGE
-from reviewbot.ports import Ending
+from reviewbot.ledger.tables import ChainLine
+from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision, a_policy, after
 
@@ -218,21 +218,21 @@ def _flipped(value: Any, place: int, bit: int) -> Any:
 
 def test_two_contents_never_read_the_same() -> None:
     """Another content of any column changes the hash, and so does a byte moved to the next one."""
-    one = Line(1, 2, "note", "ab", 0, b"cd", b"ef")
+    one = ChainLine(1, 2, "note", "ab", 0, b"cd", b"ef")
     others = [
-        Line(3, 2, "note", "ab", 0, b"cd", b"ef"),
-        Line(1, 3, "note", "ab", 0, b"cd", b"ef"),
-        Line(1, 2, "nota", "ab", 0, b"cd", b"ef"),
-        Line(1, 2, "note", "ac", 0, b"cd", b"ef"),
-        Line(1, 2, "note", "ab", 1, b"cd", b"ef"),
-        Line(1, 2, "note", "ab", 0, b"ce", b"ef"),
-        Line(1, 2, "note", "ab", 0, b"cd", b"eg"),
-        Line(1, 2, "note", "a", 0, b"bcd", b"ef"),
-        Line(1, 2, "note", "ab", 0, b"cde", b"f"),
-        Line(1, 2, "note", "ab", 0, b"cdef", None),
-        Line(1, 2, "note", "ab", 0, b"cdef", b""),
-        Line(12, 2, "note", "ab", 0, b"cd", b"ef"),
-        Line(1, 2, "note a", "b", 0, b"cd", b"ef"),
+        ChainLine(3, 2, "note", "ab", 0, b"cd", b"ef"),
+        ChainLine(1, 3, "note", "ab", 0, b"cd", b"ef"),
+        ChainLine(1, 2, "nota", "ab", 0, b"cd", b"ef"),
+        ChainLine(1, 2, "note", "ac", 0, b"cd", b"ef"),
+        ChainLine(1, 2, "note", "ab", 1, b"cd", b"ef"),
+        ChainLine(1, 2, "note", "ab", 0, b"ce", b"ef"),
+        ChainLine(1, 2, "note", "ab", 0, b"cd", b"eg"),
+        ChainLine(1, 2, "note", "a", 0, b"bcd", b"ef"),
+        ChainLine(1, 2, "note", "ab", 0, b"cde", b"f"),
+        ChainLine(1, 2, "note", "ab", 0, b"cdef", None),
+        ChainLine(1, 2, "note", "ab", 0, b"cdef", b""),
+        ChainLine(12, 2, "note", "ab", 0, b"cd", b"ef"),
+        ChainLine(1, 2, "note a", "b", 0, b"cd", b"ef"),
     ]
     hashes = {digest(before, line) for before in (b"", GENESIS) for line in (one, *others)}
     assert len(hashes) == 2 * 14

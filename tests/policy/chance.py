@@ -6,20 +6,19 @@ from datetime import date, timedelta
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
 
-from reviewbot.domain.accounts import (
+from reviewbot.domain.account import (
     CORRECTABLE_FIELDS,
     PROFILE_FIELDS,
     Change,
     FeedbackEntry,
     Profile,
 )
-from reviewbot.domain.comments import CommentTask
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewItem
-from reviewbot.domain.timeline import Attempt, Timeline
+from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.policy import model as m
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_facts
-from reviewbot.policy.fields import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
 
 TEXTS = (
@@ -121,7 +120,7 @@ def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:
     if depth and facts is COMMENT_FACTS and chance.random() < 0.3:
         attempt_facts = tuple(ATTEMPT_FACTS.values())
         parts.append(
-            m.Checks(
+            m.EachAttempt(
                 quantifier=chance.choice(("any", "every", "no")),
                 condition=_mapping(chance, attempt_facts, 1),
             )

@@ -140,7 +140,7 @@ class Interpreter:
             value = attempt_value(node.fact, attempt) if attempt else self.value(node.fact)
             outcome = self.test(node.test, value)
             return {"fact": node.fact, "test": node.text, "outcome": outcome}
-        if isinstance(node, m.Checks):
+        if isinstance(node, m.EachAttempt):
             return self.checks(node)
         parts = [self.condition(part, attempt) for part in node.parts]
         outcomes = [part["outcome"] for part in parts]
@@ -152,7 +152,7 @@ class Interpreter:
             group, outcome = "none of", not3(any3(outcomes))
         return {"group": group, "outcome": outcome, "conditions": parts}
 
-    def checks(self, node: m.Checks) -> dict[str, Any]:
+    def checks(self, node: m.EachAttempt) -> dict[str, Any]:
         """One mapping over every attempt of the round."""
         rows = [self.condition(node.condition, a) for a in self.facts.attempts or ()]
         outcomes = [row["outcome"] for row in rows]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from reviewbot.domain.timeline import Attempt, Timeline
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Judge
+from reviewbot.domain.task import Attempt, Timeline
+from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.facts import NO_HISTORY, Facts, History, build_facts
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.language.parser import parse_policy
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 DEADLINE = """

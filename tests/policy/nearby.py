@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from unicodedata import normalize
 
-from reviewbot.domain.timeline import Timeline
+from reviewbot.domain.task import Timeline
 from reviewbot.policy import model as m
 from reviewbot.policy.facts import Facts, build_facts
 from tests.builders import CONFIRMED, an_attempt, an_item

@@ -9,10 +9,10 @@ from textwrap import indent
 
 import pytest
 
-from reviewbot.policy.analysis import analyse, checked
-from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.lint import analyse, checked
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
 
 TODAY = date(2026, 11, 22)
 HEAD = "policy: planted\nlanguage: 1\n"

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reviewbot.policy.analysis import analyse
-from reviewbot.policy.analysis.calendar_proof import Proof, prove
-from reviewbot.policy.analysis.world import World
-from reviewbot.policy.calendar import calendars_of
+from reviewbot.policy.engine.calendar import calendars_of
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.lint import analyse
+from reviewbot.policy.lint.solver import PolicyModel
+from reviewbot.policy.lint.time_checks import Proof, prove
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
 
 TODAY = date(2026, 11, 22)
 TEXT = """\
@@ -58,7 +58,7 @@ def _no_file(name: str) -> bytes:
 
 def proof_of(wait: str = "24h", zone: str = "UTC") -> Proof:
     """The proof of its one rule with hours."""
-    (proof,) = prove(World(policy_of(wait, zone)), TODAY)
+    (proof,) = prove(PolicyModel(policy_of(wait, zone)), TODAY)
     return proof
 
 

@@ -10,17 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.analysis import analyse
-from reviewbot.policy.analysis.overlaps import MOST_NAMED, overlaps
-from reviewbot.policy.analysis.search import TooHardError
-from reviewbot.policy.analysis.texts import spelled_lengths
-from reviewbot.policy.analysis.truth import TRUE
-from reviewbot.policy.analysis.world import World
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.findings import Severity
-from reviewbot.policy.folding import fold
+from reviewbot.policy.diagnostics import Severity
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.lint import analyse
+from reviewbot.policy.lint.partitions import TRUE, spelled_lengths
+from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
+from reviewbot.policy.lint.solver import PolicyModel, TooHardError
 from reviewbot.policy.model import AllOf, AppliesTo, Compare, Has, Policy
-from reviewbot.policy.typical import typical_facts
+from reviewbot.policy.testing.examples import typical_facts
+from reviewbot.policy.text_forms import fold
 from tests.policy.chance import COMMENT_FACTS, a_random_policy, random_account_facts
 from tests.policy.nearby import facts_near
 from tests.policy.test_analysis import PLANTED, REST, SECOND, found_in, policy_of, rule
@@ -50,7 +48,7 @@ def test_nothing_that_decides_is_called_impossible(seed: int) -> None:
     """Any spelling, overlap and length of the policy's own words, any number at and beyond its bounds."""
     chance = Random(seed)
     policy = a_random_policy(chance, chance.choice((ODD, TEXT_AND_LENGTH)))
-    world, judge = World(policy), compile_policy(policy)
+    world, judge = PolicyModel(policy), compile_policy(policy)
     claimed = {number for number in range(len(policy.rules)) if never(world, number)}
     for _ in range(150 if claimed else 0):
         facts = facts_near(policy, chance)
@@ -61,7 +59,7 @@ def test_nothing_that_decides_is_called_impossible(seed: int) -> None:
 def test_every_task_that_is_shown_is_real(seed: int) -> None:
     """A text with the length, the start and the end that were asked for, judged once compiled."""
     policy = a_random_policy(Random(seed), ODD)
-    world = World(policy)
+    world = PolicyModel(policy)
     for number in range(len(policy.rules)):
         try:
             found = world.example([(world.rules[number], TRUE)])
@@ -149,7 +147,7 @@ def test_a_name_in_doubt_is_neither_in_a_list_nor_out_of_it() -> None:
         for n, (fact, test) in enumerate((*named, ("profile.differs", Has(member="biography"))))
     ]
     policy = a_policy(*rules, applies_to=AppliesTo(review="accounts"))
-    assert not never(World(policy), 2)
+    assert not never(PolicyModel(policy), 2)
     judge = compile_policy(policy)
     chance = Random(1)
     assert any(judge.judge(random_account_facts(chance)).rule_index == 2 for _ in range(300))
@@ -265,7 +263,7 @@ def test_hundreds_of_rules_are_analysed_within_the_work_allowed(line: str) -> No
     """Seconds where a comparison of everything took minutes; what was left out is said."""
     told = [f.code for f in analyse(many_rules(line))]
     assert ("P210" in told and "P209" in told) == ("contains" in line)
-    assert told.count("P203") <= MOST_NAMED
+    assert told.count("P203") <= MOST_OVERLAPS_NAMED
 
 
 def test_hundreds_of_alternatives_are_one_question() -> None:
@@ -282,7 +280,7 @@ def test_hundreds_of_alternatives_are_one_question() -> None:
 
 def test_work_that_is_used_up_is_said() -> None:
     """No question goes unanswered in silence, however little work is allowed."""
-    world = World(policy_of(PLANTED["pays and sends back"][0]))
+    world = PolicyModel(policy_of(PLANTED["pays and sends back"][0]))
     world.allow(0)
     assert list(overlaps(world, frozenset(), every=True)) == []
     assert {doubt.rule for doubt in world.doubts} >= {2}

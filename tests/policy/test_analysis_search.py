@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.analysis.search import TooHardError
-from reviewbot.policy.analysis.truth import NOT_TRUE, TRUE
-from reviewbot.policy.analysis.world import World
+from reviewbot.policy.lint.partitions import NOT_TRUE, TRUE
+from reviewbot.policy.lint.solver import PolicyModel, TooHardError
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -153,7 +152,7 @@ def test_a_rule_that_a_point_of_the_grid_reaches_is_never_called_unreachable(
     policy: Policy,
 ) -> None:
     """Every 'never matches' is true."""
-    world, grid = World(policy), everything(policy)
+    world, grid = PolicyModel(policy), everything(policy)
     for number in range(len(policy.rules)):
         wishes = [(world.rules[number], TRUE), *((n, NOT_TRUE) for n in world.rules[:number])]
         reached = any(wins(policy, number, facts) for facts in grid)
@@ -167,7 +166,7 @@ def test_a_rule_that_a_point_of_the_grid_reaches_is_never_called_unreachable(
 @given(POLICIES)
 def test_an_example_really_meets_what_it_was_asked_for(policy: Policy) -> None:
     """A task shown for two rules matches both, by a reading that shares no code."""
-    world = World(policy)
+    world = PolicyModel(policy)
     for j in range(len(policy.rules)):
         for i in range(j):
             found = world.example([(world.rules[i], TRUE), (world.rules[j], TRUE)])
@@ -192,5 +191,5 @@ def test_a_round_is_one_more_than_what_was_sent_back_and_our_disputes_are_among_
 ) -> None:
     """Facts that follow from each other cannot disagree; others may have sent it back as well."""
     parts = tuple(Compare(fact=fact, test=test, text="x") for fact, test in (first, second))
-    world = World(a_policy(a_rule("odd", AllOf(parts=parts))))
+    world = PolicyModel(a_policy(a_rule("odd", AllOf(parts=parts))))
     assert world.possible([(world.rules[0], TRUE)]) is possible

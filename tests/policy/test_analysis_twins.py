@@ -8,14 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.analysis.attempts import realistic
-from reviewbot.policy.analysis.search import TooHardError
-from reviewbot.policy.analysis.truth import NOT_TRUE, TRUE
-from reviewbot.policy.analysis.world import Doubt, Found, World
-from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.lint.partitions import NOT_TRUE, TRUE
+from reviewbot.policy.lint.solver import Doubt, PolicyModel, TooHardError, Witness, realistic
 from reviewbot.policy.model import Policy, Then
-from reviewbot.policy.typical import Impossible, typical_facts
+from reviewbot.policy.testing.examples import Impossible, typical_facts
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     a_random_policy,
@@ -25,7 +23,7 @@ from tests.policy.chance import (
 from tests.tier import times
 
 
-def never(world: World, number: int) -> bool:
+def never(world: PolicyModel, number: int) -> bool:
     """Whether the analysis claims that a rule can never match."""
     earlier = [i for i in range(number) if not world.policy.rules[i].shadow]
     wishes = [(world.rules[number], TRUE), *((world.rules[i], NOT_TRUE) for i in earlier)]
@@ -41,7 +39,7 @@ def test_a_rule_that_wins_was_never_called_unreachable(start: int) -> None:
     for seed in range(start, start + 20):
         chance = Random(seed)
         policy = a_random_policy(chance)
-        world, judge = World(policy), compile_policy(policy)
+        world, judge = PolicyModel(policy), compile_policy(policy)
         claimed = {n for n in range(len(policy.rules)) if never(world, n)}
         for _ in range(30):
             assert judge.judge(random_facts(chance)).rule_index not in claimed, seed
@@ -52,7 +50,7 @@ def test_an_account_rule_that_wins_was_never_called_unreachable() -> None:
     for seed in range(20):
         chance = Random(seed)
         policy = a_random_policy(chance, ACCOUNT_FACTS)
-        world, judge = World(policy), compile_policy(policy)
+        world, judge = PolicyModel(policy), compile_policy(policy)
         claimed = {n for n in range(len(policy.rules)) if never(world, n)}
         for _ in range(30):
             assert judge.judge(random_account_facts(chance)).rule_index not in claimed, seed
@@ -63,7 +61,7 @@ def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
     shown = 0
     for seed in range(times(16, 200)):
         policy = a_random_policy(Random(seed))
-        world = World(policy)
+        world = PolicyModel(policy)
         for j in range(len(policy.rules)):
             for i in range(j):
                 both = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
@@ -76,7 +74,7 @@ def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
     assert shown > 12
 
 
-def laid_out(world: World, found: Found) -> Facts | None:
+def laid_out(world: PolicyModel, found: Witness) -> Facts | None:
     """The task of an example; None for one with several tries, or with moments of its own."""
     several = (found.facts.get("checks.count") or 0) > 1 and bool(found.rest)
     if several or not realistic(world, found):

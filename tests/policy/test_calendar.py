@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.calendar import Calendar, calendars_of, resolver
-from reviewbot.policy.model import (
-    BeforeDeadline,
-    Fixed,
-    FromConfirmed,
-    Hours,
-    OpenRange,
-    WhenOpens,
-)
+from reviewbot.policy.engine.calendar import Calendar, calendars_of, resolver
+from reviewbot.policy.model import BeforeDeadline, Fixed, FromConfirmed, Hours, OpenRange, WhenOpens
 from tests.policy.judging import judge_of
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.cases import CaseResult, run_cases
-from reviewbot.policy.coverage import measure
-from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.mutate import mutants, survives, survivor_sentence
-from reviewbot.policy.typical import CONFIRMED, Impossible, typical_facts
+from reviewbot.policy.testing.cases import CaseResult, run_cases
+from reviewbot.policy.testing.coverage import measure, mutants, survives, survivor_sentence
+from reviewbot.policy.testing.examples import CONFIRMED, Impossible, typical_facts
 from tests.policy.judging import judge_of
 
 RULES = """

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from reviewbot.policy.findings import Finding, Severity, Span
-from reviewbot.policy.parse import Parsed, parse_policy
-from reviewbot.policy.render import render_text
+from reviewbot.policy.diagnostics import Finding, Severity, Span
+from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.presentation.findings import render_text
 
 HERE = Path(__file__).parent / "mistakes"
 BASE = (HERE / "base.yaml").read_text(encoding="utf-8")

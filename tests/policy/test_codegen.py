@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.codegen import All, Any, Code, Known, Not, Tree, Writer
+from reviewbot.policy.engine.conditions import All, Code, Known, Not, Or, Tree, Writer
 from tests.policy.some_leaves import A, B, E, N, S
 
 NOTHING: Known = frozenset()
@@ -65,7 +65,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="all",
         ),
         pytest.param(
-            Any((A, B, E)),
+            Or((A, B, E)),
             False,
             (
                 "((a := f_a()) is not False or ((b := task.b) is None or b == 1) or ((e := last.e()) is None or e > 2))",
@@ -84,7 +84,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="any",
         ),
         pytest.param(
-            Any((A, B, E)),
+            Or((A, B, E)),
             True,
             ("True", "", "", ""),
             (
@@ -135,7 +135,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="all of nothing",
         ),
         pytest.param(
-            Any(()),
+            Or(()),
             False,
             ("False", "", "", ""),
             ("False", "", "", ""),
@@ -144,7 +144,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="any of nothing",
         ),
         pytest.param(
-            All((Any((A, E)), Not(Any((B, A))), E)),
+            All((Or((A, E)), Not(Or((B, A))), E)),
             False,
             (
                 "(((a := f_a()) is not False or ((e := last.e()) is None or e > 2)) and (not (((b := task.b) is not None and b == 1) or a is True)) and ((e if e is not _unread else (e := last.e())) is None or e > 2))",
@@ -163,7 +163,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="nested",
         ),
         pytest.param(
-            All((Any((A, E)), Not(Any((B, A))), E)),
+            All((Or((A, E)), Not(Or((B, A))), E)),
             True,
             (
                 "(not (((b := task.b) is not None and b == 1) or (a if a is not _unread else (a := f_a())) is True))",
@@ -177,7 +177,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="nested, blind",
         ),
         pytest.param(
-            All((Any(()), A)),
+            All((Or(()), A)),
             False,
             ("False", "", "", ""),
             ("False", "", "", ""),
@@ -186,7 +186,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="all with a constant",
         ),
         pytest.param(
-            Any((All(()), A)),
+            Or((All(()), A)),
             False,
             ("True", "", "", ""),
             ("True", "", "", ""),
@@ -195,7 +195,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="any with a constant",
         ),
         pytest.param(
-            All((Any((B,)),)),
+            All((Or((B,)),)),
             False,
             ("((b := task.b) is None or b == 1)", "b", "b", "b"),
             ("(b is not None and b == 1)", "b", "b", "b"),
@@ -204,7 +204,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="one of one",
         ),
         pytest.param(
-            Any((All((B, A)), All((B, E)))),
+            Or((All((B, A)), All((B, E)))),
             False,
             (
                 "((((b := task.b) is None or b == 1) and (a := f_a()) is not False) or ((b is None or b == 1) and ((e := last.e()) is None or e > 2)))",
@@ -223,7 +223,7 @@ def told(code: Code) -> tuple[str, str, str, str]:
             id="a plain attribute again",
         ),
         pytest.param(
-            Any((All((B, A)), All((B, E)))),
+            Or((All((B, A)), All((B, E)))),
             True,
             (
                 "((((b := task.b) is None or b == 1) and (a := f_a()) is not False) or (b is None or b == 1))",
@@ -277,7 +277,7 @@ def test_a_condition_becomes_two_expressions(
         pytest.param(N, ("False", "n", "n", "n"), ("False", "", "", ""), id="a negated leaf"),
         pytest.param(All((A, B)), ("False", "a b", "a b", "a b"), ("False", "", "", ""), id="all"),
         pytest.param(
-            Any((A, B, E)),
+            Or((A, B, E)),
             ("True", "a b", "a b", "a b"),
             (
                 "(not ((a := f_a()) is True or ((b := task.b) is not None and b == 1)))",
@@ -294,9 +294,9 @@ def test_a_condition_becomes_two_expressions(
             id="not",
         ),
         pytest.param(All(()), ("False", "", "", ""), ("False", "", "", ""), id="all of nothing"),
-        pytest.param(Any(()), ("False", "", "", ""), ("False", "", "", ""), id="any of nothing"),
+        pytest.param(Or(()), ("False", "", "", ""), ("False", "", "", ""), id="any of nothing"),
         pytest.param(
-            All((Any((A, E)), Not(Any((B, A))), E)),
+            All((Or((A, E)), Not(Or((B, A))), E)),
             ("True", "a b", "a b", "a b"),
             (
                 "(not (((b := task.b) is not None and b == 1) or (a if a is not _unread else (a := f_a())) is True))",
@@ -307,22 +307,22 @@ def test_a_condition_becomes_two_expressions(
             id="nested",
         ),
         pytest.param(
-            All((Any(()), A)),
+            All((Or(()), A)),
             ("False", "", "", ""),
             ("False", "", "", ""),
             id="all with a constant",
         ),
         pytest.param(
-            Any((All(()), A)),
+            Or((All(()), A)),
             ("False", "", "", ""),
             ("False", "", "", ""),
             id="any with a constant",
         ),
         pytest.param(
-            All((Any((B,)),)), ("False", "b", "b", "b"), ("False", "", "", ""), id="one of one"
+            All((Or((B,)),)), ("False", "b", "b", "b"), ("False", "", "", ""), id="one of one"
         ),
         pytest.param(
-            Any((All((B, A)), All((B, E)))),
+            Or((All((B, A)), All((B, E)))),
             ("(b is None or b == 1)", "b", "b", "b"),
             (
                 "(((b := task.b) is None or b == 1) and (not ((b is not None and b == 1) and (a := f_a()) is True)))",

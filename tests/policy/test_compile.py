@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.compile import compile_policy, facts_named
-from reviewbot.policy.evaluate import Evaluation
+from reviewbot.domain.task import Timeline
+from reviewbot.policy.engine.judge import compile_policy, facts_named
+from reviewbot.policy.engine.trace import Evaluation, trace_json
 from reviewbot.policy.facts import build_facts
-from reviewbot.policy.trace import trace_json
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     COMMENT_FACTS,

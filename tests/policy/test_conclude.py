@@ -10,12 +10,11 @@ import msgspec
 import pytest
 
 from reviewbot.domain.decision import Action
-from reviewbot.domain.timeline import Timeline
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Evaluation, Judge
+from reviewbot.domain.task import Timeline
+from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.engine.trace import Evaluation, Trace
 from reviewbot.policy.facts import NO_HISTORY, Facts, History, build_facts
 from reviewbot.policy.model import OpenRange
-from reviewbot.policy.trace import Trace
 from tests.builders import CONFIRMED, a_profile, an_account_item, an_attempt, an_item
 from tests.policy.judging import DEADLINE, facts_at, judge_of
 

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.compile import compile_policy
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.engine.trace import trace_json
 from reviewbot.policy.facts import History
 from reviewbot.policy.model import Fixed
-from reviewbot.policy.trace import trace_json
 from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reviewbot.domain.accounts import Profile
-from reviewbot.policy.explain import explain
-from reviewbot.policy.explain_text import explanation_text
+from reviewbot.domain.account import Profile
+from reviewbot.policy.explain.explain import explain
+from reviewbot.policy.explain.what_if import answers_over_time
 from reviewbot.policy.facts import build_facts
-from reviewbot.policy.future import answers_over_time
+from reviewbot.presentation.document import explanation_text
 from tests.builders import CONFIRMED, an_account_item, an_attempt
 from tests.policy.judging import facts_at, judge_of
 

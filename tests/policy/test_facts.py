@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.accounts import Change, FeedbackEntry, Profile
-from reviewbot.domain.timeline import Attempt, Timeline
+from reviewbot.domain.account import Change, FeedbackEntry, Profile
+from reviewbot.domain.task import Attempt, Timeline
 from reviewbot.policy.facts import (
     NO_CHECKS,
     UNKNOWN_ATTEMPT,
@@ -17,7 +17,7 @@ from reviewbot.policy.facts import (
     UNKNOWN_FEEDBACK,
     UNKNOWN_PROFILE,
     AccountHistory,
-    Checks,
+    AttemptSummary,
     Facts,
     Feedback,
     Fleet,
@@ -86,7 +86,7 @@ def test_figures_skip_nulls() -> None:
 def test_one_attempt_alone_is_its_own_figures(failed: int) -> None:
     """Its score is the best, its comments are the most and the fewest."""
     kind = "scrape_failed" if failed else "couldnt_verify"
-    assert summarise((an_attempt(outcome_kind=kind),)) == Checks(
+    assert summarise((an_attempt(outcome_kind=kind),)) == AttemptSummary(
         count=1, failed=failed, best_score=0.31, most_comments=60, fewest_comments=60
     )
 
@@ -98,10 +98,10 @@ def test_of_several_attempts_the_best_score_and_the_most_and_fewest_comments_cou
         an_attempt(match_score=0.9, comments_scraped=5, outcome_kind="scrape_failed"),
         an_attempt(match_score=0.5, comments_scraped=6),
     )
-    assert summarise(seen) == Checks(
+    assert summarise(seen) == AttemptSummary(
         count=3, failed=2, best_score=0.9, most_comments=7, fewest_comments=5
     )
-    assert summarise((Attempt(), Attempt())) == Checks(count=2, failed=0)
+    assert summarise((Attempt(), Attempt())) == AttemptSummary(count=2, failed=0)
 
 
 def test_an_attempt_at_the_moment_of_our_dispute_is_of_the_round_before() -> None:
@@ -137,7 +137,9 @@ def test_the_facts_of_a_task_hold_all_that_is_known_of_it() -> None:
         task=a_task(),
         attempts=(new, newer),
         last=newer,
-        checks=Checks(count=2, failed=0, best_score=0.31, most_comments=60, fewest_comments=60),
+        checks=AttemptSummary(
+            count=2, failed=0, best_score=0.31, most_comments=60, fewest_comments=60
+        ),
         account=ACCOUNT,
         fleet=FLEET,
     )

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.policy.codes import CODES
-from reviewbot.policy.findings import Finding, Severity, Span
-from reviewbot.policy.fixing import apply_fixes
-from reviewbot.policy.parse import Parsed, parse_policy
-from reviewbot.policy.render import as_github, as_json, as_sarif, render_text, summary
+from reviewbot.policy.diagnostics import CODES, Finding, Severity, Span, apply_fixes
+from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.presentation.findings import as_github, as_json, as_sarif, render_text, summary
 
 BAD = """policy: bad
 language: 1
@@ -155,7 +153,7 @@ def test_every_code_that_is_used_is_described() -> None:
     package = Path(__file__).parents[2] / "reviewbot"
     used = {
         piece[:4]
-        for path in (*(package / "policy").rglob("*.py"), package / "policyfiles.py")
+        for path in (*(package / "policy").rglob("*.py"), package / "runtime/policy_files.py")
         for piece in path.read_text(encoding="utf-8").split('"')
         if len(piece) == 4 and piece[0] == "P" and piece[1:].isdigit()
     }

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy import templates
-from reviewbot.policy.fmt import UnreadableError, format_policy
+from reviewbot.policy import starters
+from reviewbot.policy.language.formatter import UnreadableError, format_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {p.name: p.read_text() for p in ROOT.glob("policies/*.yaml")} | {
-    f"{name}.{part}": getattr(templates.read(name), part)
-    for name in templates.names()
+    f"{name}.{part}": getattr(starters.read(name), part)
+    for name in starters.names()
     for part in ("policy", "tests")
 }
 

@@ -7,17 +7,16 @@ from random import Random  # noqa: TID251 - seeded, so that it repeats
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.policy.cases import case_facts, run_cases
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.diagnostics import NOWHERE
+from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.facts import Facts, History
-from reviewbot.policy.findings import NOWHERE
-from reviewbot.policy.fromfacts import Written, written_test
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.language.tests import NoRoomError, with_test
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
 from reviewbot.policy.model import FromConfirmed, PolicyTest
-from reviewbot.policy.parse import parse_policy
-from reviewbot.policy.testfile import NoRoomError, with_test
+from reviewbot.policy.testing.cases import case_facts, run_cases
+from reviewbot.policy.testing.generate import WrittenTest, written_test
 from reviewbot.policy.values import read_duration
-from reviewbot.policy.yamltree import Mapping, Scalar, Sequence, Tree, load_yaml
 from tests.builders import an_attempt
 from tests.policy.chance import a_random_policy, random_facts
 from tests.policy.judging import facts_at, judge_of
@@ -34,14 +33,14 @@ rules:
 """
 
 
-def written(judge: Judge, facts: Facts) -> Written:
+def written(judge: Judge, facts: Facts) -> WrittenTest:
     """The test of these facts; there must be one."""
     test = written_test(judge, facts, "written")
     assert test is not None
     return test
 
 
-def passes(judge: Judge, test: Written) -> bool:
+def passes(judge: Judge, test: WrittenTest) -> bool:
     """Whether the test, put into a file and read again, passes."""
     policy = judge.policy
     parsed = parse_policy(
@@ -107,7 +106,7 @@ def test_whatever_is_written_holds_the_answer(seed: int) -> None:
             assert (made.action, made.rule) == (wanted.action, wanted.rule)
 
 
-def read_back(test: Written) -> PolicyTest:
+def read_back(test: WrittenTest) -> PolicyTest:
     """What the lines of a test say, read as YAML."""
     root = load_yaml("\n".join(test.lines())).root
     assert isinstance(root, Sequence)

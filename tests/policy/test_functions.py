@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.codegen import All, Any, Not
-from reviewbot.policy.functions import (
+from reviewbot.policy.engine.conditions import (
+    All,
     Arm,
+    Not,
+    Or,
     attempt_function,
     leaves_of,
     plain_function,
     traced_attempt_function,
     traced_function,
 )
-from reviewbot.policy.leaves import Leaf, View
+from reviewbot.policy.operators import Emitted, FactView
 from tests.policy.some_leaves import A, B, E, S
 
 PLAIN = (
     Arm(All((A, B)), "return 0", "cant |= 1"),
-    Arm(Any((A, E)), "return 1", "cant |= 2"),
+    Arm(Or((A, E)), "return 1", "cant |= 2"),
     Arm(E, "return 2"),
-    Arm(Any(()), "return 3"),
+    Arm(Or(()), "return 3"),
     Arm(Not(S), "return 4"),
     Arm(All(()), "return 5"),
 )
 TRACED = tuple(arm._replace(then=f"{arm.then}, {{leaves}}") for arm in PLAIN)
-CHECKS = Leaf(
-    View("checks", "asked(attempts)", frozenset({"attempts"})),
+CHECKS = Emitted(
+    FactView("checks", "asked(attempts)", frozenset({"attempts"})),
     possible="{read}[0] is not False",
     sure="{read}[0] is True",
     outcome="{read}[0]",
@@ -53,20 +55,20 @@ def test_a_traced_function_keeps_every_outcome() -> None:
 @pytest.mark.parametrize("quantifier", ["any", "every", "no"])
 def test_a_quantifier_stops_at_the_attempt_that_settles_it(quantifier: str) -> None:
     """Without attempts the answer is known; without a timeline nothing is."""
-    made = attempt_function("asked", quantifier, Any((All((A, B)), All((B, E)))))
+    made = attempt_function("asked", quantifier, Or((All((A, B)), All((B, E)))))
     assert f"{made}\n" == ATTEMPT_SOURCES[quantifier]
 
 
 @pytest.mark.parametrize("quantifier", ["any", "every", "no"])
 def test_a_traced_quantifier_asks_every_attempt(quantifier: str) -> None:
     """It gives the answer and a row for each."""
-    made = traced_attempt_function("asked", quantifier, Any((A, Not(B))))
+    made = traced_attempt_function("asked", quantifier, Or((A, Not(B))))
     assert f"{made}\n" == TRACED_ATTEMPT_SOURCES[quantifier]
 
 
 def test_leaves_stand_from_left_to_right() -> None:
     """As often as they are named."""
-    assert list(leaves_of(All((Any((B, Not(A))), E, A)))) == [B, A, E, A]
+    assert list(leaves_of(All((Or((B, Not(A))), E, A)))) == [B, A, E, A]
 
 
 PLAIN_SOURCE = """\

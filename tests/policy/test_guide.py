@@ -11,12 +11,12 @@ from typing import NamedTuple
 import pytest
 
 from reviewbot.cli.main import main
-from reviewbot.policy.analysis import analyse
-from reviewbot.policy.cases import run_cases
-from reviewbot.policy.compile import compile_policy
-from reviewbot.policy.findings import Finding, Severity
+from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.lint import analyse
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.testing.cases import run_cases
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "policy-guide.md"
 TODAY = date(2026, 11, 22)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.impact import Impact, read_gate
+from reviewbot.policy.testing.compare import Impact, read_gate
 
 SAID = st.tuples(
     st.sampled_from(["approve", "dispute", "escalate"]), st.sampled_from(["one", "two", "no rule"])

@@ -9,20 +9,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reviewbot.policy.fields import CATALOGUE
-from reviewbot.policy.leaves import (
-    Leaf,
+from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.model import Compare, Policy
+from reviewbot.policy.operators import (
+    Emitted,
+    FactView,
     Leaves,
     Lists,
     Pool,
-    View,
     names_in,
     not_yet,
+    read_test,
     settled,
     three_way,
 )
-from reviewbot.policy.model import Compare, Policy
-from reviewbot.policy.operators import read_test
 from tests.policy.judging import judge_of
 
 FACTS = CATALOGUE["comments"] | CATALOGUE["accounts"]
@@ -66,21 +66,21 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "known",
-            View("task_comment_text", "task.comment_text", frozenset(["task"]), costly=False),
+            FactView("task_comment_text", "task.comment_text", frozenset(["task"]), costly=False),
             ("{read} is not None", "{read} is not None", "({read} is not None)"),
             {},
         ),
         (
             "task.comment_text",
             "unknown",
-            View("task_comment_text", "task.comment_text", frozenset(["task"]), costly=False),
+            FactView("task_comment_text", "task.comment_text", frozenset(["task"]), costly=False),
             ("{read} is None", "{read} is None", "({read} is None)"),
             {},
         ),
         (
             "task.platform",
             "known",
-            View(
+            FactView(
                 "task_platform_choice",
                 "(task_platform if (task_platform := task.platform) in _k0 else None)",
                 frozenset(["task"]),
@@ -92,7 +92,7 @@ UNTRUE: Shape = (
         (
             "task.platform",
             "unknown",
-            View(
+            FactView(
                 "task_platform_choice",
                 "(task_platform if (task_platform := task.platform) in _k0 else None)",
                 frozenset(["task"]),
@@ -104,7 +104,7 @@ UNTRUE: Shape = (
         (
             "task.platform",
             "tiktok",
-            View("task_platform", "task.platform", frozenset(["task"]), costly=False),
+            FactView("task_platform", "task.platform", frozenset(["task"]), costly=False),
             (
                 "not {read} == _k1",
                 "{read} == _k0",
@@ -115,7 +115,7 @@ UNTRUE: Shape = (
         (
             "task.platform",
             "not tiktok",
-            View("task_platform", "task.platform", frozenset(["task"]), costly=False),
+            FactView("task_platform", "task.platform", frozenset(["task"]), costly=False),
             (
                 "not {read} == _k1",
                 "{read} == _k0",
@@ -126,7 +126,7 @@ UNTRUE: Shape = (
         (
             "last.outcome_kind",
             "[verified, wrong_text]",
-            View("last_outcome_kind", "last.outcome_kind", frozenset(["last"]), costly=False),
+            FactView("last_outcome_kind", "last.outcome_kind", frozenset(["last"]), costly=False),
             (
                 "not {read} in _k1",
                 "{read} in _k0",
@@ -140,7 +140,7 @@ UNTRUE: Shape = (
         (
             "last.outcome_kind",
             "not [verified, wrong_text]",
-            View("last_outcome_kind", "last.outcome_kind", frozenset(["last"]), costly=False),
+            FactView("last_outcome_kind", "last.outcome_kind", frozenset(["last"]), costly=False),
             (
                 "not {read} in _k1",
                 "{read} in _k0",
@@ -154,7 +154,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "Straße",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -166,7 +166,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not Promo",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -178,7 +178,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "exactly Promo",
-            View(
+            FactView(
                 "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
             ),
             compared("{x} == _k0"),
@@ -187,7 +187,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "[Promo, exactly Big]",
-            View(
+            FactView(
                 "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
             ),
             compared("({x} == _k0 or _fold({x}) in _k1)"),
@@ -196,7 +196,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not [Promo, exactly Big]",
-            View(
+            FactView(
                 "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
             ),
             compared("not (({x} == _k0 or _fold({x}) in _k1))"),
@@ -205,7 +205,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "[Promo, Big]",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -217,7 +217,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not [exactly Promo, exactly Big]",
-            View(
+            FactView(
                 "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
             ),
             compared("not ({x} in _k0)"),
@@ -226,28 +226,28 @@ UNTRUE: Shape = (
         (
             "last.verified",
             "yes",
-            View("last_verified", "last.verified", frozenset(["last"]), costly=False),
+            FactView("last_verified", "last.verified", frozenset(["last"]), costly=False),
             TRUE,
             {},
         ),
         (
             "last.verified",
             "no",
-            View("last_verified", "last.verified", frozenset(["last"]), costly=False),
+            FactView("last_verified", "last.verified", frozenset(["last"]), costly=False),
             UNTRUE,
             {},
         ),
         (
             "last.verified",
             "not yes",
-            View("last_verified", "last.verified", frozenset(["last"]), costly=False),
+            FactView("last_verified", "last.verified", frozenset(["last"]), costly=False),
             UNTRUE,
             {},
         ),
         (
             "last.comments_scraped",
             "0",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("{x} == 0"),
@@ -256,7 +256,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "[0, 5]",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("{x} in _k0"),
@@ -265,7 +265,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "not [0, 5]",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("not ({x} in _k0)"),
@@ -274,7 +274,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "between 1 and 99",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("1 <= {x} <= 99"),
@@ -283,7 +283,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "more than 5",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("5 < {x}"),
@@ -292,7 +292,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "less than 5",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("{x} < 5"),
@@ -301,7 +301,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "at least 5",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("5 <= {x}"),
@@ -310,7 +310,7 @@ UNTRUE: Shape = (
         (
             "last.comments_scraped",
             "at most 5",
-            View(
+            FactView(
                 "last_comments_scraped", "last.comments_scraped", frozenset(["last"]), costly=False
             ),
             compared("{x} <= 5"),
@@ -319,7 +319,7 @@ UNTRUE: Shape = (
         (
             "task.cm_payout_amount",
             "at most 0.30 USD",
-            View(
+            FactView(
                 "task_cm_payout_amount", "task.cm_payout_amount", frozenset(["task"]), costly=False
             ),
             compared("{x} <= 0.3"),
@@ -328,7 +328,7 @@ UNTRUE: Shape = (
         (
             "last.age",
             "at least 1h",
-            View(
+            FactView(
                 "last_age",
                 "_since(now, last.scraped_at)",
                 frozenset(["_since", "last", "now"]),
@@ -340,14 +340,14 @@ UNTRUE: Shape = (
         (
             "last.scraped_at",
             "before 2026-12-01",
-            View("last_scraped_at", "last.scraped_at", frozenset(["last"]), costly=False),
+            FactView("last_scraped_at", "last.scraped_at", frozenset(["last"]), costly=False),
             compared("{x} < _k0"),
             {"_k0": datetime(2026, 11, 30, 23, 0, tzinfo=UTC)},
         ),
         (
             "last.scraped_at",
             "[2026-12-01 09:00, 2026-12-02 09:00]",
-            View("last_scraped_at", "last.scraped_at", frozenset(["last"]), costly=False),
+            FactView("last_scraped_at", "last.scraped_at", frozenset(["last"]), costly=False),
             compared("{x} in _k0"),
             {
                 "_k0": (
@@ -359,7 +359,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "contains Promo",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -371,7 +371,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "starts with exactly Promo",
-            View(
+            FactView(
                 "task_comment_text_nfc", "_nfc(task.comment_text)", frozenset(["task"]), costly=True
             ),
             compared("{x}.startswith(_k0)"),
@@ -380,7 +380,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not ends with Promo",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -392,7 +392,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "matches pattern spam",
-            View(
+            FactView(
                 "task_comment_text_pattern0",
                 "_pattern0(task.comment_text)",
                 frozenset(["task"]),
@@ -404,7 +404,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not matches pattern spam",
-            View(
+            FactView(
                 "task_comment_text_pattern0",
                 "_pattern0(task.comment_text)",
                 frozenset(["task"]),
@@ -416,7 +416,7 @@ UNTRUE: Shape = (
         (
             "task.platform",
             "matches pattern spam",
-            View(
+            FactView(
                 "task_platform_pattern0",
                 "_pattern0((task_platform if (task_platform := task.platform) in _k1 else None))",
                 frozenset(["task"]),
@@ -428,7 +428,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "in list watched",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -440,7 +440,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not in list watched",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["task"]),
@@ -452,7 +452,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "in list fading",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["now", "task"]),
@@ -464,7 +464,7 @@ UNTRUE: Shape = (
         (
             "task.comment_text",
             "not in list fading",
-            View(
+            FactView(
                 "task_comment_text_fold",
                 "_fold(task.comment_text)",
                 frozenset(["now", "task"]),
@@ -476,7 +476,7 @@ UNTRUE: Shape = (
         (
             "task.platform",
             "in list watched",
-            View(
+            FactView(
                 "task_platform_choice",
                 "(task_platform if (task_platform := task.platform) in _k0 else None)",
                 frozenset(["task"]),
@@ -488,7 +488,7 @@ UNTRUE: Shape = (
         (
             "profile.differs",
             "contains username",
-            View(
+            FactView(
                 "profile_differs_k0",
                 "(None if differs is None or _k0 in uncompared else _k0 in differs)",
                 frozenset(["differs", "uncompared"]),
@@ -500,7 +500,7 @@ UNTRUE: Shape = (
         (
             "profile.differs",
             "not contains username",
-            View(
+            FactView(
                 "profile_differs_k0",
                 "(None if differs is None or _k0 in uncompared else _k0 in differs)",
                 frozenset(["differs", "uncompared"]),
@@ -512,7 +512,7 @@ UNTRUE: Shape = (
         (
             "feedback.last_fields",
             "contains username",
-            View(
+            FactView(
                 "feedback_last_fields",
                 "feedback.last_fields",
                 frozenset(["feedback"]),
@@ -524,7 +524,7 @@ UNTRUE: Shape = (
         (
             "feedback.last_fields",
             "not contains username",
-            View(
+            FactView(
                 "feedback_last_fields",
                 "feedback.last_fields",
                 frozenset(["feedback"]),
@@ -536,14 +536,14 @@ UNTRUE: Shape = (
     ],
 )
 def test_a_test_of_a_fact_is_source_over_constants(
-    fact: str, text: str, view: View, shape: Shape, constants: dict[str, Any]
+    fact: str, text: str, view: FactView, shape: Shape, constants: dict[str, Any]
 ) -> None:
     """No text of a policy stands in it; whether it needs evidence is the fact's to say."""
     pool = Pool()
     test = read_test(text, FACTS[fact], ZoneInfo("Europe/Paris"))
     leaf = Leaves(a_policy(), pool).leaf(Compare(fact=fact, test=test, text=text), FACTS[fact])
     evidence = FACTS[fact].source == "evidence"
-    assert leaf == Leaf(view, *shape, evidence=evidence)
+    assert leaf == Emitted(view, *shape, evidence=evidence)
     assert {name: value for name, value in pool.values.items() if not callable(value)} == constants
 
 
@@ -593,12 +593,12 @@ def test_a_pool_names_equal_constants_alike_and_writes_numbers_out() -> None:
 
 def test_values_that_are_answers_themselves() -> None:
     """Always true or false, one of three, and a moment that is true until it has come."""
-    view = View("v", "g()", frozenset({"g"}))
-    assert settled(view) == Leaf(view, "{read}", "{read}", "({read})")
-    assert three_way(view) == Leaf(view, *TRUE)
-    assert three_way(view, True) == Leaf(view, *UNTRUE)
-    beside_now = View("v", "g()", frozenset({"g", "now"}))
-    assert not_yet(view) == Leaf(beside_now, *compared("now < {x}"))
+    view = FactView("v", "g()", frozenset({"g"}))
+    assert settled(view) == Emitted(view, "{read}", "{read}", "({read})")
+    assert three_way(view) == Emitted(view, *TRUE)
+    assert three_way(view, True) == Emitted(view, *UNTRUE)
+    beside_now = FactView("v", "g()", frozenset({"g", "now"}))
+    assert not_yet(view) == Emitted(beside_now, *compared("now < {x}"))
 
 
 def test_the_names_an_expression_mentions() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.findings import Finding
+from reviewbot.policy.diagnostics import Finding
+from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.model import ListEntry
-from reviewbot.policy.parse import Parsed, parse_policy
-from reviewbot.policy.unseen import first_unseen
+from reviewbot.policy.text_forms import first_unseen
 
 POLICY = """policy: listed
 language: 1

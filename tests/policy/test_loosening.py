@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.loosening import loosened
+from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.testing.compare import loosened
 
 REST = """language: 1
 rules:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reviewbot.policy.fields import CATALOGUE, Fact, FactType
+from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.model import Has, InList, IsKnown, Matches, OneOf, Range, Test, TextTest
 from reviewbot.policy.operators import OPERATORS, read_test, say
 from reviewbot.policy.values import Misread

@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import pytest
 
-from reviewbot.policy.findings import Finding, Severity, Span
+from reviewbot.policy.diagnostics import Finding, Severity, Span
+from reviewbot.policy.language.parser import Parsed, parse_policy, revision_of
 from reviewbot.policy.model import AppliesTo, Fixed
-from reviewbot.policy.parse import Parsed, parse_policy, revision_of
 
 POLICY = """policy: agency
 language: 1

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reviewbot.policy.findings import Severity
-from reviewbot.policy.fixing import apply_fixes
-from reviewbot.policy.parse import Parsed, parse_policy
-from reviewbot.policy.render import as_github, as_json, as_sarif, render_text
+from reviewbot.policy.diagnostics import Severity, apply_fixes
+from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.presentation.findings import as_github, as_json, as_sarif, render_text
 from tests.proof import proven
 from tests.tier import times
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.patterns import (
+from reviewbot.policy.text_forms import (
     LARGEST_PROGRAM,
     LONGEST_PATTERN,
     LONGEST_TEXT,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy import templates
+from reviewbot.policy import starters
+from reviewbot.policy.explain.summary import read_change, read_policy
+from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
-from reviewbot.policy.read_aloud import read_change, read_policy
 
 
 def policy_of(text: str) -> Policy:
@@ -26,17 +26,17 @@ def said(text: str) -> str:
     return "\n".join(s for passage in read_policy(policy_of(text)) for s in passage.sentences)
 
 
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", starters.names())
 def test_every_rule_is_said_in_order(name: str) -> None:
     """Each rule has a passage of its own, in the order in which they decide."""
-    policy = policy_of(templates.read(name).policy)
+    policy = policy_of(starters.read(name).policy)
     titles = [p.title for p in read_policy(policy) if p.title.startswith("Rule ")]
     assert titles == [f'Rule "{rule.name}"' for rule in policy.rules]
 
 
 def test_conditions_and_effects_are_plain_sentences() -> None:
     """The words of a rule become a sentence about the checker and the manager."""
-    text = said(templates.read("cautious").policy)
+    text = said(starters.read("cautious").policy)
     assert (
         "When what the checker concluded on its last try is couldnt_verify, and how many comments "
         "the checker read on its last try is between 20 and 99" in text
@@ -49,7 +49,7 @@ def test_conditions_and_effects_are_plain_sentences() -> None:
 
 def test_nothing_changed_says_nothing() -> None:
     """Comments and layout are not a change."""
-    text = templates.read("desk").policy
+    text = starters.read("desk").policy
     assert read_change(policy_of(text), policy_of("# hello\n" + text)) == ()
 
 
@@ -67,7 +67,7 @@ CHANGES = {
 def test_a_change_is_said(kind: str) -> None:
     """What differs is named, before and after."""
     old, new, words = CHANGES[kind]
-    text = templates.read("cautious").policy
+    text = starters.read("cautious").policy
     assert old in text
     change = "\n".join(read_change(policy_of(text), policy_of(text.replace(old, new))))
     assert words in change
@@ -75,7 +75,7 @@ def test_a_change_is_said(kind: str) -> None:
 
 def test_another_order_is_said() -> None:
     """The same rules in another order decide otherwise."""
-    policy = policy_of(templates.read("trusting").policy)
+    policy = policy_of(starters.read("trusting").policy)
     swapped = type(policy)(
         **{f: getattr(policy, f) for f in policy.__struct_fields__}
         | {"rules": (policy.rules[1], policy.rules[0], *policy.rules[2:])}
@@ -89,7 +89,7 @@ def test_another_order_is_said() -> None:
 )
 def test_a_list_counts_its_entries(entries: str, words: str) -> None:
     """One is no plural."""
-    text = templates.read("cautious").policy + f"\nlists:\n  some: {entries}\n"
-    if "\nlists:" in templates.read("cautious").policy:
+    text = starters.read("cautious").policy + f"\nlists:\n  some: {entries}\n"
+    if "\nlists:" in starters.read("cautious").policy:
         pytest.fail("the starter has lists of its own now")
     assert words in said(text)

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.api.narrow import decoder_for
-from reviewbot.recorded.judged import decide_records
+from reviewbot.insights.batch import decide_records
+from reviewbot.tokportal.records import decoder_for
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_task, random_attempts
 from tests.policy.judging import judge_of

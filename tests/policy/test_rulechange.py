@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
-from reviewbot.policy.rulechange import changed_rules
+from reviewbot.policy.testing.compare import changed_rules
 
 TEXT = """
 policy: p

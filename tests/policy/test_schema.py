@@ -9,15 +9,15 @@ import jsonschema
 import pytest
 import yaml
 
-from reviewbot.policy import templates
-from reviewbot.policy.fields import CATALOGUE
-from reviewbot.policy.schema import policy_schema
+from reviewbot.policy import starters
+from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.language.schema import policy_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = policy_schema()
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 TEXTS = {p.stem: p.read_text() for p in ROOT.glob("policies/*.yaml") if ".tests" not in p.name} | {
-    name: templates.read(name).policy for name in templates.names()
+    name: starters.read(name).policy for name in starters.names()
 }
 
 

@@ -6,17 +6,17 @@ from datetime import date
 
 import pytest
 
-from reviewbot.policy import templates
-from reviewbot.policy.analysis import analyse
-from reviewbot.policy.cases import run_cases
-from reviewbot.policy.compile import compile_policy
+from reviewbot.policy import starters
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.lint import analyse
 from reviewbot.policy.model import Policy
-from reviewbot.policy.parse import parse_policy
+from reviewbot.policy.testing.cases import run_cases
 
 TODAY = date(2026, 11, 22)
 
 
-def read(starter: templates.Starter) -> Policy:
+def read(starter: starters.Starter) -> Policy:
     """Read a starter with its tests; it must not have a single finding."""
     parsed = parse_policy(
         starter.policy,
@@ -34,44 +34,44 @@ def _no_file(name: str) -> bytes:
     raise FileNotFoundError(name)
 
 
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", starters.names())
 def test_a_starter_gives_no_finding(name: str) -> None:
     """Neither reading nor analysis has a word to say, today's calendar included."""
-    policy = read(templates.read(name))
+    policy = read(starters.read(name))
     assert analyse(policy, today=TODAY) == ()
     assert len(policy.tests) >= 5
 
 
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", starters.names())
 def test_the_tests_of_a_starter_pass(name: str) -> None:
     """A starter does what its tests say."""
-    results = run_cases(compile_policy(read(templates.read(name))))
+    results = run_cases(compile_policy(read(starters.read(name))))
     assert [(r.test.name, r.problems) for r in results if not r.passed] == []
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", starters.names())
 def test_the_tests_of_a_starter_pass_wherever_it_is_used(name: str, zone: str) -> None:
     """Whoever starts with a policy in another zone starts without a failure."""
-    made = templates.render(name, "spring", timezone=zone)
+    made = starters.render(name, "spring", timezone=zone)
     results = run_cases(compile_policy(read(made)))
     assert [(r.test.name, r.problems) for r in results if not r.passed] == []
 
 
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", starters.names())
 def test_a_starter_takes_a_name_an_owner_and_a_zone(name: str) -> None:
     """What a person is asked for stands in the policy; everything else is as it was."""
-    made = templates.render(name, "spring", owner="lead@example.com", timezone="Europe/Lisbon")
+    made = starters.render(name, "spring", owner="lead@example.com", timezone="Europe/Lisbon")
     policy = read(made)
     assert (policy.name, policy.owner, policy.timezone) == (
         "spring",
         "lead@example.com",
         "Europe/Lisbon",
     )
-    assert len(policy.rules) == len(read(templates.read(name)).rules)
+    assert len(policy.rules) == len(read(starters.read(name)).rules)
 
 
 def test_an_unknown_starter_is_an_error() -> None:
     """There is no starter of that name, and nothing is made up."""
     with pytest.raises(KeyError):
-        templates.read("careless")
+        starters.read("careless")

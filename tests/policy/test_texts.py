@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
+from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.engine.templates import Text, Variants, duration, may_be_sent, money, share
 from reviewbot.policy.facts import History
-from reviewbot.policy.fields import CATALOGUE
 from reviewbot.policy.model import Placeholder, ReasonText, Template
-from reviewbot.policy.texts import Text, Variants, duration, may_be_sent, money, share
 from tests.builders import an_attempt
 from tests.policy.judging import facts_at, judge_of
 

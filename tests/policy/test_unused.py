@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.parse import Parsed, parse_policy
+from reviewbot.policy.language.parser import Parsed, parse_policy
 
 POLICY = """policy: spare
 language: 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.findings import Span
-from reviewbot.policy.yamltree import MAX_DEPTH, Mapping, Scalar, Sequence, load_yaml
+from reviewbot.policy.diagnostics import Span
+from reviewbot.policy.language.yaml import MAX_DEPTH, Mapping, Scalar, Sequence, load_yaml
 
 
 def value_of(text: str) -> Scalar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.findings import Span
+from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.model import (
     BeforeDeadline,
     Condition,

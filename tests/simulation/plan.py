@@ -9,14 +9,11 @@ from typing import Literal
 
 import msgspec
 
-from reviewbot.domain.faultpoints import LOOP
-from reviewbot.simulator.absurd import ABSURD
-from reviewbot.simulator.choices import Choices
+from reviewbot.domain.fault_point import LOOP
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.counts import COUNTS
-from reviewbot.simulator.drift import DRIFTS
-from reviewbot.simulator.faults import FAULTS, Storm, Which
-from reviewbot.simulator.momentary import CODES, MOMENTARY
+from reviewbot.simulator.faults import DRIFTS, FAULTS, Storm, Which
+from reviewbot.simulator.model import Choices
+from reviewbot.simulator.untruths import ABSURD, CODES, COUNTS, MOMENTARY
 from reviewbot.simulator.world import Checker
 
 QUIET = 2.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from reviewbot.policy.evaluate import Judge
+from reviewbot.policy.engine.judge import Judge
 from tests.acceptance.house import judge_of
 from tests.simulation.history import Truth
 

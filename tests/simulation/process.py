@@ -17,9 +17,10 @@ import httpx
 import msgspec
 
 from reviewbot.domain.decision import Decision
-from reviewbot.ports import Delivery, Ledger, Letter
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Delivery, Letter
+from reviewbot.simulator.accounts import differences
 from reviewbot.simulator.clock import VirtualClock
-from reviewbot.simulator.delivery import differences
 from reviewbot.simulator.world import World
 from tests.simulation.history import Heard, History, Sent, Shown, Told, Truth, Wrote
 

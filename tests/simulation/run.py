@@ -16,36 +16,39 @@ from random import Random  # noqa: TID251 - seeded by the plan
 
 import time_machine
 
-from reviewbot.bootstrap import adopt, build
-from reviewbot.daemon import Daemon
-from reviewbot.domain.decision import Action, Mode
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.alarms.outages import DowntimeReport
+from reviewbot.alarms.routing import Route, Routes
+from reviewbot.config import Settings
+from reviewbot.core import guard_state
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import PassSummary
+from reviewbot.core.questions import Round, open_questions, open_rounds
+from reviewbot.domain.decision import Action, Mode, State
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.domain.faultpoints import on_fault_point
-from reviewbot.domain.lifecycle import State
+from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.domain.review import is_account
-from reviewbot.ledger.checkpointfile import CheckpointFile
-from reviewbot.ledger.opening import open_ledger
-from reviewbot.policy.evaluate import Judge
-from reviewbot.ports import Ledger
-from reviewbot.service.app import App
-from reviewbot.service.guards import breaker, switches
-from reviewbot.service.outlook.gather import Bot
-from reviewbot.service.people.answers import Reply, answer
-from reviewbot.service.people.questions import Round, open_questions, open_rounds
-from reviewbot.service.poll import STRETCH, PassSummary, Polling
-from reviewbot.service.telling.alarms import AlarmDesk
-from reviewbot.service.telling.away import Homecoming
-from reviewbot.service.telling.routing import Route, Routes
-from reviewbot.settings import Secret, Settings
-from reviewbot.simulator import delivery
+from reviewbot.domain.text import Secret
+from reviewbot.foresight.gather import Bot
+from reviewbot.ledger.checkpoints import CheckpointFile
+from reviewbot.ledger.open import open_ledger
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.ports.ledger import Ledger
+from reviewbot.review.answer import PersonAnswer, answer
+from reviewbot.review.poll import STRETCH, Polling
+from reviewbot.runtime.bootstrap import build
+from reviewbot.runtime.daemon import Daemon
+from reviewbot.safety import breaker, pauses
+from reviewbot.safety.rollout import adopt
+from reviewbot.simulator import accounts
 from reviewbot.simulator.clock import HOUR, VirtualClock
 from reviewbot.simulator.faults import Faults, Storm
-from reviewbot.simulator.momentary import MOMENTARY
-from reviewbot.simulator.planting import plant_waiting
+from reviewbot.simulator.people import strangers
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
-from reviewbot.simulator.strangers import strangers
+from reviewbot.simulator.seed_data import plant_waiting
 from reviewbot.simulator.transport import SimulatorTransport
+from reviewbot.simulator.untruths import MOMENTARY
 from reviewbot.simulator.world import Checker
 from tests.simulation import history as lines
 from tests.simulation.figures import Figures
@@ -99,7 +102,7 @@ class Passes:
         self._began = 0.0
         self._before = (0, 0)
 
-    def __call__(self, app: App) -> PassSummary:
+    def __call__(self, app: BotContext) -> PassSummary:
         """Make a stretch; write into the history what came of the pass that it ends."""
         run = self._run
         if not self._goes_on:
@@ -217,8 +220,8 @@ class Run:
 
     def _deliver(self, one: Account) -> None:
         world = self.world
-        bundle = delivery.random_bundle(world, one.platform, diligence=one.diligence)
-        delivery.deliver(world, bundle, delivery.make_account(world, bundle, **one.differing))
+        bundle = accounts.random_bundle(world, one.platform, diligence=one.diligence)
+        accounts.deliver(world, bundle, accounts.make_account(world, bundle, **one.differing))
 
     def _let_checker_be(self, how: Checker) -> None:
         self.world.checker = how
@@ -294,7 +297,7 @@ class Run:
                 stop=stop,
                 refresh=lambda asked: self._refresh(app),
                 book=CheckpointFile(self.folder / "checkpoints.jsonl"),
-                poll=Homecoming(passes, self.last_good),
+                poll=DowntimeReport(passes, self.last_good),
                 wake=_Wake(self),
             )
             self._daemon = daemon
@@ -387,7 +390,7 @@ class Run:
 
     # The bot ----------------------------------------------------------------------------------
 
-    def _a_bot(self, process: Process, ledger: Ledger, stop: threading.Event) -> App:
+    def _a_bot(self, process: Process, ledger: Ledger, stop: threading.Event) -> BotContext:
         seen: Ledger = LedgerOf(process, ledger)  # type: ignore[assignment]
         app = build(
             self._settings(),
@@ -398,7 +401,7 @@ class Run:
             chance=self.chance.random,
             stop=stop,
         )
-        app.alarms = AlarmDesk(
+        app.alarms = AlarmDispatcher(
             ledger=seen, clock=app.clock, events=app.say, routes=ROUTES, post=Inbox(process)
         )
         return app
@@ -416,7 +419,7 @@ class Run:
         plan = self.plan
         return judges_of(self.revision, plan.decide_by, plan.capped, accounts=bool(plan.accounts))
 
-    def _refresh(self, app: App) -> None:
+    def _refresh(self, app: BotContext) -> None:
         if self._swap:
             with suppress(ReviewbotError):  # a log that cannot be used just now is tried again
                 adopt(app, self.judges)
@@ -434,16 +437,16 @@ class Run:
             case "answer":
                 self._answer()
             case "pause":
-                word = self.chance.choice(sorted(switches.WORDS))
+                word = self.chance.choice(sorted(pauses.WORDS))
                 self._say(
-                    lambda log, now: switches.pause(
+                    lambda log, now: pauses.pause(
                         log, word, reason="a look", who="ana", until=None, now=now
                     )
                 )
                 self._later(
                     until,
                     lambda: self._say(
-                        lambda log, now: switches.resume(
+                        lambda log, now: pauses.resume(
                             log, "all", reason="fine", who="ana", now=now
                         )
                     ),
@@ -505,7 +508,7 @@ class Run:
         shutil.copy(self.folder / "ledger.db", self.folder / "older.db")
         self.history.append(lines.LogMoved(at=self.clock.time, away=False))
 
-    def read_screens(self, app: App) -> None:
+    def read_screens(self, app: BotContext) -> None:
         """Somebody reads what the screens say of what is about to end."""
         word = "all" if self.pause_file.exists() else None
         bot = Bot(every=EVERY, file=word, brake=app.brake())
@@ -538,7 +541,7 @@ class Run:
         """As the history says: the log itself is asked only where there is something to close."""
         stands: dict[str | None, bool] = {}
         for line in self.history[self._looked_at :]:
-            if isinstance(line, lines.Wrote) and line.topic == breaker.TOPIC:
+            if isinstance(line, lines.Wrote) and line.topic == guard_state.BREAKER_TOPIC:
                 stands[line.subject] = (line.value or {}).get("open") is not False
         self._looked_at = len(self.history)
         return any(stands.values())
@@ -568,7 +571,7 @@ class Run:
                 actions, fields = (Action.FINALIZE, Action.REQUEST_CORRECTIONS), FIELDS
             else:
                 actions, fields = (Action.APPROVE, Action.DISPUTE), None
-            reply = Reply(
+            reply = PersonAnswer(
                 action=self.chance.choice(actions),
                 who="ana",
                 text=REASON,
@@ -597,7 +600,7 @@ class Run:
         epoch = round_name(chosen.sighting.epoch)
         bundle, task = world.bundles.get(name), world.tasks.get(name)
         if bundle is not None:
-            return bundle.account_status == "in_review" and delivery.epoch(bundle) == epoch
+            return bundle.account_status == "in_review" and accounts.epoch(bundle) == epoch
         if task is None or task.status != "manually_confirmed" or task.review_until is None:
             return False
         return world.epoch(task) == epoch and world.now < task.review_until - LAST * HOUR

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reviewbot.cli.queue.listing import all_asked, line_of
-from reviewbot.policy.evaluate import Judge
-from reviewbot.ports import Ledger
-from reviewbot.service.outlook.forecast import forecast
-from reviewbot.service.outlook.gather import Bot, outlook_of
-from reviewbot.service.outlook.pace import pace
+from reviewbot.cli.queue import all_asked, line_of
+from reviewbot.foresight.gather import Bot, outlook_of
+from reviewbot.insights.forecast import forecast, pace
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.ports.ledger import Ledger
+from reviewbot.simulator.accounts import epoch as epoch_of
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.delivery import epoch as epoch_of
 from reviewbot.simulator.world import World
 from tests.simulation import history as lines
 from tests.simulation.process import round_name

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.domain.faultpoints import LOOP
+from reviewbot.domain.fault_point import LOOP
 from reviewbot.simulator.faults import FAULTS
 from tests.simulation.history import Effect, Sent
 from tests.simulation.plan import plan_of

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from reviewbot.domain.lifecycle import OPEN
-from reviewbot.domain.moments import parse_iso
-from reviewbot.ports import KeptCheckpoints, Ledger
-from reviewbot.service.outlook.replay import replay
-from reviewbot.service.revisions import Revisions
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.replay import replay
+from reviewbot.domain.decision import OPEN
+from reviewbot.domain.text import parse_iso
+from reviewbot.ports.ledger import KeptCheckpoints, Ledger
+from reviewbot.simulator.accounts import epoch as epoch_of
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.delivery import epoch as epoch_of
 from reviewbot.simulator.model import Bundle, Effect
 from reviewbot.simulator.world import World
 from tests.simulation import history as lines

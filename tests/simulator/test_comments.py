@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.simulator import comments, managers
-from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.model import Actor
+from reviewbot.simulator import people, tasks
+from reviewbot.simulator.model import Actor, Choices
 from reviewbot.simulator.refusals import Refusal
-from reviewbot.simulator.shapes import task_shape
+from reviewbot.simulator.wire import task_shape
 from tests.simulator.worlds import HOUR, a_submitted_task, a_task, a_waiting_task, a_world
 
 CLIENT = Actor(request_id="req_1", idempotency_key="key-1")
@@ -48,11 +47,11 @@ def test_a_finding_of_the_verifier_is_hidden_from_the_client(posting: str, outco
     world.advance(30)
     assert task.attempts[0].outcome_kind == outcome
     assert task.status == "pending_corrections"
-    assert comments.shown_status(world, task) == "submitted"
+    assert tasks.shown_status(world, task) == "submitted"
     world.choices = Choices(hidden_corrections="absent")
-    assert comments.shown_status(world, task) is None
+    assert tasks.shown_status(world, task) is None
     world.choices = Choices(hidden_corrections="shown")
-    assert comments.shown_status(world, task) == "pending_corrections"
+    assert tasks.shown_status(world, task) == "pending_corrections"
 
 
 def test_silence_pays_after_72_hours_of_review() -> None:
@@ -82,7 +81,7 @@ def test_a_dispute_empties_the_round_and_a_second_confirmation_begins_a_fresh_on
     task = a_waiting_task(world)
     first = world.epoch(task)
     world.advance(HOUR)
-    comments.dispute(world, task, "Not there.", CLIENT)
+    tasks.dispute(world, task, "Not there.", CLIENT)
     assert (task.status, task.confirmed_at, task.review_until) == (
         "pending_corrections",
         None,
@@ -90,7 +89,7 @@ def test_a_dispute_empties_the_round_and_a_second_confirmation_begins_a_fresh_on
     )
     assert '"Not there."' in (task.correction or "")
     world.advance(50 * HOUR)
-    comments.confirm(world, task)
+    tasks.confirm(world, task)
     assert world.epoch(task) != first
     assert (task.rounds, task.correction) == (2, None)
     world.advance(71 * HOUR)
@@ -103,9 +102,9 @@ def test_a_fix_after_a_dispute_is_verified_again() -> None:
     """Right account, right text at last: verified, and not reviewed any more."""
     world = a_world()
     task = a_waiting_task(world, "near miss")
-    comments.dispute(world, task, "Other text.", CLIENT)
-    managers.post(world, task, "exact")
-    comments.submit(world, task)
+    tasks.dispute(world, task, "Other text.", CLIENT)
+    people.post(world, task, "exact")
+    tasks.submit(world, task)
     world.advance(30)
     assert (task.status, len(task.attempts)) == ("verified_auto", 2)
 
@@ -115,12 +114,12 @@ def test_approve_is_final_and_logged_with_its_round() -> None:
     world = a_world()
     task = a_waiting_task(world)
     epoch = world.epoch(task)
-    comments.approve(world, task, CLIENT)
+    tasks.approve(world, task, CLIENT)
     effect = world.effects[-1]
     assert (effect.task_id, effect.epoch, effect.action) == (task.id, epoch, "approve")
     assert (effect.request_id, effect.idempotency_key, effect.by) == ("req_1", "key-1", "client")
     with pytest.raises(Refusal) as refused:
-        comments.approve(world, task, CLIENT)
+        tasks.approve(world, task, CLIENT)
     assert refused.value.code == "COMMENT_INVALID_STATUS"
     assert refused.value.details == {"current_status": "finalized"}
     assert len(world.effects) == 1
@@ -131,16 +130,16 @@ def test_coverage_blocks_decisions_but_not_cancelling() -> None:
     world = a_world()
     waiting, pending = a_waiting_task(world), a_task(world)
     for task in (waiting, pending):
-        comments.set_coverage(world, task.account, covered=False)
+        tasks.set_coverage(world, task.account, covered=False)
     shown = task_shape(world, waiting)
     assert (shown["execution_blocked"], shown["execution_block_reason"]) == (
         True,
         "coverage_inactive",
     )
     with pytest.raises(Refusal) as refused:
-        comments.approve(world, waiting, CLIENT)
+        tasks.approve(world, waiting, CLIENT)
     assert refused.value.code == "MANAGED_ACCOUNT_TASK_BLOCKED"
-    assert comments.cancel(world, pending, CLIENT) == 1
+    assert tasks.cancel(world, pending, CLIENT) == 1
 
 
 def test_finished_tasks_are_forgotten_where_a_retention_is_set() -> None:
@@ -148,7 +147,7 @@ def test_finished_tasks_are_forgotten_where_a_retention_is_set() -> None:
     world = a_world(retention=HOUR)
     finished = a_waiting_task(world)
     abandoned = a_submitted_task(world, "nothing")
-    comments.approve(world, finished, CLIENT)
+    tasks.approve(world, finished, CLIENT)
     world.advance(15 * 24 * HOUR)
     assert finished.id not in world.tasks
     assert abandoned.id not in world.tasks

@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from reviewbot.simulator import delivery
-from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.model import Bundle
+from reviewbot.simulator import accounts
+from reviewbot.simulator.model import Bundle, Choices
 from reviewbot.simulator.world import World
 from tests.simulator.worlds import HOUR, a_client, a_world
 
 
 def an_account_in_review(world: World, **differing: str | None) -> Bundle:
     """A bundle whose account was just delivered by a diligent person."""
-    bundle = delivery.random_bundle(world, "tiktok", diligence=1.0)
-    delivery.deliver(world, bundle, delivery.make_account(world, bundle, **differing))
+    bundle = accounts.random_bundle(world, "tiktok", diligence=1.0)
+    accounts.deliver(world, bundle, accounts.make_account(world, bundle, **differing))
     return bundle
 
 
@@ -39,7 +38,7 @@ def test_requested_and_delivered_profiles_are_read_in_two_places() -> None:
     there = client.get(f"/accounts/{bundle.saved_account_id}").json()["data"]
     assert asked["biography"] == bundle.biography
     assert there["biography"] == "hi"
-    assert delivery.differences(world, bundle) == ("biography",)
+    assert accounts.differences(world, bundle) == ("biography",)
     world.choices = Choices(bundle_account_profile="delivered")
     assert client.get(f"/bundles/{bundle.id}").json()["data"]["account"]["biography"] == "hi"
 
@@ -58,8 +57,8 @@ def test_corrections_are_applied_and_the_account_comes_back() -> None:
     history = client.get(f"/bundles/{bundle.id}").json()["data"]["account"]["feedback_history"]
     assert [entry["type"] for entry in history] == ["corrections_requested", "corrections_applied"]
     assert set(history[1]["changes"]) == {"profile_picture"}
-    assert delivery.differences(world, bundle) == ("visible_name",)
-    assert delivery.epoch(bundle) == "2"
+    assert accounts.differences(world, bundle) == ("visible_name",)
+    assert accounts.epoch(bundle) == "2"
     world.advance(53 * HOUR)
     assert bundle.account_status == "in_review"
 
@@ -104,7 +103,7 @@ def test_bundles_are_listed_newest_first_by_exact_filters() -> None:
     first = an_account_in_review(world)
     world.advance(1)
     second = an_account_in_review(world)
-    delivery.random_bundle(world, "instagram")
+    accounts.random_bundle(world, "instagram")
     client = a_client(world)
     found = client.get("/bundles", params={"account_status": "in_review", "per_page": 100}).json()
     assert [row["id"] for row in found["data"]] == [second.id, first.id]

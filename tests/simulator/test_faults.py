@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from reviewbot.simulator import comments, delivery
-from reviewbot.simulator.drift import DRIFTS
-from reviewbot.simulator.faults import FAULTS, Faults, Storm, parse_faults
-from reviewbot.simulator.strangers import decide_one, strangers
+from reviewbot.simulator import accounts
+from reviewbot.simulator import tasks as tasks_module
+from reviewbot.simulator.faults import DRIFTS, FAULTS, Faults, Storm, parse_faults
+from reviewbot.simulator.people import decide_one, strangers
 from tests.simulator.worlds import (
     HOUR,
     a_client,
@@ -76,7 +76,7 @@ def test_a_late_write_meets_whatever_round_is_there_by_then() -> None:
     decide = a_client(world)
     assert decide.post(f"/comments/{task.id}/dispute", json={"reason": "Not there."}).is_success
     world.advance(1)
-    comments.confirm(world, task)
+    tasks_module.confirm(world, task)
     world.advance(600)
     assert world.effects[-1].action == "approve"
     assert world.effects[-1].epoch != first
@@ -182,7 +182,7 @@ def test_a_row_repeats_in_its_own_list_alone() -> None:
     """A task never stands among the orders."""
     world = a_world()
     a_waiting_task(world)
-    bundle = delivery.random_bundle(world, "tiktok")
+    bundle = accounts.random_bundle(world, "tiktok")
     faults = Faults()
     faults.once("duplicate rows", operation="get_me")
     client = a_client(world, faults=faults)

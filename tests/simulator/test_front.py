@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.simulator.choices import Choices
+from reviewbot.simulator.model import Choices
 from tests.simulator.worlds import a_client, a_task, a_waiting_task, a_world
 
 

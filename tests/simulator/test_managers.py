@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reviewbot.simulator import comments
-from reviewbot.simulator.managers import ABSENT, HONEST, LIAR, SLOPPY, Habit
-from reviewbot.simulator.model import Actor
+from reviewbot.simulator import tasks
+from reviewbot.simulator.model import Actor, Habit
+from reviewbot.simulator.people import ABSENT, HONEST, LIAR, SLOPPY
 from tests.simulator.worlds import HOUR, a_task, managed_world
 
 
@@ -63,7 +63,7 @@ def test_a_dispute_is_fixed_insisted_on_or_given_up(
     task = a_task(world, habit=habit)
     while task.status != "manually_confirmed":
         world.advance(HOUR)
-    comments.dispute(world, task, "Other text.", Actor())
+    tasks.dispute(world, task, "Other text.", Actor())
     world.advance(50 * HOUR)
     assert (task.status, task.rounds) == (status, rounds)
     assert world.truth(task.id).deserved is (status == "finalized")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.simulator.moments import http_date, iso, iso_or_none
+from reviewbot.simulator.clock import http_date, iso, iso_or_none
 
 SECONDS = st.integers(0, 4_102_444_799)
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reviewbot.simulator import comments
-from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.planting import add_account, order
+from reviewbot.simulator import tasks as tasks_module
+from reviewbot.simulator.model import Choices
+from reviewbot.simulator.seed_data import add_account, order
 from tests.simulator.worlds import TEXT, a_client, a_task, a_waiting_task, a_world
 
 VIDEO = "https://www.tiktok.com/@lumen/video/7301234567890123456"
@@ -252,9 +252,9 @@ def test_a_hidden_task_can_be_made_to_look_absent() -> None:
     """Where chosen so, neither lists nor reads show an auto-detected correction."""
     world = a_world(choices=Choices(hidden_corrections="absent"))
     task = a_task(world)
-    comments.submit(world, task)
+    tasks_module.submit(world, task)
     task.status, task.hidden = "pending_corrections", True
-    world.board.file(task, comments.shown_status(world, task))
+    world.board.file(task, tasks_module.shown_status(world, task))
     client = a_client(world)
     assert client.get("/comments").json()["pagination"]["total"] == 0
     assert client.get(f"/comments/{task.id}").status_code == 404

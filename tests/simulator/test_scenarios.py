@@ -9,7 +9,7 @@ import pytest
 
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.clock import HOUR, VirtualClock
-from reviewbot.simulator.managers import POPULATION
+from reviewbot.simulator.people import POPULATION
 from reviewbot.simulator.routes import STATUSES
 from tests.simulator.worlds import MORNING, a_client
 

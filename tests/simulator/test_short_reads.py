@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviewbot.simulator.choices import Choices
+from reviewbot.simulator.model import Choices
 from reviewbot.simulator.verifier import check
 from tests.simulator.worlds import HOUR, a_submitted_task, a_world
 

@@ -6,13 +6,10 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from reviewbot.simulator import comments
-from reviewbot.simulator.absurd import ABSURD, is_hit
-from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.counts import COUNTS
+from reviewbot.simulator import tasks as tasks_module
 from reviewbot.simulator.faults import Faults, Storm
-from reviewbot.simulator.model import Actor
-from reviewbot.simulator.momentary import CODES
+from reviewbot.simulator.model import Actor, Choices
+from reviewbot.simulator.untruths import ABSURD, CODES, COUNTS, is_hit
 from tests.simulator.worlds import (
     HOUR,
     a_client,
@@ -158,8 +155,8 @@ def test_a_manager_may_insist_without_another_look() -> None:
     world = managed_world(choices=Choices(insists_unchecked=1.0))
     task = a_submitted_task(world, "nothing")
     world.advance(60)
-    comments.confirm(world, task)
-    comments.dispute(world, task, "Not there.", Actor(by="stranger"))
+    tasks_module.confirm(world, task)
+    tasks_module.dispute(world, task, "Not there.", Actor(by="stranger"))
     looks, sent_back_at = len(task.attempts), world.effects[-1].at
     world.advance(60 * HOUR)
     assert (task.rounds, len(task.attempts)) == (2, looks)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.simulator.urls import parse_comment_url, parse_video_url
+from reviewbot.simulator.videos import parse_comment_url, parse_video_url
 
 CANONICAL = "https://www.tiktok.com/@lumen/video/7301"
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.simulator import comments, managers
-from reviewbot.simulator.choices import Choices
-from reviewbot.simulator.corpus import PASSERS_BY
-from reviewbot.simulator.verifier import WINDOW, check, scrape, similarity
+from reviewbot.simulator import people, tasks
+from reviewbot.simulator.model import Choices
+from reviewbot.simulator.verifier import PASSERS_BY, WINDOW, check, scrape, similarity
 from tests.simulator.worlds import HOUR, TEXT, a_submitted_task, a_task, a_world
 
 
@@ -50,7 +49,7 @@ def test_a_scrape_shows_the_newest_hundred_in_order(
         world.run_until(task.created_at + hours * HOUR)
         other = a_task(world)
         other.video = task.video
-        managers.post(world, other, "exact")
+        people.post(world, other, "exact")
     world.run_until(task.created_at + 6 * HOUR)
     everything = before + int(8 * rate) + len(posted)
     seen = scrape(task.video, world.now)
@@ -62,7 +61,7 @@ def test_a_busy_video_pushes_the_comment_out_of_sight() -> None:
     """With 900 comments an hour, a right comment of an hour ago cannot be found among the newest 100."""
     world = a_world()
     task = a_task(world, comments_per_hour=900)
-    managers.post(world, task, "exact")
+    people.post(world, task, "exact")
     world.advance(HOUR)
     attempt = check(task, world.now, Choices(), scrape_fails=False)
     assert (attempt.outcome_kind, attempt.comments_scraped) == ("couldnt_verify", 100)
@@ -134,4 +133,4 @@ def test_a_near_miss_is_never_taken_for_the_right_text(seed: int) -> None:
     attempt = task.attempts[0]
     assert attempt.outcome_kind in ("wrong_text", "scrape_failed")
     assert attempt.match_score < 0.95
-    assert comments.shown_status(world, task) == "submitted"
+    assert tasks.shown_status(world, task) == "submitted"

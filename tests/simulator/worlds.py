@@ -7,16 +7,15 @@ from typing import Any
 
 import httpx
 
-from reviewbot.simulator import comments, managers
-from reviewbot.simulator.choices import Choices
+from reviewbot.simulator import people as people_module
+from reviewbot.simulator import tasks
 from reviewbot.simulator.clock import HOUR
 from reviewbot.simulator.faults import Faults
-from reviewbot.simulator.managers import Habit, Managers
-from reviewbot.simulator.model import Posting, Task
-from reviewbot.simulator.planting import add_account
+from reviewbot.simulator.model import Choices, Habit, Posting, Task
+from reviewbot.simulator.people import Managers
+from reviewbot.simulator.seed_data import add_account
 from reviewbot.simulator.transport import SimulatorTransport
-from reviewbot.simulator.urls import Target
-from reviewbot.simulator.videos import add_video
+from reviewbot.simulator.videos import Target, add_video
 from reviewbot.simulator.world import Nobody, People, World
 
 MORNING = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
@@ -29,11 +28,13 @@ def a_world(*, people: People | None = None, choices: Choices | None = None, **m
     return World(MORNING, choices=choices, people=people or Nobody(), requests_kept=None, **more)
 
 
-def a_task(world: World, *, text: str = TEXT, habit: Habit = managers.HONEST, **video: Any) -> Task:
+def a_task(
+    world: World, *, text: str = TEXT, habit: Habit = people_module.HONEST, **video: Any
+) -> Task:
     """A pending TikTok task under a quiet video of its own."""
     account = add_account(world, username=f"nora.{world.number()}", habit=habit, platform="tiktok")
     url = f"https://www.tiktok.com/@lumen/video/{7_000_000 + world.number()}"
-    return comments.create(
+    return tasks.create(
         world, account, add_video(world, Target("tiktok", url, "lumen"), **video), text
     )
 
@@ -41,8 +42,8 @@ def a_task(world: World, *, text: str = TEXT, habit: Habit = managers.HONEST, **
 def a_submitted_task(world: World, posting: Posting = "exact", **video: Any) -> Task:
     """A task whose manager has posted so, and clicked; the verifier comes in 30 s."""
     task = a_task(world, **video)
-    managers.post(world, task, posting)
-    comments.submit(world, task)
+    people_module.post(world, task, posting)
+    tasks.submit(world, task)
     return task
 
 
@@ -50,7 +51,7 @@ def a_waiting_task(world: World, posting: Posting = "nothing", **video: Any) -> 
     """A task that was checked once and waits for the client since this moment."""
     task = a_submitted_task(world, posting, **video)
     world.advance(60)
-    comments.confirm(world, task)
+    tasks.confirm(world, task)
     return task
 
 

@@ -1,1 +1,3 @@
 """One module per released schema; once released, it never changes."""
+
+from __future__ import annotations

@@ -6,9 +6,14 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
+
+
 down_revision = None
 
+
 CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'settled', 'unknown')")
+
+
 INTENDED = sa.text("intended_at IS NOT NULL")
 
 

@@ -1,0 +1,1 @@
+"""What people should know, when, and only once."""

@@ -1,0 +1,160 @@
+"""Stakes: who is paid by silence while something is kept back, in words for a person and for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.core import guard_state
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.review import is_account, things
+from reviewbot.domain.text import format_moment
+from reviewbot.foresight.gather import Foreseen, Outlook
+from reviewbot.safety import breaker
+from reviewbot.safety import pauses as pauses_module
+
+if TYPE_CHECKING:
+    from reviewbot.core.context import BotContext
+    from reviewbot.core.guard_state import HeldBack
+    from reviewbot.core.pipeline import ReviewPipeline
+    from reviewbot.foresight.future import Future
+
+
+NAMED = 20
+"""Tasks that a sentence's facts name; the rest is counted."""
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """What silence will pay if nobody acts: how many, how much, and when it begins."""
+
+    tasks: tuple[str, ...] = ()
+    """The most urgent first, of both kinds of review; `accounts` says how many are accounts."""
+    accounts: int = 0
+    first_at: datetime | None = None
+    amount_micros: int = 0
+
+    def sentence(self, zone: str = "UTC") -> str:
+        """Say it in one sentence; moments are read in this zone."""
+        if not self.tasks:
+            return "No open task is paid by silence because of it so far."
+        first = f", first at {format_moment(self.first_at, zone)}" if self.first_at else ""
+        money = f" ({self.amount_micros / 1_000_000:,.2f} USD)" if self.amount_micros else ""
+        return f"{things(len(self.tasks), self.accounts)}{money} will be paid by silence{first}."
+
+
+def at_stake(found: Outlook, *, until: datetime | None = None) -> Exposure:
+    """What silence will pay, before `until` (None: ever), if nobody acts."""
+    silent = [
+        one
+        for one in found.futures.values()
+        if one.end == "silence" and not one.is_over and (until is None or _deadline(one) < until)
+    ]
+    return _of(silent)
+
+
+def _of(silent: Iterable[Future]) -> Exposure:
+    first = sorted(silent, key=_deadline)
+    return Exposure(
+        tasks=tuple(one.round.task_id for one in first),
+        accounts=sum(is_account(one.round.review) for one in first),
+        first_at=first[0].at if first else None,
+        amount_micros=sum(one.round.amount_micros or 0 for one in first),
+    )
+
+
+def _deadline(one: Future) -> datetime:
+    assert one.at is not None, "silence pays at a known moment"
+    return one.at
+
+
+def say_stakes(app: BotContext, bench: ReviewPipeline) -> None:
+    """Say what is kept back, by what, and who is paid by silence because of it."""
+    if app.mode is not Mode.LIVE:
+        return
+    ahead = Foreseen(app)
+    for (by, subject), those in app.guard.kept.items():
+        if by in _KINDS:
+            _say_kept(app, bench, ahead, by, subject, those)
+    _say_pauses(app, ahead)
+    _say_breakers(app, bench, ahead)
+
+
+def _say_kept(
+    app: BotContext,
+    bench: ReviewPipeline,
+    ahead: Foreseen,
+    by: str,
+    subject: str,
+    those: Sequence[HeldBack],
+) -> None:
+    noun = "due decision is" if len(those) == 1 else "due decisions are"
+    found = [ahead().of(bench.review, one.task_id) for one in those]
+    stakes = _of(one for one in found if one is not None and one.end == "silence")
+    what = f"{len(those)} {noun} held back by {_words(by, subject)}."
+    _tell(app, _KINDS[by], f"{bench.review} {by} {subject}", what, stakes)
+
+
+def _say_pauses(app: BotContext, ahead: Foreseen) -> None:
+    now = app.clock.now()
+    pauses = pauses_module.pauses_on(
+        app.guard.words_on(guard_state.PAUSE_TOPIC), app.guard.file, now
+    )
+    on = {one.word: one for one in pauses}
+    for word in pauses_module.WORDS:
+        if word not in on:
+            app.guard.said.pop(f"pause {word}", None)
+            app.mended(AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word)
+        elif app.guard.is_time(f"pause {word}", app.clock.monotonic()):
+            sentence = on[word].sentence()
+            stakes = at_stake(ahead(), until=on[word].until)
+            _tell(app, AlarmKind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
+
+
+def _say_breakers(app: BotContext, bench: ReviewPipeline, ahead: Foreseen) -> None:
+    """Each opening is told for itself: one that follows a closing at once is news."""
+    words = {note.subject: note for note in app.guard.words_on(guard_state.BREAKER_TOPIC)}
+    for judge in bench.judges:
+        name = judge.policy.name
+        notes = [words[subject] for subject in (name, pauses_module.ALL) if subject in words]
+        note = next((note for note in notes if breaker.stands_open(note)), None)
+        if note is None:
+            for closed in notes:
+                subject = f"{name} {closed.value.get('opened')}"
+                app.mended(
+                    AlarmKind.BREAKER, f"The breaker of {name} is closed again.", subject=subject
+                )
+        elif app.guard.is_time(f"breaker {name} {note.seq}", app.clock.monotonic()):
+            what = (
+                f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
+                ' person says  reviewbot resume --reason "…".'
+            )
+            _tell(app, AlarmKind.BREAKER, f"{name} {note.seq}", what, at_stake(ahead()))
+
+
+def _tell(app: BotContext, kind: AlarmKind, subject: str, what: str, stakes: Exposure) -> None:
+    app.alarm(
+        kind,
+        f"{what} {stakes.sentence(app.zone())}",
+        subject=subject,
+        urgency="error" if stakes.tasks or kind is AlarmKind.BREAKER else "warning",
+        would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
+        tasks=len(stakes.tasks),
+        first_at=stakes.first_at,
+        amount_micros=stakes.amount_micros,
+    )
+
+
+_KINDS = {"cap": AlarmKind.CAP, "guardrail": AlarmKind.CAP, "probation": AlarmKind.PROBATION}
+"""What keeps back some decisions, not all: those are counted."""
+
+
+def _words(by: str, subject: str) -> str:
+    return {
+        "cap": f"the cap {subject!r}",
+        "guardrail": f"the policy's own rule to {subject}",
+        "probation": f"the probation of revision {subject}",
+    }[by]

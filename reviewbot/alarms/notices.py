@@ -1,0 +1,178 @@
+"""Notices: what one review, as it happens, makes people know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reviewbot.core.context import BotContext
+from reviewbot.core.log_text import named
+from reviewbot.domain.alarm import EACH_TIME, HOUR, AlarmKind
+from reviewbot.domain.decision import Decision, State
+from reviewbot.domain.errors import ReviewbotError
+from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.ports.ledger import Ending
+from reviewbot.ports.queue import Listing, Receipt, UnreadRow
+
+RETOLD = timedelta(days=3)
+"""How far back a new process looks for silence that nobody may have been told of."""
+
+
+def tell_question(app: BotContext, decision: Decision) -> None:
+    """Bring a question to the people that its rule names."""
+    question = decision.reason or f"escalated by {decision.rule}"
+    until = "" if decision.deadline_at is None else f" (until {_deadline(app, decision)})"
+    app.alarm(
+        AlarmKind.QUESTION,
+        f"{_about(decision)} waits for a person{until}: {question}",
+        subject=_round(decision.task_id, decision.epoch),
+        to=() if decision.to is None else (decision.to,),
+        urgency="info" if decision.to is None else "warning",
+        again=EACH_TIME,
+        task_id=decision.task_id,
+        rule=decision.rule,
+        zone=_zone(app, decision),
+        deadline_at=decision.deadline_at,
+    )
+
+
+def tell_late(app: BotContext, decision: Decision, state: State) -> None:
+    """A decision was made with too little time left to find out about an unclear answer."""
+    app.alarm(
+        AlarmKind.LATE,
+        f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
+        f" deadline ({_deadline(app, decision)}), and is {state.value}",
+        subject=_round(decision.task_id, decision.epoch),
+        urgency="warning",
+        again=EACH_TIME,
+        task_id=decision.task_id,
+        deadline_at=decision.deadline_at,
+    )
+
+
+def _zone(app: BotContext, decision: Decision) -> str:
+    return app.zone(review=decision.review, policy=decision.policy)
+
+
+def _deadline(app: BotContext, decision: Decision) -> str:
+    assert decision.deadline_at is not None
+    about = "about " if decision.deadline_is_estimate else ""
+    return f"{about}{format_moment(decision.deadline_at, _zone(app, decision))}"
+
+
+def tell_stale_effect(app: BotContext, decision: Decision, receipt: Receipt) -> None:
+    """An approval landed in another round than it was decided for."""
+    app.alarm(
+        AlarmKind.STALE,
+        f"{_about(decision)}: an approval took effect in another round than it was decided for;"
+        " a person should look at it",
+        subject=_round(decision.task_id, decision.epoch),
+        again=EACH_TIME,
+        decision=decision.id,
+        task_id=decision.task_id,
+        landed_in=receipt.epoch,
+    )
+
+
+def tell_silence(app: BotContext, ending: Ending) -> None:
+    """A round was paid although nobody decided it; that somebody got this is kept for a while."""
+    what = named(ending.review, ending.task_id, ending.amount_micros)
+    at = format_moment(ending.at, app.zone(review=ending.review))
+    app.alarm(
+        AlarmKind.SILENCE,
+        f"{what} was paid by silence ({at}): {ending.note}",
+        subject=_round(ending.task_id, ending.epoch),
+        again=None,
+        keep_until=app.clock.now() + RETOLD,
+        task_id=ending.task_id,
+        amount_micros=ending.amount_micros,
+    )
+
+
+def tell_silences_again(app: BotContext) -> None:
+    """After a start: what the last process wrote down, and perhaps could no longer tell anybody."""
+    for ending in app.ledger.endings(app.clock.now() - RETOLD):
+        if ending.by == "silence":
+            tell_silence(app, ending)
+
+
+def tell_dead_letter(app: BotContext, item: ReviewItem, error: ReviewbotError) -> None:
+    """The review of one thing keeps failing."""
+    app.alarm(
+        AlarmKind.DEAD_LETTER,
+        f"{named(item.review, item.id, item.amount_micros)} cannot be reviewed, it fails again and"
+        f" again: {error}",
+        subject=_round(item.id, item.epoch),
+        again=24 * HOUR,
+        task_id=item.id,
+        deadline_at=item.deadline_at,
+        request_id=getattr(error, "request_id", None),
+    )
+
+
+def tell_count(app: BotContext, review: ReviewKind, listing: Listing) -> None:
+    """The list of what waits contradicts the API's own count, or no longer does."""
+    what = noun_of([review])
+    if listing.counted is None:
+        app.mended(
+            AlarmKind.LIST,
+            f"The list of waiting {what}s agrees with its count again",
+            subject=review,
+        )
+        return
+    found = len(listing.items) + len(listing.unread)
+    app.alarm(
+        AlarmKind.LIST,
+        f"The list of waiting {what}s contradicts itself: the API counts {listing.counted}, and its"
+        f" pages hold others; {found} were found, also by smaller pages. A {what} that is in no list"
+        " is not reviewed, and silence pays for it: compare with the dashboard",
+        subject=review,
+        review=review,
+        counted=listing.counted,
+        found=found,
+    )
+
+
+def tell_unread(app: BotContext, review: ReviewKind, row: UnreadRow) -> None:
+    """A row of the list of what waits cannot be read, so nobody reviews it."""
+    what = noun_of([review])
+    name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
+    app.alarm(
+        AlarmKind.LIST,
+        f"A waiting {what} ({name} of the list) cannot be read, so it is not reviewed and silence"
+        f" pays for it: {safe_line(row.why)}; decide it in the dashboard",
+        subject=f"{review} {row.id or row.place}",
+        review=review,
+        place=row.place,
+        task_id=row.id,
+    )
+
+
+def tell_drift(app: BotContext, review: str, what: str) -> None:
+    """The API's answers no longer have the shape that we use."""
+    app.alarm(
+        AlarmKind.DRIFT,
+        f"The API's answers have changed their shape: {what}",
+        subject=f"{review} {what}",
+        again=24 * HOUR,
+    )
+
+
+def tell_new_value(app: BotContext, review: str, what: str) -> bool:
+    """A used field holds a value that nobody has documented; give whether that was news."""
+    return app.alarm(
+        AlarmKind.DRIFT,
+        f"The API says something new: {safe_line(what)}. No rule that names the documented values"
+        " matches it; see what it means, and whether the policy should speak of it",
+        subject=f"{review} value {what}",
+        urgency="warning",
+        again=None,
+    )
+
+
+def _about(decision: Decision) -> str:
+    return named(decision.review, decision.task_id, decision.amount_micros)
+
+
+def _round(task_id: str, epoch: str | None) -> str:
+    return f"{task_id}@{epoch}"

@@ -1,0 +1,350 @@
+"""Outage: say when passes fail and a person should know, and when they succeed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from reviewbot.alarms.notices import RETOLD, tell_silence
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import REVIEW_WINDOW, PassSummary, ReviewPipeline, deadline_of
+from reviewbot.core.remote_state import by_silence, cause
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.decision import DONE, OPEN, Action
+from reviewbot.domain.errors import (
+    ApiError,
+    Forbidden,
+    KeyRefused,
+    LedgerCorrupt,
+    LedgerError,
+    NotRecordable,
+    ReviewbotError,
+)
+from reviewbot.domain.review import ReviewItem, things
+from reviewbot.domain.text import format_moment, iso
+from reviewbot.ports.ledger import Attributed, Ending, Ledger, Memory
+from reviewbot.ports.queue import Archive
+
+
+def went_wrong(app: BotContext, error: ReviewbotError) -> None:
+    """A pass could not be made."""
+    match error:
+        case KeyRefused() | Forbidden():  # of a list, a 403 is about what the key may read
+            _refused(app, error)
+        case ApiError():
+            _away(app, str(error))
+        case LedgerCorrupt():
+            app.alarm(AlarmKind.LEDGER, f"The decision log is damaged; nothing is sent: {error}")
+        case NotRecordable():
+            app.alarm(AlarmKind.LEDGER, f"A pass ended early, the log itself is well: {error}")
+        case LedgerError():
+            app.alarm(
+                AlarmKind.LEDGER, f"The decision log cannot be used; nothing is sent: {error}"
+            )
+
+
+def went(app: BotContext, stopped: str | None) -> None:
+    """A pass was made; `stopped` says why it ended early, where it did."""
+    app.mended(AlarmKind.LEDGER, "The decision log can be used again")
+    app.key_refused_since = None
+    app.mended(AlarmKind.KEY, "The API takes our key again")
+    if app.stopping():
+        return
+    if stopped is not None:
+        _away(app, stopped)
+        return
+    app.away_since = None
+    app.mended(AlarmKind.API_AWAY, "The API answers again, and reviews go on")
+    app.alarms.pulse()
+
+
+def tell_crash(app: BotContext, error: Exception) -> None:
+    """A fault of ours ends the process; only its kind is told, for its text could hold anything.
+
+    A process that is started again and again by its manager says so once an hour.
+    """
+    app.alarm(
+        AlarmKind.STOPPED,
+        "reviewbot has ended by a fault of its own and reviews nothing until it is started again:"
+        f" {type(error).__name__}; its log says more",
+        subject=type(error).__name__,
+    )
+
+
+def tell_stopped(app: BotContext, error: ReviewbotError) -> None:
+    """What no pass can mend ends the process."""
+    app.alarm(
+        AlarmKind.STOPPED,
+        f"reviewbot has ended by itself and reviews nothing until it is started again: {error}",
+        subject=type(error).__name__,
+    )
+
+
+def _refused(app: BotContext, error: KeyRefused | Forbidden) -> None:
+    """Park the key: only whether it is taken again is asked, until it is."""
+    now = app.clock.monotonic()
+    if app.key_refused_since is None:
+        app.key_refused_since = now
+    lasting = now - app.key_refused_since
+    since = f" for {_length(lasting)}" if lasting else ""
+    app.alarm(
+        AlarmKind.KEY,
+        f"The API refuses our key{since}, so nothing is reviewed and nothing is sent; it goes on by"
+        f" itself once the key is taken again: {error}",
+        seconds=round(lasting),
+        request_id=error.request_id,
+    )
+
+
+def _away(app: BotContext, why: str) -> None:
+    now = app.clock.monotonic()
+    if app.away_since is None:
+        app.away_since = now
+    away = now - app.away_since
+    if away >= app.limits.away:
+        app.alarm(
+            AlarmKind.API_AWAY,
+            f"No whole pass for {_length(away)}; nothing can be decided meanwhile: {why}",
+            seconds=round(away),
+        )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+
+
+# ------------------------------------------------------------------------------------------------
+# Away: after a start, what was paid while no pass was made, by whom, and what was nearly late.
+#
+# Theory of operation. Rounds that we had seen are attributed at every pass (`reconcile.py`), but a few
+# at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So each
+# start reads the finalized tasks, newest first, back to the last pass, and gives each round that has no
+# decision of ours an ending. After a moment one page of them is enough. The same is done where a
+# process lived on, but no pass went through for a while.
+
+
+TOPIC = "away"
+
+
+LONG = timedelta(minutes=15)
+"""From so long without a pass on what happened meanwhile is kept, even where it is nothing."""
+
+
+NEARLY = timedelta(hours=1)
+"""What has less time left than this was nearly late."""
+
+
+class Downtime(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened between the last pass and the one that now begins."""
+
+    since: datetime
+    until: datetime
+    silence: int = 0
+    silence_micros: int = 0
+    """Paid at its deadline, on nobody's decision."""
+    unseen: int = 0
+    """How many of those no pass had ever seen."""
+    others: int = 0
+    """Approved by somebody else meanwhile."""
+    left: int = 0
+    """Left to the timer on purpose, before."""
+    nearly_late: int = 0
+    """Still waiting, with less than an hour to go."""
+
+    def sentence(self, zone: str) -> str:
+        """Say it in one sentence; moments are read in this zone."""
+        parts = []
+        if self.silence:
+            unseen = f", {self.unseen} of them never seen by a pass" if self.unseen else ""
+            parts.append(
+                f"{things(self.silence)} paid by silence"
+                f" ({self.silence_micros / 1e6:,.2f} USD{unseen})"
+            )
+        if self.others:
+            parts.append(f"{self.others} approved by somebody else")
+        if self.left:
+            parts.append(f"{self.left} left to the timer on purpose")
+        if self.nearly_late:
+            parts.append(f"{self.nearly_late} still waiting with less than an hour to go")
+        return (
+            f"While no pass was made, from {format_moment(self.since, zone)} to"
+            f" {format_moment(self.until, zone)}:"
+            f" {'; '.join(parts) or 'nothing ended'}"
+        )
+
+
+class DowntimeReport:
+    """Makes passes; at its start, and after a while without one, it looks back over that time.
+
+    `since` is when the last pass went through; where nobody knows, the log's newest word tells.
+    """
+
+    def __init__(self, poll: Callable[[BotContext], PassSummary], since: datetime | None) -> None:
+        self._poll = poll
+        self._since = since
+        self._pending = True
+        self._good_at: datetime | None = None
+        self._failed = False
+
+    def __call__(self, app: BotContext) -> PassSummary:
+        """Look back where that is still to be done, and make one pass or a stretch of one."""
+        if self._pending and app.key_refused_since is None:
+            self._since = self._since or last_word(app)
+            self._look_back(app, self._since)
+        try:
+            summary = self._poll(app)
+        except ReviewbotError:
+            self._failed = True
+            raise
+        self._failed = self._failed or summary.stopped is not None
+        if summary.stopped is None:
+            before, self._good_at = self._good_at, app.clock.now()
+            if self._failed and before is not None and summary.started_at - before >= LONG:
+                self._look_back(app, before)
+            self._failed = False
+        return summary
+
+    def _look_back(self, app: BotContext, since: datetime | None) -> None:
+        if since is not None:
+            try:
+                look_back(app, since)
+            except ApiError as error:
+                app.events("cannot look back", level="warning", since=since, error=str(error))
+                return
+        self._pending = False
+
+
+def last_word(app: BotContext) -> datetime | None:
+    """When a bot last wrote down something on this log, as far as a quick look tells; None: never."""
+    moments = [one.state_at for one in app.ledger.decisions(newest=1)]
+    for bench in app.benches:
+        moments += [one.first_seen_at for one in app.ledger.unended(bench.review)]
+    return max(moments, default=None)
+
+
+def look_back(app: BotContext, since: datetime) -> Downtime | None:
+    """Attribute what was finalized since then, and tell; None where there is nothing to tell of.
+
+    Raises `ApiError` and `LedgerError`.
+    """
+    now = app.clock.now()
+    is_long = now - since >= LONG
+    away = Downtime(since=since, until=now)
+    for bench in app.benches:
+        for ending, was_seen in _endings(app, bench, since, pages=None if is_long else 1):
+            app.ledger.end(ending)
+            away = _count(away, ending, was_seen)
+        away = msgspec.structs.replace(
+            away, nearly_late=away.nearly_late + _nearly_late(app.ledger, bench, now)
+        )
+    if not is_long and not (away.silence or away.others):
+        return None
+    app.ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
+    app.events(
+        "while away",
+        level="error" if away.silence else "info",
+        **msgspec.structs.asdict(away),
+    )
+    app.alarm(
+        AlarmKind.AWAY,
+        away.sentence(app.zone()),
+        subject=iso(since),
+        urgency="error" if away.silence else "warning" if away.nearly_late else "info",
+        again=None,
+        keep_until=now + RETOLD,
+        **msgspec.structs.asdict(away),
+    )
+    return away
+
+
+def last_away(ledger: Ledger) -> Downtime | None:
+    """What was told the last time; None where the bot never was away for long."""
+    words = ledger.notes(TOPIC)
+    return msgspec.convert(words[0].value, Downtime) if words else None
+
+
+def _endings(
+    app: BotContext, bench: ReviewPipeline, since: datetime, *, pages: int | None
+) -> Iterator[tuple[Ending, bool]]:
+    """The end of each round that was finalized since then without a decision of ours."""
+    if not isinstance(bench.queue, Archive):
+        return
+    items = [item for item in bench.queue.finalized(since, pages=pages) if item.epoch is not None]
+    memories = app.ledger.memories(bench.review, [item.id for item in items])
+    seen = {(one.task_id, one.epoch) for one in app.ledger.unended(bench.review)}
+    told = {(one.task_id, one.epoch) for one in app.ledger.endings(since)}
+    for item in items:
+        finalized = item.subject.finalized_at
+        if finalized is None or item.key in told:
+            continue
+        found = _whose(item, memories.get(item.id))
+        if found is None:
+            continue
+        by, why = found
+        ending = _ending(item, by, finalized, why, since, app.zone(review=bench.review))
+        if by == "silence":
+            tell_silence(app, ending)
+        yield ending, item.key in seen
+
+
+def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | None] | None:
+    """By whom it was finalized; None where our own decision did it, or may have."""
+    last = memory.latest if memory is not None else None
+    if last is not None and last.decision.epoch != item.epoch:
+        last = None
+    if last is not None and last.state in DONE | OPEN:
+        return None
+    if not by_silence(item, _deadline(item)):
+        return "other", None
+    if last is not None and last.decision.action is Action.LEAVE:
+        return "leave", None
+    return "silence", cause(last)
+
+
+def _deadline(item: ReviewItem) -> datetime | None:
+    """The deadline as this answer states it, or counted from the beginning of its round."""
+    if item.deadline_at is not None or item.started_at is None:
+        return item.deadline_at
+    return item.started_at + REVIEW_WINDOW
+
+
+def _ending(
+    item: ReviewItem,
+    by: Attributed,
+    at: datetime,
+    why: str | None,
+    since: datetime,
+    zone: str,
+) -> Ending:
+    note = None if why is None else f"{why}; no pass was made since {format_moment(since, zone)}"
+    return Ending(
+        review=item.review,
+        task_id=item.id,
+        epoch=item.epoch or "",
+        by=by,
+        status=item.status,
+        at=at,
+        amount_micros=item.amount_micros,
+        note=note,
+    )
+
+
+def _count(away: Downtime, ending: Ending, was_seen: bool) -> Downtime:
+    match ending.by:
+        case "silence":
+            return msgspec.structs.replace(
+                away,
+                silence=away.silence + 1,
+                silence_micros=away.silence_micros + (ending.amount_micros or 0),
+                unseen=away.unseen + (not was_seen),
+            )
+        case "leave":
+            return msgspec.structs.replace(away, left=away.left + 1)
+    return msgspec.structs.replace(away, others=away.others + 1)
+
+
+def _nearly_late(ledger: Ledger, bench: ReviewPipeline, now: datetime) -> int:
+    soon = ledger.unended(bench.review)
+    return sum(now <= deadline_of(one) < now + NEARLY for one in soon)

@@ -1,0 +1,148 @@
+"""Routing: which alarms become one message, what its headline says, and which channels carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from reviewbot.domain.alarm import URGENCIES, Alarm, AlarmKind, Message, Urgency
+from reviewbot.domain.text import format_moment
+from reviewbot.policy.model import Policy
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel as alarms see it: its name, the targets it stands for, and what it takes unasked."""
+
+    channel: str
+    targets: frozenset[str] = frozenset()
+    least: Urgency = "warning"
+    kinds: frozenset[AlarmKind] | None = None
+
+    def answers_to(self, target: str) -> bool:
+        """Whether a policy's `to:` of this name means this channel."""
+        return target == self.channel or target in self.targets
+
+    def takes(self, message: Message) -> bool:
+        """Whether it wants a message that is addressed to nobody."""
+        urgent = URGENCIES.index(message.urgency) >= URGENCIES.index(self.least)
+        mended = any(one.mended for one in message.alarms)
+        return (urgent or mended) and (self.kinds is None or message.kind in self.kinds)
+
+
+class Routes(msgspec.Struct, frozen=True):
+    """Every channel, and which of them carry what is addressed to nobody."""
+
+    routes: tuple[Route, ...] = ()
+    default: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The name of every channel."""
+        return frozenset(route.channel for route in self.routes)
+
+    def channels(self, message: Message) -> tuple[str, ...]:
+        """The channels of a message: those its targets name, or the default ones that want it.
+
+        A channel that fails is never told about itself.
+        """
+        named = tuple(
+            route.channel
+            for route in self.routes
+            if any(route.answers_to(target) for target in message.to)
+        )
+        if message.kind is AlarmKind.CHECKPOINT:
+            return named
+        found = named or tuple(
+            route.channel
+            for route in self.routes
+            if route.channel in self.default and route.takes(message)
+        )
+        if message.kind is not AlarmKind.CHANNEL:
+            return found
+        failing = {one.subject for one in message.alarms}
+        return tuple(channel for channel in found if channel not in failing)
+
+    def stands_for(self, target: str) -> bool:
+        """Whether any channel answers to this name."""
+        return any(route.answers_to(target) for route in self.routes)
+
+    def others(self, tried: Iterable[str]) -> tuple[str, ...]:
+        """The channels to fall back on when all that were tried have failed."""
+        tried = set(tried)
+        return tuple(route.channel for route in self.routes if route.channel not in tried)
+
+
+def messages_of(alarms: Iterable[Alarm], *, dry_run: bool = False) -> list[Message]:
+    """Put alarms of one kind, group and target into one message, most urgent first."""
+    groups: dict[tuple[AlarmKind, str, tuple[str, ...], bool], list[Alarm]] = {}
+    for alarm in alarms:
+        groups.setdefault((alarm.kind, alarm.group, alarm.to, alarm.mended), []).append(alarm)
+    return [
+        Message(headline=_headline(group), alarms=tuple(group), dry_run=dry_run)
+        for group in (sorted(one, key=_order) for one in groups.values())
+    ]
+
+
+def _order(alarm: Alarm) -> tuple[int, str]:
+    due = alarm.facts.get("deadline_at")
+    soonest = due.isoformat() if isinstance(due, datetime) else ""
+    return -URGENCIES.index(alarm.urgency), soonest
+
+
+def _headline(group: list[Alarm]) -> str:
+    first, count = group[0], len(group)
+    if count == 1:
+        return first.sentence
+    if first.mended:
+        return f"{count} things are well again: {first.sentence}, …"
+    due = [one.facts["deadline_at"] for one in group if one.facts.get("deadline_at")]
+    zones = {one.zone for one in group}
+    zone = zones.pop() if len(zones) == 1 else "UTC"
+    match first.kind:
+        case AlarmKind.UNDECIDED if "turn_at" in first.facts:
+            turns = [one.facts["turn_at"] for one in group]
+            return (
+                f"{count} tasks that expire until {format_moment(max(due), zone)} wait for their turn, which"
+                f" comes in time, by {format_moment(max(turns), zone)}"
+            )
+        case AlarmKind.UNDECIDED:
+            return f"{count} tasks expire undecided between {format_moment(min(due), zone)} and {format_moment(max(due), zone)}"
+        case AlarmKind.REMINDER:
+            return f"Reminder ({first.group}): {count} tasks are undecided, the first until {format_moment(min(due), zone)}"
+        case AlarmKind.QUESTION if due:
+            return f"{count} questions wait for a person, the first until {format_moment(min(due), zone)}"
+        case AlarmKind.QUESTION:
+            return f"{count} questions wait for a person"
+        case AlarmKind.SILENCE:
+            return f"{count} tasks were paid by silence"
+        case AlarmKind.LATE:
+            return f"{count} decisions came late"
+        case AlarmKind.DEAD_LETTER:
+            return f"{count} reviews keep failing"
+        case AlarmKind.LIST:
+            return f"{count} troubles with the lists of what waits: {first.sentence}, …"
+        case AlarmKind.DRIFT:
+            return f"{count} parts of the API's answers have changed their shape"
+    return f"{count} alarms: {first.sentence}, …"
+
+
+def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:
+    """Say of each target that a policy names and no channel stands for, in a sentence each."""
+    found = []
+    for policy in policies:
+        targets = dict.fromkeys(
+            [
+                *(rule.then.to for rule in policy.rules),
+                *(case.then.to for case in policy.deadline.fallbacks),
+                *(reminder.to for reminder in policy.deadline.remind),
+            ]
+        )
+        for target in targets:
+            if target and not routes.stands_for(target):
+                found.append(
+                    f"{policy.path} tells {target!r}, and no channel stands for that"
+                    " name; the default channels and the log get it"
+                )
+    return found

@@ -1,0 +1,452 @@
+"""`reviewbot accounts …`: the accounts under review, and what a person does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    Lazy,
+    LazyGroup,
+    config_option,
+    format_option,
+    ledger_option,
+)
+from reviewbot.cli.health import say_health
+from reviewbot.cli.opening import logs_for, settings_with
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.core.questions import Round, open_rounds
+from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.core.remote_state import waits
+from reviewbot.core.rounds import memories_of
+from reviewbot.domain.account import (
+    ACCOUNT_STATUSES,
+    ACCOUNT_WAITING_STATUS,
+    AccountReview,
+    Profile,
+)
+from reviewbot.domain.decision import DONE
+from reviewbot.domain.errors import NotFound, UsageError
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.ports.ledger import Ledger, OpenRound
+from reviewbot.presentation.format import counted, due, table
+from reviewbot.presentation.stories import side_by_side, story
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+from reviewbot.review.fetch import look_at_all, with_window
+from reviewbot.runtime.bootstrap import build, reading
+from reviewbot.tokportal.accounts import rounds
+from reviewbot.tokportal.envelope import DeliveredAccount
+from reviewbot.tokportal.pagination import read_all
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "See": {
+            "list": Lazy("reviewbot.cli.accounts:list_", "what waits, or was delivered"),
+            "show": Lazy("reviewbot.cli.accounts:show", "one account and its story"),
+        },
+        "Act": {
+            "finalize": Lazy(
+                "reviewbot.cli.answering:account_finalize", "let it go live, for good"
+            ),
+            "corrections": Lazy(
+                "reviewbot.cli.answering:account_corrections", "ask for corrections"
+            ),
+        },
+    },
+    examples=[
+        Example("reviewbot accounts list", "accounts in review, with the time left (estimated)"),
+        Example(
+            "reviewbot accounts list --delivered", "the accounts that can post, with their ids"
+        ),
+        Example("reviewbot accounts show bnd_abc123", "requested, delivered, and all feedback"),
+        Example("reviewbot accounts finalize bnd_abc123", "what it would do; sends nothing"),
+    ],
+)
+def accounts() -> None:
+    """See accounts under review, and finalize them or ask for corrections by hand.
+
+    An act is a dry run unless --live (or REVIEWBOT_MODE=live). It goes through the same log as the
+    bot's decisions and carries your name: --as NAME, REVIEWBOT_PERSON, or your login. The API states
+    no deadline for accounts: the time left is counted from when this tool first saw each in review.
+    """
+
+
+# ------------------------------------------------------------------------------------------------
+# The account that a person means: by its bundle's id, or by the beginning of one in the log.
+
+
+class ShownAccount(NamedTuple):
+    """An account as it stands, and its open round."""
+
+    item: ReviewItem
+    round: Round
+
+
+def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> ShownAccount:
+    """Read an account, and find its round in the log; one that the log has not met begins now.
+
+    Raises UsageError where there is no such account, or more than one begins so.
+    """
+    known = [
+        one
+        for one in open_rounds(app.ledger)
+        if one.sighting.review == bench.review and named and one.sighting.task_id.startswith(named)
+    ]
+    ids = {one.sighting.task_id for one in known}
+    if len(ids) > 1 and named not in ids:
+        raise UsageError(
+            f"several accounts begin with {safe_line(named, 60)!r}; write more of the id"
+        )
+    bundle_id = named if named in ids or not ids else ids.pop()
+    try:
+        item = bench.queue.look(bundle_id)
+    except NotFound as error:
+        raise UsageError(
+            f"the API knows no account {safe_line(named, 60)!r}; see: reviewbot accounts list"
+        ) from error
+    rounds = {one.sighting.epoch: one for one in known if one.sighting.task_id == bundle_id}
+    for one in rounds.values():
+        bench.first_seen[(bundle_id, one.sighting.epoch)] = one.sighting.first_seen_at
+    return ShownAccount(item, rounds.get(item.epoch or "") or _new_round(app, bench, item))
+
+
+def _new_round(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> Round:
+    first_seen = app.clock.now()
+    epoch = item.epoch or ""
+    bench.first_seen[(item.id, epoch)] = first_seen
+    return Round(
+        sighting=OpenRound(
+            review=item.review,
+            task_id=item.id,
+            epoch=epoch,
+            first_seen_at=first_seen,
+            deadline_at=None,
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot accounts list`: accounts in review, in another status, or delivered.
+
+
+ESTIMATE = "The API states no deadline: 72 h are counted from when an account was first seen here."
+
+
+_ALIKE = {"corrections_requested", "pending_corrections"}
+"""Two names of one status, in two generations of the API."""
+
+
+class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One account under review, as `accounts list --format json` writes it."""
+
+    id: str
+    account_status: str | None
+    platform: str | None
+    username: str | None
+    round: int | None
+    saved_account_id: str | None
+    title: str | None
+    external_ref: str | None
+    created_at: datetime | None
+    first_seen_at: datetime | None = None
+    deadline_at: datetime | None = None
+    deadline_is_estimate: bool = True
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        Example("reviewbot accounts list", "in review, most urgent first"),
+        Example("reviewbot accounts list --status finalized", "in another status; or: all"),
+        Example("reviewbot accounts list --delivered", "the accounts that can post"),
+    ],
+)
+@click.option("--delivered", is_flag=True, help="The delivered accounts: those that can post.")
+@click.option(
+    "--status",
+    type=click.Choice([*ACCOUNT_STATUSES, "all"]),
+    default=ACCOUNT_WAITING_STATUS,
+    show_default=True,
+    help="Accounts in this status.",
+)
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def list_(
+    screen: Screen,
+    delivered: bool,
+    status: str,
+    ledger: str | None,
+    config: str | None,
+    form: str,
+) -> None:
+    """List accounts under review, or those that were delivered. Sends nothing."""
+    settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
+    if delivered and status != ACCOUNT_WAITING_STATUS:
+        raise UsageError("--delivered lists other things than --status; take one of them")
+    if delivered:
+        _delivered(screen, settings, form)
+    elif status == ACCOUNT_WAITING_STATUS:
+        _waiting(screen, settings, form)
+    else:
+        _in_status(screen, settings, status, form)
+
+
+def _waiting(screen: Screen, settings: Settings, form: str) -> None:
+    events = logs_for(screen, settings, least="warning")
+    with closing(build(settings, judges=(), events=events, read_only=True)) as app:
+        items, agreed = look_at_all(app, app.make_bench("accounts"), note=False)
+        now = app.clock.now()
+    zone = zones_of(settings).of(review="accounts")
+    if form == "json":
+        _as_json(screen, map(_line_of_item, items))
+        return
+    rows = [
+        [
+            item.id,
+            item.subject.platform or "unknown",
+            _username(item.subject),
+            item.epoch or "unknown",
+            f"about {due(item.deadline_at, now, zone)}" if item.deadline_at else "unknown",
+        ]
+        for item in items
+    ]
+    if rows:
+        screen.data(table(["ID", "PLATFORM", "USERNAME", "ROUND", "FINALIZED BY ITSELF"], rows))
+    screen.say(f"{counted(len(rows), 'account')} in review. {ESTIMATE if rows else ''}".rstrip())
+    if not agreed:
+        screen.say("The list kept changing while it was read; some may be missing.")
+
+
+def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> None:
+    wanted = _ALIKE if status in _ALIKE else set(ACCOUNT_STATUSES) if status == "all" else {status}
+    found: dict[str, AccountReview] = {}
+    with reading(settings) as api:
+        for asked in [None] if status == "all" else sorted(wanted):
+            whole = read_all(
+                lambda page, per_page, asked=asked: api.list_bundles(  # type: ignore[misc]  # bound now
+                    account_status=asked, page=page, per_page=per_page
+                ),
+                key=lambda bundle: bundle.id,
+            )
+            found |= {row.id: row for row in whole.rows}
+    zone = zones_of(settings).of(review="accounts")
+    rows = [row for row in found.values() if status == "all" or row.account_status in wanted]
+    if form == "json":
+        _as_json(screen, map(_line_of, rows))
+        return
+    if rows:
+        cells = [
+            [
+                row.id,
+                row.account_status or "unknown",
+                row.platform or "unknown",
+                row.title or "",
+                format_moment(row.created_at, zone),
+                row.saved_account_id or "none yet",
+            ]
+            for row in rows
+        ]
+        heads = ["ID", "STATUS", "PLATFORM", "TITLE", "ORDERED", "ACCOUNT"]
+        screen.data(table(heads, cells))
+    what = "of any status" if status == "all" else status
+    screen.say(f"{counted(len(rows), 'account')} {what}.")
+
+
+def _delivered(screen: Screen, settings: Settings, form: str) -> None:
+    with reading(settings) as api:
+        rows = read_all(
+            lambda page, per_page: api.list_accounts(page=page, per_page=per_page),
+            key=lambda one: one.id,
+        ).rows
+    if form == "json":
+        for row in rows:
+            screen.data(msgspec.json.encode(_plain(row)).decode())
+        return
+    if rows:
+        cells = [
+            [
+                row.id,
+                row.platform or "unknown",
+                row.profile.username or "unknown",
+                row.profile.visible_name or "",
+                row.country or "",
+                row.profile_url or "",
+            ]
+            for row in rows
+        ]
+        heads = ["SAVED_ACCOUNT_ID", "PLATFORM", "USERNAME", "NAME", "COUNTRY", "ADDRESS"]
+        screen.data(table(heads, cells))
+    screen.say(f"{counted(len(rows), 'account')} that can post.")
+
+
+def _plain(account: DeliveredAccount) -> dict[str, object]:
+    """The fields as the API names them, the profile's among the others."""
+    known = msgspec.to_builtins(account)
+    profile = known.pop("profile")
+    profile.pop("unset")
+    return {**known, **profile}
+
+
+def _as_json(screen: Screen, lines: Iterator[AccountLine]) -> None:
+    for line in lines:
+        screen.data(msgspec.json.encode(line).decode())
+
+
+def _line_of_item(item: ReviewItem) -> AccountLine:
+    line = _line_of(item.subject)
+    return msgspec.structs.replace(
+        line, first_seen_at=item.started_at, deadline_at=item.deadline_at
+    )
+
+
+def _line_of(bundle: object) -> AccountLine:
+    assert isinstance(bundle, AccountReview)
+    return AccountLine(
+        id=bundle.id,
+        account_status=bundle.account_status,
+        platform=bundle.platform,
+        username=None if bundle.profile is None else bundle.profile.username,
+        round=rounds(bundle),
+        saved_account_id=bundle.saved_account_id,
+        title=bundle.title,
+        external_ref=bundle.external_ref,
+        created_at=bundle.created_at,
+    )
+
+
+def _username(bundle: object) -> str:
+    assert isinstance(bundle, AccountReview)
+    return (bundle.profile and bundle.profile.username) or "unknown"
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot accounts show`: one account, both profiles, its story, and what can be done with it.
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot accounts show bnd_abc123", "for a person"),
+        Example(
+            "reviewbot accounts show bnd_abc123 --format json",
+            "a record that `policy decide` reads, with the round",
+        ),
+    ],
+)
+@click.argument("account")
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def show(screen: Screen, account: str, ledger: str | None, config: str | None, form: str) -> None:
+    """Show an account: what was requested and delivered, and what was asked for since. Sends nothing.
+
+    ACCOUNT is the bundle's id; of one that the log knows as waiting, the beginning will do.
+    """
+    settings = settings_with(config=config, ledger=ledger)
+    events = logs_for(screen, settings, least="warning")
+    with closing(build(settings, judges=(), events=events, read_only=True)) as app:
+        bench = app.make_bench("accounts")
+        found = account_round(app, bench, account)
+        item = with_window(bench, found.item)
+        delivered = bench.queue.evidence(item)
+        assert isinstance(delivered, Profile)
+        past = memories_of(app.ledger, "accounts", [item])[item.id].history
+        facts = build_facts(item, now=app.clock.now(), evidence=delivered, past=past)
+        ours = _asked_by(app.ledger, item.id)
+    if form == "json":
+        screen.data(msgspec.json.format(msgspec.json.encode(_object(item, facts))).decode())
+    else:
+        zone = zones_of(settings).of(review="accounts")
+        screen.data("\n".join(_lines(item, facts, ours, zone)))
+
+
+def _object(item: ReviewItem, facts: Facts) -> dict[str, Any]:
+    return {
+        "schema": "reviewbot.account/1",
+        **msgspec.json.decode(facts_to_json(facts)),
+        "round": None if item.epoch is None else int(item.epoch),
+        "waits": waits(item),
+        "deadline_at": None if item.deadline_at is None else iso(item.deadline_at),
+        "deadline_is_estimate": True,
+        "differs": facts.differs,
+        "cannot_compare": facts.uncompared,
+    }
+
+
+def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str], zone: str) -> Iterator[str]:
+    bundle = facts.bundle
+    waiting = waits(item)
+    yield styled(
+        f"account {safe_line(bundle.id)}  {safe_line(bundle.account_status or 'status unknown')}"
+        f"  round {item.epoch or 'unknown'}",
+        "strong",
+    )
+    for name, value in _about(bundle, zone):
+        yield f"  {name:<12} {safe_line(value, 80)}"
+    if waiting and item.deadline_at is not None:
+        yield f"  {'first seen':<12} {format_moment(item.started_at, zone)}"
+        yield (
+            f"  {styled('if you do nothing:', 'care')} finalized by itself about"
+            f" {due(item.deadline_at, facts.now, zone)}, an estimate: the API states no deadline"
+        )
+    yield ""
+    yield styled("profile", "strong")
+    yield from (f"  {line}" for line in _profiles(facts).split("\n"))
+    yield ""
+    yield styled("what was asked for", "strong")
+    yield from (f"  {line}" for line in story(bundle.feedback_history, ours, zone))
+    if waiting:
+        yield ""
+        yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"
+        yield f"  reviewbot accounts finalize {safe_line(bundle.id)} --live"
+        fields = [name for name in facts.differs or () if name != "link_in_bio"] or ["username"]
+        named = " ".join(f'--field {name.removesuffix("_url")}="…"' for name in fields)
+        yield f'  reviewbot accounts corrections {safe_line(bundle.id)} --comment "…" {named} --live'
+
+
+def _about(bundle: AccountReview, zone: str) -> Iterator[tuple[str, str]]:
+    known = {
+        "platform": bundle.platform,
+        "country": bundle.country,
+        "title": bundle.title,
+        "reference": bundle.external_ref,
+        "ordered": format_moment(bundle.created_at, zone) if bundle.created_at else None,
+        "account id": bundle.saved_account_id or "none yet",
+        "finalized": format_moment(bundle.finalized_at, zone) if bundle.finalized_at else None,
+    }
+    return ((name, value) for name, value in known.items() if value)
+
+
+def _profiles(facts: Facts) -> str:
+    return side_by_side(facts.bundle.profile, facts.delivered)
+
+
+def _asked_by(ledger: Ledger, bundle_id: str) -> dict[str, str]:
+    """Who acted through this tool, by the comment that was sent; by nothing, who finalized it."""
+    return {
+        " ".join((decision.reason or "").split()): safe_line(decision.decided_by, 80)
+        if decision.decided_by
+        else f"rule {safe_line(decision.rule, 80)!r}"
+        for logged in ledger.decisions(task_id=bundle_id)
+        if logged.state in DONE and (decision := logged.decision)
+    }

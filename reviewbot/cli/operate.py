@@ -1,0 +1,309 @@
+"""`reviewbot pause`: stop some or all actions, at once, beside a running bot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from reviewbot.alarms.exposure import Exposure, at_stake
+from reviewbot.channels.base import Channel
+from reviewbot.channels.making import make_channels
+from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
+from reviewbot.cli.command import Command, Example, Lazy, LazyGroup, config_option, ledger_option
+from reviewbot.cli.health import bot_of
+from reviewbot.cli.opening import settings_with
+from reviewbot.cli.screen import Screen
+from reviewbot.config import read_seconds
+from reviewbot.domain.alarm import Alarm, AlarmKind, Message
+from reviewbot.domain.errors import ChannelFailed, ConfigError, LedgerError, UsageError
+from reviewbot.domain.review import things
+from reviewbot.domain.text import format_moment, parse_iso, safe_line
+from reviewbot.foresight.gather import outlook_of
+from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.presentation.format import counted, dollars, due
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+from reviewbot.runtime.state_files import PauseFile
+from reviewbot.safety import breaker
+from reviewbot.safety import pauses as pauses_module
+from reviewbot.safety.pauses import Pause
+
+LONGEST_REASON = 300
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example('reviewbot pause --reason "the checker is broken"', "send nothing until resumed"),
+        Example('reviewbot pause dispute --reason "new wording" --until 2h', "only disputes"),
+    ],
+)
+@click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
+@click.option("--reason", required=True, metavar="TEXT", help="Why; everybody will see it.")
+@click.option(
+    "--until", metavar="TIME", help="When it ends by itself: 2h, or 2026-06-02T12:00:00Z."
+)
+@as_option
+@ledger_option
+@config_option
+@click.pass_obj
+def pause(
+    screen: Screen,
+    what: str,
+    reason: str,
+    until: str | None,
+    name: str | None,
+    ledger: str | None,
+    config: str | None,
+) -> None:
+    """Stop sending approvals, disputes, or anything, before the next request leaves.
+
+    `approve` and `dispute` stop their like in the review of accounts as well; nothing gets past a
+    pause, the fallback at the deadline and people's answers included. Silence still pays: the
+    command says whom, and when. Where the log cannot be written it leaves the file PAUSE, which
+    works as well. Only `reviewbot resume` ends a pause, or its own --until.
+    """
+    settings = settings_with(config=config, ledger=ledger, person=name)
+    who, why = person_of(settings), reason_of(reason)
+    now = datetime.now(UTC)
+    end = None if until is None else _end(until, now)
+    zone = zones_of(settings).first
+    stakes = "Whom silence will pay meanwhile cannot be said: the log cannot be used."
+    try:
+        with ledger_for_a_word(settings) as opened:
+            on = pauses_module.pause(
+                opened, what, reason=why, who=who, until=end, now=now, zone=zone
+            )
+            ahead = outlook_of(opened, now, bot_of(settings, now))
+            stakes = stakes_in_words(at_stake(ahead, until=end), now, zone)
+    except LedgerError as error:
+        file = PauseFile(settings.pause_path())
+        on = _by_file(file, what, why, who)
+        screen.say(styled("the log cannot be written", "bad") + f" ({safe_line(str(error), 200)}).")
+        screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end, zone)}.")
+    screen.data(on.sentence()[0].upper() + on.sentence()[1:] + ".")
+    screen.data(stakes)
+
+
+def reason_of(text: str) -> str:
+    """A reason fit for the log. Raises UsageError for what is none."""
+    reason = " ".join(text.split())
+    if not reason or len(reason) > LONGEST_REASON:
+        raise UsageError(f"a reason is 1 to {LONGEST_REASON} characters")
+    return reason
+
+
+def stakes_in_words(stakes: Exposure, now: datetime, zone: str) -> str:
+    """Whom silence pays meanwhile, for a person."""
+    if not stakes.tasks:
+        return "No open task is paid by silence because of it so far."
+    soon = f", first {due(stakes.first_at, now, zone)}" if stakes.first_at else ""
+    money = f" ({dollars(stakes.amount_micros)})" if stakes.amount_micros else ""
+    count = things(len(stakes.tasks), stakes.accounts)
+    return styled(f"{count}{money} will be paid by silence{soon}.", "care")
+
+
+def _by_file(file: PauseFile, what: str, why: str, who: str) -> Pause:
+    try:
+        file.write(pauses_module.file_text(what, reason=why, who=who))
+    except OSError as error:
+        raise ConfigError(
+            f"neither the log nor {file.path} can be written ({error.strerror}); put a file of that"
+            " name there, or stop the bot"
+        ) from error
+    return Pause(word=what, reason=why, who=who, by_file=True)
+
+
+def _no_end(end: datetime | None, zone: str) -> str:
+    if end is None:
+        return ""
+    return f", until you remove it; it does not end by itself at {format_moment(end, zone)}"
+
+
+def _end(text: str, now: datetime) -> datetime:
+    """Read `--until`: a length of time from now, or a moment to come."""
+    try:
+        end = parse_iso(text)
+    except ValueError:
+        try:
+            end = (now + timedelta(seconds=read_seconds(text))).replace(microsecond=0)
+        except ConfigError as error:
+            raise UsageError(f"--until {error}, or a moment like 2026-06-02T12:00:00Z") from error
+    if end <= now:
+        raise UsageError(f"--until {safe_line(text)} is over already")
+    return end
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot resume`: end pauses and close breakers; only a person does.
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example('reviewbot resume --reason "the checker works again"', "everything goes on"),
+        Example('reviewbot resume dispute --reason "wording agreed"', "only disputes go on"),
+    ],
+)
+@click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
+@click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is logged.")
+@as_option
+@ledger_option
+@config_option
+@click.pass_obj
+def resume(
+    screen: Screen, what: str, reason: str, name: str | None, ledger: str | None, config: str | None
+) -> None:
+    """End pauses, by word and by file, and close every open breaker.
+
+    With `approve` or `dispute` only that pause ends, and breakers stay as they are. What a breaker
+    opened for is shown; look at it first, because the bot acts again at its next poll.
+    """
+    settings = settings_with(config=config, ledger=ledger, person=name)
+    who, why, now = person_of(settings), reason_of(reason), datetime.now(UTC)
+    ended = _end_file(PauseFile(settings.pause_path()), what)
+    try:
+        with ledger_for_a_word(settings) as opened:
+            ended += pauses_module.resume(opened, what, reason=why, who=who, now=now)
+            stood = (
+                breaker.close(opened, reason=why, who=who, now=now)
+                if what == pauses_module.ALL
+                else ()
+            )
+    except LedgerError:
+        for one in ended:
+            screen.say(f"Ended: {one.sentence()}.")
+        raise
+    for one in ended:
+        screen.data(f"Ended: {one.sentence()}.")
+    for note in stood:
+        screen.data(
+            f"Closed: the breaker of {safe_line(note.subject)},"
+            f" which opened because {safe_line(str(note.value.get('what')), 300)}."
+        )
+    if not ended and not stood:
+        screen.data("Nothing was paused, and no breaker stood open.")
+
+
+def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
+    """Take the file away where it pauses this; one that also pauses something else stays."""
+    pauses = pauses_module.pauses_on((), file.read(), datetime.now(UTC))
+    if not any(what in (pauses_module.ALL, one.word) for one in pauses):
+        return ()
+    others = sorted(one.word for one in pauses if what not in (pauses_module.ALL, one.word))
+    if others:
+        raise UsageError(
+            f"{file.path} pauses {' and '.join(others)} as well; change the file, or resume all"
+        )
+    try:
+        file.remove()
+    except OSError as error:
+        raise UsageError(f"{file.path} cannot be removed ({error.strerror})") from error
+    return pauses
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot notify …`: the channels through which people are told.
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={"Try": {"test": Lazy("reviewbot.cli.operate:test", "send a drill through channels")}},
+    examples=[
+        Example("reviewbot notify test", "does every channel work?"),
+        Example("reviewbot notify test --channel ops", "does this one?"),
+    ],
+)
+def notify() -> None:
+    """Try the channels of reviewbot.toml, through which alarms reach people."""
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot notify test`: a drill through every channel, and which of them carried it.
+
+
+SOME_FAILED = 4
+
+
+_DRILL_TASKS = 3
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot notify test", "a short message through every channel"),
+        Example("reviewbot notify test --channel ops", "through one"),
+        Example("reviewbot notify test --drill", "in the form of a real alarm, to practise"),
+    ],
+)
+@click.option("--channel", metavar="NAME", help="Only this channel.")
+@click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
+@config_option
+@click.pass_obj
+def test(screen: Screen, channel: str | None, drill: bool, config: str | None) -> None:
+    """Send a message through every channel, and say which of them took it.
+
+    Each is tried once. What a channel otherwise takes (min_level, kinds) does not matter here. The
+    dead man's ping is left out: it must only come from a bot that works. Exit code 4 where any
+    channel failed.
+    """
+    settings = settings_with(config=config)
+    channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
+    message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
+    failed = 0
+    for one in channels:
+        try:
+            note = one.deliver(message)
+        except ChannelFailed as error:
+            failed += 1
+            screen.data(f"{styled('failed', 'bad')}  {one.name}: {safe_line(str(error))}")
+        else:
+            more = f", but {safe_line(note)}" if note else ""
+            screen.data(f"{styled('ok', 'good')}      {one.name}{more}")
+    if failed:
+        screen.say(f"{counted(failed, 'channel')} of {len(channels)} failed.")
+        raise click.exceptions.Exit(SOME_FAILED)
+
+
+def _chosen(channels: Iterable[Channel], name: str | None) -> list[Channel]:
+    found = list(channels)
+    if not found:
+        raise UsageError(
+            "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; the README shows how"
+        )
+    if name is None:
+        return found
+    names = [one.name for one in found]
+    if name not in names:
+        hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
+        raise UsageError(f"no channel is called {name!r}; {hint}")
+    return [one for one in found if one.name == name]
+
+
+def _hello(now: datetime) -> Message:
+    sentence = "This is a test by  reviewbot notify test . Nothing is wrong."
+    return Message(
+        headline=sentence,
+        alarms=(Alarm(kind=AlarmKind.DRILL, sentence=sentence, at=now, urgency="info"),),
+    )
+
+
+def _drill(now: datetime) -> Message:
+    alarms = []
+    for number in range(1, _DRILL_TASKS + 1):
+        deadline = now + timedelta(minutes=50 + number)
+        alarms.append(
+            Alarm(
+                kind=AlarmKind.DRILL,
+                sentence=f"DRILL: task example{number} (0.24 USD) is undecided, 1 h or less before"
+                f" its deadline ({format_moment(deadline)}); otherwise silence pays it",
+                at=now,
+                facts={"task_id": f"example{number}", "deadline_at": deadline},
+            )
+        )
+    return Message(
+        headline=f"DRILL, nothing is wrong: {_DRILL_TASKS} tasks expire undecided within 1 h",
+        alarms=tuple(alarms),
+    )

@@ -1,0 +1,239 @@
+"""Counts of a back-test or of a change of policy, for a person and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from reviewbot.cli.opening import UnreadCount
+from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.domain.text import safe_line
+from reviewbot.insights.limited import KeptBack
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.explain.explain import explain
+from reviewbot.policy.testing.compare import Impact, Recorded, Transition
+from reviewbot.presentation.document import explanation_text
+from reviewbot.presentation.format import counted, dollars, table
+from reviewbot.presentation.machine_forms import (
+    BackTest,
+    BothLimits,
+    Diff,
+    Moved,
+    Pair,
+    RuleCount,
+    Unreadable,
+    Which,
+    as_text,
+)
+from reviewbot.presentation.style import styled
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted, over what, and how to find one review of it again."""
+
+    impact: Impact
+    what: str
+    unread: UnreadCount
+    kept: tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]
+    """What the limits of the old and of the new policy kept back."""
+    find: Callable[[str], Recorded | None]
+
+
+MOST_CAUSES = 4
+
+
+MOST_EXPLAINED = 3
+
+
+def backtest_text(counts: Counts, judge: Judge) -> str:
+    """What one policy comes to, rule by rule."""
+    impact, policy = counts.impact, judge.policy
+    rows = [
+        (
+            action,
+            safe_line(rule),
+            f"{cell.count:,}",
+            _share(cell.count, impact.total),
+            dollars(cell.micros),
+            f"{len(cell.accounts):,}",
+            f"{impact.could_not_tell.get(rule, 0):,}",
+        )
+        for action, rule, cell in impact.by_rule()
+    ]
+    met = {rule for _, rule, _ in impact.by_rule()}
+    idle = [rule.name for rule in policy.rules if rule.name not in met and not rule.shadow]
+    lines = [
+        styled(f"{policy.name} {policy.revision[:8]} over {_over(counts)}", "strong"),
+        "",
+        table(("action", "by", "reviews", "share", "money", "accounts", "could not tell"), rows),
+    ]
+    if idle and impact.total:
+        lines += ["", f"never decided: {', '.join(map(safe_line, idle))}"]
+    lines += list(_limits(counts.kept[1], "limits"))
+    return "\n".join(lines)
+
+
+def backtest_json(counts: Counts, judge: Judge) -> str:
+    """The same as one JSON object."""
+    impact = counts.impact
+    return as_text(
+        BackTest(
+            policy=judge.policy.name,
+            revision=judge.policy.revision,
+            over=counts.what,
+            **_read(counts),
+            rules=tuple(
+                RuleCount(action=action, rule=rule, **_cell(cell))
+                for action, rule, cell in impact.by_rule()
+            ),
+            could_not_tell=impact.could_not_tell,
+            limits=counts.kept[1],
+        )
+    )
+
+
+def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
+    """The flip matrix, what it comes to, which rules cause it, and examples explained by both."""
+    return "\n".join(_diff_lines(counts, old, new, broken))
+
+
+def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> Iterator[str]:
+    impact = counts.impact
+    names = f"{old.policy.path} → {new.policy.path}"
+    yield styled(f"{safe_line(names)} over {_over(counts)}", "strong")
+    yield ""
+    yield from _matrix(impact, old)
+    yield ""
+    flips = [(pair, cell) for pair, cell in impact.flips().items() if pair[0] != pair[1]]
+    if not flips:
+        yield styled("No review would be decided otherwise.", "good")
+    for number, ((before, after), cell) in enumerate(flips):
+        yield (
+            f"{counted(cell.count, 'review')} {before} → {after}"
+            f" ({_share(cell.count, impact.total)}; {dollars(cell.micros)},"
+            f" {counted(len(cell.accounts), 'account')})"
+        )
+        for old_rule, new_rule, part in impact.causes(before, after)[:MOST_CAUSES]:
+            yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
+        if number < MOST_EXPLAINED:
+            yield from _example(counts, cell, old, new)
+    for word, kept in zip(("old", "new"), counts.kept, strict=True):
+        yield from _limits(kept, f"{word} limits")
+    yield from _desk(impact)
+    yield from _money(impact)
+    for text in broken:
+        yield styled(f"stopped: {safe_line(text)}", "bad")
+
+
+def _matrix(impact: Impact, old: Judge) -> Iterator[str]:
+    flips = impact.flips()
+    met = {action for pair in flips for action in pair}
+    actions: list[str] = [
+        action.value for action in ACTIONS_OF[old.policy.applies_to.review] if action.value in met
+    ]
+    actions += sorted(met - set(actions))
+    rows = []
+    for before in actions:
+        cells = [flips.get((before, after)) for after in actions]
+        total = sum(cell.count for cell in cells if cell)
+        rows.append((before, *(f"{cell.count:,}" if cell else "·" for cell in cells), f"{total:,}"))
+    yield table(("old ↓  new →", *actions, "all"), rows)
+
+
+def _example(counts: Counts, cell: Transition, old: Judge, new: Judge) -> Iterator[str]:
+    record = counts.find(cell.samples[0])
+    if record is None:
+        return
+    facts = record.facts(datetime.now(UTC))
+    yield f"    for example {safe_line(record.subject.id)}"
+    for word, judge in (("old", old), ("new", new)):
+        lines = explanation_text(explain(judge, facts)).splitlines()
+        yield from (f"      {word}  {line}" for line in lines[1:])
+
+
+def _limits(kept: Iterable[KeptBack], label: str) -> Iterator[str]:
+    """What each limit kept back, and what became of that."""
+    for one in kept:
+        ways = (
+            (one.later, "sent later"),
+            (one.asked, "asked of people"),
+            (one.by_deadline, "left to the deadline"),
+            (one.silence, "paid by silence"),
+        )
+        told = ", ".join(f"{count:,} {what}" for count, what in ways if count)
+        yield f"{label}: {safe_line(one.limit)} kept back {one.count:,} ({told})"
+
+
+def _desk(impact: Impact) -> Iterator[str]:
+    before = impact.old_total(Action.ESCALATE.value).count
+    after = impact.new_total(Action.ESCALATE.value).count
+    if before != after:
+        word = "more" if after > before else "fewer"
+        yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,})"
+
+
+def _money(impact: Impact) -> Iterator[str]:
+    before = impact.old_total(Action.APPROVE.value).micros
+    after = impact.new_total(Action.APPROVE.value).micros
+    if before != after:
+        word = "more" if after > before else "less"
+        moved = dollars(abs(after - before))
+        yield f"{moved} {word} by approvals ({dollars(before)} → {dollars(after)})"
+
+
+def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
+    """The same as one JSON object."""
+    impact = counts.impact
+    return as_text(
+        Diff(
+            old=Which(old.policy.name, old.policy.revision),
+            new=Which(new.policy.name, new.policy.revision),
+            over=counts.what,
+            **_read(counts),
+            moves=tuple(
+                Moved(
+                    old=before,
+                    new=after,
+                    **_cell(cell),
+                    rules=tuple(
+                        Pair(old_rule, new_rule, part.count)
+                        for old_rule, new_rule, part in impact.causes(before, after)
+                    ),
+                )
+                for (before, after), cell in impact.flips().items()
+            ),
+            limits=BothLimits(*counts.kept),
+            broken=tuple(broken),
+        )
+    )
+
+
+def _read(counts: Counts) -> dict[str, Any]:
+    unread = counts.unread
+    return {
+        "read": unread.read,
+        "reviews": counts.impact.total,
+        "unread": unread.count,
+        "unreadable": tuple(Unreadable(place, why) for place, why in unread.problems),
+    }
+
+
+def _cell(cell: Transition) -> dict[str, Any]:
+    return {
+        "count": cell.count,
+        "money_usd": cell.micros / 1_000_000,
+        "accounts": len(cell.accounts),
+        "samples": tuple(cell.samples),
+    }
+
+
+def _over(counts: Counts) -> str:
+    sums = f" ({counts.unread.sums()})" if counts.unread.count else ""
+    return f"{counted(counts.impact.total, 'review')} {counts.what}{sums}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"

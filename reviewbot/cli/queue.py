@@ -1,0 +1,334 @@
+"""`reviewbot queue …`: what waits for a person, and the person's answers."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    Lazy,
+    LazyGroup,
+    config_option,
+    format_option,
+    ledger_option,
+)
+from reviewbot.cli.health import bot_of, say_health
+from reviewbot.cli.opening import ledger_at, settings_with
+from reviewbot.cli.screen import Screen
+from reviewbot.core.questions import Round, find_round, holder, open_questions
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.text import format_moment, safe, safe_line
+from reviewbot.foresight.future import Future
+from reviewbot.foresight.gather import Outlook, facts_of, outlook_of
+from reviewbot.insights.status import LATEST
+from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.format import counted, dollars, second_look_line
+from reviewbot.presentation.phrases import claimed_by, if_you_do_nothing
+from reviewbot.presentation.stories import evidence_lines
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import Zones, zones_of
+from reviewbot.review.answer import Texts, texts_of
+from reviewbot.safety.second_look import marked
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "See": {
+            "list": Lazy("reviewbot.cli.queue:list_", "every open question, by deadline"),
+            "show": Lazy("reviewbot.cli.queue:show", "one question with all that was seen"),
+            "claim": Lazy("reviewbot.cli.answering:claim", "say that you look at it"),
+            "release": Lazy("reviewbot.cli.answering:release", "let others look at it"),
+        },
+        "Answer a comment task": {
+            "approve": Lazy("reviewbot.cli.answering:approve", "pay it, for good"),
+            "dispute": Lazy("reviewbot.cli.answering:dispute", "send it back with a reason"),
+        },
+        "Answer an account review": {
+            "finalize": Lazy("reviewbot.cli.answering:finalize", "let it go live, for good"),
+            "corrections": Lazy("reviewbot.cli.answering:corrections", "ask for corrections"),
+        },
+    },
+    examples=[
+        Example("reviewbot queue list", "every open question, most urgent first"),
+        Example("reviewbot queue show 0d8b5a3e", "one question with all that was seen"),
+        Example("reviewbot queue approve 0d8b5a3e", "what your answer would do; sends nothing"),
+        Example("reviewbot queue approve 0d8b5a3e --live", "answer"),
+    ],
+)
+def queue() -> None:
+    """See what waits for a person, and answer. Silence pays: each line says when.
+
+    An answer is a dry run unless --live (or REVIEWBOT_MODE=live). It works beside a running bot,
+    goes through the same log as a rule's decision, and carries your name: --as NAME,
+    REVIEWBOT_PERSON, or your login.
+    """
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot queue list`: every open question, most urgent first.
+
+
+class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One open question, as `queue list --format json` writes it."""
+
+    id: str
+    review: str
+    task_id: str
+    round: int
+    epoch: str | None
+    question: str | None
+    to: str | None
+    rule: str
+    policy: str
+    decided_at: datetime
+    deadline_at: datetime | None
+    deadline_is_estimate: bool
+    amount_micros: int | None
+    otherwise: str
+    """How it ends if nobody answers: fallback, rule, silence, left, sent back, acted on or unknown."""
+    otherwise_at: datetime | None
+    claimed_by: str | None
+    claimed_until: datetime | None
+
+
+class QueueQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A question and what happens if nobody answers."""
+
+    round: Round
+    otherwise: Future
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        Example("reviewbot queue list", "every open question, most urgent first"),
+        Example("reviewbot queue list --format json", "one object a line, for a script"),
+    ],
+)
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
+    """List what waits for a person, most urgent first, and what happens if nobody answers."""
+    now = datetime.now(UTC)
+    settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
+    with ledger_at(settings.ledger) as opened:
+        looks = len(marked(opened, now - LATEST))
+        zones = zones_of(settings, opened)
+        asked = [
+            (one, zone_of(zones, one))
+            for one in all_asked(opened, outlook_of(opened, now, bot_of(settings, now)))
+        ]
+    if form == "json":
+        for one, _ in asked:
+            screen.data(msgspec.json.encode(line_of(one)).decode())
+        return
+    if looks:
+        screen.say(second_look_line(looks))
+    if not asked:
+        screen.say("Nothing waits for a person.")
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    for one, zone in asked:
+        screen.data("\n".join(_lines(one, now, max(40, width), zone)))
+    screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
+
+
+def all_asked(ledger: Ledger, found: Outlook) -> Iterator[QueueQuestion]:
+    """Every open question with what happens otherwise."""
+    for one in open_questions(ledger, found.at):
+        future = found.of(one.sighting.review, one.sighting.task_id)
+        if future is not None:
+            yield QueueQuestion(round=one, otherwise=future)
+
+
+def zone_of(zones: Zones, asked: QueueQuestion) -> str:
+    """The zone of the policy that asks."""
+    decision = asked.round.decision
+    return zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
+
+
+def line_of(asked: QueueQuestion) -> QueueLine:
+    """Put a question into the documented form."""
+    decision, claim = asked.round.decision, asked.round.claim
+    return QueueLine(
+        id=decision.id,
+        review=decision.review,
+        task_id=decision.task_id,
+        round=decision.round,
+        epoch=decision.epoch,
+        question=decision.reason,
+        to=decision.to,
+        rule=decision.rule,
+        policy=decision.policy,
+        decided_at=decision.decided_at,
+        deadline_at=decision.deadline_at,
+        deadline_is_estimate=decision.deadline_is_estimate,
+        amount_micros=decision.amount_micros,
+        otherwise=asked.otherwise.end,
+        otherwise_at=asked.otherwise.at,
+        claimed_by=None if claim is None else claim.who,
+        claimed_until=None if claim is None else claim.until,
+    )
+
+
+def _lines(asked: QueueQuestion, now: datetime, width: int, zone: str) -> Iterator[str]:
+    decision = asked.round.decision
+    ends = if_you_do_nothing(asked.otherwise, now, zone)
+    head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
+    money = f"  {dollars(decision.amount_micros)}" if decision.amount_micros is not None else ""
+    yield f"{styled(head, 'strong')}{money}  asked by {safe_line(decision.rule, 60)!r}"
+    yield f"  {styled('if you do nothing:', 'care')} {ends}"
+    question = safe_line(decision.reason or "no question was written", 400)
+    yield textwrap.fill(
+        question, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+    if asked.round.claim is not None:
+        yield f"  {styled('claimed by', 'faint')} {claimed_by(asked.round.claim, zone)}"
+    yield ""
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot queue show`: one question, the evidence, and both answers ready to be copied.
+
+
+_ANSWERS = {
+    "comments": (("approve", Action.APPROVE), ("dispute", Action.DISPUTE)),
+    "accounts": (("finalize", Action.FINALIZE), ("corrections", Action.REQUEST_CORRECTIONS)),
+}
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer: the line to copy, and what the other side would read."""
+
+    action: str
+    command: str
+    text: str | None = None
+    fields: dict[str, str] | None = None
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot queue show 0d8b5a3e", "the beginning of the task's id will do"),
+        Example("reviewbot queue show 0d8b5a3e --format json", "for a script"),
+    ],
+)
+@click.argument("task")
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def show(screen: Screen, task: str, ledger: str | None, config: str | None, form: str) -> None:
+    """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
+    now = datetime.now(UTC)
+    settings = settings_with(config=config, ledger=ledger)
+    say_health(screen, settings, form)
+    with ledger_at(settings.ledger) as opened:
+        chosen = find_round(opened, task)
+        if chosen.latest is None:
+            screen.say(f"{safe_line(chosen.sighting.task_id)} waits, and nothing is decided yet.")
+            return
+        revisions = Revisions(opened)
+        chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
+        found = outlook_of(opened, now, bot_of(settings, now))
+        future = found.futures[chosen.sighting.review, chosen.sighting.task_id]
+        asked = QueueQuestion(round=chosen, otherwise=future)
+        zone = zone_of(zones_of(settings, opened), asked)
+        offered = answers(opened, chosen, revisions)
+        logged = opened.decision(chosen.decision.id)
+    facts = b"null" if logged is None else logged.decision.facts
+    if form == "json":
+        screen.data(
+            msgspec.json.format(msgspec.json.encode(_object(asked, offered, facts))).decode()
+        )
+    else:
+        screen.data("\n".join(_in_full(asked, offered, facts, now, zone)))
+
+
+def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> Texts:
+    """The policy's own texts for this round: those that can be sent, and why not the others."""
+    if chosen.latest is None:
+        return Texts()
+    judge = revisions.judge(chosen.decision.revision)
+    facts = None if chosen.latest is None else facts_of(ledger, chosen.latest)
+    if judge is None or facts is None:
+        return Texts()
+    return texts_of(judge, facts, asked_by=chosen.decision.rule)
+
+
+def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered]:
+    """Both answers as lines to copy: the one that pays, and each text that may be sent."""
+    task = chosen.sighting.task_id[:8]
+    (pays, paying), (returns, returning) = _ANSWERS[chosen.sighting.review]
+    found = [Offered(action=paying.value, command=f"reviewbot queue {pays} {task} --live")]
+    for one in texts_for(ledger, chosen, revisions).written:
+        name = shlex.quote(one.name)
+        command = f"reviewbot queue {returns} {task} --reason-name {name} --live"
+        found.append(
+            Offered(action=returning.value, command=command, text=one.text, fields=one.fields)
+        )
+    if len(found) == 1:
+        own = f'--reason "…"{" --field NAME=TEXT" * (returns == "corrections")}'
+        found.append(
+            Offered(
+                action=returning.value, command=f"reviewbot queue {returns} {task} {own} --live"
+            )
+        )
+    return found
+
+
+def _object(asked: QueueQuestion, offered: list[Offered], facts: bytes) -> dict[str, Any]:
+    return {
+        "schema": "reviewbot.question/1",
+        **msgspec.structs.asdict(line_of(asked)),
+        "answers": offered,
+        "facts": msgspec.Raw(facts),
+    }
+
+
+def _in_full(
+    asked: QueueQuestion, offered: list[Offered], facts: bytes, now: datetime, zone: str
+) -> Iterator[str]:
+    decision = asked.round.decision
+    ends = if_you_do_nothing(asked.otherwise, now, zone)
+    what = "account" if decision.review == "accounts" else "task"
+    yield styled(
+        f"{what} {safe_line(decision.task_id)}  round {decision.round}"
+        f"  {dollars(decision.amount_micros)}",
+        "strong",
+    )
+    yield f"  question   {safe(decision.reason or 'none was written').replace(chr(10), chr(10) + ' ' * 13)}"
+    yield f"  asked      {format_moment(decision.decided_at, zone)} by rule {safe_line(decision.rule)!r}{_by(decision)}"
+    yield f"  to         {safe_line(decision.to or 'whoever looks')}"
+    yield f"  claimed    {claimed_by(asked.round.claim, zone)}"
+    yield f"  {styled('if you do nothing:', 'care')} {ends}"
+    yield ""
+    yield styled("what was seen", "strong")
+    yield from (f"  {line}" for line in evidence_lines(facts, zone))
+    yield ""
+    yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"
+    for one in offered:
+        yield f"  {one.command}"
+        if one.text is not None:
+            yield f"      they read: {safe(one.text, 600).replace(chr(10), chr(10) + ' ' * 17)}"
+        for name, words in (one.fields or {}).items():
+            yield f"      {safe_line(name)}: {safe_line(words, 300)}"
+
+
+def _by(decision: Decision) -> str:
+    return f" of {safe_line(decision.policy)} {decision.revision[:8]}" if decision.policy else ""

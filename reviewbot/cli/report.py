@@ -1,0 +1,246 @@
+"""`reviewbot report`: reads the queue once and says what would happen. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    MomentType,
+    config_option,
+    format_option,
+    ledger_option,
+    policy_option,
+)
+from reviewbot.cli.health import bot_by, bot_of, say_health
+from reviewbot.cli.log_export import SinceType
+from reviewbot.cli.opening import (
+    UNREADABLE,
+    UnreadCount,
+    ledger_at,
+    logs_for,
+    reading_bar,
+    settings_with,
+)
+from reviewbot.cli.screen import Screen
+from reviewbot.core.context import BotContext
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.replay import read_past, was_judged
+from reviewbot.domain.errors import UsageError
+from reviewbot.domain.text import iso, safe_line
+from reviewbot.insights.plan import QueuePlan, plan
+from reviewbot.insights.scorecard import TOPICS, Graded, scorecard
+from reviewbot.ports.ledger import Logged
+from reviewbot.presentation import machine_forms, queue_report
+from reviewbot.presentation.document import Document
+from reviewbot.presentation.format import table
+from reviewbot.presentation.history_report import past_document
+from reviewbot.presentation.machine_forms import GradedLine, Past, as_text
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+from reviewbot.runtime.bootstrap import build
+
+if TYPE_CHECKING:
+    from reviewbot.policy.engine.judge import Judge
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot report", "the whole queue, most urgent first"),
+        Example("reviewbot report --policy policies/starter.yaml", "by another policy"),
+        Example("reviewbot report --format json --output report.json", "for a program"),
+        Example("reviewbot report --format html --output report.html", "to send around"),
+        Example(
+            "reviewbot report --since 30d --format html --output june.html", "what was decided"
+        ),
+        Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
+    ],
+)
+@policy_option
+@ledger_option
+@config_option
+@format_option("text", "json", "csv", "html")
+@click.option("--at", type=MomentType(), help="Judge as of this moment.")
+@click.option("--since", type=SinceType(), help="Tell the past instead: 30d, 12h, or a moment.")
+@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
+@click.pass_obj
+def report(
+    screen: Screen,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    form: str,
+    at: datetime | None,
+    since: datetime | None,
+    output: str | None,
+) -> None:
+    """Say what would happen to every waiting task: now, and at each later moment up to its deadline.
+
+    Sends nothing: the client it uses has no method that writes. The decision log is read without
+    locking it, also beside a running bot; where there is none, nothing is known of the past. With
+    --since it tells the past from the log instead: what was decided, and paid on whose word.
+    """
+    unread = UnreadCount(screen)
+    say_health(screen, settings_with(policy=policies, ledger=ledger, config=config), form)
+    if since is not None:
+        shown = past_report(form, since, unread, ledger=ledger, config=config)
+    else:
+        shown = _queue_report(screen, form, at, policy=policies, ledger=ledger, config=config)
+    if output is None:
+        screen.data(shown)
+    else:
+        _write(screen, Path(output), shown)
+    if since is not None:
+        unread.end()
+
+
+def _write(screen: Screen, output: Path, shown: str) -> None:
+    try:
+        output.write_text(click.unstyle(shown) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    screen.say(f"Written to {output}")
+
+
+def _queue_report(screen: Screen, form: str, at: datetime | None, **flags: Any) -> str:
+    settings = settings_with(**flags)
+    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
+    try:
+        with reading_bar(screen) as progress:
+            bot = bot_by(bot_of(settings, datetime.now(UTC)), _judges(app))
+            found = plan(app, at=at, bot=bot, progress=progress)
+        return _FORMS[form](found, app)
+    finally:
+        app.close()
+
+
+def _judges(app: BotContext) -> list[Judge]:
+    return [judge for bench in app.benches for judge in bench.judges]
+
+
+def _html(found: QueuePlan, app: BotContext) -> str:
+    from reviewbot.presentation.html import as_html
+    from reviewbot.presentation.queue_report import queue_document
+
+    return as_html(queue_document(found, _judges(app)))
+
+
+def _csv(found: QueuePlan, app: BotContext) -> str:  # noqa: ARG001 - every form takes both
+    from reviewbot.presentation.machine_forms import as_csv
+
+    return as_csv(found)
+
+
+_FORMS: dict[str, Callable[[QueuePlan, BotContext], str]] = {
+    "text": queue_report.as_text,
+    "json": machine_forms.as_json,
+    "csv": _csv,
+    "html": _html,
+}
+
+
+# ------------------------------------------------------------------------------------------------
+# The past, told: `reviewbot report --since 30d`.
+
+
+def past_report(
+    form: str, since: datetime, unread: UnreadCount, *, ledger: str | None, config: str | None
+) -> str:
+    """Write the report of the past in one of its forms. Reads the log only.
+
+    What of it can no longer be judged goes to `unread`.
+    """
+    if form == "csv":
+        raise UsageError("the past as CSV is  reviewbot log export --format csv")
+    # What a program reads stays in UTC.
+    settings = settings_with(config=config, ledger=ledger)
+    zone = "UTC" if form == "json" else zones_of(settings).first
+    with ledger_at(settings.ledger) as log:
+        decisions, endings = log.decisions(since=since), log.endings(since)
+        notes = log.notes(*TOPICS)
+        document = past_document(
+            decisions,
+            endings,
+            Revisions(log),
+            since=since,
+            now=datetime.now(UTC),
+            zone=ZoneInfo(zone),
+            notes=notes,
+        )
+    _count_unread(decisions, unread)
+    if form == "html":
+        from reviewbot.presentation.html import as_html
+
+        return as_html(document)
+    if form == "json":
+        return _as_json(document, scorecard(decisions, endings, notes).answered, unread)
+    return "\n".join(_as_text(document))
+
+
+def _count_unread(decisions: Iterable[Logged], unread: UnreadCount) -> None:
+    """Read what each decision was judged by, as its explanation will need it."""
+    for logged in decisions:
+        if not was_judged(logged.decision) or read_past(logged) is not None:
+            unread.judged += 1
+        else:
+            unread.add(f"decision {logged.decision.id[:8]}", UNREADABLE)
+
+
+def _as_text(document: Document) -> Iterator[str]:
+    yield styled(document.title, "strong")
+    yield from document.lead
+    for section in document.sections:
+        if section.table is None or not section.table.rows:
+            continue
+        yield ""
+        yield styled(section.title, "strong")
+        if section.lead:
+            yield fill(section.lead, 100)
+        rows = [[safe_line(cell) for cell in row] for row in section.table.rows]
+        yield table(section.table.heads, rows)
+
+
+def _as_json(document: Document, answered: Iterable[Graded], unread: UnreadCount) -> str:
+    return as_text(
+        Past(
+            title=document.title,
+            read=unread.read,
+            judged=unread.judged,
+            unreadable=unread.count,
+            figures={card.label: card.value for card in document.cards},
+            tables={
+                section.id: tuple(
+                    dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
+                )
+                for section in document.sections
+                if section.table is not None
+            },
+            graded=tuple(map(_graded, answered)),
+        )
+    )
+
+
+def _graded(one: Graded) -> GradedLine:
+    claim = one.claim
+    return GradedLine(
+        review=claim.review,
+        task_id=claim.task_id,
+        epoch=claim.epoch,
+        at=iso(claim.at),
+        shadow=claim.voice or None,
+        rule=claim.rule,
+        action=claim.action,
+        carried_out=claim.carried_out,
+        amount_micros=claim.micros,
+        grade=one.grade,
+        because=None if one.found is None else one.found.why,
+    )

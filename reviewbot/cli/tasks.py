@@ -1,0 +1,289 @@
+"""`reviewbot tasks …`: the comment tasks themselves: list, follow, order and cancel them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from reviewbot.cli.command import (
+    Command,
+    Example,
+    Lazy,
+    LazyGroup,
+    MomentType,
+    config_option,
+    format_option,
+    ledger_option,
+)
+from reviewbot.cli.health import say_health
+from reviewbot.cli.opening import ProgressLine, settings_with
+from reviewbot.cli.screen import Screen
+from reviewbot.domain.errors import NotFound, UsageError
+from reviewbot.domain.task import PLATFORMS, TASK_STATUSES, CommentTask
+from reviewbot.domain.text import format_moment, safe, safe_cell, safe_line
+from reviewbot.ledger.open import open_ledger
+from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.ports.queue import UnreadRow
+from reviewbot.presentation.format import counted, due, table
+from reviewbot.presentation.stories import Life, in_words, life_of
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+from reviewbot.runtime.bootstrap import connect
+from reviewbot.tokportal.client import ReadApi
+from reviewbot.tokportal.pagination import read_one_page
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "Commands": {
+            "list": Lazy("reviewbot.cli.tasks:list_", "tasks, newest first"),
+            "show": Lazy("reviewbot.cli.tasks:show", "the life of one task, as a story"),
+            "create": Lazy(
+                "reviewbot.cli.tasks_create:create", "order comments; a dry run unless --live"
+            ),
+            "cancel": Lazy(
+                "reviewbot.cli.tasks_cancel:cancel", "cancel pending tasks; a dry run unless --live"
+            ),
+        }
+    },
+    examples=[
+        Example("reviewbot tasks list --status pending,submitted", "what is being worked on"),
+        Example("reviewbot tasks create --csv comments.csv", "what would be ordered, and its cost"),
+    ],
+)
+def tasks() -> None:
+    """List, follow, order and cancel comment tasks. Nothing is sent unless you say --live."""
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot tasks list`: the tasks of this key, newest first.
+
+
+NEWEST = 100
+
+
+_MOST_PAGES = 2_000
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks to list."""
+
+    statuses: tuple[str, ...] = ()
+    account: str | None = None
+    platform: str | None = None
+    since: datetime | None = None
+    newest: int | None = None
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        Example("reviewbot tasks list", "the newest 100"),
+        Example("reviewbot tasks list --status pending --status submitted", "not confirmed yet"),
+        Example("reviewbot tasks list --all --since 2026-06-01T00:00:00Z --format csv", "a month"),
+    ],
+)
+@click.option(
+    "--status", "statuses", multiple=True, metavar="STATUS", help="Only these; repeat, or a,b."
+)
+@click.option("--account", metavar="ID", help="Only those of one account (saved_account_id).")
+@click.option("--platform", type=click.Choice(PLATFORMS), help="Only those of one platform.")
+@click.option("--since", type=MomentType(), metavar="TIME", help="Only those created since.")
+@click.option("--newest", type=click.IntRange(min=1), metavar="N", help="The newest N, not 100.")
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@config_option
+@format_option("text", "json", "csv")
+@click.pass_obj
+def list_(
+    screen: Screen,
+    statuses: tuple[str, ...],
+    account: str | None,
+    platform: str | None,
+    since: datetime | None,
+    newest: int | None,
+    everything: bool,
+    config: str | None,
+    form: str,
+) -> None:
+    """List tasks, newest first, by any of their statuses, account, platform and age.
+
+    With --format json each line is one task with the API's field names.
+    """
+    if newest and everything:
+        raise UsageError("--newest and --all contradict each other")
+    wanted = Wanted(
+        statuses=_statuses(statuses),
+        account=account,
+        platform=platform,
+        since=since,
+        newest=None if everything else newest or NEWEST,
+    )
+    settings = settings_with(config=config)
+    say_health(screen, settings, form)
+    connection = connect(settings)
+    progress = ProgressLine(screen)
+    unread: list[UnreadRow] = []
+    try:
+        found = list(tasks_of(connection.api, wanted, progress, unread))
+    finally:
+        progress.done()
+        connection.close()
+    if found or form == "csv":
+        zone = zones_of(settings).of(review="comments")
+        screen.data(_as_text(found, zone) if form == "text" else _FORMS[form](found))
+    screen.say(_ending(found, wanted))
+    for row in unread:
+        name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
+        screen.complain(f"A task ({name} of the list) cannot be read: {safe_line(row.why)}")
+
+
+def tasks_of(
+    api: ReadApi, wanted: Wanted, progress: ProgressLine, unread: list[UnreadRow]
+) -> Iterator[CommentTask]:
+    """Read page after page; a task that moved to the next page meanwhile comes once.
+
+    What could not be read is added to `unread`.
+    """
+    seen: set[str] = set()
+    status = ",".join(wanted.statuses) or None
+    for number in range(1, _MOST_PAGES + 1):
+        page = read_one_page(
+            lambda page, per_page: api.list_comments(
+                status=status, saved_account_id=wanted.account, page=page, per_page=per_page
+            ),
+            number,
+        )
+        progress(f"page {number} of {page.total_pages or '?'}")
+        unread += page.unread
+        for task in page.rows:
+            old = wanted.since is not None and task.created_at is not None
+            if old and task.created_at < wanted.since:  # type: ignore[operator]  # both are there
+                return
+            if task.id in seen or (wanted.platform and task.platform != wanted.platform):
+                continue
+            seen.add(task.id)
+            yield task
+            if len(seen) == wanted.newest:
+                return
+        if not page.size or (page.total_pages is not None and number >= page.total_pages):
+            return
+
+
+def _statuses(words: Sequence[str]) -> tuple[str, ...]:
+    names = [name.strip() for word in words for name in word.split(",") if name.strip()]
+    for name in names:
+        if name not in TASK_STATUSES:
+            cure = did_you_mean(name, TASK_STATUSES) or f"there are {', '.join(TASK_STATUSES)}"
+            raise UsageError(f"{name!r} is no status of a task: {cure}")
+    return tuple(dict.fromkeys(names))
+
+
+def _ending(found: Sequence[CommentTask], wanted: Wanted) -> str:
+    if not found:
+        return "There is no such task."
+    more = "; there may be more: --newest N or --all" if len(found) == wanted.newest else ""
+    return f"\n{counted(len(found), 'task')}{more}. One in full: reviewbot tasks show ID"
+
+
+def _as_text(found: Sequence[CommentTask], zone: str) -> str:
+    heads = ("id", "status", "platform", "account", "created", "comment_text")
+    rows = [
+        (
+            task.id,
+            task.status or "unknown",
+            task.platform or "unknown",
+            (task.saved_account_id or "unknown")[:8],
+            format_moment(task.created_at, zone),
+            task.comment_text or "",
+        )
+        for task in found
+    ]
+    return table(heads, rows, longest=45)
+
+
+def _as_json(found: Sequence[CommentTask]) -> str:
+    return "\n".join(msgspec.json.encode(task).decode() for task in found)
+
+
+def _as_csv(found: Sequence[CommentTask]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    names = CommentTask.__struct_fields__
+    writer.writerow(names)
+    for task in found:
+        values = msgspec.to_builtins(task)
+        writer.writerow(
+            [safe_cell("" if values[name] is None else str(values[name])) for name in names]
+        )
+    return text.getvalue().rstrip("\n")
+
+
+_FORMS = {"json": _as_json, "csv": _as_csv}
+
+
+# ------------------------------------------------------------------------------------------------
+# `reviewbot tasks show`: one task, and its life as a story.
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot tasks show 3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40", "its whole life"),
+    ],
+)
+@click.argument("task_id", metavar="ID")
+@ledger_option
+@config_option
+@format_option("text", "json")
+@click.pass_obj
+def show(screen: Screen, task_id: str, ledger: str | None, config: str | None, form: str) -> None:
+    """Show a task: what it is, every check, every round, and what we decided and sent."""
+    settings = settings_with(config=config, ledger=ledger)
+    zone = "UTC" if form == "json" else zones_of(settings).of(review="comments")
+    log = open_ledger(settings.ledger, read_only=True)
+    connection = connect(settings)
+    try:
+        try:
+            task = connection.api.get_comment(task_id)
+        except NotFound as no:
+            raise UsageError(f"the API knows no task {safe_line(task_id, 80)!r} of yours") from no
+        life = life_of(task, connection.api.get_verifications(task_id), log, zone)
+    finally:
+        connection.close()
+        log.close()
+    if form == "json":
+        screen.data(msgspec.json.encode(life).decode())
+    else:
+        screen.data("\n".join(_in_full(life, zone)))
+
+
+def _in_full(life: Life, zone: str) -> Iterator[str]:
+    task = life.task
+    yield styled(f"task {safe_line(task.id)}  {safe_line(task.status or 'unknown', 40)}", "strong")
+    for name in ("platform", "saved_account_id", "target_video_url", "target_comment_url"):
+        if value := getattr(task, name):
+            yield f"  {name:<18} {safe_line(value, 200)}"
+    # Each line of a foreign text is indented, so that none can pass for one of ours.
+    first, *more = safe(task.comment_text or "unknown").splitlines() or [""]
+    yield f"  {'comment_text':<18} {first}"
+    yield from (f"  {'':<18} {line}" for line in more)
+    if task.status == "pending" and task.deadline_at is not None:
+        when = due(task.deadline_at, datetime.now(UTC), zone)
+        yield (
+            f"  {styled('if nobody posts it:', 'care')} it cancels itself at {when}, and its credit"
+            " comes back"
+        )
+    if task.execution_blocked:
+        yield styled(f"  blocked: {safe_line(task.execution_block_reason or 'no reason')}", "care")
+    if task.correction_required:
+        yield "  correction_required"
+        yield from (f"    {line}" for line in safe(task.correction_required).splitlines())
+    yield ""
+    yield from (in_words(event, zone) for event in life.events)

@@ -1,0 +1,166 @@
+"""App: the parts of a running bot, plugged together, and what it keeps in mind between passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from reviewbot.core.guard_state import GuardState
+from reviewbot.core.pipeline import (
+    Events,
+    Level,
+    LoopLimits,
+    NoTrafficCounts,
+    ReviewPipeline,
+    TrafficCounts,
+)
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.turns import Turns
+from reviewbot.domain.alarm import HOUR, Alarm, AlarmKind, Urgency
+from reviewbot.domain.decision import Decision, Mode, idempotency_key
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ports.ledger import Ledger, Logged
+from reviewbot.ports.notifications import Alarms
+from reviewbot.ports.queue import Clock
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A write that left this process: by which idempotency key, and when (monotonic)."""
+
+    decision: Decision
+    key: str
+    at: float
+
+    def is_newest_of(self, logged: Logged) -> bool:
+        """Whether it is the newest try that the log has of a decision."""
+        return self.key == idempotency_key(logged.decision.id, logged.tries)
+
+    def is_among(self, logged: Logged) -> bool:
+        """Whether it is one of the tries that the log has of a decision."""
+        keys = (idempotency_key(logged.decision.id, n + 1) for n in range(logged.tries))
+        return self.key in keys
+
+
+def _nothing() -> None:
+    """Nothing to wait for, and nothing to close."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _no_more_benches(review: ReviewKind) -> ReviewPipeline:
+    raise LookupError(f"no bench can be made for {review}")
+
+
+@dataclass(kw_only=True, slots=True)
+class BotContext:
+    """Everything one running bot is made of. `bootstrap.build` makes it; nothing else chooses parts."""
+
+    clock: Clock
+    ledger: Ledger
+    benches: tuple[ReviewPipeline, ...]
+    events: Events
+    alarms: Alarms
+    """Whom to tell what a person should know."""
+    mode: Mode = Mode.DRY_RUN
+    limits: LoopLimits = field(default_factory=LoopLimits)
+    traffic: TrafficCounts = field(default_factory=NoTrafficCounts)
+    wait_turn: Callable[[], None] = _nothing
+    """Returns when the rate allows one more request now."""
+    skew: Callable[[], timedelta | None] = _nothing
+    """How far the API's clock is ahead of this machine's; None where that is not known."""
+    brake: Callable[[], str | None] = _nothing
+    """Why nothing may be sent now, in a sentence; None where it may. Asked before each intent."""
+    stopping: Callable[[], bool] = _never
+    """Whether a stop was asked for; asked between two tasks, never within one."""
+    make_bench: Callable[[ReviewKind], ReviewPipeline] = _no_more_benches
+    """Makes the bench of a kind of review that a changed policy brings in."""
+    close: Callable[[], None] = _nothing
+    """Lets go of the ledger and the connection."""
+    failed_reads: int = 0
+    doubtful_writes: int = 0
+    """Calls in a row that failed without a clear answer."""
+    sent: dict[tuple[str, str | None], Sent] = field(default_factory=dict)
+    """The writes of this process that have no clear answer yet, by the id and the epoch of their round."""
+    knock: Callable[[], None] = _nothing
+    """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
+    key_refused_since: float | None = None
+    """Since when (monotonic) the API refuses our key; None while it takes it."""
+    away_since: float | None = None
+    """When (monotonic) the first of the passes in a row failed."""
+    watched_at: float = 0.0
+    """When (monotonic) the deadlines were last looked at."""
+    turns: Turns = field(default_factory=Turns)
+    """How fast the pass under way comes through what waits."""
+    silences_retold: bool = False
+    """Whether this process has told what the one before it perhaps could not."""
+    guard: GuardState = field(default_factory=GuardState)
+    """What may keep a due decision from being sent."""
+    revisions: Revisions = field(init=False)
+    """Policies as they ran, from the texts in the log."""
+
+    def __post_init__(self) -> None:
+        self.revisions = Revisions(self.ledger)
+
+    def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
+        """Hand an event to whoever hears events now; that may change while the bot runs."""
+        self.events(event, level=level, **about)
+
+    def bench(self, review: str) -> ReviewPipeline | None:
+        """The bench of one kind of review, where it runs."""
+        return next((bench for bench in self.benches if bench.review == review), None)
+
+    def zone(self, *, review: str | None = None, policy: str = "") -> str:
+        """In which zone a person reads moments of this: the policy's, or the only one there is."""
+        judges = [
+            judge
+            for bench in self.benches
+            if review in (None, bench.review)
+            for judge in bench.judges
+        ]
+        own = [judge for judge in judges if judge.policy.name == policy]
+        zones = {judge.policy.timezone for judge in own or judges}
+        return zones.pop() if len(zones) == 1 else "UTC"
+
+    def alarm(
+        self,
+        kind: AlarmKind,
+        sentence: str,
+        *,
+        subject: str = "",
+        urgency: Urgency = "error",
+        to: tuple[str, ...] = (),
+        group: str = "",
+        again: timedelta | None = HOUR,
+        keep_until: datetime | None = None,
+        zone: str = "UTC",
+        **facts: Any,
+    ) -> bool:
+        """Tell people something; give whether it was news.
+
+        What lasts is told at every pass, and repeated to people only after `again`.
+        """
+        return self.alarms.tell(
+            Alarm(
+                kind=kind,
+                sentence=sentence,
+                at=self.clock.now(),
+                subject=subject,
+                urgency=urgency,
+                to=to,
+                group=group,
+                again=again,
+                keep_until=keep_until,
+                zone=zone,
+                facts=facts,
+            )
+        )
+
+    def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
+        """Say that something that was told is over; call it whenever all is well, it is cheap."""
+        self.alarms.mended(kind, subject, sentence)

@@ -1,0 +1,205 @@
+"""Facts as the log keeps them: small JSON, from which the very same facts can be built again.
+
+The form is that of `policy decide` records, with what our own log knew beside it, so that a logged
+decision can be judged again by any policy. What is null is left out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from reviewbot.domain.account import PROFILE_FIELDS, AccountReview, Profile
+from reviewbot.domain.errors import PolicyInvalid
+from reviewbot.domain.review import Subject
+from reviewbot.domain.task import Attempt, CommentTask
+from reviewbot.domain.text import parse_iso
+from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.facts import (
+    UNKNOWN_PROFILE,
+    AccountHistory,
+    Facts,
+    Fleet,
+    History,
+    account_facts,
+    last_attempt,
+    summarise,
+)
+from reviewbot.policy.language.parser import parse_policy
+from reviewbot.ports.ledger import Ledger, StoredPolicy
+
+_encode = msgspec.json.Encoder().encode
+
+
+def facts_to_json(facts: Facts) -> bytes:
+    """Write facts down, compactly."""
+    record: dict[str, Any] = {"at": facts.now}
+    if facts.started_at is not None:
+        record["first_seen"] = facts.started_at
+    if facts.deadline_at is not None:
+        record["deadline_at"] = facts.deadline_at
+    if facts.task.id:
+        record["task"] = _known(facts.task)
+    if facts.bundle.id:
+        record["bundle"] = bundle_json(facts.bundle)
+    if facts.attempts is not None:
+        record["attempts"] = [_known(attempt) for attempt in facts.attempts]
+    if facts.delivered is not None:
+        record["delivered"] = _profile_json(facts.delivered)
+    record["history"] = _known(facts.past)
+    for name, part in (("account", facts.account), ("fleet", facts.fleet)):
+        if known := _known(part):
+            record[name] = known
+    return _encode(record)
+
+
+def facts_from_json(text: bytes) -> Facts:
+    """Build the facts again that were written down.
+
+    Raises ValueError (of msgspec too) when the text is not such a record.
+    """
+    record = msgspec.json.decode(text)
+    about: dict[str, Any] = {
+        "now": parse_iso(record["at"]),
+        "started_at": _moment(record.get("first_seen")),
+        "deadline_at": _moment(record.get("deadline_at")),
+        "past": msgspec.convert({"disputes": None} | record["history"], History, strict=False),
+        "account": msgspec.convert(record.get("account", {}), AccountHistory),
+        "fleet": msgspec.convert(record.get("fleet", {}), Fleet),
+    }
+    if "bundle" in record:
+        delivered = record.get("delivered")
+        return account_facts(
+            _bundle(record["bundle"]),
+            delivered=None if delivered is None else _profile(delivered),
+            **about,
+        )
+    attempts = _attempts(record.get("attempts"))
+    return Facts(
+        task=msgspec.convert(record.get("task", {"id": ""}), CommentTask, strict=False),
+        attempts=attempts,
+        last=last_attempt(attempts),
+        checks=summarise(attempts),
+        **about,
+    )
+
+
+def _known(value: msgspec.Struct) -> dict[str, Any]:
+    """Keep what is not null, by name."""
+    return {
+        name: found
+        for name, found in msgspec.structs.asdict(value).items()
+        if found is not None and found != ()
+    }
+
+
+def subject_json(subject: Subject) -> dict[str, Any]:
+    """A thing under the name of its kind, as records and reports hold it."""
+    if isinstance(subject, CommentTask):
+        return {"task": msgspec.to_builtins(subject)}
+    return {"bundle": msgspec.to_builtins(bundle_json(subject))}
+
+
+def bundle_json(bundle: AccountReview) -> dict[str, Any]:
+    """A bundle with its account nested in it, as the API sends it; what is unknown is left out."""
+    plain = _known(bundle)
+    account: dict[str, Any] = {}
+    if bundle.account_status is not None:
+        account["status"] = bundle.account_status
+    if plain.pop("profile", None) is not None:
+        account |= _profile_json(bundle.profile or UNKNOWN_PROFILE)
+    if plain.pop("finalized_at", None) is not None:
+        account["finalized_at"] = bundle.finalized_at
+    plain.pop("feedback_history", None)
+    if bundle.feedback_history is not None:
+        account["feedback_history"] = [_known(entry) for entry in bundle.feedback_history]
+    return plain | ({"account": account} if account else {})
+
+
+def _bundle(plain: dict[str, Any]) -> AccountReview:
+    account = plain.get("account", {})
+    stated = any(field in account for field in PROFILE_FIELDS)
+    return msgspec.convert(
+        {name: value for name, value in plain.items() if name != "account"}
+        | {
+            "profile": _profile(account) if stated else None,
+            "finalized_at": account.get("finalized_at"),
+            "feedback_history": account.get("feedback_history"),
+        },
+        AccountReview,
+        strict=False,
+    )
+
+
+def _profile_json(profile: Profile) -> dict[str, str | None]:
+    """The fields that are known; one that is known not to be set is null."""
+    return {
+        field: value
+        for field in PROFILE_FIELDS
+        if (value := getattr(profile, field)) is not None or field in profile.unset
+    }
+
+
+def _profile(plain: dict[str, Any]) -> Profile:
+    return Profile(
+        **{field: plain.get(field) for field in PROFILE_FIELDS},
+        unset=tuple(f for f in PROFILE_FIELDS if f in plain and plain[f] is None),
+    )
+
+
+def _attempts(found: list[Any] | None) -> tuple[Attempt, ...] | None:
+    return None if found is None else tuple(msgspec.convert(one, Attempt) for one in found)
+
+
+def _moment(found: str | None) -> datetime | None:
+    return None if found is None else parse_iso(found)
+
+
+# ------------------------------------------------------------------------------------------------
+# Revisions: policies as they ran, compiled again from the texts that the log keeps.
+
+
+class Revisions:
+    """The judges of every revision in one log, each compiled once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._judges: dict[str, Judge | None] = {}
+
+    def judge(self, revision: str) -> Judge | None:
+        """The judge of a revision; None where the log has no text that can be used."""
+        if revision not in self._judges:
+            stored = self._ledger.policy(revision) if revision else None
+            try:
+                self._judges[revision] = None if stored is None else judge_of(stored)
+            except PolicyInvalid:
+                self._judges[revision] = None
+        return self._judges[revision]
+
+
+def zone_of(ledger: Ledger, revision: str) -> str:
+    """In which zone a person reads what this revision decided; UTC where the log has no text of it."""
+    judge = Revisions(ledger).judge(revision)
+    return "UTC" if judge is None else judge.policy.timezone
+
+
+def judge_of(stored: StoredPolicy) -> Judge:
+    """The judge of a revision as it ran, from its text in the log.
+
+    Raises PolicyInvalid when this version of the program can no longer read it.
+    """
+
+    def read(name: str) -> bytes:
+        if name not in stored.files:
+            raise FileNotFoundError(name)
+        return stored.files[name].encode()
+
+    parsed = parse_policy(stored.source, path=stored.path, read=read)
+    if parsed.policy is None:
+        raise PolicyInvalid(
+            f"revision {stored.revision[:8]} can no longer be read; name a policy with --policy",
+            parsed.findings,
+        )
+    return compile_policy(parsed.policy)

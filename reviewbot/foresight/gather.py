@@ -1,0 +1,306 @@
+"""Gather: how things stand and which rounds are open, read for `ahead.py`; from the log alone, or beside a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.core.checks import tries_on
+from reviewbot.core.pipeline import deadline_of
+from reviewbot.core.questions import Round, open_rounds
+from reviewbot.core.recorded_facts import Revisions, facts_from_json
+from reviewbot.core.verdict import unsendable
+from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
+from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.review import ReviewKind
+from reviewbot.foresight.ahead import futures
+from reviewbot.foresight.future import Future, House, Key, RoundAhead, Spent, Standing
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
+from reviewbot.policy.testing.compare import covers
+from reviewbot.ports.ledger import Ledger, Logged, OpenRound
+from reviewbot.safety.breaker import SENT
+from reviewbot.safety.limits import looks_at_the_checker
+from reviewbot.safety.pauses import Hold, holds_on
+from reviewbot.safety.probation import trial_on
+
+if TYPE_CHECKING:
+    from reviewbot.core.context import BotContext
+    from reviewbot.core.pipeline import Undecided
+    from reviewbot.policy.engine.judge import Judge
+
+
+DAY = timedelta(days=1)
+"""The longest window of a cap."""
+
+
+LATELY = timedelta(minutes=2)
+
+
+REHEARSES = Hold(sentence="the bot only rehearses: it runs without --live", by="rehearsal")
+
+
+REQUESTS_A_DECISION = 2
+"""The timeline and the write."""
+
+
+class Bot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the bot on a log, beside the log itself.
+
+    `hold` says that it does not run or sends nothing; `revisions` are the policies it runs, none
+    where that is not known. `passed_at` is when it last made a pass, `file` is the text of the file PAUSE, `brake` what stops every write.
+    """
+
+    hold: Hold | None = None
+    revisions: tuple[str, ...] = ()
+    every: float = 60.0
+    requests_per_minute: float | None = None
+    quarantine: timedelta = timedelta(minutes=15)
+    passed_at: datetime | None = None
+    file: str | None = None
+    brake: str | None = None
+
+    def passed_lately(self, ledger: Ledger, now: datetime) -> bool:
+        """Whether the log shows the queue as it is: a pass, or a first one under way, not long ago."""
+        moments = [one.first_seen_at for review in ACTIONS_OF for one in ledger.unended(review)]
+        newest = max([*moments, *filter(None, [self.passed_at])], default=None)
+        return newest is not None and now - newest <= max(2 * timedelta(seconds=self.every), LATELY)
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of everything that is open, as of a moment."""
+
+    at: datetime
+    standing: Standing
+    futures: dict[Key, Future]
+
+    def of(self, review: str, task_id: str) -> Future | None:
+        """What becomes of one thing's open round; None where it has none."""
+        return self.futures.get((review, task_id))
+
+
+def outlook_of(
+    ledger: Ledger,
+    now: datetime,
+    bot: Bot,
+    *,
+    judges: Sequence[Judge] | None = None,
+    holds: Iterable[Hold] = (),
+) -> Outlook:
+    """What becomes of every round that the log knows as open, by what it knows of it.
+
+    `judges` are the running policies where the caller has them, `holds` what is to hold as well.
+    Raises `LedgerError`.
+    """
+    revisions = Revisions(ledger)
+    if judges is None:
+        judges = [judge for name in bot.revisions if (judge := revisions.judge(name)) is not None]
+    rounds = tuple(_rounds(ledger, now, tuple(judges), revisions.judge))
+    standing = standing_of(ledger, now, bot, rounds, holds=holds)
+    return Outlook(at=now, standing=standing, futures=futures(rounds, standing))
+
+
+class Foreseen:
+    """What a running bot says becomes of every open round: worked out by its log, once, when asked."""
+
+    def __init__(self, app: BotContext) -> None:
+        self._app = app
+        self._found: Outlook | None = None
+
+    def __call__(self) -> Outlook:
+        """All of it. Raises `LedgerError`."""
+        if self._found is None:
+            app = self._app
+            bot = Bot(
+                hold=None if app.mode is Mode.LIVE else REHEARSES,
+                every=app.limits.every,
+                quarantine=app.limits.quarantine,
+                file=app.guard.pause_file(),
+                brake=app.brake(),
+            )
+            judges = [judge for bench in app.benches for judge in bench.judges]
+            self._found = outlook_of(app.ledger, app.clock.now(), bot, judges=judges)
+        return self._found
+
+    def of(self, one: Undecided) -> Future | None:
+        """What becomes of one round; None where nobody can tell, for want of the log too."""
+        try:
+            return self().of(one.review, one.task_id)
+        except LedgerError:
+            return None
+
+
+def standing_of(
+    ledger: Ledger,
+    now: datetime,
+    bot: Bot,
+    rounds: Sequence[RoundAhead],
+    *,
+    holds: Iterable[Hold] = (),
+) -> Standing:
+    """How things stand for these rounds. Raises `LedgerError`."""
+    judges = {one.judge.policy.name: one.judge for one in rounds if one.judge is not None}
+    followed = {one.latest.decision.id for one in rounds if one.latest is not None}
+    found = (*holds_on(ledger, now, bot.file, brake=bot.brake), *holds)
+    return Standing(
+        now=now,
+        holds=found if bot.hold is None else (bot.hold, *found),
+        houses={
+            name: _house(ledger, judge, now, _newest_fleet(rounds, judge), followed)
+            for name, judge in judges.items()
+        },
+        quarantine=bot.quarantine,
+        per_minute=_decisions_per_minute(bot, len(rounds)),
+        every=bot.every,
+        passed_at=bot.passed_at,
+    )
+
+
+def _house(
+    ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet, followed: Container[str]
+) -> House:
+    return House(
+        judge=judge,
+        spent=[
+            Spent(logged.intended_at, logged.decision)
+            for logged in ledger.decided(judge.policy.name, now - DAY)
+            # What may or may not have been done takes its room where its round is followed.
+            if logged.intended_at is not None
+            and logged.state in SENT
+            and not (logged.state in OPEN and logged.decision.id in followed)
+        ],
+        trial=trial_on(ledger, judge.policy),
+        fleet=fleet,
+        tries=tries_on(ledger, judge.policy.applies_to.review, now)
+        if looks_at_the_checker(judge.policy)
+        else {},
+    )
+
+
+def _newest_fleet(rounds: Iterable[RoundAhead], judge: Judge) -> Fleet:
+    """What was last known of all reviews together, by what this policy was asked with."""
+    found = [one.facts for one in rounds if one.judge is judge and one.facts is not None]
+    return max(found, key=lambda facts: facts.now).fleet if found else NO_FLEET
+
+
+def _decisions_per_minute(bot: Bot, tasks: int) -> float | None:
+    """What is left of the budget once the list is read at each poll, in decisions."""
+    requests = bot.requests_per_minute
+    if requests is None:
+        return None
+    pages = max(1, -(-tasks // 100))
+    listing = (pages if pages == 1 else 2 * pages) * 60 / bot.every
+    return max(requests - listing, requests / 2) / REQUESTS_A_DECISION
+
+
+def _rounds(
+    ledger: Ledger,
+    now: datetime,
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> Iterable[RoundAhead]:
+    found = {(one.sighting.review, one.sighting.task_id): one for one in open_rounds(ledger)}
+    for review in ACTIONS_OF:
+        mine = [one for one in found.values() if one.sighting.review == review]
+        yield from _of_kind(ledger, now, review, mine, judges, judge_of)
+
+
+def _of_kind(
+    ledger: Ledger,
+    now: datetime,
+    review: ReviewKind,
+    found: Sequence[Round],
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> Iterable[RoundAhead]:
+    """The rounds of one kind, each with its facts as recorded, and what the log knows now."""
+    rounds = [_as_recorded(ledger, one, judges, judge_of) for one in found]
+    if any(one.judge is not None and one.judge.needs_account for one in rounds):
+        ids = sorted({one.account_id for one in rounds if one.account_id})
+        accounts = ledger.accounts(review, ids, now)
+        rounds = [
+            one
+            if one.facts is None
+            else replace(
+                one,
+                facts=replace(
+                    one.facts, account=accounts.get(one.account_id or "", NO_ACCOUNT_HISTORY)
+                ),
+            )
+            for one in rounds
+        ]
+    return rounds
+
+
+def _as_recorded(
+    ledger: Ledger,
+    one: Round,
+    judges: tuple[Judge, ...],
+    judge_of: Callable[[str], Judge | None],
+) -> RoundAhead:
+    sighting, latest = one.sighting, one.latest
+    seen = RoundAhead(
+        review=sighting.review,
+        task_id=sighting.task_id,
+        epoch=sighting.epoch,
+        deadline_at=deadline_of(sighting),
+        deadline_is_estimate=sighting.deadline_at is None,
+        amount_micros=sighting.amount_micros,
+        judge=_only(judges, sighting.review),
+    )
+    if latest is None:
+        return seen
+    decision, facts = latest.decision, facts_of(ledger, latest)
+    return replace(
+        seen,
+        deadline_at=decision.deadline_at or seen.deadline_at,
+        deadline_is_estimate=decision.deadline_is_estimate,
+        account_id=decision.account_id,
+        amount_micros=decision.amount_micros,
+        round=decision.round,
+        judge=_judge_for(facts, sighting, judges) if judges else judge_of(decision.revision),
+        facts=facts,
+        unsendable=_unsendable(sighting, facts),
+        complete=facts is None or _has_evidence(facts),
+        latest=latest,
+    )
+
+
+def _only(judges: Sequence[Judge], review: ReviewKind) -> Judge | None:
+    """The running policy of a kind of review, where there is one and no other."""
+    found = [one for one in judges if one.policy.applies_to.review == review]
+    return found[0] if len(found) == 1 else None
+
+
+def _judge_for(facts: Facts | None, sighting: OpenRound, judges: tuple[Judge, ...]) -> Judge | None:
+    """The running policy that covers it."""
+    if facts is None:
+        return None
+    subject = facts.task if facts.task.id else facts.bundle
+    return next(
+        (one for one in judges if covers(one.policy.applies_to, sighting.review, subject)), None
+    )
+
+
+def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
+    """The facts that a decision was made by; None where they cannot be read."""
+    logged = ledger.decision(latest.decision.id)
+    try:
+        return None if logged is None else facts_from_json(logged.decision.facts)
+    except (ValueError, KeyError, msgspec.MsgspecError):
+        return None
+
+
+def _unsendable(sighting: OpenRound, facts: Facts | None) -> str | None:
+    """Why nothing can be sent for it, by what the API said of it when it was judged."""
+    if facts is None:
+        return None
+    status = facts.task.status if facts.task.id else facts.bundle.account_status
+    return unsendable(sighting.review, status, sighting.epoch, facts.deadline_at)
+
+
+def _has_evidence(facts: Facts) -> bool:
+    return facts.attempts is not None or facts.delivered is not None or facts.differs is not None

@@ -1,0 +1,320 @@
+"""The heartbeat: after each pass the running bot says how it is, and `status` reads it.
+
+Theory of operation. It stands in a small file, because it must be readable when the log is not. A
+log on a server is looked at from other machines too, so its bot leaves it there as well, in a row
+that each beat overwrites: nothing of it has to be kept. Ages are told by one clock: what is left in
+the file by this machine's own, never the API's, and what is left on a server by the server's.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import msgspec
+
+from reviewbot.core.paths import state_folder
+from reviewbot.domain.errors import LedgerError, ReviewbotError
+from reviewbot.domain.text import mark_of
+
+if TYPE_CHECKING:
+    from reviewbot.config import Settings
+    from reviewbot.core.context import BotContext
+    from reviewbot.core.pipeline import PassSummary
+    from reviewbot.policy.engine.judge import Judge
+
+
+# ------------------------------------------------------------------------------------------------
+# Whether the process that left a word still lives, as far as this one can tell.
+
+
+def room() -> str:
+    """Where process numbers mean the same: this machine, and the container on it."""
+    try:
+        inside = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        inside = ""
+    return f"{socket.gethostname()} {inside}".strip()
+
+
+def born(pid: int) -> int | None:
+    """When a process began, in its system's own count; None where there is none, or nobody says."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    name_ends = text.rindex(")")  # a name may hold blanks and brackets
+    return int(text[name_ends + 2 :].split()[19])
+
+
+def is_gone(pid: int, began: int | None) -> bool:
+    """Whether this process has ended; another one under its number is not it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    now = born(pid)
+    return began is not None and now is not None and now != began
+
+
+MISSED = 5
+"""Polls without a good pass after which the bot is not healthy."""
+
+
+LEAST_PATIENCE = timedelta(minutes=5)
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that judges now."""
+
+    name: str
+    revision: str
+    path: str
+    review: str = "comments"
+    timezone: str = "UTC"
+
+
+def running(judge: Judge) -> Running:
+    """What is told of a policy that judges."""
+    policy = judge.policy
+    return Running(
+        name=policy.name,
+        revision=policy.revision,
+        path=policy.path,
+        review=policy.applies_to.review,
+        timezone=policy.timezone,
+    )
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """How the bot was after its newest pass."""
+
+    at: datetime
+    pid: int
+    room: str | None = None
+    """Where that is the number of its process."""
+    born: int | None = None
+    once: bool = False
+    """Whether it makes one pass and ends, as it should."""
+    mode: str
+    every: float
+    policies: tuple[Running, ...] = ()
+    key_refused: bool = False
+    """Whether the API refuses our key, so that nothing is reviewed."""
+    brake: str | None = None
+    """Why nothing may be sent, whatever the policy says."""
+    error: str | None = None
+    """Why the newest pass failed or ended early."""
+    good_at: datetime | None = None
+    """When a pass last went through."""
+    looked_until: datetime | None = None
+    """The same moment by the API's clock: from there on the next bot looks back."""
+    waiting: int = 0
+    left: int = 0
+    """How many of those the pass under way has not reviewed yet."""
+    undecided: int = 0
+    first_deadline_at: datetime | None = None
+    first_deadline_is_estimate: bool = False
+    """The next moment at which silence would pay for an undecided task."""
+    in_quarantine: int = 0
+    failing: int = 0
+    """Things whose review failed when it was last tried."""
+    dead_letters: int = 0
+    """How many of those fail again and again."""
+    unheard: dict[str, int] = {}
+    """Alarms of the last day that no channel has taken, by kind."""
+    requests: int = 0
+    writes: int = 0
+    remaining: int | None = None
+    """Requests that the API last said are left on the key."""
+
+    def is_healthy(self, now: datetime) -> bool:
+        """Whether a pass went through not long ago, and the process lives."""
+        if self.good_at is None or self.is_gone():
+            return False
+        return abs(now - self.good_at) <= self._patience
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether a pass was made not long ago, also one that failed, and the process lives."""
+        return now - self.at <= self._patience and not self.is_gone()
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended and should not have, as far as can be told from here."""
+        return not self.once and self.room == room() and is_gone(self.pid, self.born)
+
+    def moved(self, by: timedelta) -> Beat:
+        """The same, told by a clock that is so far ahead."""
+        good_at = None if self.good_at is None else self.good_at + by
+        return msgspec.structs.replace(self, at=self.at + by, good_at=good_at)
+
+    @property
+    def _patience(self) -> timedelta:
+        return max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
+
+
+def beat_path(ledger: str, state_folder: Path) -> Path:
+    """Where the heartbeat of the bot on this ledger lies: beside an SQLite file, or by itself."""
+    if ledger.startswith("sqlite:///"):
+        return Path(unquote(ledger.removeprefix("sqlite:///")) + ".status.json")
+    return state_folder / f"reviewbot-{mark_of(ledger)}.status.json"
+
+
+def read_beat(path: Path) -> Beat | None:
+    """Read the heartbeat in a file; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Beat)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def newest_beat(settings: Settings) -> Beat | None:
+    """The newest heartbeat of the bot on this log, by this machine's clock; None where there is none."""
+    beats = [read_beat(beat_path(settings.ledger, state_folder()))]
+    if not settings.ledger.startswith("sqlite:///"):
+        beats.append(_beat_on_server(settings.ledger))
+    return max((beat for beat in beats if beat is not None), key=lambda beat: beat.at, default=None)
+
+
+def _beat_on_server(url: str) -> Beat | None:
+    from reviewbot.ledger.open import open_ledger
+
+    try:
+        ledger = open_ledger(url, read_only=True)
+        try:
+            found = ledger.last_beat()
+        finally:
+            ledger.close()
+        if found is None:
+            return None
+        beat = msgspec.json.decode(found[0], type=Beat)
+    except (LedgerError, msgspec.DecodeError):
+        return None
+    left_at = machine_time() - timedelta(seconds=found[1])
+    return beat.moved(left_at - beat.at)
+
+
+def machine_time() -> datetime:
+    """This machine's own wall clock: whoever reads a heartbeat here has no other."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heart:
+    """Where a bot leaves its heartbeat."""
+
+    path: Path
+    on_server: bool = False
+    once: bool = False
+    now: Callable[[], datetime] = machine_time
+
+    def beat(self, app: BotContext, beat: Beat, failed: ReviewbotError | None) -> None:
+        """Leave it; where that cannot be done the log says so, and the bot goes on."""
+        text = msgspec.json.encode(beat)
+        try:
+            _replace(self.path, text)
+            if self.on_server and not isinstance(failed, LedgerError):
+                app.ledger.beat(text)
+        except (OSError, LedgerError) as error:
+            app.events("heartbeat not written", level="warning", error=str(error))
+
+
+def heart_of(settings: Settings, *, once: bool) -> Heart:
+    """Where the bot of these settings leaves its heartbeat."""
+    return Heart(
+        path=beat_path(settings.ledger, state_folder()),
+        on_server=settings.ledger.startswith("postgresql"),
+        once=once,
+    )
+
+
+def beating_poll(
+    heart: Heart,
+    every: float,
+    make: Callable[[BotContext], PassSummary],
+    before: Beat | None = None,
+) -> Callable[[BotContext], PassSummary]:
+    """Make a pass, or a stretch of one, that leaves a heartbeat, also when it fails."""
+    good_at = None if before is None else before.good_at
+    looked_until = None if before is None else before.looked_until
+    summary: PassSummary | None = None
+
+    def leave(app: BotContext, error: str | None, failed: ReviewbotError | None = None) -> None:
+        left = _beat(app, every, heart, error, summary)
+        left = msgspec.structs.replace(left, good_at=good_at, looked_until=looked_until)
+        if isinstance(failed, LedgerError):
+            left = msgspec.structs.replace(left, brake=left.brake or error)
+        heart.beat(app, left, failed)
+
+    def poll(app: BotContext) -> PassSummary:
+        nonlocal good_at, looked_until, summary
+        try:
+            summary = make(app)
+        except ReviewbotError as error:
+            leave(app, str(error), error)
+            raise
+        if summary.stopped is None:
+            good_at, looked_until = heart.now(), summary.ended_at
+        leave(app, summary.stopped)
+        return summary
+
+    return poll
+
+
+def _beat(
+    app: BotContext,
+    every: float,
+    heart: Heart,
+    error: str | None,
+    summary: PassSummary | None,
+) -> Beat:
+    """How the bot is now; what waits is as the newest pass that could list it has seen it."""
+    from reviewbot.review.judge import DEAD_LETTER
+    from reviewbot.review.poll import undecided
+
+    tries = [trouble.tries for bench in app.benches for trouble in bench.troubles.values()]
+    policies = tuple(running(judge) for bench in app.benches for judge in bench.judges)
+    open_now = undecided(app.benches)
+    return Beat(
+        at=heart.now(),
+        pid=os.getpid(),
+        room=room(),
+        born=born(os.getpid()),
+        once=heart.once,
+        mode=app.mode.value,
+        every=every,
+        policies=policies,
+        brake=app.brake(),
+        key_refused=app.key_refused_since is not None,
+        error=error,
+        requests=app.traffic.requests,
+        writes=app.traffic.writes,
+        remaining=app.traffic.remaining,
+        waiting=max(0 if summary is None else summary.waiting, len(open_now)),
+        left=0 if summary is None else summary.left,
+        undecided=len(open_now),
+        first_deadline_at=next((one.deadline_at for one in open_now), None),
+        first_deadline_is_estimate=any(one.deadline_is_estimate for one in open_now[:1]),
+        in_quarantine=0 if summary is None else summary.in_quarantine,
+        failing=len(tries),
+        dead_letters=sum(count >= DEAD_LETTER for count in tries),
+        unheard=dict(app.alarms.unheard()),
+    )
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Replace the file as a whole, so that a reader never sees half of it; it is its owner's alone."""
+    new = path.with_name(path.name + ".new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new.unlink(missing_ok=True)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(text)
+    new.replace(path)

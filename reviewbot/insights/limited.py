@@ -1,0 +1,160 @@
+"""Limited: what the limits of a policy make of the past, review by review in the order of time.
+
+Theory of operation. The loop sends a decision when its limits have room; where they have none a
+person is asked or it is held, and from `decide by` on the deadline decides what they still keep back.
+The same is done here with recorded reviews: each comes at its own moment and takes the first room
+that there is. What finds none before its deadline is paid by silence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
+from reviewbot.foresight.future import House, Room, Stop
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.testing.compare import Impact, Timed, Wish
+from reviewbot.safety.limits import is_exempt
+
+SILENCE = "silence"
+"""What becomes of a review whose action found no room before its deadline."""
+
+
+_PAUSED = Stop("guardrail", "its own pause by a condition", None)
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class KeptBack(msgspec.Struct, frozen=True):
+    """How many decisions one limit kept back: put off, asked of people, left to the deadline or silence."""
+
+    limit: str
+    count: int
+    later: int
+    asked: int
+    by_deadline: int
+    silence: int
+
+
+class Said(NamedTuple):
+    """What becomes of a review: the action, or silence, and by which rule."""
+
+    action: str
+    rule: str
+
+
+def hold_against_limits(
+    impact: Impact, old: Judge, new: Judge
+) -> tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]:
+    """Count the timed reviews of an impact; give what the old and the new limits kept back."""
+    walked = [(_Walk(old), [one.old for one in impact.timed])]
+    if new is not old:
+        walked.append((_Walk(new), [one.new for one in impact.timed]))
+    said = [_in_order(walk, impact.timed, wishes) for walk, wishes in walked]
+    for one, before, after in zip(impact.timed, said[0], said[-1], strict=True):
+        impact.add(before, after, one.id, one.account_id, one.amount_micros)
+    impact.timed.clear()
+    return walked[0][0].kept, walked[-1][0].kept
+
+
+def _in_order(walk: _Walk, timed: Sequence[Timed], wishes: Sequence[Wish]) -> list[Said]:
+    """What becomes of each review, in the order given, walked in the order of time."""
+    said: dict[int, Said] = {}
+    for place in sorted(range(len(wishes)), key=lambda place: wishes[place].at):
+        said[place] = walk.says(timed[place], wishes[place])
+    return [said[place] for place in range(len(wishes))]
+
+
+class _Walk:
+    """Goes through reviews in time by one policy."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._room = Room(House(judge=judge), _EVER)
+        self._kept: dict[str, Counter[str]] = {}
+
+    @property
+    def kept(self) -> tuple[KeptBack, ...]:
+        """What each limit kept back, the one that kept most first."""
+        found = [
+            KeptBack(limit, how.total(), how["later"], how["asked"], how["deadline"], how[SILENCE])
+            for limit, how in self._kept.items()
+        ]
+        return tuple(sorted(found, key=lambda one: -one.count))
+
+    def says(self, one: Timed, wish: Wish) -> Said:
+        """What becomes of one review."""
+        said = Said(wish.action.value, wish.rule)
+        if not wish.action.writes:
+            return said
+        wanted = self._decision(one, wish.action, wish.rule)
+        stop = self._stop(wanted, wish, wish.at, one.end)
+        if stop is None:
+            self._room.take(wanted, wish.at)
+            return said
+        what, said = self._kept_back(one, wish, wanted, stop, said)
+        self._kept.setdefault(stop.what, Counter())[what] += 1
+        return said
+
+    def _kept_back(
+        self, one: Timed, wish: Wish, wanted: Decision, stop: Stop, said: Said
+    ) -> tuple[str, Said]:
+        due = None if wish.due is None else max(wish.due, wish.at)
+        if stop.free_at is not None and not stop.asks and (due is None or stop.free_at <= due):
+            self._room.take(wanted, stop.free_at)
+            return "later", said
+        instead = self._at_the_deadline(one, wish, wanted, due)
+        if stop.asks:
+            return "asked", Said(Action.ESCALATE.value, wish.rule)
+        if instead is not None:
+            return "deadline", instead
+        if stop.free_at is None:
+            return SILENCE, Said(SILENCE, wish.rule)
+        self._room.take(wanted, stop.free_at)
+        return "later", said
+
+    def _at_the_deadline(
+        self, one: Timed, wish: Wish, wanted: Decision, due: datetime | None
+    ) -> Said | None:
+        """What is sent from `decide by` on, and takes its room then."""
+        if due is None or due >= one.end:
+            return None
+        if self._stop(wanted, wish, due, one.end) is None:
+            self._room.take(wanted, due)
+            return Said(wish.action.value, wish.rule)
+        if wish.fallback is None or not wish.fallback.writes:
+            return None
+        instead = self._decision(one, wish.fallback, DEADLINE)
+        if self._stop(instead, wish, due, one.end) is not None:
+            return None
+        self._room.take(instead, due)
+        return Said(wish.fallback.value, DEADLINE)
+
+    def _stop(self, wanted: Decision, wish: Wish, at: datetime, end: datetime) -> Stop | None:
+        exempt = is_exempt(self._judge.policy, wanted.rule)
+        if wish.paused and wanted.action is wish.action and not exempt:
+            return _PAUSED
+        return self._room.stop(wanted, at, end)
+
+    def _decision(self, one: Timed, action: Action, rule: str) -> Decision:
+        policy = self._judge.policy
+        return Decision(
+            id="",
+            review=one.review,
+            task_id=one.id,
+            round=1,
+            action=action,
+            rule=rule,
+            policy=policy.name,
+            revision=policy.revision,
+            mode=Mode.LIVE,
+            decided_at=_EVER,
+            account_id=one.account_id,
+            amount_micros=one.amount_micros,
+        )

@@ -1,0 +1,323 @@
+"""Plan: what would happen to everything that waits, now and up to its deadline, without acting."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import Background, HeldEvidence, ReviewPipeline
+from reviewbot.core.questions import open_rounds
+from reviewbot.core.recorded_facts import facts_from_json
+from reviewbot.core.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
+from reviewbot.domain.decision import Action, State
+from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
+from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
+from reviewbot.domain.task import Timeline
+from reviewbot.domain.text import iso
+from reviewbot.foresight.ahead import futures
+from reviewbot.foresight.future import Future, Paid, RoundAhead, Standing
+from reviewbot.foresight.gather import Bot, standing_of
+from reviewbot.insights.limits_forecast import LimitHit, bites_of
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.explain.what_if import turns
+from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.review.execute import round_of
+from reviewbot.review.fetch import evidence_for, kept_evidence, look_at_all, with_memories
+from reviewbot.safety.pauses import Hold
+
+
+class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
+    """From this moment on the answer is this."""
+
+    at: datetime
+    action: str
+    rule: str
+    until: datetime | None = None
+
+
+HELD = "held"
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that waits: what the policy says now, each change of that, and what becomes of it.
+
+    `now` is the action that the next pass takes, or `held` where it takes none that the policy asks
+    for; `note` says why nothing can be sent, where nothing can.
+    """
+
+    item: ReviewItem
+    verdict: Verdict
+    facts: Facts
+    future: Future
+    now: str
+    note: str | None = None
+
+    @property
+    def round(self) -> int:
+        """Which round it is."""
+        return self.future.round.round
+
+    @property
+    def end(self) -> Paid:
+        """How it will end if nobody steps in."""
+        return self.future.end
+
+    @property
+    def end_at(self) -> datetime | None:
+        """When it will."""
+        return self.future.at
+
+    @property
+    def later(self) -> tuple[PlannedChange, ...]:
+        """Each change of what the policy says."""
+        return tuple(
+            PlannedChange(
+                at=moment, action=answer.action.value, rule=answer.rule, until=answer.until
+            )
+            for moment, answer in self.future.answers[1:]
+        )
+
+    @property
+    def logged(self) -> State | None:
+        """The state of what was sent in this round already, where something was."""
+        latest = self.future.round.latest
+        return latest.state if latest is not None and latest.intended_at is not None else None
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that could not be judged, and why."""
+
+    item: ReviewItem
+    why: str
+
+
+class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What would happen to the whole queue. Nothing was sent: `writes` is the transport's count."""
+
+    at: datetime
+    planned: tuple[Planned, ...]
+    failed: tuple[Failed, ...]
+    agreed: bool
+    requests: int
+    writes: int
+    standing: Standing
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """What keeps decisions back, whatever they are."""
+        return self.standing.holds
+
+    @property
+    def now(self) -> dict[str, int]:
+        """How many of each action the next pass takes, and how many are held."""
+        return Counter(one.now for one in self.planned if not one.future.is_over)
+
+    @property
+    def kinds(self) -> tuple[ReviewKind, ...]:
+        """The kinds of review that wait."""
+        items = [one.item for one in self.planned] + [one.item for one in self.failed]
+        return tuple(dict.fromkeys(item.review for item in items))
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How many will end in each way."""
+        return Counter(one.end for one in self.planned)
+
+    @property
+    def money_micros(self) -> dict[str, int]:
+        """What will be paid in each way, in millionths of a US dollar; unknown amounts count 0."""
+        paid: Counter[str] = Counter()
+        for one in self.planned:
+            if one.end in ("rule", "fallback", "silence", "left"):
+                paid[one.end] += one.item.amount_micros or 0
+        return paid
+
+    @property
+    def people_needed(self) -> int:
+        """How many wait for a person now."""
+        return self.now.get(Action.ESCALATE, 0)
+
+    @property
+    def bites(self) -> tuple[LimitHit, ...]:
+        """The caps that will keep something back, and what."""
+        return bites_of(one.future for one in self.planned)
+
+
+def plan(
+    app: BotContext,
+    *,
+    at: datetime | None = None,
+    bot: Bot | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    patience: float | None = None,
+) -> QueuePlan:
+    """Judge all that waits as of `at` (now), and say what becomes of it.
+
+    `bot` is what is known of the bot that runs; without it a live one is taken for granted. After
+    `patience` seconds no more evidence is fetched. Raises `ApiError` when the list fails, and
+    `LedgerError`.
+    """
+    end = math.inf if patience is None else app.clock.monotonic() + patience
+    requests, writes = app.traffic.requests, app.traffic.writes
+    seen: list[_Seen] = []
+    failed: list[Failed] = []
+    agreed = True
+    for bench in app.benches:
+        items, whole = look_at_all(app, bench, note=False)
+        agreed = agreed and whole
+        for number, (item, known) in enumerate(with_memories(app, bench, items, bench.judges)):
+            try:
+                fetch = app.clock.monotonic() < end
+                seen.append(_see(app, bench, item, known, at or app.clock.now(), fetch=fetch))
+            except (KeyRefused, CannotConnect):
+                raise
+            except (NotFound, Forbidden):
+                failed.append(Failed(item=item, why="it was no longer there when looked at"))
+            except ApiError as error:
+                failed.append(Failed(item=item, why=str(error)))
+            if progress is not None:
+                progress(number + 1, len(items))
+    now = at or app.clock.now()
+    rounds = [one.round for one in seen]
+    bot = bot or Bot(
+        file=app.guard.pause_file(), quarantine=app.limits.quarantine, every=app.limits.every
+    )
+    standing = standing_of(app.ledger, now, bot, rounds)
+    found = futures(rounds, standing)
+    return QueuePlan(
+        at=now,
+        planned=tuple(_planned(one, found[one.round.key], standing) for one in seen),
+        failed=tuple(failed),
+        agreed=agreed,
+        requests=app.traffic.requests - requests,
+        writes=app.traffic.writes - writes,
+        standing=standing,
+    )
+
+
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing as read, with its round."""
+
+    item: ReviewItem
+    facts: Facts
+    round: RoundAhead
+
+
+def _see(
+    app: BotContext,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    known: Background,
+    at: datetime,
+    *,
+    fetch: bool,
+) -> _Seen:
+    judge = known.judge
+    facts, held = _facts(item, known, at, None), kept_evidence(app, bench, item)
+    if judge is not None and (app.limits.always_evidence or _needs_evidence(judge, facts)):
+        if held is None and fetch:
+            held = evidence_for(app, bench, item)
+        if held is not None:
+            facts = _facts(item, known, at, held.evidence)
+    latest = known.memory.latest
+    return _Seen(
+        item=item,
+        facts=facts,
+        round=RoundAhead(
+            review=item.review,
+            task_id=item.id,
+            epoch=item.epoch,
+            deadline_at=item.deadline_at,
+            deadline_is_estimate=item.deadline_is_estimate,
+            account_id=item.account_id,
+            amount_micros=item.amount_micros,
+            round=round_of(facts),
+            judge=judge,
+            facts=facts,
+            complete=held is not None,
+            listed=True,
+            latest=None if latest is None or latest.decision.epoch != item.epoch else latest,
+            unsendable=cannot_send(item),
+        ),
+    )
+
+
+def _planned(one: _Seen, found: Future, standing: Standing) -> Planned:
+    judge, facts = one.round.judge, one.facts
+    if judge is None:
+        verdict = UNCOVERED
+    else:
+        answer = found.answers[0][1] if found.answers else judge.judge(facts)
+        verdict = verdict_of(judge, facts, answer)
+    return Planned(
+        item=one.item,
+        verdict=verdict,
+        facts=facts,
+        future=found,
+        now=_now(verdict, found, standing),
+        note=one.round.unsendable,
+    )
+
+
+def _now(verdict: Verdict, found: Future, standing: Standing) -> str:
+    if found.asked_at is not None and found.asked_at <= standing.now:
+        return Action.ESCALATE.value
+    if not verdict.action.writes:
+        return verdict.action.value
+    is_sent = found.at is not None and found.at <= standing.pass_at(standing.now)
+    return found.action.value if is_sent and found.action is not None else HELD
+
+
+def _facts(item: ReviewItem, known: Background, at: datetime, evidence: Evidence | None) -> Facts:
+    return build_facts(
+        item,
+        now=at,
+        evidence=evidence,
+        past=known.memory.history,
+        account=known.account,
+        fleet=known.fleet,
+    )
+
+
+def _needs_evidence(judge: Judge, facts: Facts) -> bool:
+    """Whether any answer, now or later, needs the evidence."""
+    if not judge.ever_needs_evidence:
+        return False
+    moments = [facts.now, *turns(judge, facts)]
+    return any(
+        judge.triage(msgspec.structs.replace(facts, now=moment)) is None for moment in moments
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# Recollection: evidence that the log already holds, so that looking ahead costs no requests for it.
+
+
+def recall_evidence(app: BotContext) -> None:
+    """Keep in mind what the verifier had seen of each open task when it was last decided.
+
+    It is used only where the task has not changed since; the log keeps the tries of the present
+    round, which are all that a judge looks at. For judging ahead, never for sending.
+    """
+    for one in open_rounds(app.ledger):
+        bench = app.bench(one.sighting.review)
+        if one.latest is None or bench is None:
+            continue
+        logged = app.ledger.decision(one.decision.id)
+        try:
+            facts = None if logged is None else facts_from_json(logged.decision.facts)
+        except (ValueError, KeyError, msgspec.MsgspecError):
+            continue
+        if facts is None or facts.attempts is None or facts.task.updated_at is None:
+            continue
+        task_id = one.sighting.task_id
+        bench.evidence[task_id] = HeldEvidence(
+            (task_id, one.sighting.epoch, iso(facts.task.updated_at)),
+            Timeline(task_id=task_id, attempts=facts.attempts),
+            app.clock.monotonic(),
+        )

@@ -1,0 +1,1 @@
+"""Judging: a policy as a function of facts, plain or with its trace."""

@@ -1,0 +1,227 @@
+"""Texts with facts in them: which variant is due, how facts read, and whether it may be sent.
+
+Facts are put in as data: braces, quotes and line breaks of a comment stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from reviewbot.domain.task import PLATFORMS
+from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.engine.conditions import reader
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import Placeholder, ReasonText, Template
+
+SHORTEST = 3
+
+
+LONGEST = 500
+"""What the API takes as a reason, counted in code points and in UTF-16 units."""
+
+
+UNKNOWN = "(unknown)"
+"""What a person reads in a question where a fact is not known."""
+
+
+Format = Callable[[Any], str]
+
+
+class FilledText(NamedTuple):
+    """A finished text, or the sentence that says why there is none."""
+
+    text: str | None
+    problem: str | None = None
+
+
+class Text:
+    """One template, ready to be filled in."""
+
+    def __init__(self, template: Template, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
+        pieces = [_piece(part, facts, zone) for part in template.parts]
+        self._pieces = tuple(pieces)
+        self.constant = (
+            None
+            if any(isinstance(part, Placeholder) for part in template.parts)
+            else "".join(map(str, template.parts)).strip()
+        )
+        """The text itself, where it names no fact."""
+        self.needs_evidence = any(
+            isinstance(part, Placeholder) and facts[part.fact].source == "evidence"
+            for part in template.parts
+        )
+
+    def fill(self, facts: Facts) -> FilledText:
+        """The text with its facts, or the fact that is not known."""
+        words: list[str] = []
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                words.append(piece)
+                continue
+            name, read, form = piece
+            value = read(facts)
+            if value is None:
+                return FilledText(None, f"its text could not be written: {name} is unknown")
+            words.append(form(value))
+        return FilledText("".join(words).strip())
+
+    def missing(self, facts: Facts) -> tuple[str, ...]:
+        """The facts that it names and that are not known."""
+        named = (piece for piece in self._pieces if not isinstance(piece, str))
+        return tuple(dict.fromkeys(name for name, read, _ in named if read(facts) is None))
+
+    def show(self, facts: Facts) -> str:
+        """The text for a person, who can read on where a fact is not known."""
+        words = [
+            piece
+            if isinstance(piece, str)
+            else UNKNOWN
+            if (value := piece[1](facts)) is None
+            else piece[2](value)
+            for piece in self._pieces
+        ]
+        return "".join(words).strip()
+
+
+_Piece = str | tuple[str, Callable[[Facts], Any], Format]
+
+
+def _piece(part: str | Placeholder, facts: Mapping[str, Fact], zone: ZoneInfo) -> _Piece:
+    if isinstance(part, str):
+        return part
+    fact = facts[part.fact]
+    return (fact.name, reader(fact), formatter(part, fact, zone))
+
+
+class Variants:
+    """A reason with its variants, by round, by platform or for the rest."""
+
+    def __init__(self, reason: ReasonText, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
+        texts = {key: Text(template, facts, zone) for key, template in reason.variants}
+        self._platforms = {key: text for key, text in texts.items() if key in PLATFORMS}
+        self._rounds = sorted(
+            ((int(key.split()[1]), text) for key, text in texts.items() if key not in PLATFORMS),
+            key=lambda pair: pair[0],
+            reverse=True,
+        )
+        self._otherwise = None if reason.otherwise is None else Text(reason.otherwise, facts, zone)
+        self._only = self._otherwise if not texts else None
+
+    def choose(self, facts: Facts) -> Text | None:
+        """The text that is due; None where none is, or where that cannot be known."""
+        if self._only is not None:
+            return self._only
+        before = facts.past.sent_back_before
+        if before is not None:
+            for number, text in self._rounds:
+                if number <= before + 1:
+                    return text
+        return self._platforms.get(facts.task.platform or "", self._otherwise)
+
+
+def may_be_sent(text: str, facts: Facts, *, repeat: bool = False) -> str | None:
+    """Say why a finished text may not be sent; None where it may."""
+    units = len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if len(text) < SHORTEST or units > LONGEST:
+        return f"its text could not be sent: it has {units} characters, {SHORTEST} to {LONGEST} fit"
+    sent = facts.past.texts
+    if sent and not repeat and _words(text) in map(_words, sent):
+        return "its text could not be sent: the same words were sent before"
+    return None
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def formatter(part: Placeholder, fact: Fact, zone: ZoneInfo) -> Format:
+    """Make the function that writes a known value as the placeholder asks."""
+    match part.format:
+        case "first":
+            longest = part.first or 0
+            plain = plain_format(fact, zone)
+            return lambda value: _first(plain(value), longest)
+        case "date":
+            return lambda value: value.astimezone(zone).strftime("%Y-%m-%d")
+        case "time":
+            return lambda value: value.astimezone(zone).strftime("%H:%M")
+        case "times":
+            return times
+        case "money":
+            return money
+        case _:
+            return plain_format(fact, zone)
+
+
+def plain_format(fact: Fact, zone: ZoneInfo) -> Format:
+    """Make the function that writes a known value of this fact where no format is asked for."""
+    if fact.type is FactType.MOMENT:
+        return lambda value: value.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return _PLAIN.get(fact.type, str)
+
+
+def _first(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
+
+
+def times(count: int) -> str:
+    """once, twice, 3 times."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def money(amount: float) -> str:
+    """0.24 USD; more decimals only where there are some."""
+    return f"{_decimals(amount, at_least=2)} USD"
+
+
+def score(value: float) -> str:
+    """0.31; more decimals only where there are some."""
+    return _decimals(value, at_least=2)
+
+
+def share(value: float) -> str:
+    """35% or 12.5%."""
+    return f"{_decimals(value * 100, at_least=0)}%"
+
+
+def duration(seconds: float) -> str:
+    """2d, 1h30m, 45s: the units of the language, down to minutes from an hour on."""
+    left = round(abs(seconds))
+    if left >= 3600:
+        left -= left % 60
+    words = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count}{unit}")
+    return ("-" if seconds < 0 else "") + ("".join(words) or "0s")
+
+
+def yes_no(value: bool) -> str:
+    """The words of the language."""
+    return "yes" if value else "no"
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """Wed 2026-06-03 09:00 in a zone."""
+    return at.astimezone(zone).strftime("%a %Y-%m-%d %H:%M")
+
+
+def _decimals(value: float, at_least: int) -> str:
+    text = f"{value:.6f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.ljust(at_least, "0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+_PLAIN: dict[FactType, Format] = {
+    FactType.SCORE: score,
+    FactType.MONEY: money,
+    FactType.SHARE: share,
+    FactType.DURATION: duration,
+    FactType.YES_NO: yes_no,
+    FactType.NAMES: ", ".join,
+}

@@ -1,0 +1,1 @@
+"""A policy and its answers in words."""

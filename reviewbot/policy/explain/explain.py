@@ -1,0 +1,246 @@
+"""Why a policy says what it says: the winner, what it saw, why no rule above it matched, what else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.policy.catalog import ATTEMPT_FACTS
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.engine.templates import duration, money
+from reviewbot.policy.engine.trace import (
+    ConditionResult,
+    Evaluation,
+    Outcome,
+    RuleResult,
+    case_results,
+    rule_results,
+)
+from reviewbot.policy.explain.phrases import Speaker, deciding, met_leaves
+from reviewbot.policy.explain.what_if import Nearest, TurningPoint, answers_over_time, nearest_other
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import AllOf, AnyOf, Compare, EachAttempt, NoneOf
+
+
+class SeenCondition(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of the winner with the value it saw."""
+
+    mark: Outcome
+    fact: str
+    value: str
+    test: str
+    line: int
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule above the winner, and the one condition for which it did not match."""
+
+    number: int
+    rule: str
+    mark: Outcome
+    why: str
+    short: str
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule, a condition or a group of them: its mark, its words, and the branches under it."""
+
+    mark: Outcome
+    words: str
+    value: str | None = None
+    line: int | None = None
+    parts: tuple[Branch, ...] = ()
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer to "why?", as values. Moments in words are in the policy's zone."""
+
+    subject: str
+    action: Action
+    rule: str
+    number: int | None
+    line: int | None
+    policy: str
+    path: str
+    revision: str
+    timezone: str
+    reason: str | None
+    until: datetime | None
+    note: str | None
+    held_by_hours: str | None
+    cannot_tell: tuple[str, ...]
+    seen: tuple[SeenCondition, ...]
+    passed: tuple[Passed, ...]
+    nearest: str | None
+    later: tuple[TurningPoint, ...]
+    tree: tuple[Branch, ...]
+    kept_back: str | None = None
+    """What kept it from being sent, where the log says that something did."""
+    instead: Action | None = None
+    """What was decided in its place because of that: a question, or what the deadline does."""
+    end: str | None = None
+    """How its round ends if nobody steps in, in the words of the report; None where it is over."""
+    end_at: datetime | None = None
+
+
+def explain(
+    judge: Judge, facts: Facts, evaluation: Evaluation | None = None, *, over_time: bool = False
+) -> Explanation:
+    """Explain what the policy says of these facts.
+
+    `evaluation` is judged anew where it is not given or carries no trace.
+    """
+    if evaluation is None or evaluation.trace is None:
+        evaluation = judge.judge(facts, trace=True)
+    assert evaluation.trace is not None
+    policy = judge.policy
+    speaker = Speaker(policy)
+    results = rule_results(policy, evaluation.trace)
+    cases = case_results(policy, evaluation.trace)
+    winner = None if evaluation.rule_index is None else results[evaluation.rule_index]
+    rule = None if winner is None else policy.rules[winner.index]
+    return Explanation(
+        subject=_subject(judge, facts),
+        action=evaluation.action,
+        rule=evaluation.rule,
+        number=None if winner is None else winner.index + 1,
+        line=None if rule is None else rule.span.line,
+        policy=policy.name,
+        path=policy.path,
+        revision=policy.revision[:8],
+        timezone=policy.timezone,
+        reason=evaluation.reason,
+        until=evaluation.until,
+        note=evaluation.note,
+        held_by_hours=None if rule is None else rule.act_during,
+        cannot_tell=evaluation.cannot_tell,
+        seen=() if winner is None else _seen(winner, speaker, facts),
+        passed=tuple(
+            _passed(result, speaker, facts)
+            for result in results
+            if result is not winner and result.outcome is not Outcome.MET
+        ),
+        nearest=nearest_words(nearest_other(judge, facts), speaker),
+        later=answers_over_time(judge, facts) if over_time else (),
+        tree=_Branches(speaker, facts).of((*results, *cases)),
+    )
+
+
+def _subject(judge: Judge, facts: Facts) -> str:
+    zone = judge.policy.timezone
+    words: list[str | None] = [f"account {facts.bundle.id}", facts.bundle.platform]
+    began, deadline = "first seen", "deadline (an estimate)"
+    if facts.feedback.corrections_applied is not None:
+        words.append(f"round {facts.feedback.corrections_applied + 1}")
+    if judge.policy.applies_to.review == "comments":
+        task = facts.task
+        began, deadline = "confirmed", "deadline"
+        words = [f"task {task.id}", task.platform]
+        if task.cm_payout_amount is not None:
+            words.append(money(task.cm_payout_amount))
+        if facts.past.sent_back_before is not None:
+            words.append(f"round {facts.past.sent_back_before + 1}")
+    if facts.started_at is not None:
+        words.append(f"{began} {format_moment(facts.started_at, zone)}")
+    if facts.deadline_at is not None:
+        left = (facts.deadline_at - facts.now).total_seconds()
+        still = f"{duration(left)} left" if left > 0 else "past"
+        words.append(f"{deadline} {format_moment(facts.deadline_at, zone)} ({still})")
+    return "  ".join(safe_line(word, 80) for word in words if word)
+
+
+def _seen(winner: RuleResult, speaker: Speaker, facts: Facts) -> tuple[SeenCondition, ...]:
+    lines = []
+    for part in met_leaves(winner.parts):
+        condition = part.condition
+        if isinstance(condition, Compare):
+            seen = (condition.fact, speaker.value(condition.fact, facts), condition.text)
+            line = condition.test_span.line
+        else:
+            seen = (speaker.place(part), "", "")
+            line = 0 if condition is None else condition.span.line
+        fact, value, test = seen
+        lines.append(SeenCondition(mark=part.outcome, fact=fact, value=value, test=test, line=line))
+    return tuple(lines)
+
+
+def _passed(result: RuleResult, speaker: Speaker, facts: Facts) -> Passed:
+    line = deciding(result)
+    return Passed(
+        number=result.index + 1,
+        rule=result.rule,
+        mark=result.outcome,
+        why="" if line is None else speaker.why(line, facts),
+        short="" if line is None else speaker.short(line, facts),
+    )
+
+
+def nearest_words(found: Nearest | None, speaker: Speaker) -> str | None:
+    """Say what one change would bring; None where there is none."""
+    if found is None:
+        return None
+    who = f"rule {found.rule_index + 1}" if found.rule_index is not None else found.rule
+    value = speaker.said(found.fact, found.value)
+    return f"with {found.fact} {value}, {who} would {found.action.upper()}"
+
+
+class _Branches:
+    """Lays results out as branches with the values that were compared."""
+
+    def __init__(self, speaker: Speaker, facts: Facts) -> None:
+        self.speaker = speaker
+        self.facts = facts
+
+    def of(self, results: Iterable[RuleResult]) -> tuple[Branch, ...]:
+        return tuple(
+            Branch(
+                mark=result.outcome,
+                words=f'rule {result.index + 1} "{result.rule}"' + " (shadow)" * result.shadow
+                if result.rule != "deadline"
+                else f"case {result.index + 1} of  if undecided",
+                parts=tuple(self._branch(part, None) for part in result.parts),
+            )
+            for result in results
+        )
+
+    def _branch(self, result: ConditionResult, attempt: int | None) -> Branch:
+        condition = result.condition
+        if isinstance(condition, Compare):
+            return Branch(
+                mark=result.outcome,
+                words=f"{condition.fact}: {condition.text}",
+                value=self._value(condition.fact, attempt),
+                line=condition.test_span.line,
+            )
+        parts = enumerate(result.parts)
+        inside = isinstance(condition, EachAttempt)
+        return Branch(
+            mark=result.outcome,
+            words=result.label or _group(condition),
+            line=None if condition is None else condition.span.line,
+            parts=tuple(self._branch(part, n if inside else attempt) for n, part in parts),
+        )
+
+    def _value(self, fact: str, attempt: int | None) -> str:
+        if attempt is None:
+            return self.speaker.value(fact, self.facts)
+        found = getattr((self.facts.attempts or ())[attempt], fact, None)
+        known = found in ATTEMPT_FACTS[fact].values if ATTEMPT_FACTS[fact].values else True
+        return self.speaker.said(fact, found if known else None)
+
+
+def _group(condition: object) -> str:
+    match condition:
+        case EachAttempt(quantifier=quantifier):
+            return f"{quantifier} check"
+        case AnyOf():
+            return "any of"
+        case NoneOf():
+            return "none of"
+        case AllOf():
+            return "all of"
+    return ""

@@ -1,0 +1,265 @@
+"""Conditions, moments and texts as plain English, by fixed forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
+from reviewbot.policy.engine.conditions import doubtful_names, reader
+from reviewbot.policy.engine.templates import duration, plain_format
+from reviewbot.policy.engine.trace import ConditionResult, Outcome, RuleResult
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import (
+    AllOf,
+    AnyOf,
+    BeforeDeadline,
+    Compare,
+    Condition,
+    EachAttempt,
+    FromConfirmed,
+    Has,
+    InList,
+    IsKnown,
+    Matches,
+    Moment,
+    NoneOf,
+    OneOf,
+    Placeholder,
+    Policy,
+    Range,
+    Template,
+    Test,
+    TextTest,
+    WhenOpens,
+)
+
+_ATTEMPTS = {
+    "any": "on at least one of the checker's tries of this round, ",
+    "every": "there are tries of the checker in this round and on each of them ",
+    "no": "on none of the checker's tries of this round (or without any), ",
+}
+
+
+_LAST = "; on its last try of this round"
+
+
+class Voice:
+    """Says the parts of one policy: its catalogue of facts, its zone, its kind of review."""
+
+    def __init__(self, facts: Mapping[str, Fact], timezone: str, opened: str) -> None:
+        """Take the catalogue, the zone, and what opens the window (`the confirmation`)."""
+        self._facts = facts
+        self._zone = ZoneInfo(timezone)
+        self._opened = opened
+
+    def condition(self, condition: Condition, *, attempt: bool = False) -> str:
+        """Say a condition as a clause."""
+        if isinstance(condition, Compare):
+            fact = (ATTEMPT_FACTS if attempt else self._facts)[condition.fact]
+            return self._line(fact, condition.test)
+        if isinstance(condition, EachAttempt):
+            return _ATTEMPTS[condition.quantifier] + self.condition(
+                condition.condition, attempt=True
+            )
+        parts = [self.condition(part, attempt=attempt) for part in condition.parts]
+        if isinstance(condition, AnyOf):
+            return _either(parts)
+        if isinstance(condition, NoneOf):
+            return f"it is certain that not ({_either(parts)})"
+        return ", and ".join(parts)
+
+    def moment(self, moment: Moment) -> str:
+        """Say a moment."""
+        if isinstance(moment, FromConfirmed):
+            return f"{duration(moment.seconds)} after {self._opened}"
+        if isinstance(moment, BeforeDeadline):
+            return f"{duration(moment.seconds)} before the deadline"
+        if isinstance(moment, WhenOpens):
+            return f'the hours "{moment.hours}" open'
+        return f"{moment.at.astimezone(self._zone):%Y-%m-%d %H:%M}"
+
+    def text(self, template: Template) -> str:
+        """Quote a text, with its facts in braces, on one line."""
+        parts = (_place(p) if isinstance(p, Placeholder) else p for p in template.parts)
+        return f"“{safe_line(''.join(parts))}”"
+
+    def _line(self, fact: Fact, test: Test) -> str:
+        subject = _subject(fact)
+        if isinstance(test, IsKnown):
+            return f"it is {'known' if test.known else 'not known'} {_asked(subject)}"
+        if fact.type is FactType.YES_NO and isinstance(test, OneOf) and len(test.values) == 1:
+            holds = bool(test.values[0]) is not test.negated
+            return f"it is {'so' if holds else 'not so'} that {subject.removeprefix('whether ')}"
+        return f"{subject} {self._test(fact, test)}"
+
+    def _test(self, fact: Fact, test: Test) -> str:
+        match test:
+            case OneOf():
+                values = [self._value(fact, value) for value in test.values]
+                exact = " (letter by letter)" if any(test.exact) else ""
+                return f"is {'not ' if test.negated else ''}{_either(values)}{exact}"
+            case Range():
+                return f"is {self._range(fact, test)}"
+            case TextTest():
+                verb = {"contains": "contain", "starts with": "start with", "ends with": "end with"}
+                said = f"does not {verb[test.kind]}" if test.negated else test.kind
+                exact = " (letter by letter)" if test.exact else ""
+                return f'{said} "{safe_line(test.text)}"{exact}'
+            case Matches():
+                return (
+                    f"{'does not match' if test.negated else 'matches'} the pattern {test.pattern}"
+                )
+            case InList():
+                return f"is {'not ' if test.negated else ''}on the list {test.list}"
+            case Has():
+                return f"{'do not include' if test.negated else 'include'} {test.member}"
+        raise AssertionError(test)
+
+    def _range(self, fact: Fact, test: Range) -> str:
+        low = None if test.low is None else self._value(fact, test.low)
+        high = None if test.high is None else self._value(fact, test.high)
+        if low is not None and high is not None:
+            ends = "" if test.high_included else ", the end not included"
+            return f"between {low} and {high}{ends}"
+        if isinstance(test.low, datetime) or isinstance(test.high, datetime):
+            return f"before {high}" if low is None else f"after {low}"
+        if low is not None:
+            return f"{'at least' if test.low_included else 'more than'} {low}"
+        return f"{'at most' if test.high_included else 'less than'} {high}"
+
+    def _value(self, fact: Fact, value: Any) -> str:
+        if isinstance(value, str) and fact.type is FactType.TEXT:
+            return f'"{safe_line(value)}"'
+        return plain_format(fact, self._zone)(value)
+
+
+def _place(place: Placeholder) -> str:
+    form = "" if place.format == "plain" else f", {place.format}"
+    return f"{{{place.fact}{form}{f' {place.first}' if place.first is not None else ''}}}"
+
+
+def _subject(fact: Fact) -> str:
+    """What a fact is, without the explanations behind its semicolon."""
+    last = fact.sentence.endswith(_LAST)
+    return fact.sentence.split(";")[0] + (" on its last try" if last else "")
+
+
+def _asked(subject: str) -> str:
+    return (
+        subject
+        if subject.startswith(
+            ("how ", "when ", "whether ", "what ", "who ", "which ", "until ", "why ", "where ")
+        )
+        else f"what is {subject}"
+    )
+
+
+def _either(parts: list[str]) -> str:
+    return f"either {', or '.join(parts)}" if len(parts) > 1 else "".join(parts)
+
+
+# ------------------------------------------------------------------------------------------------
+# Which condition decided that a rule did, or did not, match; and how to say so.
+
+
+def deciding(result: RuleResult) -> ConditionResult | None:
+    """The one condition for which a rule did not match; None where it did match."""
+    return _first_bad(result.parts)
+
+
+def met_leaves(parts: Iterable[ConditionResult]) -> Iterator[ConditionResult]:
+    """The lines that made a rule match: every line of a mapping, of alternatives those that held."""
+    for part in parts:
+        match part.condition:
+            case AllOf() | AnyOf() if part.outcome is Outcome.MET:
+                yield from met_leaves(part.parts)
+            case AllOf() | AnyOf():
+                continue
+            case _ if part.outcome is Outcome.MET:
+                yield part
+
+
+def _first_bad(parts: Iterable[ConditionResult]) -> ConditionResult | None:
+    bad = [part for part in parts if part.outcome is not Outcome.MET]
+    bad.sort(key=lambda part: part.outcome is not Outcome.NOT_MET)
+    return _inmost(bad[0]) if bad else None
+
+
+def _inmost(result: ConditionResult) -> ConditionResult:
+    match result.condition:
+        case AllOf() | AnyOf():
+            return _first_bad(result.parts) or result
+        case NoneOf():
+            guilty = [part for part in result.parts if part.outcome is not Outcome.NOT_MET]
+            leaves = list(met_leaves(guilty))
+            return leaves[0] if len(leaves) == 1 else result
+    return result
+
+
+class Speaker:
+    """Says conditions and facts of one policy in words."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._facts: Mapping[str, Fact] = CATALOGUE[policy.applies_to.review]
+        self._zone = ZoneInfo(policy.timezone)
+
+    def value(self, name: str, facts: Facts) -> str:
+        """What a fact is, as a text; `unknown` where it is."""
+        fact = self._facts[name]
+        said = self.said(name, reader(fact)(facts))
+        doubtful = doubtful_names(fact)(facts) if fact.doubtful else ()
+        return f"{said}; in doubt: {', '.join(doubtful)}" if doubtful else said
+
+    def said(self, name: str, value: Any) -> str:
+        """A value of a fact as a text."""
+        if value is None:
+            return "unknown"
+        fact = self._facts.get(name) or ATTEMPT_FACTS[name]
+        if fact.type is FactType.MOMENT:
+            return format_moment(value, self._zone.key)
+        return plain_format(fact, self._zone)(value) if value != () else "none"
+
+    def why(self, result: ConditionResult, facts: Facts) -> str:
+        """Why a condition was not met: `line 31 between 1 and 98 was not met by 99`."""
+        condition = result.condition
+        if isinstance(condition, Compare):
+            place = f"line {condition.test_span.line} `{condition.text}`"
+            value = self.value(condition.fact, facts)
+            if result.outcome is Outcome.CANNOT_TELL:
+                return f"{place} could not be answered: {condition.fact} is {value}"
+            met = "was met" if result.outcome is Outcome.MET else "was not met"
+            return f"{place} {met} by {value}"
+        return f"{self.place(result)} {_was(result.outcome)}"
+
+    def place(self, result: ConditionResult) -> str:
+        """Where a condition without a value of its own stands."""
+        match result.condition:
+            case EachAttempt(quantifier=quantifier, span=span):
+                return f"line {span.line} `{quantifier} check`"
+            case NoneOf(span=span):
+                return f"line {span.line} `none of`"
+            case AnyOf(span=span) | AllOf(span=span):
+                return f"the conditions on line {span.line}"
+        return f"`{result.label}`"
+
+    def short(self, result: ConditionResult, facts: Facts) -> str:
+        """The same in few words: `last.comments_scraped is 87, needs 0`."""
+        condition = result.condition
+        if isinstance(condition, Compare):
+            value = self.value(condition.fact, facts)
+            if result.outcome is Outcome.CANNOT_TELL:
+                return f"{condition.fact} is {value}"
+            if isinstance(condition.test, InList) and not condition.test.negated:
+                return f"{condition.fact} is not {condition.text}"
+            return f"{condition.fact} is {value}, needs {condition.text}"
+        return f"{self.place(result)} {_was(result.outcome)}"
+
+
+def _was(outcome: Outcome) -> str:
+    if outcome is Outcome.CANNOT_TELL:
+        return "could not be answered"
+    return f"was {outcome}"

@@ -1,0 +1,213 @@
+"""One change away: the smallest change of one fact that would bring another action."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.policy.catalog import CATALOGUE, Fact, FactType, Source
+from reviewbot.policy.engine.calendar import resolver
+from reviewbot.policy.engine.conditions import reader
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.engine.trace import Evaluation
+from reviewbot.policy.facts import Facts, with_fact
+from reviewbot.policy.model import Compare, OneOf, Policy, Range, all_compares
+
+_STEPS = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactType.MONEY: 0.01, FactType.SHARE: 0.01}
+
+
+_NUMBERS = frozenset(_STEPS)
+
+
+class Nearest(msgspec.Struct, frozen=True, kw_only=True):
+    """With `fact` at `value` in place of `instead_of`, `rule` would give `action`."""
+
+    fact: str
+    value: Any
+    instead_of: Any
+    action: Action
+    rule: str
+    rule_index: int | None
+
+
+def nearest_other(
+    judge: Judge, facts: Facts, among: Container[Source] | None = None
+) -> Nearest | None:
+    """Find the smallest change of one known fact that flips the action; None when none does.
+
+    `among` narrows the search to facts from these sources.
+    """
+    action = judge.decide(facts).action
+    catalogue = CATALOGUE[judge.policy.applies_to.review]
+    best: tuple[float, Nearest] | None = None
+    tried: set[tuple[str, Any]] = set()
+    for compare in all_compares(judge.policy):
+        fact = catalogue[compare.fact]
+        now = reader(fact)(facts)
+        if now is None or (among is not None and fact.source not in among):
+            continue
+        for value in _candidates(compare, fact):
+            distance = _distance(fact, now, value)
+            if value == now or (fact.name, value) in tried or (best and distance >= best[0]):
+                continue
+            tried.add((fact.name, value))
+            changed = with_fact(facts, fact.name, value)
+            if changed is None:
+                continue
+            made = judge.decide(changed)
+            if made.action is not action:
+                found = Nearest(
+                    fact=fact.name,
+                    value=value,
+                    instead_of=now,
+                    action=made.action,
+                    rule=made.rule,
+                    rule_index=made.rule_index,
+                )
+                best = (distance, found)
+    return None if best is None else best[1]
+
+
+def _candidates(compare: Compare, fact: Fact) -> Iterator[Any]:
+    """Values just inside and just outside of what the test asks for."""
+    if fact.type is FactType.YES_NO:
+        yield from (True, False)
+    elif fact.type is FactType.CHOICE:
+        yield from fact.values
+    elif fact.type in _NUMBERS:
+        step = _STEPS[fact.type]
+        for end in _ends(compare):
+            for value in (end - step, end, end + step):
+                tidy = round(value, 6)
+                if _in_range(tidy, fact):
+                    yield tidy
+
+
+def _ends(compare: Compare) -> Iterator[float]:
+    match compare.test:
+        case Range(low=low, high=high):
+            yield from (end for end in (low, high) if isinstance(end, int | float))
+        case OneOf(values=values):
+            yield from (value for value in values if isinstance(value, int | float))
+
+
+def _in_range(value: float, fact: Fact) -> bool:
+    low = -math.inf if fact.low is None else fact.low
+    high = math.inf if fact.high is None else fact.high
+    return low <= value <= high
+
+
+def _distance(fact: Fact, now: Any, value: Any) -> float:
+    """How far a change goes, as a part of the fact's range; a change of kind counts as the whole."""
+    if fact.type not in _NUMBERS:
+        return 1.0
+    low = fact.low or 0.0
+    size = (fact.high - low) if fact.high is not None else max(abs(now), abs(value), 1.0)
+    return float(abs(value - now) / size)
+
+
+# ------------------------------------------------------------------------------------------------
+# The exact moments at which an answer changes if the facts stay as they are.
+#
+# Theory of operation. Between two boundaries nothing that depends on time can change: the moments of
+# waits and of the deadline, the bounds of tests on lengths of time, the hours' turning points, the
+# last days of list entries. So the policy is judged at each boundary and a moment after it, nowhere
+# else, and what it says there is all it will ever say.
+
+
+_INSTANT = timedelta(microseconds=1)
+
+
+class TurningPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """From `at` on the answer is this one."""
+
+    at: datetime
+    action: Action
+    rule: str
+    until: datetime | None = None
+
+
+def answers_over_time(
+    judge: Judge, facts: Facts, end: datetime | None = None
+) -> tuple[TurningPoint, ...]:
+    """What is said from now on, first as of now, then at every change before `end`.
+
+    `end` None is the deadline; where that is not known either, only the present answer is given.
+    """
+    return tuple(
+        TurningPoint(at=moment, action=made.action, rule=made.rule, until=made.until)
+        for moment, made in over_time(judge, facts, end)
+    )
+
+
+def over_time(
+    judge: Judge, facts: Facts, end: datetime | None = None
+) -> list[tuple[datetime, Evaluation]]:
+    """As `answers_over_time`, with each answer in full."""
+    found: list[tuple[datetime, Evaluation]] = []
+    for moment in (facts.now, *turns(judge, facts, end)):
+        made = judge.judge(msgspec.structs.replace(facts, now=moment))
+        if not found or _said(found[-1][1]) != _said(made):
+            found.append((moment, made))
+    return found
+
+
+def turns(judge: Judge, facts: Facts, end: datetime | None = None) -> list[datetime]:
+    """Every moment after now and before `end` at which the answer may change, in order."""
+    end = end or facts.deadline_at or facts.now
+    candidates = {
+        candidate
+        for moment in _moments(judge, facts, end)
+        for candidate in (moment, moment + _INSTANT)
+    }
+    return sorted(moment for moment in candidates if facts.now < moment < end)
+
+
+def _said(answer: Evaluation) -> tuple[Action, str, datetime | None]:
+    return answer.action, answer.rule, answer.until
+
+
+def _moments(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:
+    policy = judge.policy
+    named = [rule.then.until for rule in policy.rules if rule.then.until is not None]
+    for moment in (*named, policy.deadline.decide_by):
+        at = resolver(moment, judge.calendars)(facts.started_at, facts.deadline_at)
+        if at is not None:
+            yield at
+    for compare in all_compares(policy):
+        yield from _crossings(policy, compare, facts)
+    for calendar in judge.calendars.values():
+        yield from calendar.turning_points(facts.now, end)
+    zone = ZoneInfo(policy.timezone)
+    for listed in policy.lists:
+        for entry in listed.entries:
+            if entry.until is not None:
+                yield datetime.combine(entry.until + timedelta(days=1), time(), zone)
+
+
+def _crossings(policy: Policy, compare: Compare, facts: Facts) -> Iterator[datetime]:
+    """When a length of time reaches a bound of its test: it grows with now, or runs down to it."""
+    fact = CATALOGUE[policy.applies_to.review].get(compare.fact)
+    if fact is None or fact.type is not FactType.DURATION:
+        return
+    value = reader(fact)(facts)
+    if value is None:
+        return
+    grows = not compare.fact.endswith("time_left")
+    for bound in _bounds(compare):
+        yield facts.now + timedelta(seconds=bound - value if grows else value - bound)
+
+
+def _bounds(compare: Compare) -> tuple[float, ...]:
+    match compare.test:
+        case Range(low=low, high=high):
+            return tuple(float(end) for end in (low, high) if isinstance(end, int | float))
+        case OneOf(values=values):
+            return tuple(float(value) for value in values if isinstance(value, int | float))
+    return ()

@@ -1,0 +1,136 @@
+"""What a policy means: findings about its rules, its texts and its times, without running it.
+
+Every claim is about all tasks, not about samples: facts are cut into the classes that the policy's
+tests tell apart (`cells.py`), rules become circuits over them (`circuit.py`), and a small search
+(`search.py`) finds a task or shows that there is none. What cannot be told is said as such.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.language.parser import Parsed
+from reviewbot.policy.lint.limit_checks import limits_that_end_in_silence, untold
+from reviewbot.policy.lint.rule_checks import (
+    BEYOND,
+    NEVER,
+    NEVER_BY_ITSELF,
+    UNDOCUMENTED,
+    endless_rounds,
+    idle_lines,
+    overlaps,
+    reached_by_not_knowing,
+    uncovered,
+    unreachable_rules,
+)
+from reviewbot.policy.lint.solver import MOST_WORK, PolicyModel
+from reviewbot.policy.lint.text_checks import unproven_texts
+from reviewbot.policy.lint.time_checks import (
+    idle_waits,
+    late_deadline,
+    out_of_hours,
+    short_hours,
+    waits_too_long,
+)
+from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.cases import impossible_tests
+
+POLL = 60.0
+
+
+MARGIN = 17 * 60.0
+"""The quarantine of a lost answer and two polls, in seconds."""
+
+
+def analyse(
+    policy: Policy,
+    *,
+    today: date | None = None,
+    notes: bool = True,
+    every_overlap: bool = False,
+    poll: float = POLL,
+    margin: float = MARGIN,
+) -> tuple[Finding, ...]:
+    """Find what a readable policy does that its author will not have meant, in order of place.
+
+    `today` allows the calendar to be proven for the coming twelve months. Without `notes` no overlap
+    is looked for that would only be noted: there are many pairs, and each takes a search. With
+    `every_overlap` also guards are noted (an earlier rule that only asks a person or waits). `poll`
+    and `margin` are seconds: how often the bot looks, and what it needs before the deadline to
+    settle a lost answer.
+    """
+    world = PolicyModel(policy)
+    lines = list(idle_lines(world))
+    unreachable, dead = unreachable_rules(world)
+    found = [*lines, *_not_said_already(policy, unreachable, lines)]
+    for part in (
+        unproven_texts(world, dead),
+        overlaps(world, dead, notes=notes, every=every_overlap),
+        reached_by_not_knowing(world, dead),
+        uncovered(world),
+        endless_rounds(world, dead),
+        waits_too_long(world),
+        idle_waits(world, dead),
+        impossible_tests(policy),
+        limits_that_end_in_silence(world),
+        late_deadline(world, margin=margin),
+        short_hours(world, poll=poll),
+        out_of_hours(world, today, dead) if today is not None else (),
+    ):
+        world.allow(MOST_WORK)
+        found += part
+    found += untold(world)
+    found.sort(
+        key=lambda finding: (finding.path, finding.span.line, finding.span.column, finding.code)
+    )
+    return tuple(_placed(finding, policy.path) for finding in found)
+
+
+def checked(
+    parsed: Parsed,
+    *,
+    today: date | None = None,
+    notes: bool = True,
+    every_overlap: bool = False,
+    poll: float = POLL,
+    margin: float = MARGIN,
+) -> Parsed:
+    """Add what a policy that was read means to what was wrong with its text.
+
+    As with reading, the policy is None where there is an error. The arguments are those of `analyse`.
+    """
+    if parsed.policy is None:
+        return parsed
+    found = analyse(
+        parsed.policy,
+        today=today,
+        notes=notes,
+        every_overlap=every_overlap,
+        poll=poll,
+        margin=margin,
+    )
+    unusable = any(finding.severity is Severity.ERROR for finding in found)
+    return msgspec.structs.replace(
+        parsed,
+        policy=None if unusable else parsed.policy,
+        findings=(*parsed.findings, *found),
+    )
+
+
+def _not_said_already(
+    policy: Policy, unreachable: list[Finding], lines: list[Finding]
+) -> list[Finding]:
+    """Leave out that a rule contradicts itself where one of its lines alone never holds."""
+    never = [f.span.line for f in lines if f.code in (NEVER, BEYOND)]
+    starts = [rule.name_span.line for rule in policy.rules]
+    said = {max((s for s in starts if s <= line), default=0) for line in never}
+    said_by_a_line = (NEVER_BY_ITSELF, UNDOCUMENTED)
+    return [f for f in unreachable if f.code not in said_by_a_line or f.span.line not in said]
+
+
+def _placed(finding: Finding, path: str) -> Finding:
+    related = tuple((place or path, span, what) for place, span, what in finding.related)
+    return msgspec.structs.replace(finding, path=finding.path or path, related=related)

@@ -1,0 +1,480 @@
+"""Rules that no review reaches, and reviews that no rule reaches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+
+from reviewbot.domain.decision import Action
+from reviewbot.policy.catalog import Fact
+from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.lint.partitions import (
+    FALSE,
+    NOT_TRUE,
+    TRUE,
+    UNKNOWN,
+    compares_in,
+    conditions_of,
+    deciding,
+    placeholders_in,
+)
+from reviewbot.policy.lint.solver import (
+    COUNT,
+    EXISTS,
+    Doubt,
+    Path,
+    PolicyModel,
+    TooHardError,
+    Wish,
+    Witness,
+    join,
+    realistic,
+    say_example,
+    say_rule,
+    say_value,
+    sending_paths,
+)
+from reviewbot.policy.model import Compare, IsKnown, Rule
+
+NEVER_BY_ITSELF = "P201"
+
+
+NEVER_BECAUSE_OF_EARLIER = "P202"
+
+
+UNDOCUMENTED = "P212"
+
+
+UNCOVERED = "P205"
+
+
+CAN_MATCH = "whether it can ever match"
+
+
+ALL_COVERED = "whether every task is covered"
+
+
+MOST_NAMED = 3
+"""Earlier rules that are named as taking all tasks of a rule."""
+
+
+def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]]:
+    """Find the rules that can never match, and give their numbers as well.
+
+    Those that only a review beyond the API's documents could match are found too, but can match.
+    """
+    found: list[Finding] = []
+    dead: set[int] = set()
+    for number, rule in enumerate(world.policy.rules):
+        if rule.rollout == 0:
+            dead.add(number)
+            continue
+        try:
+            finding = _reach(world, number, rule)
+        except TooHardError:
+            world.doubts.append(Doubt(CAN_MATCH, number))
+            continue
+        if finding is not None:
+            found.append(finding)
+            if finding.code != UNDOCUMENTED:
+                dead.add(number)
+    return found, frozenset(dead)
+
+
+def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
+    own: Wish = (world.rules[number], TRUE)
+    earlier = [i for i, _ in deciding(world.policy) if i < number]
+    wishes = [own, *((world.rules[i], NOT_TRUE) for i in earlier)]
+    if world.possible(wishes, documented=True):
+        return None
+    if world.possible(wishes):
+        return _beyond_the_documents(rule)
+    if not world.possible([own]):
+        return Finding(
+            code=NEVER_BY_ITSELF,
+            severity=Severity.WARNING,
+            span=rule.name_span,
+            message=f'rule "{rule.name}" can never match: its own conditions exclude each other',
+            cure="change or drop one of its conditions",
+        )
+    eaters = _smallest(world, own, earlier)
+    named = [(i, world.policy.rules[i]) for i in eaters[:MOST_NAMED]]
+    more = f" (and {len(eaters) - len(named)} more)" if len(eaters) > len(named) else ""
+    return Finding(
+        code=NEVER_BECAUSE_OF_EARLIER,
+        severity=Severity.WARNING,
+        span=rule.name_span,
+        message=f'rule "{rule.name}" can never match: every task it would take is taken before by '
+        + join(say_rule(i, eater) for i, eater in named)
+        + more,
+        cure=f'move "{rule.name}" up, make the earlier one narrower, or drop this one',
+        related=tuple(("", eater.name_span, "takes its tasks") for _, eater in named),
+    )
+
+
+def _beyond_the_documents(rule: Rule) -> Finding:
+    return Finding(
+        code=UNDOCUMENTED,
+        severity=Severity.WARNING,
+        span=rule.name_span,
+        message=f'rule "{rule.name}" is for tasks that the API\'s documents do not know: '
+        "all others are taken before, or excluded by its own conditions",
+        detail="values beyond the documented ranges are kept as they come, so it may match all the same",
+        cure="keep it if that is meant; else change its conditions or drop it",
+        see="reviewbot policy facts",
+    )
+
+
+def _smallest(world: PolicyModel, own: Wish, earlier: list[int]) -> list[int]:
+    """Drop earlier rules that are not needed to leave nothing over: by halves, then one by one."""
+    kept = list(earlier)
+    size = max(1, len(kept) // 2)
+    while size:
+        end = len(kept)
+        while end > 0:
+            start = max(0, end - size)
+            rest = kept[:start] + kept[end:]
+            if _still_nothing(world, own, rest):
+                kept = rest
+            end = start
+        size //= 2
+    return kept
+
+
+def _still_nothing(world: PolicyModel, own: Wish, earlier: list[int]) -> bool:
+    try:
+        return not world.possible([own, *((world.rules[i], NOT_TRUE) for i in earlier)])
+    except TooHardError:
+        return False
+
+
+def uncovered(world: PolicyModel) -> Iterator[Finding]:
+    """Find a review for which no rule is made, if there is one."""
+    nodes = [world.rules[i] for i, _ in deciding(world.policy)]
+    doubt = Doubt(ALL_COVERED, len(world.policy.rules) - 1)
+    found = None
+    certain = False
+    with suppress(TooHardError):
+        found = world.example([(node, FALSE) for node in nodes])
+        certain = found is not None
+    found = found or world.surely([(node, NOT_TRUE) for node in nodes], doubt)
+    if found is None:
+        return
+    what = "no rule covers some tasks" if certain else "for some tasks no rule can tell"
+    names = [name for rule in world.policy.rules if rule.when for name, _ in compares_in(rule.when)]
+    yield Finding(
+        code=UNCOVERED,
+        severity=Severity.NOTE,
+        span=world.policy.rules[-1].name_span,
+        message=f"{what}: they go to a person by  no rule",
+        detail="for example " + say_example(world, found, names),
+        cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# Rules that meet on the same review, of which one pays and one sends back.
+
+
+PAYS_AND_SENDS_BACK = "P203"
+
+
+OTHER = "P204"
+
+
+MEETS = {
+    Severity.WARNING: "whether it meets an earlier rule that pays where it sends back, or the reverse",
+    Severity.NOTE: "whether it meets an earlier rule that does something else",
+}
+
+
+MOST_OVERLAPS_NAMED = 100
+"""Pairs of each severity that are named; who has that many mends those first."""
+
+
+def overlaps(
+    world: PolicyModel, dead: frozenset[int], *, notes: bool = True, every: bool
+) -> Iterator[Finding]:
+    """Find pairs of rules that some ordinary review meets both of, the first of which wins.
+
+    Pairs of which one pays and one sends back are warnings. Others are notes; a guard (a person or
+    time first, then the rest) is how policies are written and is told only with `every`.
+    """
+    rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
+    named: Counter[Severity] = Counter()
+    none_before: list[Wish] = [(world.rules[i], NOT_TRUE) for i, _ in rules]
+    for place, (j, later) in enumerate(rules):
+        earlier = rules[:place]
+        for at, (i, first) in enumerate(earlier):
+            severity = _severity(first, later, every=every)
+            if severity is None or (severity is Severity.NOTE and not notes):
+                continue
+            if world.apart(i, j):
+                continue
+            if named[severity] >= MOST_OVERLAPS_NAMED:
+                world.doubts.append(Doubt(MEETS[severity], j))
+                break
+            try:
+                found = meet(world, i, j, none_before[:at])
+            except TooHardError:
+                world.doubts.append(Doubt(MEETS[severity], j))
+                continue
+            if found is not None:
+                named[severity] += 1
+                yield _overlap_finding(world, (i, first), (j, later), found, severity)
+
+
+def meet(world: PolicyModel, i: int, j: int, before: list[Wish]) -> Witness | None:
+    """Find an ordinary review that both rules match and none of `before` takes.
+
+    Raises TooHardError when it cannot be told.
+    """
+    both: list[Wish] = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
+    if before and world.example(both) is None:
+        return None
+    found = world.example([*both, *before])
+    if found is not None and not realistic(world, found):
+        raise TooHardError
+    return found
+
+
+def _severity(first: Rule, later: Rule, *, every: bool) -> Severity | None:
+    a, b = first.then.action, later.then.action
+    if (a.pays and b.sends_back) or (a.sends_back and b.pays):
+        return Severity.WARNING
+    if a is b or later.when is None:
+        return None
+    guard = a in (Action.ESCALATE, Action.WAIT)
+    return Severity.NOTE if every or not guard else None
+
+
+def _overlap_finding(
+    world: PolicyModel,
+    first: tuple[int, Rule],
+    later: tuple[int, Rule],
+    found: Witness,
+    severity: Severity,
+) -> Finding:
+    names = [name for _, rule in (first, later) if rule.when for name, _ in compares_in(rule.when)]
+    verb = first[1].then.action
+    return Finding(
+        code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER,
+        severity=severity,
+        span=later[1].name_span,
+        message=f"some tasks match both {say_rule(*first)} ({verb}) "
+        f"and {say_rule(*later)} ({later[1].then.action})",
+        under=f'"{first[1].name}" stands first and wins: {verb}',
+        detail="for example " + say_example(world, found, names),
+        cure=f'if that is not meant, add to "{later[1].name}" or to "{first[1].name}" '
+        "a condition that keeps them apart",
+        related=(("", first[1].name_span, "stands first and wins"),),
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# Money that moves only because an earlier rule could not tell.
+
+
+BY_NOT_KNOWING = "P206"
+
+
+PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
+
+
+def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find approvals and disputes that a task reaches past a rule that might have stopped it."""
+    rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
+    unsure = {i for i, _ in rules if world.may_come_to(world.rules[i]) & UNKNOWN}
+    for place, (i, rule) in enumerate(rules):
+        if not (rule.then.action.pays or rule.then.action.sends_back):
+            continue
+        for j, earlier in rules[:place]:
+            if earlier.then.action is rule.then.action or j not in unsure:
+                continue
+            try:
+                found = _found(world, rules[:place], (i, rule), j)
+            except TooHardError:
+                world.doubts.append(Doubt(PAST_UNKNOWN, i))
+                break
+            if found is not None:
+                yield _certainty_finding(world, (i, rule), (j, earlier), found)
+                break
+
+
+def _found(
+    world: PolicyModel, before: list[tuple[int, Rule]], target: tuple[int, Rule], j: int
+) -> Witness | None:
+    wishes: list[Wish] = [
+        (world.rules[target[0]], TRUE),
+        (world.rules[j], UNKNOWN),
+        *((world.rules[k], NOT_TRUE) for k, _ in before if k != j),
+    ]
+    for scenario in _scenarios(world):
+        found = world.example([*wishes, *scenario])
+        if found is not None and _might_have_matched(world, found, target[1], j):
+            if not realistic(world, found):
+                raise TooHardError
+            return found
+    return None
+
+
+def _scenarios(world: PolicyModel) -> list[list[Wish]]:
+    """With an attempt and without one; a rule that asks for either is not surprised by it."""
+    if not world.reads(COUNT):
+        return [[]]
+    exists = world.meets(COUNT, EXISTS)
+    return [[(exists, TRUE)], [(exists, FALSE)]]
+
+
+def _might_have_matched(world: PolicyModel, found: Witness, rule: Rule, j: int) -> bool:
+    """Whether the earlier rule could match once more were known, with all else as the rule asked."""
+    fixed: list[Wish] = []
+    lines = list(compares_in(rule.when)) if rule.when is not None else []
+    for name, line in lines:
+        if found.facts[name] is not None or isinstance(line.test, IsKnown):
+            fixed.append((world.lies_in(name, 1 << found.cells[name]), TRUE))
+    return world.example([(world.rules[j], TRUE), *fixed]) is not None
+
+
+def _certainty_finding(
+    world: PolicyModel, rule: tuple[int, Rule], earlier: tuple[int, Rule], found: Witness
+) -> Finding:
+    asked = [name for name, _ in compares_in(earlier[1].when)] if earlier[1].when else []
+    missing = [name for name in dict.fromkeys(asked) if found.facts[name] is None]
+    own = [name for name, _ in compares_in(rule[1].when)] if rule[1].when else []
+    return Finding(
+        code=BY_NOT_KNOWING,
+        severity=Severity.WARNING,
+        span=rule[1].name_span,
+        message=f'"{rule[1].name}" ({rule[1].then.action}) takes tasks of which '
+        f"{say_rule(*earlier)} ({earlier[1].then.action}) could not tell",
+        under=f"{join(missing)} may be unknown" if missing else None,
+        detail="for example " + say_example(world, found, [*own, *asked]),
+        cure=f'ask here too for what "{earlier[1].name}" needs'
+        + (f", such as  {missing[0]}: known" if missing else ""),
+        related=(("", earlier[1].name_span, "cannot tell"),),
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# Single lines that decide nothing: tests that always hold, and tests that never do.
+
+
+ALWAYS = "P207"
+
+
+NEVER = "P208"
+
+
+BEYOND = "P211"
+
+
+def idle_lines(world: PolicyModel) -> Iterator[Finding]:
+    """Find the lines that hold, or fail, for every value that their fact can have.
+
+    Where that is so only within what the API documents it is said as such: other values are kept.
+    """
+    for condition in conditions_of(world.policy):
+        for name, line in compares_in(condition):
+            fact = world.fact(name)
+            if isinstance(line.test, IsKnown) and fact.nullable:
+                continue
+            known = [one for one in world.answers(name, line.test) if one[0].value is not None]
+            every = {mask for _, mask in known}
+            documented = {mask for cell, mask in known if cell.documented}
+            if documented == {TRUE}:
+                yield _always(fact, line, sure=every == {TRUE})
+            elif documented == {FALSE}:
+                yield _never(fact, line) if every == {FALSE} else _beyond(fact, line)
+
+
+def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:
+    within = "" if sure else " of what the API documents"
+    return Finding(
+        code=ALWAYS,
+        severity=Severity.WARNING,
+        span=line.test_span,
+        message=f'"{line.fact}: {line.text}" is always true{within}',
+        detail=f"{fact.name} is {_range(fact)}",
+        cure="delete this line, or write  known  if the fact only has to be there",
+        see=f"reviewbot policy facts {fact.name}",
+    )
+
+
+def _never(fact: Fact, line: Compare) -> Finding:
+    return Finding(
+        code=NEVER,
+        severity=Severity.WARNING,
+        span=line.test_span,
+        message=f'"{line.fact}: {line.text}" is never true',
+        detail=f"{fact.name} is {_range(fact)}",
+        cure="change the value, or delete the rule",
+        see=f"reviewbot policy facts {fact.name}",
+    )
+
+
+def _beyond(fact: Fact, line: Compare) -> Finding:
+    return Finding(
+        code=BEYOND,
+        severity=Severity.WARNING,
+        span=line.test_span,
+        message=f'"{line.fact}: {line.text}" lies beyond what the API documents',
+        under=f"the vendor says {_range(fact)}",
+        detail="a value beyond is kept as it comes, so this may be true all the same",
+        cure="keep it if that is meant; else change the value",
+        see=f"reviewbot policy facts {fact.name}",
+    )
+
+
+def _range(fact: Fact) -> str:
+    """What values the fact can have, in words."""
+    if fact.values:
+        return f"{fact.type} {', '.join(fact.values)}"
+    if fact.low is not None and fact.high is not None:
+        return f"{fact.type} from {say_value(fact, fact.low)} to {say_value(fact, fact.high)}"
+    if fact.low is not None:
+        return f"{fact.type} of at least {say_value(fact, fact.low)}"
+    return str(fact.type.value) if fact.nullable else f"{fact.type}, and never unknown"
+
+
+# ------------------------------------------------------------------------------------------------
+# Policies that could send one review back for ever.
+
+
+FOR_EVER = "P240"
+
+
+ENDS = "whether it could send a task back for ever"
+
+
+def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find what sends a review back however often that has been done before."""
+    cells = world.cells_of(world.returns)
+    beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
+    late: Wish = (world.lies_in(world.returns, beyond), TRUE)
+    endless = [
+        path
+        for path in sending_paths(world, dead)
+        if path.variant_index == 0
+        and world.surely([*path.any_variant, late], Doubt(ENDS, path.rule)) is not None
+    ]
+    if endless:
+        yield _round_finding(world, endless)
+
+
+def _round_finding(world: PolicyModel, endless: list[Path]) -> Finding:
+    path = endless[0]
+    changing = any(p.repeats or placeholders_in(p.template) for p in endless)
+    what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
+    return Finding(
+        code=FOR_EVER,
+        severity=Severity.WARNING,
+        span=path.span,
+        message=f"{path.what} can send {what} back again and again: no rule ends it",
+        detail=None
+        if changing
+        else "its words never change, so from the second time on a person is asked instead",
+        cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
+        related=tuple(("", other.span, "can do so too") for other in endless[1:]),
+    )

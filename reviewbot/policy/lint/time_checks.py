@@ -1,0 +1,365 @@
+"""Waits, hours and the last moment to decide: what cannot work out in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from reviewbot.domain.decision import Action
+from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
+from reviewbot.policy.engine.calendar import Calendar, calendars_of
+from reviewbot.policy.engine.templates import duration
+from reviewbot.policy.lint.partitions import (
+    NOT_TRUE,
+    TRUE,
+    WINDOW,
+    compares_in,
+    conditions_of,
+    deciding,
+)
+from reviewbot.policy.lint.solver import PolicyModel, TooHardError, Wish
+from reviewbot.policy.model import (
+    BeforeDeadline,
+    FromConfirmed,
+    Hours,
+    Moment,
+    Policy,
+    Rule,
+    WhenOpens,
+)
+
+WAIT_OUTLIVES = "P140"
+
+
+NOTHING_CHANGES = "P230"
+
+
+SHORTER_THAN_POLL = "P232"
+
+
+DECIDES_TOO_LATE = "P234"
+
+
+_MOVING = frozenset({"clock", "account", "fleet"})
+
+
+def offset_of(moment: Moment) -> float | None:
+    """Seconds from confirmation to a moment; None where that differs from task to task."""
+    if isinstance(moment, FromConfirmed):
+        return moment.seconds
+    return WINDOW - moment.seconds if isinstance(moment, BeforeDeadline) else None
+
+
+def waits_too_long(world: PolicyModel) -> Iterator[Finding]:
+    """Find waits whose moment lies beyond the last moment to decide."""
+    deadline = world.policy.deadline
+    latest = offset_of(deadline.decide_by)
+    for rule in world.policy.rules:
+        until = rule.then.until
+        if until is None or latest is None or not _outlives(world.policy, rule):
+            continue
+        line = (
+            "" if deadline.decide_by.span == NOWHERE else f" on line {deadline.decide_by.span.line}"
+        )
+        yield Finding(
+            code=WAIT_OUTLIVES,
+            severity=Severity.ERROR,
+            span=until.span,
+            message="this wait can outlive the deadline",
+            under=f"decisions stop {duration(WINDOW - latest)} before the {_hours(WINDOW)} deadline, "
+            f"so {_hours(latest)} is the latest",
+            cure=f"change to {_hours(latest)} or less, or lower  decide by {line}".rstrip(),
+            related=(("", deadline.decide_by.span, "decisions stop here"),),
+        )
+
+
+def _hours(seconds: float) -> str:
+    """A length of time in hours, as the window is counted."""
+    return f"{seconds / 3600:g}h"
+
+
+def idle_waits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find waits during which nothing that the rules look at can change."""
+    policy = world.policy
+    guards = policy.guardrails
+    moving = any(
+        world.fact(name).source in _MOVING
+        for condition in conditions_of(policy)
+        for name, _ in compares_in(condition)
+    )
+    if moving or guards.pause_approvals_when or guards.pause_disputes_when:
+        return
+    for place, rule in enumerate(policy.rules):
+        if rule.then.action is not Action.WAIT or isinstance(rule.then.until, WhenOpens):
+            continue
+        later = [r for i, r in deciding(policy) if i > place and i not in dead]
+        if (
+            place not in dead
+            and not _outlives(policy, rule)
+            and not any(r.act_during for r in later)
+        ):
+            yield _idle(rule)
+
+
+def _outlives(policy: Policy, rule: Rule) -> bool:
+    latest = offset_of(policy.deadline.decide_by)
+    at = None if rule.then.until is None else offset_of(rule.then.until)
+    return latest is not None and at is not None and at > latest
+
+
+def _idle(rule: Rule) -> Finding:
+    return Finding(
+        code=NOTHING_CHANGES,
+        severity=Severity.NOTE,
+        span=rule.name_span if rule.then.until is None else rule.then.until.span,
+        message=f'while "{rule.name}" waits, nothing that the rules look at can change',
+        detail="the checker looks again only when the manager asks it to",
+        cure="decide at once, or escalate if a person is to look meanwhile",
+    )
+
+
+def late_deadline(world: PolicyModel, *, margin: float) -> Iterator[Finding]:
+    """Find a last moment to decide that leaves no time to settle a write that went astray."""
+    moment = world.policy.deadline.decide_by
+    at = offset_of(moment)
+    if at is None or WINDOW - at >= margin:
+        return
+    yield Finding(
+        code=DECIDES_TOO_LATE,
+        severity=Severity.WARNING,
+        span=moment.span,
+        message=f"this leaves {duration(max(WINDOW - at, 0))} to the deadline, too little to settle "
+        "a decision whose answer was lost",
+        cure=f"decide at least {duration(margin)} before the deadline",
+    )
+
+
+def short_hours(world: PolicyModel, *, poll: float) -> Iterator[Finding]:
+    """Find hours that can open and close between two polls."""
+    for hours in world.policy.hours:
+        shortest = min(_stretches(hours), default=None)
+        if shortest is not None and shortest * 60 < poll:
+            yield Finding(
+                code=SHORTER_THAN_POLL,
+                severity=Severity.WARNING,
+                span=hours.span,
+                message=f'the hours "{hours.name}" are open for only {duration(shortest * 60)}; '
+                f"the bot looks every {duration(poll)} and may miss them",
+                cure="open them for longer, or let the bot look more often (REVIEWBOT_EVERY)",
+            )
+
+
+_DAY = 24 * 60
+
+
+_WEEK = 7 * _DAY
+
+
+def _stretches(hours: Hours) -> Iterator[int]:
+    """How long, in minutes, the hours are open at a time, whatever days are closed.
+
+    Three weeks are laid out, so that what begins in the middle one has its beginning and its end.
+    """
+    starts = sorted(
+        (week * _WEEK + day * _DAY + one.start, one.end - one.start + _DAY * (one.end <= one.start))
+        for one in hours.open
+        for day in one.days
+        for week in range(3)
+    )
+    joined: list[tuple[int, int]] = []
+    for start, length in starts:
+        if joined and joined[-1][1] >= start:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], start + length))
+        else:
+            joined.append((start, start + length))
+    return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
+
+
+# ------------------------------------------------------------------------------------------------
+# Calendar proof: the confirmation times from which a rule with hours can never act in time.
+#
+# Theory of operation. A rule can decide a task only while the task's age lies in certain ranges: its
+# own tests on time, and waits before it, bound them from below, `decide by` from above. Held by hours
+# that are closed from `c` to `o`, a task confirmed at `t` is never acted upon when the whole range,
+# laid off from `t`, falls into that gap: when c - low ≤ t ≤ o - high. Gaps come from the calendar
+# itself, so holidays, clock changes and zones need no case of their own.
+
+
+NEVER_OPEN = "P231"
+
+
+WINDOWS = "P233"
+
+
+AHEAD = timedelta(days=365)
+
+
+_MARGIN = timedelta(days=7)
+
+
+_WEEK_SECONDS = timedelta(days=7)
+
+
+Window = tuple[datetime, datetime]
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What the coming twelve months hold for one rule with hours.
+
+    `windows` are the confirmation times, from and to, from which it can never act. `ordinary` is the
+    window that comes back every week; `worst` the worst week's Monday and its share.
+    """
+
+    rule: int
+    windows: tuple[Window, ...]
+    share: float
+    ordinary: float
+    """The share of the week that is most common."""
+    worst: tuple[date, float] | None
+
+
+def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -> tuple[Proof, ...]:
+    """Prove every rule with hours over the twelve months from `today`."""
+    latest = offset_of(world.policy.deadline.decide_by)
+    calendars = calendars_of(world.policy)
+    zone = ZoneInfo(world.policy.timezone)
+    proofs = []
+    for number, rule in deciding(world.policy):
+        if number in dead or rule.act_during is None or latest is None:
+            continue
+        bounds = _ages(world, number, latest)
+        if bounds is not None:
+            calendar = calendars[rule.act_during]
+            proofs.append(_prove(number, calendar, bounds, today, zone))
+    return tuple(proofs)
+
+
+def _ages(world: PolicyModel, number: int, latest: float) -> tuple[timedelta, timedelta] | None:
+    """The youngest and oldest age at which the rule can decide; None when it never can."""
+    wishes = [
+        (world.rules[number], TRUE),
+        *((world.rules[i], NOT_TRUE) for i, _ in deciding(world.policy) if i < number),
+    ]
+    low: float | None = None
+    high = 0.0
+    for index, cell in enumerate(world.cells_of(world.waited)):
+        if cell.low is None or cell.low >= latest:
+            continue
+        if _may_decide(world, [*wishes, (world.lies_in(world.waited, 1 << index), TRUE)]):
+            low = cell.low if low is None else low
+            high = latest if cell.high is None else min(cell.high, latest)
+    return None if low is None else (timedelta(seconds=low), timedelta(seconds=high))
+
+
+def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
+    """Whether an ordinary review meets the wishes, or may: a longer time to act claims less."""
+    try:
+        return world.example(wishes) is not None
+    except TooHardError:
+        return True
+
+
+def _prove(
+    number: int,
+    calendar: Calendar,
+    bounds: tuple[timedelta, timedelta],
+    today: date,
+    zone: ZoneInfo,
+) -> Proof:
+    start = datetime.combine(today, time(), zone).astimezone(UTC)
+    end = start + AHEAD
+    windows = tuple(_windows(calendar, bounds, start, end))
+    monday = datetime.combine(today + timedelta(days=(-today.weekday()) % 7), time(), zone)
+    weeks: list[tuple[date, float]] = []
+    while monday + _WEEK_SECONDS <= end:
+        week = (monday.astimezone(UTC), (monday + _WEEK_SECONDS).astimezone(UTC))
+        weeks.append((monday.date(), _share(windows, *week)))
+        monday += _WEEK_SECONDS
+    shares = [round(share, 6) for _, share in weeks]
+    return Proof(
+        rule=number,
+        windows=windows,
+        share=_share(windows, start, end),
+        ordinary=max(set(shares), key=lambda share: (shares.count(share), -share)),
+        worst=max(weeks, key=lambda week: week[1]),
+    )
+
+
+def _windows(
+    calendar: Calendar, bounds: tuple[timedelta, timedelta], start: datetime, end: datetime
+) -> Iterator[Window]:
+    low, high = bounds
+    for closes, opens in _gaps(calendar, start, end + high + _MARGIN):
+        first, last = max(closes - low, start), min(opens - high, end)
+        if first < last:
+            yield first, last
+
+
+def _gaps(calendar: Calendar, start: datetime, end: datetime) -> Iterator[Window]:
+    """The times between `start` and `end` at which the hours are closed, gap by gap."""
+    closed_since: datetime | None = start - _MARGIN
+    for moment in calendar.turning_points(start - _MARGIN, end):
+        is_open = calendar.is_open(moment)
+        if is_open and closed_since is not None:
+            if closed_since < moment:
+                yield closed_since, moment
+            closed_since = None
+        elif not is_open and closed_since is None:
+            closed_since = moment
+    if closed_since is not None:
+        yield closed_since, end
+
+
+def _share(windows: tuple[Window, ...], start: datetime, end: datetime) -> float:
+    covered = sum(
+        (min(b, end) - max(a, start) for a, b in windows if a < end and b > start), timedelta()
+    )
+    return covered / (end - start)
+
+
+def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find the rules with hours that cannot act in time for some confirmation times."""
+    for proof in prove(world, today, dead):
+        rule = world.policy.rules[proof.rule]
+        if proof.share > 1 - 1e-9:
+            yield _never(rule)
+        elif proof.windows:
+            yield _sometimes(world, rule, proof)
+
+
+def _never(rule: Rule) -> Finding:
+    return Finding(
+        code=NEVER_OPEN,
+        severity=Severity.WARNING,
+        span=rule.name_span,
+        message=f'"{rule.name}" can never act: the hours "{rule.act_during}" do not open '
+        "between the time it may act and  decide by",
+        cure="open the hours longer, wait less, or decide later",
+    )
+
+
+def _sometimes(world: PolicyModel, rule: Rule, proof: Proof) -> Finding:
+    zone = ZoneInfo(world.policy.timezone)
+    first, longest = proof.windows[0], max(proof.windows, key=lambda window: window[1] - window[0])
+    shown = {f"{_when(first, zone)}": None, f"{_when(longest, zone)}": None}
+    worst = ""
+    if proof.worst is not None and proof.worst[1] > proof.ordinary + 0.001:
+        worst = f", {proof.worst[1]:.1%} of the week of {proof.worst[0]}"
+    return Finding(
+        code=WINDOWS,
+        severity=Severity.WARNING,
+        span=rule.name_span,
+        message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
+        f'"{rule.act_during}" stay closed until  decide by',
+        under=f"{proof.ordinary:.1%} of an ordinary week{worst}",
+        detail="confirmed " + "; ".join(shown),
+        cure="open the hours longer, wait less, or decide later; what is undecided then gets  if undecided",
+    )
+
+
+def _when(window: Window, zone: ZoneInfo) -> str:
+    start, end = (moment.astimezone(zone) for moment in window)
+    return f"{start:%a %Y-%m-%d %H:%M} to {end:%a %H:%M}"

@@ -1,0 +1,252 @@
+"""Text as the language compares it: Unicode NFC, and with case folded away unless asked otherwise."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Any, NamedTuple, overload
+from unicodedata import category, is_normalized, name, normalize
+
+
+@overload
+def nfc(text: str) -> str: ...
+
+
+@overload
+def nfc(text: None) -> None: ...
+
+
+def nfc(text: str | None) -> str | None:
+    """Compose `text`, so that the two ways to write an accent are one."""
+    if text is None or text.isascii() or is_normalized("NFC", text):
+        return text
+    return normalize("NFC", text)
+
+
+@overload
+def fold(text: str) -> str: ...
+
+
+@overload
+def fold(text: None) -> None: ...
+
+
+def fold(text: str | None) -> str | None:
+    """Compose `text` and take its case away; None (unknown) stays None."""
+    if text is None:
+        return None
+    if text.isascii():
+        return text.lower()
+    return nfc(nfc(text).casefold())
+
+
+# ------------------------------------------------------------------------------------------------
+# Regular expressions of a policy: RE2 only, linear in time whatever the text.
+
+
+LONGEST_PATTERN = 1024
+
+
+LONGEST_TEXT = 20_000
+"""Bytes (UTF-8) that a pattern looks at; about a longer text it cannot tell."""
+
+
+LARGEST_PROGRAM = 5_000
+"""RE2's steps that a pattern may need for one character, at worst; repeats of repeats need most."""
+
+
+_MAX_MEMORY = 8 * 1024 * 1024
+
+
+class BadPattern(ValueError):
+    """A regular expression that RE2 does not take; the text says why."""
+
+
+def compile_pattern(regex: str) -> Any:
+    """Compile a pattern: it ignores case unless it says `(?-i)`. Raises `BadPattern`."""
+    import re2
+
+    if len(regex) > LONGEST_PATTERN:
+        raise BadPattern(f"it has more than {LONGEST_PATTERN} characters")
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.never_capture = True  # only whether, never where: groups cost time
+    options.max_mem = _MAX_MEMORY
+    try:
+        tidy = unicodedata.normalize("NFC", regex)
+        pattern = re2.compile(tidy.encode(errors="replace"), options)
+    except re2.error as problem:
+        raise BadPattern(problem.args[0].decode(errors="replace")) from None
+    if pattern.programsize > LARGEST_PROGRAM:
+        raise BadPattern("it repeats too much within what it repeats")
+    return pattern
+
+
+def found_in(pattern: Any, text: str) -> bool | None:
+    """Whether a compiled pattern finds something in a text; None where the text is too long."""
+    data = unicodedata.normalize("NFC", text).encode(errors="replace")
+    return None if len(data) > LONGEST_TEXT else pattern.search(data) is not None
+
+
+def searcher(regex: str) -> Callable[[str | None], bool | None]:
+    """Make a three-valued search of a text that may be unknown. Raises `BadPattern`."""
+    pattern = compile_pattern(regex)
+    return lambda text: None if text is None else found_in(pattern, text)
+
+
+# ------------------------------------------------------------------------------------------------
+# Names that a person mistyped: the nearest valid ones, and letters that only look right.
+
+
+_LOOK_ALIKES = str.maketrans(
+    "аеорсухіјѕԁһνοαеАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡıⅼ",
+    "aeopcyxijsdhvoaeABEKMHOPCTXIJSABEZHIKMNOPTYXgil",
+)
+"""Cyrillic and Greek letters (and a few more) that a screen shows like Latin ones."""
+
+
+_CLOSE = 0.72
+
+
+_SURE = 0.84
+
+
+_FOREIGN_LETTERS = 5
+"""Words that differ in more letters are not compared any closer."""
+
+
+_LONGEST = 80
+"""Letters of a word that are looked at."""
+
+
+def nearest(word: str, candidates: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
+    """Give the valid names most like `word`, best first; none when none is close."""
+    return tuple(candidate for _, candidate in _close(word[:_LONGEST], tuple(candidates))[:most])
+
+
+def only_cure(word: str, candidates: Iterable[str]) -> str | None:
+    """Give the one name that was certainly meant; None when none or several could be."""
+    close = _close(word[:_LONGEST], tuple(candidates))
+    if not close or close[0][0] < _SURE:
+        return None
+    if len(close) > 1 and close[0][0] - close[1][0] < 0.03:
+        return None
+    return close[0][1]
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """Say the nearest valid names as a question; None when none is close."""
+    near = nearest(word, candidates)
+    if not near:
+        return None
+    return f"did you mean  {'  or  '.join(near)}  ?"
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """Write `a, b or c`."""
+    words = list(words)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def latin(text: str) -> str:
+    """Replace letters that only look like Latin ones, and full-width ones, by the Latin ones."""
+    return unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES)
+
+
+def odd_letter(text: str) -> str | None:
+    """Find the first letter that only looks like a Latin one in a text that is otherwise Latin."""
+    if text.isascii() or not any(char.isascii() and char.isalpha() for char in text):
+        return None
+    for char in text:
+        if not char.isascii() and char.isalpha() and latin(char).isascii():
+            return char
+    return None
+
+
+def letter_name(char: str) -> str:
+    """Name a letter for a person, such as `Cyrillic small letter a`."""
+    return unicodedata.name(char, f"U+{ord(char):04X}").capitalize()
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a list, a pattern, hours or a reason."""
+    words = text.split(" ")
+    return 0 < len(text) <= 80 and all(
+        word and all(char.isalnum() or char in "_-" for char in word) for word in words
+    )
+
+
+@lru_cache(maxsize=256)
+def _close(word: str, candidates: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+    """The candidates that are like `word`, each with how much, best first."""
+    wanted = _word(word)
+    scored = ((_likeness(wanted, _word(name)), name) for name in dict.fromkeys(candidates))
+    return tuple(sorted((one for one in scored if one[0] >= _CLOSE), key=lambda s: (-s[0], s[1])))
+
+
+class _Word(NamedTuple):
+    """A name as it is compared: without what a person may well write otherwise."""
+
+    text: str
+    joined: str
+    tail: str
+    letters: frozenset[str]
+
+
+@lru_cache(maxsize=2048)
+def _word(name: str) -> _Word:
+    text = latin(name[:_LONGEST]).casefold().replace("_", " ").replace("-", " ").strip()
+    return _Word(text, text.replace(" ", ""), text.rpartition(".")[2], frozenset(text))
+
+
+def _likeness(one: _Word, other: _Word) -> float:
+    if one.text == other.text:
+        return 1.0
+    if one.joined == other.joined:
+        return 0.99
+    likeness = 0.9 if one.text and one.tail == other.tail else 0.0
+    short, long = sorted((len(one.text), len(other.text)))
+    # What the lengths and the letters forbid is not compared: it would cost time for nothing.
+    if (
+        2 * short >= _CLOSE * (short + long)
+        and len(one.letters ^ other.letters) <= _FOREIGN_LETTERS
+    ):
+        matcher = SequenceMatcher(None, one.text, other.text, autojunk=False)
+        likeness = max(likeness, matcher.ratio())
+    return likeness
+
+
+# ------------------------------------------------------------------------------------------------
+# Characters that nobody sees: a value that holds one looks like another, and is not.
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control and format characters (zero-width, bidirectional), odd line breaks, and no characters."""
+
+
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
+"""Letters and marks that show nothing, whatever their category."""
+
+
+def first_unseen(text: str) -> int | None:
+    """Where the first invisible character stands; None where every one can be seen."""
+    if text.isascii() and text.isprintable():
+        return None
+    return next((at for at, char in enumerate(text) if _is_unseen(char)), None)
+
+
+def said_unseen(char: str) -> str:
+    """Name an invisible character: its number, and what Unicode calls it where it has a name."""
+    if char in "\n\r":
+        return "a line break"
+    called = name(char, "")
+    return f"an invisible character (U+{ord(char):04X}{' ' * bool(called)}{called})"
+
+
+def _is_unseen(char: str) -> bool:
+    return category(char) in _UNSEEN or char in _BLANK

@@ -1,0 +1,1 @@
+"""The protocols between the loop and the world; nothing here does anything."""

@@ -1,0 +1,330 @@
+"""The decision log, as the loop asks it: reader, writer, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from reviewbot.domain.decision import Action, Decision, Entry, State
+from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.policy.facts import AccountHistory, History
+from reviewbot.policy.model import Policy
+
+
+class StoredPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy text as it ran."""
+
+    name: str
+    revision: str
+    path: str
+    source: str
+    files: dict[str, str]
+    first_run_at: datetime
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with where it stands now. `seq` is the log line that first named it."""
+
+    seq: int
+    decision: Decision
+    state: State
+    state_at: datetime
+    tries: int = 0
+    """How often it was intended."""
+    intended_at: datetime | None = None
+    settled_at: datetime | None = None
+    note: str | None = None
+    request_id: str | None = None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log remembers of one thing: its history, and where its newest round stands."""
+
+    history: History
+    latest: Logged | None = None
+    """What its newest round has come to: the decision that was sent, or else the newest by the order
+    in which they were last written. Without its trace and facts: no pass needs those many bytes."""
+    judged_at: Mapping[str, datetime] = {}
+    """When each of its rounds was last decided about, by epoch: then it still waited."""
+    claimed: frozenset[str] = frozenset()
+    """Epochs that have an intent which is not void."""
+
+
+Attributed = Literal["ours", "other", "silence", "leave"]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a round that we saw ended, and by whom: ours, someone else's, silence, or left on purpose."""
+
+    review: ReviewKind
+    task_id: str
+    epoch: str
+    by: Attributed
+    status: str | None
+    at: datetime
+    amount_micros: int | None = None
+    note: str | None = None
+
+
+class SeenRound(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that the log saw, and how it ended where that is known."""
+
+    epoch: str
+    first_seen_at: datetime
+    ended_at: datetime | None = None
+    by: Attributed | None = None
+
+
+class OpenRound(msgspec.Struct, frozen=True, kw_only=True):
+    """A round that we have seen waiting, and have no ending for."""
+
+    review: ReviewKind
+    task_id: str
+    epoch: str
+    first_seen_at: datetime
+    deadline_at: datetime | None
+    amount_micros: int | None = None
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The state of the log at one moment: how many lines, and the hash of the last."""
+
+    count: int
+    head: str
+    at: datetime
+    accepted: str | None = None
+    """Why a person took the log as it is, where earlier checkpoints no longer count."""
+    before: str | None = None
+    """Of an acceptance: the hash of all that was kept before it, for it counts there alone."""
+    signature: str | None = None
+
+
+class KeptCheckpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoints that count, oldest first; `problems` are proofs that one was forged."""
+
+    checkpoints: tuple[Checkpoint, ...] = ()
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class CheckpointBook(Protocol):
+    """The second place: where checkpoints are kept, away from the log. Raises LedgerUnwritable."""
+
+    @property
+    def place(self) -> str:
+        """Where they are kept, for a person."""
+
+    def add(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Keep a checkpoint; give it back as it is kept, with its signature."""
+
+    def read(self) -> KeptCheckpoints:
+        """Read all that count: from the newest accepted one on."""
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the log is whole. `problems` are sentences, each with the line it concerns."""
+
+    lines: int
+    head: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """Room that a cap keeps: one more urgent thing will need it at `at`, if nobody decides before."""
+
+    at: datetime
+    amount_micros: int | None = None
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap on what one policy may do within the last `seconds`, checked where the intent is written.
+
+    `measure` is `count` (decisions), `micros` (millionths of a US dollar they pay) or `share`
+    (millionths that those of `share_of` are of all `actions`, once there are `after`). What is open
+    or unclear counts as done. `account_id` narrows it to one account. `keep` is room for others.
+    """
+
+    name: str
+    policy: str
+    actions: frozenset[Action]
+    measure: Literal["count", "micros", "share"]
+    at_most: int
+    seconds: float
+    account_id: str | None = None
+    share_of: frozenset[Action] = frozenset()
+    after: int = 0
+    keep: tuple[Need, ...] = ()
+
+
+class LogNote(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest word on one subject of one topic: a pause, a breaker, a claim, a checkpoint."""
+
+    topic: str
+    subject: str
+    at: datetime
+    value: dict[str, Any]
+    seq: int
+
+
+class Ledger(Protocol):
+    """The decision log. Every method is one transaction; a write is on disk when it returns.
+
+    Raises `LedgerUnwritable` when it cannot write, `LedgerCorrupt` when what it reads cannot be.
+    """
+
+    def remember_policy(self, policy: Policy, at: datetime) -> None:
+        """Keep the text of a revision (once), so that each decision can be explained later."""
+
+    def policy(self, revision: str) -> StoredPolicy | None:
+        """Give back a revision's text; an unambiguous beginning of a revision will do."""
+
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Every revision that ever ran, oldest first."""
+
+    def sight(
+        self, items: Iterable[ReviewItem], at: datetime
+    ) -> Mapping[tuple[str, str], datetime]:
+        """Note rounds seen for the first time; give (id, epoch) → first seen for all of them."""
+
+    def rounds(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Sequence[SeenRound]]:
+        """Every round of these things that was seen, in any order; what never was is absent."""
+
+    def unended(self, review: ReviewKind) -> Sequence[OpenRound]:
+        """Rounds that we have seen waiting and that have no ending yet."""
+
+    def end(self, *endings: Ending) -> None:
+        """Note how rounds ended, together. A second ending of the same round changes nothing."""
+
+    def endings(self, since: datetime | None = None) -> Sequence[Ending]:
+        """How rounds ended, oldest first."""
+
+    def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
+        """What is remembered of these things; one that is not in the log is absent."""
+
+    def accounts(
+        self, review: ReviewKind, account_ids: Sequence[str], now: datetime
+    ) -> Mapping[str, AccountHistory]:
+        """The last 30 days of these accounts; one without decisions has counts of 0."""
+
+    def record(self, decision: Decision, state: State) -> None:
+        """Write down a decision that sends nothing (`held`, `dry-run`).
+
+        Raises AlreadyIntended where that very decision was sent meanwhile.
+        """
+
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
+        """Claim the round and write down the intent, durably, before anything is sent.
+
+        Gives the idempotency key of this try. Raises AlreadyIntended when the round has an intent that is not void, and CapReached when
+        one of `limits` has no room at `decision.decided_at`.
+        """
+
+    def mark(
+        self,
+        decision_id: str,
+        state: State,
+        at: datetime,
+        *,
+        note: str | None = None,
+        request_id: str | None = None,
+        was: State | None = None,
+    ) -> None:
+        """Add what became of an intent; the step must be one of `NEXT_STATES`.
+
+        `was` is where the caller knows it to stand; OutOfDate where somebody else has been at it since.
+        """
+
+    def open_intents(self) -> Sequence[Logged]:
+        """Intents and ambiguous writes that are not settled, oldest first."""
+
+    def decisions(
+        self,
+        *,
+        newest: int | None = None,
+        since: datetime | None = None,
+        task_id: str | None = None,
+    ) -> Sequence[Logged]:
+        """Decisions by `seq`, oldest first; all, or the newest so many."""
+
+    def iter_decisions(self) -> Iterator[Logged]:
+        """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""
+
+    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """What a policy decided, and where that stands, if it came to stand there since.
+
+        In the order in which it came to; without trace and facts.
+        """
+
+    def decision(self, decision_id: str) -> Logged | None:
+        """One decision; an unambiguous beginning of its id will do."""
+
+    def entries(self, decision_id: str) -> Sequence[Entry]:
+        """The whole story of one decision, oldest first."""
+
+    def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
+        """Add a word on something that is neither a decision nor a round (`pause`, `breaker`, …)."""
+
+    def note_all(
+        self,
+        topic: str,
+        words: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        *,
+        last: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add a word on each of several subjects, all of them or none.
+
+        `last` gives the `seq` of the newest word that the caller knows of a subject (0: of none);
+        OutOfDate where there is a newer one.
+        """
+
+    def notes(self, *topics: str) -> Sequence[LogNote]:
+        """The newest word on each subject of some topics, by topic and subject."""
+
+    def story(self, topic: str, subject: str) -> Sequence[LogNote]:
+        """Every word on one subject, oldest first."""
+
+    def beat(self, text: bytes) -> None:
+        """Leave the bot's word on itself, in the place of the one before; no line of the log."""
+
+    def last_beat(self) -> tuple[bytes, float] | None:
+        """The bot's newest word on itself, and how many seconds ago it was left."""
+
+    def checkpoint(self, at: datetime) -> Checkpoint:
+        """State how far the log has come."""
+
+    def departure(self, checkpoint: Checkpoint) -> str | None:
+        """Say how the log departs from an earlier checkpoint, by one line; None: it does not."""
+
+    def lost(self) -> str | None:
+        """Say what this process wrote and the log no longer holds, so that it takes no intent.
+
+        None: it is all there. It stays lost until `take_as_it_is`.
+        """
+
+    def recount(self) -> None:
+        """Count the lines since this process began, as behind a new connection, when next looked at."""
+
+    def take_as_it_is(self) -> None:
+        """Go on from where the log ends now: a person has accepted it."""
+
+    def verify(self, *checkpoints: Checkpoint) -> Verification:
+        """Recompute the whole chain, and hold it against earlier checkpoints."""
+
+    def probe(self) -> None:
+        """Write something that changes nothing; LedgerUnwritable where nothing can be written."""
+
+    def backup(self, path: Path) -> None:
+        """Copy the whole log to a new file, while it is in use."""
+
+    def close(self) -> None:
+        """Let go of the database."""

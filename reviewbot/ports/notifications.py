@@ -1,0 +1,33 @@
+"""Where people are told: what the loop asks of alarms and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from reviewbot.domain.alarm import Alarm, AlarmKind
+
+
+class Alarms(Protocol):
+    """Takes alarms as they arise, as often as they arise; repeats nothing that was told lately."""
+
+    def tell(self, alarm: Alarm) -> bool:
+        """Take an alarm; give whether it is news. Never raises and never waits for a channel."""
+
+    def mended(self, kind: AlarmKind, subject: str, sentence: str) -> None:
+        """Say that what was told is over; nothing is said where nothing was told."""
+
+    def flush(self) -> None:
+        """Send what has gathered. Called between passes, and now and then within a long one."""
+
+    def aside(self, alarms: Sequence[Alarm]) -> None:
+        """Send these at once, past the log and all that was told before; for another thread than the loop's."""
+
+    def unheard(self) -> Mapping[str, int]:
+        """How many alarms of the last day only the log has taken, by kind."""
+
+    def pulse(self) -> None:
+        """Say that a pass succeeded, to whoever outside would miss that."""
+
+    def close(self, seconds: float) -> None:
+        """Send what has gathered, wait at most so long for it to arrive, and end."""

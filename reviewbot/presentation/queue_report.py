@@ -1,0 +1,534 @@
+"""The report of the queue: what will happen to all that waits, and what is worth a look."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from reviewbot.core.context import BotContext
+from reviewbot.domain.decision import Action
+from reviewbot.domain.review import noun_of
+from reviewbot.domain.task import CommentTask
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.foresight.future import Paid
+from reviewbot.insights.limits_forecast import LimitHit
+from reviewbot.insights.plan import Planned, QueuePlan
+from reviewbot.policy.catalog import Source
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.explain.explain import Explanation, explain, nearest_words
+from reviewbot.policy.explain.phrases import Speaker
+from reviewbot.policy.explain.what_if import Nearest, nearest_other
+from reviewbot.presentation import html
+from reviewbot.presentation.document import (
+    DetailLine,
+    DetailRow,
+    Document,
+    KeyFigure,
+    Picture,
+    Section,
+    Table,
+    Tone,
+    told_lines,
+)
+from reviewbot.presentation.format import ENDS, counted, dollars, due, span, table, usd
+from reviewbot.presentation.phrases import cap_words
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import Zones, zones_by_judges
+
+BUCKETS = (
+    (3, "under 3 h"),
+    (6, "3–6 h"),
+    (12, "6–12 h"),
+    (24, "12–24 h"),
+    (48, "24–48 h"),
+    (0, "48 h +"),
+)
+"""Hours left, and what the bar is called; the last has no upper end."""
+
+
+MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
+"""What was measured of the task itself may lie on a threshold; what our log counts does not."""
+
+
+PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
+
+
+def queue_document(plan: QueuePlan, judges: Sequence[Judge]) -> Document:
+    """Write the report of a plan. `judges` are the policies that made it."""
+    by_revision = {judge.policy.revision: judge for judge in judges}
+    zone = ZoneInfo(judges[0].policy.timezone) if judges else ZoneInfo("UTC")
+    named = ", ".join(
+        f"{judge.policy.name} (revision {judge.policy.revision[:8]})" for judge in judges
+    )
+    noun = noun_of(plan.kinds)
+    rows = [_Row(one, by_revision.get(one.verdict.revision), plan.at, zone) for one in plan.planned]
+    return Document(
+        title="What will happen to the queue",
+        lead=(
+            f"As of {format_moment(plan.at, zone.key)}, by policy {named}.",
+            f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
+            " this happens to none.",
+            *(f"Held back: {hold.sentence}." for hold in plan.holds),
+            *(
+                ()
+                if plan.agreed
+                else ("The list kept changing while it was read; something may be missing.",)
+            ),
+        ),
+        cards=_cards(plan),
+        sections=(
+            _time_left(plan),
+            _money(plan, zone),
+            _ledgers(plan),
+            _caps(plan.bites, zone),
+            _rules(plan),
+            _fragile(rows, noun),
+            _unjudged(plan),
+            _queue(rows, noun),
+        ),
+        foot=(
+            f"{plan.requests:,} requests were sent for this report, {plan.writes} of them writes"
+            " (counted by the transport). Amounts are what the API states now and may still change."
+        ),
+    )
+
+
+class _Row:
+    """One planned review with its explanation and what would flip it, worked out once."""
+
+    def __init__(self, one: Planned, judge: Judge | None, now: datetime, zone: ZoneInfo) -> None:
+        self.one, self.now, self.zone = one, now, zone
+        self.told: Explanation | None = None
+        self.nearest: Nearest | None = None
+        self.step: str | None = None
+        if judge is not None:
+            self.told = explain(judge, one.facts)
+            self.nearest = nearest_other(judge, one.facts, MEASURED)
+            self.step = nearest_words(self.nearest, Speaker(judge.policy))
+
+    @property
+    def fragile(self) -> bool:
+        """Whether one step of one number would bring another action."""
+        near = self.nearest
+        if near is None:
+            return False
+        here, there = near.instead_of, near.value
+        if isinstance(here, bool) or not isinstance(here, int | float):
+            return False
+        if isinstance(here, int) and isinstance(there, int):
+            return abs(there - here) <= 1
+        return bool(abs(there - here) <= 0.02 * max(abs(there), abs(here)))
+
+
+def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
+    ends, money, now = plan.ends, plan.money_micros, plan.now
+    silent = ends.get("silence", 0)
+    sends = sum(now.get(action, 0) for action in Action if action.writes)
+    urgent = sum(
+        one.verdict.undecided and _left(one, plan.at) <= timedelta(hours=6) for one in plan.planned
+    )
+    return (
+        KeyFigure(
+            label="Paid by silence",
+            value=str(silent),
+            note=usd(money.get("silence", 0)) if silent else "nobody is paid unread",
+            tone="bad" if silent else "good",
+        ),
+        KeyFigure(
+            label="Waiting",
+            value=str(len(plan.planned) + len(plan.failed)),
+            note=f"{noun_of(plan.kinds)}s in all",
+        ),
+        KeyFigure(label="Sent now", value=str(sends), note="decisions that would leave at once"),
+        KeyFigure(
+            label="Need a person",
+            value=str(plan.people_needed),
+            note=f"{urgent} undecided with 6 h or less left"
+            if urgent
+            else "none of them within 6 h",
+            tone="care" if urgent else "plain",
+        ),
+        KeyFigure(label="Sent back", value=str(ends.get("sent back", 0)), note="with a reason"),
+        KeyFigure(
+            label="Will be paid",
+            value=usd(sum(money.values())),
+            note=f"{usd(money.get('rule', 0))} by rule",
+        ),
+    )
+
+
+def _left(one: Planned, now: datetime) -> timedelta:
+    return timedelta.max if one.item.deadline_at is None else one.item.deadline_at - now
+
+
+def _time_left(plan: QueuePlan) -> Section:
+    counts: dict[str, Counter[str]] = {name: Counter() for _, name in BUCKETS}
+    for one in plan.planned:
+        if one.item.deadline_at is not None:
+            counts[_bucket(_left(one, plan.at))][one.now] += 1
+    actions = sorted({action for counter in counts.values() for action in counter})
+    bars = [
+        (name, [(action, counter[action]) for action in actions])
+        for name, counter in counts.items()
+    ]
+    words = (
+        f"How many {noun_of(plan.kinds)}s have how much time left, by what is decided now: "
+        + "; ".join(
+            f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
+        )
+    )
+    table = Table(
+        heads=("time left", *actions, "all"),
+        rows=tuple(
+            (name, *(str(counter[action]) for action in actions), str(counter.total()))
+            for name, counter in counts.items()
+        ),
+        numbers=frozenset(range(1, len(actions) + 2)),
+    )
+    title = "The queue by time left"
+    return Section(
+        id="time",
+        title=title,
+        picture=Picture(svg=html.stacked_bars(bars, title), words=words + ".", table=table),
+    )
+
+
+def _bucket(left: timedelta) -> str:
+    hours = left.total_seconds() / 3600
+    return next((name for most, name in BUCKETS if most and hours < most), BUCKETS[-1][1])
+
+
+def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
+    steps: dict[Paid, list[tuple[datetime, int]]] = defaultdict(list)
+    for one in sorted(plan.planned, key=lambda one: one.end_at or plan.at):
+        if one.end in PAYING and one.end_at is not None:
+            before = steps[one.end][-1][1] if steps[one.end] else 0
+            moment = max(one.end_at, plan.at)
+            steps[one.end].append((moment, before + (one.item.amount_micros or 0)))
+    end = max((points[-1][0] for points in steps.values()), default=plan.at)
+    end = max(end, plan.at + timedelta(hours=24))
+    hours = (end - plan.at).total_seconds() / 3600
+    marks = [
+        (
+            plan.at + timedelta(hours=hours * part / 4),
+            "now" if not part else f"+{hours * part / 4:.0f} h",
+        )
+        for part in range(5)
+    ]
+    series = [
+        (kind, ENDS[kind], [(moment, micros / 1_000_000) for moment, micros in steps[kind]])
+        for kind in PAYING
+        if steps[kind]
+    ]
+    title = "Money over time"
+    days = sorted(
+        {moment.astimezone(zone).date() for points in steps.values() for moment, _ in points}
+    )
+    table = Table(
+        heads=("by the end of", *(name for _, name, _ in series)),
+        rows=tuple(
+            (
+                f"{day:%a %d %b}",
+                *(
+                    usd(
+                        max(
+                            (m for at, m in steps[kind] if at.astimezone(zone).date() <= day),
+                            default=0,
+                        )
+                    )
+                    for kind in PAYING
+                    if steps[kind]
+                ),
+            )
+            for day in days
+        ),
+        numbers=frozenset(range(1, len(series) + 1)),
+    )
+    words = "What will have been paid, in US dollars, if nobody steps in: " + "; ".join(
+        f"{ENDS[kind]} {usd(steps[kind][-1][1])}" for kind in PAYING if steps[kind]
+    )
+    if not series:
+        return Section(id="money", title=title, empty="Nothing will be paid.")
+    svg = html.rising_steps(series, plan.at, end, title, marks)
+    return Section(
+        id="money", title=title, picture=Picture(svg=svg, words=words + ".", table=table)
+    )
+
+
+def _ledgers(plan: QueuePlan) -> Section:
+    ends, money = plan.ends, plan.money_micros
+    meaning = {
+        "rule": "a rule of the policy pays",
+        "fallback": "undecided at the last moment, so the policy's fallback pays",
+        "left": "a rule lets the timer pay, on purpose",
+        "silence": "nobody and nothing decides; this has to be 0",
+        "sent back": "goes back with a reason; nothing is paid now",
+        "acted on": "decided in this round already",
+        "unknown": "the API did not say until when",
+    }
+    rows = [
+        (
+            words,
+            str(ends.get(end, 0)),
+            usd(money.get(end, 0)) if end in PAYING else "–",
+            meaning[end],
+        )
+        for end, words in ENDS.items()
+        if ends.get(end, 0) or end in ("rule", "fallback", "silence")
+    ]
+    tones: list[Tone] = [
+        "bad" if row[0] == ENDS["silence"] and row[1] != "0" else "plain" for row in rows
+    ]
+    return Section(
+        id="ledgers",
+        title=f"How the open {noun_of(plan.kinds)}s will end if nobody steps in",
+        lead="A person who answers a question changes this; what people paid stands in the past report.",
+        table=Table(
+            heads=("end", f"{noun_of(plan.kinds)}s", "money", "meaning"),
+            rows=tuple(rows),
+            numbers=frozenset({1, 2}),
+            tones=tuple(tones),
+        ),
+    )
+
+
+def _caps(bites: Sequence[LimitHit], zone: ZoneInfo) -> Section:
+    """The caps that will keep something back, and what becomes of it."""
+    told = [bite.summary for bite in bites]
+    rows = tuple(
+        (
+            one.cap,
+            one.policy,
+            str(one.count),
+            usd(one.micros),
+            format_moment(one.since, zone.key),
+            format_moment(one.until, zone.key) if one.until else "–",
+            str(one.to_silence),
+        )
+        for one in told
+    )
+    return Section(
+        id="caps",
+        title="Caps that will keep decisions back",
+        lead="Room goes to the most urgent. What finds none before its deadline is paid by silence.",
+        table=Table(
+            heads=("cap", "policy", "kept back", "money", "from", "last room", "paid by silence"),
+            rows=rows,
+            numbers=frozenset({2, 3, 6}),
+            tones=tuple("bad" if one.to_silence else "care" for one in told),
+        ),
+        empty="None.",
+    )
+
+
+def _rules(plan: QueuePlan) -> Section:
+    hits = Counter((one.verdict.rule, one.verdict.action.value) for one in plan.planned)
+    money: Counter[tuple[str, str]] = Counter()
+    unclear = Counter(rule for one in plan.planned for rule in one.verdict.cannot_tell)
+    for one in plan.planned:
+        money[(one.verdict.rule, one.verdict.action.value)] += one.item.amount_micros or 0
+    rows = [
+        (rule, action, str(count), usd(money[(rule, action)]), str(unclear.pop(rule, 0)))
+        for (rule, action), count in hits.most_common()
+    ]
+    rows += [(rule, "–", "0", usd(0), str(count)) for rule, count in unclear.most_common()]
+    return Section(
+        id="rules",
+        title="Which rule decides now",
+        lead="“Could not tell” counts what passed the rule over because something was unknown.",
+        table=Table(
+            heads=("rule", "action", f"{noun_of(plan.kinds)}s", "money at stake", "could not tell"),
+            rows=tuple(rows),
+            numbers=frozenset({2, 3, 4}),
+        ),
+        empty="Nothing waits.",
+    )
+
+
+def _fragile(rows: Sequence[_Row], noun: str) -> Section:
+    found = [row for row in rows if row.fragile]
+    return Section(
+        id="fragile",
+        title="Decisions that sit on a threshold",
+        lead="One step of one number would bring another action.",
+        table=Table(
+            heads=(noun, "now", "by", "one step away"),
+            rows=tuple(
+                (
+                    row.one.item.id[:8],
+                    row.one.verdict.action.value,
+                    row.one.verdict.rule,
+                    f"it is {_number(row.nearest.instead_of)}; {row.step}",
+                )
+                for row in found
+                if row.nearest is not None
+            ),
+        ),
+        empty="None.",
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _unjudged(plan: QueuePlan) -> Section:
+    rows = [(one.item.id[:8], one.why) for one in plan.failed]
+    rows += [(one.item.id[:8], one.note) for one in plan.planned if one.note]
+    rows += [
+        (one.item.id[:8], f"could not tell: {', '.join(one.verdict.cannot_tell)}")
+        for one in plan.planned
+        if one.verdict.cannot_tell and one.verdict.action is Action.ESCALATE
+    ]
+    return Section(
+        id="unjudged",
+        title="What could not be judged, and why",
+        table=Table(heads=(noun_of(plan.kinds), "why"), rows=tuple(rows)),
+        empty="None.",
+    )
+
+
+def _queue(rows: Sequence[_Row], noun: str) -> Section:
+    return Section(
+        id="queue",
+        title="The whole queue, most urgent first",
+        lead="Open a line for the full explanation.",
+        heads=(noun, "deadline", "time left", "now", "by", "end"),
+        entries=tuple(_entry(row) for row in rows),
+        empty="Nothing waits.",
+    )
+
+
+def _entry(row: _Row) -> DetailRow:
+    one = row.one
+    estimated = " (estimate)" if one.item.deadline_is_estimate else ""
+    left = "unknown" if one.item.deadline_at is None else span(one.item.deadline_at - row.now)
+    return DetailRow(
+        cells=(
+            one.item.id[:8],
+            format_moment(one.item.deadline_at, row.zone.key) + estimated,
+            left,
+            one.verdict.action.value,
+            one.verdict.rule,
+            ENDS[one.end],
+        ),
+        lines=tuple(_lines(row)),
+        tone="bad" if one.end == "silence" else "care" if one.verdict.undecided else "plain",
+    )
+
+
+def _lines(row: _Row) -> Iterator[DetailLine]:
+    one, verdict = row.one, row.one.verdict
+    subject = one.item.subject
+    yield DetailLine(label="id", text=one.item.id)
+    if isinstance(subject, CommentTask):
+        yield DetailLine(label="ordered", text=f"“{subject.comment_text or 'unknown'}”")
+        yield DetailLine(label="video", text=subject.target_video_url or "unknown")
+    yield DetailLine(label="pays", text=usd(one.item.amount_micros))
+    yield DetailLine(label="round", text=str(one.round))
+    if verdict.reason:
+        yield DetailLine(
+            label="question" if verdict.action is Action.ESCALATE else "text", text=verdict.reason
+        )
+    if verdict.until:
+        yield DetailLine(label="not before", text=format_moment(verdict.until, row.zone.key))
+    for note in filter(None, (one.note, verdict.note, one.future.why)):
+        yield DetailLine(label="note", text=note, tone="care")
+    if row.told is not None:
+        yield from told_lines(row.told)
+    for later in one.later:
+        yield DetailLine(
+            label=f"from {format_moment(later.at, row.zone.key)}",
+            text=f"{later.action} by {later.rule}",
+        )
+    yield DetailLine(
+        label="end",
+        text=f"{ENDS[one.end]}{f', {format_moment(one.end_at, row.zone.key)}' if one.end_at else ''}",
+        tone="bad" if one.end == "silence" else "plain",
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# The report as a page of text.
+
+
+_ENDS = {
+    "rule": "paid by rule",
+    "fallback": "paid by fallback",
+    "left": "paid, left on purpose",
+    "silence": "paid by silence",
+    "sent back": "sent back",
+    "acted on": "acted on already",
+    "unknown": "deadline unknown",
+}
+
+
+def as_text(plan: QueuePlan, app: BotContext) -> str:
+    """Write the report for a person: the sum first, then the queue by urgency."""
+    return "\n".join(_text_lines(plan, app))
+
+
+def _text_lines(plan: QueuePlan, app: BotContext) -> Iterator[str]:
+    noun = noun_of(plan.kinds)
+    policies = [judge.policy for bench in app.benches for judge in bench.judges]
+    zones = zones_by_judges(judge for bench in app.benches for judge in bench.judges)
+    named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
+    yield styled(f"What would happen, as of {format_moment(plan.at, zones.first)}", "strong")
+    yield f"policy {named}; {counted(len(plan.planned), noun)} waiting"
+    if not plan.agreed:
+        yield styled("the list kept changing while it was read; something may be missing", "care")
+    yield ""
+    yield from _sums(plan)
+    for hold in plan.holds:
+        yield f"held      {styled(safe_line(hold.sentence, 300), 'bad')}"
+    for cap in (bite.summary for bite in plan.bites):
+        words = safe_line(
+            f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at, zones.of(policy=cap.policy))}", 400
+        )
+        yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
+    yield ""
+    if plan.planned:
+        yield table(
+            (noun, "deadline", "now", "by", "then", "end"),
+            [_row(one, plan, zones) for one in plan.planned],
+            longest=64,
+        )
+        yield ""
+    for failed in plan.failed:
+        yield styled(f"could not be judged: {failed.item.id[:8]}: {safe_line(failed.why)}", "bad")
+    yield f"{counted(plan.requests, 'request')} sent, {plan.writes} of them writes."
+
+
+def _sums(plan: QueuePlan) -> Iterator[str]:
+    now = ", ".join(f"{count} {action}" for action, count in sorted(plan.now.items()))
+    yield f"now       {now or 'nothing'}"
+    yield "if nobody steps in"
+    ends, money = plan.ends, plan.money_micros
+    for end, words in _ENDS.items():
+        count = ends.get(end, 0)
+        if not count and end != "silence":
+            continue
+        paid = dollars(money[end]).rjust(14) if end in money else ""
+        line = f"{count:>6}  {words:<22}{paid}".rstrip()
+        yield styled(line, "bad" if count else "good") if end == "silence" else line
+    yield f"people    {counted(plan.people_needed, 'question')} for a person now"
+
+
+def _row(one: Planned, plan: QueuePlan, zones: Zones) -> tuple[str, ...]:
+    verdict = one.verdict
+    zone = zones.of(revision=verdict.revision, review=one.item.review)
+    held = f" until {format_moment(verdict.until, zone)}" if verdict.until else ""
+    if not held and one.now != verdict.action and not one.future.is_over:
+        held = f": {one.now}"
+    after = one.later[0] if one.later else None
+    then = f"{after.action} {format_moment(after.at, zone)}" if after else ""
+    return (
+        one.item.id[:8],
+        due(one.item.deadline_at, plan.at, zone) + " estimated" * one.item.deadline_is_estimate,
+        verdict.action.value + held,
+        verdict.rule,
+        then,
+        _ENDS[one.end],
+    )

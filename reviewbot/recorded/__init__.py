@@ -1,1 +1,0 @@
-"""Files of recorded tasks, judged line by line, by several processes where the file is large."""

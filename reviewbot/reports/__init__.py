@@ -1,1 +1,0 @@
-"""The report as a document: what it says, its pictures, and its forms (HTML and CSV)."""

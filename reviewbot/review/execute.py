@@ -1,0 +1,333 @@
+"""Perform: carry out one decision, once, and write down how that went. The only place that sends.
+
+Theory of operation. The intent is on disk before the request leaves, so whatever happens next, the
+log knows that something may have been done. A clear answer closes the intent here. An answer that
+tells nothing leaves it `unknown`, and only reading settles that (`resume.py`). A refusal ends nothing
+(`refusals.py`): where it says that somebody was first, that is read, and only what was read counts.
+Nothing is ever sent a second time from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.alarms.notices import tell_stale_effect
+from reviewbot.core import refusals, remote_state
+from reviewbot.core.context import BotContext, Sent
+from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
+from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.core.refusals import Says
+from reviewbot.core.verdict import Verdict
+from reviewbot.domain.decision import Decision, State, decision_id
+from reviewbot.domain.errors import (
+    AlreadyIntended,
+    ApiError,
+    ApiRefusal,
+    CannotConnect,
+    CapReached,
+    Halted,
+    Intercepted,
+    KeyRefused,
+    NotDone,
+    OutOfDate,
+    RateLimited,
+)
+from reviewbot.domain.fault_point import fault_point
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import Facts
+from reviewbot.ports.ledger import Ledger, Logged
+from reviewbot.ports.queue import Receipt, ReviewWriter
+from reviewbot.review.fetch import with_window
+from reviewbot.safety import breaker, gate, writes
+
+
+def perform(app: BotContext, bench: ReviewPipeline, decision: Decision) -> State | None:
+    """Write the intent down, send it, write down the outcome; give the outcome.
+
+    None when the round already has an intent: then nothing is sent. Raises Halted when a pause, a
+    breaker, a cap or probation keeps it back, KeyRefused after having noted that nothing was done,
+    and `LedgerError` when the log cannot be written.
+    """
+    assert bench.desk is not None, "a dry run has no desk to send from"
+    assert decision.action.writes and decision.epoch is not None
+    by_person = decision.decided_by is not None
+    gate.check(app, bench, decision, by_person=by_person)
+    sent = app.sent.get(decision.key)
+    try:
+        if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
+            app.sent[decision.key] = again
+            return None
+        key = app.ledger.intend(decision, gate.limits_for(app, bench, decision))
+    except AlreadyIntended:
+        return None
+    except CapReached as cap:
+        raise gate.full(app, bench, decision, cap) from cap
+    fault_point("write.before")
+    try:
+        gate.check(app, bench, decision, by_person=by_person)
+    except Halted:
+        _close(app, decision, State.VOID, "not sent: halted at the last moment", None)
+        raise
+    if (why := _overdue(app, bench, decision)) is not None:
+        return _close(app, decision, State.VOID, f"not sent: {why}", None)
+    state = _send(app, bench.desk, bench, decision, key)
+    gate.sent(app, decision, state)
+    return state
+
+
+def _restored(ledger: Ledger, sent: Sent, at: datetime) -> Sent | None:
+    """What this process sent, written down again where the log has forgotten it; None where it has not.
+
+    A server that fails over may lack lines in the midst of newer ones. What was sent is as unclear as
+    before, so its quarantine goes on; that the log has gaps is noticed by counting its lines.
+    """
+    decision = sent.decision
+    logged = ledger.decision(decision.id)
+    if logged is not None and sent.is_among(logged):
+        return None
+    key = ledger.intend(decision)
+    ledger.mark(decision.id, State.UNKNOWN, at, note="sent before, and forgotten by the log")
+    ledger.recount()
+    return replace(sent, key=key)
+
+
+def _overdue(app: BotContext, bench: ReviewPipeline, decision: Decision) -> str | None:
+    """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
+    can put any time between the last look and this moment."""
+    deadline = None if decision.deadline_is_estimate else decision.deadline_at
+    if deadline is not None and app.clock.now() >= deadline:
+        return "its deadline has passed"
+    rests_on: list[Sight | HeldEvidence | None] = [bench.sights.get(decision.task_id)]
+    if decision.evidence_hash is not None and decision.decided_by is None:
+        rests_on.append(bench.evidence.get(decision.task_id))
+    oldest = app.clock.monotonic() - app.limits.freshness
+    if any(one is None or one.at < oldest for one in rests_on):
+        return "what it rests on was read too long ago"
+    return None
+
+
+def _send(
+    app: BotContext, desk: ReviewWriter, bench: ReviewPipeline, decision: Decision, key: str
+) -> State:
+    app.sent[decision.key] = Sent(decision, key, app.clock.monotonic())
+    try:
+        receipt = desk.perform(decision, key)
+    except ApiError as error:
+        fault_point("write.answered")
+        return _failed(app, bench, decision, error)
+    fault_point("write.answered")
+    return _answered(app, bench, decision, receipt)
+
+
+def _answered(
+    app: BotContext, bench: ReviewPipeline, decision: Decision, receipt: Receipt
+) -> State:
+    app.doubtful_writes = 0
+    writes.taken(app, bench, decision.policy)
+    state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
+    if receipt.status is not None and not remote_state.fits(
+        decision.action, decision.review, receipt.status
+    ):
+        state, note = State.UNKNOWN, f"the API said yes, but calls it {receipt.status}"
+    elif decision.action.pays and receipt.epoch is not None and receipt.epoch != decision.epoch:
+        note = f"stale effect: it landed in the round of {receipt.epoch}"
+        what = f"an approval of task {decision.task_id} landed in another round than it was for"
+        breaker.open_breaker(app, decision.policy, "stale effect", what)
+        app.events(
+            "stale effect",
+            level="error",
+            task_id=decision.task_id,
+            decided_for=decision.epoch,
+            landed_in=receipt.epoch,
+        )
+        tell_stale_effect(app, decision, receipt)
+    return _close(app, decision, state, note, receipt.request_id)
+
+
+def _failed(app: BotContext, bench: ReviewPipeline, decision: Decision, error: ApiError) -> State:
+    about = error.request_id
+    match error:
+        case KeyRefused():
+            _close(app, decision, State.VOID, "the key was refused", about)
+            raise error
+        case ApiRefusal() | Intercepted():
+            return _refused(app, bench, decision, error)
+        case RateLimited():
+            return _close(app, decision, State.VOID, "not done: too many requests", about)
+        case CannotConnect():
+            app.doubtful_writes += 1
+            return _close(app, decision, State.VOID, "not done: no connection", about)
+        case NotDone():
+            return _close(app, decision, State.VOID, f"not done: {error}", about)
+    app.doubtful_writes += 1
+    return _close(app, decision, State.UNKNOWN, str(error), about)
+
+
+def _refused(
+    app: BotContext, bench: ReviewPipeline, decision: Decision, error: ApiRefusal | Intercepted
+) -> State:
+    says, note, about = refusals.meaning(error), refusals.words_of(error), error.request_id
+    if says is Says.LOOK:
+        found, note = _what_stands_there(app, bench, decision, error)
+        if found is State.UNKNOWN:
+            app.doubtful_writes += 1
+            return _close(app, decision, found, note, about)
+        if found is not None:
+            writes.taken(app, bench, decision.policy)
+            return _someone_was_first(app, decision, found, note, about)
+    if says is not Says.ASK:
+        writes.refused(app, bench, decision.policy, note)
+    asks = says is Says.ASK or refusals.earlier(app.ledger, decision.id) + 1 >= refusals.TRIES
+    state = State.REFUSED if asks else State.VOID
+    return _close(app, decision, state, refusals.NOTE + note, about)
+
+
+def _someone_was_first(
+    app: BotContext, decision: Decision, found: State, note: str, about: str | None
+) -> State:
+    if found is not State.OVERTAKEN:
+        return _close(app, decision, found, note, about)
+    _close(app, decision, found, breaker.CONFLICT_NOTE + note, about)
+    breaker.conflicted(app, decision.policy)
+    return found
+
+
+def _what_stands_there(
+    app: BotContext, bench: ReviewPipeline, decision: Decision, refusal: ApiRefusal | Intercepted
+) -> tuple[State | None, str]:
+    """Read what stands there now; no state where that shows no end of the round.
+
+    The API's refusal is clear about this request, not about an earlier one: where one of those may
+    have come late, and nothing can be read, what became of the decision is unknown. So it is where
+    something in between has spoken.
+    """
+    said = refusals.words_of(refusal)
+    doubtful = isinstance(refusal, Intercepted) or _may_have_come_late(app, decision)
+    try:
+        item = with_window(bench, bench.queue.look(decision.task_id))
+    except KeyRefused as error:
+        _close(app, decision, State.VOID, "the key was refused", error.request_id)
+        raise
+    except ApiError as error:
+        unread = f"{said}; reading it failed: {refusals.words_of(error)}"
+        return (State.UNKNOWN if doubtful else None), unread
+    settled = remote_state.settle(decision, item)
+    if settled is None:
+        return None, f"{said}, but it is {item.status} as before"
+    state, note = settled
+    if state is State.SETTLED and not (doubtful or remote_state.shows_our_text(decision, item)):
+        return State.OVERTAKEN, f"someone else was first: it is {item.status} now"
+    return state, note
+
+
+def _may_have_come_late(app: BotContext, decision: Decision) -> bool:
+    """Whether an earlier try of this decision got no clear answer."""
+    return any(
+        entry.state is State.UNKNOWN or entry.note == remote_state.NOTHING_CAME
+        for entry in app.ledger.entries(decision.id)
+    )
+
+
+def _close(
+    app: BotContext, decision: Decision, state: State, note: str | None, request_id: str | None
+) -> State:
+    """Write the outcome down; where somebody has read it meanwhile, give what they found."""
+    at = app.clock.now()
+    if state is not State.UNKNOWN:
+        app.sent.pop(decision.key, None)
+    try:
+        app.ledger.mark(decision.id, state, at, note=note, request_id=request_id, was=State.INTENT)
+    except OutOfDate:
+        logged = app.ledger.decision(decision.id)
+        assert logged is not None, "what was marked by somebody is in the log"
+        return logged.state
+    return state
+
+
+# ------------------------------------------------------------------------------------------------
+# Write down: the decision that a verdict amounts to, and whether it says anything new.
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def decide(
+    app: BotContext,
+    item: ReviewItem,
+    facts: Facts,
+    verdict: Verdict,
+    held: HeldEvidence | None,
+    *,
+    decided_by: str | None = None,
+) -> Decision:
+    """Put a verdict into the form that is written down, with its grounds."""
+    return Decision(
+        id=decision_id(item.review, item.id, item.epoch, verdict.action),
+        review=item.review,
+        task_id=item.id,
+        round=round_of(facts),
+        epoch=item.epoch,
+        action=verdict.action,
+        rule=verdict.rule,
+        reason=_reason(verdict),
+        fields=verdict.fields,
+        until=verdict.until,
+        to=verdict.to,
+        cannot_tell=verdict.cannot_tell,
+        policy=verdict.policy,
+        revision=verdict.revision,
+        mode=app.mode,
+        decided_at=facts.now,
+        deadline_at=item.deadline_at,
+        deadline_is_estimate=item.deadline_is_estimate,
+        account_id=item.account_id,
+        amount_micros=item.amount_micros,
+        evidence_hash=None if held is None else hashlib.sha256(_encode(held.evidence)).hexdigest(),
+        trace=verdict.trace(),
+        facts=facts_to_json(facts),
+        decided_by=decided_by,
+        clock_ahead=_clock_ahead(app) if verdict.action.writes else None,
+        held_by=verdict.held_by,
+        wanted=verdict.wanted,
+    )
+
+
+def _clock_ahead(app: BotContext) -> float | None:
+    skew = app.skew()
+    return None if skew is None else skew.total_seconds()
+
+
+def round_of(facts: Facts) -> int:
+    """Count the rounds: what was sent back, by us or anybody, or what the API says was mended, plus 1."""
+    return max(facts.past.sent_back_before or 0, facts.feedback.corrections_applied or 0) + 1
+
+
+def differs(verdict: Verdict, item: ReviewItem, state: State, latest: Logged | None) -> bool:
+    """Whether this says anything that the last decision of the round did not."""
+    if latest is None or latest.state is not state or latest.decision.epoch != item.epoch:
+        return True
+    last = latest.decision
+    return (
+        last.action,
+        last.rule,
+        last.reason,
+        last.until,
+        last.cannot_tell,
+        last.held_by,
+    ) != (
+        verdict.action,
+        verdict.rule,
+        _reason(verdict),
+        verdict.until,
+        verdict.cannot_tell,
+        verdict.held_by,
+    )
+
+
+def _reason(verdict: Verdict) -> str | None:
+    """The text of the action, or failing that what is to be said about it."""
+    return verdict.reason if verdict.reason is not None else verdict.note

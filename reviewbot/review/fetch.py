@@ -1,0 +1,264 @@
+"""Look: get a task and its evidence before the judge's eyes, as fresh as needed and no fresher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from reviewbot.alarms.notices import tell_count, tell_drift, tell_new_value, tell_unread
+from reviewbot.core.checks import fleet_now, note_checks
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import (
+    REVIEW_WINDOW,
+    Background,
+    HeldEvidence,
+    ReviewPipeline,
+    Sight,
+    _began,
+)
+from reviewbot.core.remote_state import lacks_its_end, waits
+from reviewbot.core.rounds import memories_of
+from reviewbot.domain.decision import Action
+from reviewbot.domain.fault_point import fault_point
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
+from reviewbot.ports.ledger import Memory, OpenRound
+from reviewbot.ports.queue import Listing, Odd
+
+if TYPE_CHECKING:
+    from reviewbot.policy.engine.judge import Judge
+    from reviewbot.policy.model import Policy
+
+
+OLDEST_EVIDENCE = 6 * 3600.0
+"""Seconds that the evidence of an undecided task is kept at least."""
+
+
+SECONDS_PER_HELD = 2.0
+"""With many undecided tasks it is kept longer: looking again at all of them costs requests."""
+
+
+def note_sights(bench: ReviewPipeline, items: Iterable[ReviewItem], at: float) -> None:
+    """Keep in mind that these were seen at `at` (monotonic, from before the request)."""
+    for item in items:
+        bench.sights[item.id] = Sight(with_window(bench, item), at)
+
+
+def with_window(bench: ReviewPipeline, item: ReviewItem) -> ReviewItem:
+    """Give a thing whose window the API does not state the window counted from our first sight."""
+    if item.started_at is not None or not item.deadline_is_estimate or item.epoch is None:
+        return item
+    first = bench.first_seen.get((item.id, item.epoch))
+    if first is None:
+        return item
+    return replace(item, started_at=first, deadline_at=first + REVIEW_WINDOW)
+
+
+def is_guessed(sighting: OpenRound) -> bool:
+    """Whether its deadline is counted from our first sight, and may have been earlier."""
+    return sighting.deadline_at is None and _began(sighting) is None
+
+
+def see_again(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> ReviewItem | None:
+    """See a thing again, by the list page that should hold it or else by itself.
+
+    None when it no longer waits. Raises `ApiError`.
+    """
+    at = app.clock.monotonic()
+    note_sights(bench, bench.queue.renew(item), at)
+    sight = bench.sights[item.id]
+    if sight.at < at:
+        at = app.clock.monotonic()
+        note_sights(bench, (bench.queue.look(item.id),), at)
+        sight = bench.sights[item.id]
+    return sight.item if waits(sight.item) else None
+
+
+def is_conclusive(bench: ReviewPipeline, item: ReviewItem, epoch: str | None) -> bool:
+    """Whether what became of a round may be concluded from this answer.
+
+    Not from the first that calls it paid and lacks its end: a single answer may have lost a field,
+    and what is true for good stands in the next one as well.
+    """
+    known = (item.id, epoch)
+    if lacks_its_end(item) and known not in bench.incomplete:
+        bench.incomplete.add(known)
+        return False
+    bench.incomplete.discard(known)
+    return True
+
+
+def evidence_for(
+    app: BotContext, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
+) -> HeldEvidence:
+    """The evidence of a task in its present version, from memory where that is young enough.
+
+    Raises `ApiError`.
+    """
+    held = kept_evidence(app, bench, item, at_most=at_most)
+    if held is not None:
+        return held
+    at = app.clock.monotonic()
+    evidence = bench.queue.evidence(item)
+    note_checks(app, bench, evidence)
+    held = HeldEvidence((item.id, item.epoch, item.version), evidence, at)
+    bench.evidence[item.id] = held
+    return held
+
+
+def kept_evidence(
+    app: BotContext, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
+) -> HeldEvidence | None:
+    """The evidence of this version kept in memory; None where there is none, or it is too old."""
+    held = bench.evidence.get(item.id)
+    if held is None or held.key != (item.id, item.epoch, item.version):
+        return None
+    if at_most is None:
+        at_most = max(OLDEST_EVIDENCE, SECONDS_PER_HELD * len(bench.evidence))
+    return held if app.clock.monotonic() - held.at <= at_most else None
+
+
+def forget_all_but(bench: ReviewPipeline, items: Iterable[ReviewItem]) -> None:
+    """Drop what was kept in mind of things that no longer wait."""
+    ids = {item.id for item in items}
+    for kept in (bench.sights, bench.evidence, bench.troubles, bench.refused):
+        for gone in [key for key in kept if key not in ids]:
+            del kept[gone]
+    rounds = {item.key for item in items}
+    for key in [key for key in bench.first_seen if key not in rounds]:
+        del bench.first_seen[key]
+    bench.reminded = {mark for mark in bench.reminded if mark[:2] in rounds}
+
+
+# ------------------------------------------------------------------------------------------------
+# Intake: list completely, most urgent first, and give each thing what the log knows about it.
+
+
+_FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
+
+def look_at_all(
+    app: BotContext, bench: ReviewPipeline, *, note: bool = True
+) -> tuple[list[ReviewItem], bool]:
+    """List completely, and put the most urgent first; tell whether the readings of the list agreed.
+
+    First sights are noted in the log, unless it is only read (`note`).
+    """
+    at = app.clock.monotonic()
+    listing = bench.queue.waiting()
+    fault_point("pass.listed")
+    _say_what_is_odd(app, bench, listing)
+    unseen = [item for item in listing.items if item.epoch and item.key not in bench.first_seen]
+    if unseen:
+        bench.first_seen.update(_first_sights(app, unseen, note))
+    forget_all_but(bench, listing.items)
+    items = [with_window(bench, item) for item in listing.items]
+    note_sights(bench, items, at)
+    return sorted(items, key=lambda item: item.deadline_at or _FAR), listing.agreed
+
+
+def _first_sights(
+    app: BotContext, items: Sequence[ReviewItem], note: bool
+) -> Mapping[tuple[str, str], datetime]:
+    if note:
+        return app.ledger.sight(items, app.clock.now())
+    known = {
+        (one.task_id, one.epoch): one.first_seen_at for one in app.ledger.unended(items[0].review)
+    }
+    now = app.clock.now()
+    return {(i.id, i.epoch): known.get((i.id, i.epoch), now) for i in items if i.epoch}
+
+
+def _say_what_is_odd(app: BotContext, bench: ReviewPipeline, listing: Listing) -> None:
+    if not listing.agreed:
+        about = {} if listing.counted is None else {"counted": listing.counted}
+        app.events("list did not settle", level="warning", review=bench.review, **about)
+    tell_count(app, bench.review, listing)
+    for row in listing.unread:
+        app.events(
+            "row cannot be read",
+            level="error",
+            review=bench.review,
+            place=row.place,
+            task_id=row.id,
+            error=row.why,
+        )
+        tell_unread(app, bench.review, row)
+    hear(app, bench, listing.odd)
+
+
+def hear(app: BotContext, bench: ReviewPipeline, odd: Odd) -> None:
+    """Take in what was odd in answers: for the guards, for the log and for people."""
+    bench.drift, bench.drift_on = odd.drift, odd.drift_on
+    for what in odd.drift:
+        app.events("schema drift", level="error", review=bench.review, what=what)
+        tell_drift(app, bench.review, what)
+    for what in odd.new_values:
+        if tell_new_value(app, bench.review, what):
+            app.events("new value", level="warning", review=bench.review, what=what)
+
+
+def with_memories(
+    app: BotContext, bench: ReviewPipeline, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+) -> Iterable[tuple[ReviewItem, Background]]:
+    """Give each item what the log knows about it, read for all of them at once."""
+    if not items:
+        return
+    memories = memories_of(app.ledger, bench.review, items)
+    accounts = _accounts(app, bench, items, judges)
+    fleet = _fleet(app, bench, items, memories, judges)
+    for item in items:
+        yield (
+            item,
+            Background(
+                memory=memories[item.id],
+                judge=judge_for(item, judges),
+                account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
+                fleet=fleet,
+            ),
+        )
+
+
+def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
+    """The judge whose policy covers this thing; None when none does."""
+    return next((judge for judge in judges if _covers(judge.policy, item)), None)
+
+
+def _covers(policy: Policy, item: ReviewItem) -> bool:
+    scope = policy.applies_to
+    return (
+        scope.review == item.review
+        and (not scope.platform or item.subject.platform in scope.platform)
+        and (not scope.saved_account_id or item.account_id in scope.saved_account_id)
+    )
+
+
+def _accounts(
+    app: BotContext, bench: ReviewPipeline, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+) -> dict[str, AccountHistory]:
+    if not any(judge.needs_account for judge in judges):
+        return {}
+    ids = sorted({item.account_id for item in items if item.account_id})
+    return dict(app.ledger.accounts(bench.review, ids, app.clock.now()))
+
+
+def _fleet(
+    app: BotContext,
+    bench: ReviewPipeline,
+    items: Sequence[ReviewItem],
+    memories: Mapping[str, Memory],
+    judges: tuple[Judge, ...],
+) -> Fleet:
+    if not any(judge.needs_fleet for judge in judges):
+        return NO_FLEET
+    escalated = sum(
+        memory.latest is not None
+        and memory.latest.decision.epoch == item.epoch
+        and memory.latest.decision.action is Action.ESCALATE
+        for item in items
+        if (memory := memories.get(item.id)) is not None
+    )
+    return fleet_now(app, bench, waiting=len(items), escalated=escalated)

@@ -1,0 +1,206 @@
+"""Look and judge: from one thing as seen to what the policy says of it, with no more evidence than needed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import Background, Backoff, HeldEvidence, Judged, ReviewPipeline
+from reviewbot.core.refusals import LONGEST_PAUSE
+from reviewbot.core.verdict import (
+    UNCOVERED,
+    elsewhere,
+    failed,
+    in_its_place,
+    no_evidence,
+    no_trace,
+    not_waiting,
+    trace_of,
+    verdict_of,
+)
+from reviewbot.domain.decision import DEADLINE
+from reviewbot.domain.errors import (
+    ApiError,
+    CannotConnect,
+    Halted,
+    KeyRefused,
+    RateLimited,
+    ReviewbotError,
+)
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.review.fetch import evidence_for, kept_evidence
+
+if TYPE_CHECKING:
+    from reviewbot.policy.engine.judge import Judge
+
+
+DEAD_LETTER = 8
+"""Failures in a row after which a person is told."""
+
+
+LAST_CALL = timedelta(minutes=30)
+"""With less time left the fallback no longer waits for evidence that cannot be fetched."""
+
+
+def look_and_judge(
+    app: BotContext,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    known: Background,
+    *,
+    fresh: bool = False,
+) -> Judged:
+    """Judge with the evidence fetched only where the answer needs it; `fresh`: not from memory.
+
+    A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
+    """
+    try:
+        return _look_and_judge(app, bench, item, known, fresh)
+    except (ReviewbotError, MemoryError):
+        raise
+    except Exception as error:
+        # Whatever breaks in judging must neither pay nor keep the pass from the other tasks.
+        if known.judge is None:
+            raise
+        app.events("evaluation failed", level="error", task_id=item.id, error=repr(error))
+        facts = _facts(app, item, known, None)
+        return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
+
+
+def _look_and_judge(
+    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background, fresh: bool
+) -> Judged:
+    at_most = app.limits.freshness if fresh else None
+    if known.judge is not None and elsewhere(item.review, item.status) is not None:
+        facts = _facts(app, item, known, None)
+        return Judged(item=item, facts=facts, verdict=not_waiting(item, known.judge))
+    if known.judge is not None:
+        kept = kept_evidence(app, bench, item, at_most=at_most)
+        if kept is not None:
+            return _with_evidence(app, item, known, known.judge, kept)
+    facts = _facts(app, item, known, None)
+    if known.judge is None:
+        return Judged(item=item, facts=facts, verdict=UNCOVERED)
+    if not app.limits.always_evidence:
+        answer = known.judge.triage(facts)
+        if answer is not None:
+            return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
+    try:
+        held = evidence_for(app, bench, item, at_most=at_most)
+    except (CannotConnect, RateLimited, KeyRefused):
+        raise
+    except ApiError as error:
+        return _without_evidence(app, bench, item, facts, known.judge, error)
+    app.failed_reads = 0
+    return _with_evidence(app, item, known, known.judge, held)
+
+
+def needs_evidence(
+    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background
+) -> bool:
+    """Whether judging this would have to fetch its evidence now."""
+    if known.judge is None or kept_evidence(app, bench, item) is not None:
+        return False
+    if app.limits.always_evidence:
+        return True
+    return known.judge.triage(_facts(app, item, known, None)) is None
+
+
+def _with_evidence(
+    app: BotContext, item: ReviewItem, known: Background, judge: Judge, held: HeldEvidence
+) -> Judged:
+    facts = _facts(app, item, known, held)
+    verdict = verdict_of(judge, facts, judge.judge(facts))
+    return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
+
+
+def with_what_was_seen(
+    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background
+) -> Judged:
+    """The same with the evidence, where it can be had: a person who is asked sees what the checker saw.
+
+    What was decided without it is what would be decided with it; where it cannot be had, the question
+    is asked all the same. Raises KeyRefused.
+    """
+    judge = known.judge
+    if judged.evidence is not None:
+        return judged
+    try:
+        held = evidence_for(app, bench, judged.item)
+    except KeyRefused:
+        raise
+    except ApiError as error:
+        app.events(
+            "asked without evidence", level="warning", task_id=judged.item.id, error=str(error)
+        )
+        return judged
+    facts = _facts(app, judged.item, known, held)
+    verdict = judged.verdict
+    if judge is not None and verdict.trace is not no_trace:
+        verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
+    return Judged(item=judged.item, facts=facts, verdict=verdict, evidence=held)
+
+
+def at_the_deadline(
+    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, halted: Halted
+) -> Judged | None:
+    """What the deadline decides where the policy's own caps or pauses keep a rule's act back.
+
+    Held is undecided, and the undecided get `if undecided`: without this, silence would pay. None
+    while there is time, and where the fallback changes nothing. Raises `ApiError`.
+    """
+    judge = known.judge
+    if judge is None or halted.by not in ("cap", "guardrail", "refusal"):
+        return None
+    if judge.fallback(judged.facts) is None:
+        return None
+    if judged.evidence is None and judge.ever_needs_evidence:
+        judged = _with_evidence(
+            app, judged.item, known, judge, evidence_for(app, bench, judged.item)
+        )
+    instead = in_its_place(judge, judged.facts, judged.verdict)
+    return None if instead is None else msgspec.structs.replace(judged, verdict=instead)
+
+
+def _without_evidence(
+    app: BotContext,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    facts: Facts,
+    judge: Judge,
+    error: ApiError,
+) -> Judged:
+    """Only the deadline may decide without evidence, and only when there is no more time to fetch it:
+    a rule that could not be answered for lack of it must not let a later rule pay. What was given up
+    stays a dead letter, and is asked for again only now and then."""
+    trouble = bench.troubles.get(item.id)
+    gave_up = trouble is not None and trouble.tries >= DEAD_LETTER
+    if trouble is not None and gave_up:
+        again_at = app.clock.monotonic() + LONGEST_PAUSE
+        bench.troubles[item.id] = Backoff(tries=trouble.tries, until=again_at)
+    left = None if facts.deadline_at is None else facts.deadline_at - facts.now
+    if not gave_up and (left is None or left > LAST_CALL):
+        raise error
+    answer = judge.judge(facts)
+    if answer.rule == DEADLINE:
+        return Judged(item=item, facts=facts, verdict=verdict_of(judge, facts, answer))
+    if not gave_up:
+        raise error
+    return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
+
+
+def _facts(
+    app: BotContext, item: ReviewItem, known: Background, held: HeldEvidence | None
+) -> Facts:
+    return build_facts(
+        item,
+        now=app.clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=known.memory.history,
+        account=known.account,
+        fleet=known.fleet,
+    )

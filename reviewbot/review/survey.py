@@ -1,0 +1,57 @@
+"""Survey: before a policy that pauses by the verifier's health sends anything, look at the verifier.
+
+Theory of operation. A pass reads the evidence of one task, writes, and reads the next; so the first
+writes would leave before much is known, all of them where a bot starts for one pass only. Where the
+log knows of few tries, such a pass therefore begins with evidence that it is going to need anyway,
+of the most urgent tasks, in so little time that it is still fresh when its task has its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from reviewbot.core.checks import failed_share
+from reviewbot.core.pipeline import Background
+from reviewbot.domain.errors import ApiError, KeyRefused
+from reviewbot.review.fetch import evidence_for
+from reviewbot.review.judge import needs_evidence
+from reviewbot.safety.limits import looks_at_the_checker
+
+if TYPE_CHECKING:
+    from reviewbot.core.context import BotContext
+    from reviewbot.core.pipeline import ReviewPipeline
+    from reviewbot.domain.review import ReviewItem
+
+
+ENOUGH = 20
+"""Tries of the last hour that are enough to know, and readings at most to come to know them."""
+
+
+SHARE_OF_FRESHNESS = 1 / 3
+"""How much of the time in which evidence is fresh may pass meanwhile."""
+
+
+def survey(
+    app: BotContext, bench: ReviewPipeline, todo: Iterable[tuple[ReviewItem, Background]]
+) -> None:
+    """Read evidence first, where a policy pauses by it and too little is known. Raises KeyRefused."""
+    if bench.desk is None or not any(looks_at_the_checker(judge.policy) for judge in bench.judges):
+        return
+    end = app.clock.monotonic() + app.limits.freshness * SHARE_OF_FRESHNESS
+    left = ENOUGH
+    for item, known in todo:
+        failed_share(app, bench)
+        if len(bench.checks_seen) >= ENOUGH or left == 0 or app.clock.monotonic() > end:
+            break
+        if app.stopping():
+            break
+        if item.epoch in known.memory.claimed or not needs_evidence(app, bench, item, known):
+            continue
+        left -= 1
+        try:
+            evidence_for(app, bench, item)
+        except KeyRefused:
+            raise
+        except ApiError:
+            break  # its review will meet the same, and knows what to make of it

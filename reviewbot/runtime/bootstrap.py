@@ -1,0 +1,302 @@
+"""Where the parts meet: the only place that chooses which queue, desk, clock and ledger are used."""
+
+from __future__ import annotations
+
+import gc
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.guard_state import GuardState
+from reviewbot.core.pipeline import Events, Level, LoopLimits, ReviewPipeline
+from reviewbot.domain.decision import Mode
+from reviewbot.domain.errors import TooLarge
+from reviewbot.domain.review import ReviewKind
+from reviewbot.ledger.open import open_ledger
+from reviewbot.network import way_to
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.orders import OrderWriter, TaskReader
+from reviewbot.ports.queue import Clock, Post, ReviewQueue, ReviewWriter
+from reviewbot.runtime.policy_files import load_judges
+from reviewbot.runtime.state_files import PauseFile
+from reviewbot.safety.rollout import adopt
+from reviewbot.tokportal.accounts import AccountsDesk, AccountsQueue
+from reviewbot.tokportal.client import ReadApi, ReviewApi
+from reviewbot.tokportal.exchange import Exchange
+from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry, ServerTime
+from reviewbot.tokportal.tasks import ApiOrderDesk, ApiTaskReader, CommentsDesk, CommentsQueue
+from reviewbot.tokportal.transport import Transport
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Adapters(NamedTuple):
+    """How one kind of review is read and written."""
+
+    queue: Callable[[ReadApi], ReviewQueue]
+    desk: Callable[[ReviewApi], ReviewWriter]
+
+
+ADAPTERS: dict[ReviewKind, Adapters] = {
+    "comments": Adapters(CommentsQueue, CommentsDesk),
+    "accounts": Adapters(AccountsQueue, AccountsDesk),
+}
+
+
+class SystemClock:
+    """The machine's own clocks. A sleep ends early when `stop` is set."""
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
+
+    def now(self) -> datetime:
+        """The wall clock in UTC, uncorrected."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Pause, or return at once when a stop was asked for."""
+        self._stop.wait(max(0.0, seconds))
+
+
+class CorrectedClock:
+    """Another clock, its wall time corrected to the API server's."""
+
+    def __init__(self, clock: Clock, server: ServerTime) -> None:
+        self.now = server.now
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+
+
+LAST_WORDS = 5.0
+"""Seconds that the last alarms get to arrive when a bot is closed."""
+
+
+def silence(event: str, /, *, level: Level = "info", **about: object) -> None:
+    """Say nothing: the log of who needs none."""
+
+
+def build(
+    settings: Settings,
+    *,
+    judges: Sequence[Judge] | None = None,
+    transport: httpx.BaseTransport | None = None,
+    clock: Clock | None = None,
+    ledger: Ledger | None = None,
+    events: Events = silence,
+    stop: threading.Event | None = None,
+    post: Post | None = None,
+    read_only: bool = False,
+    chance: Callable[[], float] = random.random,
+) -> BotContext:
+    """Plug a bot together. Without `settings.mode` live, or with `read_only`, nothing can write.
+
+    `read_only` is for reports: the ledger is read beside a running daemon, never locked or made.
+    The rest are other parts than the usual ones, for tests and for the demo. `judges` replaces the
+    policies of the settings.
+
+    Raises ConfigError, PolicyInvalid, LedgerBusy and other `LedgerError`.
+    """
+    stop = stop or threading.Event()
+    base = clock or SystemClock(stop)
+    given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
+    server = ServerTime(base.now, base.monotonic)
+    owned = transport is None
+    transport = transport or _transport(settings, base)
+    exchange = _exchange(settings, transport, base, server)
+    patience = ReadRetry(base, chance, stopping=stop.is_set)
+    live = settings.mode is Mode.LIVE and not read_only
+    writer = ReviewApi(exchange, patience) if live else None
+    reader = writer or ReadApi(exchange, patience)
+    log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+
+    def bench_of(review: ReviewKind) -> ReviewPipeline:
+        adapters = ADAPTERS[review]
+        desk = None if writer is None else adapters.desk(writer)
+        return ReviewPipeline(queue=adapters.queue(reader), judges=(), desk=desk)
+
+    def close() -> None:
+        app.alarms.close(LAST_WORDS)
+        if ledger is None:
+            log.close()
+        if owned:
+            transport.close()
+
+    def say(event: str, /, *, level: Level = "info", **about: object) -> None:
+        app.say(event, level=level, **about)
+
+    corrected = CorrectedClock(base, server)
+    app = BotContext(
+        clock=corrected,
+        ledger=log,
+        benches=(),
+        events=events,
+        alarms=AlarmDispatcher(
+            ledger=log,
+            clock=corrected,
+            events=say,
+            routes=None if read_only else settings.notices.routes,
+            post=None if read_only else post or _post(settings),
+            dry_run=not live,
+        ),
+        mode=Mode.LIVE if live else Mode.DRY_RUN,
+        limits=LoopLimits(
+            freshness=settings.freshness,
+            quarantine=timedelta(seconds=settings.quarantine),
+            clock_brake=settings.brake_at(),
+            always_evidence=settings.evidence == "always",
+            away=settings.notices.away,
+            every=settings.every,
+        ),
+        traffic=exchange.traffic,
+        stopping=stop.is_set,
+        make_bench=bench_of,
+        skew=lambda: server.offset,
+        guard=GuardState(
+            pause_file=PauseFile(settings.pause_path()).read,
+            require_ack=settings.require_ack,
+            two_for_caps=settings.two_for_caps,
+        ),
+        close=close,
+    )
+    app.knock = lambda: _knock(reader)
+    if writer is not None:
+        app.wait_turn = writer.ready
+    adopt(app, given, remember=not read_only)
+    return app
+
+
+def _transport(settings: Settings, clock: Clock) -> Transport:
+    return Transport(clock.monotonic, proxy=way_to(settings.base_url, settings.proxy))
+
+
+def _knock(api: ReadApi) -> None:
+    """Ask whether the API takes our key; a row too large to be read answers that as well."""
+    with suppress(TooLarge):
+        api.list_comments(per_page=1)
+
+
+def _post(settings: Settings) -> Post | None:
+    """The channels of the settings; without any, alarms stand in the log alone."""
+    notices = settings.notices
+    if not notices.channels and notices.ping_url is None:
+        return None
+    from reviewbot.channels.making import make_channels, make_ping
+    from reviewbot.channels.sender import BackgroundPost
+
+    return BackgroundPost(
+        make_channels(notices, settings.proxy), make_ping(notices, settings.proxy)
+    )
+
+
+def settle() -> None:
+    """Begin to run for long: what stands by now stays, and need not be walked by the collector.
+
+    What a pass makes is freed by itself; the collector finds little, so it looks less often.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+@contextmanager
+def reading(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[ReadApi]:
+    """Open a client that can only read, for commands that need no bot around it."""
+    clock = SystemClock()
+    used = transport or _transport(settings, clock)
+    try:
+        exchange = _exchange(settings, used, clock, ServerTime(clock.now))
+        yield ReadApi(exchange, ReadRetry(clock, random.random))
+    finally:
+        if transport is None:
+            used.close()
+
+
+def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:
+    """Ask the API once whether it knows our key; give how far its clock is ahead of ours.
+
+    Raises `ApiError` and ConfigError.
+    """
+    clock = SystemClock()
+    server = ServerTime(clock.now)
+    used = transport or _transport(settings, clock)
+    try:
+        exchange = _exchange(settings, used, clock, server)
+        _knock(ReadApi(exchange, ReadRetry(clock, lambda: 0.0, tries=1)))
+    finally:
+        if transport is None:
+            used.close()
+    return server.offset
+
+
+def _exchange(
+    settings: Settings, transport: httpx.BaseTransport, clock: Clock, server: ServerTime
+) -> Exchange:
+    return Exchange(
+        transport,
+        base_url=settings.base_url,
+        key=settings.need_key().reveal(),
+        clock=clock,
+        bucket=RateLimiter(clock, per_minute=settings.rate_per_minute),
+        server_time=server,
+    )
+
+
+# ------------------------------------------------------------------------------------------------
+# Where orders meet the API: plugs together what the `tasks` commands need, without any policy.
+
+
+class Connection(NamedTuple):
+    """One key's way to the API. Without `desk` nothing can be written."""
+
+    api: ReadApi
+    tasks: TaskReader
+    desk: OrderWriter | None
+    clock: Clock
+    close: Callable[[], None]
+
+
+def connect(
+    settings: Settings,
+    *,
+    live: bool = False,
+    transport: httpx.BaseTransport | None = None,
+    clock: Clock | None = None,
+    chance: Callable[[], float] = random.random,
+) -> Connection:
+    """Open the way to the API; only `live` gives a desk, so a dry run cannot write.
+
+    Raises ConfigError.
+    """
+    base = clock or SystemClock()
+    server = ServerTime(base.now, base.monotonic)
+    used = transport or Transport(base.monotonic, proxy=way_to(settings.base_url, settings.proxy))
+    exchange = Exchange(
+        used,
+        base_url=settings.base_url,
+        key=settings.need_key().reveal(),
+        clock=base,
+        bucket=RateLimiter(base, per_minute=settings.rate_per_minute),
+        server_time=server,
+    )
+    patience = ReadRetry(base, chance)
+    writer = ReviewApi(exchange, patience) if live else None
+    reader = writer or ReadApi(exchange, patience)
+    return Connection(
+        api=reader,
+        tasks=ApiTaskReader(reader),
+        desk=ApiOrderDesk(writer) if writer else None,
+        clock=CorrectedClock(base, server),
+        close=used.close if transport is None else lambda: None,
+    )

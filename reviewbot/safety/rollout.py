@@ -1,0 +1,230 @@
+"""Adoption: which policies judge from the next pass on, and what a changed one must show first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reviewbot.core.context import BotContext
+from reviewbot.core.recorded_facts import judge_of
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.errors import OutOfDate, UsageError
+from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.testing.compare import loosened
+from reviewbot.safety import impact, probation
+from reviewbot.safety.probation import parsed, said_of_change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reviewbot.core.guard_state import GuardState
+    from reviewbot.policy.engine.judge import Judge
+    from reviewbot.policy.model import Policy
+    from reviewbot.ports.ledger import Ledger, LogNote, StoredPolicy
+
+
+# ------------------------------------------------------------------------------------------------
+# Acceptance: a changed policy that waits until people say that it may judge.
+#
+# Theory of operation. The settings may ask one person for every change, and two different ones for a
+# change that raises or takes away a limit. Until so many have accepted, the revision before judges.
+# Who has accepted is the newest word on the revision in the log; two who accept at the same moment
+# both count.
+
+
+TOPIC = "accept"
+
+
+TRIES = 5
+"""How often a word is tried again where somebody else's came first."""
+
+
+def people_needed(guard: GuardState, before: StoredPolicy, policy: Policy) -> int:
+    """How many people have to accept this change before it judges."""
+    return 2 if guard.two_for_caps and _raises(before, policy) else int(guard.require_ack)
+
+
+def _raises(before: StoredPolicy, policy: Policy) -> tuple[str, ...]:
+    old = parsed(before)
+    return ("the revision before can no longer be read",) if old is None else loosened(old, policy)
+
+
+def accept(ledger: Ledger, revision: str, *, who: str, now: datetime) -> int:
+    """Write down that a person accepts a revision; give how many more it waits for.
+
+    Raises UsageError where this person has accepted it before, and `LedgerError`.
+    """
+    for _ in range(TRIES):
+        asked = _newest(ledger, revision)
+        value: dict[str, Any] = {} if asked is None else dict(asked.value)
+        people = accepted_by(value)
+        if who.casefold() in {name.casefold() for name in people}:
+            raise UsageError(f"{who} has accepted it already; another person has to")
+        people = (*people, who)
+        missing = max(0, needs(value) - len(people))
+        value |= {"accepted": missing == 0, "who": who, "by": list(people)}
+        try:
+            ledger.note_all(
+                TOPIC, {revision: value}, now, last={revision: asked.seq if asked else 0}
+            )
+        except OutOfDate:
+            continue
+        return missing
+    raise OutOfDate(f"others keep writing on revision {revision[:8]}; try again")
+
+
+def is_accepted(ledger: Ledger, revision: str, people: int) -> bool:
+    """Whether so many people have accepted this revision."""
+    word = _newest(ledger, revision)
+    return people == 0 or (word is not None and len(accepted_by(word.value)) >= people)
+
+
+def accepted_by(value: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who has accepted a revision, by the word on it."""
+    people = value.get("by")
+    if isinstance(people, list):
+        return tuple(str(name) for name in people)
+    return (str(value.get("who")),) if value.get("accepted") is True else ()
+
+
+def needs(value: Mapping[str, Any]) -> int:
+    """How many people a revision was said to need."""
+    count = value.get("needs")
+    return count if isinstance(count, int) else 1
+
+
+def waiting(ledger: Ledger) -> list[LogNote]:
+    """The words on revisions that wait for a person, by revision."""
+    return [note for note in ledger.notes(TOPIC) if note.value.get("accepted") is not True]
+
+
+def ask(app: BotContext, judge: Judge, before: StoredPolicy, people: int) -> None:
+    """Say once that a revision waits for people, and what it would change."""
+    policy = judge.policy
+    known = _newest(app.ledger, policy.revision)
+    if known is not None and needs(known.value) >= people:
+        return
+    now = app.clock.now()
+    said = said_of_change(parsed(before), policy)
+    raises = _raises(before, policy) if people > 1 else ()
+    weighed = impact.weigh(app, judge, before.revision, now)
+    value = {
+        "accepted": False,
+        "policy": policy.name,
+        "before": before.revision,
+        "said": said,
+        "weighed": impact.as_value(weighed),
+        "needs": people,
+        "raises": raises,
+        "by": [] if known is None else list(accepted_by(known.value)),
+    }
+    app.ledger.note(TOPIC, policy.revision, value, now)
+    app.events(
+        "policy waits to be accepted",
+        level="warning",
+        policy=policy.name,
+        running=before.revision[:8],
+        revision=policy.revision[:8],
+        people=people,
+        raises=raises,
+        said=said,
+        weighed=tuple(weighed.sentences()),
+    )
+    whom = "a person says" if people == 1 else "two people say"
+    why = f" (it raises {', '.join(raises)})" if raises else ""
+    app.alarm(
+        AlarmKind.PROBATION,
+        f"{policy.name} {policy.revision[:8]} waits{why}: {before.revision[:8]} runs until {whom}"
+        f" reviewbot policy accept {policy.revision[:8]}",
+        subject=policy.revision,
+        urgency="warning",
+        said=[*said, *weighed.sentences()],
+    )
+
+
+def _newest(ledger: Ledger, revision: str) -> LogNote | None:
+    return next((note for note in ledger.notes(TOPIC) if note.subject == revision), None)
+
+
+def adopt(app: BotContext, judges: Iterable[Judge], *, remember: bool = True) -> None:
+    """Let these policies judge from the next pass on, instead of those that did.
+
+    Each is written down with what it changes (`remember`). Where the settings ask for it, a changed
+    one waits until a person accepts it, and the revision before goes on.
+    """
+    judges = tuple(judges)
+    if remember:
+        judges = _admit(app, judges)
+    of_kind: dict[ReviewKind, list[Judge]] = {}
+    for judge in judges:
+        of_kind.setdefault(judge.policy.applies_to.review, []).append(judge)
+    benches = []
+    for review, theirs in of_kind.items():
+        bench = app.bench(review) or app.make_bench(review)
+        bench.judges = tuple(theirs)
+        benches.append(bench)
+    app.benches = tuple(benches)
+
+
+def adopt_accepted(app: BotContext) -> None:
+    """Let a policy judge that a person has accepted since the last pass."""
+    waiting = app.guard.waiting
+    if not any(
+        is_accepted(app.ledger, judge.policy.revision, people) for judge, people in waiting.values()
+    ):
+        return
+    running = [judge for bench in app.benches for judge in bench.judges]
+    wanted = {name: judge for name, (judge, _) in waiting.items()}
+    adopt(app, [wanted.get(judge.policy.name, judge) for judge in running])
+
+
+def _admit(app: BotContext, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
+    """Those that may run: each itself, or the revision that it has to wait behind."""
+    app.guard.waiting = {}
+    app.guard.refresh(app.ledger)
+    names = frozenset(judge.policy.name for judge in judges)
+    is_first = _is_first(app, judges)
+    admitted = []
+    for judge in judges:
+        before = probation.earlier(app.ledger, judge.policy, names)
+        chosen = judge
+        if before is not None and (people := _waits_for(app, judge, before)):
+            ask(app, judge, before, people)
+            chosen = judge_of(before)
+            app.guard.waiting[chosen.policy.name] = (judge, people)
+        _make_up(app, chosen.policy.name)
+        app.ledger.remember_policy(chosen.policy, app.clock.now())
+        change = probation.activate(app, chosen.policy, names, is_first=is_first)
+        _make_up(app, chosen.policy.name)
+        probation.put_on_trial(app, chosen.policy, change)
+        admitted.append(chosen)
+    return tuple(admitted)
+
+
+def _is_first(app: BotContext, judges: tuple[Judge, ...]) -> bool:
+    """Whether nothing has judged by this log yet; a text alone may be left of a start that failed."""
+    mine = {judge.policy.revision for judge in judges}
+    known = {stored.revision for stored in app.ledger.policies()}
+    return known <= mine and not app.ledger.notes(probation.TOPIC)
+
+
+def _waits_for(app: BotContext, judge: Judge, before: StoredPolicy) -> int:
+    """For how many people's word it waits; 0 where nothing keeps it from running."""
+    people = people_needed(app.guard, before, judge.policy)
+    return 0 if is_accepted(app.ledger, judge.policy.revision, people) else people
+
+
+def _make_up(app: BotContext, policy: str) -> None:
+    """Weigh how this policy last took over, where that is not in the log: now, or after a crash."""
+    change = probation.newest_change(app.ledger, policy)
+    if change is None or change.before is None:
+        return
+    known = impact.newest(app.ledger, policy)
+    if known is not None and (known.revision, known.since) == (change.revision, change.since):
+        return
+    judge = app.revisions.judge(change.revision)
+    if judge is not None:
+        weighed = impact.weigh(app, judge, change.before, change.since)
+        impact.record(app, policy, weighed)
+        probation.tell_change(app, policy, change, weighed.sentences())

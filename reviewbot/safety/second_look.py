@@ -1,0 +1,73 @@
+"""Second look: what was decided while the checker was sick, marked so that a person finds it.
+
+Theory of operation. That a checker is sick is known only after it has been: a guardrail holds once a
+share of its last hour is bad, the breaker opens once too much was approved. What was sent on its word
+until then stands. So those decisions get a word in the log, each once; it changes nothing of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reviewbot.core import guard_state
+from reviewbot.domain.decision import DEADLINE
+from reviewbot.safety import breaker
+
+if TYPE_CHECKING:
+    from reviewbot.core.context import BotContext
+    from reviewbot.core.guard_state import Mix
+    from reviewbot.ports.ledger import Ledger, Logged
+
+
+TOPIC = "second look"
+"""The topic of the log under which the marks stand, by the id of the decision."""
+
+
+HOUR = timedelta(hours=1)
+"""How far back the share of failed checks looks, and so what it speaks of."""
+
+
+BLIND = "far more was approved than before, as by a checker that sees nothing"
+
+
+SICK = "the policy's pause said that the checker was sick"
+
+
+def marked(ledger: Ledger, since: datetime | None = None) -> dict[str, str]:
+    """Why each decision needs a second look, by its id; those marked since then, or all."""
+    return {
+        note.subject: str(note.value.get("why"))
+        for note in ledger.notes(TOPIC)
+        if since is None or note.at >= since
+    }
+
+
+def after_the_mix(app: BotContext, policy: str, mix: Mix) -> None:
+    """The breaker opened for too many approvals: those among the newest answers were made blind."""
+    since = mix.newest[-min(len(mix.newest), guard_state.IN_A_ROW)][0]
+    sent = app.ledger.decided(policy, since)
+    _mark(app, (one for one in sent if one.decision.action.pays), since, BLIND)
+
+
+def while_it_is_sick(app: BotContext, policy: str) -> None:
+    """A pause by the checker's health holds: what the last hour sent was judged by such checks."""
+    since = app.clock.now() - HOUR
+    _mark(app, app.ledger.decided(policy, since), since, SICK)
+
+
+def _mark(app: BotContext, decided: Iterable[Logged], since: datetime, why: str) -> None:
+    known = marked(app.ledger)
+    words = {
+        one.decision.id: {"why": why, "task": one.decision.task_id}
+        for one in decided
+        if one.state in breaker.SENT
+        and one.decision.decided_by is None
+        and one.decision.rule != DEADLINE
+        and (one.intended_at or one.state_at) >= since
+        and one.decision.id not in known
+    }
+    if words:
+        app.ledger.note_all(TOPIC, words, app.clock.now())
+        app.events("second look", level="warning", decisions=len(words), why=why)

@@ -1,1 +1,0 @@
-"""Guards: what keeps a due decision back, and what a changed policy must show first."""

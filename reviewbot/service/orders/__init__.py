@@ -1,1 +1,0 @@
-"""Orders: placing and cancelling tasks, each exactly once."""

@@ -1,1 +1,0 @@
-"""Outlook: what will happen and what has happened, without acting."""

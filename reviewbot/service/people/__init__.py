@@ -1,1 +1,0 @@
-"""People: the questions that are open, who looks at them, and their answers."""

@@ -1,1 +1,0 @@
-"""Telling: what people should know, when, by which channel, and only once."""

@@ -1,0 +1,375 @@
+"""One request and its answer, within a budget of time and of bytes.
+
+Theory of operation. httpx limits each read, not the whole call, and hands over half a JSON as a
+clean 200 when a connection closes early; so the body is streamed here against a total budget, and
+nothing is trusted because of its status. What happens before a connection is made is certainly not
+done (`CannotConnect`). Everything that goes wrong afterwards is `Unclear`: for a read that is worth
+another try, for a write only reading can tell. No layer here or below tries anything twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from reviewbot import __version__
+from reviewbot.domain.errors import (
+    ApiError,
+    BadAnswer,
+    CannotConnect,
+    ConfigError,
+    NoAnswer,
+    RateLimited,
+    TooLarge,
+)
+from reviewbot.network import is_loopback
+from reviewbot.ports.queue import Clock
+from reviewbot.tokportal.envelope import OkResponse
+from reviewbot.tokportal.errors import failure
+from reviewbot.tokportal.rate_limit import ServerTime
+
+TIME_BUDGET = 30.0
+
+
+SIZE_BUDGET = 2 * 1024 * 1024
+
+
+BEGINNING = 64 * 1024
+"""Bytes that are kept of an answer over the size budget: they may tell which thing is so large."""
+
+
+CONNECT_BUDGET = 10.0
+
+
+WRITE_PATIENCE = 15.0
+
+
+_REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
+
+
+_NO_BODY = httpx.ByteStream(b"")
+
+
+Header = tuple[bytes, bytes]
+
+
+for _name in ("httpx", "httpcore"):
+    # Their debug lines carry URLs and headers, which are nobody's business in a log.
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Traffic:
+    """What has left through one exchange, counted where it leaves."""
+
+    requests = 0
+    writes = 0
+    remaining: int | None = None
+    """What the API last said is left of the key's budget."""
+
+
+class Turnstile(Protocol):
+    """Who says when the next request may leave; see `bucket.Bucket`."""
+
+    def take(self, patience: float | None = None) -> None:
+        """Wait for a turn; with patience, raise RateLimited instead of waiting longer than that."""
+
+    def ready(self) -> None:
+        """Wait until a turn could be taken at once, without taking it."""
+
+    def answered(self, limit: str | None, remaining: str | None) -> None:
+        """Learn from an answer's rate headers."""
+
+    def refused(self, wait: float) -> None:
+        """Learn of a 429: nothing leaves for so many seconds."""
+
+    def silent(self) -> None:
+        """Learn that no answer came, or none from the API itself."""
+
+
+class Exchange:
+    """Requests to one API with one key, over a transport that the caller owns and closes.
+
+    A transport and no `httpx.Client`: nothing here may follow redirects, keep cookies, read
+    `.netrc` or repeat a request, and what is not there cannot.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport,
+        *,
+        base_url: str,
+        key: str,
+        clock: Clock,
+        bucket: Turnstile,
+        server_time: ServerTime | None = None,
+        time_budget: float = TIME_BUDGET,
+        size_budget: int = SIZE_BUDGET,
+    ) -> None:
+        self._transport = transport
+        self._base = _checked_url(base_url)
+        self._headers = _headers(_checked_key(key), self._base)
+        self._clock = clock
+        self._bucket = bucket
+        self._server_time = server_time or ServerTime(clock.now)
+        self._time_budget = time_budget
+        self._size_budget = size_budget
+        connect = min(CONNECT_BUDGET, time_budget)
+        self._timeouts = {
+            "total": time_budget,
+            "connect": connect,
+            "pool": connect,
+            "read": time_budget,
+            "write": time_budget,
+        }
+        self.traffic = Traffic()
+
+    def __repr__(self) -> str:
+        return f"<Exchange with {self._base.host}>"
+
+    @property
+    def writes_sent(self) -> int:
+        """How many requests that could change anything have ever left through here."""
+        return self.traffic.writes
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """How far the server's clock is ahead of ours; None before any answer."""
+        return self._server_time.offset
+
+    def get(self, path: str) -> OkResponse:
+        """Read. `path` is below the API root and already quoted, with its query."""
+        self._bucket.take()
+        return self._send("GET", path, [], _NO_BODY)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        idempotency_key: str,
+        body: Any = None,
+        patience: float | None = WRITE_PATIENCE,
+    ) -> OkResponse:
+        """Send what may change something, once.
+
+        With patience (seconds), RateLimited is raised unsent when the rate budget asks for a longer wait:
+        a write must not leave long after the look it rests on.
+        """
+        content = b"" if body is None else msgspec.json.encode(body)
+        headers = [
+            (b"Idempotency-Key", idempotency_key.encode("ascii")),
+            (b"Content-Length", b"%d" % len(content)),
+        ]
+        if body is not None:
+            headers.append((b"Content-Type", b"application/json"))
+        self._bucket.take(patience)
+        self.traffic.writes += 1
+        return self._send(method, path, headers, httpx.ByteStream(content))
+
+    def ready(self) -> None:
+        """Wait until a write could leave at once: to be called before the look it rests on."""
+        self._bucket.ready()
+
+    def _send(
+        self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
+    ) -> OkResponse:
+        self.traffic.requests += 1
+        # Raised here, outside the handler, where no frame and no chained error holds the key.
+        outcome = self._exchange(method, path, headers, stream)
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
+
+    def _exchange(
+        self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
+    ) -> OkResponse | ApiError:
+        call = f"{method} {path.partition('?')[0]}"
+        deadline = self._clock.monotonic() + self._time_budget
+        request = httpx.Request(
+            method,
+            self._base,
+            headers=[*self._headers.raw, *headers] if headers else self._headers,
+            stream=stream,
+            extensions={"timeout": self._timeouts},
+        )
+        _aim(request.url, path)
+        try:
+            response = self._transport.handle_request(request)
+            arriving = response.stream
+            assert isinstance(arriving, httpx.SyncByteStream)
+            try:
+                body = self._body(arriving, deadline)
+            finally:
+                arriving.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as e:
+            self._bucket.silent()
+            return CannotConnect(f"{call}: no connection to {self._base.host}: {_why(e)}")
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            self._bucket.silent()
+            return NoAnswer(f"{call}: no whole answer came back ({_name_of(error)})")
+        except BaseException:
+            # Whatever broke: the turn was taken, and the next one must not wait for its answer.
+            self._bucket.silent()
+            raise
+        return self._judge(response, body, call)
+
+    def _body(self, stream: Iterable[bytes], deadline: float) -> bytes:
+        """Read the body; one over the size budget is cut where it is known to be."""
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in stream:
+            size += len(chunk)
+            if size > self._size_budget:
+                chunks.append(chunk)
+                break
+            if self._clock.monotonic() > deadline:
+                raise httpx.ReadTimeout(f"over {self._time_budget:g} s in all")
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _judge(self, response: httpx.Response, body: bytes, call: str) -> OkResponse | ApiError:
+        heard = _heard(response)
+        status = response.status_code
+        request_id = next((heard[n] for n in _REQUEST_ID_HEADERS if n in heard), None)
+        if date := heard.get(b"date"):
+            self._server_time.hear(date)
+        if not 200 <= status < 300:
+            error = failure(
+                status,
+                b"" if len(body) > self._size_budget else body,
+                call=call,
+                retry_after=heard.get(b"retry-after"),
+                now=self._server_time.now(),
+                request_id=request_id,
+            )
+            self._learn(error, heard)
+            return error
+        self._count_left(heard)
+        if len(body) > self._size_budget:
+            return TooLarge(
+                f"{call}: the answer is larger than {self._size_budget // 1024} KiB",
+                beginning=body[:BEGINNING],
+                status=status,
+                request_id=request_id,
+            )
+        if (fault := self._fault(heard)) is not None:
+            return BadAnswer(f"{call}: {fault}", status=status, request_id=request_id)
+        replayed = heard.get(b"idempotent-replayed", "").lower() == "true"
+        return OkResponse(status=status, body=body, request_id=request_id, replayed=replayed)
+
+    def _learn(self, error: ApiError, heard: dict[bytes, str]) -> None:
+        if isinstance(error, RateLimited):
+            self._bucket.refused(error.retry_after)
+        elif (error.status or 0) >= 500:
+            self._bucket.silent()
+        else:
+            self._count_left(heard)
+
+    def _count_left(self, heard: dict[bytes, str]) -> None:
+        left = heard.get(b"x-ratelimit-remaining")
+        self._bucket.answered(heard.get(b"x-ratelimit-limit"), left)
+        if left is not None and left.strip().isdecimal():
+            self.traffic.remaining = int(left)
+
+    def _fault(self, heard: dict[bytes, str]) -> str | None:
+        if heard.get(b"content-encoding", "").strip().lower() not in ("", "identity"):
+            return "the answer is compressed, which was not asked for"
+        kind = heard.get(b"content-type", "").partition(";")[0].strip().lower()
+        if kind and kind != "application/json" and not kind.endswith("+json"):
+            return f"the answer is {kind[:60]!r}, not JSON"
+        return None
+
+
+def _aim(root: httpx.URL, target: str) -> None:
+    """Lead a request's own copy of the root to a quoted path below it, with its query.
+
+    The URL is put together, not parsed: most paths hold an id and come once, and to have httpx
+    parse them again takes longer than all else that is done for a call.
+    """
+    path, _, query = target.partition("?")
+    parts = root._uri_reference
+    root._uri_reference = parts._replace(path=parts.path.rstrip("/") + path, query=query or None)
+
+
+def _checked_url(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url.strip().rstrip("/"))
+    except (httpx.InvalidURL, TypeError, ValueError):
+        raise ConfigError("TOKPORTAL_BASE_URL is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise ConfigError(
+            "TOKPORTAL_BASE_URL must be like https://app.tokportal.com/api/ext, without a query"
+        )
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise ConfigError(
+            "TOKPORTAL_BASE_URL is plain http: the key would travel readable; "
+            "use https, or a loopback address"
+        )
+    if url.userinfo:
+        raise ConfigError("TOKPORTAL_BASE_URL must not hold a name or password")
+    return url
+
+
+def _checked_key(key: str) -> str:
+    """Refuse a key that cannot stand in a header; the key itself is never shown."""
+    if not key:
+        raise ConfigError("the API key is empty")
+    if not all("!" <= char <= "~" for char in key):
+        raise ConfigError(
+            "the API key holds a space, a line break or a character outside ASCII; copy it again"
+        )
+    return key
+
+
+def _headers(key: str, base: httpx.URL) -> httpx.Headers:
+    return httpx.Headers(
+        {
+            "Host": base.netloc.decode("ascii"),
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"reviewbot/{__version__}",
+            "X-TokPortal-Client": f"reviewbot/{__version__}",
+            "X-API-Key": key,
+        }
+    )
+
+
+_HEARD = frozenset(
+    {
+        *_REQUEST_ID_HEADERS,
+        b"date",
+        b"retry-after",
+        b"content-type",
+        b"content-encoding",
+        b"x-ratelimit-limit",
+        b"x-ratelimit-remaining",
+        b"idempotent-replayed",
+    }
+)
+
+
+def _heard(response: httpx.Response) -> dict[bytes, str]:
+    """Keep the headers we read, shortened and printable, by their lower-case names."""
+    heard: dict[bytes, str] = {}
+    for name, value in response.headers.raw:
+        name = name.lower()
+        if name in _HEARD:
+            text = value[:200].decode("ascii", "replace")
+            heard[name] = text if text.isprintable() else ""
+    return heard
+
+
+def _why(error: Exception) -> str:
+    """What our own transport noted of it, or its kind; its text stays there."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    return notes[0] if notes else _name_of(error)
+
+
+def _name_of(error: Exception) -> str:
+    """Name an error of the HTTP library by its kind only; its text and request stay there."""
+    return type(error).__name__
