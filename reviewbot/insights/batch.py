@@ -1,6 +1,9 @@
 """Recorded reviews judged, line by line: answered, or counted.
 
-A line that cannot be judged becomes a problem with its number and costs no other line anything.
+A line that cannot be judged becomes a problem with its number and costs no other line anything. A
+large file is shared by several processes: a plain one in ranges that a worker reads itself, each
+line belonging to the range in which it begins; a pipe or a packed file (.gz) is read here and handed
+over in whole lines.
 """
 
 from __future__ import annotations
@@ -13,16 +16,16 @@ import signal
 import stat
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from io import BytesIO
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
@@ -38,275 +41,20 @@ from reviewbot.policy.testing.compare import (
     counter,
 )
 
-# ------------------------------------------------------------------------------------------------
-# Several processes that share one job, piece by piece, with the results in the order of the pieces.
-#
-# Theory of operation. Each worker has a pipe of its own and one piece at a time; whoever is done gets
-# the next. Nothing is shared, locked or signalled: a worker ends when its pipe does, and a worker
-# that ends early is seen by the end of its pipe. So neither a killed worker nor a killed parent leaves
-# anybody waiting.
-
-
-P = TypeVar("P")
-
-
-R = TypeVar("R")
-
-
-AHEAD = 8
-"""Pieces for each worker that may be done before their turn, or still be in work."""
-
-
-class WorkerLost(ReviewbotError):
-    """A worker ended before its piece was done."""
-
-
-class _PoolWorker(NamedTuple):
-    pipe: Connection
-    process: BaseProcess
-
-
-def in_order(
-    setup: Callable[[], Callable[[P], R]], pieces: Iterable[P], workers: int
-) -> Generator[R]:
-    """Do every piece in one of several processes, each set up once.
-
-    What a worker raises is raised here. Raises WorkerLost for one that ended.
-    """
-    crew: list[_PoolWorker] = []
-    try:
-        for _ in range(workers):
-            crew.append(_hire(setup, crew))
-        yield from _results(crew, pieces)
-    finally:
-        for worker in crew:
-            worker.pipe.close()
-        for worker in crew:
-            worker.process.join()
-
-
-def _results(crew: list[_PoolWorker], pieces: Iterable[P]) -> Generator[Any]:
-    waiting = iter(enumerate(pieces))
-    idle = [worker.pipe for worker in crew]
-    at_work: dict[Connection, int] = {}
-    done: dict[int, Any] = {}
-    turn = 0
-
-    def hand_out() -> None:
-        while idle and len(at_work) + len(done) < AHEAD * len(crew):
-            for number, piece in waiting:
-                pipe = idle.pop()
-                _send(pipe, piece)
-                at_work[pipe] = number
-                break
-            else:
-                return
-
-    hand_out()
-    while at_work:
-        for pipe in cast("list[Connection]", wait(at_work)):
-            done[at_work.pop(pipe)] = _received(pipe)
-            idle.append(pipe)
-        # Before the results are used, so that nobody idles meanwhile; then again, for there is room.
-        hand_out()
-        while turn in done:
-            result = done.pop(turn)
-            if isinstance(result, Exception):
-                raise result
-            yield result
-            turn += 1
-        hand_out()
-
-
-def _send(pipe: Connection, piece: object) -> None:
-    try:
-        pipe.send(piece)
-    except OSError as error:
-        raise _lost() from error
-
-
-def _received(pipe: Connection) -> Any:
-    try:
-        return pipe.recv()
-    except (EOFError, OSError) as error:
-        raise _lost() from error
-
-
-def _lost() -> WorkerLost:
-    return WorkerLost(
-        "a process that was judging ended before it was done: it was killed, or memory ran out;"
-        " nothing is lost, start again"
-    )
-
-
-def _hire(setup: Callable[[], Callable[[P], R]], crew: list[_PoolWorker]) -> _PoolWorker:
-    """Start one more worker."""
-    context, forked = _context()
-    ours, theirs = context.Pipe()
-    # What a fork inherits of the others' pipes would keep those open after us.
-    inherited = [*(worker.pipe for worker in crew), ours] if forked else []
-    process = context.Process(  # type: ignore[attr-defined]  # every context has one
-        target=_serve, args=(setup, theirs, inherited), daemon=True
-    )
-    process.start()
-    theirs.close()
-    return _PoolWorker(ours, process)
-
-
-def _context() -> tuple[BaseContext, bool]:
-    # A fork copies whatever locks other threads hold at that moment; alone it is safe and quick.
-    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("fork" if alone else "spawn"), alone
-
-
-def _serve(
-    setup: Callable[[], Callable[[P], R]], pipe: Connection, inherited: list[Connection]
-) -> None:
-    """Do pieces until there are no more; keep nothing alive between them, so garbage is rare."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for other in inherited:
-        other.close()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
-    work = setup()
-    try:
-        while True:
-            pipe.send(_done(work, pipe.recv()))
-    except (EOFError, OSError):
-        return
-
-
-def _done(work: Callable[[P], R], piece: P) -> R | Exception:
-    try:
-        return work(piece)
-    except Exception as error:  # noqa: BLE001 - it is raised again where the result is awaited
-        return error
-
-
-# ------------------------------------------------------------------------------------------------
-# A file of lines in pieces: parts of a plain file that a worker reads itself, or lines handed over.
-#
-# A plain file is cut into ranges; each line belongs to the range in which it begins. What cannot be
-# cut, a pipe or a packed file (.gz), is read here and handed over line by line, in order.
-
-
-SIZE = 1 << 20
-"""Bytes in a piece."""
-
-
-_AT_ONCE = 1 << 16
-"""Bytes that are read at once: few enough that the processor still holds them when they are judged."""
-
-
-_PACKED = b"\x1f\x8b"
-
-
-class Piece(NamedTuple):
-    """Some lines of a file: the lines themselves, or where they begin. `read` counts for progress."""
-
-    lines: bytes | int
-    read: int
-
-
-class Source(NamedTuple):
-    """A file in pieces. `size` is what `read` of all pieces comes to; None where nobody knows."""
-
-    pieces: Iterator[Piece]
-    size: int | None
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Source]:
-    """Open a file of lines, plain or packed. Raises OSError when it cannot be read."""
-    with path.open("rb") as file:
-        found = os.fstat(file.fileno())
-        size = found.st_size if stat.S_ISREG(found.st_mode) else None
-        if file.peek(2)[:2] == _PACKED:
-            yield Source(_unpacked(file, measured=size is not None), size)
-        elif size is not None and _can_be_opened_again(path, file):
-            yield Source(_ranges(size), size)
-        else:
-            yield Source((Piece(lines, len(lines)) for lines in _chunks(file)), size)
-
-
-def _can_be_opened_again(path: Path, file: BinaryIO) -> bool:
-    """Whether a worker finds the same file; it has no standard input, for one."""
-    try:
-        return os.path.samestat(path.resolve().stat(), os.fstat(file.fileno()))
-    except OSError:
-        return False
-
-
-def lines_reader(path: Path) -> Callable[[Piece], Iterator[bytes]]:
-    """Make the function that gives a piece's lines, ends and all; it opens the file when it first
-    needs it.
-    """
-    real, file = path.resolve(), None  # type: Path, BinaryIO | None
-
-    def lines(piece: Piece) -> Iterator[bytes]:
-        nonlocal file
-        if isinstance(piece.lines, bytes):
-            return BytesIO(piece.lines)
-        if file is None:
-            file = real.open("rb", buffering=_AT_ONCE)
-        return _lines_from(file, piece.lines)
-
-    return lines
-
-
-def every_line(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file one by one, plain or packed, and blank ones between. Raises OSError."""
-    with opened(path) as source:
-        lines = lines_reader(path)
-        for piece in source.pieces:
-            yield from lines(piece)
-
-
-def _ranges(size: int) -> Iterator[Piece]:
-    for start in range(0, size, SIZE):
-        yield Piece(start, min(SIZE, size - start))
-
-
-def _lines_from(file: BinaryIO, start: int) -> Iterator[bytes]:
-    """The lines that begin in the range from `start` on."""
-    at, end = start, start + SIZE
-    file.seek(max(start - 1, 0))
-    if start:
-        at += len(file.readline()) - 1
-    while at < end and (line := file.readline()):
-        yield line
-        at += len(line)
-
-
-def _unpacked(file: BinaryIO, *, measured: bool) -> Iterator[Piece]:
-    before = 0
-    try:
-        with gzip.open(file) as plain:
-            for lines in _chunks(plain):
-                now = file.tell() if measured else 0
-                yield Piece(lines, now - before)
-                before = now
-    except (EOFError, zlib.error) as error:
-        raise OSError(f"it is no whole packed file: {error}") from error
-
-
-def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
-    """Lines of about `SIZE` bytes at a time."""
-    while lines := file.read(SIZE):
-        yield lines if lines.endswith(b"\n") else lines + file.readline()
-
-
 Decode = Callable[[bytes], Recorded]
 """One line → one record. Raises ValueError for a line that is none."""
-
-
 DecoderFor = Callable[[Sequence[Policy]], Decode]
 """Makes the decoder that these policies can do with."""
 
-
+SIZE = 1 << 20
+"""Bytes in a piece."""
 WORTH_WORKERS = 8 * SIZE
 """From this size on several processes are faster than one."""
+AHEAD = 8
+"""Pieces for each worker that may be done before their turn, or still be in work."""
+_AT_ONCE = 1 << 16
+"""Bytes that are read at once: few enough that the processor still holds them when they are judged."""
+_PACKED = b"\x1f\x8b"
 
 
 class Problem(NamedTuple):
@@ -319,7 +67,7 @@ class Problem(NamedTuple):
 class Batch(NamedTuple):
     """Answers as JSON lines in the order of the file, how many, and the problems among its lines.
 
-    A line that could not be judged is answered as well, with why (`policy.records.NoAnswer`).
+    A line that could not be judged is answered as well, with why (`UnansweredRecord`).
     """
 
     answers: bytes
@@ -343,13 +91,9 @@ def decide_records(
     `workers` None chooses by the size of the file and the cores at hand. Raises OSError when the
     file cannot be read.
     """
-    first = 1
-    for done in _worked(
-        path, partial(_decider, path.resolve(), judge.policy, decoder_for, at), workers
-    ):
-        answers, judged = done.result
-        yield Batch(answers, judged, _placed(done, first))
-        first += done.lines
+    setup = partial(_decider, path.resolve(), judge.policy, decoder_for, at)
+    for done in _worked(path, setup, workers):
+        yield Batch(*done.result, done.problems)
 
 
 def count_records(
@@ -365,28 +109,42 @@ def count_records(
     The counts come part by part, for progress; they are to be added up. Raises OSError.
     """
     old, new = (judge.policy for judge in judges)
-    first = 1
-    for done in _worked(
-        path, partial(_counter, path.resolve(), old, new, decoder_for, at), workers
-    ):
-        yield Counted(done.result, done.read, _placed(done, first))
-        first += done.lines
-
-
-def _placed(done: _Done, first: int) -> tuple[Problem, ...]:
-    return tuple(Problem(first + number, why) for number, why in done.problems)
+    setup = partial(_counter, path.resolve(), old, new, decoder_for, at)
+    for done in _worked(path, setup, workers):
+        yield Counted(done.result, done.read, done.problems)
 
 
 class _Done(NamedTuple):
-    """What a piece came to; problems by the line's place in it."""
+    """What a piece came to, how many lines it had, and how many bytes of the file they were."""
 
     result: Any
-    problems: list[tuple[int, str]]
+    problems: tuple[Problem, ...]
     lines: int
     read: int
 
 
-Work = Callable[[Piece], _Done]
+def _worked(path: Path, setup: Callable[[], Work], workers: int | None) -> Iterator[_Done]:
+    """Work through a file in order, alone or with several processes; problems by line of the file."""
+    with opened(path) as source:
+        if workers is None:
+            large = source.size is not None and source.size >= WORTH_WORKERS
+            workers = _cores() if large else 1
+        before = 0
+        with closing(in_order(setup, source.pieces, workers)) as results:
+            for done in results:
+                placed = (Problem(before + line, why) for line, why in done.problems)
+                yield done._replace(problems=tuple(placed))
+                before += done.lines
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# The work on one piece --------------------------------------------------------------------------
 
 
 def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
@@ -428,14 +186,14 @@ def _each_record(
     decode: Decode,
     use: Callable[[Recorded], object],
     give_up: Callable[[str], object],
-) -> tuple[list[tuple[int, str]], int]:
-    """Use the record of every line; give the lines that could not be used, and how many there were.
+) -> tuple[tuple[Problem, ...], int]:
+    """Use the record of every line; give the problems, counted from line 1, and how many lines.
 
     `give_up` hears in their turn why a line could not be used.
     """
-    problems: list[tuple[int, str]] = []
-    number = -1
-    for number, line in enumerate(lines):
+    problems: list[Problem] = []
+    number = 0
+    for number, line in enumerate(lines, 1):
         try:
             use(decode(line))
         except ValueError as problem:
@@ -446,26 +204,170 @@ def _each_record(
             why = f"it could not be judged: {problem!r}"
         else:
             continue
-        problems.append((number, why))
+        problems.append(Problem(number, why))
         give_up(why)
-    return problems, number + 1
+    return tuple(problems), number
 
 
-def _worked(path: Path, setup: Callable[[], Work], workers: int | None) -> Iterator[_Done]:
-    """Work through a file in order, alone or with several processes."""
+# Several processes ------------------------------------------------------------------------------
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class WorkerLost(ReviewbotError):
+    """A worker ended before its piece was done."""
+
+
+def in_order(
+    setup: Callable[[], Callable[[P], R]], pieces: Iterable[P], workers: int
+) -> Generator[R]:
+    """Do every piece, here or in several processes, each set up once; results in order.
+
+    What a worker raises is raised here. Raises WorkerLost for one that ended.
+    """
+    if workers < 2:
+        yield from map(setup(), pieces)
+        return
+    # A fork copies whatever locks other threads hold at that moment; alone it is safe and quick.
+    alone = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if alone else "spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(setup,))
+    under_way: deque[Future[R]] = deque()
+    try:
+        for piece in pieces:
+            under_way.append(pool.submit(_do, piece))
+            if len(under_way) >= AHEAD * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "a process that was judging ended before it was done: it was killed, or memory ran out;"
+            " nothing is lost, start again"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(setup: Callable[[], Callable[[Any], Any]]) -> None:
+    """Make a worker of this process. It keeps nothing alive between pieces, so garbage is rare."""
+    global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+    _work = setup()
+
+
+_work: Callable[[Any], Any]
+
+
+def _do(piece: Any) -> Any:
+    return _work(piece)
+
+
+def _end_with_the_parent() -> None:
+    """A killed parent leaves no worker behind that waits for pieces for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+# Files in pieces --------------------------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """Some lines of a file: the lines themselves, or where they begin. `read` counts for progress."""
+
+    lines: bytes | int
+    read: int
+
+
+Work = Callable[[Piece], _Done]
+
+
+class Source(NamedTuple):
+    """A file in pieces. `size` is what `read` of all pieces comes to; None where nobody knows."""
+
+    pieces: Iterator[Piece]
+    size: int | None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """Open a file of lines, plain or packed. Raises OSError when it cannot be read."""
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno())
+        size = found.st_size if stat.S_ISREG(found.st_mode) else None
+        if file.peek(2)[:2] == _PACKED:
+            yield Source(_unpacked(file, measured=size is not None), size)
+        elif size is not None and _can_be_opened_again(path, file):
+            ranges = range(0, size, SIZE)
+            yield Source((Piece(start, min(SIZE, size - start)) for start in ranges), size)
+        else:
+            yield Source((Piece(lines, len(lines)) for lines in _chunks(file)), size)
+
+
+def _can_be_opened_again(path: Path, file: BinaryIO) -> bool:
+    """Whether a worker finds the same file; it has no standard input, for one."""
+    try:
+        return os.path.samestat(path.resolve().stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
+
+
+def lines_reader(path: Path) -> Callable[[Piece], Iterator[bytes]]:
+    """Make the function that gives a piece's lines, ends and all; it opens the file when it first
+    needs it.
+    """
+    real, file = path.resolve(), None  # type: Path, BinaryIO | None
+
+    def lines(piece: Piece) -> Iterator[bytes]:
+        nonlocal file
+        if isinstance(piece.lines, bytes):
+            return BytesIO(piece.lines)
+        if file is None:
+            file = real.open("rb", buffering=_AT_ONCE)
+        return _lines_from(file, piece.lines)
+
+    return lines
+
+
+def every_line(path: Path) -> Iterator[bytes]:
+    """Give the lines of a file one by one, plain or packed, and blank ones between. Raises OSError."""
     with opened(path) as source:
-        if workers is None:
-            large = source.size is not None and source.size >= WORTH_WORKERS
-            workers = _cores() if large else 1
-        if workers < 2:
-            yield from map(setup(), source.pieces)
-            return
-        with closing(in_order(setup, source.pieces, workers)) as done:
-            yield from done
+        lines = lines_reader(path)
+        for piece in source.pieces:
+            yield from lines(piece)
 
 
-def _cores() -> int:
-    """The cores that this process may use, where the system says so."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _lines_from(file: BinaryIO, start: int) -> Iterator[bytes]:
+    """The lines that begin in the range from `start` on."""
+    at, end = start, start + SIZE
+    file.seek(max(start - 1, 0))
+    if start:
+        at += len(file.readline()) - 1
+    while at < end and (line := file.readline()):
+        yield line
+        at += len(line)
+
+
+def _unpacked(file: BinaryIO, *, measured: bool) -> Iterator[Piece]:
+    before = 0
+    try:
+        with gzip.open(file) as plain:
+            for lines in _chunks(plain):
+                now = file.tell() if measured else 0
+                yield Piece(lines, now - before)
+                before = now
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"it is no whole packed file: {error}") from error
+
+
+def _chunks(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    """Lines of about `SIZE` bytes at a time."""
+    while lines := file.read(SIZE):
+        yield lines if lines.endswith(b"\n") else lines + file.readline()
