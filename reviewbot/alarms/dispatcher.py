@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 TOPIC = "alarm"
 """The topic of the log under which the marks stand, by kind."""
-
-
 _FORGET = timedelta(days=30)
 
 
@@ -145,24 +143,14 @@ def _marks(noted: LogNote) -> dict[str, AlarmMark]:
 
 PING = "deadman"
 """The name of the ping to the outside among the channels."""
-
-
 HEALTH = "channel"
 """The topic of the log under which the health of the channels stands."""
-
-
 MOST_WAITING = 20_000
 """Alarms kept while no channel takes them; the oldest go first."""
-
-
 _ROUNDS_AT_THE_END = 2
 """How often the last letters are sent: what failed may get through elsewhere, and is told of."""
-
-
 _ASIDE = -1
 """The number of a letter that nobody waits to hear of."""
-
-
 _DAY = timedelta(days=1)
 
 

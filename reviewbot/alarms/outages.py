@@ -126,12 +126,8 @@ def _length(seconds: float) -> str:
 
 
 TOPIC = "away"
-
-
 LONG = timedelta(minutes=15)
 """From so long without a pass on what happened meanwhile is kept, even where it is nothing."""
-
-
 NEARLY = timedelta(hours=1)
 """What has less time left than this was nearly late."""
 

@@ -139,19 +139,11 @@ STAGES = (
 )
 """Hours before the deadline at which a round is spoken of, nearest first; and how much earlier it
 may be, where others are due already."""
-
-
 SPARE = timedelta(minutes=2)
 """A turn comes in time where so much is left after it."""
-
-
 LAST_STAGE = timedelta(hours=1)
 """Nothing is said before the last stage of what has its turn before that."""
-
-
 REMIND_AHEAD = timedelta(minutes=15)
-
-
 EVERY = 30.0
 """Seconds between two looks at the deadlines within a long pass."""
 

@@ -10,7 +10,6 @@ from reviewbot.foresight.future import Future
 
 _PAYS = "silence pays it"
 
-
 _TROUBLES = {
     "refused": "could not be carried out: the API refused",
     "unknown": "may or may not have been carried out",
@@ -18,7 +17,6 @@ _TROUBLES = {
     "void": "was not carried out",
     "postponed": "could not be finished",
 }
-
 
 _DOES = {
     Action.APPROVE: "approves it",

@@ -145,8 +145,6 @@ def _new_round(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> Roun
 
 
 ESTIMATE = "The API states no deadline: 72 h are counted from when an account was first seen here."
-
-
 _ALIKE = {"corrections_requested", "pending_corrections"}
 """Two names of one status, in two generations of the API."""
 

@@ -53,7 +53,6 @@ as_option = click.option(
     help="Your name in the log; else REVIEWBOT_PERSON, else your login.",
 )
 
-
 take_over_option = click.option(
     "--take-over", is_flag=True, help="Although somebody else has claimed it."
 )
@@ -150,16 +149,10 @@ def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
 
 LONG_AGO = timedelta(days=30)
 """How far back the end of a round is told to somebody who answers too late."""
-
-
 reason_option = click.option("--reason", metavar="TEXT", help="What the other side reads.")
-
-
 reason_name_option = click.option(
     "--reason-name", metavar="NAME", help="A text of the policy, by its name."
 )
-
-
 repeat_option = click.option(
     "--repeat", is_flag=True, help="Although the same words were sent before."
 )
@@ -393,7 +386,6 @@ _DONE = {
     Action.FINALIZE: "finalized, for good",
     Action.REQUEST_CORRECTIONS: "corrections asked for",
 }
-
 
 _WOULD = {
     Action.APPROVE: "would approve: {money} paid, for good",

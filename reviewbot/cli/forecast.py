@@ -36,14 +36,9 @@ from reviewbot.presentation.zones import Zones, zones_by_judges, zones_of
 from reviewbot.runtime.bootstrap import build
 
 WILL_BE_PAID_UNREAD = 4
-
-
 PATIENCE = 8.0
 """Seconds that evidence is fetched for; what is not read by then counts as not reviewed."""
-
-
 SHOWN = 12
-
 
 WHY = {
     "people": "nobody answers in time",

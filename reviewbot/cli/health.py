@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 
 
 Word = Literal["healthy", "partly healthy", "not healthy", "not running"]
-
-
 LONGEST = 300
-
-
 _CLOSE = timedelta(seconds=5)
 
 

@@ -225,8 +225,6 @@ def notify() -> None:
 
 
 SOME_FAILED = 4
-
-
 _DRILL_TASKS = 3
 
 

@@ -134,14 +134,8 @@ def _object(beat: Beat | None, health: Health, seen: StatusSource) -> dict[str, 
 
 
 SKEW_NOTED, SKEW_TOO_LARGE = timedelta(seconds=30), timedelta(minutes=5)
-
-
 FAILED = 78
-
-
 BESIDE_A_LEDGER = ("-wal", "-shm", ".lock", ".status.json", ".checkpoints.jsonl")
-
-
 _STYLE = {"ok": "good", "warn": "care", "fail": "bad"}
 
 

@@ -404,26 +404,12 @@ class _Ahead:
 
 
 _OVER = "its deadline has passed"
-
-
 _NOT_COVERED = "no running policy covers it"
-
-
 _BROKE = "the policy cannot be evaluated on it"
-
-
 _UNCLEAR = "a write may have been carried out already; that is found out by reading"
-
-
 _UNREADABLE = "what the log holds of it cannot be read"
-
-
 _UNSEEN = "it is not reviewed yet"
-
-
 _WANTING = "what decides it then needs evidence that is not fetched yet"
-
-
 _ASKS = frozenset({_NOT_COVERED, _BROKE})
 
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 Paid = Literal["rule", "fallback", "silence", "left", "sent back", "acted on", "unknown"]
 """How a round ends: paid in four ways, sent back, done already, or nobody can tell."""
-
-
 Key = tuple[str, str]
 """(review, id) of a thing."""
 

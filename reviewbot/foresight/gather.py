@@ -35,14 +35,8 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 """The longest window of a cap."""
-
-
 LATELY = timedelta(minutes=2)
-
-
 REHEARSES = Hold(sentence="the bot only rehearses: it runs without --live", by="rehearsal")
-
-
 REQUESTS_A_DECISION = 2
 """The timeline and the write."""
 

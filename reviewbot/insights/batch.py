@@ -45,7 +45,6 @@ Decode = Callable[[bytes], Recorded]
 """One line → one record. Raises ValueError for a line that is none."""
 DecoderFor = Callable[[Sequence[Policy]], Decode]
 """Makes the decoder that these policies can do with."""
-
 SIZE = 1 << 20
 """Bytes in a piece."""
 WORTH_WORKERS = 8 * SIZE
@@ -93,7 +92,8 @@ def decide_records(
     """
     setup = partial(_decider, path.resolve(), judge.policy, decoder_for, at)
     for done in _worked(path, setup, workers):
-        yield Batch(*done.result, done.problems)
+        answers, judged = done.result
+        yield Batch(answers, judged, done.problems)
 
 
 def count_records(

@@ -33,12 +33,8 @@ from reviewbot.ports.ledger import Ledger
 
 
 WINDOW = timedelta(days=7)
-
-
 LEAST = timedelta(hours=6)
 """A pace is taken over at least so long: one quick answer says nothing about the next ninety."""
-
-
 OUTSIDE = ""
 """Stands for whoever answered in TokPortal's dashboard, where our log knows no name."""
 
@@ -105,14 +101,8 @@ def _covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
 
 ENOUGH_ANSWERS = 5
 """From so many answers on, what more people would change is said."""
-
-
 MOST_PEOPLE = 20
-
-
 STEP = timedelta(minutes=15)
-
-
 Why = Literal["people", "budget", "held", "policy", "refused", "unreadable"]
 
 

@@ -45,12 +45,8 @@ from reviewbot.domain.task import Attempt, posted_at
 
 QUICK = timedelta(minutes=5)
 """Sooner after a dispute nobody has read it, posted, and waited out the checker's half minute."""
-
-
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How much earlier than the decision a comment must have been posted to count as earlier."""
-
-
 WHOLE_PAGE = range(1, 100)
 """So many comments read are all there are; 100 may be a page that was cut."""
 

@@ -67,8 +67,6 @@ def is_gone(pid: int, began: int | None) -> bool:
 
 MISSED = 5
 """Polls without a good pass after which the bot is not healthy."""
-
-
 LEAST_PATIENCE = timedelta(minutes=5)
 
 

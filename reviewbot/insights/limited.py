@@ -23,11 +23,7 @@ from reviewbot.safety.limits import is_exempt
 
 SILENCE = "silence"
 """What becomes of a review whose action found no room before its deadline."""
-
-
 _PAUSED = Stop("guardrail", "its own pause by a condition", None)
-
-
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 

@@ -37,14 +37,8 @@ from reviewbot.review.shadow import RULE, SAYS
 
 TOPICS = (LATER, SAYS)
 """What the log notes beside decisions and endings, and scorecards read."""
-
-
 SOMEBODY = "somebody in the dashboard, or another tool,"
-
-
 PERSON = "a person"
-
-
 Thing = tuple[str, str]
 """A review and an id."""
 
@@ -279,8 +273,6 @@ def hits(ledger: Ledger, policy: str, now: datetime) -> RuleCounts:
 
 
 Ground = Literal["rule", "person", "fallback", "silence"]
-
-
 GROUNDS: tuple[Ground, ...] = ("rule", "person", "fallback", "silence")
 """On whose word something was paid. `silence`: nobody and nothing decided; it has to be 0."""
 

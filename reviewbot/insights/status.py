@@ -22,12 +22,8 @@ from reviewbot.safety import impact, rollout, second_look
 from reviewbot.safety.probation import TOPIC as PROBATION
 
 DAY = timedelta(days=1)
-
-
 LATEST = timedelta(days=3)
 """How long a look back over an absence stays on the screen."""
-
-
 RUNNING, ALARM, CHANNEL = "running", "alarm", "channel"
 
 

@@ -43,8 +43,6 @@ def usd(micros: int | None) -> str:
 
 
 _GAP = "  "
-
-
 WHAT: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
 """What a person calls one thing of each kind of review."""
 

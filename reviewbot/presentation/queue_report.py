@@ -46,12 +46,8 @@ BUCKETS = (
     (0, "48 h +"),
 )
 """Hours left, and what the bar is called; the last has no upper end."""
-
-
 MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
 """What was measured of the task itself may lie on a threshold; what our log counts does not."""
-
-
 PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
 
 
