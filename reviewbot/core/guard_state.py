@@ -364,6 +364,8 @@ class GuardState:
         default_factory=lambda: defaultdict(list)
     )
     """What was kept back in this pass, by (what kept it, its name)."""
+    room_at: dict[str, datetime] = field(default_factory=dict)
+    """When a full limit has room again for what it kept back in this pass, by the thing's id."""
 
     said: dict[str, float] = field(default_factory=dict)
     """When (monotonic) the stakes of a pause or a breaker were last counted."""

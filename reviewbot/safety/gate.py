@@ -164,6 +164,7 @@ def begin(app: BotContext, bench: ReviewPipeline, fleet: Fleet) -> None:
     guard.wanting.clear()
     guard.full.clear()
     guard.kept.clear()
+    guard.room_at.clear()
     guard.refresh(app.ledger)
     for policy, what in tuple(guard.unwritten.items()):
         del guard.unwritten[policy]
@@ -180,6 +181,8 @@ def look_at_drift(app: BotContext, bench: ReviewPipeline) -> None:
 
 def keep_back(app: BotContext, halted: Halted, item: ReviewItem) -> None:
     """Take note of what was kept back, for the words at the end of the pass."""
+    if halted.room_at is not None:
+        app.guard.room_at[item.id] = halted.room_at
     if halted.subject:
         app.guard.kept[halted.by, halted.subject].append(
             HeldBack(item.id, item.deadline_at, item.amount_micros, halted.room_at)
@@ -199,7 +202,9 @@ def reviewed(
     if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
         need = limits.wanting(judge, item, verdict.action, app.clock.now())
         if need is not None:
-            app.guard.wanting.append(need)
+            # Until the limit that keeps it back has room, it needs none of the others' either.
+            at = max(need.at, app.guard.room_at.get(item.id, need.at))
+            app.guard.wanting.append(replace(need, at=at))
     wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
     if judge.policy.name in app.guard.watches:
         name = decision_id(item.review, item.id, item.epoch, wanted)

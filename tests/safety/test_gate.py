@@ -16,7 +16,7 @@ from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode, State, decision_id
 from reviewbot.domain.errors import CapReached, Halted, LedgerUnwritable
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import NO_HISTORY, Fleet
+from reviewbot.policy.facts import NO_FLEET, NO_HISTORY, Fleet
 from reviewbot.ports.ledger import Logged, Memory
 from reviewbot.review.judge import look_and_judge
 from reviewbot.safety import breaker, gate, pauses
@@ -428,6 +428,19 @@ def test_what_a_review_leaves_open_may_need_room(
         assert need.at == ENDS - timedelta(hours=3)
         assert need.actions == {action, Action.APPROVE}
         assert (need.account_id, need.amount_micros) == (ITEM.account_id, 240_000)
+
+
+def test_what_a_full_limit_keeps_back_needs_no_room_before_that_has_some() -> None:
+    """Neither in that limit nor in another: what is less urgent may use it meanwhile."""
+    room = a_room(a_policy(PAY, CAPPED))
+    later = ENDS - timedelta(hours=1)
+    gate.keep_back(room.app, Halted("x", by="cap", subject="money approved", room_at=later), ITEM)
+    a_review(room, a_verdict(room, Action.ESCALATE))
+    assert [need.at for need in room.app.guard.wanting] == [later]
+
+    gate.begin(room.app, room.bench, NO_FLEET)
+    a_review(room, a_verdict(room, Action.ESCALATE))
+    assert [need.at for need in room.app.guard.wanting] == [ENDS - timedelta(hours=3)]
 
 
 @pytest.mark.parametrize("what", ["no judge", "no verdict", "dry run", "no caps"])
