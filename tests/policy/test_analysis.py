@@ -412,3 +412,17 @@ def test_fifty_rules_are_analysed_at_once() -> None:
 
     calls = sum(entry.callcount for entry in profile.getstats())
     assert calls < 2_000_000, "it was 1.3 million"
+
+
+def test_a_fallback_may_ask_for_attempts_that_no_rule_asks_for() -> None:
+    """All that a policy asks is laid out before the first question is put to it."""
+    cases = """
+    - when:
+        any check:
+          verified: no
+      then: escalate
+    - otherwise: leave"""
+    rules = rule("cheap", "task.cm_payout_amount: at most 0.30 USD")
+    rules += rule("tiktok", "task.platform: tiktok", "dispute") + REST
+    found = found_in(rules, deadline=DEADLINE.replace(" leave", cases))
+    assert [f.code for f in found] == ["P203", "P240"]

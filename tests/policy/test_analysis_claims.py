@@ -249,6 +249,21 @@ def test_what_was_given_up_is_said_once_for_each_kind() -> None:
     assert money.cure
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("task.time_left: at most 1h", "task.time_left: less than 2h"),
+        ("task.times_disputed: at most 3", "task.times_disputed: at most 4"),
+        ("account.dispute_share_30d: at most 50%", "account.dispute_share_30d: less than 51%"),
+        ("task.cm_payout_amount: at most 0 USD", "task.cm_payout_amount: less than 0.01 USD"),
+    ],
+)
+def test_what_lies_between_two_bounds_is_not_taken_for_one_of_them(first: str, second: str) -> None:
+    """Two bounds one step apart leave room between them, and tasks for the second rule."""
+    rules = rule("first", first, "escalate") + rule("second", second) + REST
+    assert not CLAIMS & {f.code for f in found_in(rules)}
+
+
 MANY = ("approve", "dispute", "escalate")
 
 

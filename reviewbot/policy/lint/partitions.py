@@ -137,7 +137,9 @@ def _stand_in(
     else:
         assert end is not None
         near = end if end_in else end - step
-    if (start is None or near >= start) and (end is None or near < end or (end_in and near == end)):
+    above = start is None or near > start or (start_in and near == start)
+    below = end is None or near < end or (end_in and near == end)
+    if above and below:
         return near
     assert start is not None
     assert end is not None

@@ -885,6 +885,7 @@ class PolicyModel:
         self._reach: dict[int, tuple[int, ...]] = {}
         self._make_facts()
         self.rules: tuple[Expression, ...] = tuple(map(self._rule, policy.rules))
+        self.fallbacks = tuple(self.circuit(case.when) for case in policy.deadline.fallbacks)
         names = {name: number for name, (number, _) in self._domains.items()}
         tables = links_between(names, self._cells, tuple(self._rest.values()), names.get(COUNT))
         order = tuple(self._order)
@@ -1387,8 +1388,7 @@ def sending_paths(world: PolicyModel, dead: frozenset[int]) -> Iterator[Path]:
         for i, rule in deciding(world.policy)
         if rule.act_during is None and rule.then.action not in (Action.ESCALATE, Action.WAIT)
     )
-    for fallback in world.policy.deadline.fallbacks:
-        node = world.circuit(fallback.when)
+    for fallback, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
         sender = ("the deadline", len(world.policy.rules))
         yield from _paths(world, fallback.then, ((node, TRUE), *undecided), sender, fallback.span)
         undecided = (*undecided, (node, NOT_TRUE))
