@@ -1,9 +1,9 @@
-"""The figures behind the promises: kept by the tests that measured them, shown in the README.
+"""The figures behind the promises: kept by the tests that measured them, shown in docs/proof.md.
 
     KEEP_PROOF=1 make test-full     each test that proves a promise keeps what it found
-    python -m tests.proof           write the README's table anew from docs/proof/*.json
+    python -m tests.proof           write its table anew from docs/proof/*.json
 
-A figure is never typed in. It carries its tier and its date, and a test holds the README against
+A figure is never typed in. It carries its tier and its date, and a test holds the page against
 the files.
 """
 
@@ -21,7 +21,7 @@ from tests.tier import FULL
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "proof"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "proof.md"
 KEEPING = os.environ.get("KEEP_PROOF") == "1"
 """Whether tests keep what they found."""
 BEGIN, END = "<!-- promises: begin -->", "<!-- promises: end -->"
@@ -106,4 +106,4 @@ def _number(promise: str) -> int:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    PAGE.write_text(with_table(PAGE.read_text()))

@@ -1,4 +1,4 @@
-"""The README's table of the API and the client agree: every method, what it really sends, and where."""
+"""The table of the API in docs/architecture.md and the client agree: every method, what it really sends, and where."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
 from tests.cli.walk import every_command
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parent.parent / "docs/architecture.md").read_text(encoding="utf-8")
 NOT_AN_OPERATION = {"writes_sent", "ready"}
 NOT_NEEDED = {"GET /accounts/{id}/managed-subscription"}
 """Served by the simulator for those who want to look; the bot goes by `execution_blocked`."""
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
 def table() -> list[Line]:
     """Read the table."""
-    section = README.split("\n## What of the API is covered\n", 1)[1].split("\n## ", 1)[0]
+    section = PAGE.split("\n## What of the API is covered\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(.+?)`(?:, .+?)? \| `(.+?)` \| (.+?) \|$", section, re.M)
     return [
         Line(operation, method, tuple(re.findall(r"`(.+?)`", where)))

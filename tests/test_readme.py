@@ -1,4 +1,4 @@
-"""The README and the program agree: commands, examples, exit codes, the policy it shows."""
+"""The pages and the program agree: commands, examples, exit codes, the policy they show."""
 
 from __future__ import annotations
 
@@ -21,43 +21,54 @@ from tests.proof import KEEPING, with_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+PROOF = (ROOT / "docs/proof.md").read_text(encoding="utf-8")
+PAGES = tuple(
+    path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+    if path.name != "CHANGELOG.md"
+)
 
 
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+def blocks(language: str, *pages: str) -> list[str]:
+    """The code blocks of some pages in one language."""
+    return [
+        block
+        for page in pages
+        for block in re.findall(rf"^```{language}\n(.*?)^```", page, re.M | re.S)
+    ]
 
 
 def table(heading: str) -> dict[str, str]:
     """The first two columns of the table under a heading, code marks taken off."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = OPERATIONS.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| (.+?) \| (.+?) \|", section, re.M)
     return {name.strip("`"): meaning for name, meaning in rows[1:]}
 
 
-SHELL_LINES = [line for block in blocks("sh") for line in block.splitlines()]
+SHELL_LINES = [line for block in blocks("sh", *PAGES) for line in block.splitlines()]
 OURS = [line for line in SHELL_LINES if line.startswith("reviewbot ")]
 
 
 @pytest.mark.parametrize("line", OURS, ids=lambda line: line.split("  ")[0])
 def test_every_command_line_parses(line: str) -> None:
-    """What a reader copies from the README is a command with options that exist."""
+    """What a reader copies from a page is a command with options that exist."""
     assert_parses(line)
 
 
 def test_every_make_line_is_a_target() -> None:
-    """The README names no target that the Makefile lacks, and `make test` stands on its own line."""
+    """No page names a target that the Makefile lacks, and `make test` stands on its own line."""
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert targets
     named = {line.split()[1] for line in SHELL_LINES if line.startswith("make ")}
     assert named <= set(targets.group(1).split())
-    assert "make test" in SHELL_LINES
+    assert "make test" in "".join(blocks("sh", README)).splitlines()
 
 
 @pytest.mark.skipif(KEEPING, reason="new figures are being kept; python -m tests.proof comes after")
 def test_the_promises_are_the_figures_that_were_kept() -> None:
     """Nobody types a figure in: the table is the one that `python -m tests.proof` writes."""
-    assert with_table(README) == README
+    assert with_table(PROOF) == PROOF
 
 
 def test_the_table_of_commands_is_the_tree_of_commands() -> None:
@@ -86,7 +97,7 @@ NOT_IN_TABLE = {"TOKPORTAL_API_KEY_FILE", "REVIEWBOT_CONFIG"}
 
 def test_the_table_of_settings_is_the_settings() -> None:
     """Every variable is explained, none is invented, and plain defaults are the real ones."""
-    section = README.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+    section = OPERATIONS.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \|$", section, re.M)
     defaults = {name: default.strip("`") for name, default in rows}
     assert set(defaults) == {row.env for row in TABLE} | NOT_IN_TABLE
@@ -105,9 +116,9 @@ def test_the_table_of_settings_is_the_settings() -> None:
 
 def test_the_channels_it_shows_are_read() -> None:
     """Every key in the example is one, and nothing is wrong but that its files are not here."""
-    (text,) = blocks("toml")
+    (text,) = blocks("toml", OPERATIONS)
     problems: list[str] = []
-    notices = read_notices(tomllib.loads(text), "README.md", problems, seconds=read_seconds)
+    notices = read_notices(tomllib.loads(text), "operations.md", problems, seconds=read_seconds)
     assert all("cannot be read" in problem for problem in problems), problems
     assert len(problems) == 3
     assert notices.ping_url is not None
@@ -115,13 +126,25 @@ def test_the_channels_it_shows_are_read() -> None:
 
 def test_the_kinds_of_alarm_are_all_named() -> None:
     """In the order of the program, none invented."""
-    (sentence,) = re.findall(r"The kinds of alarm are (.*?)\.\n", README, re.S)
+    (sentence,) = re.findall(r"The kinds of alarm are (.*?)\.\n", OPERATIONS, re.S)
     assert re.findall(r"`(.+?)`", sentence) == [kind.value for kind in AlarmKind]
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    """From the page's own folder; addresses elsewhere are not ours to hold."""
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_readme_stays_a_door() -> None:
+    """What it is, two commands, a first run, a first policy, and where to read on."""
+    assert len(README.encode()) <= 9_000
 
 
 def test_the_policy_it_shows_is_sound_and_passes_its_tests() -> None:
     """A reader can copy the policy as it stands."""
-    (text,) = blocks("yaml")
+    (text,) = blocks("yaml", README)
     parsed = parse_policy(text, path="README.md", read=_no_files)
     assert parsed.policy is not None, parsed.findings
     assert not parsed.findings

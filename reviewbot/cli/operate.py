@@ -269,7 +269,7 @@ def _chosen(channels: Iterable[Channel], name: str | None) -> list[Channel]:
     found = list(channels)
     if not found:
         raise UsageError(
-            "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; the README shows how"
+            "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
         )
     if name is None:
         return found

@@ -255,7 +255,7 @@ def _channels(settings: Settings) -> Iterator[Diagnosis]:
         names = ", ".join(one.name for one in notices.channels)
         yield Diagnosis("ok", "channels", f"{names}; try them: reviewbot notify test")
     else:
-        cure = "add  [channels.NAME]  to reviewbot.toml; the README shows how"
+        cure = "add  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
         yield Diagnosis("warn", "channels", "none: alarms are told to the log alone", cure)
 
 

@@ -91,7 +91,7 @@ def many(chosen: argparse.Namespace) -> int:
 
 
 def keep_proof(total: Figures) -> None:
-    """Keep the figures for the README's table, as the full tier's."""
+    """Keep the figures for the table of docs/proof.md, as the full tier's."""
     beside = "with accounts: " if total.accounts else ""
     accounts = (("accounts in them", total.accounts),) if total.accounts else ()
     for what, figure in (
