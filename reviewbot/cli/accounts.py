@@ -20,7 +20,7 @@ from reviewbot.cli.command import (
     ledger_option,
 )
 from reviewbot.cli.health import say_health
-from reviewbot.cli.opening import logs_for, settings_with
+from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
@@ -86,10 +86,6 @@ def accounts() -> None:
     """
 
 
-# ------------------------------------------------------------------------------------------------
-# The account that a person means: by its bundle's id, or by the beginning of one in the log.
-
-
 class ShownAccount(NamedTuple):
     """An account as it stands, and its open round."""
 
@@ -140,10 +136,6 @@ def _new_round(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> Roun
     )
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot accounts list`: accounts in review, in another status, or delivered.
-
-
 ESTIMATE = "The API states no deadline: 72 h are counted from when an account was first seen here."
 _ALIKE = {"corrections_requested", "pending_corrections"}
 """Two names of one status, in two generations of the API."""
@@ -186,17 +178,10 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def list_(
-    screen: Screen,
-    delivered: bool,
-    status: str,
-    ledger: str | None,
-    config: str | None,
-    form: str,
-) -> None:
+def list_(screen: Screen, settings: Settings, delivered: bool, status: str, form: str) -> None:
     """List accounts under review, or those that were delivered. Sends nothing."""
-    settings = settings_with(config=config, ledger=ledger)
     say_health(screen, settings, form)
     if delivered and status != ACCOUNT_WAITING_STATUS:
         raise UsageError("--delivered lists other things than --status; take one of them")
@@ -336,10 +321,6 @@ def _username(bundle: object) -> str:
     return (bundle.profile and bundle.profile.username) or "unknown"
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot accounts show`: one account, both profiles, its story, and what can be done with it.
-
-
 @click.command(
     cls=Command,
     examples=[
@@ -354,13 +335,13 @@ def _username(bundle: object) -> str:
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def show(screen: Screen, account: str, ledger: str | None, config: str | None, form: str) -> None:
+def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
     """Show an account: what was requested and delivered, and what was asked for since. Sends nothing.
 
     ACCOUNT is the bundle's id; of one that the log knows as waiting, the beginning will do.
     """
-    settings = settings_with(config=config, ledger=ledger)
     events = logs_for(screen, settings, least="warning")
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:
         bench = app.make_bench("accounts")

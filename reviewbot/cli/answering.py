@@ -1,4 +1,7 @@
-"""`reviewbot queue approve|dispute|finalize|corrections`: a person's answer, rehearsed or sent."""
+"""A person's word on one thing: a claim, or an answer that is rehearsed or sent.
+
+`reviewbot queue` answers the question that the log holds, `reviewbot accounts` what the API shows.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,29 @@ import getpass
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
+import msgspec
 
 from reviewbot.cli.accounts import account_round
-from reviewbot.cli.command import Command, Example, config_option, ledger_option
-from reviewbot.cli.opening import ledger_for_reading, logs_for, settings_with
+from reviewbot.cli.command import Command, Decorator, Example, config_option, ledger_option
+from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.queue import texts_for
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core import questions
+from reviewbot.core.context import BotContext
 from reviewbot.core.questions import Round, answered_in, find_round
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.remote_state import waits
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.review import ReviewItem, noun_of
 from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
-from reviewbot.presentation.format import WHAT, dollars
+from reviewbot.presentation.format import dollars
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.review.answer import (
@@ -42,83 +46,25 @@ from reviewbot.review.answer import (
 )
 from reviewbot.runtime.bootstrap import build
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot queue claim` and `release`: who looks at which question.
-
+LONG_AGO = timedelta(days=30)
+"""How far back the end of a round is told to somebody who answers too late."""
 
 as_option = click.option(
     "--as",
-    "name",
+    "person",
     metavar="NAME",
     help="Your name in the log; else REVIEWBOT_PERSON, else your login.",
 )
-
 take_over_option = click.option(
     "--take-over", is_flag=True, help="Although somebody else has claimed it."
 )
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot queue claim 0d8b5a3e", "yours for 15 minutes; again: 15 more"),
-        Example("reviewbot queue claim 0d8b5a3e --take-over", "from whoever has it"),
-    ],
+reason_option = click.option("--reason", metavar="TEXT", help="What the other side reads.")
+reason_name_option = click.option(
+    "--reason-name", metavar="NAME", help="A text of the policy, by its name."
 )
-@click.argument("task")
-@as_option
-@take_over_option
-@ledger_option
-@config_option
-@click.pass_obj
-def claim(
-    screen: Screen,
-    task: str,
-    name: str | None,
-    take_over: bool,
-    ledger: str | None,
-    config: str | None,
-) -> None:
-    """Say that you look at a question, so that nobody else does. It writes to our log only."""
-    settings = settings_with(config=config, ledger=ledger, person=name)
-    now = datetime.now(UTC)
-    with ledger_for_a_word(settings) as opened:
-        chosen = find_round(opened, task)
-        if chosen.latest is None:
-            raise UsageError("nothing is decided on it yet, so there is no question to claim")
-        zone = zones_of(settings, opened).of(
-            revision=chosen.decision.revision, policy=chosen.decision.policy
-        )
-        mine = questions.claim(
-            opened, chosen.decision.id, person_of(settings), now, take_over=take_over
-        )
-    screen.say(
-        f"{safe_line(chosen.sighting.task_id)} is yours until {format_moment(mine.until, zone)}."
-    )
-
-
-@click.command(
-    cls=Command, examples=[Example("reviewbot queue release 0d8b5a3e", "others may look at it now")]
+repeat_option = click.option(
+    "--repeat", is_flag=True, help="Although the same words were sent before."
 )
-@click.argument("task")
-@as_option
-@ledger_option
-@config_option
-@click.pass_obj
-def release(
-    screen: Screen, task: str, name: str | None, ledger: str | None, config: str | None
-) -> None:
-    """Let go of a question that you claimed."""
-    settings = settings_with(config=config, ledger=ledger, person=name)
-    now = datetime.now(UTC)
-    with ledger_for_a_word(settings) as opened:
-        chosen = find_round(opened, task)
-        who = person_of(settings)
-        held = None if chosen.latest is None else questions.holder(opened, chosen.decision.id, now)
-        if held is None or held.who != who:
-            raise UsageError(f"{safe_line(who)} has not claimed it")
-        questions.let_go(opened, chosen.decision.id, who, now)
-    screen.say(f"{safe_line(chosen.sighting.task_id)} is free again.")
 
 
 def person_of(settings: Settings) -> str:
@@ -138,24 +84,62 @@ def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
     The bot holds its lock against other bots. What two writers could do to one round is kept apart
     by the log's own transactions and its unique intents.
     """
-    from reviewbot.ledger.open import open_ledger
-
-    opened = open_ledger(settings.ledger, create=False, lock=False)
-    try:
+    with closing(open_ledger(settings.ledger, create=False)) as opened:
         yield opened
-    finally:
-        opened.close()
 
 
-LONG_AGO = timedelta(days=30)
-"""How far back the end of a round is told to somebody who answers too late."""
-reason_option = click.option("--reason", metavar="TEXT", help="What the other side reads.")
-reason_name_option = click.option(
-    "--reason-name", metavar="NAME", help="A text of the policy, by its name."
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot queue claim 0d8b5a3e", "yours for 15 minutes; again: 15 more"),
+        Example("reviewbot queue claim 0d8b5a3e --take-over", "from whoever has it"),
+    ],
 )
-repeat_option = click.option(
-    "--repeat", is_flag=True, help="Although the same words were sent before."
+@click.argument("task")
+@as_option
+@take_over_option
+@ledger_option
+@config_option
+@with_settings
+@click.pass_obj
+def claim(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
+    """Say that you look at a question, so that nobody else does. It writes to our log only."""
+    now = datetime.now(UTC)
+    with ledger_for_a_word(settings) as opened:
+        chosen = find_round(opened, task)
+        if chosen.latest is None:
+            raise UsageError("nothing is decided on it yet, so there is no question to claim")
+        decision = chosen.decision
+        zone = zones_of(settings, opened).of(revision=decision.revision, policy=decision.policy)
+        mine = questions.claim(opened, decision.id, person_of(settings), now, take_over=take_over)
+    screen.say(
+        f"{safe_line(chosen.sighting.task_id)} is yours until {format_moment(mine.until, zone)}."
+    )
+
+
+@click.command(
+    cls=Command, examples=[Example("reviewbot queue release 0d8b5a3e", "others may look at it now")]
 )
+@click.argument("task")
+@as_option
+@ledger_option
+@config_option
+@with_settings
+@click.pass_obj
+def release(screen: Screen, settings: Settings, task: str) -> None:
+    """Let go of a question that you claimed."""
+    now = datetime.now(UTC)
+    with ledger_for_a_word(settings) as opened:
+        chosen = find_round(opened, task)
+        who = person_of(settings)
+        held = None if chosen.latest is None else questions.holder(opened, chosen.decision.id, now)
+        if held is None or held.who != who:
+            raise UsageError(f"{safe_line(who)} has not claimed it")
+        questions.let_go(opened, chosen.decision.id, who, now)
+    screen.say(f"{safe_line(chosen.sighting.task_id)} is free again.")
+
+
+# The answers ------------------------------------------------------------------------------------
 
 
 def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -164,6 +148,7 @@ def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in (
             click.pass_obj,
+            with_settings,
             config_option,
             ledger_option,
             take_over_option,
@@ -177,6 +162,17 @@ def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., 
     return add
 
 
+def field_option(more: str = "") -> Decorator:
+    """Make `--field`."""
+    return click.option(
+        "--field",
+        "fields",
+        multiple=True,
+        metavar="NAME=TEXT",
+        help=f"What to correct{more}: {', '.join(CORRECTABLE_FIELDS)}.",
+    )
+
+
 @click.command(
     cls=Command,
     examples=[
@@ -185,9 +181,9 @@ def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., 
     ],
 )
 @answer_options("task")
-def approve(screen: Screen, task: str, **about: Any) -> None:
+def approve(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
     """Approve a task: pays the manager, and cannot be undone. A dry run without --live."""
-    _answer(screen, task, Action.APPROVE, **about)
+    _answer(screen, settings, task, _reply(settings, Action.APPROVE, take_over=take_over))
 
 
 @click.command(
@@ -201,12 +197,21 @@ def approve(screen: Screen, task: str, **about: Any) -> None:
 @reason_name_option
 @reason_option
 @answer_options("task")
-def dispute(screen: Screen, task: str, **about: Any) -> None:
+def dispute(
+    screen: Screen,
+    settings: Settings,
+    task: str,
+    take_over: bool,
+    reason: str | None,
+    reason_name: str | None,
+    repeat: bool,
+) -> None:
     """Send a task back with a reason that the manager reads. A dry run without --live.
 
     No text is picked for you: without one, that of the rule that asked is taken, where it names one.
     """
-    _answer(screen, task, Action.DISPUTE, **about)
+    reply = _reply(settings, Action.DISPUTE, reason, take_over=take_over, repeat=repeat)
+    _answer(screen, settings, task, reply, reason_name)
 
 
 @click.command(
@@ -214,9 +219,9 @@ def dispute(screen: Screen, task: str, **about: Any) -> None:
     examples=[Example("reviewbot queue finalize 5c1e7a90 --live", "let the account go live")],
 )
 @answer_options("task")
-def finalize(screen: Screen, task: str, **about: Any) -> None:
+def finalize(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
     """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
-    _answer(screen, task, Action.FINALIZE, **about)
+    _answer(screen, settings, task, _reply(settings, Action.FINALIZE, take_over=take_over))
 
 
 @click.command(
@@ -229,61 +234,153 @@ def finalize(screen: Screen, task: str, **about: Any) -> None:
     ],
 )
 @repeat_option
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    metavar="NAME=TEXT",
-    help=f"What to correct: {', '.join(CORRECTABLE_FIELDS)}.",
-)
+@field_option()
 @reason_name_option
 @reason_option
 @answer_options("task")
-def corrections(screen: Screen, task: str, **about: Any) -> None:
+def corrections(
+    screen: Screen,
+    settings: Settings,
+    task: str,
+    take_over: bool,
+    reason: str | None,
+    reason_name: str | None,
+    fields: tuple[str, ...],
+    repeat: bool,
+) -> None:
     """Ask for corrections of an account, field by field. A dry run without --live."""
-    _answer(screen, task, Action.REQUEST_CORRECTIONS, **about)
+    action = Action.REQUEST_CORRECTIONS
+    reply = _reply(settings, action, reason, fields, take_over=take_over, repeat=repeat)
+    _answer(screen, settings, task, reply, reason_name)
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example("reviewbot accounts finalize bnd_abc123", "what it would do; sends nothing"),
+        Example("reviewbot accounts finalize bnd_abc123 --live", "the account goes live, for good"),
+    ],
+)
+@answer_options("account")
+def account_finalize(screen: Screen, settings: Settings, account: str, take_over: bool) -> None:
+    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
+    _act(screen, settings, account, _reply(settings, Action.FINALIZE, take_over=take_over))
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        Example(
+            'reviewbot accounts corrections bnd_abc123 --comment "One thing to mend."'
+            ' --field username="Please drop the digits."',
+            "what it would send; sends nothing without --live",
+        ),
+    ],
+)
+@repeat_option
+@field_option(", once per field")
+@click.option("--comment", metavar="TEXT", help="What they read first.")
+@answer_options("account")
+def account_corrections(
+    screen: Screen,
+    settings: Settings,
+    account: str,
+    take_over: bool,
+    comment: str | None,
+    fields: tuple[str, ...],
+    repeat: bool,
+) -> None:
+    """Ask for corrections of an account, field by field. A dry run without --live."""
+    if not (comment or "").strip():
+        raise UsageError('say what is wrong: --comment "…"')
+    if not corrected_fields(fields):
+        raise UsageError(
+            f'name at least one field to correct: --field NAME="…", one of'
+            f" {', '.join(CORRECTABLE_FIELDS)}"
+        )
+    action = Action.REQUEST_CORRECTIONS
+    reply = _reply(settings, action, comment, fields, take_over=take_over, repeat=repeat)
+    _act(screen, settings, account, reply)
+
+
+def _reply(
+    settings: Settings,
+    action: Action,
+    text: str | None = None,
+    fields: tuple[str, ...] = (),
+    *,
+    take_over: bool,
+    repeat: bool = False,
+) -> PersonAnswer:
+    return PersonAnswer(
+        action=action,
+        who=person_of(settings),
+        text=text,
+        fields=corrected_fields(fields),
+        take_over=take_over,
+        repeat=repeat,
+    )
+
+
+def corrected_fields(given: tuple[str, ...]) -> dict[str, str] | None:
+    """Read each NAME=TEXT; None where there is none. Raises UsageError for a name that is no field."""
+    fields = {}
+    for argument in given:
+        name, equals, text = argument.partition("=")
+        if not equals or name not in CORRECTABLE_FIELDS:
+            raise UsageError(
+                f"{safe_line(argument, 60)!r} is no field and its text; write --field NAME=TEXT with"
+                f" one of {', '.join(CORRECTABLE_FIELDS)}"
+            )
+        fields[name] = text
+    return fields or None
 
 
 def _answer(
     screen: Screen,
+    settings: Settings,
     task: str,
-    action: Action,
-    *,
-    live: bool,
-    name: str | None,
-    take_over: bool,
-    ledger: str | None,
-    config: str | None,
-    reason: str | None = None,
+    reply: PersonAnswer,
     reason_name: str | None = None,
-    fields: tuple[str, ...] = (),
-    repeat: bool = False,
 ) -> None:
-    settings = settings_with(
-        config=config, ledger=ledger, person=name, mode="live" if live else None
-    )
-    who = person_of(settings)
-    opening = (
-        ledger_for_a_word(settings)
-        if settings.mode is Mode.LIVE
-        else ledger_for_reading(ledger=ledger, config=config)
-    )
-    with opening as opened:
-        chosen = _find(opened, task)
-        text, corrected = reason, corrected_fields(fields)
-        if action.sends_back and reason is None:
-            made = _ready_made(opened, chosen, reason_name)
-            text, corrected = made.text, corrected or made.fields
-        reply = PersonAnswer(
-            action=action,
-            who=who,
-            text=text,
-            fields=corrected,
-            take_over=take_over,
-            repeat=repeat,
-        )
-        told = _send(screen, settings, opened, chosen, reply)
-    tell_answer(screen, chosen, told, live=settings.mode is Mode.LIVE)
+    """Answer the question that the log holds of a task or an account."""
+    sends = settings.mode is Mode.LIVE
+    with closing(open_ledger(settings.ledger, create=False, read_only=not sends)) as ledger:
+        chosen = _find(ledger, task)
+        if reply.action.sends_back and reply.text is None:
+            canned = _canned_reply(ledger, chosen, reason_name)
+            fields = reply.fields or canned.fields
+            reply = msgspec.structs.replace(reply, text=canned.text, fields=fields)
+        with _bot_beside(screen, settings, ledger) as app:
+            result = answer(app, chosen, reply)
+    _print_answer(screen, chosen, result, live=sends)
+
+
+def _act(screen: Screen, settings: Settings, account: str, reply: PersonAnswer) -> None:
+    """Answer what the API shows of an account, whether or not the log has met it."""
+    sends = settings.mode is Mode.LIVE
+    with (
+        closing(open_ledger(settings.ledger, read_only=not sends)) as ledger,
+        _bot_beside(screen, settings, ledger) as app,
+    ):
+        item, chosen = account_round(app, app.make_bench("accounts"), account)
+        if not waits(item):
+            raise UsageError(_why_not(ledger, item))
+        if item.epoch is None:
+            raise UsageError(
+                f"the round of {safe_line(item.id)} cannot be told from what the API says of its feedback, so"
+                " nothing is sent for it"
+            )
+        if sends:
+            ledger.sight([item], app.clock.now())
+        result = answer(app, chosen, reply)
+    _print_answer(screen, chosen, result, live=sends)
+
+
+def _bot_beside(screen: Screen, settings: Settings, ledger: Ledger) -> closing[BotContext]:
+    """A bot that judges nothing and sends one answer."""
+    events = logs_for(screen, settings, least="warning")
+    return closing(build(settings, judges=(), ledger=ledger, events=events))
 
 
 def _find(ledger: Ledger, task: str) -> Round:
@@ -297,13 +394,21 @@ def _find(ledger: Ledger, task: str) -> Round:
         raise UsageError(f"too late: {ended}") from None
 
 
-def _ready_made(ledger: Ledger, chosen: Round, name: str | None) -> CannedReply:
+def _why_not(ledger: Ledger, item: ReviewItem) -> str:
+    """Say what an account is instead of in review, and who was first where our log knows."""
+    stands = f"{safe_line(item.id)} is {safe_line(item.status or 'in a status nobody knows')}"
+    first = answered_in(ledger, item.id, item.epoch)
+    who = "" if first is None else f": {who_was_first(ledger, first)}"
+    return f"{stands}, not in review{who}"
+
+
+def _canned_reply(ledger: Ledger, chosen: Round, name: str | None) -> CannedReply:
     """The policy's text of that name; without one, the text that the rule that asked names."""
     texts = texts_for(ledger, chosen, Revisions(ledger))
     wanted = name or texts.asked_for
-    for one in texts.written:
-        if one.name == wanted:
-            return one
+    for text in texts.written:
+        if text.name == wanted:
+            return text
     if wanted is None:
         what = "no text is chosen, and the rule that asked names none"
     elif wanted in texts.unwritten:
@@ -322,181 +427,44 @@ def _choices(texts: Texts) -> str:
     )
     if not texts.written:
         return f"Of the policy's texts {cannot}; {own}" if cannot else f"The policy has none; {own}"
-    can = ", ".join(safe_line(one.name, 60) for one in texts.written)
+    can = ", ".join(safe_line(text.name, 60) for text in texts.written)
     rest = f"; of the others {cannot}" if cannot else ""
     return f"Choose with --reason-name NAME: {can}{rest}. Or {own}"
 
 
-def corrected_fields(given: tuple[str, ...]) -> dict[str, str] | None:
-    """Read each NAME=TEXT; None where there is none. Raises UsageError for a name that is no field."""
-    found = {}
-    for one in given:
-        name, equals, text = one.partition("=")
-        if not equals or name not in CORRECTABLE_FIELDS:
-            raise UsageError(
-                f"{safe_line(one, 60)!r} is no field and its text; write --field NAME=TEXT with one"
-                f" of {', '.join(CORRECTABLE_FIELDS)}"
-            )
-        found[name] = text
-    return found or None
+# What became of it ------------------------------------------------------------------------------
+
+_DONE = {
+    Action.APPROVE: ("approved: {money} paid, for good", "would approve: {money} paid, for good"),
+    Action.DISPUTE: ("sent back", "would send back"),
+    Action.FINALIZE: ("finalized, for good", "would finalize, for good"),
+    Action.REQUEST_CORRECTIONS: ("corrections asked for", "would ask for corrections"),
+}
+"""What a sent answer did, and what a rehearsed one would do."""
 
 
-def _send(
-    screen: Screen, settings: Settings, ledger: Ledger, chosen: Round, reply: PersonAnswer
-) -> AnswerResult:
-    from reviewbot.runtime.bootstrap import build
-
-    events = logs_for(screen, settings, least="warning")
-    app = build(settings, judges=(), ledger=ledger, events=events)
-    with closing(app):
-        return answer(app, chosen, reply)
-
-
-def tell_answer(screen: Screen, chosen: Round, told: AnswerResult, *, live: bool) -> None:
+def _print_answer(screen: Screen, chosen: Round, result: AnswerResult, *, live: bool) -> None:
     """Say what became of an answer. Raises UsageError where it was not done."""
-    if told.too_late:
-        raise UsageError(f"too late: {told.sentence}")
-    decision = told.decision
+    if result.too_late:
+        raise UsageError(f"too late: {result.sentence}")
+    decision = result.decision
     assert decision is not None
-    if not told.done and live:
-        raise UsageError(told.sentence)
-    screen.data("\n".join(_told(decision, chosen, live=live)))
+    if not result.done and live:
+        raise UsageError(result.sentence)
+    screen.data("\n".join(_outcome(decision, chosen, live=live)))
     if not live:
         screen.say(styled("Dry run: nothing was sent.", "care") + " Send it with --live.")
 
 
-def _told(decision: Decision, chosen: Round, *, live: bool) -> list[str]:
-    who, task = safe_line(decision.decided_by or ""), safe_line(decision.task_id)
-    did = _DONE[decision.action] if live else _WOULD[decision.action]
-    money = dollars(decision.amount_micros)
-    what = WHAT[decision.review]
-    lines = [f"{styled(did.format(money=money), 'strong')}  {what} {task}  round {decision.round}"]
+def _outcome(decision: Decision, chosen: Round, *, live: bool) -> Iterator[str]:
+    sent, rehearsed = _DONE[decision.action]
+    did = (sent if live else rehearsed).format(money=dollars(decision.amount_micros))
+    thing = f"{noun_of([decision.review])} {safe_line(decision.task_id)}"
+    yield f"{styled(did, 'strong')}  {thing}  round {decision.round}"
     if decision.reason:
-        lines.append(f"  they read: {safe(decision.reason)}")
+        yield f"  they read: {safe(decision.reason)}"
     for name, text in (decision.fields or {}).items():
-        lines.append(f"    {safe_line(name)}: {safe_line(text)}")
+        yield f"    {safe_line(name)}: {safe_line(text)}"
     asked = "" if chosen.latest is None else f", asked by {safe_line(decision.rule)!r}"
-    lines.append(f"  {'logged' if live else 'it would be logged'} as {who}'s answer{asked}")
-    return lines
-
-
-_DONE = {
-    Action.APPROVE: "approved: {money} paid, for good",
-    Action.DISPUTE: "sent back",
-    Action.FINALIZE: "finalized, for good",
-    Action.REQUEST_CORRECTIONS: "corrections asked for",
-}
-
-_WOULD = {
-    Action.APPROVE: "would approve: {money} paid, for good",
-    Action.DISPUTE: "would send back",
-    Action.FINALIZE: "would finalize, for good",
-    Action.REQUEST_CORRECTIONS: "would ask for corrections",
-}
-
-
-# ------------------------------------------------------------------------------------------------
-# `reviewbot accounts finalize|corrections`: a person's act on an account, rehearsed or sent.
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot accounts finalize bnd_abc123", "what it would do; sends nothing"),
-        Example("reviewbot accounts finalize bnd_abc123 --live", "the account goes live, for good"),
-    ],
-)
-@answer_options("account")
-def account_finalize(screen: Screen, account: str, **about: Any) -> None:
-    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
-    _act(screen, account, Action.FINALIZE, **about)
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example(
-            'reviewbot accounts corrections bnd_abc123 --comment "One thing to mend."'
-            ' --field username="Please drop the digits."',
-            "what it would send; sends nothing without --live",
-        ),
-    ],
-)
-@click.option("--repeat", is_flag=True, help="Although the same words were sent before.")
-@click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    metavar="NAME=TEXT",
-    help=f"What to correct, once per field: {', '.join(CORRECTABLE_FIELDS)}.",
-)
-@click.option("--comment", metavar="TEXT", help="What they read first.")
-@answer_options("account")
-def account_corrections(
-    screen: Screen, account: str, comment: str | None, fields: tuple[str, ...], **about: Any
-) -> None:
-    """Ask for corrections of an account, field by field. A dry run without --live."""
-    if not (comment or "").strip():
-        raise UsageError('say what is wrong: --comment "…"')
-    named = corrected_fields(fields)
-    if not named:
-        raise UsageError(
-            f'name at least one field to correct: --field NAME="…", one of'
-            f" {', '.join(CORRECTABLE_FIELDS)}"
-        )
-    _act(screen, account, Action.REQUEST_CORRECTIONS, text=comment, fields=named, **about)
-
-
-def _act(
-    screen: Screen,
-    account: str,
-    action: Action,
-    *,
-    live: bool,
-    name: str | None,
-    take_over: bool,
-    ledger: str | None,
-    config: str | None,
-    text: str | None = None,
-    fields: dict[str, str] | None = None,
-    repeat: bool = False,
-) -> None:
-    settings = settings_with(
-        config=config, ledger=ledger, person=name, mode="live" if live else None
-    )
-    sends = settings.mode is Mode.LIVE
-    reply = PersonAnswer(
-        action=action,
-        who=person_of(settings),
-        text=text,
-        fields=fields,
-        take_over=take_over,
-        repeat=repeat,
-    )
-    events = logs_for(screen, settings, least="warning")
-    # Beside a running bot: no lock. What both could do is kept apart by the log's unique intents.
-    with (
-        closing(open_ledger(settings.ledger, read_only=not sends)) as opened,
-        closing(build(settings, judges=(), ledger=opened, events=events)) as app,
-    ):
-        bench = app.make_bench("accounts")
-        item, chosen = account_round(app, bench, account)
-        if not waits(item):
-            raise UsageError(_why_not(app.ledger, item))
-        if item.epoch is None:
-            raise UsageError(
-                f"the round of {safe_line(item.id)} cannot be told from what the API says of its feedback, so"
-                " nothing is sent for it"
-            )
-        if sends:
-            app.ledger.sight([item], app.clock.now())
-        told = answer(app, chosen, reply)
-    tell_answer(screen, chosen, told, live=sends)
-
-
-def _why_not(ledger: Ledger, item: ReviewItem) -> str:
-    """Say what an account is instead of in review, and who was first where our log knows."""
-    stands = f"{safe_line(item.id)} is {safe_line(item.status or 'in a status nobody knows')}"
-    first = answered_in(ledger, item.id, item.epoch)
-    who = "" if first is None else f": {who_was_first(ledger, first)}"
-    return f"{stands}, not in review{who}"
+    who = safe_line(decision.decided_by or "")
+    yield f"  {'logged' if live else 'it would be logged'} as {who}'s answer{asked}"

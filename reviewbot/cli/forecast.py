@@ -19,7 +19,7 @@ from reviewbot.cli.command import (
     policy_option,
 )
 from reviewbot.cli.health import bot_by, bot_of, say_health
-from reviewbot.cli.opening import ledger_for_reading, logs_for, reading_bar, settings_with
+from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.review import noun_of
@@ -63,28 +63,22 @@ WHY = {
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def forecast(
-    screen: Screen,
-    fresh: bool,
-    policies: tuple[str, ...],
-    ledger: str | None,
-    config: str | None,
-    form: str,
-) -> None:
+def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None:
     """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
 
     It follows the policy over time, its limits, the request budget, what is paused or stopped, and how
     fast people answered lately; it takes for granted that no new tasks come. Where a bot has passed
     lately it looks at the decision log alone and asks the API nothing. Sends nothing.
     """
-    settings = settings_with(config=config, policy=policies, ledger=ledger)
     say_health(screen, settings, form)
     now = datetime.now(UTC)
-    with ledger_for_reading(ledger=ledger, config=config) as opened:
+    with ledger_at(settings.ledger) as opened:
         bot = bot_of(settings, now)
         found, zones = None, zones_of(settings)
-        if not fresh and not policies and bot.passed_lately(opened, now):
+        by_flag = settings.origins["policy"] == "--policy"
+        if not fresh and not by_flag and bot.passed_lately(opened, now):
             ahead = outlook_of(opened, now, bot)
             found = look_ahead(tuple(ahead.futures.values()), ahead.standing, pace(opened, now))
     if found is None:

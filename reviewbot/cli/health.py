@@ -154,10 +154,6 @@ def _stale(ledger: Ledger) -> list[str]:
     ]
 
 
-# ------------------------------------------------------------------------------------------------
-# What the heartbeat and the settings tell of the bot on a log, for the screens that look ahead.
-
-
 ADVERTISED, SHARE = 120.0, 0.8
 """Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,34 @@ def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
     from reviewbot.config import load_settings
 
     return load_settings(flags, config=config)
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Hand a command the settings in place of the options that say where they come from.
+
+    These are --config, --policy, --ledger, --as and --live, as far as the command has them.
+    """
+
+    @wraps(command)
+    def with_them(
+        *args: Any,
+        config: str | None = None,
+        policies: tuple[str, ...] = (),
+        ledger: str | None = None,
+        person: str | None = None,
+        live: bool = False,
+        **options: Any,
+    ) -> None:
+        settings = settings_with(
+            config=config,
+            policy=policies,
+            ledger=ledger,
+            person=person,
+            mode="live" if live else None,
+        )
+        command(*args, settings=settings, **options)
+
+    return with_them
 
 
 def logs_for(screen: Screen, settings: Settings, least: str = "info") -> Log:

@@ -13,9 +13,9 @@ from reviewbot.channels.making import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Command, Example, Lazy, LazyGroup, config_option, ledger_option
 from reviewbot.cli.health import bot_of
-from reviewbot.cli.opening import settings_with
+from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
-from reviewbot.config import read_seconds
+from reviewbot.config import Settings, read_seconds
 from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from reviewbot.domain.errors import ChannelFailed, ConfigError, LedgerError, UsageError
 from reviewbot.domain.review import things
@@ -48,16 +48,9 @@ LONGEST_REASON = 300
 @as_option
 @ledger_option
 @config_option
+@with_settings
 @click.pass_obj
-def pause(
-    screen: Screen,
-    what: str,
-    reason: str,
-    until: str | None,
-    name: str | None,
-    ledger: str | None,
-    config: str | None,
-) -> None:
+def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str | None) -> None:
     """Stop sending approvals, disputes, or anything, before the next request leaves.
 
     `approve` and `dispute` stop their like in the review of accounts as well; nothing gets past a
@@ -65,7 +58,6 @@ def pause(
     command says whom, and when. Where the log cannot be written it leaves the file PAUSE, which
     works as well. Only `reviewbot resume` ends a pause, or its own --until.
     """
-    settings = settings_with(config=config, ledger=ledger, person=name)
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
     end = None if until is None else _end(until, now)
@@ -136,10 +128,6 @@ def _end(text: str, now: datetime) -> datetime:
     return end
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot resume`: end pauses and close breakers; only a person does.
-
-
 @click.command(
     cls=Command,
     examples=[
@@ -152,16 +140,14 @@ def _end(text: str, now: datetime) -> datetime:
 @as_option
 @ledger_option
 @config_option
+@with_settings
 @click.pass_obj
-def resume(
-    screen: Screen, what: str, reason: str, name: str | None, ledger: str | None, config: str | None
-) -> None:
+def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
     """End pauses, by word and by file, and close every open breaker.
 
     With `approve` or `dispute` only that pause ends, and breakers stay as they are. What a breaker
     opened for is shown; look at it first, because the bot acts again at its next poll.
     """
-    settings = settings_with(config=config, ledger=ledger, person=name)
     who, why, now = person_of(settings), reason_of(reason), datetime.now(UTC)
     ended = _end_file(PauseFile(settings.pause_path()), what)
     try:
@@ -204,10 +190,6 @@ def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
     return pauses
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot notify …`: the channels through which people are told.
-
-
 @click.group(
     cls=LazyGroup,
     lazy={"Try": {"test": Lazy("reviewbot.cli.operate:test", "send a drill through channels")}},
@@ -218,10 +200,6 @@ def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
 )
 def notify() -> None:
     """Try the channels of reviewbot.toml, through which alarms reach people."""
-
-
-# ------------------------------------------------------------------------------------------------
-# `reviewbot notify test`: a drill through every channel, and which of them carried it.
 
 
 SOME_FAILED = 4
@@ -239,15 +217,15 @@ _DRILL_TASKS = 3
 @click.option("--channel", metavar="NAME", help="Only this channel.")
 @click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
 @config_option
+@with_settings
 @click.pass_obj
-def test(screen: Screen, channel: str | None, drill: bool, config: str | None) -> None:
+def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -> None:
     """Send a message through every channel, and say which of them took it.
 
     Each is tried once. What a channel otherwise takes (min_level, kinds) does not matter here. The
     dead man's ping is left out: it must only come from a bot that works. Exit code 4 where any
     channel failed.
     """
-    settings = settings_with(config=config)
     channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
     message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
     failed = 0

@@ -36,7 +36,7 @@ SHORTEST = 6
 def accept(
     screen: Screen,
     revision: str | None,
-    name: str | None,
+    person: str | None,
     ledger: str | None,
     config: str | None,
 ) -> None:
@@ -52,7 +52,7 @@ def accept(
             waiting = rollout.waiting(opened)
         screen.data("\n\n".join("\n".join(_told(one)) for one in waiting) or "No policy waits.")
         return
-    settings = settings_with(config=config, ledger=ledger, person=name)
+    settings = settings_with(config=config, ledger=ledger, person=person)
     who, now = person_of(settings), datetime.now(UTC)
     with ledger_for_a_word(settings) as opened:
         asked = _the_one(rollout.waiting(opened), revision)

@@ -22,11 +22,13 @@ from reviewbot.cli.command import (
     ledger_option,
 )
 from reviewbot.cli.health import bot_of, say_health
-from reviewbot.cli.opening import ledger_at, settings_with
+from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.core.questions import Round, find_round, holder, open_questions
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.foresight.future import Future
 from reviewbot.foresight.gather import Outlook, facts_of, outlook_of
@@ -75,10 +77,6 @@ def queue() -> None:
     """
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot queue list`: every open question, most urgent first.
-
-
 class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     """One open question, as `queue list --format json` writes it."""
 
@@ -120,40 +118,40 @@ class QueueQuestion(msgspec.Struct, frozen=True, kw_only=True):
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def list_(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
+def list_(screen: Screen, settings: Settings, form: str) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
-    settings = settings_with(config=config, ledger=ledger)
     say_health(screen, settings, form)
     with ledger_at(settings.ledger) as opened:
         looks = len(marked(opened, now - LATEST))
         zones = zones_of(settings, opened)
-        asked = [
-            (one, zone_of(zones, one))
-            for one in all_asked(opened, outlook_of(opened, now, bot_of(settings, now)))
+        questions = [
+            (question, zone_of(zones, question))
+            for question in all_asked(opened, outlook_of(opened, now, bot_of(settings, now)))
         ]
     if form == "json":
-        for one, _ in asked:
-            screen.data(msgspec.json.encode(line_of(one)).decode())
+        for question, _ in questions:
+            screen.data(msgspec.json.encode(line_of(question)).decode())
         return
     if looks:
         screen.say(second_look_line(looks))
-    if not asked:
+    if not questions:
         screen.say("Nothing waits for a person.")
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    for one, zone in asked:
-        screen.data("\n".join(_lines(one, now, max(40, width), zone)))
-    screen.say(f"{counted(len(asked), 'question')}. One in full: reviewbot queue show TASK")
+    for question, zone in questions:
+        screen.data("\n".join(_lines(question, now, max(40, width), zone)))
+    screen.say(f"{counted(len(questions), 'question')}. One in full: reviewbot queue show TASK")
 
 
-def all_asked(ledger: Ledger, found: Outlook) -> Iterator[QueueQuestion]:
+def all_asked(ledger: Ledger, outlook: Outlook) -> Iterator[QueueQuestion]:
     """Every open question with what happens otherwise."""
-    for one in open_questions(ledger, found.at):
-        future = found.of(one.sighting.review, one.sighting.task_id)
+    for question in open_questions(ledger, outlook.at):
+        future = outlook.of(question.sighting.review, question.sighting.task_id)
         if future is not None:
-            yield QueueQuestion(round=one, otherwise=future)
+            yield QueueQuestion(round=question, otherwise=future)
 
 
 def zone_of(zones: Zones, asked: QueueQuestion) -> str:
@@ -202,10 +200,6 @@ def _lines(asked: QueueQuestion, now: datetime, width: int, zone: str) -> Iterat
     yield ""
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot queue show`: one question, the evidence, and both answers ready to be copied.
-
-
 _ANSWERS = {
     "comments": (("approve", Action.APPROVE), ("dispute", Action.DISPUTE)),
     "accounts": (("finalize", Action.FINALIZE), ("corrections", Action.REQUEST_CORRECTIONS)),
@@ -232,11 +226,11 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def show(screen: Screen, task: str, ledger: str | None, config: str | None, form: str) -> None:
+def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
     """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
     now = datetime.now(UTC)
-    settings = settings_with(config=config, ledger=ledger)
     say_health(screen, settings, form)
     with ledger_at(settings.ledger) as opened:
         chosen = find_round(opened, task)
@@ -245,8 +239,8 @@ def show(screen: Screen, task: str, ledger: str | None, config: str | None, form
             return
         revisions = Revisions(opened)
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
-        found = outlook_of(opened, now, bot_of(settings, now))
-        future = found.futures[chosen.sighting.review, chosen.sighting.task_id]
+        outlook = outlook_of(opened, now, bot_of(settings, now))
+        future = outlook.futures[chosen.sighting.review, chosen.sighting.task_id]
         asked = QueueQuestion(round=chosen, otherwise=future)
         zone = zone_of(zones_of(settings, opened), asked)
         offered = answers(opened, chosen, revisions)
@@ -265,7 +259,7 @@ def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> Texts:
     if chosen.latest is None:
         return Texts()
     judge = revisions.judge(chosen.decision.revision)
-    facts = None if chosen.latest is None else facts_of(ledger, chosen.latest)
+    facts = facts_of(ledger, chosen.latest)
     if judge is None or facts is None:
         return Texts()
     return texts_of(judge, facts, asked_by=chosen.decision.rule)
@@ -275,21 +269,21 @@ def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered
     """Both answers as lines to copy: the one that pays, and each text that may be sent."""
     task = chosen.sighting.task_id[:8]
     (pays, paying), (returns, returning) = _ANSWERS[chosen.sighting.review]
-    found = [Offered(action=paying.value, command=f"reviewbot queue {pays} {task} --live")]
-    for one in texts_for(ledger, chosen, revisions).written:
-        name = shlex.quote(one.name)
-        command = f"reviewbot queue {returns} {task} --reason-name {name} --live"
-        found.append(
-            Offered(action=returning.value, command=command, text=one.text, fields=one.fields)
+    back = f"reviewbot queue {returns} {task}"
+    own = f'--reason "…"{" --field NAME=TEXT" * (returns == "corrections")}'
+    texts = [
+        Offered(
+            action=returning.value,
+            command=f"{back} --reason-name {shlex.quote(text.name)} --live",
+            text=text.text,
+            fields=text.fields,
         )
-    if len(found) == 1:
-        own = f'--reason "…"{" --field NAME=TEXT" * (returns == "corrections")}'
-        found.append(
-            Offered(
-                action=returning.value, command=f"reviewbot queue {returns} {task} {own} --live"
-            )
-        )
-    return found
+        for text in texts_for(ledger, chosen, revisions).written
+    ]
+    return [
+        Offered(action=paying.value, command=f"reviewbot queue {pays} {task} --live"),
+        *(texts or [Offered(action=returning.value, command=f"{back} {own} --live")]),
+    ]
 
 
 def _object(asked: QueueQuestion, offered: list[Offered], facts: bytes) -> dict[str, Any]:
@@ -306,9 +300,8 @@ def _in_full(
 ) -> Iterator[str]:
     decision = asked.round.decision
     ends = if_you_do_nothing(asked.otherwise, now, zone)
-    what = "account" if decision.review == "accounts" else "task"
     yield styled(
-        f"{what} {safe_line(decision.task_id)}  round {decision.round}"
+        f"{noun_of([decision.review])} {safe_line(decision.task_id)}  round {decision.round}"
         f"  {dollars(decision.amount_micros)}",
         "strong",
     )
@@ -322,11 +315,11 @@ def _in_full(
     yield from (f"  {line}" for line in evidence_lines(facts, zone))
     yield ""
     yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"
-    for one in offered:
-        yield f"  {one.command}"
-        if one.text is not None:
-            yield f"      they read: {safe(one.text, 600).replace(chr(10), chr(10) + ' ' * 17)}"
-        for name, words in (one.fields or {}).items():
+    for answer in offered:
+        yield f"  {answer.command}"
+        if answer.text is not None:
+            yield f"      they read: {safe(answer.text, 600).replace(chr(10), chr(10) + ' ' * 17)}"
+        for name, words in (answer.fields or {}).items():
             yield f"      {safe_line(name)}: {safe_line(words, 300)}"
 
 

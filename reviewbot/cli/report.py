@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -28,28 +28,27 @@ from reviewbot.cli.opening import (
     ledger_at,
     logs_for,
     reading_bar,
-    settings_with,
+    with_settings,
 )
 from reviewbot.cli.screen import Screen
-from reviewbot.core.context import BotContext
+from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import iso, safe_line
-from reviewbot.insights.plan import QueuePlan, plan
+from reviewbot.insights.plan import plan
 from reviewbot.insights.scorecard import TOPICS, Graded, scorecard
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation import machine_forms, queue_report
 from reviewbot.presentation.document import Document
 from reviewbot.presentation.format import table
 from reviewbot.presentation.history_report import past_document
+from reviewbot.presentation.html import as_html
 from reviewbot.presentation.machine_forms import GradedLine, Past, as_text
+from reviewbot.presentation.queue_report import queue_document
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import build
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 
 @click.command(
@@ -72,12 +71,11 @@ if TYPE_CHECKING:
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
 @click.option("--since", type=SinceType(), help="Tell the past instead: 30d, 12h, or a moment.")
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
+@with_settings
 @click.pass_obj
 def report(
     screen: Screen,
-    policies: tuple[str, ...],
-    ledger: str | None,
-    config: str | None,
+    settings: Settings,
     form: str,
     at: datetime | None,
     since: datetime | None,
@@ -89,12 +87,12 @@ def report(
     locking it, also beside a running bot; where there is none, nothing is known of the past. With
     --since it tells the past from the log instead: what was decided, and paid on whose word.
     """
+    say_health(screen, settings, form)
     unread = UnreadCount(screen)
-    say_health(screen, settings_with(policy=policies, ledger=ledger, config=config), form)
     if since is not None:
-        shown = past_report(form, since, unread, ledger=ledger, config=config)
+        shown = _past_report(form, since, unread, settings)
     else:
-        shown = _queue_report(screen, form, at, policy=policies, ledger=ledger, config=config)
+        shown = _queue_report(screen, settings, form, at)
     if output is None:
         screen.data(shown)
     else:
@@ -111,50 +109,23 @@ def _write(screen: Screen, output: Path, shown: str) -> None:
     screen.say(f"Written to {output}")
 
 
-def _queue_report(screen: Screen, form: str, at: datetime | None, **flags: Any) -> str:
-    settings = settings_with(**flags)
+def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | None) -> str:
     app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
-    try:
-        with reading_bar(screen) as progress:
-            bot = bot_by(bot_of(settings, datetime.now(UTC)), _judges(app))
-            found = plan(app, at=at, bot=bot, progress=progress)
-        return _FORMS[form](found, app)
-    finally:
-        app.close()
+    with closing(app), reading_bar(screen) as progress:
+        judges = [judge for bench in app.benches for judge in bench.judges]
+        bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
+        queue = plan(app, at=at, bot=bot, progress=progress)
+        match form:
+            case "json":
+                return machine_forms.as_json(queue, app)
+            case "csv":
+                return machine_forms.as_csv(queue)
+            case "html":
+                return as_html(queue_document(queue, judges))
+        return queue_report.as_text(queue, app)
 
 
-def _judges(app: BotContext) -> list[Judge]:
-    return [judge for bench in app.benches for judge in bench.judges]
-
-
-def _html(found: QueuePlan, app: BotContext) -> str:
-    from reviewbot.presentation.html import as_html
-    from reviewbot.presentation.queue_report import queue_document
-
-    return as_html(queue_document(found, _judges(app)))
-
-
-def _csv(found: QueuePlan, app: BotContext) -> str:  # noqa: ARG001 - every form takes both
-    from reviewbot.presentation.machine_forms import as_csv
-
-    return as_csv(found)
-
-
-_FORMS: dict[str, Callable[[QueuePlan, BotContext], str]] = {
-    "text": queue_report.as_text,
-    "json": machine_forms.as_json,
-    "csv": _csv,
-    "html": _html,
-}
-
-
-# ------------------------------------------------------------------------------------------------
-# The past, told: `reviewbot report --since 30d`.
-
-
-def past_report(
-    form: str, since: datetime, unread: UnreadCount, *, ledger: str | None, config: str | None
-) -> str:
+def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Settings) -> str:
     """Write the report of the past in one of its forms. Reads the log only.
 
     What of it can no longer be judged goes to `unread`.
@@ -162,7 +133,6 @@ def past_report(
     if form == "csv":
         raise UsageError("the past as CSV is  reviewbot log export --format csv")
     # What a program reads stays in UTC.
-    settings = settings_with(config=config, ledger=ledger)
     zone = "UTC" if form == "json" else zones_of(settings).first
     with ledger_at(settings.ledger) as log:
         decisions, endings = log.decisions(since=since), log.endings(since)
@@ -178,8 +148,6 @@ def past_report(
         )
     _count_unread(decisions, unread)
     if form == "html":
-        from reviewbot.presentation.html import as_html
-
         return as_html(document)
     if form == "json":
         return _as_json(document, scorecard(decisions, endings, notes).answered, unread)
@@ -229,8 +197,8 @@ def _as_json(document: Document, answered: Iterable[Graded], unread: UnreadCount
     )
 
 
-def _graded(one: Graded) -> GradedLine:
-    claim = one.claim
+def _graded(graded: Graded) -> GradedLine:
+    claim = graded.claim
     return GradedLine(
         review=claim.review,
         task_id=claim.task_id,
@@ -241,6 +209,6 @@ def _graded(one: Graded) -> GradedLine:
         action=claim.action,
         carried_out=claim.carried_out,
         amount_micros=claim.micros,
-        grade=one.grade,
-        because=None if one.found is None else one.found.why,
+        grade=graded.grade,
+        because=None if graded.found is None else graded.found.why,
     )

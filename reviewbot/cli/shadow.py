@@ -17,9 +17,10 @@ from reviewbot.cli.command import (
     format_option,
     ledger_option,
 )
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.domain.text import format_moment, iso, safe_line
 from reviewbot.presentation.format import counted, dollars, table
 from reviewbot.presentation.style import styled
@@ -60,12 +61,10 @@ def shadow() -> None:
 @as_option
 @ledger_option
 @config_option
+@with_settings
 @click.pass_obj
-def start(
-    screen: Screen, file: str, name: str | None, ledger: str | None, config: str | None
-) -> None:
+def start(screen: Screen, settings: Settings, file: str) -> None:
     """Let policy FILE run in the shadow. Its text goes into the log; start it anew after a change."""
-    settings = settings_with(config=config, ledger=ledger, person=name)
     policy = load_usable(file)
     with ledger_for_a_word(settings) as log:
         shadows.start(log, policy, who=person_of(settings), now=datetime.now(UTC))
@@ -79,16 +78,10 @@ def start(
 @as_option
 @ledger_option
 @config_option
+@with_settings
 @click.pass_obj
-def stop(
-    screen: Screen,
-    policy: str | None,
-    name: str | None,
-    ledger: str | None,
-    config: str | None,
-) -> None:
+def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
     """End the challenger named POLICY, or all of them."""
-    settings = settings_with(config=config, ledger=ledger, person=name)
     with ledger_for_a_word(settings) as log:
         ended = shadows.stop(log, policy, who=person_of(settings), now=datetime.now(UTC))
     for one in ended:
@@ -102,14 +95,15 @@ def stop(
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def show(screen: Screen, ledger: str | None, config: str | None, form: str) -> None:
+def show(screen: Screen, settings: Settings, form: str) -> None:
     """Show which policies run in the shadow, and where they would have done otherwise.
 
     Rules marked `shadow: yes` are compared as well.
     """
-    zone = zones_of(settings_with(config=config, ledger=ledger)).first
-    with ledger_for_reading(ledger=ledger, config=config) as log:
+    zone = zones_of(settings).first
+    with ledger_at(settings.ledger) as log:
         running, found = shadows.challengers(log), shadows.comparisons(log)
     if form == "json":
         screen.data(_json(running, found))

@@ -25,7 +25,7 @@ from reviewbot.cli.command import (
     policy_option,
 )
 from reviewbot.cli.health import Health, look
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.opening import ledger_at, settings_with, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, ReviewbotError
@@ -62,17 +62,17 @@ class StatusSource(msgspec.Struct, frozen=True, kw_only=True):
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def status(screen: Screen, probe: bool, ledger: str | None, config: str | None, form: str) -> None:
+def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid."""
-    settings = settings_with(config=config, ledger=ledger)
     beat = newest_beat(settings)
     now = datetime.now(UTC)  # not before the heartbeat, which a server may have taken long to give
     health = look(settings, beat, now)
     if probe:
         _probe(screen, beat, health, now)
         return
-    seen = _look(settings, ledger, config, beat, now)
+    seen = _look(settings, beat, now)
     if form == "json":
         known = _object(beat, health, seen)
         screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
@@ -98,16 +98,14 @@ def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> 
         raise click.exceptions.Exit(NOT_HEALTHY)
 
 
-def _look(
-    settings: Settings, ledger: str | None, config: str | None, beat: Beat | None, now: datetime
-) -> StatusSource:
+def _look(settings: Settings, beat: Beat | None, now: datetime) -> StatusSource:
     """Read the log; what the heartbeat says is shown also where it cannot be read."""
     from reviewbot.cli.health import bot_of
     from reviewbot.cli.standing import policy_lines
     from reviewbot.insights.status import situation
 
     try:
-        with ledger_for_reading(ledger=ledger, config=config) as opened:
+        with ledger_at(settings.ledger) as opened:
             return StatusSource(
                 found=situation(opened, now, bot_of(settings, now)),
                 policies=policy_lines(beat, opened),
@@ -127,10 +125,6 @@ def _object(beat: Beat | None, health: Health, seen: StatusSource) -> dict[str, 
         "situation": seen.found,
         "problem": seen.problem,
     }
-
-
-# ------------------------------------------------------------------------------------------------
-# `reviewbot doctor`: is everything in place to run? Each line is ok, warn or fail with a way out.
 
 
 SKEW_NOTED, SKEW_TOO_LARGE = timedelta(seconds=30), timedelta(minutes=5)
@@ -351,10 +345,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot config`: each setting, its value and where that came from.
-
-
 @click.command(
     cls=Command,
     examples=[
@@ -366,20 +356,14 @@ CHECKS: tuple[Check, ...] = (
 @ledger_option
 @config_option
 @format_option("text", "json")
+@with_settings
 @click.pass_obj
-def config(
-    screen: Screen,
-    policies: tuple[str, ...],
-    ledger: str | None,
-    config: str | None,
-    form: str,
-) -> None:
+def config(screen: Screen, settings: Settings, form: str) -> None:
     """Show each setting, its value and where that came from. Secrets are not shown.
 
     A flag wins over the environment, that over a secret file, that over reviewbot.toml, that over
     the default.
     """
-    settings = settings_with(config=config, policy=policies, ledger=ledger)
     rows = [
         *settings.shown(),
         *((name, value, "reviewbot.toml") for name, value in settings.notices.shown()),

@@ -1,13 +1,10 @@
-"""Lengths of time, money and ends, in the words of a report."""
+"""Moments, lengths of time, money, counts, ends and tables, in words for a person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import click
-
-from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Paid
 from reviewbot.presentation.style import styled
@@ -31,20 +28,6 @@ def span(left: timedelta) -> str:
     if minutes >= 1440:
         return f"{minutes // 1440} d {minutes % 1440 // 60} h"
     return f"{minutes // 60} h {minutes % 60:02} m" if minutes >= 60 else f"{minutes} m"
-
-
-def usd(micros: int | None) -> str:
-    """Millionths of a dollar as money."""
-    return "unknown" if micros is None else f"{micros / 1_000_000:,.2f} USD"
-
-
-# ------------------------------------------------------------------------------------------------
-# Moments, lengths of time, money and tables, in words for a person.
-
-
-_GAP = "  "
-WHAT: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
-"""What a person calls one thing of each kind of review."""
 
 
 def due(moment: datetime | None, now: datetime, zone: str) -> str:
@@ -86,14 +69,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], longest: int = 60
 
     def line(row: Sequence[str]) -> str:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        return _GAP.join(padded).rstrip()
+        return "  ".join(padded).rstrip()
 
     return "\n".join([styled(line(list(heads)), "strong"), *map(line, cells)])
-
-
-def plain(text: str) -> str:
-    """Take the marks for a terminal out again."""
-    return click.unstyle(text)
 
 
 def second_look_line(count: int) -> str:

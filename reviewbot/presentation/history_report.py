@@ -38,7 +38,7 @@ from reviewbot.presentation.document import (
     Tone,
     told_lines,
 )
-from reviewbot.presentation.format import usd
+from reviewbot.presentation.format import dollars
 from reviewbot.presentation.html import IntervalBar, spreads
 
 # ------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def _table(found: Scorecard) -> Table:
                 f"{card.claims:,}",
                 *(f"{card.counts[grade]:,}" for grade in Grade),
                 share_of(card),
-                usd(card.micros_against),
+                dollars(card.micros_against),
             )
             for card in found.cards
         ),
@@ -171,7 +171,7 @@ def _grade_entry(one: Graded, zone: ZoneInfo) -> DetailRow:
             claim.task_id[:8],
             format_moment(claim.at, zone.key),
             claim.action.value,
-            usd(claim.micros),
+            dollars(claim.micros),
             claim.rule,
             one.grade.value,
         ),
@@ -279,14 +279,14 @@ def _cards(found: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure,
         KeyFigure(
             label="Paid by silence",
             value=str(silent.tasks),
-            note=usd(silent.micros) if silent.tasks else "nobody was paid unread",
+            note=dollars(silent.micros) if silent.tasks else "nobody was paid unread",
             tone="bad" if silent.tasks else "good",
         ),
         *(
             KeyFigure(
                 label=f"Paid by {ground}",
                 value=str(found.paid[ground].tasks),
-                note=usd(found.paid[ground].micros),
+                note=dollars(found.paid[ground].micros),
             )
             for ground in GROUNDS
             if ground != "silence"
@@ -303,14 +303,14 @@ def _cards(found: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure,
 
 def _ledgers(found: PayoutTotals) -> Section:
     rows = [
-        (f"paid by {name}", str(found.paid[name].tasks), usd(found.paid[name].micros), words)
+        (f"paid by {name}", str(found.paid[name].tasks), dollars(found.paid[name].micros), words)
         for name, words in _GROUND_WORDS.items()
     ]
     tones: list[Tone] = [
         "bad" if name == "silence" and found.paid[name].tasks else "plain" for name in _GROUND_WORDS
     ]
     if found.outside.tasks:
-        row = ("paid elsewhere", str(found.outside.tasks), usd(found.outside.micros))
+        row = ("paid elsewhere", str(found.outside.tasks), dollars(found.outside.micros))
         rows.append((*row, "by somebody in the dashboard, or another tool"))
         tones.append("plain")
     return Section(
@@ -367,7 +367,8 @@ def _money(
             table=Table(
                 heads=("day", *(name for _, name, _ in series)),
                 rows=tuple(
-                    (day, *(usd(sums[kind]) for kind, _, _ in series)) for day, sums in days.items()
+                    (day, *(dollars(sums[kind]) for kind, _, _ in series))
+                    for day, sums in days.items()
                 ),
                 numbers=frozenset(range(1, len(series) + 1)),
             ),
@@ -402,7 +403,7 @@ def _rules(decisions: Sequence[Logged]) -> Section:
             action,
             f"{count:,}",
             f"{done[(who, action)]:,}",
-            usd(money[(who, action)]),
+            dollars(money[(who, action)]),
             f"{unclear.get(who, 0):,}",
         )
         for (who, action), count in hits.most_common()
@@ -479,7 +480,7 @@ def _lines(one: Logged, revisions: Revisions) -> Iterator[DetailLine]:
     decision = one.decision
     yield DetailLine(label="id", text=f"{decision.task_id} (decision {decision.id})")
     yield DetailLine(label="policy", text=f"{decision.policy} {decision.revision[:8]}")
-    yield DetailLine(label="pays", text=usd(decision.amount_micros))
+    yield DetailLine(label="pays", text=dollars(decision.amount_micros))
     if decision.reason:
         yield DetailLine(label="says", text=decision.reason)
     for note in filter(None, (decision.held_by, one.note)):

@@ -1,14 +1,15 @@
-"""What happens to a question, in the words of every `queue` command."""
+"""What happens to a question, and what a cap keeps back, in the words of every screen."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from reviewbot.core.questions import Claim
+from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Future
 from reviewbot.insights.limits_forecast import Capped
-from reviewbot.presentation.format import WHAT, counted, dollars, due
+from reviewbot.presentation.format import counted, dollars, due
 
 _ENDS = {
     "fallback": ("PAID", "by the policy's deadline"),
@@ -45,15 +46,11 @@ def claimed_by(claim: Claim | None, zone: str) -> str:
     return f"{safe_line(claim.who, 80)} until {format_moment(claim.until, zone)}"
 
 
-# ------------------------------------------------------------------------------------------------
-# What a cap will keep back, in words; the same for the forecast and the report.
-
-
 def cap_words(cap: Capped, now: datetime, zone: str) -> str:
     """Say what a cap does: `keeps back 12 tasks (2.88 USD) from now until Fri 05:10; …`."""
     since = "now" if cap.since <= now else format_moment(cap.since, zone)
     until = f" until {format_moment(cap.until, zone)}" if cap.until is not None else ""
     asks = ", and asks people" if cap.asked else ""
     silent = f"; {cap.to_silence} of them find no room before silence pays" * bool(cap.to_silence)
-    what = f"{counted(cap.count, WHAT[cap.review])} ({dollars(cap.micros)})"
+    what = f"{counted(cap.count, noun_of([cap.review]))} ({dollars(cap.micros)})"
     return f"keeps back {what} from {since}{until}{asks}{silent}"

@@ -32,7 +32,7 @@ from reviewbot.presentation.document import (
     Tone,
     told_lines,
 )
-from reviewbot.presentation.format import ENDS, counted, dollars, due, span, table, usd
+from reviewbot.presentation.format import ENDS, counted, dollars, due, span, table
 from reviewbot.presentation.phrases import cap_words
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_by_judges
@@ -129,7 +129,7 @@ def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
         KeyFigure(
             label="Paid by silence",
             value=str(silent),
-            note=usd(money.get("silence", 0)) if silent else "nobody is paid unread",
+            note=dollars(money.get("silence", 0)) if silent else "nobody is paid unread",
             tone="bad" if silent else "good",
         ),
         KeyFigure(
@@ -149,8 +149,8 @@ def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
         KeyFigure(label="Sent back", value=str(ends.get("sent back", 0)), note="with a reason"),
         KeyFigure(
             label="Will be paid",
-            value=usd(sum(money.values())),
-            note=f"{usd(money.get('rule', 0))} by rule",
+            value=dollars(sum(money.values())),
+            note=f"{dollars(money.get('rule', 0))} by rule",
         ),
     )
 
@@ -228,7 +228,7 @@ def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
             (
                 f"{day:%a %d %b}",
                 *(
-                    usd(
+                    dollars(
                         max(
                             (m for at, m in steps[kind] if at.astimezone(zone).date() <= day),
                             default=0,
@@ -243,7 +243,7 @@ def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
         numbers=frozenset(range(1, len(series) + 1)),
     )
     words = "What will have been paid, in US dollars, if nobody steps in: " + "; ".join(
-        f"{ENDS[kind]} {usd(steps[kind][-1][1])}" for kind in PAYING if steps[kind]
+        f"{ENDS[kind]} {dollars(steps[kind][-1][1])}" for kind in PAYING if steps[kind]
     )
     if not series:
         return Section(id="money", title=title, empty="Nothing will be paid.")
@@ -268,7 +268,7 @@ def _ledgers(plan: QueuePlan) -> Section:
         (
             words,
             str(ends.get(end, 0)),
-            usd(money.get(end, 0)) if end in PAYING else "–",
+            dollars(money.get(end, 0)) if end in PAYING else "–",
             meaning[end],
         )
         for end, words in ENDS.items()
@@ -298,7 +298,7 @@ def _caps(bites: Sequence[LimitHit], zone: ZoneInfo) -> Section:
             one.cap,
             one.policy,
             str(one.count),
-            usd(one.micros),
+            dollars(one.micros),
             format_moment(one.since, zone.key),
             format_moment(one.until, zone.key) if one.until else "–",
             str(one.to_silence),
@@ -326,10 +326,10 @@ def _rules(plan: QueuePlan) -> Section:
     for one in plan.planned:
         money[(one.verdict.rule, one.verdict.action.value)] += one.item.amount_micros or 0
     rows = [
-        (rule, action, str(count), usd(money[(rule, action)]), str(unclear.pop(rule, 0)))
+        (rule, action, str(count), dollars(money[(rule, action)]), str(unclear.pop(rule, 0)))
         for (rule, action), count in hits.most_common()
     ]
-    rows += [(rule, "–", "0", usd(0), str(count)) for rule, count in unclear.most_common()]
+    rows += [(rule, "–", "0", dollars(0), str(count)) for rule, count in unclear.most_common()]
     return Section(
         id="rules",
         title="Which rule decides now",
@@ -422,7 +422,7 @@ def _lines(row: _Row) -> Iterator[DetailLine]:
     if isinstance(subject, CommentTask):
         yield DetailLine(label="ordered", text=f"“{subject.comment_text or 'unknown'}”")
         yield DetailLine(label="video", text=subject.target_video_url or "unknown")
-    yield DetailLine(label="pays", text=usd(one.item.amount_micros))
+    yield DetailLine(label="pays", text=dollars(one.item.amount_micros))
     yield DetailLine(label="round", text=str(one.round))
     if verdict.reason:
         yield DetailLine(
@@ -448,17 +448,6 @@ def _lines(row: _Row) -> Iterator[DetailLine]:
 
 # ------------------------------------------------------------------------------------------------
 # The report as a page of text.
-
-
-_ENDS = {
-    "rule": "paid by rule",
-    "fallback": "paid by fallback",
-    "left": "paid, left on purpose",
-    "silence": "paid by silence",
-    "sent back": "sent back",
-    "acted on": "acted on already",
-    "unknown": "deadline unknown",
-}
 
 
 def as_text(plan: QueuePlan, app: BotContext) -> str:
@@ -502,7 +491,7 @@ def _sums(plan: QueuePlan) -> Iterator[str]:
     yield f"now       {now or 'nothing'}"
     yield "if nobody steps in"
     ends, money = plan.ends, plan.money_micros
-    for end, words in _ENDS.items():
+    for end, words in ENDS.items():
         count = ends.get(end, 0)
         if not count and end != "silence":
             continue
@@ -526,5 +515,5 @@ def _row(one: Planned, plan: QueuePlan, zones: Zones) -> tuple[str, ...]:
         verdict.action.value + held,
         verdict.rule,
         then,
-        _ENDS[one.end],
+        ENDS[one.end],
     )
