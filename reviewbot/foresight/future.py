@@ -5,31 +5,19 @@ Every screen that says what will become of an open task words one of these, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec.structs import replace
 
-from reviewbot.core import guard_state
-from reviewbot.core.checks import HOUR, Tries, share_of
-from reviewbot.core.guard_state import Trial
-from reviewbot.domain.decision import DEADLINE, Action, Decision
-from reviewbot.domain.errors import Halted
+from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
 from reviewbot.domain.review import ReviewKind
-from reviewbot.foresight.slots import LimitTrack
+from reviewbot.foresight.room import House, StoppedBy
 from reviewbot.policy.engine.trace import Evaluation
-from reviewbot.policy.facts import NO_FLEET, Facts, Fleet
-from reviewbot.ports.ledger import Limit, Logged
-from reviewbot.safety.limits import (
-    check_pauses,
-    is_exempt,
-    limits_for,
-    looks_at_the_checker,
-    pauses_of,
-)
-from reviewbot.safety.pauses import By, Hold
+from reviewbot.policy.facts import Facts
+from reviewbot.ports.ledger import Logged
+from reviewbot.safety.pauses import Hold
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -45,8 +33,9 @@ class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
     """A round that has not ended, with what was last known of it.
 
     `facts` are None where nobody has looked at it yet, `judge` where no running policy covers it.
-    `listed` says that the API shows it as waiting right now. `complete` says that evidence is at hand, or that it was asked for and cannot be had. `latest` is
-    the newest decision of this very round, `unsendable` why nothing can be sent for it.
+    `listed` says that the API shows it as waiting right now, `complete` that evidence is at hand, or
+    was asked for and cannot be had. `latest` is the newest decision of this very round,
+    `unsendable` why nothing can be sent for it.
     """
 
     review: ReviewKind
@@ -68,6 +57,24 @@ class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> Key:
         """Which thing this is."""
         return (self.review, self.task_id)
+
+    def wish(self, judge: Judge, action: Action, rule: str) -> Decision:
+        """A decision of this policy on it, as the guards would see it."""
+        return Decision(
+            id="",
+            review=self.review,
+            task_id=self.task_id,
+            round=self.round,
+            epoch=self.epoch,
+            action=action,
+            rule=rule,
+            policy=judge.policy.name,
+            revision=judge.policy.revision,
+            mode=Mode.LIVE,
+            decided_at=datetime.min.replace(tzinfo=UTC),
+            account_id=self.account_id,
+            amount_micros=self.amount_micros,
+        )
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +107,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     `asked` says that a person is asked meanwhile.
     """
 
-    by: By | Literal["guardrail", "probation", "cap"]
+    by: StoppedBy
     what: str
     policy: str
     action: Action
@@ -152,166 +159,3 @@ def end_by(action: Action, rule: str) -> Paid:
     if not action.pays:
         return "sent back"
     return "fallback" if rule == DEADLINE else "rule"
-
-
-# ------------------------------------------------------------------------------------------------
-# Room: whether one policy's own guards let an action through at a moment, and when they do again.
-#
-# Theory of operation. Those are the caps, probation, and what the policy pauses by a condition. What
-# was sent counts, and what is planned by then: whoever asks plans the most urgent things first, so a
-# later one never takes the place of an earlier one.
-
-
-PROBATION = f"probation: {guard_state.AN_HOUR} approvals an hour by new and changed rules"
-
-
-class Spent(NamedTuple):
-    """A decision that takes room from the moment of its intent on."""
-
-    at: datetime
-    decision: Decision
-
-
-class House(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guards of one policy rest on: what it sent in the last day, its trial, the fleet."""
-
-    judge: Judge
-    spent: Sequence[Spent] = ()
-    trial: Trial | None = None
-    fleet: Fleet = NO_FLEET
-    tries: Tries = {}
-    """The verifier's, of the last hour, where the policy pauses something by them: they grow old."""
-
-
-class Stop(NamedTuple):
-    """What keeps an action back at a moment, and from when on it no longer does; None: not before the end.
-
-    `asks` says that a person is asked meanwhile.
-    """
-
-    by: By | Literal["guardrail", "probation", "cap"]
-    what: str
-    free_at: datetime | None
-    asks: bool = False
-
-
-class Room:
-    """What one policy's guards have let through, and what is planned by it."""
-
-    def __init__(self, house: House, now: datetime) -> None:
-        self._house, self._policy = house, house.judge.policy
-        self._pauses = pauses_of(house.judge)
-        self._sees_tries = looks_at_the_checker(self._policy)
-        self._asks = self._policy.guardrails.when_over == "escalate"
-        self._tracks: dict[str | None, dict[str, LimitTrack]] = {}
-        self._taken: dict[str | None, list[Spent]] = {}
-        for one in house.spent:
-            self._taken.setdefault(one.decision.account_id, []).append(one)
-        self._probation = self._on_probation(now)
-
-    def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
-        """What keeps `wish` back at `at`; room is looked for up to `end`. None where nothing does."""
-        if (paused := self._paused(wish, at)) is not None:
-            return Stop("guardrail", paused, self._unpaused(wish, at, end))
-        if self._probation is not None and self._is_tried(wish):
-            free_at = self._probation.room(at, end, wish.amount_micros)
-            if free_at != at:
-                return Stop("probation", PROBATION, free_at)
-        return self._full(wish, at, end)
-
-    def take(self, wish: Decision, at: datetime) -> None:
-        """Plan a decision at a moment."""
-        self._taken.setdefault(wish.account_id, []).append(Spent(at, wish))
-        for account in {None, wish.account_id}:
-            for track in self._tracks.get(account, {}).values():
-                if _counts(track.limit, wish):
-                    self._add(track, at, wish)
-        if self._probation is not None and self._is_tried(wish):
-            self._add(self._probation, at, wish)
-
-    def _paused(self, wish: Decision, at: datetime) -> str | None:
-        if self._pauses is None or is_exempt(self._policy, wish.rule):
-            return None
-        try:
-            check_pauses(self._pauses, wish.action, self._fleet(at), at)
-        except Halted as halted:
-            return str(halted)
-        return None
-
-    def _fleet(self, at: datetime) -> Fleet:
-        """As it was last known; but of the verifier's tries only those of the hour before count."""
-        fleet = self._house.fleet
-        if not self._sees_tries:
-            return fleet
-        return replace(fleet, scrape_failed_share_1h=share_of(self._house.tries, at))
-
-    def _unpaused(self, wish: Decision, at: datetime, end: datetime) -> datetime | None:
-        """When enough tries are older than an hour, if there are no new ones."""
-        if not self._sees_tries:
-            return None
-        moments = sorted({tried_at + HOUR for _, tried_at in self._house.tries})
-        return next(
-            (t for t in moments if at < t < end and self._paused(wish, t) is None),
-            None,
-        )
-
-    def _full(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
-        """The cap without room that keeps it back the longest."""
-        try:
-            limits = limits_for(self._policy, wish, ())
-        except Halted as halted:
-            return Stop("cap", str(halted), None, halted.asks)
-        found: Stop | None = None
-        for track in map(self._track, limits):
-            free_at = track.room(at, end, wish.amount_micros)
-            if free_at == at:
-                continue
-            if found is None or free_at is None or (found.free_at or end) < free_at:
-                found = Stop("cap", track.limit.name, free_at, self._asks)
-            if free_at is None:
-                break
-        return found
-
-    def _track(self, limit: Limit) -> LimitTrack:
-        tracks = self._tracks.setdefault(limit.account_id, {})
-        if limit.name not in tracks:
-            tracks[limit.name] = track = LimitTrack(limit)
-            of_all = limit.account_id is None
-            for account in tuple(self._taken) if of_all else (limit.account_id,):
-                for at, decision in self._taken.get(account, ()):
-                    if _counts(limit, decision):
-                        self._add(track, at, decision)
-        return tracks[limit.name]
-
-    def _add(self, track: LimitTrack, at: datetime, decision: Decision) -> None:
-        track.add(
-            at,
-            decision.amount_micros,
-            sends_back=decision.action.sends_back,
-            exempt=is_exempt(self._policy, decision.rule),
-        )
-
-    def _on_probation(self, now: datetime) -> LimitTrack | None:
-        trial = self._house.trial
-        if trial is None or trial.is_over(now):
-            return None
-        limit = Limit(
-            name=PROBATION,
-            policy=self._policy.name,
-            actions=frozenset(),
-            measure="count",
-            at_most=guard_state.AN_HOUR,
-            seconds=guard_state.HOUR / timedelta(seconds=1),
-        )
-        track = LimitTrack(limit, frees_after=guard_state.AN_HOUR)
-        for at in trial.sent:
-            track.add(at, None)
-        return track
-
-    def _is_tried(self, wish: Decision) -> bool:
-        trial = self._house.trial
-        return trial is not None and wish.action.pays and wish.rule in trial.rules
-
-
-def _counts(limit: Limit, decision: Decision) -> bool:
-    return decision.action in limit.actions and limit.account_id in (None, decision.account_id)

@@ -18,7 +18,8 @@ from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.ahead import futures
-from reviewbot.foresight.future import Future, House, Key, RoundAhead, Spent, Standing
+from reviewbot.foresight.future import Future, Key, RoundAhead, Standing
+from reviewbot.foresight.room import House, Spent
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Logged, OpenRound

@@ -17,8 +17,8 @@ import msgspec
 from reviewbot.core import refusals
 from reviewbot.domain.decision import CLAIMED, Action
 from reviewbot.domain.review import ReviewKind
-from reviewbot.foresight.desks import Job, Worker, work_off
 from reviewbot.foresight.future import Future, Standing
+from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.insights.limits_forecast import Capped, bites_of
 from reviewbot.insights.plan import Failed
 from reviewbot.ports.ledger import Ledger
@@ -168,7 +168,7 @@ def forecast(
     people = _staff(pace, now)
     asked = [one for one in open_now if one.asked_at is not None]
     questions = [job for one in asked if (job := _question(one, now)) is not None]
-    answered = {job.name for job in questions} - work_off(questions, people).missed
+    answered = {job.name for job in questions} - work_off(questions, people)
     lost = [one for one in open_now if one.is_unread]
     unread = [_unread(one) for one in lost if _name(one) not in answered]
     unread += [_lost(one) for one in unreadable]
@@ -268,7 +268,7 @@ def _more_people(
 
     def missed(count: int, since: datetime) -> int:
         desks = [*staff, *(Worker(opens=since, takes=each) for _ in range(count))]
-        return len(work_off(questions, desks).missed & theirs)
+        return len(work_off(questions, desks) & theirs)
 
     now_missed, least = missed(0, now), missed(MOST_PEOPLE, now)
     if least == now_missed:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
-from reviewbot.foresight.future import House, Room, Stop
+from reviewbot.domain.decision import DEADLINE, Action, Decision
+from reviewbot.foresight.future import RoundAhead
+from reviewbot.foresight.room import House, Room, Stop
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.testing.compare import Impact, Timed, Wish
 from reviewbot.safety.limits import is_exempt
@@ -89,7 +90,7 @@ class _Walk:
         said = Said(wish.action.value, wish.rule)
         if not wish.action.writes:
             return said
-        wanted = self._decision(one, wish.action, wish.rule)
+        wanted = _round(one).wish(self._judge, wish.action, wish.rule)
         stop = self._stop(wanted, wish, wish.at, one.end)
         if stop is None:
             self._room.take(wanted, wish.at)
@@ -126,7 +127,7 @@ class _Walk:
             return Said(wish.action.value, wish.rule)
         if wish.fallback is None or not wish.fallback.writes:
             return None
-        instead = self._decision(one, wish.fallback, DEADLINE)
+        instead = _round(one).wish(self._judge, wish.fallback, DEADLINE)
         if self._stop(instead, wish, due, one.end) is not None:
             return None
         self._room.take(instead, due)
@@ -138,19 +139,13 @@ class _Walk:
             return _PAUSED
         return self._room.stop(wanted, at, end)
 
-    def _decision(self, one: Timed, action: Action, rule: str) -> Decision:
-        policy = self._judge.policy
-        return Decision(
-            id="",
-            review=one.review,
-            task_id=one.id,
-            round=1,
-            action=action,
-            rule=rule,
-            policy=policy.name,
-            revision=policy.revision,
-            mode=Mode.LIVE,
-            decided_at=_EVER,
-            account_id=one.account_id,
-            amount_micros=one.amount_micros,
-        )
+
+def _round(review: Timed) -> RoundAhead:
+    return RoundAhead(
+        review=review.review,
+        task_id=review.id,
+        epoch=None,
+        deadline_at=review.end,
+        account_id=review.account_id,
+        amount_micros=review.amount_micros,
+    )

@@ -10,7 +10,8 @@ from reviewbot.alarms.standing import otherwise, standing
 from reviewbot.core.pipeline import Undecided
 from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.ahead import futures
-from reviewbot.foresight.future import Future, House, RoundAhead, Standing
+from reviewbot.foresight.future import Future, RoundAhead, Standing
+from reviewbot.foresight.room import House
 from reviewbot.policy.facts import build_facts
 from reviewbot.safety.pauses import Hold
 from tests.acceptance.house import judge_of

@@ -14,7 +14,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached, NoAnswer, TaskBlocked
 from reviewbot.domain.task import CommentTask
 from reviewbot.foresight.gather import Bot, outlook_of
-from reviewbot.foresight.slots import LimitTrack
+from reviewbot.foresight.room import LimitTrack
 from reviewbot.insights.plan import QueuePlan, plan
 from reviewbot.ledger.limits import SpentRoom, check_room
 from reviewbot.ports.ledger import Limit

@@ -1,6 +1,6 @@
-"""Desks: which jobs are done in time, when some work on the most urgent one first.
+"""Work: which jobs are done in time, when some work on the most urgent one first.
 
-Pure arithmetic for the forecast; it serves people who answer questions and the bot that sends.
+Pure arithmetic; it serves people who answer questions and the bot that sends.
 """
 
 from __future__ import annotations
@@ -27,39 +27,28 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     takes: timedelta
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """Which jobs are missed, and when the last of the others is done."""
-
-    missed: frozenset[str]
-    ends: datetime | None
-
-
-def work_off(jobs: Sequence[Job], desks: Sequence[Worker]) -> Done:
-    """Let the desks work on the most urgent job that has started; one that cannot be done is left."""
+def work_off(jobs: Sequence[Job], workers: Sequence[Worker]) -> frozenset[str]:
+    """Let them work on the most urgent job that has started; give those that are missed."""
     coming = sorted(jobs, key=lambda job: (job.start, job.due))
     waiting: list[tuple[datetime, str]] = []
-    free = [(desk.opens, number) for number, desk in enumerate(desks)]
+    free = [(worker.opens, number) for number, worker in enumerate(workers)]
     heapq.heapify(free)
     missed: set[str] = set()
-    ends: datetime | None = None
     at = 0
     while at < len(coming) or waiting:
         if not free:
-            return Done(missed=frozenset(job.name for job in jobs), ends=None)
+            return frozenset(job.name for job in jobs)
         now, number = heapq.heappop(free)
         if not waiting and coming[at].start > now:
-            # Back into the row: a desk that is free earlier must not take what has not started.
+            # Back into the row: one who is free earlier must not take what has not started.
             heapq.heappush(free, (coming[at].start, number))
             continue
         while at < len(coming) and coming[at].start <= now:
             heapq.heappush(waiting, (coming[at].due, coming[at].name))
             at += 1
         due, name = heapq.heappop(waiting)
-        done = now + desks[number].takes
+        done = now + workers[number].takes
         if done >= due:
             missed.add(name)
-            heapq.heappush(free, (now, number))
-            continue
-        ends = done if ends is None else max(ends, done)
-        heapq.heappush(free, (done, number))
-    return Done(missed=frozenset(missed), ends=ends)
+        heapq.heappush(free, (now if done >= due else done, number))
+    return frozenset(missed)
