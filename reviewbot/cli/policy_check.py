@@ -22,14 +22,13 @@ from reviewbot.domain.decision import DEADLINE
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError, UsageError
 from reviewbot.domain.text import safe, safe_line
 from reviewbot.policy import catalog, starters
-from reviewbot.policy.catalog import Fact
+from reviewbot.policy.catalog import Fact, described
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.explain.summary import UNDECIDED, Passage, read_change, read_policy, title_of
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.language.yaml import MAX_BYTES
 from reviewbot.policy.lint import POLL, checked
-from reviewbot.policy.operators import described
 from reviewbot.policy.starters import Starter
 from reviewbot.policy.text_forms import listed, nearest
 from reviewbot.presentation.format import counted

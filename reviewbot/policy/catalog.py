@@ -16,6 +16,7 @@ import msgspec
 from reviewbot.domain.account import CORRECTABLE_FIELDS, PROFILE_FIELDS
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import OUTCOME_KINDS, PLATFORMS, TASK_STATUSES
+from reviewbot.policy.text_forms import listed
 
 
 class FactType(StrEnum):
@@ -714,3 +715,19 @@ CATALOGUE: dict[ReviewKind, dict[str, Fact]] = {
     "accounts": {fact.name: fact for fact in _ACCOUNTS},
 }
 """Every fact by its full name, per kind of review."""
+
+
+def described(fact: Fact) -> str:
+    """Say a fact's type with its range or values, for a sentence."""
+    if fact.type is FactType.CHOICE:
+        return f"one of {listed(fact.values)}"
+    words = str(fact.type)
+    if fact.low is not None and fact.high is not None:
+        return f"{words}, {fact.low:g} to {fact.high:g}"
+    if fact.type is FactType.DURATION:
+        return f"{words} such as 6h"
+    if fact.type is FactType.MONEY:
+        return f"{words} such as 0.24 USD"
+    if fact.type is FactType.SHARE:
+        return f"{words} such as 35%"
+    return words

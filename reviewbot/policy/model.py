@@ -8,15 +8,17 @@ bool. Each node keeps the `span` it was read from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.diagnostics import NOWHERE, Span
+from reviewbot.policy.text_forms import fold, searcher
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,72 +27,38 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     span: Span = NOWHERE
 
 
-# Tests of one fact ---------------------------------------------------------------------------
-
 Value = str | int | float | bool | datetime
 
 
-class OneOf(Node, frozen=True, kw_only=True, tag=True):
-    """Equals one of `values`; `not` turns it round. A plain value is a list of one.
+class Test(Node, frozen=True, kw_only=True):
+    """What one line asks of a fact's value; its kinds stand in `operators`, beside their words.
 
-    `exact[i]` says whether the i-th text is compared letter by letter; other texts, and all names
-    of a closed list, ignore case.
+    Every test is three-valued: on an unknown value only `known` and `unknown` have an answer.
     """
 
-    values: tuple[Value, ...]
-    exact: tuple[bool, ...]
-    negated: bool = False
+    __test__ = False  # no test of pytest's
+
+    def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
+        """Whether a value meets it; None where that cannot be told.
+
+        Without a moment it cannot be told of an entry of a list that ends on some day.
+        """
+        raise NotImplementedError
+
+    def describe(self, words: Callable[[Value], str]) -> str:
+        """Say it as the end of an English sentence about the fact; `words` says a value."""
+        raise NotImplementedError
+
+    def refers(self) -> tuple[str, str] | None:
+        """The kind (`list`, `pattern`) and the name of what the policy must declare for it."""
+        return None
+
+    def boundaries(self) -> tuple[Any, ...]:
+        """The numbers and moments at which, or beside which, its answer changes."""
+        return ()
 
 
-class Range(Node, frozen=True, kw_only=True, tag=True):
-    """Lies between two ends; an absent end is open. `at least 5` is low=5, low_included."""
-
-    low: int | float | datetime | None = None
-    low_included: bool = True
-    high: int | float | datetime | None = None
-    high_included: bool = True
-
-
-class TextTest(Node, frozen=True, kw_only=True, tag=True):
-    """`contains`, `starts with`, `ends with`."""
-
-    kind: Literal["contains", "starts with", "ends with"]
-    text: str
-    exact: bool = False
-    negated: bool = False
-
-
-class Matches(Node, frozen=True, kw_only=True, tag=True):
-    """`matches pattern NAME`."""
-
-    pattern: str
-    negated: bool = False
-
-
-class InList(Node, frozen=True, kw_only=True, tag=True):
-    """`in list NAME`."""
-
-    list: str
-    negated: bool = False
-
-
-class Has(Node, frozen=True, kw_only=True, tag=True):
-    """`contains NAME` on a fact that is a list of names (`profile.differs: contains username`)."""
-
-    member: str
-    negated: bool = False
-
-
-class IsKnown(Node, frozen=True, kw_only=True, tag=True):
-    """`known` (True) or `unknown` (False): the only test that looks at whether we know."""
-
-    known: bool
-
-
-Test = OneOf | Range | TextTest | Matches | InList | Has | IsKnown
-
-
-class Compare(Node, frozen=True, kw_only=True, tag=True):
+class Compare(Node, frozen=True, kw_only=True):
     """One line: a fact and a test. `fact` is a full name (`last.verified`), or inside a check
     quantifier the attempt's own field name (`verified`)."""
 
@@ -102,25 +70,25 @@ class Compare(Node, frozen=True, kw_only=True, tag=True):
     test_span: Span = NOWHERE
 
 
-class AllOf(Node, frozen=True, kw_only=True, tag=True):
+class AllOf(Node, frozen=True, kw_only=True):
     """A mapping: every part must hold. `when:` is one of these."""
 
     parts: tuple[Condition, ...]
 
 
-class AnyOf(Node, frozen=True, kw_only=True, tag=True):
+class AnyOf(Node, frozen=True, kw_only=True):
     """A list of mappings: one is enough (`when any:`, `any of:`)."""
 
     parts: tuple[AllOf, ...]
 
 
-class NoneOf(Node, frozen=True, kw_only=True, tag=True):
+class NoneOf(Node, frozen=True, kw_only=True):
     """A list of mappings of which none may hold (`none of:`)."""
 
     parts: tuple[AllOf, ...]
 
 
-class EachAttempt(Node, frozen=True, kw_only=True, tag=True):
+class EachAttempt(Node, frozen=True, kw_only=True):
     """A mapping tested on each verifier attempt of this round."""
 
     quantifier: Literal["any", "every", "no"]
@@ -130,28 +98,28 @@ class EachAttempt(Node, frozen=True, kw_only=True, tag=True):
 Condition = Compare | AllOf | AnyOf | NoneOf | EachAttempt
 
 
-class FromConfirmed(Node, frozen=True, kw_only=True, tag=True):
+class FromConfirmed(Node, frozen=True, kw_only=True):
     """So many seconds after the round's window opened (`24h after confirmed`)."""
 
     seconds: float
     text: str = ""
 
 
-class BeforeDeadline(Node, frozen=True, kw_only=True, tag=True):
+class BeforeDeadline(Node, frozen=True, kw_only=True):
     """So many seconds before silence pays (`4h before deadline`)."""
 
     seconds: float
     text: str = ""
 
 
-class WhenOpens(Node, frozen=True, kw_only=True, tag=True):
+class WhenOpens(Node, frozen=True, kw_only=True):
     """`when desk opens`: the first open moment at or after the window opened."""
 
     hours: str
     text: str = ""
 
 
-class Fixed(Node, frozen=True, kw_only=True, tag=True):
+class Fixed(Node, frozen=True, kw_only=True):
     """A moment of the calendar."""
 
     at: datetime
@@ -161,7 +129,7 @@ class Fixed(Node, frozen=True, kw_only=True, tag=True):
 Moment = FromConfirmed | BeforeDeadline | WhenOpens | Fixed
 
 
-class Placeholder(Node, frozen=True, kw_only=True, tag=True):
+class Placeholder(Node, frozen=True, kw_only=True):
     """`{fact}` or `{fact, format}`."""
 
     fact: str
@@ -362,6 +330,40 @@ class Policy(Node, frozen=True, kw_only=True):
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
     revision. Test files are not: they change nothing that runs."""
+
+
+class Lists:
+    """The named lists and patterns of one policy, ready to be asked."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._zone = ZoneInfo(policy.timezone)
+        self.entries = {named.name: _last_days(named) for named in policy.lists}
+        """By the name of a list: each of its values, folded, with the last day on which it counts."""
+        self.searches = {pattern.name: searcher(pattern.regex) for pattern in policy.patterns}
+        """By the name of a pattern: whether it finds something in a text."""
+
+    def lasts(self, name: str) -> bool:
+        """Whether no entry of a list ever ends."""
+        return all(until is None for until in self.entries[name].values())
+
+    def holds(self, name: str, text: str, now: datetime | None) -> bool | None:
+        """Whether a text is in a list at a moment; None where that depends on the moment."""
+        until = self.entries[name].get(fold(text), _NEVER)
+        if until is None or until is _NEVER:
+            return until is None
+        return None if now is None else now.astimezone(self._zone).date() <= until
+
+
+_NEVER = date.min
+
+
+def _last_days(named: NamedList) -> dict[str, date | None]:
+    days: dict[str, date | None] = {}
+    for entry in named.entries:
+        text = fold(entry.id)
+        known = days.get(text, _NEVER)
+        days[text] = known and entry.until and max(known, entry.until)
+    return days
 
 
 # ------------------------------------------------------------------------------------------------

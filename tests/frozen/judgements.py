@@ -15,6 +15,7 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy import model as m
+from reviewbot.policy import operators as ops
 from reviewbot.policy.engine.judge import Judge, compile_pauses, compile_policy, fleet_facts
 from reviewbot.policy.facts import Facts, build_facts
 from tests.builders import an_item
@@ -144,7 +145,7 @@ def _pause(chance: Random, policy: m.Policy) -> m.Condition | None:
         return None
     low = chance.choice((0, 0.5, 50, 99, 100))
     parts = [
-        m.Compare(fact=fact.name, test=m.Range(low=low), text="range")
+        m.Compare(fact=fact.name, test=ops.Range(low=low), text="range")
         for fact in chance.sample(FLEET, chance.randint(1, 2))
     ]
     return m.AllOf(parts=tuple(parts))

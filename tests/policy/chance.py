@@ -17,6 +17,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.policy import model as m
+from reviewbot.policy import operators as ops
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_facts
 from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
@@ -144,16 +145,16 @@ def _compare(chance: Random, fact: Fact) -> m.Compare:
 def _test(chance: Random, fact: Fact) -> m.Test:
     negated = chance.random() < 0.3
     if chance.random() < 0.1:
-        return m.IsKnown(known=chance.random() < 0.5)
+        return ops.IsKnown(known=chance.random() < 0.5)
     if fact.type is FactType.NAMES:
-        return m.Has(member=chance.choice(fact.values), negated=negated)
+        return ops.Has(member=chance.choice(fact.values), negated=negated)
     if fact.type is FactType.CHOICE:
         values = tuple(chance.sample(fact.values, chance.randint(1, 2)))
         if chance.random() < 0.1:
-            return m.InList(list="plain", negated=negated)
-        return m.OneOf(values=values, exact=(False,) * len(values), negated=negated)
+            return ops.InList(list="plain", negated=negated)
+        return ops.OneOf(values=values, exact=(False,) * len(values), negated=negated)
     if fact.type is FactType.YES_NO:
-        return m.OneOf(values=(chance.random() < 0.5,), exact=(False,), negated=negated)
+        return ops.OneOf(values=(chance.random() < 0.5,), exact=(False,), negated=negated)
     if fact.type is FactType.TEXT:
         return _text_test(chance, negated)
     if fact.type is FactType.MOMENT:
@@ -161,7 +162,7 @@ def _test(chance: Random, fact: Fact) -> m.Test:
     numbers = NUMBERS[fact.type]
     if chance.random() < 0.4:
         values = tuple(chance.sample(numbers, chance.randint(1, 2)))
-        return m.OneOf(values=values, exact=(False,) * len(values), negated=negated)
+        return ops.OneOf(values=values, exact=(False,) * len(values), negated=negated)
     return _range(chance, numbers)
 
 
@@ -170,20 +171,20 @@ def _text_test(chance: Random, negated: bool) -> m.Test:
     exact = chance.random() < 0.3
     match chance.randint(0, 4):
         case 0:
-            return m.Matches(pattern=chance.choice(("digits", "start")), negated=negated)
+            return ops.Matches(pattern=chance.choice(("digits", "start")), negated=negated)
         case 1:
-            return m.InList(list=chance.choice(("plain", "expiring")), negated=negated)
+            return ops.InList(list=chance.choice(("plain", "expiring")), negated=negated)
         case 2:
             values = (word, chance.choice(TEXTS))
-            return m.OneOf(values=values, exact=(exact, chance.random() < 0.5), negated=negated)
+            return ops.OneOf(values=values, exact=(exact, chance.random() < 0.5), negated=negated)
         case _:
             kind = chance.choice(("contains", "starts with", "ends with"))
-            return m.TextTest(kind=kind, text=word, exact=exact, negated=negated)
+            return ops.TextTest(kind=kind, text=word, exact=exact, negated=negated)
 
 
-def _range(chance: Random, ends: Any) -> m.Range:
+def _range(chance: Random, ends: Any) -> ops.Range:
     low, high = sorted(chance.sample(list(ends), 2))
-    return m.Range(
+    return ops.Range(
         low=low if chance.random() < 0.7 else None,
         low_included=chance.random() < 0.5,
         high=high,

@@ -15,6 +15,7 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from reviewbot.policy import model as m
+from reviewbot.policy import operators as ops
 from reviewbot.policy.facts import Facts
 
 CHOICES = {
@@ -134,7 +135,7 @@ class Interpreter:
 
     def condition(self, node: m.Condition, attempt: Any = None) -> dict[str, Any]:
         """One condition with its parts."""
-        if isinstance(node, m.Compare) and isinstance(node.test, m.Has):
+        if isinstance(node, m.Compare) and isinstance(node.test, ops.Has):
             return {"fact": node.fact, "test": node.text, "outcome": self.has(node)}
         if isinstance(node, m.Compare):
             value = attempt_value(node.fact, attempt) if attempt else self.value(node.fact)
@@ -172,7 +173,7 @@ class Interpreter:
 
     def has(self, node: m.Compare) -> bool | None:
         """Whether a name is in a list, of which some names may be in doubt."""
-        assert isinstance(node.test, m.Has)
+        assert isinstance(node.test, ops.Has)
         names = self.value(node.fact)
         if names is None:
             return None
@@ -220,11 +221,11 @@ class Interpreter:
 
     def test(self, test: m.Test, value: Any) -> bool | None:
         """One test of one value."""
-        if isinstance(test, m.IsKnown):
+        if isinstance(test, ops.IsKnown):
             return (value is not None) == test.known
         if value is None:
             return None
-        if isinstance(test, m.Range):
+        if isinstance(test, ops.Range):
             above = (
                 test.low is None or test.low < value or (test.low_included and value == test.low)
             )
@@ -239,12 +240,12 @@ class Interpreter:
 
     def positive(self, test: Any, value: Any) -> bool:
         """A test that `not` may stand before, without it."""
-        if isinstance(test, m.OneOf):
+        if isinstance(test, ops.OneOf):
             return any(
                 same(value, wanted, exact)
                 for wanted, exact in zip(test.values, test.exact, strict=True)
             )
-        if isinstance(test, m.TextTest):
+        if isinstance(test, ops.TextTest):
             form = composed if test.exact else fold
             text, word = form(value), form(test.text)
             return {
@@ -252,10 +253,10 @@ class Interpreter:
                 "starts with": text.startswith(word),
                 "ends with": text.endswith(word),
             }[test.kind]
-        if isinstance(test, m.Matches):
+        if isinstance(test, ops.Matches):
             pattern = next(p for p in self.policy.patterns if p.name == test.pattern)
             return re.search(pattern.regex, value, re.IGNORECASE) is not None
-        if isinstance(test, m.InList):
+        if isinstance(test, ops.InList):
             named = next(one for one in self.policy.lists if one.name == test.list)
             today = self.facts.now.astimezone(ZoneInfo(self.policy.timezone)).date()
             return any(

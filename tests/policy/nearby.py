@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from reviewbot.domain.task import Timeline
 from reviewbot.policy import model as m
+from reviewbot.policy import operators as ops
 from reviewbot.policy.facts import Facts, build_facts
 from tests.builders import CONFIRMED, an_attempt, an_item
 
@@ -75,15 +76,15 @@ def _texts(policy: m.Policy) -> Iterator[str]:
     for rule in policy.rules:
         for part in _parts(rule):
             match part:
-                case m.TextTest(text=text):
+                case ops.TextTest(text=text):
                     yield text
-                case m.OneOf(values=values):
+                case ops.OneOf(values=values):
                     yield from (value for value in values if isinstance(value, str))
-                case m.InList(list=name):
+                case ops.InList(list=name):
                     yield from (
                         e.id for one in policy.lists if one.name == name for e in one.entries
                     )
-                case m.Matches():
+                case ops.Matches():
                     yield from ("12", "great")
 
 
@@ -91,7 +92,7 @@ def _numbers(policy: m.Policy) -> Iterator[float]:
     for rule in policy.rules:
         for part in _parts(rule):
             match part:
-                case m.Range(low=low, high=high):
+                case ops.Range(low=low, high=high):
                     yield from (e for e in (low, high) if isinstance(e, int | float))
-                case m.OneOf(values=values):
+                case ops.OneOf(values=values):
                     yield from (v for v in values if type(v) in (int, float))

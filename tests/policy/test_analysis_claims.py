@@ -16,7 +16,13 @@ from reviewbot.policy.lint import analyse
 from reviewbot.policy.lint.partitions import TRUE, spelled_lengths
 from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
 from reviewbot.policy.lint.solver import PolicyModel, TooHardError
-from reviewbot.policy.model import AllOf, AppliesTo, Compare, Has, Policy
+from reviewbot.policy.model import (
+    AllOf,
+    AppliesTo,
+    Compare,
+    Policy,
+)
+from reviewbot.policy.operators import Has
 from reviewbot.policy.testing.examples import typical_facts
 from reviewbot.policy.text_forms import fold
 from tests.policy.chance import COMMENT_FACTS, a_random_policy, random_account_facts

@@ -17,13 +17,10 @@ from reviewbot.policy.model import (
     AnyOf,
     Compare,
     Condition,
-    IsKnown,
     NoneOf,
-    OneOf,
     Policy,
-    Range,
-    TextTest,
 )
+from reviewbot.policy.operators import IsKnown, OneOf, Range, TextTest
 from tests.policy.trees import a_policy, a_rule
 from tests.tier import times
 

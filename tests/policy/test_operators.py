@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
-from reviewbot.policy.model import Has, InList, IsKnown, Matches, OneOf, Range, Test, TextTest
-from reviewbot.policy.operators import OPERATORS, read_test, say
+from reviewbot.policy.model import Lists, Test
+from reviewbot.policy.operators import (
+    OPERATORS,
+    Has,
+    InList,
+    IsKnown,
+    Matches,
+    OneOf,
+    Range,
+    TextTest,
+    read_test,
+)
 from reviewbot.policy.values import Misread
+from tests.policy.judging import judge_of
 
 PARIS = ZoneInfo("Europe/Paris")
 FACTS = CATALOGUE["comments"] | CATALOGUE["accounts"]
@@ -92,24 +103,85 @@ def test_the_example_of_every_fact_is_a_test_of_it(fact: Fact) -> None:
     assert read(fact.name, fact.example)
 
 
+LISTS = Lists(
+    judge_of(
+        """
+lists:
+  watched: [Lumen, Straße]
+  fading: [{id: Lumen, until: 2026-06-02}, {id: lumen, until: 2026-06-01}, orbit]
+patterns:
+  spam: {regex: "promo", matches: [promo], does not match: [x]}
+rules: [{name: r, always: yes, then: approve}]
+"""
+    ).policy
+)
+MIDNIGHT = datetime(2026, 6, 2, 22, tzinfo=UTC)
+"""In Paris, after the last day of `Lumen` in `fading`."""
+INSTANT = timedelta(microseconds=1)
+
+
 @pytest.mark.parametrize(
-    ("fact", "text"),
+    ("fact", "text", "met", "unmet"),
     [
-        ("last.comments_scraped", "between 1 and 99"),
-        ("last.age", "less than 1h30m"),
-        ("task.cm_payout_amount", "at most 0.30 USD"),
-        ("account.dispute_share_30d", "more than 35%"),
-        ("task.platform", "not [tiktok, instagram]"),
-        ("task.comment_text", "not starts with exactly Promo"),
-        ("profile.differs", "contains username"),
-        ("last.verified", "no"),
-        ("task.comment_text", "not in list watched"),
-        ("last.verified", "unknown"),
+        ("last.comments_scraped", "0", [0], [1]),
+        ("last.comments_scraped", "not [0, 5]", [1], [0, 5]),
+        ("last.comments_scraped", "between 1 and 99", [1, 99], [0, 100]),
+        ("last.comments_scraped", "more than 5", [6], [5]),
+        ("last.comments_scraped", "less than 5", [4], [5]),
+        ("last.verified", "not yes", [False], [True]),
+        ("task.platform", "[tiktok]", ["tiktok"], ["instagram"]),
+        ("task.comment_text", "Straße", ["STRASSE"], ["stras"]),
+        ("task.comment_text", "[promo, exactly Big]", ["PROMO", "Big"], ["big"]),
+        ("task.comment_text", "contains Promo", ["a PROMO"], ["prom"]),
+        ("task.comment_text", "starts with exactly Promo", ["Promo x"], ["promo x"]),
+        ("task.comment_text", "not ends with promo", ["promo x"], ["x PROMO"]),
+        ("task.comment_text", "matches pattern spam", ["a PROMO"], ["x"]),
+        ("task.comment_text", "not in list watched", ["lume"], ["LUMEN", "strasse"]),
+        ("profile.differs", "contains username", [("username",)], [(), ("biography",)]),
+        ("task.created_at", "before 2026-06-03", [MIDNIGHT - INSTANT], [MIDNIGHT]),
+        ("task.created_at", "2026-06-03", [MIDNIGHT], [MIDNIGHT - INSTANT]),
     ],
 )
-def test_a_test_is_said_in_the_words_it_is_read_from(fact: str, text: str) -> None:
-    """Saying and reading are each other's inverse."""
-    assert say(read(fact, text), FACTS[fact]) == text
+def test_a_test_is_met_by_some_values(
+    fact: str, text: str, met: list[object], unmet: list[object]
+) -> None:
+    """By others it is not; of what is unknown nothing can be told."""
+    test = read(fact, text)
+    assert [test.matches(value, LISTS) for value in met] == [True] * len(met)
+    assert [test.matches(value, LISTS) for value in unmet] == [False] * len(unmet)
+    assert test.matches(None, LISTS) is None
+
+
+def test_only_known_and_unknown_tell_of_the_unknown() -> None:
+    """They look at nothing else."""
+    known, unknown = (read("task.platform", text) for text in ("known", "unknown"))
+    assert [test.matches(value, LISTS) for test in (known, unknown) for value in (None, "x")] == [
+        *(False, True),
+        *(True, False),
+    ]
+
+
+def test_an_entry_of_a_list_counts_until_the_end_of_its_last_day_in_the_zone() -> None:
+    """The latest of its days; without a moment nobody can tell."""
+    test, without = (
+        read("task.comment_text", "in list fading"),
+        read("task.comment_text", "not in list fading"),
+    )
+    moments = (MIDNIGHT - INSTANT, MIDNIGHT, None)
+    assert [test.matches("LUMEN", LISTS, now) for now in moments] == [True, False, None]
+    assert [without.matches("LUMEN", LISTS, now) for now in moments] == [False, True, None]
+    assert [test.matches("orbit", LISTS, now) for now in moments] == [True, True, True]
+    assert (LISTS.lasts("watched"), LISTS.lasts("fading")) == (True, False)
+
+
+def test_a_test_names_what_must_be_declared_and_where_its_answer_changes() -> None:
+    """Both for those who look at tests without knowing their kinds."""
+    assert read("task.comment_text", "in list watched").refers() == ("list", "watched")
+    assert read("task.comment_text", "not matches pattern x").refers() == ("pattern", "x")
+    assert read("task.comment_text", "x").refers() is None
+    assert read("last.comments_scraped", "between 1 and 99").boundaries() == (1, 99)
+    assert read("last.comments_scraped", "[0, 5]").boundaries() == (0, 5)
+    assert read("task.comment_text", "[a, b]").boundaries() == ()
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.words)

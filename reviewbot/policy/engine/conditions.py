@@ -19,6 +19,16 @@ from typing import Any, NamedTuple
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.engine.calendar import Calendar, resolver
+from reviewbot.policy.engine.leaves import (
+    Emitted,
+    FactView,
+    Leaves,
+    Pool,
+    names_in,
+    not_yet,
+    settled,
+    three_way,
+)
 from reviewbot.policy.facts import Facts, length, plus_one, since
 from reviewbot.policy.model import (
     AllOf,
@@ -30,16 +40,6 @@ from reviewbot.policy.model import (
     NoneOf,
     Policy,
     Rule,
-)
-from reviewbot.policy.operators import (
-    Emitted,
-    FactView,
-    Leaves,
-    Pool,
-    names_in,
-    not_yet,
-    settled,
-    three_way,
 )
 from reviewbot.policy.text_forms import fold, nfc
 

@@ -12,6 +12,7 @@ import msgspec
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import Calendar, calendars_of
 from reviewbot.policy.engine.conditions import Arm, Trees, load, plain_function, traced_function
+from reviewbot.policy.engine.leaves import Pool
 from reviewbot.policy.engine.outcome import Conclusions
 from reviewbot.policy.engine.trace import Evaluation, trace_json
 from reviewbot.policy.facts import Facts, Fleet
@@ -27,7 +28,6 @@ from reviewbot.policy.model import (
     conditions_of,
     has_checks,
 )
-from reviewbot.policy.operators import Pool
 
 _TRACES_KEPT = 256
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,21 +20,15 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     FromConfirmed,
-    Has,
-    InList,
-    IsKnown,
-    Matches,
     Moment,
     NoneOf,
-    OneOf,
     Placeholder,
     Policy,
-    Range,
     Template,
     Test,
-    TextTest,
     WhenOpens,
 )
+from reviewbot.policy.operators import InList, IsKnown, OneOf
 
 _ATTEMPTS = {
     "any": "on at least one of the checker's tries of this round, ",
@@ -94,42 +87,7 @@ class Voice:
         if fact.type is FactType.YES_NO and isinstance(test, OneOf) and len(test.values) == 1:
             holds = bool(test.values[0]) is not test.negated
             return f"it is {'so' if holds else 'not so'} that {subject.removeprefix('whether ')}"
-        return f"{subject} {self._test(fact, test)}"
-
-    def _test(self, fact: Fact, test: Test) -> str:
-        match test:
-            case OneOf():
-                values = [self._value(fact, value) for value in test.values]
-                exact = " (letter by letter)" if any(test.exact) else ""
-                return f"is {'not ' if test.negated else ''}{_either(values)}{exact}"
-            case Range():
-                return f"is {self._range(fact, test)}"
-            case TextTest():
-                verb = {"contains": "contain", "starts with": "start with", "ends with": "end with"}
-                said = f"does not {verb[test.kind]}" if test.negated else test.kind
-                exact = " (letter by letter)" if test.exact else ""
-                return f'{said} "{safe_line(test.text)}"{exact}'
-            case Matches():
-                return (
-                    f"{'does not match' if test.negated else 'matches'} the pattern {test.pattern}"
-                )
-            case InList():
-                return f"is {'not ' if test.negated else ''}on the list {test.list}"
-            case Has():
-                return f"{'do not include' if test.negated else 'include'} {test.member}"
-        raise AssertionError(test)
-
-    def _range(self, fact: Fact, test: Range) -> str:
-        low = None if test.low is None else self._value(fact, test.low)
-        high = None if test.high is None else self._value(fact, test.high)
-        if low is not None and high is not None:
-            ends = "" if test.high_included else ", the end not included"
-            return f"between {low} and {high}{ends}"
-        if isinstance(test.low, datetime) or isinstance(test.high, datetime):
-            return f"before {high}" if low is None else f"after {low}"
-        if low is not None:
-            return f"{'at least' if test.low_included else 'more than'} {low}"
-        return f"{'at most' if test.high_included else 'less than'} {high}"
+        return f"{subject} {test.describe(lambda value: self._value(fact, value))}"
 
     def _value(self, fact: Fact, value: Any) -> str:
         if isinstance(value, str) and fact.type is FactType.TEXT:

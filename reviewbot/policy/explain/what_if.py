@@ -17,7 +17,12 @@ from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, with_fact
-from reviewbot.policy.model import Compare, OneOf, Policy, Range, all_compares
+from reviewbot.policy.model import (
+    Compare,
+    Policy,
+    all_compares,
+)
+from reviewbot.policy.operators import OneOf, Range
 
 _STEPS = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactType.MONEY: 0.01, FactType.SHARE: 0.01}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.reader import (
     MappingReader,
     Reading,
@@ -20,17 +20,18 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
-    InList,
-    Matches,
     NoneOf,
-    OneOf,
     Pattern,
-    Range,
     Test,
-    TextTest,
     Value,
 )
-from reviewbot.policy.operators import described, read_test, read_values
+from reviewbot.policy.operators import (
+    OneOf,
+    Range,
+    TextTest,
+    read_listed,
+    read_test,
+)
 from reviewbot.policy.text_forms import (
     BadPattern,
     compile_pattern,
@@ -199,15 +200,13 @@ def _test(context: Reading, scalar: Scalar, fact: Fact) -> Test | None:
     except Misread as misread:
         context.misread(scalar, misread, detail=detail_of(fact), see=see_facts(fact.name))
         return None
-    match test:
-        case InList():
-            return test if _declared(context, "list", scalar, test.list) else None
-        case Matches():
-            return test if _declared(context, "pattern", scalar, test.pattern) else None
-        case TextTest():
-            context.look_at(scalar)
-        case OneOf() if fact.type is FactType.TEXT:
-            context.look_at_word(scalar)
+    name = test.refers()
+    if name is not None:
+        return test if _declared(context, scalar, *name) else None
+    if isinstance(test, TextTest):
+        context.look_at(scalar)
+    elif isinstance(test, OneOf) and fact.type is FactType.TEXT:
+        context.look_at_word(scalar)
     return test
 
 
@@ -227,14 +226,14 @@ def _one_of(context: Reading, sequence: Sequence, fact: Fact) -> Test | None:
         if scalar is None:
             continue
         try:
-            one, is_exact = read_values(((scalar.value, 0),), fact, context.zone)
+            value, is_exact = read_listed(scalar.value, 0, fact, context.zone)
         except Misread as misread:
             context.misread(scalar, misread, detail=detail_of(fact), see=see_facts(fact.name))
             continue
         if fact.type is FactType.TEXT:
             context.look_at_word(scalar)
-        values.extend(one)
-        exact.extend(is_exact)
+        values.append(value)
+        exact.append(is_exact)
     if fact.type is FactType.NAMES:
         context.add(
             "P109",
@@ -246,7 +245,7 @@ def _one_of(context: Reading, sequence: Sequence, fact: Fact) -> Test | None:
     return OneOf(values=tuple(values), exact=tuple(exact), span=sequence.span) if values else None
 
 
-def _declared(context: Reading, kind: str, scalar: Scalar, name: str) -> bool:
+def _declared(context: Reading, scalar: Scalar, kind: str, name: str) -> bool:
     start = scalar.value.rindex(name)
     return context.name_of(kind, scalar, start, start + len(name)) is not None
 

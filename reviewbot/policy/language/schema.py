@@ -13,7 +13,7 @@ from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
-from reviewbot.policy.operators import OPERATORS, Operator
+from reviewbot.policy.operators import OPERATORS
 
 # ------------------------------------------------------------------------------------------------
 # The tests that a fact takes, as patterns for an editor; made from the tables of facts and operators.
@@ -95,21 +95,10 @@ def _argument(fact: Fact) -> str:
 
 def _line_pattern(fact: Fact) -> str:
     argument = _argument(fact)
-    forms = [_form(op, fact, argument) for op in OPERATORS if fact.type in op.takes]
+    forms = [op.schema(fact, argument) for op in OPERATORS if fact.type in op.takes]
     if fact.type is not FactType.NAMES:
         forms.append(rf"(not )?({argument}|\[.+\])")
     return f"^({'|'.join(forms)})$"
-
-
-def _form(operator: Operator, fact: Fact, argument: str) -> str:
-    words = operator.words
-    if words in ("known", "unknown"):
-        return words
-    if words == "between":
-        return f"between {argument} and {argument}"
-    looks_inside = words in ("contains", "starts with", "ends with", "matches pattern", "in list")
-    behind = _WORDS if looks_inside and fact.type is not FactType.NAMES else argument
-    return f"{'(not )?' if operator.negatable else ''}{words} {behind}"
 
 
 def _examples(fact: Fact) -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.domain.task import PLATFORMS
-from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.language.conditions import report_unknown_fact
 from reviewbot.policy.language.reader import Reading, entries_of, first_line, named_entries, unknown
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.model import Placeholder, ReasonText, Template
-from reviewbot.policy.operators import described
 from reviewbot.policy.text_forms import did_you_mean, is_name, nearest, only_cure
 
 SHORTEST, LONGEST = 3, 500

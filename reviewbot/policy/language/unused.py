@@ -8,7 +8,14 @@ import msgspec
 
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Mapping, Tree
-from reviewbot.policy.model import Hours, InList, Matches, Policy, ReasonText, Rule, WhenOpens
+from reviewbot.policy.model import (
+    Hours,
+    Policy,
+    ReasonText,
+    Rule,
+    Test,
+    WhenOpens,
+)
 
 _KINDS = {
     "reasons": ("reason", "name it in a rule that disputes"),
@@ -56,10 +63,8 @@ def _warn(context: Reading, part: str, tree: Tree, used: set[Name]) -> None:
 def _used_in(node: object) -> Iterator[Name]:
     """Every name that a part of the policy speaks of, at any depth."""
     match node:
-        case InList():
-            yield "list", node.list
-        case Matches():
-            yield "pattern", node.pattern
+        case Test():
+            yield from filter(None, [node.refers()])
         case WhenOpens():
             yield "calendar", node.hours
         case Hours():

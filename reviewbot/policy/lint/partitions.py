@@ -24,24 +24,19 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
-    Has,
-    InList,
-    IsKnown,
-    Matches,
+    Lists,
     NoneOf,
-    OneOf,
     Pattern,
     Placeholder,
     Policy,
-    Range,
     ReasonText,
     Rule,
     Template,
     Test,
-    TextTest,
     Then,
 )
-from reviewbot.policy.text_forms import fold, nfc, searcher
+from reviewbot.policy.operators import Has, InList, IsKnown, Matches, OneOf, Range, TextTest
+from reviewbot.policy.text_forms import fold, nfc
 
 HOUR = 3600.0
 
@@ -215,64 +210,23 @@ NOT = tuple(
 
 
 # ------------------------------------------------------------------------------------------------
-# What a test says of one value: the analysis' own plain reading of the language.
-#
-# It is deliberately not the compiled evaluator: the property tests hold the two against each other.
+# What a test may come to for one value, on whatever day.
 
 
-class Book(msgspec.Struct, frozen=True):
-    """The lists and patterns of a policy, ready to be asked. List entries are folded."""
-
-    lasting: dict[str, frozenset[str]]
-    """Entries without an end."""
-    passing: dict[str, frozenset[str]]
-    """Entries that end on some day: whether they count depends on when it is asked."""
-    patterns: dict[str, Callable[[str | None], bool | None]]
+def may_come_to(test: Test, value: Any, lists: Lists) -> int:
+    """What a test may come to for a value: an entry of a list that ends counts on some days only."""
+    met = test.matches(value, lists)
+    if met is None and value is not None and isinstance(test, InList):
+        return TRUE | FALSE
+    return of(met)
 
 
-def open_book(policy: Policy) -> Book:
-    """Prepare the lists and patterns of `policy`."""
-    return Book(
-        lasting={
-            n.name: frozenset(fold(e.id) for e in n.entries if not e.until) for n in policy.lists
-        },
-        passing={n.name: frozenset(fold(e.id) for e in n.entries if e.until) for n in policy.lists},
-        patterns={p.name: searcher(p.regex) for p in policy.patterns},
-    )
-
-
-def may_come_to(test: Test, value: Any, book: Book) -> int:
-    """As `answer`, as a set of truths: a list's entry with an end counts on some days only."""
-    passing = isinstance(test, InList) and value is not None and _only_for_now(test, value, book)
-    return TRUE | FALSE if passing else of(answer(test, value, book))
-
-
-def _only_for_now(test: InList, value: Any, book: Book) -> bool:
-    folded = fold(str(value))
-    return folded in book.passing[test.list] and folded not in book.lasting[test.list]
-
-
-def answer(test: Test, value: Any, book: Book) -> bool | None:
-    """Say whether `value` meets `test`; None means that it cannot be told."""
-    if isinstance(test, IsKnown):
-        return (value is not None) is test.known
-    if value is None:
-        return None
-    if isinstance(test, Range):
-        return in_range(test, value)
-    if isinstance(test, InList):
-        if _only_for_now(test, value, book):
-            return None
-        return (fold(str(value)) in book.lasting[test.list]) is not test.negated
-    return _plain(test, value, book) is not test.negated
-
-
-def asker(tests: Iterable[Test], book: Book) -> Callable[[str], tuple[int, ...]]:
+def asker(tests: Iterable[Test], lists: Lists) -> Callable[[str], tuple[int, ...]]:
     """Make the function that says what each test may come to for a text, as `may_come_to` does.
 
     Many texts are asked many tests, so what does not change from text to text is worked out once.
     """
-    asked = tuple(_asked(test, book) for test in tests)
+    asked = tuple(_asked(test, lists) for test in tests)
 
     def answers(text: str) -> tuple[int, ...]:
         folded = fold(text)
@@ -281,7 +235,7 @@ def asker(tests: Iterable[Test], book: Book) -> Callable[[str], tuple[int, ...]]
     return answers
 
 
-def _asked(test: Test, book: Book) -> Callable[[str, str], int]:
+def _asked(test: Test, lists: Lists) -> Callable[[str, str], int]:
     yes, no = TRUE, FALSE
     if isinstance(test, TextTest) and not test.exact:
         wanted = fold(test.text)
@@ -297,38 +251,7 @@ def _asked(test: Test, book: Book) -> Callable[[str, str], int]:
         if test.negated:
             yes, no = no, yes
         return lambda _, folded: yes if folded in values else no
-    return lambda text, _: may_come_to(test, text, book)
-
-
-def in_range(test: Range, value: Any) -> bool:
-    """Say whether a number or moment lies between the ends of `test`."""
-    if test.low is not None and (value < test.low or (value == test.low and not test.low_included)):
-        return False
-    return test.high is None or value < test.high or (value == test.high and test.high_included)
-
-
-def _plain(test: OneOf | TextTest | Matches | Has, value: Any, book: Book) -> bool:
-    if isinstance(test, OneOf):
-        return any(map(lambda wanted, exact: _equal(wanted, exact, value), test.values, test.exact))
-    if isinstance(test, TextTest):
-        return _text(test, value)
-    if isinstance(test, Matches):
-        return book.patterns[test.pattern](value) is True
-    return test.member in value
-
-
-def _equal(wanted: Any, exact: bool, value: Any) -> bool:
-    if isinstance(wanted, str) and isinstance(value, str):
-        return nfc(wanted) == nfc(value) if exact else fold(wanted) == fold(value)
-    return bool(wanted == value)
-
-
-def _text(test: TextTest, value: str) -> bool:
-    form = nfc if test.exact else fold
-    wanted, text = form(test.text), form(value)
-    if test.kind == "contains":
-        return wanted in text
-    return text.startswith(wanted) if test.kind == "starts with" else text.endswith(wanted)
+    return lambda text, _: may_come_to(test, text, lists)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -363,24 +286,24 @@ FreeRow = tuple[tuple[int, ...], Cell]
 
 
 def text_rows(
-    tests: tuple[Test, ...], book: Book, patterns: dict[str, Pattern], *, typical: str
+    tests: tuple[Test, ...], lists: Lists, patterns: dict[str, Pattern], *, typical: str
 ) -> list[Row]:
     """Class all texts by `tests`; the first row holds the typical text."""
     rows: dict[tuple[int, ...], Cell] = {}
-    ask = asker(tests, book)
-    for text in (typical, *_named(tests, book)):
+    ask = asker(tests, lists)
+    for text in (typical, *_named(tests, lists)):
         _add(rows, ask(text), text)
-    for unsure in _other_spellings(tests, book):
+    for unsure in _other_spellings(tests, lists):
         if unsure not in rows:
             rows[unsure] = Cell(value=typical, low=0, sure=False)
-    for masks, cell in _free(tests, book, patterns, typical, ask):
+    for masks, cell in _free(tests, lists, patterns, typical, ask):
         known = rows.get(masks)
         if known is None or (cell.sure and not known.sure):
             rows[masks] = cell
         else:  # Whether or not one was found: there may be texts of any length beside the named ones.
             rows[masks] = msgspec.structs.replace(known, low=0, high=None)
     rows_list = [(cell, masks) for masks, cell in rows.items()]
-    unknown = tuple(may_come_to(test, None, book) for test in tests)
+    unknown = tuple(may_come_to(test, None, lists) for test in tests)
     return [*rows_list, (UNKNOWN_CELL, unknown)]
 
 
@@ -408,27 +331,27 @@ def spelled_lengths(text: str) -> tuple[int, int]:
     return -(-apart // _MOST_FOLDED), apart
 
 
-def _named(tests: Iterable[Test], book: Book) -> Iterable[str]:
+def _named(tests: Iterable[Test], lists: Lists) -> Iterable[str]:
     """Every text that a test names in full, and the plain spellings of it."""
     for test in tests:
         if isinstance(test, OneOf):
             for value in test.values:
                 yield from _spellings(str(value))
         elif isinstance(test, InList):
-            yield from sorted(book.lasting[test.list] | book.passing[test.list])
+            yield from sorted(lists.entries[test.list])
 
 
 def _spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((text, text.lower(), text.upper())))
 
 
-def _other_spellings(tests: tuple[Test, ...], book: Book) -> Iterable[tuple[int, ...]]:
+def _other_spellings(tests: tuple[Test, ...], lists: Lists) -> Iterable[tuple[int, ...]]:
     """What may hold of further spellings of the named texts, where a test minds the spelling."""
     if not any(map(_minds_spelling, tests)):
         return
-    for text in dict.fromkeys(map(fold, _named(tests, book))):
+    for text in dict.fromkeys(map(fold, _named(tests, lists))):
         yield tuple(
-            TRUE | FALSE if _minds_spelling(test) else may_come_to(test, text, book)
+            TRUE | FALSE if _minds_spelling(test) else may_come_to(test, text, lists)
             for test in tests
         )
 
@@ -441,7 +364,7 @@ def _minds_spelling(test: Test) -> bool:
 
 def _free(
     tests: tuple[Test, ...],
-    book: Book,
+    lists: Lists,
     patterns: dict[str, Pattern],
     typical: str,
     ask: Ask,
@@ -450,7 +373,7 @@ def _free(
         dict.fromkeys(_bare(test) for test in tests if isinstance(test, TextTest | Matches))
     )
     if len(looks) > MOST_CLASSED:
-        yield from _sampled(looks, tests, book, patterns, typical, ask)
+        yield from _sampled(looks, tests, lists, patterns, typical, ask)
         return
     for held in product((False, True), repeat=len(looks)):
         truths = dict(zip(looks, held, strict=True))
@@ -465,7 +388,7 @@ def _free(
 def _sampled(
     looks: tuple[Look, ...],
     tests: tuple[Test, ...],
-    book: Book,
+    lists: Lists,
     patterns: dict[str, Pattern],
     typical: str,
     ask: Ask,
@@ -473,7 +396,7 @@ def _sampled(
     """Texts for each look and for pairs of them, beside a class of which nothing is known."""
     masks = tuple(_free_mask(test, {}) for test in tests)
     yield masks, Cell(value=typical, low=0, sure=False)
-    names = {fold(text) for text in _named(tests, book)}
+    names = {fold(text) for text in _named(tests, lists)}
     for held in islice(_samples(looks), max(2 * len(looks), MOST_ASKED // len(tests))):
         text = next(_attempts(list(held), patterns, typical), typical)
         if fold(text) not in names:
@@ -968,21 +891,21 @@ def domain_of(
     fact: Fact,
     tests: tuple[Test, ...],
     points: Iterable[float],
-    book: Book,
+    lists: Lists,
     patterns: dict[str, Pattern],
 ) -> Domain:
     """Cut `fact` by `tests`; `points` are the cuts of a number, its neighbours' included."""
     usual = typical(fact)
     if fact.type is FactType.TEXT:
-        rows = text_rows(tests, book, patterns, typical=usual)
+        rows = text_rows(tests, lists, patterns, typical=usual)
         cells = tuple(cell for cell, _ in rows)
         masks = {test: tuple(row[i] for _, row in rows) for i, test in enumerate(tests)}
     elif fact.type is FactType.NAMES:
-        cells, masks = _names(fact, tests, book)
+        cells, masks = _names(fact, tests, lists)
     else:
         cells = _cells(fact, points, usual)
         masks = {
-            test: tuple(may_come_to(test, cell.value, book) for cell in cells) for test in tests
+            test: tuple(may_come_to(test, cell.value, lists) for cell in cells) for test in tests
         }
     return Domain(fact=fact, cells=cells, order=_order(cells, usual), masks=masks)
 
@@ -1016,7 +939,7 @@ def _marked(cell: Cell, fact: Fact) -> Cell:
 
 
 def _names(
-    fact: Fact, tests: tuple[Test, ...], book: Book
+    fact: Fact, tests: tuple[Test, ...], lists: Lists
 ) -> tuple[tuple[Cell, ...], dict[Test, tuple[int, ...]]]:
     """Every choice of the tested names: in the list, not in it, or, where that can be, in doubt."""
     names = sorted({test.member for test in tests if isinstance(test, Has)})
@@ -1031,9 +954,9 @@ def _names(
         cells.append(Cell(value=held, sure=not doubtful))
         for test, row in masks.items():
             in_doubt = isinstance(test, Has) and test.member in doubtful
-            row.append(UNKNOWN if in_doubt else may_come_to(test, held, book))
+            row.append(UNKNOWN if in_doubt else may_come_to(test, held, lists))
     for test, row in masks.items():
-        row.append(may_come_to(test, None, book))
+        row.append(may_come_to(test, None, lists))
     return (*cells, UNKNOWN_CELL), {test: tuple(row) for test, row in masks.items()}
 
 

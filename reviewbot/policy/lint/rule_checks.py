@@ -35,7 +35,11 @@ from reviewbot.policy.lint.solver import (
     say_value,
     sending_paths,
 )
-from reviewbot.policy.model import Compare, IsKnown, Rule
+from reviewbot.policy.model import (
+    Compare,
+    Rule,
+)
+from reviewbot.policy.operators import IsKnown
 
 NEVER_BY_ITSELF = "P201"
 

@@ -28,11 +28,9 @@ from reviewbot.policy.lint.partitions import (
     TRUE,
     UNKNOWN,
     WINDOW,
-    Book,
     Cell,
     Domain,
     PartitionedTest,
-    answer,
     as_number,
     bare,
     checks_in,
@@ -44,7 +42,6 @@ from reviewbot.policy.lint.partitions import (
     domain_of,
     facts_in_texts,
     may_come_to,
-    open_book,
     ordinarily_known,
     sent_texts,
     shape,
@@ -61,16 +58,16 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     FromConfirmed,
-    IsKnown,
+    Lists,
     Moment,
     NoneOf,
     Policy,
-    Range,
     Rule,
     Template,
     Then,
 )
 from reviewbot.policy.model import Test as FactTest
+from reviewbot.policy.operators import IsKnown, Range
 
 Live = list[int]
 """For each variable, the cells (bits) that are still possible."""
@@ -872,7 +869,7 @@ class PolicyModel:
         self.doubts: list[Doubt] = []
         """What was asked and could not be told."""
         self._budget = Budget(MOST_WORK)
-        self.book = open_book(policy)
+        self.lists = Lists(policy)
         self._patterns = {pattern.name: pattern for pattern in policy.patterns}
         self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
         self._catalogue = CATALOGUE[policy.applies_to.review]
@@ -1023,11 +1020,11 @@ class PolicyModel:
             for name, found in tests.items()
         }
         points = shared_points(points)
-        book = self.book
+        lists = self.lists
         patterns = self._patterns
         for name in sorted(tests, key=lambda name: name != COUNT):
             fact = self._catalogue[name]
-            domain = domain_of(fact, tuple(tests[name]), points[name], book, patterns)
+            domain = domain_of(fact, tuple(tests[name]), points[name], lists, patterns)
             number = self._new_variable(domain.cells, domain.order)
             self._domains[name] = (number, domain)
             self._sensible_cells[number] = sum(
@@ -1181,7 +1178,7 @@ class PolicyModel:
             facts[name], answers, self._patterns, int(wanted.low or 0), wanted.high
         ):
             self._budget.left -= len(answers)
-            if all(may_come_to(test, candidate, self.book) == mask for test, mask in answers):
+            if all(may_come_to(test, candidate, self.lists) == mask for test, mask in answers):
                 facts[name], facts[length] = candidate, len(candidate)
                 return True
         return False
@@ -1260,7 +1257,7 @@ def _fits(world: PolicyModel, found: Witness, others: tuple[Attempt, ...], last:
         fold = partitions.both if checks.quantifier == "every" else partitions.either
         come_to = partitions.TRUE if checks.quantifier == "every" else partitions.FALSE
         for attempt in others:
-            come_to = fold(come_to, _inside(checks.condition, attempt, world.book))
+            come_to = fold(come_to, _inside(checks.condition, attempt, world.lists))
         if come_to != partitions.of(wanted):
             return False
     return all(
@@ -1281,14 +1278,14 @@ def _figures(attempts: tuple[Attempt, ...]) -> dict[str, Any]:
     }
 
 
-def _inside(condition: Condition, attempt: Mapping[str, Any], book: Book) -> int:
+def _inside(condition: Condition, attempt: Mapping[str, Any], lists: Lists) -> int:
     if isinstance(condition, Compare):
-        return partitions.of(answer(condition.test, attempt[condition.fact], book))
+        return partitions.of(condition.test.matches(attempt[condition.fact], lists))
     assert not isinstance(condition, EachAttempt)
     some = isinstance(condition, AnyOf | NoneOf)
     result = partitions.FALSE if some else partitions.TRUE
     for part in condition.parts:
-        inside = _inside(part, attempt, book)
+        inside = _inside(part, attempt, lists)
         result = partitions.either(result, inside) if some else partitions.both(result, inside)
     return partitions.NOT[result] if isinstance(condition, NoneOf) else result
 

@@ -23,10 +23,10 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     Policy,
-    Range,
     Rule,
     compares_of,
 )
+from reviewbot.policy.operators import Range
 from reviewbot.policy.testing.cases import CaseResult, still_passes
 
 

@@ -1,0 +1,43 @@
+"""Whether there is a value at all: `known` and `unknown`, the only tests of the unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from reviewbot.policy.catalog import FactType
+from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.operators.operator import Operator
+
+
+class IsKnown(Test, frozen=True, kw_only=True):
+    """`known` (True) or `unknown` (False)."""
+
+    known: bool
+
+    def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
+        return (value is not None) is self.known
+
+    def describe(self, words: Callable[[Value], str]) -> str:
+        return "is known" if self.known else "is not known"
+
+
+KNOWN = Operator(
+    words="known",
+    takes=frozenset(FactType),
+    parse=lambda _: IsKnown(known=True),
+    opposite="unknown",
+    behind="",
+    meaning="there is a value",
+    example="known",
+)
+UNKNOWN = Operator(
+    words="unknown",
+    takes=frozenset(FactType),
+    parse=lambda _: IsKnown(known=False),
+    opposite="known",
+    behind="",
+    meaning="there is none",
+    example="unknown",
+)

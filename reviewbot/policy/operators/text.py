@@ -1,0 +1,100 @@
+"""What lies inside: `contains`, `starts with`, `ends with` on texts, `contains` on lists of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+from reviewbot.domain.text import safe_line
+from reviewbot.policy.catalog import FactType
+from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Argument, Operator, read_exactly
+from reviewbot.policy.text_forms import fold, nfc
+from reviewbot.policy.values import read_choice
+
+Kind = Literal["contains", "starts with", "ends with"]
+_VERBS: dict[Kind, str] = {
+    "contains": "contain",
+    "starts with": "start with",
+    "ends with": "end with",
+}
+
+
+class TextTest(Test, frozen=True, kw_only=True):
+    """`contains`, `starts with`, `ends with`."""
+
+    kind: Kind
+    text: str
+    exact: bool = False
+    negated: bool = False
+
+    def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
+        if value is None:
+            return None
+        form = nfc if self.exact else fold
+        wanted, text = form(self.text), form(value)
+        if self.kind == "contains":
+            held = wanted in text
+        elif self.kind == "starts with":
+            held = text.startswith(wanted)
+        else:
+            held = text.endswith(wanted)
+        return held is not self.negated
+
+    def describe(self, words: Callable[[Value], str]) -> str:
+        verb = f"does not {_VERBS[self.kind]}" if self.negated else self.kind
+        exact = " (letter by letter)" if self.exact else ""
+        return f'{verb} "{safe_line(self.text)}"{exact}'
+
+
+class Has(Test, frozen=True, kw_only=True):
+    """`contains NAME` on a fact that is a list of names (`profile.differs: contains username`)."""
+
+    member: str
+    negated: bool = False
+
+    def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
+        return None if value is None else (self.member in value) is not self.negated
+
+    def describe(self, words: Callable[[Value], str]) -> str:
+        return f"{'do not include' if self.negated else 'include'} {self.member}"
+
+
+def _parse(kind: Kind, asked: Argument) -> Test:
+    fact = asked.fact
+    if fact.type is FactType.NAMES:
+        member = read_choice(asked.rest, asked.at, fact.values, "field")
+        return Has(member=member, negated=asked.negated)
+    text, exact = read_exactly(asked.rest, asked.at)
+    return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
+
+
+CONTAINS = Operator(
+    words="contains",
+    takes=TEXTS | {FactType.NAMES},
+    parse=partial(_parse, "contains"),
+    negatable=True,
+    behind=ANY_TEXT,
+    meaning="holds the text, in any letter case; a list of names holds the name",
+    example="contains promo",
+)
+STARTS_WITH = Operator(
+    words="starts with",
+    takes=TEXTS,
+    parse=partial(_parse, "starts with"),
+    negatable=True,
+    behind=ANY_TEXT,
+    meaning="begins with the text, in any letter case",
+    example="starts with @",
+)
+ENDS_WITH = Operator(
+    words="ends with",
+    takes=TEXTS,
+    parse=partial(_parse, "ends with"),
+    negatable=True,
+    behind=ANY_TEXT,
+    meaning="ends with the text, in any letter case",
+    example="ends with !",
+)
