@@ -30,13 +30,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 Value = str | int | float | bool | datetime
 
 
-class Test(Node, frozen=True, kw_only=True):
+class FactTest(Node, frozen=True, kw_only=True):
     """What one line asks of a fact's value; its kinds stand in `operators`, beside their words.
 
     Every test is three-valued: on an unknown value only `known` and `unknown` have an answer.
     """
-
-    __test__ = False  # no test of pytest's
 
     def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
         """Whether a value meets it; None where that cannot be told.
@@ -63,7 +61,7 @@ class Compare(Node, frozen=True, kw_only=True):
     quantifier the attempt's own field name (`verified`)."""
 
     fact: str
-    test: Test
+    test: FactTest
     text: str
     """The test as written, on one line."""
     fact_span: Span = NOWHERE
@@ -329,7 +327,7 @@ class Policy(Node, frozen=True, kw_only=True):
     tests: tuple[PolicyTest, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
-    revision. Test files are not: they change nothing that runs."""
+    revision. FactTest files are not: they change nothing that runs."""
 
 
 class Lists:

@@ -142,7 +142,7 @@ def _compare(chance: Random, fact: Fact) -> m.Compare:
     return m.Compare(fact=fact.name, test=test, text=type(test).__name__)
 
 
-def _test(chance: Random, fact: Fact) -> m.Test:
+def _test(chance: Random, fact: Fact) -> m.FactTest:
     negated = chance.random() < 0.3
     if chance.random() < 0.1:
         return ops.IsKnown(known=chance.random() < 0.5)
@@ -166,7 +166,7 @@ def _test(chance: Random, fact: Fact) -> m.Test:
     return _range(chance, numbers)
 
 
-def _text_test(chance: Random, negated: bool) -> m.Test:
+def _text_test(chance: Random, negated: bool) -> m.FactTest:
     word = chance.choice((*TEXTS[:6], "lumen", "great", "J", "\u01f0"))
     exact = chance.random() < 0.3
     match chance.randint(0, 4):

@@ -219,7 +219,7 @@ class Interpreter:
         value = derived[name]() if name in derived else getattr(getattr(facts, part), own)
         return None if own in CHOICES and value not in CHOICES[own] else value
 
-    def test(self, test: m.Test, value: Any) -> bool | None:
+    def test(self, test: m.FactTest, value: Any) -> bool | None:
         """One test of one value."""
         if isinstance(test, ops.IsKnown):
             return (value is not None) == test.known

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
-from reviewbot.policy.model import Lists, Test
+from reviewbot.policy.model import FactTest, Lists
 from reviewbot.policy.operators import (
     OPERATORS,
     Has,
@@ -27,7 +27,7 @@ PARIS = ZoneInfo("Europe/Paris")
 FACTS = CATALOGUE["comments"] | CATALOGUE["accounts"]
 
 
-def read(fact: str, text: str) -> Test:
+def read(fact: str, text: str) -> FactTest:
     """Read a test of one fact in Paris."""
     return read_test(text, FACTS[fact], PARIS)
 
@@ -70,7 +70,7 @@ def read(fact: str, text: str) -> Test:
         ("profile.differs", "not contains username", Has(member="username", negated=True)),
     ],
 )
-def test_a_test_is_read(fact: str, text: str, test: Test) -> None:
+def test_a_test_is_read(fact: str, text: str, test: FactTest) -> None:
     """Units are gone, `not` and `exactly` are kept."""
     assert read(fact, text) == test
 

@@ -19,13 +19,13 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
+    FactTest,
     FromConfirmed,
     Moment,
     NoneOf,
     Placeholder,
     Policy,
     Template,
-    Test,
     WhenOpens,
 )
 from reviewbot.policy.operators import InList, IsKnown, OneOf
@@ -80,7 +80,7 @@ class Voice:
         parts = (_place(p) if isinstance(p, Placeholder) else p for p in template.parts)
         return f"“{safe_line(''.join(parts))}”"
 
-    def _line(self, fact: Fact, test: Test) -> str:
+    def _line(self, fact: Fact, test: FactTest) -> str:
         subject = _subject(fact)
         if isinstance(test, IsKnown):
             return f"it is {'known' if test.known else 'not known'} {_asked(subject)}"

@@ -20,9 +20,9 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
+    FactTest,
     NoneOf,
     Pattern,
-    Test,
     Value,
 )
 from reviewbot.policy.operators import (
@@ -166,7 +166,7 @@ def _check(
 
 
 def _compare(context: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare | None:
-    test: Test | None = None
+    test: FactTest | None = None
     if isinstance(value, Sequence):
         test = _one_of(context, value, fact)
     elif isinstance(value, Mapping):
@@ -194,7 +194,7 @@ def _compare(context: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
     )
 
 
-def _test(context: Reading, scalar: Scalar, fact: Fact) -> Test | None:
+def _test(context: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
     try:
         test = read_test(scalar.value, fact, context.zone)
     except Misread as misread:
@@ -210,7 +210,7 @@ def _test(context: Reading, scalar: Scalar, fact: Fact) -> Test | None:
     return test
 
 
-def _one_of(context: Reading, sequence: Sequence, fact: Fact) -> Test | None:
+def _one_of(context: Reading, sequence: Sequence, fact: Fact) -> FactTest | None:
     if not sequence.items:
         context.add(
             "P108",

@@ -9,11 +9,11 @@ import msgspec
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Mapping, Tree
 from reviewbot.policy.model import (
+    FactTest,
     Hours,
     Policy,
     ReasonText,
     Rule,
-    Test,
     WhenOpens,
 )
 
@@ -63,7 +63,7 @@ def _warn(context: Reading, part: str, tree: Tree, used: set[Name]) -> None:
 def _used_in(node: object) -> Iterator[Name]:
     """Every name that a part of the policy speaks of, at any depth."""
     match node:
-        case Test():
+        case FactTest():
             yield from filter(None, [node.refers()])
         case WhenOpens():
             yield "calendar", node.hours

@@ -32,9 +32,9 @@ from reviewbot.policy.model import (
     ReasonText,
     Rule,
     Template,
-    Test,
     Then,
 )
+from reviewbot.policy.model import FactTest as Test
 from reviewbot.policy.operators import Has, InList, IsKnown, Matches, OneOf, Range, TextTest
 from reviewbot.policy.text_forms import fold, nfc
 

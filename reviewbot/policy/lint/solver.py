@@ -57,6 +57,7 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
+    FactTest,
     FromConfirmed,
     Lists,
     Moment,
@@ -66,7 +67,6 @@ from reviewbot.policy.model import (
     Template,
     Then,
 )
-from reviewbot.policy.model import Test as FactTest
 from reviewbot.policy.operators import IsKnown, Range
 
 Live = list[int]

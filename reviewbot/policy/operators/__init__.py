@@ -9,7 +9,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from reviewbot.policy.catalog import Fact, FactType, described
-from reviewbot.policy.model import Test
+from reviewbot.policy.model import FactTest
 from reviewbot.policy.operators.equals import OneOf, parse_equals, read_listed
 from reviewbot.policy.operators.known import IsKnown
 from reviewbot.policy.operators.named import InList, Matches
@@ -39,7 +39,7 @@ __all__ = [
 LONGEST_TEST = 4000
 
 
-def read_test(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> Test:
+def read_test(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> FactTest:
     """Read the test that a line's value is. Raises `Misread` with the words at fault."""
     if len(text) > LONGEST_TEST:
         raise Misread(

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import Argument, either, read_exactly, read_literal
 from reviewbot.policy.operators.range import Range
 from reviewbot.policy.operators.words import operator_of
@@ -16,7 +16,7 @@ from reviewbot.policy.text_forms import fold, nfc
 from reviewbot.policy.values import Day, Misread
 
 
-class OneOf(Test, frozen=True, kw_only=True):
+class OneOf(FactTest, frozen=True, kw_only=True):
     """Equals one of `values`; `not` turns it round. A plain value is a list of one.
 
     `exact[i]` says whether the i-th text is compared letter by letter; other texts, and all names
@@ -47,7 +47,7 @@ def _equal(wanted: Value, exact: bool, value: Any) -> bool:
     return bool(wanted == value)
 
 
-def parse_equals(asked: Argument) -> Test:
+def parse_equals(asked: Argument) -> FactTest:
     """Read a plain value or a list in brackets; a whole day is a range."""
     fact = asked.fact
     if fact.type is FactType.NAMES:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from reviewbot.policy.catalog import FactType
-from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import Operator
 
 
-class IsKnown(Test, frozen=True, kw_only=True):
+class IsKnown(FactTest, frozen=True, kw_only=True):
     """`known` (True) or `unknown` (False)."""
 
     known: bool

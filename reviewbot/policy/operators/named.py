@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Operator
 
 
-class InList(Test, frozen=True, kw_only=True):
+class InList(FactTest, frozen=True, kw_only=True):
     """`in list NAME`."""
 
     list: str
@@ -27,7 +27,7 @@ class InList(Test, frozen=True, kw_only=True):
         return "list", self.list
 
 
-class Matches(Test, frozen=True, kw_only=True):
+class Matches(FactTest, frozen=True, kw_only=True):
     """`matches pattern NAME`."""
 
     pattern: str

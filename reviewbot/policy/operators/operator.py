@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.model import Test, Value
+from reviewbot.policy.model import FactTest, Value
 from reviewbot.policy.values import (
     Day,
     Misread,
@@ -69,7 +69,7 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
     words: str
     takes: frozenset[FactType]
     """The types of fact that it can be asked of."""
-    parse: Callable[[Argument], Test]
+    parse: Callable[[Argument], FactTest]
     """Raises `Misread`."""
     negatable: bool = False
     opposite: str | None = None

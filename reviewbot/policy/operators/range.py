@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from reviewbot.policy.catalog import FactType
-from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import NUMBERS, Argument, Operator
 from reviewbot.policy.values import Day, Misread, read_when
 
 MOMENTS = frozenset({FactType.MOMENT})
 
 
-class Range(Test, frozen=True, kw_only=True):
+class Range(FactTest, frozen=True, kw_only=True):
     """Lies between two ends; an absent end is open. `at least 5` is low=5, low_included."""
 
     low: int | float | datetime | None = None
@@ -48,23 +48,23 @@ class Range(Test, frozen=True, kw_only=True):
         return tuple(end for end in (self.low, self.high) if end is not None)
 
 
-def _at_least(asked: Argument) -> Test:
+def _at_least(asked: Argument) -> FactTest:
     return Range(low=asked.number(asked.rest, asked.at))
 
 
-def _at_most(asked: Argument) -> Test:
+def _at_most(asked: Argument) -> FactTest:
     return Range(high=asked.number(asked.rest, asked.at))
 
 
-def _more_than(asked: Argument) -> Test:
+def _more_than(asked: Argument) -> FactTest:
     return Range(low=asked.number(asked.rest, asked.at), low_included=False)
 
 
-def _less_than(asked: Argument) -> Test:
+def _less_than(asked: Argument) -> FactTest:
     return Range(high=asked.number(asked.rest, asked.at), high_included=False)
 
 
-def _between(asked: Argument) -> Test:
+def _between(asked: Argument) -> FactTest:
     first, word, second = asked.rest.partition(" and ")
     if not word:
         raise _no_and(asked)
@@ -79,7 +79,7 @@ def _between(asked: Argument) -> Test:
     return Range(low=low, high=high)
 
 
-def _between_moments(asked: Argument, first: str, second: str, second_at: int) -> Test:
+def _between_moments(asked: Argument, first: str, second: str, second_at: int) -> FactTest:
     begin = read_when(first, asked.at, asked.zone)
     end = read_when(second, second_at, asked.zone)
     low = begin.begins if isinstance(begin, Day) else begin
@@ -111,12 +111,12 @@ def _no_and(asked: Argument) -> Misread:
     return asked.refused("P112", "between  needs two ends", cure="write it as  between 1 and 99")
 
 
-def _before(asked: Argument) -> Test:
+def _before(asked: Argument) -> FactTest:
     moment = read_when(asked.rest, asked.at, asked.zone)
     return Range(high=moment.begins if isinstance(moment, Day) else moment, high_included=False)
 
 
-def _after(asked: Argument) -> Test:
+def _after(asked: Argument) -> FactTest:
     moment = read_when(asked.rest, asked.at, asked.zone)
     if isinstance(moment, Day):
         return Range(low=moment.ends)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.catalog import FactType
-from reviewbot.policy.model import Lists, Test, Value
+from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Argument, Operator, read_exactly
 from reviewbot.policy.text_forms import fold, nfc
 from reviewbot.policy.values import read_choice
@@ -22,7 +22,7 @@ _VERBS: dict[Kind, str] = {
 }
 
 
-class TextTest(Test, frozen=True, kw_only=True):
+class TextTest(FactTest, frozen=True, kw_only=True):
     """`contains`, `starts with`, `ends with`."""
 
     kind: Kind
@@ -49,7 +49,7 @@ class TextTest(Test, frozen=True, kw_only=True):
         return f'{verb} "{safe_line(self.text)}"{exact}'
 
 
-class Has(Test, frozen=True, kw_only=True):
+class Has(FactTest, frozen=True, kw_only=True):
     """`contains NAME` on a fact that is a list of names (`profile.differs: contains username`)."""
 
     member: str
@@ -62,7 +62,7 @@ class Has(Test, frozen=True, kw_only=True):
         return f"{'do not include' if self.negated else 'include'} {self.member}"
 
 
-def _parse(kind: Kind, asked: Argument) -> Test:
+def _parse(kind: Kind, asked: Argument) -> FactTest:
     fact = asked.fact
     if fact.type is FactType.NAMES:
         member = read_choice(asked.rest, asked.at, fact.values, "field")
