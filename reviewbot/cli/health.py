@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.cli.opening import ledger_at
 from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.domain.text import safe_line
 from reviewbot.foresight.gather import REHEARSES, Bot
-from reviewbot.insights.heartbeat import Beat, newest_beat
-from reviewbot.presentation.format import counted, length
-from reviewbot.presentation.zones import zones_by
+from reviewbot.insights.heartbeat import Beat, Health, newest_beat
+from reviewbot.insights.status import not_used
+from reviewbot.presentation.format import ago, counted
+from reviewbot.presentation.style import styled
 from reviewbot.runtime.state_files import PauseFile
-from reviewbot.safety.pauses import Hold
+from reviewbot.safety import rollout
+from reviewbot.safety.pauses import Hold, holds_on, nothing_is_sent
 
 if TYPE_CHECKING:
     from reviewbot.cli.screen import Screen
@@ -25,24 +27,9 @@ if TYPE_CHECKING:
     from reviewbot.ports.ledger import Ledger
 
 
-Word = Literal["healthy", "partly healthy", "not healthy", "not running"]
 LONGEST = 300
-_CLOSE = timedelta(seconds=5)
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The word, and in a sentence each what is wrong, the most pressing first.
-
-    `partly healthy` is a bot of whose writes some are kept back, and the rest go out as they should.
-    """
-
-    word: Word
-    why: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether a health check passes."""
-        return self.word in ("healthy", "partly healthy")
+ADVERTISED, SHARE = 120.0, 0.8
+"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
 
 
 def health_of(
@@ -67,20 +54,19 @@ def health_of(
         why += [*stopped, *_stale(ledger)]
     if beat is None or beat.is_gone():
         return Health(word="not running", why=(*why, *partly))
-    word: Word = "not healthy" if why else "partly healthy" if partly else "healthy"
-    return Health(word=word, why=(*why, *partly))
+    if why:
+        return Health(word="not healthy", why=(*why, *partly))
+    return Health(word="partly healthy" if partly else "healthy", why=(*partly,))
 
 
 def look(settings: Settings, beat: Beat | None, now: datetime) -> Health:
     """The health of the bot on the log of the settings, by its newest heartbeat."""
-    from reviewbot.runtime.state_files import PauseFile
-
     file = PauseFile(settings.pause_path()).read()
     try:
         with ledger_at(settings.ledger) as opened:
             return health_of(beat, opened, now, file=file)
     except LedgerError as error:
-        return health_of(beat, None, now, file=file, problem=str(error))
+        return health_of(beat, None, now, problem=str(error))
 
 
 def say_health(screen: Screen, settings: Settings, form: str) -> None:
@@ -88,8 +74,6 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
 
     Only where a person reads; nothing of a log on which no bot has ever run.
     """
-    from reviewbot.presentation.style import styled
-
     if form != "text":
         return
     health = look(settings, newest_beat(settings), datetime.now(UTC))
@@ -98,15 +82,6 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
     more = len(health.why) - 1
     rest = f" (and {counted(more, 'more reason')}: reviewbot status)" if more else ""
     screen.say(styled(f"{health.word}: ", "care" if health.ok else "bad") + health.why[0] + rest)
-
-
-def ago(moment: datetime, now: datetime, zone: str = "UTC") -> str:
-    """How long ago something was; never less than nothing, whoever's clock is wrong."""
-    if moment <= now:
-        return f"{length(now - moment)} ago"
-    if moment - now < _CLOSE:
-        return "just now"
-    return f"at {format_moment(moment, zone)}, which by this machine's clock is yet to come"
 
 
 def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:
@@ -122,7 +97,7 @@ def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:
     elif beat.good_at is None:
         why.append("no pass has ever gone through")
     elif not beat.is_healthy(now):
-        why.append(f"the last good pass was {ago(beat.good_at, now, zones_by(beat).first)}")
+        why.append(f"the last good pass was {ago(beat.good_at, now, beat.zone)}")
     return why
 
 
@@ -130,32 +105,20 @@ def _held(
     beat: Beat | None, ledger: Ledger, now: datetime, file: str | None
 ) -> tuple[list[str], list[str]]:
     """What keeps everything back, and what keeps back only some of it."""
-    from reviewbot.safety.pauses import holds_on, nothing_is_sent
-
     holds = holds_on(ledger, now, file)
     sentences = [safe_line(hold.sentence, LONGEST) for hold in holds]
-    policies = [one.name for one in beat.policies] if beat is not None else []
+    policies = [policy.name for policy in beat.policies] if beat is not None else []
     if nothing_is_sent(holds, policies, now):
         return [f"nothing is sent: {sentence}" for sentence in sentences], []
     return [], sentences
 
 
 def _stale(ledger: Ledger) -> list[str]:
-    from reviewbot.insights.status import not_used
-    from reviewbot.safety import rollout
-
-    return [
-        *(f"the rules on disk are not used: {why}" for why in not_used(ledger)),
-        *(
-            f"the rules on disk are not used: {safe_line(str(one.value.get('policy') or '?'), 60)}"
-            f" {one.subject[:8]} waits to be accepted"
-            for one in rollout.waiting(ledger)
-        ),
+    waiting = [
+        f"{safe_line(str(note.value.get('policy') or '?'), 60)} {note.subject[:8]} waits to be accepted"
+        for note in rollout.waiting(ledger)
     ]
-
-
-ADVERTISED, SHARE = 120.0, 0.8
-"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
+    return [f"the rules on disk are not used: {why}" for why in (*not_used(ledger), *waiting)]
 
 
 def bot_of(settings: Settings, now: datetime) -> Bot:
@@ -172,7 +135,7 @@ def bot_of(settings: Settings, now: datetime) -> Bot:
     return msgspec.structs.replace(
         alone,
         hold=_hold(beat, now),
-        revisions=tuple(one.revision for one in beat.policies),
+        revisions=tuple(policy.revision for policy in beat.policies),
         every=beat.every,
         passed_at=beat.at,
         brake=beat.brake,
@@ -189,7 +152,7 @@ def _hold(beat: Beat, now: datetime) -> Hold | None:
     """Why it does not act, where it does not."""
     if not beat.is_alive(now):
         return Hold(
-            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, zones_by(beat).first)}",
+            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, beat.zone)}",
             by="bot",
         )
     if beat.key_refused:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,30 +24,24 @@ from reviewbot.cli.command import (
     ledger_option,
     policy_option,
 )
-from reviewbot.cli.health import Health, look
+from reviewbot.cli.health import bot_of, look
 from reviewbot.cli.opening import ledger_at, settings_with, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
+from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, ReviewbotError
 from reviewbot.domain.text import masked, safe, safe_line
-from reviewbot.insights.heartbeat import Beat, newest_beat
+from reviewbot.insights.heartbeat import Beat, Health, Running, newest_beat
+from reviewbot.insights.status import situation
 from reviewbot.policy.diagnostics import Severity
+from reviewbot.policy.testing.compare import changed_rules
+from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, table
+from reviewbot.presentation.status import health_line, lines
 from reviewbot.presentation.style import styled
-
-if TYPE_CHECKING:
-    from reviewbot.insights.status import BotStatus
-
+from reviewbot.runtime.policy_files import PolicyFile
 
 NOT_HEALTHY = 1
-
-
-class StatusSource(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look at the log gave: the situation, or why it cannot be read."""
-
-    found: BotStatus | None = None
-    policies: list[str] = []
-    problem: str | None = None
 
 
 @click.command(
@@ -72,23 +66,35 @@ def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     if probe:
         _probe(screen, beat, health, now)
         return
-    seen = _look(settings, beat, now)
+    found, problem, policies = None, None, None
+    try:
+        with ledger_at(settings.ledger) as opened:
+            policies = policy_lines(beat, opened)
+            found = situation(opened, now, bot_of(settings, now))
+    except LedgerError as error:
+        problem = str(error)
+    policies = policy_lines(beat, None) if policies is None else policies
     if form == "json":
-        known = _object(beat, health, seen)
+        known = {
+            "schema": "reviewbot.status/2",
+            "healthy": health.ok,
+            "health": health.word,
+            "why": health.why,
+            "heartbeat": beat,
+            "policies": policies,
+            "situation": found,
+            "problem": problem,
+        }
         screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
         return
-    from reviewbot.cli.standing import lines
-
     terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ
     size = shutil.get_terminal_size() if terminal else None
-    screen.data("\n".join(lines(beat, health, seen.found, seen.policies, now, size)))
-    if seen.problem is not None:
-        screen.data(styled(f"THE LOG     cannot be read: {safe_line(seen.problem, 300)}", "bad"))
+    screen.data("\n".join(lines(beat, health, found, policies, now, size)))
+    if problem is not None:
+        screen.data(styled(f"THE LOG     cannot be read: {safe_line(problem, 300)}", "bad"))
 
 
 def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> None:
-    from reviewbot.cli.standing import health_line
-
     screen.say(health_line(beat, health, now))
     for why in health.why:
         screen.say(why)
@@ -98,34 +104,28 @@ def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> 
         raise click.exceptions.Exit(NOT_HEALTHY)
 
 
-def _look(settings: Settings, beat: Beat | None, now: datetime) -> StatusSource:
-    """Read the log; what the heartbeat says is shown also where it cannot be read."""
-    from reviewbot.cli.health import bot_of
-    from reviewbot.cli.standing import policy_lines
-    from reviewbot.insights.status import situation
-
-    try:
-        with ledger_at(settings.ledger) as opened:
-            return StatusSource(
-                found=situation(opened, now, bot_of(settings, now)),
-                policies=policy_lines(beat, opened),
-            )
-    except LedgerError as error:
-        return StatusSource(policies=policy_lines(beat, None), problem=str(error))
+def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
+    """Each running policy, and where the file on disk differs from it, in words."""
+    revisions = None if ledger is None else Revisions(ledger)
+    return [_policy(one, revisions) for one in (beat.policies if beat else ())]
 
 
-def _object(beat: Beat | None, health: Health, seen: StatusSource) -> dict[str, Any]:
-    return {
-        "schema": "reviewbot.status/2",
-        "healthy": health.ok,
-        "health": health.word,
-        "why": health.why,
-        "heartbeat": beat,
-        "policies": seen.policies,
-        "situation": seen.found,
-        "problem": seen.problem,
-    }
+def _policy(running: Running, revisions: Revisions | None) -> str:
+    text = f"{safe_line(running.name)} {running.revision[:8]}"
+    on_disk = PolicyFile(running.path).load().policy
+    path = safe_line(running.path, 80)
+    if on_disk is None:
+        return f"{text} runs; the file {path} cannot be used"
+    if on_disk.revision == running.revision:
+        return text
+    judge = None if revisions is None else revisions.judge(running.revision)
+    rules = sorted(changed_rules(judge.policy, on_disk)) if judge is not None else []
+    named = ", ".join(safe_line(rule, 40) for rule in rules[:3]) + (", …" * (len(rules) > 3))
+    differs = f"; it differs in: {named}" if rules else "; no rule of it differs"
+    return f"{text} runs; on disk is {on_disk.revision[:8]}{differs if judge else ''}"
 
+
+# `reviewbot doctor`: is everything in place to run? -----------------------------------------------
 
 SKEW_NOTED, SKEW_TOO_LARGE = timedelta(seconds=30), timedelta(minutes=5)
 FAILED = 78
@@ -217,7 +217,6 @@ def _zones(_settings: Settings) -> Iterator[Diagnosis]:
 
 def _policies(settings: Settings) -> Iterator[Diagnosis]:
     from reviewbot.policy.lint import checked
-    from reviewbot.runtime.policy_files import PolicyFile
 
     if not settings.policy:
         cure = "set REVIEWBOT_POLICY, or give --policy FILE; a start: policies/starter.yaml"
@@ -239,7 +238,6 @@ def _policies(settings: Settings) -> Iterator[Diagnosis]:
 
 def _channels(settings: Settings) -> Iterator[Diagnosis]:
     from reviewbot.alarms.routing import unheard
-    from reviewbot.runtime.policy_files import PolicyFile
 
     notices = settings.notices
     loaded = [PolicyFile(path).load().policy for path in settings.policy]

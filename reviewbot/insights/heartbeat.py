@@ -11,27 +11,24 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 import msgspec
 
 from reviewbot.core.paths import state_folder
 from reviewbot.domain.errors import LedgerError, ReviewbotError
-from reviewbot.domain.text import mark_of
+from reviewbot.domain.text import known_zone, mark_of
 
 if TYPE_CHECKING:
     from reviewbot.config import Settings
     from reviewbot.core.context import BotContext
     from reviewbot.core.pipeline import PassSummary
     from reviewbot.policy.engine.judge import Judge
-
-
-# ------------------------------------------------------------------------------------------------
-# Whether the process that left a word still lives, as far as this one can tell.
 
 
 def room() -> str:
@@ -68,6 +65,21 @@ def is_gone(pid: int, began: int | None) -> bool:
 MISSED = 5
 """Polls without a good pass after which the bot is not healthy."""
 LEAST_PATIENCE = timedelta(minutes=5)
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the bot stands in a word, and in a sentence each what is wrong, the most pressing first.
+
+    `partly healthy` is a bot of whose writes some are kept back, and the rest go out as they should.
+    """
+
+    word: Literal["healthy", "partly healthy", "not healthy", "not running"]
+    why: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether a health check passes."""
+        return self.word in ("healthy", "partly healthy")
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +166,11 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, at=self.at + by, good_at=good_at)
 
     @property
+    def zone(self) -> str:
+        """The zone of the first policy that runs, else UTC."""
+        return known_zone(self.policies[0].timezone) if self.policies else "UTC"
+
+    @property
     def _patience(self) -> timedelta:
         return max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
 
@@ -185,11 +202,8 @@ def _beat_on_server(url: str) -> Beat | None:
     from reviewbot.ledger.open import open_ledger
 
     try:
-        ledger = open_ledger(url, read_only=True)
-        try:
+        with closing(open_ledger(url, read_only=True)) as ledger:
             found = ledger.last_beat()
-        finally:
-            ledger.close()
         if found is None:
             return None
         beat = msgspec.json.decode(found[0], type=Beat)
@@ -213,7 +227,7 @@ class Heart:
     once: bool = False
     now: Callable[[], datetime] = machine_time
 
-    def beat(self, app: BotContext, beat: Beat, failed: ReviewbotError | None) -> None:
+    def leave(self, app: BotContext, beat: Beat, failed: ReviewbotError | None) -> None:
         """Leave it; where that cannot be done the log says so, and the bot goes on."""
         text = msgspec.json.encode(beat)
         try:
@@ -244,41 +258,38 @@ def beating_poll(
     looked_until = None if before is None else before.looked_until
     summary: PassSummary | None = None
 
-    def leave(app: BotContext, error: str | None, failed: ReviewbotError | None = None) -> None:
-        left = _beat(app, every, heart, error, summary)
-        left = msgspec.structs.replace(left, good_at=good_at, looked_until=looked_until)
-        if isinstance(failed, LedgerError):
-            left = msgspec.structs.replace(left, brake=left.brake or error)
-        heart.beat(app, left, failed)
-
     def poll(app: BotContext) -> PassSummary:
         nonlocal good_at, looked_until, summary
+        failed: ReviewbotError | None = None
         try:
             summary = make(app)
         except ReviewbotError as error:
-            leave(app, str(error), error)
-            raise
-        if summary.stopped is None:
-            good_at, looked_until = heart.now(), summary.ended_at
-        leave(app, summary.stopped)
+            failed = error
+        else:
+            if summary.stopped is None:
+                good_at, looked_until = heart.now(), summary.ended_at
+        beat = msgspec.structs.replace(
+            _beat(app, every, heart, summary),
+            error=str(failed) if failed else summary and summary.stopped,
+            good_at=good_at,
+            looked_until=looked_until,
+            brake=app.brake() or (str(failed) if isinstance(failed, LedgerError) else None),
+        )
+        heart.leave(app, beat, failed)
+        if failed is not None:
+            raise failed
+        assert summary is not None
         return summary
 
     return poll
 
 
-def _beat(
-    app: BotContext,
-    every: float,
-    heart: Heart,
-    error: str | None,
-    summary: PassSummary | None,
-) -> Beat:
+def _beat(app: BotContext, every: float, heart: Heart, summary: PassSummary | None) -> Beat:
     """How the bot is now; what waits is as the newest pass that could list it has seen it."""
     from reviewbot.review.judge import DEAD_LETTER
     from reviewbot.review.poll import undecided
 
     tries = [trouble.tries for bench in app.benches for trouble in bench.troubles.values()]
-    policies = tuple(running(judge) for bench in app.benches for judge in bench.judges)
     open_now = undecided(app.benches)
     return Beat(
         at=heart.now(),
@@ -288,17 +299,15 @@ def _beat(
         once=heart.once,
         mode=app.mode.value,
         every=every,
-        policies=policies,
-        brake=app.brake(),
+        policies=tuple(running(judge) for bench in app.benches for judge in bench.judges),
         key_refused=app.key_refused_since is not None,
-        error=error,
         requests=app.traffic.requests,
         writes=app.traffic.writes,
         remaining=app.traffic.remaining,
         waiting=max(0 if summary is None else summary.waiting, len(open_now)),
         left=0 if summary is None else summary.left,
         undecided=len(open_now),
-        first_deadline_at=next((one.deadline_at for one in open_now), None),
+        first_deadline_at=open_now[0].deadline_at if open_now else None,
         first_deadline_is_estimate=any(one.deadline_is_estimate for one in open_now[:1]),
         in_quarantine=0 if summary is None else summary.in_quarantine,
         failing=len(tries),

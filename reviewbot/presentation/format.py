@@ -39,6 +39,15 @@ def due(moment: datetime | None, now: datetime, zone: str) -> str:
     return f"{format_moment(moment, zone)}, {distance}"
 
 
+def ago(moment: datetime, now: datetime, zone: str = "UTC") -> str:
+    """How long ago something was; never less than nothing, whoever's clock is wrong."""
+    if moment <= now:
+        return f"{length(now - moment)} ago"
+    if moment - now < timedelta(seconds=5):
+        return "just now"
+    return f"at {format_moment(moment, zone)}, which by this machine's clock is yet to come"
+
+
 def length(span: timedelta) -> str:
     """Write a length of time in its two largest units: `2 d 3 h`, `5 h 12 m`, `40 s`."""
     seconds = int(span.total_seconds())

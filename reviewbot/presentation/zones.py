@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.domain.text import known_zone
-from reviewbot.insights.heartbeat import Beat, Running, newest_beat, running
+from reviewbot.insights.heartbeat import Running, newest_beat, running
 
 if TYPE_CHECKING:
     from reviewbot.config import Settings
@@ -49,11 +49,7 @@ class Zones:
 
 def zones_of(settings: Settings, ledger: Ledger | None = None) -> Zones:
     """By what the bot on the settings' log last said of itself, and by the log where it is open."""
-    return zones_by(newest_beat(settings), ledger)
-
-
-def zones_by(beat: Beat | None, ledger: Ledger | None = None) -> Zones:
-    """The same by a heartbeat that is read already."""
+    beat = newest_beat(settings)
     return Zones(() if beat is None else beat.policies, ledger)
 
 

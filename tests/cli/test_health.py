@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.cli.health import ago, health_of
+from reviewbot.cli.health import health_of
 from reviewbot.insights.heartbeat import Beat, Running
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.format import ago
 from reviewbot.safety import pauses
 
 NOW = datetime.now(UTC)

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from reviewbot.cli.health import health_of
-from reviewbot.cli.standing import lines
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import PassSummary
@@ -32,6 +31,7 @@ from reviewbot.insights.heartbeat import (
     room,
 )
 from reviewbot.ledger.open import open_ledger
+from reviewbot.presentation.status import lines
 from reviewbot.review.poll import Polling
 from tests.fakes import APPROVE, HandClock, World, always, an_app
 from tests.ledger.conftest import postgres

@@ -10,19 +10,13 @@ from datetime import datetime
 import click
 
 from reviewbot.alarms.outages import Downtime
-from reviewbot.cli.health import Health, ago
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.review import noun_of, things
 from reviewbot.domain.text import format_moment, safe_line
-from reviewbot.insights.heartbeat import Beat, Running
+from reviewbot.insights.heartbeat import Beat, Health
 from reviewbot.insights.scorecard import GROUNDS, PayoutTotals
 from reviewbot.insights.status import BotStatus
-from reviewbot.policy.model import Policy
-from reviewbot.policy.testing.compare import changed_rules
-from reviewbot.ports.ledger import Ledger
-from reviewbot.presentation.format import counted, dollars, due, second_look_line
+from reviewbot.presentation.format import ago, counted, dollars, due, second_look_line
 from reviewbot.presentation.style import styled
-from reviewbot.presentation.zones import zones_by
 
 _LABEL = 11
 
@@ -31,7 +25,7 @@ def health_line(beat: Beat | None, health: Health, now: datetime) -> str:
     """Say whether it runs, how, and since when not."""
     if beat is None:
         return styled("not running", "bad") + ": no pass has ever been made on this decision log"
-    last = "never" if beat.good_at is None else ago(beat.good_at, now, zones_by(beat).first)
+    last = "never" if beat.good_at is None else ago(beat.good_at, now, beat.zone)
     if beat.is_gone():
         return styled("not running", "bad") + f": its process has ended; last good pass {last}"
     word = styled(health.word, "bad" if not health.ok else "care" if health.why else "good")
@@ -53,7 +47,8 @@ def lines(
     that, and is cut where there is none. None is no terminal, and nothing is cut.
     """
     rows = [health_line(beat, health, now)]
-    rows += [_row(*row) for row in _rows(beat, found, policies, now)]
+    for label, text, style in _rows(beat, found, policies, now):
+        rows.append(f"{label:<{_LABEL}} {styled(text, style) if style else text}")
     return rows if size is None else _fitted(rows, *size)
 
 
@@ -61,7 +56,7 @@ def _rows(
     beat: Beat | None, found: BotStatus | None, policies: list[str], now: datetime
 ) -> Iterator[tuple[str, str, str]]:
     """(label, text, style), the most pressing first."""
-    zone = zones_by(beat).first
+    zone = "UTC" if beat is None else beat.zone
     if beat is not None and beat.brake is not None:
         yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
     if beat is not None and beat.error and beat.error != beat.brake:
@@ -95,7 +90,8 @@ def _held(found: BotStatus, now: datetime, zone: str) -> Iterator[tuple[str, str
     stakes = found.at_stake
     if stakes is not None and stakes.tasks:
         what = f"{things(len(stakes.tasks), stakes.accounts)} ({dollars(stakes.amount_micros)})"
-        yield "", f"silence will pay {what}{_first(stakes.first_at, now, zone)}", "bad"
+        first = "" if stakes.first_at is None else f", first {due(stakes.first_at, now, zone)}"
+        yield "", f"silence will pay {what}{first}", "bad"
     for trial in found.on_probation:
         yield "probation", f"25 approvals an hour for {trial}", "care"
 
@@ -118,32 +114,22 @@ def _work(
     waiting = f"{counted(beat.waiting, noun)}, {beat.undecided} of them undecided"
     if beat.left:
         waiting += f", {beat.left:,} not reviewed yet"
-    first = beat.first_deadline_at
-    soonest = (
-        ""
-        if first is None
-        else f", first {'about ' * beat.first_deadline_is_estimate}{due(first, now, zone)}"
-    )
-    yield "waiting", waiting + soonest, ""
+    if beat.first_deadline_at is not None:
+        about = "about " * beat.first_deadline_is_estimate
+        waiting += f", first {about}{due(beat.first_deadline_at, now, zone)}"
+    yield "waiting", waiting, ""
     if beat.failing:
         kept = f", {beat.dead_letters} of them again and again" if beat.dead_letters else ""
         yield "failing", f"{counted(beat.failing, 'review')} could not be made{kept}", "bad"
     left = "" if beat.remaining is None else f"; {beat.remaining} left this minute"
-    yield (
-        "requests",
-        f"{beat.requests:,} since its start, {beat.writes:,} of them writes{left}",
-        "",
-    )
+    yield "requests", f"{beat.requests:,} since its start, {beat.writes:,} of them writes{left}", ""
 
 
 def _people(found: BotStatus, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.questions:
+        with_people = f"{found.questions} with people"
         claimed = f", {found.claimed} claimed" if found.claimed else ""
-        yield (
-            "questions",
-            f"{found.questions} with people{claimed}{_first_end(found, now, zone)}",
-            "",
-        )
+        yield "questions", f"{with_people}{claimed}{_first_end(found, now, zone)}", ""
     else:
         yield "questions", "none", ""
     if found.unsettled:
@@ -199,60 +185,20 @@ def _paid(books: PayoutTotals) -> Iterator[tuple[str, str, str]]:
         yield "unanswered", f"{asked} that nobody answered before the round ended", "care"
 
 
-def _first(moment: datetime | None, now: datetime, zone: str) -> str:
-    return "" if moment is None else f", first {due(moment, now, zone)}"
-
-
-def _row(label: str, text: str, style: str) -> str:
-    shown = styled(text, style) if style else text
-    return f"{label:<{_LABEL}} {shown}"
-
-
 def _fitted(rows: list[str], columns: int, screen: int) -> list[str]:
     """Wrap what is too long as far as the screen has lines for it, and cut the rest."""
     room = screen - 1 - len(rows)
     fitted: list[str] = []
     for row in rows:
-        parts = textwrap.wrap(click.unstyle(row), columns, subsequent_indent=" " * (_LABEL + 1))
+        text = click.unstyle(row)
+        if len(text) <= columns:
+            fitted.append(row)
+            continue
+        parts = textwrap.wrap(text, columns, subsequent_indent=" " * (_LABEL + 1))
         if len(parts) - 1 > max(0, room):
             parts = [parts[0][: columns - 1] + "…"]
         room -= len(parts) - 1
-        fitted += (
-            [row]
-            if len(parts) == 1 and len(click.unstyle(row)) <= columns
-            else [_as_styled(row, part) for part in parts]
-        )
+        # Each part in the row's own colour.
+        mark = re.search(r"\x1b\[[\d;]*m", row)
+        fitted += parts if mark is None else [f"{mark.group()}{part}\x1b[0m" for part in parts]
     return fitted
-
-
-def _as_styled(row: str, part: str) -> str:
-    """A part of a row in the row's own colour."""
-    mark = re.search(r"\x1b\[[\d;]*m", row)
-    return part if mark is None else f"{mark.group()}{part}\x1b[0m"
-
-
-def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
-    """Each running policy, and where the file on disk differs from it, in words."""
-    revisions = None if ledger is None else Revisions(ledger)
-    return [_policy(one, revisions) for one in (beat.policies if beat else ())]
-
-
-def _policy(running: Running, revisions: Revisions | None) -> str:
-    text = f"{safe_line(running.name)} {running.revision[:8]}"
-    on_disk = _on_disk(running.path)
-    path = safe_line(running.path, 80)
-    if on_disk is None:
-        return f"{text} runs; the file {path} cannot be used"
-    if on_disk.revision == running.revision:
-        return text
-    judge = None if revisions is None else revisions.judge(running.revision)
-    rules = sorted(changed_rules(judge.policy, on_disk)) if judge is not None else []
-    named = ", ".join(safe_line(rule, 40) for rule in rules[:3]) + (", …" * (len(rules) > 3))
-    differs = f"; it differs in: {named}" if rules else "; no rule of it differs"
-    return f"{text} runs; on disk is {on_disk.revision[:8]}{differs if judge else ''}"
-
-
-def _on_disk(path: str) -> Policy | None:
-    from reviewbot.runtime.policy_files import PolicyFile
-
-    return PolicyFile(path).load().policy
