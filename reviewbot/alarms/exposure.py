@@ -1,9 +1,9 @@
-"""Stakes: who is paid by silence while something is kept back, in words for a person and for the log."""
+"""Exposure: who is paid by silence while something is kept back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,38 +37,35 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     first_at: datetime | None = None
     amount_micros: int = 0
 
-    def sentence(self, zone: str = "UTC") -> str:
-        """Say it in one sentence; moments are read in this zone."""
+    def sentence(self, first: str) -> str:
+        """Say it in one sentence; `first` says when it begins."""
         if not self.tasks:
             return "No open task is paid by silence because of it so far."
-        first = f", first at {format_moment(self.first_at, zone)}" if self.first_at else ""
+        begins = f", first {first}" if self.first_at else ""
         money = f" ({self.amount_micros / 1_000_000:,.2f} USD)" if self.amount_micros else ""
-        return f"{things(len(self.tasks), self.accounts)}{money} will be paid by silence{first}."
+        return f"{things(len(self.tasks), self.accounts)}{money} will be paid by silence{begins}."
 
 
-def at_stake(found: Outlook, *, until: datetime | None = None) -> Exposure:
+def at_stake(outlook: Outlook, *, until: datetime | None = None) -> Exposure:
     """What silence will pay, before `until` (None: ever), if nobody acts."""
-    silent = [
-        one
-        for one in found.futures.values()
-        if one.end == "silence" and not one.is_over and (until is None or _deadline(one) < until)
-    ]
-    return _of(silent)
-
-
-def _of(silent: Iterable[Future]) -> Exposure:
-    first = sorted(silent, key=_deadline)
-    return Exposure(
-        tasks=tuple(one.round.task_id for one in first),
-        accounts=sum(is_account(one.round.review) for one in first),
-        first_at=first[0].at if first else None,
-        amount_micros=sum(one.round.amount_micros or 0 for one in first),
+    silent = (
+        future
+        for future in outlook.futures.values()
+        if not future.is_over and (until is None or (future.at is not None and future.at < until))
     )
+    return _exposure(silent)
 
 
-def _deadline(one: Future) -> datetime:
-    assert one.at is not None, "silence pays at a known moment"
-    return one.at
+def _exposure(futures: Iterable[Future | None]) -> Exposure:
+    """Of these what silence pays, which it does at a known moment."""
+    silent = [future for future in futures if future is not None and future.end == "silence"]
+    first = sorted(silent, key=lambda future: future.at or datetime.max.replace(tzinfo=UTC))
+    return Exposure(
+        tasks=tuple(future.round.task_id for future in first),
+        accounts=sum(is_account(future.round.review) for future in first),
+        first_at=first[0].at if first else None,
+        amount_micros=sum(future.round.amount_micros or 0 for future in first),
+    )
 
 
 def say_stakes(app: BotContext, bench: ReviewPipeline) -> None:
@@ -92,10 +89,10 @@ def _say_kept(
     those: Sequence[HeldBack],
 ) -> None:
     noun = "due decision is" if len(those) == 1 else "due decisions are"
-    found = [ahead().of(bench.review, one.task_id) for one in those]
-    stakes = _of(one for one in found if one is not None and one.end == "silence")
-    what = f"{len(those)} {noun} held back by {_words(by, subject)}."
-    _tell(app, _KINDS[by], f"{bench.review} {by} {subject}", what, stakes)
+    kind, words = _KINDS[by]
+    what = f"{len(those)} {noun} held back by {words.format(subject)}."
+    stakes = _exposure(ahead().of(bench.review, held.task_id) for held in those)
+    _tell(app, kind, f"{bench.review} {by} {subject}", what, stakes)
 
 
 def _say_pauses(app: BotContext, ahead: Foreseen) -> None:
@@ -103,7 +100,7 @@ def _say_pauses(app: BotContext, ahead: Foreseen) -> None:
     pauses = pauses_module.pauses_on(
         app.guard.words_on(guard_state.PAUSE_TOPIC), app.guard.file, now
     )
-    on = {one.word: one for one in pauses}
+    on = {pause.word: pause for pause in pauses}
     for word in pauses_module.WORDS:
         if word not in on:
             app.guard.said.pop(f"pause {word}", None)
@@ -138,7 +135,7 @@ def _say_breakers(app: BotContext, bench: ReviewPipeline, ahead: Foreseen) -> No
 def _tell(app: BotContext, kind: AlarmKind, subject: str, what: str, stakes: Exposure) -> None:
     app.alarm(
         kind,
-        f"{what} {stakes.sentence(app.zone())}",
+        f"{what} {stakes.sentence(f'at {format_moment(stakes.first_at, app.zone())}')}",
         subject=subject,
         urgency="error" if stakes.tasks or kind is AlarmKind.BREAKER else "warning",
         would_be_paid_by_silence=list(stakes.tasks[:NAMED]),
@@ -148,13 +145,9 @@ def _tell(app: BotContext, kind: AlarmKind, subject: str, what: str, stakes: Exp
     )
 
 
-_KINDS = {"cap": AlarmKind.CAP, "guardrail": AlarmKind.CAP, "probation": AlarmKind.PROBATION}
+_KINDS = {
+    "cap": (AlarmKind.CAP, "the cap {!r}"),
+    "guardrail": (AlarmKind.CAP, "the policy's own rule to {}"),
+    "probation": (AlarmKind.PROBATION, "the probation of revision {}"),
+}
 """What keeps back some decisions, not all: those are counted."""
-
-
-def _words(by: str, subject: str) -> str:
-    return {
-        "cap": f"the cap {subject!r}",
-        "guardrail": f"the policy's own rule to {subject}",
-        "probation": f"the probation of revision {subject}",
-    }[by]

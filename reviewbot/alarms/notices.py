@@ -25,7 +25,7 @@ def tell_question(app: BotContext, decision: Decision) -> None:
     app.alarm(
         AlarmKind.QUESTION,
         f"{_about(decision)} waits for a person{until}: {question}",
-        subject=_round(decision.task_id, decision.epoch),
+        subject=round_name(decision.task_id, decision.epoch),
         to=() if decision.to is None else (decision.to,),
         urgency="info" if decision.to is None else "warning",
         again=EACH_TIME,
@@ -42,7 +42,7 @@ def tell_late(app: BotContext, decision: Decision, state: State) -> None:
         AlarmKind.LATE,
         f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
         f" deadline ({_deadline(app, decision)}), and is {state.value}",
-        subject=_round(decision.task_id, decision.epoch),
+        subject=round_name(decision.task_id, decision.epoch),
         urgency="warning",
         again=EACH_TIME,
         task_id=decision.task_id,
@@ -66,7 +66,7 @@ def tell_stale_effect(app: BotContext, decision: Decision, receipt: Receipt) -> 
         AlarmKind.STALE,
         f"{_about(decision)}: an approval took effect in another round than it was decided for;"
         " a person should look at it",
-        subject=_round(decision.task_id, decision.epoch),
+        subject=round_name(decision.task_id, decision.epoch),
         again=EACH_TIME,
         decision=decision.id,
         task_id=decision.task_id,
@@ -81,7 +81,7 @@ def tell_silence(app: BotContext, ending: Ending) -> None:
     app.alarm(
         AlarmKind.SILENCE,
         f"{what} was paid by silence ({at}): {ending.note}",
-        subject=_round(ending.task_id, ending.epoch),
+        subject=round_name(ending.task_id, ending.epoch),
         again=None,
         keep_until=app.clock.now() + RETOLD,
         task_id=ending.task_id,
@@ -102,7 +102,7 @@ def tell_dead_letter(app: BotContext, item: ReviewItem, error: ReviewbotError) -
         AlarmKind.DEAD_LETTER,
         f"{named(item.review, item.id, item.amount_micros)} cannot be reviewed, it fails again and"
         f" again: {error}",
-        subject=_round(item.id, item.epoch),
+        subject=round_name(item.id, item.epoch),
         again=24 * HOUR,
         task_id=item.id,
         deadline_at=item.deadline_at,
@@ -174,5 +174,6 @@ def _about(decision: Decision) -> str:
     return named(decision.review, decision.task_id, decision.amount_micros)
 
 
-def _round(task_id: str, epoch: str | None) -> str:
+def round_name(task_id: str, epoch: str | None) -> str:
+    """The subject of an alarm about one round."""
     return f"{task_id}@{epoch}"

@@ -1,7 +1,15 @@
-"""Outage: say when passes fail and a person should know, and when they succeed again."""
+"""Outages: say when passes fail, when they succeed again, and what was paid meanwhile.
+
+Theory of operation. Rounds that we had seen are attributed at every pass (`reconcile.py`), but a few
+at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So each
+start reads the finalized tasks, newest first, back to the last pass, and gives each round that has no
+decision of ours an ending. After a moment one page of them is enough. The same is done where a
+process lived on, but no pass went through for a while.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -115,15 +123,7 @@ def _length(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
-# ------------------------------------------------------------------------------------------------
-# Away: after a start, what was paid while no pass was made, by whom, and what was nearly late.
-#
-# Theory of operation. Rounds that we had seen are attributed at every pass (`reconcile.py`), but a few
-# at a time, and rounds that came and went while nobody looked are in no list that a pass reads. So each
-# start reads the finalized tasks, newest first, back to the last pass, and gives each round that has no
-# decision of ours an ending. After a moment one page of them is enough. The same is done where a
-# process lived on, but no pass went through for a while.
-
+# What happened while no pass was made -----------------------------------------------------------
 
 TOPIC = "away"
 LONG = timedelta(minutes=15)
@@ -227,22 +227,31 @@ def look_back(app: BotContext, since: datetime) -> Downtime | None:
     """
     now = app.clock.now()
     is_long = now - since >= LONG
-    away = Downtime(since=since, until=now)
+    ended: list[tuple[Ending, bool]] = []
+    nearly_late = 0
     for bench in app.benches:
         for ending, was_seen in _endings(app, bench, since, pages=None if is_long else 1):
             app.ledger.end(ending)
-            away = _count(away, ending, was_seen)
-        away = msgspec.structs.replace(
-            away, nearly_late=away.nearly_late + _nearly_late(app.ledger, bench, now)
-        )
+            ended.append((ending, was_seen))
+        open_now = app.ledger.unended(bench.review)
+        nearly_late += sum(now <= deadline_of(sighting) < now + NEARLY for sighting in open_now)
+    by = Counter(ending.by for ending, _ in ended)
+    silent = [pair for pair in ended if pair[0].by == "silence"]
+    away = Downtime(
+        since=since,
+        until=now,
+        silence=len(silent),
+        silence_micros=sum(ending.amount_micros or 0 for ending, _ in silent),
+        unseen=sum(not was_seen for _, was_seen in silent),
+        others=by["other"],
+        left=by["leave"],
+        nearly_late=nearly_late,
+    )
     if not is_long and not (away.silence or away.others):
         return None
+    figures = msgspec.structs.asdict(away)
     app.ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
-    app.events(
-        "while away",
-        level="error" if away.silence else "info",
-        **msgspec.structs.asdict(away),
-    )
+    app.events("while away", level="error" if away.silence else "info", **figures)
     app.alarm(
         AlarmKind.AWAY,
         away.sentence(app.zone()),
@@ -250,7 +259,7 @@ def look_back(app: BotContext, since: datetime) -> Downtime | None:
         urgency="error" if away.silence else "warning" if away.nearly_late else "info",
         again=None,
         keep_until=now + RETOLD,
-        **msgspec.structs.asdict(away),
+        **figures,
     )
     return away
 
@@ -269,8 +278,8 @@ def _endings(
         return
     items = [item for item in bench.queue.finalized(since, pages=pages) if item.epoch is not None]
     memories = app.ledger.memories(bench.review, [item.id for item in items])
-    seen = {(one.task_id, one.epoch) for one in app.ledger.unended(bench.review)}
-    told = {(one.task_id, one.epoch) for one in app.ledger.endings(since)}
+    seen = {(sighting.task_id, sighting.epoch) for sighting in app.ledger.unended(bench.review)}
+    told = {(ending.task_id, ending.epoch) for ending in app.ledger.endings(since)}
     for item in items:
         finalized = item.subject.finalized_at
         if finalized is None or item.key in told:
@@ -279,7 +288,17 @@ def _endings(
         if found is None:
             continue
         by, why = found
-        ending = _ending(item, by, finalized, why, since, app.zone(review=bench.review))
+        missed = format_moment(since, app.zone(review=bench.review))
+        ending = Ending(
+            review=item.review,
+            task_id=item.id,
+            epoch=item.epoch or "",
+            by=by,
+            status=item.status,
+            at=finalized,
+            amount_micros=item.amount_micros,
+            note=None if why is None else f"{why}; no pass was made since {missed}",
+        )
         if by == "silence":
             tell_silence(app, ending)
         yield ending, item.key in seen
@@ -292,55 +311,11 @@ def _whose(item: ReviewItem, memory: Memory | None) -> tuple[Attributed, str | N
         last = None
     if last is not None and last.state in DONE | OPEN:
         return None
-    if not by_silence(item, _deadline(item)):
+    deadline = item.deadline_at
+    if deadline is None and item.started_at is not None:
+        deadline = item.started_at + REVIEW_WINDOW
+    if not by_silence(item, deadline):
         return "other", None
     if last is not None and last.decision.action is Action.LEAVE:
         return "leave", None
     return "silence", cause(last)
-
-
-def _deadline(item: ReviewItem) -> datetime | None:
-    """The deadline as this answer states it, or counted from the beginning of its round."""
-    if item.deadline_at is not None or item.started_at is None:
-        return item.deadline_at
-    return item.started_at + REVIEW_WINDOW
-
-
-def _ending(
-    item: ReviewItem,
-    by: Attributed,
-    at: datetime,
-    why: str | None,
-    since: datetime,
-    zone: str,
-) -> Ending:
-    note = None if why is None else f"{why}; no pass was made since {format_moment(since, zone)}"
-    return Ending(
-        review=item.review,
-        task_id=item.id,
-        epoch=item.epoch or "",
-        by=by,
-        status=item.status,
-        at=at,
-        amount_micros=item.amount_micros,
-        note=note,
-    )
-
-
-def _count(away: Downtime, ending: Ending, was_seen: bool) -> Downtime:
-    match ending.by:
-        case "silence":
-            return msgspec.structs.replace(
-                away,
-                silence=away.silence + 1,
-                silence_micros=away.silence_micros + (ending.amount_micros or 0),
-                unseen=away.unseen + (not was_seen),
-            )
-        case "leave":
-            return msgspec.structs.replace(away, left=away.left + 1)
-    return msgspec.structs.replace(away, others=away.others + 1)
-
-
-def _nearly_late(ledger: Ledger, bench: ReviewPipeline, now: datetime) -> int:
-    soon = ledger.unended(bench.review)
-    return sum(now <= deadline_of(one) < now + NEARLY for one in soon)

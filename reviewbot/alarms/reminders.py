@@ -1,16 +1,21 @@
-"""Deadlines: which rounds nobody has decided, so that silence would pay for them."""
+"""Reminders: speak of every undecided round in time, also while the API or this bot is away.
+
+Theory of operation. Each bench keeps in mind which rounds are open: those on the list whose turn has
+not come, and those whose review decided nothing. After a start it takes them from the log, so an
+outage that began before does not silence anything. When an alarm is due for one round it is given
+for all that fall due soon after as well: one message early instead of many in time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec.structs import replace
 
-from reviewbot.alarms.notices import tell_silences_again
+from reviewbot.alarms.notices import round_name, tell_silences_again
 from reviewbot.alarms.standing import otherwise, standing
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import (
@@ -36,35 +41,53 @@ from reviewbot.ports.ledger import Logged, OpenRound
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
 
+STAGES = (
+    (1, timedelta(minutes=10)),
+    (6, timedelta(minutes=30)),
+    (24, timedelta(hours=1)),
+)
+"""Hours before the deadline at which a round is spoken of, nearest first; and how much earlier it
+may be, where others are due already."""
+SPARE = timedelta(minutes=2)
+"""A turn comes in time where so much is left after it."""
+LAST_STAGE = timedelta(hours=1)
+"""Nothing is said before the last stage of what has its turn before that."""
+REMIND_AHEAD = timedelta(minutes=15)
+EVERY = 30.0
+"""Seconds between two looks at the deadlines within a long pass."""
 
-def most_urgent_first(found: Iterable[Undecided]) -> tuple[Undecided, ...]:
+# Which rounds are open --------------------------------------------------------------------------
+
+
+def most_urgent_first(rounds: Iterable[Undecided]) -> tuple[Undecided, ...]:
     """What expires first comes first; what nobody knows the deadline of comes last."""
-    return tuple(sorted(found, key=lambda one: (one.deadline_at is None, one.deadline_at or 0)))
+    return tuple(sorted(rounds, key=lambda seen: (seen.deadline_at is None, seen.deadline_at or 0)))
 
 
-def is_open(one: Reviewed) -> bool:
+def is_open(reviewed: Reviewed) -> bool:
     """Whether a review left its round to silence, as things stand."""
-    if one.outcome is ReviewOutcome.VANISHED:
+    if reviewed.outcome is ReviewOutcome.VANISHED:
         return False
-    if one.outcome is ReviewOutcome.CLAIMED:
+    if reviewed.outcome is ReviewOutcome.CLAIMED:
         # Where somebody was first while it was reviewed, nobody knows yet what becomes of that.
-        return one.latest is None or one.latest.state not in DONE
-    if one.verdict is None:
-        return True
-    return one.verdict.undecided or one.outcome in ("unknown", "void", "refused", "postponed")
+        return reviewed.latest is None or reviewed.latest.state not in DONE
+    verdict, unsure = reviewed.verdict, ("unknown", "void", "refused", "postponed")
+    return verdict is None or verdict.undecided or reviewed.outcome in unsure
 
 
-def describe(one: Reviewed) -> Undecided:
+def describe(reviewed: Reviewed) -> Undecided:
     """The round of a review; where it was not judged, as its newest decision left it."""
-    if one.verdict is None and one.latest is not None:
-        return _as_left(unreviewed(one.item), one.latest)
-    verdict = one.verdict
-    return msgspec.structs.replace(
-        unreviewed(one.item),
-        action=None if verdict is None else verdict.action.value,
-        rule=None if verdict is None else verdict.rule,
-        outcome=one.outcome.value,
-        policy="" if verdict is None else verdict.policy,
+    seen, verdict = unreviewed(reviewed.item), reviewed.verdict
+    if verdict is None and reviewed.latest is not None:
+        return _as_left(seen, reviewed.latest)
+    if verdict is None:
+        return replace(seen, outcome=reviewed.outcome.value)
+    return replace(
+        seen,
+        action=verdict.action.value,
+        rule=verdict.rule,
+        outcome=reviewed.outcome.value,
+        policy=verdict.policy,
     )
 
 
@@ -103,14 +126,15 @@ def from_log(sighting: OpenRound, last: Logged | None) -> Undecided | None:
     return seen if last is None else _as_left(seen, last)
 
 
-def _as_left(one: Undecided, last: Logged) -> Undecided:
+def _as_left(seen: Undecided, last: Logged) -> Undecided:
     """A round as its newest decision left it."""
-    return msgspec.structs.replace(
-        one,
-        action=last.decision.action.value,
-        rule=last.decision.rule,
+    decision = last.decision
+    return replace(
+        seen,
+        action=decision.action.value,
+        rule=decision.rule,
         outcome=last.state.value,
-        policy=last.decision.policy,
+        policy=decision.policy,
     )
 
 
@@ -121,31 +145,6 @@ def _decided(last: Logged) -> bool:
     if last.state is State.DRY_RUN:
         return decision.action.writes and decision.until is None
     return last.state in (State.PERFORMED, State.SETTLED, State.OVERTAKEN)
-
-
-# ------------------------------------------------------------------------------------------------
-# Watch: speak of every undecided round in time, also while the API or this bot is away.
-#
-# Theory of operation. Each bench keeps in mind which rounds are open: those on the list whose turn has
-# not come, and those whose review decided nothing. After a start it takes them from the log, so an
-# outage that began before does not silence anything. When an alarm is due for one round it is given
-# for all that fall due soon after as well: one message early instead of many in time.
-
-
-STAGES = (
-    (1, timedelta(minutes=10)),
-    (6, timedelta(minutes=30)),
-    (24, timedelta(hours=1)),
-)
-"""Hours before the deadline at which a round is spoken of, nearest first; and how much earlier it
-may be, where others are due already."""
-SPARE = timedelta(minutes=2)
-"""A turn comes in time where so much is left after it."""
-LAST_STAGE = timedelta(hours=1)
-"""Nothing is said before the last stage of what has its turn before that."""
-REMIND_AHEAD = timedelta(minutes=15)
-EVERY = 30.0
-"""Seconds between two looks at the deadlines within a long pass."""
 
 
 def expect(
@@ -160,27 +159,27 @@ def expect(
     """
     before = bench.open_rounds or {}
     bench.open_rounds, listed = {}, set()
-    seen: dict[str, OpenRound] = {}
+    sightings: dict[str, OpenRound] = {}
     if any(item.deadline_at is None for item, _ in todo):
-        seen = {one.task_id: one for one in app.ledger.unended(bench.review)}
+        sightings = {one.task_id: one for one in app.ledger.unended(bench.review)}
     for item, known in todo:
         listed.add(item.id)
-        one = before.get(item.id)
-        if one is not None and item.epoch in (one.epoch, None):
-            bench.open_rounds[item.id] = one
+        kept = before.get(item.id)
+        if kept is not None and item.epoch in (kept.epoch, None):
+            bench.open_rounds[item.id] = kept
         elif item.epoch not in known.memory.claimed:
-            bench.open_rounds[item.id] = _as_seen(unreviewed(item), seen.get(item.id))
-    unlisted = [one for one in missing if one.task_id not in listed]
+            bench.open_rounds[item.id] = _as_seen(unreviewed(item), sightings.get(item.id))
+    unlisted = [sighting for sighting in missing if sighting.task_id not in listed]
     bench.open_rounds.update(_from_log(app, bench, unlisted))
 
 
-def _as_seen(one: Undecided, sighting: OpenRound | None) -> Undecided:
+def _as_seen(seen: Undecided, sighting: OpenRound | None) -> Undecided:
     """With the deadline by the log, where the API states none: it expires all the same."""
-    if one.deadline_at is not None or sighting is None or one.epoch not in (sighting.epoch, None):
-        return one
-    opened = one.started_at or sighting.first_seen_at
+    if seen.deadline_at is not None or sighting is None or seen.epoch not in (sighting.epoch, None):
+        return seen
+    opened = seen.started_at or sighting.first_seen_at
     return replace(
-        one,
+        seen,
         epoch=sighting.epoch,
         started_at=opened,
         deadline_at=sighting.deadline_at or opened + REVIEW_WINDOW,
@@ -192,26 +191,41 @@ def note(bench: ReviewPipeline, reviewed: Reviewed) -> None:
     """Keep in mind how a review left its round."""
     assert bench.open_rounds is not None
     before = bench.open_rounds.pop(reviewed.item.id, None)
-    if is_open(reviewed):
-        bench.open_rounds[reviewed.item.id] = _as_known(describe(reviewed), before)
+    if not is_open(reviewed):
+        return
+    seen = describe(reviewed)
+    if before is not None and seen.epoch in (before.epoch, None) and seen.deadline_at is None:
+        # The API has stopped saying so; it expires all the same.
+        seen = replace(
+            seen,
+            epoch=before.epoch,
+            deadline_at=before.deadline_at,
+            deadline_is_estimate=before.deadline_is_estimate,
+        )
+    bench.open_rounds[reviewed.item.id] = seen
 
 
-def _as_known(one: Undecided, before: Undecided | None) -> Undecided:
-    """With what was known of its round, where the API has stopped saying so: it expires all the same."""
-    if before is None or one.epoch not in (before.epoch, None) or one.deadline_at is not None:
-        return one
-    return replace(
-        one,
-        epoch=before.epoch,
-        deadline_at=before.deadline_at,
-        deadline_is_estimate=before.deadline_is_estimate,
-    )
+def _from_log(
+    app: BotContext, bench: ReviewPipeline, sightings: Sequence[OpenRound]
+) -> Iterator[tuple[str, Undecided]]:
+    if not sightings:
+        return
+    memories = app.ledger.memories(bench.review, [sighting.task_id for sighting in sightings])
+    for sighting in sightings:
+        memory = memories.get(sighting.task_id)
+        last = None if memory is None else memory.latest
+        if last is not None and last.decision.epoch != sighting.epoch:
+            last = None
+        if (seen := from_log(sighting, last)) is not None:
+            yield seen.task_id, seen
+
+
+# What is said of them, and when -----------------------------------------------------------------
 
 
 def now_and_then(app: BotContext) -> None:
     """Within a long pass: watch and send what has gathered, not too often."""
-    now = app.clock.monotonic()
-    if now - app.watched_at >= EVERY:
+    if app.clock.monotonic() - app.watched_at >= EVERY:
         watch(app)
         app.alarms.flush()
 
@@ -230,218 +244,172 @@ def watch(app: BotContext) -> None:
                 bench.open_rounds = dict(_from_log(app, bench, app.ledger.unended(bench.review)))
             except LedgerError:
                 continue
-        open_rounds = [one for one in bench.open_rounds.values() if one.deadline_at is not None]
-        _tell_stages(app, bench, foreseen, open_rounds)
-        _say_backlog(app, bench, open_rounds)
+        _Watch(app, bench, foreseen).look()
+
+
+class _Watch:
+    """One look at the open rounds of one kind of review."""
+
+    def __init__(self, app: BotContext, bench: ReviewPipeline, foreseen: Foreseen) -> None:
+        self._app, self._bench, self._foreseen = app, bench, foreseen
+        self._now = app.clock.now()
+        rounds = (bench.open_rounds or {}).values()
+        self._open = [seen for seen in rounds if seen.deadline_at is not None]
+
+    def look(self) -> None:
+        """Tell what is due of each."""
+        app, bench = self._app, self._bench
+        self._stages()
+        turns = [turn for seen in self._open if (turn := self._turn_of(seen)) is not None]
+        if turns and app.guard.is_time(f"backlog {bench.review}", app.clock.monotonic()):
+            # One line for all that waits for its turn and gets it in time.
+            app.events("backlog", review=bench.review, waiting=len(turns), last_turn_by=max(turns))
         for judge in bench.judges:
-            if judge.policy.deadline.remind:
-                theirs = [one for one in open_rounds if _judge_of(one, bench) is judge]
-                _remind(app, bench, foreseen, judge, theirs)
+            self._remind(judge)
+
+    def _stages(self) -> None:
+        nearer = timedelta(0)
+        for hours, ahead in STAGES:
+            stage = hours * HOUR
+            left = [(_deadline(seen) - self._now, seen) for seen in self._open]
+            due = [seen for span, seen in left if nearer < span <= stage]
+            soon = [seen for span, seen in left if stage < span <= stage + ahead]
+            news = [self._stage(seen, hours) for seen in due]
+            if any(news):
+                for seen in soon:
+                    self._stage(seen, hours)
+            nearer = stage
+
+    def _stage(self, seen: Undecided, hours: int) -> bool:
+        turn_at, deadline = self._turn_of(seen), _deadline(seen)
+        left = f", {hours} h or less before its {_estimated(seen)}deadline"
+        if turn_at is not None and turn_at + SPARE <= deadline:
+            # Normal work: its turn comes in time. With an hour left it is said all the same. Where
+            # the pace falls, so that it no longer does, the alarm comes as if this had not been said.
+            if hours > 1 and turn_at + LAST_STAGE <= deadline:
+                return False
+            return self._tell(
+                seen,
+                f"{hours}h turn",
+                lambda zone: (
+                    f"{left} ({format_moment(deadline, zone)}); its turn comes by"
+                    f" {format_moment(turn_at, zone)}"
+                ),
+                hours_left=hours,
+                turn_at=turn_at,
+            )
+        return self._tell(
+            seen,
+            f"{hours}h",
+            lambda zone: (
+                f"{left} ({format_moment(deadline, zone)});"
+                f" otherwise {otherwise(self._foreseen.of(seen), zone)}"
+            ),
+            urgency="error" if hours == 1 else "warning",
+            hours_left=hours,
+        )
+
+    def _turn_of(self, seen: Undecided) -> datetime | None:
+        """When something that waits in the backlog has its turn, as far as the pace tells."""
+        if seen.outcome != NOT_REVIEWED:
+            return None
+        app, now = self._app, self._app.clock.monotonic()
+        left = app.turns.seconds_until(seen.review, seen.task_id, now, app.traffic.requests)
+        return None if left is None else app.clock.now() + timedelta(seconds=left)
+
+    def _remind(self, judge: Judge) -> None:
+        reminders = judge.policy.deadline.remind
+        if not reminders:
+            return
+        calendars, now = calendars_of(judge.policy), self._now
+        resolved = [(reminder, resolver(reminder.at, calendars)) for reminder in reminders]
+        theirs = [seen for seen in self._open if self._judge_of(seen) is judge]
+        for to in dict.fromkeys(reminder.to for reminder in reminders):
+            due: list[tuple[Undecided, Reminder]] = []
+            soon: list[tuple[Undecided, Reminder]] = []
+            for seen in theirs:
+                moments = [
+                    (at, reminder)
+                    for reminder, find in resolved
+                    if reminder.to == to
+                    and (at := find(seen.started_at, seen.deadline_at)) is not None
+                ]
+                passed = [pair for pair in moments if pair[0] <= now]
+                coming = [pair for pair in moments if now < pair[0] <= now + REMIND_AHEAD]
+                if passed and _deadline(seen) > now:
+                    due.append((seen, max(passed, key=lambda pair: pair[0])[1]))
+                if coming:
+                    soon.append((seen, min(coming, key=lambda pair: pair[0])[1]))
+            news = [self._reminder(*pair) for pair in due]
+            if any(news):
+                for pair in soon:
+                    self._reminder(*pair)
+
+    def _reminder(self, seen: Undecided, reminder: Reminder) -> bool:
+        return self._tell(
+            seen,
+            f"{reminder.at.text} {reminder.to}",
+            lambda zone: (
+                f"; its {_estimated(seen)}deadline is {format_moment(_deadline(seen), zone)};"
+                f" otherwise {otherwise(self._foreseen.of(seen), zone)}"
+            ),
+            kind=AlarmKind.REMINDER,
+            group=reminder.at.text,
+            to=(reminder.to,),
+        )
+
+    def _tell(
+        self,
+        seen: Undecided,
+        mark: str,
+        ending: Callable[[str], str],
+        *,
+        kind: AlarmKind = AlarmKind.UNDECIDED,
+        group: str | None = None,
+        to: tuple[str, ...] = (),
+        urgency: Urgency = "warning",
+        **facts: Any,
+    ) -> bool:
+        """Tell of a round, unless this process has; saves words that would be dropped anyway."""
+        known = (seen.task_id, seen.epoch, mark)
+        if known in self._bench.reminded:
+            return False
+        self._bench.reminded.add(known)
+        zone = self._app.zone(review=seen.review, policy=seen.policy)
+        return self._app.alarm(
+            kind,
+            f"{standing(seen)}{ending(zone)}",
+            subject=f"{round_name(seen.task_id, seen.epoch)} {mark}",
+            group=mark if group is None else group,
+            to=to,
+            urgency=urgency,
+            again=None,
+            keep_until=seen.deadline_at,
+            zone=zone,
+            **facts,
+            review=seen.review,
+            task_id=seen.task_id,
+            epoch=seen.epoch,
+            deadline_at=seen.deadline_at,
+            deadline_is_estimate=seen.deadline_is_estimate,
+            amount_micros=seen.amount_micros,
+            action=seen.action,
+            rule=seen.rule,
+            outcome=seen.outcome,
+        )
+
+    def _judge_of(self, seen: Undecided) -> Judge | None:
+        """The judge that a round was, or will be, before: the only one where it does not say."""
+        judges = self._bench.judges
+        if seen.policy:
+            return next((judge for judge in judges if judge.policy.name == seen.policy), None)
+        return judges[0] if len(judges) == 1 else None
 
 
-def _from_log(
-    app: BotContext, bench: ReviewPipeline, sightings: Sequence[OpenRound]
-) -> Iterator[tuple[str, Undecided]]:
-    if not sightings:
-        return
-    memories = app.ledger.memories(bench.review, [one.task_id for one in sightings])
-    for sighting in sightings:
-        memory = memories.get(sighting.task_id)
-        last = None if memory is None else memory.latest
-        if last is not None and last.decision.epoch != sighting.epoch:
-            last = None
-        if (one := from_log(sighting, last)) is not None:
-            yield one.task_id, one
+def _deadline(seen: Undecided) -> datetime:
+    assert seen.deadline_at is not None
+    return seen.deadline_at
 
 
-def _tell_stages(
-    app: BotContext, bench: ReviewPipeline, foreseen: Foreseen, open_rounds: list[Undecided]
-) -> None:
-    now = app.clock.now()
-    nearer = timedelta(0)
-    for hours, ahead in STAGES:
-        stage = hours * HOUR
-        due, soon = [], []
-        for one in open_rounds:
-            left = _deadline(one) - now
-            if nearer < left <= stage:
-                due.append(one)
-            elif stage < left <= stage + ahead:
-                soon.append(one)
-        news = [one for one in due if _tell_stage(app, bench, foreseen, one, hours)]
-        if news:
-            for one in soon:
-                _tell_stage(app, bench, foreseen, one, hours)
-        nearer = stage
-
-
-def _tell_stage(
-    app: BotContext, bench: ReviewPipeline, foreseen: Foreseen, one: Undecided, hours: int
-) -> bool:
-    if (turn_at := _turn_of(app, one)) is not None and turn_at + SPARE <= _deadline(one):
-        return _tell_turn(app, bench, one, hours, turn_at)
-    if not _first_time(bench, one, f"{hours}h"):
-        return False
-    deadline, zone = _deadline(one), _zone(app, one)
-    urgency: Urgency = "error" if hours == 1 else "warning"
-    return app.alarm(
-        AlarmKind.UNDECIDED,
-        f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
-        f" ({format_moment(deadline, zone)});"
-        f" otherwise {otherwise(foreseen.of(one), zone)}",
-        subject=f"{_round(one)} {hours}h",
-        group=f"{hours}h",
-        urgency=urgency,
-        again=None,
-        keep_until=deadline,
-        zone=zone,
-        hours_left=hours,
-        **_facts(one),
-    )
-
-
-def _turn_of(app: BotContext, one: Undecided) -> datetime | None:
-    """When something that waits in the backlog has its turn, as far as the pace tells."""
-    if one.outcome != NOT_REVIEWED:
-        return None
-    now = app.clock.monotonic()
-    left = app.turns.seconds_until(one.review, one.task_id, now, app.traffic.requests)
-    return None if left is None else app.clock.now() + timedelta(seconds=left)
-
-
-def _tell_turn(
-    app: BotContext, bench: ReviewPipeline, one: Undecided, hours: int, turn_at: datetime
-) -> bool:
-    """Normal work: its turn comes in time. With an hour left it is said all the same, as a warning.
-
-    Where the pace falls, so that it no longer does, the alarm comes as if this had not been said.
-    """
-    deadline, zone = _deadline(one), _zone(app, one)
-    if hours > 1 and turn_at + LAST_STAGE <= deadline:
-        return False
-    if not _first_time(bench, one, f"{hours}h turn"):
-        return False
-    return app.alarm(
-        AlarmKind.UNDECIDED,
-        f"{standing(one)}, {hours} h or less before its {_estimated(one)}deadline"
-        f" ({format_moment(deadline, zone)}); its turn comes by {format_moment(turn_at, zone)}",
-        subject=f"{_round(one)} {hours}h turn",
-        group=f"{hours}h turn",
-        urgency="warning",
-        again=None,
-        keep_until=deadline,
-        zone=zone,
-        hours_left=hours,
-        turn_at=turn_at,
-        **_facts(one),
-    )
-
-
-def _say_backlog(app: BotContext, bench: ReviewPipeline, open_rounds: list[Undecided]) -> None:
-    """One line for all that waits for its turn and gets it in time."""
-    turns = [turn for one in open_rounds if (turn := _turn_of(app, one)) is not None]
-    if turns and app.guard.is_time(f"backlog {bench.review}", app.clock.monotonic()):
-        app.events("backlog", review=bench.review, waiting=len(turns), last_turn_by=max(turns))
-
-
-def _remind(
-    app: BotContext,
-    bench: ReviewPipeline,
-    foreseen: Foreseen,
-    judge: Judge,
-    open_rounds: list[Undecided],
-) -> None:
-    calendars = calendars_of(judge.policy)
-    resolved = [(one, resolver(one.at, calendars)) for one in judge.policy.deadline.remind]
-    now = app.clock.now()
-    for to in dict.fromkeys(reminder.to for reminder in judge.policy.deadline.remind):
-        due: list[tuple[Undecided, Reminder]] = []
-        soon: list[tuple[Undecided, Reminder]] = []
-        for one in open_rounds:
-            moments = [
-                (at, reminder)
-                for reminder, find in resolved
-                if reminder.to == to and (at := find(one.started_at, one.deadline_at)) is not None
-            ]
-            passed = [pair for pair in moments if pair[0] <= now]
-            coming = [pair for pair in moments if now < pair[0] <= now + REMIND_AHEAD]
-            if passed and _deadline(one) > now:
-                due.append((one, max(passed, key=_when)[1]))
-            if coming:
-                soon.append((one, min(coming, key=_when)[1]))
-        news = [pair for pair in due if _tell_reminder(app, bench, foreseen, *pair)]
-        if news:
-            for one, reminder in soon:
-                _tell_reminder(app, bench, foreseen, one, reminder)
-
-
-def _when(pair: tuple[datetime, Reminder]) -> datetime:
-    return pair[0]
-
-
-def _tell_reminder(
-    app: BotContext, bench: ReviewPipeline, foreseen: Foreseen, one: Undecided, reminder: Reminder
-) -> bool:
-    if not _first_time(bench, one, f"{reminder.at.text} {reminder.to}"):
-        return False
-    deadline, zone = _deadline(one), _zone(app, one)
-    return app.alarm(
-        AlarmKind.REMINDER,
-        f"{standing(one)}; its {_estimated(one)}deadline is {format_moment(deadline, zone)};"
-        f" otherwise {otherwise(foreseen.of(one), zone)}",
-        subject=f"{_round(one)} {reminder.at.text} {reminder.to}",
-        group=reminder.at.text,
-        to=(reminder.to,),
-        urgency="warning",
-        again=None,
-        keep_until=deadline,
-        zone=zone,
-        **_facts(one),
-    )
-
-
-def _first_time(bench: ReviewPipeline, one: Undecided, what: str) -> bool:
-    """Whether this process has not spoken of it; saves words that would be dropped anyway."""
-    mark = (one.task_id, one.epoch, what)
-    if mark in bench.reminded:
-        return False
-    bench.reminded.add(mark)
-    return True
-
-
-def _judge_of(one: Undecided, bench: ReviewPipeline) -> Judge | None:
-    """The judge that a round was, or will be, before: the only one where it does not say."""
-    if one.policy:
-        return next((judge for judge in bench.judges if judge.policy.name == one.policy), None)
-    return bench.judges[0] if len(bench.judges) == 1 else None
-
-
-def _zone(app: BotContext, one: Undecided) -> str:
-    return app.zone(review=one.review, policy=one.policy)
-
-
-def _deadline(one: Undecided) -> datetime:
-    assert one.deadline_at is not None
-    return one.deadline_at
-
-
-def _estimated(one: Undecided) -> str:
-    return "estimated " if one.deadline_is_estimate else ""
-
-
-def _round(one: Undecided) -> str:
-    return f"{one.task_id}@{one.epoch}"
-
-
-def _facts(one: Undecided) -> dict[str, Any]:
-    return {
-        "review": one.review,
-        "task_id": one.task_id,
-        "epoch": one.epoch,
-        "deadline_at": one.deadline_at,
-        "deadline_is_estimate": one.deadline_is_estimate,
-        "amount_micros": one.amount_micros,
-        "action": one.action,
-        "rule": one.rule,
-        "outcome": one.outcome,
-    }
+def _estimated(seen: Undecided) -> str:
+    return "estimated " if seen.deadline_is_estimate else ""

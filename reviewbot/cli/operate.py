@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from reviewbot.alarms.exposure import Exposure, at_stake
+from reviewbot.alarms.exposure import at_stake
 from reviewbot.channels.base import Channel
 from reviewbot.channels.making import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
@@ -18,11 +18,10 @@ from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings, read_seconds
 from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from reviewbot.domain.errors import ChannelFailed, ConfigError, LedgerError, UsageError
-from reviewbot.domain.review import things
 from reviewbot.domain.text import format_moment, parse_iso, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.policy.text_forms import did_you_mean
-from reviewbot.presentation.format import counted, dollars, due
+from reviewbot.presentation.format import counted, due
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.state_files import PauseFile
@@ -69,7 +68,9 @@ def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str
                 opened, what, reason=why, who=who, until=end, now=now, zone=zone
             )
             ahead = outlook_of(opened, now, bot_of(settings, now))
-            stakes = stakes_in_words(at_stake(ahead, until=end), now, zone)
+            exposure = at_stake(ahead, until=end)
+            stakes = exposure.sentence(due(exposure.first_at, now, zone))
+            stakes = styled(stakes, "care") if exposure.tasks else stakes
     except LedgerError as error:
         file = PauseFile(settings.pause_path())
         on = _by_file(file, what, why, who)
@@ -85,16 +86,6 @@ def reason_of(text: str) -> str:
     if not reason or len(reason) > LONGEST_REASON:
         raise UsageError(f"a reason is 1 to {LONGEST_REASON} characters")
     return reason
-
-
-def stakes_in_words(stakes: Exposure, now: datetime, zone: str) -> str:
-    """Whom silence pays meanwhile, for a person."""
-    if not stakes.tasks:
-        return "No open task is paid by silence because of it so far."
-    soon = f", first {due(stakes.first_at, now, zone)}" if stakes.first_at else ""
-    money = f" ({dollars(stakes.amount_micros)})" if stakes.amount_micros else ""
-    count = things(len(stakes.tasks), stakes.accounts)
-    return styled(f"{count}{money} will be paid by silence{soon}.", "care")
 
 
 def _by_file(file: PauseFile, what: str, why: str, who: str) -> Pause:
