@@ -26,15 +26,19 @@ if TYPE_CHECKING:
     from reviewbot.core.pipeline import Events
 
 
-# ------------------------------------------------------------------------------------------------
-# Told: what people were told and when, kept in the decision log so that a restart repeats nothing.
-#
-# One note per kind of alarm holds the marks that still matter: a few words each, and only of what
-# arrived. A log that cannot be used is no reason to be silent: then the marks live in memory alone.
-
-
 TOPIC = "alarm"
 """The topic of the log under which the marks stand, by kind."""
+HEALTH = "channel"
+"""The topic of the log under which the health of the channels stands."""
+PING = "deadman"
+"""The name of the ping to the outside among the channels."""
+MOST_WAITING = 20_000
+"""Alarms kept while no channel takes them; the oldest go first."""
+_ROUNDS_AT_THE_END = 2
+"""How often the last letters are sent: what failed may get through elsewhere, and is told of."""
+_ASIDE = -1
+"""The number of a letter that nobody waits to hear of."""
+_DAY = timedelta(days=1)
 _FORGET = timedelta(days=30)
 
 
@@ -61,7 +65,12 @@ class AlarmMark(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class AlarmHistory:
-    """The marks of every kind, read from the log when the first is asked for."""
+    """What people were told and when, kept in the decision log so that a restart repeats nothing.
+
+    One note per kind of alarm holds the marks that still matter, and only of what arrived. They are
+    read when the first is asked for. A log that cannot be used is no reason to be silent: then the
+    marks live in memory alone.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock, events: Events) -> None:
         self._ledger = ledger
@@ -69,20 +78,20 @@ class AlarmHistory:
         self._events = events
         self._marks: dict[AlarmKind, dict[str, AlarmMark]] | None = None
 
-    def lately(self, alarm: Alarm) -> bool:
-        """Whether the same was told, and that still counts."""
-        mark = self._of(alarm.kind).get(alarm.subject)
-        return mark is not None and mark.counts(alarm.at)
-
-    def mark(self, alarm: Alarm) -> None:
-        """Remember that this is being told."""
-        self._of(alarm.kind)[alarm.subject] = AlarmMark(
+    def is_news(self, alarm: Alarm) -> bool:
+        """Whether the same was not told lately; from now on it counts as told."""
+        marks = self._of(alarm.kind)
+        mark = marks.get(alarm.subject)
+        if mark is not None and mark.counts(alarm.at):
+            return False
+        marks[alarm.subject] = AlarmMark(
             at=alarm.at,
             again=None if alarm.again is None else alarm.again.total_seconds(),
             keep_until=alarm.keep_until,
             to=alarm.to,
             urgency=alarm.urgency,
         )
+        return True
 
     def forget(self, kind: AlarmKind, subject: str) -> AlarmMark | None:
         """Take a mark away, and give it; None where there was none."""
@@ -129,29 +138,16 @@ class AlarmHistory:
         if self._marks is None:
             kinds = {kind.value: kind for kind in AlarmKind}
             self._marks = {
-                kinds[noted.subject]: _marks(noted)
+                kinds[noted.subject]: {
+                    subject: replace(mark, arrived=True)
+                    for subject, mark in msgspec.convert(
+                        noted.value["told"], dict[str, AlarmMark], strict=False
+                    ).items()
+                }
                 for noted in self.notes(TOPIC)
                 if noted.subject in kinds
             }
         return self._marks.setdefault(kind, {})
-
-
-def _marks(noted: LogNote) -> dict[str, AlarmMark]:
-    told = msgspec.convert(noted.value["told"], dict[str, AlarmMark], strict=False)
-    return {subject: replace(mark, arrived=True) for subject, mark in told.items()}
-
-
-PING = "deadman"
-"""The name of the ping to the outside among the channels."""
-HEALTH = "channel"
-"""The topic of the log under which the health of the channels stands."""
-MOST_WAITING = 20_000
-"""Alarms kept while no channel takes them; the oldest go first."""
-_ROUNDS_AT_THE_END = 2
-"""How often the last letters are sent: what failed may get through elsewhere, and is told of."""
-_ASIDE = -1
-"""The number of a letter that nobody waits to hear of."""
-_DAY = timedelta(days=1)
 
 
 class NoPost:
@@ -218,12 +214,8 @@ class AlarmDispatcher:
         """Take an alarm, unless the same was told lately."""
         if alarm.kind is AlarmKind.CHECKPOINT and not any(map(self._routes.stands_for, alarm.to)):
             return False
-        if alarm.again == EACH_TIME:
-            self._take(alarm)
-            return True
-        if self._told.lately(alarm):
+        if alarm.again != EACH_TIME and not self._told.is_news(alarm):
             return False
-        self._told.mark(alarm)
         self._take(alarm)
         return True
 
@@ -233,7 +225,8 @@ class AlarmDispatcher:
         if mark is None:
             return
         waiting = len(self._waiting)
-        self._waiting = [one for one in self._waiting if (one.kind, one.subject) != (kind, subject)]
+        news = (kind, subject)
+        self._waiting = [kept for kept in self._waiting if (kept.kind, kept.subject) != news]
         over = Alarm(
             kind=kind,
             sentence=sentence,
