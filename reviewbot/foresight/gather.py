@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,12 @@ from reviewbot.core.recorded_facts import Revisions, facts_from_json
 from reviewbot.core.verdict import unsendable
 from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
 from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Key, RoundAhead, Standing
 from reviewbot.foresight.room import House, Spent
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, Fleet
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts
 from reviewbot.policy.testing.compare import covers
-from reviewbot.ports.ledger import Ledger, Logged, OpenRound
+from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import looks_at_the_checker
 from reviewbot.safety.pauses import Hold, holds_on
@@ -46,7 +45,8 @@ class Bot(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the bot on a log, beside the log itself.
 
     `hold` says that it does not run or sends nothing; `revisions` are the policies it runs, none
-    where that is not known. `passed_at` is when it last made a pass, `file` is the text of the file PAUSE, `brake` what stops every write.
+    where that is not known. `passed_at` is when it last made a pass, `file` is the text of the file
+    PAUSE, `brake` what stops every write.
     """
 
     hold: Hold | None = None
@@ -60,7 +60,7 @@ class Bot(msgspec.Struct, frozen=True, kw_only=True):
 
     def passed_lately(self, ledger: Ledger, now: datetime) -> bool:
         """Whether the log shows the queue as it is: a pass, or a first one under way, not long ago."""
-        moments = [one.first_seen_at for review in ACTIONS_OF for one in ledger.unended(review)]
+        moments = [seen.first_seen_at for review in ACTIONS_OF for seen in ledger.unended(review)]
         newest = max([*moments, *filter(None, [self.passed_at])], default=None)
         return newest is not None and now - newest <= max(2 * timedelta(seconds=self.every), LATELY)
 
@@ -137,16 +137,12 @@ def standing_of(
     holds: Iterable[Hold] = (),
 ) -> Standing:
     """How things stand for these rounds. Raises `LedgerError`."""
-    judges = {one.judge.policy.name: one.judge for one in rounds if one.judge is not None}
-    followed = {one.latest.decision.id for one in rounds if one.latest is not None}
+    judges = {ahead.judge.policy.name: ahead.judge for ahead in rounds if ahead.judge is not None}
     found = (*holds_on(ledger, now, bot.file, brake=bot.brake), *holds)
     return Standing(
         now=now,
         holds=found if bot.hold is None else (bot.hold, *found),
-        houses={
-            name: _house(ledger, judge, now, _newest_fleet(rounds, judge), followed)
-            for name, judge in judges.items()
-        },
+        houses={name: _house(ledger, judge, now, rounds) for name, judge in judges.items()},
         quarantine=bot.quarantine,
         per_minute=_decisions_per_minute(bot, len(rounds)),
         every=bot.every,
@@ -154,31 +150,26 @@ def standing_of(
     )
 
 
-def _house(
-    ledger: Ledger, judge: Judge, now: datetime, fleet: Fleet, followed: Container[str]
-) -> House:
+def _house(ledger: Ledger, judge: Judge, now: datetime, rounds: Iterable[RoundAhead]) -> House:
+    policy = judge.policy
+    followed = {ahead.latest.decision.id for ahead in rounds if ahead.latest is not None}
+    # What was last known of all reviews together, by what this policy was asked with.
+    known = [ahead.facts for ahead in rounds if ahead.judge is judge and ahead.facts is not None]
+    looks = looks_at_the_checker(policy)
     return House(
         judge=judge,
         spent=[
             Spent(logged.intended_at, logged.decision)
-            for logged in ledger.decided(judge.policy.name, now - DAY)
+            for logged in ledger.decided(policy.name, now - DAY)
             # What may or may not have been done takes its room where its round is followed.
             if logged.intended_at is not None
             and logged.state in SENT
             and not (logged.state in OPEN and logged.decision.id in followed)
         ],
-        trial=trial_on(ledger, judge.policy),
-        fleet=fleet,
-        tries=tries_on(ledger, judge.policy.applies_to.review, now)
-        if looks_at_the_checker(judge.policy)
-        else {},
+        trial=trial_on(ledger, policy),
+        fleet=max(known, key=lambda facts: facts.now).fleet if known else NO_FLEET,
+        tries=tries_on(ledger, policy.applies_to.review, now) if looks else {},
     )
-
-
-def _newest_fleet(rounds: Iterable[RoundAhead], judge: Judge) -> Fleet:
-    """What was last known of all reviews together, by what this policy was asked with."""
-    found = [one.facts for one in rounds if one.judge is judge and one.facts is not None]
-    return max(found, key=lambda facts: facts.now).fleet if found else NO_FLEET
 
 
 def _decisions_per_minute(bot: Bot, tasks: int) -> float | None:
@@ -196,47 +187,36 @@ def _rounds(
     now: datetime,
     judges: tuple[Judge, ...],
     judge_of: Callable[[str], Judge | None],
-) -> Iterable[RoundAhead]:
-    found = {(one.sighting.review, one.sighting.task_id): one for one in open_rounds(ledger)}
+) -> Iterator[RoundAhead]:
+    """Every open round with its facts as recorded, and what the log knows now of the account."""
+    found = {
+        (round.sighting.review, round.sighting.task_id): round for round in open_rounds(ledger)
+    }
     for review in ACTIONS_OF:
-        mine = [one for one in found.values() if one.sighting.review == review]
-        yield from _of_kind(ledger, now, review, mine, judges, judge_of)
-
-
-def _of_kind(
-    ledger: Ledger,
-    now: datetime,
-    review: ReviewKind,
-    found: Sequence[Round],
-    judges: tuple[Judge, ...],
-    judge_of: Callable[[str], Judge | None],
-) -> Iterable[RoundAhead]:
-    """The rounds of one kind, each with its facts as recorded, and what the log knows now."""
-    rounds = [_as_recorded(ledger, one, judges, judge_of) for one in found]
-    if any(one.judge is not None and one.judge.needs_account for one in rounds):
-        ids = sorted({one.account_id for one in rounds if one.account_id})
-        accounts = ledger.accounts(review, ids, now)
         rounds = [
-            one
-            if one.facts is None
-            else replace(
-                one,
-                facts=replace(
-                    one.facts, account=accounts.get(one.account_id or "", NO_ACCOUNT_HISTORY)
-                ),
-            )
-            for one in rounds
+            _as_recorded(ledger, round, judges, judge_of)
+            for (kind, _), round in found.items()
+            if kind == review
         ]
-    return rounds
+        if not any(ahead.judge is not None and ahead.judge.needs_account for ahead in rounds):
+            yield from rounds
+            continue
+        ids = sorted({ahead.account_id for ahead in rounds if ahead.account_id})
+        accounts = ledger.accounts(review, ids, now)
+        for ahead in rounds:
+            account = accounts.get(ahead.account_id or "", NO_ACCOUNT_HISTORY)
+            facts = None if ahead.facts is None else replace(ahead.facts, account=account)
+            yield replace(ahead, facts=facts)
 
 
 def _as_recorded(
     ledger: Ledger,
-    one: Round,
+    found: Round,
     judges: tuple[Judge, ...],
     judge_of: Callable[[str], Judge | None],
 ) -> RoundAhead:
-    sighting, latest = one.sighting, one.latest
+    sighting, latest = found.sighting, found.latest
+    theirs = [judge for judge in judges if judge.policy.applies_to.review == sighting.review]
     seen = RoundAhead(
         review=sighting.review,
         task_id=sighting.task_id,
@@ -244,39 +224,38 @@ def _as_recorded(
         deadline_at=deadline_of(sighting),
         deadline_is_estimate=sighting.deadline_at is None,
         amount_micros=sighting.amount_micros,
-        judge=_only(judges, sighting.review),
+        judge=theirs[0] if len(theirs) == 1 else None,
     )
     if latest is None:
         return seen
     decision, facts = latest.decision, facts_of(ledger, latest)
-    return replace(
+    judge = None if judges else judge_of(decision.revision)
+    seen = replace(
         seen,
         deadline_at=decision.deadline_at or seen.deadline_at,
         deadline_is_estimate=decision.deadline_is_estimate,
         account_id=decision.account_id,
         amount_micros=decision.amount_micros,
         round=decision.round,
-        judge=_judge_for(facts, sighting, judges) if judges else judge_of(decision.revision),
-        facts=facts,
-        unsendable=_unsendable(sighting, facts),
-        complete=facts is None or _has_evidence(facts),
+        judge=judge,
         latest=latest,
     )
-
-
-def _only(judges: Sequence[Judge], review: ReviewKind) -> Judge | None:
-    """The running policy of a kind of review, where there is one and no other."""
-    found = [one for one in judges if one.policy.applies_to.review == review]
-    return found[0] if len(found) == 1 else None
-
-
-def _judge_for(facts: Facts | None, sighting: OpenRound, judges: tuple[Judge, ...]) -> Judge | None:
-    """The running policy that covers it."""
     if facts is None:
-        return None
-    subject = facts.task if facts.task.id else facts.bundle
-    return next(
-        (one for one in judges if covers(one.policy.applies_to, sighting.review, subject)), None
+        return seen
+    is_task = bool(facts.task.id)
+    subject = facts.task if is_task else facts.bundle
+    status = facts.task.status if is_task else facts.bundle.account_status
+    covering = (
+        judge for judge in judges if covers(judge.policy.applies_to, sighting.review, subject)
+    )
+    evidence = (facts.attempts, facts.delivered, facts.differs)
+    return replace(
+        seen,
+        judge=next(covering, None) if judges else judge,
+        facts=facts,
+        # By what the API said of it when it was judged.
+        unsendable=unsendable(sighting.review, status, sighting.epoch, facts.deadline_at),
+        complete=any(part is not None for part in evidence),
     )
 
 
@@ -287,15 +266,3 @@ def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
         return None if logged is None else facts_from_json(logged.decision.facts)
     except (ValueError, KeyError, msgspec.MsgspecError):
         return None
-
-
-def _unsendable(sighting: OpenRound, facts: Facts | None) -> str | None:
-    """Why nothing can be sent for it, by what the API said of it when it was judged."""
-    if facts is None:
-        return None
-    status = facts.task.status if facts.task.id else facts.bundle.account_status
-    return unsendable(sighting.review, status, sighting.epoch, facts.deadline_at)
-
-
-def _has_evidence(facts: Facts) -> bool:
-    return facts.attempts is not None or facts.delivered is not None or facts.differs is not None

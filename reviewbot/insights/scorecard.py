@@ -19,7 +19,7 @@ import msgspec
 from reviewbot.core.proportion import wilson
 from reviewbot.core.remote_state import WORDS
 from reviewbot.domain.decision import DEADLINE, DONE, Action, Decision
-from reviewbot.domain.review import is_account
+from reviewbot.domain.review import ReviewKind, is_account
 from reviewbot.domain.task import Attempt
 from reviewbot.insights.grades import (
     NOTHING_LATER,
@@ -113,15 +113,15 @@ def scorecard(
     """Grade what rules decided; `notes` are those of `TOPICS`."""
     cards: dict[tuple[str, str, Action], RuleScore] = {}
     graded = graded_claims(decisions, endings, notes)
-    for one in graded:
-        claim = one.claim
+    for answer in graded:
+        claim = answer.claim
         key = (claim.voice, claim.rule, claim.action)
         if key not in cards:
             cards[key] = RuleScore(voice=claim.voice, rule=claim.rule, action=claim.action)
-        cards[key].add(one)
+        cards[key].add(answer)
     return Scorecard(
-        cards=tuple(sorted(cards.values(), key=lambda one: (one.voice, -one.claims))),
-        answered=tuple(one for one in graded if one.found is not None),
+        cards=tuple(sorted(cards.values(), key=lambda card: (card.voice, -card.claims))),
+        answered=tuple(answer for answer in graded if answer.found is not None),
         asked=_asked(decisions, later_of(decisions, endings, ())),
     )
 
@@ -131,11 +131,11 @@ def graded_claims(
 ) -> list[Graded]:
     """Every claim with its grade, also those of which nothing can be known."""
     later = later_of(decisions, endings, notes)
-    found = [
-        (claim, find(claim, later.get((claim.review, claim.task_id), NOTHING_LATER)))
-        for claim in claims_of(decisions, notes)
-    ]
-    return [Graded(claim=claim, grade=grade(claim, one), found=one) for claim, one in found]
+    graded = []
+    for claim in claims_of(decisions, notes):
+        found = find(claim, later.get((claim.review, claim.task_id), NOTHING_LATER))
+        graded.append(Graded(claim=claim, grade=grade(claim, found), found=found))
+    return graded
 
 
 def claims_of(decisions: Iterable[Logged], notes: Iterable[LogNote]) -> Iterator[RuleClaim]:
@@ -158,24 +158,21 @@ def claims_of(decisions: Iterable[Logged], notes: Iterable[LogNote]) -> Iterator
             )
     for note in notes:
         beside = by_id.get(str(note.value.get("decision"))) if note.topic == SAYS else None
-        if beside is not None:
-            yield from _said(note, beside)
-
-
-def _said(note: LogNote, beside: Decision) -> Iterator[RuleClaim]:
-    says, who = note.value["says"], str(note.value["who"])
-    action = Action(says[0])
-    if action.writes:
-        yield RuleClaim(
-            voice="a shadow rule" if who == f"{RULE} {says[1]}" else who,
-            rule=str(says[1]),
-            action=action,
-            review=beside.review,
-            task_id=beside.task_id,
-            epoch=beside.epoch,
-            at=note.at,
-            micros=beside.amount_micros or 0,
-        )
+        if beside is None:
+            continue
+        says, who = note.value["says"], str(note.value["who"])
+        action = Action(says[0])
+        if action.writes:
+            yield RuleClaim(
+                voice="a shadow rule" if who == f"{RULE} {says[1]}" else who,
+                rule=str(says[1]),
+                action=action,
+                review=beside.review,
+                task_id=beside.task_id,
+                epoch=beside.epoch,
+                at=note.at,
+                micros=beside.amount_micros or 0,
+            )
 
 
 def later_of(
@@ -195,7 +192,9 @@ def later_of(
             act = Act(epoch=ending.epoch, at=ending.at, pays=pays, by=SOMEBODY)
             acts[ending.review, ending.task_id].append(act)
     checks = {
-        (str(note.value["review"]), str(note.value["task"])): _checks(note)
+        (str(note.value["review"]), str(note.value["task"])): tuple(
+            msgspec.convert(check, Attempt) for check in note.value["checks"]
+        )
         for note in notes
         if note.topic == LATER
     }
@@ -216,10 +215,6 @@ def _outside(ending: Ending) -> bool | None:
     return False if ending.status in back else None
 
 
-def _checks(note: LogNote) -> tuple[Attempt, ...]:
-    return tuple(msgspec.convert(one, Attempt) for one in note.value["checks"])
-
-
 def _asked(
     decisions: Iterable[Logged], later: Mapping[Thing, Aftermath]
 ) -> tuple[AskedAnswers, ...]:
@@ -228,20 +223,18 @@ def _asked(
         decision = logged.decision
         if decision.action is not Action.ESCALATE:
             continue
-        one = rules.setdefault(decision.rule, AskedAnswers(rule=decision.rule))
+        answers = rules.setdefault(decision.rule, AskedAnswers(rule=decision.rule))
         known = later.get((decision.review, decision.task_id), NOTHING_LATER)
         act = next((act for act in known.acts if act.epoch == decision.epoch), None)
         if act is None:
-            one.nobody += 1
+            answers.nobody += 1
         elif act.pays:
-            one.paid += 1
+            answers.paid += 1
         else:
-            one.sent_back += 1
-    return tuple(sorted(rules.values(), key=lambda one: -(one.paid + one.sent_back + one.nobody)))
-
-
-# ------------------------------------------------------------------------------------------------
-# Hits: how often each rule of a policy decided lately, and how often it could not tell.
+            answers.sent_back += 1
+    return tuple(
+        sorted(rules.values(), key=lambda asked: -(asked.paid + asked.sent_back + asked.nobody))
+    )
 
 
 DAYS = 30
@@ -266,10 +259,6 @@ def hits(ledger: Ledger, policy: str, now: datetime) -> RuleCounts:
             decided[decision.rule] += 1
             unclear.update(decision.cannot_tell)
     return RuleCounts(decided=decided, could_not_tell=unclear, decisions=decided.total())
-
-
-# ------------------------------------------------------------------------------------------------
-# Books: what was paid, on four grounds that are never added up: rule, person, fallback, silence.
 
 
 Ground = Literal["rule", "person", "fallback", "silence"]
@@ -304,34 +293,32 @@ def books(ledger: Ledger, since: datetime) -> PayoutTotals:
 
 def add_up(decisions: Iterable[Logged], endings: Iterable[Ending]) -> PayoutTotals:
     """Add up what became known of these decisions and endings."""
-    tasks: Counter[str] = Counter()
-    accounts: Counter[str] = Counter()
-    micros: Counter[str] = Counter()
+    paid: dict[str, list[tuple[ReviewKind, int | None]]] = defaultdict(list)
     sent_back = nobody = 0
     for logged in decisions:
         decision = logged.decision
         if logged.state not in DONE:
             continue
         if decision.action.pays:
-            tasks[ground_of(decision)] += 1
-            accounts[ground_of(decision)] += is_account(decision.review)
-            micros[ground_of(decision)] += decision.amount_micros or 0
+            paid[ground_of(decision)].append((decision.review, decision.amount_micros))
         else:
             sent_back += 1
     for ending in endings:
         nobody += (ending.note or "").startswith("nobody answered")
         ground = {"silence": "silence", "leave": "rule", "other": "outside"}.get(ending.by)
         if ground is not None and (ending.by != "other" or ending.status == "finalized"):
-            tasks[ground] += 1
-            accounts[ground] += is_account(ending.review)
-            micros[ground] += ending.amount_micros or 0
-
-    def paid(name: str) -> GroundTotal:
-        return GroundTotal(tasks=tasks[name], micros=micros[name], accounts=accounts[name])
-
+            paid[ground].append((ending.review, ending.amount_micros))
+    totals = {
+        ground: GroundTotal(
+            tasks=len(paid[ground]),
+            micros=sum(micros or 0 for _, micros in paid[ground]),
+            accounts=sum(is_account(review) for review, _ in paid[ground]),
+        )
+        for ground in (*GROUNDS, "outside")
+    }
     return PayoutTotals(
-        paid={name: paid(name) for name in GROUNDS},
-        outside=paid("outside"),
+        outside=totals.pop("outside"),
+        paid=totals,
         sent_back=sent_back,
         nobody_answered=nobody,
     )
