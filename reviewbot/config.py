@@ -30,20 +30,10 @@ from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.secret_file import Unusable, read_secret_file
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
-
-
 FILE_NAME = "reviewbot.toml"
-
-
 PAUSE = "PAUSE"
-
-
 _SHORT_QUARANTINE = timedelta(minutes=10)
-
-
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
 CLOCK_BRAKE = 30 * 60.0
 """Seconds a real API's clock and this machine's may differ before nothing is sent."""
 
@@ -346,14 +336,8 @@ TABLE: tuple[Setting, ...] = (
 
 NOTICES = ("channels", "alarms", "deadman")
 """The tables of `reviewbot.toml`: how people are told."""
-
-
 _KEY_FILE = "TOKPORTAL_API_KEY_FILE"
-
-
 _CONFIG = "REVIEWBOT_CONFIG"
-
-
 _ROW_OF = {row.name: row for row in TABLE}
 
 

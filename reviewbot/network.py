@@ -17,11 +17,7 @@ from reviewbot.domain.text import Secret, remember, safe_line
 
 USUAL = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 """Variables that name a proxy for https, as other programs read them, the first one that is set."""
-
-
 _NO_PROXY = ("NO_PROXY", "no_proxy")
-
-
 NONE = "none"
 """Says that no proxy is used, whatever those variables say."""
 

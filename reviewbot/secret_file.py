@@ -8,12 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 LONGEST = 4096
-
-
 GUARDED = ("/run/secrets", "/var/run/secrets")
 """Where container platforms put secrets, for this container alone and often readable by all in it."""
-
-
 _ROOT, _HANDED_OUT = 0, 0o440
 
 

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from reviewbot.domain.errors import ApiError
+from reviewbot.domain.order import Order
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.routes import ROUTES
 from reviewbot.simulator.scenarios import START
 from reviewbot.tokportal.client import ReviewApi
-from reviewbot.tokportal.envelope import NewTask
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
 from tests.cli.walk import every_command
@@ -46,7 +46,7 @@ def table() -> list[Line]:
 
 
 TABLE = table()
-TASK = NewTask(saved_account_id="a", comment_text="x", target_video_url="tiktok.com/t/x")
+TASK = Order(saved_account_id="a", comment_text="x", target_video_url="tiktok.com/t/x")
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "create_comment": (TASK,),
     "create_comments": ([TASK, TASK],),

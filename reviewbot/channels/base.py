@@ -14,15 +14,9 @@ from reviewbot.domain.text import iso, safe, safe_line
 from reviewbot.network import is_loopback
 
 LONGEST_HEADLINE = 200
-
-
 LONGEST_LINE = 600
-
-
 MOST_LINES = 25
 """Alarms that a person gets to read in one message; the rest is counted."""
-
-
 WARNING_MARKS = {"error": "ALARM", "warning": "Warning", "info": "Note"}
 
 

@@ -120,11 +120,7 @@ class TableReader:
 
 
 TYPES = ("webhook", "slack", "email")
-
-
 _COMMON = ("type", "targets", "min_level", "kinds")
-
-
 _WEB = ("url", "url_file")
 
 
@@ -136,11 +132,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 ALARM_KEYS, DEADMAN_KEYS = ("to", "away"), (*_WEB, "method")
-
-
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-
-
 _METHODS = ("GET", "POST", "HEAD")
 
 

@@ -22,8 +22,6 @@ from reviewbot.network import trust, why
 
 TIMEOUT = 20.0
 """Seconds that one e-mail may take, from connecting to the server's last word."""
-
-
 Tls = Literal["starttls", "tls", "none"]
 
 

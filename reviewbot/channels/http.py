@@ -47,16 +47,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
 TIMEOUT = 15.0
 """Seconds that one request may take, from connecting to the last byte read."""
-
-
 MOST_READ = 400
 """Bytes of an answer that are read: enough for a reason."""
-
-
 LONGEST_WAIT = 30.0
 """Seconds that another server may ask us to wait before the next try."""
-
-
 _PASSING = frozenset({408, 425, 429})
 
 

@@ -21,8 +21,6 @@ from reviewbot.ports.queue import Delivery, Letter
 
 PAUSES = (2.0, 8.0)
 """Seconds before the second and the third try. A message may be sent again: it is not a write."""
-
-
 T = TypeVar("T")
 
 

@@ -15,11 +15,7 @@ from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret
 
 SCHEMA = "reviewbot.alarm/1"
-
-
 MOST_ALARMS = 200
-
-
 MOST_BYTES = 256_000
 
 
@@ -91,11 +87,7 @@ def _as_object(message: Message, shown: int) -> dict[str, Any]:
 
 LONGEST = 12_000
 """Characters of a message; far below the limits of every such service."""
-
-
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "*": "∗"})
-
-
 _CALL = re.compile(r"(?<!/)@|@(?=(?:channel|here|all|everyone)\b)", re.IGNORECASE)
 """Whatever could call people; the `/@name` of a video's address calls nobody and must stay."""
 

@@ -34,7 +34,7 @@ from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.testing.compare import Impact, Recorded, counter, read_gate
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation.format import counted
-from reviewbot.tokportal.records import decoder_for
+from reviewbot.tokportal.records import decode_record
 
 STDIN = Path("/dev/stdin")
 
@@ -72,7 +72,7 @@ def decide(
     unread = UnreadCount(screen)
     try:
         batches = decide_records(
-            judge, path, at=at or datetime.now(UTC), decoder_for=decoder_for, workers=workers
+            judge, path, at=at or datetime.now(UTC), decode=decode_record, workers=workers
         )
         for batch in batches:
             sys.stdout.buffer.write(quiet_bytes(batch.answers))
@@ -151,12 +151,12 @@ def count(
 def _count_records(screen: Screen, judges: tuple[Judge, Judge], path: Path) -> Counts:
     """Count a file of recorded reviews, one a line."""
     from reviewbot.insights.batch import count_records
-    from reviewbot.tokportal.records import decoder_for
+    from reviewbot.tokportal.records import decode_record
 
     now = datetime.now(UTC)
     impact, unread = Impact(), UnreadCount(screen)
     with _bytes_bar(screen, path.stat().st_size) as advance:
-        for part in count_records(judges, path, at=now, decoder_for=decoder_for):
+        for part in count_records(judges, path, at=now, decode=decode_record):
             impact.take(part.impact)
             advance(part.read)
             for problem in part.problems:

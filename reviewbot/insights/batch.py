@@ -17,7 +17,7 @@ import stat
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -43,8 +43,6 @@ from reviewbot.policy.testing.compare import (
 
 Decode = Callable[[bytes], Recorded]
 """One line → one record. Raises ValueError for a line that is none."""
-DecoderFor = Callable[[Sequence[Policy]], Decode]
-"""Makes the decoder that these policies can do with."""
 SIZE = 1 << 20
 """Bytes in a piece."""
 WORTH_WORKERS = 8 * SIZE
@@ -83,14 +81,14 @@ class Counted(NamedTuple):
 
 
 def decide_records(
-    judge: Judge, path: Path, *, at: datetime, decoder_for: DecoderFor, workers: int | None = None
+    judge: Judge, path: Path, *, at: datetime, decode: Decode, workers: int | None = None
 ) -> Iterator[Batch]:
     """Judge every line of a file, in order. `at` serves records that carry no moment.
 
     `workers` None chooses by the size of the file and the cores at hand. Raises OSError when the
     file cannot be read.
     """
-    setup = partial(_decider, path.resolve(), judge.policy, decoder_for, at)
+    setup = partial(_decider, path.resolve(), judge.policy, decode, at)
     for done in _worked(path, setup, workers):
         answers, judged = done.result
         yield Batch(answers, judged, done.problems)
@@ -101,7 +99,7 @@ def count_records(
     path: Path,
     *,
     at: datetime,
-    decoder_for: DecoderFor,
+    decode: Decode,
     workers: int | None = None,
 ) -> Iterator[Counted]:
     """Judge every line by an old and a new policy, and count; a back-test gives the same twice.
@@ -109,7 +107,7 @@ def count_records(
     The counts come part by part, for progress; they are to be added up. Raises OSError.
     """
     old, new = (judge.policy for judge in judges)
-    setup = partial(_counter, path.resolve(), old, new, decoder_for, at)
+    setup = partial(_counter, path.resolve(), old, new, decode, at)
     for done in _worked(path, setup, workers):
         yield Counted(done.result, done.read, done.problems)
 
@@ -147,9 +145,9 @@ def _cores() -> int:
 # The work on one piece --------------------------------------------------------------------------
 
 
-def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
+def _decider(path: Path, policy: Policy, decode: Decode, at: datetime) -> Work:
     """Answer each line, in the form of `policy decide`."""
-    decode, lines_of = decoder_for((policy,)), lines_reader(path)
+    lines_of = lines_reader(path)
     answer = answerer(compile_policy(policy), at)
     encode = msgspec.json.Encoder().encode_lines
 
@@ -166,9 +164,9 @@ def _decider(path: Path, policy: Policy, decoder_for: DecoderFor, at: datetime) 
     return work
 
 
-def _counter(path: Path, old: Policy, new: Policy, decoder_for: DecoderFor, at: datetime) -> Work:
+def _counter(path: Path, old: Policy, new: Policy, decode: Decode, at: datetime) -> Work:
     """Count what both policies say of each line."""
-    decode, lines_of = decoder_for((old, new)), lines_reader(path)
+    lines_of = lines_reader(path)
     after = compile_policy(new)
     before = after if old is new else compile_policy(old)
 

@@ -24,31 +24,25 @@ from reviewbot.network import way_to
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.orders import OrderWriter, TaskReader
-from reviewbot.ports.queue import Clock, Post, ReviewQueue, ReviewWriter
+from reviewbot.ports.queue import Clock, Post, ReviewQueue
 from reviewbot.runtime.policy_files import load_judges
 from reviewbot.runtime.state_files import PauseFile
 from reviewbot.safety.rollout import adopt
-from reviewbot.tokportal.accounts import AccountsDesk, AccountsQueue
+from reviewbot.tokportal.accounts import AccountsQueue
 from reviewbot.tokportal.client import ReadApi, ReviewApi
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry, ServerTime
-from reviewbot.tokportal.tasks import ApiOrderDesk, ApiTaskReader, CommentsDesk, CommentsQueue
+from reviewbot.tokportal.tasks import ApiTaskReader, CommentsQueue
 from reviewbot.tokportal.transport import Transport
+from reviewbot.tokportal.writers import ApiOrderWriter, ApiReviewWriter
 
 if TYPE_CHECKING:
     import httpx
 
 
-class Adapters(NamedTuple):
-    """How one kind of review is read and written."""
-
-    queue: Callable[[ReadApi], ReviewQueue]
-    desk: Callable[[ReviewApi], ReviewWriter]
-
-
-ADAPTERS: dict[ReviewKind, Adapters] = {
-    "comments": Adapters(CommentsQueue, CommentsDesk),
-    "accounts": Adapters(AccountsQueue, AccountsDesk),
+QUEUES: dict[ReviewKind, Callable[[ReadApi], ReviewQueue]] = {
+    "comments": CommentsQueue,
+    "accounts": AccountsQueue,
 }
 
 
@@ -123,9 +117,8 @@ def build(
     log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
 
     def bench_of(review: ReviewKind) -> ReviewPipeline:
-        adapters = ADAPTERS[review]
-        desk = None if writer is None else adapters.desk(writer)
-        return ReviewPipeline(queue=adapters.queue(reader), judges=(), desk=desk)
+        desk = None if writer is None else ApiReviewWriter(writer, review)
+        return ReviewPipeline(queue=QUEUES[review](reader), judges=(), desk=desk)
 
     def close() -> None:
         app.alarms.close(LAST_WORDS)
@@ -296,7 +289,7 @@ def connect(
     return Connection(
         api=reader,
         tasks=ApiTaskReader(reader),
-        desk=ApiOrderDesk(writer) if writer else None,
+        desk=ApiOrderWriter(writer) if writer else None,
         clock=CorrectedClock(base, server),
         close=used.close if transport is None else lambda: None,
     )

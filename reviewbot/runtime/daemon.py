@@ -39,22 +39,12 @@ from reviewbot.safety.stop_conditions import StopConditions
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
-
-
 HURRY = 60.0
 """Seconds between polls at most, while something undecided expires before the next."""
-
-
 HOUR = 3600.0
-
-
 STOPPED = 0
-
-
 PROBE = 120.0
 """Seconds between two questions whether the API takes our key again."""
-
-
 FATAL = (LedgerCorrupt, LedgerBroken)
 """What no later pass can mend: the process ends with the error's own code."""
 

@@ -25,15 +25,9 @@ from reviewbot.runtime.liveness import BUCKETS, Pulse
 
 PATIENCE = 5.0
 """Seconds that a client may take to ask."""
-
-
 LOOK = 0.1
 """Seconds between two looks at whether to end."""
-
-
 PLAIN = "text/plain; charset=utf-8"
-
-
 Page = tuple[HTTPStatus, str, bytes]
 
 

@@ -57,8 +57,6 @@ class SignalEvent(threading.Event):
 
 INTERRUPTED = 130
 """The exit code of a process that was ended at once."""
-
-
 TOGETHER = 1.0
 """Seconds within which further signals are the first one again: wrappers such as `timeout` send two."""
 
@@ -110,20 +108,12 @@ def watchdog_seconds(env: Mapping[str, str] = os.environ) -> float | None:
 
 SLICE = 10.0
 """Seconds of a wait between two signs of life."""
-
-
 HANGS = 60.0
 """Seconds without a sign of life after which the loop hangs; no call takes more than half of that."""
-
-
 STUCK = 300.0
 """Seconds without one after which only a new start helps."""
-
-
 MISSED = 5
 """Polls without a good pass after which the bot is not ready."""
-
-
 BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds between seeing a thing and a write on it; `freshness` is the end."""
 

@@ -15,8 +15,6 @@ import structlog
 from reviewbot.domain.text import MASK, iso, masked, safe_line
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-
 Entry = MutableMapping[str, Any]
 
 

@@ -76,14 +76,8 @@ def _overlap(one: AppliesTo, two: AppliesTo) -> bool:
 
 
 MAX_LIST_BYTES = 8 * 1024 * 1024
-
-
 _ATTEMPTS = 3
-
-
 _ENDINGS = (".yaml", ".yml")
-
-
 Seen = tuple[tuple[str, tuple[int, ...] | None], ...]
 
 
@@ -214,11 +208,7 @@ def _why(problem: OSError) -> str:
 
 TOPIC = "running"
 """Notes of which revision of a policy runs, by the policy's name."""
-
-
 SINCE = "since"
-
-
 SETTLING, LOOKS = 0.25, 12
 """Seconds between two looks at files that somebody may be writing, and how many looks."""
 

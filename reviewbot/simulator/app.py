@@ -25,16 +25,10 @@ from reviewbot.simulator.wire import HttpAnswer, call_of
 from reviewbot.simulator.world import World
 
 HOST = "127.0.0.1"
-
-
 HANG = 60.0
 """Real seconds for which a hanging answer does not come."""
-
-
 TRICKLE_PAUSE = 0.5
 """Real seconds between two pieces of a body that trickles."""
-
-
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 

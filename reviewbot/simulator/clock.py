@@ -10,8 +10,6 @@ from random import Random
 from typing import Protocol, TypeVar
 
 HOUR = 3600.0
-
-
 DAY = 24 * HOUR
 
 
@@ -95,8 +93,6 @@ class PacedClock:
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -147,8 +143,6 @@ def pick(rng: Random, weights: Mapping[T, float]) -> T:
 
 
 OPENING = 0.15
-
-
 _TIERS = ((1 * HOUR, 0.30), (6 * HOUR, 0.27), (24 * HOUR, 0.24), (48 * HOUR, 0.20))
 
 

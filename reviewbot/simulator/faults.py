@@ -122,18 +122,10 @@ FAULTS = (
 
 
 How = Literal["whole", "refused", "reset", "hang", "trickle", "cut"]
-
-
 Which = Literal["all", "reads", "writes"]
-
-
 LATE = (5.0, 600.0)
-
-
 LISTS = frozenset({f"{ROOT}/comments", f"{ROOT}/bundles"})
 """What is polled page by page."""
-
-
 _HTML = b"<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 

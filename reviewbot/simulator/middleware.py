@@ -68,11 +68,7 @@ class TokenBucket:
 
 
 ROOT = "/api/ext"
-
-
 KEY_PREFIXES = ("sk_", "tok_live_")
-
-
 _SAFE_ID = re.compile(r"[!-~]{1,128}")
 
 

@@ -27,11 +27,7 @@ class Habit:
 
 
 By = Literal["client", "stranger", "silence", "verifier", "sweep"]
-
-
 Reach = Literal["open", "unreachable", "failing", "uncounted"]
-
-
 Posting = Literal["exact", "near miss", "other account", "nothing"]
 
 

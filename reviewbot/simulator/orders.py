@@ -12,11 +12,7 @@ from reviewbot.simulator.wire import OperationReply, Request, task_wire
 from reviewbot.simulator.world import World
 
 LIMITS = {"tiktok": 150, "instagram": 2200}
-
-
 BATCH_LIMIT = 200
-
-
 DRY_RUN_ID = "00000000-0000-4000-8000-"
 
 

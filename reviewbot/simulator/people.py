@@ -17,8 +17,6 @@ from reviewbot.simulator.verifier import HANDLES, SAME_HANDLE, similarity
 from reviewbot.simulator.world import World
 
 MINUTE = 60.0
-
-
 HONEST = Habit(name="honest", posting={"exact": 1.0}, fixes=1.0, answers=(0.85, 0.15, 0.0))
 
 

@@ -25,11 +25,7 @@ from reviewbot.simulator.wire import (
 
 
 _T = TypeVar("_T")
-
-
 CORRECTABLE = ("username", "visible_name", "biography", "profile_picture")
-
-
 _BUNDLE_FILTERS = ("status", "bundle_type", "platform", "external_ref", "account_status")
 
 

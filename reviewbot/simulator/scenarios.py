@@ -16,8 +16,6 @@ from reviewbot.simulator.world import World
 
 START = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
 """A Monday morning, for scenarios that are asked for no other moment."""
-
-
 HISTORY = 110 * HOUR
 """How long a world has lived when a scenario begins."""
 

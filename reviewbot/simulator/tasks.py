@@ -13,14 +13,8 @@ from reviewbot.simulator.verifier import GRACE, check
 from reviewbot.simulator.world import World
 
 PENDING_FOR = 72 * HOUR
-
-
 REVIEW_FOR = 72 * HOUR
-
-
 AUTO_FINAL_AFTER = 24 * HOUR
-
-
 ABANDONED_AFTER = 7 * 24 * HOUR
 
 

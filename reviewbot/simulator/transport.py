@@ -15,8 +15,6 @@ from reviewbot.simulator.world import World
 
 TRICKLE_PAUSE = 4.0
 """Seconds between two pieces of a body that trickles."""
-
-
 _NO_TIMEOUT = 3600.0
 """How long a hang lasts for a client that never gives up."""
 

@@ -19,21 +19,11 @@ from reviewbot.simulator.refusals import Refusal
 from reviewbot.simulator.wire import HttpAnswer
 
 Row = dict[str, Any]
-
-
 EVERY = 3
 """One of so many things is hit."""
-
-
 _MOMENT = re.compile(rb'("\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z"')
-
-
 _WRITTEN = (b"Z", b".000Z", b"+00:00", b".123456Z", b".123456+00:00", b".5+00:00")
-
-
 _AMOUNTS = (1e13, 9.3e12, 2**63, -(2**63) - 1, 10**40, 1e300, -1.0)
-
-
 _NUMBERS = ("cm_payout_amount", "comments_scraped", "match_score", "videos_quantity")
 
 
@@ -47,8 +37,6 @@ _TEXTS = (
 
 
 _HERE = "2.2 million characters"
-
-
 _MEGABYTES = b"x" * 2_200_000
 
 

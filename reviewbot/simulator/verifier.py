@@ -89,32 +89,16 @@ PASSERS_BY = (
 
 
 _FIRST = ("lumen", "nora", "pixel", "tide", "amber", "koala", "velvet", "maple", "juno", "ember")
-
-
 _LAST = ("cooks", "daily", "walks", "studio", "trips", "reads", "films", "garden", "lab", "notes")
-
-
 FAN_HANDLES = tuple(f"fan.{first}{number}" for first in _FIRST for number in range(1, 41))
-
-
 HANDLES = tuple(f"{first}.{last}" for first in _FIRST for last in _LAST)
-
-
 COUNTRIES = ("US", "GB", "DE", "FR", "ES", "BR")
-
-
 WINDOW = 100
 """How many of the newest comments a scrape returns at most."""
-
-
 SAME_HANDLE = 0.95
 """Similarity from which a comment of the right account is the right comment."""
-
-
 OTHER_HANDLE = 0.92
 """Similarity from which a comment of another account is the right comment in the wrong place."""
-
-
 GRACE = 30.0
 """Seconds between the manager's click and the scrape."""
 

@@ -16,11 +16,7 @@ from reviewbot.simulator.world import World
 
 
 _TIKTOK_VIDEO = re.compile(r"^/@([\w.]+)/video/(\d+)/?$")
-
-
 _TIKTOK_SHORT = re.compile(r"^/t/(\w+)/?$")
-
-
 _INSTAGRAM = re.compile(r"^/(?:[\w.]+/)?(?:reels?|p|share(?:/reel)?)/([\w-]+)/?$")
 
 

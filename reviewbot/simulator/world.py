@@ -109,8 +109,6 @@ def _remove(keys: list[int], key: int) -> None:
 
 Checker = Literal["well", "blind", "failing"]
 """How the scraper is that the verifier rests on: a blind one returns, and finds nothing at all."""
-
-
 Event = tuple[float, int, Callable[..., object], tuple[Any, ...]]
 
 

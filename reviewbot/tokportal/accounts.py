@@ -1,4 +1,4 @@
-"""Accounts in review as a review queue, and the desk that finalizes them or sends them back."""
+"""Accounts in review as a review queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from reviewbot.domain.account import (
     AccountReview,
     Profile,
 )
-from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.errors import (
     ApiError,
     CannotConnect,
@@ -21,11 +20,10 @@ from reviewbot.domain.errors import (
     KeyRefused,
     NotFound,
     RateLimited,
-    UsageError,
 )
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ports.queue import Listing, Odd, Receipt, UnreadRow
-from reviewbot.tokportal.client import ReadApi, ReviewApi
+from reviewbot.ports.queue import Listing, Odd, UnreadRow
+from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import Drift
 from reviewbot.tokportal.pagination import read_all
 
@@ -123,39 +121,6 @@ class AccountsQueue:
             if bundle.feedback_history is not None
             else account.feedback_history,
             finalized_at=bundle.finalized_at or account.finalized_at,
-        )
-
-
-class AccountsDesk:
-    """Where accounts are finalized or sent back (`ports.Desk`)."""
-
-    def __init__(self, api: ReviewApi) -> None:
-        self._api = api
-
-    def ready(self) -> None:
-        """Wait until the rate budget lets a write leave at once."""
-        self._api.ready()
-
-    def perform(self, decision: Decision, key: str) -> Receipt:
-        """Send one decision, once, under a key."""
-        match decision.action:
-            case Action.FINALIZE:
-                answer = self._api.finalize_account(decision.task_id, idempotency_key=key)
-            case Action.REQUEST_CORRECTIONS if decision.reason and decision.fields:
-                answer = self._api.request_corrections(
-                    decision.task_id,
-                    decision.reason,
-                    decision.fields,
-                    idempotency_key=key,
-                )
-            case action:
-                raise UsageError(
-                    f"an account cannot be sent {action!r} without a comment and fields"
-                )
-        return Receipt(
-            status=answer.thing.account_status,
-            request_id=answer.request_id,
-            replayed=answer.replayed,
         )
 
 

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from reviewbot.domain.account import AccountReview
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.order import Order
 from reviewbot.domain.task import CommentTask, Timeline
-from reviewbot.tokportal.decode import (
-    ANSWERED_TASK,
-    TASK,
-    TIMELINE,
-    Drift,
-    number,
-    text,
-    usable_id,
-    whole,
-)
+from reviewbot.ports.orders import Placed, Refund, Refused
+from reviewbot.tokportal.decode import Drift, ObjectReader, number, text, usable_id
 from reviewbot.tokportal.envelope import (
-    Acted,
-    Cancelled,
-    Created,
-    DeliveredAccount,
-    Me,
-    NewTask,
     OkResponse,
     Page,
-    Reader,
-    Rejected,
     bad,
     read_envelope,
     read_one,
@@ -38,30 +24,45 @@ from reviewbot.tokportal.envelope import (
 )
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.pagination import PER_PAGE
-from reviewbot.tokportal.profiles import BUNDLE, DELIVERED, ME, AccountReader
 from reviewbot.tokportal.rate_limit import ReadRetry
+from reviewbot.tokportal.shapes import (
+    ANSWERED_TASK,
+    BUNDLE,
+    DELIVERED,
+    ME,
+    TASK,
+    TIMELINE,
+    AccountReader,
+    DeliveredAccount,
+    Me,
+)
 
 T = TypeVar("T")
-
-
 MOST_IN_A_BATCH = 200
+
+
+class Acted(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A clear yes to an act, with the thing as it is now."""
+
+    thing: T
+    request_id: str | None = None
+    replayed: bool = False
 
 
 class ReadApi:
     """The reading operations. It has no way to write, so a dry run cannot.
 
-    `drift` collects what was not as documented over the life of the client.
+    A given `drift` takes note of what was not as documented.
     """
 
     def __init__(self, exchange: Exchange, patience: ReadRetry) -> None:
         self._exchange = exchange
         self._patience = patience
-        self.drift = Drift()
 
     @property
     def writes_sent(self) -> int:
         """How many writing requests have left, counted by the exchange."""
-        return self._exchange.writes_sent
+        return self._exchange.traffic.writes
 
     def list_comments(
         self,
@@ -82,29 +83,18 @@ class ReadApi:
 
     def get_verifications(self, task_id: str, *, drift: Drift | None = None) -> Timeline:
         """What the verifier saw of one task."""
-        path = f"/comments/{_id(task_id)}/verifications"
-        return self._one(path, TIMELINE, task_id, drift)
+        return self._one(f"/comments/{_id(task_id)}/verifications", TIMELINE, task_id, drift)
 
     def list_bundles(
         self,
         *,
         account_status: str | None = None,
-        status: str | None = None,
-        bundle_type: str | None = None,
-        platform: str | None = None,
-        external_ref: str | None = None,
         page: int = 1,
         per_page: int = PER_PAGE,
         drift: Drift | None = None,
     ) -> Page[AccountReview]:
         """One page of bundles."""
-        filters = {
-            "account_status": account_status,
-            "status": status,
-            "bundle_type": bundle_type,
-            "platform": platform,
-            "external_ref": external_ref,
-        }
+        filters = {"account_status": account_status}
         return self._page("/bundles", filters, page, per_page, BUNDLE, drift)
 
     def get_bundle(self, bundle_id: str, *, drift: Drift | None = None) -> AccountReview:
@@ -128,7 +118,7 @@ class ReadApi:
 
     def me(self) -> Me:
         """Whom the key belongs to, and how many credits are left."""
-        return self._patience.read(lambda: read_one(self._exchange.get("/me"), ME, self.drift))
+        return self._patience.read(lambda: read_one(self._exchange.get("/me"), ME, Drift()))
 
     def _page(
         self,
@@ -136,33 +126,24 @@ class ReadApi:
         filters: Mapping[str, str | None],
         page: int,
         per_page: int,
-        reader: Reader[T],
+        reader: ObjectReader[T],
         drift: Drift | None,
     ) -> Page[T]:
-        asked = tuple((name, value) for name, value in filters.items() if value is not None)
-        target = f"{path}?{_query(asked)}page={page}&per_page={per_page}"
-        return self._read(
-            lambda noted: read_page(self._exchange.get(target), page, per_page, reader, noted),
-            drift,
+        asked = {name: value for name, value in filters.items() if value is not None}
+        query = urlencode(asked | {"page": str(page), "per_page": str(per_page)}, safe=",")
+        notes = Drift() if drift is None else drift
+        return self._patience.read(
+            lambda: read_page(self._exchange.get(f"{path}?{query}"), page, per_page, reader, notes)
         )
 
-    def _one(self, path: str, reader: Reader[T], asked: str, drift: Drift | None) -> T:
-        def once(noted: Drift) -> T:
+    def _one(self, path: str, reader: ObjectReader[T], asked: str, drift: Drift | None) -> T:
+        notes = Drift() if drift is None else drift
+
+        def once() -> T:
             answer = self._exchange.get(path)
-            thing = read_one(answer, reader, noted)
-            _same(answer, thing, asked)
-            return thing
+            return _same(answer, read_one(answer, reader, notes), asked)
 
-        return self._read(once, drift, of_many=True)
-
-    def _read(self, once: Callable[[Drift], T], drift: Drift | None, *, of_many: bool = False) -> T:
-        noted = Drift()
-        try:
-            return self._patience.read(lambda: once(noted), of_many=of_many)
-        finally:
-            self.drift.take(noted)
-            if drift is not None:
-                drift.take(noted)
+        return self._patience.read(once, of_many=True)
 
 
 class ReviewApi(ReadApi):
@@ -174,24 +155,40 @@ class ReviewApi(ReadApi):
 
     def approve(self, task_id: str, *, idempotency_key: str) -> Acted[CommentTask]:
         """Approve: pays the manager, for good."""
-        return self._act_on_task(task_id, "approve", None, "finalized", idempotency_key)
+        path = f"/comments/{_id(task_id)}/approve"
+        return self._act(path, None, ANSWERED_TASK, task_id, ("finalized",), idempotency_key)
 
     def dispute(self, task_id: str, reason: str, *, idempotency_key: str) -> Acted[CommentTask]:
         """Dispute: sends the task back with a reason that the manager reads."""
-        body = {"reason": reason}
-        return self._act_on_task(task_id, "dispute", body, "pending_corrections", idempotency_key)
+        path, body = f"/comments/{_id(task_id)}/dispute", {"reason": reason}
+        returned = ("pending_corrections",)
+        return self._act(path, body, ANSWERED_TASK, task_id, returned, idempotency_key)
 
-    def create_comment(self, task: NewTask, *, idempotency_key: str) -> Created:
-        """Create one task; a row that is not acceptable is a typed refusal."""
-        return self._create(task, idempotency_key)
+    def finalize_account(self, bundle_id: str, *, idempotency_key: str) -> Acted[AccountReview]:
+        """Accept a delivered account, for good."""
+        path = f"/bundles/{_id(bundle_id)}/account/finalize"
+        return self._act(path, None, BUNDLE, bundle_id, ("finalized",), idempotency_key)
 
-    def create_comments(self, tasks: Sequence[NewTask], *, idempotency_key: str) -> Created:
-        """Create up to 200 tasks; rows that are not acceptable come back as rejected."""
-        if not 1 <= len(tasks) <= MOST_IN_A_BATCH:
-            raise UsageError(f"a batch holds 1 to {MOST_IN_A_BATCH} tasks, not {len(tasks)}")
-        return self._create({"tasks": list(tasks)}, idempotency_key)
+    def request_corrections(
+        self, bundle_id: str, comment: str, fields: Mapping[str, str], *, idempotency_key: str
+    ) -> Acted[AccountReview]:
+        """Send a delivered account back, with a comment and a text for each field."""
+        path = f"/bundles/{_id(bundle_id)}/account/corrections"
+        body = {"comment": comment, "fields": dict(fields)}
+        returned = ("corrections_requested", "pending_corrections")
+        return self._act(path, body, BUNDLE, bundle_id, returned, idempotency_key)
 
-    def cancel(self, task_id: str, *, idempotency_key: str) -> Cancelled:
+    def create_comment(self, order: Order, *, idempotency_key: str) -> Placed:
+        """Create one task; an order that is not acceptable is a typed refusal."""
+        return self._create(order, idempotency_key)
+
+    def create_comments(self, orders: Sequence[Order], *, idempotency_key: str) -> Placed:
+        """Create up to 200 tasks; orders that are not acceptable come back as refused."""
+        if not 1 <= len(orders) <= MOST_IN_A_BATCH:
+            raise UsageError(f"a batch holds 1 to {MOST_IN_A_BATCH} tasks, not {len(orders)}")
+        return self._create({"tasks": list(orders)}, idempotency_key)
+
+    def cancel(self, task_id: str, *, idempotency_key: str) -> Refund:
         """Cancel a task that is still pending, and get its credit back."""
         answer = self._exchange.write(
             "DELETE", f"/comments/{_id(task_id)}", idempotency_key=idempotency_key, patience=None
@@ -199,66 +196,30 @@ class ReviewApi(ReadApi):
         data = read_envelope(answer)["data"]
         if not isinstance(data, dict) or data.get("id") != task_id:
             raise bad(answer, "the answer is about another task")
-        return Cancelled(
-            id=task_id,
+        return Refund(
             status=text(data.get("status")),
-            credits_refunded=number(data.get("credits_refunded")),
+            credits=number(data.get("credits_refunded")),
             request_id=answer.request_id,
         )
-
-    def finalize_account(self, bundle_id: str, *, idempotency_key: str) -> Acted[AccountReview]:
-        """Accept a delivered account, for good."""
-        return self._act_on_bundle(bundle_id, "finalize", None, ("finalized",), idempotency_key)
-
-    def request_corrections(
-        self,
-        bundle_id: str,
-        comment: str,
-        fields: Mapping[str, str],
-        *,
-        idempotency_key: str,
-    ) -> Acted[AccountReview]:
-        """Send a delivered account back, with a comment and a text for each field."""
-        body = {"comment": comment, "fields": dict(fields)}
-        return self._act_on_bundle(
-            bundle_id,
-            "corrections",
-            body,
-            ("corrections_requested", "pending_corrections"),
-            idempotency_key,
-        )
-
-    def _act_on_task(
-        self, task_id: str, act: str, body: Any, status: str, idempotency_key: str
-    ) -> Acted[CommentTask]:
-        path = f"/comments/{_id(task_id)}/{act}"
-        return self._act(path, body, ANSWERED_TASK, task_id, (status,), idempotency_key)
-
-    def _act_on_bundle(
-        self, bundle_id: str, act: str, body: Any, statuses: tuple[str, ...], idempotency_key: str
-    ) -> Acted[AccountReview]:
-        path = f"/bundles/{_id(bundle_id)}/account/{act}"
-        return self._act(path, body, BUNDLE, bundle_id, statuses, idempotency_key)
 
     def _act(
         self,
         path: str,
         body: Any,
-        reader: Reader[T],
+        reader: ObjectReader[T],
         asked: str,
         statuses: tuple[str, ...],
         idempotency_key: str,
     ) -> Acted[T]:
         """Write once. An answer that does not show the new status is no clear yes."""
         answer = self._exchange.write("POST", path, body=body, idempotency_key=idempotency_key)
-        thing = read_one(answer, reader, self.drift)
-        _same(answer, thing, asked)
+        thing = _same(answer, read_one(answer, reader, Drift()), asked)
         status = getattr(thing, "status", None) or getattr(thing, "account_status", None)
         if status not in statuses:
             raise bad(answer, f"the answer does not say {' or '.join(statuses)}")
         return Acted(thing=thing, request_id=answer.request_id, replayed=answer.replayed)
 
-    def _create(self, body: Any, idempotency_key: str) -> Created:
+    def _create(self, body: Any, idempotency_key: str) -> Placed:
         answer = self._exchange.write(
             "POST", "/comments", body=body, idempotency_key=idempotency_key, patience=None
         )
@@ -266,46 +227,36 @@ class ReviewApi(ReadApi):
         data = envelope["data"]
         if not isinstance(data, dict):
             raise bad(answer, '"data" is no object')
-        made = data.get("created", [])
-        refused = data.get("rejected", [])
+        made, refused = data.get("created", []), data.get("rejected", [])
         if not isinstance(made, list) or not isinstance(refused, list):
             raise bad(answer, "the answer does not list what was created and rejected")
-        tasks = [ANSWERED_TASK.from_json(row, self.drift) for row in made]
-        return Created(
+        tasks = [ANSWERED_TASK.from_json(row, Drift()) for row in made]
+        return Placed(
             created=tuple(task for task in tasks if task is not None),
-            rejected=tuple(_rejected(row) for row in refused),
-            created_count=whole(envelope.get("created_count")),
-            rejected_count=whole(envelope.get("rejected_count")),
-            credits_charged=number(envelope.get("credits_charged")),
+            refused=tuple(map(_refused, refused)),
+            charged=number(envelope.get("credits_charged")),
             request_id=answer.request_id,
             replayed=answer.replayed,
         )
 
 
-def _rejected(row: Any) -> Rejected:
+def _refused(row: Any) -> Refused:
     if not isinstance(row, dict):
-        return Rejected()
-    raw = row.get("raw")
-    return Rejected(reason=text(row.get("reason")), raw=raw if isinstance(raw, dict) else None)
-
-
-@lru_cache(maxsize=16)
-def _query(filters: tuple[tuple[str, str], ...]) -> str:
-    return urlencode(filters, safe=",") + "&" if filters else ""
+        return Refused()
+    echo = row.get("raw")
+    return Refused(reason=text(row.get("reason")), echo=echo if isinstance(echo, dict) else {})
 
 
 def _id(thing_id: str) -> str:
-    """Quote an id for a path.
-
-    Raises UsageError for what would name another path.
-    """
+    """Quote an id for a path. Raises UsageError for what would name another path."""
     if not usable_id(thing_id):
         raise UsageError(f"{thing_id[:60]!r} is no id")
     return quote(thing_id, safe="")
 
 
-def _same(answer: OkResponse, thing: object, asked: str) -> None:
+def _same(answer: OkResponse, thing: T, asked: str) -> T:
     """Refuse an answer about another thing than was asked about."""
     found = getattr(thing, "task_id", None) or getattr(thing, "id", None)
     if found != asked:
         raise bad(answer, "the answer is about another thing")
+    return thing

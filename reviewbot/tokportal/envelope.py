@@ -1,18 +1,24 @@
-"""What each operation answers, as values under the API's names."""
+"""How answers are nested: one thing under `data`, or a page of rows with its counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from reviewbot.domain.account import Profile
 from reviewbot.domain.errors import BadAnswer
-from reviewbot.domain.task import CommentTask, Moment
 from reviewbot.ports.queue import UnreadRow
-from reviewbot.tokportal.decode import Drift, Json, UnreadableBody, parse_json, whole
+from reviewbot.tokportal.decode import (
+    WHOLE,
+    Drift,
+    Fields,
+    Json,
+    ObjectReader,
+    UnreadableBody,
+    parse_json,
+)
 
 T = TypeVar("T")
 
@@ -45,164 +51,89 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         return len(self.rows) + len(self.unread)
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that a create call refused: the API's reason, and its echo of the row."""
+class _RawPage(msgspec.Struct):
+    """A page as documented, its rows not read yet."""
 
-    reason: str | None = None
-    raw: dict[str, Any] | None = None
-
-
-class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """What a create call made, refused and cost."""
-
-    created: tuple[CommentTask, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
-    created_count: int | None = None
-    rejected_count: int | None = None
-    credits_charged: float | None = None
-    request_id: str | None = None
-    replayed: bool = False
-
-
-class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
-    """A cancelled task, and what came back."""
-
-    id: str
-    status: str | None = None
-    credits_refunded: float | None = None
-    request_id: str | None = None
-
-
-class Acted(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A clear yes to an act, with the thing as it is now."""
-
-    thing: T
-    request_id: str | None = None
-    replayed: bool = False
-
-
-class NewTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of a create call."""
-
-    saved_account_id: str
-    target_video_url: str | None = None
-    comment_text: str
-    brief_id: str | None = None
-    target_type: str | None = None
-    target_comment_url: str | None = None
-
-
-class DeliveredAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivered account: the one that can post, with its actual profile."""
-
-    id: str
-    platform: str | None = None
-    profile: Profile = Profile()
-    country: str | None = None
-    profile_url: str | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
-
-
-class Me(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the key belongs to."""
-
-    email: str | None = None
-    credits: float | None = None
-
-
-# ------------------------------------------------------------------------------------------------
-# How answers are nested: the envelope with one thing under `data`, and pages of rows.
-
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Reader(Protocol[T_co]):
-    """Reads one kind of object; None, with a note, when it cannot be read at all."""
-
-    def read(self, raw: bytes | msgspec.Raw, drift: Drift) -> T_co | None:
-        """Read the object's bytes."""
-
-    def from_json(self, value: Json, drift: Drift) -> T_co | None:
-        """Read the object parsed already."""
-
-
-class _Counts(msgspec.Struct):
-    page: int | None = None
-    per_page: int | None = None
-    total: int | None = None
-    total_pages: int | None = None
-
-
-class _Rows(msgspec.Struct):
     data: list[msgspec.Raw]
-    pagination: _Counts
+    pagination: dict[str, Json]
 
 
-class _One(msgspec.Struct):
-    data: msgspec.Raw
-
-
-_ROWS = msgspec.json.Decoder(_Rows)
-
-
-_ONE = msgspec.json.Decoder(_One)
+_RAW_PAGE = msgspec.json.Decoder(_RawPage)
 
 
 def read_page(
-    answer: OkResponse, page: int, per_page: int, reader: Reader[T], drift: Drift
+    answer: OkResponse, page: int, per_page: int, reader: ObjectReader[T], drift: Drift
 ) -> Page[T]:
     """Read one page of a list of at most so many rows; rows that cannot be read are noted and named.
 
     Raises BadAnswer when there is no list.
     """
+    rows: list[Any]
+    counts: Json
     try:
-        found = _ROWS.decode(answer.body)
-    except _BROKEN:
-        read, counts = _rows_one_by_one(answer, reader, drift)
-    else:
-        read = [_read(reader, raw, drift) for raw in found.data]
-        counts = found.pagination
-    rows = tuple(row for row in read if row is not None)
-    if counts.page is not None and counts.page != page:
+        found = _RAW_PAGE.decode(answer.body)
+        rows, counts = found.data, found.pagination
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        envelope = read_envelope(answer)
+        rows, counts = envelope["data"], envelope.get("pagination")
+        if not isinstance(rows, list):
+            raise bad(answer, '"data" is no list') from None
+    told = _counts(counts, drift)
+    if told["page"] not in (None, page):
         raise bad(answer, f"asked for page {page}, the answer is another one")
     # A server may give smaller pages than were asked for; then these are its full ones.
-    size = min(per_page, counts.per_page or per_page)
-    first = (page - 1) * size + 1
+    size = min(per_page, told["per_page"] or per_page)
+    read = [_read_row(reader, row, drift) for row in rows]
     return Page(
-        rows=rows,
+        rows=tuple(row for row in read if row is not None),
         page=page,
         per_page=size,
-        total=_at_least_0(counts.total),
-        total_pages=_at_least_0(counts.total_pages),
+        total=told["total"],
+        total_pages=told["total_pages"],
         unread=tuple(
             UnreadRow(place=place, why="it has no id, or is no object")
-            for place, row in enumerate(read, first)
+            for place, row in enumerate(read, (page - 1) * size + 1)
             if row is None
         ),
     )
 
 
-def read_one(answer: OkResponse, reader: Reader[T], drift: Drift) -> T:
+def _counts(value: Json, drift: Drift) -> dict[str, int | None]:
+    if not isinstance(value, dict):
+        drift.expected("pagination", "an object", value)
+        value = {}
+    fields = Fields(value, "pagination", drift)
+    told = {name: fields.get(name, WHOLE) for name in ("page", "per_page", "total", "total_pages")}
+    drift.belongs_to(None)
+    return {name: None if (count or 0) < 0 else count for name, count in told.items()}
+
+
+def read_one(answer: OkResponse, reader: ObjectReader[T], drift: Drift) -> T:
     """Read the one thing under `data`.
 
     Raises BadAnswer when there is none, or when the API says that it only pretended.
     """
-    try:
-        found = None if _MARK in answer.body else _ONE.decode(answer.body)
-    except _BROKEN:
-        found = None
-    if found is None:
-        row = read_envelope(answer)["data"]
-        thing = _named(reader.from_json(row, drift), row, drift)
-    else:
-        thing = _read(reader, found.data, drift)
+    thing = _read_row(reader, read_envelope(answer)["data"], drift)
     if thing is None:
         raise bad(answer, 'what stands under "data" is not what was asked for')
+    return thing
+
+
+def _read_row(reader: ObjectReader[T], row: Json | msgspec.Raw, drift: Drift) -> T | None:
+    """Read one thing, and say for the notes which: by its id, or by its words where it has none."""
+    is_raw = isinstance(row, msgspec.Raw)
+    try:
+        thing = reader.read(row, drift) if is_raw else reader.from_json(row, drift)
+    except UnreadableBody as error:
+        drift.unreadable(str(error))
+        thing = None
+
+    def name() -> str:
+        found = getattr(thing, "id", None) or getattr(thing, "task_id", None)
+        words = bytes(row) if is_raw else repr(row).encode(errors="replace")
+        return str(found or sha256(words).hexdigest())
+
+    drift.belongs_to(name)
     return thing
 
 
@@ -222,9 +153,6 @@ def read_envelope(answer: OkResponse) -> dict[str, Any]:
     return found
 
 
-_MARK = b"dry_run"
-
-
 _SYNTHETIC = "00000000-0000-4000-8000-"
 """How the ids begin that a dry run makes up (its public page)."""
 
@@ -242,57 +170,10 @@ def _pretends(part: Any) -> bool:
     """Whether a part of an answer is marked: by anything but a no, or by an id that is made up."""
     if not isinstance(part, dict):
         return False
-    return part.get(_MARK.decode()) not in (None, False) or str(part.get("id")).startswith(
-        _SYNTHETIC
-    )
+    is_marked = part.get("dry_run") not in (None, False)
+    return is_marked or str(part.get("id")).startswith(_SYNTHETIC)
 
 
 def bad(answer: OkResponse, why: str) -> BadAnswer:
     """Make the error for an answer that is not the shape we use."""
     return BadAnswer(why, status=answer.status, request_id=answer.request_id)
-
-
-def _read(reader: Reader[T], raw: msgspec.Raw, drift: Drift) -> T | None:
-    """Read one thing; bytes that are no JSON after all (a broken letter, say) are noted."""
-    try:
-        thing = reader.read(raw, drift)
-    except UnreadableBody as error:
-        drift.unreadable(str(error))
-        thing = None
-    return _named(thing, raw, drift)
-
-
-def _named(thing: T | None, raw: object, drift: Drift) -> T | None:
-    """Say for the notes what was read: by its id, or by its very words where it has none."""
-
-    def name() -> str:
-        found = getattr(thing, "id", None) or getattr(thing, "task_id", None)
-        words = bytes(raw) if isinstance(raw, msgspec.Raw) else repr(raw).encode(errors="replace")
-        return str(found or sha256(words).hexdigest())
-
-    drift.belongs_to(name)
-    return thing
-
-
-def _rows_one_by_one(
-    answer: OkResponse, reader: Reader[T], drift: Drift
-) -> tuple[list[T | None], _Counts]:
-    envelope = read_envelope(answer)
-    rows, told = envelope["data"], envelope.get("pagination")
-    if not isinstance(rows, list):
-        raise bad(answer, '"data" is no list')
-    if not isinstance(told, dict):
-        drift.expected("pagination", "an object", told)
-        told = {}
-    counts = {}
-    for name in ("page", "total", "total_pages"):
-        counts[name] = whole(told.get(name))
-        if counts[name] is None:
-            drift.expected(f"pagination.{name}", "a whole number", told.get(name))
-    drift.belongs_to(None)
-    read = [_named(reader.from_json(row, drift), row, drift) for row in rows]
-    return read, _Counts(**counts)
-
-
-def _at_least_0(count: int | None) -> int | None:
-    return count if count is not None and count >= 0 else None

@@ -84,12 +84,8 @@ _BY_STATUS: dict[int, type[ApiRefusal]] = {
 
 _PLAIN_SPEECH = frozenset({402, 409})
 """Statuses that are a definite no even without the envelope."""
-
-
 _ABOUT_US = frozenset({401, 403})
 """Statuses that gateways and firewalls answer as well, in pages and in JSON of their own."""
-
-
 _AUTH = "AUTH_"
 """How every code begins that is about the key."""
 

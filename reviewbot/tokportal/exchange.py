@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any, Protocol
 
 import httpx
@@ -34,27 +33,13 @@ from reviewbot.tokportal.errors import failure
 from reviewbot.tokportal.rate_limit import ServerTime
 
 TIME_BUDGET = 30.0
-
-
 SIZE_BUDGET = 2 * 1024 * 1024
-
-
 BEGINNING = 64 * 1024
 """Bytes that are kept of an answer over the size budget: they may tell which thing is so large."""
-
-
 CONNECT_BUDGET = 10.0
-
-
 WRITE_PATIENCE = 15.0
-
-
 _REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
-
-
 _NO_BODY = httpx.ByteStream(b"")
-
-
 Header = tuple[bytes, bytes]
 
 
@@ -130,16 +115,6 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<Exchange with {self._base.host}>"
-
-    @property
-    def writes_sent(self) -> int:
-        """How many requests that could change anything have ever left through here."""
-        return self.traffic.writes
-
-    @property
-    def clock_offset(self) -> timedelta | None:
-        """How far the server's clock is ahead of ours; None before any answer."""
-        return self._server_time.offset
 
     def get(self, path: str) -> OkResponse:
         """Read. `path` is below the API root and already quoted, with its query."""

@@ -36,15 +36,9 @@ from reviewbot.tokportal.envelope import Page
 
 
 LARGEST = 100
-
-
 SMALLEST = 50
-
-
 NEXT = 100
 """How many of those that come next are counted: about what a minute's budget can decide."""
-
-
 MARGIN = 4
 
 
@@ -129,24 +123,14 @@ def _worth(window: Window, place: int, upcoming: Sequence[int]) -> tuple[bool, i
 
 
 T = TypeVar("T")
-
-
 PER_PAGE = 100
-
-
 SMALLER = {100: 50, 50: 25, 25: 5, 5: 1}
 """The next smaller page that begins where a larger one does."""
-
-
 MOST_TOO_LARGE = 150
 """Answers over the size budget that one reading takes; what is left then is named, and not looked at."""
-
-
 MOST_NAMELESS = 5
 """Single rows that are too large and tell no id, before any other row came: then it is every answer
 that is too large, not a row."""
-
-
 ReadPage = Callable[[int, int], Page[T]]
 """Reads one page, by its number and by how many rows it may hold."""
 
@@ -238,15 +222,9 @@ def first_id(beginning: bytes) -> str | None:
 
 SMALLEST_STEP = 25
 """A list is read in pages no smaller, but where one is too large: a large row makes no size right."""
-
-
 MOST_READINGS = 3
-
-
 MOST_PAGES = 2_000
 """A list that does not end by then has no end."""
-
-
 MOST_EMPTY = 3
 """Empty pages that the reading in smaller pages looks past."""
 

@@ -3,8 +3,9 @@
 Theory of operation. Tokens grow at our share of the advertised limit; one request takes one. What
 may leave at once is bounded by a small burst and by the `Remaining` of the newest answer, because
 others use the same key. At `Remaining` 0 the pace goes on, for the server's own bucket grows as
-well, and faster than ours; only while the last few keep falling away do we slow down. After a 429 nothing leaves before its wait is over. After an outage
-(and at the start) one request goes first, and the others follow its answer.
+well, and faster than ours; only while the last few keep falling away do we slow down. After a 429
+nothing leaves before its wait is over. After an outage (and at the start) one request goes first,
+and the others follow its answer.
 """
 
 from __future__ import annotations
@@ -19,34 +20,18 @@ from functools import lru_cache
 from statistics import median_low
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception
-
 from reviewbot.domain.errors import CannotConnect, NotDone, RateLimited, TooLarge, Unclear
 from reviewbot.ports.queue import Clock
 
 DEFAULT_LIMIT = 120
 """Requests a minute until the API has advertised a limit."""
-
-
 SHARE = 0.8
-
-
 BURST = 20.0
-
-
 SCARCE = 10
 """Below so many remaining, a falling count means that others use the key faster than it fills."""
-
-
 LEAST = 0.05
-
-
 MOST_CREDIBLE = 1_000_000
-
-
 _PROBE_PAUSE = 0.05
-
-
 _SHORTEST = 0.001
 
 
@@ -196,25 +181,14 @@ def _count(text: str | None) -> int | None:
     return found if found <= MOST_CREDIBLE else None
 
 
-# ------------------------------------------------------------------------------------------------
-# Which reads deserve another try, and when. Writes never come here.
+# Which reads deserve another try, and when. Writes never come here ----------------------------
 
 
 T = TypeVar("T")
-
-
 WORTH_IT = (CannotConnect, RateLimited, Unclear)
-
-
 TRIES = 4
-
-
 FIRST_WAIT = 0.5
-
-
 LONGEST_BACKOFF = 8.0
-
-
 CREDIT, EARNED = 8.0, 0.1
 """How many further tries reads of single things have at most, and what each good one adds."""
 
@@ -236,75 +210,45 @@ class ReadRetry:
         *,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._clock = clock
         self._chance = chance
+        self._tries = tries
+        self._stopping = stopping
         self._credit = CREDIT
-        self._retrying = Retrying(
-            retry=retry_if_exception(_may_pass),
-            stop=lambda state: stopping() or state.attempt_number >= tries,
-            wait=self._wait,
-            sleep=clock.sleep,
-            reraise=True,
-        )
-        self._retrying_one_of_many = self._retrying.copy(
-            retry=retry_if_exception(self._affords), before_sleep=self._spend
-        )
 
     def read(self, once: Callable[[], T], *, of_many: bool = False) -> T:
         """Call `once` until it answers; the last error stands."""
-        try:
-            found = once()
-        except WORTH_IT as error:
-            failures = [error]
-        else:
-            self._credit = min(CREDIT, self._credit + EARNED)
-            return found
+        backoff = FIRST_WAIT
+        for left in range(self._tries - 1, -1, -1):
+            try:
+                found = once()
+            except WORTH_IT as error:
+                if not left or self._stopping() or not self._is_worth_it(error, of_many):
+                    raise
+            else:
+                self._credit = min(CREDIT, self._credit + EARNED)
+                return found
+            if of_many:
+                self._credit = max(0.0, self._credit - 1)
+            self._clock.sleep(backoff * (0.5 + self._chance()))
+            backoff = min(backoff * 2, LONGEST_BACKOFF)
+        raise AssertionError("a read is tried at least once")
 
-        def again() -> T:
-            if failures:
-                raise failures.pop()
-            return once()
+    def _is_worth_it(self, error: Exception, of_many: bool) -> bool:
+        """Whether the same read may do better later; what is too large once is so again.
 
-        # The machinery costs more than the call; it starts with the failure as its first try.
-        retrying = self._retrying_one_of_many if of_many else self._retrying
-        return retrying(again)
-
-    def _affords(self, error: BaseException) -> bool:
-        """Whether to try one of many again: only an unclear answer can lie with the thing itself."""
-        return _may_pass(error) and (self._credit >= 1 or not isinstance(error, Unclear))
-
-    def _spend(self, _: RetryCallState) -> None:
-        self._credit = max(0.0, self._credit - 1)
-
-    def _wait(self, state: RetryCallState) -> float:
-        backoff = min(FIRST_WAIT * 2.0 ** (state.attempt_number - 1), LONGEST_BACKOFF)
-        return backoff * (0.5 + self._chance())
+        Of many, only an unclear answer can lie with the thing itself.
+        """
+        if isinstance(error, TooLarge):
+            return False
+        return not of_many or self._credit >= 1 or not isinstance(error, Unclear)
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Whether the same read may do better later; what is too large once is so again."""
-    return isinstance(error, WORTH_IT) and not isinstance(error, TooLarge)
-
-
-# ------------------------------------------------------------------------------------------------
-# The API server's clock, heard from the `Date` of its answers.
+# The API server's clock, heard from the `Date` of its answers -----------------------------------
 
 
 NOTICEABLE = 2.0
 """Seconds. `Date` counts whole seconds and travels for a while, so less than this is no difference."""
-
-
-_USUAL = "Sun, 06 Nov 1994 08:49:37 GMT"
-
-
-_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-_MONTHS = {name: f"{number:02}" for number, name in enumerate(_NAMES, start=1)}
-
-
-_NONE = timedelta(0)
-
-
 HEARD = 5
 """Answers in the median: one that lingered in a proxy changes nothing."""
 
@@ -342,7 +286,7 @@ class ServerTime:
             # Of two in the middle the earlier: what is done too early cannot be taken back, and the
             # next answer tells. Which one our own clock is nearer to says nothing: it may be wrong.
             found = median_low(self._offsets)
-            self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else _NONE
+            self._offset = timedelta(seconds=found) if abs(found) >= NOTICEABLE else timedelta(0)
 
     @property
     def offset(self) -> timedelta | None:
@@ -363,18 +307,7 @@ class ServerTime:
 def _date(text: str) -> float | None:
     """Read an HTTP date; several answers carry the same second."""
     try:
-        found = _usual_date(text) or parsedate_to_datetime(text)
+        found = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
     return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _usual_date(text: str) -> datetime | None:
-    """Read the form that everybody writes, at a tenth of the price; None where it is another one."""
-    month = _MONTHS.get(text[8:11])
-    if month is None or len(text) != len(_USUAL) or not text.endswith(" GMT"):
-        return None
-    try:
-        return datetime.fromisoformat(f"{text[12:16]}-{month}-{text[5:7]}T{text[17:25]}Z")
-    except ValueError:
-        return None

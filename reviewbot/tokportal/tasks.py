@@ -1,33 +1,27 @@
-"""Comment tasks as a review queue, and the desk that approves and disputes them."""
+"""Comment tasks read: as a review queue, and by id and by age for whoever orders them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import msgspec
-
-from reviewbot.domain.decision import Action, Decision
-from reviewbot.domain.errors import ApiRefusal, KeyRefused, OutOfCredits, TooLarge, UsageError
-from reviewbot.domain.order import Order
+from reviewbot.domain.errors import TooLarge
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.task import TASK_STATUSES, WAITING_STATUS, CommentTask, Timeline, epoch_of
 from reviewbot.domain.text import iso
-from reviewbot.ports.orders import Placed, RecentTasks, Refund, Refused
-from reviewbot.ports.queue import Listing, Odd, Receipt
-from reviewbot.tokportal.client import ReadApi, ReviewApi
+from reviewbot.ports.orders import RecentTasks
+from reviewbot.ports.queue import Listing, Odd
+from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import Drift, is_amount
-from reviewbot.tokportal.envelope import Created, NewTask, Page
+from reviewbot.tokportal.envelope import Page
 from reviewbot.tokportal.pagination import ListIndex, read_all, read_one_page
 
 MICROS = 1_000_000
-
-
 LONGEST_LIFE = timedelta(days=12)
-
-
 MOST_FINALIZED = 50
 """Pages of finalized tasks that are read at most."""
+MOST_PAGES = 2_000
+"""Pages of tasks of any status that are read at most."""
 
 
 class CommentsQueue:
@@ -37,8 +31,7 @@ class CommentsQueue:
 
     def __init__(self, api: ReadApi) -> None:
         self._api = api
-        self._snapshot = ListIndex()
-        self._known: dict[str, ReviewItem] = {}
+        self._places = ListIndex()
         self._drift = Drift()
         self._has_large_rows = False
 
@@ -51,9 +44,8 @@ class CommentsQueue:
             ),
             key=lambda task: (task.id, epoch_of(task.manually_confirmed_at)),
         )
-        items = self._items(found.rows, drift)
-        self._snapshot = ListIndex(items)
-        self._known = {item.id: item for item in items}
+        items = _items(found.rows, drift)
+        self._places = ListIndex(items)
         self._has_large_rows = False
         return Listing(
             items=items,
@@ -70,7 +62,7 @@ class CommentsQueue:
         """
         if self._has_large_rows:
             return ()
-        window = self._snapshot.window(item.id)
+        window = self._places.window(item.id)
         try:
             page = self._api.list_comments(
                 status=WAITING_STATUS,
@@ -81,8 +73,8 @@ class CommentsQueue:
         except TooLarge:
             self._has_large_rows = True
             return ()
-        items = self._items(page.rows, self._drift)
-        self._snapshot.seen(window, [task.id for task in page.rows])
+        items = _items(page.rows, self._drift)
+        self._places.seen(window, [task.id for task in page.rows])
         return items
 
     def odd(self) -> Odd:
@@ -119,49 +111,6 @@ class CommentsQueue:
                 break
         return tuple(found.values())
 
-    def _items(self, tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
-        """Keep what waits; a row in another documented status should not be in this list."""
-        items: dict[str, ReviewItem] = {}
-        for task in tasks:
-            if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
-                # A server may ignore the filter. A status that nobody has documented may still be
-                # one that waits, so such a task is kept, and is not judged.
-                drift.new_value("task.status", f"{task.status} in a list of {WAITING_STATUS}")
-                continue
-            known = self._known.get(task.id)
-            item = known if known is not None and known.subject is task else item_of(task)
-            twin = items.get(task.id)
-            if twin is None or _newer(item, twin):
-                items[task.id] = item
-        return tuple(items.values())
-
-
-class CommentsDesk:
-    """Where tasks are approved and disputed (`ports.Desk`)."""
-
-    def __init__(self, api: ReviewApi) -> None:
-        self._api = api
-
-    def ready(self) -> None:
-        """Wait until the rate budget lets a write leave at once."""
-        self._api.ready()
-
-    def perform(self, decision: Decision, key: str) -> Receipt:
-        """Send one decision, once, under a key."""
-        match decision.action:
-            case Action.APPROVE:
-                answer = self._api.approve(decision.task_id, idempotency_key=key)
-            case Action.DISPUTE if decision.reason:
-                answer = self._api.dispute(decision.task_id, decision.reason, idempotency_key=key)
-            case action:
-                raise UsageError(f"a comment task cannot be sent {action!r} without a reason")
-        return Receipt(
-            status=answer.thing.status,
-            epoch=epoch_of(answer.thing.manually_confirmed_at),
-            request_id=answer.request_id,
-            replayed=answer.replayed,
-        )
-
 
 def item_of(task: CommentTask) -> ReviewItem:
     """Make the review of a task as last seen."""
@@ -177,6 +126,22 @@ def item_of(task: CommentTask) -> ReviewItem:
         amount_micros=micros(task.cm_payout_amount),
         subject=task,
     )
+
+
+def _items(tasks: Sequence[CommentTask], drift: Drift) -> tuple[ReviewItem, ...]:
+    """Keep what waits; a row in another documented status should not be in this list."""
+    items: dict[str, ReviewItem] = {}
+    for task in tasks:
+        if task.status != WAITING_STATUS and task.status in TASK_STATUSES:
+            # A server may ignore the filter. A status that nobody has documented may still be
+            # one that waits, so such a task is kept, and is not judged.
+            drift.new_value("task.status", f"{task.status} in a list of {WAITING_STATUS}")
+            continue
+        item = item_of(task)
+        twin = items.get(task.id)
+        if twin is None or _newer(item, twin):
+            items[task.id] = item
+    return tuple(items.values())
 
 
 def micros(amount: float | None) -> int | None:
@@ -197,25 +162,6 @@ def _iso(moment: datetime | None) -> str | None:
         return None if moment is None else iso(moment)
     except OverflowError:
         return None
-
-
-# ------------------------------------------------------------------------------------------------
-# Orders and cancellations over the API, and the tasks that came of them.
-
-
-MOST_PAGES = 2_000
-
-
-_REASONS = {
-    "SAVED_ACCOUNT_NOT_FOUND": "account_not_found",
-    "SAVED_ACCOUNT_NOT_OWNED": "account_not_owned",
-    "COMMENT_ACCOUNT_NOT_MANAGED": "account_not_managed",
-    "COMMENT_INVALID_VIDEO_URL": "invalid_video_url",
-    "COMMENT_PLATFORM_MISMATCH": "platform_mismatch",
-    "COMMENT_TEXT_TOO_LONG": "comment_text_too_long",
-    "COMMENT_TEXT_EMPTY": "comment_text_empty",
-}
-"""Codes of the single form that are about the order itself, as the batch form would say them."""
 
 
 class ApiTaskReader:
@@ -245,58 +191,6 @@ class ApiTaskReader:
     def credits(self) -> float | None:
         """Read the credits of the key's owner."""
         return self._api.me().credits
-
-
-class ApiOrderDesk:
-    """Where tasks are ordered and cancelled (`ports.OrderDesk`)."""
-
-    def __init__(self, api: ReviewApi) -> None:
-        self._api = api
-
-    def ready(self) -> None:
-        """Wait until the rate budget lets a write leave at once."""
-        self._api.ready()
-
-    def create(self, orders: Sequence[Order], key: str) -> Placed:
-        """Send orders: one by the single form, several by the batch form."""
-        tasks = [_new_task(order) for order in orders]
-        if len(tasks) > 1:
-            return _placed(self._api.create_comments(tasks, idempotency_key=key))
-        try:
-            return _placed(self._api.create_comment(tasks[0], idempotency_key=key))
-        except OutOfCredits as no:
-            return _refused("insufficient_credits", no)
-        except KeyRefused:
-            raise
-        except ApiRefusal as no:
-            if no.code not in _REASONS:
-                raise
-            return _refused(_REASONS[no.code], no)
-
-    def cancel(self, task_id: str, key: str) -> Refund:
-        """Cancel one task."""
-        answer = self._api.cancel(task_id, idempotency_key=key)
-        return Refund(
-            status=answer.status, credits=answer.credits_refunded, request_id=answer.request_id
-        )
-
-
-def _new_task(order: Order) -> NewTask:
-    return NewTask(**msgspec.structs.asdict(order))
-
-
-def _placed(answer: Created) -> Placed:
-    return Placed(
-        created=answer.created,
-        refused=tuple(Refused(reason=one.reason, echo=one.raw or {}) for one in answer.rejected),
-        charged=answer.credits_charged,
-        request_id=answer.request_id,
-        replayed=answer.replayed,
-    )
-
-
-def _refused(reason: str, no: ApiRefusal) -> Placed:
-    return Placed(refused=(Refused(reason=reason),), charged=0.0, request_id=no.request_id)
 
 
 def _is_older(task: CommentTask, moment: datetime) -> bool:

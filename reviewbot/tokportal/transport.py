@@ -21,11 +21,7 @@ from reviewbot.network import trust, why
 
 KEPT_FOR = 4.0
 """Seconds; below the idle limits of common servers (5 s and more)."""
-
-
 CONNECTIONS = 8
-
-
 _PIECE = 65_536
 
 

@@ -13,7 +13,7 @@ from tests.cli.walk import assert_parses, every_command
 
 HEAVY = {
     *("httpx", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "rich", "jinja2"),
-    *("structlog", "starlette", "uvicorn", "prometheus_client", "schedule", "tenacity"),
+    *("structlog", "starlette", "uvicorn", "prometheus_client", "schedule"),
 }
 
 

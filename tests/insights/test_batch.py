@@ -34,7 +34,7 @@ from reviewbot.insights.batch import (
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.compare import SAMPLES, Impact
-from reviewbot.tokportal.records import decode_record, decoder_for
+from reviewbot.tokportal.records import decode_record
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_policy, a_random_task, random_attempts
 from tests.policy.interpreter import Interpreter
@@ -256,7 +256,7 @@ def test_the_quick_way_counts_what_the_plain_one_does(tmp_path: Path) -> None:
                 judges if before is old else (judges[1], judges[1]),
                 path,
                 at=CONFIRMED,
-                decoder_for=decoder_for,
+                decode=decode_record,
             ):
                 impact.take(part.impact)
                 unread += len(part.problems)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from reviewbot.insights.batch import decide_records
-from reviewbot.tokportal.records import decoder_for
+from reviewbot.tokportal.records import decode_record
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_task, random_attempts
 from tests.policy.judging import judge_of
@@ -86,7 +86,7 @@ def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
     outputs = []
     for workers in (1, 2):
         batches = list(
-            decide_records(judge, file, at=CONFIRMED, decoder_for=decoder_for, workers=workers)
+            decide_records(judge, file, at=CONFIRMED, decode=decode_record, workers=workers)
         )
         assert not any(batch.problems for batch in batches)
         outputs.append(b"".join(batch.answers for batch in batches))
@@ -104,7 +104,7 @@ def test_a_bad_line_is_named_and_costs_no_other(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     file.write_text(f"{good}\n\nnot json\n[1]\n{good}")
 
-    batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decoder_for=decoder_for))
+    batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decode=decode_record))
 
     answers = [json.loads(line) for batch in batches for line in batch.answers.splitlines()]
     assert ["error" in answer for answer in answers] == [False, True, True, False]
@@ -119,5 +119,5 @@ def test_a_policy_that_does_not_apply_asks_a_person(tmp_path: Path) -> None:
     record["task"]["platform"] = "tiktok"
     file = tmp_path / "r.jsonl"
     file.write_text(json.dumps(record))
-    (batch,) = decide_records(judge, file, at=CONFIRMED, decoder_for=decoder_for)
+    (batch,) = decide_records(judge, file, at=CONFIRMED, decode=decode_record)
     assert json.loads(batch.answers)["rule"] == "no rule"

@@ -13,10 +13,11 @@ from reviewbot.domain.errors import InvalidStatus, ServerFault, UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.simulator.scenarios import START, build
 from reviewbot.simulator.transport import SimulatorTransport
-from reviewbot.tokportal.accounts import MOST_UNREAD, AccountsDesk, AccountsQueue, rounds
+from reviewbot.tokportal.accounts import MOST_UNREAD, AccountsQueue, rounds
 from reviewbot.tokportal.client import ReviewApi
 from reviewbot.tokportal.exchange import SIZE_BUDGET, Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
+from reviewbot.tokportal.writers import ApiReviewWriter
 from tests.tokportal.support import BASE_URL, KEY, a_client, a_list, answer
 
 BUNDLE = {
@@ -62,7 +63,7 @@ def test_accounts_in_review_are_listed_finalized_and_sent_back() -> None:
         SimulatorTransport(world), base_url=BASE_URL, key=KEY, clock=world.clock, bucket=RateLimiter(world.clock)
     )  # fmt: skip
     api = ReviewApi(exchange, ReadRetry(world.clock, lambda: 0.5))
-    queue, desk = AccountsQueue(api), AccountsDesk(api)
+    queue, desk = AccountsQueue(api), ApiReviewWriter(api, "accounts")
     first, second, *_ = queue.waiting().items
     assert first.deadline_is_estimate
     assert first.epoch is not None
@@ -127,8 +128,9 @@ def test_two_statuses_that_differ_are_believed_neither() -> None:
     """The bundle and its account must not contradict each other."""
     account = ACCOUNT | {"status": "finalized"}
     api = bare_api({"/bundles/bnd_abc123": {"data": BUNDLE | {"account": account}}})
-    assert AccountsQueue(api).look("bnd_abc123").status is None
-    assert api.drift.values
+    queue = AccountsQueue(api)
+    assert queue.look("bnd_abc123").status is None
+    assert queue.odd().new_values
 
 
 def test_rounds_count_applied_corrections() -> None:
@@ -149,7 +151,9 @@ def test_corrections_without_a_field_never_leave() -> None:
         deadline_at=None, subject=AccountReview(id="b"),
     )  # fmt: skip
     with pytest.raises(UsageError):
-        AccountsDesk(api).perform(decided(item, Action.REQUEST_CORRECTIONS, reason="Please"), "k1")
+        ApiReviewWriter(api, "accounts").perform(
+            decided(item, Action.REQUEST_CORRECTIONS, reason="Please"), "k1"
+        )
     assert calls == []
 
 

@@ -14,10 +14,10 @@ from reviewbot.domain.errors import (
     ServerFault,
     UsageError,
 )
+from reviewbot.domain.order import Order
 from reviewbot.simulator.scenarios import build
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.tokportal.client import ReviewApi
-from reviewbot.tokportal.envelope import NewTask
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
 from tests.tokportal.support import BASE_URL, KEY, FakeClock, a_client, a_list, a_row, answer
@@ -57,7 +57,6 @@ def test_every_reading_operation_understands_the_simulator(world_api: ReviewApi)
     assert world_api.get_account(bundle.saved_account_id).id == bundle.saved_account_id
     assert world_api.list_accounts().rows
     assert world_api.me().email
-    assert world_api.drift.wrong == ()
     assert world_api.writes_sent == 0
 
 
@@ -65,33 +64,33 @@ def test_a_task_is_created_and_cancelled(world_api: ReviewApi) -> None:
     """One task is made, paid with a credit, and the credit comes back."""
     account = world_api.list_comments(per_page=1).rows[0]
     assert account.saved_account_id is not None
-    new = NewTask(
+    new = Order(
         saved_account_id=account.saved_account_id,
         target_video_url=account.target_video_url,
         comment_text="What a calm morning",
     )
     made = world_api.create_comment(new, idempotency_key="c1")
-    assert (len(made.created), made.credits_charged) == (1, 1)
+    assert (len(made.created), made.charged) == (1, 1)
     again = world_api.create_comment(new, idempotency_key="c1")
     assert again.replayed
     assert again.created[0].id == made.created[0].id
     gone = world_api.cancel(made.created[0].id, idempotency_key="x1")
-    assert (gone.status, gone.credits_refunded) == ("cancelled", 1)
+    assert (gone.status, gone.credits) == ("cancelled", 1)
 
 
 def test_a_batch_names_its_rejected_rows(world_api: ReviewApi) -> None:
     """Good rows are made, bad ones come back with the API's reason and echo."""
     known = world_api.list_comments(per_page=1).rows[0]
     assert known.saved_account_id is not None
-    good = NewTask(
+    good = Order(
         saved_account_id=known.saved_account_id,
         target_video_url=known.target_video_url,
         comment_text="Lovely",
     )
-    bad = NewTask(saved_account_id="nobody", target_video_url="x", comment_text="Hi")
+    bad = Order(saved_account_id="nobody", target_video_url="x", comment_text="Hi")
     made = world_api.create_comments([good, bad], idempotency_key="b1")
-    assert (made.created_count, made.rejected_count) == (1, 1)
-    assert made.rejected[0].reason == "account_not_found"
+    assert len(made.created) == 1
+    assert made.refused[0].reason == "account_not_found"
     with pytest.raises(UsageError):
         world_api.create_comments([], idempotency_key="b2")
 
@@ -100,7 +99,7 @@ def test_a_bad_single_task_is_a_typed_refusal(world_api: ReviewApi) -> None:
     """The single form answers with an error code."""
     with pytest.raises(ApiRefusal) as caught:
         world_api.create_comment(
-            NewTask(saved_account_id="nobody", comment_text="Hi"), idempotency_key="c1"
+            Order(saved_account_id="nobody", comment_text="Hi"), idempotency_key="c1"
         )
     assert caught.value.code == "SAVED_ACCOUNT_NOT_FOUND"
 
@@ -173,7 +172,5 @@ def test_an_answer_for_another_page_is_refused() -> None:
 
 def test_new_task_sends_only_what_it_holds() -> None:
     """Fields that were not given are not sent as nulls."""
-    sent = msgspec.to_builtins(
-        NewTask(saved_account_id="a", comment_text="b", target_video_url="c")
-    )
+    sent = msgspec.to_builtins(Order(saved_account_id="a", comment_text="b", target_video_url="c"))
     assert sent == {"saved_account_id": "a", "comment_text": "b", "target_video_url": "c"}

@@ -28,9 +28,9 @@ from reviewbot.domain.errors import (
     ServerFault,
     Unclear,
 )
+from reviewbot.domain.order import Order
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import usable_id
-from reviewbot.tokportal.envelope import NewTask
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ServerTime
 from reviewbot.tokportal.transport import Transport
@@ -220,10 +220,10 @@ def test_the_server_clock_is_the_median_of_what_was_heard() -> None:
     said = iter(dates)
     clock = FakeClock()
     api = a_client(lambda _: answer(a_list([]), date=next(said)), clock)
-    assert api._exchange.clock_offset is None
+    assert api._exchange._server_time.offset is None
     for _ in dates:
         api.list_comments()
-    offset = api._exchange.clock_offset
+    offset = api._exchange._server_time.offset
     assert offset is not None
     assert timedelta(minutes=6, seconds=50) < offset <= timedelta(minutes=7, seconds=1)
 
@@ -244,7 +244,7 @@ def test_a_small_difference_of_clocks_is_none() -> None:
     """`Date` counts whole seconds, so a second is no news."""
     api = a_client(lambda _: answer(a_list([]), date="Tue, 02 Jun 2026 12:00:01 GMT"))
     api.list_comments()
-    assert api._exchange.clock_offset == timedelta(0)
+    assert api._exchange._server_time.offset == timedelta(0)
 
 
 @given(second=st.integers(0, 4_102_444_799), usual=st.booleans())
@@ -355,7 +355,7 @@ def test_a_fault_of_ours_in_one_call_does_not_hold_up_the_next() -> None:
     assert clock.seconds < 1_100.0
 
 
-ORDER = NewTask(saved_account_id="acc_1", comment_text="The light in this one is unreal")
+ORDER = Order(saved_account_id="acc_1", comment_text="The light in this one is unreal")
 PRETENDED = "00000000-0000-4000-8000-0123456789ab"
 
 
