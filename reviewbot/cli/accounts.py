@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -86,24 +86,20 @@ def accounts() -> None:
     """
 
 
-class ShownAccount(NamedTuple):
-    """An account as it stands, and its open round."""
+def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> tuple[ReviewItem, Round]:
+    """Read the account whose bundle's id this is, or begins so in the log, and find its open round.
 
-    item: ReviewItem
-    round: Round
-
-
-def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> ShownAccount:
-    """Read an account, and find its round in the log; one that the log has not met begins now.
-
-    Raises UsageError where there is no such account, or more than one begins so.
+    One that the log has not met begins now. Raises UsageError where there is no such account, or
+    more than one begins so.
     """
     known = [
-        one
-        for one in open_rounds(app.ledger)
-        if one.sighting.review == bench.review and named and one.sighting.task_id.startswith(named)
+        found
+        for found in open_rounds(app.ledger)
+        if found.sighting.review == bench.review
+        and named
+        and found.sighting.task_id.startswith(named)
     ]
-    ids = {one.sighting.task_id for one in known}
+    ids = {found.sighting.task_id for found in known}
     if len(ids) > 1 and named not in ids:
         raise UsageError(
             f"several accounts begin with {safe_line(named, 60)!r}; write more of the id"
@@ -115,28 +111,25 @@ def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> ShownAc
         raise UsageError(
             f"the API knows no account {safe_line(named, 60)!r}; see: reviewbot accounts list"
         ) from error
-    rounds = {one.sighting.epoch: one for one in known if one.sighting.task_id == bundle_id}
-    for one in rounds.values():
-        bench.first_seen[(bundle_id, one.sighting.epoch)] = one.sighting.first_seen_at
-    return ShownAccount(item, rounds.get(item.epoch or "") or _new_round(app, bench, item))
-
-
-def _new_round(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> Round:
-    first_seen = app.clock.now()
-    epoch = item.epoch or ""
-    bench.first_seen[(item.id, epoch)] = first_seen
-    return Round(
-        sighting=OpenRound(
+    rounds = {found.sighting.epoch: found for found in known if found.sighting.task_id == bundle_id}
+    if (item.epoch or "") not in rounds:
+        sighting = OpenRound(
             review=item.review,
             task_id=item.id,
-            epoch=epoch,
-            first_seen_at=first_seen,
+            epoch=item.epoch or "",
+            first_seen_at=app.clock.now(),
             deadline_at=None,
         )
-    )
+        rounds[sighting.epoch] = Round(sighting=sighting)
+    for epoch, found in rounds.items():
+        bench.first_seen[(bundle_id, epoch)] = found.sighting.first_seen_at
+    return item, rounds[item.epoch or ""]
 
 
 ESTIMATE = "The API states no deadline: 72 h are counted from when an account was first seen here."
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[T], str]]
+"""The heads of a table, each with what stands under it."""
 _ALIKE = {"corrections_requested", "pending_corrections"}
 """Two names of one status, in two generations of the API."""
 
@@ -199,23 +192,17 @@ def _waiting(screen: Screen, settings: Settings, form: str) -> None:
         items, agreed = look_at_all(app, app.make_bench("accounts"), note=False)
         now = app.clock.now()
     zone = zones_of(settings).of(review="accounts")
-    if form == "json":
-        _as_json(screen, map(_line_of_item, items))
-        return
-    rows = [
-        [
-            item.id,
-            item.subject.platform or "unknown",
-            _username(item.subject),
-            item.epoch or "unknown",
-            f"about {due(item.deadline_at, now, zone)}" if item.deadline_at else "unknown",
-        ]
-        for item in items
-    ]
-    if rows:
-        screen.data(table(["ID", "PLATFORM", "USERNAME", "ROUND", "FINALIZED BY ITSELF"], rows))
-    screen.say(f"{counted(len(rows), 'account')} in review. {ESTIMATE if rows else ''}".rstrip())
-    if not agreed:
+    columns: Columns[ReviewItem] = {
+        "ID": lambda item: item.id,
+        "PLATFORM": lambda item: item.subject.platform or "unknown",
+        "USERNAME": lambda item: _line_of(item.subject).username or "unknown",
+        "ROUND": lambda item: item.epoch or "unknown",
+        "FINALIZED BY ITSELF": lambda item: (
+            f"about {due(item.deadline_at, now, zone)}" if item.deadline_at else "unknown"
+        ),
+    }
+    end = f"in review. {ESTIMATE if items else ''}".rstrip()
+    if _is_read(screen, form, items, columns, _line_of_item, end) and not agreed:
         screen.say("The list kept changing while it was read; some may be missing.")
 
 
@@ -232,53 +219,54 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
             )
             found |= {row.id: row for row in whole.rows}
     zone = zones_of(settings).of(review="accounts")
-    rows = [row for row in found.values() if status == "all" or row.account_status in wanted]
-    if form == "json":
-        _as_json(screen, map(_line_of, rows))
-        return
-    if rows:
-        cells = [
-            [
-                row.id,
-                row.account_status or "unknown",
-                row.platform or "unknown",
-                row.title or "",
-                format_moment(row.created_at, zone),
-                row.saved_account_id or "none yet",
-            ]
-            for row in rows
-        ]
-        heads = ["ID", "STATUS", "PLATFORM", "TITLE", "ORDERED", "ACCOUNT"]
-        screen.data(table(heads, cells))
-    what = "of any status" if status == "all" else status
-    screen.say(f"{counted(len(rows), 'account')} {what}.")
+    bundles = [row for row in found.values() if status == "all" or row.account_status in wanted]
+    columns: Columns[AccountReview] = {
+        "ID": lambda bundle: bundle.id,
+        "STATUS": lambda bundle: bundle.account_status or "unknown",
+        "PLATFORM": lambda bundle: bundle.platform or "unknown",
+        "TITLE": lambda bundle: bundle.title or "",
+        "ORDERED": lambda bundle: format_moment(bundle.created_at, zone),
+        "ACCOUNT": lambda bundle: bundle.saved_account_id or "none yet",
+    }
+    end = f"{'of any status' if status == 'all' else status}."
+    _is_read(screen, form, bundles, columns, _line_of, end)
 
 
 def _delivered(screen: Screen, settings: Settings, form: str) -> None:
     with reading(settings) as api:
-        rows = read_all(
+        accounts = read_all(
             lambda page, per_page: api.list_accounts(page=page, per_page=per_page),
-            key=lambda one: one.id,
+            key=lambda account: account.id,
         ).rows
+    columns: Columns[DeliveredAccount] = {
+        "SAVED_ACCOUNT_ID": lambda account: account.id,
+        "PLATFORM": lambda account: account.platform or "unknown",
+        "USERNAME": lambda account: account.profile.username or "unknown",
+        "NAME": lambda account: account.profile.visible_name or "",
+        "COUNTRY": lambda account: account.country or "",
+        "ADDRESS": lambda account: account.profile_url or "",
+    }
+    _is_read(screen, form, accounts, columns, _plain, "that can post.")
+
+
+def _is_read(
+    screen: Screen,
+    form: str,
+    accounts: Sequence[T],
+    columns: Columns[T],
+    line: Callable[[T], object],
+    end: str,
+) -> bool:
+    """Print accounts as JSON lines, or as a table; give whether a person reads it."""
     if form == "json":
-        for row in rows:
-            screen.data(msgspec.json.encode(_plain(row)).decode())
-        return
-    if rows:
-        cells = [
-            [
-                row.id,
-                row.platform or "unknown",
-                row.profile.username or "unknown",
-                row.profile.visible_name or "",
-                row.country or "",
-                row.profile_url or "",
-            ]
-            for row in rows
-        ]
-        heads = ["SAVED_ACCOUNT_ID", "PLATFORM", "USERNAME", "NAME", "COUNTRY", "ADDRESS"]
-        screen.data(table(heads, cells))
-    screen.say(f"{counted(len(rows), 'account')} that can post.")
+        for account in accounts:
+            screen.data(msgspec.json.encode(line(account)).decode())
+        return False
+    if accounts:
+        cells = [[cell(account) for cell in columns.values()] for account in accounts]
+        screen.data(table(list(columns), cells))
+    screen.say(f"{counted(len(accounts), 'account')} {end}")
+    return True
 
 
 def _plain(account: DeliveredAccount) -> dict[str, object]:
@@ -287,11 +275,6 @@ def _plain(account: DeliveredAccount) -> dict[str, object]:
     profile = known.pop("profile")
     profile.pop("unset")
     return {**known, **profile}
-
-
-def _as_json(screen: Screen, lines: Iterator[AccountLine]) -> None:
-    for line in lines:
-        screen.data(msgspec.json.encode(line).decode())
 
 
 def _line_of_item(item: ReviewItem) -> AccountLine:
@@ -314,11 +297,6 @@ def _line_of(bundle: object) -> AccountLine:
         external_ref=bundle.external_ref,
         created_at=bundle.created_at,
     )
-
-
-def _username(bundle: object) -> str:
-    assert isinstance(bundle, AccountReview)
-    return (bundle.profile and bundle.profile.username) or "unknown"
 
 
 @click.command(
@@ -345,8 +323,7 @@ def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
     events = logs_for(screen, settings, least="warning")
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:
         bench = app.make_bench("accounts")
-        found = account_round(app, bench, account)
-        item = with_window(bench, found.item)
+        item = with_window(bench, account_round(app, bench, account)[0])
         delivered = bench.queue.evidence(item)
         assert isinstance(delivered, Profile)
         past = memories_of(app.ledger, "accounts", [item])[item.id].history
@@ -390,7 +367,8 @@ def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str], zone: str) -> I
         )
     yield ""
     yield styled("profile", "strong")
-    yield from (f"  {line}" for line in _profiles(facts).split("\n"))
+    profiles = side_by_side(facts.bundle.profile, facts.delivered)
+    yield from (f"  {line}" for line in profiles.split("\n"))
     yield ""
     yield styled("what was asked for", "strong")
     yield from (f"  {line}" for line in story(bundle.feedback_history, ours, zone))
@@ -414,10 +392,6 @@ def _about(bundle: AccountReview, zone: str) -> Iterator[tuple[str, str]]:
         "finalized": format_moment(bundle.finalized_at, zone) if bundle.finalized_at else None,
     }
     return ((name, value) for name, value in known.items() if value)
-
-
-def _profiles(facts: Facts) -> str:
-    return side_by_side(facts.bundle.profile, facts.delivered)
 
 
 def _asked_by(ledger: Ledger, bundle_id: str) -> dict[str, str]:

@@ -27,10 +27,9 @@ from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.forecast import Forecast, ResponseTimes, Unread, pace
 from reviewbot.insights.forecast import forecast as look_ahead
-from reviewbot.insights.limits_forecast import Capped
 from reviewbot.insights.plan import plan, recall_evidence
 from reviewbot.presentation.format import counted, dollars, due, length, table
-from reviewbot.presentation.phrases import cap_words
+from reviewbot.presentation.phrases import cap_line
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_by_judges, zones_of
 from reviewbot.runtime.bootstrap import build
@@ -144,7 +143,7 @@ def _lines(found: Forecast, zones: Zones) -> Iterator[str]:
     for sentence in found.holds:
         yield f"held      {styled(safe_line(sentence, 200), 'care')}"
     for cap in found.caps:
-        yield f"cap       {styled(safe_line(_cap(cap, found, zones), 400), 'bad' if cap.to_silence else 'care')}"
+        yield cap_line(cap, found.at, zones)
     if found.unread:
         yield ""
         heads = (noun_of(found.kinds), "paid on", "by", "why")
@@ -159,10 +158,6 @@ def _work(found: Forecast) -> str:
     minutes = found.decisions / found.decisions_per_minute
     span = length(timedelta(minutes=minutes))
     return f" at {found.decisions_per_minute:.0f} a minute: {span} of work"
-
-
-def _cap(cap: Capped, found: Forecast, zones: Zones) -> str:
-    return f"{cap.cap} ({cap.policy}) {cap_words(cap, found.at, zones.of(policy=cap.policy))}"
 
 
 def _people(found: Forecast) -> str:

@@ -1,39 +1,17 @@
-"""Bites: where the caps of a policy will keep something back, put together from what becomes of each round."""
+"""Where the caps of a policy will keep something back, put together from what becomes of each round."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
-from reviewbot.foresight.future import Future, Kept
-
-
-class LimitHeld(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision that a cap will keep back. `until` is None where it finds no room."""
-
-    review: ReviewKind
-    task_id: str
-    amount_micros: int | None
-    kept: Kept
-
-    @property
-    def action(self) -> Action:
-        """What was to be done."""
-        return self.kept.action
-
-    @property
-    def rule(self) -> str:
-        """By which rule."""
-        return self.kept.rule
-
-    @property
-    def until(self) -> datetime | None:
-        """Until when it is kept back; None where it finds no room before its deadline."""
-        return self.kept.until
+from reviewbot.foresight.future import Future
 
 
 class Capped(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,48 +32,50 @@ class Capped(msgspec.Struct, frozen=True, kw_only=True):
     asked: bool
 
 
-class LimitHit(msgspec.Struct, frozen=True, kw_only=True):
+class LimitHeld(NamedTuple):
+    """One decision that a cap will keep back. `until` is None where it finds no room."""
+
+    task_id: str
+    action: Action
+    rule: str
+    until: datetime | None
+
+
+class LimitHit(NamedTuple):
     """One cap that will keep something back, and what, the most urgent first."""
 
-    policy: str
-    cap: str
+    summary: Capped
     held: tuple[LimitHeld, ...]
 
     @property
     def to_silence(self) -> tuple[LimitHeld, ...]:
         """Those that silence pays before there is room."""
-        return tuple(one for one in self.held if one.until is None)
-
-    @property
-    def summary(self) -> Capped:
-        """The same in figures."""
-        return Capped(
-            policy=self.policy,
-            cap=self.cap,
-            review=self.held[0].review,
-            count=len(self.held),
-            micros=sum(one.amount_micros or 0 for one in self.held),
-            since=min(one.kept.since for one in self.held),
-            until=max((one.until for one in self.held if one.until is not None), default=None),
-            to_silence=len(self.to_silence),
-            asked=any(one.kept.asked for one in self.held),
-        )
+        return tuple(held for held in self.held if held.until is None)
 
 
-def bites_of(found: Iterable[Future]) -> tuple[LimitHit, ...]:
+def bites_of(futures: Iterable[Future]) -> tuple[LimitHit, ...]:
     """The caps and probations that keep something back, the first to bite first."""
-    held: dict[tuple[str, str], list[LimitHeld]] = {}
-    for one in found:
-        if one.kept is not None and one.kept.by in ("cap", "probation"):
-            held.setdefault((one.kept.policy, one.kept.what), []).append(
-                LimitHeld(
-                    review=one.round.review,
-                    task_id=one.round.task_id,
-                    amount_micros=one.round.amount_micros,
-                    kept=one.kept,
-                )
-            )
-    bites = [
-        LimitHit(policy=policy, cap=cap, held=tuple(those)) for (policy, cap), those in held.items()
-    ]
-    return tuple(sorted(bites, key=lambda bite: (bite.summary.since, -len(bite.held))))
+    by_cap: dict[tuple[str, str], list[Future]] = defaultdict(list)
+    for future in futures:
+        if future.kept is not None and future.kept.by in ("cap", "probation"):
+            by_cap[future.kept.policy, future.kept.what].append(future)
+    bites = [_bite(policy, cap, those) for (policy, cap), those in by_cap.items()]
+    return tuple(sorted(bites, key=lambda bite: (bite.summary.since, -bite.summary.count)))
+
+
+def _bite(policy: str, cap: str, those: list[Future]) -> LimitHit:
+    kept = [(future.round, future.kept) for future in those if future.kept is not None]
+    ends = [held.until for _, held in kept if held.until is not None]
+    summary = Capped(
+        policy=policy,
+        cap=cap,
+        review=those[0].round.review,
+        count=len(kept),
+        micros=sum(ahead.amount_micros or 0 for ahead, _ in kept),
+        since=min(held.since for _, held in kept),
+        until=max(ends, default=None),
+        to_silence=len(kept) - len(ends),
+        asked=any(held.asked for _, held in kept),
+    )
+    rows = (LimitHeld(ahead.task_id, held.action, held.rule, held.until) for ahead, held in kept)
+    return LimitHit(summary, tuple(rows))

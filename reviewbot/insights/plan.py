@@ -12,7 +12,6 @@ import msgspec
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Background, HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import open_rounds
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.core.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
@@ -21,7 +20,7 @@ from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Paid, RoundAhead, Standing
-from reviewbot.foresight.gather import Bot, standing_of
+from reviewbot.foresight.gather import Bot, facts_of, standing_of
 from reviewbot.insights.limits_forecast import LimitHit, bites_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.what_if import turns
@@ -76,10 +75,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     def later(self) -> tuple[PlannedChange, ...]:
         """Each change of what the policy says."""
         return tuple(
-            PlannedChange(
-                at=moment, action=answer.action.value, rule=answer.rule, until=answer.until
-            )
-            for moment, answer in self.future.answers[1:]
+            PlannedChange(at=at, action=said.action.value, rule=said.rule, until=said.until)
+            for at, said in self.future.answers[1:]
         )
 
     @property
@@ -164,15 +161,15 @@ def plan(
     """
     end = math.inf if patience is None else app.clock.monotonic() + patience
     requests, writes = app.traffic.requests, app.traffic.writes
-    seen: list[_Seen] = []
+    seen: list[tuple[ReviewItem, Facts, RoundAhead]] = []
     failed: list[Failed] = []
     agreed = True
     for bench in app.benches:
         items, whole = look_at_all(app, bench, note=False)
         agreed = agreed and whole
         for number, (item, known) in enumerate(with_memories(app, bench, items, bench.judges)):
+            fetch = app.clock.monotonic() < end
             try:
-                fetch = app.clock.monotonic() < end
                 seen.append(_see(app, bench, item, known, at or app.clock.now(), fetch=fetch))
             except (KeyRefused, CannotConnect):
                 raise
@@ -183,7 +180,7 @@ def plan(
             if progress is not None:
                 progress(number + 1, len(items))
     now = at or app.clock.now()
-    rounds = [one.round for one in seen]
+    rounds = [ahead for _, _, ahead in seen]
     bot = bot or Bot(
         file=app.guard.pause_file(), quarantine=app.limits.quarantine, every=app.limits.every
     )
@@ -191,21 +188,15 @@ def plan(
     found = futures(rounds, standing)
     return QueuePlan(
         at=now,
-        planned=tuple(_planned(one, found[one.round.key], standing) for one in seen),
+        planned=tuple(
+            _planned(item, facts, found[ahead.key], standing) for item, facts, ahead in seen
+        ),
         failed=tuple(failed),
         agreed=agreed,
         requests=app.traffic.requests - requests,
         writes=app.traffic.writes - writes,
         standing=standing,
     )
-
-
-class _Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing as read, with its round."""
-
-    item: ReviewItem
-    facts: Facts
-    round: RoundAhead
 
 
 def _see(
@@ -216,7 +207,8 @@ def _see(
     at: datetime,
     *,
     fetch: bool,
-) -> _Seen:
+) -> tuple[ReviewItem, Facts, RoundAhead]:
+    """One thing as read, with its round."""
     judge = known.judge
     facts, held = _facts(item, known, at, None), kept_evidence(app, bench, item)
     if judge is not None and (app.limits.always_evidence or _needs_evidence(judge, facts)):
@@ -225,52 +217,49 @@ def _see(
         if held is not None:
             facts = _facts(item, known, at, held.evidence)
     latest = known.memory.latest
-    return _Seen(
-        item=item,
+    ahead = RoundAhead(
+        review=item.review,
+        task_id=item.id,
+        epoch=item.epoch,
+        deadline_at=item.deadline_at,
+        deadline_is_estimate=item.deadline_is_estimate,
+        account_id=item.account_id,
+        amount_micros=item.amount_micros,
+        round=round_of(facts),
+        judge=judge,
         facts=facts,
-        round=RoundAhead(
-            review=item.review,
-            task_id=item.id,
-            epoch=item.epoch,
-            deadline_at=item.deadline_at,
-            deadline_is_estimate=item.deadline_is_estimate,
-            account_id=item.account_id,
-            amount_micros=item.amount_micros,
-            round=round_of(facts),
-            judge=judge,
-            facts=facts,
-            complete=held is not None,
-            listed=True,
-            latest=None if latest is None or latest.decision.epoch != item.epoch else latest,
-            unsendable=cannot_send(item),
-        ),
+        complete=held is not None,
+        listed=True,
+        latest=None if latest is None or latest.decision.epoch != item.epoch else latest,
+        unsendable=cannot_send(item),
     )
+    return item, facts, ahead
 
 
-def _planned(one: _Seen, found: Future, standing: Standing) -> Planned:
-    judge, facts = one.round.judge, one.facts
+def _planned(item: ReviewItem, facts: Facts, future: Future, standing: Standing) -> Planned:
+    judge = future.round.judge
     if judge is None:
         verdict = UNCOVERED
     else:
-        answer = found.answers[0][1] if found.answers else judge.judge(facts)
+        answer = future.answers[0][1] if future.answers else judge.judge(facts)
         verdict = verdict_of(judge, facts, answer)
     return Planned(
-        item=one.item,
+        item=item,
         verdict=verdict,
         facts=facts,
-        future=found,
-        now=_now(verdict, found, standing),
-        note=one.round.unsendable,
+        future=future,
+        now=_now(verdict, future, standing),
+        note=future.round.unsendable,
     )
 
 
-def _now(verdict: Verdict, found: Future, standing: Standing) -> str:
-    if found.asked_at is not None and found.asked_at <= standing.now:
+def _now(verdict: Verdict, future: Future, standing: Standing) -> str:
+    if future.asked_at is not None and future.asked_at <= standing.now:
         return Action.ESCALATE.value
     if not verdict.action.writes:
         return verdict.action.value
-    is_sent = found.at is not None and found.at <= standing.pass_at(standing.now)
-    return found.action.value if is_sent and found.action is not None else HELD
+    is_sent = future.at is not None and future.at <= standing.pass_at(standing.now)
+    return future.action.value if is_sent and future.action is not None else HELD
 
 
 def _facts(item: ReviewItem, known: Background, at: datetime, evidence: Evidence | None) -> Facts:
@@ -294,30 +283,22 @@ def _needs_evidence(judge: Judge, facts: Facts) -> bool:
     )
 
 
-# ------------------------------------------------------------------------------------------------
-# Recollection: evidence that the log already holds, so that looking ahead costs no requests for it.
-
-
 def recall_evidence(app: BotContext) -> None:
     """Keep in mind what the verifier had seen of each open task when it was last decided.
 
-    It is used only where the task has not changed since; the log keeps the tries of the present
-    round, which are all that a judge looks at. For judging ahead, never for sending.
+    So looking ahead costs no requests for it. It is used only where the task has not changed since;
+    the log keeps the tries of the present round, which are all that a judge looks at. For judging
+    ahead, never for sending.
     """
-    for one in open_rounds(app.ledger):
-        bench = app.bench(one.sighting.review)
-        if one.latest is None or bench is None:
+    for found in open_rounds(app.ledger):
+        sighting, bench = found.sighting, app.bench(found.sighting.review)
+        if found.latest is None or bench is None:
             continue
-        logged = app.ledger.decision(one.decision.id)
-        try:
-            facts = None if logged is None else facts_from_json(logged.decision.facts)
-        except (ValueError, KeyError, msgspec.MsgspecError):
-            continue
+        facts = facts_of(app.ledger, found.latest)
         if facts is None or facts.attempts is None or facts.task.updated_at is None:
             continue
-        task_id = one.sighting.task_id
-        bench.evidence[task_id] = HeldEvidence(
-            (task_id, one.sighting.epoch, iso(facts.task.updated_at)),
-            Timeline(task_id=task_id, attempts=facts.attempts),
+        bench.evidence[sighting.task_id] = HeldEvidence(
+            (sighting.task_id, sighting.epoch, iso(facts.task.updated_at)),
+            Timeline(task_id=sighting.task_id, attempts=facts.attempts),
             app.clock.monotonic(),
         )

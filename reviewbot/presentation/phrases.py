@@ -10,6 +10,8 @@ from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Future
 from reviewbot.insights.limits_forecast import Capped
 from reviewbot.presentation.format import counted, dollars, due
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import Zones
 
 _ENDS = {
     "fallback": ("PAID", "by the policy's deadline"),
@@ -46,11 +48,13 @@ def claimed_by(claim: Claim | None, zone: str) -> str:
     return f"{safe_line(claim.who, 80)} until {format_moment(claim.until, zone)}"
 
 
-def cap_words(cap: Capped, now: datetime, zone: str) -> str:
-    """Say what a cap does: `keeps back 12 tasks (2.88 USD) from now until Fri 05:10; …`."""
+def cap_line(cap: Capped, now: datetime, zones: Zones) -> str:
+    """Say what a cap does: `cap  … keeps back 12 tasks (2.88 USD) from now until Fri 05:10; …`."""
+    zone = zones.of(policy=cap.policy)
     since = "now" if cap.since <= now else format_moment(cap.since, zone)
     until = f" until {format_moment(cap.until, zone)}" if cap.until is not None else ""
     asks = ", and asks people" if cap.asked else ""
     silent = f"; {cap.to_silence} of them find no room before silence pays" * bool(cap.to_silence)
     what = f"{counted(cap.count, noun_of([cap.review]))} ({dollars(cap.micros)})"
-    return f"keeps back {what} from {since}{until}{asks}{silent}"
+    words = f"{cap.cap} ({cap.policy}) keeps back {what} from {since}{until}{asks}{silent}"
+    return f"cap       {styled(safe_line(words, 400), 'bad' if cap.to_silence else 'care')}"

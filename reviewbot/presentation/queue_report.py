@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reviewbot.core.context import BotContext
@@ -13,7 +13,6 @@ from reviewbot.domain.review import noun_of
 from reviewbot.domain.task import CommentTask
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Paid
-from reviewbot.insights.limits_forecast import LimitHit
 from reviewbot.insights.plan import Planned, QueuePlan
 from reviewbot.policy.catalog import Source
 from reviewbot.policy.engine.judge import Judge
@@ -33,7 +32,7 @@ from reviewbot.presentation.document import (
     told_lines,
 )
 from reviewbot.presentation.format import ENDS, counted, dollars, due, span, table
-from reviewbot.presentation.phrases import cap_words
+from reviewbot.presentation.phrases import cap_line
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_by_judges
 
@@ -60,29 +59,34 @@ def queue_document(plan: QueuePlan, judges: Sequence[Judge]) -> Document:
     )
     noun = noun_of(plan.kinds)
     rows = [_Row(one, by_revision.get(one.verdict.revision), plan.at, zone) for one in plan.planned]
+    lead = [
+        f"As of {format_moment(plan.at, zone.key)}, by policy {named}.",
+        f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
+        " this happens to none.",
+        *(f"Held back: {hold.sentence}." for hold in plan.holds),
+    ]
+    if not plan.agreed:
+        lead.append("The list kept changing while it was read; something may be missing.")
     return Document(
         title="What will happen to the queue",
-        lead=(
-            f"As of {format_moment(plan.at, zone.key)}, by policy {named}.",
-            f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"
-            " this happens to none.",
-            *(f"Held back: {hold.sentence}." for hold in plan.holds),
-            *(
-                ()
-                if plan.agreed
-                else ("The list kept changing while it was read; something may be missing.",)
-            ),
-        ),
+        lead=tuple(lead),
         cards=_cards(plan),
         sections=(
             _time_left(plan),
             _money(plan, zone),
             _ledgers(plan),
-            _caps(plan.bites, zone),
+            _caps(plan, zone),
             _rules(plan),
             _fragile(rows, noun),
             _unjudged(plan),
-            _queue(rows, noun),
+            Section(
+                id="queue",
+                title="The whole queue, most urgent first",
+                lead="Open a line for the full explanation.",
+                heads=(noun, "deadline", "time left", "now", "by", "end"),
+                entries=tuple(map(_entry, rows)),
+                empty="Nothing waits.",
+            ),
         ),
         foot=(
             f"{plan.requests:,} requests were sent for this report, {plan.writes} of them writes"
@@ -94,14 +98,16 @@ def queue_document(plan: QueuePlan, judges: Sequence[Judge]) -> Document:
 class _Row:
     """One planned review with its explanation and what would flip it, worked out once."""
 
-    def __init__(self, one: Planned, judge: Judge | None, now: datetime, zone: ZoneInfo) -> None:
-        self.one, self.now, self.zone = one, now, zone
+    def __init__(
+        self, planned: Planned, judge: Judge | None, now: datetime, zone: ZoneInfo
+    ) -> None:
+        self.planned, self.now, self.zone = planned, now, zone.key
         self.told: Explanation | None = None
         self.nearest: Nearest | None = None
         self.step: str | None = None
         if judge is not None:
-            self.told = explain(judge, one.facts)
-            self.nearest = nearest_other(judge, one.facts, MEASURED)
+            self.told = explain(judge, planned.facts)
+            self.nearest = nearest_other(judge, planned.facts, MEASURED)
             self.step = nearest_words(self.nearest, Speaker(judge.policy))
 
     @property
@@ -123,8 +129,11 @@ def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
     silent = ends.get("silence", 0)
     sends = sum(now.get(action, 0) for action in Action if action.writes)
     urgent = sum(
-        one.verdict.undecided and _left(one, plan.at) <= timedelta(hours=6) for one in plan.planned
+        planned.verdict.undecided and _left(planned, plan.at) <= timedelta(hours=6)
+        for planned in plan.planned
     )
+    hurry = f"{urgent} undecided with 6 h or less left" if urgent else "none of them within 6 h"
+    waiting = str(len(plan.planned) + len(plan.failed))
     return (
         KeyFigure(
             label="Paid by silence",
@@ -132,18 +141,12 @@ def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
             note=dollars(money.get("silence", 0)) if silent else "nobody is paid unread",
             tone="bad" if silent else "good",
         ),
-        KeyFigure(
-            label="Waiting",
-            value=str(len(plan.planned) + len(plan.failed)),
-            note=f"{noun_of(plan.kinds)}s in all",
-        ),
+        KeyFigure(label="Waiting", value=waiting, note=f"{noun_of(plan.kinds)}s in all"),
         KeyFigure(label="Sent now", value=str(sends), note="decisions that would leave at once"),
         KeyFigure(
             label="Need a person",
             value=str(plan.people_needed),
-            note=f"{urgent} undecided with 6 h or less left"
-            if urgent
-            else "none of them within 6 h",
+            note=hurry,
             tone="care" if urgent else "plain",
         ),
         KeyFigure(label="Sent back", value=str(ends.get("sent back", 0)), note="with a reason"),
@@ -155,26 +158,25 @@ def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
     )
 
 
-def _left(one: Planned, now: datetime) -> timedelta:
-    return timedelta.max if one.item.deadline_at is None else one.item.deadline_at - now
+def _left(planned: Planned, now: datetime) -> timedelta:
+    deadline = planned.item.deadline_at
+    return timedelta.max if deadline is None else deadline - now
 
 
 def _time_left(plan: QueuePlan) -> Section:
     counts: dict[str, Counter[str]] = {name: Counter() for _, name in BUCKETS}
-    for one in plan.planned:
-        if one.item.deadline_at is not None:
-            counts[_bucket(_left(one, plan.at))][one.now] += 1
+    for planned in plan.planned:
+        if planned.item.deadline_at is not None:
+            counts[_bucket(_left(planned, plan.at))][planned.now] += 1
     actions = sorted({action for counter in counts.values() for action in counter})
     bars = [
         (name, [(action, counter[action]) for action in actions])
         for name, counter in counts.items()
     ]
-    words = (
-        f"How many {noun_of(plan.kinds)}s have how much time left, by what is decided now: "
-        + "; ".join(
-            f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
-        )
+    sums = "; ".join(
+        f"{action} {sum(counter[action] for counter in counts.values())}" for action in actions
     )
+    what = f"How many {noun_of(plan.kinds)}s have how much time left, by what is decided now"
     table = Table(
         heads=("time left", *actions, "all"),
         rows=tuple(
@@ -184,11 +186,8 @@ def _time_left(plan: QueuePlan) -> Section:
         numbers=frozenset(range(1, len(actions) + 2)),
     )
     title = "The queue by time left"
-    return Section(
-        id="time",
-        title=title,
-        picture=Picture(svg=html.stacked_bars(bars, title), words=words + ".", table=table),
-    )
+    picture = Picture(svg=html.stacked_bars(bars, title), words=f"{what}: {sums}.", table=table)
+    return Section(id="time", title=title, picture=picture)
 
 
 def _bucket(left: timedelta) -> str:
@@ -197,13 +196,18 @@ def _bucket(left: timedelta) -> str:
 
 
 def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
-    steps: dict[Paid, list[tuple[datetime, int]]] = defaultdict(list)
-    for one in sorted(plan.planned, key=lambda one: one.end_at or plan.at):
-        if one.end in PAYING and one.end_at is not None:
-            before = steps[one.end][-1][1] if steps[one.end] else 0
-            moment = max(one.end_at, plan.at)
-            steps[one.end].append((moment, before + (one.item.amount_micros or 0)))
-    end = max((points[-1][0] for points in steps.values()), default=plan.at)
+    title = "Money over time"
+    steps: dict[Paid, list[tuple[datetime, int]]] = {end: [] for end in PAYING}
+    for planned in sorted(plan.planned, key=lambda planned: planned.end_at or plan.at):
+        if planned.end in PAYING and planned.end_at is not None:
+            points = steps[planned.end]
+            before = points[-1][1] if points else 0
+            moment = max(planned.end_at, plan.at)
+            points.append((moment, before + (planned.item.amount_micros or 0)))
+    paying = {end: points for end, points in steps.items() if points}
+    if not paying:
+        return Section(id="money", title=title, empty="Nothing will be paid.")
+    end = max(points[-1][0] for points in paying.values())
     end = max(end, plan.at + timedelta(hours=24))
     hours = (end - plan.at).total_seconds() / 3600
     marks = [
@@ -214,47 +218,31 @@ def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
         for part in range(5)
     ]
     series = [
-        (kind, ENDS[kind], [(moment, micros / 1_000_000) for moment, micros in steps[kind]])
-        for kind in PAYING
-        if steps[kind]
+        (kind, ENDS[kind], [(moment, micros / 1_000_000) for moment, micros in points])
+        for kind, points in paying.items()
     ]
-    title = "Money over time"
-    days = sorted(
-        {moment.astimezone(zone).date() for points in steps.values() for moment, _ in points}
-    )
+    moments = [moment for points in paying.values() for moment, _ in points]
+
+    def paid_by(day: date, points: list[tuple[datetime, int]]) -> str:
+        sums = [micros for at, micros in points if at.astimezone(zone).date() <= day]
+        return dollars(max(sums, default=0))
+
     table = Table(
         heads=("by the end of", *(name for _, name, _ in series)),
         rows=tuple(
-            (
-                f"{day:%a %d %b}",
-                *(
-                    dollars(
-                        max(
-                            (m for at, m in steps[kind] if at.astimezone(zone).date() <= day),
-                            default=0,
-                        )
-                    )
-                    for kind in PAYING
-                    if steps[kind]
-                ),
-            )
-            for day in days
+            (f"{day:%a %d %b}", *(paid_by(day, points) for points in paying.values()))
+            for day in sorted({moment.astimezone(zone).date() for moment in moments})
         ),
         numbers=frozenset(range(1, len(series) + 1)),
     )
-    words = "What will have been paid, in US dollars, if nobody steps in: " + "; ".join(
-        f"{ENDS[kind]} {dollars(steps[kind][-1][1])}" for kind in PAYING if steps[kind]
-    )
-    if not series:
-        return Section(id="money", title=title, empty="Nothing will be paid.")
+    sums = "; ".join(f"{ENDS[kind]} {dollars(points[-1][1])}" for kind, points in paying.items())
+    words = f"What will have been paid, in US dollars, if nobody steps in: {sums}."
     svg = html.rising_steps(series, plan.at, end, title, marks)
-    return Section(
-        id="money", title=title, picture=Picture(svg=svg, words=words + ".", table=table)
-    )
+    return Section(id="money", title=title, picture=Picture(svg=svg, words=words, table=table))
 
 
 def _ledgers(plan: QueuePlan) -> Section:
-    ends, money = plan.ends, plan.money_micros
+    ends, money, noun = plan.ends, plan.money_micros, noun_of(plan.kinds)
     meaning = {
         "rule": "a rule of the policy pays",
         "fallback": "undecided at the last moment, so the policy's fallback pays",
@@ -264,46 +252,45 @@ def _ledgers(plan: QueuePlan) -> Section:
         "acted on": "decided in this round already",
         "unknown": "the API did not say until when",
     }
-    rows = [
+    shown = [end for end in ENDS if ends.get(end, 0) or end in ("rule", "fallback", "silence")]
+    rows = tuple(
         (
-            words,
+            ENDS[end],
             str(ends.get(end, 0)),
             dollars(money.get(end, 0)) if end in PAYING else "–",
             meaning[end],
         )
-        for end, words in ENDS.items()
-        if ends.get(end, 0) or end in ("rule", "fallback", "silence")
-    ]
-    tones: list[Tone] = [
-        "bad" if row[0] == ENDS["silence"] and row[1] != "0" else "plain" for row in rows
-    ]
+        for end in shown
+    )
     return Section(
         id="ledgers",
-        title=f"How the open {noun_of(plan.kinds)}s will end if nobody steps in",
+        title=f"How the open {noun}s will end if nobody steps in",
         lead="A person who answers a question changes this; what people paid stands in the past report.",
         table=Table(
-            heads=("end", f"{noun_of(plan.kinds)}s", "money", "meaning"),
-            rows=tuple(rows),
+            heads=("end", f"{noun}s", "money", "meaning"),
+            rows=rows,
             numbers=frozenset({1, 2}),
-            tones=tuple(tones),
+            tones=tuple(
+                "bad" if end == "silence" and ends.get(end, 0) else "plain" for end in shown
+            ),
         ),
     )
 
 
-def _caps(bites: Sequence[LimitHit], zone: ZoneInfo) -> Section:
+def _caps(plan: QueuePlan, zone: ZoneInfo) -> Section:
     """The caps that will keep something back, and what becomes of it."""
-    told = [bite.summary for bite in bites]
+    caps = [bite.summary for bite in plan.bites]
     rows = tuple(
         (
-            one.cap,
-            one.policy,
-            str(one.count),
-            dollars(one.micros),
-            format_moment(one.since, zone.key),
-            format_moment(one.until, zone.key) if one.until else "–",
-            str(one.to_silence),
+            cap.cap,
+            cap.policy,
+            str(cap.count),
+            dollars(cap.micros),
+            format_moment(cap.since, zone.key),
+            format_moment(cap.until, zone.key) if cap.until else "–",
+            str(cap.to_silence),
         )
-        for one in told
+        for cap in caps
     )
     return Section(
         id="caps",
@@ -313,20 +300,23 @@ def _caps(bites: Sequence[LimitHit], zone: ZoneInfo) -> Section:
             heads=("cap", "policy", "kept back", "money", "from", "last room", "paid by silence"),
             rows=rows,
             numbers=frozenset({2, 3, 6}),
-            tones=tuple("bad" if one.to_silence else "care" for one in told),
+            tones=tuple("bad" if cap.to_silence else "care" for cap in caps),
         ),
         empty="None.",
     )
 
 
 def _rules(plan: QueuePlan) -> Section:
-    hits = Counter((one.verdict.rule, one.verdict.action.value) for one in plan.planned)
+    hits: Counter[tuple[str, str]] = Counter()
     money: Counter[tuple[str, str]] = Counter()
-    unclear = Counter(rule for one in plan.planned for rule in one.verdict.cannot_tell)
-    for one in plan.planned:
-        money[(one.verdict.rule, one.verdict.action.value)] += one.item.amount_micros or 0
+    unclear: Counter[str] = Counter()
+    for planned in plan.planned:
+        verdict = planned.verdict
+        hits[verdict.rule, verdict.action.value] += 1
+        money[verdict.rule, verdict.action.value] += planned.item.amount_micros or 0
+        unclear.update(verdict.cannot_tell)
     rows = [
-        (rule, action, str(count), dollars(money[(rule, action)]), str(unclear.pop(rule, 0)))
+        (rule, action, str(count), dollars(money[rule, action]), str(unclear.pop(rule, 0)))
         for (rule, action), count in hits.most_common()
     ]
     rows += [(rule, "–", "0", dollars(0), str(count)) for rule, count in unclear.most_common()]
@@ -344,7 +334,6 @@ def _rules(plan: QueuePlan) -> Section:
 
 
 def _fragile(rows: Sequence[_Row], noun: str) -> Section:
-    found = [row for row in rows if row.fragile]
     return Section(
         id="fragile",
         title="Decisions that sit on a threshold",
@@ -353,13 +342,13 @@ def _fragile(rows: Sequence[_Row], noun: str) -> Section:
             heads=(noun, "now", "by", "one step away"),
             rows=tuple(
                 (
-                    row.one.item.id[:8],
-                    row.one.verdict.action.value,
-                    row.one.verdict.rule,
+                    row.planned.item.id[:8],
+                    row.planned.verdict.action.value,
+                    row.planned.verdict.rule,
                     f"it is {_number(row.nearest.instead_of)}; {row.step}",
                 )
-                for row in found
-                if row.nearest is not None
+                for row in rows
+                if row.fragile and row.nearest is not None
             ),
         ),
         empty="None.",
@@ -371,13 +360,12 @@ def _number(value: object) -> str:
 
 
 def _unjudged(plan: QueuePlan) -> Section:
-    rows = [(one.item.id[:8], one.why) for one in plan.failed]
-    rows += [(one.item.id[:8], one.note) for one in plan.planned if one.note]
-    rows += [
-        (one.item.id[:8], f"could not tell: {', '.join(one.verdict.cannot_tell)}")
-        for one in plan.planned
-        if one.verdict.cannot_tell and one.verdict.action is Action.ESCALATE
-    ]
+    rows = [(failed.item.id[:8], failed.why) for failed in plan.failed]
+    rows += [(planned.item.id[:8], planned.note) for planned in plan.planned if planned.note]
+    for planned in plan.planned:
+        verdict = planned.verdict
+        if verdict.cannot_tell and verdict.action is Action.ESCALATE:
+            rows.append((planned.item.id[:8], f"could not tell: {', '.join(verdict.cannot_tell)}"))
     return Section(
         id="unjudged",
         title="What could not be judged, and why",
@@ -386,80 +374,65 @@ def _unjudged(plan: QueuePlan) -> Section:
     )
 
 
-def _queue(rows: Sequence[_Row], noun: str) -> Section:
-    return Section(
-        id="queue",
-        title="The whole queue, most urgent first",
-        lead="Open a line for the full explanation.",
-        heads=(noun, "deadline", "time left", "now", "by", "end"),
-        entries=tuple(_entry(row) for row in rows),
-        empty="Nothing waits.",
-    )
-
-
 def _entry(row: _Row) -> DetailRow:
-    one = row.one
-    estimated = " (estimate)" if one.item.deadline_is_estimate else ""
-    left = "unknown" if one.item.deadline_at is None else span(one.item.deadline_at - row.now)
+    planned, item = row.planned, row.planned.item
+    estimated = " (estimate)" if item.deadline_is_estimate else ""
     return DetailRow(
         cells=(
-            one.item.id[:8],
-            format_moment(one.item.deadline_at, row.zone.key) + estimated,
-            left,
-            one.verdict.action.value,
-            one.verdict.rule,
-            ENDS[one.end],
+            item.id[:8],
+            format_moment(item.deadline_at, row.zone) + estimated,
+            "unknown" if item.deadline_at is None else span(item.deadline_at - row.now),
+            planned.verdict.action.value,
+            planned.verdict.rule,
+            ENDS[planned.end],
         ),
         lines=tuple(_lines(row)),
-        tone="bad" if one.end == "silence" else "care" if one.verdict.undecided else "plain",
+        tone="bad"
+        if planned.end == "silence"
+        else "care"
+        if planned.verdict.undecided
+        else "plain",
     )
 
 
 def _lines(row: _Row) -> Iterator[DetailLine]:
-    one, verdict = row.one, row.one.verdict
-    subject = one.item.subject
-    yield DetailLine(label="id", text=one.item.id)
-    if isinstance(subject, CommentTask):
-        yield DetailLine(label="ordered", text=f"“{subject.comment_text or 'unknown'}”")
-        yield DetailLine(label="video", text=subject.target_video_url or "unknown")
-    yield DetailLine(label="pays", text=dollars(one.item.amount_micros))
-    yield DetailLine(label="round", text=str(one.round))
+    planned, verdict, item = row.planned, row.planned.verdict, row.planned.item
+    yield DetailLine(label="id", text=item.id)
+    if isinstance(item.subject, CommentTask):
+        yield DetailLine(label="ordered", text=f"“{item.subject.comment_text or 'unknown'}”")
+        yield DetailLine(label="video", text=item.subject.target_video_url or "unknown")
+    yield DetailLine(label="pays", text=dollars(item.amount_micros))
+    yield DetailLine(label="round", text=str(planned.round))
     if verdict.reason:
-        yield DetailLine(
-            label="question" if verdict.action is Action.ESCALATE else "text", text=verdict.reason
-        )
+        label = "question" if verdict.action is Action.ESCALATE else "text"
+        yield DetailLine(label=label, text=verdict.reason)
     if verdict.until:
-        yield DetailLine(label="not before", text=format_moment(verdict.until, row.zone.key))
-    for note in filter(None, (one.note, verdict.note, one.future.why)):
+        yield DetailLine(label="not before", text=format_moment(verdict.until, row.zone))
+    for note in filter(None, (planned.note, verdict.note, planned.future.why)):
         yield DetailLine(label="note", text=note, tone="care")
     if row.told is not None:
         yield from told_lines(row.told)
-    for later in one.later:
-        yield DetailLine(
-            label=f"from {format_moment(later.at, row.zone.key)}",
-            text=f"{later.action} by {later.rule}",
-        )
-    yield DetailLine(
-        label="end",
-        text=f"{ENDS[one.end]}{f', {format_moment(one.end_at, row.zone.key)}' if one.end_at else ''}",
-        tone="bad" if one.end == "silence" else "plain",
-    )
+    for later in planned.later:
+        label = f"from {format_moment(later.at, row.zone)}"
+        yield DetailLine(label=label, text=f"{later.action} by {later.rule}")
+    ends = f", {format_moment(planned.end_at, row.zone)}" if planned.end_at else ""
+    tone: Tone = "bad" if planned.end == "silence" else "plain"
+    yield DetailLine(label="end", text=f"{ENDS[planned.end]}{ends}", tone=tone)
 
 
-# ------------------------------------------------------------------------------------------------
-# The report as a page of text.
+# The report as a page of text -------------------------------------------------------------------
 
 
 def as_text(plan: QueuePlan, app: BotContext) -> str:
     """Write the report for a person: the sum first, then the queue by urgency."""
-    return "\n".join(_text_lines(plan, app))
+    return "\n".join(_text_lines(plan, [judge for bench in app.benches for judge in bench.judges]))
 
 
-def _text_lines(plan: QueuePlan, app: BotContext) -> Iterator[str]:
-    noun = noun_of(plan.kinds)
-    policies = [judge.policy for bench in app.benches for judge in bench.judges]
-    zones = zones_by_judges(judge for bench in app.benches for judge in bench.judges)
-    named = ", ".join(f"{safe_line(one.name)} {one.revision[:8]}" for one in policies)
+def _text_lines(plan: QueuePlan, judges: Sequence[Judge]) -> Iterator[str]:
+    noun, zones = noun_of(plan.kinds), zones_by_judges(judges)
+    named = ", ".join(
+        f"{safe_line(judge.policy.name)} {judge.policy.revision[:8]}" for judge in judges
+    )
     yield styled(f"What would happen, as of {format_moment(plan.at, zones.first)}", "strong")
     yield f"policy {named}; {counted(len(plan.planned), noun)} waiting"
     if not plan.agreed:
@@ -468,18 +441,12 @@ def _text_lines(plan: QueuePlan, app: BotContext) -> Iterator[str]:
     yield from _sums(plan)
     for hold in plan.holds:
         yield f"held      {styled(safe_line(hold.sentence, 300), 'bad')}"
-    for cap in (bite.summary for bite in plan.bites):
-        words = safe_line(
-            f"{cap.cap} ({cap.policy}) {cap_words(cap, plan.at, zones.of(policy=cap.policy))}", 400
-        )
-        yield f"cap       {styled(words, 'bad' if cap.to_silence else 'care')}"
+    for bite in plan.bites:
+        yield cap_line(bite.summary, plan.at, zones)
     yield ""
     if plan.planned:
-        yield table(
-            (noun, "deadline", "now", "by", "then", "end"),
-            [_row(one, plan, zones) for one in plan.planned],
-            longest=64,
-        )
+        heads = (noun, "deadline", "now", "by", "then", "end")
+        yield table(heads, [_cells(planned, plan, zones) for planned in plan.planned], longest=64)
         yield ""
     for failed in plan.failed:
         yield styled(f"could not be judged: {failed.item.id[:8]}: {safe_line(failed.why)}", "bad")
@@ -501,19 +468,18 @@ def _sums(plan: QueuePlan) -> Iterator[str]:
     yield f"people    {counted(plan.people_needed, 'question')} for a person now"
 
 
-def _row(one: Planned, plan: QueuePlan, zones: Zones) -> tuple[str, ...]:
-    verdict = one.verdict
-    zone = zones.of(revision=verdict.revision, review=one.item.review)
+def _cells(planned: Planned, plan: QueuePlan, zones: Zones) -> tuple[str, ...]:
+    verdict, item = planned.verdict, planned.item
+    zone = zones.of(revision=verdict.revision, review=item.review)
     held = f" until {format_moment(verdict.until, zone)}" if verdict.until else ""
-    if not held and one.now != verdict.action and not one.future.is_over:
-        held = f": {one.now}"
-    after = one.later[0] if one.later else None
-    then = f"{after.action} {format_moment(after.at, zone)}" if after else ""
+    if not held and planned.now != verdict.action and not planned.future.is_over:
+        held = f": {planned.now}"
+    after = planned.later[0] if planned.later else None
     return (
-        one.item.id[:8],
-        due(one.item.deadline_at, plan.at, zone) + " estimated" * one.item.deadline_is_estimate,
+        item.id[:8],
+        due(item.deadline_at, plan.at, zone) + " estimated" * item.deadline_is_estimate,
         verdict.action.value + held,
         verdict.rule,
-        then,
-        ENDS[one.end],
+        f"{after.action} {format_moment(after.at, zone)}" if after else "",
+        ENDS[planned.end],
     )

@@ -55,7 +55,7 @@ def test_it_says_what_is_held_by_which_cap_until_when() -> None:
 
     (bite,) = ahead(room).bites
 
-    assert bite.cap == "approvals: at most 3 per hour"
+    assert bite.summary.cap == "approvals: at most 3 per hour"
     assert [one.task_id for one in bite.held] == ["task-003", "task-004"]
     told = bite.summary
     assert (told.since, told.until) == (START, START + timedelta(hours=1))
@@ -91,7 +91,9 @@ def test_the_cap_that_binds_is_named() -> None:
 
     found = ahead(room)
 
-    named = {one.task_id: (bite.cap, one.until) for bite in found.bites for one in bite.held}
+    named = {
+        one.task_id: (bite.summary.cap, one.until) for bite in found.bites for one in bite.held
+    }
     assert named["task-002"] == ("approvals: at most 2 per hour", START + timedelta(hours=1))
     assert named["task-004"] == ("money approved: at most 1.00 USD per day", None)
 
@@ -104,7 +106,7 @@ def test_a_question_stays_with_a_person_until_the_fallback_is_due() -> None:
     found = ahead(room)
 
     (held,) = found.bites[0].held
-    assert held.kept.asked
+    assert found.bites[0].summary.asked
     (first, second) = found.planned
     assert second.item.deadline_at is not None
     assert held.until == second.item.deadline_at - timedelta(hours=3) == second.end_at
@@ -133,7 +135,7 @@ def test_probation_is_foreseen_like_a_cap() -> None:
 
     (bite,) = ahead(room).bites
 
-    assert "probation" in bite.cap
+    assert "probation" in bite.summary.cap
     assert len(bite.held) == 55
     assert bite.summary.until == START + timedelta(hours=1)
 
@@ -146,7 +148,7 @@ def test_money_of_an_unknown_amount_finds_no_room() -> None:
 
     (bite,) = ahead(room).bites
 
-    assert len(bite.to_silence) == 1 and "does not say" in bite.cap
+    assert len(bite.to_silence) == 1 and "does not say" in bite.summary.cap
 
 
 ON_PAYING = (

@@ -9,7 +9,7 @@ import pytest
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.lint import analyse
-from reviewbot.policy.lint.solver import PolicyModel
+from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.time_checks import Proof, prove
 from reviewbot.policy.model import Policy
 

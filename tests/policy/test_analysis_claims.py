@@ -13,15 +13,12 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.lint import analyse
-from reviewbot.policy.lint.partitions import TRUE, spelled_lengths
+from reviewbot.policy.lint.circuits import TRUE
+from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
-from reviewbot.policy.lint.solver import PolicyModel, TooHardError
-from reviewbot.policy.model import (
-    AllOf,
-    AppliesTo,
-    Compare,
-    Policy,
-)
+from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.texts import spelled_lengths
+from reviewbot.policy.model import AllOf, AppliesTo, Compare, Policy
 from reviewbot.policy.operators import Has
 from reviewbot.policy.testing.examples import typical_facts
 from reviewbot.policy.text_forms import fold

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import Action
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.lint.partitions import NOT_TRUE, TRUE
-from reviewbot.policy.lint.solver import Doubt, PolicyModel, TooHardError, Witness, realistic
+from reviewbot.policy.lint.circuits import NOT_TRUE, TRUE
+from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
+from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.witnesses import realistic
 from reviewbot.policy.model import Policy, Then
 from reviewbot.policy.testing.examples import Impossible, typical_facts
 from tests.policy.chance import (

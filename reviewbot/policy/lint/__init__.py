@@ -1,48 +1,53 @@
 """What a policy means: findings about its rules, its texts and its times, without running it.
 
 Every claim is about all tasks, not about samples: facts are cut into the classes that the policy's
-tests tell apart (`cells.py`), rules become circuits over them (`circuit.py`), and a small search
-(`search.py`) finds a task or shows that there is none. What cannot be told is said as such.
+tests tell apart (`partitions`), rules become circuits over them (`circuits`), and a small search
+(`solver`) finds a task or shows that there is none. What cannot be told is said as such.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.parser import Parsed
-from reviewbot.policy.lint.limit_checks import limits_that_end_in_silence, untold
+from reviewbot.policy.lint.policy_model import MOST_WORK, PolicyModel
 from reviewbot.policy.lint.rule_checks import (
     BEYOND,
+    CAN_MATCH,
+    MEETS,
     NEVER,
     NEVER_BY_ITSELF,
     UNDOCUMENTED,
-    endless_rounds,
     idle_lines,
     overlaps,
     reached_by_not_knowing,
     uncovered,
     unreachable_rules,
 )
-from reviewbot.policy.lint.solver import MOST_WORK, PolicyModel
-from reviewbot.policy.lint.text_checks import unproven_texts
+from reviewbot.policy.lint.text_checks import endless_rounds, unproven_texts
 from reviewbot.policy.lint.time_checks import (
     idle_waits,
     late_deadline,
+    limits_that_end_in_silence,
     out_of_hours,
     short_hours,
     waits_too_long,
 )
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import impossible_tests
+from reviewbot.policy.text_forms import listed
 
+CAN_IT_MATCH = "P209"
+CANNOT_TELL = "P210"
 POLL = 60.0
-
-
 MARGIN = 17 * 60.0
 """The quarantine of a lost answer and two polls, in seconds."""
+MOST_NAMED = 3
+"""Rules that are named for one kind of question that could not be told."""
 
 
 def analyse(
@@ -134,3 +139,33 @@ def _not_said_already(
 def _placed(finding: Finding, path: str) -> Finding:
     related = tuple((place or path, span, what) for place, span, what in finding.related)
     return msgspec.structs.replace(finding, path=finding.path or path, related=related)
+
+
+def untold(world: PolicyModel) -> Iterator[Finding]:
+    """Name each kind of question that could not be told, with the rules it was asked of.
+
+    Money that one rule pays and another sends back is worth a warning, the rest a note.
+    """
+    asked: dict[str, dict[int, None]] = {}
+    for doubt in world.doubts:
+        asked.setdefault(doubt.kind, {})[doubt.rule] = None
+    for kind, numbers in asked.items():
+        yield _finding(world, kind, list(numbers))
+
+
+def _finding(world: PolicyModel, kind: str, numbers: list[int]) -> Finding:
+    rules = world.policy.rules
+    names = [f'rule {n + 1} "{rules[n].name}"' for n in numbers[:MOST_NAMED] if n < len(rules)]
+    names += ["the fallback"] * (len(rules) in numbers[:MOST_NAMED])
+    more = len(numbers) - len(names)
+    first = min(numbers)
+    return Finding(
+        code=CAN_IT_MATCH if kind == CAN_MATCH else CANNOT_TELL,
+        severity=Severity.WARNING if kind == MEETS[Severity.WARNING] else Severity.NOTE,
+        span=rules[first].name_span if first < len(rules) else world.policy.deadline.span,
+        message=f"it cannot be told {kind}: "
+        + listed([*names, f"{more} more rules"] if more else names, "and"),
+        detail="their tests are too many, or too fine to compare, in the work the check allows itself",
+        cure="a test under  tests:  that expects each of them would show it; fewer tests on one "
+        "text, or lists in place of them, are compared in full",
+    )

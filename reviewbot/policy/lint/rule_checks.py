@@ -1,4 +1,4 @@
-"""Rules that no review reaches, and reviews that no rule reaches."""
+"""Rules that no review reaches or that meet on one, reviews that no rule reaches, idle lines."""
 
 from __future__ import annotations
 
@@ -9,58 +9,37 @@ from contextlib import suppress
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.lint.partitions import (
-    FALSE,
-    NOT_TRUE,
-    TRUE,
-    UNKNOWN,
-    compares_in,
-    conditions_of,
-    deciding,
-    placeholders_in,
-)
-from reviewbot.policy.lint.solver import (
-    COUNT,
-    EXISTS,
-    Doubt,
-    Path,
-    PolicyModel,
-    TooHardError,
-    Wish,
-    Witness,
-    join,
-    realistic,
-    say_example,
-    say_rule,
-    say_value,
-    sending_paths,
-)
-from reviewbot.policy.model import (
-    Compare,
-    Rule,
-)
+from reviewbot.policy.lint.circuits import FALSE, NOT_TRUE, TRUE, UNKNOWN
+from reviewbot.policy.lint.policy_model import COUNT, EXISTS, Doubt, PolicyModel, Witness
+from reviewbot.policy.lint.solver import TooHardError, Wish
+from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding, facts_asked
+from reviewbot.policy.lint.witnesses import example_words, realistic, rule_words, value_words
+from reviewbot.policy.model import Compare, Rule
 from reviewbot.policy.operators import IsKnown
+from reviewbot.policy.text_forms import listed
 
 NEVER_BY_ITSELF = "P201"
-
-
 NEVER_BECAUSE_OF_EARLIER = "P202"
-
-
+PAYS_AND_SENDS_BACK = "P203"
+OTHER_OVERLAP = "P204"
+UNCOVERED = "P205"
+BY_NOT_KNOWING = "P206"
+ALWAYS = "P207"
+NEVER = "P208"
+BEYOND = "P211"
 UNDOCUMENTED = "P212"
 
-
-UNCOVERED = "P205"
-
-
 CAN_MATCH = "whether it can ever match"
-
-
 ALL_COVERED = "whether every task is covered"
-
-
-MOST_NAMED = 3
+PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
+MEETS = {
+    Severity.WARNING: "whether it meets an earlier rule that pays where it sends back, or the reverse",
+    Severity.NOTE: "whether it meets an earlier rule that does something else",
+}
+MOST_EATERS_NAMED = 3
 """Earlier rules that are named as taking all tasks of a rule."""
+MOST_OVERLAPS_NAMED = 100
+"""Pairs of each severity that are named; who has that many mends those first."""
 
 
 def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]]:
@@ -87,9 +66,8 @@ def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]
 
 
 def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
-    own: Wish = (world.rules[number], TRUE)
-    earlier = [i for i, _ in deciding(world.policy) if i < number]
-    wishes = [own, *((world.rules[i], NOT_TRUE) for i in earlier)]
+    wishes = world.decides(number)
+    own, earlier = wishes[0], [i for i, _ in deciding(world.policy) if i < number]
     if world.possible(wishes, documented=True):
         return None
     if world.possible(wishes):
@@ -103,14 +81,14 @@ def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
             cure="change or drop one of its conditions",
         )
     eaters = _smallest(world, own, earlier)
-    named = [(i, world.policy.rules[i]) for i in eaters[:MOST_NAMED]]
+    named = [(i, world.policy.rules[i]) for i in eaters[:MOST_EATERS_NAMED]]
     more = f" (and {len(eaters) - len(named)} more)" if len(eaters) > len(named) else ""
     return Finding(
         code=NEVER_BECAUSE_OF_EARLIER,
         severity=Severity.WARNING,
         span=rule.name_span,
         message=f'rule "{rule.name}" can never match: every task it would take is taken before by '
-        + join(say_rule(i, eater) for i, eater in named)
+        + listed((rule_words(i, eater) for i, eater in named), "and")
         + more,
         cure=f'move "{rule.name}" up, make the earlier one narrower, or drop this one',
         related=tuple(("", eater.name_span, "takes its tasks") for _, eater in named),
@@ -166,35 +144,14 @@ def uncovered(world: PolicyModel) -> Iterator[Finding]:
     if found is None:
         return
     what = "no rule covers some tasks" if certain else "for some tasks no rule can tell"
-    names = [name for rule in world.policy.rules if rule.when for name, _ in compares_in(rule.when)]
     yield Finding(
         code=UNCOVERED,
         severity=Severity.NOTE,
         span=world.policy.rules[-1].name_span,
         message=f"{what}: they go to a person by  no rule",
-        detail="for example " + say_example(world, found, names),
+        detail=example_words(world, found, facts_asked(*world.policy.rules)),
         cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
     )
-
-
-# ------------------------------------------------------------------------------------------------
-# Rules that meet on the same review, of which one pays and one sends back.
-
-
-PAYS_AND_SENDS_BACK = "P203"
-
-
-OTHER = "P204"
-
-
-MEETS = {
-    Severity.WARNING: "whether it meets an earlier rule that pays where it sends back, or the reverse",
-    Severity.NOTE: "whether it meets an earlier rule that does something else",
-}
-
-
-MOST_OVERLAPS_NAMED = 100
-"""Pairs of each severity that are named; who has that many mends those first."""
 
 
 def overlaps(
@@ -260,30 +217,19 @@ def _overlap_finding(
     found: Witness,
     severity: Severity,
 ) -> Finding:
-    names = [name for _, rule in (first, later) if rule.when for name, _ in compares_in(rule.when)]
     verb = first[1].then.action
     return Finding(
-        code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER,
+        code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER_OVERLAP,
         severity=severity,
         span=later[1].name_span,
-        message=f"some tasks match both {say_rule(*first)} ({verb}) "
-        f"and {say_rule(*later)} ({later[1].then.action})",
+        message=f"some tasks match both {rule_words(*first)} ({verb}) "
+        f"and {rule_words(*later)} ({later[1].then.action})",
         under=f'"{first[1].name}" stands first and wins: {verb}',
-        detail="for example " + say_example(world, found, names),
+        detail=example_words(world, found, facts_asked(first[1], later[1])),
         cure=f'if that is not meant, add to "{later[1].name}" or to "{first[1].name}" '
         "a condition that keeps them apart",
         related=(("", first[1].name_span, "stands first and wins"),),
     )
-
-
-# ------------------------------------------------------------------------------------------------
-# Money that moves only because an earlier rule could not tell.
-
-
-BY_NOT_KNOWING = "P206"
-
-
-PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
 
 
 def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
@@ -344,34 +290,19 @@ def _might_have_matched(world: PolicyModel, found: Witness, rule: Rule, j: int) 
 def _certainty_finding(
     world: PolicyModel, rule: tuple[int, Rule], earlier: tuple[int, Rule], found: Witness
 ) -> Finding:
-    asked = [name for name, _ in compares_in(earlier[1].when)] if earlier[1].when else []
-    missing = [name for name in dict.fromkeys(asked) if found.facts[name] is None]
-    own = [name for name, _ in compares_in(rule[1].when)] if rule[1].when else []
+    missing = [name for name in facts_asked(earlier[1]) if found.facts[name] is None]
     return Finding(
         code=BY_NOT_KNOWING,
         severity=Severity.WARNING,
         span=rule[1].name_span,
         message=f'"{rule[1].name}" ({rule[1].then.action}) takes tasks of which '
-        f"{say_rule(*earlier)} ({earlier[1].then.action}) could not tell",
-        under=f"{join(missing)} may be unknown" if missing else None,
-        detail="for example " + say_example(world, found, [*own, *asked]),
+        f"{rule_words(*earlier)} ({earlier[1].then.action}) could not tell",
+        under=f"{listed(missing, 'and')} may be unknown" if missing else None,
+        detail=example_words(world, found, facts_asked(rule[1], earlier[1])),
         cure=f'ask here too for what "{earlier[1].name}" needs'
         + (f", such as  {missing[0]}: known" if missing else ""),
         related=(("", earlier[1].name_span, "cannot tell"),),
     )
-
-
-# ------------------------------------------------------------------------------------------------
-# Single lines that decide nothing: tests that always hold, and tests that never do.
-
-
-ALWAYS = "P207"
-
-
-NEVER = "P208"
-
-
-BEYOND = "P211"
 
 
 def idle_lines(world: PolicyModel) -> Iterator[Finding]:
@@ -436,49 +367,7 @@ def _range(fact: Fact) -> str:
     if fact.values:
         return f"{fact.type} {', '.join(fact.values)}"
     if fact.low is not None and fact.high is not None:
-        return f"{fact.type} from {say_value(fact, fact.low)} to {say_value(fact, fact.high)}"
+        return f"{fact.type} from {value_words(fact, fact.low)} to {value_words(fact, fact.high)}"
     if fact.low is not None:
-        return f"{fact.type} of at least {say_value(fact, fact.low)}"
+        return f"{fact.type} of at least {value_words(fact, fact.low)}"
     return str(fact.type.value) if fact.nullable else f"{fact.type}, and never unknown"
-
-
-# ------------------------------------------------------------------------------------------------
-# Policies that could send one review back for ever.
-
-
-FOR_EVER = "P240"
-
-
-ENDS = "whether it could send a task back for ever"
-
-
-def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find what sends a review back however often that has been done before."""
-    cells = world.cells_of(world.returns)
-    beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
-    late: Wish = (world.lies_in(world.returns, beyond), TRUE)
-    endless = [
-        path
-        for path in sending_paths(world, dead)
-        if path.variant_index == 0
-        and world.surely([*path.any_variant, late], Doubt(ENDS, path.rule)) is not None
-    ]
-    if endless:
-        yield _round_finding(world, endless)
-
-
-def _round_finding(world: PolicyModel, endless: list[Path]) -> Finding:
-    path = endless[0]
-    changing = any(p.repeats or placeholders_in(p.template) for p in endless)
-    what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
-    return Finding(
-        code=FOR_EVER,
-        severity=Severity.WARNING,
-        span=path.span,
-        message=f"{path.what} can send {what} back again and again: no rule ends it",
-        detail=None
-        if changing
-        else "its words never change, so from the second time on a person is asked instead",
-        cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
-        related=tuple(("", other.span, "can do so too") for other in endless[1:]),
-    )

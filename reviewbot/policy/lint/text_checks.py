@@ -1,4 +1,4 @@
-"""Texts proven before they are sent: every place known, and the whole within the API's limits."""
+"""Texts proven before they are sent: every place known, the whole within the API's limits, an end."""
 
 from __future__ import annotations
 
@@ -8,37 +8,171 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
-from reviewbot.policy.lint.partitions import FALSE, TRUE, Cell, placeholders_in
-from reviewbot.policy.lint.solver import (
-    Doubt,
-    Path,
-    PolicyModel,
-    realistic,
-    say_example,
-    sending_paths,
-)
-from reviewbot.policy.model import Placeholder
+from reviewbot.policy.lint.circuits import FALSE, NOT_TRUE, TRUE, Cell
+from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
+from reviewbot.policy.lint.solver import Wish
+from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts, variant_test
+from reviewbot.policy.lint.witnesses import example_words, realistic
+from reviewbot.policy.model import Placeholder, Template, Then
 
-# ------------------------------------------------------------------------------------------------
-# How short and how long a text can be, over all tasks that it can be sent to.
-#
-# Lengths are counted as the API may count them: in code points for the shortest, in UTF-16 units (an
-# emoji is two) for the longest.
+PERHAPS_UNKNOWN = "P220"
+TOO_LONG = "P221"
+TOO_SHORT = "P222"
+FOR_EVER = "P240"
 
-
-_NUMBER = 20
+ALL_KNOWN = "whether every place of its text is known when it is sent"
+FITS = "how long its text can be"
+ENDS = "whether it could send a task back for ever"
+_WIDEST = 20
 """The widest a number, an amount or a length of time gets."""
-
-
 _UNITS = 2
 """UTF-16 units that one character may take."""
 
 
-FITS = "how long its text can be"
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """One text and what must hold when it is sent."""
 
+    what: str
+    """The rule, or the fallback, in words."""
+    rule: int
+    """Its number; one beyond the last for the fallback."""
+    span: Span
+    template: Template
+    variant_index: int
+    any_variant: tuple[Wish, ...]
+    """What must hold for any of its texts."""
+    wishes: tuple[Wish, ...]
+    repeats: bool = False
+
+
+def sending_paths(world: PolicyModel, dead: frozenset[int]) -> Iterator[Path]:
+    """Every text that can be sent, with its conditions."""
+    for number, rule in enumerate(world.policy.rules):
+        if number in dead:
+            continue
+        wishes = tuple(world.decides(number))
+        what = f'rule "{rule.name}"'
+        yield from _paths(
+            world, rule.then, wishes, (what, number), rule.name_span, repeats=rule.repeat
+        )
+    undecided = tuple(
+        (world.rules[i], NOT_TRUE)
+        for i, rule in deciding(world.policy)
+        if rule.act_during is None and rule.then.action not in (Action.ESCALATE, Action.WAIT)
+    )
+    for fallback, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
+        sender = ("the deadline", len(world.policy.rules))
+        yield from _paths(world, fallback.then, ((node, TRUE), *undecided), sender, fallback.span)
+        undecided = (*undecided, (node, NOT_TRUE))
+
+
+def _paths(
+    world: PolicyModel,
+    then: Then,
+    wishes: tuple[Wish, ...],
+    sender: tuple[str, int],
+    span: Span,
+    *,
+    repeats: bool = False,
+) -> Iterator[Path]:
+    if not then.action.sends_back:
+        return
+    for index, (variant, template) in enumerate(sent_texts(then)):
+        asked = variant_test(then.reason, variant) if then.reason is not None else None
+        narrower = () if asked is None else ((world.meets(*asked), TRUE),)
+        yield Path(
+            what=sender[0],
+            rule=sender[1],
+            span=span,
+            template=template,
+            variant_index=index,
+            any_variant=wishes,
+            wishes=(*wishes, *narrower),
+            repeats=repeats,
+        )
+
+
+def unproven_texts(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find places that may be unknown when their text is sent, and texts that may not fit."""
+    for path in sending_paths(world, dead):
+        places = placeholders_in(path.template)
+        seen: set[str] = set()
+        for place in places:
+            if place.fact not in seen:
+                seen.add(place.fact)
+                yield from _known(world, path, place)
+        if places:
+            yield from _fits(world, path)
+
+
+def _known(world: PolicyModel, path: Path, place: Placeholder) -> Iterator[Finding]:
+    doubt = Doubt(ALL_KNOWN, path.rule)
+    found = world.surely([*path.wishes, (world.meets(place.fact, KNOWN), FALSE)], doubt)
+    if found is not None and not realistic(world, found):
+        world.doubts.append(doubt)
+        found = None
+    if found is None:
+        return
+    fact = world.fact(place.fact)
+    yield Finding(
+        code=PERHAPS_UNKNOWN,
+        severity=Severity.ERROR,
+        span=_place_of(path, place),
+        message=f"{place.fact} may be unknown when {path.what} sends this text",
+        detail=example_words(world, found, [place.fact, *_neighbours(fact)]),
+        cure=f"add  {place.fact}: known  to the rule, or leave it out of the text",
+        see=f"reviewbot policy facts {place.fact}",
+        related=(("", path.span, "sends it"),),
+    )
+
+
+def _neighbours(fact: Fact) -> tuple[str, ...]:
+    return ("checks.count",) if fact.source == "evidence" else ()
+
+
+def _fits(world: PolicyModel, path: Path) -> Iterator[Finding]:
+    lengths = lengths_in(world, path)
+    if lengths.longest is None or lengths.longest > LONGEST:
+        yield _too_long(path, lengths)
+    if lengths.shortest < SHORTEST:
+        yield Finding(
+            code=TOO_SHORT,
+            severity=Severity.ERROR,
+            span=path.template.span,
+            message=f"this text can be as short as {lengths.shortest} characters; "
+            f"the API takes {SHORTEST} to {LONGEST}",
+            cure="say what is wrong and what to do",
+        )
+
+
+def _too_long(path: Path, lengths: Lengths) -> Finding:
+    place, room = lengths.widest, lengths.room
+    extent = (
+        "is not bounded" if lengths.longest is None else f"can reach {lengths.longest} characters"
+    )
+    assert place is not None
+    return Finding(
+        code=TOO_LONG,
+        severity=Severity.ERROR,
+        span=_place_of(path, place),
+        message=f"this text {extent}; the API takes {SHORTEST} to {LONGEST}",
+        detail="an emoji counts as two characters there",
+        cure=f"cut it: {{{place.fact}, first {room}}}" if room > 0 else "shorten the text",
+        related=(("", path.span, "sends it"),),
+    )
+
+
+def _place_of(path: Path, place: Placeholder) -> Span:
+    return path.template.span if place.span == NOWHERE else place.span
+
+
+# How short and how long a text can be, over all tasks that it can be sent to. Lengths are counted as
+# the API may count them: in code points for the shortest, in UTF-16 units (an emoji is two) for the
+# longest.
 
 Extent = tuple[int, int | None]
 
@@ -123,10 +257,10 @@ def _cell_extent(world: PolicyModel, fact: Fact, place: Placeholder, cell: Cell)
         ends = [cell.low, cell.high] if fact.type is FactType.COUNT else []
         said = [len(say(int(end))) for end in ends if end is not None] + [len(say(cell.value))]
         endless = fact.type is FactType.COUNT and cell.high is None
-        return min(said), max(*said, _NUMBER if endless else 0)
+        return min(said), max(*said, _WIDEST if endless else 0)
     if fact.type is FactType.NAMES:
         return 0, len(", ".join(fact.values))
-    return 1, _NUMBER
+    return 1, _WIDEST
 
 
 def _sayer(world: PolicyModel, fact: Fact, place: Placeholder) -> Callable[[Any], str]:
@@ -135,87 +269,33 @@ def _sayer(world: PolicyModel, fact: Fact, place: Placeholder) -> Callable[[Any]
     return formatter(plain, fact, zone)
 
 
-PERHAPS_UNKNOWN = "P220"
+def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find what sends a review back however often that has been done before."""
+    cells = world.cells_of(world.returns)
+    beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
+    late: Wish = (world.lies_in(world.returns, beyond), TRUE)
+    endless = [
+        path
+        for path in sending_paths(world, dead)
+        if path.variant_index == 0
+        and world.surely([*path.any_variant, late], Doubt(ENDS, path.rule)) is not None
+    ]
+    if endless:
+        yield _round_finding(world, endless)
 
 
-TOO_LONG = "P221"
-
-
-TOO_SHORT = "P222"
-
-
-ALL_KNOWN = "whether every place of its text is known when it is sent"
-
-
-def unproven_texts(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find places that may be unknown when their text is sent, and texts that may not fit."""
-    for path in sending_paths(world, dead):
-        places = placeholders_in(path.template)
-        seen: set[str] = set()
-        for place in places:
-            if place.fact not in seen:
-                seen.add(place.fact)
-                yield from _known(world, path, place)
-        if places:
-            yield from _fits(world, path)
-
-
-def _known(world: PolicyModel, path: Path, place: Placeholder) -> Iterator[Finding]:
-    doubt = Doubt(ALL_KNOWN, path.rule)
-    found = world.surely([*path.wishes, (world.known(place.fact), FALSE)], doubt)
-    if found is not None and not realistic(world, found):
-        world.doubts.append(doubt)
-        found = None
-    if found is None:
-        return
-    fact = world.fact(place.fact)
-    yield Finding(
-        code=PERHAPS_UNKNOWN,
-        severity=Severity.ERROR,
-        span=_place_of(path, place),
-        message=f"{place.fact} may be unknown when {path.what} sends this text",
-        detail="for example " + say_example(world, found, [place.fact, *_neighbours(fact)]),
-        cure=f"add  {place.fact}: known  to the rule, or leave it out of the text",
-        see=f"reviewbot policy facts {place.fact}",
-        related=(("", path.span, "sends it"),),
-    )
-
-
-def _neighbours(fact: Fact) -> tuple[str, ...]:
-    return ("checks.count",) if fact.source == "evidence" else ()
-
-
-def _fits(world: PolicyModel, path: Path) -> Iterator[Finding]:
-    lengths = lengths_in(world, path)
-    if lengths.longest is None or lengths.longest > LONGEST:
-        yield _too_long(path, lengths)
-    if lengths.shortest < SHORTEST:
-        yield Finding(
-            code=TOO_SHORT,
-            severity=Severity.ERROR,
-            span=path.template.span,
-            message=f"this text can be as short as {lengths.shortest} characters; "
-            f"the API takes {SHORTEST} to {LONGEST}",
-            cure="say what is wrong and what to do",
-        )
-
-
-def _too_long(path: Path, lengths: Lengths) -> Finding:
-    place, room = lengths.widest, lengths.room
-    extent = (
-        "is not bounded" if lengths.longest is None else f"can reach {lengths.longest} characters"
-    )
-    assert place is not None
+def _round_finding(world: PolicyModel, endless: list[Path]) -> Finding:
+    path = endless[0]
+    changing = any(p.repeats or placeholders_in(p.template) for p in endless)
+    what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
     return Finding(
-        code=TOO_LONG,
-        severity=Severity.ERROR,
-        span=_place_of(path, place),
-        message=f"this text {extent}; the API takes {SHORTEST} to {LONGEST}",
-        detail="an emoji counts as two characters there",
-        cure=f"cut it: {{{place.fact}, first {room}}}" if room > 0 else "shorten the text",
-        related=(("", path.span, "sends it"),),
+        code=FOR_EVER,
+        severity=Severity.WARNING,
+        span=path.span,
+        message=f"{path.what} can send {what} back again and again: no rule ends it",
+        detail=None
+        if changing
+        else "its words never change, so from the second time on a person is asked instead",
+        cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
+        related=tuple(("", other.span, "can do so too") for other in endless[1:]),
     )
-
-
-def _place_of(path: Path, place: Placeholder) -> Span:
-    return path.template.span if place.span == NOWHERE else place.span

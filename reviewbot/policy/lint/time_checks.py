@@ -1,4 +1,4 @@
-"""Waits, hours and the last moment to decide: what cannot work out in time."""
+"""Waits, hours, limits and the last moment to decide: what cannot work out in time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
 from reviewbot.policy.engine.calendar import Calendar, calendars_of
 from reviewbot.policy.engine.templates import duration
-from reviewbot.policy.lint.partitions import (
-    NOT_TRUE,
-    TRUE,
-    WINDOW,
-    compares_in,
-    conditions_of,
-    deciding,
-)
-from reviewbot.policy.lint.solver import PolicyModel, TooHardError, Wish
+from reviewbot.policy.lint.circuits import TRUE
+from reviewbot.policy.lint.policy_model import PolicyModel
+from reviewbot.policy.lint.solver import TooHardError, Wish
+from reviewbot.policy.lint.usual import WINDOW
+from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (
     BeforeDeadline,
+    Cap,
     FromConfirmed,
+    Guardrails,
     Hours,
     Moment,
     Policy,
@@ -32,18 +30,16 @@ from reviewbot.policy.model import (
 )
 
 WAIT_OUTLIVES = "P140"
-
-
 NOTHING_CHANGES = "P230"
-
-
+NEVER_OPEN = "P231"
 SHORTER_THAN_POLL = "P232"
-
-
+WINDOWS = "P233"
 DECIDES_TOO_LATE = "P234"
-
+SILENCE_PAYS = "P325"
 
 _MOVING = frozenset({"clock", "account", "fleet"})
+_DAY = 24 * 60
+_WEEK = 7 * _DAY
 
 
 def offset_of(moment: Moment) -> float | None:
@@ -152,12 +148,6 @@ def short_hours(world: PolicyModel, *, poll: float) -> Iterator[Finding]:
             )
 
 
-_DAY = 24 * 60
-
-
-_WEEK = 7 * _DAY
-
-
 def _stretches(hours: Hours) -> Iterator[int]:
     """How long, in minutes, the hours are open at a time, whatever days are closed.
 
@@ -178,30 +168,54 @@ def _stretches(hours: Hours) -> Iterator[int]:
     return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
 
 
-# ------------------------------------------------------------------------------------------------
+def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
+    """Find the limits that, once full, leave a task to the timer: they hold the fallback as well."""
+    guards = world.policy.guardrails
+    if guards.fallback_exempt:
+        return
+    fallbacks = [fallback.then.action for fallback in world.policy.deadline.fallbacks]
+    caps: list[tuple[str, Cap]] = []
+    if any(action.pays or action is Action.ESCALATE for action in fallbacks):
+        caps += _named(guards, "money approved", "approvals")
+    if any(action.sends_back for action in fallbacks):
+        caps += _named(guards, "disputes", "disputes per account", "dispute share")
+    caps = [(name, cap) for name, cap in caps if cap.amount > 0]
+    if not caps:
+        return
+    acts = any(action.pays or action.sends_back for action in fallbacks)
+    (name, first), *others = caps
+    then = "a person is asked" if guards.when_over == "escalate" else "it is tried again"
+    yield Finding(
+        code=SILENCE_PAYS,
+        severity=Severity.WARNING,
+        span=first.span,
+        message=f"once  {name}:  is full, silence pays: this limit saves no money",
+        under="it holds the fallback too" if acts else "the fallback decides nothing",
+        detail=f"{then}, and where that comes to nothing before the deadline, the manager is paid all the same",
+        cure="write  fallback exempt: yes  under  guardrails:"
+        if acts
+        else "let  if undecided:  decide, and write  fallback exempt: yes  under  guardrails:",
+        related=tuple(
+            ("", cap.span, f"{other}:  as well") for other, cap in others if cap.span != NOWHERE
+        ),
+    )
+
+
+def _named(guards: Guardrails, *names: str) -> list[tuple[str, Cap]]:
+    return [(name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_"))]
+
+
 # Calendar proof: the confirmation times from which a rule with hours can never act in time.
 #
-# Theory of operation. A rule can decide a task only while the task's age lies in certain ranges: its
-# own tests on time, and waits before it, bound them from below, `decide by` from above. Held by hours
-# that are closed from `c` to `o`, a task confirmed at `t` is never acted upon when the whole range,
-# laid off from `t`, falls into that gap: when c - low ≤ t ≤ o - high. Gaps come from the calendar
-# itself, so holidays, clock changes and zones need no case of their own.
-
-
-NEVER_OPEN = "P231"
-
-
-WINDOWS = "P233"
-
+# A rule can decide a task only while the task's age lies in certain ranges: its own tests on time, and
+# waits before it, bound them from below, `decide by` from above. Held by hours that are closed from `c`
+# to `o`, a task confirmed at `t` is never acted upon when the whole range, laid off from `t`, falls into
+# that gap: when c - low ≤ t ≤ o - high. Gaps come from the calendar itself, so holidays, clock changes
+# and zones need no case of their own.
 
 AHEAD = timedelta(days=365)
-
-
 _MARGIN = timedelta(days=7)
-
-
 _WEEK_SECONDS = timedelta(days=7)
-
 
 Window = tuple[datetime, datetime]
 
@@ -239,10 +253,7 @@ def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -
 
 def _ages(world: PolicyModel, number: int, latest: float) -> tuple[timedelta, timedelta] | None:
     """The youngest and oldest age at which the rule can decide; None when it never can."""
-    wishes = [
-        (world.rules[number], TRUE),
-        *((world.rules[i], NOT_TRUE) for i, _ in deciding(world.policy) if i < number),
-    ]
+    wishes = world.decides(number)
     low: float | None = None
     high = 0.0
     for index, cell in enumerate(world.cells_of(world.waited)):

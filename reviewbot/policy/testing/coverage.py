@@ -15,8 +15,9 @@ from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
 from reviewbot.policy.explain.phrases import Speaker
-from reviewbot.policy.lint.partitions import TRUE
-from reviewbot.policy.lint.solver import PolicyModel, TooHardError
+from reviewbot.policy.lint.circuits import TRUE
+from reviewbot.policy.lint.policy_model import PolicyModel
+from reviewbot.policy.lint.solver import TooHardError
 from reviewbot.policy.model import (
     AllOf,
     Compare,

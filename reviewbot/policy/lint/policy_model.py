@@ -1,0 +1,416 @@
+"""The model of one policy: its facts with their cells, its rules as circuits, questions to both.
+
+Theory of operation. Every fact that the policy reads is a variable of the search. So are a few things
+that no fact states: what the earlier attempts of a round come to in a test over attempts, whether a
+share of a rollout holds the task, whether a moment of the calendar has passed. A test over attempts
+is the last attempt's answer (its fields are the `last.*` facts) together with that of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
+from reviewbot.policy.lint.circuits import (
+    FALSE,
+    NOT_TRUE,
+    TRUE,
+    UNKNOWN,
+    Cell,
+    Expression,
+    PartitionedTest,
+    all_of,
+    any_of,
+    may_come_to,
+    of_one_variable,
+)
+from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
+from reviewbot.policy.lint.relations import (
+    CERTAIN,
+    DOCUMENTED,
+    LENGTHS,
+    USUAL,
+    Links,
+    shared_cuts,
+    without_others,
+)
+from reviewbot.policy.lint.solver import Budget, Search, TooHardError, Variables, Wish
+from reviewbot.policy.lint.texts import texts_like
+from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
+from reviewbot.policy.lint.walks import (
+    bare,
+    checks_in,
+    compares_in,
+    conditions_of,
+    deciding,
+    facts_in_texts,
+    shape,
+    variant_tests,
+)
+from reviewbot.policy.model import (
+    AllOf,
+    BeforeDeadline,
+    Compare,
+    Condition,
+    EachAttempt,
+    FactTest,
+    FromConfirmed,
+    Lists,
+    Moment,
+    NoneOf,
+    Policy,
+    Rule,
+)
+from reviewbot.policy.operators import IsKnown, Range
+
+COUNT = "checks.count"
+EXISTS = Range(low=1)
+KNOWN = IsKnown(known=True)
+MOST_WORK = 1_000_000
+"""Answers of single tests that one part of the analysis may take, unless it is told otherwise."""
+MOST_RETRIES = 8
+"""Examples that are looked at before a text of the right length counts as not found."""
+_CLOCKS = {
+    "comments": ("task.waiting_for", "task.time_left", "task.times_disputed"),
+    "accounts": ("review.waiting_for", "review.time_left", "feedback.corrections_requested"),
+}
+"""How long it has waited, how long is left, how often it was sent back."""
+_TRUTHS = (FALSE, TRUE, UNKNOWN)
+"""What a variable that no fact states comes to, cell by cell; a share of a rollout is never unknown."""
+
+
+class Doubt(NamedTuple):
+    """A question that could not be told: of which kind, and about which rule (its number)."""
+
+    kind: str
+    rule: int
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """A review that answers a question: a value for each fact (None: unknown).
+
+    `rest` says what the attempts before the last come to in each test over attempts.
+    """
+
+    facts: dict[str, Any]
+    rest: dict[EachAttempt, bool | None]
+    cells: dict[str, int]
+    """Which cell each fact lies in."""
+
+
+class PolicyModel:
+    """All that can be asked about a policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.doubts: list[Doubt] = []
+        """What was asked and could not be told."""
+        self.lists = Lists(policy)
+        self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
+        self._patterns = {pattern.name: pattern for pattern in policy.patterns}
+        self._catalogue = CATALOGUE[policy.applies_to.review]
+        self._budget = Budget(MOST_WORK)
+        self._domains: list[Domain] = []
+        self._sensible_cells: list[int] = []
+        self._numbers: dict[str, int] = {}
+        self._tests: dict[tuple[str, FactTest], PartitionedTest] = {}
+        self._rest: dict[object, tuple[int, EachAttempt]] = {}
+        self._reach: dict[int, tuple[int, ...]] = {}
+        self._make_facts()
+        self.rules = tuple(map(self._rule, policy.rules))
+        self.fallbacks = tuple(self._circuit(case.when) for case in policy.deadline.fallbacks)
+        self._relate()
+
+    # Questions ---------------------------------------------------------------------------
+
+    def allow(self, work: int) -> None:
+        """Begin another part of the analysis, which may do so much work: answers of single tests."""
+        self._budget = Budget(work)
+
+    def possible(self, wishes: Iterable[Wish], *, documented: bool = False) -> bool:
+        """Say whether any review at all, however odd, meets `wishes`.
+
+        With `documented` only reviews within what the API documents count. Raises TooHardError when
+        it cannot be told.
+        """
+        variables = self._documented if documented else self._possible
+        return Search(variables, self._budget).find(wishes) is not None
+
+    def example(self, wishes: Sequence[Wish]) -> Witness | None:
+        """Find an ordinary review that meets `wishes`; None where there is none.
+
+        Raises TooHardError when none was found and yet there may be one.
+        """
+        asked = list(wishes)
+        for _ in range(MOST_RETRIES):
+            try:
+                live = Search(self._usual, self._budget).find(asked)
+            except TooHardError:
+                break
+            if live is None:
+                break
+            chosen = [cells.bit_length() - 1 for cells in live]
+            found = self._witness(chosen)
+            unfit = self._misfit(found)
+            if unfit is None:
+                return found
+            asked.append(unfit)
+        if Search(self._sensible, self._budget).find(wishes) is None:
+            return None
+        raise TooHardError
+
+    def surely(self, wishes: Sequence[Wish], doubt: Doubt) -> Witness | None:
+        """As `example`; what cannot be told is noted down as `doubt`, to be said in the end."""
+        try:
+            return self.example(wishes)
+        except TooHardError:
+            self.doubts.append(doubt)
+            return None
+
+    def decides(self, number: int) -> list[Wish]:
+        """What must hold for a rule to decide: it matches, and no rule before it does."""
+        earlier = (i for i, _ in deciding(self.policy) if i < number)
+        return [(self.rules[number], TRUE), *((self.rules[i], NOT_TRUE) for i in earlier)]
+
+    def apart(self, i: int, j: int) -> bool:
+        """Whether two rules surely have no sensible review in common: a quick look, fact by fact."""
+        both = zip(self._reach_of(i), self._reach_of(j), strict=True)
+        return any(not cells & others for cells, others in both)
+
+    def _reach_of(self, number: int) -> tuple[int, ...]:
+        if number not in self._reach:
+            search = Search(self._sensible, self._budget)
+            self._reach[number] = search.narrowed([(self.rules[number], TRUE)])
+        return self._reach[number]
+
+    def may_come_to(self, node: Expression) -> int:
+        """What a condition may come to over all ordinary reviews, at most."""
+        return node.value(list(self._sensible.start))
+
+    def reads(self, fact: str) -> bool:
+        """Whether the policy reads a fact."""
+        return fact in self._numbers
+
+    def cells_of(self, fact: str) -> tuple[Cell, ...]:
+        """The cells of a fact that the policy reads."""
+        return self._domain(fact).cells
+
+    def fact(self, name: str) -> Fact:
+        """The fact of that name."""
+        return self._catalogue[name]
+
+    def lies_in(self, fact: str, cells: int) -> Expression:
+        """Whether a fact lies in one of several cells (bits)."""
+        every = (1 << len(self.cells_of(fact))) - 1
+        return PartitionedTest(self._numbers[fact], every & cells, every & ~cells, 0)
+
+    def meets(self, fact: str, test: FactTest) -> PartitionedTest:
+        """Whether a fact meets a test that the policy makes of it."""
+        test = bare(test)
+        if (fact, test) not in self._tests:
+            truths = self._domain(fact).truths[test]
+            self._tests[fact, test] = PartitionedTest.of(self._numbers[fact], truths)
+        return self._tests[fact, test]
+
+    def answers(self, fact: str, test: FactTest) -> list[tuple[Cell, int]]:
+        """What a test comes to in each cell of its fact."""
+        domain = self._domain(fact)
+        return list(zip(domain.cells, domain.truths[bare(test)], strict=True))
+
+    def _domain(self, fact: str) -> Domain:
+        return self._domains[self._numbers[fact]]
+
+    # Facts as variables ------------------------------------------------------------------
+
+    def _make_facts(self) -> None:
+        tests = self._collect_tests()
+        cuts = {name: cut_points(self._catalogue[name], found) for name, found in tests.items()}
+        cuts = shared_cuts(cuts)
+        for name in sorted(tests, key=lambda name: name != COUNT):
+            fact = self._catalogue[name]
+            domain = domain_of(fact, tuple(tests[name]), cuts[name], self.lists, self._patterns)
+            sensible = _bits(self._is_sensible(fact, cell) for cell in domain.cells)
+            self._numbers[name] = self._new_variable(domain, sensible)
+
+    def _new_variable(self, domain: Domain, sensible: int) -> int:
+        self._domains.append(domain)
+        self._sensible_cells.append(sensible)
+        return len(self._domains) - 1
+
+    def _is_sensible(self, fact: Fact, cell: Cell) -> bool:
+        """Whether a sensible review that the policy applies to may lie in a cell of a fact."""
+        judged: tuple[str, ...] = ()
+        if fact.name in ("task.platform", "bundle.platform"):
+            judged = self.policy.applies_to.platform
+        if cell.value is None:
+            return not judged and not ordinarily_known(fact)
+        return cell.documented and (not judged or cell.value in judged)
+
+    def _collect_tests(self) -> dict[str, dict[FactTest, None]]:
+        asked = [
+            (name, bare(line.test))
+            for condition in conditions_of(self.policy)
+            for name, line in compares_in(condition)
+        ]
+        clocks = (self._clock_test(rule.then.until) for rule in self.policy.rules)
+        asked += [clock for clock in clocks if clock is not None]
+        asked += variant_tests(self.policy)
+        names = {self.waited, self.left, self.returns, *facts_in_texts(self.policy)}
+        names |= {name for name, _ in asked}
+        over_attempts = any(
+            any(checks_in(condition)) for condition in conditions_of(self.policy)
+        ) or any(name.startswith(("last.", "checks.")) for name in names)
+        if over_attempts:
+            names |= {COUNT, "last.outcome_kind"}
+            asked.append((COUNT, EXISTS))
+        if "task.comment_text" in names:
+            names.add("task.comment_length")
+        if "task.comment_length" in names:
+            names.add("task.platform")
+        tests: dict[str, dict[FactTest, None]] = {
+            name: {} for name in sorted(names & self._catalogue.keys())
+        }
+        for name, test in (*asked, *((name, KNOWN) for name in tests)):
+            tests[name][test] = None
+        return tests
+
+    def _relate(self) -> None:
+        """Lay out how the variables depend on each other, for each kind of question."""
+        cells = [domain.cells for domain in self._domains]
+        order = tuple(domain.order for domain in self._domains)
+        count = self._numbers.get(COUNT, -1)
+        one = _bits(cell.value == 1 for cell in cells[count]) if count >= 0 else 0
+        links = Links(cells)
+        for number, checks in self._rest.values():
+            links.add(count, number, without_others(checks.quantifier))
+
+        def variables(start: Iterable[int]) -> Variables:
+            return Variables(tuple(start), order, links.so_far(), count, one)
+
+        links.add_all(CERTAIN, self._numbers)
+        self._possible = variables((1 << len(row)) - 1 for row in cells)
+        links.add_all(DOCUMENTED, self._numbers)
+        self._documented = variables(_bits(cell.documented for cell in row) for row in cells)
+        links.add_all(USUAL, self._numbers)
+        self._sensible = variables(self._sensible_cells)
+        sure = (_bits(cell.sure for cell in row) for row in cells)
+        self._usual = variables(map(int.__and__, self._sensible_cells, sure))
+
+    # Conditions as circuits --------------------------------------------------------------
+
+    def _rule(self, rule: Rule) -> Expression:
+        parts = [self._circuit(rule.when)]
+        if rule.then.until is not None:
+            parts.append(self._not_yet(rule.then.until))
+        if rule.rollout is not None and rule.rollout < 1:
+            parts.append(self._free(_TRUTHS[:2]) if rule.rollout > 0 else any_of())
+        return parts[0] if len(parts) == 1 else all_of(*parts)
+
+    def _not_yet(self, until: Moment) -> Expression:
+        """Whether a wait's moment is still to come; without its clock that cannot be said."""
+        clock = self._clock_test(until)
+        if clock is None:
+            return self._free(_TRUTHS)
+        test = self.meets(*clock)
+        return PartitionedTest(
+            test.variable, test.true | test.unknown, test.false | test.unknown, test.unknown
+        )
+
+    def _clock_test(self, until: Moment | None) -> tuple[str, FactTest] | None:
+        if isinstance(until, FromConfirmed):
+            return self.waited, Range(high=until.seconds, high_included=False)
+        if isinstance(until, BeforeDeadline):
+            return self.left, Range(low=until.seconds, low_included=False)
+        return None
+
+    def _free(self, truths: tuple[int, ...]) -> PartitionedTest:
+        """A truth that no fact states, as a variable of its own."""
+        cells = tuple(Cell(value=_VALUES[truth]) for truth in truths)
+        domain = Domain(cells=cells, order=tuple(range(len(cells))))
+        return PartitionedTest.of(self._new_variable(domain, (1 << len(cells)) - 1), truths)
+
+    def _circuit(self, condition: Condition | None, prefix: str = "") -> Expression:
+        match condition:
+            case None:
+                return all_of()
+            case Compare(fact=fact, test=test):
+                return self.meets(prefix + fact, test)
+            case EachAttempt():
+                return self._over_attempts(condition)
+        parts = [self._circuit(part, prefix) for part in condition.parts]
+        node: Expression = all_of(*parts) if isinstance(condition, AllOf) else any_of(*parts)
+        if node.variables:
+            last = self._domains[node.variables.bit_length() - 1]
+            node = of_one_variable(node, len(last.cells))
+        return node.negated() if isinstance(condition, NoneOf) else node
+
+    def _over_attempts(self, checks: EachAttempt) -> Expression:
+        """Unknown without the timeline, false without attempts, else what its condition comes to."""
+        asked = shape(checks)
+        if asked not in self._rest:
+            rest = self._free(_TRUTHS)
+            self._rest[asked] = (rest.variable, checks)
+            lines = compares_in(checks.condition)
+            if all(ATTEMPT_FACTS[line.fact].with_attempt for _, line in lines):
+                self._sensible_cells[rest.variable] = 0b011
+        rest = PartitionedTest.of(self._rest[asked][0], _TRUTHS)
+        parts = (self._circuit(checks.condition, "last."), rest)
+        body = all_of(*parts) if checks.quantifier == "every" else any_of(*parts)
+        exists = self.meets(COUNT, EXISTS)
+        unknown = PartitionedTest(exists.variable, 0, exists.true | exists.false, exists.unknown)
+        over = all_of(exists, any_of(body, unknown))
+        return over.negated() if checks.quantifier == "no" else over
+
+    # Examples ----------------------------------------------------------------------------
+
+    def _witness(self, chosen: list[int]) -> Witness:
+        cells = {name: chosen[number] for name, number in self._numbers.items()}
+        return Witness(
+            facts={name: self.cells_of(name)[cell].value for name, cell in cells.items()},
+            rest={
+                checks: self._domains[number].cells[chosen[number]].value
+                for number, checks in self._rest.values()
+            },
+            cells=cells,
+        )
+
+    def _misfit(self, found: Witness) -> Wish | None:
+        """Let values that follow from each other agree, to the second and to the letter.
+
+        Where a text cannot have the length that was chosen, the wish for other cells is given.
+        """
+        facts = found.facts
+        waited, left = facts.get(self.waited), facts.get(self.left)
+        if waited is not None and left is not None:
+            facts[self.left] = WINDOW - as_number(waited)
+        for text, length in LENGTHS:
+            if facts.get(text) is None or facts.get(length) is None:
+                continue
+            if not self._fit(found, text, length):
+                others = (self.lies_in(name, ~(1 << found.cells[name])) for name in (text, length))
+                return any_of(*others), TRUE
+        return None
+
+    def _fit(self, found: Witness, name: str, length: str) -> bool:
+        """Give a text the length that was chosen, if that changes no answer about it."""
+        wanted = self.cells_of(length)[found.cells[length]]
+        truths = self._domain(name).truths
+        answers = [(test, row[found.cells[name]]) for test, row in truths.items()]
+        for candidate in texts_like(
+            found.facts[name], answers, self._patterns, int(wanted.low or 0), wanted.high
+        ):
+            self._budget.left -= len(answers)
+            if all(may_come_to(test, candidate, self.lists) == truth for test, truth in answers):
+                found.facts.update({name: candidate, length: len(candidate)})
+                return True
+        return False
+
+
+_VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
+
+
+def _bits(chosen: Iterable[bool]) -> int:
+    return sum(1 << i for i, held in enumerate(chosen) if held)
