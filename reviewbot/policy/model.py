@@ -17,7 +17,9 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import NOWHERE, Span
+from reviewbot.policy.source import Emitted, Pool
 from reviewbot.policy.text_forms import fold, searcher
 
 
@@ -41,6 +43,10 @@ class FactTest(Node, frozen=True, kw_only=True):
 
         Without a moment it cannot be told of an entry of a list that ends on some day.
         """
+        raise NotImplementedError
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        """It as source, of which the engine makes functions."""
         raise NotImplementedError
 
     def describe(self, words: Callable[[Value], str]) -> str:
@@ -327,7 +333,7 @@ class Policy(Node, frozen=True, kw_only=True):
     tests: tuple[PolicyTest, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
-    revision. FactTest files are not: they change nothing that runs."""
+    revision. Test files are not: they change nothing that runs."""
 
 
 class Lists:
@@ -344,8 +350,10 @@ class Lists:
         """Whether no entry of a list ever ends."""
         return all(until is None for until in self.entries[name].values())
 
-    def holds(self, name: str, text: str, now: datetime | None) -> bool | None:
-        """Whether a text is in a list at a moment; None where that depends on the moment."""
+    def holds(self, name: str, text: str | None, now: datetime | None) -> bool | None:
+        """Whether a text is in a list at a moment; None where the text or the moment is not known."""
+        if text is None:
+            return None
         until = self.entries[name].get(fold(text), _NEVER)
         if until is None or until is _NEVER:
             return until is None

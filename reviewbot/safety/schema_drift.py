@@ -9,12 +9,11 @@ in mind for a day.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.core.guard_state import BREAKER_TOPIC, DriftSpread
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -80,7 +79,7 @@ def used_fields(policy: Policy) -> frozenset[str]:
     for condition in conditions_of(policy):
         for compare, of_attempt in _compares(condition):
             fact = (ATTEMPT_FACTS if of_attempt else facts)[compare.fact]
-            found |= _fields_in(fact.name, fact.read)
+            found |= _fields_in(fact)
     return frozenset(found)
 
 
@@ -96,6 +95,17 @@ _ALWAYS = {
 }
 
 
+_PARTS = {
+    "task": "task",
+    "last": "attempt",
+    "attempt": "attempt",
+    "bundle": "bundle",
+    "profile": "profile",
+    "feedback": "feedback",
+}
+"""By the part of the facts, what the reading of answers calls it."""
+
+
 _SUMMARY = {
     "checks.count": {"timeline.attempts"},
     "checks.failed": {"attempt.outcome_kind"},
@@ -105,11 +115,11 @@ _SUMMARY = {
 }
 
 
-def _fields_in(name: str, read: str) -> set[str]:
-    if name in _SUMMARY:
-        return _SUMMARY[name]
-    parts = re.findall(r"\b(task|last|attempt|bundle|profile|feedback)\.(\w+)", read)
-    return {f"{'attempt' if part == 'last' else part}.{field}" for part, field in parts}
+def _fields_in(fact: Fact) -> set[str]:
+    if fact.name in _SUMMARY:
+        return _SUMMARY[fact.name]
+    parts = (path.partition(".") for path in fact.paths)
+    return {f"{_PARTS[part]}.{field}" for part, _, field in parts if part in _PARTS}
 
 
 def _compares(condition: Condition, of_attempt: bool = False) -> Iterable[tuple[Compare, bool]]:

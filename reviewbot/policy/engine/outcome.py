@@ -3,65 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.text import format_moment
-from reviewbot.policy.catalog import Fact
-from reviewbot.policy.engine.calendar import Calendar, Resolver, resolver
+from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.engine.calendar import Calendar, resolver
 from reviewbot.policy.engine.templates import LONGEST, FilledText, Text, Variants, may_be_sent
 from reviewbot.policy.engine.trace import Evaluation, Trace
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.model import Fallback, Policy, Rule, Template, Then
+from reviewbot.policy.model import Fallback, Policy, Rule, Template
 
 MATCHED_NOTHING = "no rule matches"
-
-
-_NONE = -1
+NONE = -1
 """In place of a rule's or a case's number."""
 
+_NO_FACTS = Facts(now=datetime.min.replace(tzinfo=UTC), started_at=None, deadline_at=None)
 
-class RuleEnding:
+
+class Ending:
     """What one rule, or one case of the fallback, makes of the facts when it is its turn."""
 
     def __init__(
         self,
-        then: Then,
-        *,
-        rule: str,
+        rule: Rule | Fallback,
         index: int | None,
-        facts: Mapping[str, Fact],
-        zone: ZoneInfo,
+        policy: Policy,
         calendars: Mapping[str, Calendar],
-        hours: str | None = None,
-        repeat: bool = False,
-        because: str | None = None,
     ) -> None:
-        self._action = then.action
-        self._rule = rule
+        then = rule.then
+        facts, zone = CATALOGUE[policy.applies_to.review], ZoneInfo(policy.timezone)
+
+        def text(template: Template | None) -> Text | None:
+            return None if template is None else Text(template, facts, zone)
+
+        self._then = then
         self._index = index
-        self._to = then.to
-        self._because = then.because or because
-        self._repeat = repeat
-        self._hours = calendars[hours] if hours is not None else None
-        self._until = resolver(then.until, calendars) if then.until is not None else None
-
-        def text(template: Template) -> Text:
-            return Text(template, facts, zone)
-
-        self._reason = Variants(then.reason, facts, zone) if then.reason is not None else None
-        self._comment = text(then.comment) if then.comment is not None else None
-        self._fields = {name: text(template) for name, template in then.fields}
-        self._question = text(then.question) if then.question is not None else None
-        self.make = self._maker()
-        """Facts → evaluation, before the deadline has its say."""
-        self.constant = self._constant()
+        self._because = then.because
+        hours, self._rule, self._repeat = None, DEADLINE, False
+        if isinstance(rule, Rule):
+            self._rule, self._repeat = rule.name, rule.repeat
+            hours = rule.act_during
+        else:
+            self._because = then.because or policy.deadline.because
+        self._until = None if then.until is None else resolver(then.until, calendars)
+        self._reason = None if then.reason is None else Variants(then.reason, facts, zone)
+        self._comment, self._question = text(then.comment), text(then.question)
+        self._fields = {name: Text(template, facts, zone) for name, template in then.fields}
+        binds = hours is not None and then.action not in (Action.WAIT, Action.LEAVE)
+        self._hours = calendars[hours] if binds and hours is not None else None
+        self.constant = self.make(_NO_FACTS) if self._is_constant() else None
         """The evaluation, where it is the same for all facts (the deadline may still have its say)."""
+
+    def _is_constant(self) -> bool:
+        if self._hours is not None:
+            return False
+        if self._then.action is Action.ESCALATE:
+            return self._question is None or self._question.constant is not None
+        return self._then.action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE)
 
     def needs_evidence(self, facts: Facts) -> bool:
         """Whether the text that is due names evidence."""
@@ -70,336 +74,181 @@ class RuleEnding:
             texts.append(self._reason.choose(facts))
         return any(text.needs_evidence for text in texts if text is not None)
 
-    def _maker(self) -> Callable[[Facts], Evaluation]:
-        make = {
-            Action.DISPUTE: self._dispute,
-            Action.REQUEST_CORRECTIONS: self._request_corrections,
-            Action.ESCALATE: self._escalate,
-            Action.WAIT: self._wait,
-        }.get(self._action, self._plainly)
-        if self._hours is None or self._action in (Action.WAIT, Action.LEAVE):
-            return make
-        return lambda facts: self._held(make(facts), facts.now)
+    def make(self, facts: Facts) -> Evaluation:
+        """The evaluation, before the deadline has its say."""
+        match self._then.action:
+            case Action.DISPUTE:
+                made = self._dispute(facts)
+            case Action.REQUEST_CORRECTIONS:
+                made = self._request_corrections(facts)
+            case Action.ESCALATE:
+                question = self._because if self._question is None else self._question.show(facts)
+                made = self._evaluation(question)
+            case Action.WAIT:
+                assert self._until is not None
+                until = self._until(facts.started_at, facts.deadline_at)
+                return replace(self._evaluation(None), until=until)
+            case _:
+                made = self._evaluation(self._because)
+        return made if self._hours is None else self._held(made, self._hours, facts.now)
 
-    def _constant(self) -> Evaluation | None:
-        if self._hours is not None and self._action is not Action.LEAVE:
-            return None
-        if self._action is Action.ESCALATE:
-            question = self._because if self._question is None else self._question.constant
-            if question is None and self._question is not None:
-                return None
-            return Evaluation(self._action, self._rule, self._index, question, to=self._to)
-        if self._action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE):
-            return Evaluation(self._action, self._rule, self._index, self._because)
-        return None
-
-    def _plainly(self, _: Facts) -> Evaluation:
-        return Evaluation(self._action, self._rule, self._index, self._because)
+    def _evaluation(self, reason: str | None, fields: dict[str, str] | None = None) -> Evaluation:
+        action = self._then.action
+        to = self._then.to if action is Action.ESCALATE else None
+        return Evaluation(action, self._rule, self._index, reason, fields, to=to)
 
     def _dispute(self, facts: Facts) -> Evaluation:
         assert self._reason is not None
         text = self._reason.choose(facts)
         if text is None:
             return self._cannot_send("its text could not be chosen: no variant fits what is known")
-        words, problem = text.fill(facts)
-        if words is None:
-            return self._cannot_send(problem)
-        problem = may_be_sent(words, facts, repeat=self._repeat)
-        if problem is not None:
-            return self._cannot_send(problem)
-        return Evaluation(self._action, self._rule, self._index, words)
+        words, problem = self._message(text, facts)
+        return self._cannot_send(problem) if problem else self._evaluation(words)
 
     def _request_corrections(self, facts: Facts) -> Evaluation:
         assert self._comment is not None
-        comment, problem = self._comment.fill(facts)
-        if comment is None:
-            return self._cannot_send(problem)
-        problem = may_be_sent(comment, facts, repeat=self._repeat)
-        if problem is not None:
-            return self._cannot_send(problem)
+        comment, problem = self._message(self._comment, facts)
         fields: dict[str, str] = {}
         for name, text in self._fields.items():
-            words, problem = _fitting(text.fill(facts))
-            if words is None:
-                return self._cannot_send(problem)
-            fields[name] = words
-        return Evaluation(self._action, self._rule, self._index, comment, fields)
+            words, unknown = text.fill(facts)
+            problem = problem or unknown
+            if problem is None and not 0 < len(words or "") <= LONGEST:
+                problem = "its text could not be sent: a field's text is empty or too long"
+            fields[name] = words or ""
+        return self._cannot_send(problem) if problem else self._evaluation(comment, fields)
 
-    def _cannot_send(self, problem: str | None) -> Evaluation:
+    def _message(self, text: Text, facts: Facts) -> FilledText:
+        """A text for the other side, or why it may not be sent."""
+        filled = text.fill(facts)
+        if filled.text is None:
+            return filled
+        return FilledText(filled.text, may_be_sent(filled.text, facts, repeat=self._repeat))
+
+    def _cannot_send(self, problem: str) -> Evaluation:
         """A text that may not or cannot be sent turns its action into a question for a person."""
-        return Evaluation(
-            Action.ESCALATE, self._rule, self._index, problem, to=self._to, note=problem
-        )
+        ask = Action.ESCALATE
+        return Evaluation(ask, self._rule, self._index, problem, to=self._then.to, note=problem)
 
-    def _escalate(self, facts: Facts) -> Evaluation:
-        question = self._because if self._question is None else self._question.show(facts)
-        return Evaluation(self._action, self._rule, self._index, question, to=self._to)
-
-    def _wait(self, facts: Facts) -> Evaluation:
-        assert self._until is not None
-        until = self._until(facts.started_at, facts.deadline_at)
-        return Evaluation(self._action, self._rule, self._index, until=until)
-
-    def _held(self, made: Evaluation, now: datetime) -> Evaluation:
-        assert self._hours is not None
-        opens = self._hours.next_open(now)
+    def _held(self, made: Evaluation, hours: Calendar, now: datetime) -> Evaluation:
+        opens = hours.next_open(now)
         if opens is None:
             return self._cannot_send("its hours never open again")
-        return made if opens == now else msgspec.structs.replace(made, until=opens)
-
-
-def _fitting(written: FilledText) -> FilledText:
-    if written.text is not None and not 0 < len(written.text) <= LONGEST:
-        return FilledText(None, "its text could not be sent: a field's text is empty or too long")
-    return written
+        return made if opens == now else replace(made, until=opens)
 
 
 class Conclusions:
-    """The steps of one policy, and how each becomes the final word."""
+    """The endings of one policy, and how each becomes the final word."""
 
-    def __init__(
-        self, policy: Policy, facts: Mapping[str, Fact], calendars: Mapping[str, Calendar]
-    ) -> None:
-        zone = ZoneInfo(policy.timezone)
-        self._timezone = policy.timezone
+    def __init__(self, policy: Policy, calendars: Mapping[str, Calendar]) -> None:
+        self._zone = policy.timezone
         self._rules = policy.rules
-        because = policy.deadline.because
-
-        def rule_step(index: int, rule: Rule) -> RuleEnding:
-            return RuleEnding(
-                rule.then,
-                rule=rule.name,
-                index=index,
-                facts=facts,
-                zone=zone,
-                calendars=calendars,
-                hours=rule.act_during,
-                repeat=rule.repeat,
-            )
-
-        def case_step(case: Fallback) -> RuleEnding:
-            return RuleEnding(
-                case.then,
-                rule=DEADLINE,
-                index=None,
-                facts=facts,
-                zone=zone,
-                calendars=calendars,
-                because=because,
-            )
-
-        self.steps = [rule_step(index, rule) for index, rule in enumerate(policy.rules)]
-        self._cases = [case_step(case) for case in policy.deadline.fallbacks]
-        self._decide_by: Resolver = resolver(policy.deadline.decide_by, calendars)
+        self.endings = [
+            Ending(rule, index, policy, calendars) for index, rule in enumerate(policy.rules)
+        ]
+        self.cases = [Ending(case, None, policy, calendars) for case in policy.deadline.fallbacks]
+        self.decide_by = resolver(policy.deadline.decide_by, calendars)
         self.settled = lru_cache(maxsize=4096)(self._settled)
         """(rule, cant, shadow, case) → evaluation, where neither rule nor case looks at the facts."""
-        self._names = lru_cache(maxsize=1024)(self._names_of)
-        self._matched_in_shadow = lru_cache(maxsize=1024)(self._shadow_of)
         self.case: Callable[[Facts], int]
-        """Which case of the fallback fits, -1 for none; set once the code is there."""
+        """Which case of the fallback fits, none at all for `NONE`; set once the code is there."""
         self.traced_case: Callable[[Facts], tuple[int, tuple[Any, ...]]]
-        self.triaged_case: Callable[[Facts], int | None]
 
-    # Ends of a plain judgement ---------------------------------------------------------------
-
-    def rule(self, index: int) -> Callable[[Facts, int, int], Evaluation]:
-        """Make the function that ends a plain judgement by this rule."""
-        make = self.steps[index].make
-        return lambda facts, cant, shadow: self._end(make(facts), facts, cant, shadow)
-
-    def late(self, index: int) -> Callable[[Facts, int, int], Evaluation]:
-        """Make the function that ends a plain judgement by a constant question that came too late.
-
-        `index` -1 is for no rule.
-        """
-
-        def end(facts: Facts, cant: int, shadow: int) -> Evaluation:
-            case = self.case(facts)
-            if case < 0 or self._cases[case].constant is not None:
-                return self.settled(index, cant, shadow, case)
-            made = self._fallback(self.settled(index, cant, shadow, _NONE), case, facts)
-            return self._complete(made, cant, shadow, None)
-
-        return end
-
-    def _end(self, made: Evaluation, facts: Facts, cant: int, shadow: int) -> Evaluation:
-        if made.undecided and self.is_due(facts):
-            made = self._fallback(made, self.case(facts), facts)
-        return self._complete(made, cant, shadow, None) if cant or shadow else made
-
-    # Ends of a traced judgement --------------------------------------------------------------
-
-    def traced_rule(self, index: int) -> Callable[[Facts, int, int, tuple[Any, ...]], Evaluation]:
-        """Make the function that ends a traced judgement by this rule."""
-        make = self.steps[index].make
-        return lambda facts, cant, shadow, outcomes: self._end_traced(
-            make(facts), index, facts, cant, shadow, outcomes
-        )
-
-    def traced_constant(self, index: int) -> Callable[[int, int, tuple[Any, ...]], Evaluation]:
-        """Make the function that ends a traced judgement in time by a rule with a constant answer."""
-        constant = self.steps[index].constant
-        assert constant is not None
-        action, rule, reason, to = constant.action, constant.rule, constant.reason, constant.to
-        names, in_shadow, tried = self._names, self._matched_in_shadow, index + 1
-
-        def end(cant: int, shadow: int, outcomes: tuple[Any, ...]) -> Evaluation:
-            return Evaluation(
-                action,
-                rule,
-                index,
-                reason,
-                None,
-                None,
-                to,
-                names(cant) if cant else (),
-                in_shadow(shadow) if shadow else (),
-                Trace(outcomes, tried),
-            )
-
-        return end
-
-    def traced_in_time(self, cant: int, shadow: int, outcomes: tuple[Any, ...]) -> Evaluation:
-        """End a traced judgement that no rule decided, before the deadline's say."""
-        made = self.settled(_NONE, cant, shadow, _NONE)
-        return Evaluation(
-            made.action,
-            made.rule,
-            None,
-            made.reason,
-            None,
-            None,
-            None,
-            made.cannot_tell,
-            made.shadow,
-            Trace(outcomes, len(self._rules)),
-        )
-
-    def traced_nothing(
-        self, facts: Facts, cant: int, shadow: int, outcomes: tuple[Any, ...]
-    ) -> Evaluation:
-        """End a traced judgement that no rule decided."""
-        made = self.settled(_NONE, cant, shadow, _NONE)
-        return self._end_traced(made, _NONE, facts, cant, shadow, outcomes)
-
-    def _end_traced(
+    def conclude(
         self,
-        made: Evaluation,
-        index: int,
         facts: Facts,
+        index: int,
         cant: int,
         shadow: int,
-        outcomes: tuple[Any, ...],
+        outcomes: tuple[Any, ...] | None = None,
     ) -> Evaluation:
-        tried = len(self._rules) if index < 0 else index + 1
-        if not made.undecided or not self.is_due(facts):
-            return self._complete(made, cant, shadow, Trace(outcomes, tried))
-        case, case_outcomes = self.traced_case(facts)
-        cases_tried = case + 1 if case >= 0 else len(self._cases)
-        constant = index < 0 or self.steps[index].constant is not None
-        if constant and (case < 0 or self._cases[case].constant is not None):
+        """End a judgement by a rule whose answer is no constant; with a trace where there are outcomes.
+
+        `cant` and `shadow` are the rules that could not tell, and the shadow rules that matched.
+        """
+        made = self._marked(self.endings[index].make(facts), cant, shadow)
+        if made.undecided and self.is_due(facts):
+            return self.late(facts, index, cant, shadow, outcomes)
+        return made if outcomes is None else replace(made, trace=Trace(outcomes, self.tried(index)))
+
+    def late(
+        self,
+        facts: Facts,
+        index: int,
+        cant: int,
+        shadow: int,
+        outcomes: tuple[Any, ...] | None = None,
+    ) -> Evaluation:
+        """End a judgement that is undecided when it is time to decide: the fallback has its say."""
+        if outcomes is None:
+            case = self.case(facts)
+        else:
+            case, case_outcomes = self.traced_case(facts)
+        constant = index == NONE or self.endings[index].constant is not None
+        if constant and (case == NONE or self.cases[case].constant is not None):
             made = self.settled(index, cant, shadow, case)
         else:
-            made = self._fallback(made, case, facts)
-        trace = Trace(outcomes, tried, case_outcomes, cases_tried)
-        return self._complete(made, cant, shadow, trace)
+            made = (
+                self.settled(index, cant, shadow, NONE)
+                if constant
+                else self._marked(self.endings[index].make(facts), cant, shadow)
+            )
+            if case != NONE:
+                made = self._instead(self.cases[case].make(facts), made)
+        if outcomes is None:
+            return made
+        cases_tried = len(self.cases) if case == NONE else case + 1
+        trace = Trace(outcomes, self.tried(index), case_outcomes, cases_tried)
+        return replace(made, trace=trace)
 
-    # Ends of a triage ------------------------------------------------------------------------
-
-    def triaged_rule(self, index: int) -> Callable[[Facts, int, int], Evaluation | None]:
-        """Make the function that ends a triage by this rule; None where its text needs evidence."""
-        step = self.steps[index]
-        return lambda facts, cant, shadow: (
-            None
-            if step.needs_evidence(facts)
-            else self._end_triage(step.make(facts), facts, cant, shadow)
-        )
-
-    def triaged_nothing(self, facts: Facts, cant: int, shadow: int) -> Evaluation | None:
-        """End a triage that no rule decided."""
-        return self._end_triage(self._no_rule(cant), facts, cant, shadow)
-
-    def _end_triage(
-        self, made: Evaluation, facts: Facts, cant: int, shadow: int
-    ) -> Evaluation | None:
-        if made.undecided and self.is_due(facts):
-            case = self.triaged_case(facts)
-            if case is None or (case >= 0 and self._cases[case].needs_evidence(facts)):
-                return None
-            made = self._fallback(made, case, facts)
-        return self._complete(made, cant, shadow, None) if cant or shadow else made
-
-    # The deadline's say ----------------------------------------------------------------------
+    def tried(self, index: int) -> int:
+        """How many rules were tried when this one decided."""
+        return len(self._rules) if index == NONE else index + 1
 
     def is_due(self, facts: Facts) -> bool:
         """Whether the undecided get the fallback now; never where the moment is not known."""
-        decide_by = self._decide_by(facts.started_at, facts.deadline_at)
+        decide_by = self.decide_by(facts.started_at, facts.deadline_at)
         return decide_by is not None and facts.now >= decide_by
 
     def fallback(self, facts: Facts) -> Evaluation | None:
         """The deadline's own say, whatever the rules said; None before its moment, or without one."""
-        case = self.case(facts) if self.is_due(facts) else _NONE
-        return None if case < 0 else self._cases[case].make(facts)
-
-    def _fallback(self, undecided: Evaluation, case: int, facts: Facts) -> Evaluation:
-        if case < 0:
-            return undecided
-        return _instead(self._cases[case].make(facts), undecided, self._timezone)
-
-    # The last touches ------------------------------------------------------------------------
-
-    def _no_rule(self, cant: int) -> Evaluation:
-        reason = MATCHED_NOTHING
-        if cant:
-            reason = f"{reason}; could not tell: {', '.join(self._names(cant))}"
-        return Evaluation(Action.ESCALATE, NO_RULE, None, reason)
+        case = self.case(facts) if self.is_due(facts) else NONE
+        return None if case == NONE else self.cases[case].make(facts)
 
     def _settled(self, index: int, cant: int, shadow: int, case: int) -> Evaluation:
-        made = self._no_rule(cant) if index < 0 else self.steps[index].constant
+        made = self._no_rule(cant) if index == NONE else self.endings[index].constant
         assert made is not None
-        if case >= 0:
-            fallback = self._cases[case].constant
-            assert fallback is not None
-            made = _instead(fallback, made, self._timezone)
-        return self._complete(made, cant, shadow, None)
+        made = self._marked(made, cant, shadow)
+        fallback = None if case == NONE else self.cases[case].constant
+        return made if fallback is None else self._instead(fallback, made)
 
-    def _complete(
-        self, made: Evaluation, cant: int, shadow: int, trace: Trace | None
-    ) -> Evaluation:
-        return Evaluation(
-            made.action,
-            made.rule,
-            made.rule_index,
-            made.reason,
-            made.fields,
-            made.until,
-            made.to,
-            self._names(cant) if cant else (),
-            self._matched_in_shadow(shadow) if shadow else (),
-            trace,
-            made.note,
+    def _no_rule(self, cant: int) -> Evaluation:
+        unclear = f"; could not tell: {', '.join(self._names(cant))}" if cant else ""
+        return Evaluation(Action.ESCALATE, NO_RULE, None, f"{MATCHED_NOTHING}{unclear}")
+
+    def _marked(self, made: Evaluation, cant: int, shadow: int) -> Evaluation:
+        if not cant and not shadow:
+            return made
+        marked = [rule for index, rule in enumerate(self._rules) if shadow >> index & 1]
+        return replace(
+            made,
+            cannot_tell=self._names(cant),
+            shadow=tuple((rule.name, rule.then.action) for rule in marked),
         )
 
-    def _names_of(self, bits: int) -> tuple[str, ...]:
+    def _names(self, bits: int) -> tuple[str, ...]:
         return tuple(rule.name for index, rule in enumerate(self._rules) if bits >> index & 1)
 
-    def _shadow_of(self, bits: int) -> tuple[tuple[str, Action], ...]:
-        return tuple(
-            (rule.name, rule.then.action)
-            for index, rule in enumerate(self._rules)
-            if bits >> index & 1
+    def _instead(self, fallback: Evaluation, undecided: Evaluation) -> Evaluation:
+        note = f"undecided at its deadline: {self._words(undecided)}"
+        if fallback.note is not None:
+            note = f"{note}; the fallback became a question for a person: {fallback.note}"
+        return replace(
+            fallback, note=note, cannot_tell=undecided.cannot_tell, shadow=undecided.shadow
         )
 
-
-def _instead(fallback: Evaluation, undecided: Evaluation, zone: str) -> Evaluation:
-    note = f"undecided at its deadline: {_said(undecided, zone)}"
-    if fallback.note is not None:
-        note = f"{note}; the fallback became a question for a person: {fallback.note}"
-    return msgspec.structs.replace(fallback, note=note)
-
-
-def _said(evaluation: Evaluation, zone: str) -> str:
-    if evaluation.rule == NO_RULE:
-        return evaluation.reason or MATCHED_NOTHING
-    held = "" if evaluation.until is None else f" until {format_moment(evaluation.until, zone)}"
-    return f"{evaluation.action}{held} by rule {evaluation.rule!r}"
+    def _words(self, undecided: Evaluation) -> str:
+        if undecided.rule == NO_RULE:
+            return undecided.reason or MATCHED_NOTHING
+        until = undecided.until
+        held = "" if until is None else f" until {format_moment(until, self._zone)}"
+        return f"{undecided.action}{held} by rule {undecided.rule!r}"

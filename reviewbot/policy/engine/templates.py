@@ -12,13 +12,10 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Placeholder, ReasonText, Template
 
 SHORTEST = 3
-
-
 LONGEST = 500
 """What the API takes as a reason, counted in code points and in UTF-16 units."""
 
@@ -41,59 +38,39 @@ class Text:
     """One template, ready to be filled in."""
 
     def __init__(self, template: Template, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
-        pieces = [_piece(part, facts, zone) for part in template.parts]
-        self._pieces = tuple(pieces)
-        self.constant = (
-            None
-            if any(isinstance(part, Placeholder) for part in template.parts)
-            else "".join(map(str, template.parts)).strip()
-        )
-        """The text itself, where it names no fact."""
-        self.needs_evidence = any(
-            isinstance(part, Placeholder) and facts[part.fact].source == "evidence"
+        self._parts = template.parts
+        self._places = {
+            part: (facts[part.fact], formatter(part, facts[part.fact], zone))
             for part in template.parts
-        )
+            if isinstance(part, Placeholder)
+        }
+        self.constant = None if self._places else "".join(map(str, template.parts)).strip()
+        """The text itself, where it names no fact."""
+        self.needs_evidence = any(fact.source == "evidence" for fact, _ in self._places.values())
 
     def fill(self, facts: Facts) -> FilledText:
         """The text with its facts, or the fact that is not known."""
-        words: list[str] = []
-        for piece in self._pieces:
-            if isinstance(piece, str):
-                words.append(piece)
-                continue
-            name, read, form = piece
-            value = read(facts)
-            if value is None:
-                return FilledText(None, f"its text could not be written: {name} is unknown")
-            words.append(form(value))
-        return FilledText("".join(words).strip())
+        missing = self.missing(facts)
+        if missing:
+            return FilledText(None, f"its text could not be written: {missing[0]} is unknown")
+        return FilledText(self.show(facts))
 
     def missing(self, facts: Facts) -> tuple[str, ...]:
         """The facts that it names and that are not known."""
-        named = (piece for piece in self._pieces if not isinstance(piece, str))
-        return tuple(dict.fromkeys(name for name, read, _ in named if read(facts) is None))
+        named = (fact for fact, _ in self._places.values() if fact.read(facts) is None)
+        return tuple(dict.fromkeys(fact.name for fact in named))
 
     def show(self, facts: Facts) -> str:
         """The text for a person, who can read on where a fact is not known."""
         words = [
-            piece
-            if isinstance(piece, str)
-            else UNKNOWN
-            if (value := piece[1](facts)) is None
-            else piece[2](value)
-            for piece in self._pieces
+            part if isinstance(part, str) else self._words(*self._places[part], facts)
+            for part in self._parts
         ]
         return "".join(words).strip()
 
-
-_Piece = str | tuple[str, Callable[[Facts], Any], Format]
-
-
-def _piece(part: str | Placeholder, facts: Mapping[str, Fact], zone: ZoneInfo) -> _Piece:
-    if isinstance(part, str):
-        return part
-    fact = facts[part.fact]
-    return (fact.name, reader(fact), formatter(part, fact, zone))
+    def _words(self, fact: Fact, form: Format, facts: Facts) -> str:
+        value = fact.read(facts)
+        return UNKNOWN if value is None else form(value)
 
 
 class Variants:

@@ -52,7 +52,10 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
     @property
     def undecided(self) -> bool:
         """Whether nothing is done by it now: a person is asked, it waits, or its hours are closed."""
-        return self.until is not None or self.action in (Action.ESCALATE, Action.WAIT)
+        return self.until is not None or self.action in _UNDECIDED
+
+
+_UNDECIDED = (Action.ESCALATE, Action.WAIT)
 
 
 class Outcome(StrEnum):

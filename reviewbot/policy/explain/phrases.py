@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
-from reviewbot.policy.engine.conditions import doubtful_names, reader
 from reviewbot.policy.engine.templates import duration, plain_format
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, RuleResult
 from reviewbot.policy.facts import Facts
@@ -168,8 +167,8 @@ class Speaker:
     def value(self, name: str, facts: Facts) -> str:
         """What a fact is, as a text; `unknown` where it is."""
         fact = self._facts[name]
-        said = self.said(name, reader(fact)(facts))
-        doubtful = doubtful_names(fact)(facts) if fact.doubtful else ()
+        said = self.said(name, fact.read(facts))
+        doubtful = getattr(facts, fact.doubtful) if fact.doubtful else ()
         return f"{said}; in doubt: {', '.join(doubtful)}" if doubtful else said
 
     def said(self, name: str, value: Any) -> str:

@@ -13,7 +13,6 @@ import msgspec
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType, Source
 from reviewbot.policy.engine.calendar import resolver
-from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, with_fact
@@ -54,7 +53,7 @@ def nearest_other(
     tried: set[tuple[str, Any]] = set()
     for compare in all_compares(judge.policy):
         fact = catalogue[compare.fact]
-        now = reader(fact)(facts)
+        now = fact.read(facts)
         if now is None or (among is not None and fact.source not in among):
             continue
         for value in _candidates(compare, fact):
@@ -201,7 +200,7 @@ def _crossings(policy: Policy, compare: Compare, facts: Facts) -> Iterator[datet
     fact = CATALOGUE[policy.applies_to.review].get(compare.fact)
     if fact is None or fact.type is not FactType.DURATION:
         return
-    value = reader(fact)(facts)
+    value = fact.read(facts)
     if value is None:
         return
     grows = not compare.fact.endswith("time_left")

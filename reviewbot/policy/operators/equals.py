@@ -12,6 +12,7 @@ from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import Argument, either, read_exactly, read_literal
 from reviewbot.policy.operators.range import Range
 from reviewbot.policy.operators.words import operator_of
+from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
 from reviewbot.policy.text_forms import fold, nfc
 from reviewbot.policy.values import Day, Misread
 
@@ -32,6 +33,22 @@ class OneOf(FactTest, frozen=True, kw_only=True):
             return None
         pairs = zip(self.values, self.exact, strict=True)
         return any(_equal(wanted, exact, value) for wanted, exact in pairs) is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        if fact.type is not FactType.TEXT:
+            local = pool.fact(fact)
+            if self.values in ((True,), (False,)) and fact.type is FactType.YES_NO:
+                return three_way(local, self.values[0] is self.negated)
+            return three_valued(local, pool.among(local, self.values), self.negated)
+        locals_, tests = [], []
+        for form, exact in ((fold, False), (nfc, True)):
+            texts = [
+                form(str(v)) for v, e in zip(self.values, self.exact, strict=True) if e is exact
+            ]
+            if texts:
+                locals_.append(pool.fact(fact, form))
+                tests.append(pool.among(locals_[-1], texts))
+        return three_valued(locals_[0], f"({' or '.join(tests)})", self.negated, *locals_)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         exact = " (letter by letter)" if any(self.exact) else ""

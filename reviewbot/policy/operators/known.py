@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from reviewbot.policy.catalog import FactType
+from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import Operator
+from reviewbot.policy.source import Emitted, Pool
 
 
 class IsKnown(FactTest, frozen=True, kw_only=True):
@@ -18,6 +19,11 @@ class IsKnown(FactTest, frozen=True, kw_only=True):
 
     def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
         return (value is not None) is self.known
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        local = pool.fact(fact)
+        test = f"{local} is not None" if self.known else f"{local} is None"
+        return Emitted((local,), possible=test, sure=test, outcome=test)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         return "is known" if self.known else "is not known"

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from reviewbot.policy.catalog import Fact
 from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Operator
+from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
+from reviewbot.policy.text_forms import fold
 
 
 class InList(FactTest, frozen=True, kw_only=True):
@@ -17,8 +20,16 @@ class InList(FactTest, frozen=True, kw_only=True):
     negated: bool = False
 
     def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
-        held = None if value is None else lists.holds(self.list, value, now)
+        held = lists.holds(self.list, value, now)
         return None if held is None else held is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        if lists.lasts(self.list):
+            local = pool.fact(fact, fold)
+            return three_valued(local, pool.among(local, lists.entries[self.list]), self.negated)
+        local = pool.fact(fact)
+        holds, name = pool.constant(lists.holds), pool.constant(self.list)
+        return three_way(pool.local(f"{holds}({name}, {local}, f.now)", local), self.negated)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         return f"is {'not ' if self.negated else ''}on the list {self.list}"
@@ -36,6 +47,11 @@ class Matches(FactTest, frozen=True, kw_only=True):
     def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
         found = lists.searches[self.pattern](value)
         return None if found is None else found is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        local = pool.fact(fact)
+        search = pool.constant(lists.searches[self.pattern])
+        return three_way(pool.local(f"{search}({local})", local), self.negated)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         return f"{'does not match' if self.negated else 'matches'} the pattern {self.pattern}"

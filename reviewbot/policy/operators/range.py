@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from reviewbot.policy.catalog import FactType
+from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import NUMBERS, Argument, Operator
+from reviewbot.policy.source import Emitted, Pool, three_valued
 from reviewbot.policy.values import Day, Misread, read_when
 
 MOMENTS = frozenset({FactType.MOMENT})
@@ -31,6 +32,15 @@ class Range(FactTest, frozen=True, kw_only=True):
         if low is not None and not (value > low or (self.low_included and value == low)):
             return False
         return high is None or value < high or (self.high_included and value == high)
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        local = pool.fact(fact)
+        low = high = ""
+        if self.low is not None:
+            low = f"{pool.constant(self.low)} {'<=' if self.low_included else '<'} "
+        if self.high is not None:
+            high = f" {'<=' if self.high_included else '<'} {pool.constant(self.high)}"
+        return three_valued(local, f"{low}{local}{high}")
 
     def describe(self, words: Callable[[Value], str]) -> str:
         low = None if self.low is None else words(self.low)

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, Literal
 
 from reviewbot.domain.text import safe_line
-from reviewbot.policy.catalog import FactType
+from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Argument, Operator, read_exactly
+from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
 from reviewbot.policy.text_forms import fold, nfc
 from reviewbot.policy.values import read_choice
 
@@ -19,6 +20,16 @@ _VERBS: dict[Kind, str] = {
     "contains": "contain",
     "starts with": "start with",
     "ends with": "end with",
+}
+_HOLDS: dict[Kind, Callable[[str, str], bool]] = {
+    "contains": str.__contains__,
+    "starts with": str.startswith,
+    "ends with": str.endswith,
+}
+_SOURCES: dict[Kind, str] = {
+    "contains": "{1} in {0}",
+    "starts with": "{0}.startswith({1})",
+    "ends with": "{0}.endswith({1})",
 }
 
 
@@ -35,13 +46,12 @@ class TextTest(FactTest, frozen=True, kw_only=True):
             return None
         form = nfc if self.exact else fold
         wanted, text = form(self.text), form(value)
-        if self.kind == "contains":
-            held = wanted in text
-        elif self.kind == "starts with":
-            held = text.startswith(wanted)
-        else:
-            held = text.endswith(wanted)
-        return held is not self.negated
+        return _HOLDS[self.kind](text, wanted) is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        form = nfc if self.exact else fold
+        local, word = pool.fact(fact, form), pool.constant(form(self.text))
+        return three_valued(local, _SOURCES[self.kind].format(local, word), self.negated)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         verb = f"does not {_VERBS[self.kind]}" if self.negated else self.kind
@@ -57,6 +67,15 @@ class Has(FactTest, frozen=True, kw_only=True):
 
     def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
         return None if value is None else (self.member in value) is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        names, name = pool.fact(fact), pool.constant(self.member)
+        if not fact.doubtful:
+            return three_valued(names, f"{name} in {names}", self.negated)
+        # One name may be in doubt while the others are not.
+        unclear = f"{names} is None or {name} in f.{fact.doubtful}"
+        held = pool.local(f"None if {unclear} else {name} in {names}", names)
+        return three_way(held, self.negated)
 
     def describe(self, words: Callable[[Value], str]) -> str:
         return f"{'do not include' if self.negated else 'include'} {self.member}"

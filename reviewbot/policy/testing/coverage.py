@@ -11,7 +11,6 @@ import msgspec
 from msgspec.structs import replace
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
-from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
 from reviewbot.policy.explain.phrases import Speaker
@@ -86,7 +85,7 @@ class _Meter:
                     for rule in rule_results(self._policy, made.trace):
                         self._note(rule.index, rule.parts)
                 for name, fact in self._facts.items():
-                    self._values[name].add(reader(fact)(look.facts))
+                    self._values[name].add(fact.read(look.facts))
         counts = (self._rules(), self._conditions(), self._boundaries())
         self._untried.sort(key=lambda one: one.line)
         rules, conditions, boundaries = counts

@@ -18,7 +18,6 @@ from reviewbot.domain.account import AccountReview, Profile
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import Attempt, CommentTask
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
-from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.facts import (
     UNKNOWN_ATTEMPT,
     AccountHistory,
@@ -70,7 +69,7 @@ def typical_facts(review: ReviewKind, given: Given, now: datetime | None = None)
     """Arrange the typical review around what is given. Raises Impossible."""
     facts = _comment_facts(given, now) if review == "comments" else _account_facts(given, now)
     for name, value in given.items():
-        if not _alike(reader(CATALOGUE[review][name])(facts), value):
+        if not _alike(CATALOGUE[review][name].read(facts), value):
             raise Impossible(name)
     return facts
 

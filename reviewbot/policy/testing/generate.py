@@ -19,7 +19,6 @@ import msgspec
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE
-from reviewbot.policy.engine.conditions import reader
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import money, score, yes_no
 from reviewbot.policy.engine.trace import rule_results
@@ -118,7 +117,7 @@ class _Writer:
         if name in MOVING:
             return None
         fact = self.catalogue[name]
-        value = reader(fact)(self.facts)
+        value = fact.read(self.facts)
         text = "unknown" if value is None else _written(fact, value, self.zone)
         try:
             known = read_given(text, fact, self.zone) is not None
