@@ -150,11 +150,11 @@ def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
                 else ()
             )
     except LedgerError:
-        for one in ended:
-            screen.say(f"Ended: {one.sentence()}.")
+        for paused in ended:
+            screen.say(f"Ended: {paused.sentence()}.")
         raise
-    for one in ended:
-        screen.data(f"Ended: {one.sentence()}.")
+    for paused in ended:
+        screen.data(f"Ended: {paused.sentence()}.")
     for note in stood:
         screen.data(
             f"Closed: the breaker of {safe_line(note.subject)},"
@@ -220,33 +220,32 @@ def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -
     channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
     message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
     failed = 0
-    for one in channels:
+    for chosen in channels:
         try:
-            note = one.deliver(message)
+            note = chosen.deliver(message)
         except ChannelFailed as error:
             failed += 1
-            screen.data(f"{styled('failed', 'bad')}  {one.name}: {safe_line(str(error))}")
+            screen.data(f"{styled('failed', 'bad')}  {chosen.name}: {safe_line(str(error))}")
         else:
             more = f", but {safe_line(note)}" if note else ""
-            screen.data(f"{styled('ok', 'good')}      {one.name}{more}")
+            screen.data(f"{styled('ok', 'good')}      {chosen.name}{more}")
     if failed:
         screen.say(f"{counted(failed, 'channel')} of {len(channels)} failed.")
         raise click.exceptions.Exit(SOME_FAILED)
 
 
 def _chosen(channels: Iterable[Channel], name: str | None) -> list[Channel]:
-    found = list(channels)
+    found = {channel.name: channel for channel in channels}
     if not found:
         raise UsageError(
             "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
         )
     if name is None:
-        return found
-    names = [one.name for one in found]
-    if name not in names:
-        hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
+        return list(found.values())
+    if name not in found:
+        hint = did_you_mean(name, list(found)) or f"there are {', '.join(found)}"
         raise UsageError(f"no channel is called {name!r}; {hint}")
-    return [one for one in found if one.name == name]
+    return [found[name]]
 
 
 def _hello(now: datetime) -> Message:

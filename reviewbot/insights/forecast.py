@@ -1,9 +1,14 @@
 """Forecast: which open tasks will be paid although nobody has read them, if people keep their pace.
 
-Theory of operation. What becomes of each task if nobody steps in is worked out elsewhere (`ahead.py`).
-What is then paid by silence or by the policy's fallback is paid unread, unless people answer in time:
-they take the most urgent question first, at the pace they kept lately (`pace.py`), and not while a
-pause of everything stops their answers too.
+Theory of operation. What becomes of each task if nobody steps in is worked out in `foresight`. What
+is then paid by silence or by the policy's fallback is paid unread, unless people answer in time: they
+take the most urgent question first, at the pace they kept lately, and not while a pause of everything
+stops their answers too.
+
+Answers a day say little where most days have nothing to answer. So the answers are counted against
+the hours in which at least one question stood open: that is the pace people keep when there is
+something to do, nights and weekends of that time included. It is an average, so what is computed
+from it is an expectation, not a promise.
 """
 
 from __future__ import annotations
@@ -23,18 +28,13 @@ from reviewbot.insights.limits_forecast import Capped, bites_of
 from reviewbot.insights.plan import Failed
 from reviewbot.ports.ledger import Ledger
 
-# ------------------------------------------------------------------------------------------------
-# Pace: how fast people answered lately, from the log alone.
-#
-# Theory of operation. Answers a day say little where most days have nothing to answer. So the answers
-# are counted against the hours in which at least one question stood open: that is the pace people keep
-# when there is something to do, nights and weekends of that time included. It is an average, so what
-# is computed from it is an expectation, not a promise.
-
-
 WINDOW = timedelta(days=7)
 LEAST = timedelta(hours=6)
 """A pace is taken over at least so long: one quick answer says nothing about the next ninety."""
+ENOUGH_ANSWERS = 5
+"""From so many answers on, what more people would change is said."""
+MOST_PEOPLE = 20
+STEP = timedelta(minutes=15)
 OUTSIDE = ""
 """Stands for whoever answered in TokPortal's dashboard, where our log knows no name."""
 
@@ -99,10 +99,6 @@ def _covered(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
     return total
 
 
-ENOUGH_ANSWERS = 5
-"""From so many answers on, what more people would change is said."""
-MOST_PEOPLE = 20
-STEP = timedelta(minutes=15)
 Why = Literal["people", "budget", "held", "policy", "refused", "unreadable"]
 
 
@@ -152,7 +148,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def micros(self) -> int:
         """What they come to; unknown amounts count 0."""
-        return sum(one.amount_micros or 0 for one in self.unread)
+        return sum(task.amount_micros or 0 for task in self.unread)
 
 
 def forecast(
@@ -164,96 +160,90 @@ def forecast(
 ) -> Forecast:
     """Work out what will be paid unread."""
     now = standing.now
-    open_now = [one for one in found if not one.is_over]
-    people = _staff(pace, now)
-    asked = [one for one in open_now if one.asked_at is not None]
-    questions = [job for one in asked if (job := _question(one, now)) is not None]
+    open_now = [future for future in found if not future.is_over]
+    asked_at = [future.asked_at for future in open_now if future.asked_at is not None]
+    questions = [job for future in open_now if (job := _question(future, now)) is not None]
+    each = pace.each
+    people = [] if each is None else [Worker(opens=now, takes=each) for _ in pace.people]
     answered = {job.name for job in questions} - work_off(questions, people)
-    lost = [one for one in open_now if one.is_unread]
-    unread = [_unread(one) for one in lost if _name(one) not in answered]
-    unread += [_lost(one) for one in unreadable]
+    lost = [future for future in open_now if future.is_unread]
+    unread = [_unread(future) for future in lost if _name(future) not in answered]
+    unread += [_unjudged(failed) for failed in unreadable]
+    reviews = [future.round.review for future in open_now]
+    reviews += [failed.item.review for failed in unreadable]
     return Forecast(
         at=now,
-        open_tasks=len(open_now) + len(unreadable),
-        kinds=tuple(
-            dict.fromkeys(
-                [one.round.review for one in open_now] + [one.item.review for one in unreadable]
-            )
-        ),
-        unread=tuple(sorted(unread, key=lambda one: (one.at is None, one.at or now))),
-        questions=sum(one.asked_at is not None and one.asked_at <= now for one in asked),
-        questions_to_come=sum(one.asked_at is not None and one.asked_at > now for one in asked),
-        not_reviewed=sum(one.turn_at is not None for one in open_now),
-        decisions=sum(one.end in ("rule", "fallback", "sent back") for one in open_now),
+        open_tasks=len(reviews),
+        kinds=tuple(dict.fromkeys(reviews)),
+        unread=tuple(sorted(unread, key=lambda task: (task.at is None, task.at or now))),
+        questions=sum(at <= now for at in asked_at),
+        questions_to_come=sum(at > now for at in asked_at),
+        not_reviewed=sum(future.turn_at is not None for future in open_now),
+        decisions=sum(future.end in ("rule", "fallback", "sent back") for future in open_now),
         decisions_per_minute=standing.per_minute,
         pace=pace,
-        more_people=_more_people(
-            questions, {_name(one) for one in lost}, pace, people, now, len(unread)
-        ),
+        more_people=_more_people(questions, set(map(_name, lost)), pace, people, now, len(unread)),
         holds=tuple(hold.sentence for hold in standing.holds),
         caps=tuple(bite.summary for bite in bites_of(open_now)),
     )
 
 
-def _name(one: Future) -> str:
+def _name(future: Future) -> str:
     """Its name among the jobs."""
-    return f"{one.round.review} {one.round.task_id}"
+    return f"{future.round.review} {future.round.task_id}"
 
 
-def _question(one: Future, now: datetime) -> Job | None:
+def _question(future: Future, now: datetime) -> Job | None:
     """What a person has to answer, from when on, and by when; None where no answer gets through."""
-    if one.asked_at is None or one.answerable_at is None:
+    if future.asked_at is None or future.answerable_at is None:
         return None
-    due = one.at or one.round.deadline_at or now + timedelta(days=3)
-    return Job(name=_name(one), start=max(one.asked_at, one.answerable_at), due=due)
+    due = future.at or future.round.deadline_at or now + timedelta(days=3)
+    return Job(name=_name(future), start=max(future.asked_at, future.answerable_at), due=due)
 
 
-def _unread(one: Future) -> Unread:
+def _unread(future: Future) -> Unread:
     return Unread(
-        review=one.round.review,
-        task_id=one.round.task_id,
-        at=one.at or one.round.deadline_at,
-        by="fallback" if one.end == "fallback" else "silence",
-        why=_why(one),
-        amount_micros=one.round.amount_micros,
-        note=one.why,
-        deadline_is_estimate=one.round.deadline_is_estimate,
+        review=future.round.review,
+        task_id=future.round.task_id,
+        at=future.at or future.round.deadline_at,
+        by="fallback" if future.end == "fallback" else "silence",
+        why=_why(future),
+        amount_micros=future.round.amount_micros,
+        note=future.why,
+        deadline_is_estimate=future.round.deadline_is_estimate,
     )
 
 
-def _why(one: Future) -> Why:
-    if one.late:
+def _why(future: Future) -> Why:
+    if future.late:
         return "budget"
-    if one.asked_at is not None and one.answerable_at is not None:
+    if future.asked_at is not None and future.answerable_at is not None:
         return "people"
-    if one.why is not None and one.why.startswith(refusals.NOTE):
+    if future.why is not None and future.why.startswith(refusals.NOTE):
         return "refused"
-    return "policy" if one.why is None else "held"
+    return "policy" if future.why is None else "held"
 
 
-def _lost(one: Failed) -> Unread:
+def _unjudged(failed: Failed) -> Unread:
     """What could not be judged now may stay so: nobody knows how it ends."""
+    item = failed.item
     return Unread(
-        review=one.item.review,
-        task_id=one.item.id,
-        at=one.item.deadline_at,
+        review=item.review,
+        task_id=item.id,
+        at=item.deadline_at,
         by="silence",
         why="unreadable",
-        amount_micros=one.item.amount_micros,
-        note=one.why,
-        deadline_is_estimate=one.item.deadline_is_estimate,
+        amount_micros=item.amount_micros,
+        note=failed.why,
+        deadline_is_estimate=item.deadline_is_estimate,
     )
-
-
-def _staff(pace: ResponseTimes, now: datetime) -> list[Worker]:
-    return [] if pace.each is None else [Worker(opens=now, takes=pace.each) for _ in pace.people]
 
 
 def _more_people(
     questions: list[Job],
     theirs: set[str],
     pace: ResponseTimes,
-    staff: list[Worker],
+    people: list[Worker],
     now: datetime,
     unread: int,
 ) -> MorePeople | None:
@@ -267,8 +257,8 @@ def _more_people(
         return None
 
     def missed(count: int, since: datetime) -> int:
-        desks = [*staff, *(Worker(opens=since, takes=each) for _ in range(count))]
-        return len(work_off(questions, desks) & theirs)
+        workers = [*people, *(Worker(opens=since, takes=each) for _ in range(count))]
+        return len(work_off(questions, workers) & theirs)
 
     now_missed, least = missed(0, now), missed(MOST_PEOPLE, now)
     if least == now_missed:

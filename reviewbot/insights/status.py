@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -83,67 +83,60 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> BotStatus:
     first = None
     if questions:
         sighting = questions[0].sighting
-        found = ahead.futures[sighting.review, sighting.task_id]
+        future = ahead.futures[sighting.review, sighting.task_id]
+        estimate = future.round.deadline_is_estimate
         first = DefaultOutcome(
-            end=found.end,
-            at=found.at,
-            why=found.why,
-            deadline_is_estimate=found.round.deadline_is_estimate,
+            end=future.end, at=future.at, why=future.why, deadline_is_estimate=estimate
         )
-    holds = ahead.standing.holds
+    holds, waiting = ahead.standing.holds, rollout.waiting(ledger)
     away = last_away(ledger)
     return BotStatus(
-        outcomes=Counter(one.state.value for one in recent),
+        outcomes=Counter(logged.state.value for logged in recent),
         kinds=tuple(review for review in ACTIONS_OF if ledger.unended(review)),
         books=add_up(recent, ledger.endings(since)),
         questions=len(questions),
-        claimed=sum(one.claim is not None for one in questions),
+        claimed=sum(question.claim is not None for question in questions),
         next_question=first,
         unsettled=len(ledger.open_intents()),
         holds=tuple(hold.sentence for hold in holds if hold.by in ("pause", "breaker")),
         at_stake=at_stake(ahead) if holds else None,
-        on_probation=tuple(_trial(one) for one in ledger.notes(PROBATION) if _on_trial(one)),
-        to_accept=tuple(
-            f"{_text(one, 'policy')} {one.subject[:8]}" for one in rollout.waiting(ledger)
-        ),
+        on_probation=tuple(_on_probation(ledger)),
+        to_accept=tuple(f"{_text(note, 'policy')} {note.subject[:8]}" for note in waiting),
         accepted_by={
-            one.subject[:8]: f"{len(rollout.accepted_by(one.value))} of 2 have accepted"
-            for one in rollout.waiting(ledger)
-            if rollout.needs(one.value) > 1
+            note.subject[:8]: f"{len(rollout.accepted_by(note.value))} of 2 have accepted"
+            for note in waiting
+            if rollout.needs(note.value) > 1
         },
-        changes=tuple(_changes(ledger, now)),
+        changes=tuple(_changes(ledger, waiting, now)),
         not_used=not_used(ledger),
         alarms=_alarms(ledger, now),
         failing_channels=tuple(
-            f"{safe_line(one.subject, 40)}: {_text(one, 'error')}"
-            for one in ledger.notes(CHANNEL)
-            if one.value.get("ok") is False
+            f"{safe_line(note.subject, 40)}: {_text(note, 'error')}"
+            for note in ledger.notes(CHANNEL)
+            if note.value.get("ok") is False
         ),
         away=away if away is not None and now - away.until <= LATEST else None,
         second_looks=len(second_look.marked(ledger, now - LATEST)),
     )
 
 
-def _on_trial(word: LogNote) -> bool:
-    value = word.value
-    return value.get("over") is False and bool(value.get("before")) and bool(value.get("rules"))
+def _on_probation(ledger: Ledger) -> Iterator[str]:
+    for note in ledger.notes(PROBATION):
+        rules = note.value.get("rules")
+        if note.value.get("over") is False and note.value.get("before") and rules:
+            named = ", ".join(safe_line(str(rule), 40) for rule in rules)
+            yield f"{safe_line(note.subject, 40)} {_text(note, 'revision')[:8]}: {named}"
 
 
-def _trial(word: LogNote) -> str:
-    rules = word.value.get("rules") or ()
-    named = ", ".join(safe_line(str(rule), 40) for rule in rules)
-    return f"{safe_line(word.subject, 40)} {_text(word, 'revision')[:8]}: {named}"
-
-
-def _changes(ledger: Ledger, now: datetime) -> Iterator[str]:
-    for word in ledger.notes(impact.TOPIC):
-        weighed = impact.from_value(word.value)
+def _changes(ledger: Ledger, waiting: Iterable[LogNote], now: datetime) -> Iterator[str]:
+    for note in ledger.notes(impact.TOPIC):
+        weighed = impact.from_value(note.value)
         if weighed is not None and now - weighed.since <= LATEST:
-            yield _change(word.subject, weighed, "")
-    for word in rollout.waiting(ledger):
-        weighed = impact.from_value(word.value.get("weighed"))
+            yield _change(note.subject, weighed, "")
+    for note in waiting:
+        weighed = impact.from_value(note.value.get("weighed"))
         if weighed is not None:
-            yield _change(_text(word, "policy"), weighed, " (waits)")
+            yield _change(_text(note, "policy"), weighed, " (waits)")
 
 
 def _change(policy: str, weighed: impact.ChangeImpact, more: str) -> str:
@@ -153,23 +146,20 @@ def _change(policy: str, weighed: impact.ChangeImpact, more: str) -> str:
 
 def not_used(ledger: Ledger) -> tuple[str, ...]:
     """Why a changed policy is not used, for each that is not."""
-    problems = {one.value.get("problem") for one in ledger.notes(RUNNING)}
+    problems = {note.value.get("problem") for note in ledger.notes(RUNNING)}
     return tuple(sorted(safe_line(str(why), 300) for why in problems if why))
 
 
 def _alarms(ledger: Ledger, now: datetime) -> tuple[StandingAlarms, ...]:
     """Alarms told in the last day that are not mended, newest first."""
     found = []
-    for one in ledger.notes(ALARM):
-        told = one.value.get("told")
-        moments = [
-            at
-            for mark in (told.values() if isinstance(told, dict) else ())
-            if (at := _moment(mark)) is not None and now - at <= DAY
-        ]
+    for note in ledger.notes(ALARM):
+        told = note.value.get("told")
+        marks = told.values() if isinstance(told, dict) else ()
+        moments = [at for at in map(_moment, marks) if at is not None and now - at <= DAY]
         if moments:
-            found.append(StandingAlarms(kind=one.subject, count=len(moments), at=max(moments)))
-    return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+            found.append(StandingAlarms(kind=note.subject, count=len(moments), at=max(moments)))
+    return tuple(sorted(found, key=lambda standing: standing.at, reverse=True))
 
 
 def _moment(mark: object) -> datetime | None:
@@ -180,5 +170,5 @@ def _moment(mark: object) -> datetime | None:
         return None
 
 
-def _text(word: LogNote, name: str) -> str:
-    return safe_line(str(word.value.get(name) or "?"), 200)
+def _text(note: LogNote, name: str) -> str:
+    return safe_line(str(note.value.get(name) or "?"), 200)
