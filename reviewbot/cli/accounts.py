@@ -15,7 +15,6 @@ from reviewbot.cli.command import (
     Example,
     Lazy,
     LazyGroup,
-    config_option,
     format_option,
     ledger_option,
 )
@@ -168,11 +167,8 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
     show_default=True,
     help="Accounts in this status.",
 )
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def list_(screen: Screen, settings: Settings, delivered: bool, status: str, form: str) -> None:
     """List accounts under review, or those that were delivered. Sends nothing."""
     say_health(screen, settings, form)
@@ -310,11 +306,8 @@ def _line_of(bundle: object) -> AccountLine:
     ],
 )
 @click.argument("account")
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
     """Show an account: what was requested and delivered, and what was asked for since. Sends nothing.
 

@@ -9,12 +9,13 @@ import getpass
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 import msgspec
 
 from reviewbot.cli.accounts import account_round
-from reviewbot.cli.command import Command, Decorator, Example, config_option, ledger_option
+from reviewbot.cli.command import Command, Decorator, Example, ledger_option
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.queue import texts_for
 from reviewbot.cli.screen import Screen
@@ -96,12 +97,7 @@ def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
     ],
 )
 @click.argument("task")
-@as_option
-@take_over_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, take_over_option, ledger_option)
 def claim(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
     """Say that you look at a question, so that nobody else does. It writes to our log only."""
     now = datetime.now(UTC)
@@ -121,11 +117,7 @@ def claim(screen: Screen, settings: Settings, task: str, take_over: bool) -> Non
     cls=Command, examples=[Example("reviewbot queue release 0d8b5a3e", "others may look at it now")]
 )
 @click.argument("task")
-@as_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, ledger_option)
 def release(screen: Screen, settings: Settings, task: str) -> None:
     """Let go of a question that you claimed."""
     now = datetime.now(UTC)
@@ -142,22 +134,14 @@ def release(screen: Screen, settings: Settings, task: str) -> None:
 # The answers ------------------------------------------------------------------------------------
 
 
-def answer_options(thing: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def answer_options(thing: str) -> Decorator:
     """The argument that names the thing, and the options that every answer takes."""
 
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        for option in (
-            click.pass_obj,
-            with_settings,
-            config_option,
-            ledger_option,
-            take_over_option,
-            as_option,
-            click.option("--live", is_flag=True, help="Send it. Without it nothing is sent."),
-            click.argument(thing),
-        ):
-            command = option(command)
-        return command
+    def add(command: Callable[..., None]) -> Callable[..., Any]:
+        live = click.option("--live", is_flag=True, help="Send it. Without it nothing is sent.")
+        options = with_settings(live, as_option, take_over_option, ledger_option)
+        argument: Decorator = click.argument(thing)
+        return argument(options(command))
 
     return add
 

@@ -13,7 +13,6 @@ import msgspec
 from reviewbot.cli.command import (
     Command,
     Example,
-    config_option,
     format_option,
     ledger_option,
     policy_option,
@@ -58,12 +57,8 @@ WHY = {
     ],
 )
 @click.option("--fresh", is_flag=True, help="Read the whole queue and its evidence from the API.")
-@policy_option
-@ledger_option
-@config_option
+@with_settings(policy_option, ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None:
     """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reviewbot.cli.command import Decorator, config_option
 from reviewbot.cli.screen import Screen
 from reviewbot.core.paths import state_folder
 from reviewbot.domain.text import safe_line
@@ -27,32 +28,37 @@ def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
     return load_settings(flags, config=config)
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Hand a command the settings in place of the options that say where they come from.
+def with_settings(*options: Decorator) -> Decorator:
+    """Give a command these options and --config, and hand it the screen and its settings.
 
-    These are --config, --policy, --ledger, --as and --live, as far as the command has them.
+    The settings stand in place of --policy, --ledger, --as, --live and --config, which say where
+    they come from.
     """
 
-    @wraps(command)
-    def with_them(
-        *args: Any,
-        config: str | None = None,
-        policies: tuple[str, ...] = (),
-        ledger: str | None = None,
-        person: str | None = None,
-        live: bool = False,
-        **options: Any,
-    ) -> None:
-        settings = settings_with(
-            config=config,
-            policy=policies,
-            ledger=ledger,
-            person=person,
-            mode="live" if live else None,
-        )
-        command(*args, settings=settings, **options)
+    def decorate(command: Callable[..., None]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_them(
+            screen: Screen,
+            *,
+            config: str | None = None,
+            policies: tuple[str, ...] = (),
+            ledger: str | None = None,
+            person: str | None = None,
+            live: bool = False,
+            **more: Any,
+        ) -> None:
+            mode = "live" if live else None
+            settings = settings_with(
+                config=config, policy=policies, ledger=ledger, person=person, mode=mode
+            )
+            command(screen, settings, **more)
 
-    return with_them
+        decorated: Callable[..., Any] = click.pass_obj(with_them)
+        for option in (config_option, *reversed(options)):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 def logs_for(screen: Screen, settings: Settings, least: str = "info") -> Log:

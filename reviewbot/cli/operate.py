@@ -11,7 +11,7 @@ from reviewbot.alarms.exposure import at_stake
 from reviewbot.channels.base import Channel
 from reviewbot.channels.making import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import Command, Example, Lazy, LazyGroup, config_option, ledger_option
+from reviewbot.cli.command import Command, Example, Lazy, LazyGroup, ledger_option
 from reviewbot.cli.health import bot_of
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
@@ -44,11 +44,7 @@ LONGEST_REASON = 300
 @click.option(
     "--until", metavar="TIME", help="When it ends by itself: 2h, or 2026-06-02T12:00:00Z."
 )
-@as_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, ledger_option)
 def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str | None) -> None:
     """Stop sending approvals, disputes, or anything, before the next request leaves.
 
@@ -128,11 +124,7 @@ def _end(text: str, now: datetime) -> datetime:
 )
 @click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is logged.")
-@as_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, ledger_option)
 def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
     """End pauses, by word and by file, and close every open breaker.
 
@@ -207,9 +199,7 @@ _DRILL_TASKS = 3
 )
 @click.option("--channel", metavar="NAME", help="Only this channel.")
 @click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings()
 def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -> None:
     """Send a message through every channel, and say which of them took it.
 

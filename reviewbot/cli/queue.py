@@ -17,7 +17,6 @@ from reviewbot.cli.command import (
     Example,
     Lazy,
     LazyGroup,
-    config_option,
     format_option,
     ledger_option,
 )
@@ -115,11 +114,8 @@ class QueueQuestion(msgspec.Struct, frozen=True, kw_only=True):
         Example("reviewbot queue list --format json", "one object a line, for a script"),
     ],
 )
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def list_(screen: Screen, settings: Settings, form: str) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers."""
     now = datetime.now(UTC)
@@ -223,11 +219,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     ],
 )
 @click.argument("task")
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
     """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
     now = datetime.now(UTC)

@@ -15,7 +15,6 @@ from reviewbot.cli.command import (
     Command,
     Example,
     MomentType,
-    config_option,
     format_option,
     ledger_option,
     policy_option,
@@ -64,15 +63,11 @@ from reviewbot.runtime.bootstrap import build
         Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
     ],
 )
-@policy_option
-@ledger_option
-@config_option
+@with_settings(policy_option, ledger_option)
 @format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
 @click.option("--since", type=SinceType(), help="Tell the past instead: 30d, 12h, or a moment.")
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
-@with_settings
-@click.pass_obj
 def report(
     screen: Screen,
     settings: Settings,

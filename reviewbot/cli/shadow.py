@@ -13,7 +13,6 @@ from reviewbot.cli.command import (
     Example,
     Lazy,
     LazyGroup,
-    config_option,
     format_option,
     ledger_option,
 )
@@ -58,11 +57,7 @@ def shadow() -> None:
     examples=[Example("reviewbot shadow start policies/new.yaml", "compare it with what runs")],
 )
 @click.argument("file", type=click.Path())
-@as_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, ledger_option)
 def start(screen: Screen, settings: Settings, file: str) -> None:
     """Let policy FILE run in the shadow. Its text goes into the log; start it anew after a change."""
     policy = load_usable(file)
@@ -75,11 +70,7 @@ def start(screen: Screen, settings: Settings, file: str) -> None:
 
 @click.command(cls=Command, examples=[Example("reviewbot shadow stop", "end all of them")])
 @click.argument("policy", required=False)
-@as_option
-@ledger_option
-@config_option
-@with_settings
-@click.pass_obj
+@with_settings(as_option, ledger_option)
 def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
     """End the challenger named POLICY, or all of them."""
     with ledger_for_a_word(settings) as log:
@@ -92,11 +83,8 @@ def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
     cls=Command,
     examples=[Example("reviewbot shadow show --format json", "for a program")],
 )
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def show(screen: Screen, settings: Settings, form: str) -> None:
     """Show which policies run in the shadow, and where they would have done otherwise.
 

@@ -53,11 +53,8 @@ NOT_HEALTHY = 1
     ],
 )
 @click.option("--probe", is_flag=True, help="Only say whether the running bot is healthy.")
-@ledger_option
-@config_option
+@with_settings(ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid."""
     beat = newest_beat(settings)
@@ -350,12 +347,8 @@ CHECKS: tuple[Check, ...] = (
         Example("reviewbot config --format json", "the same for a script"),
     ],
 )
-@policy_option
-@ledger_option
-@config_option
+@with_settings(policy_option, ledger_option)
 @format_option("text", "json")
-@with_settings
-@click.pass_obj
 def config(screen: Screen, settings: Settings, form: str) -> None:
     """Show each setting, its value and where that came from. Secrets are not shown.
 
