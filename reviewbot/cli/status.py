@@ -34,7 +34,7 @@ from reviewbot.domain.text import masked, safe, safe_line
 from reviewbot.insights.heartbeat import Beat, Health, Running, newest_beat
 from reviewbot.insights.status import situation
 from reviewbot.policy.diagnostics import Severity
-from reviewbot.policy.testing.compare import changed_rules
+from reviewbot.policy.testing.change import changed_rules
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, table
 from reviewbot.presentation.status import health_line, lines

@@ -22,7 +22,7 @@ from reviewbot.domain.decision import DEADLINE, Mode, decision_id
 from reviewbot.domain.errors import PolicyInvalid
 from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.explain.summary import read_change
-from reviewbot.policy.testing.compare import changed_rules
+from reviewbot.policy.testing.change import changed_rules
 from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.safety import breaker, mix
 

@@ -11,7 +11,7 @@ from reviewbot.core.recorded_facts import judge_of
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import OutOfDate, UsageError
 from reviewbot.domain.review import ReviewKind
-from reviewbot.policy.testing.compare import loosened
+from reviewbot.policy.testing.change import loosened
 from reviewbot.safety import impact, probation
 from reviewbot.safety.probation import parsed, said_of_change
 

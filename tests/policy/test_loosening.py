@@ -6,7 +6,7 @@ import pytest
 
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.testing.compare import loosened
+from reviewbot.policy.testing.change import loosened
 
 REST = """language: 1
 rules:

@@ -6,7 +6,7 @@ import pytest
 
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.testing.compare import changed_rules
+from reviewbot.policy.testing.change import changed_rules
 
 TEXT = """
 policy: p
