@@ -299,8 +299,16 @@ def known_of(app: BotContext, memory: Memory | None = None, **more: Any) -> Back
 
 def a_due(app: BotContext, item: ReviewItem | None = None) -> Decision:
     """What the bot's judge decides of a task, ready to be sent."""
-    judged = look_and_judge(app, app.benches[0], item or an_item(), known_of(app))
-    return decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
+    judged = look_and_judge(
+        app.clock,
+        app.contact,
+        app.events,
+        app.limits,
+        app.benches[0],
+        item or an_item(),
+        known_of(app),
+    )
+    return decide(app.mode, app.skew, judged.item, judged.facts, judged.verdict, judged.evidence)
 
 
 def said(app: BotContext) -> Said:

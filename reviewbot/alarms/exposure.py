@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reviewbot.core import guard_state
+from reviewbot.core.guard_state import GuardState
+from reviewbot.core.notifier import Notifier
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import is_account, things
 from reviewbot.domain.text import format_moment
 from reviewbot.foresight.gather import Foreseen, Outlook
+from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker
 from reviewbot.safety import pauses as pauses_module
 
@@ -75,13 +78,13 @@ def say_stakes(app: BotContext, bench: ReviewPipeline) -> None:
     ahead = Foreseen(app)
     for (by, subject), those in app.guard.kept.items():
         if by in _KINDS:
-            _say_kept(app, bench, ahead, by, subject, those)
-    _say_pauses(app, ahead)
-    _say_breakers(app, bench, ahead)
+            _say_kept(app.notifier, bench, ahead, by, subject, those)
+    _say_pauses(app.clock, app.guard, app.notifier, ahead)
+    _say_breakers(app.clock, app.guard, app.notifier, bench, ahead)
 
 
 def _say_kept(
-    app: BotContext,
+    notifier: Notifier,
     bench: ReviewPipeline,
     ahead: Foreseen,
     by: str,
@@ -92,28 +95,28 @@ def _say_kept(
     kind, words = _KINDS[by]
     what = f"{len(those)} {noun} held back by {words.format(subject)}."
     stakes = _exposure(ahead().of(bench.review, held.task_id) for held in those)
-    _tell(app, kind, f"{bench.review} {by} {subject}", what, stakes)
+    _tell(notifier, kind, f"{bench.review} {by} {subject}", what, stakes)
 
 
-def _say_pauses(app: BotContext, ahead: Foreseen) -> None:
-    now = app.clock.now()
-    pauses = pauses_module.pauses_on(
-        app.guard.words_on(guard_state.PAUSE_TOPIC), app.guard.file, now
-    )
+def _say_pauses(clock: Clock, guard: GuardState, notifier: Notifier, ahead: Foreseen) -> None:
+    now = clock.now()
+    pauses = pauses_module.pauses_on(guard.words_on(guard_state.PAUSE_TOPIC), guard.file, now)
     on = {pause.word: pause for pause in pauses}
     for word in pauses_module.WORDS:
         if word not in on:
-            app.guard.said.pop(f"pause {word}", None)
-            app.mended(AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word)
-        elif app.guard.is_time(f"pause {word}", app.clock.monotonic()):
+            guard.said.pop(f"pause {word}", None)
+            notifier.resolved(AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word)
+        elif guard.is_time(f"pause {word}", clock.monotonic()):
             sentence = on[word].sentence()
             stakes = at_stake(ahead(), until=on[word].until)
-            _tell(app, AlarmKind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
+            _tell(notifier, AlarmKind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
 
 
-def _say_breakers(app: BotContext, bench: ReviewPipeline, ahead: Foreseen) -> None:
+def _say_breakers(
+    clock: Clock, guard: GuardState, notifier: Notifier, bench: ReviewPipeline, ahead: Foreseen
+) -> None:
     """Each opening is told for itself: one that follows a closing at once is news."""
-    words = {note.subject: note for note in app.guard.words_on(guard_state.BREAKER_TOPIC)}
+    words = {note.subject: note for note in guard.words_on(guard_state.BREAKER_TOPIC)}
     for judge in bench.judges:
         name = judge.policy.name
         notes = [words[subject] for subject in (name, pauses_module.ALL) if subject in words]
@@ -121,21 +124,21 @@ def _say_breakers(app: BotContext, bench: ReviewPipeline, ahead: Foreseen) -> No
         if note is None:
             for closed in notes:
                 subject = f"{name} {closed.value.get('opened')}"
-                app.mended(
+                notifier.resolved(
                     AlarmKind.BREAKER, f"The breaker of {name} is closed again.", subject=subject
                 )
-        elif app.guard.is_time(f"breaker {name} {note.seq}", app.clock.monotonic()):
+        elif guard.is_time(f"breaker {name} {note.seq}", clock.monotonic()):
             what = (
                 f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
                 ' person says  reviewbot resume --reason "…".'
             )
-            _tell(app, AlarmKind.BREAKER, f"{name} {note.seq}", what, at_stake(ahead()))
+            _tell(notifier, AlarmKind.BREAKER, f"{name} {note.seq}", what, at_stake(ahead()))
 
 
-def _tell(app: BotContext, kind: AlarmKind, subject: str, what: str, stakes: Exposure) -> None:
-    app.alarm(
+def _tell(notifier: Notifier, kind: AlarmKind, subject: str, what: str, stakes: Exposure) -> None:
+    notifier.notify(
         kind,
-        f"{what} {stakes.sentence(f'at {format_moment(stakes.first_at, app.zone())}')}",
+        f"{what} {stakes.sentence(f'at {format_moment(stakes.first_at, notifier.zone())}')}",
         subject=subject,
         urgency="error" if stakes.tasks or kind is AlarmKind.BREAKER else "warning",
         would_be_paid_by_silence=list(stakes.tasks[:NAMED]),

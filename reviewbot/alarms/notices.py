@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reviewbot.core.context import BotContext
 from reviewbot.core.log_text import named
+from reviewbot.core.notifier import Notifier
 from reviewbot.domain.alarm import EACH_TIME, HOUR, AlarmKind
 from reviewbot.domain.decision import Decision, State
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
 from reviewbot.domain.text import format_moment, safe_line
-from reviewbot.ports.ledger import Ending
-from reviewbot.ports.queue import Listing, Receipt, UnreadRow
+from reviewbot.ports.ledger import Ending, Ledger
+from reviewbot.ports.queue import Clock, Listing, Receipt, UnreadRow
 
 RETOLD = timedelta(days=3)
 """How far back a new process looks for silence that nobody may have been told of."""
 
 
-def tell_question(app: BotContext, decision: Decision) -> None:
+def tell_question(notifier: Notifier, decision: Decision) -> None:
     """Bring a question to the people that its rule names."""
     question = decision.reason or f"escalated by {decision.rule}"
-    until = "" if decision.deadline_at is None else f" (until {_deadline(app, decision)})"
-    app.alarm(
+    until = "" if decision.deadline_at is None else f" (until {_deadline(notifier, decision)})"
+    notifier.notify(
         AlarmKind.QUESTION,
         f"{_about(decision)} waits for a person{until}: {question}",
         subject=round_name(decision.task_id, decision.epoch),
@@ -31,17 +31,17 @@ def tell_question(app: BotContext, decision: Decision) -> None:
         again=EACH_TIME,
         task_id=decision.task_id,
         rule=decision.rule,
-        zone=_zone(app, decision),
+        zone=_zone(notifier, decision),
         deadline_at=decision.deadline_at,
     )
 
 
-def tell_late(app: BotContext, decision: Decision, state: State) -> None:
+def tell_late(notifier: Notifier, decision: Decision, state: State) -> None:
     """A decision was made with too little time left to find out about an unclear answer."""
-    app.alarm(
+    notifier.notify(
         AlarmKind.LATE,
         f"{_about(decision)}: {decision.action} by {decision.rule!r} came late, shortly before its"
-        f" deadline ({_deadline(app, decision)}), and is {state.value}",
+        f" deadline ({_deadline(notifier, decision)}), and is {state.value}",
         subject=round_name(decision.task_id, decision.epoch),
         urgency="warning",
         again=EACH_TIME,
@@ -50,19 +50,19 @@ def tell_late(app: BotContext, decision: Decision, state: State) -> None:
     )
 
 
-def _zone(app: BotContext, decision: Decision) -> str:
-    return app.zone(review=decision.review, policy=decision.policy)
+def _zone(notifier: Notifier, decision: Decision) -> str:
+    return notifier.zone(review=decision.review, policy=decision.policy)
 
 
-def _deadline(app: BotContext, decision: Decision) -> str:
+def _deadline(notifier: Notifier, decision: Decision) -> str:
     assert decision.deadline_at is not None
     about = "about " if decision.deadline_is_estimate else ""
-    return f"{about}{format_moment(decision.deadline_at, _zone(app, decision))}"
+    return f"{about}{format_moment(decision.deadline_at, _zone(notifier, decision))}"
 
 
-def tell_stale_effect(app: BotContext, decision: Decision, receipt: Receipt) -> None:
+def tell_stale_effect(notifier: Notifier, decision: Decision, receipt: Receipt) -> None:
     """An approval landed in another round than it was decided for."""
-    app.alarm(
+    notifier.notify(
         AlarmKind.STALE,
         f"{_about(decision)}: an approval took effect in another round than it was decided for;"
         " a person should look at it",
@@ -74,31 +74,31 @@ def tell_stale_effect(app: BotContext, decision: Decision, receipt: Receipt) -> 
     )
 
 
-def tell_silence(app: BotContext, ending: Ending) -> None:
+def tell_silence(clock: Clock, notifier: Notifier, ending: Ending) -> None:
     """A round was paid although nobody decided it; that somebody got this is kept for a while."""
     what = named(ending.review, ending.task_id, ending.amount_micros)
-    at = format_moment(ending.at, app.zone(review=ending.review))
-    app.alarm(
+    at = format_moment(ending.at, notifier.zone(review=ending.review))
+    notifier.notify(
         AlarmKind.SILENCE,
         f"{what} was paid by silence ({at}): {ending.note}",
         subject=round_name(ending.task_id, ending.epoch),
         again=None,
-        keep_until=app.clock.now() + RETOLD,
+        keep_until=clock.now() + RETOLD,
         task_id=ending.task_id,
         amount_micros=ending.amount_micros,
     )
 
 
-def tell_silences_again(app: BotContext) -> None:
+def tell_silences_again(ledger: Ledger, clock: Clock, notifier: Notifier) -> None:
     """After a start: what the last process wrote down, and perhaps could no longer tell anybody."""
-    for ending in app.ledger.endings(app.clock.now() - RETOLD):
+    for ending in ledger.endings(clock.now() - RETOLD):
         if ending.by == "silence":
-            tell_silence(app, ending)
+            tell_silence(clock, notifier, ending)
 
 
-def tell_dead_letter(app: BotContext, item: ReviewItem, error: ReviewbotError) -> None:
+def tell_dead_letter(notifier: Notifier, item: ReviewItem, error: ReviewbotError) -> None:
     """The review of one thing keeps failing."""
-    app.alarm(
+    notifier.notify(
         AlarmKind.DEAD_LETTER,
         f"{named(item.review, item.id, item.amount_micros)} cannot be reviewed, it fails again and"
         f" again: {error}",
@@ -110,18 +110,18 @@ def tell_dead_letter(app: BotContext, item: ReviewItem, error: ReviewbotError) -
     )
 
 
-def tell_count(app: BotContext, review: ReviewKind, listing: Listing) -> None:
+def tell_count(notifier: Notifier, review: ReviewKind, listing: Listing) -> None:
     """The list of what waits contradicts the API's own count, or no longer does."""
     what = noun_of([review])
     if listing.counted is None:
-        app.mended(
+        notifier.resolved(
             AlarmKind.LIST,
             f"The list of waiting {what}s agrees with its count again",
             subject=review,
         )
         return
     found = len(listing.items) + len(listing.unread)
-    app.alarm(
+    notifier.notify(
         AlarmKind.LIST,
         f"The list of waiting {what}s contradicts itself: the API counts {listing.counted}, and its"
         f" pages hold others; {found} were found, also by smaller pages. A {what} that is in no list"
@@ -133,11 +133,11 @@ def tell_count(app: BotContext, review: ReviewKind, listing: Listing) -> None:
     )
 
 
-def tell_unread(app: BotContext, review: ReviewKind, row: UnreadRow) -> None:
+def tell_unread(notifier: Notifier, review: ReviewKind, row: UnreadRow) -> None:
     """A row of the list of what waits cannot be read, so nobody reviews it."""
     what = noun_of([review])
     name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
-    app.alarm(
+    notifier.notify(
         AlarmKind.LIST,
         f"A waiting {what} ({name} of the list) cannot be read, so it is not reviewed and silence"
         f" pays for it: {safe_line(row.why)}; decide it in the dashboard",
@@ -148,9 +148,9 @@ def tell_unread(app: BotContext, review: ReviewKind, row: UnreadRow) -> None:
     )
 
 
-def tell_drift(app: BotContext, review: str, what: str) -> None:
+def tell_drift(notifier: Notifier, review: str, what: str) -> None:
     """The API's answers no longer have the shape that we use."""
-    app.alarm(
+    notifier.notify(
         AlarmKind.DRIFT,
         f"The API's answers have changed their shape: {what}",
         subject=f"{review} {what}",
@@ -158,9 +158,9 @@ def tell_drift(app: BotContext, review: str, what: str) -> None:
     )
 
 
-def tell_new_value(app: BotContext, review: str, what: str) -> bool:
+def tell_new_value(notifier: Notifier, review: str, what: str) -> bool:
     """A used field holds a value that nobody has documented; give whether that was news."""
-    return app.alarm(
+    return notifier.notify(
         AlarmKind.DRIFT,
         f"The API says something new: {safe_line(what)}. No rule that names the documented values"
         " matches it; see what it means, and whether the policy should speak of it",

@@ -10,14 +10,23 @@ process lived on, but no pass went through for a while.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from reviewbot.alarms.notices import RETOLD, tell_silence
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import REVIEW_WINDOW, PassSummary, ReviewPipeline, deadline_of
+from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import (
+    REVIEW_WINDOW,
+    ApiContact,
+    Events,
+    LoopLimits,
+    PassSummary,
+    ReviewPipeline,
+    deadline_of,
+)
 from reviewbot.core.remote_state import by_silence, cause
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import DONE, OPEN, Action
@@ -33,47 +42,60 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.review import ReviewItem, things
 from reviewbot.domain.text import format_moment, iso
 from reviewbot.ports.ledger import Attributed, Ending, Ledger, Memory
-from reviewbot.ports.queue import Archive
+from reviewbot.ports.queue import Archive, Clock
 
 
-def went_wrong(app: BotContext, error: ReviewbotError) -> None:
+def went_wrong(
+    clock: Clock, contact: ApiContact, notifier: Notifier, limits: LoopLimits, error: ReviewbotError
+) -> None:
     """A pass could not be made."""
     match error:
         case KeyRefused() | Forbidden():  # of a list, a 403 is about what the key may read
-            _refused(app, error)
+            _refused(clock, contact, notifier, error)
         case ApiError():
-            _away(app, str(error))
+            _away(clock, contact, notifier, limits, str(error))
         case LedgerCorrupt():
-            app.alarm(AlarmKind.LEDGER, f"The decision log is damaged; nothing is sent: {error}")
+            notifier.notify(
+                AlarmKind.LEDGER, f"The decision log is damaged; nothing is sent: {error}"
+            )
         case NotRecordable():
-            app.alarm(AlarmKind.LEDGER, f"A pass ended early, the log itself is well: {error}")
+            notifier.notify(
+                AlarmKind.LEDGER, f"A pass ended early, the log itself is well: {error}"
+            )
         case LedgerError():
-            app.alarm(
+            notifier.notify(
                 AlarmKind.LEDGER, f"The decision log cannot be used; nothing is sent: {error}"
             )
 
 
-def went(app: BotContext, stopped: str | None) -> None:
+def went(
+    clock: Clock,
+    contact: ApiContact,
+    notifier: Notifier,
+    limits: LoopLimits,
+    stopping: Callable[[], bool],
+    stopped: str | None,
+) -> None:
     """A pass was made; `stopped` says why it ended early, where it did."""
-    app.mended(AlarmKind.LEDGER, "The decision log can be used again")
-    app.key_refused_since = None
-    app.mended(AlarmKind.KEY, "The API takes our key again")
-    if app.stopping():
+    notifier.resolved(AlarmKind.LEDGER, "The decision log can be used again")
+    contact.key_refused_since = None
+    notifier.resolved(AlarmKind.KEY, "The API takes our key again")
+    if stopping():
         return
     if stopped is not None:
-        _away(app, stopped)
+        _away(clock, contact, notifier, limits, stopped)
         return
-    app.away_since = None
-    app.mended(AlarmKind.API_AWAY, "The API answers again, and reviews go on")
-    app.alarms.pulse()
+    contact.away_since = None
+    notifier.resolved(AlarmKind.API_AWAY, "The API answers again, and reviews go on")
+    notifier.alarms.pulse()
 
 
-def tell_crash(app: BotContext, error: Exception) -> None:
+def tell_crash(notifier: Notifier, error: Exception) -> None:
     """A fault of ours ends the process; only its kind is told, for its text could hold anything.
 
     A process that is started again and again by its manager says so once an hour.
     """
-    app.alarm(
+    notifier.notify(
         AlarmKind.STOPPED,
         "reviewbot has ended by a fault of its own and reviews nothing until it is started again:"
         f" {type(error).__name__}; its log says more",
@@ -81,23 +103,25 @@ def tell_crash(app: BotContext, error: Exception) -> None:
     )
 
 
-def tell_stopped(app: BotContext, error: ReviewbotError) -> None:
+def tell_stopped(notifier: Notifier, error: ReviewbotError) -> None:
     """What no pass can mend ends the process."""
-    app.alarm(
+    notifier.notify(
         AlarmKind.STOPPED,
         f"reviewbot has ended by itself and reviews nothing until it is started again: {error}",
         subject=type(error).__name__,
     )
 
 
-def _refused(app: BotContext, error: KeyRefused | Forbidden) -> None:
+def _refused(
+    clock: Clock, contact: ApiContact, notifier: Notifier, error: KeyRefused | Forbidden
+) -> None:
     """Park the key: only whether it is taken again is asked, until it is."""
-    now = app.clock.monotonic()
-    if app.key_refused_since is None:
-        app.key_refused_since = now
-    lasting = now - app.key_refused_since
+    now = clock.monotonic()
+    if contact.key_refused_since is None:
+        contact.key_refused_since = now
+    lasting = now - contact.key_refused_since
     since = f" for {_length(lasting)}" if lasting else ""
-    app.alarm(
+    notifier.notify(
         AlarmKind.KEY,
         f"The API refuses our key{since}, so nothing is reviewed and nothing is sent; it goes on by"
         f" itself once the key is taken again: {error}",
@@ -106,13 +130,15 @@ def _refused(app: BotContext, error: KeyRefused | Forbidden) -> None:
     )
 
 
-def _away(app: BotContext, why: str) -> None:
-    now = app.clock.monotonic()
-    if app.away_since is None:
-        app.away_since = now
-    away = now - app.away_since
-    if away >= app.limits.away:
-        app.alarm(
+def _away(
+    clock: Clock, contact: ApiContact, notifier: Notifier, limits: LoopLimits, why: str
+) -> None:
+    now = clock.monotonic()
+    if contact.away_since is None:
+        contact.away_since = now
+    away = now - contact.away_since
+    if away >= limits.away:
+        notifier.notify(
             AlarmKind.API_AWAY,
             f"No whole pass for {_length(away)}; nothing can be decided meanwhile: {why}",
             seconds=round(away),
@@ -186,8 +212,8 @@ class DowntimeReport:
 
     def __call__(self, app: BotContext) -> PassSummary:
         """Look back where that is still to be done, and make one pass or a stretch of one."""
-        if self._pending and app.key_refused_since is None:
-            self._since = self._since or last_word(app)
+        if self._pending and app.contact.key_refused_since is None:
+            self._since = self._since or last_word(app.ledger, app.benches)
             self._look_back(app, self._since)
         try:
             summary = self._poll(app)
@@ -205,35 +231,44 @@ class DowntimeReport:
     def _look_back(self, app: BotContext, since: datetime | None) -> None:
         if since is not None:
             try:
-                look_back(app, since)
+                look_back(app.ledger, app.clock, app.events, app.notifier, app.benches, since)
             except ApiError as error:
                 app.events("cannot look back", level="warning", since=since, error=str(error))
                 return
         self._pending = False
 
 
-def last_word(app: BotContext) -> datetime | None:
+def last_word(ledger: Ledger, benches: Sequence[ReviewPipeline]) -> datetime | None:
     """When a bot last wrote down something on this log, as far as a quick look tells; None: never."""
-    moments = [one.state_at for one in app.ledger.decisions(newest=1)]
-    for bench in app.benches:
-        moments += [one.first_seen_at for one in app.ledger.unended(bench.review)]
+    moments = [one.state_at for one in ledger.decisions(newest=1)]
+    for bench in benches:
+        moments += [one.first_seen_at for one in ledger.unended(bench.review)]
     return max(moments, default=None)
 
 
-def look_back(app: BotContext, since: datetime) -> Downtime | None:
+def look_back(
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    notifier: Notifier,
+    benches: Sequence[ReviewPipeline],
+    since: datetime,
+) -> Downtime | None:
     """Attribute what was finalized since then, and tell; None where there is nothing to tell of.
 
     Raises `ApiError` and `LedgerError`.
     """
-    now = app.clock.now()
+    now = clock.now()
     is_long = now - since >= LONG
     ended: list[tuple[Ending, bool]] = []
     nearly_late = 0
-    for bench in app.benches:
-        for ending, was_seen in _endings(app, bench, since, pages=None if is_long else 1):
-            app.ledger.end(ending)
+    for bench in benches:
+        for ending, was_seen in _endings(
+            ledger, clock, notifier, bench, since, pages=None if is_long else 1
+        ):
+            ledger.end(ending)
             ended.append((ending, was_seen))
-        open_now = app.ledger.unended(bench.review)
+        open_now = ledger.unended(bench.review)
         nearly_late += sum(now <= deadline_of(sighting) < now + NEARLY for sighting in open_now)
     by = Counter(ending.by for ending, _ in ended)
     silent = [pair for pair in ended if pair[0].by == "silence"]
@@ -250,11 +285,11 @@ def look_back(app: BotContext, since: datetime) -> Downtime | None:
     if not is_long and not (away.silence or away.others):
         return None
     figures = msgspec.structs.asdict(away)
-    app.ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
-    app.events("while away", level="error" if away.silence else "info", **figures)
-    app.alarm(
+    ledger.note(TOPIC, "all", msgspec.to_builtins(away), now)
+    events("while away", level="error" if away.silence else "info", **figures)
+    notifier.notify(
         AlarmKind.AWAY,
-        away.sentence(app.zone()),
+        away.sentence(notifier.zone()),
         subject=iso(since),
         urgency="error" if away.silence else "warning" if away.nearly_late else "info",
         again=None,
@@ -271,15 +306,21 @@ def last_away(ledger: Ledger) -> Downtime | None:
 
 
 def _endings(
-    app: BotContext, bench: ReviewPipeline, since: datetime, *, pages: int | None
+    ledger: Ledger,
+    clock: Clock,
+    notifier: Notifier,
+    bench: ReviewPipeline,
+    since: datetime,
+    *,
+    pages: int | None,
 ) -> Iterator[tuple[Ending, bool]]:
     """The end of each round that was finalized since then without a decision of ours."""
     if not isinstance(bench.queue, Archive):
         return
     items = [item for item in bench.queue.finalized(since, pages=pages) if item.epoch is not None]
-    memories = app.ledger.memories(bench.review, [item.id for item in items])
-    seen = {(sighting.task_id, sighting.epoch) for sighting in app.ledger.unended(bench.review)}
-    told = {(ending.task_id, ending.epoch) for ending in app.ledger.endings(since)}
+    memories = ledger.memories(bench.review, [item.id for item in items])
+    seen = {(sighting.task_id, sighting.epoch) for sighting in ledger.unended(bench.review)}
+    told = {(ending.task_id, ending.epoch) for ending in ledger.endings(since)}
     for item in items:
         finalized = item.subject.finalized_at
         if finalized is None or item.key in told:
@@ -288,7 +329,7 @@ def _endings(
         if found is None:
             continue
         by, why = found
-        missed = format_moment(since, app.zone(review=bench.review))
+        missed = format_moment(since, notifier.zone(review=bench.review))
         ending = Ending(
             review=item.review,
             task_id=item.id,
@@ -300,7 +341,7 @@ def _endings(
             note=None if why is None else f"{why}; no pass was made since {missed}",
         )
         if by == "silence":
-            tell_silence(app, ending)
+            tell_silence(clock, notifier, ending)
         yield ending, item.key in seen
 
 

@@ -36,7 +36,7 @@ from reviewbot.domain.text import format_moment
 from reviewbot.foresight.gather import Foreseen
 from reviewbot.policy.engine.calendar import calendars_of, resolver
 from reviewbot.policy.model import Reminder
-from reviewbot.ports.ledger import Logged, OpenRound
+from reviewbot.ports.ledger import Ledger, Logged, OpenRound
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -148,7 +148,7 @@ def _decided(last: Logged) -> bool:
 
 
 def expect(
-    app: BotContext,
+    ledger: Ledger,
     bench: ReviewPipeline,
     todo: Sequence[tuple[ReviewItem, Background]],
     missing: Sequence[OpenRound],
@@ -161,7 +161,7 @@ def expect(
     bench.open_rounds, listed = {}, set()
     sightings: dict[str, OpenRound] = {}
     if any(item.deadline_at is None for item, _ in todo):
-        sightings = {one.task_id: one for one in app.ledger.unended(bench.review)}
+        sightings = {one.task_id: one for one in ledger.unended(bench.review)}
     for item, known in todo:
         listed.add(item.id)
         kept = before.get(item.id)
@@ -170,7 +170,7 @@ def expect(
         elif item.epoch not in known.memory.claimed:
             bench.open_rounds[item.id] = _as_seen(unreviewed(item), sightings.get(item.id))
     unlisted = [sighting for sighting in missing if sighting.task_id not in listed]
-    bench.open_rounds.update(_from_log(app, bench, unlisted))
+    bench.open_rounds.update(_from_log(ledger, bench, unlisted))
 
 
 def _as_seen(seen: Undecided, sighting: OpenRound | None) -> Undecided:
@@ -206,11 +206,11 @@ def note(bench: ReviewPipeline, reviewed: Reviewed) -> None:
 
 
 def _from_log(
-    app: BotContext, bench: ReviewPipeline, sightings: Sequence[OpenRound]
+    ledger: Ledger, bench: ReviewPipeline, sightings: Sequence[OpenRound]
 ) -> Iterator[tuple[str, Undecided]]:
     if not sightings:
         return
-    memories = app.ledger.memories(bench.review, [sighting.task_id for sighting in sightings])
+    memories = ledger.memories(bench.review, [sighting.task_id for sighting in sightings])
     for sighting in sightings:
         memory = memories.get(sighting.task_id)
         last = None if memory is None else memory.latest
@@ -227,7 +227,7 @@ def now_and_then(app: BotContext) -> None:
     """Within a long pass: watch and send what has gathered, not too often."""
     if app.clock.monotonic() - app.watched_at >= EVERY:
         watch(app)
-        app.alarms.flush()
+        app.notifier.alarms.flush()
 
 
 def watch(app: BotContext) -> None:
@@ -235,13 +235,15 @@ def watch(app: BotContext) -> None:
     app.watched_at = app.clock.monotonic()
     if not app.silences_retold:
         with suppress(LedgerError):
-            tell_silences_again(app)
+            tell_silences_again(app.ledger, app.clock, app.notifier)
             app.silences_retold = True
     foreseen = Foreseen(app)
     for bench in app.benches:
         if bench.open_rounds is None:
             try:
-                bench.open_rounds = dict(_from_log(app, bench, app.ledger.unended(bench.review)))
+                bench.open_rounds = dict(
+                    _from_log(app.ledger, bench, app.ledger.unended(bench.review))
+                )
             except LedgerError:
                 continue
         _Watch(app, bench, foreseen).look()
@@ -375,8 +377,8 @@ class _Watch:
         if known in self._bench.reminded:
             return False
         self._bench.reminded.add(known)
-        zone = self._app.zone(review=seen.review, policy=seen.policy)
-        return self._app.alarm(
+        zone = self._app.notifier.zone(review=seen.review, policy=seen.policy)
+        return self._app.notifier.notify(
             kind,
             f"{standing(seen)}{ending(zone)}",
             subject=f"{round_name(seen.task_id, seen.epoch)} {mark}",

@@ -22,7 +22,6 @@ from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.questions import Round, open_rounds
 from reviewbot.core.recorded_facts import facts_to_json
@@ -40,6 +39,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment, iso, safe_line
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports.ledger import Ledger, OpenRound
+from reviewbot.ports.queue import Clock
 from reviewbot.presentation.format import counted, due, table
 from reviewbot.presentation.stories import side_by_side, story
 from reviewbot.presentation.style import styled
@@ -85,7 +85,9 @@ def accounts() -> None:
     """
 
 
-def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> tuple[ReviewItem, Round]:
+def account_round(
+    ledger: Ledger, clock: Clock, bench: ReviewPipeline, named: str
+) -> tuple[ReviewItem, Round]:
     """Read the account whose bundle's id this is, or begins so in the log, and find its open round.
 
     One that the log has not met begins now. Raises UsageError where there is no such account, or
@@ -93,7 +95,7 @@ def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> tuple[R
     """
     known = [
         found
-        for found in open_rounds(app.ledger)
+        for found in open_rounds(ledger)
         if found.sighting.review == bench.review
         and named
         and found.sighting.task_id.startswith(named)
@@ -116,7 +118,7 @@ def account_round(app: BotContext, bench: ReviewPipeline, named: str) -> tuple[R
             review=item.review,
             task_id=item.id,
             epoch=item.epoch or "",
-            first_seen_at=app.clock.now(),
+            first_seen_at=clock.now(),
             deadline_at=None,
         )
         rounds[sighting.epoch] = Round(sighting=sighting)
@@ -185,7 +187,9 @@ def list_(screen: Screen, settings: Settings, delivered: bool, status: str, form
 def _waiting(screen: Screen, settings: Settings, form: str) -> None:
     events = logs_for(screen, settings, least="warning")
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:
-        items, agreed = look_at_all(app, app.make_bench("accounts"), note=False)
+        items, agreed = look_at_all(
+            app.ledger, app.clock, app.events, app.notifier, app.make_bench("accounts"), note=False
+        )
         now = app.clock.now()
     zone = zones_of(settings).of(review="accounts")
     columns: Columns[ReviewItem] = {
@@ -316,7 +320,7 @@ def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
     events = logs_for(screen, settings, least="warning")
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:
         bench = app.make_bench("accounts")
-        item = with_window(bench, account_round(app, bench, account)[0])
+        item = with_window(bench, account_round(app.ledger, app.clock, bench, account)[0])
         delivered = bench.queue.evidence(item)
         assert isinstance(delivered, Profile)
         past = memories_of(app.ledger, "accounts", [item])[item.id].history

@@ -347,7 +347,7 @@ def _act(screen: Screen, settings: Settings, account: str, reply: PersonAnswer) 
         closing(open_ledger(settings.ledger, read_only=not sends)) as ledger,
         _bot_beside(screen, settings, ledger) as app,
     ):
-        item, chosen = account_round(app, app.make_bench("accounts"), account)
+        item, chosen = account_round(app.ledger, app.clock, app.make_bench("accounts"), account)
         if not waits(item):
             raise UsageError(_why_not(ledger, item))
         if item.epoch is None:

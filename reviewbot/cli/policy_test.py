@@ -395,16 +395,20 @@ def _from_api(task: str, policies: tuple[str, ...], config: str | None) -> tuple
         found = [
             (bench, item)
             for bench in app.benches
-            for item in look_at_all(app, bench, note=False)[0]
+            for item in look_at_all(
+                app.ledger, app.clock, app.events, app.notifier, bench, note=False
+            )[0]
             if item.id.startswith(task)
         ]
         if len(found) != 1:
             what = "several waiting tasks begin" if found else "no waiting task begins"
             raise UsageError(f"{what} with {task!r}")
         bench, item = found[0]
-        ((item, known),) = with_memories(app, bench, [item], bench.judges)
+        ((item, known),) = with_memories(app.ledger, app.clock, bench, [item], bench.judges)
         if known.judge is None:
             raise UsageError(f"no policy covers {item.id}")
-        return known.judge, look_and_judge(app, bench, item, known).facts
+        return known.judge, look_and_judge(
+            app.clock, app.contact, app.events, app.limits, bench, item, known
+        ).facts
     finally:
         app.close()

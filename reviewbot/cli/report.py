@@ -112,12 +112,12 @@ def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | 
         queue = plan(app, at=at, bot=bot, progress=progress)
         match form:
             case "json":
-                return machine_forms.as_json(queue, app)
+                return machine_forms.as_json(queue, app.benches)
             case "csv":
                 return machine_forms.as_csv(queue)
             case "html":
                 return as_html(queue_document(queue, judges))
-        return queue_report.as_text(queue, app)
+        return queue_report.as_text(queue, app.benches)
 
 
 def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Settings) -> str:

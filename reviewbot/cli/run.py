@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from types import FrameType
 
@@ -20,7 +20,7 @@ from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import PassSummary
+from reviewbot.core.pipeline import Events, PassSummary, ReviewPipeline
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
@@ -106,31 +106,37 @@ def _review(
     """Run to the end; give the exit code."""
     try:
         watch.attach(app)
-        _announce(screen, settings, app)
+        _announce(screen, settings, app.events, app.mode, app.benches)
         judges = [judge for bench in app.benches for judge in bench.judges]
         for warning in unheard((judge.policy for judge in judges), settings.notices.routes):
             app.events("target without a channel", level="warning", why=warning)
         if once:
             code = _one_pass(screen, settings, app, stop)
-            app.alarms.close(PATIENCE)
+            app.notifier.alarms.close(PATIENCE)
             return code
         return _daemon(settings, app, stop, watch, pulse)
     except ReviewbotError:
         raise
     except Exception as error:
-        tell_crash(app, error)
+        tell_crash(app.notifier, error)
         raise
 
 
-def _announce(screen: Screen, settings: Settings, app: BotContext) -> None:
+def _announce(
+    screen: Screen,
+    settings: Settings,
+    events: Events,
+    mode: Mode,
+    benches: Sequence[ReviewPipeline],
+) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
     key = settings.need_key().reveal()
-    judges = [judge for bench in app.benches for judge in bench.judges]
+    judges = [judge for bench in benches for judge in bench.judges]
     policies = [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in judges]
     if not screen.is_terminal(sys.stderr):
-        app.events("started", mode=app.mode.value, policies=policies, api=settings.base_url)
+        events("started", mode=mode.value, policies=policies, api=settings.base_url)
         return
-    live = app.mode is Mode.LIVE
+    live = mode is Mode.LIVE
     how = styled("LIVE: decisions are sent", "bad") if live else "dry run: nothing is sent"
     screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {settings.base_url}")
 
@@ -175,7 +181,7 @@ def _one_pass(screen: Screen, settings: Settings, app: BotContext, stop: LivelyE
     if summary.stopped is None:
         follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is
-    say_pass(app, summary)
+    say_pass(app.events, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
     if screen.is_terminal(sys.stderr):

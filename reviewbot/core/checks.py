@@ -15,9 +15,10 @@ from reviewbot.domain.review import Evidence, ReviewKind
 from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.facts import Fleet
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 
 if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
     from reviewbot.core.pipeline import ReviewPipeline
     from reviewbot.ports.ledger import Ledger, LogNote
 
@@ -37,12 +38,12 @@ MANY_CHECKS = 500
 """Tries that are remembered before the old ones are looked for, where no policy asks."""
 
 
-def note_checks(app: BotContext, bench: ReviewPipeline, evidence: Evidence) -> None:
+def note_checks(clock: Clock, bench: ReviewPipeline, evidence: Evidence) -> None:
     """Keep in mind what the verifier tried, as far as this evidence tells."""
     if not isinstance(evidence, Timeline):
         return
     if len(bench.checks_seen) > MANY_CHECKS:
-        _forget_old(app, bench)
+        _forget_old(clock, bench)
     for attempt in evidence.attempts:
         if attempt.scraped_at is not None and attempt.outcome_kind is not None:
             key = (evidence.task_id, attempt.scraped_at)
@@ -51,32 +52,34 @@ def note_checks(app: BotContext, bench: ReviewPipeline, evidence: Evidence) -> N
                 bench.checks_unwritten.append(key)
 
 
-def failed_share(app: BotContext, bench: ReviewPipeline) -> float | None:
+def failed_share(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> float | None:
     """The share of the last hour's tries that could not read the video; None where none is known."""
     if not bench.checks_recalled and any(judge.needs_fleet for judge in bench.judges):
-        _recall(app, bench)
-    _forget_old(app, bench)
-    return share_of(bench.checks_seen, app.clock.now())
+        _recall(ledger, clock, bench)
+    _forget_old(clock, bench)
+    return share_of(bench.checks_seen, clock.now())
 
 
-def fleet_now(app: BotContext, bench: ReviewPipeline, waiting: int, escalated: int) -> Fleet:
+def fleet_now(
+    ledger: Ledger, clock: Clock, bench: ReviewPipeline, waiting: int, escalated: int
+) -> Fleet:
     """What is true of all reviews together at this moment."""
     return Fleet(
         open_tasks=waiting,
-        scrape_failed_share_1h=failed_share(app, bench),
+        scrape_failed_share_1h=failed_share(ledger, clock, bench),
         escalated=escalated,
     )
 
 
-def write_down(app: BotContext, bench: ReviewPipeline) -> None:
+def write_down(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
     """Put what was seen since the last time into the log, where a policy asks for it."""
-    _forget_old(app, bench)
+    _forget_old(clock, bench)
     new = [key for key in bench.checks_unwritten if key in bench.checks_seen]
     bench.checks_unwritten.clear()
     if new and any(judge.needs_fleet for judge in bench.judges):
-        now = app.clock.now()
+        now = clock.now()
         tries = [[task_id, iso(at), bench.checks_seen[task_id, at]] for task_id, at in new]
-        app.ledger.note(TOPIC, _subject(bench.review, now), {"tries": tries}, now)
+        ledger.note(TOPIC, _subject(bench.review, now), {"tries": tries}, now)
 
 
 def tries_on(ledger: Ledger, review: ReviewKind, now: datetime) -> Tries:
@@ -94,10 +97,10 @@ def share_of(tries: Tries, now: datetime) -> float | None:
     return sum(failed) / len(failed) if failed else None
 
 
-def _recall(app: BotContext, bench: ReviewPipeline) -> None:
+def _recall(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
     """Take over what earlier processes saw. What stood in mind already is the same or newer."""
     bench.checks_recalled = True
-    bench.checks_seen = tries_on(app.ledger, bench.review, app.clock.now()) | bench.checks_seen
+    bench.checks_seen = tries_on(ledger, bench.review, clock.now()) | bench.checks_seen
 
 
 def _tries(note: LogNote) -> Tries:
@@ -109,7 +112,7 @@ def _subject(review: ReviewKind, at: datetime) -> str:
     return f"{review} {at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
-def _forget_old(app: BotContext, bench: ReviewPipeline) -> None:
-    oldest = app.clock.now() - HOUR
+def _forget_old(clock: Clock, bench: ReviewPipeline) -> None:
+    oldest = clock.now() - HOUR
     for key in [key for key in bench.checks_seen if key[1] <= oldest]:
         del bench.checks_seen[key]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import InitVar, dataclass, field
+from datetime import timedelta
 
 import msgspec
 
 from reviewbot.core.guard_state import GuardState
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
+    ApiContact,
     Events,
     Level,
     LoopLimits,
@@ -20,7 +21,6 @@ from reviewbot.core.pipeline import (
 )
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.turns import Turns
-from reviewbot.domain.alarm import HOUR, Alarm, AlarmKind, Urgency
 from reviewbot.domain.decision import Decision, Mode, idempotency_key
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ports.ledger import Ledger, Logged
@@ -65,8 +65,7 @@ class BotContext:
     ledger: Ledger
     benches: tuple[ReviewPipeline, ...]
     events: Events
-    alarms: Alarms
-    """Whom to tell what a person should know."""
+    alarms: InitVar[Alarms]
     mode: Mode = Mode.DRY_RUN
     limits: LoopLimits = field(default_factory=LoopLimits)
     traffic: TrafficCounts = field(default_factory=NoTrafficCounts)
@@ -82,17 +81,12 @@ class BotContext:
     """Makes the bench of a kind of review that a changed policy brings in."""
     close: Callable[[], None] = _nothing
     """Lets go of the ledger and the connection."""
-    failed_reads: int = 0
-    doubtful_writes: int = 0
-    """Calls in a row that failed without a clear answer."""
+    contact: ApiContact = field(default_factory=ApiContact)
+    """How the API has answered lately."""
     sent: dict[tuple[str, str | None], Sent] = field(default_factory=dict)
     """The writes of this process that have no clear answer yet, by the id and the epoch of their round."""
     knock: Callable[[], None] = _nothing
     """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
-    key_refused_since: float | None = None
-    """Since when (monotonic) the API refuses our key; None while it takes it."""
-    away_since: float | None = None
-    """When (monotonic) the first of the passes in a row failed."""
     watched_at: float = 0.0
     """When (monotonic) the deadlines were last looked at."""
     turns: Turns = field(default_factory=Turns)
@@ -103,9 +97,12 @@ class BotContext:
     """What may keep a due decision from being sent."""
     revisions: Revisions = field(init=False)
     """Policies as they ran, from the texts in the log."""
+    notifier: Notifier = field(init=False)
+    """Whom to tell what a person should know."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, alarms: Alarms) -> None:
         self.revisions = Revisions(self.ledger)
+        self.notifier = Notifier(self.clock, alarms, lambda: self.benches)
 
     def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
         """Hand an event to whoever hears events now; that may change while the bot runs."""
@@ -114,53 +111,3 @@ class BotContext:
     def bench(self, review: str) -> ReviewPipeline | None:
         """The bench of one kind of review, where it runs."""
         return next((bench for bench in self.benches if bench.review == review), None)
-
-    def zone(self, *, review: str | None = None, policy: str = "") -> str:
-        """In which zone a person reads moments of this: the policy's, or the only one there is."""
-        judges = [
-            judge
-            for bench in self.benches
-            if review in (None, bench.review)
-            for judge in bench.judges
-        ]
-        own = [judge for judge in judges if judge.policy.name == policy]
-        zones = {judge.policy.timezone for judge in own or judges}
-        return zones.pop() if len(zones) == 1 else "UTC"
-
-    def alarm(
-        self,
-        kind: AlarmKind,
-        sentence: str,
-        *,
-        subject: str = "",
-        urgency: Urgency = "error",
-        to: tuple[str, ...] = (),
-        group: str = "",
-        again: timedelta | None = HOUR,
-        keep_until: datetime | None = None,
-        zone: str = "UTC",
-        **facts: Any,
-    ) -> bool:
-        """Tell people something; give whether it was news.
-
-        What lasts is told at every pass, and repeated to people only after `again`.
-        """
-        return self.alarms.tell(
-            Alarm(
-                kind=kind,
-                sentence=sentence,
-                at=self.clock.now(),
-                subject=subject,
-                urgency=urgency,
-                to=to,
-                group=group,
-                again=again,
-                keep_until=keep_until,
-                zone=zone,
-                facts=facts,
-            )
-        )
-
-    def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
-        """Say that something that was told is over; call it whenever all is well, it is cheap."""
-        self.alarms.mended(kind, subject, sentence)

@@ -101,6 +101,19 @@ class Backoff(msgspec.Struct, frozen=True):
     until: float
 
 
+@dataclass(slots=True)
+class ApiContact:
+    """How the API has answered lately. Moments are monotonic seconds."""
+
+    failed_reads: int = 0
+    doubtful_writes: int = 0
+    """Calls in a row that failed without a clear answer."""
+    key_refused_since: float | None = None
+    """Since when it refuses our key; None while it takes it."""
+    away_since: float | None = None
+    """When the first of the passes in a row failed."""
+
+
 @dataclass(kw_only=True, slots=True)
 class ReviewPipeline:
     """One kind of review: where it is read, where it is written, who judges it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.paths import state_folder
+from reviewbot.core.pipeline import ApiContact, ReviewPipeline, TrafficCounts
+from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.domain.text import known_zone, mark_of
 
@@ -269,7 +272,9 @@ def beating_poll(
             if summary.stopped is None:
                 good_at, looked_until = heart.now(), summary.ended_at
         beat = msgspec.structs.replace(
-            _beat(app, every, heart, summary),
+            _beat(
+                app.contact, app.notifier, app.mode, app.benches, app.traffic, every, heart, summary
+            ),
             error=str(failed) if failed else summary and summary.stopped,
             good_at=good_at,
             looked_until=looked_until,
@@ -284,26 +289,35 @@ def beating_poll(
     return poll
 
 
-def _beat(app: BotContext, every: float, heart: Heart, summary: PassSummary | None) -> Beat:
+def _beat(
+    contact: ApiContact,
+    notifier: Notifier,
+    mode: Mode,
+    benches: Sequence[ReviewPipeline],
+    traffic: TrafficCounts,
+    every: float,
+    heart: Heart,
+    summary: PassSummary | None,
+) -> Beat:
     """How the bot is now; what waits is as the newest pass that could list it has seen it."""
     from reviewbot.review.judge import DEAD_LETTER
     from reviewbot.review.poll import undecided
 
-    tries = [trouble.tries for bench in app.benches for trouble in bench.troubles.values()]
-    open_now = undecided(app.benches)
+    tries = [trouble.tries for bench in benches for trouble in bench.troubles.values()]
+    open_now = undecided(benches)
     return Beat(
         at=heart.now(),
         pid=os.getpid(),
         room=room(),
         born=born(os.getpid()),
         once=heart.once,
-        mode=app.mode.value,
+        mode=mode.value,
         every=every,
-        policies=tuple(running(judge) for bench in app.benches for judge in bench.judges),
-        key_refused=app.key_refused_since is not None,
-        requests=app.traffic.requests,
-        writes=app.traffic.writes,
-        remaining=app.traffic.remaining,
+        policies=tuple(running(judge) for bench in benches for judge in bench.judges),
+        key_refused=contact.key_refused_since is not None,
+        requests=traffic.requests,
+        writes=traffic.writes,
+        remaining=traffic.remaining,
         waiting=max(0 if summary is None else summary.waiting, len(open_now)),
         left=0 if summary is None else summary.left,
         undecided=len(open_now),
@@ -312,7 +326,7 @@ def _beat(app: BotContext, every: float, heart: Heart, summary: PassSummary | No
         in_quarantine=0 if summary is None else summary.in_quarantine,
         failing=len(tries),
         dead_letters=sum(count >= DEAD_LETTER for count in tries),
-        unheard=dict(app.alarms.unheard()),
+        unheard=dict(notifier.alarms.unheard()),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import Background, HeldEvidence, ReviewPipeline
+from reviewbot.core.pipeline import Background, HeldEvidence, LoopLimits, ReviewPipeline
 from reviewbot.core.questions import open_rounds
 from reviewbot.core.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.domain.decision import Action, State
@@ -25,6 +25,7 @@ from reviewbot.insights.limits_forecast import LimitHit, bites_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.what_if import turns
 from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import round_of
 from reviewbot.review.fetch import evidence_for, kept_evidence, look_at_all, with_memories
 from reviewbot.safety.pauses import Hold
@@ -165,12 +166,26 @@ def plan(
     failed: list[Failed] = []
     agreed = True
     for bench in app.benches:
-        items, whole = look_at_all(app, bench, note=False)
+        items, whole = look_at_all(
+            app.ledger, app.clock, app.events, app.notifier, bench, note=False
+        )
         agreed = agreed and whole
-        for number, (item, known) in enumerate(with_memories(app, bench, items, bench.judges)):
+        for number, (item, known) in enumerate(
+            with_memories(app.ledger, app.clock, bench, items, bench.judges)
+        ):
             fetch = app.clock.monotonic() < end
             try:
-                seen.append(_see(app, bench, item, known, at or app.clock.now(), fetch=fetch))
+                seen.append(
+                    _see(
+                        app.clock,
+                        app.limits,
+                        bench,
+                        item,
+                        known,
+                        at or app.clock.now(),
+                        fetch=fetch,
+                    )
+                )
             except (KeyRefused, CannotConnect):
                 raise
             except (NotFound, Forbidden):
@@ -200,7 +215,8 @@ def plan(
 
 
 def _see(
-    app: BotContext,
+    clock: Clock,
+    limits: LoopLimits,
     bench: ReviewPipeline,
     item: ReviewItem,
     known: Background,
@@ -210,10 +226,10 @@ def _see(
 ) -> tuple[ReviewItem, Facts, RoundAhead]:
     """One thing as read, with its round."""
     judge = known.judge
-    facts, held = _facts(item, known, at, None), kept_evidence(app, bench, item)
-    if judge is not None and (app.limits.always_evidence or _needs_evidence(judge, facts)):
+    facts, held = _facts(item, known, at, None), kept_evidence(clock, bench, item)
+    if judge is not None and (limits.always_evidence or _needs_evidence(judge, facts)):
         if held is None and fetch:
-            held = evidence_for(app, bench, item)
+            held = evidence_for(clock, bench, item)
         if held is not None:
             facts = _facts(item, known, at, held.evidence)
     latest = known.memory.latest

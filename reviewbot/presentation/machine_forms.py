@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.recorded_facts import subject_json
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import ReviewKind
@@ -306,9 +306,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=PA
 # The report as one JSON object.
 
 
-def as_json(plan: QueuePlan, app: BotContext) -> str:
+def as_json(plan: QueuePlan, benches: Sequence[ReviewPipeline]) -> str:
     """Write the documented form. `writes` is what the transport itself has counted."""
-    policies = [judge.policy for bench in app.benches for judge in bench.judges]
+    policies = [judge.policy for bench in benches for judge in bench.judges]
     return as_text(
         Report(
             generated_at=iso(plan.at),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.domain.decision import Action
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.task import CommentTask
@@ -423,9 +423,9 @@ def _lines(row: _Row) -> Iterator[DetailLine]:
 # The report as a page of text -------------------------------------------------------------------
 
 
-def as_text(plan: QueuePlan, app: BotContext) -> str:
+def as_text(plan: QueuePlan, benches: Sequence[ReviewPipeline]) -> str:
     """Write the report for a person: the sum first, then the queue by urgency."""
-    return "\n".join(_text_lines(plan, [judge for bench in app.benches for judge in bench.judges]))
+    return "\n".join(_text_lines(plan, [judge for bench in benches for judge in bench.judges]))
 
 
 def _text_lines(plan: QueuePlan, judges: Sequence[Judge]) -> Iterator[str]:

@@ -9,14 +9,15 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import Round, answered_in, asked_in, refuse_if_held
 from reviewbot.core.recorded_facts import zone_of
@@ -31,6 +32,7 @@ from reviewbot.domain.decision import (
     WRITES,
     Action,
     Decision,
+    Mode,
     State,
 )
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
@@ -42,9 +44,10 @@ from reviewbot.policy.engine.templates import LONGEST, Text, Variants, may_be_se
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
+from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
 from reviewbot.review.fetch import evidence_for, note_sights, with_window
-from reviewbot.review.recover import call_open, waits_after_all
+from reviewbot.review.recover import Recovery
 
 LONGEST_NAME = 80
 
@@ -97,20 +100,20 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
     bench = app.bench(sighting.review) or app.make_bench(sighting.review)
     first = answered_in(app.ledger, sighting.task_id, sighting.epoch)
     if first is not None:
-        if not waits_after_all(app, bench, first):
+        if not Recovery(app, bench, first).waits_after_all():
             return AnswerResult(sentence=who_was_first(app.ledger, first))
         if bench.desk is not None:
-            call_open(app, first)
+            Recovery(app, bench, first).call_open()
     if chosen.latest is not None and not reply.take_over:
         refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
-    held = _evidence(app, bench, chosen)
+    held = _evidence(app.clock, app.wait_turn, bench, chosen)
     app.wait_turn()
-    item = _look(app, bench, chosen)
-    late = None if item is None else _overtaken(app, item, chosen)
+    item = _look(app.clock, bench, chosen)
+    late = None if item is None else _overtaken(app.ledger, app.clock, app.notifier, item, chosen)
     if item is None or late is not None:
         # Somebody may have answered through the same log since it was asked above.
-        late = _answered_before(app, chosen) or late
+        late = _answered_before(app.ledger, chosen) or late
         return AnswerResult(sentence=late or "it is gone: the API no longer knows it")
     facts = build_facts(
         item,
@@ -118,7 +121,9 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
         evidence=None if held is None else held.evidence,
         past=memories_of(app.ledger, item.review, [item])[item.id].history,
     )
-    decision = _decision(app, item, facts, held, chosen, _checked(reply, facts, chosen))
+    decision = _decision(
+        app.mode, app.skew, item, facts, held, chosen, _checked(reply, facts, chosen)
+    )
     if bench.desk is None:
         return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
     return _perform(app, bench, chosen, decision)
@@ -183,7 +188,8 @@ def _check_fields(fields: dict[str, str]) -> None:
 
 
 def _decision(
-    app: BotContext,
+    mode: Mode,
+    skew: Callable[[], timedelta | None],
     item: ReviewItem,
     facts: Facts,
     held: HeldEvidence | None,
@@ -200,23 +206,25 @@ def _decision(
         policy="" if asked is None else asked.policy,
         revision="" if asked is None else asked.revision,
     )
-    return decide(app, item, facts, verdict, held, decided_by=reply.who)
+    return decide(mode, skew, item, facts, verdict, held, decided_by=reply.who)
 
 
-def _evidence(app: BotContext, bench: ReviewPipeline, chosen: Round) -> HeldEvidence | None:
+def _evidence(
+    clock: Clock, wait_turn: Callable[[], None], bench: ReviewPipeline, chosen: Round
+) -> HeldEvidence | None:
     """What there is to see now, for the log; a person may decide without it."""
-    app.wait_turn()
+    wait_turn()
     try:
         item = bench.queue.look(chosen.sighting.task_id)
-        return evidence_for(app, bench, with_window(bench, item), at_most=0.0)
+        return evidence_for(clock, bench, with_window(bench, item), at_most=0.0)
     except KeyRefused:
         raise
     except ApiError:
         return None
 
 
-def _look(app: BotContext, bench: ReviewPipeline, chosen: Round) -> ReviewItem | None:
-    at = app.clock.monotonic()
+def _look(clock: Clock, bench: ReviewPipeline, chosen: Round) -> ReviewItem | None:
+    at = clock.monotonic()
     try:
         item = with_window(bench, bench.queue.look(chosen.sighting.task_id))
     except NotFound:
@@ -225,17 +233,19 @@ def _look(app: BotContext, bench: ReviewPipeline, chosen: Round) -> ReviewItem |
     return item
 
 
-def _overtaken(app: BotContext, item: ReviewItem, chosen: Round) -> str | None:
+def _overtaken(
+    ledger: Ledger, clock: Clock, notifier: Notifier, item: ReviewItem, chosen: Round
+) -> str | None:
     """Why this answer comes too late; None where the round still waits for it."""
-    epoch, now = chosen.sighting.epoch, app.clock.now()
+    epoch, now = chosen.sighting.epoch, clock.now()
     match remote_state.fate(item, epoch):
         case remote_state.RoundState.WAITING:
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
-                return f"its time ran out at {format_moment(deadline, _zone(app, chosen))}; silence pays it now"
+                return f"its time ran out at {format_moment(deadline, _zone(ledger, notifier, chosen))}; silence pays it now"
             return cannot_send(item)
         case remote_state.RoundState.PAID:
-            return _paid(item, chosen, _zone(app, chosen))
+            return _paid(item, chosen, _zone(ledger, notifier, chosen))
         case remote_state.RoundState.SENT_BACK:
             return "it was sent back by somebody else, outside this log"
         case remote_state.RoundState.MOVED_ON:
@@ -253,18 +263,18 @@ def _paid(item: ReviewItem, chosen: Round, zone: str) -> str:
     return f"it was finalized by somebody else{when}, outside this log"
 
 
-def _zone(app: BotContext, chosen: Round) -> str:
+def _zone(ledger: Ledger, notifier: Notifier, chosen: Round) -> str:
     """The zone of the policy that asked, else of the only one that runs."""
     if chosen.latest is None:
-        return app.zone(review=chosen.sighting.review)
-    return zone_of(app.ledger, chosen.decision.revision)
+        return notifier.zone(review=chosen.sighting.review)
+    return zone_of(ledger, chosen.decision.revision)
 
 
-def _answered_before(app: BotContext, chosen: Round) -> str | None:
+def _answered_before(ledger: Ledger, chosen: Round) -> str | None:
     """Who was first, where the log knows of a decision that was sent in this round."""
     sighting = chosen.sighting
-    first = answered_in(app.ledger, sighting.task_id, sighting.epoch)
-    return None if first is None else who_was_first(app.ledger, first)
+    first = answered_in(ledger, sighting.task_id, sighting.epoch)
+    return None if first is None else who_was_first(ledger, first)
 
 
 def who_was_first(ledger: Ledger, first: Logged) -> str:
@@ -296,7 +306,7 @@ def _perform(
 ) -> AnswerResult:
     state = perform(app, bench, decision)
     if state is None:
-        late = _answered_before(app, chosen)
+        late = _answered_before(app.ledger, chosen)
         return AnswerResult(sentence=late or "somebody else was first")
     app.events(
         "answered",

@@ -10,7 +10,9 @@ Nothing is ever sent a second time from here.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -22,7 +24,7 @@ from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.refusals import Says
 from reviewbot.core.verdict import Verdict
-from reviewbot.domain.decision import Decision, State, decision_id
+from reviewbot.domain.decision import Decision, Mode, State, decision_id
 from reviewbot.domain.errors import (
     AlreadyIntended,
     ApiError,
@@ -54,28 +56,31 @@ def perform(app: BotContext, bench: ReviewPipeline, decision: Decision) -> State
     """
     assert bench.desk is not None, "a dry run has no desk to send from"
     assert decision.action.writes and decision.epoch is not None
+    run = _Execution(app, bench, decision)
     by_person = decision.decided_by is not None
-    gate.check(app, bench, decision, by_person=by_person)
+    gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
     sent = app.sent.get(decision.key)
     try:
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
             app.sent[decision.key] = again
             return None
-        key = app.ledger.intend(decision, gate.limits_for(app, bench, decision))
+        key = app.ledger.intend(decision, gate.limits_for(app.guard, bench, decision))
     except AlreadyIntended:
         return None
     except CapReached as cap:
-        raise gate.full(app, bench, decision, cap) from cap
+        raise gate.full(app.guard, bench, decision, cap) from cap
     fault_point("write.before")
     try:
-        gate.check(app, bench, decision, by_person=by_person)
+        gate.check(
+            app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person
+        )
     except Halted:
-        _close(app, decision, State.VOID, "not sent: halted at the last moment", None)
+        run.close(State.VOID, "not sent: halted at the last moment", None)
         raise
-    if (why := _overdue(app, bench, decision)) is not None:
-        return _close(app, decision, State.VOID, f"not sent: {why}", None)
-    state = _send(app, bench.desk, bench, decision, key)
-    gate.sent(app, decision, state)
+    if (why := run.overdue()) is not None:
+        return run.close(State.VOID, f"not sent: {why}", None)
+    state = run.send(bench.desk, key)
+    gate.sent(app.guard, decision, state)
     return state
 
 
@@ -95,157 +100,180 @@ def _restored(ledger: Ledger, sent: Sent, at: datetime) -> Sent | None:
     return replace(sent, key=key)
 
 
-def _overdue(app: BotContext, bench: ReviewPipeline, decision: Decision) -> str | None:
-    """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
-    can put any time between the last look and this moment."""
-    deadline = None if decision.deadline_is_estimate else decision.deadline_at
-    if deadline is not None and app.clock.now() >= deadline:
-        return "its deadline has passed"
-    rests_on: list[Sight | HeldEvidence | None] = [bench.sights.get(decision.task_id)]
-    if decision.evidence_hash is not None and decision.decided_by is None:
-        rests_on.append(bench.evidence.get(decision.task_id))
-    oldest = app.clock.monotonic() - app.limits.freshness
-    if any(one is None or one.at < oldest for one in rests_on):
-        return "what it rests on was read too long ago"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """One decision on its way out: sent, answered, written down."""
 
+    app: BotContext
+    bench: ReviewPipeline
+    decision: Decision
 
-def _send(
-    app: BotContext, desk: ReviewWriter, bench: ReviewPipeline, decision: Decision, key: str
-) -> State:
-    app.sent[decision.key] = Sent(decision, key, app.clock.monotonic())
-    try:
-        receipt = desk.perform(decision, key)
-    except ApiError as error:
+    def overdue(self) -> str | None:
+        """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
+        can put any time between the last look and this moment."""
+        deadline = None if self.decision.deadline_is_estimate else self.decision.deadline_at
+        if deadline is not None and self.app.clock.now() >= deadline:
+            return "its deadline has passed"
+        rests_on: list[Sight | HeldEvidence | None] = [self.bench.sights.get(self.decision.task_id)]
+        if self.decision.evidence_hash is not None and self.decision.decided_by is None:
+            rests_on.append(self.bench.evidence.get(self.decision.task_id))
+        oldest = self.app.clock.monotonic() - self.app.limits.freshness
+        if any(one is None or one.at < oldest for one in rests_on):
+            return "what it rests on was read too long ago"
+        return None
+
+    def send(self, desk: ReviewWriter, key: str) -> State:
+        self.app.sent[self.decision.key] = Sent(self.decision, key, self.app.clock.monotonic())
+        try:
+            receipt = desk.perform(self.decision, key)
+        except ApiError as error:
+            fault_point("write.answered")
+            return self._failed(error)
         fault_point("write.answered")
-        return _failed(app, bench, decision, error)
-    fault_point("write.answered")
-    return _answered(app, bench, decision, receipt)
+        return self._answered(receipt)
 
-
-def _answered(
-    app: BotContext, bench: ReviewPipeline, decision: Decision, receipt: Receipt
-) -> State:
-    app.doubtful_writes = 0
-    writes.taken(app, bench, decision.policy)
-    state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
-    if receipt.status is not None and not remote_state.fits(
-        decision.action, decision.review, receipt.status
-    ):
-        state, note = State.UNKNOWN, f"the API said yes, but calls it {receipt.status}"
-    elif decision.action.pays and receipt.epoch is not None and receipt.epoch != decision.epoch:
-        note = f"stale effect: it landed in the round of {receipt.epoch}"
-        what = f"an approval of task {decision.task_id} landed in another round than it was for"
-        breaker.open_breaker(app, decision.policy, "stale effect", what)
-        app.events(
-            "stale effect",
-            level="error",
-            task_id=decision.task_id,
-            decided_for=decision.epoch,
-            landed_in=receipt.epoch,
+    def _answered(self, receipt: Receipt) -> State:
+        self.app.contact.doubtful_writes = 0
+        writes.taken(
+            self.app.clock, self.app.guard, self.app.notifier, self.bench, self.decision.policy
         )
-        tell_stale_effect(app, decision, receipt)
-    return _close(app, decision, state, note, receipt.request_id)
+        state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
+        if receipt.status is not None and not remote_state.fits(
+            self.decision.action, self.decision.review, receipt.status
+        ):
+            state, note = State.UNKNOWN, f"the API said yes, but calls it {receipt.status}"
+        elif (
+            self.decision.action.pays
+            and receipt.epoch is not None
+            and receipt.epoch != self.decision.epoch
+        ):
+            note = f"stale effect: it landed in the round of {receipt.epoch}"
+            what = f"an approval of task {self.decision.task_id} landed in another round than it was for"
+            breaker.open_breaker(
+                self.app.ledger,
+                self.app.clock,
+                self.app.guard,
+                self.app.events,
+                self.app.mode,
+                self.decision.policy,
+                "stale effect",
+                what,
+            )
+            self.app.events(
+                "stale effect",
+                level="error",
+                task_id=self.decision.task_id,
+                decided_for=self.decision.epoch,
+                landed_in=receipt.epoch,
+            )
+            tell_stale_effect(self.app.notifier, self.decision, receipt)
+        return self.close(state, note, receipt.request_id)
 
+    def _failed(self, error: ApiError) -> State:
+        about = error.request_id
+        match error:
+            case KeyRefused():
+                self.close(State.VOID, "the key was refused", about)
+                raise error
+            case ApiRefusal() | Intercepted():
+                return self._refused(error)
+            case RateLimited():
+                return self.close(State.VOID, "not done: too many requests", about)
+            case CannotConnect():
+                self.app.contact.doubtful_writes += 1
+                return self.close(State.VOID, "not done: no connection", about)
+            case NotDone():
+                return self.close(State.VOID, f"not done: {error}", about)
+        self.app.contact.doubtful_writes += 1
+        return self.close(State.UNKNOWN, str(error), about)
 
-def _failed(app: BotContext, bench: ReviewPipeline, decision: Decision, error: ApiError) -> State:
-    about = error.request_id
-    match error:
-        case KeyRefused():
-            _close(app, decision, State.VOID, "the key was refused", about)
-            raise error
-        case ApiRefusal() | Intercepted():
-            return _refused(app, bench, decision, error)
-        case RateLimited():
-            return _close(app, decision, State.VOID, "not done: too many requests", about)
-        case CannotConnect():
-            app.doubtful_writes += 1
-            return _close(app, decision, State.VOID, "not done: no connection", about)
-        case NotDone():
-            return _close(app, decision, State.VOID, f"not done: {error}", about)
-    app.doubtful_writes += 1
-    return _close(app, decision, State.UNKNOWN, str(error), about)
+    def _refused(self, error: ApiRefusal | Intercepted) -> State:
+        says, note, about = refusals.meaning(error), refusals.words_of(error), error.request_id
+        if says is Says.LOOK:
+            found, note = self._what_stands_there(error)
+            if found is State.UNKNOWN:
+                self.app.contact.doubtful_writes += 1
+                return self.close(found, note, about)
+            if found is not None:
+                writes.taken(
+                    self.app.clock,
+                    self.app.guard,
+                    self.app.notifier,
+                    self.bench,
+                    self.decision.policy,
+                )
+                return self._someone_was_first(found, note, about)
+        if says is not Says.ASK:
+            writes.refused(self.app, self.bench, self.decision.policy, note)
+        asks = (
+            says is Says.ASK
+            or refusals.earlier(self.app.ledger, self.decision.id) + 1 >= refusals.TRIES
+        )
+        state = State.REFUSED if asks else State.VOID
+        return self.close(state, refusals.NOTE + note, about)
 
+    def _someone_was_first(self, found: State, note: str, about: str | None) -> State:
+        if found is not State.OVERTAKEN:
+            return self.close(found, note, about)
+        self.close(found, breaker.CONFLICT_NOTE + note, about)
+        breaker.conflicted(
+            self.app.ledger,
+            self.app.clock,
+            self.app.guard,
+            self.app.events,
+            self.app.mode,
+            self.decision.policy,
+        )
+        return found
 
-def _refused(
-    app: BotContext, bench: ReviewPipeline, decision: Decision, error: ApiRefusal | Intercepted
-) -> State:
-    says, note, about = refusals.meaning(error), refusals.words_of(error), error.request_id
-    if says is Says.LOOK:
-        found, note = _what_stands_there(app, bench, decision, error)
-        if found is State.UNKNOWN:
-            app.doubtful_writes += 1
-            return _close(app, decision, found, note, about)
-        if found is not None:
-            writes.taken(app, bench, decision.policy)
-            return _someone_was_first(app, decision, found, note, about)
-    if says is not Says.ASK:
-        writes.refused(app, bench, decision.policy, note)
-    asks = says is Says.ASK or refusals.earlier(app.ledger, decision.id) + 1 >= refusals.TRIES
-    state = State.REFUSED if asks else State.VOID
-    return _close(app, decision, state, refusals.NOTE + note, about)
+    def _what_stands_there(self, refusal: ApiRefusal | Intercepted) -> tuple[State | None, str]:
+        """Read what stands there now; no state where that shows no end of the round.
 
+        The API's refusal is clear about this request, not about an earlier one: where one of those may
+        have come late, and nothing can be read, what became of the decision is unknown. So it is where
+        something in between has spoken.
+        """
+        said = refusals.words_of(refusal)
+        doubtful = isinstance(refusal, Intercepted) or self._may_have_come_late()
+        try:
+            item = with_window(self.bench, self.bench.queue.look(self.decision.task_id))
+        except KeyRefused as error:
+            self.close(State.VOID, "the key was refused", error.request_id)
+            raise
+        except ApiError as error:
+            unread = f"{said}; reading it failed: {refusals.words_of(error)}"
+            return (State.UNKNOWN if doubtful else None), unread
+        settled = remote_state.settle(self.decision, item)
+        if settled is None:
+            return None, f"{said}, but it is {item.status} as before"
+        state, note = settled
+        if state is State.SETTLED and not (
+            doubtful or remote_state.shows_our_text(self.decision, item)
+        ):
+            return State.OVERTAKEN, f"someone else was first: it is {item.status} now"
+        return state, note
 
-def _someone_was_first(
-    app: BotContext, decision: Decision, found: State, note: str, about: str | None
-) -> State:
-    if found is not State.OVERTAKEN:
-        return _close(app, decision, found, note, about)
-    _close(app, decision, found, breaker.CONFLICT_NOTE + note, about)
-    breaker.conflicted(app, decision.policy)
-    return found
+    def _may_have_come_late(self) -> bool:
+        """Whether an earlier try of this decision got no clear answer."""
+        return any(
+            entry.state is State.UNKNOWN or entry.note == remote_state.NOTHING_CAME
+            for entry in self.app.ledger.entries(self.decision.id)
+        )
 
-
-def _what_stands_there(
-    app: BotContext, bench: ReviewPipeline, decision: Decision, refusal: ApiRefusal | Intercepted
-) -> tuple[State | None, str]:
-    """Read what stands there now; no state where that shows no end of the round.
-
-    The API's refusal is clear about this request, not about an earlier one: where one of those may
-    have come late, and nothing can be read, what became of the decision is unknown. So it is where
-    something in between has spoken.
-    """
-    said = refusals.words_of(refusal)
-    doubtful = isinstance(refusal, Intercepted) or _may_have_come_late(app, decision)
-    try:
-        item = with_window(bench, bench.queue.look(decision.task_id))
-    except KeyRefused as error:
-        _close(app, decision, State.VOID, "the key was refused", error.request_id)
-        raise
-    except ApiError as error:
-        unread = f"{said}; reading it failed: {refusals.words_of(error)}"
-        return (State.UNKNOWN if doubtful else None), unread
-    settled = remote_state.settle(decision, item)
-    if settled is None:
-        return None, f"{said}, but it is {item.status} as before"
-    state, note = settled
-    if state is State.SETTLED and not (doubtful or remote_state.shows_our_text(decision, item)):
-        return State.OVERTAKEN, f"someone else was first: it is {item.status} now"
-    return state, note
-
-
-def _may_have_come_late(app: BotContext, decision: Decision) -> bool:
-    """Whether an earlier try of this decision got no clear answer."""
-    return any(
-        entry.state is State.UNKNOWN or entry.note == remote_state.NOTHING_CAME
-        for entry in app.ledger.entries(decision.id)
-    )
-
-
-def _close(
-    app: BotContext, decision: Decision, state: State, note: str | None, request_id: str | None
-) -> State:
-    """Write the outcome down; where somebody has read it meanwhile, give what they found."""
-    at = app.clock.now()
-    if state is not State.UNKNOWN:
-        app.sent.pop(decision.key, None)
-    try:
-        app.ledger.mark(decision.id, state, at, note=note, request_id=request_id, was=State.INTENT)
-    except OutOfDate:
-        logged = app.ledger.decision(decision.id)
-        assert logged is not None, "what was marked by somebody is in the log"
-        return logged.state
-    return state
+    def close(self, state: State, note: str | None, request_id: str | None) -> State:
+        """Write the outcome down; where somebody has read it meanwhile, give what they found."""
+        at = self.app.clock.now()
+        if state is not State.UNKNOWN:
+            self.app.sent.pop(self.decision.key, None)
+        try:
+            self.app.ledger.mark(
+                self.decision.id, state, at, note=note, request_id=request_id, was=State.INTENT
+            )
+        except OutOfDate:
+            logged = self.app.ledger.decision(self.decision.id)
+            assert logged is not None, "what was marked by somebody is in the log"
+            return logged.state
+        return state
 
 
 # ------------------------------------------------------------------------------------------------
@@ -256,7 +284,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decide(
-    app: BotContext,
+    mode: Mode,
+    skew: Callable[[], timedelta | None],
     item: ReviewItem,
     facts: Facts,
     verdict: Verdict,
@@ -280,7 +309,7 @@ def decide(
         cannot_tell=verdict.cannot_tell,
         policy=verdict.policy,
         revision=verdict.revision,
-        mode=app.mode,
+        mode=mode,
         decided_at=facts.now,
         deadline_at=item.deadline_at,
         deadline_is_estimate=item.deadline_is_estimate,
@@ -290,15 +319,15 @@ def decide(
         trace=verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
-        clock_ahead=_clock_ahead(app) if verdict.action.writes else None,
+        clock_ahead=_clock_ahead(skew) if verdict.action.writes else None,
         held_by=verdict.held_by,
         wanted=verdict.wanted,
     )
 
 
-def _clock_ahead(app: BotContext) -> float | None:
-    skew = app.skew()
-    return None if skew is None else skew.total_seconds()
+def _clock_ahead(skew: Callable[[], timedelta | None]) -> float | None:
+    ahead = skew()
+    return None if ahead is None else ahead.total_seconds()
 
 
 def round_of(facts: Facts) -> int:

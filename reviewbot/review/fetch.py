@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from reviewbot.alarms.notices import tell_count, tell_drift, tell_new_value, tell_unread
 from reviewbot.core.checks import fleet_now, note_checks
-from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     REVIEW_WINDOW,
     Background,
+    Events,
     HeldEvidence,
     ReviewPipeline,
     Sight,
@@ -25,8 +26,8 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
-from reviewbot.ports.ledger import Memory, OpenRound
-from reviewbot.ports.queue import Listing, Odd
+from reviewbot.ports.ledger import Ledger, Memory, OpenRound
+from reviewbot.ports.queue import Clock, Listing, Odd
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -62,16 +63,16 @@ def is_guessed(sighting: OpenRound) -> bool:
     return sighting.deadline_at is None and _began(sighting) is None
 
 
-def see_again(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> ReviewItem | None:
+def see_again(clock: Clock, bench: ReviewPipeline, item: ReviewItem) -> ReviewItem | None:
     """See a thing again, by the list page that should hold it or else by itself.
 
     None when it no longer waits. Raises `ApiError`.
     """
-    at = app.clock.monotonic()
+    at = clock.monotonic()
     note_sights(bench, bench.queue.renew(item), at)
     sight = bench.sights[item.id]
     if sight.at < at:
-        at = app.clock.monotonic()
+        at = clock.monotonic()
         note_sights(bench, (bench.queue.look(item.id),), at)
         sight = bench.sights[item.id]
     return sight.item if waits(sight.item) else None
@@ -92,25 +93,25 @@ def is_conclusive(bench: ReviewPipeline, item: ReviewItem, epoch: str | None) ->
 
 
 def evidence_for(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
+    clock: Clock, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
 ) -> HeldEvidence:
     """The evidence of a task in its present version, from memory where that is young enough.
 
     Raises `ApiError`.
     """
-    held = kept_evidence(app, bench, item, at_most=at_most)
+    held = kept_evidence(clock, bench, item, at_most=at_most)
     if held is not None:
         return held
-    at = app.clock.monotonic()
+    at = clock.monotonic()
     evidence = bench.queue.evidence(item)
-    note_checks(app, bench, evidence)
+    note_checks(clock, bench, evidence)
     held = HeldEvidence((item.id, item.epoch, item.version), evidence, at)
     bench.evidence[item.id] = held
     return held
 
 
 def kept_evidence(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
+    clock: Clock, bench: ReviewPipeline, item: ReviewItem, *, at_most: float | None = None
 ) -> HeldEvidence | None:
     """The evidence of this version kept in memory; None where there is none, or it is too old."""
     held = bench.evidence.get(item.id)
@@ -118,7 +119,7 @@ def kept_evidence(
         return None
     if at_most is None:
         at_most = max(OLDEST_EVIDENCE, SECONDS_PER_HELD * len(bench.evidence))
-    return held if app.clock.monotonic() - held.at <= at_most else None
+    return held if clock.monotonic() - held.at <= at_most else None
 
 
 def forget_all_but(bench: ReviewPipeline, items: Iterable[ReviewItem]) -> None:
@@ -141,19 +142,25 @@ _FAR = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 def look_at_all(
-    app: BotContext, bench: ReviewPipeline, *, note: bool = True
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    notifier: Notifier,
+    bench: ReviewPipeline,
+    *,
+    note: bool = True,
 ) -> tuple[list[ReviewItem], bool]:
     """List completely, and put the most urgent first; tell whether the readings of the list agreed.
 
     First sights are noted in the log, unless it is only read (`note`).
     """
-    at = app.clock.monotonic()
+    at = clock.monotonic()
     listing = bench.queue.waiting()
     fault_point("pass.listed")
-    _say_what_is_odd(app, bench, listing)
+    _say_what_is_odd(events, notifier, bench, listing)
     unseen = [item for item in listing.items if item.epoch and item.key not in bench.first_seen]
     if unseen:
-        bench.first_seen.update(_first_sights(app, unseen, note))
+        bench.first_seen.update(_first_sights(ledger, clock, unseen, note))
     forget_all_but(bench, listing.items)
     items = [with_window(bench, item) for item in listing.items]
     note_sights(bench, items, at)
@@ -161,24 +168,24 @@ def look_at_all(
 
 
 def _first_sights(
-    app: BotContext, items: Sequence[ReviewItem], note: bool
+    ledger: Ledger, clock: Clock, items: Sequence[ReviewItem], note: bool
 ) -> Mapping[tuple[str, str], datetime]:
     if note:
-        return app.ledger.sight(items, app.clock.now())
-    known = {
-        (one.task_id, one.epoch): one.first_seen_at for one in app.ledger.unended(items[0].review)
-    }
-    now = app.clock.now()
+        return ledger.sight(items, clock.now())
+    known = {(one.task_id, one.epoch): one.first_seen_at for one in ledger.unended(items[0].review)}
+    now = clock.now()
     return {(i.id, i.epoch): known.get((i.id, i.epoch), now) for i in items if i.epoch}
 
 
-def _say_what_is_odd(app: BotContext, bench: ReviewPipeline, listing: Listing) -> None:
+def _say_what_is_odd(
+    events: Events, notifier: Notifier, bench: ReviewPipeline, listing: Listing
+) -> None:
     if not listing.agreed:
         about = {} if listing.counted is None else {"counted": listing.counted}
-        app.events("list did not settle", level="warning", review=bench.review, **about)
-    tell_count(app, bench.review, listing)
+        events("list did not settle", level="warning", review=bench.review, **about)
+    tell_count(notifier, bench.review, listing)
     for row in listing.unread:
-        app.events(
+        events(
             "row cannot be read",
             level="error",
             review=bench.review,
@@ -186,30 +193,34 @@ def _say_what_is_odd(app: BotContext, bench: ReviewPipeline, listing: Listing) -
             task_id=row.id,
             error=row.why,
         )
-        tell_unread(app, bench.review, row)
-    hear(app, bench, listing.odd)
+        tell_unread(notifier, bench.review, row)
+    hear(events, notifier, bench, listing.odd)
 
 
-def hear(app: BotContext, bench: ReviewPipeline, odd: Odd) -> None:
+def hear(events: Events, notifier: Notifier, bench: ReviewPipeline, odd: Odd) -> None:
     """Take in what was odd in answers: for the guards, for the log and for people."""
     bench.drift, bench.drift_on = odd.drift, odd.drift_on
     for what in odd.drift:
-        app.events("schema drift", level="error", review=bench.review, what=what)
-        tell_drift(app, bench.review, what)
+        events("schema drift", level="error", review=bench.review, what=what)
+        tell_drift(notifier, bench.review, what)
     for what in odd.new_values:
-        if tell_new_value(app, bench.review, what):
-            app.events("new value", level="warning", review=bench.review, what=what)
+        if tell_new_value(notifier, bench.review, what):
+            events("new value", level="warning", review=bench.review, what=what)
 
 
 def with_memories(
-    app: BotContext, bench: ReviewPipeline, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+    ledger: Ledger,
+    clock: Clock,
+    bench: ReviewPipeline,
+    items: Sequence[ReviewItem],
+    judges: tuple[Judge, ...],
 ) -> Iterable[tuple[ReviewItem, Background]]:
     """Give each item what the log knows about it, read for all of them at once."""
     if not items:
         return
-    memories = memories_of(app.ledger, bench.review, items)
-    accounts = _accounts(app, bench, items, judges)
-    fleet = _fleet(app, bench, items, memories, judges)
+    memories = memories_of(ledger, bench.review, items)
+    accounts = _accounts(ledger, clock, bench, items, judges)
+    fleet = _fleet(ledger, clock, bench, items, memories, judges)
     for item in items:
         yield (
             item,
@@ -237,16 +248,21 @@ def _covers(policy: Policy, item: ReviewItem) -> bool:
 
 
 def _accounts(
-    app: BotContext, bench: ReviewPipeline, items: Sequence[ReviewItem], judges: tuple[Judge, ...]
+    ledger: Ledger,
+    clock: Clock,
+    bench: ReviewPipeline,
+    items: Sequence[ReviewItem],
+    judges: tuple[Judge, ...],
 ) -> dict[str, AccountHistory]:
     if not any(judge.needs_account for judge in judges):
         return {}
     ids = sorted({item.account_id for item in items if item.account_id})
-    return dict(app.ledger.accounts(bench.review, ids, app.clock.now()))
+    return dict(ledger.accounts(bench.review, ids, clock.now()))
 
 
 def _fleet(
-    app: BotContext,
+    ledger: Ledger,
+    clock: Clock,
     bench: ReviewPipeline,
     items: Sequence[ReviewItem],
     memories: Mapping[str, Memory],
@@ -261,4 +277,4 @@ def _fleet(
         for item in items
         if (memory := memories.get(item.id)) is not None
     )
-    return fleet_now(app, bench, waiting=len(items), escalated=escalated)
+    return fleet_now(ledger, clock, bench, waiting=len(items), escalated=escalated)

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import Background, Backoff, HeldEvidence, Judged, ReviewPipeline
+from reviewbot.core.pipeline import (
+    ApiContact,
+    Background,
+    Backoff,
+    Events,
+    HeldEvidence,
+    Judged,
+    LoopLimits,
+    ReviewPipeline,
+)
 from reviewbot.core.refusals import LONGEST_PAUSE
 from reviewbot.core.verdict import (
     UNCOVERED,
@@ -32,6 +40,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for, kept_evidence
 
 if TYPE_CHECKING:
@@ -47,7 +56,10 @@ LAST_CALL = timedelta(minutes=30)
 
 
 def look_and_judge(
-    app: BotContext,
+    clock: Clock,
+    contact: ApiContact,
+    events: Events,
+    limits: LoopLimits,
     bench: ReviewPipeline,
     item: ReviewItem,
     known: Background,
@@ -59,67 +71,73 @@ def look_and_judge(
     A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
     """
     try:
-        return _look_and_judge(app, bench, item, known, fresh)
+        return _look_and_judge(clock, contact, limits, bench, item, known, fresh)
     except (ReviewbotError, MemoryError):
         raise
     except Exception as error:
         # Whatever breaks in judging must neither pay nor keep the pass from the other tasks.
         if known.judge is None:
             raise
-        app.events("evaluation failed", level="error", task_id=item.id, error=repr(error))
-        facts = _facts(app, item, known, None)
+        events("evaluation failed", level="error", task_id=item.id, error=repr(error))
+        facts = _facts(clock, item, known, None)
         return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
 
 
 def _look_and_judge(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background, fresh: bool
+    clock: Clock,
+    contact: ApiContact,
+    limits: LoopLimits,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    known: Background,
+    fresh: bool,
 ) -> Judged:
-    at_most = app.limits.freshness if fresh else None
+    at_most = limits.freshness if fresh else None
     if known.judge is not None and elsewhere(item.review, item.status) is not None:
-        facts = _facts(app, item, known, None)
+        facts = _facts(clock, item, known, None)
         return Judged(item=item, facts=facts, verdict=not_waiting(item, known.judge))
     if known.judge is not None:
-        kept = kept_evidence(app, bench, item, at_most=at_most)
+        kept = kept_evidence(clock, bench, item, at_most=at_most)
         if kept is not None:
-            return _with_evidence(app, item, known, known.judge, kept)
-    facts = _facts(app, item, known, None)
+            return _with_evidence(clock, item, known, known.judge, kept)
+    facts = _facts(clock, item, known, None)
     if known.judge is None:
         return Judged(item=item, facts=facts, verdict=UNCOVERED)
-    if not app.limits.always_evidence:
+    if not limits.always_evidence:
         answer = known.judge.triage(facts)
         if answer is not None:
             return Judged(item=item, facts=facts, verdict=verdict_of(known.judge, facts, answer))
     try:
-        held = evidence_for(app, bench, item, at_most=at_most)
+        held = evidence_for(clock, bench, item, at_most=at_most)
     except (CannotConnect, RateLimited, KeyRefused):
         raise
     except ApiError as error:
-        return _without_evidence(app, bench, item, facts, known.judge, error)
-    app.failed_reads = 0
-    return _with_evidence(app, item, known, known.judge, held)
+        return _without_evidence(clock, bench, item, facts, known.judge, error)
+    contact.failed_reads = 0
+    return _with_evidence(clock, item, known, known.judge, held)
 
 
 def needs_evidence(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background
+    clock: Clock, limits: LoopLimits, bench: ReviewPipeline, item: ReviewItem, known: Background
 ) -> bool:
     """Whether judging this would have to fetch its evidence now."""
-    if known.judge is None or kept_evidence(app, bench, item) is not None:
+    if known.judge is None or kept_evidence(clock, bench, item) is not None:
         return False
-    if app.limits.always_evidence:
+    if limits.always_evidence:
         return True
-    return known.judge.triage(_facts(app, item, known, None)) is None
+    return known.judge.triage(_facts(clock, item, known, None)) is None
 
 
 def _with_evidence(
-    app: BotContext, item: ReviewItem, known: Background, judge: Judge, held: HeldEvidence
+    clock: Clock, item: ReviewItem, known: Background, judge: Judge, held: HeldEvidence
 ) -> Judged:
-    facts = _facts(app, item, known, held)
+    facts = _facts(clock, item, known, held)
     verdict = verdict_of(judge, facts, judge.judge(facts))
     return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
 
 
 def with_what_was_seen(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background
+    clock: Clock, events: Events, bench: ReviewPipeline, judged: Judged, known: Background
 ) -> Judged:
     """The same with the evidence, where it can be had: a person who is asked sees what the checker saw.
 
@@ -130,15 +148,13 @@ def with_what_was_seen(
     if judged.evidence is not None:
         return judged
     try:
-        held = evidence_for(app, bench, judged.item)
+        held = evidence_for(clock, bench, judged.item)
     except KeyRefused:
         raise
     except ApiError as error:
-        app.events(
-            "asked without evidence", level="warning", task_id=judged.item.id, error=str(error)
-        )
+        events("asked without evidence", level="warning", task_id=judged.item.id, error=str(error))
         return judged
-    facts = _facts(app, judged.item, known, held)
+    facts = _facts(clock, judged.item, known, held)
     verdict = judged.verdict
     if judge is not None and verdict.trace is not no_trace:
         verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
@@ -146,7 +162,7 @@ def with_what_was_seen(
 
 
 def at_the_deadline(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, halted: Halted
+    clock: Clock, bench: ReviewPipeline, judged: Judged, known: Background, halted: Halted
 ) -> Judged | None:
     """What the deadline decides where the policy's own caps or pauses keep a rule's act back.
 
@@ -160,14 +176,14 @@ def at_the_deadline(
         return None
     if judged.evidence is None and judge.ever_needs_evidence:
         judged = _with_evidence(
-            app, judged.item, known, judge, evidence_for(app, bench, judged.item)
+            clock, judged.item, known, judge, evidence_for(clock, bench, judged.item)
         )
     instead = in_its_place(judge, judged.facts, judged.verdict)
     return None if instead is None else msgspec.structs.replace(judged, verdict=instead)
 
 
 def _without_evidence(
-    app: BotContext,
+    clock: Clock,
     bench: ReviewPipeline,
     item: ReviewItem,
     facts: Facts,
@@ -180,7 +196,7 @@ def _without_evidence(
     trouble = bench.troubles.get(item.id)
     gave_up = trouble is not None and trouble.tries >= DEAD_LETTER
     if trouble is not None and gave_up:
-        again_at = app.clock.monotonic() + LONGEST_PAUSE
+        again_at = clock.monotonic() + LONGEST_PAUSE
         bench.troubles[item.id] = Backoff(tries=trouble.tries, until=again_at)
     left = None if facts.deadline_at is None else facts.deadline_at - facts.now
     if not gave_up and (left is None or left > LAST_CALL):
@@ -193,12 +209,10 @@ def _without_evidence(
     return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
 
 
-def _facts(
-    app: BotContext, item: ReviewItem, known: Background, held: HeldEvidence | None
-) -> Facts:
+def _facts(clock: Clock, item: ReviewItem, known: Background, held: HeldEvidence | None) -> Facts:
     return build_facts(
         item,
-        now=app.clock.now(),
+        now=clock.now(),
         evidence=None if held is None else held.evidence,
         past=known.memory.history,
         account=known.account,

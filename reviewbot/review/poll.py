@@ -21,6 +21,7 @@ from reviewbot.core import checks, refusals
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import (
     NEAR,
+    ApiContact,
     Background,
     PassSummary,
     Reviewed,
@@ -34,6 +35,7 @@ from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET
 from reviewbot.ports.ledger import Ending
+from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.fetch import hear, look_at_all, note_sights, with_memories
 from reviewbot.review.reconcile import reconcile
@@ -63,10 +65,10 @@ Todo = tuple[ReviewItem, Background]
 
 
 def ill_last(
-    app: BotContext, bench: ReviewPipeline, todo: Sequence[Todo]
+    clock: Clock, bench: ReviewPipeline, todo: Sequence[Todo]
 ) -> tuple[list[Todo], list[Todo]]:
     """Take apart what is reviewed in its turn, and what failed before and can wait."""
-    near = app.clock.now() + NEAR
+    near = clock.now() + NEAR
     turn: list[Todo] = []
     ill: list[Todo] = []
     for pair in todo:
@@ -77,21 +79,21 @@ def ill_last(
     return turn, ill
 
 
-def api_is_away(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> bool:
+def api_is_away(clock: Clock, contact: ApiContact, bench: ReviewPipeline, item: ReviewItem) -> bool:
     """After a few failed reads: whether it is the API that is away, and not those things that are ill.
 
     Raises KeyRefused, CannotConnect and RateLimited.
     """
-    if app.failed_reads < IN_A_ROW:
+    if contact.failed_reads < IN_A_ROW:
         return False
-    at = app.clock.monotonic()
+    at = clock.monotonic()
     try:
         note_sights(bench, bench.queue.renew(item), at)
     except (KeyRefused, CannotConnect, RateLimited):
         raise
     except ApiError:
         return True
-    app.failed_reads = 0
+    contact.failed_reads = 0
     return False
 
 
@@ -138,23 +140,23 @@ class Polling:
             summary = self._go_on(app)
         except ReviewbotError as error:
             self._pass = None
-            went_wrong(app, error)
+            went_wrong(app.clock, app.contact, app.notifier, app.limits, error)
             raise
         else:
-            went(app, summary.stopped)
+            went(app.clock, app.contact, app.notifier, app.limits, app.stopping, summary.stopped)
         finally:
             watch(app)
-            app.alarms.flush()
+            app.notifier.alarms.flush()
         fault_point("pass.done")
         return summary
 
     def _go_on(self, app: BotContext) -> PassSummary:
         app.ledger.probe()
-        if app.key_refused_since is not None:
+        if app.contact.key_refused_since is not None:
             app.knock()
-            app.key_refused_since = None
+            app.contact.key_refused_since = None
         adopt_accepted(app)
-        shadow.begin(app)
+        shadow.begin(app.ledger, app.events, app.benches, app.revisions)
         going = self._pass
         if going is None or going.benches is not app.benches:
             going = _Pass(app)
@@ -179,7 +181,7 @@ class _Pass:
         self._reviewed: dict[tuple[str, str], Reviewed] = {}
         self._endings: list[Ending] = []
         self._stopped: str | None = None
-        app.failed_reads = app.doubtful_writes = 0
+        app.contact.failed_reads = app.contact.doubtful_writes = 0
         app.turns.begin(app.clock.monotonic(), app.traffic.requests)
 
     def go_on(self, stretch: float) -> bool:
@@ -222,28 +224,36 @@ class _Pass:
         app = self._app
         # One write finds out whether the API takes them again.
         bench.refused_writes = min(bench.refused_writes, refusals.IN_A_ROW - 1)
-        items, _ = look_at_all(app, bench)
+        items, _ = look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
         waiting = {item.id: item for item in items}
         self._in_quarantine[bench.review] = resume(app, bench, waiting)
         endings, missing = reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
         self._endings += endings
-        todo = list(with_memories(app, bench, items, bench.judges))
-        expect(app, bench, todo, missing)
-        gate.begin(app, bench, todo[0][1].fleet if todo else NO_FLEET)
+        todo = list(with_memories(app.ledger, app.clock, bench, items, bench.judges))
+        expect(app.ledger, bench, todo, missing)
+        gate.begin(
+            app.ledger,
+            app.clock,
+            app.guard,
+            app.events,
+            app.mode,
+            bench,
+            todo[0][1].fleet if todo else NO_FLEET,
+        )
         self._waiting[bench.review] = self._left[bench.review] = len(todo)
         reviewed: list[Reviewed] = []
-        survey(app, bench, todo)
+        survey(app.ledger, app.clock, app.limits, app.stopping, bench, todo)
         for _ in self._review_all(bench, todo, reviewed):
-            gate.end(app, bench, reviewed)
+            gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
             say_stakes(app, bench)
-            checks.write_down(app, bench)
+            checks.write_down(app.ledger, app.clock, bench)
             yield
         # What evidence drifted is known now; a process of one pass reads no further list.
-        hear(app, bench, bench.queue.odd())
-        gate.look_at_drift(app, bench)
-        gate.end(app, bench, reviewed)
+        hear(app.events, app.notifier, bench, bench.queue.odd())
+        gate.look_at_drift(app.ledger, app.clock, app.guard, app.events, app.mode, bench)
+        gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
         say_stakes(app, bench)
-        checks.write_down(app, bench)
+        checks.write_down(app.ledger, app.clock, bench)
 
     def _review_all(
         self, bench: ReviewPipeline, todo: Sequence[Todo], reviewed: list[Reviewed]
@@ -253,7 +263,7 @@ class _Pass:
         What this pass has reviewed before takes none of that time.
         """
         app, end, failing = self._app, math.inf, 0.0
-        turn, ill = ill_last(app, bench, todo)
+        turn, ill = ill_last(app.clock, bench, todo)
         ids = [item.id for item, _ in [*turn, *ill]]
         new = [id_ for id_ in ids if (bench.review, id_) not in self._reviewed]
         app.turns.queue(bench.review, new)
@@ -290,15 +300,24 @@ class _Pass:
             one = review(app, bench, item, known)
             self._note(bench, reviewed, one)
             note(bench, one)
-            gate.reviewed(app, known.judge, one, known.memory.latest)
-            if api_is_away(app, bench, item):
-                return f"{app.failed_reads} reads in a row got no clear answer, nor did the list"
+            gate.reviewed(
+                app.ledger,
+                app.clock,
+                app.guard,
+                app.events,
+                app.mode,
+                known.judge,
+                one,
+                known.memory.latest,
+            )
+            if api_is_away(app.clock, app.contact, bench, item):
+                return f"{app.contact.failed_reads} reads in a row got no clear answer, nor did the list"
         except KeyRefused:
             raise
         except (CannotConnect, RateLimited) as error:
             return str(error)
-        if app.doubtful_writes >= OUTAGE:
-            return f"{app.doubtful_writes} writes in a row got no clear answer"
+        if app.contact.doubtful_writes >= OUTAGE:
+            return f"{app.contact.doubtful_writes} writes in a row got no clear answer"
         return None
 
     def _note(self, bench: ReviewPipeline, reviewed: list[Reviewed], one: Reviewed) -> None:

@@ -27,7 +27,7 @@ from reviewbot.domain.decision import CLAIMED, DEADLINE, DONE, OPEN, Action
 from reviewbot.domain.errors import ApiError, CannotConnect, KeyRefused, NotFound, RateLimited
 from reviewbot.domain.review import CHECKED_AGAIN, ReviewItem
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
-from reviewbot.ports.ledger import Attributed, Ending, Logged, Memory, OpenRound
+from reviewbot.ports.ledger import Attributed, Ending, Ledger, Logged, Memory, OpenRound
 from reviewbot.review.fetch import is_conclusive, is_guessed
 from reviewbot.safety import breaker
 
@@ -64,12 +64,12 @@ def reconcile(
     memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
     ended, others = [], []
     for sighting in sorted(vanished, key=deadline_of):
-        last = _last_decision(app, sighting, memories.get(sighting.task_id))
+        last = _last_decision(app.ledger, sighting, memories.get(sighting.task_id))
         if last is None or last.state not in DONE | OPEN:
             others.append((sighting, last))
         elif last.state in DONE:
             at = last.settled_at or last.state_at
-            ended.append(_ending(sighting, "ours", None, at, _unanswered(app, last)))
+            ended.append(_ending(sighting, "ours", None, at, _unanswered(app.ledger, last)))
     if ended:
         app.ledger.end(*ended)
     for sighting, last in others:
@@ -112,7 +112,7 @@ def _look(
             bench.puzzles[key] = Backoff(tries=1, until=app.clock.monotonic() + PAUSE)
             return None
         del bench.unfound[key]
-        return _end(app, sighting, "other", None, app.clock.now(), note="it is gone")
+        return _end(app.ledger, sighting, "other", None, app.clock.now(), note="it is gone")
     except KeyRefused:
         raise
     except ApiError as error:
@@ -128,10 +128,19 @@ def _look(
         return None
     bench.puzzles.pop(key, None)
     by = _whose(item, sighting, found, last)
-    if by == "other" and last is not None and _may_be_ours(app, item, found, last):
+    if by == "other" and last is not None and _may_be_ours(app.ledger, item, found, last):
         app.events("unattributed effect", level="error", task_id=item.id, epoch=sighting.epoch)
         what = f"task {item.id} was ended by somebody else, or by a write given up as not done"
-        breaker.open_breaker(app, last.decision.policy, "unattributed", what)
+        breaker.open_breaker(
+            app.ledger,
+            app.clock,
+            app.guard,
+            app.events,
+            app.mode,
+            last.decision.policy,
+            "unattributed",
+            what,
+        )
     ended_at = (found is RoundState.PAID and item.subject.finalized_at) or app.clock.now()
     note = cause(last) if by == "silence" else None
     if by == "silence":
@@ -144,15 +153,15 @@ def _look(
             amount_micros=sighting.amount_micros,
             cause=note,
         )
-    ending = _end(app, sighting, by, item.status, ended_at, note=note)
+    ending = _end(app.ledger, sighting, by, item.status, ended_at, note=note)
     if by == "silence":
-        tell_silence(app, ending)
+        tell_silence(app.clock, app.notifier, ending)
     return ending
 
 
-def _may_be_ours(app: BotContext, item: ReviewItem, found: RoundState, last: Logged) -> bool:
+def _may_be_ours(ledger: Ledger, item: ReviewItem, found: RoundState, last: Logged) -> bool:
     """Whether a write of ours that was given up as not done may have done this, far too late."""
-    if not any(entry.note == NOTHING_CAME for entry in app.ledger.entries(last.decision.id)):
+    if not any(entry.note == NOTHING_CAME for entry in ledger.entries(last.decision.id)):
         return False
     if last.decision.action.pays:
         return found is RoundState.PAID
@@ -171,19 +180,19 @@ def _whose(
     return "leave" if left_on_purpose else "silence"
 
 
-def _unanswered(app: BotContext, last: Logged) -> str | None:
+def _unanswered(ledger: Ledger, last: Logged) -> str | None:
     """Say so where a person was asked and the deadline decided instead: that is nobody's answer."""
     decision = last.decision
     if decision.decided_by is not None or decision.rule != DEADLINE:
         return None
-    asked = asked_in(app.ledger, decision.task_id, decision.epoch)
+    asked = asked_in(ledger, decision.task_id, decision.epoch)
     if asked is None:
         return None
     return f"nobody answered (escalated by {asked.rule}); the deadline decided {decision.action}"
 
 
 def _end(
-    app: BotContext,
+    ledger: Ledger,
     sighting: OpenRound,
     by: Attributed,
     status: str | None,
@@ -191,7 +200,7 @@ def _end(
     note: str | None = None,
 ) -> Ending:
     ending = _ending(sighting, by, status, at, note)
-    app.ledger.end(ending)
+    ledger.end(ending)
     return ending
 
 
@@ -214,7 +223,7 @@ def _ending(
     )
 
 
-def _last_decision(app: BotContext, sighting: OpenRound, memory: Memory | None) -> Logged | None:
+def _last_decision(ledger: Ledger, sighting: OpenRound, memory: Memory | None) -> Logged | None:
     """What became of this very round: the decision that was sent, or the newest of those that were not."""
     if memory is None or memory.latest is None:
         return None
@@ -222,7 +231,7 @@ def _last_decision(app: BotContext, sighting: OpenRound, memory: Memory | None) 
         return memory.latest
     of_round: Sequence[Logged] = [
         logged
-        for logged in app.ledger.decisions(task_id=sighting.task_id)
+        for logged in ledger.decisions(task_id=sighting.task_id)
         if logged.decision.epoch == sighting.epoch
     ]
     return max(of_round, key=lambda one: (one.state in CLAIMED, one.state_at), default=None)
@@ -289,7 +298,7 @@ def follow_up(app: BotContext) -> int:
         (bench, task_id)
         for bench in app.benches
         if bench.review in CHECKED_AGAIN
-        for task_id in _due(app, bench, last or now - RIPE, now)
+        for task_id in _due(app.ledger, bench, last or now - RIPE, now)
     )
     for bench, task_id in due:
         if app.stopping():
@@ -309,30 +318,30 @@ def follow_up(app: BotContext) -> int:
                 break
             continue
         read += 1
-        if seen != _seen_before(app, bench, task_id):
+        if seen != _seen_before(app.ledger, bench, task_id):
             app.ledger.note(TOPIC, _subject(bench, task_id), seen, app.clock.now())
     app.ledger.note(LAST, "all", {"read": read}, now)
     app.events("followed up", read=read)
     return read
 
 
-def _due(app: BotContext, bench: ReviewPipeline, last: datetime, now: datetime) -> Iterator[str]:
+def _due(ledger: Ledger, bench: ReviewPipeline, last: datetime, now: datetime) -> Iterator[str]:
     """What was sent back and is not over, newest first; then some approvals that are a day old."""
     decided = [
         logged
         for policy in dict.fromkeys(judge.policy.name for judge in bench.judges)
-        for logged in app.ledger.decided(policy, now - FOLLOWED)
+        for logged in ledger.decided(policy, now - FOLLOWED)
         if logged.state in DONE and logged.decision.review == bench.review
     ]
     back = {one.decision.task_id: one.state_at for one in decided if one.decision.action.sends_back}
-    for ending in app.ledger.endings(now - FOLLOWED):
+    for ending in ledger.endings(now - FOLLOWED):
         paid = ending.status in WORDS[bench.review].paid
         if ending.review == bench.review and ending.by == "other" and not paid:
             back[ending.task_id] = ending.at
     # What has just been sent back is as we saw it when we decided.
     back = {task_id: at for task_id, at in back.items() if at <= now - RIPE}
     newest_first = sorted(back, key=lambda task_id: back[task_id], reverse=True)
-    open_ones = (one for one in newest_first if not _seen_before(app, bench, one).get("over"))
+    open_ones = (one for one in newest_first if not _seen_before(ledger, bench, one).get("over"))
     yield from islice(open_ones, SENT_BACK_LOOKS)
     ripe = sorted(
         (one.decision.id, one.decision.task_id)
@@ -376,8 +385,8 @@ def _kept(one: Attempt) -> dict[str, Any]:
     return {name: plain[name] for name in NAMES if plain[name] is not None}
 
 
-def _seen_before(app: BotContext, bench: ReviewPipeline, task_id: str) -> dict[str, Any]:
-    words = app.ledger.story(TOPIC, _subject(bench, task_id))
+def _seen_before(ledger: Ledger, bench: ReviewPipeline, task_id: str) -> dict[str, Any]:
+    words = ledger.story(TOPIC, _subject(bench, task_id))
     return words[-1].value if words else {}
 
 

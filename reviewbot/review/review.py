@@ -10,6 +10,7 @@ again and again, or by a code that is about this very thing, is a person's quest
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from msgspec.structs import replace
 from reviewbot.alarms.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.core import refusals
 from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     Background,
     Backoff,
+    Events,
     Judged,
     Reviewed,
     ReviewOutcome,
@@ -41,12 +44,14 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports.ledger import Logged
+from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.execute import decide, differs, perform
 from reviewbot.review.fetch import see_again
 from reviewbot.review.judge import DEAD_LETTER, at_the_deadline, look_and_judge, with_what_was_seen
-from reviewbot.review.recover import reopen
-from reviewbot.safety import gate, limits
+from reviewbot.review.recover import Recovery
+from reviewbot.safety import gate
+from reviewbot.safety.limits import decide_by
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -66,76 +71,266 @@ def review(app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Back
     if item.epoch in memory.claimed:
         latest = memory.latest
         ours = latest is not None and latest.decision.epoch == item.epoch
-        if latest is None or not ours or not reopen(app, bench, latest):
+        if latest is None or not ours or not Recovery(app, bench, latest).reopen():
             return Reviewed(item=item, outcome=ReviewOutcome.CLAIMED, latest=memory.latest)
         known = replace(known, memory=replace(memory, claimed=memory.claimed - {item.epoch}))
     trouble = bench.troubles.get(item.id)
-    if _is_left_alone(app, bench, item, known):
+    if _is_left_alone(app.clock, bench, item, known):
         latest = memory.latest
         if latest is not None and latest.decision.epoch != item.epoch:
             latest = None
         return Reviewed(item=item, outcome=ReviewOutcome.POSTPONED, latest=latest)
     try:
-        reviewed = _review(app, bench, item, known)
+        reviewed = _Review(app, bench, known).run(item)
     except (KeyRefused, CannotConnect, RateLimited):
         raise
     except AlreadyIntended:  # a person answered while it was judged here
         return Reviewed(item=item, outcome=ReviewOutcome.CLAIMED)
     except ApiError as error:
         if not app.stopping():
-            app.failed_reads += 1
-            _note_trouble(app, bench, item, error)
+            app.contact.failed_reads += 1
+            _note_trouble(app.clock, app.events, app.notifier, bench, item, error)
         return Reviewed(item=item, outcome=ReviewOutcome.POSTPONED)
     except NotRecordable as odd:
-        _note_trouble(app, bench, item, odd)
+        _note_trouble(app.clock, app.events, app.notifier, bench, item, odd)
         return Reviewed(item=item, outcome=ReviewOutcome.POSTPONED)
     if bench.troubles.get(item.id) is trouble:
         bench.troubles.pop(item.id, None)
     return reviewed
 
 
-def _review(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background
-) -> Reviewed:
-    judged = look_and_judge(app, bench, item, known)
-    fault_point("review.judged")
-    if not _sends(app, bench, judged):
-        return _hold(app, bench, judged, known)
-    return _carry_out(app, bench, judged, known)
+@dataclass(frozen=True, slots=True)
+class _Review:
+    """One review: what is known of the thing when it begins, and the acts that lead to its end."""
 
+    app: BotContext
+    bench: ReviewPipeline
+    known: Background
 
-def _carry_out(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background
-) -> Reviewed:
-    """Send what is to be sent, on a look that is fresh."""
-    if bench.refused_writes >= refusals.IN_A_ROW:
+    def run(self, item: ReviewItem) -> Reviewed:
+        judged = look_and_judge(
+            self.app.clock,
+            self.app.contact,
+            self.app.events,
+            self.app.limits,
+            self.bench,
+            item,
+            self.known,
+        )
+        fault_point("review.judged")
+        if not self._sends(judged):
+            return self._hold(
+                judged,
+            )
+        return self._carry_out(
+            judged,
+        )
+
+    def _carry_out(self, judged: Judged) -> Reviewed:
+        """Send what is to be sent, on a look that is fresh."""
+        if self.bench.refused_writes >= refusals.IN_A_ROW:
+            return Reviewed(
+                item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict
+            )
+        if (
+            halted := gate.foresee(
+                self.app.ledger,
+                self.app.clock,
+                self.app.guard,
+                self.app.brake,
+                self.bench,
+                judged,
+                self.known,
+            )
+        ) is not None:
+            return self._kept_back(judged, halted)
+        for _ in range(LOOKS):
+            self.app.wait_turn()
+            if self._is_fresh(judged):
+                return self._act(
+                    judged,
+                )
+            seen = judged.item
+            if not self._seen_lately(seen):
+                again = see_again(self.app.clock, self.bench, seen)
+                if again is None:
+                    return Reviewed(
+                        item=seen, outcome=ReviewOutcome.VANISHED, verdict=judged.verdict
+                    )
+                seen = again
+            judged = look_and_judge(
+                self.app.clock,
+                self.app.contact,
+                self.app.events,
+                self.app.limits,
+                self.bench,
+                seen,
+                self.known,
+                fresh=True,
+            )
+            if not self._sends(judged):
+                return self._hold(
+                    judged,
+                )
         return Reviewed(item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict)
-    if (halted := gate.foresee(app, bench, judged, known)) is not None:
-        return _kept_back(app, bench, judged, known, halted)
-    for _ in range(LOOKS):
-        app.wait_turn()
-        if _is_fresh(app, bench, judged):
-            return _act(app, bench, judged, known)
-        seen = judged.item
-        if not _seen_lately(app, bench, seen):
-            again = see_again(app, bench, seen)
-            if again is None:
-                return Reviewed(item=seen, outcome=ReviewOutcome.VANISHED, verdict=judged.verdict)
-            seen = again
-        judged = look_and_judge(app, bench, seen, known, fresh=True)
-        if not _sends(app, bench, judged):
-            return _hold(app, bench, judged, known)
-    return Reviewed(item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict)
 
+    def _sends(self, judged: Judged) -> bool:
+        """Whether this verdict is carried out now, by us."""
+        verdict, item = judged.verdict, judged.item
+        if self.bench.desk is None or self.app.mode is not Mode.LIVE or not verdict.due:
+            return False
+        if cannot_send(item) is not None:
+            return False
+        return not _too_late(item, self.app.clock.now())
 
-def _sends(app: BotContext, bench: ReviewPipeline, judged: Judged) -> bool:
-    """Whether this verdict is carried out now, by us."""
-    verdict, item = judged.verdict, judged.item
-    if bench.desk is None or app.mode is not Mode.LIVE or not verdict.due:
-        return False
-    if cannot_send(item) is not None:
-        return False
-    return not _too_late(item, app.clock.now())
+    def _seen_lately(self, item: ReviewItem) -> bool:
+        sight = self.bench.sights.get(item.id)
+        if sight is None or self.app.clock.monotonic() - sight.at > self.app.limits.freshness:
+            return False
+        now = sight.item
+        return (now.status, now.epoch, now.deadline_at, now.version) == (
+            item.status,
+            item.epoch,
+            item.deadline_at,
+            item.version,
+        )
+
+    def _is_fresh(self, judged: Judged) -> bool:
+        held = judged.evidence
+        if held is not None and self.app.clock.monotonic() - held.at > self.app.limits.freshness:
+            return False
+        return self._seen_lately(judged.item)
+
+    def _act(self, judged: Judged) -> Reviewed:
+        decision = decide(
+            self.app.mode, self.app.skew, judged.item, judged.facts, judged.verdict, judged.evidence
+        )
+        seen_ago = self.app.clock.monotonic() - self.bench.sights[judged.item.id].at
+        try:
+            state = perform(self.app, self.bench, decision)
+        except Halted as halted:
+            return self._kept_back(judged, halted)
+        if state is None:
+            return Reviewed(item=judged.item, outcome=ReviewOutcome.CLAIMED, verdict=judged.verdict)
+        self._say(decision, state, round(seen_ago, 3))
+        shadow.answer(
+            self.app.ledger,
+            self.app.clock,
+            self.app.events,
+            self.bench,
+            judged,
+            self.known,
+            decision,
+        )
+        if state in (State.VOID, State.REFUSED):
+            logged = self.app.ledger.decision(decision.id)
+            if logged is not None and refusals.was_refused(logged):
+                return self._refused(judged, logged)
+        return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
+
+    def _refused(self, judged: Judged, logged: Logged) -> Reviewed:
+        """Leave it alone for a while; ask a person where the refusal says that one is needed.
+
+        A deadline that decides in its place must not act on the first word: it may pay, and the refusal
+        may have been a mistake of a moment. So it acts where this was a question before.
+        """
+        _leave_alone(
+            self.app.clock,
+            self.bench,
+            judged.item,
+            self.known.judge,
+            long=logged.state is State.REFUSED,
+        )
+        if logged.state is not State.REFUSED:
+            return Reviewed(item=judged.item, outcome=logged.state, verdict=judged.verdict)
+        halted = Halted(str(logged.note), by="refusal", asks=True)
+        if _was_asked(self.known, judged.item):
+            return self._kept_back(judged, halted)
+        return self._hold(judged, halted)
+
+    def _kept_back(self, judged: Judged, halted: Halted) -> Reviewed:
+        """Hold it, unless the deadline decides what the policy's own guardrails still keep back."""
+        instead = at_the_deadline(self.app.clock, self.bench, judged, self.known, halted)
+        if instead is None:
+            return self._hold(judged, halted)
+        if not self._sends(instead):
+            return self._hold(
+                instead,
+            )
+        return self._carry_out(
+            instead,
+        )
+
+    def _hold(self, judged: Judged, halted: Halted | None = None) -> Reviewed:
+        """Write down a decision that sends nothing, when it differs from the last one of its round."""
+        item, verdict = judged.item, judged.verdict
+        if halted is not None:
+            gate.keep_back(self.app.guard, halted, item)
+            verdict = kept_back(verdict, halted)
+        if verdict.action.writes and (why := cannot_send(item)) is not None:
+            verdict = replace(
+                verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace
+            )
+        state = State.DRY_RUN if self.app.mode is Mode.DRY_RUN else State.HELD
+        is_news = differs(verdict, item, state, self.known.memory.latest)
+        refused = halted is not None and halted.by == "refusal"
+        if not is_news and not refused:
+            return Reviewed(item=item, outcome=ReviewOutcome.UNCHANGED, verdict=verdict)
+        if verdict.action is Action.ESCALATE:
+            seen = with_what_was_seen(
+                self.app.clock,
+                self.app.events,
+                self.bench,
+                replace(judged, verdict=verdict),
+                self.known,
+            )
+            judged, verdict = seen, seen.verdict
+        decision = decide(
+            self.app.mode, self.app.skew, item, judged.facts, verdict, judged.evidence
+        )
+        self.app.ledger.record(decision, state)
+        self._say(decision, state)
+        if state is State.HELD and decision.action is Action.ESCALATE and is_news:
+            tell_question(self.app.notifier, decision)
+        shadow.answer(
+            self.app.ledger,
+            self.app.clock,
+            self.app.events,
+            self.bench,
+            judged,
+            self.known,
+            decision,
+        )
+        return Reviewed(item=item, outcome=state, verdict=verdict)
+
+    def _say(self, decision: Decision, state: State, seen_ago: float | None = None) -> None:
+        self.app.events(
+            "decision",
+            level="warning" if state in OPEN or state is State.REFUSED else "info",
+            id=decision.id,
+            review=decision.review,
+            task_id=decision.task_id,
+            round=decision.round,
+            epoch=decision.epoch,
+            action=decision.action.value,
+            rule=decision.rule,
+            until=decision.until,
+            held_by=decision.held_by,
+            deadline_at=decision.deadline_at,
+            deadline_is_estimate=decision.deadline_is_estimate,
+            late=self._is_late(decision),
+            policy=decision.policy,
+            revision=decision.revision[:8],
+            state=state.value,
+            seen_ago=seen_ago,
+        )
+        if state is not State.DRY_RUN and self._is_late(decision):
+            tell_late(self.app.notifier, decision, state)
+
+    def _is_late(self, decision: Decision) -> bool:
+        """Whether too little time is left to find out about an unclear answer and to try again."""
+        left = None if decision.deadline_at is None else decision.deadline_at - decision.decided_at
+        return decision.action.writes and left is not None and left <= self.app.limits.quarantine
 
 
 def _too_late(item: ReviewItem, now: datetime) -> bool:
@@ -143,61 +338,6 @@ def _too_late(item: ReviewItem, now: datetime) -> bool:
     return (
         item.deadline_at is not None and not item.deadline_is_estimate and now >= item.deadline_at
     )
-
-
-def _seen_lately(app: BotContext, bench: ReviewPipeline, item: ReviewItem) -> bool:
-    sight = bench.sights.get(item.id)
-    if sight is None or app.clock.monotonic() - sight.at > app.limits.freshness:
-        return False
-    now = sight.item
-    return (now.status, now.epoch, now.deadline_at, now.version) == (
-        item.status,
-        item.epoch,
-        item.deadline_at,
-        item.version,
-    )
-
-
-def _is_fresh(app: BotContext, bench: ReviewPipeline, judged: Judged) -> bool:
-    held = judged.evidence
-    if held is not None and app.clock.monotonic() - held.at > app.limits.freshness:
-        return False
-    return _seen_lately(app, bench, judged.item)
-
-
-def _act(app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background) -> Reviewed:
-    decision = decide(app, judged.item, judged.facts, judged.verdict, judged.evidence)
-    seen_ago = app.clock.monotonic() - bench.sights[judged.item.id].at
-    try:
-        state = perform(app, bench, decision)
-    except Halted as halted:
-        return _kept_back(app, bench, judged, known, halted)
-    if state is None:
-        return Reviewed(item=judged.item, outcome=ReviewOutcome.CLAIMED, verdict=judged.verdict)
-    _say(app, decision, state, round(seen_ago, 3))
-    shadow.answer(app, bench, judged, known, decision)
-    if state in (State.VOID, State.REFUSED):
-        logged = app.ledger.decision(decision.id)
-        if logged is not None and refusals.was_refused(logged):
-            return _refused(app, bench, judged, known, logged)
-    return Reviewed(item=judged.item, outcome=state, verdict=judged.verdict)
-
-
-def _refused(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, logged: Logged
-) -> Reviewed:
-    """Leave it alone for a while; ask a person where the refusal says that one is needed.
-
-    A deadline that decides in its place must not act on the first word: it may pay, and the refusal
-    may have been a mistake of a moment. So it acts where this was a question before.
-    """
-    _leave_alone(app, bench, judged.item, known.judge, long=logged.state is State.REFUSED)
-    if logged.state is not State.REFUSED:
-        return Reviewed(item=judged.item, outcome=logged.state, verdict=judged.verdict)
-    halted = Halted(str(logged.note), by="refusal", asks=True)
-    if _was_asked(known, judged.item):
-        return _kept_back(app, bench, judged, known, halted)
-    return _hold(app, bench, judged, known, halted)
 
 
 def _was_asked(known: Background, item: ReviewItem) -> bool:
@@ -208,84 +348,10 @@ def _was_asked(known: Background, item: ReviewItem) -> bool:
     )
 
 
-def _kept_back(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, halted: Halted
-) -> Reviewed:
-    """Hold it, unless the deadline decides what the policy's own guardrails still keep back."""
-    instead = at_the_deadline(app, bench, judged, known, halted)
-    if instead is None:
-        return _hold(app, bench, judged, known, halted)
-    if not _sends(app, bench, instead):
-        return _hold(app, bench, instead, known)
-    return _carry_out(app, bench, instead, known)
-
-
-def _hold(
-    app: BotContext,
-    bench: ReviewPipeline,
-    judged: Judged,
-    known: Background,
-    halted: Halted | None = None,
-) -> Reviewed:
-    """Write down a decision that sends nothing, when it differs from the last one of its round."""
-    item, verdict = judged.item, judged.verdict
-    if halted is not None:
-        gate.keep_back(app, halted, item)
-        verdict = kept_back(verdict, halted)
-    if verdict.action.writes and (why := cannot_send(item)) is not None:
-        verdict = replace(verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace)
-    state = State.DRY_RUN if app.mode is Mode.DRY_RUN else State.HELD
-    is_news = differs(verdict, item, state, known.memory.latest)
-    refused = halted is not None and halted.by == "refusal"
-    if not is_news and not refused:
-        return Reviewed(item=item, outcome=ReviewOutcome.UNCHANGED, verdict=verdict)
-    if verdict.action is Action.ESCALATE:
-        seen = with_what_was_seen(app, bench, replace(judged, verdict=verdict), known)
-        judged, verdict = seen, seen.verdict
-    decision = decide(app, item, judged.facts, verdict, judged.evidence)
-    app.ledger.record(decision, state)
-    _say(app, decision, state)
-    if state is State.HELD and decision.action is Action.ESCALATE and is_news:
-        tell_question(app, decision)
-    shadow.answer(app, bench, judged, known, decision)
-    return Reviewed(item=item, outcome=state, verdict=verdict)
-
-
-def _say(app: BotContext, decision: Decision, state: State, seen_ago: float | None = None) -> None:
-    app.events(
-        "decision",
-        level="warning" if state in OPEN or state is State.REFUSED else "info",
-        id=decision.id,
-        review=decision.review,
-        task_id=decision.task_id,
-        round=decision.round,
-        epoch=decision.epoch,
-        action=decision.action.value,
-        rule=decision.rule,
-        until=decision.until,
-        held_by=decision.held_by,
-        deadline_at=decision.deadline_at,
-        deadline_is_estimate=decision.deadline_is_estimate,
-        late=_is_late(app, decision),
-        policy=decision.policy,
-        revision=decision.revision[:8],
-        state=state.value,
-        seen_ago=seen_ago,
-    )
-    if state is not State.DRY_RUN and _is_late(app, decision):
-        tell_late(app, decision, state)
-
-
-def _is_late(app: BotContext, decision: Decision) -> bool:
-    """Whether too little time is left to find out about an unclear answer and to try again."""
-    left = None if decision.deadline_at is None else decision.deadline_at - decision.decided_at
-    return decision.action.writes and left is not None and left <= app.limits.quarantine
-
-
 def _is_left_alone(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Background
+    clock: Clock, bench: ReviewPipeline, item: ReviewItem, known: Background
 ) -> bool:
-    now = app.clock.monotonic()
+    now = clock.monotonic()
     troubles = (bench.troubles.get(item.id), bench.refused.get(item.id))
     if any(one is not None and now < one.until for one in troubles):
         return True
@@ -295,33 +361,38 @@ def _is_left_alone(
     # This process has not tried; the one before it has, and a person is asked.
     due = _fallback_at(item, known.judge)
     pause = refusals.left_alone_for(latest.state_at, item.deadline_at, due)
-    return (app.clock.now() - latest.state_at).total_seconds() < pause
+    return (clock.now() - latest.state_at).total_seconds() < pause
 
 
 def _leave_alone(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, judge: Judge | None, *, long: bool
+    clock: Clock, bench: ReviewPipeline, item: ReviewItem, judge: Judge | None, *, long: bool
 ) -> None:
     """After a refusal: ever longer, or at once for long."""
     before = bench.refused.get(item.id)
     tries = 1 if before is None else before.tries + 1
     pause = refusals.LONGEST_PAUSE if long else refusals.pause_after(tries)
     due = _fallback_at(item, judge)
-    pause = refusals.left_alone_for(app.clock.now(), item.deadline_at, due, pause)
-    bench.refused[item.id] = Backoff(tries=tries, until=app.clock.monotonic() + pause)
+    pause = refusals.left_alone_for(clock.now(), item.deadline_at, due, pause)
+    bench.refused[item.id] = Backoff(tries=tries, until=clock.monotonic() + pause)
 
 
 def _fallback_at(item: ReviewItem, judge: Judge | None) -> datetime | None:
-    return None if judge is None else limits.decide_by(judge, item)
+    return None if judge is None else decide_by(judge, item)
 
 
 def _note_trouble(
-    app: BotContext, bench: ReviewPipeline, item: ReviewItem, error: ReviewbotError
+    clock: Clock,
+    events: Events,
+    notifier: Notifier,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    error: ReviewbotError,
 ) -> None:
     before = bench.troubles.get(item.id)
     tries = 1 if before is None else before.tries + 1
-    until = app.clock.monotonic() + refusals.pause_after(tries)
+    until = clock.monotonic() + refusals.pause_after(tries)
     bench.troubles[item.id] = Backoff(tries=tries, until=until)
-    app.events(
+    events(
         "review failed" if tries != DEAD_LETTER else "review keeps failing",
         level="warning" if tries < DEAD_LETTER else "error",
         task_id=item.id,
@@ -331,4 +402,4 @@ def _note_trouble(
         deadline_at=item.deadline_at,
     )
     if tries == DEAD_LETTER:
-        tell_dead_letter(app, item, error)
+        tell_dead_letter(notifier, item, error)

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.core.pipeline import Events, ReviewPipeline
+from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError, UsageError
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.testing.compare import Impact, covers
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for
 
 if TYPE_CHECKING:
@@ -87,28 +89,36 @@ def challengers(ledger: Ledger) -> tuple[Challenger, ...]:
     )
 
 
-def begin(app: BotContext) -> None:
+def begin(
+    ledger: Ledger, events: Events, benches: Sequence[ReviewPipeline], revisions: Revisions
+) -> None:
     """Find the challengers of this pass; one whose text can no longer be read is said and left."""
     judges: list[Judge] = []
-    for one in challengers(app.ledger):
-        judge = app.revisions.judge(one.revision)
+    for one in challengers(ledger):
+        judge = revisions.judge(one.revision)
         if judge is None:
-            app.events("shadow not readable", level="warning", policy=one.name)
+            events("shadow not readable", level="warning", policy=one.name)
             continue
         judges.append(judge)
-    for bench in app.benches:
+    for bench in benches:
         bench.shadows = tuple(j for j in judges if j.policy.applies_to.review == bench.review)
 
 
 def answer(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, decision: Decision
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    bench: ReviewPipeline,
+    judged: Judged,
+    known: Background,
+    decision: Decision,
 ) -> None:
     """Note what the challengers, and the live policy's own shadow rules, say beside a decision.
 
     Whatever goes wrong here is said, and touches nothing else.
     """
     for rule, action in judged.verdict.shadow:
-        _note(app, decision, f"{RULE} {rule}", decision.revision, (action.value, rule))
+        _note(ledger, events, decision, f"{RULE} {rule}", decision.revision, (action.value, rule))
     for judge in bench.shadows:
         policy = judge.policy
         if policy.revision == decision.revision:
@@ -116,20 +126,20 @@ def answer(
         if not covers(policy.applies_to, judged.item.review, judged.item.subject):
             continue
         try:
-            said = _asked(app, bench, judged, known, judge)
+            said = _asked(clock, bench, judged, known, judge)
         except ApiError as error:
-            app.events("shadow not asked", level="warning", policy=policy.name, error=str(error))
+            events("shadow not asked", level="warning", policy=policy.name, error=str(error))
             continue
-        _note(app, decision, policy.name, policy.revision, said)
+        _note(ledger, events, decision, policy.name, policy.revision, said)
 
 
 def _asked(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background, judge: Judge
+    clock: Clock, bench: ReviewPipeline, judged: Judged, known: Background, judge: Judge
 ) -> tuple[str, str]:
     facts = judged.facts
     made = None if judged.evidence is not None else judge.triage(facts)
     if made is None and judged.evidence is None:
-        held = evidence_for(app, bench, judged.item, at_most=None)
+        held = evidence_for(clock, bench, judged.item, at_most=None)
         facts = build_facts(
             judged.item,
             now=facts.now,
@@ -143,7 +153,12 @@ def _asked(
 
 
 def _note(
-    app: BotContext, decision: Decision, who: str, revision: str, said: tuple[str, str]
+    ledger: Ledger,
+    events: Events,
+    decision: Decision,
+    who: str,
+    revision: str,
+    said: tuple[str, str],
 ) -> None:
     subject = f"{decision.review}:{decision.task_id}:{decision.epoch}:{who}"
     value: dict[str, Any] = {
@@ -156,10 +171,8 @@ def _note(
         "account": decision.account_id,
         "micros": decision.amount_micros or 0,
     }
-    app.ledger.note(SAYS, subject, value, decision.decided_at)
-    app.events(
-        "shadow", shadow=True, task_id=decision.task_id, policy=who, says=said[0], rule=said[1]
-    )
+    ledger.note(SAYS, subject, value, decision.decided_at)
+    events("shadow", shadow=True, task_id=decision.task_id, policy=who, says=said[0], rule=said[1])
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

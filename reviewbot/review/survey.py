@@ -8,18 +8,19 @@ of the most urgent tasks, in so little time that it is still fresh when its task
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from reviewbot.core.checks import failed_share
-from reviewbot.core.pipeline import Background
+from reviewbot.core.pipeline import Background, LoopLimits
 from reviewbot.domain.errors import ApiError, KeyRefused
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for
 from reviewbot.review.judge import needs_evidence
 from reviewbot.safety.limits import looks_at_the_checker
 
 if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
     from reviewbot.core.pipeline import ReviewPipeline
     from reviewbot.domain.review import ReviewItem
 
@@ -33,24 +34,31 @@ SHARE_OF_FRESHNESS = 1 / 3
 
 
 def survey(
-    app: BotContext, bench: ReviewPipeline, todo: Iterable[tuple[ReviewItem, Background]]
+    ledger: Ledger,
+    clock: Clock,
+    limits: LoopLimits,
+    stopping: Callable[[], bool],
+    bench: ReviewPipeline,
+    todo: Iterable[tuple[ReviewItem, Background]],
 ) -> None:
     """Read evidence first, where a policy pauses by it and too little is known. Raises KeyRefused."""
     if bench.desk is None or not any(looks_at_the_checker(judge.policy) for judge in bench.judges):
         return
-    end = app.clock.monotonic() + app.limits.freshness * SHARE_OF_FRESHNESS
+    end = clock.monotonic() + limits.freshness * SHARE_OF_FRESHNESS
     left = ENOUGH
     for item, known in todo:
-        failed_share(app, bench)
-        if len(bench.checks_seen) >= ENOUGH or left == 0 or app.clock.monotonic() > end:
+        failed_share(ledger, clock, bench)
+        if len(bench.checks_seen) >= ENOUGH or left == 0 or clock.monotonic() > end:
             break
-        if app.stopping():
+        if stopping():
             break
-        if item.epoch in known.memory.claimed or not needs_evidence(app, bench, item, known):
+        if item.epoch in known.memory.claimed or not needs_evidence(
+            clock, limits, bench, item, known
+        ):
             continue
         left -= 1
         try:
-            evidence_for(app, bench, item)
+            evidence_for(clock, bench, item)
         except KeyRefused:
             raise
         except ApiError:

@@ -121,7 +121,7 @@ def build(
         return ReviewPipeline(queue=QUEUES[review](reader), judges=(), desk=desk)
 
     def close() -> None:
-        app.alarms.close(LAST_WORDS)
+        app.notifier.alarms.close(LAST_WORDS)
         if ledger is None:
             log.close()
         if owned:

@@ -21,9 +21,9 @@ import schedule
 
 from reviewbot.alarms.outages import tell_stopped
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import PassSummary
+from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.errors import ApiError, LedgerBroken, LedgerCorrupt, ReviewbotError
-from reviewbot.ports.ledger import CheckpointBook
+from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
 from reviewbot.runtime.liveness import (
@@ -99,7 +99,7 @@ class Daemon:
                 self._tick()
             except FATAL as error:
                 self._app.events("stopped", level="error", error=str(error))
-                tell_stopped(self._app, error)
+                tell_stopped(self._app.notifier, error)
                 code = error.exit_code
                 break
             if not self._goes_on:
@@ -156,7 +156,7 @@ class Daemon:
             self._passes += not summary.goes_on
             self._pulse.passed(summary)
             self._outages = 0 if summary.stopped is None else self._outages + 1
-            say_pass(app, summary)
+            say_pass(app.events, summary)
         self._run_chores()
 
     def _pause(self, began: float) -> None:
@@ -173,7 +173,7 @@ class Daemon:
         """Seconds to the next poll: longer and longer while the API is away, a few minutes while it
         refuses our key, and never so long that what is undecided expires meanwhile without a try."""
         pause = self._every
-        if self._app.key_refused_since is not None:
+        if self._app.contact.key_refused_since is not None:
             pause = PROBE
         elif self._outages:
             longest = max(self._every, LONGEST_PAUSE)
@@ -222,7 +222,7 @@ class Daemon:
             at=point.at,
             signature=point.signature or "none: no key is configured",
         )
-        stop_conditions.tell(self._app, point)
+        stop_conditions.tell(self._app.notifier, point)
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)
@@ -232,12 +232,12 @@ class Daemon:
         follow_up(self._app)
 
     def _digest(self) -> None:
-        say_digest(self._app, self._app.clock.now() - timedelta(days=1))
+        say_digest(self._app.ledger, self._app.events, self._app.clock.now() - timedelta(days=1))
 
 
-def say_pass(app: BotContext, summary: PassSummary) -> None:
+def say_pass(events: Events, summary: PassSummary) -> None:
     """One line per pass."""
-    app.events(
+    events(
         "pass",
         level="info" if summary.stopped is None else "warning",
         waiting=summary.waiting,
@@ -252,14 +252,14 @@ def say_pass(app: BotContext, summary: PassSummary) -> None:
     )
 
 
-def say_digest(app: BotContext, since: datetime) -> None:
+def say_digest(ledger: Ledger, events: Events, since: datetime) -> None:
     """What happened since then, in one line: decisions by outcome, endings by whom, money by silence."""
-    endings = app.ledger.endings(since)
+    endings = ledger.endings(since)
     silent = [ending for ending in endings if ending.by == "silence"]
-    app.events(
+    events(
         "digest",
         since=since,
-        decisions=Counter(one.state.value for one in app.ledger.decisions(since=since)),
+        decisions=Counter(one.state.value for one in ledger.decisions(since=since)),
         endings=Counter(ending.by for ending in endings),
         paid_by_silence_micros=sum(ending.amount_micros or 0 for ending in silent),
     )

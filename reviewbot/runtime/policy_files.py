@@ -278,7 +278,7 @@ class PolicyWatch:
                 "policy not reloaded", level="error", error=problem, findings=_findings(error)
             )
         self.problem = problem
-        self._app.alarm(
+        self._app.notifier.notify(
             AlarmKind.RELOAD,
             f"A changed policy is not used, the old one keeps judging: {problem}",
             running=self._revisions(),
@@ -289,7 +289,9 @@ class PolicyWatch:
         if asked or self.problem or now != before:
             self._app.events("policy reloaded", revisions=now)
         self.problem = None
-        self._app.mended(AlarmKind.RELOAD, f"The policies on disk are used: {', '.join(now)}.")
+        self._app.notifier.resolved(
+            AlarmKind.RELOAD, f"The policies on disk are used: {', '.join(now)}."
+        )
 
     def _revisions(self) -> list[str]:
         return [f"{one.policy.name} {one.policy.revision[:8]}" for one in self._running()]

@@ -134,7 +134,7 @@ class Watcher:
 
     def _hanging(self, quiet: float, near: list[Undecided], at: datetime) -> Alarm:
         first = near[0].deadline_at if near else None
-        zone = self._app.zone()
+        zone = self._app.notifier.zone()
         expire = (
             f"; {things(len(near))} that nobody has decided expire within {STAGES[-1]} h,"
             f" the first on {format_moment(first, zone)}"
@@ -152,7 +152,7 @@ class Watcher:
 
     def _deadline(self, one: Undecided, hours: int, at: datetime) -> Alarm:
         assert one.deadline_at is not None
-        zone = self._app.zone(review=one.review, policy=one.policy)
+        zone = self._app.notifier.zone(review=one.review, policy=one.policy)
         urgency: Urgency = "error" if hours == STAGES[0] else "warning"
         return Alarm(
             kind=AlarmKind.UNDECIDED,
@@ -197,7 +197,7 @@ class Watcher:
     def _say(self, alarms: list[Alarm]) -> None:
         if not alarms:
             return
-        self._app.alarms.aside(alarms)
+        self._app.notifier.alarms.aside(alarms)
         # In a thread of its own, for what hangs may be whoever reads the log.
         threading.Thread(target=self._log, args=(alarms,), name="watcher log", daemon=True).start()
 

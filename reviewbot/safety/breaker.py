@@ -23,13 +23,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reviewbot.core.guard_state import BREAKER_TOPIC, ApprovalWatch
+from reviewbot.core.guard_state import BREAKER_TOPIC, ApprovalWatch, GuardState
+from reviewbot.core.pipeline import Events
 from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.text import safe_line
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 
 if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
     from reviewbot.ports.ledger import Ledger, LogNote
 
 
@@ -57,25 +59,34 @@ def check(words: Iterable[LogNote], policy: str) -> None:
 
 
 def open_breaker(
-    app: BotContext, policy: str, sign: str, what: str, *, field: str | None = None
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    policy: str,
+    sign: str,
+    what: str,
+    *,
+    field: str | None = None,
 ) -> bool:
     """Stop a policy until a person resumes; give whether that was news. Only a bot that sends can be.
 
     `field` names what drifted, so that a person's word on it is remembered.
     """
-    if app.mode is not Mode.LIVE or _is_open(app.guard.words_on(BREAKER_TOPIC), policy):
+    if mode is not Mode.LIVE or _is_open(guard.words_on(BREAKER_TOPIC), policy):
         return False
-    now = app.clock.now()
+    now = clock.now()
     value = {"open": True, "sign": sign, "what": what, "field": field}
-    app.guard.unwritten[policy] = what
+    guard.unwritten[policy] = what
     try:
-        app.ledger.note(BREAKER_TOPIC, policy, value, now)
+        ledger.note(BREAKER_TOPIC, policy, value, now)
     except LedgerError as error:
-        app.events("breaker not written", level="error", policy=policy, error=str(error))
+        events("breaker not written", level="error", policy=policy, error=str(error))
     else:
-        del app.guard.unwritten[policy]
-    app.guard.refresh(app.ledger)
-    app.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
+        del guard.unwritten[policy]
+    guard.refresh(ledger)
+    events("breaker opened", level="error", policy=policy, sign=sign, what=what)
     return True
 
 
@@ -102,24 +113,35 @@ def watch_closings(watch: ApprovalWatch, words: Iterable[LogNote], policy: str) 
             watch.begin_anew()
 
 
-def conflicted(app: BotContext, policy: str) -> None:
+def conflicted(
+    ledger: Ledger, clock: Clock, guard: GuardState, events: Events, mode: Mode, policy: str
+) -> None:
     """Count a 409 that nobody expected; too many in a short time open the breaker."""
-    since = app.clock.now() - CONFLICT_WINDOW
+    since = clock.now() - CONFLICT_WINDOW
     found = sum(
         one.state is State.OVERTAKEN and (one.note or "").startswith(CONFLICT_NOTE)
-        for one in app.ledger.decided(policy, since)
+        for one in ledger.decided(policy, since)
     )
     if found > CONFLICTS:
         minutes = CONFLICT_WINDOW // timedelta(minutes=1)
         what = f"{found} tasks turned out to be decided by someone else in {minutes} minutes"
-        open_breaker(app, policy, "conflicts", what)
+        open_breaker(ledger, clock, guard, events, mode, policy, "conflicts", what)
 
 
-def failing(app: BotContext, policy: str, failed: int, judged: int) -> None:
+def failing(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    policy: str,
+    failed: int,
+    judged: int,
+) -> None:
     """Open the breaker where the policy breaks on more than one thing, and on more than its share."""
     if failed > 1 and failed > FAILING_SHARE * judged:
         what = f"its evaluation failed on {failed} of {judged} tasks"
-        open_breaker(app, policy, "evaluation", what)
+        open_breaker(ledger, clock, guard, events, mode, policy, "evaluation", what)
 
 
 def stands_open(note: LogNote) -> bool:

@@ -12,20 +12,21 @@ who that will be, and from when.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from reviewbot.core import guard_state
 from reviewbot.core.checks import failed_share
-from reviewbot.core.context import BotContext
 from reviewbot.core.guard_state import FullLimit, GuardState, HeldBack
-from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.core.pipeline import Events, ReviewPipeline
 from reviewbot.domain.decision import Decision, Mode, State, decision_id
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import Fleet
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker, limits, mix, probation, schema_drift, second_look
 from reviewbot.safety import pauses as pauses_module
 
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 
 
 def check(
-    app: BotContext,
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    brake: Callable[[], str | None],
     bench: ReviewPipeline,
     wanted: Decision | Verdict,
     *,
@@ -45,11 +49,11 @@ def check(
     fresh: bool = True,
 ) -> None:
     """Raise Halted where something keeps this from being sent now; `fresh`: read the log again."""
-    guard, now = app.guard, app.clock.now()
-    if (why := app.brake()) is not None:
+    now = clock.now()
+    if (why := brake()) is not None:
         raise Halted(why, by="brake")
     if fresh:
-        guard.refresh(app.ledger)
+        guard.refresh(ledger)
     pauses = pauses_module.pauses_on(guard.words_on(guard_state.PAUSE_TOPIC), guard.file, now)
     pauses_module.check(pauses, wanted.action)
     if by_person:
@@ -59,13 +63,19 @@ def check(
     if judge is not None and not limits.is_exempt(judge.policy, wanted.rule):
         own = _pauses_of(guard, judge)
         if own is not None:
-            limits.check_pauses(own, wanted.action, _fleet(app, bench), now)
+            limits.check_pauses(own, wanted.action, _fleet(ledger, clock, guard, bench), now)
     if (trial := guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
 
 
 def foresee(
-    app: BotContext, bench: ReviewPipeline, judged: Judged, known: Background
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    brake: Callable[[], str | None],
+    bench: ReviewPipeline,
+    judged: Judged,
+    known: Background,
 ) -> Halted | None:
     """What would keep this back, as far as that is known already: it saves the requests of a try.
 
@@ -73,7 +83,7 @@ def foresee(
     """
     verdict, item, latest = judged.verdict, judged.item, known.memory.latest
     try:
-        check(app, bench, verdict, fresh=False)
+        check(ledger, clock, guard, brake, bench, verdict, fresh=False)
     except Halted as halted:
         return halted
     judge = _judge_of(bench, verdict.policy)
@@ -81,26 +91,26 @@ def foresee(
         return None
     if latest is not None and limits.stays_with_person(latest.decision, verdict, item.epoch):
         due = limits.decide_by(judge, item)
-        if due is not None and app.clock.now() < due:
+        if due is not None and clock.now() < due:
             assert latest.decision.held_by is not None
             return Halted(latest.decision.held_by, by="cap", asks=True)
-    return next((one.halted for one in app.guard.full if one.covers(verdict, item)), None)
+    return next((one.halted for one in guard.full if one.covers(verdict, item)), None)
 
 
-def limits_for(app: BotContext, bench: ReviewPipeline, decision: Decision) -> tuple[Limit, ...]:
+def limits_for(guard: GuardState, bench: ReviewPipeline, decision: Decision) -> tuple[Limit, ...]:
     """The caps that a decision meets. Raises Halted where its amount is capped and unknown."""
     judge = _judge_of(bench, decision.policy)
     if judge is None or decision.decided_by is not None:
         return ()
-    return limits.limits_for(judge.policy, decision, app.guard.wanting)
+    return limits.limits_for(judge.policy, decision, guard.wanting)
 
 
-def full(app: BotContext, bench: ReviewPipeline, decision: Decision, cap: CapReached) -> Halted:
+def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapReached) -> Halted:
     """What a full cap means for a decision, by the words of its policy."""
     judge = _judge_of(bench, decision.policy)
     assert judge is not None, "only the policy's own caps are asked"
     halted = limits.full(judge.policy, cap)
-    app.guard.full.append(
+    guard.full.append(
         FullLimit(
             decision.policy,
             decision.action,
@@ -112,9 +122,9 @@ def full(app: BotContext, bench: ReviewPipeline, decision: Decision, cap: CapRea
     return halted
 
 
-def sent(app: BotContext, decision: Decision, state: State) -> None:
+def sent(guard: GuardState, decision: Decision, state: State) -> None:
     """Take note of a write that left, for probation."""
-    trial = app.guard.trials.get(decision.policy)
+    trial = guard.trials.get(decision.policy)
     if trial is not None and state in breaker.SENT and decision.decided_by is None:
         trial.add(decision.action, decision.rule, decision.decided_at)
 
@@ -126,9 +136,9 @@ def _pauses_of(guard: GuardState, judge: Judge) -> Pauses | None:
     return guard.pauses[revision]
 
 
-def _fleet(app: BotContext, bench: ReviewPipeline) -> Fleet:
+def _fleet(ledger: Ledger, clock: Clock, guard: GuardState, bench: ReviewPipeline) -> Fleet:
     """As when the pass began; but what it has seen of the verifier counts at once."""
-    return replace(app.guard.fleet, scrape_failed_share_1h=failed_share(app, bench))
+    return replace(guard.fleet, scrape_failed_share_1h=failed_share(ledger, clock, bench))
 
 
 def _check_breaker(guard: GuardState, policy: str) -> None:
@@ -148,86 +158,138 @@ def _judge_of(bench: ReviewPipeline, policy: str) -> Judge | None:
     return next((judge for judge in bench.judges if judge.policy.name == policy), None)
 
 
-def _count(app: BotContext, policy: str, decision_id: str, rule: str, pays: bool) -> None:
-    watch = app.guard.watches[policy]
+def _count(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    policy: str,
+    decision_id: str,
+    rule: str,
+    pays: bool,
+) -> None:
+    watch = guard.watches[policy]
     watch.add(decision_id, rule, pays)
     if (what := watch.sign()) is not None:
-        breaker.open_breaker(app, policy, "approvals", what)
+        breaker.open_breaker(ledger, clock, guard, events, mode, policy, "approvals", what)
     elif watch.is_over:
-        del app.guard.watches[policy]
+        del guard.watches[policy]
 
 
-def begin(app: BotContext, bench: ReviewPipeline, fleet: Fleet) -> None:
+def begin(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    bench: ReviewPipeline,
+    fleet: Fleet,
+) -> None:
     """Begin a pass over one kind of review."""
-    guard = app.guard
     guard.fleet = fleet
     guard.wanting.clear()
     guard.full.clear()
     guard.kept.clear()
     guard.room_at.clear()
-    guard.refresh(app.ledger)
+    guard.refresh(ledger)
     for policy, what in tuple(guard.unwritten.items()):
         del guard.unwritten[policy]
-        breaker.open_breaker(app, policy, "again", what)
-    look_at_drift(app, bench)
+        breaker.open_breaker(ledger, clock, guard, events, mode, policy, "again", what)
+    look_at_drift(ledger, clock, guard, events, mode, bench)
 
 
-def look_at_drift(app: BotContext, bench: ReviewPipeline) -> None:
+def look_at_drift(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    bench: ReviewPipeline,
+) -> None:
     """Open the breaker of each policy that uses a field which drifted on several things."""
-    widely = schema_drift.widely_drifted(app, bench)
+    widely = schema_drift.widely_drifted(clock, guard, bench)
     for judge in bench.judges:
-        schema_drift.drifted(app, judge.policy, widely)
+        schema_drift.drifted(ledger, clock, guard, events, mode, judge.policy, widely)
 
 
-def keep_back(app: BotContext, halted: Halted, item: ReviewItem) -> None:
+def keep_back(guard: GuardState, halted: Halted, item: ReviewItem) -> None:
     """Take note of what was kept back, for the words at the end of the pass."""
     if halted.room_at is not None:
-        app.guard.room_at[item.id] = halted.room_at
+        guard.room_at[item.id] = halted.room_at
     if halted.subject:
-        app.guard.kept[halted.by, halted.subject].append(
+        guard.kept[halted.by, halted.subject].append(
             HeldBack(item.id, item.deadline_at, item.amount_micros, halted.room_at)
         )
 
 
 def reviewed(
-    app: BotContext, judge: Judge | None, one: Reviewed, before: Logged | None = None
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    judge: Judge | None,
+    one: Reviewed,
+    before: Logged | None = None,
 ) -> None:
     """Take note of how a review ended: what it leaves open may need room, what it decided counts.
 
     `before` is what the log held of this thing as the review began.
     """
     verdict, item = one.verdict, one.item
-    if judge is None or verdict is None or app.mode is not Mode.LIVE:
+    if judge is None or verdict is None or mode is not Mode.LIVE:
         return
     if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
-        need = limits.wanting(judge, item, verdict.action, app.clock.now())
+        need = limits.wanting(judge, item, verdict.action, clock.now())
         if need is not None:
             # Until the limit that keeps it back has room, it needs none of the others' either.
-            at = max(need.at, app.guard.room_at.get(item.id, need.at))
-            app.guard.wanting.append(replace(need, at=at))
+            at = max(need.at, guard.room_at.get(item.id, need.at))
+            guard.wanting.append(replace(need, at=at))
     wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
-    if judge.policy.name in app.guard.watches:
+    if judge.policy.name in guard.watches:
         name = decision_id(item.review, item.id, item.epoch, wanted)
-        _count(app, judge.policy.name, name, verdict.rule, wanted.pays)
-    found = app.guard.mixes.get(judge.policy.name)
+        _count(
+            ledger, clock, guard, events, mode, judge.policy.name, name, verdict.rule, wanted.pays
+        )
+    found = guard.mixes.get(judge.policy.name)
     if found is not None and mix.is_first(one, before):
-        found.add(app.clock.now(), wanted.pays)
+        found.add(clock.now(), wanted.pays)
         what = found.sign()
-        if what and breaker.open_breaker(app, judge.policy.name, guard_state.MIX_SIGN, what):
-            second_look.after_the_mix(app, judge.policy.name, found)
+        if what and breaker.open_breaker(
+            ledger, clock, guard, events, mode, judge.policy.name, guard_state.MIX_SIGN, what
+        ):
+            second_look.after_the_mix(ledger, clock, events, judge.policy.name, found)
 
 
-def end(app: BotContext, bench: ReviewPipeline, reviewed: Sequence[Reviewed]) -> None:
+def end(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    bench: ReviewPipeline,
+    reviews: Sequence[Reviewed],
+) -> None:
     """End a pass over one kind of review: look for signs of trouble."""
     for judge in bench.judges:
         policy = judge.policy
-        own = [one.verdict for one in reviewed if one.verdict and one.verdict.policy == policy.name]
-        breaker.failing(app, policy.name, sum(verdict.broke for verdict in own), len(own))
-        probation.finish(app, policy.name)
+        own = [one.verdict for one in reviews if one.verdict and one.verdict.policy == policy.name]
+        breaker.failing(
+            ledger,
+            clock,
+            guard,
+            events,
+            mode,
+            policy.name,
+            sum(verdict.broke for verdict in own),
+            len(own),
+        )
+        probation.finish(ledger, clock, guard, events, policy.name)
         if (
-            app.mode is Mode.LIVE
+            mode is Mode.LIVE
             and limits.looks_at_the_checker(policy)
-            and (pauses := _pauses_of(app.guard, judge)) is not None
-            and limits.holds_now(pauses, _fleet(app, bench), app.clock.now())
+            and (pauses := _pauses_of(guard, judge)) is not None
+            and limits.holds_now(pauses, _fleet(ledger, clock, guard, bench), clock.now())
         ):
-            second_look.while_it_is_sick(app, policy.name)
+            second_look.while_it_is_sick(ledger, clock, events, policy.name)

@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from reviewbot.core.pipeline import Events
 from reviewbot.core.questions import open_rounds
+from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import PastReview, read_past, was_judged
 from reviewbot.domain.decision import CLAIMED
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import iso
 from reviewbot.policy.testing.compare import Impact, counter, covers
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 
 if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
     from reviewbot.domain.decision import Decision
     from reviewbot.policy.engine.judge import Judge
     from reviewbot.policy.facts import Facts
@@ -102,36 +105,46 @@ class ChangeImpact(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(self.sentences())
 
 
-def weigh(app: BotContext, new: Judge, before: str, since: datetime) -> ChangeImpact:
+def weigh(
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    revisions: Revisions,
+    new: Judge,
+    before: str,
+    since: datetime,
+) -> ChangeImpact:
     """Judge what is recorded by `new` and by the revision `before`; without one, nothing covered it.
 
     Whatever goes wrong is said in the answer.
     """
     empty = ChangeImpact(revision=new.policy.revision, before=before, since=since)
     try:
-        old = app.revisions.judge(before)
+        old = revisions.judge(before)
         if old is None and before:
             return replace(empty, problem="the revision before can no longer be read")
-        end = app.clock.monotonic() + SECONDS
-        opened, past, left = _rounds(app.ledger, old, new, since)
+        end = clock.monotonic() + SECONDS
+        opened, past, left = _rounds(ledger, old, new, since)
         return replace(
             empty,
-            open=_judged(app, opened, old, new, end, left),
-            past=_judged(app, past, old, new, end),
+            open=_judged(clock, opened, old, new, end, left),
+            past=_judged(clock, past, old, new, end),
         )
     except Exception as error:  # noqa: BLE001 - statistics must keep no policy from acting
-        app.events("change not weighed", level="error", error=repr(error))
+        events("change not weighed", level="error", error=repr(error))
         return replace(empty, problem=f"the comparison failed ({error!r:.200})")
 
 
-def record(app: BotContext, policy: str, weighed: ChangeImpact) -> None:
+def record(
+    ledger: Ledger, clock: Clock, events: Events, policy: str, weighed: ChangeImpact
+) -> None:
     """Write it down, and say it. A log that cannot be written gets it at the next start."""
     try:
-        app.ledger.note(TOPIC, policy, as_value(weighed), app.clock.now())
+        ledger.note(TOPIC, policy, as_value(weighed), clock.now())
     except LedgerError as error:
-        app.events("change not weighed", level="error", error=str(error))
+        events("change not weighed", level="error", error=str(error))
         return
-    app.events(
+    events(
         "policy change weighed",
         policy=policy,
         before=weighed.before[:8],
@@ -204,7 +217,7 @@ def _rounds(
 
 
 def _judged(
-    app: BotContext,
+    clock: Clock,
     found: Iterable[Logged],
     old: Judge | None,
     new: Judge,
@@ -212,9 +225,9 @@ def _judged(
     left: int = 0,
 ) -> Matrix:
     impact, unread = Impact(), 0
-    judged = counter(impact, old, new, app.clock.now())
+    judged = counter(impact, old, new, clock.now())
     for logged in found:
-        if app.clock.monotonic() > end:
+        if clock.monotonic() > end:
             left += 1
             continue
         review = read_past(logged)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reviewbot.core import guard_state
-from reviewbot.core.guard_state import ApprovalWatch, PolicyChange, Trial
+from reviewbot.core.guard_state import ApprovalWatch, GuardState, PolicyChange, Trial
+from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import Events
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import DEADLINE, Mode, decision_id
 from reviewbot.domain.errors import PolicyInvalid
@@ -24,10 +26,10 @@ from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.explain.summary import read_change
 from reviewbot.policy.testing.change import changed_rules
 from reviewbot.ports.ledger import Ledger, LogNote
+from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker, mix
 
 if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
     from reviewbot.policy.model import Policy
     from reviewbot.ports.ledger import StoredPolicy
 
@@ -56,22 +58,28 @@ def newest_change(ledger: Ledger, policy: str) -> PolicyChange | None:
 
 
 def activate(
-    app: BotContext, policy: Policy, running: frozenset[str], *, is_first: bool
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    policy: Policy,
+    running: frozenset[str],
+    *,
+    is_first: bool,
 ) -> PolicyChange:
     """Note that this revision judges from now on, unless it is the one that did; give the change.
 
     `running` names all policies that are to judge, `is_first` says that the ledger has known none.
     """
-    last = newest_change(app.ledger, policy.name)
+    last = newest_change(ledger, policy.name)
     if last is not None and last.revision == policy.revision:
         return last
     if is_first:
-        change = PolicyChange(revision=policy.revision, since=app.clock.now(), over=True)
+        change = PolicyChange(revision=policy.revision, since=clock.now(), over=True)
     else:
-        before = earlier(app.ledger, policy, running)
-        change = _changed(app, policy, before)
-        _say_change(app, policy, change)
-    app.ledger.note(TOPIC, policy.name, _value(change), app.clock.now())
+        before = earlier(ledger, policy, running)
+        change = _changed(ledger, clock, policy, before)
+        _say_change(events, policy, change)
+    ledger.note(TOPIC, policy.name, _value(change), clock.now())
     return change
 
 
@@ -96,9 +104,9 @@ def _judges_alike(stored: StoredPolicy, policy: Policy) -> bool:
     return old is not None and old.applies_to.review == policy.applies_to.review
 
 
-def _say_change(app: BotContext, policy: Policy, change: PolicyChange) -> None:
+def _say_change(events: Events, policy: Policy, change: PolicyChange) -> None:
     before = (change.before or "")[:8] or "nothing"
-    app.events(
+    events(
         "policy changed",
         level="warning",
         policy=policy.name,
@@ -109,11 +117,13 @@ def _say_change(app: BotContext, policy: Policy, change: PolicyChange) -> None:
     )
 
 
-def tell_change(app: BotContext, policy: str, change: PolicyChange, moves: Iterable[str]) -> None:
+def tell_change(
+    notifier: Notifier, policy: str, change: PolicyChange, moves: Iterable[str]
+) -> None:
     """Tell people that a changed policy judges, and what it moves."""
     moved = tuple(moves)
     before = (change.before or "")[:8] or "nothing"
-    app.alarm(
+    notifier.notify(
         AlarmKind.PROBATION,
         f"{policy} changed from {before} to {change.revision[:8]}:"
         f" {len(change.rules)} new or changed rules are on probation. {' '.join(moved)}",
@@ -134,21 +144,29 @@ def parsed(stored: StoredPolicy) -> Policy | None:
         return None
 
 
-def put_on_trial(app: BotContext, policy: Policy, change: PolicyChange) -> None:
+def put_on_trial(
+    ledger: Ledger,
+    clock: Clock,
+    guard: GuardState,
+    events: Events,
+    mode: Mode,
+    policy: Policy,
+    change: PolicyChange,
+) -> None:
     """Take up the watch and the probation of a policy where the log says they stand."""
-    guard, name = app.guard, policy.name
+    name = policy.name
     guard.watches.pop(name, None)
     guard.trials.pop(name, None)
-    if app.mode is Mode.LIVE:
-        guard.mixes[name] = mix.recall(app.ledger, policy, app.clock.now())
+    if mode is Mode.LIVE:
+        guard.mixes[name] = mix.recall(ledger, policy, clock.now())
     if change.before is None or change.over:
         return
     watch = ApprovalWatch(
         revision=policy.revision, share=change.share, passes_over=_unchanged_fallback(change.rules)
     )
-    trial = _trial(app.ledger, policy, change)
-    breaker.watch_closings(watch, app.ledger.story(guard_state.BREAKER_TOPIC, name), name)
-    decided = app.ledger.decided(name, change.since)
+    trial = _trial(ledger, policy, change)
+    breaker.watch_closings(watch, ledger.story(guard_state.BREAKER_TOPIC, name), name)
+    decided = ledger.decided(name, change.since)
     # What was first written down before a person closed the breaker has been looked at.
     for logged in sorted(decided, key=lambda one: (one.seq > watch.closed, one.state_at)):
         decision = logged.decision
@@ -160,7 +178,7 @@ def put_on_trial(app: BotContext, policy: Policy, change: PolicyChange) -> None:
         if logged.seq <= watch.closed:
             watch.begin_anew()
     if (what := watch.sign()) is not None:
-        breaker.open_breaker(app, name, "approvals", what)
+        breaker.open_breaker(ledger, clock, guard, events, mode, name, "approvals", what)
     if not watch.is_over:
         guard.watches[name] = watch
     if trial.rules:
@@ -188,27 +206,29 @@ def _trial(ledger: Ledger, policy: Policy, change: PolicyChange) -> Trial:
     return trial
 
 
-def finish(app: BotContext, policy: str) -> None:
+def finish(ledger: Ledger, clock: Clock, guard: GuardState, events: Events, policy: str) -> None:
     """Note that the probation of a policy is over, where it is."""
-    trial = app.guard.trials.get(policy)
-    if trial is None or not trial.is_over(app.clock.now()):
+    trial = guard.trials.get(policy)
+    if trial is None or not trial.is_over(clock.now()):
         return
-    del app.guard.trials[policy]
-    if policy not in app.guard.watches:
+    del guard.trials[policy]
+    if policy not in guard.watches:
         change = msgspec.structs.replace(trial.change, over=True)
-        app.ledger.note(TOPIC, policy, _value(change), app.clock.now())
-    app.events("probation is over", policy=policy, revision=trial.change.revision[:8])
+        ledger.note(TOPIC, policy, _value(change), clock.now())
+    events("probation is over", policy=policy, revision=trial.change.revision[:8])
 
 
-def _changed(app: BotContext, policy: Policy, before: StoredPolicy | None) -> PolicyChange:
+def _changed(
+    ledger: Ledger, clock: Clock, policy: Policy, before: StoredPolicy | None
+) -> PolicyChange:
     old = None if before is None else parsed(before)
     name = policy.name if before is None else before.name
     rules = tuple(sorted(changed_rules(old, policy)))
     passes_over = _unchanged_fallback(rules)
-    share, decisions = _baseline(app.ledger, name, app.clock.now(), passes_over)
+    share, decisions = _baseline(ledger, name, clock.now(), passes_over)
     return PolicyChange(
         revision=policy.revision,
-        since=app.clock.now(),
+        since=clock.now(),
         before="" if before is None else before.revision,
         rules=rules,
         said=said_of_change(old, policy),

@@ -7,11 +7,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.recorded_facts import judge_of
+from reviewbot.core.guard_state import GuardState
+from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import Events
+from reviewbot.core.recorded_facts import Revisions, judge_of
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import OutOfDate, UsageError
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.testing.change import loosened
+from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.queue import Clock
 from reviewbot.safety import impact, probation
 from reviewbot.safety.probation import parsed, said_of_change
 
@@ -99,16 +104,25 @@ def waiting(ledger: Ledger) -> list[LogNote]:
     return [note for note in ledger.notes(TOPIC) if note.value.get("accepted") is not True]
 
 
-def ask(app: BotContext, judge: Judge, before: StoredPolicy, people: int) -> None:
+def ask(
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    notifier: Notifier,
+    revisions: Revisions,
+    judge: Judge,
+    before: StoredPolicy,
+    people: int,
+) -> None:
     """Say once that a revision waits for people, and what it would change."""
     policy = judge.policy
-    known = _newest(app.ledger, policy.revision)
+    known = _newest(ledger, policy.revision)
     if known is not None and needs(known.value) >= people:
         return
-    now = app.clock.now()
+    now = clock.now()
     said = said_of_change(parsed(before), policy)
     raises = _raises(before, policy) if people > 1 else ()
-    weighed = impact.weigh(app, judge, before.revision, now)
+    weighed = impact.weigh(ledger, clock, events, revisions, judge, before.revision, now)
     value = {
         "accepted": False,
         "policy": policy.name,
@@ -119,8 +133,8 @@ def ask(app: BotContext, judge: Judge, before: StoredPolicy, people: int) -> Non
         "raises": raises,
         "by": [] if known is None else list(accepted_by(known.value)),
     }
-    app.ledger.note(TOPIC, policy.revision, value, now)
-    app.events(
+    ledger.note(TOPIC, policy.revision, value, now)
+    events(
         "policy waits to be accepted",
         level="warning",
         policy=policy.name,
@@ -133,7 +147,7 @@ def ask(app: BotContext, judge: Judge, before: StoredPolicy, people: int) -> Non
     )
     whom = "a person says" if people == 1 else "two people say"
     why = f" (it raises {', '.join(raises)})" if raises else ""
-    app.alarm(
+    notifier.notify(
         AlarmKind.PROBATION,
         f"{policy.name} {policy.revision[:8]} waits{why}: {before.revision[:8]} runs until {whom}"
         f" reviewbot policy accept {policy.revision[:8]}",
@@ -184,47 +198,67 @@ def _admit(app: BotContext, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
     app.guard.waiting = {}
     app.guard.refresh(app.ledger)
     names = frozenset(judge.policy.name for judge in judges)
-    is_first = _is_first(app, judges)
+    is_first = _is_first(app.ledger, judges)
     admitted = []
     for judge in judges:
         before = probation.earlier(app.ledger, judge.policy, names)
         chosen = judge
-        if before is not None and (people := _waits_for(app, judge, before)):
-            ask(app, judge, before, people)
+        if before is not None and (people := _waits_for(app.ledger, app.guard, judge, before)):
+            ask(
+                app.ledger,
+                app.clock,
+                app.events,
+                app.notifier,
+                app.revisions,
+                judge,
+                before,
+                people,
+            )
             chosen = judge_of(before)
             app.guard.waiting[chosen.policy.name] = (judge, people)
-        _make_up(app, chosen.policy.name)
+        _make_up(app.ledger, app.clock, app.events, app.notifier, app.revisions, chosen.policy.name)
         app.ledger.remember_policy(chosen.policy, app.clock.now())
-        change = probation.activate(app, chosen.policy, names, is_first=is_first)
-        _make_up(app, chosen.policy.name)
-        probation.put_on_trial(app, chosen.policy, change)
+        change = probation.activate(
+            app.ledger, app.clock, app.events, chosen.policy, names, is_first=is_first
+        )
+        _make_up(app.ledger, app.clock, app.events, app.notifier, app.revisions, chosen.policy.name)
+        probation.put_on_trial(
+            app.ledger, app.clock, app.guard, app.events, app.mode, chosen.policy, change
+        )
         admitted.append(chosen)
     return tuple(admitted)
 
 
-def _is_first(app: BotContext, judges: tuple[Judge, ...]) -> bool:
+def _is_first(ledger: Ledger, judges: tuple[Judge, ...]) -> bool:
     """Whether nothing has judged by this log yet; a text alone may be left of a start that failed."""
     mine = {judge.policy.revision for judge in judges}
-    known = {stored.revision for stored in app.ledger.policies()}
-    return known <= mine and not app.ledger.notes(probation.TOPIC)
+    known = {stored.revision for stored in ledger.policies()}
+    return known <= mine and not ledger.notes(probation.TOPIC)
 
 
-def _waits_for(app: BotContext, judge: Judge, before: StoredPolicy) -> int:
+def _waits_for(ledger: Ledger, guard: GuardState, judge: Judge, before: StoredPolicy) -> int:
     """For how many people's word it waits; 0 where nothing keeps it from running."""
-    people = people_needed(app.guard, before, judge.policy)
-    return 0 if is_accepted(app.ledger, judge.policy.revision, people) else people
+    people = people_needed(guard, before, judge.policy)
+    return 0 if is_accepted(ledger, judge.policy.revision, people) else people
 
 
-def _make_up(app: BotContext, policy: str) -> None:
+def _make_up(
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    notifier: Notifier,
+    revisions: Revisions,
+    policy: str,
+) -> None:
     """Weigh how this policy last took over, where that is not in the log: now, or after a crash."""
-    change = probation.newest_change(app.ledger, policy)
+    change = probation.newest_change(ledger, policy)
     if change is None or change.before is None:
         return
-    known = impact.newest(app.ledger, policy)
+    known = impact.newest(ledger, policy)
     if known is not None and (known.revision, known.since) == (change.revision, change.since):
         return
-    judge = app.revisions.judge(change.revision)
+    judge = revisions.judge(change.revision)
     if judge is not None:
-        weighed = impact.weigh(app, judge, change.before, change.since)
-        impact.record(app, policy, weighed)
-        probation.tell_change(app, policy, change, weighed.sentences())
+        weighed = impact.weigh(ledger, clock, events, revisions, judge, change.before, change.since)
+        impact.record(ledger, clock, events, policy, weighed)
+        probation.tell_change(notifier, policy, change, weighed.sentences())

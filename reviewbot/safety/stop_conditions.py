@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
 from reviewbot.domain.alarm import EACH_TIME, AlarmKind
 from reviewbot.domain.errors import LedgerCorrupt, LedgerError
 from reviewbot.ports.ledger import Checkpoint, CheckpointBook, KeptCheckpoints, Ledger
@@ -84,10 +85,10 @@ def accepted(ledger: Ledger) -> tuple[int, datetime] | None:
     return (words[-1].seq, words[-1].at) if words else None
 
 
-def tell(app: BotContext, point: Checkpoint) -> None:
+def tell(notifier: Notifier, point: Checkpoint) -> None:
     """Send a checkpoint to the channels that stand for `checkpoints`, as one line of its file."""
     line = msgspec.json.encode(point).decode()
-    app.alarm(
+    notifier.notify(
         AlarmKind.CHECKPOINT,
         f"Checkpoint of the log: {line}",
         urgency="info",
@@ -147,18 +148,20 @@ class StopConditions:
                     departed and f"the log is not the one that was last checkpointed: {departed}"
                 )
         except LedgerError as error:
-            app.alarm(AlarmKind.LEDGER, f"{error}", subject="checkpoints", urgency="warning")
+            app.notifier.notify(
+                AlarmKind.LEDGER, f"{error}", subject="checkpoints", urgency="warning"
+            )
             return
         if found is not None:
             self._departed = found
-            app.alarm(
+            app.notifier.notify(
                 AlarmKind.LEDGER,
                 f"Nothing is sent: {self._departed}. It may be a restored copy; {CURE}",
                 subject="restored",
             )
         elif self._departed is not None:
             self._departed = None
-            app.mended(
+            app.notifier.resolved(
                 AlarmKind.LEDGER, "The log fits its checkpoints again; it acts.", subject="restored"
             )
 
@@ -166,7 +169,7 @@ class StopConditions:
         """Once; it goes on, as what this process wrote is known without them."""
         before, self._kept = self._kept, kept
         if are_gone(before, kept):
-            self._app.alarm(
+            self._app.notifier.notify(
                 AlarmKind.LEDGER,
                 f"Checkpoints are gone from {place} while the bot ran: a log that is restored now would"
                 " not be noticed. Put them back, or look at who removed them; it goes on, and adds the"
@@ -193,14 +196,16 @@ class StopConditions:
     def _check_clock(self) -> None:
         app, skew = self._app, self._app.skew()
         if skew is None or abs(skew) <= NOTICEABLE:
-            app.mended(AlarmKind.CLOCK, "This machine's clock and the API's agree again.")
+            app.notifier.resolved(
+                AlarmKind.CLOCK, "This machine's clock and the API's agree again."
+            )
             return
         stopped = (
             "; nothing is sent until it is set"
             if abs(skew).total_seconds() > app.limits.clock_brake
             else ""
         )
-        app.alarm(
+        app.notifier.notify(
             AlarmKind.CLOCK,
             f"{_off(skew)}{stopped}.",
             urgency="error" if stopped else "warning",

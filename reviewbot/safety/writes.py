@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.guard_state import Write
+from reviewbot.core.guard_state import GuardState, Write
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.refusals import IN_A_ROW
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.review import is_account
+from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker
 
 WINDOW, LONG = 3600.0, 1800.0
@@ -25,34 +27,40 @@ LEAST, MOST_SHARE = 20, 0.8
 """How many writes it takes, and the share of them that may be refused."""
 
 
-def taken(app: BotContext, bench: ReviewPipeline, policy: str) -> None:
+def taken(
+    clock: Clock, guard: GuardState, notifier: Notifier, bench: ReviewPipeline, policy: str
+) -> None:
     """A write was carried out."""
     bench.refused_writes = 0
-    _note(app, policy, refused=False)
-    app.mended(AlarmKind.WRITES, f"The API takes our {_what(bench)} again.", subject=bench.review)
+    _note(clock, guard, policy, refused=False)
+    notifier.resolved(
+        AlarmKind.WRITES, f"The API takes our {_what(bench)} again.", subject=bench.review
+    )
 
 
 def refused(app: BotContext, bench: ReviewPipeline, policy: str, said: str) -> None:
     """A write was refused for nothing that is about its thing."""
     bench.refused_writes += 1
     if bench.refused_writes >= IN_A_ROW:
-        app.alarm(
+        app.notifier.notify(
             AlarmKind.WRITES,
             f"The API refuses our {_what(bench)}, the last {bench.refused_writes} in a row ({said})."
             " They are tried again at each poll; what is not decided in time is told.",
             subject=bench.review,
         )
-    writes = _note(app, policy, refused=True)
+    writes = _note(app.clock, app.guard, policy, refused=True)
     count = sum(write.refused for write in writes)
     lasting = writes[-1].at - next(write.at for write in writes if write.refused) >= LONG
     if lasting and len(writes) >= LEAST and count > MOST_SHARE * len(writes):
         what = f"the API refused {count} of {len(writes)} writes within an hour: {said}"
-        breaker.open_breaker(app, policy, "refusals", what)
+        breaker.open_breaker(
+            app.ledger, app.clock, app.guard, app.events, app.mode, policy, "refusals", what
+        )
         writes.clear()
 
 
-def _note(app: BotContext, policy: str, *, refused: bool) -> deque[Write]:
-    writes, now = app.guard.writes[policy], app.clock.monotonic()
+def _note(clock: Clock, guard: GuardState, policy: str, *, refused: bool) -> deque[Write]:
+    writes, now = guard.writes[policy], clock.monotonic()
     writes.append(Write(now, refused))
     while writes[0].at < now - WINDOW:
         writes.popleft()

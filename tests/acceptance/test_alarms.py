@@ -90,7 +90,7 @@ def test_an_outage_leaves_no_task_unalarmed(hours_away: int) -> None:
             chance=lambda: 0.5,
         )
         routes = Routes((Route(channel="inbox"),), ("inbox",))
-        app.alarms = AlarmDispatcher(
+        app.notifier.alarms = AlarmDispatcher(
             ledger=ledger, clock=app.clock, events=app.say, routes=routes, post=inbox
         )
         return app

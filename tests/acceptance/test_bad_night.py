@@ -109,7 +109,14 @@ class Night:
             23: lambda: self.pause("approve"),
             24: lambda: self.policy.write_text(BROKEN),
             25: lambda: breaker.open_breaker(
-                self.app, "acceptance", "conflicts", "6 unexpected answers in 10 minutes"
+                self.app.ledger,
+                self.app.clock,
+                self.app.guard,
+                self.app.events,
+                self.app.mode,
+                "acceptance",
+                "conflicts",
+                "6 unexpected answers in 10 minutes",
             ),
             26: lambda: setattr(self.app.ledger, "probe", disk_full),
             27: lambda: delattr(self.app.ledger, "probe"),
@@ -158,7 +165,7 @@ class Night:
             clock=self.clock,
             chance=lambda: 0.5,
         )
-        app.alarms = AlarmDispatcher(
+        app.notifier.alarms = AlarmDispatcher(
             ledger=app.ledger,
             clock=app.clock,
             events=app.say,

@@ -84,7 +84,7 @@ def refused(kind: str, status: int, policy: str) -> Iterator[tuple[House, Inbox,
     transport = Refusing(SimulatorTransport(world, faults=faults), kind, status)
     with house(world=world, transport=transport, policy=policy) as there:
         inbox = Inbox(there.clock)
-        there.app.alarms = AlarmDispatcher(
+        there.app.notifier.alarms = AlarmDispatcher(
             ledger=there.app.ledger,
             clock=there.app.clock,
             events=there.app.say,

@@ -171,7 +171,7 @@ class Week:
             ledger=ledger,
             chance=self.chance.random,
         )
-        app.alarms = AlarmDispatcher(
+        app.notifier.alarms = AlarmDispatcher(
             ledger=ledger,
             clock=app.clock,
             events=app.say,

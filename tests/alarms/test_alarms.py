@@ -105,10 +105,10 @@ def test_a_checkpoint_goes_to_the_channel_that_stands_for_it_or_nowhere(
     ledger = MemoryLedger()
     desk, post, _ = a_desk(FakePost(far=[errors]), routes=routes, ledger=ledger)
     app = an_app(World(), always(APPROVE), ledger=ledger)
-    app.alarms = desk
+    app.notifier.alarms = desk
     point = ledger.checkpoint(CONFIRMED)
 
-    tell(app, point)
+    tell(app.notifier, point)
     desk.flush()
     desk.flush()
 
@@ -233,20 +233,20 @@ def test_a_crash_loop_tells_its_cause_once_an_hour() -> None:
     def a_life(end: Callable[[BotContext], None]) -> None:
         app = an_app(World(), always(APPROVE), ledger=ledger, clock=clock)
         desk, post, _ = a_desk(ledger=ledger, clock=clock)
-        app.alarms = desk
+        app.notifier.alarms = desk
         end(app)
         desk.close(5.0)
         sentences.extend(headline for headline, channels in post.said() if channels)
         clock.forward(minutes=1)
 
     for _ in range(5):
-        a_life(lambda app: tell_crash(app, ZeroDivisionError()))
-        a_life(lambda app: tell_stopped(app, KeyRefused("revoked", status=401)))
+        a_life(lambda app: tell_crash(app.notifier, ZeroDivisionError()))
+        a_life(lambda app: tell_stopped(app.notifier, KeyRefused("revoked", status=401)))
     assert ["ZeroDivisionError" in one for one in sentences] == [True, False]
 
     clock.forward(minutes=55)
-    a_life(lambda app: tell_crash(app, ZeroDivisionError()))
-    a_life(lambda app: tell_crash(app, KeyError()))
+    a_life(lambda app: tell_crash(app.notifier, ZeroDivisionError()))
+    a_life(lambda app: tell_crash(app.notifier, KeyError()))
     assert len(sentences) == 4
 
 
@@ -483,7 +483,7 @@ def test_silence_that_was_written_down_but_not_told_is_told_by_the_next_process(
 
     def a_process() -> tuple[BotContext, FakePost]:
         app = an_app(world, always(ESCALATE), ledger=ledger, clock=clock)
-        app.alarms, post, _ = a_desk(ledger=ledger, clock=clock)
+        app.notifier.alarms, post, _ = a_desk(ledger=ledger, clock=clock)
         return app, post
 
     first, _ = a_process()

@@ -38,7 +38,14 @@ def test_what_silence_paid_meanwhile_is_found_and_told(asked: House) -> None:
     left, count = asked.clock.now(), len(open_questions(asked.app.ledger, asked.clock.now()))
     wait_until(asked, left + 4 * DAY)
 
-    away = look_back(asked.app, left)
+    away = look_back(
+        asked.app.ledger,
+        asked.app.clock,
+        asked.app.events,
+        asked.app.notifier,
+        asked.app.benches,
+        left,
+    )
 
     assert away.silence == count and away.unseen == 0 and away.silence_micros > 0
     endings = asked.app.ledger.endings()
@@ -56,7 +63,14 @@ def test_what_no_pass_ever_saw_is_found_too() -> None:
         since = made.clock.now()
         wait_until(made, since + 6 * DAY)
 
-        away = look_back(made.app, since)
+        away = look_back(
+            made.app.ledger,
+            made.app.clock,
+            made.app.events,
+            made.app.notifier,
+            made.app.benches,
+            since,
+        )
 
         paid = [
             task
@@ -77,7 +91,14 @@ def test_what_somebody_else_approved_is_not_silence(asked: House) -> None:
     task = asked.world.tasks[question.sighting.task_id]
     tasks.approve(asked.world, task, Actor(by="stranger"))
 
-    away = look_back(asked.app, left)
+    away = look_back(
+        asked.app.ledger,
+        asked.app.clock,
+        asked.app.events,
+        asked.app.notifier,
+        asked.app.benches,
+        left,
+    )
 
     assert (away.others, away.silence) == (1, 0)
     assert [ending.by for ending in asked.app.ledger.endings()] == ["other"]
@@ -89,7 +110,17 @@ def test_what_still_waits_with_little_time_was_nearly_late(asked: House) -> None
     first = open_questions(asked.app.ledger, left)[0]
     wait_until(asked, first.deadline_at - timedelta(minutes=30))
 
-    assert look_back(asked.app, left).nearly_late >= 1
+    assert (
+        look_back(
+            asked.app.ledger,
+            asked.app.clock,
+            asked.app.events,
+            asked.app.notifier,
+            asked.app.benches,
+            left,
+        ).nearly_late
+        >= 1
+    )
 
 
 def test_a_moment_without_a_pass_is_nothing_to_tell(asked: House) -> None:
@@ -97,7 +128,17 @@ def test_a_moment_without_a_pass_is_nothing_to_tell(asked: House) -> None:
     left, requests = asked.clock.now(), asked.app.traffic.requests
     wait_until(asked, left + timedelta(minutes=5))
 
-    assert look_back(asked.app, left) is None
+    assert (
+        look_back(
+            asked.app.ledger,
+            asked.app.clock,
+            asked.app.events,
+            asked.app.notifier,
+            asked.app.benches,
+            left,
+        )
+        is None
+    )
     assert asked.app.traffic.requests == requests + 1
     assert last_away(asked.app.ledger) is None
     assert alarms(asked, "away") == []
@@ -183,10 +224,27 @@ def test_looking_back_twice_tells_nothing_twice(asked: House) -> None:
     """Endings stand once, and an alarm is not told again by a second look."""
     left = asked.clock.now()
     wait_until(asked, left + 4 * DAY)
-    look_back(asked.app, left)
+    look_back(
+        asked.app.ledger,
+        asked.app.clock,
+        asked.app.events,
+        asked.app.notifier,
+        asked.app.benches,
+        left,
+    )
     before = len(asked.app.ledger.endings())
 
-    assert look_back(asked.app, left).silence == 0
+    assert (
+        look_back(
+            asked.app.ledger,
+            asked.app.clock,
+            asked.app.events,
+            asked.app.notifier,
+            asked.app.benches,
+            left,
+        ).silence
+        == 0
+    )
     assert len(asked.app.ledger.endings()) == before
 
 

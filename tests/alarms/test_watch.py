@@ -178,10 +178,10 @@ def test_a_restart_repeats_no_stage() -> None:
     """What arrived is in the log."""
     ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=49))
     first = an_app(a_world(2), always(ESCALATE), clock=clock, ledger=ledger)
-    first.alarms = with_a_channel(first)
+    first.notifier.alarms = with_a_channel(first)
     poll_once(first)
     second = an_app(a_world(2), always(ESCALATE), clock=clock, ledger=ledger)
-    second.alarms = with_a_channel(second)
+    second.notifier.alarms = with_a_channel(second)
     poll_once(second)
 
     assert (len(told(first)), len(told(second))) == (2, 0)

@@ -34,7 +34,7 @@ def test_the_headline_of_many_is_in_their_zone_where_they_share_one() -> None:
     """Else in UTC."""
     room = a_room(a_policy(ASK, BERLIN))
     taken = []
-    room.app.alarms.tell = lambda alarm: taken.append(alarm) or True  # type: ignore[method-assign]
+    room.app.notifier.alarms.tell = lambda alarm: taken.append(alarm) or True  # type: ignore[method-assign]
     room.world.add(*tasks(2, hours=5))
     poll_once(room.app)
     stages = [alarm for alarm in taken if alarm.kind == "undecided"]
@@ -53,6 +53,6 @@ def test_where_zones_differ_only_a_named_policy_has_one(
     app = a_bot()
     berlin = a_policy(ASK, BERLIN)
     app.benches[0].judges = (*app.benches[0].judges, berlin)
-    assert app.zone(review=review, policy=policy) == zone
+    assert app.notifier.zone(review=review, policy=policy) == zone
     app.benches[0].judges = (berlin,)
-    assert app.zone() == "Europe/Berlin"
+    assert app.notifier.zone() == "Europe/Berlin"

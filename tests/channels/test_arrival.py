@@ -64,8 +64,8 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     app = a_bot(mail, web)
     for kind in AlarmKind:
         to = (TARGET,) if kind is AlarmKind.CHECKPOINT else ()
-        assert app.alarm(kind, f"About {kind.value}: {HARD}", to=to)
-    app.alarms.pulse()
+        assert app.notifier.notify(kind, f"About {kind.value}: {HARD}", to=to)
+    app.notifier.alarms.pulse()
     app.close()
 
     sentences = {f"About {kind.value}: Ünïcode, <!channel> & [31m" for kind in AlarmKind}
@@ -82,7 +82,7 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
         f"About {kind.value}: Ünïcode, &lt;!channel&gt; &amp; [31m" for kind in AlarmKind
     }
     assert by_path["/ping"] == [b""]
-    assert isinstance(app.alarms, AlarmDispatcher)
+    assert isinstance(app.notifier.alarms, AlarmDispatcher)
     noted = app.ledger.notes("alarm")
     assert {one.subject for one in noted} == {kind.value for kind in AlarmKind}
     assert app.events.named("alarms not delivered") == []  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def test_a_dead_channel_holds_up_neither_the_others_nor_the_end(
     mail, web = servers
     mail.refuse = {"MAIL": "550 closed"}
     app = a_bot(mail, web)
-    app.alarm(AlarmKind.BREAKER, "A breaker is open")
+    app.notifier.notify(AlarmKind.BREAKER, "A breaker is open")
     app.close()
 
     texts = [json.loads(got.body)["text"] for got in web.got if got.path == "/slack"]

@@ -149,9 +149,15 @@ def test_a_survey_reads_what_is_needed_anyway() -> None:
 def surveyed(room: Room, count: int = 30) -> int:
     """Survey so many tasks; give how many were read."""
     room.world.add(*tasks(count))
-    items, _ = look_at_all(room.app, room.bench)
-    todo = list(with_memories(room.app, room.bench, items, room.bench.judges))
-    survey.survey(room.app, room.bench, todo)
+    items, _ = look_at_all(
+        room.app.ledger, room.app.clock, room.app.events, room.app.notifier, room.bench
+    )
+    todo = list(
+        with_memories(room.app.ledger, room.app.clock, room.bench, items, room.bench.judges)
+    )
+    survey.survey(
+        room.app.ledger, room.app.clock, room.app.limits, room.app.stopping, room.bench, todo
+    )
     return reads(room.world)
 
 
@@ -203,7 +209,7 @@ def test_old_tries_are_not_written() -> None:
     key = ("t1", room.clock.now() - timedelta(hours=2))
     room.bench.checks_seen[key] = True
     room.bench.checks_unwritten.append(key)
-    checks.write_down(room.app, room.bench)
+    checks.write_down(room.app.ledger, room.app.clock, room.bench)
     assert room.ledger.notes(checks.TOPIC) == []
 
 
@@ -214,11 +220,17 @@ def test_what_needs_evidence_is_what_its_judging_would_fetch() -> None:
     a_sick(room, 0)
     (item,) = tasks(1)
     known = known_of(room.app)
-    assert needs_evidence(room.app, room.bench, item, known)
-    assert not needs_evidence(room.app, room.bench, item, known_of(room.app, judge=None))
+    assert needs_evidence(room.app.clock, room.app.limits, room.bench, item, known)
+    assert not needs_evidence(
+        room.app.clock, room.app.limits, room.bench, item, known_of(room.app, judge=None)
+    )
     paying = a_policy(PAY)
-    assert not needs_evidence(room.app, room.bench, item, known_of(room.app, judge=paying))
+    assert not needs_evidence(
+        room.app.clock, room.app.limits, room.bench, item, known_of(room.app, judge=paying)
+    )
     room.app.limits = replace(room.app.limits, always_evidence=True)
-    assert needs_evidence(room.app, room.bench, item, known_of(room.app, judge=paying))
-    evidence_for(room.app, room.bench, item)
-    assert not needs_evidence(room.app, room.bench, item, known)
+    assert needs_evidence(
+        room.app.clock, room.app.limits, room.bench, item, known_of(room.app, judge=paying)
+    )
+    evidence_for(room.app.clock, room.bench, item)
+    assert not needs_evidence(room.app.clock, room.app.limits, room.bench, item, known)

@@ -44,14 +44,14 @@ def live_passes(
         line.tell("unopened", type(error).__name__)
         return error.exit_code
     routes = Routes((Route(channel="ops"),), ("ops",))
-    app.alarms = AlarmDispatcher(
+    app.notifier.alarms = AlarmDispatcher(
         ledger=app.ledger, clock=app.clock, events=app.say, routes=routes, post=Outside(line)
     )
     begun(app)
     try:
         return _passes(app, line, book_of(room), count, between)
     except Exception as error:
-        tell_crash(app, error)
+        tell_crash(app.notifier, error)
         raise
     finally:
         app.close()
@@ -68,7 +68,7 @@ def _passes(
             brakes.check()
             pulse.passed(poll_once(app))
         except FATAL as fatal:
-            tell_stopped(app, fatal)
+            tell_stopped(app.notifier, fatal)
             line.tell("pass", type(fatal).__name__, str(fatal))
             return fatal.exit_code
         except ReviewbotError as caught:

@@ -333,7 +333,7 @@ def the_screens(scene: Scene) -> Told:
     by_log = said_by_the_log(ahead)
     watcher = scene.a_bot(live=False)
     seen = plan(watcher, bot=bot)
-    report = json.loads(as_json(seen, watcher))
+    report = json.loads(as_json(seen, watcher.benches))
     by_report = {_thing(one): (one["end"], _moment(one["end_at"])) for one in report["decisions"]}
     # Room that a thing will take at which nobody has looked is known only to who looks at it, and
     # that what got no answer was done, only to who reads the list.

@@ -72,7 +72,7 @@ def test_what_is_due_first_comes_first_and_what_has_no_deadline_last() -> None:
     never = replace(FIRST, id="never", deadline_at=None)
     app = bot_over(never, c, a, b)
 
-    found, agreed = look_at_all(app, app.benches[0])
+    found, agreed = look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0])
 
     assert found == [a, b, c, never]
     assert agreed
@@ -93,7 +93,7 @@ def test_all_that_is_listed_counts_as_seen_when_the_reading_began() -> None:
         return listed
 
     world.waiting = slowly
-    look_at_all(app, bench)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
 
     assert bench.sights == {FIRST.id: Sight(FIRST, 7.0)}
 
@@ -106,7 +106,7 @@ def test_a_window_is_counted_from_the_first_sight(note: bool) -> None:
     app = an_app(an_account_world(item), always(APPROVE), ledger=ledger, clock=clock)
     bench = app.benches[0]
 
-    ((seen,), _) = look_at_all(app, bench, note=note)
+    ((seen,), _) = look_at_all(app.ledger, app.clock, app.events, app.notifier, bench, note=note)
 
     assert (seen.started_at, seen.deadline_at) == (START, START + REVIEW_WINDOW)
     assert bench.first_seen == {(item.id, "1"): START}
@@ -115,7 +115,9 @@ def test_a_window_is_counted_from_the_first_sight(note: bool) -> None:
 
     clock.forward(hours=2)
     again = an_app(an_account_world(item), always(APPROVE), ledger=ledger, clock=clock)
-    ((later,), _) = look_at_all(again, again.benches[0], note=False)
+    ((later,), _) = look_at_all(
+        again.ledger, again.clock, again.events, again.notifier, again.benches[0], note=False
+    )
     assert later.started_at == (START if note else START + timedelta(hours=2))
 
 
@@ -134,8 +136,8 @@ def test_only_rounds_that_are_new_are_asked_of_the_log() -> None:
     bench = app.benches[0]
     bench.first_seen[a.id, a.epoch or ""] = START
 
-    look_at_all(app, bench)
-    look_at_all(app, bench)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
 
     assert asked == [["t1"]]
 
@@ -144,7 +146,7 @@ def test_only_what_has_a_round_is_known_to_a_reader_of_the_log() -> None:
     """A list of two, one of which states no round."""
     a, b = items(2)
     app = bot_over(a, replace(b, epoch=None))
-    look_at_all(app, app.benches[0], note=False)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0], note=False)
     assert app.benches[0].first_seen == {(a.id, a.epoch): START}
 
 
@@ -154,7 +156,7 @@ def test_a_list_that_never_settles_is_said() -> None:
     world.waiting = lambda: Listing(items=(FIRST,), agreed=False)  # type: ignore[method-assign]
     app = an_app(world, always(APPROVE))
 
-    _, agreed = look_at_all(app, app.benches[0])
+    _, agreed = look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0])
 
     assert not agreed
     assert said(app).events == [("list did not settle", {"review": "comments"})]
@@ -168,7 +170,7 @@ def test_a_list_that_contradicts_its_count_is_told_until_it_agrees() -> None:
     world.waiting = lambda: listed  # type: ignore[method-assign]
     app = an_app(world, always(APPROVE))
 
-    look_at_all(app, app.benches[0])
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0])
     (alarm,) = said(app).named("alarm")
     assert alarm["kind"] == "list"
     assert alarm["facts"] == {"review": "comments", "counted": 31, "found": 1}
@@ -176,7 +178,7 @@ def test_a_list_that_contradicts_its_count_is_told_until_it_agrees() -> None:
     assert said(app).named("list did not settle") == [{"review": "comments", "counted": 31}]
 
     listed = Listing(items=(FIRST,))
-    look_at_all(app, app.benches[0])
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0])
     assert "agrees with its count again" in str(said(app).events[-1])
 
 
@@ -187,7 +189,7 @@ def test_a_row_that_cannot_be_read_is_told_by_its_place() -> None:
     world.waiting = lambda: Listing(items=(FIRST,), unread=rows)  # type: ignore[method-assign]
     app = an_app(world, always(APPROVE))
 
-    look_at_all(app, app.benches[0])
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, app.benches[0])
 
     seven, nine = said(app).named("alarm")
     assert seven["kind"] == "list"
@@ -206,7 +208,7 @@ def test_changed_fields_are_said_one_by_one_and_told() -> None:
     app = an_app(world, always(APPROVE))
     bench = app.benches[0]
 
-    look_at_all(app, bench)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
 
     what = "task.status: missing"
     assert said(app).named("schema drift") == [{"review": "comments", "what": what}]
@@ -223,7 +225,7 @@ def memories_of(
     app: BotContext, listed: list[ReviewItem], *judges: Any
 ) -> list[tuple[str, Background]]:
     """What each is judged with."""
-    found = with_memories(app, app.benches[0], listed, judges)
+    found = with_memories(app.ledger, app.clock, app.benches[0], listed, judges)
     return [(item.id, known) for item, known in found]
 
 
@@ -331,5 +333,5 @@ def test_forgetting_keeps_what_still_waits() -> None:
     bench = app.benches[0]
     held = HeldEvidence((FIRST.id, FIRST.epoch, FIRST.version), World().evidence(FIRST), 0.0)
     bench.evidence = {FIRST.id: held, "gone": held}
-    look_at_all(app, bench)
+    look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
     assert bench.evidence == {FIRST.id: held}

@@ -52,7 +52,16 @@ PAID = Answer(action=Action.APPROVE, rule=DEADLINE, reason="In time.")
 
 def judged(app: BotContext, *, fresh: bool = False, item: Any = ITEM, **more: Any) -> Judged:
     """Look at the task and judge it."""
-    return look_and_judge(app, app.benches[0], item, known_of(app, **more), fresh=fresh)
+    return look_and_judge(
+        app.clock,
+        app.contact,
+        app.events,
+        app.limits,
+        app.benches[0],
+        item,
+        known_of(app, **more),
+        fresh=fresh,
+    )
 
 
 def kept(app: BotContext, at: float = 0.0) -> HeldEvidence:
@@ -104,14 +113,14 @@ def test_evidence_is_fetched_where_the_answer_needs_it_or_settings_say_so(
     """A rule that answers without spares the request."""
     judge = FakeJudge(lambda facts: APPROVE, looks_first=False)
     app = a_bot(judge, limits=LoopLimits(always_evidence=always_evidence))
-    app.failed_reads = 3
+    app.contact.failed_reads = 3
 
     found = judged(app)
 
     assert world_of(app).calls.count("evidence") == fetched
     assert (found.evidence is None, found.facts.attempts is None) == (not fetched, not fetched)
     assert found.verdict.rule == "the rule"
-    assert app.failed_reads == (0 if fetched else 3)
+    assert app.contact.failed_reads == (0 if fetched else 3)
 
 
 def test_evidence_at_hand_is_judged_by_without_asking_whether_it_is_needed() -> None:
@@ -300,7 +309,7 @@ def kept_back(
     assert (found.evidence is not None) is evidence
     known = known_of(app, judge=judge if covered else None)
     halted = Halted("the cap is reached", by=by)
-    return at_the_deadline(app, app.benches[0], found, known, halted), app
+    return at_the_deadline(app.clock, app.benches[0], found, known, halted), app
 
 
 @pytest.mark.parametrize(

@@ -55,16 +55,16 @@ def test_evidence_belongs_to_one_version_and_grows_old() -> None:
     app = an_app(world, always(ESCALATE), clock=clock)
     (bench,) = app.benches
     item = an_item()
-    held = evidence_for(app, bench, item)
+    held = evidence_for(app.clock, bench, item)
 
-    assert kept_evidence(app, bench, item) is held
-    assert kept_evidence(app, bench, replace(item, version="another")) is None
-    assert kept_evidence(app, bench, replace(item, epoch="another")) is None
+    assert kept_evidence(app.clock, bench, item) is held
+    assert kept_evidence(app.clock, bench, replace(item, version="another")) is None
+    assert kept_evidence(app.clock, bench, replace(item, epoch="another")) is None
     clock.forward(seconds=60)
-    assert kept_evidence(app, bench, item, at_most=60.0) is held
-    assert kept_evidence(app, bench, item, at_most=59.0) is None
+    assert kept_evidence(app.clock, bench, item, at_most=60.0) is held
+    assert kept_evidence(app.clock, bench, item, at_most=59.0) is None
     clock.forward(seconds=OLDEST_EVIDENCE)
-    assert kept_evidence(app, bench, item) is None
+    assert kept_evidence(app.clock, bench, item) is None
     assert world.calls == ["evidence"]
 
 
@@ -80,10 +80,10 @@ def test_a_thing_that_its_page_does_not_show_is_looked_at_by_itself() -> None:
     bench.sights[from_page.id] = Sight(from_page, 0.0)
     app.clock.sleep(1)
 
-    assert see_again(app, bench, from_page) == an_item()
+    assert see_again(app.clock, bench, from_page) == an_item()
     world.change(from_page.id, status="cancelled")
     app.clock.sleep(1)
-    assert see_again(app, bench, from_page) is None
+    assert see_again(app.clock, bench, from_page) is None
     assert world.calls == ["look", "look"]
 
 
@@ -99,11 +99,11 @@ def test_the_verifiers_health_is_what_it_did_in_the_last_hour() -> None:
         world.evidence = lambda item, seen=seen: replace(  # type: ignore[method-assign, misc]
             World().evidence(item), attempts=(seen,)
         )
-        evidence_for(app, bench, replace(an_item(), id=f"task-{number}"))
+        evidence_for(app.clock, bench, replace(an_item(), id=f"task-{number}"))
 
-    assert fleet_now(app, bench, 3, 1).scrape_failed_share_1h == 0.5
+    assert fleet_now(app.ledger, app.clock, bench, 3, 1).scrape_failed_share_1h == 0.5
     clock.forward(hours=1)
-    gone = fleet_now(app, bench, 3, 1)
+    gone = fleet_now(app.ledger, app.clock, bench, 3, 1)
     assert (gone.scrape_failed_share_1h, gone.open_tasks, gone.escalated) == (None, 3, 1)
 
 
@@ -113,7 +113,7 @@ def test_what_no_longer_waits_is_forgotten() -> None:
     (bench,) = app.benches
     stays, goes = an_item(), replace(an_item(), id="goes")
     for item in (stays, goes):
-        evidence_for(app, bench, item)
+        evidence_for(app.clock, bench, item)
         bench.sights[item.id] = Sight(item, 0.0)
         bench.first_seen[(item.id, item.epoch or "")] = START
         bench.reminded.add((item.id, item.epoch, "24"))
@@ -133,7 +133,7 @@ def test_the_verifiers_tries_of_an_hour_ago_are_dropped_where_there_are_many() -
     old = clock.now() - timedelta(hours=2)
     bench.checks_seen = {(f"t{n}", old): True for n in range(MANY_CHECKS + 1)}
 
-    evidence_for(app, bench, an_item())
+    evidence_for(app.clock, bench, an_item())
 
     assert not [key for key in bench.checks_seen if key[1] == old]
 
@@ -148,7 +148,7 @@ def test_a_delivered_profile_is_no_try_of_the_verifier() -> None:
     app = an_app(Accounts(), always(ESCALATE))
     (bench,) = app.benches
 
-    held = evidence_for(app, bench, an_account_item())
+    held = evidence_for(app.clock, bench, an_account_item())
 
     assert held.evidence == a_profile()
     assert bench.checks_seen == {}
@@ -214,7 +214,7 @@ def test_a_thing_counts_as_seen_when_its_reading_began(shown: bool) -> None:
     bench.sights[an_item().id] = Sight(replace(an_item(), version="older"), 9.0)
     clock.forward(seconds=10)
 
-    assert see_again(app, bench, an_item()) == an_item()
+    assert see_again(app.clock, bench, an_item()) == an_item()
 
     assert bench.sights[an_item().id] == Sight(an_item(), 10.0 if shown else 11.0)
     assert world.calls == (["renew"] if shown else ["look"])
@@ -228,39 +228,39 @@ def test_evidence_counts_from_when_its_reading_began() -> None:
     clock.forward(seconds=10)
     item = an_item()
 
-    held = evidence_for(app, bench, item)
+    held = evidence_for(app.clock, bench, item)
 
     key = (item.id, item.epoch, item.version)
     assert held == HeldEvidence(key, World().evidence(item), 10.0)
     assert bench.evidence == {item.id: held}
     clock.forward(seconds=49)
-    assert evidence_for(app, bench, item, at_most=50.0) is held
-    assert evidence_for(app, bench, item, at_most=49.0) is not held
+    assert evidence_for(app.clock, bench, item, at_most=50.0) is held
+    assert evidence_for(app.clock, bench, item, at_most=49.0) is not held
 
 
 def test_evidence_of_another_thing_is_none() -> None:
     """Whatever name it is kept under."""
     app, bench = a_bench()
-    held = evidence_for(app, bench, replace(an_item(), id="another"))
+    held = evidence_for(app.clock, bench, replace(an_item(), id="another"))
     bench.evidence[an_item().id] = held
-    assert kept_evidence(app, bench, an_item()) is None
+    assert kept_evidence(app.clock, bench, an_item()) is None
 
 
 def test_with_many_undecided_things_evidence_is_kept_longer() -> None:
     """Six hours, or two seconds for each that is kept, to the second."""
     clock = HandClock()
     app, bench = a_bench(clock=clock)
-    held = evidence_for(app, bench, an_item())
+    held = evidence_for(app.clock, bench, an_item())
     clock.forward(seconds=OLDEST_EVIDENCE)
-    assert kept_evidence(app, bench, an_item()) is held
+    assert kept_evidence(app.clock, bench, an_item()) is held
     clock.forward(seconds=2)
-    assert kept_evidence(app, bench, an_item()) is None
+    assert kept_evidence(app.clock, bench, an_item()) is None
 
     many = int(OLDEST_EVIDENCE / 2)
     bench.evidence |= {f"t{n}": held for n in range(many)}
-    assert kept_evidence(app, bench, an_item()) is held
+    assert kept_evidence(app.clock, bench, an_item()) is held
     clock.forward(seconds=1)
-    assert kept_evidence(app, bench, an_item()) is None
+    assert kept_evidence(app.clock, bench, an_item()) is None
 
 
 def checked(minutes: float, kind: str | None = "scrape_failed") -> Any:
@@ -281,12 +281,12 @@ def test_each_try_of_the_verifier_is_remembered_by_its_task_and_moment() -> None
     world.evidence = lambda item: Timeline(task_id=item.id, attempts=tries)  # type: ignore[method-assign]
     app, bench = a_bench(world)
 
-    evidence_for(app, bench, an_item())
+    evidence_for(app.clock, bench, an_item())
 
     at = [START - timedelta(minutes=minutes) for minutes in (1, 2, 5)]
     found = {(an_item().id, at[0]): True, (an_item().id, at[1]): False, (an_item().id, at[2]): True}
     assert bench.checks_seen == found
-    share = fleet_now(app, bench, 1, 0).scrape_failed_share_1h
+    share = fleet_now(app.ledger, app.clock, bench, 1, 0).scrape_failed_share_1h
     assert share == pytest.approx(2 / 3)
 
 
@@ -295,7 +295,7 @@ def test_a_try_counts_for_less_than_an_hour() -> None:
     app, bench = a_bench()
     hour = START - timedelta(hours=1)
     bench.checks_seen = {("a", hour): True, ("b", hour + timedelta(microseconds=1)): False}
-    assert fleet_now(app, bench, 0, 0).scrape_failed_share_1h == 0.0
+    assert fleet_now(app.ledger, app.clock, bench, 0, 0).scrape_failed_share_1h == 0.0
     assert list(bench.checks_seen) == [("b", hour + timedelta(microseconds=1))]
 
 
@@ -307,7 +307,7 @@ def test_old_tries_are_looked_for_where_there_are_more_than_500(many: int, left:
     bench.checks_seen = {(f"t{n}", old): True for n in range(many)}
     world = bench.queue
     world.evidence = lambda item: Timeline(task_id=item.id, attempts=(checked(1),))  # type: ignore[method-assign]
-    evidence_for(app, bench, an_item())
+    evidence_for(app.clock, bench, an_item())
     assert len(bench.checks_seen) == left
 
 

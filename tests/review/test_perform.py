@@ -317,7 +317,7 @@ def test_what_something_in_between_refused_and_cannot_be_read_is_unknown() -> No
     poll_once(app)
 
     assert outcomes(app) == {TASK: "unknown"}
-    assert app.doubtful_writes == 1
+    assert app.contact.doubtful_writes == 1
 
 
 def test_a_key_that_is_refused_while_reading_up_is_raised() -> None:

@@ -106,7 +106,7 @@ def test_each_answer_is_written_down_with_its_request(
 ) -> None:
     """Its state, a note for a person, and the API's own id of the call; unclear ones are counted."""
     app = answering(error)
-    app.doubtful_writes = 3
+    app.contact.doubtful_writes = 3
     app.clock.sleep(7)
     app.benches[0].sights[TASK] = Sight(ITEM, 7.0)
     if isinstance(error, InvalidStatus):
@@ -119,7 +119,7 @@ def test_each_answer_is_written_down_with_its_request(
     assert (logged.state, logged.note) == (state, note)
     assert logged.request_id == ("req_9" if error else "req_1")
     assert logged.state_at == START + timedelta(seconds=7)
-    assert app.doubtful_writes == doubtful
+    assert app.contact.doubtful_writes == doubtful
 
 
 def test_a_refused_key_is_noted_as_not_done_and_raised() -> None:

@@ -435,7 +435,9 @@ def test_what_breaks_where_no_policy_judges_is_not_hidden() -> None:
     app = an_app(World(), always(APPROVE))
     broken = Background(memory=None, judge=None)  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
-        look_and_judge(app, app.benches[0], some(1)[0], broken)
+        look_and_judge(
+            app.clock, app.contact, app.events, app.limits, app.benches[0], some(1)[0], broken
+        )
 
 
 def test_what_is_listed_in_a_status_nobody_documented_is_asked_about_and_never_paid() -> None:

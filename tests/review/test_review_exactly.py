@@ -218,7 +218,7 @@ def test_a_failed_review_is_said_with_its_request() -> None:
         )
         pause = min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
         assert bench.troubles[TASK] == Backoff(tries=tries, until=clock.monotonic() + pause)
-        assert app.failed_reads == tries
+        assert app.contact.failed_reads == tries
         clock.forward(seconds=LONGEST_PAUSE)
 
     told = [one for one in said(app).levels if one[0] != "alarm"]
@@ -248,7 +248,7 @@ def test_a_failure_of_a_bot_that_is_to_stop_is_none() -> None:
     world_of(app).trouble["evidence"] = [NoAnswer("asked to stop")]
 
     assert reviewed(app) == Reviewed(item=ITEM, outcome=ReviewOutcome.POSTPONED)
-    assert (app.failed_reads, app.benches[0].troubles, said(app).events) == (0, {}, [])
+    assert (app.contact.failed_reads, app.benches[0].troubles, said(app).events) == (0, {}, [])
 
 
 def test_what_is_listed_and_cannot_be_read_stays_open() -> None:
@@ -257,7 +257,7 @@ def test_what_is_listed_and_cannot_be_read_stays_open() -> None:
     world_of(app).trouble["evidence"] = [NotFound("no such task", status=404)]
 
     assert reviewed(app) == Reviewed(item=ITEM, outcome=ReviewOutcome.POSTPONED)
-    assert app.failed_reads == 1
+    assert app.contact.failed_reads == 1
     assert app.benches[0].troubles[TASK] == Backoff(tries=1, until=FIRST_PAUSE)
     assert said(app).named("review failed")[0]["error"] == "no such task"
 
@@ -500,7 +500,9 @@ def test_a_turn_is_waited_for_before_each_look() -> None:
 def test_judged_says_what_it_was_judged_by() -> None:
     """The item, the facts and the evidence belong together."""
     app = a_bot()
-    judged = look_and_judge(app, app.benches[0], ITEM, known_of(app))
+    judged = look_and_judge(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], ITEM, known_of(app)
+    )
     assert isinstance(judged, Judged)
     assert judged.item == ITEM
     assert judged.facts.attempts is not None
@@ -511,7 +513,9 @@ def test_a_halt_names_what_it_is() -> None:
     """A brake is its own word, beside those that a person or a policy sets."""
     app = a_bot()
     app.brake = lambda: "the brake is on"
-    judged = look_and_judge(app, app.benches[0], ITEM, known_of(app))
+    judged = look_and_judge(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], ITEM, known_of(app)
+    )
     with pytest.raises(Halted, match=r"^the brake is on$") as caught:
-        gate.check(app, app.benches[0], judged.verdict)
+        gate.check(app.ledger, app.clock, app.guard, app.brake, app.benches[0], judged.verdict)
     assert (caught.value.by, caught.value.subject, caught.value.asks) == ("brake", "", False)

@@ -346,7 +346,7 @@ def test_a_backlog_keeps_nothing_waiting_for_longer_than_a_poll() -> None:
     world = World(before_write=lambda decision: clock.forward(seconds=20))
     world.add(*(an_item(id=f"task-{n}") for n in range(60)))
     app = an_app(world, always(APPROVE), clock=clock)
-    app.alarms = AlarmDispatcher(ledger=app.ledger, clock=clock, events=app.say, post=post)
+    app.notifier.alarms = AlarmDispatcher(ledger=app.ledger, clock=clock, events=app.say, post=post)
     stop, looked, pinged = threading.Event(), list[float](), list[int]()
 
     def refresh(asked: bool) -> None:

@@ -93,7 +93,7 @@ class Scene:
                 )
             )
         self.app: BotContext = an_app(world, always(ESCALATE), clock=self.clock, ledger=self.ledger)
-        self.app.alarms = AlarmDispatcher(
+        self.app.notifier.alarms = AlarmDispatcher(
             ledger=self.ledger,
             clock=self.clock,
             events=self.app.say,

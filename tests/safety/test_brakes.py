@@ -123,7 +123,7 @@ def test_a_clock_that_is_off_is_told_and_then_stops_it(
     app, brakes = braked(world, None)
     app.skew = lambda: timedelta(minutes=minutes)
     levels: list[str] = []
-    app.alarms.tell = lambda alarm: bool(levels.append(alarm.urgency))  # type: ignore[method-assign]
+    app.notifier.alarms.tell = lambda alarm: bool(levels.append(alarm.urgency))  # type: ignore[method-assign]
 
     brakes.check()
     poll_once(app)
@@ -363,7 +363,7 @@ def test_checkpoints_that_are_gone_are_told_once_and_it_goes_on(
     """A file that is removed or cut while the bot runs; more of them, or a person's word, is none."""
     app, brakes = braked(world, book)
     heard: list[Alarm] = []
-    app.alarms.tell = lambda alarm: bool(heard.append(alarm))  # type: ignore[method-assign]
+    app.notifier.alarms.tell = lambda alarm: bool(heard.append(alarm))  # type: ignore[method-assign]
 
     def told() -> int:
         brakes.check()

@@ -215,9 +215,37 @@ def test_a_sign_is_said_in_one_line(value: dict[str, Any], said_as: str) -> None
 def test_a_breaker_is_opened_once_and_said() -> None:
     """The first sign stands; another policy has its own."""
     app = a_bot()
-    open_breaker(app, "comments", "drift", "a sign", field="task.id: odd")
-    open_breaker(app, "comments", "conflicts", "another sign")
-    open_breaker(app, "others", "conflicts", "another sign")
+    open_breaker(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        "comments",
+        "drift",
+        "a sign",
+        field="task.id: odd",
+    )
+    open_breaker(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        "comments",
+        "conflicts",
+        "another sign",
+    )
+    open_breaker(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        "others",
+        "conflicts",
+        "another sign",
+    )
 
     found = {note.subject: note.value for note in app.ledger.notes("breaker")}
     assert found["comments"] == {
@@ -240,10 +268,14 @@ def test_a_breaker_is_opened_once_and_said() -> None:
 def test_a_breaker_that_a_person_closed_opens_again() -> None:
     """On the next sign."""
     app = a_bot()
-    open_breaker(app, "comments", "drift", "a sign")
+    open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
+    )
     close(app.ledger, reason="fine", who="ana", now=START)
     app.guard.refresh(app.ledger)
-    open_breaker(app, "comments", "drift", "another sign")
+    open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "another sign"
+    )
     assert [note.value["open"] for note in app.ledger.story("breaker", "comments")] == [
         True,
         False,
@@ -255,7 +287,9 @@ def test_a_dry_run_is_not_stopped() -> None:
     """It sends nothing."""
     app = a_bot()
     app.mode = Mode.DRY_RUN
-    open_breaker(app, "comments", "drift", "a sign")
+    open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
+    )
     assert app.ledger.notes("breaker") == []
     assert said(app).events == []
 
@@ -271,7 +305,9 @@ class Full(MemoryLedger):
 def test_a_breaker_that_cannot_be_written_stands_in_mind_and_is_said() -> None:
     """With why."""
     app = a_bot(Full())
-    open_breaker(app, "comments", "drift", "a sign")
+    open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
+    )
     assert app.guard.unwritten == {"comments": "a sign"}
     assert said(app).events == [
         ("breaker not written", {"policy": "comments", "error": "no space left"}),
@@ -283,8 +319,20 @@ def test_a_breaker_that_cannot_be_written_stands_in_mind_and_is_said() -> None:
 def test_to_close_is_a_word_on_each_that_stands_open() -> None:
     """It keeps the sign, and names who closed it and why; a second time there is none."""
     app = a_bot()
-    open_breaker(app, "comments", "drift", "a sign", field="task.id: odd")
-    open_breaker(app, "others", "drift", "a sign")
+    open_breaker(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        "comments",
+        "drift",
+        "a sign",
+        field="task.id: odd",
+    )
+    open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "others", "drift", "a sign"
+    )
     close(app.ledger, reason="fine", who="ana", now=START)
     open_breaker_again = app.ledger.note
     open_breaker_again("breaker", "comments", {"open": True, "what": "again"}, START)
@@ -356,9 +404,9 @@ def test_more_than_five_conflicts_in_ten_minutes_are_a_sign(
 ) -> None:
     """What ended otherwise is none."""
     app = with_conflicts(count, minutes=minutes, note=note)
-    conflicted(app, "another")
+    conflicted(app.ledger, app.clock, app.guard, app.events, app.mode, "another")
     assert app.ledger.notes("breaker") == []
-    conflicted(app, "comments")
+    conflicted(app.ledger, app.clock, app.guard, app.events, app.mode, "comments")
     values = [note.value for note in app.ledger.notes("breaker")]
     what = "6 tasks turned out to be decided by someone else in 10 minutes"
     expected = {"open": True, "sign": "conflicts", "what": what, "field": None}
@@ -374,7 +422,7 @@ def test_a_policy_that_fails_on_more_than_its_share_is_stopped(
 ) -> None:
     """On more than one thing, and on more than one in a hundred."""
     app = a_bot()
-    failing(app, "comments", failed, judged)
+    failing(app.ledger, app.clock, app.guard, app.events, app.mode, "comments", failed, judged)
     values = [note.value for note in app.ledger.notes("breaker")]
     what = f"its evaluation failed on {failed} of {judged} tasks"
     expected = {"open": True, "sign": "evaluation", "what": what, "field": None}

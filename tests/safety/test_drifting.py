@@ -73,10 +73,26 @@ def test_each_used_field_that_drifts_opens_the_breaker_by_its_name() -> None:
     judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
     app = an_app(World(), always(APPROVE))
     app.benches[0].judges = (judge,)
-    drifted(app, judge.policy, ["task.comment_text: missing"])
+    drifted(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        judge.policy,
+        ["task.comment_text: missing"],
+    )
     assert app.ledger.notes("breaker") == []
 
-    drifted(app, judge.policy, ["task.platform: missing", "task.status: missing"])
+    drifted(
+        app.ledger,
+        app.clock,
+        app.guard,
+        app.events,
+        app.mode,
+        judge.policy,
+        ["task.platform: missing", "task.status: missing"],
+    )
 
     told = {note.value.get("field") for note in app.ledger.story("breaker", "tried")}
     assert "task.platform: missing" in told
@@ -146,7 +162,7 @@ def a_bot_that_drifts(on: dict[str, frozenset[str]], *drift: str, waiting: int) 
 
 def widely(app: BotContext) -> list[str]:
     """What drifted widely."""
-    return widely_drifted(app, app.benches[0])
+    return widely_drifted(app.clock, app.guard, app.benches[0])
 
 
 def test_only_what_drifts_widely_is_named() -> None:
@@ -194,11 +210,11 @@ def drift_of(*drift: str) -> tuple[BotContext, list[Any]]:
     judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
     app = an_app(World(), always(APPROVE))
     app.benches[0].judges = (judge,)
-    drifted(app, judge.policy, drift[:1])
+    drifted(app.ledger, app.clock, app.guard, app.events, app.mode, judge.policy, drift[:1])
     breaker.close(app.ledger, reason="known", who="ana", now=START)
     app.guard.refresh(app.ledger)
     said(app).events.clear()
-    drifted(app, judge.policy, drift)
+    drifted(app.ledger, app.clock, app.guard, app.events, app.mode, judge.policy, drift)
     return app, list(app.ledger.story("breaker", "tried"))
 
 

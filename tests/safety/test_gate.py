@@ -42,7 +42,15 @@ def a_verdict(room: Room, action: Action = Action.APPROVE, rule: str = "pay") ->
 def halted(room: Room, wanted: Decision | Verdict | None = None, **how: Any) -> Halted | None:
     """What keeps it back now."""
     try:
-        gate.check(room.app, room.bench, wanted or a_verdict(room), **how)
+        gate.check(
+            room.app.ledger,
+            room.app.clock,
+            room.app.guard,
+            room.app.brake,
+            room.bench,
+            wanted or a_verdict(room),
+            **how,
+        )
     except Halted as found:
         return found
     return None
@@ -74,7 +82,9 @@ def test_each_guard_is_asked_in_its_order() -> None:
     a_trial(room, "pay")
     app.brake = lambda: "a brake"
     pauses.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
-    breaker.open_breaker(app, "guarded", "drift", "a sign")
+    breaker.open_breaker(
+        app.ledger, app.clock, app.guard, app.events, app.mode, "guarded", "drift", "a sign"
+    )
     found = []
     for mend in (
         lambda: setattr(app, "brake", lambda: None),
@@ -102,7 +112,16 @@ def test_a_persons_own_answer_is_stopped_by_a_brake_and_a_pause_only() -> None:
     room = a_room(a_policy(PAY, NEVER_PAY))
     room.app.guard.fleet = FLEET
     a_trial(room, "pay")
-    breaker.open_breaker(room.app, "guarded", "drift", "a sign")
+    breaker.open_breaker(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        "guarded",
+        "drift",
+        "a sign",
+    )
     assert halted(room, by_person=True) is None
     pauses.pause(room.ledger, "approve", reason="x", who="ana", until=None, now=START)
     assert by(halted(room, by_person=True)) == "pause"
@@ -130,7 +149,16 @@ def test_a_pause_of_the_log_ends_by_the_clock() -> None:
 def test_only_its_own_breaker_stops_a_policy() -> None:
     """Another's does not; and one that could not be written stops it all the same."""
     room = a_room(a_policy())
-    breaker.open_breaker(room.app, "another", "drift", "a sign")
+    breaker.open_breaker(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        "another",
+        "drift",
+        "a sign",
+    )
     room.app.guard.unwritten["a third"] = "a sign"
     assert halted(room) is None
     room.app.guard.unwritten["guarded"] = "a sign of trouble"
@@ -202,8 +230,8 @@ def foreseen(room: Room, item: ReviewItem = ITEM, latest: Decision | None = None
         None if latest is None else Logged(seq=1, decision=latest, state=State.HELD, state_at=START)
     )
     known = Background(memory=Memory(history=NO_HISTORY, latest=newest), judge=bench.judges[0])
-    judged = look_and_judge(app, bench, item, known)
-    return gate.foresee(app, bench, judged, known)
+    judged = look_and_judge(app.clock, app.contact, app.events, app.limits, bench, item, known)
+    return gate.foresee(app.ledger, app.clock, app.guard, app.brake, bench, judged, known)
 
 
 CAPPED = "guardrails:\n  approvals: at most 1 per day\n"
@@ -297,12 +325,12 @@ def test_a_decision_meets_the_caps_of_its_policy() -> None:
     )  # fmt: skip
     decision = a_decision(policy="guarded", decided_at=START)
 
-    (limit,) = gate.limits_for(room.app, room.bench, decision)
+    (limit,) = gate.limits_for(room.app.guard, room.bench, decision)
 
     assert (limit.name, limit.at_most) == ("approvals: at most 1 per day", 1)
     assert [(need.at, need.amount_micros) for need in limit.keep] == [(at, 5)]
-    assert gate.limits_for(room.app, room.bench, replace(decision, decided_by="ana")) == ()
-    assert gate.limits_for(room.app, room.bench, replace(decision, policy="another")) == ()
+    assert gate.limits_for(room.app.guard, room.bench, replace(decision, decided_by="ana")) == ()
+    assert gate.limits_for(room.app.guard, room.bench, replace(decision, policy="another")) == ()
 
 
 @pytest.mark.parametrize(
@@ -323,7 +351,7 @@ def test_a_full_cap_is_kept_in_mind_for_what_it_concerns(
     decision = a_decision(policy="guarded")
 
     found = gate.full(
-        room.app, room.bench, decision, CapReached("no room", cap=cap, room_at=room_at)
+        room.app.guard, room.bench, decision, CapReached("no room", cap=cap, room_at=room_at)
     )
 
     assert str(found) == f"the cap is reached: {cap}"
@@ -344,7 +372,15 @@ def test_a_pass_begins_with_nothing_of_the_last() -> None:
     guard.kept["cap", "x"].append(None)  # type: ignore[arg-type]
     pauses.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
 
-    gate.begin(room.app, room.bench, FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        FLEET,
+    )
 
     assert (guard.wanting, guard.full, dict(guard.kept)) == ([], [], {})
     assert guard.fleet == FLEET
@@ -355,7 +391,15 @@ def test_a_breaker_that_could_not_be_written_is_written_as_a_pass_begins() -> No
     """Under the same words."""
     room = a_room(a_policy())
     room.app.guard.unwritten["guarded"] = "a sign"
-    gate.begin(room.app, room.bench, FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        FLEET,
+    )
     assert room.app.guard.unwritten == {}
     (note,) = room.ledger.notes("breaker")
     assert note.subject == "guarded"
@@ -371,10 +415,26 @@ def test_a_breaker_that_cannot_be_written_is_tried_at_each_pass() -> None:
 
     room.app.guard.unwritten["guarded"] = "a sign"
     room.ledger.note, write = full_disk, room.ledger.note
-    gate.begin(room.app, room.bench, FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        FLEET,
+    )
     assert room.app.guard.unwritten == {"guarded": "a sign"}
     room.ledger.note = write
-    gate.begin(room.app, room.bench, FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        FLEET,
+    )
     assert room.breaker()
 
 
@@ -382,7 +442,15 @@ def test_a_pass_begins_with_a_look_at_drift() -> None:
     """For each policy of the bench."""
     room = a_room(a_policy())
     room.bench.drift = ("task.status: missing",)
-    gate.begin(room.app, room.bench, FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        FLEET,
+    )
     assert room.breaker()
 
 
@@ -390,8 +458,10 @@ def test_what_is_kept_back_is_noted_by_what_keeps_it() -> None:
     """Where that has a name."""
     room = a_room(a_policy())
     room_at = START + timedelta(hours=1)
-    gate.keep_back(room.app, Halted("x", by="cap", subject="approvals", room_at=room_at), ITEM)
-    gate.keep_back(room.app, Halted("x", by="brake"), ITEM)
+    gate.keep_back(
+        room.app.guard, Halted("x", by="cap", subject="approvals", room_at=room_at), ITEM
+    )
+    gate.keep_back(room.app.guard, Halted("x", by="brake"), ITEM)
     assert dict(room.app.guard.kept) == {
         ("cap", "approvals"): [HeldBack(ITEM.id, ITEM.deadline_at, 240_000, room_at)]
     }
@@ -402,7 +472,15 @@ def a_review(
 ) -> None:
     """Let a review end so."""
     one = Reviewed(item=ITEM, outcome=outcome, verdict=verdict)
-    gate.reviewed(room.app, room.bench.judges[0], one)
+    gate.reviewed(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench.judges[0],
+        one,
+    )
 
 
 @pytest.mark.parametrize(
@@ -434,11 +512,21 @@ def test_what_a_full_limit_keeps_back_needs_no_room_before_that_has_some() -> No
     """Neither in that limit nor in another: what is less urgent may use it meanwhile."""
     room = a_room(a_policy(PAY, CAPPED))
     later = ENDS - timedelta(hours=1)
-    gate.keep_back(room.app, Halted("x", by="cap", subject="money approved", room_at=later), ITEM)
+    gate.keep_back(
+        room.app.guard, Halted("x", by="cap", subject="money approved", room_at=later), ITEM
+    )
     a_review(room, a_verdict(room, Action.ESCALATE))
     assert [need.at for need in room.app.guard.wanting] == [later]
 
-    gate.begin(room.app, room.bench, NO_FLEET)
+    gate.begin(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        NO_FLEET,
+    )
     a_review(room, a_verdict(room, Action.ESCALATE))
     assert [need.at for need in room.app.guard.wanting] == [ENDS - timedelta(hours=3)]
 
@@ -452,7 +540,15 @@ def test_nothing_is_noted_where_nothing_could_be_sent(what: str) -> None:
     room.app.guard.watches["guarded"] = guard_state.ApprovalWatch(revision="r", share=None)
     verdict = None if what == "no verdict" else a_verdict(room, Action.ESCALATE)
     one = Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict)
-    gate.reviewed(room.app, None if what == "no judge" else room.bench.judges[0], one)
+    gate.reviewed(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        None if what == "no judge" else room.bench.judges[0],
+        one,
+    )
     assert room.app.guard.wanting == []
     counted = room.app.guard.watches["guarded"].decided
     assert counted == (what == "no caps")
@@ -492,7 +588,15 @@ def test_a_young_policy_that_pays_all_is_stopped_at_twenty() -> None:
         one = Reviewed(
             item=replace(ITEM, id=f"t{n}"), outcome=State.PERFORMED, verdict=a_verdict(room)
         )
-        gate.reviewed(room.app, room.bench.judges[0], one)
+        gate.reviewed(
+            room.app.ledger,
+            room.app.clock,
+            room.app.guard,
+            room.app.events,
+            room.app.mode,
+            room.bench.judges[0],
+            one,
+        )
     (note,) = room.ledger.notes("breaker")
     assert (note.subject, note.value["sign"]) == ("guarded", "approvals")
     assert note.value["what"] == watch.sign()
@@ -507,7 +611,15 @@ def test_a_watch_ends_when_its_policy_is_no_longer_young() -> None:
         assert "guarded" in room.app.guard.watches
         verdict = a_verdict(room, Action.APPROVE if n % 2 else Action.ESCALATE)
         one = Reviewed(item=replace(ITEM, id=f"t{n}"), outcome=State.HELD, verdict=verdict)
-        gate.reviewed(room.app, room.bench.judges[0], one)
+        gate.reviewed(
+            room.app.ledger,
+            room.app.clock,
+            room.app.guard,
+            room.app.events,
+            room.app.mode,
+            room.bench.judges[0],
+            one,
+        )
     assert room.app.guard.watches == {}
 
 
@@ -530,16 +642,24 @@ def test_probation_counts_what_left(
     trial = Trial(PolicyChange(revision="r", since=START, rules=("pay",)), frozenset({"pay"}))
     room.app.guard.trials["guarded"] = trial
     about = {"policy": "guarded", "rule": "pay", "decided_by": by_person, "decided_at": START}
-    gate.sent(room.app, a_decision(action, **about), state)
-    gate.sent(room.app, a_decision(action, **about | {"policy": "another"}), state)
-    gate.sent(room.app, a_decision(action, **about | {"rule": "another"}), state)
+    gate.sent(room.app.guard, a_decision(action, **about), state)
+    gate.sent(room.app.guard, a_decision(action, **about | {"policy": "another"}), state)
+    gate.sent(room.app.guard, a_decision(action, **about | {"rule": "another"}), state)
     assert list(trial.sent) == [START] * counted
 
 
 def ended(room: Room, *verdicts: Verdict | None) -> None:
     """End a pass in which reviews said these."""
     reviews = [Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict) for verdict in verdicts]
-    gate.end(room.app, room.bench, reviews)
+    gate.end(
+        room.app.ledger,
+        room.app.clock,
+        room.app.guard,
+        room.app.events,
+        room.app.mode,
+        room.bench,
+        reviews,
+    )
     say_stakes(room.app, room.bench)
 
 
@@ -563,7 +683,9 @@ def test_the_end_of_a_pass_ends_a_probation_that_is_over() -> None:
     room = a_room(a_policy())
     a_trial(room, "pay")
     room.clock.forward(hours=1)
-    gate.keep_back(room.app, Halted("x", by="cap", subject="approvals: at most 1 per day"), ITEM)
+    gate.keep_back(
+        room.app.guard, Halted("x", by="cap", subject="approvals: at most 1 per day"), ITEM
+    )
     ended(room)
     assert room.app.guard.trials == {}
     (about,) = said(room.app).named("probation is over")

@@ -246,7 +246,15 @@ def test_the_work_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
         return real(facts)
 
     judge.decide = slow
-    found = impact.weigh(room.app, judge, a_policy(ASK).policy.revision, room.clock.now())
+    found = impact.weigh(
+        room.app.ledger,
+        room.app.clock,
+        room.app.events,
+        room.app.revisions,
+        judge,
+        a_policy(ASK).policy.revision,
+        room.clock.now(),
+    )
     assert (found.open.judged, found.open.left) == (2, 4)
     assert "4 were not judged" in found.sentence()
 
@@ -286,7 +294,15 @@ def test_a_revision_that_can_no_longer_be_read_is_said() -> None:
     room = a_room(a_policy(ASK), ledger=ledger)
     room.app.revisions.judge = lambda revision: None  # type: ignore[method-assign]
 
-    found = impact.weigh(room.app, a_policy(PAY), "0" * 64, room.clock.now())
+    found = impact.weigh(
+        room.app.ledger,
+        room.app.clock,
+        room.app.events,
+        room.app.revisions,
+        a_policy(PAY),
+        "0" * 64,
+        room.clock.now(),
+    )
 
     assert found.problem == "the revision before can no longer be read"
 

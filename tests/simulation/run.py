@@ -401,7 +401,7 @@ class Run:
             chance=self.chance.random,
             stop=stop,
         )
-        app.alarms = AlarmDispatcher(
+        app.notifier.alarms = AlarmDispatcher(
             ledger=seen, clock=app.clock, events=app.say, routes=ROUTES, post=Inbox(process)
         )
         return app
