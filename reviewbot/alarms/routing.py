@@ -27,7 +27,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     def takes(self, message: Message) -> bool:
         """Whether it wants a message that is addressed to nobody."""
         urgent = URGENCIES.index(message.urgency) >= URGENCIES.index(self.least)
-        mended = any(one.mended for one in message.alarms)
+        mended = any(alarm.mended for alarm in message.alarms)
         return (urgent or mended) and (self.kinds is None or message.kind in self.kinds)
 
 
@@ -61,7 +61,7 @@ class Routes(msgspec.Struct, frozen=True):
         )
         if message.kind is not AlarmKind.CHANNEL:
             return found
-        failing = {one.subject for one in message.alarms}
+        failing = {alarm.subject for alarm in message.alarms}
         return tuple(channel for channel in found if channel not in failing)
 
     def stands_for(self, target: str) -> bool:
@@ -81,7 +81,7 @@ def messages_of(alarms: Iterable[Alarm], *, dry_run: bool = False) -> list[Messa
         groups.setdefault((alarm.kind, alarm.group, alarm.to, alarm.mended), []).append(alarm)
     return [
         Message(headline=_headline(group), alarms=tuple(group), dry_run=dry_run)
-        for group in (sorted(one, key=_order) for one in groups.values())
+        for group in (sorted(group, key=_order) for group in groups.values())
     ]
 
 
@@ -97,12 +97,12 @@ def _headline(group: list[Alarm]) -> str:
         return first.sentence
     if first.mended:
         return f"{count} things are well again: {first.sentence}, …"
-    due = [one.facts["deadline_at"] for one in group if one.facts.get("deadline_at")]
-    zones = {one.zone for one in group}
+    due = [alarm.facts["deadline_at"] for alarm in group if alarm.facts.get("deadline_at")]
+    zones = {alarm.zone for alarm in group}
     zone = zones.pop() if len(zones) == 1 else "UTC"
     match first.kind:
         case AlarmKind.UNDECIDED if "turn_at" in first.facts:
-            turns = [one.facts["turn_at"] for one in group]
+            turns = [alarm.facts["turn_at"] for alarm in group]
             return (
                 f"{count} tasks that expire until {format_moment(max(due), zone)} wait for their turn, which"
                 f" comes in time, by {format_moment(max(turns), zone)}"

@@ -95,7 +95,7 @@ def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> tup
         with reading_bar(screen) as progress:
             seen = plan(app, bot=bot, progress=progress, patience=patience)
         found = look_ahead(
-            [one.future for one in seen.planned],
+            [planned.future for planned in seen.planned],
             seen.standing,
             pace(app.ledger, seen.at),
             unreadable=seen.failed,
@@ -117,7 +117,7 @@ def headline(found: Forecast, zones: Zones) -> str:
 def _lines(found: Forecast, zones: Zones) -> Iterator[str]:
     yield headline(found, zones)
     if found.unread:
-        by: Counter[str] = Counter(one.by for one in found.unread)
+        by: Counter[str] = Counter(task.by for task in found.unread)
         parts = [
             f"{by[ground]} by {name}"
             for ground, name in (("fallback", "the policy's fallback"), ("silence", "silence"))
@@ -142,7 +142,7 @@ def _lines(found: Forecast, zones: Zones) -> Iterator[str]:
     if found.unread:
         yield ""
         heads = (noun_of(found.kinds), "paid on", "by", "why")
-        yield table(heads, [_row(one, found, zones) for one in found.unread[:SHOWN]], 70)
+        yield table(heads, [_row(task, found, zones) for task in found.unread[:SHOWN]], 70)
         if len(found.unread) > SHOWN:
             yield f"… and {len(found.unread) - SHOWN} more (--format json has all)"
 
@@ -170,14 +170,14 @@ def _pace(known: ResponseTimes) -> str:
     )
 
 
-def _row(one: Unread, found: Forecast, zones: Zones) -> tuple[str, ...]:
-    why = WHY[one.why] + (f": {one.note}" if one.note else "")
-    return (one.task_id[:8], _when(one, found, zones), one.by, why)
+def _row(task: Unread, found: Forecast, zones: Zones) -> tuple[str, ...]:
+    why = WHY[task.why] + (f": {task.note}" if task.note else "")
+    return (task.task_id[:8], _when(task, found, zones), task.by, why)
 
 
-def _when(one: Unread, found: Forecast, zones: Zones) -> str:
-    about = "about " * one.deadline_is_estimate
-    return about + due(one.at, found.at, zones.of(review=one.review))
+def _when(task: Unread, found: Forecast, zones: Zones) -> str:
+    about = "about " * task.deadline_is_estimate
+    return about + due(task.at, found.at, zones.of(review=task.review))
 
 
 def forecast_json(found: Forecast) -> str:

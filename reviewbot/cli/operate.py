@@ -159,9 +159,10 @@ def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
 def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
     """Take the file away where it pauses this; one that also pauses something else stays."""
     pauses = pauses_module.pauses_on((), file.read(), datetime.now(UTC))
-    if not any(what in (pauses_module.ALL, one.word) for one in pauses):
+    words = {paused.word for paused in pauses}
+    if not words or what not in (pauses_module.ALL, *words):
         return ()
-    others = sorted(one.word for one in pauses if what not in (pauses_module.ALL, one.word))
+    others = [] if what == pauses_module.ALL else sorted(words - {what})
     if others:
         raise UsageError(
             f"{file.path} pauses {' and '.join(others)} as well; change the file, or resume all"

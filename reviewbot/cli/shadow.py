@@ -75,8 +75,10 @@ def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
     """End the challenger named POLICY, or all of them."""
     with ledger_for_a_word(settings) as log:
         ended = shadows.stop(log, policy, who=person_of(settings), now=datetime.now(UTC))
-    for one in ended:
-        screen.data(f"{safe_line(one.name)} {one.revision[:8]} no longer runs in the shadow.")
+    for challenger in ended:
+        screen.data(
+            f"{safe_line(challenger.name)} {challenger.revision[:8]} no longer runs in the shadow."
+        )
 
 
 @click.command(
@@ -96,10 +98,10 @@ def show(screen: Screen, settings: Settings, form: str) -> None:
     if form == "json":
         screen.data(_json(running, found))
         return
-    for one in running:
+    for challenger in running:
         screen.data(
-            f"{styled(safe_line(one.name), 'strong')} {one.revision[:8]} runs in the shadow since"
-            f" {format_moment(one.since, zone)}, started by {safe_line(one.who)} ({safe_line(one.path)})"
+            f"{styled(safe_line(challenger.name), 'strong')} {challenger.revision[:8]} runs in the shadow since"
+            f" {format_moment(challenger.since, zone)}, started by {safe_line(challenger.who)} ({safe_line(challenger.path)})"
         )
     if not running:
         screen.data("No policy runs in the shadow. Start one:  reviewbot shadow start FILE")
@@ -107,12 +109,12 @@ def show(screen: Screen, settings: Settings, form: str) -> None:
         screen.data("\n" + _text(comparison, zone))
 
 
-def _text(one: Comparison, zone: str) -> str:
-    impact = one.impact
+def _text(comparison: Comparison, zone: str) -> str:
+    impact = comparison.impact
     agreed = sum(c.count for (live, says), c in impact.flips().items() if live == says)
     lines = [
-        styled(f"{safe_line(one.who)} {one.revision[:8]}", "strong")
-        + f" since {format_moment(one.since, zone)}: {counted(impact.total, 'round')},"
+        styled(f"{safe_line(comparison.who)} {comparison.revision[:8]}", "strong")
+        + f" since {format_moment(comparison.since, zone)}: {counted(impact.total, 'round')},"
         f" {agreed:,} decided alike ({agreed / impact.total:.1%})"
     ]
     rows = [
@@ -132,10 +134,10 @@ def _json(running: tuple[shadows.Challenger, ...], found: tuple[Comparison, ...]
         "running": running,
         "comparisons": [
             {
-                "who": one.who,
-                "revision": one.revision,
-                "since": iso(one.since),
-                "rounds": one.impact.total,
+                "who": comparison.who,
+                "revision": comparison.revision,
+                "since": iso(comparison.since),
+                "rounds": comparison.impact.total,
                 "moves": [
                     {
                         "live": live[0],
@@ -146,10 +148,10 @@ def _json(running: tuple[shadows.Challenger, ...], found: tuple[Comparison, ...]
                         "money_usd": cell.micros / 1_000_000,
                         "samples": cell.samples,
                     }
-                    for (live, says), cell in one.impact.moves.items()
+                    for (live, says), cell in comparison.impact.moves.items()
                 ],
             }
-            for one in found
+            for comparison in found
         ],
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()

@@ -104,7 +104,7 @@ def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> 
 def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
     """Each running policy, and where the file on disk differs from it, in words."""
     revisions = None if ledger is None else Revisions(ledger)
-    return [_policy(one, revisions) for one in (beat.policies if beat else ())]
+    return [_policy(running, revisions) for running in (beat.policies if beat else ())]
 
 
 def _policy(running: Running, revisions: Revisions | None) -> str:
@@ -238,10 +238,10 @@ def _channels(settings: Settings) -> Iterator[Diagnosis]:
 
     notices = settings.notices
     loaded = [PolicyFile(path).load().policy for path in settings.policy]
-    for sentence in unheard((one for one in loaded if one is not None), notices.routes):
+    for sentence in unheard((policy for policy in loaded if policy is not None), notices.routes):
         yield Diagnosis("warn", "channels", sentence, "targets = [NAME] under one of  [channels.…]")
     if notices.channels:
-        names = ", ".join(one.name for one in notices.channels)
+        names = ", ".join(channel.name for channel in notices.channels)
         yield Diagnosis("ok", "channels", f"{names}; try them: reviewbot notify test")
     else:
         cure = "add  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
@@ -257,7 +257,7 @@ def _ledger(settings: Settings) -> Iterator[Diagnosis]:
 
     if settings.ledger.startswith("sqlite:///"):
         path = Path(unquote(settings.ledger.removeprefix("sqlite:///")))
-        place = next(one for one in (path, *path.absolute().parents) if one.exists())
+        place = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not os.access(place, os.W_OK):
             cure = "let the bot's user write there, or set REVIEWBOT_LEDGER"
             yield Diagnosis("fail", "ledger", f"{place} cannot be written", cure)

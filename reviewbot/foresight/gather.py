@@ -120,10 +120,10 @@ class Foreseen:
             self._found = outlook_of(app.ledger, app.clock.now(), bot, judges=judges)
         return self._found
 
-    def of(self, one: Undecided) -> Future | None:
+    def of(self, seen: Undecided) -> Future | None:
         """What becomes of one round; None where nobody can tell, for want of the log too."""
         try:
-            return self().of(one.review, one.task_id)
+            return self().of(seen.review, seen.task_id)
         except LedgerError:
             return None
 

@@ -78,8 +78,8 @@ class Room:
         self._asks = self._policy.guardrails.when_over == "escalate"
         self._tracks: dict[str | None, dict[str, LimitTrack]] = {}
         self._taken: dict[str | None, list[Spent]] = {}
-        for one in house.spent:
-            self._taken.setdefault(one.decision.account_id, []).append(one)
+        for spent in house.spent:
+            self._taken.setdefault(spent.decision.account_id, []).append(spent)
         self._probation = self._on_probation(now)
 
     def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:

@@ -131,8 +131,10 @@ def find(claim: RuleClaim, later: Aftermath) -> GradeEvidence | None:
 
 
 def _by_checks(claim: RuleClaim, checks: Sequence[Attempt]) -> GradeEvidence | None:
-    known = {one.found_comment_id for one in checks if _before(one, claim.at)}
-    after = [one for one in checks if one.scraped_at is not None and one.scraped_at > claim.at]
+    known = {check.found_comment_id for check in checks if _before(check, claim.at)}
+    after = [
+        check for check in checks if check.scraped_at is not None and check.scraped_at > claim.at
+    ]
     for check in after:
         if check.outcome_kind == "verified" and (why := _stood_there(check, claim, known)):
             return GradeEvidence(there=True, person=False, why=why)

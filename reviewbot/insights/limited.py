@@ -50,12 +50,12 @@ def hold_against_limits(
     impact: Impact, old: Judge, new: Judge
 ) -> tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]:
     """Count the timed reviews of an impact; give what the old and the new limits kept back."""
-    walked = [(_Walk(old), [one.old for one in impact.timed])]
+    walked = [(_Walk(old), [review.old for review in impact.timed])]
     if new is not old:
-        walked.append((_Walk(new), [one.new for one in impact.timed]))
+        walked.append((_Walk(new), [review.new for review in impact.timed]))
     said = [_in_order(walk, impact.timed, wishes) for walk, wishes in walked]
-    for one, before, after in zip(impact.timed, said[0], said[-1], strict=True):
-        impact.add(before, after, one.id, one.account_id, one.amount_micros)
+    for review, before, after in zip(impact.timed, said[0], said[-1], strict=True):
+        impact.add(before, after, review.id, review.account_id, review.amount_micros)
     impact.timed.clear()
     return walked[0][0].kept, walked[-1][0].kept
 
@@ -83,30 +83,30 @@ class _Walk:
             KeptBack(limit, how.total(), how["later"], how["asked"], how["deadline"], how[SILENCE])
             for limit, how in self._kept.items()
         ]
-        return tuple(sorted(found, key=lambda one: -one.count))
+        return tuple(sorted(found, key=lambda kept: -kept.count))
 
-    def says(self, one: Timed, wish: Wish) -> Said:
+    def says(self, review: Timed, wish: Wish) -> Said:
         """What becomes of one review."""
         said = Said(wish.action.value, wish.rule)
         if not wish.action.writes:
             return said
-        wanted = _round(one).wish(self._judge, wish.action, wish.rule)
-        stop = self._stop(wanted, wish, wish.at, one.end)
+        wanted = _round(review).wish(self._judge, wish.action, wish.rule)
+        stop = self._stop(wanted, wish, wish.at, review.end)
         if stop is None:
             self._room.take(wanted, wish.at)
             return said
-        what, said = self._kept_back(one, wish, wanted, stop, said)
+        what, said = self._kept_back(review, wish, wanted, stop, said)
         self._kept.setdefault(stop.what, Counter())[what] += 1
         return said
 
     def _kept_back(
-        self, one: Timed, wish: Wish, wanted: Decision, stop: Stop, said: Said
+        self, review: Timed, wish: Wish, wanted: Decision, stop: Stop, said: Said
     ) -> tuple[str, Said]:
         due = None if wish.due is None else max(wish.due, wish.at)
         if stop.free_at is not None and not stop.asks and (due is None or stop.free_at <= due):
             self._room.take(wanted, stop.free_at)
             return "later", said
-        instead = self._at_the_deadline(one, wish, wanted, due)
+        instead = self._at_the_deadline(review, wish, wanted, due)
         if stop.asks:
             return "asked", Said(Action.ESCALATE.value, wish.rule)
         if instead is not None:
@@ -117,18 +117,18 @@ class _Walk:
         return "later", said
 
     def _at_the_deadline(
-        self, one: Timed, wish: Wish, wanted: Decision, due: datetime | None
+        self, review: Timed, wish: Wish, wanted: Decision, due: datetime | None
     ) -> Said | None:
         """What is sent from `decide by` on, and takes its room then."""
-        if due is None or due >= one.end:
+        if due is None or due >= review.end:
             return None
-        if self._stop(wanted, wish, due, one.end) is None:
+        if self._stop(wanted, wish, due, review.end) is None:
             self._room.take(wanted, due)
             return Said(wish.action.value, wish.rule)
         if wish.fallback is None or not wish.fallback.writes:
             return None
-        instead = _round(one).wish(self._judge, wish.fallback, DEADLINE)
-        if self._stop(instead, wish, due, one.end) is not None:
+        instead = _round(review).wish(self._judge, wish.fallback, DEADLINE)
+        if self._stop(instead, wish, due, review.end) is not None:
             return None
         self._room.take(instead, due)
         return Said(wish.fallback.value, DEADLINE)

@@ -113,26 +113,27 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def now(self) -> dict[str, int]:
         """How many of each action the next pass takes, and how many are held."""
-        return Counter(one.now for one in self.planned if not one.future.is_over)
+        return Counter(planned.now for planned in self.planned if not planned.future.is_over)
 
     @property
     def kinds(self) -> tuple[ReviewKind, ...]:
         """The kinds of review that wait."""
-        items = [one.item for one in self.planned] + [one.item for one in self.failed]
+        items = [planned.item for planned in self.planned]
+        items += [failed.item for failed in self.failed]
         return tuple(dict.fromkeys(item.review for item in items))
 
     @property
     def ends(self) -> dict[str, int]:
         """How many will end in each way."""
-        return Counter(one.end for one in self.planned)
+        return Counter(planned.end for planned in self.planned)
 
     @property
     def money_micros(self) -> dict[str, int]:
         """What will be paid in each way, in millionths of a US dollar; unknown amounts count 0."""
         paid: Counter[str] = Counter()
-        for one in self.planned:
-            if one.end in ("rule", "fallback", "silence", "left"):
-                paid[one.end] += one.item.amount_micros or 0
+        for planned in self.planned:
+            if planned.end in ("rule", "fallback", "silence", "left"):
+                paid[planned.end] += planned.item.amount_micros or 0
         return paid
 
     @property
@@ -143,7 +144,7 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bites(self) -> tuple[LimitHit, ...]:
         """The caps that will keep something back, and what."""
-        return bites_of(one.future for one in self.planned)
+        return bites_of(planned.future for planned in self.planned)
 
 
 def plan(

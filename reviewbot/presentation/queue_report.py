@@ -58,7 +58,10 @@ def queue_document(plan: QueuePlan, judges: Sequence[Judge]) -> Document:
         f"{judge.policy.name} (revision {judge.policy.revision[:8]})" for judge in judges
     )
     noun = noun_of(plan.kinds)
-    rows = [_Row(one, by_revision.get(one.verdict.revision), plan.at, zone) for one in plan.planned]
+    rows = [
+        _Row(planned, by_revision.get(planned.verdict.revision), plan.at, zone)
+        for planned in plan.planned
+    ]
     lead = [
         f"As of {format_moment(plan.at, zone.key)}, by policy {named}.",
         f"{noun.capitalize()}s that nobody decides by their deadline are paid; the headline is that"

@@ -152,8 +152,8 @@ def _first_end(found: BotStatus, now: datetime, zone: str) -> str:
 def _alarms(found: BotStatus, zone: str) -> Iterator[tuple[str, str, str]]:
     if found.alarms:
         told = ", ".join(
-            f"{safe_line(one.kind, 20)} {one.count} ({format_moment(one.at, zone)})"
-            for one in found.alarms
+            f"{safe_line(alarm.kind, 20)} {alarm.count} ({format_moment(alarm.at, zone)})"
+            for alarm in found.alarms
         )
         yield "alarms 24h", told, "care"
 

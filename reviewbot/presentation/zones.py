@@ -36,9 +36,9 @@ class Zones:
             return judge.policy.timezone
         asked = {"revision": revision, "name": policy, "review": review}
         for field, value in asked.items():
-            for one in self._policies:
-                if value and getattr(one, field) == value:
-                    return known_zone(one.timezone)
+            for known in self._policies:
+                if value and getattr(known, field) == value:
+                    return known_zone(known.timezone)
         return self.first
 
     @property
