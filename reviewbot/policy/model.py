@@ -172,6 +172,13 @@ class Then(Node, frozen=True, kw_only=True):
     question: Template | None = None
     because: str | None = None
 
+    def templates(self) -> tuple[Template, ...]:
+        """Every text that it may send or ask."""
+        texts = [self.comment, self.question, *dict(self.fields).values()]
+        if self.reason is not None:
+            texts += [self.reason.otherwise, *dict(self.reason.variants).values()]
+        return tuple(text for text in texts if text is not None)
+
 
 class Rule(Node, frozen=True, kw_only=True):
     """One named rule. `when` is None for `always: yes`."""
@@ -411,3 +418,11 @@ def has_checks(condition: Condition) -> bool:
         case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
             return any(map(has_checks, parts))
     return False
+
+
+def facts_named(policy: Policy) -> frozenset[str]:
+    """Every fact that a rule, the fallback, a text or a pause of the policy names."""
+    thens = [rule.then for rule in policy.rules] + [c.then for c in policy.deadline.fallbacks]
+    parts = (part for then in thens for text in then.templates() for part in text.parts)
+    in_texts = {part.fact for part in parts if isinstance(part, Placeholder)}
+    return frozenset({compare.fact for compare in all_compares(policy)} | in_texts)

@@ -1,10 +1,9 @@
 """Conditions as Python functions, plain and traced; and whether evidence could change an answer.
 
-Theory of operation. A condition becomes a small tree of tests, and that tree becomes two-valued
-expressions (`source.py` says why two). A plain function leaves a rule at the first condition that
-fails. A traced one asks every condition of every rule it tries and keeps the outcomes in locals;
-they become one flat tuple only when a rule has decided. What a test looks at is read once, a line
-before the first rule that asks for it.
+Theory of operation. A condition becomes two two-valued expressions (`source.py` says why two). A
+plain function leaves a rule at the first condition that fails. A traced one asks every condition of
+every rule it tries and keeps the outcomes in locals; they become one flat tuple only when a rule has
+decided. What a test looks at is read once, a line before the first rule that asks for it.
 """
 
 from __future__ import annotations
@@ -33,212 +32,6 @@ from reviewbot.policy.model import (
 )
 from reviewbot.policy.source import Emitted, Pool, three_way
 
-_IN = "    "
-
-
-class All(NamedTuple):
-    """Every part must hold."""
-
-    parts: tuple[Tree, ...]
-
-
-class Or(NamedTuple):
-    """One part is enough."""
-
-    parts: tuple[Tree, ...]
-
-
-class Not(NamedTuple):
-    """The part must not hold."""
-
-    part: Tree
-
-
-Tree = Emitted | All | Or | Not
-
-
-class Arm(NamedTuple):
-    """A rule or a case of the fallback: its condition, and the statement for when it is met.
-
-    In `then` a traced function puts the tuple of outcomes in place of `LEAVES`. `passed` is for
-    when it cannot be told.
-    """
-
-    tree: Tree
-    then: str
-    passed: str = "pass"
-
-
-class Function:
-    """Writes one function that tries arms in order."""
-
-    def __init__(self, name: str, pool: Pool, *, traced: bool, arguments: str = "f") -> None:
-        self._lines = [f"def {name}({arguments}):", f"{_IN}cant = shadow = 0"]
-        self._pool = pool
-        self._traced = traced
-        self._read: set[str] = set()
-        self._outcomes: dict[Emitted, str] = {}
-        """The local of each test asked so far; one test is asked once, whichever rules share it."""
-        self._slots: list[str] = []
-
-    def write(self, arms: Iterable[Arm], end: str) -> str:
-        """The source of the whole function; `end` is for when no arm was met."""
-        for arm in arms:
-            for test in _tests(arm.tree):
-                self._ask(test)
-            possible, sure = self._sides(arm.tree)
-            if possible == sure:
-                self._add(f"if {sure}:", f"{_IN}{arm.then}")
-            else:
-                self._add(f"if {possible}:", f"{_IN}if {sure}:", f"{_IN * 2}{arm.then}")
-                self._add(f"{_IN}else:", f"{_IN * 2}{arm.passed}")
-        self._add(end)
-        return "\n".join(self._lines)
-
-    def _add(self, *lines: str) -> None:
-        leaves = f"({''.join(f'{slot}, ' for slot in self._slots)})"
-        self._lines += [_IN + line.replace("LEAVES", leaves) for line in lines]
-
-    def _ask(self, test: Emitted) -> None:
-        for local in test.reads:
-            self._read_local(local)
-        if not self._traced:
-            return
-        if test not in self._outcomes:
-            self._outcomes[test] = local = f"c{len(self._outcomes)}"
-            self._add(f"{local} = {test.outcome}")
-        self._slots.append(test.slot or self._outcomes[test])
-
-    def _read_local(self, local: str) -> None:
-        if local not in self._read:
-            self._read.add(local)
-            source, looks_at = self._pool.locals[local]
-            for other in looks_at:
-                self._read_local(other)
-            self._add(f"{local} = {source}")
-
-    def _sides(self, tree: Tree) -> tuple[str, str]:
-        """Where it may hold, and where it surely does."""
-        match tree:
-            case Emitted(possible=possible, sure=sure):
-                local = self._outcomes.get(tree)
-                return (possible, sure) if local is None else (f"{local} is not False", local)
-            case Not(part=part):
-                possible, sure = self._sides(part)
-                return f"not {sure}", f"not {possible}"
-            case All(parts=parts):
-                word, empty = " and ", "True"
-            case Or(parts=parts):
-                word, empty = " or ", "False"
-        sides = zip(*map(self._sides, parts), strict=True) if parts else ((empty,), (empty,))
-        possible, sure = (f"({word.join(side)})" for side in sides)
-        return possible, sure
-
-
-def _tests(tree: Tree) -> Iterator[Emitted]:
-    """Every test, from left to right."""
-    match tree:
-        case Emitted():
-            yield tree
-        case Not(part=part):
-            yield from _tests(part)
-        case All(parts=parts) | Or(parts=parts):
-            for part in parts:
-                yield from _tests(part)
-
-
-def load(source: str, constants: Mapping[str, Any]) -> dict[str, Any]:
-    """Compile functions whose free names are constants: what a policy says is put in as values."""
-    namespace = dict(constants)
-    exec(compile(source, "<policy>", "exec"), namespace)  # noqa: S102 - our own generated source, free of outside text
-    return namespace
-
-
-class Trees:
-    """Makes the trees of one policy; the functions of single attempts gather in `functions`."""
-
-    def __init__(self, conditions: Conditions, pool: Pool, *, traced: bool) -> None:
-        self._conditions = conditions
-        self._pool = pool
-        self._traced = traced
-        self._attempts: dict[tuple[str, Tree], Emitted] = {}
-        self.functions: list[str] = []
-
-    def rule(self, rule: Rule) -> Tree:
-        """All that makes a rule match: its conditions, its share of tasks, its wait not over."""
-        more = (self._asked(asked) for asked in self._conditions.besides(rule))
-        return All((self.condition(rule.when), *more))
-
-    def condition(self, condition: Condition | None) -> Tree:
-        """The tree of a condition; None (always) is a tree without parts."""
-        facts = self._conditions.facts
-        return All(()) if condition is None else self._tree(condition, facts)
-
-    def _tree(self, condition: Condition, facts: Mapping[str, Fact]) -> Tree:
-        match condition:
-            case Compare(fact=name, test=test):
-                return test.emit(facts[name], self._pool, self._conditions.lists)
-            case EachAttempt(quantifier=quantifier, condition=inner):
-                return self._each_attempt(quantifier, self._tree(inner, ATTEMPT_FACTS))
-        parts = tuple(self._tree(part, facts) for part in condition.parts)
-        match condition:
-            case AllOf():
-                return All(parts)
-            case AnyOf():
-                return Or(parts)
-            case NoneOf():
-                return Not(Or(parts))
-
-    def _each_attempt(self, quantifier: str, tree: Tree) -> Emitted:
-        key = (quantifier, tree)
-        if key not in self._attempts:
-            name = f"attempt{len(self._attempts)}"
-            function = Function(name, self._pool, traced=self._traced, arguments="attempt, f")
-            then, passed, end = (
-                f"return {answer}{', LEAVES' if self._traced else ''}"
-                for answer in (True, None, False)
-            )
-            self.functions.append(function.write([Arm(tree, then, passed)], end))
-            each = self._pool.constant(partial(_EACH[self._traced], quantifier))
-            local = self._pool.local(f"{each}({name}, f.attempts, f)")
-            self._attempts[key] = (
-                Emitted((local,), "", "", outcome=f"{local}[0]", slot=local)
-                if self._traced
-                else three_way(local)
-            )
-        return self._attempts[key]
-
-    def _asked(self, asked: Asked) -> Emitted:
-        return three_way(self._pool.local(f"{self._pool.constant(asked)}(f)"))
-
-
-def _each(
-    quantifier: str, ask: Callable[[Any, Facts], bool | None], attempts: Any, facts: Facts
-) -> bool | None:
-    if attempts is None:
-        return None
-    answer: bool | None = _QUANTIFIERS[quantifier]([ask(attempt, facts) for attempt in attempts])
-    return answer
-
-
-def _each_traced(
-    quantifier: str, ask: Callable[[Any, Facts], tuple[Any, ...]], attempts: Any, facts: Facts
-) -> tuple[bool | None, tuple[Any, ...]]:
-    """The answer, and the outcomes of each attempt."""
-    if attempts is None:
-        return None, ()
-    asked = [ask(attempt, facts) for attempt in attempts]
-    answer = _QUANTIFIERS[quantifier]([answer for answer, _ in asked])
-    return answer, tuple([outcomes for _, outcomes in asked])
-
-
-_EACH: dict[bool, Callable[..., Any]] = {False: _each, True: _each_traced}
-
-
-# ------------------------------------------------------------------------------------------------
-# The same conditions as a walk, for those who have no evidence yet.
-
-
 Answer = bool | None | Literal["needs evidence"]
 NEEDS: Literal["needs evidence"] = "needs evidence"
 """Evidence that is not at hand could still change the answer."""
@@ -246,14 +39,12 @@ NEEDS: Literal["needs evidence"] = "needs evidence"
 Asked = Callable[[Facts], bool | None]
 
 
+_ORDER = (False, NEEDS, None, True)
+
+
 def every(answers: Iterable[Answer]) -> Answer:
     """False settles it; then evidence is needed; then it cannot be told."""
-    found = set()
-    for answer in answers:
-        if answer is False:
-            return False
-        found.add(answer)
-    return NEEDS if NEEDS in found else None if None in found else True
+    return min(answers, key=_ORDER.index, default=True)
 
 
 def some(answers: Iterable[Answer]) -> Answer:
@@ -346,3 +137,168 @@ def place_in_rollout(subject_id: str, rule: str) -> float:
     """Where a subject stands among all, 0 to 1: always the same for a rule, whatever its share."""
     digest = hashlib.sha256(f"{subject_id}\x1f{rule}".encode(errors="replace")).digest()
     return int.from_bytes(digest[:8]) / 2**64
+
+
+# ------------------------------------------------------------------------------------------------
+# Functions as source.
+
+
+_IN = "    "
+
+
+class Arm(NamedTuple):
+    """A rule or a case of the fallback: what it asks, and the statement for when that is met.
+
+    In `then` a traced function puts the tuple of outcomes in place of `LEAVES`. `passed` is for
+    when it cannot be told.
+    """
+
+    condition: Condition | None
+    then: str
+    passed: str = "pass"
+    besides: tuple[Asked, ...] = ()
+
+
+class Program:
+    """The functions of one policy, plain or traced."""
+
+    def __init__(self, conditions: Conditions, *, traced: bool) -> None:
+        self.conditions = conditions
+        self.traced = traced
+        self.pool = Pool()
+        self._attempts: dict[str, str] = {}
+        """By its body, the name of a function that is asked of single attempts."""
+        self._functions: list[str] = []
+
+    def add(self, name: str, arms: Iterable[Arm], end: str) -> None:
+        """Add a function that tries arms in order; `end` is for when none was met."""
+        body = _Function(self, self.conditions.facts).write(arms, end)
+        self._functions.append(f"def {name}(f):\n{body}")
+
+    def each_attempt(self, quantifier: str, condition: Condition) -> Emitted:
+        """A test of every attempt by a function of its own."""
+        leaves = ", LEAVES" if self.traced else ""
+        arm = Arm(condition, f"return True{leaves}", f"return None{leaves}")
+        body = _Function(self, ATTEMPT_FACTS).write([arm], f"return False{leaves}")
+        name = self._attempts.get(body)
+        if name is None:
+            name = self._attempts[body] = f"attempt{len(self._attempts)}"
+            self._functions.append(f"def {name}(attempt, f):\n{body}")
+        each = self.pool.constant(_EACH[quantifier, self.traced])
+        local = self.pool.local(f"{each}({name}, f)")
+        if self.traced:
+            return Emitted((local,), "", "", outcome=f"{local}[0]", slot=local)
+        return three_way(local)
+
+    @property
+    def code(self) -> str:
+        """All functions; constants stand in them under their names."""
+        return "\n\n\n".join(self._functions)
+
+    def load(self) -> dict[str, Any]:
+        """Compile the functions: what a policy says is put in as values."""
+        namespace = dict(self.pool.constants)
+        exec(compile(self.code, "<policy>", "exec"), namespace)  # noqa: S102 - our own generated source, free of outside text
+        return namespace
+
+
+class _Function:
+    """Writes the body of one function."""
+
+    def __init__(self, program: Program, facts: Mapping[str, Fact]) -> None:
+        self._program = program
+        self._facts = facts
+        self._lines = [f"{_IN}cant = shadow = 0"]
+        self._read: set[str] = set()
+        self._outcomes: dict[Emitted, str] = {}
+        """The local of each test asked so far; one test is asked once, whichever rules share it."""
+        self._slots: list[str] = []
+
+    def write(self, arms: Iterable[Arm], end: str) -> str:
+        """The body that tries the arms in order."""
+        for arm in arms:
+            pool = self._program.pool
+            asked = [three_way(pool.local(f"{pool.constant(ask)}(f)")) for ask in arm.besides]
+            sides = [self._sides(arm.condition), *map(self._test, asked)]
+            possible, sure = _joined(sides, " and ")
+            if possible == sure:
+                self._add(f"if {sure}:", f"{_IN}{arm.then}")
+            else:
+                self._add(f"if {possible}:", f"{_IN}if {sure}:", f"{_IN * 2}{arm.then}")
+                self._add(f"{_IN}else:", f"{_IN * 2}{arm.passed}")
+        self._add(end)
+        return "\n".join(self._lines)
+
+    def _add(self, *lines: str) -> None:
+        leaves = f"({''.join(f'{slot}, ' for slot in self._slots)})"
+        self._lines += [_IN + line.replace("LEAVES", leaves) for line in lines]
+
+    def _sides(self, condition: Condition | None) -> tuple[str, str]:
+        """Where a condition may hold and where it surely does, over locals that are read by now."""
+        match condition:
+            case None:
+                return "True", "True"
+            case Compare(fact=name, test=test):
+                lists = self._program.conditions.lists
+                return self._test(test.emit(self._facts[name], self._program.pool, lists))
+            case EachAttempt(quantifier=quantifier, condition=inner):
+                return self._test(self._program.each_attempt(quantifier, inner))
+        sides = [self._sides(part) for part in condition.parts]
+        if isinstance(condition, AllOf):
+            return _joined(sides, " and ")
+        possible, sure = _joined(sides, " or ")
+        return (
+            (f"not {sure}", f"not {possible}")
+            if isinstance(condition, NoneOf)
+            else (possible, sure)
+        )
+
+    def _test(self, test: Emitted) -> tuple[str, str]:
+        for local in test.reads:
+            self._read_local(local)
+        if not self._program.traced:
+            return test.possible, test.sure
+        if test not in self._outcomes:
+            self._outcomes[test] = f"c{len(self._outcomes)}"
+            self._add(f"{self._outcomes[test]} = {test.outcome}")
+        outcome = self._outcomes[test]
+        self._slots.append(test.slot or outcome)
+        return f"{outcome} is not False", outcome
+
+    def _read_local(self, local: str) -> None:
+        if local not in self._read:
+            self._read.add(local)
+            source, looks_at = self._program.pool.locals[local]
+            for other in looks_at:
+                self._read_local(other)
+            self._add(f"{local} = {source}")
+
+
+def _joined(sides: Sequence[tuple[str, str]], word: str) -> tuple[str, str]:
+    possible, sure = (f"({word.join(side)})" for side in zip(*sides, strict=True))
+    return possible, sure
+
+
+def _each(quantifier: str, ask: Callable[[Any, Facts], bool | None], facts: Facts) -> bool | None:
+    if facts.attempts is None:
+        return None
+    answer: bool | None = _QUANTIFIERS[quantifier]([ask(one, facts) for one in facts.attempts])
+    return answer
+
+
+def _each_traced(
+    quantifier: str, ask: Callable[[Any, Facts], tuple[Any, ...]], facts: Facts
+) -> tuple[bool | None, tuple[Any, ...]]:
+    """The answer, and the outcomes of each attempt."""
+    if facts.attempts is None:
+        return None, ()
+    asked = [ask(attempt, facts) for attempt in facts.attempts]
+    answer = _QUANTIFIERS[quantifier]([answer for answer, _ in asked])
+    return answer, tuple([outcomes for _, outcomes in asked])
+
+
+_EACH: dict[tuple[str, bool], Callable[..., Any]] = {
+    (quantifier, traced): partial(each, quantifier)
+    for quantifier in _QUANTIFIERS
+    for traced, each in ((False, _each), (True, _each_traced))
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from typing import Any
@@ -12,18 +12,15 @@ from msgspec.structs import replace
 
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import calendars_of
-from reviewbot.policy.engine.conditions import NEEDS, Arm, Conditions, Function, Trees, load
+from reviewbot.policy.engine.conditions import NEEDS, Arm, Asked, Conditions, Program
 from reviewbot.policy.engine.outcome import NONE, Conclusions
 from reviewbot.policy.engine.trace import Evaluation, Trace, trace_json
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.model import (
     Condition,
-    Placeholder,
     Policy,
-    Template,
-    Then,
-    all_compares,
     conditions_of,
+    facts_named,
     has_checks,
 )
 from reviewbot.policy.source import Pool
@@ -99,28 +96,22 @@ class Judge:
 
     def _compile(self, *, traced: bool) -> tuple[Callable[[Facts], Any], Callable[[Facts], Any]]:
         """The function that judges, and the one that finds the case of the fallback."""
-        pool = Pool()
-        trees = Trees(self.conditions, pool, traced=traced)
-        leaves = ", LEAVES" if traced else ""
-        arms = [
-            Arm(trees.rule(rule), f"shadow |= {1 << index}")
-            if rule.shadow
-            else Arm(trees.rule(rule), self._end(pool, index, leaves), f"cant |= {1 << index}")
-            for index, rule in enumerate(self.policy.rules)
-        ]
-        cases = [
-            Arm(trees.condition(case.when), f"return {index}{leaves}")
-            for index, case in enumerate(self.policy.deadline.fallbacks)
-        ]
-        judge, case = (Function(name, pool, traced=traced) for name in ("judge", "case"))
-        functions = [
-            judge.write(arms, self._end(pool, NONE, leaves)),
-            case.write(cases, f"return {NONE}{leaves}"),
-        ]
-        code = "\n\n\n".join([*trees.functions, *functions])
-        self.code = self.code or code
-        made = load(code, pool.constants)
-        return made["judge"], made["case"]
+        program = Program(self.conditions, traced=traced)
+        pool, leaves = program.pool, ", LEAVES" if traced else ""
+        arms, cases = [], []
+        for index, rule in enumerate(self.policy.rules):
+            besides = self.conditions.besides(rule)
+            then, passed = self._end(pool, index, leaves), f"cant |= {1 << index}"
+            if rule.shadow:
+                then, passed = f"shadow |= {1 << index}", "pass"
+            arms.append(Arm(rule.when, then, passed, besides))
+        for index, case in enumerate(self.policy.deadline.fallbacks):
+            cases.append(Arm(case.when, f"return {index}{leaves}"))
+        program.add("judge", arms, self._end(pool, NONE, leaves))
+        program.add("case", cases, f"return {NONE}{leaves}")
+        self.code = self.code or program.code
+        functions = program.load()
+        return functions["judge"], functions["case"]
 
     def _end(self, pool: Pool, index: int, leaves: str) -> str:
         """The statement that ends a judgement by a rule, or by none."""
@@ -146,42 +137,8 @@ def compile_policy(policy: Policy) -> Judge:
     return Judge(policy)
 
 
-def facts_named(policy: Policy) -> frozenset[str]:
-    """Every fact that a rule, the fallback, a text or a pause of the policy names."""
-    conditions = {compare.fact for compare in all_compares(policy)}
-    texts = {
-        part.fact
-        for template in _templates(policy)
-        for part in template.parts
-        if isinstance(part, Placeholder)
-    }
-    return frozenset(conditions | texts)
-
-
-def _templates(policy: Policy) -> Iterator[Template]:
-    for rule in policy.rules:
-        yield from _templates_of(rule.then)
-    for case in policy.deadline.fallbacks:
-        yield from _templates_of(case.then)
-
-
-def _templates_of(then: Then) -> Iterator[Template]:
-    if then.reason is not None:
-        yield from (template for _, template in then.reason.variants)
-    texts: list[Any] = [
-        then.reason.otherwise if then.reason is not None else None,
-        then.comment,
-        then.question,
-        *(template for _, template in then.fields),
-    ]
-    yield from (text for text in texts if text is not None)
-
-
 # ------------------------------------------------------------------------------------------------
 # The pauses of a policy: `pause disputes when:` and `pause approvals when:`, asked of the fleet.
-
-
-Asked = Callable[[Facts], bool | None]
 
 
 class Pauses(msgspec.Struct, frozen=True):

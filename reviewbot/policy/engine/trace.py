@@ -6,12 +6,13 @@ the policy afterwards, when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.policy.model import (
@@ -20,10 +21,8 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
-    Fallback,
     NoneOf,
     Policy,
-    Rule,
 )
 
 
@@ -105,106 +104,73 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 def rule_results(policy: Policy, trace: Trace) -> tuple[RuleResult, ...]:
     """Lay the trace out along the rules that were tried."""
     outcomes = iter(trace.outcomes)
-    return tuple(
-        _rule_result(index, rule, outcomes)
-        for index, rule in enumerate(policy.rules[: trace.tried])
-    )
+    results = []
+    for index, rule in enumerate(policy.rules[: trace.tried]):
+        parts = [*_top(rule.when, outcomes)]
+        if rule.rollout is not None:
+            parts.append(_labelled(f"in the {rule.rollout:.0%} of the rollout", outcomes))
+        if rule.then.until is not None:
+            parts.append(_labelled(f"until {rule.then.until.text} has not come", outcomes))
+        results.append(_rule_result(rule.name, index, parts, shadow=rule.shadow))
+    return tuple(results)
 
 
 def case_results(policy: Policy, trace: Trace) -> tuple[RuleResult, ...]:
     """Lay the trace out along the cases of the fallback that were tried."""
     outcomes = iter(trace.case_outcomes)
     cases = policy.deadline.fallbacks[: trace.cases_tried]
-    return tuple(_case_result(index, case, outcomes) for index, case in enumerate(cases))
-
-
-def _rule_result(index: int, rule: Rule, outcomes: Iterator[Any]) -> RuleResult:
-    parts = _top(rule.when, outcomes)
-    if rule.rollout is not None:
-        label = f"in the {rule.rollout:.0%} of the rollout"
-        parts.append(ConditionResult(outcome=_mark(next(outcomes)), label=label))
-    if rule.then.until is not None:
-        label = f"until {rule.then.until.text} has not come"
-        parts.append(ConditionResult(outcome=_mark(next(outcomes)), label=label))
-    return RuleResult(
-        rule=rule.name,
-        index=index,
-        outcome=every(part.outcome for part in parts),
-        shadow=rule.shadow,
-        parts=tuple(parts),
+    return tuple(
+        _rule_result(DEADLINE, index, _top(case.when, outcomes), shadow=False)
+        for index, case in enumerate(cases)
     )
 
 
-def _case_result(index: int, case: Fallback, outcomes: Iterator[Any]) -> RuleResult:
-    parts = _top(case.when, outcomes)
-    outcome = every(part.outcome for part in parts)
-    return RuleResult(rule=DEADLINE, index=index, outcome=outcome, parts=tuple(parts))
+def _rule_result(
+    rule: str, index: int, parts: Sequence[ConditionResult], *, shadow: bool
+) -> RuleResult:
+    return RuleResult(
+        rule=rule, index=index, outcome=_every(parts), shadow=shadow, parts=tuple(parts)
+    )
 
 
-def _top(when: Condition | None, outcomes: Iterator[Any]) -> list[ConditionResult]:
+def _top(when: Condition | None, outcomes: Iterator[Any]) -> tuple[ConditionResult, ...]:
     if when is None:
-        return []
+        return ()
     result = _result(when, outcomes)
-    return list(result.parts) if isinstance(when, AllOf) else [result]
+    return result.parts if isinstance(when, AllOf) else (result,)
+
+
+def _labelled(label: str, outcomes: Iterator[Any]) -> ConditionResult:
+    return ConditionResult(outcome=_MARKS[next(outcomes)], label=label)
 
 
 def _result(condition: Condition, outcomes: Iterator[Any]) -> ConditionResult:
-    match condition:
-        case Compare():
-            return ConditionResult(outcome=_mark(next(outcomes)), condition=condition)
-        case EachAttempt():
-            return _checks_result(condition, *next(outcomes))
-        case AllOf(parts=parts):
-            results = tuple(_result(part, outcomes) for part in parts)
-            outcome = every(r.outcome for r in results)
-        case AnyOf(parts=parts):
-            results = tuple(_result(part, outcomes) for part in parts)
-            outcome = some(r.outcome for r in results)
-        case NoneOf(parts=parts):
-            results = tuple(_result(part, outcomes) for part in parts)
-            outcome = turned(some(r.outcome for r in results))
-    return ConditionResult(outcome=outcome, condition=condition, parts=results)
+    if isinstance(condition, Compare):
+        return ConditionResult(outcome=_MARKS[next(outcomes)], condition=condition)
+    if isinstance(condition, EachAttempt):
+        answer, rows = next(outcomes)
+        results = [_result(condition.condition, iter(row)) for row in rows]
+        parts = tuple(
+            replace(result, label=f"attempt {number}") for number, result in enumerate(results, 1)
+        )
+        return ConditionResult(outcome=_MARKS[answer], condition=condition, parts=parts)
+    parts = tuple(_result(part, outcomes) for part in condition.parts)
+    outcome = _every(parts) if isinstance(condition, AllOf) else _some(parts)
+    if isinstance(condition, NoneOf):
+        outcome = _ORDER[-1 - _ORDER.index(outcome)]
+    return ConditionResult(outcome=outcome, condition=condition, parts=parts)
 
 
-def _checks_result(
-    checks: EachAttempt, answer: bool | None, rows: tuple[tuple[Any, ...], ...]
-) -> ConditionResult:
-    attempts = tuple(
-        msgspec.structs.replace(_result(checks.condition, iter(row)), label=f"attempt {number}")
-        for number, row in enumerate(rows, start=1)
-    )
-    return ConditionResult(outcome=_mark(answer), condition=checks, parts=attempts)
+_MARKS = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.CANNOT_TELL}
+_ORDER = (Outcome.NOT_MET, Outcome.CANNOT_TELL, Outcome.MET)
 
 
-def _mark(outcome: bool | None) -> Outcome:
-    if outcome is None:
-        return Outcome.CANNOT_TELL
-    return Outcome.MET if outcome else Outcome.NOT_MET
+def _every(parts: Iterable[ConditionResult]) -> Outcome:
+    return min((part.outcome for part in parts), key=_ORDER.index, default=Outcome.MET)
 
 
-def every(outcomes: Iterable[Outcome]) -> Outcome:
-    """Met when all are; not met as soon as one is not."""
-    found = set(outcomes)
-    if Outcome.NOT_MET in found:
-        return Outcome.NOT_MET
-    return Outcome.CANNOT_TELL if Outcome.CANNOT_TELL in found else Outcome.MET
-
-
-def some(outcomes: Iterable[Outcome]) -> Outcome:
-    """Met as soon as one is; not met when none is."""
-    return turned(every(map(turned, outcomes)))
-
-
-def turned(outcome: Outcome) -> Outcome:
-    """Not met for met and the other way round."""
-    return _TURNED[outcome]
-
-
-_TURNED = {
-    Outcome.MET: Outcome.NOT_MET,
-    Outcome.NOT_MET: Outcome.MET,
-    Outcome.CANNOT_TELL: Outcome.CANNOT_TELL,
-}
+def _some(parts: Iterable[ConditionResult]) -> Outcome:
+    return max((part.outcome for part in parts), key=_ORDER.index, default=Outcome.NOT_MET)
 
 
 def trace_json(policy: Policy, trace: Trace) -> bytes:
@@ -215,28 +181,24 @@ def trace_json(policy: Policy, trace: Trace) -> bytes:
 
 
 def _plain_rule(result: RuleResult) -> Mapping[str, Any]:
-    plain: dict[str, Any] = {"rule": result.rule, "outcome": result.outcome}
-    if result.shadow:
-        plain["shadow"] = True
-    return plain | {"conditions": [_plain(part) for part in result.parts]}
+    shadow = {"shadow": True} if result.shadow else {}
+    conditions = [_plain(part) for part in result.parts]
+    return {"rule": result.rule, "outcome": result.outcome} | shadow | {"conditions": conditions}
+
+
+_GROUPS = {AllOf: "all of", AnyOf: "any of", NoneOf: "none of"}
 
 
 def _plain(result: ConditionResult) -> Mapping[str, Any]:
-    plain: dict[str, Any] = {}
     match result.condition:
+        case None:
+            plain = {}
         case Compare(fact=fact, text=text):
-            plain |= {"fact": fact, "test": text}
-        case AllOf():
-            plain["group"] = "all of"
-        case AnyOf():
-            plain["group"] = "any of"
-        case NoneOf():
-            plain["group"] = "none of"
+            plain = {"fact": fact, "test": text}
         case EachAttempt(quantifier=quantifier):
-            plain["group"] = f"{quantifier} check"
-    if result.label:
-        plain["label"] = result.label
-    plain["outcome"] = result.outcome
-    if result.parts:
-        plain["conditions"] = [_plain(part) for part in result.parts]
-    return plain
+            plain = {"group": f"{quantifier} check"}
+        case group:
+            plain = {"group": _GROUPS[type(group)]}
+    label = {"label": result.label} if result.label else {}
+    conditions = {"conditions": [_plain(part) for part in result.parts]} if result.parts else {}
+    return plain | label | {"outcome": result.outcome} | conditions

@@ -31,7 +31,6 @@ from reviewbot.policy.model import (
     Placeholder,
     PolicyTest,
     Rule,
-    Template,
     all_compares,
 )
 from reviewbot.policy.testing.cases import MOVING, case_facts
@@ -171,13 +170,8 @@ class _Writer:
 
 def _placeholders(rule: Rule) -> Iterator[str]:
     """The facts that the texts of a rule name."""
-    then = rule.then
-    reason = then.reason
-    texts: list[Template | None] = [then.comment, then.question, *dict(then.fields).values()]
-    if reason is not None:
-        texts += [reason.otherwise, *dict(reason.variants).values()]
-    for text in texts:
-        for part in () if text is None else text.parts:
+    for text in rule.then.templates():
+        for part in text.parts:
             if isinstance(part, Placeholder):
                 yield part.fact
 
