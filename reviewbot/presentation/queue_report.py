@@ -17,7 +17,7 @@ from reviewbot.insights.plan import Planned, QueuePlan
 from reviewbot.policy.catalog import Source
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import Explanation, explain, nearest_words
-from reviewbot.policy.explain.phrases import Speaker
+from reviewbot.policy.explain.phrases import Wording
 from reviewbot.policy.explain.what_if import Nearest, nearest_other
 from reviewbot.presentation import html
 from reviewbot.presentation.document import (
@@ -111,7 +111,7 @@ class _Row:
         if judge is not None:
             self.told = explain(judge, planned.facts)
             self.nearest = nearest_other(judge, planned.facts, MEASURED)
-            self.step = nearest_words(self.nearest, Speaker(judge.policy))
+            self.step = nearest_words(self.nearest, Wording(judge.policy))
 
     @property
     def fragile(self) -> bool:

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from reviewbot.domain.account import Profile
 from reviewbot.policy.explain.explain import explain
-from reviewbot.policy.explain.what_if import answers_over_time
 from reviewbot.policy.facts import build_facts
 from reviewbot.presentation.document import explanation_text
 from tests.builders import CONFIRMED, an_account_item, an_attempt
@@ -48,14 +47,15 @@ def test_one_change_away_is_the_smallest_change() -> None:
 def test_the_future_holds_every_change_and_its_exact_moment() -> None:
     """Held in the evening, free in the morning; a wait that ends; a bound that is passed."""
     judge = judge_of(RULES)
-    held = answers_over_time(judge, facts_at(5))
+    held = explain(judge, facts_at(5), over_time=True).later
     assert [
         (later.at - CONFIRMED, later.action.value, later.until is None) for later in held[:2]
     ] == [
         (timedelta(hours=5), "dispute", False),
         (timedelta(hours=19), "dispute", True),
     ]
-    waits = answers_over_time(judge, facts_at(1, attempts=(an_attempt(comments_scraped=100),)))
+    facts = facts_at(1, attempts=(an_attempt(comments_scraped=100),))
+    waits = explain(judge, facts, over_time=True).later
     assert [(later.at - CONFIRMED, later.rule) for later in waits] == [
         (timedelta(hours=1), "slept on"),
         (timedelta(hours=24), "no rule"),

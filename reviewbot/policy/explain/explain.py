@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS
 from reviewbot.policy.engine.judge import Judge
@@ -20,8 +20,9 @@ from reviewbot.policy.engine.trace import (
     case_results,
     rule_results,
 )
-from reviewbot.policy.explain.phrases import Speaker, deciding, met_leaves
-from reviewbot.policy.explain.what_if import Nearest, TurningPoint, answers_over_time, nearest_other
+from reviewbot.policy.explain import what_if
+from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
+from reviewbot.policy.explain.what_if import Nearest, nearest_other
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import AllOf, AnyOf, Compare, EachAttempt, NoneOf
 
@@ -54,6 +55,15 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: str | None = None
     line: int | None = None
     parts: tuple[Branch, ...] = ()
+
+
+class TurningPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """From `at` on the answer is this one."""
+
+    at: datetime
+    action: Action
+    rule: str
+    until: datetime | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +108,7 @@ def explain(
         evaluation = judge.judge(facts, trace=True)
     assert evaluation.trace is not None
     policy = judge.policy
-    speaker = Speaker(policy)
+    wording = Wording(policy)
     results = rule_results(policy, evaluation.trace)
     cases = case_results(policy, evaluation.trace)
     winner = None if evaluation.rule_index is None else results[evaluation.rule_index]
@@ -118,15 +128,22 @@ def explain(
         note=evaluation.note,
         held_by_hours=None if rule is None else rule.act_during,
         cannot_tell=evaluation.cannot_tell,
-        seen=() if winner is None else _seen(winner, speaker, facts),
+        seen=() if winner is None else tuple(_seen(winner, wording, facts)),
         passed=tuple(
-            _passed(result, speaker, facts)
+            _passed(result, wording, facts)
             for result in results
             if result is not winner and result.outcome is not Outcome.MET
         ),
-        nearest=nearest_words(nearest_other(judge, facts), speaker),
-        later=answers_over_time(judge, facts) if over_time else (),
-        tree=_Branches(speaker, facts).of((*results, *cases)),
+        nearest=nearest_words(nearest_other(judge, facts), wording),
+        later=_turning_points(judge, facts) if over_time else (),
+        tree=_tree((*results, *cases), wording, facts),
+    )
+
+
+def _turning_points(judge: Judge, facts: Facts) -> tuple[TurningPoint, ...]:
+    return tuple(
+        TurningPoint(at=moment, action=made.action, rule=made.rule, until=made.until)
+        for moment, made in what_if.over_time(judge, facts)
     )
 
 
@@ -153,84 +170,84 @@ def _subject(judge: Judge, facts: Facts) -> str:
     return "  ".join(safe_line(word, 80) for word in words if word)
 
 
-def _seen(winner: RuleResult, speaker: Speaker, facts: Facts) -> tuple[SeenCondition, ...]:
-    lines = []
+def _seen(winner: RuleResult, wording: Wording, facts: Facts) -> Iterator[SeenCondition]:
     for part in met_leaves(winner.parts):
         condition = part.condition
         if isinstance(condition, Compare):
-            seen = (condition.fact, speaker.value(condition.fact, facts), condition.text)
-            line = condition.test_span.line
+            yield SeenCondition(
+                mark=part.outcome,
+                fact=condition.fact,
+                value=wording.value(condition.fact, facts),
+                test=condition.text,
+                line=condition.test_span.line,
+            )
         else:
-            seen = (speaker.place(part), "", "")
             line = 0 if condition is None else condition.span.line
-        fact, value, test = seen
-        lines.append(SeenCondition(mark=part.outcome, fact=fact, value=value, test=test, line=line))
-    return tuple(lines)
+            place = wording.place(part)
+            yield SeenCondition(mark=part.outcome, fact=place, value="", test="", line=line)
 
 
-def _passed(result: RuleResult, speaker: Speaker, facts: Facts) -> Passed:
+def _passed(result: RuleResult, wording: Wording, facts: Facts) -> Passed:
     line = deciding(result)
     return Passed(
         number=result.index + 1,
         rule=result.rule,
         mark=result.outcome,
-        why="" if line is None else speaker.why(line, facts),
-        short="" if line is None else speaker.short(line, facts),
+        why="" if line is None else wording.why(line, facts),
+        short="" if line is None else wording.short(line, facts),
     )
 
 
-def nearest_words(found: Nearest | None, speaker: Speaker) -> str | None:
-    """Say what one change would bring; None where there is none."""
+def nearest_words(found: Nearest | None, wording: Wording) -> str | None:
+    """What one change would bring; None where there is none."""
     if found is None:
         return None
     who = f"rule {found.rule_index + 1}" if found.rule_index is not None else found.rule
-    value = speaker.said(found.fact, found.value)
+    value = wording.value_words(found.fact, found.value)
     return f"with {found.fact} {value}, {who} would {found.action.upper()}"
 
 
-class _Branches:
-    """Lays results out as branches with the values that were compared."""
+def _tree(results: Iterable[RuleResult], wording: Wording, facts: Facts) -> tuple[Branch, ...]:
+    """The results as branches with the values that were compared."""
 
-    def __init__(self, speaker: Speaker, facts: Facts) -> None:
-        self.speaker = speaker
-        self.facts = facts
-
-    def of(self, results: Iterable[RuleResult]) -> tuple[Branch, ...]:
-        return tuple(
-            Branch(
-                mark=result.outcome,
-                words=f'rule {result.index + 1} "{result.rule}"' + " (shadow)" * result.shadow
-                if result.rule != "deadline"
-                else f"case {result.index + 1} of  if undecided",
-                parts=tuple(self._branch(part, None) for part in result.parts),
-            )
-            for result in results
-        )
-
-    def _branch(self, result: ConditionResult, attempt: int | None) -> Branch:
+    def branch(result: ConditionResult, attempt: int | None) -> Branch:
         condition = result.condition
         if isinstance(condition, Compare):
             return Branch(
                 mark=result.outcome,
                 words=f"{condition.fact}: {condition.text}",
-                value=self._value(condition.fact, attempt),
+                value=_value(condition.fact, attempt, wording, facts),
                 line=condition.test_span.line,
             )
-        parts = enumerate(result.parts)
         inside = isinstance(condition, EachAttempt)
         return Branch(
             mark=result.outcome,
             words=result.label or _group(condition),
             line=None if condition is None else condition.span.line,
-            parts=tuple(self._branch(part, n if inside else attempt) for n, part in parts),
+            parts=tuple(
+                branch(part, number if inside else attempt)
+                for number, part in enumerate(result.parts)
+            ),
         )
 
-    def _value(self, fact: str, attempt: int | None) -> str:
-        if attempt is None:
-            return self.speaker.value(fact, self.facts)
-        found = getattr((self.facts.attempts or ())[attempt], fact, None)
-        known = found in ATTEMPT_FACTS[fact].values if ATTEMPT_FACTS[fact].values else True
-        return self.speaker.said(fact, found if known else None)
+    return tuple(
+        Branch(
+            mark=result.outcome,
+            words=f'rule {result.index + 1} "{result.rule}"' + " (shadow)" * result.shadow
+            if result.rule != DEADLINE
+            else f"case {result.index + 1} of  if undecided",
+            parts=tuple(branch(part, None) for part in result.parts),
+        )
+        for result in results
+    )
+
+
+def _value(fact: str, attempt: int | None, wording: Wording, facts: Facts) -> str:
+    if attempt is None:
+        return wording.value(fact, facts)
+    value = getattr((facts.attempts or ())[attempt], fact, None)
+    choices = ATTEMPT_FACTS[fact].values
+    return wording.value_words(fact, value if not choices or value in choices else None)
 
 
 def _group(condition: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,19 +37,20 @@ _ATTEMPTS = {
 
 
 _LAST = "; on its last try of this round"
+_OPENED = {"comments": "the confirmation", "accounts": "the first sight in review"}
+_QUESTIONS = ("how ", "when ", "whether ", "what ", "who ", "which ", "until ", "why ", "where ")
 
 
-class Voice:
-    """Says the parts of one policy: its catalogue of facts, its zone, its kind of review."""
+class Prose:
+    """The parts of one policy as English clauses."""
 
-    def __init__(self, facts: Mapping[str, Fact], timezone: str, opened: str) -> None:
-        """Take the catalogue, the zone, and what opens the window (`the confirmation`)."""
-        self._facts = facts
-        self._zone = ZoneInfo(timezone)
-        self._opened = opened
+    def __init__(self, policy: Policy) -> None:
+        self._facts = CATALOGUE[policy.applies_to.review]
+        self._zone = ZoneInfo(policy.timezone)
+        self._opened = _OPENED[policy.applies_to.review]
 
     def condition(self, condition: Condition, *, attempt: bool = False) -> str:
-        """Say a condition as a clause."""
+        """A condition as a clause."""
         if isinstance(condition, Compare):
             fact = (ATTEMPT_FACTS if attempt else self._facts)[condition.fact]
             return self._line(fact, condition.test)
@@ -65,24 +66,26 @@ class Voice:
         return ", and ".join(parts)
 
     def moment(self, moment: Moment) -> str:
-        """Say a moment."""
-        if isinstance(moment, FromConfirmed):
-            return f"{duration(moment.seconds)} after {self._opened}"
-        if isinstance(moment, BeforeDeadline):
-            return f"{duration(moment.seconds)} before the deadline"
-        if isinstance(moment, WhenOpens):
-            return f'the hours "{moment.hours}" open'
+        """A moment of a wait, a reminder or the deadline."""
+        match moment:
+            case FromConfirmed(seconds=seconds):
+                return f"{duration(seconds)} after {self._opened}"
+            case BeforeDeadline(seconds=seconds):
+                return f"{duration(seconds)} before the deadline"
+            case WhenOpens(hours=hours):
+                return f'the hours "{hours}" open'
         return f"{moment.at.astimezone(self._zone):%Y-%m-%d %H:%M}"
 
     def text(self, template: Template) -> str:
-        """Quote a text, with its facts in braces, on one line."""
+        """A text in quotes, with its facts in braces, on one line."""
         parts = (_place(p) if isinstance(p, Placeholder) else p for p in template.parts)
         return f"“{safe_line(''.join(parts))}”"
 
     def _line(self, fact: Fact, test: FactTest) -> str:
         subject = _subject(fact)
         if isinstance(test, IsKnown):
-            return f"it is {'known' if test.known else 'not known'} {_asked(subject)}"
+            asked = subject if subject.startswith(_QUESTIONS) else f"what is {subject}"
+            return f"it is {'known' if test.known else 'not known'} {asked}"
         if fact.type is FactType.YES_NO and isinstance(test, OneOf) and len(test.values) == 1:
             holds = bool(test.values[0]) is not test.negated
             return f"it is {'so' if holds else 'not so'} that {subject.removeprefix('whether ')}"
@@ -105,22 +108,8 @@ def _subject(fact: Fact) -> str:
     return fact.sentence.split(";")[0] + (" on its last try" if last else "")
 
 
-def _asked(subject: str) -> str:
-    return (
-        subject
-        if subject.startswith(
-            ("how ", "when ", "whether ", "what ", "who ", "which ", "until ", "why ", "where ")
-        )
-        else f"what is {subject}"
-    )
-
-
 def _either(parts: list[str]) -> str:
     return f"either {', or '.join(parts)}" if len(parts) > 1 else "".join(parts)
-
-
-# ------------------------------------------------------------------------------------------------
-# Which condition decided that a rule did, or did not, match; and how to say so.
 
 
 def deciding(result: RuleResult) -> ConditionResult | None:
@@ -157,22 +146,22 @@ def _inmost(result: ConditionResult) -> ConditionResult:
     return result
 
 
-class Speaker:
-    """Says conditions and facts of one policy in words."""
+class Wording:
+    """Facts and conditions of one policy in words, for what decided a review."""
 
     def __init__(self, policy: Policy) -> None:
-        self._facts: Mapping[str, Fact] = CATALOGUE[policy.applies_to.review]
+        self._facts = CATALOGUE[policy.applies_to.review]
         self._zone = ZoneInfo(policy.timezone)
 
     def value(self, name: str, facts: Facts) -> str:
         """What a fact is, as a text; `unknown` where it is."""
         fact = self._facts[name]
-        said = self.said(name, fact.read(facts))
+        words = self.value_words(name, fact.read(facts))
         doubtful = getattr(facts, fact.doubtful) if fact.doubtful else ()
-        return f"{said}; in doubt: {', '.join(doubtful)}" if doubtful else said
+        return f"{words}; in doubt: {', '.join(doubtful)}" if doubtful else words
 
-    def said(self, name: str, value: Any) -> str:
-        """A value of a fact as a text."""
+    def value_words(self, name: str, value: Any) -> str:
+        """A value of a fact as a text; `unknown` for None."""
         if value is None:
             return "unknown"
         fact = self._facts.get(name) or ATTEMPT_FACTS[name]

@@ -1,8 +1,7 @@
-"""One change away: the smallest change of one fact that would bring another action."""
+"""What if: the smallest change that would bring another action, and what time alone will bring."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterator
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -16,20 +15,18 @@ from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, with_fact
-from reviewbot.policy.model import (
-    Compare,
-    Policy,
-    all_compares,
-)
-from reviewbot.policy.operators import OneOf, Range
+from reviewbot.policy.model import Compare, Policy, all_compares
 
-_STEPS = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactType.MONEY: 0.01, FactType.SHARE: 0.01}
-
-
-_NUMBERS = frozenset(_STEPS)
+SMALLEST_STEPS: dict[FactType, float] = {
+    FactType.COUNT: 1,
+    FactType.SCORE: 0.01,
+    FactType.MONEY: 0.01,
+    FactType.SHARE: 0.01,
+}
+"""The smallest change of a number that a person would speak of."""
 
 
-class Nearest(msgspec.Struct, frozen=True, kw_only=True):
+class Nearest(msgspec.Struct, frozen=True):
     """With `fact` at `value` in place of `instead_of`, `rule` would give `action`."""
 
     fact: str
@@ -66,16 +63,16 @@ def nearest_other(
                 continue
             made = judge.decide(changed)
             if made.action is not action:
-                found = Nearest(
-                    fact=fact.name,
-                    value=value,
-                    instead_of=now,
-                    action=made.action,
-                    rule=made.rule,
-                    rule_index=made.rule_index,
+                best = (
+                    distance,
+                    Nearest(fact.name, value, now, made.action, made.rule, made.rule_index),
                 )
-                best = (distance, found)
     return None if best is None else best[1]
+
+
+def within_documents(value: float, fact: Fact) -> bool:
+    """Whether a number lies in the range that the API documents."""
+    return (fact.low is None or fact.low <= value) and (fact.high is None or value <= fact.high)
 
 
 def _candidates(compare: Compare, fact: Fact) -> Iterator[Any]:
@@ -84,76 +81,37 @@ def _candidates(compare: Compare, fact: Fact) -> Iterator[Any]:
         yield from (True, False)
     elif fact.type is FactType.CHOICE:
         yield from fact.values
-    elif fact.type in _NUMBERS:
-        step = _STEPS[fact.type]
-        for end in _ends(compare):
-            for value in (end - step, end, end + step):
-                tidy = round(value, 6)
-                if _in_range(tidy, fact):
-                    yield tidy
-
-
-def _ends(compare: Compare) -> Iterator[float]:
-    match compare.test:
-        case Range(low=low, high=high):
-            yield from (end for end in (low, high) if isinstance(end, int | float))
-        case OneOf(values=values):
-            yield from (value for value in values if isinstance(value, int | float))
-
-
-def _in_range(value: float, fact: Fact) -> bool:
-    low = -math.inf if fact.low is None else fact.low
-    high = math.inf if fact.high is None else fact.high
-    return low <= value <= high
+    elif fact.type in SMALLEST_STEPS:
+        step = SMALLEST_STEPS[fact.type]
+        for end in compare.test.boundaries():
+            values = (round(value, 6) for value in (end - step, end, end + step))
+            yield from (value for value in values if within_documents(value, fact))
 
 
 def _distance(fact: Fact, now: Any, value: Any) -> float:
     """How far a change goes, as a part of the fact's range; a change of kind counts as the whole."""
-    if fact.type not in _NUMBERS:
+    if fact.type not in SMALLEST_STEPS:
         return 1.0
     low = fact.low or 0.0
     size = (fact.high - low) if fact.high is not None else max(abs(now), abs(value), 1.0)
     return float(abs(value - now) / size)
 
 
-# ------------------------------------------------------------------------------------------------
-# The exact moments at which an answer changes if the facts stay as they are.
-#
-# Theory of operation. Between two boundaries nothing that depends on time can change: the moments of
-# waits and of the deadline, the bounds of tests on lengths of time, the hours' turning points, the
-# last days of list entries. So the policy is judged at each boundary and a moment after it, nowhere
-# else, and what it says there is all it will ever say.
-
+# The exact moments at which an answer changes if the facts stay as they are. Between two boundaries
+# nothing that depends on time can change: the moments of waits and of the deadline, the bounds of tests
+# on lengths of time, the hours' turning points, the last days of list entries. So the policy is judged
+# at each boundary and a moment after it, nowhere else, and what it says there is all it will ever say.
 
 _INSTANT = timedelta(microseconds=1)
-
-
-class TurningPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """From `at` on the answer is this one."""
-
-    at: datetime
-    action: Action
-    rule: str
-    until: datetime | None = None
-
-
-def answers_over_time(
-    judge: Judge, facts: Facts, end: datetime | None = None
-) -> tuple[TurningPoint, ...]:
-    """What is said from now on, first as of now, then at every change before `end`.
-
-    `end` None is the deadline; where that is not known either, only the present answer is given.
-    """
-    return tuple(
-        TurningPoint(at=moment, action=made.action, rule=made.rule, until=made.until)
-        for moment, made in over_time(judge, facts, end)
-    )
 
 
 def over_time(
     judge: Judge, facts: Facts, end: datetime | None = None
 ) -> list[tuple[datetime, Evaluation]]:
-    """As `answers_over_time`, with each answer in full."""
+    """What is said from now on: first as of now, then at every change before `end`.
+
+    `end` None is the deadline; where that is not known either, only the present answer is given.
+    """
     found: list[tuple[datetime, Evaluation]] = []
     for moment in (facts.now, *turns(judge, facts, end)):
         made = judge.judge(msgspec.structs.replace(facts, now=moment))
@@ -198,20 +156,9 @@ def _moments(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:
 def _crossings(policy: Policy, compare: Compare, facts: Facts) -> Iterator[datetime]:
     """When a length of time reaches a bound of its test: it grows with now, or runs down to it."""
     fact = CATALOGUE[policy.applies_to.review].get(compare.fact)
-    if fact is None or fact.type is not FactType.DURATION:
-        return
-    value = fact.read(facts)
+    value = fact.read(facts) if fact is not None and fact.type is FactType.DURATION else None
     if value is None:
         return
     grows = not compare.fact.endswith("time_left")
-    for bound in _bounds(compare):
+    for bound in compare.test.boundaries():
         yield facts.now + timedelta(seconds=bound - value if grows else value - bound)
-
-
-def _bounds(compare: Compare) -> tuple[float, ...]:
-    match compare.test:
-        case Range(low=low, high=high):
-            return tuple(float(end) for end in (low, high) if isinstance(end, int | float))
-        case OneOf(values=values):
-            return tuple(float(value) for value in values if isinstance(value, int | float))
-    return ()

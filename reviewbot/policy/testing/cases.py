@@ -15,7 +15,7 @@ from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, RuleResult, rule_results
-from reviewbot.policy.explain.phrases import Speaker, deciding, met_leaves
+from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Moment, Policy, PolicyTest
 from reviewbot.policy.testing.examples import Impossible, read_given, typical_facts
@@ -89,7 +89,7 @@ class _Runner:
         self._judge = judge
         self._policy = judge.policy
         self._zone = ZoneInfo(judge.policy.timezone)
-        self._speaker = Speaker(judge.policy)
+        self._wording = Wording(judge.policy)
 
     def run(self, test: PolicyTest) -> CaseResult:
         """Judge at every moment the test names, and hold the answers against it."""
@@ -195,10 +195,10 @@ class _Runner:
         results = rule_results(self._policy, made.trace)
         wanted = self._wanted_rule(test, look, results)
         if wanted is not None and (line := deciding(wanted)) is not None:
-            return f": {self._speaker.why(line, look.facts)}"
+            return f": {self._wording.why(line, look.facts)}"
         if made.rule_index is not None:
             winner = results[made.rule_index]
-            lines = [self._speaker.why(line, look.facts) for line in met_leaves(winner.parts)]
+            lines = [self._wording.why(line, look.facts) for line in met_leaves(winner.parts)]
             return f": {', '.join(lines)}" if lines else ""
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
-from reviewbot.policy.explain.phrases import Speaker
+from reviewbot.policy.explain.phrases import Wording
+from reviewbot.policy.explain.what_if import SMALLEST_STEPS, within_documents
 from reviewbot.policy.lint.circuits import TRUE
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.solver import TooHardError
@@ -27,7 +29,7 @@ from reviewbot.policy.model import (
     compares_of,
 )
 from reviewbot.policy.operators import Range
-from reviewbot.policy.testing.cases import CaseResult, still_passes
+from reviewbot.policy.testing.cases import CaseResult, Look, still_passes
 
 
 class Untried(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,127 +61,100 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         return 100 if total == 0 else tried * 100 // total
 
 
+Tried = tuple[bool, Untried]
+"""Something that a test can try: whether one did, and what is said where none did."""
+
+
 def measure(judge: Judge, results: Iterable[CaseResult]) -> Coverage:
     """Measure what the judgements of `results` have tried."""
-    return _Meter(judge).measure(results)
+    looks = [look for result in results for look in result.looks]
+    kinds = [list(kind(judge.policy, looks)) for kind in (_rules, _conditions, _boundaries)]
+    counts = [(sum(tried for tried, _ in things), len(things)) for things in kinds]
+    untried = [untried for things in kinds for tried, untried in things if not tried]
+    return Coverage(
+        rules=counts[0],
+        conditions=counts[1],
+        boundaries=counts[2],
+        untried=tuple(sorted(untried, key=lambda thing: thing.line)),
+    )
 
 
-class _Meter:
-    def __init__(self, judge: Judge) -> None:
-        self._policy = judge.policy
-        self._facts = CATALOGUE[judge.policy.applies_to.review]
-        self._speaker = Speaker(judge.policy)
-        self._decided: set[int] = set()
-        self._outcomes: dict[tuple[int, int], set[Outcome]] = defaultdict(set)
-        self._values: dict[str, set[Any]] = defaultdict(set)
-        self._untried: list[Untried] = []
-
-    def measure(self, results: Iterable[CaseResult]) -> Coverage:
-        """Look at every judgement, then count."""
-        for result in results:
-            for look in result.looks:
-                made = look.evaluation
-                if made.rule_index is not None:
-                    self._decided.add(made.rule_index)
-                if made.trace is not None:
-                    for rule in rule_results(self._policy, made.trace):
-                        self._note(rule.index, rule.parts)
-                for name, fact in self._facts.items():
-                    self._values[name].add(fact.read(look.facts))
-        counts = (self._rules(), self._conditions(), self._boundaries())
-        self._untried.sort(key=lambda one: one.line)
-        rules, conditions, boundaries = counts
-        return Coverage(
-            rules=rules,
-            conditions=conditions,
-            boundaries=boundaries,
-            untried=tuple(self._untried),
-        )
-
-    def _note(self, rule: int, parts: Iterable[ConditionResult]) -> None:
-        for number, leaf in enumerate(_leaves(parts)):
-            self._outcomes[rule, number].add(leaf.outcome)
-
-    def _rules(self) -> tuple[int, int]:
-        live = [index for index, rule in enumerate(self._policy.rules) if not rule.shadow]
-        for index in live:
-            if index not in self._decided:
-                rule = self._policy.rules[index]
-                self._miss(rule.span.line, rule.name, "no test is decided by this rule")
-        return sum(index in self._decided for index in live), len(live)
-
-    def _conditions(self) -> tuple[int, int]:
-        tried = total = 0
-        for index, rule in enumerate(self._policy.rules):
-            for number, condition in enumerate(_conditions(rule.when)):
-                for wanted in (Outcome.MET, Outcome.NOT_MET):
-                    total += 1
-                    if wanted in self._outcomes[index, number]:
-                        tried += 1
-                    else:
-                        line, words = _words(condition)
-                        said = "no test meets" if wanted is Outcome.MET else "every test meets"
-                        self._miss(line, rule.name, f"{said} {words}")
-        return tried, total
-
-    def _boundaries(self) -> tuple[int, int]:
-        tried = total = 0
-        for rule in self._policy.rules:
-            for compare in compares_of(rule.when) if rule.when is not None else ():
-                for end in _ends(compare):
-                    total += 1
-                    if end in self._values[compare.fact]:
-                        tried += 1
-                        continue
-                    value = self._speaker.said(compare.fact, end)
-                    words = f"no test has {compare.fact} at {value}, a bound of `{compare.text}`"
-                    self._miss(compare.test_span.line, rule.name, words)
-        return tried, total
-
-    def _miss(self, line: int, rule: str, message: str) -> None:
-        self._untried.append(Untried(line=line, rule=rule, message=message))
+def _rules(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
+    decided = {look.evaluation.rule_index for look in looks}
+    for index, rule in enumerate(policy.rules):
+        if not rule.shadow:
+            message = "no test is decided by this rule"
+            yield index in decided, Untried(line=rule.span.line, rule=rule.name, message=message)
 
 
-def _leaves(parts: Iterable[ConditionResult]) -> Iterator[ConditionResult]:
-    """The results of a rule's own conditions, in the order of `_conditions`."""
-    for part in parts:
-        if isinstance(part.condition, Compare | EachAttempt):
-            yield part
-        elif part.condition is not None:
-            yield from _leaves(part.parts)
+def _conditions(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
+    outcomes: dict[tuple[int, int], set[Outcome]] = defaultdict(set)
+    for look in looks:
+        assert look.evaluation.trace is not None
+        for result in rule_results(policy, look.evaluation.trace):
+            for number, leaf in enumerate(_leaf_results(result.parts)):
+                outcomes[result.index, number].add(leaf.outcome)
+    for index, rule in enumerate(policy.rules):
+        for number, condition in enumerate(_leaves(rule.when)):
+            line, words = _words(condition)
+            for outcome, none in (
+                (Outcome.MET, "no test meets"),
+                (Outcome.NOT_MET, "every test meets"),
+            ):
+                untried = Untried(line=line, rule=rule.name, message=f"{none} {words}")
+                yield outcome in outcomes[index, number], untried
 
 
-def _conditions(condition: Any) -> Iterator[Compare | EachAttempt]:
+def _boundaries(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
+    facts = CATALOGUE[policy.applies_to.review]
+    wording = Wording(policy)
+    for rule in policy.rules:
+        for compare in compares_of(rule.when) if rule.when is not None else ():
+            if not isinstance(compare.test, Range):
+                continue
+            read = facts[compare.fact].read
+            values = {read(look.facts) for look in looks}
+            for end in compare.test.boundaries():
+                message = (
+                    f"no test has {compare.fact} at {wording.value_words(compare.fact, end)},"
+                    f" a bound of `{compare.text}`"
+                )
+                line = compare.test_span.line
+                yield end in values, Untried(line=line, rule=rule.name, message=message)
+
+
+def _leaves(condition: Condition | None) -> Iterator[Compare | EachAttempt]:
     if isinstance(condition, Compare | EachAttempt):
         yield condition
     elif condition is not None:
         for part in condition.parts:
-            yield from _conditions(part)
+            yield from _leaves(part)
 
 
-def _words(condition: Compare | EachAttempt) -> tuple[int, str]:
-    if isinstance(condition, Compare):
-        return condition.test_span.line, f"`{condition.fact}: {condition.text}`"
-    return condition.span.line, f"`{condition.quantifier} check`"
+def _leaf_results(parts: Iterable[ConditionResult]) -> Iterator[ConditionResult]:
+    """The results of a rule's own conditions, in the order of `_leaves`."""
+    for part in parts:
+        if isinstance(part.condition, Compare | EachAttempt):
+            yield part
+        elif part.condition is not None:
+            yield from _leaf_results(part.parts)
 
 
-def _ends(compare: Compare) -> tuple[Any, ...]:
-    if not isinstance(compare.test, Range):
-        return ()
-    return tuple(end for end in (compare.test.low, compare.test.high) if end is not None)
+def _words(part: Condition) -> tuple[int, str]:
+    """Where a condition stands, and how it is written."""
+    match part:
+        case Compare(fact=fact, text=text, test_span=span):
+            return span.line, f"`{fact}: {text}`"
+        case AllOf(parts=(Compare() as only,)):
+            return _words(only)
+        case EachAttempt(quantifier=quantifier, span=span):
+            return span.line, f"`{quantifier} check`"
+    return part.span.line, f"the group on line {part.span.line}"
 
 
-# ------------------------------------------------------------------------------------------------
 # Small faults put into a policy on purpose: one that no test notices is a test that is missing.
 
-
-_STEPS = {
-    FactType.COUNT: 1,
-    FactType.SCORE: 0.01,
-    FactType.MONEY: 0.01,
-    FactType.SHARE: 0.01,
-    FactType.DURATION: 60.0,
-}
+_STEPS = SMALLEST_STEPS | {FactType.DURATION: 60.0}
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,11 +179,11 @@ def survivor_sentence(mutant: Mutant) -> str:
 
 def mutants(policy: Policy) -> Iterator[Mutant]:
     """Every mutant: a threshold moved by a step, a condition dropped, two neighbours swapped."""
-    speaker = Speaker(policy)
+    wording = Wording(policy)
     for index, rule in enumerate(policy.rules):
         if rule.when is None:
             continue
-        for when, line, change in _changed(rule.when, policy, speaker):
+        for when, line, change in _changed(rule.when, policy, wording):
             changed = _with_rule(policy, index, replace(rule, when=when))
             yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
     yield from _swapped(policy)
@@ -249,63 +224,46 @@ def _can_meet(world: PolicyModel, one: int, other: int) -> bool:
 _Change = tuple[Any, int, str]
 
 
-def _changed(condition: Condition, policy: Policy, speaker: Speaker) -> Iterator[_Change]:
+def _changed(condition: Condition, policy: Policy, wording: Wording) -> Iterator[_Change]:
     """Every change of one place in a condition: (the condition, the line, the change in words)."""
     match condition:
         case Compare(test=Range() as test):
-            yield from _moved(condition, test, policy, speaker)
+            yield from _moved(condition, test, policy, wording)
         case Compare():
             return
         case EachAttempt(condition=inner):
-            for changed, line, change in _changed(inner, policy, speaker):
+            for changed, line, change in _changed(inner, policy, wording):
                 yield replace(condition, condition=changed), line, change
         case _:
-            yield from _changed_parts(condition, policy, speaker)
+            yield from _changed_parts(condition, policy, wording)
 
 
-def _changed_parts(group: Any, policy: Policy, speaker: Speaker) -> Iterator[_Change]:
+def _changed_parts(group: Any, policy: Policy, wording: Wording) -> Iterator[_Change]:
     for place, part in enumerate(group.parts):
         before, after = group.parts[:place], group.parts[place + 1 :]
         if before or after:
-            line, words = _mutant_words(part)
+            line, words = _words(part)
             yield replace(group, parts=(*before, *after)), line, f"{words} is dropped"
-        for changed, line, change in _changed(part, policy, speaker):
+        for changed, line, change in _changed(part, policy, wording):
             yield replace(group, parts=(*before, changed, *after)), line, change
 
 
-def _mutant_words(part: Condition) -> tuple[int, str]:
-    match part:
-        case Compare(fact=fact, text=text, test_span=span):
-            return span.line, f"`{fact}: {text}`"
-        case AllOf(parts=(Compare() as only,)):
-            return _mutant_words(only)
-        case EachAttempt(quantifier=quantifier, span=span):
-            return span.line, f"`{quantifier} check`"
-    return part.span.line, f"the group on line {part.span.line}"
-
-
-def _moved(compare: Compare, test: Range, policy: Policy, speaker: Speaker) -> Iterator[_Change]:
+def _moved(compare: Compare, test: Range, policy: Policy, wording: Wording) -> Iterator[_Change]:
     fact = CATALOGUE[policy.applies_to.review].get(compare.fact) or ATTEMPT_FACTS[compare.fact]
-    for end in ("low", "high"):
-        value = getattr(test, end)
-        if value is None:
+    ends = [end for end in ("low", "high") if getattr(test, end) is not None]
+    for end, direction in product(ends, (-1, 1)):
+        moved = _step(getattr(test, end), fact.type, direction)
+        if not isinstance(moved, datetime) and not within_documents(moved, fact):
             continue
-        for direction in (-1, 1):
-            moved = _step(value, fact.type, direction)
-            if isinstance(moved, int | float) and (
-                (fact.low is not None and moved < fact.low)
-                or (fact.high is not None and moved > fact.high)
-            ):
-                continue
-            changed = replace(test, **{end: moved})
-            if changed.low is not None and changed.high is not None and changed.low > changed.high:  # type: ignore[operator]  # both ends are of the fact's type
-                continue
-            words = range_words(changed, compare.fact, speaker)
-            yield (
-                replace(compare, test=changed, text=words),
-                compare.test_span.line,
-                f"`{compare.fact}: {compare.text}` becomes `{words}`",
-            )
+        changed: Any = replace(test, **{end: moved})
+        if changed.low is not None and changed.high is not None and changed.low > changed.high:
+            continue
+        words = _range_words(changed, compare.fact, wording)
+        yield (
+            replace(compare, test=changed, text=words),
+            compare.test_span.line,
+            f"`{compare.fact}: {compare.text}` becomes `{words}`",
+        )
 
 
 def _step(value: Any, kind: FactType, direction: int) -> Any:
@@ -315,10 +273,10 @@ def _step(value: Any, kind: FactType, direction: int) -> Any:
     return round(moved, 6) if isinstance(moved, float) else moved
 
 
-def range_words(test: Range, fact: str, speaker: Speaker) -> str:
+def _range_words(test: Range, fact: str, wording: Wording) -> str:
     """A range in the words of the language."""
-    low = None if test.low is None else speaker.said(fact, test.low)
-    high = None if test.high is None else speaker.said(fact, test.high)
+    low = None if test.low is None else wording.value_words(fact, test.low)
+    high = None if test.high is None else wording.value_words(fact, test.high)
     if low is not None and high is not None:
         return f"between {low} and {high}"
     if low is not None:
