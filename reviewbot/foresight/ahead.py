@@ -308,7 +308,7 @@ class _Following:
                 stop = self._stop(judge, wish, at, until)
                 if stop is None:
                     return self._sent(ahead, judge, wish, at, kept)
-                kept = kept or _kept(stop, wish, at)
+                kept = kept or Kept(stop, wish, at)
                 instead, then = self._meanwhile(ahead, judge, wish, stop, at, until)
                 if instead is not None:
                     return self._sent(ahead, judge, instead, at, kept)
@@ -365,7 +365,7 @@ class _Following:
             action=wish.action,
             rule=wish.rule,
             why=None if kept is None else kept.sentence,
-            kept=None if kept is None else replace(kept, until=at),
+            kept=None if kept is None else kept._replace(until=at),
         )
 
     def _is_left(
@@ -390,7 +390,7 @@ class _Following:
         is_question = latest is not None and latest.decision.action is Action.ESCALATE
         if is_question or future.why in (NOT_COVERED, BROKE):
             moments.append(self._now)
-        if future.kept is not None and future.kept.asked:
+        if future.kept is not None and future.kept.stop.asks:
             moments.append(future.kept.since)
         moments += [at for at, said in answers.said if said.action is Action.ESCALATE]
         first = min(moments, default=None)
@@ -459,16 +459,4 @@ def _with_a_person_until(ahead: RoundAhead, judge: Judge, wish: Decision) -> dat
 def _by_cap(ahead: RoundAhead, wish: Decision, at: datetime) -> Kept:
     assert ahead.latest is not None
     what = (ahead.latest.decision.held_by or "").removeprefix(REACHED)
-    return _kept(Stop("cap", what, None, asks=True), wish, at)
-
-
-def _kept(stop: Stop, wish: Decision, at: datetime) -> Kept:
-    return Kept(
-        by=stop.by,
-        what=stop.what,
-        policy=wish.policy,
-        action=wish.action,
-        rule=wish.rule,
-        since=at,
-        asked=stop.asks,
-    )
+    return Kept(Stop("cap", what, None, asks=True), wish, at)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
 from reviewbot.domain.review import ReviewKind
-from reviewbot.foresight.room import House, StoppedBy
+from reviewbot.foresight.room import House, Stop
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Logged
@@ -100,26 +100,21 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return first + max(0, -((first - moment) // every)) * every
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What first keeps something back that is due: what wants to act, from when, until when.
+class Kept(NamedTuple):
+    """What first keeps something back that is due, what wants to act, and since when.
 
     `until` is when the round is sent after all, by whatever then may; None where it never is.
-    `asked` says that a person is asked meanwhile.
     """
 
-    by: StoppedBy
-    what: str
-    policy: str
-    action: Action
-    rule: str
+    stop: Stop
+    wish: Decision
     since: datetime
     until: datetime | None = None
-    asked: bool = False
 
     @property
     def sentence(self) -> str:
         """What keeps it back, in words."""
-        return f"the cap {self.what}" if self.by == "cap" else self.what
+        return f"the cap {self.stop.what}" if self.stop.by == "cap" else self.stop.what
 
 
 class Future(msgspec.Struct, frozen=True, kw_only=True):

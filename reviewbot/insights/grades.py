@@ -5,26 +5,10 @@ that it was not. Both claims are about one moment, so what happens later is aske
 it there *then*? The answer, where there is one, grades the live rule, the rule that wanted to act
 and was held, the dry run and the shadow alike, whoever really acted.
 
-==================================================  =============  ================================
-what happened after the decision at T               it was there   because
-==================================================  =============  ================================
-a person, or somebody in the dashboard, paid        yes, person    they looked at this very round
-a person, or somebody in the dashboard, sent back   no, person     they looked at this very round
-a check found it, posted before T                   yes            the same comment stood there at T
-a check found it within 5 minutes of the dispute    yes            too soon for reading and posting
-a check found what a check before T had found       yes            the same comment stood there at T
-a check read the whole page, not there              no             what is missing now was not there
-a check found another text, or another account      no             the ordered comment is not there
-a person sent a later round back                    no             it was still not there
-a check found it, posted after T                    cannot know    whoever is sent back posts again,
-                                                                   also who had posted before
-a check found it, nobody knows when it was posted   cannot know    the same
-a person paid a later round                         cannot know    it may have been posted since
-a rule, the deadline or silence paid                cannot know    nobody looked
-a cut page, nothing read, a failed check            cannot know    no evidence either way
-nothing                                             cannot know    after an approval the task is
-                                                                   final: usually nothing comes back
-==================================================  =============  ================================
+What each later event proves stands in a table of `docs/policy-guide.md`, which the tests go through
+row by row. What is missing now was not there then; what is found now proves something only where it
+was posted before the decision, for whoever is sent back posts again, also who had posted before.
+After an approval the task is final, so usually nothing comes back.
 
 A person's word on the same round comes first, and then what was found comes before what was missed.
 What a person decided otherwise is called overruled, not wrong: it says who differed, not who erred.

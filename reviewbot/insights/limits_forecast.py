@@ -57,8 +57,8 @@ def bites_of(futures: Iterable[Future]) -> tuple[LimitHit, ...]:
     """The caps and probations that keep something back, the first to bite first."""
     by_cap: dict[tuple[str, str], list[Future]] = defaultdict(list)
     for future in futures:
-        if future.kept is not None and future.kept.by in ("cap", "probation"):
-            by_cap[future.kept.policy, future.kept.what].append(future)
+        if future.kept is not None and future.kept.stop.by in ("cap", "probation"):
+            by_cap[future.kept.wish.policy, future.kept.stop.what].append(future)
     bites = [_bite(policy, cap, those) for (policy, cap), those in by_cap.items()]
     return tuple(sorted(bites, key=lambda bite: (bite.summary.since, -bite.summary.count)))
 
@@ -75,7 +75,10 @@ def _bite(policy: str, cap: str, those: list[Future]) -> LimitHit:
         since=min(held.since for _, held in kept),
         until=max(ends, default=None),
         to_silence=len(kept) - len(ends),
-        asked=any(held.asked for _, held in kept),
+        asked=any(held.stop.asks for _, held in kept),
     )
-    rows = (LimitHeld(ahead.task_id, held.action, held.rule, held.until) for ahead, held in kept)
+    rows = (
+        LimitHeld(ahead.task_id, held.wish.action, held.wish.rule, held.until)
+        for ahead, held in kept
+    )
     return LimitHit(summary, tuple(rows))

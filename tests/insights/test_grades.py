@@ -1,4 +1,4 @@
-"""What later events prove of a decision: the table of `grades.py`, row by row."""
+"""What later events prove of a decision: the table of the guide, row by row."""
 
 from __future__ import annotations
 

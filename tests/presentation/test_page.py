@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.foresight.future import Kept
+from reviewbot.foresight.room import Stop
 from reviewbot.presentation.html import as_html
 from reviewbot.presentation.queue_report import queue_document
 from reviewbot.simulator.world import World
@@ -193,15 +194,9 @@ def _dumped(file: Path, home: Path) -> str:
 def test_a_cap_that_will_bite_stands_in_the_page(plan_of: Callable[..., Made]) -> None:
     """With how much it keeps back and what silence pays; without one the section says none."""
     found, judges = plan_of(3)
-    kept = Kept(
-        by="cap",
-        what="approvals: at most 1 per day",
-        policy="starter",
-        action=Action.APPROVE,
-        rule="a",
-        since=found.at,
-    )
     first = found.planned[0]
+    wish = first.future.round.wish(judges[0], Action.APPROVE, "a")
+    kept = Kept(Stop("cap", "approvals: at most 1 per day", None), wish, found.at)
     held = replace(first, future=replace(first.future, kept=kept))
 
     page = as_html(queue_document(replace(found, planned=(held,)), judges))
