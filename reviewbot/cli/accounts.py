@@ -41,7 +41,7 @@ from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports.ledger import Ledger, OpenRound
 from reviewbot.ports.queue import Clock
 from reviewbot.presentation.format import counted, due, table
-from reviewbot.presentation.stories import side_by_side, story
+from reviewbot.presentation.stories import feedback_lines, side_by_side
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.review.fetch import look_at_all, with_window
@@ -368,7 +368,7 @@ def _lines(item: ReviewItem, facts: Facts, ours: dict[str, str], zone: str) -> I
     yield from (f"  {line}" for line in profiles.split("\n"))
     yield ""
     yield styled("what was asked for", "strong")
-    yield from (f"  {line}" for line in story(bundle.feedback_history, ours, zone))
+    yield from (f"  {line}" for line in feedback_lines(bundle.feedback_history, ours, zone))
     if waiting:
         yield ""
         yield styled("your answer", "strong") + "  (without --live it is only rehearsed)"

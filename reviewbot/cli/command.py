@@ -1,15 +1,25 @@
-"""Commands that are imported when they are called, and help that teaches by example."""
+"""Commands that are imported when they are called, help that teaches by example, shared options."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import wraps
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, NamedTuple
 
 import click
 
+from reviewbot.cli.opening import Opening
 from reviewbot.cli.screen import Screen
+
+FOUND = 4
+"""The exit code of a check that found something."""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Lazy(NamedTuple):
@@ -27,33 +37,35 @@ class Example(NamedTuple):
 
 
 class Command(click.Command):
-    """A command with examples in its help and the options that all commands share."""
+    """A command with examples in its help and the options that all commands share.
+
+    The examples are the end of its docstring: `$ reviewbot …  # what it does`.
+    """
 
     def __init__(self, *args: Any, examples: Sequence[Example] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = tuple(examples)
+        text, typed = _examples_of(kwargs.get("help") or "")
+        super().__init__(*args, **kwargs | {"help": text})
+        self.examples = (*examples, *typed)
         self.params += shared_options()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the examples."""
-        _format_examples(self.examples, formatter)
+        if not self.examples:
+            return
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write_text(example.line)
+                with formatter.indentation():
+                    formatter.write_text(example.meaning)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Command, click.Group):
     """A group whose help needs no command's module, and whose call needs only one."""
 
-    def __init__(
-        self,
-        *args: Any,
-        lazy: Mapping[str, Mapping[str, Lazy]],
-        examples: Sequence[Example] = (),
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, Mapping[str, Lazy]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sections = lazy
-        self.lazy = {name: one for section in lazy.values() for name, one in section.items()}
-        self.examples = tuple(examples)
-        self.params += shared_options()
+        self.lazy = {name: child for section in lazy.values() for name, child in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the help."""
@@ -82,9 +94,25 @@ class LazyGroup(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(name, lazy.help) for name, lazy in section.items()])
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Print the examples."""
-        _format_examples(self.examples, formatter)
+
+def _examples_of(docstring: str) -> tuple[str, list[Example]]:
+    """Part a docstring from its examples; one that goes on in the next line is indented there."""
+    text, *lines = cleandoc(docstring).split("\n$ ")
+    parted = (re.split(r"\s+# ", line.strip(), maxsplit=1) for line in lines)
+    return text.rstrip(), [
+        Example(*(re.sub(r"\n\s+", " ", part) for part in parts)) for parts in parted
+    ]
+
+
+def command(function: Callable[..., Any]) -> Command:
+    """Make a command: it takes the screen first, and its name and help are the function's."""
+    name = function.__name__.rstrip("_").replace("_", "-")
+    return click.command(name, cls=Command)(click.pass_obj(function))
+
+
+def group(lazy: Mapping[str, Mapping[str, Lazy]], **attributes: Any) -> Callable[..., LazyGroup]:
+    """Make a group of commands by the section of the help."""
+    return click.group(cls=LazyGroup, lazy=lazy, **attributes)
 
 
 def shared_options() -> list[click.Option]:
@@ -94,70 +122,62 @@ def shared_options() -> list[click.Option]:
             ["-q", "--quiet"],
             is_flag=True,
             expose_value=False,
-            callback=_on_screen(lambda screen, _: setattr(screen, "verbosity", -1)),
+            callback=_sets("verbosity", -1),
             help="Say only what was asked for, and errors.",
         ),
         click.Option(
             ["-v", "--verbose"],
             count=True,
             expose_value=False,
-            callback=_on_screen(lambda screen, count: setattr(screen, "verbosity", count)),
+            callback=_sets("verbosity"),
             help="Say more; -vv also shows where an unexpected error came from.",
         ),
         click.Option(
             ["--no-color"],
             is_flag=True,
             expose_value=False,
-            callback=_on_screen(lambda screen, _: setattr(screen, "no_color", True)),
+            callback=_sets("no_color"),
             help="No colour (so does NO_COLOR=1).",
         ),
     ]
 
 
-def _on_screen(
-    change: Callable[[Screen, int], None],
-) -> Callable[[click.Context, click.Parameter, int], None]:
+def _sets(name: str, fixed: int | None = None) -> Callable[..., None]:
+    """Put what was given, or a fixed value in its place, on the screen."""
+
     def callback(ctx: click.Context, _param: click.Parameter, value: int) -> None:
         if value:
-            change(ctx.find_object(Screen) or Screen(), value)
+            setattr(ctx.find_object(Screen) or Screen(), name, value if fixed is None else fixed)
 
     return callback
 
 
-def _format_examples(examples: Sequence[Example], formatter: click.HelpFormatter) -> None:
-    if not examples:
-        return
-    with formatter.section("Examples"):
-        for example in examples:
-            formatter.write_text(example.line)
-            with formatter.indentation():
-                formatter.write_text(example.meaning)
-
-
-# ------------------------------------------------------------------------------------------------
-# The options and values that several commands share, each written once.
-
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
 class MomentType(click.ParamType[datetime]):
-    """A moment with a zone, as the API writes it: `2026-06-02T12:00:00Z`."""
+    """A moment with a zone: `2026-06-02T12:00:00Z`; with `ago` also a length back: `24h`, `7d`."""
 
     name = "time"
+
+    def __init__(self, *, ago: bool = False) -> None:
+        self._ago = ago
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Read the moment, or say what one looks like."""
+        from reviewbot.config import read_seconds
+        from reviewbot.domain.errors import ConfigError
         from reviewbot.domain.text import parse_iso
 
         if isinstance(value, datetime):
             return value
-        try:
+        with suppress(ValueError):
             return parse_iso(value)
-        except ValueError:
+        if not self._ago:
             self.fail(f"{value!r} is no moment; write it like 2026-06-02T12:00:00Z", param, ctx)
+        try:
+            return datetime.now(UTC) - timedelta(seconds=read_seconds(value))
+        except ConfigError:
+            self.fail(f"{value!r} is no moment; write 2026-06-02T12:00:00Z, 24h or 7d", param, ctx)
 
 
 policy_option: Decorator = click.option(
@@ -168,16 +188,33 @@ policy_option: Decorator = click.option(
     metavar="FILE",
     help="Policy to judge by; repeat for several.",
 )
-
-
 ledger_option: Decorator = click.option(
     "--ledger", metavar="URL", help="Decision log: sqlite:///PATH or postgresql+psycopg://…"
 )
-
-
 config_option: Decorator = click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings file (reviewbot.toml)."
 )
+_OPENING = {"policies": policy_option, "ledger": ledger_option, "config": config_option}
+
+
+def opens(*names: str) -> Decorator:
+    """Add these of `policies`, `ledger` and `config`; the command takes them as one `opening`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any, **values: Any) -> Any:
+            flags = {name: values.pop(name) for name in names}
+            return function(*args, opening=Opening(**flags), **values)
+
+        decorated: Callable[..., Any] = call
+        for name in reversed(names):
+            decorated = _OPENING[name](decorated)
+        return decorated
+
+    return decorate
+
+
+opens_log = opens("ledger", "config")
 
 
 def format_option(*names: str) -> Decorator:

@@ -12,13 +12,14 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.cli.command import Command, Example
+from reviewbot.cli.command import command
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.questions import open_questions
-from reviewbot.domain.decision import DEADLINE, DONE, Action, Decision, Mode, State
+from reviewbot.domain.decision import DONE, Action, Decision, Mode, State
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
 from reviewbot.domain.text import Secret, safe_line
+from reviewbot.insights.scorecard import PayoutTotals, add_up
 from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import parse_policy
@@ -36,23 +37,54 @@ from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.simulator.world import World
 
-# ------------------------------------------------------------------------------------------------
-# A simulated person at the desk, who answers some questions in TokPortal's own dashboard.
-
-
+WEEK = timedelta(days=7)
+EVERY = timedelta(hours=2)
+"""A real bot polls each minute; nothing here is nearer to its deadline than hours."""
+KEY = "sk_demo"
 OPENS, CLOSES = 9, 17
-
-
 ANSWERS_AN_HOUR = 2
+SHOWN = {
+    Action.APPROVE: ("approved", "paid, for good"),
+    Action.DISPUTE: ("disputed", "sent back with a reason"),
+    Action.WAIT: ("waited", "looked at again later"),
+    Action.ESCALATE: ("escalated", "a person was asked"),
+}
+"""The actions that a week has to show, in words."""
+
+
+@command
+@click.option("--seed", default=0, show_default=True, help="Which week to live through.")
+def demo(screen: Screen, seed: int) -> None:
+    """Review a simulated week at fast-forward. Needs no key and no network.
+
+    The bot, its client and its decision log are the real ones; only TokPortal, the managers and a
+    person at the desk are simulated. Exit code 0 only if tasks were really approved, disputed,
+    waited for and escalated, and none was paid by silence.
+
+    $ reviewbot demo  # the same week each time
+    $ reviewbot demo --seed 7  # another week
+    """
+    began = time.perf_counter()
+    week = Week(seed)
+    for line in _headline(week):
+        screen.say(line)
+    _watch(screen, week.review())
+    tally = tally_of(week.ledger.iter_decisions(), week.ledger.endings())
+    for line in _summary(week, tally, time.perf_counter() - began):
+        screen.data(line)
+    if not tally.shows_everything or not week.ledger.verify().whole:
+        raise ReviewbotError("the demo did not come out as it should: please report this")
 
 
 class Person:
-    """Looks at a question every working hour, sees what is really under the video, and answers."""
+    """Looks at a question every working hour, sees what is really under the video, and answers.
+
+    In TokPortal's own dashboard, so for the bot it is somebody else.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._last_hour: tuple[int, int] | None = None
-        self.answered = 0
 
     def work(self, now: datetime, questions: list[Decision]) -> None:
         """Answer the most urgent questions, if it is a working hour that has not been worked yet."""
@@ -73,108 +105,27 @@ class Person:
                 tasks_module.dispute(self._world, task, "I looked: it is not there.", by_hand)
         except Refusal:
             return
-        self.answered += 1
-
-
-# ------------------------------------------------------------------------------------------------
-# What a week came to: how each task ended, who decided it, and what that paid.
-
-
-class DemoGround(msgspec.Struct, kw_only=True):
-    """How many tasks were paid on one ground, and how much."""
-
-    tasks: int = 0
-    micros: int = 0
-
-    def add(self, micros: int | None) -> None:
-        """Count one payment."""
-        self.tasks += 1
-        self.micros += micros or 0
-
-
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """A week in figures, with one decision of each kind as an example."""
-
-    by_rule: DemoGround
-    by_fallback: DemoGround
-    by_person: DemoGround
-    by_silence: DemoGround
-    rules: tuple[tuple[str, Action, int], ...]
-    """How often each rule decided: (rule, action, decisions), most frequent first."""
-    actions: dict[Action, int]
-    """Decisions by action; a task may be decided several times, once in each round or more."""
-    examples: tuple[Decision, ...]
-
-    @property
-    def shows_everything(self) -> bool:
-        """Whether tasks were really approved, disputed, waited for and escalated, and none slipped."""
-        wanted = (Action.APPROVE, Action.DISPUTE, Action.WAIT, Action.ESCALATE)
-        return all(self.actions.get(action) for action in wanted) and not self.by_silence.tasks
-
-
-def tally(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Tally:
-    """Sum up a log."""
-    paid = {name: DemoGround() for name in ("rule", "fallback", "person", "silence")}
-    rules: Counter[tuple[str, Action]] = Counter()
-    examples: dict[Action, Decision] = {}
-    for logged in decisions:
-        decision = logged.decision
-        if logged.state not in DONE | {State.HELD}:
-            continue
-        rules[decision.rule, decision.action] += 1
-        examples.setdefault(decision.action, decision)
-        if logged.state in DONE and decision.action.pays:
-            paid[_ground(decision)].add(decision.amount_micros)
-    for ending in endings:
-        if ending.status == "finalized" and ending.by in ("other", "silence"):
-            paid["person" if ending.by == "other" else "silence"].add(ending.amount_micros)
-    actions: Counter[Action] = Counter()
-    for (_, action), count in rules.items():
-        actions[action] += count
-    return Tally(
-        by_rule=paid["rule"],
-        by_fallback=paid["fallback"],
-        by_person=paid["person"],
-        by_silence=paid["silence"],
-        rules=tuple((rule, action, count) for (rule, action), count in rules.most_common()),
-        actions=dict(actions),
-        examples=tuple(examples[action] for action in Action if action in examples),
-    )
-
-
-def _ground(decision: Decision) -> str:
-    if decision.decided_by is not None:
-        return "person"
-    return "fallback" if decision.rule == DEADLINE else "rule"
-
-
-# ------------------------------------------------------------------------------------------------
-# A simulated week, reviewed by the real bot: same loop, client and log, in virtual time.
-
-
-WEEK = timedelta(days=7)
-
-
-EVERY = timedelta(hours=2)
-"""A real bot polls each minute; nothing here is nearer to its deadline than hours."""
-
-
-KEY = "sk_demo"
 
 
 class DemoProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far the week has come: what waits now, and what was sent so far."""
 
     at: datetime
-    share: float
     waiting: int
     questions: int
     approved: int
     disputed: int
 
+    def line(self) -> str:
+        """The same for a person."""
+        return (
+            f"{self.at:%a %d %b}  {self.waiting:>3} waiting  {self.approved:>4} approved"
+            f"  {self.disputed:>4} disputed  {self.questions:>3} with a person"
+        )
+
 
 class Week:
-    """One week of the demo; iterate `review` to live through it."""
+    """One week of the demo, reviewed by the real bot in virtual time; iterate `review` to live it."""
 
     def __init__(self, seed: int = 0) -> None:
         self.clock = VirtualClock(START)
@@ -189,44 +140,24 @@ class Week:
             ledger=self.ledger,
             chance=self.world.rng.random,
         )
+        self.traffic = self._app.traffic
 
     def review(self) -> Iterator[DemoProgress]:
         """Poll through the week; tell after each pass how far it has come."""
         end = START + WEEK
         while (now := self.clock.now()) < end:
             summary = poll_once(self._app)
-            questions = [one.decision for one in open_questions(self.ledger, now)]
+            questions = [question.decision for question in open_questions(self.ledger, now)]
             self._person.work(now, questions)
             sent = Counter(effect.action for effect in self.world.effects if effect.by == "client")
             yield DemoProgress(
                 at=now,
-                share=(now - START) / WEEK,
                 waiting=summary.waiting,
                 questions=len(questions),
                 approved=sent["approve"],
                 disputed=sent["dispute"],
             )
             self.clock.sleep((now + EVERY - self.clock.now()).total_seconds())
-
-    @property
-    def tally(self) -> Tally:
-        """What the week came to so far."""
-        return tally(self.ledger.iter_decisions(), self.ledger.endings())
-
-    @property
-    def requests(self) -> int:
-        """How many requests the bot sent."""
-        return self._app.traffic.requests
-
-    @property
-    def writes(self) -> int:
-        """How many of them could change something."""
-        return self._app.traffic.writes
-
-    @property
-    def answered_by_person(self) -> int:
-        """How many questions the simulated person answered."""
-        return self._person.answered
 
 
 def demo_judge() -> Judge:
@@ -242,27 +173,52 @@ def _no_files(name: str) -> bytes:
     raise FileNotFoundError(name)
 
 
-# ------------------------------------------------------------------------------------------------
-# What the demo says before and after: in words that a newcomer understands.
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """A week in figures, with one decision of each kind as an example."""
+
+    paid: PayoutTotals
+    rules: Counter[tuple[str, Action]]
+    """How often each rule decided."""
+    actions: Counter[Action]
+    """Decisions by action; a task may be decided several times, once in each round or more."""
+    examples: dict[Action, Decision]
+
+    @property
+    def shows_everything(self) -> bool:
+        """Whether tasks were really approved, disputed, waited for and escalated, and none slipped."""
+        return all(map(self.actions.get, SHOWN)) and not self.paid.paid["silence"].tasks
 
 
-_DONE_WORD = {
-    Action.APPROVE: "approved",
-    Action.DISPUTE: "disputed",
-    Action.WAIT: "waited",
-    Action.ESCALATE: "escalated",
-}
+def tally_of(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Tally:
+    """Sum up a log."""
+    logged = tuple(decisions)
+    made = [entry.decision for entry in logged if entry.state in DONE | {State.HELD}]
+    examples: dict[Action, Decision] = {}
+    for decision in made:
+        examples.setdefault(decision.action, decision)
+    return Tally(
+        paid=add_up(logged, endings),
+        rules=Counter((decision.rule, decision.action) for decision in made),
+        actions=Counter(decision.action for decision in made),
+        examples=examples,
+    )
 
 
-_MEANING = {
-    Action.APPROVE: "paid, for good",
-    Action.DISPUTE: "sent back with a reason",
-    Action.WAIT: "looked at again later",
-    Action.ESCALATE: "a person was asked",
-}
+def _watch(screen: Screen, passes: Iterable[DemoProgress]) -> None:
+    """Show the week go by: a line that moves on a terminal, a line a day elsewhere."""
+    last: DemoProgress | None = None
+    with screen.progress() as show:
+        for progress in passes:
+            show(progress.line())
+            ends_a_day = last is not None and progress.at.date() != last.at.date()
+            if last is not None and ends_a_day and not screen.is_terminal():
+                screen.say(last.line())
+            last = progress
+    if last is not None:
+        screen.say(last.line())
 
 
-def headline(week: Week) -> Iterator[str]:
+def _headline(week: Week) -> Iterator[str]:
     """Say what is about to happen."""
     start = week.clock.now()
     yield styled("A simulated week on TokPortal, reviewed by the real bot", "strong")
@@ -273,63 +229,56 @@ def headline(week: Week) -> Iterator[str]:
     yield "A task that nobody decides within 72 hours is paid: the bot's job is that this never happens.\n"
 
 
-def summary_lines(week: Week, found: Tally, seconds: float) -> Iterator[str]:
+def _summary(week: Week, tally: Tally, seconds: float) -> Iterator[str]:
     """Say what the week came to."""
     yield ""
     yield styled("What the week came to", "strong")
     yield (
-        f"{length(WEEK)} in {seconds:.1f} s: {counted(week.requests, 'request')},"
-        f" {week.writes:,} of them writes; each was written down before it was sent.\n"
+        f"{length(WEEK)} in {seconds:.1f} s: {counted(week.traffic.requests, 'request')},"
+        f" {week.traffic.writes:,} of them writes; each was written down before it was sent.\n"
     )
-    yield from _paid(found)
+    yield from _paid(tally.paid)
     yield ""
-    yield from _decided(found)
+    yield styled("decided", "strong")
+    for action, (word, meaning) in SHOWN.items():
+        yield f"{word:<13} {tally.actions[action]:>6}   {meaning}"
+    yield ""
+    yield styled("by which rule", "strong")
+    for (rule, action), count in tally.rules.most_common():
+        yield f"{count:>6}  {action.value:<9} {safe_line(rule)}"
     yield ""
     yield styled("One decision of each kind", "strong")
-    for decision in found.examples:
-        yield from _example(decision)
+    for action in Action:
+        if action in tally.examples:
+            yield from _example(tally.examples[action])
     yield ""
     yield "Next: the policy that decided this is short, and reads from top to bottom:"
-    yield "  reviewbot/cli/demo/policy.yaml"
+    yield "  reviewbot/cli/demo.yaml"
     yield "Then see the README: the first real run."
 
 
-def _paid(found: Tally) -> Iterator[str]:
+def _paid(totals: PayoutTotals) -> Iterator[str]:
     yield styled("paid by        tasks        money", "strong")
-    rows: tuple[tuple[str, DemoGround, str], ...] = (
-        ("a rule", found.by_rule, "a rule of the policy said approve"),
-        (
-            "the fallback",
-            found.by_fallback,
-            "undecided until 3 h before the end, so the policy paid",
-        ),
-        ("a person", found.by_person, "somebody looked and decided"),
-        ("silence", found.by_silence, "nobody and nothing decided: this has to be 0"),
-    )
-    for name, paid, meaning in rows:
-        line = f"{name:<13} {paid.tasks:>6} {dollars(paid.micros):>12}   {meaning}"
-        style = "bad" if name == "silence" and paid.tasks else "good"
+    by = totals.paid
+    for name, total, meaning in (
+        ("a rule", by["rule"], "a rule of the policy said approve"),
+        ("the fallback", by["fallback"], "undecided until 3 h before the end, so the policy paid"),
+        ("a person", totals.outside, "somebody looked and decided"),
+        ("silence", by["silence"], "nobody and nothing decided: this has to be 0"),
+    ):
+        line = f"{name:<13} {total.tasks:>6} {dollars(total.micros):>12}   {meaning}"
+        style = "bad" if name == "silence" and total.tasks else "good"
         yield styled(line, style) if name == "silence" else line
-
-
-def _decided(found: Tally) -> Iterator[str]:
-    yield styled("decided", "strong")
-    for action, word in _DONE_WORD.items():
-        yield f"{word:<13} {found.actions.get(action, 0):>6}   {_MEANING[action]}"
-    yield ""
-    yield styled("by which rule", "strong")
-    for rule, action, count in found.rules:
-        yield f"{count:>6}  {action.value:<9} {safe_line(rule)}"
 
 
 def _example(decision: Decision) -> Iterator[str]:
     facts = msgspec.json.decode(decision.facts)
     task, attempts = facts.get("task", {}), facts.get("attempts") or []
-    said = safe_line(str(task.get("comment_text", "")), 60)
+    text = safe_line(str(task.get("comment_text", "")), 60)
     title = f"{decision.action.value.upper()}  by rule {decision.rule!r}"
     yield ""
     yield f"{styled(title, 'strong')}  (task {decision.task_id[:8]}, round {decision.round})"
-    yield f"  ordered    {said!r} on {task.get('platform')}, {dollars(decision.amount_micros)}"
+    yield f"  ordered    {text!r} on {task.get('platform')}, {dollars(decision.amount_micros)}"
     if attempts:
         yield f"  checked    {_checked(attempts[-1])}"
     if decision.reason:
@@ -343,66 +292,3 @@ def _checked(attempt: dict[str, Any]) -> str:
     scraped = attempt.get("comments_scraped")
     read = "an unknown number of comments" if scraped is None else counted(scraped, "comment")
     return f"{attempt.get('outcome_kind')}; {read} read on try {attempt.get('attempt_n')}"
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot demo", "the same week each time"),
-        Example("reviewbot demo --seed 7", "another week"),
-    ],
-)
-@click.option("--seed", default=0, show_default=True, help="Which week to live through.")
-@click.pass_obj
-def demo(screen: Screen, seed: int) -> None:
-    """Review a simulated week at fast-forward. Needs no key and no network.
-
-    The bot, its client and its decision log are the real ones; only TokPortal, the managers and a
-    person at the desk are simulated. Exit code 0 only if tasks were really approved, disputed,
-    waited for and escalated, and none was paid by silence.
-    """
-    began = time.perf_counter()
-    week = Week(seed)
-    for line in headline(week):
-        screen.say(line)
-    _watch(screen, week.review())
-    found = week.tally
-    for line in summary_lines(week, found, time.perf_counter() - began):
-        screen.data(line)
-    if not found.shows_everything or not week.ledger.verify().whole:
-        raise ReviewbotError("the demo did not come out as it should: please report this")
-
-
-def _watch(screen: Screen, passes: Iterable[DemoProgress]) -> None:
-    """Show the week go by: a moving bar on a terminal, a line a day elsewhere."""
-    if screen.is_terminal() and screen.verbosity >= 0:
-        _watch_on_terminal(screen, passes)
-        return
-    last: DemoProgress | None = None
-    for progress in passes:
-        if last is not None and progress.at.date() != last.at.date():
-            screen.say(_line(last))
-        last = progress
-    if last is not None:
-        screen.say(_line(last))
-
-
-def _watch_on_terminal(screen: Screen, passes: Iterable[DemoProgress]) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True, no_color=not screen.wants_color())
-    columns = (BarColumn(bar_width=30), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=console) as bar:
-        task = bar.add_task("", total=1.0)
-        for progress in passes:
-            bar.update(task, completed=progress.share, description=_line(progress))
-        bar.update(task, completed=1.0)
-
-
-def _line(progress: DemoProgress) -> str:
-    return (
-        f"{progress.at:%a %d %b}  {progress.waiting:>3} waiting  {progress.approved:>4} approved"
-        f"  {progress.disputed:>4} disputed  {progress.questions:>3} with a person"
-    )

@@ -10,10 +10,10 @@ import click
 from click.shell_completion import get_completion_class
 
 from reviewbot import __version__
-from reviewbot.cli.command import Command, Example, Lazy, LazyGroup
+from reviewbot.cli.command import Lazy, command, group
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
-from reviewbot.domain.text import remember
+from reviewbot.domain.text import remember, safe, safe_line
 from reviewbot.presentation.style import styled
 
 COMMANDS = {
@@ -50,24 +50,10 @@ COMMANDS = {
         "completion": Lazy("reviewbot.cli.main:completion", "completion for your shell"),
     },
 }
-
-
 INTERRUPTED = 130
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    examples=[
-        Example("reviewbot demo", "see it work, without a key"),
-        Example("reviewbot policy check policies/starter.yaml", "is this policy sound?"),
-        Example(
-            "reviewbot report --policy policies/starter.yaml", "what would it do? Sends nothing"
-        ),
-        Example("reviewbot run --live --policy policies/starter.yaml", "review the real queue"),
-    ],
-)
+@group(COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="reviewbot")
 def root() -> None:
     """Review TokPortal work by a written policy, before silence pays for it.
@@ -75,6 +61,11 @@ def root() -> None:
     A task that nobody decides within 72 hours is paid. reviewbot reads the queue, judges each task
     by a policy that you can read aloud, writes every decision down, and then acts. Nothing is sent
     unless you say --live.
+
+    $ reviewbot demo  # see it work, without a key
+    $ reviewbot policy check policies/starter.yaml  # is this policy sound?
+    $ reviewbot report --policy policies/starter.yaml  # what would it do? Sends nothing
+    $ reviewbot run --live --policy policies/starter.yaml  # review the real queue
     """
 
 
@@ -85,9 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = root.main(arguments, prog_name="reviewbot", obj=screen, standalone_mode=False)
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        screen.complain(told.getvalue().rstrip("\n"))
+        shown = io.StringIO()
+        error.show(shown)
+        screen.complain(shown.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         screen.complain("interrupted")
@@ -106,8 +97,6 @@ def _show(error: ReviewbotError, screen: Screen) -> None:
         from reviewbot.cli.policy import show_findings, sources_of
 
         screen.complain(show_findings(screen, error.findings, sources_of(error.findings)) + "\n")
-    from reviewbot.domain.text import safe
-
     screen.complain(styled("error: ", "bad") + safe(str(error)))
     request_id = getattr(error, "request_id", None)
     if request_id:
@@ -116,8 +105,6 @@ def _show(error: ReviewbotError, screen: Screen) -> None:
 
 
 def _show_unexpected(error: Exception, screen: Screen) -> None:
-    from reviewbot.domain.text import safe_line
-
     _show_origin(error, screen)
     screen.complain(
         styled("unexpected error: ", "bad") + safe_line(f"{type(error).__name__}: {error}", 300)
@@ -130,29 +117,18 @@ def _show_origin(error: Exception, screen: Screen) -> None:
     if screen.verbosity > 1:
         import traceback
 
-        from reviewbot.domain.text import safe
-
         screen.complain(safe("".join(traceback.format_exception(error)), 20_000))
 
 
-# ------------------------------------------------------------------------------------------------
-# `reviewbot completion`: the script that teaches a shell our commands.
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot completion bash >> ~/.bashrc", "bash"),
-        Example("reviewbot completion zsh >> ~/.zshrc", "zsh, after compinit"),
-        Example("reviewbot completion fish > ~/.config/fish/completions/reviewbot.fish", "fish"),
-    ],
-)
+@command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_obj
-@click.pass_context
-def completion(ctx: click.Context, screen: Screen, shell: str) -> None:
-    """Print the completion script of SHELL, for its start-up file."""
+def completion(screen: Screen, shell: str) -> None:
+    """Print the completion script of SHELL, for its start-up file.
+
+    $ reviewbot completion bash >> ~/.bashrc  # bash
+    $ reviewbot completion zsh >> ~/.zshrc  # zsh, after compinit
+    $ reviewbot completion fish > ~/.config/fish/completions/reviewbot.fish  # fish
+    """
     script = get_completion_class(shell)
     assert script is not None
-    root = ctx.find_root().command
     screen.data(script(root, {}, "reviewbot", "_REVIEWBOT_COMPLETE").source())

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
-from reviewbot.cli.command import Example, Lazy, LazyGroup
+from reviewbot.cli.command import Lazy, group
 from reviewbot.cli.opening import settings_with
 from reviewbot.cli.screen import Screen
-from reviewbot.domain.errors import PolicyInvalid
+from reviewbot.domain.errors import PolicyInvalid, ReviewbotError, UsageError
+from reviewbot.domain.text import safe_line
 from reviewbot.policy.diagnostics import Finding
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.model import Policy
+from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.findings import render_text
 from reviewbot.runtime.policy_files import PolicyFile, policy_paths
 
+if TYPE_CHECKING:
+    from reviewbot.insights.heartbeat import Running
+
 COMMANDS = {
     "Commands": {
-        "new": Lazy("reviewbot.cli.policy_check:new", "start a policy from a template"),
+        "new": Lazy("reviewbot.cli.policy_new:new", "start a policy from a template"),
         "check": Lazy("reviewbot.cli.policy_check:check", "find every mistake of a policy"),
-        "facts": Lazy("reviewbot.cli.policy_check:facts", "what a rule may ask about"),
+        "facts": Lazy("reviewbot.cli.policy_read:facts", "what a rule may ask about"),
         "test": Lazy("reviewbot.cli.policy_test:test", "run the tests a policy brings"),
-        "read": Lazy("reviewbot.cli.policy_check:read", "say a policy, or a change, in sentences"),
+        "read": Lazy("reviewbot.cli.policy_read:read", "say a policy, or a change, in sentences"),
         "accept": Lazy("reviewbot.cli.policy_accept:accept", "let a changed policy run"),
         "fmt": Lazy("reviewbot.cli.policy_check:fmt", "lay policies out one way"),
-        "schema": Lazy("reviewbot.cli.policy_check:schema", "completion for your editor"),
-        "explain": Lazy("reviewbot.cli.policy_test:explain", "why a task is decided as it is"),
+        "schema": Lazy("reviewbot.cli.policy_new:schema", "completion for your editor"),
+        "explain": Lazy("reviewbot.cli.policy_explain:explain", "why a task is decided as it is"),
         "decide": Lazy("reviewbot.cli.policy_judge:decide", "judge recorded tasks, offline"),
         "backtest": Lazy("reviewbot.cli.policy_judge:backtest", "what it makes of the past"),
         "diff": Lazy("reviewbot.cli.policy_judge:diff", "what a change would have changed"),
@@ -36,35 +40,26 @@ COMMANDS = {
 }
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy=COMMANDS,
-    examples=[
-        Example("reviewbot policy check policies/starter.yaml", "every mistake, with its cure"),
-        Example("reviewbot policy test policies/starter.yaml", "do its own tests hold?"),
-        Example("reviewbot policy facts last", "all facts about the checker's last try"),
-    ],
-)
+@group(COMMANDS)
 def policy() -> None:
     """Check, test and understand policies. Needs no key and no network.
 
     A policy is a YAML file of ordered rules; the first rule that matches a task decides it.
+
+    $ reviewbot policy check policies/starter.yaml  # every mistake, with its cure
+    $ reviewbot policy test policies/starter.yaml  # do its own tests hold?
+    $ reviewbot policy facts last  # all facts about the checker's last try
     """
-
-
-# ------------------------------------------------------------------------------------------------
-# Policy files as a command names them.
 
 
 def load_all(paths: Iterable[str]) -> list[Parsed]:
     """Read policy files, and every policy of a folder; without paths, those of the settings."""
-    named = tuple(paths) or settings_with().need_policies()
-    found: list[Parsed] = []
     today = datetime.now(UTC).date()
-    for path in named:
-        inside = policy_paths(Path(path)) if Path(path).is_dir() else (path,)
-        found += [PolicyFile(one).load(today=today) for one in inside]
-    return found
+    return [
+        PolicyFile(file).load(today=today)
+        for path in tuple(paths) or settings_with().need_policies()
+        for file in (policy_paths(Path(path)) if Path(path).is_dir() else (path,))
+    ]
 
 
 def load_usable(path: str) -> Policy:
@@ -94,3 +89,54 @@ def sources_of(findings: Iterable[Finding]) -> dict[str, str]:
         except (OSError, ValueError):
             continue
     return texts
+
+
+def running_policies() -> Sequence[Running]:
+    """The policies of the bot that last ran here; none where none ran or settings are wrong."""
+    from reviewbot.insights.heartbeat import newest_beat
+
+    try:
+        beat = newest_beat(settings_with())
+    except ReviewbotError:
+        return ()
+    return () if beat is None else beat.policies
+
+
+def said_of_running(policy: Policy, running: Sequence[Running]) -> str | None:
+    """Say how a usable policy differs from the one that runs; None where it does not, or none runs."""
+    for other in running:
+        if other.name == policy.name or _same_file(other.path, policy.path):
+            if other.revision == policy.revision:
+                return None
+            return (
+                f"differs from what runs: {safe_line(other.name)} revision {other.revision[:8]};"
+                " a bot that watches this file takes it at its next poll"
+            )
+    return None
+
+
+def _same_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return False
+
+
+def find_logged(ledger: Ledger, wanted: str, *, otherwise: str = "") -> Logged:
+    """Give the decision of this id, or the newest on the task of this id; its beginning will do.
+
+    Raises UsageError (with `otherwise` as a way out) when there is none, or when several tasks
+    begin so.
+    """
+    found = ledger.decision(wanted)
+    if found is not None:
+        return found
+    for logged in ledger.iter_decisions():
+        if logged.decision.task_id.startswith(wanted):
+            if found is not None and found.decision.task_id != logged.decision.task_id:
+                raise UsageError(f"several tasks in the log begin with {wanted!r}")
+            found = logged
+    if found is None:
+        hint = f"; {otherwise}" if otherwise else ""
+        raise UsageError(f"no decision in the log is about {wanted!r}{hint}")
+    return found

@@ -8,85 +8,76 @@ from datetime import UTC, datetime
 import click
 
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import Command, Example, config_option, ledger_option
-from reviewbot.cli.opening import ledger_for_reading, settings_with
+from reviewbot.cli.command import command, opens_log
+from reviewbot.cli.opening import Opening
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line
 from reviewbot.ports.ledger import LogNote
 from reviewbot.presentation.format import counted
+from reviewbot.presentation.stories import impact_lines
 from reviewbot.presentation.style import styled
 from reviewbot.safety import impact, rollout
 
 SHORTEST = 6
+"""Characters of a revision that name it."""
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot policy accept", "what waits, and what it would change; accepts nothing"),
-        Example("reviewbot policy accept 7c1e09ab", "it judges from the next poll on"),
-    ],
-)
+@command
 @click.argument("revision", required=False)
 @as_option
-@ledger_option
-@config_option
-@click.pass_obj
-def accept(
-    screen: Screen,
-    revision: str | None,
-    person: str | None,
-    ledger: str | None,
-    config: str | None,
-) -> None:
+@opens_log
+def accept(screen: Screen, opening: Opening, revision: str | None, person: str | None) -> None:
     """Accept a changed policy that waits, by its revision or the beginning of it.
 
     With `require_ack` a changed policy waits for this word, and the revision before it goes on
     judging; with `two_for_caps` one that raises or removes a limit waits for two people's. Without
     REVISION it only shows what waits: what the change does, and what it would have decided otherwise
     among the open tasks and those of the last 30 days. `reviewbot policy read` says it in full.
+
+    $ reviewbot policy accept  # what waits, and what it would change; accepts nothing
+    $ reviewbot policy accept 7c1e09ab  # it judges from the next poll on
     """
     if revision is None:
-        with ledger_for_reading(ledger=ledger, config=config) as opened:
-            waiting = rollout.waiting(opened)
-        screen.data("\n\n".join("\n".join(_told(one)) for one in waiting) or "No policy waits.")
+        with opening.log() as ledger:
+            waiting = rollout.waiting(ledger)
+        changes = ("\n".join(_waiting_lines(change)) for change in waiting)
+        screen.data("\n\n".join(changes) or "No policy waits.")
         return
-    settings = settings_with(config=config, ledger=ledger, person=person)
+    settings = opening.settings(person=person)
     who, now = person_of(settings), datetime.now(UTC)
-    with ledger_for_a_word(settings) as opened:
-        asked = _the_one(rollout.waiting(opened), revision)
-        missing = rollout.accept(opened, asked.subject, who=who, now=now)
-    for sentence in _about(asked):
-        screen.data(sentence)
+    with ledger_for_a_word(settings) as ledger:
+        change = _the_one(rollout.waiting(ledger), revision)
+        missing = rollout.accept(ledger, change.subject, who=who, now=now)
+    for line in _change_lines(change):
+        screen.data(line)
     then = "it judges from the next poll on" if not missing else "another person has to as well"
-    screen.data(f"{safe_line(who)} accepts {_name(asked)}; {then}.")
+    screen.data(f"{safe_line(who)} accepts {_name(change)}; {then}.")
 
 
-def _told(asked: LogNote) -> Iterator[str]:
+def _waiting_lines(change: LogNote) -> Iterator[str]:
     """A revision that waits: what it would change, and what to type."""
-    people = rollout.accepted_by(asked.value)
-    missing = max(1, rollout.needs(asked.value) - len(people))
+    people = rollout.accepted_by(change.value)
+    missing = max(1, rollout.needs(change.value) - len(people))
     so_far = f", accepted by {', '.join(map(safe_line, people))}" if people else ""
     waits = f"waits for {counted(missing, 'person', 'people')}{so_far}"
-    yield f"{styled(_name(asked), 'strong')} {waits}"
-    yield from _about(asked)
-    yield f"  reviewbot policy accept {asked.subject[:8]}"
+    yield f"{styled(_name(change), 'strong')} {waits}"
+    yield from _change_lines(change)
+    yield f"  reviewbot policy accept {change.subject[:8]}"
 
 
-def _about(asked: LogNote) -> Iterator[str]:
-    for sentence in asked.value.get("said") or ():
+def _change_lines(change: LogNote) -> Iterator[str]:
+    for sentence in change.value.get("said") or ():
         yield safe_line(str(sentence), 500)
-    for limit in asked.value.get("raises") or ():
+    for limit in change.value.get("raises") or ():
         yield f"Raises or removes a limit: {safe_line(str(limit), 100)}."
-    weighed = impact.from_value(asked.value.get("weighed"))
-    if weighed is not None:
-        yield from (safe_line(sentence, 500) for sentence in weighed.sentences())
-        yield from (f"  {safe_line(row, 200)}" for row in impact.causes(weighed))
+    measured = impact.from_value(change.value.get("weighed"))
+    if measured is not None:
+        yield from impact_lines(measured)
 
 
-def _name(asked: LogNote) -> str:
-    return f"{safe_line(str(asked.value.get('policy') or 'the policy'))} {asked.subject[:8]}"
+def _name(change: LogNote) -> str:
+    return f"{safe_line(str(change.value.get('policy') or 'the policy'))} {change.subject[:8]}"
 
 
 def _the_one(waiting: list[LogNote], beginning: str) -> LogNote:

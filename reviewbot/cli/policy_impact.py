@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.cli.opening import UnreadCount
+from reviewbot.cli.unread import UnreadCount
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.text import safe_line
 from reviewbot.insights.limited import KeptBack
@@ -30,6 +30,9 @@ from reviewbot.presentation.machine_forms import (
 )
 from reviewbot.presentation.style import styled
 
+MOST_CAUSES = 4
+MOST_EXPLAINED = 3
+
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted, over what, and how to find one review of it again."""
@@ -40,12 +43,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]
     """What the limits of the old and of the new policy kept back."""
     find: Callable[[str], Recorded | None]
-
-
-MOST_CAUSES = 4
-
-
-MOST_EXPLAINED = 3
 
 
 def backtest_text(counts: Counts, judge: Judge) -> str:
@@ -122,8 +119,7 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
             yield from _example(counts, cell, old, new)
     for word, kept in zip(("old", "new"), counts.kept, strict=True):
         yield from _limits(kept, f"{word} limits")
-    yield from _desk(impact)
-    yield from _money(impact)
+    yield from _totals(impact)
     for text in broken:
         yield styled(f"stopped: {safe_line(text)}", "bad")
 
@@ -156,28 +152,25 @@ def _example(counts: Counts, cell: Transition, old: Judge, new: Judge) -> Iterat
 
 def _limits(kept: Iterable[KeptBack], label: str) -> Iterator[str]:
     """What each limit kept back, and what became of that."""
-    for one in kept:
+    for limit in kept:
         ways = (
-            (one.later, "sent later"),
-            (one.asked, "asked of people"),
-            (one.by_deadline, "left to the deadline"),
-            (one.silence, "paid by silence"),
+            (limit.later, "sent later"),
+            (limit.asked, "asked of people"),
+            (limit.by_deadline, "left to the deadline"),
+            (limit.silence, "paid by silence"),
         )
-        told = ", ".join(f"{count:,} {what}" for count, what in ways if count)
-        yield f"{label}: {safe_line(one.limit)} kept back {one.count:,} ({told})"
+        outcomes = ", ".join(f"{count:,} {what}" for count, what in ways if count)
+        yield f"{label}: {safe_line(limit.limit)} kept back {limit.count:,} ({outcomes})"
 
 
-def _desk(impact: Impact) -> Iterator[str]:
-    before = impact.old_total(Action.ESCALATE.value).count
-    after = impact.new_total(Action.ESCALATE.value).count
+def _totals(impact: Impact) -> Iterator[str]:
+    """What the change comes to for people, and in money."""
+    asks, pays = Action.ESCALATE.value, Action.APPROVE.value
+    before, after = impact.old_total(asks).count, impact.new_total(asks).count
     if before != after:
         word = "more" if after > before else "fewer"
         yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,})"
-
-
-def _money(impact: Impact) -> Iterator[str]:
-    before = impact.old_total(Action.APPROVE.value).micros
-    after = impact.new_total(Action.APPROVE.value).micros
+    before, after = impact.old_total(pays).micros, impact.new_total(pays).micros
     if before != after:
         word = "more" if after > before else "less"
         moved = dollars(abs(after - before))

@@ -20,16 +20,9 @@ from reviewbot.cli.command import (
     policy_option,
 )
 from reviewbot.cli.health import bot_by, bot_of, say_health
-from reviewbot.cli.log_export import SinceType
-from reviewbot.cli.opening import (
-    UNREADABLE,
-    UnreadCount,
-    ledger_at,
-    logs_for,
-    reading_bar,
-    with_settings,
-)
+from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
@@ -38,7 +31,7 @@ from reviewbot.domain.text import iso, safe_line
 from reviewbot.insights.plan import plan
 from reviewbot.insights.scorecard import TOPICS, Graded, scorecard
 from reviewbot.ports.ledger import Logged
-from reviewbot.presentation import machine_forms, queue_report
+from reviewbot.presentation import machine_forms, queue_report, sheets
 from reviewbot.presentation.document import Document
 from reviewbot.presentation.format import table
 from reviewbot.presentation.history_report import past_document
@@ -66,7 +59,9 @@ from reviewbot.runtime.bootstrap import build
 @with_settings(policy_option, ledger_option)
 @format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
-@click.option("--since", type=SinceType(), help="Tell the past instead: 30d, 12h, or a moment.")
+@click.option(
+    "--since", type=MomentType(ago=True), help="Tell the past instead: 30d, 12h, or a moment."
+)
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
 def report(
     screen: Screen,
@@ -114,7 +109,7 @@ def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | 
             case "json":
                 return machine_forms.as_json(queue, app.benches)
             case "csv":
-                return machine_forms.as_csv(queue)
+                return sheets.as_csv(queue)
             case "html":
                 return as_html(queue_document(queue, judges))
         return queue_report.as_text(queue, app.benches)

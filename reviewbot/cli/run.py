@@ -7,20 +7,21 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from types import FrameType
+from typing import NamedTuple
 
 import click
 
 from reviewbot.alarms.outages import DowntimeReport, tell_crash
 from reviewbot.alarms.routing import unheard
-from reviewbot.cli.command import Command, Example, config_option, ledger_option, policy_option
-from reviewbot.cli.opening import checkpoints_of, logs_for, settings_with
+from reviewbot.cli.command import command, opens
+from reviewbot.cli.opening import Opening, checkpoints_of, logs_for
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import Events, PassSummary, ReviewPipeline
+from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
@@ -40,45 +41,46 @@ PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot run --once", "one pass as a dry run: decides and logs, sends nothing"),
-        Example("reviewbot run --live", "review the real queue until stopped"),
-        Example("reviewbot run --live --every 5m --policy policies/starter.yaml", "more slowly"),
-    ],
-)
+class _Bot(NamedTuple):
+    """The bot and what its process watches beside it."""
+
+    screen: Screen
+    settings: Settings
+    app: BotContext
+    stop: LivelyEvent
+    watch: PolicyWatch
+    pulse: Pulse
+
+
+@command
 @click.option("--once", is_flag=True, help="One pass, then end.")
 @click.option("--live", is_flag=True, help="Send decisions. Without it nothing is sent.")
 @click.option("--dry-run", is_flag=True, help="Send nothing, whatever REVIEWBOT_MODE says.")
 @click.option("--every", metavar="TIME", help="Poll interval, like 60s or 5m.")
 @click.option("--listen", metavar="HOST:PORT", help="Answer health checks and metrics there.")
-@policy_option
-@ledger_option
-@config_option
-@click.pass_obj
+@opens("policies", "ledger", "config")
 def run(
     screen: Screen,
+    opening: Opening,
     once: bool,
     live: bool,
     dry_run: bool,
     every: str | None,
     listen: str | None,
-    policies: tuple[str, ...],
-    ledger: str | None,
-    config: str | None,
 ) -> None:
     """Review the queue by your policies until told to stop. Never asks anything.
 
     A dry run decides and writes its decisions down, and sends nothing. SIGTERM or Ctrl-C ends in
     order (a second one, more than a second later, at once), SIGHUP reads the policies again.
+
+    $ reviewbot run --once  # one pass as a dry run: decides and logs, sends nothing
+    $ reviewbot run --live  # review the real queue until stopped
+    $ reviewbot run --live --every 5m --policy policies/starter.yaml  # more slowly
     """
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
     mode = "live" if live else "dry-run" if dry_run else None
-    settings = settings_with(
-        config=config, mode=mode, every=every, listen=listen, policy=policies, ledger=ledger
-    )
+    settings = opening.settings(mode=mode, every=every, listen=listen)
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
     stop, watch = LivelyEvent(), PolicyWatch(settings.need_policies())
@@ -88,33 +90,25 @@ def run(
     with ExitStack() as end:
         end.enter_context(Watcher(app, pulse, events=events))
         end.callback(app.close)
-        code = _review(screen, settings, app, stop, watch, pulse, once=once)
+        code = _review(_Bot(screen, settings, app, stop, watch, pulse), once=once)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _review(
-    screen: Screen,
-    settings: Settings,
-    app: BotContext,
-    stop: LivelyEvent,
-    watch: PolicyWatch,
-    pulse: Pulse,
-    *,
-    once: bool,
-) -> int:
+def _review(bot: _Bot, *, once: bool) -> int:
     """Run to the end; give the exit code."""
+    app = bot.app
     try:
-        watch.attach(app)
-        _announce(screen, settings, app.events, app.mode, app.benches)
+        bot.watch.attach(app)
+        _announce(bot)
         judges = [judge for bench in app.benches for judge in bench.judges]
-        for warning in unheard((judge.policy for judge in judges), settings.notices.routes):
+        for warning in unheard((judge.policy for judge in judges), bot.settings.notices.routes):
             app.events("target without a channel", level="warning", why=warning)
-        if once:
-            code = _one_pass(screen, settings, app, stop)
-            app.notifier.alarms.close(PATIENCE)
-            return code
-        return _daemon(settings, app, stop, watch, pulse)
+        if not once:
+            return _daemon(bot)
+        _one_pass(bot)
+        app.notifier.alarms.close(PATIENCE)
+        return 0
     except ReviewbotError:
         raise
     except Exception as error:
@@ -122,34 +116,28 @@ def _review(
         raise
 
 
-def _announce(
-    screen: Screen,
-    settings: Settings,
-    events: Events,
-    mode: Mode,
-    benches: Sequence[ReviewPipeline],
-) -> None:
+def _announce(bot: _Bot) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
-    key = settings.need_key().reveal()
-    judges = [judge for bench in benches for judge in bench.judges]
+    app, screen, api = bot.app, bot.screen, bot.settings.base_url
+    key = bot.settings.need_key().reveal()
+    judges = [judge for bench in app.benches for judge in bench.judges]
     policies = [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in judges]
     if not screen.is_terminal(sys.stderr):
-        events("started", mode=mode.value, policies=policies, api=settings.base_url)
+        app.events("started", mode=app.mode.value, policies=policies, api=api)
         return
-    live = mode is Mode.LIVE
+    live = app.mode is Mode.LIVE
     how = styled("LIVE: decisions are sent", "bad") if live else "dry run: nothing is sent"
-    screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {settings.base_url}")
+    screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {api}")
 
 
-def _daemon(
-    settings: Settings, app: BotContext, stop: LivelyEvent, watch: PolicyWatch, pulse: Pulse
-) -> int:
-    pulse.policy_problem = lambda: watch.problem
+def _daemon(bot: _Bot) -> int:
+    settings, pulse = bot.settings, bot.pulse
+    pulse.policy_problem = lambda: bot.watch.problem
     daemon = Daemon(
-        app,
+        bot.app,
         every=settings.every,
-        stop=stop,
-        refresh=lambda asked: watch.refresh(asked=asked),
+        stop=bot.stop,
+        refresh=lambda asked: bot.watch.refresh(asked=asked),
         book=checkpoints_of(settings),
         pulse=pulse,
         poll=_poll(settings, min(settings.every, STRETCH)),
@@ -164,29 +152,28 @@ def _daemon(
         return daemon.run()
 
 
-def _one_pass(screen: Screen, settings: Settings, app: BotContext, stop: LivelyEvent) -> int:
-    signals = StopSignals(time.monotonic)
+def _one_pass(bot: _Bot) -> None:
+    app, signals = bot.app, StopSignals(time.monotonic)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if signals.again():
             os._exit(INTERRUPTED)
-        stop.set()
+        bot.stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    book = checkpoints_of(settings)
+    book = checkpoints_of(bot.settings)
     app.brake = brakes = StopConditions(app, book)
     brakes.check()
-    summary = _poll(settings, math.inf)(app)
+    summary = _poll(bot.settings, math.inf)(app)
     if summary.stopped is None:
         follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app.events, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
-    if screen.is_terminal(sys.stderr):
-        screen.say(in_words(summary, app.mode))
-    return 0
+    if bot.screen.is_terminal(sys.stderr):
+        bot.screen.say(in_words(summary, app.mode))
 
 
 def _poll(settings: Settings, stretch: float) -> Callable[[BotContext], PassSummary]:

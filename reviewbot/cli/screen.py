@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import click
 
-from reviewbot.domain.text import masked, quiet, without_known
+from reviewbot.domain.text import masked, quiet, safe_line, without_known
+
+_CLEAR = "\r\x1b[K"
 
 
 class Screen:
     """The two streams and how much is said on them.
 
     `verbosity` is -1 with `-q`, 1 with `-v`, 2 with `-vv`. Text from outside must have gone
-    through `domain.safetext` before it comes here; JSON is made quiet here,
+    through `domain.text` before it comes here; JSON is made quiet here,
     and secrets are masked here, whoever let them in.
     """
 
@@ -40,6 +44,23 @@ class Screen:
     def complain(self, text: str) -> None:
         """Say what went wrong; never silenced."""
         click.echo(masked(text), err=True, color=self._color())
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str], None]]:
+        """A line on a terminal that says how far a long command is, and nothing anywhere else."""
+        shows, wrote = self.is_terminal() and self.verbosity >= 0, False
+
+        def show(text: str) -> None:
+            nonlocal wrote
+            if shows:
+                wrote = True
+                click.echo(f"{_CLEAR}{safe_line(text, 78)}", err=True, nl=False)
+
+        try:
+            yield show
+        finally:
+            if wrote:
+                click.echo(_CLEAR, err=True, nl=False)
 
     def is_terminal(self, stream: TextIO | None = None) -> bool:
         """Whether a person watches the stream (stderr unless another is given)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reviewbot.cli.command import Command, Example
+from reviewbot.cli.command import command
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.simulator.app import serve
@@ -12,15 +12,7 @@ from reviewbot.simulator.faults import FAULTS, parse_faults
 from reviewbot.simulator.scenarios import SCENARIOS
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot simulator", "on port 8080, in real time"),
-        Example("reviewbot simulator --port 0 --speed 60", "any free port; a minute is a second"),
-        Example("reviewbot simulator --scenario backlog", "230 tasks wait, nothing arrives"),
-        Example('reviewbot simulator --faults "429:0.1,5xx html:0.05"', "some calls go wrong"),
-    ],
-)
+@command
 @click.option("--port", default=8080, show_default=True, help="Where to listen; 0: any free port.")
 @click.option(
     "--scenario",
@@ -37,7 +29,6 @@ from reviewbot.simulator.scenarios import SCENARIOS
     default="",
     help=f"What goes wrong, as FAULT:CHANCE,…: {', '.join(FAULTS)}.",
 )
-@click.pass_obj
 def simulator(
     screen: Screen, port: int, scenario: str, speed: float, seed: int, faults: str
 ) -> None:
@@ -45,6 +36,11 @@ def simulator(
 
     It keeps tasks and accounts with a life of their own, and answers as the documents say. Any key
     that begins with sk_ or tok_live_ is accepted. Point the bot at it with TOKPORTAL_BASE_URL.
+
+    $ reviewbot simulator  # on port 8080, in real time
+    $ reviewbot simulator --port 0 --speed 60  # any free port; a minute is a second
+    $ reviewbot simulator --scenario backlog  # 230 tasks wait, nothing arrives
+    $ reviewbot simulator --faults "429:0.1,5xx html:0.05"  # some calls go wrong
     """
     if not speed > 0:
         raise UsageError(f"--speed must be above 0, not {speed:g}")

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
 import msgspec
 
 from reviewbot.cli.command import (
-    Command,
-    Example,
     Lazy,
-    LazyGroup,
     MomentType,
-    config_option,
+    command,
     format_option,
-    ledger_option,
+    group,
+    opens,
+    opens_log,
 )
 from reviewbot.cli.health import say_health
-from reviewbot.cli.opening import ProgressLine, settings_with
+from reviewbot.cli.opening import Opening, ledger_at
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.task import PLATFORMS, TASK_STATUSES, CommentTask
-from reviewbot.domain.text import format_moment, safe, safe_cell, safe_line
-from reviewbot.ledger.open import open_ledger
+from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.ports.queue import UnreadRow
 from reviewbot.presentation.format import counted, due, table
-from reviewbot.presentation.stories import Life, in_words, life_of
+from reviewbot.presentation.machine_forms import json_lines
+from reviewbot.presentation.sheets import sheet
+from reviewbot.presentation.stories import TaskHistory, task_history
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import connect
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.pagination import read_one_page
 
+NEWEST = 100
+_MOST_PAGES = 2_000
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
+
+@group(
+    {
         "Commands": {
             "list": Lazy("reviewbot.cli.tasks:list_", "tasks, newest first"),
             "show": Lazy("reviewbot.cli.tasks:show", "the life of one task, as a story"),
@@ -51,24 +52,14 @@ from reviewbot.tokportal.pagination import read_one_page
                 "reviewbot.cli.tasks_cancel:cancel", "cancel pending tasks; a dry run unless --live"
             ),
         }
-    },
-    examples=[
-        Example("reviewbot tasks list --status pending,submitted", "what is being worked on"),
-        Example("reviewbot tasks create --csv comments.csv", "what would be ordered, and its cost"),
-    ],
+    }
 )
 def tasks() -> None:
-    """List, follow, order and cancel comment tasks. Nothing is sent unless you say --live."""
+    """List, follow, order and cancel comment tasks. Nothing is sent unless you say --live.
 
-
-# ------------------------------------------------------------------------------------------------
-# `reviewbot tasks list`: the tasks of this key, newest first.
-
-
-NEWEST = 100
-
-
-_MOST_PAGES = 2_000
+    $ reviewbot tasks list --status pending,submitted  # what is being worked on
+    $ reviewbot tasks create --csv comments.csv  # what would be ordered, and its cost
+    """
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,16 +71,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     newest: int | None = None
 
+    def is_older(self, task: CommentTask) -> bool:
+        """Whether a task, and so all behind it, was created too early."""
+        created = task.created_at
+        return self.since is not None and created is not None and created < self.since
 
-@click.command(
-    "list",
-    cls=Command,
-    examples=[
-        Example("reviewbot tasks list", "the newest 100"),
-        Example("reviewbot tasks list --status pending --status submitted", "not confirmed yet"),
-        Example("reviewbot tasks list --all --since 2026-06-01T00:00:00Z --format csv", "a month"),
-    ],
-)
+
+@command
 @click.option(
     "--status", "statuses", multiple=True, metavar="STATUS", help="Only these; repeat, or a,b."
 )
@@ -98,23 +86,26 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--since", type=MomentType(), metavar="TIME", help="Only those created since.")
 @click.option("--newest", type=click.IntRange(min=1), metavar="N", help="The newest N, not 100.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@config_option
+@opens("config")
 @format_option("text", "json", "csv")
-@click.pass_obj
 def list_(
     screen: Screen,
+    opening: Opening,
     statuses: tuple[str, ...],
     account: str | None,
     platform: str | None,
     since: datetime | None,
     newest: int | None,
     everything: bool,
-    config: str | None,
     form: str,
 ) -> None:
     """List tasks, newest first, by any of their statuses, account, platform and age.
 
     With --format json each line is one task with the API's field names.
+
+    $ reviewbot tasks list  # the newest 100
+    $ reviewbot tasks list --status pending --status submitted  # not confirmed yet
+    $ reviewbot tasks list --all --since 2026-06-01T00:00:00Z --format csv  # a month
     """
     if newest and everything:
         raise UsageError("--newest and --all contradict each other")
@@ -125,19 +116,13 @@ def list_(
         since=since,
         newest=None if everything else newest or NEWEST,
     )
-    settings = settings_with(config=config)
+    settings = opening.settings()
     say_health(screen, settings, form)
-    connection = connect(settings)
-    progress = ProgressLine(screen)
     unread: list[UnreadRow] = []
-    try:
+    with closing(connect(settings)) as connection, screen.progress() as progress:
         found = list(tasks_of(connection.api, wanted, progress, unread))
-    finally:
-        progress.done()
-        connection.close()
     if found or form == "csv":
-        zone = zones_of(settings).of(review="comments")
-        screen.data(_as_text(found, zone) if form == "text" else _FORMS[form](found))
+        screen.data(_listed(found, form, zones_of(settings).of(review="comments")))
     screen.say(_ending(found, wanted))
     for row in unread:
         name = f"no. {row.place}" if row.id is None else f"no. {row.place}, {safe_line(row.id)}"
@@ -145,7 +130,7 @@ def list_(
 
 
 def tasks_of(
-    api: ReadApi, wanted: Wanted, progress: ProgressLine, unread: list[UnreadRow]
+    api: ReadApi, wanted: Wanted, progress: Callable[[str], None], unread: list[UnreadRow]
 ) -> Iterator[CommentTask]:
     """Read page after page; a task that moved to the next page meanwhile comes once.
 
@@ -163,8 +148,7 @@ def tasks_of(
         progress(f"page {number} of {page.total_pages or '?'}")
         unread += page.unread
         for task in page.rows:
-            old = wanted.since is not None and task.created_at is not None
-            if old and task.created_at < wanted.since:  # type: ignore[operator]  # both are there
+            if wanted.is_older(task):
                 return
             if task.id in seen or (wanted.platform and task.platform != wanted.platform):
                 continue
@@ -192,80 +176,62 @@ def _ending(found: Sequence[CommentTask], wanted: Wanted) -> str:
     return f"\n{counted(len(found), 'task')}{more}. One in full: reviewbot tasks show ID"
 
 
-def _as_text(found: Sequence[CommentTask], zone: str) -> str:
-    heads = ("id", "status", "platform", "account", "created", "comment_text")
-    rows = [
-        (
-            task.id,
-            task.status or "unknown",
-            task.platform or "unknown",
-            (task.saved_account_id or "unknown")[:8],
-            format_moment(task.created_at, zone),
-            task.comment_text or "",
+def _listed(found: Sequence[CommentTask], form: str, zone: str) -> str:
+    if form == "json":
+        return json_lines(found)
+    if form == "csv":
+        heads = CommentTask.__struct_fields__
+        rows = (
+            [_plain(values[name]) for name in heads] for values in map(msgspec.to_builtins, found)
         )
-        for task in found
-    ]
-    return table(heads, rows, longest=45)
+        return sheet(heads, rows, end="\n").rstrip("\n")
+    return table(
+        ("id", "status", "platform", "account", "created", "comment_text"),
+        [
+            (
+                task.id,
+                task.status or "unknown",
+                task.platform or "unknown",
+                (task.saved_account_id or "unknown")[:8],
+                format_moment(task.created_at, zone),
+                task.comment_text or "",
+            )
+            for task in found
+        ],
+        longest=45,
+    )
 
 
-def _as_json(found: Sequence[CommentTask]) -> str:
-    return "\n".join(msgspec.json.encode(task).decode() for task in found)
+def _plain(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
-def _as_csv(found: Sequence[CommentTask]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    names = CommentTask.__struct_fields__
-    writer.writerow(names)
-    for task in found:
-        values = msgspec.to_builtins(task)
-        writer.writerow(
-            [safe_cell("" if values[name] is None else str(values[name])) for name in names]
-        )
-    return text.getvalue().rstrip("\n")
-
-
-_FORMS = {"json": _as_json, "csv": _as_csv}
-
-
-# ------------------------------------------------------------------------------------------------
-# `reviewbot tasks show`: one task, and its life as a story.
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot tasks show 3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40", "its whole life"),
-    ],
-)
+@command
 @click.argument("task_id", metavar="ID")
-@ledger_option
-@config_option
+@opens_log
 @format_option("text", "json")
-@click.pass_obj
-def show(screen: Screen, task_id: str, ledger: str | None, config: str | None, form: str) -> None:
-    """Show a task: what it is, every check, every round, and what we decided and sent."""
-    settings = settings_with(config=config, ledger=ledger)
+def show(screen: Screen, opening: Opening, task_id: str, form: str) -> None:
+    """Show a task: what it is, every check, every round, and what we decided and sent.
+
+    $ reviewbot tasks show 3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40  # its whole life
+    """
+    settings = opening.settings()
     zone = "UTC" if form == "json" else zones_of(settings).of(review="comments")
-    log = open_ledger(settings.ledger, read_only=True)
-    connection = connect(settings)
-    try:
+    with ledger_at(settings.ledger) as log, closing(connect(settings)) as connection:
         try:
             task = connection.api.get_comment(task_id)
         except NotFound as no:
             raise UsageError(f"the API knows no task {safe_line(task_id, 80)!r} of yours") from no
-        life = life_of(task, connection.api.get_verifications(task_id), log, zone)
-    finally:
-        connection.close()
-        log.close()
+        history = task_history(task, connection.api.get_verifications(task_id), log, zone)
     if form == "json":
-        screen.data(msgspec.json.encode(life).decode())
+        screen.data(json_lines([history]))
     else:
-        screen.data("\n".join(_in_full(life, zone)))
+        screen.data("\n".join(history_lines(history, zone)))
 
 
-def _in_full(life: Life, zone: str) -> Iterator[str]:
-    task = life.task
+def history_lines(history: TaskHistory, zone: str) -> Iterator[str]:
+    """A task and what happened to it, for a person."""
+    task = history.task
     yield styled(f"task {safe_line(task.id)}  {safe_line(task.status or 'unknown', 40)}", "strong")
     for name in ("platform", "saved_account_id", "target_video_url", "target_comment_url"):
         if value := getattr(task, name):
@@ -286,4 +252,4 @@ def _in_full(life: Life, zone: str) -> Iterator[str]:
         yield "  correction_required"
         yield from (f"    {line}" for line in safe(task.correction_required).splitlines())
     yield ""
-    yield from (in_words(event, zone) for event in life.events)
+    yield from (event.line(zone) for event in history.events)

@@ -1,14 +1,14 @@
-"""A document as values: cards, tables, pictures and entries, all of it already words.
+"""A report as values: cards, tables, pictures and entries, all of it already words.
 
-What the queue's report and the past's report have in common. Whoever writes it out (`page.py`)
-adds no meaning.
+What the queue's report and the past's report have in common, and an explanation in words. Whoever
+writes a document out adds no meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from textwrap import wrap
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,15 @@ from reviewbot.policy.engine.trace import Outcome
 from reviewbot.policy.explain.explain import Branch, Explanation
 
 Tone = Literal["plain", "good", "care", "bad"]
+LINES = 12
+"""An explanation in short, for a terminal."""
+_WIDTH = 100
+_MORE = "all of it:  --all"
+_MARKS: dict[Outcome, Tone] = {
+    Outcome.MET: "good",
+    Outcome.NOT_MET: "plain",
+    Outcome.CANNOT_TELL: "care",
+}
 
 
 class KeyFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +49,35 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def tone(self, row: int) -> Tone:
         """How a row is to be coloured."""
         return self.tones[row] if self.tones else "plain"
+
+
+class Column(NamedTuple):
+    """A column of a table: its head, how a row's cell is read, and whether it holds numbers."""
+
+    head: str
+    read: Callable[[Any], str | int]
+    is_number: bool = False
+
+
+def number(head: str, read: Callable[[Any], str | int]) -> Column:
+    """A column of counts or of money."""
+    return Column(head, read, is_number=True)
+
+
+def table_of(
+    rows: Iterable[Any], *columns: Column, tone: Callable[[Any], Tone] | None = None
+) -> Table:
+    """Write values as rows; a count is written with its thousands apart."""
+    values = tuple(rows)
+    cells = ([column.read(value) for column in columns] for value in values)
+    return Table(
+        heads=tuple(column.head for column in columns),
+        rows=tuple(
+            tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in cells
+        ),
+        numbers=frozenset(n for n, column in enumerate(columns) if column.is_number),
+        tones=() if tone is None else tuple(map(tone, values)),
+    )
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,17 +129,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     foot: str
 
 
-# ------------------------------------------------------------------------------------------------
-# An explanation as the lines of an entry.
-
-
-_MARKS: dict[Outcome, Tone] = {
-    Outcome.MET: "good",
-    Outcome.NOT_MET: "plain",
-    Outcome.CANNOT_TELL: "care",
-}
-
-
 def told_lines(told: Explanation) -> Iterator[DetailLine]:
     """What the winner saw, why the rules above it did not match, and what one change would bring."""
     for seen in told.seen:
@@ -115,19 +142,6 @@ def told_lines(told: Explanation) -> Iterator[DetailLine]:
         )
     if told.nearest is not None:
         yield DetailLine(label="one change away", text=told.nearest)
-
-
-# ------------------------------------------------------------------------------------------------
-# An explanation for a terminal: a dozen lines, or every rule with all that it compared.
-
-
-LINES = 12
-
-
-_WIDTH = 100
-
-
-_MORE = "all of it:  --all"
 
 
 def explanation_text(told: Explanation, *, everything: bool = False) -> str:

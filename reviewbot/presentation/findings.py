@@ -1,4 +1,4 @@
-"""Findings as a person, a program or a code host reads them."""
+"""Findings, and how the tests of policies went, as a person, a program or a CI server reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from reviewbot.domain.text import safe, safe_line
-from reviewbot.policy.diagnostics import CODES, Finding, Fix, Severity
+from reviewbot.policy.diagnostics import CODES, Finding, Severity, Span
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import CaseResult
 from reviewbot.policy.testing.coverage import Coverage, Mutant, survivor_sentence
@@ -20,17 +20,10 @@ from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
 
 SCHEMA = 1
-
-
+NO_TESTS = "a policy without tests proves nothing"
 _LINES_BEFORE = 2
-
-
 _WIDEST = 120
-
-
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
-
-
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
@@ -42,8 +35,8 @@ def render_text(
     colour: bool = False,
 ) -> str:
     """Show each finding with its source lines; notes only when `verbose`."""
-    shown = [one for one in findings if verbose or one.severity is not Severity.NOTE]
-    return "".join(f"{_one(finding, sources, colour)}\n" for finding in shown)
+    shown = (found for found in findings if verbose or found.severity is not Severity.NOTE)
+    return "".join(f"{_as_text(finding, sources, colour)}\n" for finding in shown)
 
 
 def summary(findings: Iterable[Finding]) -> str:
@@ -51,9 +44,9 @@ def summary(findings: Iterable[Finding]) -> str:
     counts = count(findings)
     total = counts["error"] + counts["warning"]
     if not total:
-        return _plural(counts["note"], "note") if counts["note"] else "no findings"
-    parts = [_plural(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
-    return f"{_plural(total, 'finding')} ({', '.join(parts)})"
+        return counted(counts["note"], "note") if counts["note"] else "no findings"
+    parts = [counted(counts[kind], kind) for kind in ("error", "warning") if counts[kind]]
+    return f"{counted(total, 'finding')} ({', '.join(parts)})"
 
 
 def count(findings: Iterable[Finding]) -> dict[str, int]:
@@ -64,11 +57,7 @@ def count(findings: Iterable[Finding]) -> dict[str, int]:
     return counts
 
 
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _one(finding: Finding, sources: Mapping[str, str], colour: bool) -> str:
+def _as_text(finding: Finding, sources: Mapping[str, str], colour: bool) -> str:
     span = finding.span
     place = f"{_said(finding.path)}:{span.line}:{span.column}"
     level = f"{finding.severity.value:<7} {finding.code}"
@@ -133,11 +122,9 @@ def _slice(line: str, left: int) -> str:
 
 def safe_shown(text: str) -> str:
     """Make a source line safe without touching its spaces, so that carets stay in place."""
-    return (
-        "".join(char if char == " " else _said(char) or "·" for char in text)
-        if not _tame(text)
-        else text
-    )
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char == " " else _said(char) or "·" for char in text)
 
 
 def _said(text: str) -> str:
@@ -145,49 +132,40 @@ def _said(text: str) -> str:
     return safe(text.replace("\n", " "))
 
 
-def _tame(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
 def _width(text: str) -> int:
-    return sum(_cells(char) for char in text)
+    """How many cells of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in ("W", "F"))
+        for char in text
+    )
 
 
-def _cells(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
-
-
-def as_json(findings: Iterable[Finding], files: Iterable[Mapping[str, Any]] = ()) -> str:
-    """One JSON object: the files looked at, the findings, the counts."""
+def as_json(findings: Iterable[Finding]) -> str:
+    """One JSON object: the findings and the counts."""
     findings = tuple(findings)
     body = {
         "schema": SCHEMA,
-        "usable": all(one.severity is not Severity.ERROR for one in findings),
+        "usable": all(finding.severity is not Severity.ERROR for finding in findings),
         "summary": {f"{kind}s": number for kind, number in count(findings).items()},
-        "files": list(files),
+        "files": [],
         "findings": [_finding_json(finding) for finding in findings],
     }
-    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+    return _formatted(body)
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:
-    span = finding.span
+    fix = finding.fix
     return {
         "code": finding.code,
         "severity": finding.severity.value,
         "path": finding.path,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
+        **_place_json(finding.span),
         "message": finding.message,
         "hint": finding.under,
         "detail": finding.detail,
         "cure": finding.cure,
         "see": finding.see,
-        "fix": _fix_json(finding.fix),
+        "fix": fix and {**_place_json(fix.span), "replacement": fix.replacement},
         "related": [
             {"path": path, "line": other.line, "column": other.column, "message": text}
             for path, other, text in finding.related
@@ -195,17 +173,17 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _fix_json(fix: Fix | None) -> dict[str, Any] | None:
-    if fix is None:
-        return None
-    span = fix.span
+def _place_json(span: Span) -> dict[str, int]:
     return {
         "line": span.line,
         "column": span.column,
         "end_line": span.end_line,
         "end_column": span.end_column,
-        "replacement": fix.replacement,
     }
+
+
+def _formatted(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def as_github(findings: Iterable[Finding]) -> str:
@@ -257,7 +235,7 @@ def as_sarif(findings: Iterable[Finding], version: str) -> str:
         "version": "2.1.0",
         "runs": [run],
     }
-    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+    return _formatted(body)
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
@@ -276,7 +254,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     return result
 
 
-def _location(path: str, span: Any) -> dict[str, Any]:
+def _location(path: str, span: Span) -> dict[str, Any]:
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(path.replace("\\", "/"))},
@@ -288,10 +266,6 @@ def _location(path: str, span: Any) -> dict[str, Any]:
             },
         }
     }
-
-
-# ------------------------------------------------------------------------------------------------
-# How the tests of policies went, as text, as JSON and as JUnit XML.
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,64 +280,56 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def passed(self) -> bool:
         """Whether there are tests and each of them passed."""
-        return bool(self.results) and all(one.passed for one in self.results)
+        return bool(self.results) and all(result.passed for result in self.results)
 
 
-def as_text(tested: Tested, *, everything: bool) -> str:
+def results_as_text(tested: Tested, *, everything: bool) -> str:
     """For a person: what failed and why (all tests with `everything`), then the sums."""
-    lines = [*_case_lines(tested, everything=everything), _verdict(tested)]
-    if tested.coverage is not None:
-        lines += _coverage_lines(tested.coverage)
-    if tested.mutants is not None:
-        lines += _mutant_lines(tested.mutants, tested.survivors)
-    return "\n".join(lines)
+    return "\n".join(_result_lines(tested, everything))
 
 
-def _case_lines(tested: Tested, *, everything: bool) -> Iterator[str]:
-    for result in tested.results:
-        shown = f"{safe_line(result.test.name)}   {_place(tested.policy, result)}"
+def _result_lines(tested: Tested, everything: bool) -> Iterator[str]:
+    path, results = safe_line(tested.policy.path), tested.results
+    for result in results:
+        place = f"{safe_line(result.test.path or tested.policy.path)}:{result.test.span.line}"
+        shown = f"{safe_line(result.test.name)}   {place}"
         if not result.passed:
             yield f"{styled('failed', 'bad')}  {shown}"
             yield from (f"        {safe(problem)}" for problem in result.problems)
         elif everything:
             yield f"{styled('passed', 'good')}  {shown}"
+    if results:
+        failed = sum(not result.passed for result in results)
+        verdict = styled(f"{failed} failed", "bad") + ", " if failed else ""
+        passed = styled(f"{counted(len(results) - failed, 'test')} passed", "good")
+        yield f"{verdict}{passed}  {path}"
+    else:
+        yield f"{styled('no tests', 'bad')}  {path}: {NO_TESTS}"
+    if tested.coverage is not None:
+        yield from _coverage_lines(tested.coverage)
+    if tested.mutants is not None:
+        alive = tested.survivors
+        faults = counted(tested.mutants, "small fault")
+        noticed = f"{tested.mutants - len(alive)} of {faults} noticed"
+        yield f"mutation  {styled(noticed, 'care' if alive else 'good')}"
+        yield from (f"  {safe_line(survivor_sentence(mutant), 300)}" for mutant in alive)
 
 
-def _place(policy: Policy, result: CaseResult) -> str:
-    return f"{safe_line(result.test.path or policy.path)}:{result.test.span.line}"
-
-
-def _verdict(tested: Tested) -> str:
-    path, results = safe_line(tested.policy.path), tested.results
-    if not results:
-        return f"{styled('no tests', 'bad')}  {path}: a policy without tests proves nothing"
-    failed = sum(not result.passed for result in results)
-    passed = f"{counted(len(results) - failed, 'test')} passed"
-    verdict = styled(f"{failed} failed", "bad") + ", " if failed else ""
-    return f"{verdict}{styled(passed, 'good')}  {path}"
-
-
-def _coverage_lines(found: Coverage) -> Iterator[str]:
+def _coverage_lines(coverage: Coverage) -> Iterator[str]:
     parts = {
-        "rules": found.rules,
-        "conditions met and not met": found.conditions,
-        "boundaries": found.boundaries,
+        "rules": coverage.rules,
+        "conditions met and not met": coverage.conditions,
+        "boundaries": coverage.boundaries,
     }
     sums = ", ".join(f"{tried} of {total} {name}" for name, (tried, total) in parts.items())
-    yield f"coverage  {styled(f'{found.percent}%', 'strong')}: {sums}"
-    for one in found.untried:
-        yield f'  line {one.line}: {safe_line(one.message, 160)} (rule "{safe_line(one.rule, 80)}")'
-
-
-def _mutant_lines(total: int, alive: tuple[Mutant, ...]) -> Iterator[str]:
-    noticed = f"{total - len(alive)} of {counted(total, 'small fault')} noticed"
-    yield f"mutation  {styled(noticed, 'care' if alive else 'good')}"
-    yield from (f"  {safe_line(survivor_sentence(mutant), 300)}" for mutant in alive)
+    yield f"coverage  {styled(f'{coverage.percent}%', 'strong')}: {sums}"
+    for gap in coverage.untried:
+        yield f'  line {gap.line}: {safe_line(gap.message, 160)} (rule "{safe_line(gap.rule, 80)}")'
 
 
 def results_as_json(tested: Iterable[Tested]) -> str:
     """A list with one object a policy."""
-    return json.dumps([_as_object(one) for one in tested], indent=2, ensure_ascii=False)
+    return json.dumps([_as_object(policy) for policy in tested], indent=2, ensure_ascii=False)
 
 
 def _as_object(tested: Tested) -> dict[str, Any]:
@@ -403,25 +369,23 @@ def _as_object(tested: Tested) -> dict[str, Any]:
 def as_junit(tested: Iterable[Tested]) -> bytes:
     """JUnit XML, as CI servers read it: a suite a policy, and a failure where there is no test."""
     root = ElementTree.Element("testsuites", name="reviewbot policy test")
-    for one in tested:
-        failures = sum(not result.passed for result in one.results) or int(not one.passed)
+    for ran in tested:
+        name, results = safe_line(ran.policy.name), ran.results
+        failures = sum(not result.passed for result in results) or int(not ran.passed)
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=safe_line(one.policy.name),
-            tests=str(max(1, len(one.results))),
+            name=name,
+            tests=str(max(1, len(results))),
             failures=str(failures),
             errors="0",
             skipped="0",
         )
-        if not one.results:
-            _junit_case(
-                suite, one.policy, "it has tests", ("a policy without tests proves nothing",)
-            )
-        for result in one.results:
-            place = result.test.path or one.policy.path
-            case = _junit_case(suite, one.policy, result.test.name, result.problems)
-            case.set("file", safe_line(place))
+        if not results:
+            _junit_case(suite, name, "it has tests", (NO_TESTS,))
+        for result in results:
+            case = _junit_case(suite, name, result.test.name, result.problems)
+            case.set("file", safe_line(result.test.path or ran.policy.path))
             case.set("line", str(result.test.span.line))
     ElementTree.indent(root)
     text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -429,10 +393,10 @@ def as_junit(tested: Iterable[Tested]) -> bytes:
 
 
 def _junit_case(
-    suite: ElementTree.Element, policy: Policy, name: str, problems: tuple[str, ...]
+    suite: ElementTree.Element, policy: str, name: str, problems: tuple[str, ...]
 ) -> ElementTree.Element:
     case = ElementTree.SubElement(
-        suite, "testcase", classname=safe_line(policy.name), name=safe_line(name), time="0"
+        suite, "testcase", classname=policy, name=safe_line(name), time="0"
     )
     if problems:
         message = safe_line("; ".join(problems))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from reviewbot.insights.scorecard import (
     GROUNDS,
     AskedAnswers,
     Graded,
+    GroundTotal,
     PayoutTotals,
     RuleScore,
     Scorecard,
@@ -26,33 +27,27 @@ from reviewbot.insights.scorecard import (
 )
 from reviewbot.policy.explain.explain import explain
 from reviewbot.ports.ledger import Ending, Logged, LogNote
-from reviewbot.presentation import html
 from reviewbot.presentation.document import (
+    Column,
     DetailLine,
     DetailRow,
     Document,
     KeyFigure,
     Picture,
     Section,
-    Table,
-    Tone,
+    number,
+    table_of,
     told_lines,
 )
 from reviewbot.presentation.format import dollars
-from reviewbot.presentation.html import IntervalBar, spreads
-
-# ------------------------------------------------------------------------------------------------
-# The part of the report that tells how the rules did, and what cannot be known of them.
-
+from reviewbot.presentation.html import IntervalBar, rising_steps, spreads
 
 MOST_SHOWN = 50
 """Decisions shown one by one that later events speak against, the newest."""
-
-
 MOST_DRAWN = 16
 """Rules in the chart, those with most answers."""
-
-
+MOST_ENTRIES = 500
+"""Decisions shown one by one, the newest; the figures count them all."""
 LEAD = (
     "Later events tell of some decisions whether the comment was there when they were made. Against a"
     " rule speak those probably wrong and those that a person overruled, out of all of which something"
@@ -60,181 +55,12 @@ LEAD = (
     " cannot be known, and an approval is final: to grade a rule that pays, run it in the shadow or in"
     " a dry run beside people."
 )
-
-
-def grade_sections(found: Scorecard, zone: ZoneInfo) -> Iterator[Section]:
-    """How the rules did; each decision that later events speak against; and what people answered."""
-    yield Section(
-        id="grades",
-        title="How the rules did",
-        lead=LEAD,
-        picture=_picture(found),
-        table=_table(found),
-        empty="No rule has decided anything.",
-    )
-    against = [one for one in found.answered if one.grade.against]
-    if against:
-        yield _against(against, zone)
-    if found.asked:
-        yield _asked(found.asked)
-
-
-def _table(found: Scorecard) -> Table:
-    return Table(
-        heads=(
-            "rule",
-            "action",
-            "decisions",
-            *(grade.value for grade in Grade),
-            "against",
-            "money against",
-        ),
-        rows=tuple(
-            (
-                name_of(card),
-                card.action.value,
-                f"{card.claims:,}",
-                *(f"{card.counts[grade]:,}" for grade in Grade),
-                share_of(card),
-                dollars(card.micros_against),
-            )
-            for card in found.cards
-        ),
-        numbers=frozenset(range(2, 10)),
-    )
-
-
-def name_of(card: RuleScore) -> str:
-    """The rule, after who spoke where that was in the shadow."""
-    return card.rule if not card.voice else f"{card.voice} (shadow): {card.rule}"
-
-
-def share_of(card: RuleScore) -> str:
-    """`4 % (1 to 12)`; of nothing nothing."""
-    if not card.answered:
-        return "cannot know"
-    low, high = card.interval
-    share = card.against / card.answered
-    return f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
-
-
-def _picture(found: Scorecard) -> Picture | None:
-    known = [card for card in found.cards if card.answered]
-    drawn = sorted(known, key=lambda card: -card.answered)[:MOST_DRAWN]
-    if not drawn:
-        return None
-    title = "How often later events spoke against each rule"
-    lines = [_spread(card) for card in drawn]
-    return Picture(
-        svg=spreads(lines, title),
-        words=(
-            "How often later events spoke against a rule, of those decisions of which anything came"
-            " back: the mark is the share, the bar where it may lie."
-        ),
-        table=Table(
-            heads=("rule", "known", "against", "from", "to"),
-            rows=tuple(
-                (
-                    name_of(card),
-                    f"{card.answered:,} of {card.claims:,}",
-                    *(f"{100 * part:.1f} %" for part in (line.share, line.low, line.high)),
-                )
-                for card, line in zip(drawn, lines, strict=True)
-            ),
-            numbers=frozenset({1, 2, 3, 4}),
-        ),
-    )
-
-
-def _spread(card: RuleScore) -> IntervalBar:
-    return IntervalBar(
-        name_of(card), card.action.value, card.against / card.answered, *card.interval
-    )
-
-
-def _against(against: list[Graded], zone: ZoneInfo) -> Section:
-    newest = sorted(against, key=lambda one: one.claim.at, reverse=True)[:MOST_SHOWN]
-    left = len(against) - len(newest)
-    return Section(
-        id="against",
-        title="Decisions that later events speak against",
-        lead=f"The newest {len(newest):,}; {left:,} older ones are counted above." if left else "",
-        heads=("task", "decided", "action", "money", "rule", "grade"),
-        entries=tuple(_grade_entry(one, zone) for one in newest),
-    )
-
-
-def _grade_entry(one: Graded, zone: ZoneInfo) -> DetailRow:
-    claim = one.claim
-    return DetailRow(
-        cells=(
-            claim.task_id[:8],
-            format_moment(claim.at, zone.key),
-            claim.action.value,
-            dollars(claim.micros),
-            claim.rule,
-            one.grade.value,
-        ),
-        lines=tuple(_grade_lines(one, zone)),
-        tone="bad" if one.grade is Grade.PROBABLY_WRONG else "care",
-    )
-
-
-def _grade_lines(one: Graded, zone: ZoneInfo) -> Iterator[DetailLine]:
-    claim = one.claim
-    yield DetailLine(
-        label="task",
-        text=f"{claim.task_id}, round of {format_written(claim.epoch or 'an unknown moment', zone.key)}",
-    )
-    if one.found is not None:
-        yield DetailLine(label="because", text=one.found.why)
-    if claim.voice:
-        yield DetailLine(
-            label="spoke", text=f"in the shadow ({claim.voice}): nothing was sent on its word"
-        )
-    elif not claim.carried_out:
-        yield DetailLine(
-            label="carried out", text="no: held back, rehearsed, or somebody was first"
-        )
-
-
-def _asked(asked: tuple[AskedAnswers, ...]) -> Section:
-    return Section(
-        id="asked",
-        title="What people answered",
-        lead=(
-            "Where a rule asked a person. One that is always answered alike could decide by itself:"
-            " try it in the shadow first."
-        ),
-        table=Table(
-            heads=("rule that asked", "asked", "paid", "sent back", "nobody yet"),
-            rows=tuple(
-                (
-                    one.rule,
-                    f"{one.paid + one.sent_back + one.nobody:,}",
-                    f"{one.paid:,}",
-                    f"{one.sent_back:,}",
-                    f"{one.nobody:,}",
-                )
-                for one in asked
-            ),
-            numbers=frozenset({1, 2, 3, 4}),
-        ),
-    )
-
-
-MOST_ENTRIES = 500
-"""Decisions shown one by one, the newest; the figures count them all."""
-
-
 _GROUND_WORDS = {
     "rule": "a rule of the policy paid, or let the timer pay on purpose",
     "person": "somebody looked and decided",
     "fallback": "undecided at the last moment, so the policy's fallback paid",
     "silence": "nobody and nothing decided; this has to be 0",
 }
-
-
 _BAD = frozenset({State.REFUSED, State.OVERTAKEN, State.UNKNOWN, State.INTENT})
 
 
@@ -252,16 +78,16 @@ def past_document(
 
     `notes` are those of `scorecard.TOPICS`: what the grades of the rules rest on beside.
     """
-    found = add_up(decisions, endings)
+    totals = add_up(decisions, endings)
     return Document(
         title="What was decided",
         lead=(
             f"From {format_moment(since, zone.key)} to {format_moment(now, zone.key)}.",
             "What was paid stands in four ledgers that are never added up; silence has to be 0.",
         ),
-        cards=_cards(found, decisions),
+        cards=_cards(totals, decisions),
         sections=(
-            _ledgers(found),
+            _ledgers(totals),
             _money(decisions, endings, since, now, zone),
             _rules(decisions),
             *grade_sections(scorecard(decisions, endings, notes), zone),
@@ -272,9 +98,9 @@ def past_document(
     )
 
 
-def _cards(found: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure, ...]:
-    silent = found.paid["silence"]
-    doubtful = sum(one.state in _BAD for one in decisions)
+def _cards(totals: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure, ...]:
+    silent = totals.paid["silence"]
+    doubtful = sum(logged.state in _BAD for logged in decisions)
     return (
         KeyFigure(
             label="Paid by silence",
@@ -283,15 +109,12 @@ def _cards(found: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure,
             tone="bad" if silent.tasks else "good",
         ),
         *(
-            KeyFigure(
-                label=f"Paid by {ground}",
-                value=str(found.paid[ground].tasks),
-                note=dollars(found.paid[ground].micros),
-            )
+            KeyFigure(label=f"Paid by {ground}", value=str(paid.tasks), note=dollars(paid.micros))
             for ground in GROUNDS
             if ground != "silence"
+            for paid in [totals.paid[ground]]
         ),
-        KeyFigure(label="Sent back", value=str(found.sent_back), note="with a reason"),
+        KeyFigure(label="Sent back", value=str(totals.sent_back), note="with a reason"),
         KeyFigure(
             label="Not carried out",
             value=str(doubtful),
@@ -301,34 +124,28 @@ def _cards(found: PayoutTotals, decisions: Sequence[Logged]) -> tuple[KeyFigure,
     )
 
 
-def _ledgers(found: PayoutTotals) -> Section:
-    rows = [
-        (f"paid by {name}", str(found.paid[name].tasks), dollars(found.paid[name].micros), words)
-        for name, words in _GROUND_WORDS.items()
+def _ledgers(totals: PayoutTotals) -> Section:
+    rows: list[tuple[str, GroundTotal, str]] = [
+        (f"paid by {name}", totals.paid[name], words) for name, words in _GROUND_WORDS.items()
     ]
-    tones: list[Tone] = [
-        "bad" if name == "silence" and found.paid[name].tasks else "plain" for name in _GROUND_WORDS
-    ]
-    if found.outside.tasks:
-        row = ("paid elsewhere", str(found.outside.tasks), dollars(found.outside.micros))
-        rows.append((*row, "by somebody in the dashboard, or another tool"))
-        tones.append("plain")
-    return Section(
-        id="ledgers",
-        title="On whose word was paid",
-        table=Table(
-            heads=("ledger", _nouns(found), "money", "meaning"),
-            rows=tuple(rows),
-            numbers=frozenset({1, 2}),
-            tones=tuple(tones),
-        ),
+    if totals.outside.tasks:
+        words = "by somebody in the dashboard, or another tool"
+        rows.append(("paid elsewhere", totals.outside, words))
+    table = table_of(
+        rows,
+        Column("ledger", lambda row: row[0]),
+        number(_nouns(totals), lambda row: str(row[1].tasks)),
+        number("money", lambda row: dollars(row[1].micros)),
+        Column("meaning", lambda row: row[2]),
+        tone=lambda row: "bad" if row[0] == "paid by silence" and row[1].tasks else "plain",
     )
+    return Section(id="ledgers", title="On whose word was paid", table=table)
 
 
-def _nouns(found: PayoutTotals) -> str:
+def _nouns(totals: PayoutTotals) -> str:
     """What is counted: tasks, accounts, or both."""
-    paid = (*found.paid.values(), found.outside)
-    accounts, count = sum(one.accounts for one in paid), sum(one.tasks for one in paid)
+    paid = (*totals.paid.values(), totals.outside)
+    accounts, count = sum(part.accounts for part in paid), sum(part.tasks for part in paid)
     return "tasks" if not accounts else "accounts" if accounts == count else "tasks and accounts"
 
 
@@ -340,49 +157,48 @@ def _money(
     zone: ZoneInfo,
 ) -> Section:
     title = "Money over time"
-    paid = sorted(_payments(decisions, endings))
+    payments = sorted(_payments(decisions, endings))
+    if not payments:
+        return Section(id="money", title=title, empty="Nothing was paid.")
     steps: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for at, ground, micros in paid:
+    days: dict[str, Counter[str]] = {}
+    for at, ground, micros in payments:
         before = steps[ground][-1][1] if steps[ground] else 0.0
         steps[ground].append((max(at, since), before + micros / 1_000_000))
-    if not steps:
-        return Section(id="money", title=title, empty="Nothing was paid.")
-    series = [(name, f"paid by {name}", steps[name]) for name in GROUNDS if steps[name]]
+        days.setdefault(f"{at.astimezone(zone):%a %d %b}", Counter())[ground] += micros
+    series = [(name, f"paid by {name}", steps[name]) for name in GROUNDS if name in steps]
     # The log is written by the API's clock, which may be ahead of this machine's.
-    end = max(now, paid[-1][0])
+    end = max(now, payments[-1][0])
     quarters = [since + (end - since) * part / 4 for part in range(5)]
     marks = [(at, f"{at.astimezone(zone):%d %b}") for at in quarters]
-    days: dict[str, Counter[str]] = {}
-    for at, ground, micros in paid:
-        days.setdefault(f"{at.astimezone(zone):%a %d %b}", Counter())[ground] += micros
-    words = "What was paid, in US dollars: " + "; ".join(
-        f"{name} {points[-1][1]:,.2f}" for _, name, points in series
+    sums = "; ".join(f"{name} {points[-1][1]:,.2f}" for _, name, points in series)
+    table = table_of(
+        days.items(),
+        Column("day", lambda row: row[0]),
+        *(number(name, _money_of(ground)) for ground, name, _ in series),
     )
     return Section(
         id="money",
         title=title,
         picture=Picture(
-            svg=html.rising_steps(series, since, end, title, marks),
-            words=words + ".",
-            table=Table(
-                heads=("day", *(name for _, name, _ in series)),
-                rows=tuple(
-                    (day, *(dollars(sums[kind]) for kind, _, _ in series))
-                    for day, sums in days.items()
-                ),
-                numbers=frozenset(range(1, len(series) + 1)),
-            ),
+            svg=rising_steps(series, since, end, title, marks),
+            words=f"What was paid, in US dollars: {sums}.",
+            table=table,
         ),
     )
+
+
+def _money_of(ground: str) -> Callable[[tuple[str, Counter[str]]], str]:
+    return lambda row: dollars(row[1][ground])
 
 
 def _payments(
     decisions: Iterable[Logged], endings: Iterable[Ending]
 ) -> Iterator[tuple[datetime, str, int]]:
-    for one in decisions:
-        if one.state in DONE and one.decision.action.pays:
-            at = one.settled_at or one.state_at
-            yield at, ground_of(one.decision), one.decision.amount_micros or 0
+    for logged in decisions:
+        if logged.state in DONE and logged.decision.action.pays:
+            at = logged.settled_at or logged.state_at
+            yield at, ground_of(logged.decision), logged.decision.amount_micros or 0
     for ending in endings:
         ground = {"silence": "silence", "leave": "rule"}.get(ending.by)
         if ground is not None:
@@ -390,32 +206,27 @@ def _payments(
 
 
 def _rules(decisions: Sequence[Logged]) -> Section:
-    hits = Counter(_who(one.decision) for one in decisions)
-    done = Counter(_who(one.decision) for one in decisions if one.state in DONE)
+    counts = Counter(_who(logged.decision) for logged in decisions)
+    unclear = Counter(rule for logged in decisions for rule in logged.decision.cannot_tell)
+    done: Counter[tuple[str, str]] = Counter()
     money: Counter[tuple[str, str]] = Counter()
-    unclear = Counter(rule for one in decisions for rule in one.decision.cannot_tell)
-    for one in decisions:
-        if one.state in DONE and one.decision.action.pays:
-            money[_who(one.decision)] += one.decision.amount_micros or 0
-    rows = [
-        (
-            who,
-            action,
-            f"{count:,}",
-            f"{done[(who, action)]:,}",
-            dollars(money[(who, action)]),
-            f"{unclear.get(who, 0):,}",
-        )
-        for (who, action), count in hits.most_common()
-    ]
+    for logged in decisions:
+        decision = logged.decision
+        if logged.state in DONE:
+            done[_who(decision)] += 1
+            money[_who(decision)] += decision.action.pays * (decision.amount_micros or 0)
     return Section(
         id="rules",
         title="Which rule decided",
         lead="A decision is counted when it differs from the last one of its round.",
-        table=Table(
-            heads=("rule", "action", "decisions", "carried out", "paid", "could not tell"),
-            rows=tuple(rows),
-            numbers=frozenset({2, 3, 4, 5}),
+        table=table_of(
+            counts.most_common(),
+            Column("rule", lambda row: row[0][0]),
+            Column("action", lambda row: row[0][1]),
+            number("decisions", lambda row: row[1]),
+            number("carried out", lambda row: done[row[0]]),
+            number("paid", lambda row: dollars(money[row[0]])),
+            number("could not tell", lambda row: unclear[row[0][0]]),
         ),
         empty="Nothing was decided.",
     )
@@ -426,42 +237,168 @@ def _who(decision: Decision) -> tuple[str, str]:
     return by, decision.action.value
 
 
+def grade_sections(score: Scorecard, zone: ZoneInfo) -> Iterator[Section]:
+    """How the rules did; each decision that later events speak against; and what people answered."""
+    yield Section(
+        id="grades",
+        title="How the rules did",
+        lead=LEAD,
+        picture=_chart(score.cards),
+        table=table_of(
+            score.cards,
+            Column("rule", name_of),
+            Column("action", lambda card: card.action.value),
+            number("decisions", lambda card: card.claims),
+            *(number(grade.value, _count_of(grade)) for grade in Grade),
+            number("against", share_of),
+            number("money against", lambda card: dollars(card.micros_against)),
+        ),
+        empty="No rule has decided anything.",
+    )
+    against = [graded for graded in score.answered if graded.grade.against]
+    if against:
+        newest = sorted(against, key=lambda graded: graded.claim.at, reverse=True)[:MOST_SHOWN]
+        yield Section(
+            id="against",
+            title="Decisions that later events speak against",
+            lead=_left_out(newest, against),
+            heads=("task", "decided", "action", "money", "rule", "grade"),
+            entries=tuple(_grade_entry(graded, zone) for graded in newest),
+        )
+    if score.asked:
+        yield _asked(score.asked)
+
+
+def _count_of(grade: Grade) -> Callable[[RuleScore], int]:
+    return lambda card: card.counts[grade]
+
+
+def name_of(card: RuleScore) -> str:
+    """The rule, after who spoke where that was in the shadow."""
+    return card.rule if not card.voice else f"{card.voice} (shadow): {card.rule}"
+
+
+def share_of(card: RuleScore) -> str:
+    """`4 % (1 to 12)`; of nothing nothing."""
+    if not card.answered:
+        return "cannot know"
+    low, high = card.interval
+    share = card.against / card.answered
+    return f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def _chart(cards: Sequence[RuleScore]) -> Picture | None:
+    known = sorted((card for card in cards if card.answered), key=lambda card: -card.answered)
+    drawn = [
+        (
+            card,
+            IntervalBar(
+                name_of(card), card.action.value, card.against / card.answered, *card.interval
+            ),
+        )
+        for card in known[:MOST_DRAWN]
+    ]
+    if not drawn:
+        return None
+    return Picture(
+        svg=spreads([bar for _, bar in drawn], "How often later events spoke against each rule"),
+        words=(
+            "How often later events spoke against a rule, of those decisions of which anything came"
+            " back: the mark is the share, the bar where it may lie."
+        ),
+        table=table_of(
+            drawn,
+            Column("rule", lambda row: row[1].name),
+            number("known", lambda row: f"{row[0].answered:,} of {row[0].claims:,}"),
+            number("against", lambda row: f"{100 * row[1].share:.1f} %"),
+            number("from", lambda row: f"{100 * row[1].low:.1f} %"),
+            number("to", lambda row: f"{100 * row[1].high:.1f} %"),
+        ),
+    )
+
+
+def _grade_entry(graded: Graded, zone: ZoneInfo) -> DetailRow:
+    claim = graded.claim
+    return DetailRow(
+        cells=(
+            claim.task_id[:8],
+            format_moment(claim.at, zone.key),
+            claim.action.value,
+            dollars(claim.micros),
+            claim.rule,
+            graded.grade.value,
+        ),
+        lines=tuple(_grade_lines(graded, zone)),
+        tone="bad" if graded.grade is Grade.PROBABLY_WRONG else "care",
+    )
+
+
+def _grade_lines(graded: Graded, zone: ZoneInfo) -> Iterator[DetailLine]:
+    claim = graded.claim
+    epoch = format_written(claim.epoch or "an unknown moment", zone.key)
+    yield DetailLine(label="task", text=f"{claim.task_id}, round of {epoch}")
+    if graded.found is not None:
+        yield DetailLine(label="because", text=graded.found.why)
+    if claim.voice:
+        text = f"in the shadow ({claim.voice}): nothing was sent on its word"
+        yield DetailLine(label="spoke", text=text)
+    elif not claim.carried_out:
+        text = "no: held back, rehearsed, or somebody was first"
+        yield DetailLine(label="carried out", text=text)
+
+
+def _asked(asked: tuple[AskedAnswers, ...]) -> Section:
+    return Section(
+        id="asked",
+        title="What people answered",
+        lead=(
+            "Where a rule asked a person. One that is always answered alike could decide by itself:"
+            " try it in the shadow first."
+        ),
+        table=table_of(
+            asked,
+            Column("rule that asked", lambda rule: rule.rule),
+            number("asked", lambda rule: rule.paid + rule.sent_back + rule.nobody),
+            number("paid", lambda rule: rule.paid),
+            number("sent back", lambda rule: rule.sent_back),
+            number("nobody yet", lambda rule: rule.nobody),
+        ),
+    )
+
+
 def _outcomes(decisions: Sequence[Logged]) -> Section:
-    counts = Counter(one.state.value for one in decisions)
     return Section(
         id="outcomes",
         title="What became of the decisions",
-        table=Table(
-            heads=("outcome", "decisions"),
-            rows=tuple((state, f"{count:,}") for state, count in counts.most_common()),
-            numbers=frozenset({1}),
+        table=table_of(
+            Counter(logged.state.value for logged in decisions).most_common(),
+            Column("outcome", lambda row: row[0]),
+            number("decisions", lambda row: row[1]),
         ),
         empty="Nothing was decided.",
     )
 
 
 def _log(decisions: Sequence[Logged], revisions: Revisions, zone: ZoneInfo) -> Section:
-    newest = sorted(decisions, key=lambda one: one.seq, reverse=True)[:MOST_ENTRIES]
-    left = len(decisions) - len(newest)
+    newest = sorted(decisions, key=lambda logged: logged.seq, reverse=True)[:MOST_ENTRIES]
+    noun = noun_of(logged.decision.review for logged in decisions)
     return Section(
         id="log",
         title="The decisions, newest first",
-        lead=f"The newest {len(newest):,}; {left:,} older ones are counted above." if left else "",
-        heads=(
-            noun_of(one.decision.review for one in decisions),
-            "decided",
-            "round",
-            "action",
-            "by",
-            "outcome",
-        ),
-        entries=tuple(_entry(one, revisions, zone) for one in newest),
+        lead=_left_out(newest, decisions),
+        heads=(noun, "decided", "round", "action", "by", "outcome"),
+        entries=tuple(_entry(logged, revisions, zone) for logged in newest),
         empty="Nothing was decided.",
     )
 
 
-def _entry(one: Logged, revisions: Revisions, zone: ZoneInfo) -> DetailRow:
-    decision = one.decision
+def _left_out(shown: Sequence[object], every: Sequence[object]) -> str:
+    left = len(every) - len(shown)
+    return f"The newest {len(shown):,}; {left:,} older ones are counted above." if left else ""
+
+
+def _entry(logged: Logged, revisions: Revisions, zone: ZoneInfo) -> DetailRow:
+    decision = logged.decision
     return DetailRow(
         cells=(
             decision.task_id[:8],
@@ -469,26 +406,26 @@ def _entry(one: Logged, revisions: Revisions, zone: ZoneInfo) -> DetailRow:
             str(decision.round),
             decision.action.value,
             _who(decision)[0],
-            one.state.value,
+            logged.state.value,
         ),
-        lines=tuple(_lines(one, revisions)),
-        tone="bad" if one.state in _BAD else "plain",
+        lines=tuple(_lines(logged, revisions)),
+        tone="bad" if logged.state in _BAD else "plain",
     )
 
 
-def _lines(one: Logged, revisions: Revisions) -> Iterator[DetailLine]:
-    decision = one.decision
+def _lines(logged: Logged, revisions: Revisions) -> Iterator[DetailLine]:
+    decision = logged.decision
     yield DetailLine(label="id", text=f"{decision.task_id} (decision {decision.id})")
     yield DetailLine(label="policy", text=f"{decision.policy} {decision.revision[:8]}")
     yield DetailLine(label="pays", text=dollars(decision.amount_micros))
     if decision.reason:
         yield DetailLine(label="says", text=decision.reason)
-    for note in filter(None, (decision.held_by, one.note)):
+    for note in filter(None, (decision.held_by, logged.note)):
         yield DetailLine(label="note", text=note, tone="care")
     judge = revisions.judge(decision.revision)
     if judge is None or not was_judged(decision):
         return
-    review = read_past(one)
+    review = read_past(logged)
     if review is None:
         yield DetailLine(label="facts", text="can no longer be read", tone="care")
         return

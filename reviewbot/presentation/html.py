@@ -1,4 +1,9 @@
-"""A document as one HTML file: no script, nothing loaded, light and dark, fit to be printed."""
+"""A document as one HTML file: no script, nothing loaded, light and dark, fit to be printed.
+
+Charts are SVG, drawn here, readable without colour. Every colour comes from the page's own style
+(`class="a-approve"`), so that light, dark and print each have theirs. What a chart shows also stands
+beside it as a table.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,12 @@ from markupsafe import Markup
 
 from reviewbot.domain.text import safe, safe_line
 from reviewbot.presentation.document import Document
+
+WIDTH, HEIGHT = 640, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 34, 34
+_INNER_WIDTH, _INNER_HEIGHT = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+_INTERVAL_LEFT, _INTERVAL_RIGHT, _INTERVAL_TOP, _ROW = 284, 30, 10, 26
+_LONGEST_NAME = 44
 
 
 def as_html(document: Document) -> str:
@@ -32,22 +43,6 @@ def as_html(document: Document) -> str:
 
 def _harmless(value: object) -> object:
     return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-# ------------------------------------------------------------------------------------------------
-# Charts as SVG, drawn here: no script, no network, readable without colour.
-#
-# Every colour comes from the page's own style (`class="a-approve"`), so that light, dark and print
-# each have theirs. What a chart shows also stands beside it as a table.
-
-
-WIDTH, HEIGHT = 640, 260
-
-
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 34, 34
-
-
-_INNER_WIDTH, _INNER_HEIGHT = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
 
 def stacked_bars(bars: Sequence[tuple[str, Sequence[tuple[str, int]]]], title: str) -> str:
@@ -73,16 +68,11 @@ def stacked_bars(bars: Sequence[tuple[str, Sequence[tuple[str, int]]]], title: s
         if total:
             parts.append(_text(middle, y - 4, str(total), "middle"))
         parts.append(_text(middle, HEIGHT - 14, label, "middle"))
-    names = [name for name, _ in bars[0][1]] if bars else []
-    parts.append(
-        _legend(
-            [
-                (f'<rect class="a-{_class(name)}" y="-9" width="18" height="10"/>', name)
-                for name in names
-            ]
-        )
-    )
-    return _svg(parts, title)
+    samples = [
+        (f'<rect class="a-{_class(name)}" y="-9" width="18" height="10"/>', name)
+        for name, _ in (bars[0][1] if bars else ())
+    ]
+    return _svg([*parts, _legend(samples)], title)
 
 
 def rising_steps(
@@ -112,12 +102,8 @@ def rising_steps(
         path = [f"M{x(start):.1f} {y(0):.1f}"]
         path += [f"H{x(moment):.1f}V{y(value):.1f}" for moment, value in points]
         parts.append(f'<path class="l-{_class(kind)}" d="{"".join(path)}H{x(end):.1f}"/>')
-    parts.append(
-        _legend(
-            [(f'<path class="l-{_class(kind)}" d="M0 -4h22"/>', name) for kind, name, _ in series]
-        )
-    )
-    return _svg(parts, title)
+    samples = [(f'<path class="l-{_class(kind)}" d="M0 -4h22"/>', name) for kind, name, _ in series]
+    return _svg([*parts, _legend(samples)], title)
 
 
 def _scale(most: float) -> tuple[float, list[float]]:
@@ -156,27 +142,10 @@ def _text(x: float, y: float, words: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
-def _svg(parts: Sequence[str], title: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"{''.join(parts)}</svg>"
-    )
-
-
-# ------------------------------------------------------------------------------------------------
-# A chart of shares with their intervals: one line a rule, from 0 to 100 %, as SVG of our own.
-
-
-INTERVAL_WIDTH = 640
-
-
-_INTERVAL_LEFT, _INTERVAL_RIGHT, _INTERVAL_TOP, _ROW = 284, 30, 10, 26
-
-
-_INNER = INTERVAL_WIDTH - _INTERVAL_LEFT - _INTERVAL_RIGHT
-
-
-_LONGEST_NAME = 44
+def _svg(parts: Sequence[str], title: str, height: int = HEIGHT) -> str:
+    label = escape(title, quote=True)
+    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}"'
+    return f"<svg {box}>{''.join(parts)}</svg>"
 
 
 class IntervalBar(NamedTuple):
@@ -190,39 +159,28 @@ class IntervalBar(NamedTuple):
 
 
 def spreads(lines: Sequence[IntervalBar], title: str) -> str:
-    """Draw them; the mark is the share, the bar what it may be."""
+    """Draw shares from 0 to 100 %; the mark is the share, the bar what it may be."""
     bottom = _INTERVAL_TOP + _ROW * len(lines)
-    parts = [_ruler(percent, bottom) for percent in (0, 25, 50, 75, 100)]
+    inner = WIDTH - _INTERVAL_LEFT - _INTERVAL_RIGHT
+
+    def x(share: float) -> float:
+        return _INTERVAL_LEFT + share * inner
+
+    parts = []
+    for percent in (0, 25, 50, 75, 100):
+        at = x(percent / 100)
+        parts.append(f'<path class="grid" d="M{at:.1f} {_INTERVAL_TOP}V{bottom:.1f}"/>')
+        parts.append(_text(at, bottom + 18, f"{percent} %", "middle"))
     for number, line in enumerate(lines):
         middle = _INTERVAL_TOP + _ROW * (number + 0.5)
-        kind = escape(line.action.replace(" ", "-"), quote=True)
-        width = max((line.high - line.low) * _INNER, 1.0)
+        kind = _class(line.action)
+        width = max((line.high - line.low) * inner, 1.0)
+        name = safe_line(line.name, _LONGEST_NAME)
+        parts.append(_text(_INTERVAL_LEFT - 8, middle + 4, name, "end"))
         parts.append(
-            _interval_text(
-                _INTERVAL_LEFT - 8, middle + 4, safe_line(line.name, _LONGEST_NAME), "end"
-            )
-        )
-        parts.append(
-            f'<rect class="a-{kind}" fill-opacity=".35" x="{_x(line.low):.1f}"'
+            f'<rect class="a-{kind}" fill-opacity=".35" x="{x(line.low):.1f}"'
             f' y="{middle - 6:.1f}" width="{width:.1f}" height="12" rx="3"/>'
-            f'<rect class="a-{kind}" x="{_x(line.share) - 2:.1f}" y="{middle - 9:.1f}"'
+            f'<rect class="a-{kind}" x="{x(line.share) - 2:.1f}" y="{middle - 9:.1f}"'
             f' width="4" height="18"/>'
         )
-    return (
-        f'<svg viewBox="0 0 {INTERVAL_WIDTH} {bottom + 26}" role="img"'
-        f' aria-label="{escape(title, quote=True)}">{"".join(parts)}</svg>'
-    )
-
-
-def _ruler(percent: int, bottom: float) -> str:
-    x = _x(percent / 100)
-    label = _interval_text(x, bottom + 18, f"{percent} %", "middle")
-    return f'<path class="grid" d="M{x:.1f} {_INTERVAL_TOP}V{bottom:.1f}"/>{label}'
-
-
-def _x(share: float) -> float:
-    return _INTERVAL_LEFT + share * _INNER
-
-
-def _interval_text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+    return _svg(parts, title, bottom + 26)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from reviewbot.cli import demo
-from reviewbot.cli.demo import tally
+from reviewbot.cli.demo import tally_of
 from reviewbot.domain.decision import Action
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED
@@ -43,9 +44,9 @@ def test_a_payment_by_silence_makes_the_demo_fail() -> None:
         at=CONFIRMED,
         amount_micros=240_000,
     )
-    found = tally([], [silent])
-    assert (found.by_silence.tasks, found.by_silence.micros) == (1, 240_000)
-    everything = dict.fromkeys(Action, 1)
+    everything = Counter(Action)
+    found = tally_of([], [silent])
+    assert (found.paid.paid["silence"].tasks, found.paid.paid["silence"].micros) == (1, 240_000)
     assert not msgspec.structs.replace(found, actions=everything).shows_everything
-    quiet = tally([], [])
+    quiet = tally_of([], [])
     assert msgspec.structs.replace(quiet, actions=everything).shows_everything

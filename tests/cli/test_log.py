@@ -119,11 +119,11 @@ def test_an_export_holds_every_decision(call, log: Path, tmp_path: Path, form: s
 
 def test_a_cell_that_a_sheet_would_compute_is_a_text() -> None:
     """A reason that begins with `=` runs nothing."""
-    from reviewbot.cli.log_export import _cell
+    from reviewbot.presentation.sheets import cell
 
-    assert _cell('=HYPERLINK("http://x")') == '\'=HYPERLINK("http://x")'
-    assert _cell("plain") == "plain"
-    assert _cell(None) == ""
+    assert cell('=HYPERLINK("http://x")') == '\'=HYPERLINK("http://x")'
+    assert cell("plain") == "plain"
+    assert cell(None) == ""
 
 
 def test_one_decision_is_told_with_its_story(call, log: Path) -> None:

@@ -12,7 +12,7 @@ from reviewbot.domain import errors
 from tests.cli.walk import assert_parses, every_command
 
 HEAVY = {
-    *("httpx", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "rich", "jinja2"),
+    *("httpx", "sqlalchemy", "alembic", "pydantic", "pydantic_settings", "jinja2"),
     *("structlog", "starlette", "uvicorn", "prometheus_client", "schedule"),
 }
 
@@ -133,5 +133,5 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise error
 
-    facts = import_module("reviewbot.cli.policy_check").facts
+    facts = import_module("reviewbot.cli.policy_read").facts
     monkeypatch.setattr(facts, "callback", fail)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.cli.tasks_create import Rows, read_csv, read_jsonl
+from reviewbot.cli.order_rows import Rows, read_csv, read_jsonl
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.order import FIELDS
 

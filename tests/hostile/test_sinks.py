@@ -24,7 +24,7 @@ from reviewbot.channels import webhook as webhook_module
 from reviewbot.channels.config import TYPES
 from reviewbot.channels.email import as_email
 from reviewbot.domain.text import quiet, safe, safe_line
-from reviewbot.presentation.machine_forms import sheet
+from reviewbot.presentation.sheets import sheet
 from reviewbot.runtime.logging import Masking
 from tests.builders import CONFIRMED
 from tests.channels.messages import a_message, an_alarm

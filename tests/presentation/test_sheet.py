@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.presentation.machine_forms import QUEUE_COLUMNS, as_csv, sheet
+from reviewbot.presentation.sheets import QUEUE_COLUMNS, as_csv, sheet
 from tests.presentation.conftest import Made
 
 
