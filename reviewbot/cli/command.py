@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from importlib import import_module
 from inspect import cleandoc
 from typing import Any, NamedTuple
 
 import click
 
-from reviewbot.cli.opening import Opening
 from reviewbot.cli.screen import Screen
 
 FOUND = 4
@@ -194,27 +192,6 @@ ledger_option: Decorator = click.option(
 config_option: Decorator = click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings file (reviewbot.toml)."
 )
-_OPENING = {"policies": policy_option, "ledger": ledger_option, "config": config_option}
-
-
-def opens(*names: str) -> Decorator:
-    """Add these of `policies`, `ledger` and `config`; the command takes them as one `opening`."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def call(*args: Any, **values: Any) -> Any:
-            flags = {name: values.pop(name) for name in names}
-            return function(*args, opening=Opening(**flags), **values)
-
-        decorated: Callable[..., Any] = call
-        for name in reversed(names):
-            decorated = _OPENING[name](decorated)
-        return decorated
-
-    return decorate
-
-
-opens_log = opens("ledger", "config")
 
 
 def format_option(*names: str) -> Decorator:

@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from reviewbot.cli.answering import ledger_for_a_word, person_of
-from reviewbot.cli.command import Lazy, command, format_option, group, opens_log
+from reviewbot.cli.command import Lazy, command, format_option, group
 from reviewbot.cli.log_export import SHOWN, chosen, since_option, task_option
-from reviewbot.cli.opening import Opening, checkpoints_of, ledger_at
+from reviewbot.cli.opening import Opening, checkpoints_of, ledger_at, opens_log
 from reviewbot.cli.screen import Screen
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import Replayed

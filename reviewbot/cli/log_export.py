@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from reviewbot.cli.command import MomentType, command, format_option, opens_log
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import MomentType, command, format_option
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import Action, Decision, Mode, State
 from reviewbot.domain.errors import UsageError

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reviewbot.cli.command import Decorator, config_option
+import click
+
+from reviewbot.cli.command import Decorator, config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -35,6 +37,29 @@ class Opening(NamedTuple):
         """
         with ledger_at(self.settings().ledger) as opened:
             yield opened
+
+
+_OPENING = {"policies": policy_option, "ledger": ledger_option, "config": config_option}
+
+
+def opens(*names: str) -> Decorator:
+    """Add these of `policies`, `ledger` and `config`; the command takes them as one `opening`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any, **values: Any) -> Any:
+            flags = {name: values.pop(name) for name in names}
+            return function(*args, opening=Opening(**flags), **values)
+
+        decorated: Callable[..., Any] = call
+        for name in reversed(names):
+            decorated = _OPENING[name](decorated)
+        return decorated
+
+    return decorate
+
+
+opens_log = opens("ledger", "config")
 
 
 def settings_with(*, config: str | None = None, **flags: Any) -> Settings:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import click
 
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import command, opens_log
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import command
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from reviewbot.cli.command import MomentType, command, format_option, opens
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import MomentType, command, format_option
+from reviewbot.cli.opening import Opening, opens
 from reviewbot.cli.policy import find_logged, load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import Decision

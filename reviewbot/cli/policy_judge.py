@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option, opens_log
+from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option
 from reviewbot.cli.log_export import SHOWN, is_parquet, read_parquet
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.policy_impact import Counts, backtest_json, backtest_text, diff_json, diff_text
 from reviewbot.cli.screen import Screen

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from reviewbot.cli.command import command, format_option, opens_log
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import command, format_option
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import DEADLINE

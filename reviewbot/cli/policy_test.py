@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from reviewbot.cli.command import FOUND, command, format_option, opens_log
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import FOUND, command, format_option
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import find_logged, load_all, load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, UsageError

@@ -16,8 +16,8 @@ import click
 
 from reviewbot.alarms.outages import DowntimeReport, tell_crash
 from reviewbot.alarms.routing import unheard
-from reviewbot.cli.command import command, opens
-from reviewbot.cli.opening import Opening, checkpoints_of, logs_for
+from reviewbot.cli.command import command
+from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext

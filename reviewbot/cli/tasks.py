@@ -9,17 +9,9 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from reviewbot.cli.command import (
-    Lazy,
-    MomentType,
-    command,
-    format_option,
-    group,
-    opens,
-    opens_log,
-)
+from reviewbot.cli.command import Lazy, MomentType, command, format_option, group
 from reviewbot.cli.health import say_health
-from reviewbot.cli.opening import Opening, ledger_at
+from reviewbot.cli.opening import Opening, ledger_at, opens, opens_log
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.task import PLATFORMS, TASK_STATUSES, CommentTask

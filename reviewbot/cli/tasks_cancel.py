@@ -8,8 +8,8 @@ from datetime import timedelta
 import click
 import msgspec
 
-from reviewbot.cli.command import FOUND, command, format_option, opens_log
-from reviewbot.cli.opening import Opening
+from reviewbot.cli.command import FOUND, command, format_option
+from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.tasks_create import order_stops
 from reviewbot.config import Settings

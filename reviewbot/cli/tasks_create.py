@@ -12,8 +12,8 @@ from typing import NamedTuple
 import click
 import msgspec
 
-from reviewbot.cli.command import FOUND, command, format_option, opens_log
-from reviewbot.cli.opening import Opening, checkpoints_of, ledger_at
+from reviewbot.cli.command import FOUND, command, format_option
+from reviewbot.cli.opening import Opening, checkpoints_of, ledger_at, opens_log
 from reviewbot.cli.order_rows import BadRow, Rows, one_row, read_csv, read_jsonl
 from reviewbot.cli.policy import load_all
 from reviewbot.cli.screen import Screen
