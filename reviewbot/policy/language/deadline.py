@@ -1,4 +1,4 @@
-"""The deadline: until when we decide ourselves, what then happens, whom to remind."""
+"""The deadline (until when we decide ourselves, and what then happens) and the guardrails."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Literal
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.language.conditions import read_all
-from reviewbot.policy.language.reader import (
-    MappingReader,
-    Reading,
-    entries_of,
-    first_line,
-    mapping_of,
-    one_or_more,
+from reviewbot.policy.language.grammar import (
+    ACTION_KEYS,
+    CASE,
+    DEADLINE,
+    FALLBACK_ACTION,
+    GUARDRAILS,
+    LAST_CASE,
 )
-from reviewbot.policy.language.rules import ACTION_KEYS, read_action, read_then, read_when_part
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.rules import read_action, read_then, read_when_part
 from reviewbot.policy.language.schedule import read_moment, read_moment_text
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
@@ -27,282 +28,194 @@ from reviewbot.policy.model import (
     EachAttempt,
     Fallback,
     Guardrails,
-    Moment,
     NoneOf,
     ReasonText,
     Reminder,
     Then,
 )
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
-from reviewbot.policy.values import Misread, read_count, read_money, read_share, read_yes_no
+from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
-_KEYS = ("decide by", "if undecided", "because", "remind")
-
-
-_NEEDS_MORE = (Action.DISPUTE, Action.REQUEST_CORRECTIONS)
+Reasons = dict[str, ReasonText]
 
 
-def read_deadline(
-    context: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
-) -> Deadline | None:
+def read_deadline(reading: Reading, tree: Tree | None, reasons: Reasons) -> Deadline | None:
     """Read `deadline:`."""
-    mapping = mapping_of(context, tree, "deadline:", "decide by: 3h before deadline")
+    mapping = reading.mapping(tree, "deadline:", DEADLINE.example)
     if mapping is None:
         return None
-    fields = MappingReader(context, mapping, "the deadline", _KEYS)
-    decide_by = read_moment(
-        context,
-        fields.need("decide by", "write it as  decide by: 3h before deadline"),
-        "decide by:",
-    )
-    tree = fields.need(
-        "if undecided", f"say what happens to a task nobody decided: {listed(_allowed(context))}"
-    )
-    fallbacks = _fallbacks(context, tree, reasons)
-    because = context.free_text(fields.get("because"), "because:")
+    fields = MappingReader(reading, mapping, DEADLINE)
+    decide_by = read_moment(reading, fields.get("decide by"), "decide by:")
+    actions = listed(_allowed(reading))
+    undecided = fields.get("if undecided", f"say what happens to a task nobody decided: {actions}")
+    fallbacks = _fallbacks(reading, undecided, reasons)
+    because = fields.words("because")
     if not fields.has("because"):
-        context.warn(
-            "P322",
-            first_line(mapping.span),
-            "the deadline has no  because:  so the log cannot say why",
-            cure="say in one sentence why the undecided are treated so",
-        )
-    remind = _reminders(context, fields.get("remind"))
+        message = "the deadline has no  because:  so the log cannot say why"
+        cure = "say in one sentence why the undecided are treated so"
+        reading.warn("P322", first_line(mapping.span), message, cure=cure)
+    remind = _reminders(reading, fields.get("remind"))
     if decide_by is None or not fallbacks:
         return None
     return Deadline(
         decide_by=decide_by,
         fallbacks=fallbacks,
-        because=because.value.strip() if because is not None else None,
+        because=because,
         remind=remind,
         span=mapping.span,
     )
 
 
-def _allowed(context: Reading) -> tuple[Action, ...]:
-    return tuple(action for action in ACTIONS_OF[context.review] if action is not Action.WAIT)
+def _allowed(reading: Reading) -> tuple[Action, ...]:
+    return tuple(action for action in ACTIONS_OF[reading.review] if action is not Action.WAIT)
 
 
-def _fallbacks(
-    context: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
-) -> tuple[Fallback, ...]:
+def _fallbacks(reading: Reading, tree: Tree | None, reasons: Reasons) -> tuple[Fallback, ...]:
     if isinstance(tree, Sequence):
-        return _cases(context, tree, reasons)
-    then = _then(context, tree, reasons, "if undecided:")
+        return tuple(_cases(reading, tree, reasons))
+    then = _then(reading, tree, reasons, "if undecided:")
     return () if then is None else (Fallback(when=None, then=then, span=then.span),)
 
 
-def _then(
-    context: Reading, tree: Tree | None, reasons: dict[str, ReasonText], what: str
-) -> Then | None:
+def _then(reading: Reading, tree: Tree | None, reasons: Reasons, what: str) -> Then | None:
     """Read one action, as a word or as a mapping with what the action needs."""
+    allowed = _allowed(reading)
     if isinstance(tree, Mapping):
-        fields = MappingReader(context, tree, what.removesuffix(":"), ("then", *ACTION_KEYS))
-        return read_then(context, fields, reasons, _allowed(context))
-    action = read_action(context, tree, _allowed(context), what)
+        fields = MappingReader(reading, tree, FALLBACK_ACTION, what.removesuffix(":"))
+        return read_then(reading, fields, reasons, allowed)
+    action = read_action(reading, tree, allowed, what)
     if action is None or tree is None:
         return None
-    if action in _NEEDS_MORE:
-        needs = "reason: NAME" if action is Action.DISPUTE else "comment: …, fields: {…}"
-        code = "P121" if action is Action.DISPUTE else "P124"
-        context.add(
-            code,
-            tree.span,
-            f"{action.value}  needs a text for the other side here too",
-            cure=f"write it as  {{then: {action.value}, {needs}}}",
-        )
-        return None
-    return Then(action=action, span=tree.span)
+    if not action.sends_back:
+        return Then(action=action, span=tree.span)
+    code, needs = "P124", "comment: …, fields: {…}"
+    if action is Action.DISPUTE:
+        code, needs = "P121", "reason: NAME"
+    message = f"{action.value}  needs a text for the other side here too"
+    reading.add(code, tree.span, message, cure=f"write it as  {{then: {action.value}, {needs}}}")
+    return None
 
 
-def _cases(
-    context: Reading, sequence: Sequence, reasons: dict[str, ReasonText]
-) -> tuple[Fallback, ...]:
-    found: list[Fallback] = []
-    last = len(sequence.items) - 1
-    if last < 0:
-        context.add(
-            "P108",
-            sequence.span,
-            "if undecided:  is empty",
-            cure="write an action, or cases that end in  - otherwise: approve",
-        )
-    for index, item in enumerate(sequence.items):
-        mapping = mapping_of(
-            context,
-            item,
-            "a case of  if undecided:",
-            "- {when: {task.platform: tiktok}, then: approve}",
-        )
+def _cases(reading: Reading, sequence: Sequence, reasons: Reasons) -> list[Fallback]:
+    if not sequence.items:
+        cure = "write an action, or cases that end in  - otherwise: approve"
+        reading.add("P108", sequence.span, "if undecided:  is empty", cure=cure)
+    found: list[Fallback | None] = []
+    for item in sequence.items:
+        mapping = reading.mapping(item, "a case of  if undecided:", CASE.example)
         if mapping is None:
             continue
-        keys = [key.value for key, _ in mapping.entries]
-        if "otherwise" in keys:
-            fallback = _otherwise(context, mapping, reasons)
-            if index < last:
-                context.add(
-                    "P125",
-                    mapping.span
-                    if mapping.span.line == mapping.span.end_line
-                    else first_line(mapping.span),
+        is_last = item is sequence.items[-1]
+        if any(key.value == "otherwise" for key, _ in mapping.entries):
+            found.append(_otherwise(reading, mapping, reasons))
+            if not is_last:
+                message, cure = (
                     "otherwise:  must be the last case",
-                    cure="cases below it are never reached",
+                    "cases below it are never reached",
                 )
+                reading.add("P125", first_line(mapping.span), message, cure=cure)
         else:
-            fallback = _case(context, mapping, reasons)
-            if index == last:
-                context.add(
-                    "P125",
-                    first_line(mapping.span),
-                    "the cases do not end in  otherwise:",
-                    cure="add  - otherwise: escalate  for what no case covers",
-                )
-        if fallback is not None:
-            found.append(fallback)
-    return tuple(found)
+            found.append(_case(reading, mapping, reasons))
+            if is_last:
+                message = "the cases do not end in  otherwise:"
+                cure = "add  - otherwise: escalate  for what no case covers"
+                reading.add("P125", first_line(mapping.span), message, cure=cure)
+    return [fallback for fallback in found if fallback is not None]
 
 
-def _otherwise(
-    context: Reading, mapping: Mapping, reasons: dict[str, ReasonText]
-) -> Fallback | None:
-    fields = MappingReader(context, mapping, "the last case", ("otherwise", *ACTION_KEYS))
+def _otherwise(reading: Reading, mapping: Mapping, reasons: Reasons) -> Fallback | None:
+    fields = MappingReader(reading, mapping, LAST_CASE)
     tree = fields.get("otherwise")
-    beside = [key for key in ACTION_KEYS if fields.has(key)]
+    beside = fields.present(ACTION_KEYS)
     if beside:
-        context.add(
-            "P120",
-            fields.key_span(beside[0]),
-            f"{beside[0]}:  stands beside  otherwise:,  and must stand under it",
-            cure="write it as  otherwise: {then: dispute, reason: NAME}",
-        )
+        message = f"{beside[0]}:  stands beside  otherwise:,  and must stand under it"
+        cure = "write it as  otherwise: {then: dispute, reason: NAME}"
+        reading.add("P120", fields.key_span(beside[0]), message, cure=cure)
         return None
-    then = _then(context, tree, reasons, "otherwise:")
+    then = _then(reading, tree, reasons, "otherwise:")
     return None if then is None else Fallback(when=None, then=then, span=mapping.span)
 
 
-def _case(context: Reading, mapping: Mapping, reasons: dict[str, ReasonText]) -> Fallback | None:
-    fields = MappingReader(context, mapping, "a case", ("when", "when any", "then", *ACTION_KEYS))
-    when = read_when_part(context, fields, "a case", always=False)
-    tree = fields.get("then")
-    if isinstance(tree, Mapping):
-        then = _then(context, tree, reasons, "then:")
+def _case(reading: Reading, mapping: Mapping, reasons: Reasons) -> Fallback | None:
+    fields = MappingReader(reading, mapping, CASE)
+    when = read_when_part(reading, fields)
+    if isinstance(fields.peek("then"), Mapping):
+        then = _then(reading, fields.get("then"), reasons, "then:")
     else:
-        then = read_then(context, fields, reasons, _allowed(context))
+        then = read_then(reading, fields, reasons, _allowed(reading))
     if when is None or then is None:
         return None
     return Fallback(when=when, then=then, span=mapping.span)
 
 
-def _reminders(context: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
-    if tree is None:
-        return ()
-    mapping = mapping_of(context, tree, "remind:", "6h before deadline: lead")
-    if mapping is None:
-        return ()
+def _reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
     found = []
-    for key, value in entries_of(context, mapping):
-        at: Moment | None = read_moment_text(context, key)
-        to = context.free_text(value, "whom to remind")
-        if at is not None and isinstance(to, Scalar):
+    for key, value in reading.entries(reading.mapping(tree, "remind:", "6h before deadline: lead")):
+        at = read_moment_text(reading, key)
+        to = reading.free_text(value, "whom to remind")
+        if at is not None and to is not None:
             found.append(Reminder(at=at, to=to.value.strip(), span=key.span))
     return tuple(found)
 
 
-# ------------------------------------------------------------------------------------------------
-# Guardrails: caps on what may be sent, and what pauses an action.
-
-
-_CAPS = ("approvals", "disputes", "disputes per account", "money approved", "dispute share")
-
-
-_PAUSES = ("pause disputes when", "pause approvals when")
-
-
-_GUARDRAIL_KEYS = (*_CAPS, "when over", *_PAUSES, "fallback exempt")
-
-
-_EXAMPLES = {
-    "money approved": "at most 25 USD per day",
-    "dispute share": "at most 40% after 20 decisions",
-}
+# Guardrails: caps on what may be sent, and what pauses an action -------------------------------
 
 
 _OVER: tuple[Literal["escalate", "hold"], ...] = ("escalate", "hold")
 
 
-def read_guardrails(context: Reading, tree: Tree | None) -> Guardrails:
+def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
     """Read `guardrails:`."""
-    if tree is None:
+    fields = reading.section(tree, GUARDRAILS)
+    if fields is None:
         return Guardrails()
-    mapping = mapping_of(context, tree, "guardrails:", "disputes: at most 10 per hour")
-    if mapping is None:
-        return Guardrails()
-    fields = MappingReader(context, mapping, "guardrails:", _GUARDRAIL_KEYS)
-    caps = {key: _caps(context, key, fields.get(key)) for key in _CAPS}
-    exempt = context.text(fields.get("fallback exempt"), "fallback exempt:")
     return Guardrails(
-        approvals=caps["approvals"],
-        disputes=caps["disputes"],
-        disputes_per_account=caps["disputes per account"],
-        money_approved=caps["money approved"],
-        dispute_share=caps["dispute share"],
-        when_over=_when_over(context, fields.get("when over")),
-        pause_disputes_when=_pause(context, fields, "pause disputes when"),
-        pause_approvals_when=_pause(context, fields, "pause approvals when"),
-        fallback_exempt=bool(exempt is not None and context.read(exempt, read_yes_no)),
-        span=mapping.span,
+        approvals=_caps(reading, fields, "approvals"),
+        disputes=_caps(reading, fields, "disputes"),
+        disputes_per_account=_caps(reading, fields, "disputes per account"),
+        money_approved=_caps(reading, fields, "money approved"),
+        dispute_share=_caps(reading, fields, "dispute share"),
+        fallback_exempt=bool(fields.yes_no("fallback exempt")),
+        when_over=_when_over(reading, fields),
+        pause_disputes_when=_pause(reading, fields, "pause disputes when"),
+        pause_approvals_when=_pause(reading, fields, "pause approvals when"),
+        span=fields.span,
     )
 
 
-def _caps(context: Reading, key: str, tree: Tree | None) -> tuple[Cap, ...]:
+def _caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, ...]:
     found = []
-    for item in one_or_more(tree):
-        scalar = context.text(item, f"{key}:")
-        if scalar is None:
-            continue
+    for scalar in fields.texts(key):
         try:
             cap = _cap(key, scalar)
         except Misread as misread:
-            context.misread(scalar, misread)
+            reading.misread(scalar, misread)
             continue
         if cap.amount == 0:
-            context.warn(
-                "P323",
-                scalar.span,
-                f"a cap of zero means that {_stopped(key)}",
-                cure="raise it, or write the rules so that they never do it",
+            pays = key in ("approvals", "money approved")
+            message = (
+                f"a cap of zero means that nothing is ever {'approved' if pays else 'sent back'}"
             )
+            cure = "raise it, or write the rules so that they never do it"
+            reading.warn("P323", scalar.span, message, cure=cure)
         if key == "dispute share" and cap.after is None:
-            context.warn(
-                "P324",
-                scalar.span,
-                "a share of few decisions says little: the very first dispute is 100%",
-                cure=f"write it as  {_EXAMPLES[key]}",
-            )
+            message = "a share of few decisions says little: the very first dispute is 100%"
+            cure = "write it as  at most 40% after 20 decisions"
+            reading.warn("P324", scalar.span, message, cure=cure)
         found.append(cap)
     return tuple(found)
 
 
-def _stopped(key: str) -> str:
-    return (
-        "nothing is ever approved"
-        if key in ("approvals", "money approved")
-        else "nothing is ever sent back"
-    )
-
-
 def _cap(key: str, scalar: Scalar) -> Cap:
+    """Read `at most N per hour`, and for a share `at most N% after N decisions`."""
     text = scalar.value
-    example = _EXAMPLES.get(key, "at most 10 per hour")
+    example = "at most 10 per hour"
+    if key in ("money approved", "dispute share"):
+        example = GUARDRAILS.keys[key].examples[0]
     if not text.startswith("at most "):
-        raise Misread(
-            "P134",
-            "a cap begins with  at most",
-            0,
-            len(text),
-            under=did_you_mean(" ".join(text.split(" ")[:2]), ("at most",)),
-            cure=f"write it as  {example}",
-        )
+        under = did_you_mean(" ".join(text.split(" ")[:2]), ("at most",))
+        message, cure = "a cap begins with  at most", f"write it as  {example}"
+        raise Misread("P134", message, 0, len(text), under=under, cure=cure)
     rest, at = text[8:], 8
     after: int | None = None
     if " after " in f" {rest}":
@@ -312,52 +225,37 @@ def _cap(key: str, scalar: Scalar) -> Cap:
     if per_word:
         per = _per(period.strip(), at + len(amount_text) + 5)
     elif key != "dispute share":
-        raise Misread(
-            "P134",
-            "a cap says per which time",
-            0,
-            len(text),
-            cure=f"add  per hour  or  per day:  {example}",
-        )
+        cure = f"add  per hour  or  per day:  {example}"
+        raise Misread("P134", "a cap says per which time", 0, len(text), cure=cure)
     return Cap(amount=_amount(key, amount_text.strip(), at), per=per, after=after, span=scalar.span)
 
 
 def _after(key: str, rest: str, at: int) -> tuple[str, int]:
     head, _, tail = f" {rest}".rpartition(" after ")
-    tail_at = at + len(rest) - len(tail)
+    end = at + len(rest)
+    begin = end - len(tail)
     number, _, word = tail.strip().partition(" ")
     if key != "dispute share":
-        raise Misread(
-            "P134",
-            "only  dispute share:  takes  after N decisions",
-            tail_at - 6,
-            at + len(rest),
-            cure="write it as  at most 10 per hour",
-        )
+        message = "only  dispute share:  takes  after N decisions"
+        raise Misread("P134", message, begin - 6, end, cure="write it as  at most 10 per hour")
     if word not in ("decisions", "decision"):
-        raise Misread(
-            "P134",
-            "after  needs a number of decisions here",
-            tail_at,
-            at + len(rest),
-            cure="write it as  after 20 decisions",
-        )
-    return head.strip(), read_count(number, tail_at)
+        message = "after  needs a number of decisions here"
+        raise Misread("P134", message, begin, end, cure="write it as  after 20 decisions")
+    return head.strip(), read_count(number, begin)
 
 
 def _per(period: str, at: int) -> Literal["hour", "day"]:
-    if period == "hour":
-        return "hour"
-    if period == "day":
-        return "day"
-    known = ("hour", "day")
+    names: tuple[Literal["hour", "day"], ...] = ("hour", "day")
+    for name in names:
+        if period == name:
+            return name
     raise Misread(
         "P134",
         f'a cap counts per hour or per day, not per "{period}"',
         at,
         at + max(1, len(period)),
-        under=did_you_mean(period, known),
-        replacement=only_cure(period, known),
+        under=did_you_mean(period, names),
+        replacement=only_cure(period, names),
     )
 
 
@@ -375,38 +273,27 @@ def _amount(key: str, text: str, at: int) -> int | float:
     return count
 
 
-def _when_over(context: Reading, tree: Tree | None) -> Literal["escalate", "hold"]:
-    scalar = context.text(tree, "when over:")
-    if scalar is None:
-        return "escalate"
+def _when_over(reading: Reading, fields: MappingReader) -> Literal["escalate", "hold"]:
+    scalar = fields.text("when over")
     for word in _OVER:
-        if scalar.value == word:
+        if scalar is None or scalar.value == word:
             return word
-    context.add_at(
-        "P022",
-        scalar,
-        0,
-        len(scalar.value),
-        f'when over:  is escalate or hold, not "{scalar.value}"',
-        under=did_you_mean(scalar.value, _OVER),
-        cure="escalate asks a person; hold asks nobody and tries again at each poll",
-        replacement=only_cure(scalar.value, _OVER),
-    )
+    assert scalar is not None
+    message = f'when over:  is escalate or hold, not "{scalar.value}"'
+    cure = "escalate asks a person; hold asks nobody and tries again at each poll"
+    reading.refuse(scalar, "P022", message, among=_OVER, cure=cure)
     return "escalate"
 
 
-def _pause(context: Reading, fields: MappingReader, key: str) -> Condition | None:
+def _pause(reading: Reading, fields: MappingReader, key: str) -> Condition | None:
     if not fields.has(key):
         return None
-    condition = read_all(context, fields.get(key), f"{key}:")
+    condition = read_all(reading, fields.get(key), f"{key}:")
     for line in _lines(condition):
         if not line.fact.startswith("fleet."):
-            context.add(
-                "P135",
-                line.fact_span,
-                f"{key}:  looks at all tasks together, so it takes only  fleet.*  facts",
-                see="see them:  reviewbot policy facts fleet",
-            )
+            message = f"{key}:  looks at all tasks together, so it takes only  fleet.*  facts"
+            see = "see them:  reviewbot policy facts fleet"
+            reading.add("P135", line.fact_span, message, see=see)
     return condition
 
 

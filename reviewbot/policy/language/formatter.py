@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from reviewbot.policy.language.grammar import PARTS, POLICY
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument, load_yaml
 
 WIDEST = 100
@@ -19,7 +20,7 @@ WIDEST = 100
 _STEP = 2
 
 
-_SPACED = ("rules", "tests")
+_SPACED = tuple(name for name, key in POLICY.keys.items() if key.kind == PARTS)
 """Sections whose items stand apart."""
 
 

@@ -4,30 +4,146 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
 from reviewbot.policy.diagnostics import Severity, Span
-from reviewbot.policy.language.reader import MappingReader, Reading, mapping_of, named_entries
+from reviewbot.policy.language.grammar import LIST_ENTRY, LIST_FILE
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import ListEntry, NamedList
 from reviewbot.policy.text_forms import did_you_mean, first_unseen, listed, said_unseen
 from reviewbot.policy.values import Misread, read_date
 
-# ------------------------------------------------------------------------------------------------
-# A file of comma-separated values, cell by cell with places: nothing in it is swallowed or guessed.
+MAX_FILE = 8 * 1024 * 1024
+
+
+class ListFiles:
+    """The list files a policy reads, by the name it gives them."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
+        self.texts: dict[str, str] = {}
+
+    def text(self, name: str) -> str:
+        """Read one file. Raises OSError or UnicodeDecodeError."""
+        if name not in self.texts:
+            data = self._read(name)
+            if len(data) > MAX_FILE:
+                raise OSError(f"it is larger than {MAX_FILE // 1024 // 1024} MiB")
+            self.texts[name] = data.decode("utf-8-sig")
+        return self.texts[name]
+
+
+def read_lists(reading: Reading, tree: Tree | None, files: ListFiles) -> tuple[NamedList, ...]:
+    """Read `lists:`."""
+    entries = reading.named_entries(tree, "lists:", "watched: [lumen, orbit]", "a list")
+    return tuple(_list(reading, key.value, value, files) for key, value in entries)
+
+
+def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) -> None:
+    """Warn of lists of which no entry counts any more."""
+    for named in lists:
+        ends = [entry.until for entry in named.entries]
+        if ends and all(end is not None and end < today for end in ends):
+            message = f'every entry of the list "{named.name}" has expired'
+            cure = "renew the dates under  until:,  or remove the list"
+            reading.warn("P330", named.span, message, cure=cure)
+
+
+def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:
+    what = f'the list "{name}"'
+    if isinstance(tree, Sequence):
+        if not tree.items:
+            message = f"{what} is empty, so nothing is ever in it"
+            reading.add("P108", tree.span, message, cure="put values into it, or remove it")
+        read = [_entry(reading, item, what) for item in tree.items]
+        entries = tuple(entry for entry in read if entry is not None)
+        _warn_doubles(reading, entries, what)
+        return NamedList(name=name, entries=entries, span=first_line(tree.span))
+    fields = reading.section(tree, LIST_FILE, what)
+    scalar = None if fields is None else fields.text("file")
+    if scalar is None:
+        span = tree.span if fields is None else first_line(tree.span)
+        return NamedList(name=name, entries=(), span=span)
+    entries = _from_file(reading, what, scalar, files)
+    return NamedList(name=name, entries=entries, file=scalar.value, span=scalar.span)
+
+
+def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
+    what = f"an entry of {what}"
+    note = until = None
+    if isinstance(tree, Mapping):
+        fields = MappingReader(reading, tree, LIST_ENTRY, what)
+        scalar = fields.text("id")
+        note = fields.free_text("note")
+        until = reading.read(fields.text("until"), read_date)
+    else:
+        scalar = reading.text(tree, what)
+        if scalar is not None:
+            reading.look_at_word(scalar)
+    if scalar is None:
+        return None
+    _refuse_unseen(reading, scalar)
+    note_text = None if note is None else note.value
+    return ListEntry(id=scalar.value.strip(), note=note_text, until=until, span=tree.span)
+
+
+def _refuse_unseen(reading: Reading, scalar: Scalar) -> None:
+    """Refuse a value that looks like another: nothing would ever be found under what is seen."""
+    value = scalar.value.strip(" \n")
+    at = first_unseen(value)
+    if at is not None:
+        start = scalar.value.index(value[at])
+        message = f"{said_unseen(value[at])} stands in this value of a list"
+        cure = "delete it and type the value again; a value stays on one line"
+        reading.refuse(scalar, "P010", message, at=(start, start + 1), cure=cure)
+
+
+def _warn_doubles(reading: Reading, entries: tuple[ListEntry, ...], what: str) -> None:
+    seen: dict[str, ListEntry] = {}
+    for entry in entries:
+        if seen.setdefault(entry.id.casefold(), entry) is not entry:
+            message = f'"{entry.id}" stands twice in {what}'
+            reading.warn("P331", entry.span, message, cure="keep one of them")
+
+
+def _from_file(
+    reading: Reading, what: str, scalar: Scalar, files: ListFiles
+) -> tuple[ListEntry, ...]:
+    file = scalar.value
+    cannot, cure = f'the list file "{file}" cannot be read', None
+    if "/" in file or "\\" in file or file.startswith("."):
+        cannot = "a list file lies beside the policy, so its name has no folder"
+        cure = "write only the file's name, as  watched.csv"
+    else:
+        try:
+            return _Table(reading, file, what).read(list(read_rows(files.text(file))))
+        except OSError as problem:
+            cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
+        except UnicodeDecodeError:
+            cannot = f'the list file "{file}" is not UTF-8'
+            cure = 'save it again with the encoding "UTF-8"'
+    reading.add("P129", scalar.span, cannot, cure=cure)
+    return ()
+
+
+# A file of comma-separated values --------------------------------------------------------------
 #
-# A row is a line, so a quote that is still open at the end of one is a mistake at the quote, and what
-# follows is read as rows again. `""` inside quotes is one quote (RFC 4180).
+# It is read cell by cell with places: nothing in it is swallowed or guessed. A row is a line, so a
+# quote that is still open at the end of one is a mistake at the quote, and what follows is read as
+# rows again. `""` inside quotes is one quote (RFC 4180).
 
 
-class Mistake(msgspec.Struct, frozen=True):
-    """What is wrong with a line, where, and the cure."""
+class Mistake(NamedTuple):
+    """What is wrong in a file, where, and the cure."""
 
     code: str
     span: Span
     message: str
-    cure: str
+    cure: str | None
+    under: str | None = None
 
 
 class SheetCell(msgspec.Struct, frozen=True):
@@ -52,19 +168,12 @@ def read_rows(text: str) -> Iterator[Row]:
         mistakes: list[Mistake] = []
         cells = tuple(_cells(line, number, mistakes))
         if mistakes or any(cell.text for cell in cells):
-            mistakes += _unseen(line, number)
+            at = first_unseen(line)
+            if at is not None:
+                message = f"{said_unseen(line[at])} stands here"
+                cure = "delete it and type the value again"
+                mistakes.append(Mistake("P010", _at(number, at), message, cure))
             yield Row(number, cells, tuple(mistakes))
-
-
-def _unseen(line: str, number: int) -> Iterator[Mistake]:
-    at = first_unseen(line)
-    if at is not None:
-        yield Mistake(
-            "P010",
-            Span(number, at + 1, number, at + 2),
-            f"{said_unseen(line[at])} stands here",
-            "delete it and type the value again",
-        )
 
 
 def _cells(line: str, number: int, mistakes: list[Mistake]) -> Iterator[SheetCell]:
@@ -91,14 +200,9 @@ def _quoted(line: str, start: int, number: int, mistakes: list[Mistake]) -> tupl
         parts.append(line[at : close + 1])
         at = close + 2
     if close < 0:
-        mistakes.append(
-            Mistake(
-                "P015",
-                Span(number, start + 1, number, start + 2),
-                "this quote is still open at the end of its line",
-                "close it, or delete it: a value of a list stays on one line",
-            )
-        )
+        message = "this quote is still open at the end of its line"
+        cure = "close it, or delete it: a value of a list stays on one line"
+        mistakes.append(Mistake("P015", _at(number, start), message, cure))
         return "".join((*parts, line[at:])), len(line)
     end = line.find(",", close)
     end = len(line) if end < 0 else end
@@ -108,197 +212,43 @@ def _quoted(line: str, start: int, number: int, mistakes: list[Mistake]) -> tupl
 
 
 def _odd_quote(number: int, at: int) -> Mistake:
-    return Mistake(
-        "P015",
-        Span(number, at + 1, number, at + 2),
-        "a quote stands inside a value",
-        'put quotes around the whole value, and write "" for a quote in it',
-    )
+    cure = 'put quotes around the whole value, and write "" for a quote in it'
+    return Mistake("P015", _at(number, at), "a quote stands inside a value", cure)
 
 
-_COLUMNS = ("id", "note", "until")
+def _at(line: int, column: int) -> Span:
+    return Span(line, column + 1, line, column + 2)
 
 
-MAX_FILE = 8 * 1024 * 1024
-
-
-class ListFiles:
-    """The list files a policy reads, by the name it gives them."""
-
-    def __init__(self, read: Callable[[str], bytes]) -> None:
-        self._read = read
-        self.texts: dict[str, str] = {}
-
-    def text(self, name: str) -> str:
-        """Read one file. Raises OSError or UnicodeDecodeError."""
-        if name not in self.texts:
-            data = self._read(name)
-            if len(data) > MAX_FILE:
-                raise OSError(f"it is larger than {MAX_FILE // 1024 // 1024} MiB")
-            self.texts[name] = data.decode("utf-8-sig")
-        return self.texts[name]
-
-
-def read_lists(context: Reading, tree: Tree | None, files: ListFiles) -> tuple[NamedList, ...]:
-    """Read `lists:`."""
-    entries = named_entries(context, tree, "lists:", "watched: [lumen, orbit]", "a list")
-    return tuple(_list(context, key.value, value, files) for key, value in entries)
-
-
-def warn_expired(context: Reading, lists: tuple[NamedList, ...], today: date) -> None:
-    """Warn of lists of which no entry counts any more."""
-    for one in lists:
-        if one.entries and all(
-            entry.until is not None and entry.until < today for entry in one.entries
-        ):
-            context.warn(
-                "P330",
-                one.span,
-                f'every entry of the list "{one.name}" has expired',
-                cure="renew the dates under  until:,  or remove the list",
-            )
-
-
-def _list(context: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:
-    if isinstance(tree, Sequence):
-        if not tree.items:
-            context.add(
-                "P108",
-                tree.span,
-                f'the list "{name}" is empty, so nothing is ever in it',
-                cure="put values into it, or remove it",
-            )
-        entries = [_entry(context, item, name) for item in tree.items]
-        found = tuple(entry for entry in entries if entry is not None)
-        _warn_doubles(context, found, name)
-        return NamedList(name=name, entries=found, span=_first(tree))
-    mapping = mapping_of(context, tree, f'the list "{name}"', "[lumen, orbit]")
-    if mapping is None:
-        return NamedList(name=name, entries=(), span=tree.span)
-    fields = MappingReader(context, mapping, f'the list "{name}"', ("file",))
-    scalar = context.text(
-        fields.need("file", "write  file: some.csv,  or the values as a list"), "file:"
-    )
-    if scalar is None:
-        return NamedList(name=name, entries=(), span=_first(tree))
-    return NamedList(
-        name=name,
-        entries=_from_file(context, name, scalar, files),
-        file=scalar.value,
-        span=scalar.span,
-    )
-
-
-def _entry(context: Reading, tree: Tree, name: str) -> ListEntry | None:
-    what = f'an entry of the list "{name}"'
-    if not isinstance(tree, Mapping):
-        scalar = context.text(tree, what)
-        if scalar is None:
-            return None
-        context.look_at_word(scalar)
-        _refuse_unseen(context, scalar)
-        return ListEntry(id=scalar.value.strip(), span=scalar.span)
-    fields = MappingReader(context, tree, what, _COLUMNS)
-    scalar = context.text(fields.need("id"), "id:")
-    note = context.free_text(fields.get("note"), "note:")
-    until = context.text(fields.get("until"), "until:")
-    day = context.read(until, read_date) if until is not None else None
-    if scalar is None:
-        return None
-    _refuse_unseen(context, scalar)
-    return ListEntry(
-        id=scalar.value.strip(),
-        note=note.value if note is not None else None,
-        until=day,
-        span=tree.span,
-    )
-
-
-def _refuse_unseen(context: Reading, scalar: Scalar) -> None:
-    """Refuse a value that looks like another: nothing would ever be found under what is seen."""
-    value = scalar.value.strip(" \n")
-    at = first_unseen(value)
-    if at is not None:
-        context.add_at(
-            "P010",
-            scalar,
-            scalar.value.index(value[at]),
-            scalar.value.index(value[at]) + 1,
-            f"{said_unseen(value[at])} stands in this value of a list",
-            cure="delete it and type the value again; a value stays on one line",
-        )
-
-
-def _warn_doubles(context: Reading, entries: tuple[ListEntry, ...], name: str) -> None:
-    seen: dict[str, ListEntry] = {}
-    for entry in entries:
-        if seen.setdefault(entry.id.casefold(), entry) is not entry:
-            context.warn(
-                "P331",
-                entry.span,
-                f'"{entry.id}" stands twice in the list "{name}"',
-                cure="keep one of them",
-            )
-
-
-def _from_file(
-    context: Reading, name: str, scalar: Scalar, files: ListFiles
-) -> tuple[ListEntry, ...]:
-    file = scalar.value
-    if "/" in file or "\\" in file or file.startswith("."):
-        context.add(
-            "P129",
-            scalar.span,
-            "a list file lies beside the policy, so its name has no folder",
-            cure="write only the file's name, as  watched.csv",
-        )
-        return ()
-    try:
-        text = files.text(file)
-    except OSError as problem:
-        why = problem.strerror or str(problem) or "it cannot be read"
-        context.add("P129", scalar.span, f'the list file "{file}" cannot be read: {why}')
-        return ()
-    except UnicodeDecodeError:
-        context.add(
-            "P129",
-            scalar.span,
-            f'the list file "{file}" is not UTF-8',
-            cure='save it again with the encoding "UTF-8"',
-        )
-        return ()
-    return _Table(context, file, name).read(list(read_rows(text)))
+_COLUMNS = tuple(LIST_ENTRY.keys)
 
 
 class _Table:
     """One CSV file being read; findings stand in that file."""
 
-    def __init__(self, context: Reading, file: str, name: str) -> None:
-        self.context = context
-        self.name = name
-        folder, slash, _ = context.document.path.rpartition("/")
+    def __init__(self, reading: Reading, file: str, what: str) -> None:
+        self.reading = reading
+        self.what = what
+        folder, slash, _ = reading.document.path.rpartition("/")
         self.path = f"{folder}{slash}{file}"
 
     def read(self, rows: list[Row]) -> tuple[ListEntry, ...]:
         """Read the header and the rows: one entry a row, or a mistake that says why not."""
         if not rows:
-            self._add("P129", _LINE_1, "the list file is empty", "its first line is  id,note,until")
+            cure = "its first line is  id,note,until"
+            self._add(Mistake("P129", _at(1, 0), "the list file is empty", cure))
             return ()
         for row in rows:
-            for wrong in row.mistakes:
-                self._add(wrong.code, wrong.span, wrong.message, wrong.cure)
+            for mistake in row.mistakes:
+                self._add(mistake)
         head, *lines = rows
         header = tuple(cell.text.casefold() for cell in head.cells)
         if not self._is_header(head, header):
             return ()
         if not lines:
-            self._add(
-                "P332",
-                _line(head),
-                f'the list "{self.name}" holds no value, so nothing is ever in it',
-                "add values below the header",
-                severity=Severity.WARNING,
-            )
+            message = f"{self.what} holds no value, so nothing is ever in it"
+            empty = Mistake("P332", _at(head.line, 0), message, "add values below the header")
+            self._add(empty, Severity.WARNING)
         entries = [self._entry(row, header) for row in lines if not row.mistakes]
         return tuple(entry for entry in entries if entry is not None)
 
@@ -307,72 +257,41 @@ class _Table:
         if "id" in header and not odd:
             return True
         wrong = head.cells[odd[0] if odd else 0]
-        self._add(
-            "P129",
-            wrong.span,
-            f'the header of the list file is not  id,note,until: "{wrong.text}"',
-            f"columns are {listed(_COLUMNS)}, each once; only id is required",
-            did_you_mean(wrong.text.casefold(), _COLUMNS),
-        )
+        message = f'the header of the list file is not  id,note,until: "{wrong.text}"'
+        cure = f"columns are {listed(_COLUMNS)}, each once; only id is required"
+        under = did_you_mean(wrong.text.casefold(), _COLUMNS)
+        self._add(Mistake("P129", wrong.span, message, cure, under))
         return False
 
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
-        if len(row.cells) != len(header):
-            values, columns = len(row.cells), len(header)
-            self._add(
-                "P129",
-                row.cells[min(columns, values - 1)].span,
+        values, columns = len(row.cells), len(header)
+        if values != columns:
+            message = (
                 f"this line has {values} value{'s' * (values != 1)},"
-                f" the header has {columns} column{'s' * (columns != 1)}",
-                "put quotes around a value that holds a comma"
-                if values > columns
-                else "write a comma for each value that is left out",
+                f" the header has {columns} column{'s' * (columns != 1)}"
             )
+            cure = "write a comma for each value that is left out"
+            if values > columns:
+                cure = "put quotes around a value that holds a comma"
+            self._add(Mistake("P129", row.cells[min(columns, values - 1)].span, message, cure))
             return None
-        found = dict(zip(header, row.cells, strict=True))
-        value, note, day = (found.get(name) for name in _COLUMNS)
+        cells = dict(zip(header, row.cells, strict=True))
+        value, note, day = (cells.get(name) for name in _COLUMNS)
         if value is None or not value.text:
-            self._add("P129", _line(row), "this line has no id", "write it, or delete the line")
+            cure = "write it, or delete the line"
+            self._add(Mistake("P129", _at(row.line, 0), "this line has no id", cure))
             return None
         until = None
         if day is not None and day.text:
             try:
                 until = read_date(day.text, 0)
             except Misread as misread:
-                self._add(misread.code, day.span, misread.message, misread.cure)
-        return ListEntry(
-            id=value.text,
-            note=(note.text or None) if note is not None else None,
-            until=until,
-            span=value.span,
+                self._add(Mistake(misread.code, day.span, misread.message, misread.cure))
+        note_text = (note.text or None) if note is not None else None
+        return ListEntry(id=value.text, note=note_text, until=until, span=value.span)
+
+    def _add(self, mistake: Mistake, severity: Severity = Severity.ERROR) -> None:
+        code, span, message, cure, under = mistake
+        self.reading.add(
+            code, span, message, severity=severity, cure=cure, under=under, path=self.path
         )
-
-    def _add(
-        self,
-        code: str,
-        span: Span,
-        message: str,
-        cure: str | None = None,
-        under: str | None = None,
-        *,
-        severity: Severity = Severity.ERROR,
-    ) -> None:
-        self.context.add_in(
-            self.path, code, span, message, severity=severity, cure=cure, under=under
-        )
-
-
-_LINE_1 = Span(1, 1, 1, 2)
-
-
-def _line(row: Row) -> Span:
-    return Span(row.line, 1, row.line, 2)
-
-
-def _first(tree: Tree) -> Span:
-    span = tree.span
-    return (
-        span
-        if span.line == span.end_line
-        else Span(span.line, span.column, span.line, span.column + 1)
-    )

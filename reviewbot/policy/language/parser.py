@@ -1,6 +1,6 @@
 """Reads a policy: text in, the policy tree out, with every mistake found in one run.
 
-Theory of operation. `yamltree.py` gives a tree of texts with places. The head of the policy is read
+Theory of operation. `yaml.py` gives a tree of texts with places. The head of the policy is read
 first, because it says which facts exist and which zone counts; then everything that is only a name
 elsewhere (lists, patterns, hours, reasons) is declared, so that one pass over the rest can check
 each use. A part with a mistake is reported and left out; reading always goes on to the end.
@@ -16,59 +16,27 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.conditions import read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
+from reviewbot.policy.language.grammar import APPLIES_TO, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
-from reviewbot.policy.language.reader import (
-    MappingReader,
-    Reading,
-    TooManyFindings,
-    first_line,
-    mapping_of,
-    one_or_more,
-)
+from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
 from reviewbot.policy.language.templates import read_reasons
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
-from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument, load_yaml
+from reviewbot.policy.language.yaml import Mapping, Sequence, load_yaml
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
-from reviewbot.policy.text_forms import did_you_mean, only_cure
 from reviewbot.policy.values import read_choice
-
-KEYS = (
-    "policy",
-    "language",
-    "owner",
-    "about",
-    "timezone",
-    "applies to",
-    "hours",
-    "lists",
-    "patterns",
-    "rules",
-    "reasons",
-    "deadline",
-    "guardrails",
-    "tests",
-)
-
 
 LANGUAGE = 1
 
-
 _LONGEST_NAME = 80
-
-
-_UTC = ZoneInfo("UTC")
-
-
-_REVIEWS: tuple[ReviewKind, ...] = ("comments", "accounts")
-
 
 _DECLARED = {"list": "lists", "pattern": "patterns", "calendar": "hours", "reason": "reasons"}
 
@@ -102,16 +70,16 @@ def parse_policy(
     sources = [(path, document.text)]
     if document.root is None:
         return Parsed(None, document.findings, tuple(sources))
-    context = Reading(document)
+    reading = Reading(document)
     policy: Policy | None = None
     try:
-        policy = _PolicyReading(context, files, today).policy(tests, sources)
+        policy = _PolicyReading(reading, files, today).policy(tests, sources)
     except TooManyFindings:
-        context.findings.append(_and_more(context.findings))
-    findings = _in_order((*document.findings, *context.findings), path)
+        reading.findings.append(_and_more(reading.findings))
+    findings = _in_order((*document.findings, *reading.findings), path)
     folder, slash, _ = path.rpartition("/")
     sources.extend((f"{folder}{slash}{name}", text) for name, text in files.texts.items())
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if _has_error(findings):
         policy = None
     return Parsed(policy, findings, tuple(sources))
 
@@ -128,59 +96,49 @@ def revision_of(source: str, files: dict[str, str]) -> str:
 class _PolicyReading:
     """The reading of one policy, part by part."""
 
-    def __init__(self, context: Reading, files: ListFiles, today: date | None) -> None:
-        self.context = context
+    def __init__(self, reading: Reading, files: ListFiles, today: date | None) -> None:
+        self.reading = reading
         self.files = files
         self.today = today
 
     def policy(
         self, tests: tuple[str, bytes] | None, sources: list[tuple[str, str]]
     ) -> Policy | None:
-        context = self.context
-        root = mapping_of(context, context.document.root, "a policy", "policy: NAME")
-        if root is None:
+        reading = self.reading
+        fields = reading.section(reading.document.root, POLICY)
+        if fields is None:
             return None
-        fields = MappingReader(context, root, "a policy", KEYS)
         name = self._name(fields)
         self._language(fields)
-        context.zone = self._zone(fields)
+        reading.zone = self._zone(fields)
         applies_to = self._applies_to(fields)
         self._declare(fields)
-        lists = read_lists(context, fields.get("lists"), self.files)
+        lists = read_lists(reading, fields.get("lists"), self.files)
         if self.today is not None:
-            warn_expired(context, lists, self.today)
-        hours = read_hours(context, fields.get("hours"), {one.name: one for one in lists})
-        patterns = read_patterns(context, fields.get("patterns"))
-        reasons = read_reasons(context, fields.get("reasons"))
+            warn_expired(reading, lists, self.today)
+        hours = read_hours(reading, fields.get("hours"), {named.name: named for named in lists})
+        patterns = read_patterns(reading, fields.get("patterns"))
+        reasons = read_reasons(reading, fields.get("reasons"))
         by_name = {reason.name: reason for reason in reasons if reason.name is not None}
-        rules = read_rules(
-            context,
-            fields.need("rules", "rules:  is a list, each rule begins with  - name:"),
-            by_name,
-        )
-        deadline = read_deadline(
-            context,
-            fields.need("deadline", "write  decide by:,  if undecided:  and  because:  under it"),
-            by_name,
-        )
-        guardrails = read_guardrails(context, fields.get("guardrails"))
-        own_tests = read_tests(context, fields.get("tests"))
+        rules = read_rules(reading, fields.get("rules"), by_name)
+        deadline = read_deadline(reading, fields.get("deadline"), by_name)
+        guardrails = read_guardrails(reading, fields.get("guardrails"))
+        own_tests = read_tests(reading, fields.get("tests"))
         more_tests = self._tests_beside(tests, sources)
-        owner = context.free_text(fields.get("owner"), "owner:")
-        about = context.free_text(fields.get("about"), "about:")
+        owner, about = fields.words("owner"), fields.words("about")
         if name is None or deadline is None:
             return None
         policy = Policy(
             name=name,
             language=LANGUAGE,
-            path=context.document.path,
-            source=context.document.text,
-            revision=revision_of(context.document.text, self.files.texts),
+            path=reading.document.path,
+            source=reading.document.text,
+            revision=revision_of(reading.document.text, self.files.texts),
             rules=rules,
             deadline=deadline,
-            owner=owner.value.strip() if owner is not None else None,
-            about=about.value.strip() if about is not None else None,
-            timezone=context.zone.key,
+            owner=owner,
+            about=about,
+            timezone=reading.zone.key,
             applies_to=applies_to,
             hours=hours,
             lists=lists,
@@ -189,16 +147,14 @@ class _PolicyReading:
             guardrails=guardrails,
             tests=own_tests + more_tests,
             files=tuple(sorted(self.files.texts.items())),
-            span=root.span,
+            span=fields.span,
         )
-        if not any(finding.severity is Severity.ERROR for finding in context.findings):
-            warn_unused(context, policy, root)
+        if not _has_error(reading.findings):
+            warn_unused(reading, policy, fields)
         return policy
 
     def _name(self, fields: MappingReader) -> str | None:
-        scalar = self.context.text(
-            fields.need("policy", "its first line is  policy: NAME"), "policy:"
-        )
+        scalar = fields.text("policy")
         if scalar is None:
             return None
         name = scalar.value
@@ -206,16 +162,11 @@ class _PolicyReading:
             char.isascii() and (char.isdigit() or char.islower() or char == "-") for char in name
         ):
             return name
-        tidy = "-".join(
-            "".join(
-                char if char.isascii() and char.isalnum() else " " for char in name.lower()
-            ).split()
-        )[:_LONGEST_NAME]
-        self.context.add_at(
-            "P034",
+        kept = (char if char.isascii() and char.isalnum() else " " for char in name.lower())
+        tidy = "-".join("".join(kept).split())[:_LONGEST_NAME]
+        self.reading.refuse(
             scalar,
-            0,
-            len(name),
+            "P034",
             f"the name of a policy is made of small letters, digits and -, {_LONGEST_NAME} at most",
             under=f"write  {tidy}" if tidy else None,
             replacement=tidy or None,
@@ -223,90 +174,56 @@ class _PolicyReading:
         return None
 
     def _language(self, fields: MappingReader) -> None:
-        scalar = self.context.text(fields.need("language", "write  language: 1"), "language:")
+        scalar = fields.text("language")
         if scalar is not None and scalar.value != str(LANGUAGE):
-            self.context.add_at(
-                "P035",
-                scalar,
-                0,
-                len(scalar.value),
-                f'the language of policies is 1, not "{scalar.value}"',
-                replacement="1",
-            )
+            message = f'the language of policies is 1, not "{scalar.value}"'
+            self.reading.refuse(scalar, "P035", message, replacement="1")
 
     def _zone(self, fields: MappingReader) -> ZoneInfo:
-        scalar = self.context.text(fields.get("timezone"), "timezone:")
+        scalar = fields.text("timezone")
         if scalar is None:
-            return _UTC
+            return ZoneInfo("UTC")
         try:
             return ZoneInfo(scalar.value)
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
-            zones = _all_zones()
-        self.context.add_at(
-            "P028",
-            scalar,
-            0,
-            len(scalar.value),
-            f'there is no time zone "{scalar.value}"',
-            under=did_you_mean(scalar.value, zones),
-            cure="zones have names such as  Europe/Paris",
-            replacement=only_cure(scalar.value, zones),
-        )
-        return _UTC
+            message = f'there is no time zone "{scalar.value}"'
+            cure = "zones have names such as  Europe/Paris"
+            self.reading.refuse(scalar, "P028", message, among=_all_zones(), cure=cure)
+            return ZoneInfo("UTC")
 
     def _applies_to(self, fields: MappingReader) -> AppliesTo:
-        tree = fields.get("applies to")
-        if tree is None:
+        inner = self.reading.section(fields.get("applies to"), APPLIES_TO)
+        if inner is None:
             return AppliesTo()
-        mapping = mapping_of(self.context, tree, "applies to:", "{review: comments}")
-        if mapping is None:
-            return AppliesTo()
-        inner = MappingReader(
-            self.context, mapping, "applies to:", ("review", "platform", "saved_account_id")
-        )
-        review = self._review(inner)
-        self.context.review = review
+        self.reading.review = review = self._review(inner)
         platforms = [
-            self.context.read(scalar, lambda text, at: read_choice(text, at, PLATFORMS, "platform"))
-            for scalar in self._texts(inner, "platform")
+            self.reading.read(scalar, lambda text, at: read_choice(text, at, PLATFORMS, "platform"))
+            for scalar in inner.texts("platform")
         ]
         return AppliesTo(
             review=review,
             platform=tuple(platform for platform in platforms if platform is not None),
-            saved_account_id=tuple(
-                scalar.value for scalar in self._texts(inner, "saved_account_id")
-            ),
-            span=mapping.span,
+            saved_account_id=tuple(scalar.value for scalar in inner.texts("saved_account_id")),
+            span=inner.span,
         )
 
     def _review(self, fields: MappingReader) -> ReviewKind:
-        scalar = self.context.text(fields.get("review"), "review:")
-        for review in _REVIEWS:
+        scalar = fields.text("review")
+        for review in ACTIONS_OF:
             if scalar is None or scalar.value == review:
                 return review
         assert scalar is not None
-        self.context.add_at(
-            "P022",
-            scalar,
-            0,
-            len(scalar.value),
-            f'review:  is comments or accounts, not "{scalar.value}"',
-            under=did_you_mean(scalar.value, _REVIEWS),
-            replacement=only_cure(scalar.value, _REVIEWS),
-        )
+        message = f'review:  is comments or accounts, not "{scalar.value}"'
+        self.reading.refuse(scalar, "P022", message, among=ACTIONS_OF)
         return "accounts" if scalar.value.startswith("a") else "comments"
-
-    def _texts(self, fields: MappingReader, key: str) -> list[Scalar]:
-        found = [self.context.text(item, f"{key}:") for item in one_or_more(fields.get(key))]
-        return [scalar for scalar in found if scalar is not None]
 
     def _declare(self, fields: MappingReader) -> None:
         """Note every name that other parts may use, whether or not what it names is in order."""
         for kind, key in _DECLARED.items():
-            tree = fields.get(key)
+            tree = fields.peek(key)
             entries = tree.entries if isinstance(tree, Mapping) else ()
-            self.context.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
-        self.context.declared["rule"] = rule_names(fields.get("rules"))
+            self.reading.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
+        self.reading.declared["rule"] = rule_names(fields.peek("rules"))
 
     def _tests_beside(
         self, tests: tuple[str, bytes] | None, sources: list[tuple[str, str]]
@@ -316,13 +233,15 @@ class _PolicyReading:
             return ()
         document = load_yaml(tests[1], tests[0])
         sources.append((tests[0], document.text))
-        own = Reading(document, self.context.review)
-        own.zone, own.declared = self.context.zone, self.context.declared
+        own = Reading(document, self.reading.review)
+        own.zone, own.declared = self.reading.zone, self.reading.declared
         try:
-            found = read_tests(own, _tests_tree(own, document))
+            if isinstance(document.root, Sequence):
+                return read_tests(own, document.root)
+            fields = own.section(document.root, TESTS_FILE)
+            return () if fields is None else read_tests(own, fields.get("tests"))
         finally:
-            self.context.findings.extend((*document.findings, *own.findings))
-        return found
+            self.reading.findings.extend((*document.findings, *own.findings))
 
 
 @cache
@@ -331,28 +250,20 @@ def _all_zones() -> tuple[str, ...]:
     return tuple(sorted(available_timezones()))
 
 
+def _has_error(findings: tuple[Finding, ...] | list[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
 def _and_more(findings: list[Finding]) -> Finding:
     path = findings[-1].path
-    span = max(
-        (one.span for one in findings if one.path == path),
-        key=lambda span: (span.line, span.column),
-    )
+    spans = (finding.span for finding in findings if finding.path == path)
     return Finding(
         code="P036",
         severity=Severity.ERROR,
-        span=first_line(span),
+        span=first_line(max(spans, key=lambda span: (span.line, span.column))),
         message="there may be more mistakes below; mend these first",
         path=path,
     )
-
-
-def _tests_tree(context: Reading, document: YamlDocument) -> Tree | None:
-    if isinstance(document.root, Sequence):
-        return document.root
-    mapping = mapping_of(context, document.root, "a file of tests", "tests: [...]")
-    if mapping is None:
-        return None
-    return MappingReader(context, mapping, "a file of tests", ("tests", "policy")).need("tests")
 
 
 def _in_order(findings: tuple[Finding, ...], path: str) -> tuple[Finding, ...]:

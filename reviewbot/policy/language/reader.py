@@ -1,4 +1,4 @@
-"""What every part of the reading shares: where findings go, and the names the policy declares."""
+"""What every part of the reading shares: where findings go, what is declared, how a tree is taken."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
+from reviewbot.policy.language.grammar import Section
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.text_forms import (
     did_you_mean,
@@ -18,21 +19,19 @@ from reviewbot.policy.text_forms import (
     odd_letter,
     only_cure,
 )
-from reviewbot.policy.values import Misread
+from reviewbot.policy.values import Misread, read_yes_no
 
 Read = TypeVar("Read")
 
+MOST_FINDINGS = 100
+"""After so many findings in one document reading stops: the first ones are to be mended first."""
 
 _FALSE_FRIENDS = frozenset(
     {"yes", "no", "on", "off", "true", "false", "y", "n", "null", "~", "none"}
 )
-
-
 _CURLY = "“”„‟«»"
-
-
-MOST_FINDINGS = 100
-"""After so many findings in one document reading stops: the first ones are to be mended first."""
+_PLURALS = {"calendar": "hours"}
+_CUT = "the # and what follows was read as a comment; "
 
 
 class TooManyFindings(Exception):
@@ -54,6 +53,8 @@ class Reading:
         """The catalogue of this kind of review."""
         return CATALOGUE[self.review]
 
+    # What is found ---------------------------------------------------------------------------
+
     def add(
         self,
         code: str,
@@ -66,127 +67,82 @@ class Reading:
         cure: str | None = None,
         see: str | None = None,
         fix: Fix | None = None,
-        related: tuple[tuple[str, Span, str], ...] = (),
+        first: Scalar | None = None,
+        path: str | None = None,
     ) -> None:
-        """Report one finding in the document at hand."""
-        self._found(
-            Finding(
-                code=code,
-                severity=severity,
-                span=span,
-                message=message,
-                under=under,
-                detail=detail,
-                cure=cure,
-                see=see,
-                fix=fix,
-                path=self.document.path,
-                related=related,
-            )
-        )
-
-    def add_in(
-        self,
-        path: str,
-        code: str,
-        span: Span,
-        message: str,
-        *,
-        severity: Severity,
-        under: str | None,
-        cure: str | None,
-    ) -> None:
-        """Report one finding in a file beside the document."""
-        self._found(
-            Finding(
-                code=code,
-                severity=severity,
-                span=span,
-                message=message,
-                under=under,
-                cure=cure,
-                path=path,
-            )
-        )
-
-    def _found(self, finding: Finding) -> None:
+        """Report one finding. `first` is where the same stands already, `path` another file."""
         if len(self.findings) >= MOST_FINDINGS:
             raise TooManyFindings
+        own = self.document.path
+        if first is not None:
+            under = f"the first is on line {first.span.line}"
+        finding = Finding(
+            code=code,
+            severity=severity,
+            span=span,
+            message=message,
+            under=under,
+            detail=detail,
+            cure=cure,
+            see=see,
+            fix=fix,
+            path=own if path is None else path,
+            related=() if first is None else ((own, first.span, "the first one"),),
+        )
         self.findings.append(finding)
 
     def warn(
-        self,
-        code: str,
-        span: Span,
-        message: str,
-        *,
-        under: str | None = None,
-        cure: str | None = None,
+        self, code: str, span: Span, message: str, *, cure: str, under: str | None = None
     ) -> None:
         """Report something clear but probably not meant."""
         self.add(code, span, message, severity=Severity.WARNING, under=under, cure=cure)
 
-    def add_at(
+    def refuse(
         self,
-        code: str,
         scalar: Scalar,
-        start: int,
-        end: int,
+        code: str,
         message: str,
         *,
+        at: tuple[int, int] | None = None,
+        among: Iterable[str] = (),
         under: str | None = None,
         detail: str | None = None,
         cure: str | None = None,
         see: str | None = None,
         replacement: str | None = None,
     ) -> None:
-        """Report words inside a text, unless the text is known to be broken already."""
+        """Report a text, or the part `at` of it, unless it is known to be broken already.
+
+        `among` are the names of which one was probably meant.
+        """
         if scalar.broken:
             return
+        start, end = at or (0, len(scalar.value))
+        if names := tuple(among):
+            word = scalar.value[start:end]
+            under, replacement = did_you_mean(word, names), only_cure(word, names)
         if scalar.cut is not None and (cure is None or code == "P111"):
-            cure = "the # and what follows was read as a comment; if it belongs to the text, put quotes around all of it"
+            cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
         span = self.document.part(scalar, start, end)
         exact = span.line == span.end_line and span.end_column - span.column == end - start
         fix = Fix(span, replacement) if replacement is not None and exact else None
         self.add(code, span, message, under=under, detail=detail, cure=cure, see=see, fix=fix)
 
-    def read(self, scalar: Scalar, read: Callable[[str, int], Read]) -> Read | None:
-        """Read a text by one of the readers of `values.py`; a misread becomes a finding."""
-        try:
-            return read(scalar.value, 0)
-        except Misread as misread:
-            self.misread(scalar, misread)
-            return None
-
     def misread(
         self, scalar: Scalar, misread: Misread, *, detail: str | None = None, see: str | None = None
     ) -> None:
         """Report a text that is not what it should be."""
-        self.add_at(
-            misread.code,
+        self.refuse(
             scalar,
-            max(0, misread.start),
-            misread.end,
+            misread.code,
             misread.message,
+            at=(max(0, misread.start), misread.end),
             under=misread.under,
             cure=misread.cure,
             detail=detail,
             see=see,
             replacement=misread.replacement,
         )
-
-    def text(self, tree: Tree | None, what: str) -> Scalar | None:
-        """Take a tree as one text that is not empty."""
-        if tree is None:
-            return None
-        if not isinstance(tree, Scalar):
-            kind = "a list" if isinstance(tree, Sequence) else "a mapping"
-            self.add("P031", first_line(tree.span), f"{what} is one text, not {kind}")
-            return None
-        if not tree.value.strip():
-            self.empty(tree, what)
-            return None
-        return None if tree.broken else tree
 
     def empty(self, scalar: Scalar, what: str) -> None:
         """Report that nothing stands where something must."""
@@ -196,8 +152,20 @@ class Reading:
         if scalar.style == ">":
             cure = "YAML takes > for the head of a long text; write  more than  instead"
         elif scalar.cut is not None:
-            cure = "the # and what follows was read as a comment; put quotes around the whole text"
+            cure = f"{_CUT}put quotes around the whole text"
         self.add("P032", scalar.span, f"{what} is empty", cure=cure)
+
+    # Texts -----------------------------------------------------------------------------------
+
+    def text(self, tree: Tree | None, what: str) -> Scalar | None:
+        """Take a tree as one text that is not empty."""
+        if isinstance(tree, Scalar) and not tree.value.strip():
+            self.empty(tree, what)
+            return None
+        if tree is None or isinstance(tree, Scalar):
+            return None if tree is None or tree.broken else tree
+        self.add("P031", first_line(tree.span), f"{what} is one text, not {_kind(tree)}")
+        return None
 
     def free_text(self, tree: Tree | None, what: str) -> Scalar | None:
         """Take a text for people, with a look at what YAML may have done to it."""
@@ -206,8 +174,23 @@ class Reading:
             self.look_at(scalar)
         return scalar
 
+    def texts(self, tree: Tree | None, what: str) -> list[Scalar]:
+        """Take a text or a list of texts."""
+        scalars = [self.text(item, what) for item in one_or_more(tree)]
+        return [scalar for scalar in scalars if scalar is not None]
+
+    def read(self, scalar: Scalar | None, read: Callable[[str, int], Read]) -> Read | None:
+        """Read a text by one of the readers of `values.py`; a misread becomes a finding."""
+        if scalar is None:
+            return None
+        try:
+            return read(scalar.value, 0)
+        except Misread as misread:
+            self.misread(scalar, misread)
+            return None
+
     def look_at(self, scalar: Scalar) -> None:
-        """Warn where a text is probably not what its author sees: cut by #, curly quotes, `no`."""
+        """Warn where a text is probably not what its author sees: cut by #, curly quotes."""
         if scalar.quoted or scalar.broken:
             return
         if scalar.cut is not None and self._looks_cut(scalar.cut):
@@ -220,208 +203,194 @@ class Reading:
                 cure="put quotes around the whole text",
             )
         if scalar.value[:1] in _CURLY and scalar.value[-1:] in _CURLY:
-            self.warn(
-                "P311",
-                scalar.span,
-                "these curly quotes are part of the text",
-                cure="YAML knows only straight quotes: \" or '",
-            )
+            cure = "YAML knows only straight quotes: \" or '"
+            self.warn("P311", scalar.span, "these curly quotes are part of the text", cure=cure)
 
     def look_at_word(self, scalar: Scalar) -> None:
         """Warn also where a single word is one that YAML tools read as yes, no or nothing."""
         self.look_at(scalar)
         if not scalar.quoted and not scalar.broken and scalar.value.casefold() in _FALSE_FRIENDS:
+            other = "other YAML tools read it as yes, no or nothing"
             self.warn(
                 "P312",
                 scalar.span,
-                f'"{scalar.value}" is taken as a text here; other YAML tools read it as yes, no or nothing',
+                f'"{scalar.value}" is taken as a text here; {other}',
                 cure="put quotes around it to say that the text is meant",
             )
 
     def _looks_cut(self, cut: Span) -> bool:
         """A comment has a space behind its #; `#4` or `# 4` in a text was probably part of it."""
-        line = self.document.lines[cut.line - 1]
-        comment = line[cut.column :]
+        comment = self.document.lines[cut.line - 1][cut.column :]
         return comment[:1].isalnum() or comment[1:2].isdigit()
 
-    def name_of(self, kind: str, scalar: Scalar, start: int, end: int) -> str | None:
-        """Check a name that must be declared; report the nearest one when it is not."""
-        name = scalar.value[start:end]
+    def declared_name(self, kind: str, scalar: Scalar, start: int = 0) -> str | None:
+        """Check that a text from `start` on is a name that is declared."""
+        name = scalar.value[start:]
         names = self.declared.get(kind, ())
         if name in names:
             return name
-        cure = (
-            f"the policy has {listed(names, 'and')}"
-            if names
-            else f"the policy declares no {_PLURALS[kind]}"
-        )
-        self.add_at(
-            "P023",
+        cure = f"the policy declares no {_PLURALS.get(kind, f'{kind}s')}"
+        if names:
+            cure = f"the policy has {listed(names, 'and')}"
+        self.refuse(
             scalar,
-            start,
-            end,
+            "P023",
             unknown(kind, name),
-            under=did_you_mean(name, names),
+            at=(start, len(scalar.value)),
+            among=names,
             cure=cure if len(names) <= 12 else None,
-            replacement=only_cure(name, names),
         )
         return None
 
+    # Mappings and lists ----------------------------------------------------------------------
 
-_PLURALS = {
-    "list": "lists",
-    "pattern": "patterns",
-    "calendar": "hours",
-    "reason": "reasons",
-    "rule": "rules",
-}
+    def section(
+        self, tree: Tree | None, section: Section, what: str | None = None
+    ) -> MappingReader | None:
+        """Take a tree as one of the grammar's sections; `what` it is called where it has a name."""
+        mapping = self.mapping(tree, what or section.what, section.example)
+        return None if mapping is None else MappingReader(self, mapping, section, what)
+
+    def mapping(self, tree: Tree | None, what: str, example: str) -> Mapping | None:
+        """Take a tree as a mapping."""
+        if isinstance(tree, Mapping):
+            return tree
+        self._refuse_form(tree, what, "a mapping", example)
+        return None
+
+    def items(self, tree: Tree | None, what: str, example: str) -> tuple[Tree, ...]:
+        """Take a tree as a list with something in it."""
+        if not isinstance(tree, Sequence):
+            self._refuse_form(tree, what, "a list", example)
+            return ()
+        if not tree.items:
+            self.add("P108", tree.span, f"{what} is empty")
+        return tree.items
+
+    def _refuse_form(self, tree: Tree | None, what: str, wanted: str, example: str) -> None:
+        if tree is None or (isinstance(tree, Scalar) and tree.broken):
+            return
+        if isinstance(tree, Scalar) and not tree.value.strip():
+            self.empty(tree, what)
+            return
+        message = f"{what} must be {wanted}, not {_kind(tree)}"
+        self.add("P031", first_line(tree.span), message, cure=f"write it as  {example}")
+
+    def entries(self, mapping: Mapping | None) -> list[tuple[Scalar, Tree]]:
+        """The entries of a mapping without doubles, which are reported."""
+        seen: dict[str, Scalar] = {}
+        entries = []
+        for key, tree in () if mapping is None else mapping.entries:
+            if key.value == "<<" and not key.quoted:
+                message = "a policy takes no merge keys (<<)"
+                self.add("P018", key.span, message, cure="write the lines out")
+            elif seen.setdefault(key.value, key) is key:
+                entries.append((key, tree))
+            else:
+                self.add(
+                    "P019",
+                    key.span,
+                    f'"{key.value}" stands here for the second time',
+                    first=seen[key.value],
+                    cure="keep one of them; YAML tools would silently drop the other",
+                )
+        return entries
+
+    def named_entries(
+        self, tree: Tree | None, part: str, example: str, noun: str
+    ) -> Iterator[tuple[Scalar, Tree]]:
+        """The entries of a part in which each key names something of its own (`a list`)."""
+        for key, value in self.entries(self.mapping(tree, part, example)):
+            if not is_name(key.value):
+                message = f'"{key.value}" cannot be the name of {noun}'
+                cure = "letters, digits, _ and - make a name"
+                self.add("P034", key.span, message, cure=cure)
+            yield key, value
 
 
 class MappingReader:
-    """A mapping read key by key. Keys outside `known` and doubles are reported at once."""
+    """A mapping read key by key. Keys outside its section and doubles are reported at once."""
 
-    def __init__(self, context: Reading, mapping: Mapping, what: str, known: Iterable[str]) -> None:
-        self.context = context
-        self.what = what
+    def __init__(
+        self, reading: Reading, mapping: Mapping, section: Section, what: str | None = None
+    ) -> None:
+        self.reading = reading
+        self.what = what or section.what
         self.span = mapping.span
-        self.known = tuple(known)
-        self.keys: dict[str, Scalar] = {}
+        self._section = section
+        self._keys: dict[str, Scalar] = {}
         self._trees: dict[str, Tree] = {}
         strangers = []
-        for key, tree in entries_of(context, mapping):
-            if key.value in self.known:
-                self.keys[key.value] = key
+        for key, tree in reading.entries(mapping):
+            if key.value in section.keys:
+                self._keys[key.value] = key
                 self._trees[key.value] = tree
             elif not key.broken:
                 strangers.append((key, tree))
         for key, tree in strangers:
             self._unknown(key, tree)
 
-    def get(self, key: str) -> Tree | None:
-        """Take what stands under a key, if it is there."""
-        return self._trees.get(key)
-
     def has(self, key: str) -> bool:
         """Whether the key is there."""
         return key in self._trees
 
-    def need(self, key: str, cure: str | None = None) -> Tree | None:
-        """Take what stands under a key, and report it when the key is missing."""
-        tree = self._trees.get(key)
-        if tree is None:
-            self.context.add(
-                "P030", first_line(self.span), f"{self.what} has no  {key}:", cure=cure
-            )
-        return tree
+    def present(self, keys: Iterable[str]) -> list[str]:
+        """Those of some keys that are there."""
+        return [key for key in keys if key in self._trees]
+
+    def peek(self, key: str) -> Tree | None:
+        """See what stands under a key, without a word where it is missing."""
+        return self._trees.get(key)
+
+    def get(self, key: str, missing: str | None = None) -> Tree | None:
+        """Take what stands under a key; a required one that is not there is reported."""
+        row = self._section.keys[key]
+        if key not in self._trees and row.required and not row.actions:
+            message = f"{self.what} has no  {key}:"
+            self.reading.add("P030", first_line(self.span), message, cure=missing or row.missing)
+        return self._trees.get(key)
+
+    def text(self, key: str, what: str | None = None) -> Scalar | None:
+        """Take one text that is not empty."""
+        return self.reading.text(self.get(key), what or f"{key}:")
+
+    def texts(self, key: str) -> list[Scalar]:
+        """Take a text or a list of texts."""
+        return self.reading.texts(self.get(key), f"{key}:")
+
+    def free_text(self, key: str, what: str | None = None) -> Scalar | None:
+        """Take a text for people."""
+        return self.reading.free_text(self.get(key), what or f"{key}:")
+
+    def words(self, key: str) -> str | None:
+        """Take the words of a text for people, without outer white space."""
+        scalar = self.free_text(key)
+        return None if scalar is None else scalar.value.strip()
+
+    def yes_no(self, key: str) -> bool | None:
+        """Take `yes` or `no`."""
+        return self.reading.read(self.text(key), read_yes_no)
 
     def key_span(self, key: str) -> Span:
         """The place of a key, or of the whole where it is missing."""
-        found = self.keys.get(key)
-        return found.span if found is not None else first_line(self.span)
+        found = self._keys.get(key)
+        return first_line(self.span) if found is None else found.span
 
     def _unknown(self, key: Scalar, tree: Tree) -> None:
         """Report an unknown key. Where it is clear which one was meant it is read as that one."""
-        free = [name for name in self.known if name not in self.keys]
-        odd = odd_letter(key.value)
+        names = tuple(self._section.keys)
+        free = [name for name in names if name not in self._keys]
         message = f'{self.what} has no key "{key.value}"'
+        odd = odd_letter(key.value)
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
-        near = did_you_mean(key.value, free) or did_you_mean(key.value, self.known)
+        near = did_you_mean(key.value, free) or did_you_mean(key.value, names)
         meant = only_cure(key.value, free)
-        self.context.add_at(
-            "P020",
-            key,
-            0,
-            len(key.value),
-            message,
-            under=near,
-            cure=None if near else f"it takes {listed(self.known)}",
-            replacement=meant,
-        )
+        cure = None if near else f"it takes {listed(names)}"
+        self.reading.refuse(key, "P020", message, under=near, cure=cure, replacement=meant)
         if meant is not None:
-            self.keys[meant] = key
+            self._keys[meant] = key
             self._trees[meant] = tree
-
-
-def entries_of(context: Reading, mapping: Mapping) -> list[tuple[Scalar, Tree]]:
-    """The entries of a mapping without doubles, which are reported."""
-    seen: dict[str, Scalar] = {}
-    entries = []
-    for key, tree in mapping.entries:
-        if key.value == "<<" and not key.quoted:
-            context.add(
-                "P018", key.span, "a policy takes no merge keys (<<)", cure="write the lines out"
-            )
-            continue
-        first = seen.setdefault(key.value, key)
-        if first is not key:
-            context.add(
-                "P019",
-                key.span,
-                f'"{key.value}" stands here for the second time',
-                under=f"the first is on line {first.span.line}",
-                cure="keep one of them; YAML tools would silently drop the other",
-                related=((context.document.path, first.span, "the first one"),),
-            )
-            continue
-        entries.append((key, tree))
-    return entries
-
-
-def mapping_of(context: Reading, tree: Tree | None, what: str, example: str) -> Mapping | None:
-    """Take a tree as a mapping."""
-    if isinstance(tree, Mapping):
-        return tree
-    if tree is None or (isinstance(tree, Scalar) and tree.broken):
-        return None
-    if isinstance(tree, Scalar) and not tree.value.strip():
-        context.empty(tree, what)
-        return None
-    kind = "a list" if isinstance(tree, Sequence) else "a text"
-    context.add(
-        "P031",
-        first_line(tree.span),
-        f"{what} must be a mapping, not {kind}",
-        cure=f"write it as  {example}",
-    )
-    return None
-
-
-def named_entries(
-    context: Reading, tree: Tree | None, part: str, example: str, one: str
-) -> Iterator[tuple[Scalar, Tree]]:
-    """The entries of a part in which each key names something of its own (`a list`)."""
-    mapping = mapping_of(context, tree, part, example)
-    for key, value in () if mapping is None else entries_of(context, mapping):
-        if not is_name(key.value):
-            context.add(
-                "P034",
-                key.span,
-                f'"{key.value}" cannot be the name of {one}',
-                cure="letters, digits, _ and - make a name",
-            )
-        yield key, value
-
-
-def items_of(context: Reading, tree: Tree | None, what: str, example: str) -> tuple[Tree, ...]:
-    """Take a tree as a list with something in it."""
-    if isinstance(tree, Sequence):
-        if not tree.items:
-            context.add("P108", tree.span, f"{what} is empty")
-        return tree.items
-    if tree is None or (isinstance(tree, Scalar) and tree.broken):
-        return ()
-    if isinstance(tree, Scalar) and not tree.value.strip():
-        context.empty(tree, what)
-        return ()
-    kind = "a mapping" if isinstance(tree, Mapping) else "a text"
-    context.add(
-        "P031",
-        first_line(tree.span),
-        f"{what} must be a list, not {kind}",
-        cure=f"write it as  {example}",
-    )
-    return ()
 
 
 def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
@@ -441,3 +410,9 @@ def first_line(span: Span) -> Span:
     if span.line == span.end_line:
         return span
     return Span(span.line, span.column, span.line, span.column + 1)
+
+
+def _kind(tree: Tree) -> str:
+    if isinstance(tree, Scalar):
+        return "a text"
+    return "a list" if isinstance(tree, Sequence) else "a mapping"

@@ -6,8 +6,9 @@ from typing import Literal
 
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import Fact, FactType, described
-from reviewbot.policy.language.conditions import report_unknown_fact
-from reviewbot.policy.language.reader import Reading, entries_of, first_line, named_entries, unknown
+from reviewbot.policy.language.grammar import REASON_TEXT
+from reviewbot.policy.language.hints import refuse_fact
+from reviewbot.policy.language.reader import Reading, first_line, unknown
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.model import Placeholder, ReasonText, Template
 from reviewbot.policy.text_forms import did_you_mean, is_name, nearest, only_cure
@@ -15,11 +16,9 @@ from reviewbot.policy.text_forms import did_you_mean, is_name, nearest, only_cur
 SHORTEST, LONGEST = 3, 500
 """The length of a dispute's reason, in characters, as the API states it."""
 
-
 Format = Literal["plain", "date", "time", "times", "money", "first"]
 
-
-_FORMATS: dict[Format, tuple[FactType, ...]] = {
+FORMATS: dict[Format, tuple[FactType, ...]] = {
     "date": (FactType.MOMENT,),
     "time": (FactType.MOMENT,),
     "times": (FactType.COUNT,),
@@ -28,9 +27,9 @@ _FORMATS: dict[Format, tuple[FactType, ...]] = {
 }
 
 
-def read_template(context: Reading, tree: Tree | None, what: str) -> Template | None:
+def read_template(reading: Reading, tree: Tree | None, what: str) -> Template | None:
     """Read a text in which `{fact}` and `{fact, format}` stand for values."""
-    scalar = context.free_text(tree, what)
+    scalar = reading.free_text(tree, what)
     if scalar is None:
         return None
     parts: list[str | Placeholder] = []
@@ -45,25 +44,19 @@ def read_template(context: Reading, tree: Tree | None, what: str) -> Template | 
         elif char == "{":
             close = text.find("}", at)
             if close < 0:
-                context.add_at(
-                    "P026",
-                    scalar,
-                    at,
-                    at + 1,
-                    "this { is never closed",
-                    cure="close it with }, or write {{ for a brace",
-                )
+                cure = "close it with }, or write {{ for a brace"
+                message = "this { is never closed"
+                reading.refuse(scalar, "P026", message, at=(at, at + 1), cure=cure)
                 return None
             parts.append(plain)
             plain = ""
-            placeholder = _placeholder(context, scalar, at + 1, close)
+            placeholder = _placeholder(reading, scalar, at + 1, close)
             if placeholder is not None:
                 parts.append(placeholder)
             at = close + 1
         elif char == "}":
-            context.add_at(
-                "P026", scalar, at, at + 1, "this } closes nothing", cure="write }} for a brace"
-            )
+            cure = "write }} for a brace"
+            reading.refuse(scalar, "P026", "this } closes nothing", at=(at, at + 1), cure=cure)
             return None
         else:
             plain += char
@@ -81,144 +74,135 @@ def _trimmed(parts: list[str | Placeholder]) -> tuple[str | Placeholder, ...]:
     return tuple(part for part in parts if part)
 
 
-def _placeholder(context: Reading, scalar: Scalar, start: int, end: int) -> Placeholder | None:
+def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Placeholder | None:
+    """Read what stands between braces: `fact` or `fact, format`."""
     inner = scalar.value[start:end]
-    name, comma, form = inner.partition(",")
-    at = start + len(name) - len(name.lstrip())
-    name = name.strip()
-    fact = context.facts.get(name)
-    if fact is None:
-        if not name:
-            context.add_at(
-                "P025",
-                scalar,
-                start - 1,
-                end + 1,
-                "a placeholder without a fact",
-                cure="write {task.platform}, for instance, or {{ for a brace",
-            )
-        else:
-            report_unknown_fact(context, scalar, at, at + len(name), code="P025")
+    before, comma, behind = inner.partition(",")
+    name, form = before.strip(), behind.strip()
+    at = start + len(before) - len(before.lstrip())
+    fact = reading.facts.get(name)
+    if not name:
+        cure = "write {task.platform}, for instance, or {{ for a brace"
+        message = "a placeholder without a fact"
+        reading.refuse(scalar, "P025", message, at=(start - 1, end + 1), cure=cure)
         return None
-    span = context.document.part(scalar, at, at + len(name))
+    if fact is None:
+        refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
+        return None
+    span = reading.document.part(scalar, at, at + len(name))
     if not comma:
         return Placeholder(fact=name, span=span)
-    form_at = start + inner.index(",") + 1
-    form_at += len(form) - len(form.lstrip())
-    return _formatted(context, scalar, fact, form.strip(), form_at, span_of=(at, name))
-
-
-def _formatted(
-    context: Reading, scalar: Scalar, fact: Fact, form: str, at: int, span_of: tuple[int, str]
-) -> Placeholder | None:
-    start, name = span_of
-    span = context.document.part(scalar, start, start + len(name))
-    word, _, rest = form.partition(" ")
-    number = rest.strip()
-    for known, types in _FORMATS.items():
-        if known != word or (number and known != "first"):
-            continue
-        if fact.type not in types:
-            fitting = [other for other, takes in _FORMATS.items() if fact.type in takes]
-            cure = (
-                f"it takes {', '.join(fitting)}, or no format"
-                if fitting
-                else "write it without a format"
-            )
-            context.add_at(
-                "P026",
-                scalar,
-                at,
-                at + len(form),
-                f"{name} is {described(fact)}, which has no format {word}",
-                cure=cure,
-            )
-            return None
-        if known != "first":
-            return Placeholder(fact=name, format=known, span=span)
-        if not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= LONGEST:
-            context.add_at(
-                "P026",
-                scalar,
-                at,
-                at + len(form),
-                "first  needs a number of characters from 1 to 500",
-                cure="write it as  first 60",
-            )
-            return None
-        return Placeholder(fact=name, format="first", first=int(number), span=span)
-    context.add_at(
-        "P026",
-        scalar,
-        at,
-        at + max(1, len(form)),
-        f'there is no format "{form}"',
-        under=did_you_mean(form, _FORMATS),
-        cure="formats are date, time, times, money and first 60",
-        replacement=only_cure(form, (name for name in _FORMATS if name != "first")),
+    form_at = end - len(behind.lstrip())
+    read = _format(reading, scalar, fact, form, form_at)
+    return (
+        None if read is None else Placeholder(fact=name, format=read[0], first=read[1], span=span)
     )
-    return None
 
 
-def read_reasons(context: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
+def _format(
+    reading: Reading, scalar: Scalar, fact: Fact, form: str, at: int
+) -> tuple[Format, int | None] | None:
+    """Read the format of a placeholder, with the number that `first` takes."""
+    place = (at, at + max(1, len(form)))
+    word, _, number = form.partition(" ")
+    number = number.strip()
+    known = next((name for name in FORMATS if name == word), None)
+    if known is None or (number and known != "first"):
+        reading.refuse(
+            scalar,
+            "P026",
+            f'there is no format "{form}"',
+            at=place,
+            under=did_you_mean(form, FORMATS),
+            cure="formats are date, time, times, money and first 60",
+            replacement=only_cure(form, (name for name in FORMATS if name != "first")),
+        )
+        return None
+    if fact.type not in FORMATS[known]:
+        fitting = ", ".join(name for name, types in FORMATS.items() if fact.type in types)
+        cure = f"it takes {fitting}, or no format" if fitting else "write it without a format"
+        message = f"{fact.name} is {described(fact)}, which has no format {word}"
+        reading.refuse(scalar, "P026", message, at=place, cure=cure)
+        return None
+    if known != "first":
+        return known, None
+    if not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= LONGEST:
+        message = "first  needs a number of characters from 1 to 500"
+        reading.refuse(scalar, "P026", message, at=place, cure="write it as  first 60")
+        return None
+    return "first", int(number)
+
+
+# Reasons ---------------------------------------------------------------------------------------
+
+
+def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
     """Read the named reasons; their names are declared before the rules are read."""
-    example = "not_found: Please open the video."
-    entries = named_entries(context, tree, "reasons:", example, "a reason")
     read = (
-        read_reason_text(context, value, key.value, f'the reason "{key.value}"')
-        for key, value in entries
+        _reason_text(reading, value, key.value, f'the reason "{key.value}"')
+        for key, value in reading.named_entries(tree, "reasons:", REASON_TEXT.example, "a reason")
     )
     return tuple(reason for reason in read if reason is not None)
 
 
-def read_reason_text(
-    context: Reading, tree: Tree | None, name: str | None, what: str
+def read_reason(
+    reading: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
+) -> ReasonText | None:
+    """Read a rule's `reason:`: the name of a reason, or the text itself."""
+    if isinstance(tree, Scalar) and not tree.broken:
+        name = tree.value.strip()
+        names = reading.declared.get("reason", ())
+        if name in names:
+            return reasons.get(name)
+        is_word = name and " " not in name and "{" not in name and len(name) <= 60
+        if is_word and (nearest(name, names) or is_name(name)):
+            cure = "a name of  reasons:  stands here, or the text itself"
+            message, at = unknown("reason", name), (0, len(name))
+            reading.refuse(tree, "P023", message, at=at, among=names, cure=cure)
+            return None
+    return _reason_text(reading, tree, None, "this reason")
+
+
+def _reason_text(
+    reading: Reading, tree: Tree | None, name: str | None, what: str
 ) -> ReasonText | None:
     """Read one reason: a text, or a mapping of its variants."""
-    if tree is None:
-        return None
     if not isinstance(tree, Mapping):
-        template = read_template(context, tree, what)
-        if template is None:
+        template = read_template(reading, tree, what)
+        if template is None or tree is None:
             return None
-        _check_length(context, tree, template, what)
+        _check_length(reading, tree, template, what)
         return ReasonText(name=name, otherwise=template, span=tree.span)
-    variants: list[tuple[str, Template]] = []
-    otherwise: Template | None = None
-    keys: list[Scalar] = []
-    for key, value in entries_of(context, tree):
-        kind = _variant(context, key, what)
-        template = read_template(context, value, f"{key.value}: of {what}")
-        if kind is None or template is None:
-            continue
-        _check_length(context, value, template, what)
-        if kind == "otherwise":
-            otherwise = template
-        else:
-            variants.append((kind, template))
-            keys.append(key)
-    _check_variants(context, tree, keys, otherwise is not None, what)
-    return ReasonText(name=name, variants=tuple(variants), otherwise=otherwise, span=tree.span)
+    texts: list[tuple[str, Template]] = []
+    keys: dict[str, Scalar] = {}
+    for key, value in reading.entries(tree):
+        variant = _variant(reading, key, what)
+        template = read_template(reading, value, f"{key.value}: of {what}")
+        if variant is not None and template is not None:
+            _check_length(reading, value, template, what)
+            texts.append((variant, template))
+            keys[key.value] = key
+    _check_variants(reading, tree, keys, what)
+    return ReasonText(
+        name=name,
+        variants=tuple(text for text in texts if text[0] != "otherwise"),
+        otherwise=dict(texts).get("otherwise"),
+        span=tree.span,
+    )
 
 
-def _variant(context: Reading, key: Scalar, what: str) -> str | None:
+def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
     name = key.value
-    if name == "otherwise" or name in PLATFORMS:
+    if name in REASON_TEXT.keys:
         return name
     number = name.removeprefix("round ").strip()
-    if (
-        name.startswith("round ")
-        and number.isascii()
-        and number.isdecimal()
-        and 1 <= int(number[:4]) <= 100
-    ):
+    is_number = number.isascii() and number.isdecimal() and 1 <= int(number[:4]) <= 100
+    if name.startswith("round ") and is_number:
         return f"round {int(number)}"
-    known = ("round 1", "round 2", *PLATFORMS, "otherwise")
-    context.add_at(
-        "P020",
+    known = ("round 1", "round 2", *REASON_TEXT.keys)
+    reading.refuse(
         key,
-        0,
-        len(name),
+        "P020",
         f'{what} knows no variant "{name}"',
         under=did_you_mean(name, known),
         cure="variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:",
@@ -227,96 +211,40 @@ def _variant(context: Reading, key: Scalar, what: str) -> str | None:
     return None
 
 
-def _check_variants(
-    context: Reading, mapping: Mapping, keys: list[Scalar], otherwise: bool, what: str
-) -> None:
-    names = [key.value for key in keys]
-    rounds = [name for name in names if name.startswith("round ")]
-    if rounds and len(rounds) < len(names):
-        odd = next(key for key in keys if not key.value.startswith("round "))
-        context.add(
-            "P119",
-            odd.span,
-            f"{what} mixes variants by round with variants by platform",
-            cure="use one kind; which of them should win is in doubt",
-        )
+def _check_variants(reading: Reading, mapping: Mapping, keys: dict[str, Scalar], what: str) -> None:
+    """Refuse variants of two kinds, and a text that is missing for some tasks."""
+    otherwise = keys.get("otherwise")
+    rounds = [name for name in keys if name.startswith("round ")]
+    platforms = [name for name in keys if name in PLATFORMS]
+    if rounds and platforms:
+        message = f"{what} mixes variants by round with variants by platform"
+        cure = "use one kind; which of them should win is in doubt"
+        reading.add("P119", keys[platforms[0]].span, message, cure=cure)
         return
-    if otherwise or not keys:
-        if "round 1" in names:
-            spans = [key.span for key, _ in mapping.entries if key.value == "otherwise"]
-            context.warn(
-                "P313",
-                spans[0],
-                "no round is left for this text",
-                cure="the last round's text serves later rounds too; delete  otherwise:",
-            )
+    if otherwise is not None:
+        if "round 1" in rounds:
+            cure = "the last round's text serves later rounds too; delete  otherwise:"
+            reading.warn("P313", otherwise.span, "no round is left for this text", cure=cure)
         return
-    if rounds and "round 1" not in rounds:
-        context.add(
-            "P030",
-            first_line(mapping.span),
-            f"{what} has no text for round 1",
-            cure="add  round 1:  or  otherwise:",
-        )
-    missing = [platform for platform in PLATFORMS if platform not in names]
-    if not rounds and missing:
-        context.add(
-            "P030",
-            first_line(mapping.span),
-            f"{what} has no text for {missing[0]}",
-            cure=f"add  {missing[0]}:  or  otherwise:",
-        )
+    wanted = ("round 1",) if rounds else PLATFORMS if platforms else ()
+    missing = next((name for name in wanted if name not in keys), None)
+    if missing is not None:
+        message = f"{what} has no text for {missing}"
+        cure = f"add  {missing}:  or  otherwise:"
+        reading.add("P030", first_line(mapping.span), message, cure=cure)
 
 
-def _check_length(context: Reading, tree: Tree, template: Template, what: str) -> None:
+def _check_length(reading: Reading, tree: Tree, template: Template, what: str) -> None:
     """Refuse a text that is too short or too long whatever the facts are."""
     plain = "".join(part for part in template.parts if isinstance(part, str))
     fixed = all(isinstance(part, str) for part in template.parts)
     length = max(len(plain), len(plain.encode("utf-16-le")) // 2)
+    takes = f"the API takes {SHORTEST} to {LONGEST}"
+    span = first_line(tree.span)
     if fixed and len(plain) < SHORTEST:
-        context.add(
-            "P130",
-            first_line(tree.span),
-            f"{what} has {len(plain)} characters; the API takes {SHORTEST} to {LONGEST}",
-            cure="say what is wrong and what to do",
-        )
+        cure = "say what is wrong and what to do"
+        reading.add("P130", span, f"{what} has {len(plain)} characters; {takes}", cure=cure)
     elif length > LONGEST:
-        more = "" if fixed else " without its placeholders"
-        context.add(
-            "P131",
-            first_line(tree.span),
-            f"{what} has {length} characters{more}; the API takes {SHORTEST} to {LONGEST}",
-            cure=f"shorten it by {length - LONGEST}",
-        )
-
-
-def read_reason(
-    context: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
-) -> ReasonText | None:
-    """Read a rule's `reason:`: the name of a reason, or the text itself."""
-    if tree is None:
-        return None
-    if isinstance(tree, Scalar) and not tree.broken:
-        name = tree.value.strip()
-        if name in context.declared.get("reason", ()):
-            return reasons.get(name)
-        near = nearest(name, context.declared.get("reason", ()))
-        if (
-            name
-            and " " not in name
-            and "{" not in name
-            and len(name) <= 60
-            and (near or is_name(name))
-        ):
-            context.add_at(
-                "P023",
-                tree,
-                0,
-                len(name),
-                unknown("reason", name),
-                under=did_you_mean(name, context.declared.get("reason", ())),
-                cure="a name of  reasons:  stands here, or the text itself",
-                replacement=only_cure(name, context.declared.get("reason", ())),
-            )
-            return None
-    return read_reason_text(context, tree, None, "this reason")
+        message = f"{what} has {length} characters{'' if fixed else ' without its placeholders'}"
+        cure = f"shorten it by {length - LONGEST}"
+        reading.add("P131", span, f"{message}; {takes}", cure=cure)

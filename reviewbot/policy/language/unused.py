@@ -6,58 +6,42 @@ from collections.abc import Iterator
 
 import msgspec
 
-from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.yaml import Mapping, Tree
-from reviewbot.policy.model import (
-    FactTest,
-    Hours,
-    Policy,
-    ReasonText,
-    Rule,
-    WhenOpens,
-)
+from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.yaml import Mapping
+from reviewbot.policy.model import FactTest, Hours, Policy, ReasonText, Rule, WhenOpens
 
-_KINDS = {
-    "reasons": ("reason", "name it in a rule that disputes"),
-    "lists": ("list", "ask for it by  in list {name}"),
-    "patterns": ("pattern", "ask for it by  matches pattern {name}"),
-    "hours": ("calendar", "use it by  act during: {name}  or  when {name} opens"),
+_PARTS = {
+    "reasons": ("reason", 'the reason "{0}" is', "name it in a rule that disputes,  or delete it"),
+    "lists": ("list", 'the list "{0}" is', "ask for it by  in list {0},  or delete it"),
+    "patterns": (
+        "pattern",
+        'the pattern "{0}" is',
+        "ask for it by  matches pattern {0},  or delete it",
+    ),
+    "hours": (
+        "calendar",
+        'the hours "{0}" are',
+        "use it by  act during: {0}  or  when {0} opens,  or delete them",
+    ),
 }
-
-
-_ONE = {
-    "reason": "the reason",
-    "list": "the list",
-    "pattern": "the pattern",
-    "calendar": "the hours",
-}
-
 
 Name = tuple[str, str]
 """(kind, name)."""
 
 
-def warn_unused(context: Reading, policy: Policy, root: Mapping) -> None:
+def warn_unused(reading: Reading, policy: Policy, fields: MappingReader) -> None:
     """Warn of every reason, list, pattern and calendar that nothing in the policy names."""
     used = set(_used_in((policy.rules, policy.deadline, policy.guardrails, policy.tests)))
     used |= set(
         _used_in(tuple(hours for hours in policy.hours if ("calendar", hours.name) in used))
     )
-    for key, tree in root.entries:
-        if key.value in _KINDS:
-            _warn(context, key.value, tree, used)
-
-
-def _warn(context: Reading, part: str, tree: Tree, used: set[Name]) -> None:
-    kind, cure = _KINDS[part]
-    for name, _ in tree.entries if isinstance(tree, Mapping) else ():
-        if (kind, name.value) not in used:
-            context.warn(
-                "P340",
-                name.span,
-                f'{_ONE[kind]} "{name.value}" {"are" if kind == "calendar" else "is"} never used',
-                cure=f"{cure.format(name=name.value)},  or delete {'them' if kind == 'calendar' else 'it'}",
-            )
+    for part, (kind, phrase, cure) in _PARTS.items():
+        tree = fields.peek(part)
+        for key, _ in tree.entries if isinstance(tree, Mapping) else ():
+            name = key.value
+            if (kind, name) not in used:
+                message = f"{phrase.format(name)} never used"
+                reading.warn("P340", key.span, message, cure=cure.format(name))
 
 
 def _used_in(node: object) -> Iterator[Name]:

@@ -1,0 +1,349 @@
+"""The grammar: every key that a policy or a file of tests may hold, one row each.
+
+The reader takes its keys from this table, the JSON schema its shape, the formatter the parts whose
+items stand apart, and docs/policy-reference.md its text.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from reviewbot.domain.account import CORRECTABLE_FIELDS
+from reviewbot.domain.decision import Action
+from reviewbot.domain.task import PLATFORMS
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What may stand behind a key, in words, and an example of it."""
+
+    words: str
+    example: str = ""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One row.
+
+    `many` says that a list of such values may stand there too, `actions` to which actions the key
+    belongs where that is not all, `missing` what to write where a required key is not there,
+    `hover` that editors show the sentence.
+    """
+
+    name: str
+    kind: Kind
+    sentence: str
+    examples: tuple[str, ...] = ()
+    required: bool = False
+    many: bool = False
+    hover: bool = False
+    title: str = ""
+    missing: str | None = None
+    actions: tuple[Action, ...] = ()
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A mapping with its keys in order: what messages call it, and how it is written."""
+
+    what: str
+    example: str
+    keys: dict[str, Key]
+
+
+def _section(what: str, example: str, *keys: Key) -> Section:
+    return Section(what, example, {key.name: key for key in keys})
+
+
+TEXT = Kind("a text")
+TEMPLATE = Kind("a text, perhaps with `{facts}`")
+NAME = Kind("small letters, digits and `-`")
+VERSION = Kind("a number", "1")
+ZONE = Kind("a time zone")
+YES_NO = Kind("`yes` or `no`", "yes")
+YES = Kind("`yes`", "yes")
+REVIEW = Kind("`comments` or `accounts`", "accounts")
+PLATFORM = Kind(" or ".join(f"`{platform}`" for platform in PLATFORMS), PLATFORMS[0])
+OPEN = Kind("days and times")
+CLOSED = Kind("a date, or `in list NAME`")
+DATE = Kind("a date", "2026-12-31")
+ACTION = Kind("an action", "approve")
+LAST_ACTION = Kind("an action other than `wait`", "dispute")
+MOMENT = Kind("a moment", "24h after confirmed")
+SHARE = Kind("a share", "25%")
+CONDITIONS = Kind("conditions", "{task.platform: tiktok}")
+ALTERNATIVES = Kind("a list of conditions", "[{last.verified: no}, {task.platform: tiktok}]")
+ATTEMPT = Kind("conditions on an attempt", "{outcome_kind: scrape_failed}")
+PAUSE = Kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}")
+REASON = Kind("the name of a reason, or the text", "not_found")
+CORRECTIONS = Kind("a text for each field", "{username: Please drop the digits.}")
+FALLBACK = Kind("an action, or a list of cases", "approve")
+CASE_ACTION = Kind("an action, or a mapping with its keys", "escalate")
+REMINDERS = Kind("moments, and whom to tell", "{6h before deadline: lead}")
+COUNT_CAP = Kind("`at most N per hour` or `per day`")
+MONEY_CAP = Kind("`at most N USD per hour` or `per day`")
+SHARE_CAP = Kind("`at most N%`, with `after N decisions`")
+WHEN_OVER = Kind("`escalate` or `hold`", "hold")
+GIVEN = Kind("facts and their values", "{last.comments_scraped: 87}")
+EXPECTATIONS = Kind("moments and actions", "{1h after confirmed: escalate}")
+PART = Kind("a mapping: see below")
+PARTS = Kind("a list of mappings: see below")
+NAMED = Kind("a mapping of names: see below")
+
+
+POLICY = _section(
+    "a policy",
+    "policy: NAME",
+    Key(
+        "policy",
+        NAME,
+        "The policy's name; it stands in every decision.",
+        ("starter",),
+        required=True,
+        title="name",
+        missing="its first line is  policy: NAME",
+    ),
+    Key(
+        "language",
+        VERSION,
+        "Always 1.",
+        required=True,
+        title="version of the language",
+        missing="write  language: 1",
+    ),
+    Key("owner", TEXT, "Who to ask about this policy."),
+    Key("about", TEXT, "What the policy is for, in a sentence."),
+    Key(
+        "timezone",
+        ZONE,
+        "For hours, dates in tests and dates in texts; UTC if absent.",
+        ("Europe/Paris", "UTC"),
+        title="time zone",
+    ),
+    Key("applies to", PART, "Which reviews this policy judges; without it every comment task."),
+    Key("hours", NAMED, "Named calendars in the policy's zone; the end of a range is outside it."),
+    Key("lists", NAMED, "Named lists, to be asked by `in list NAME`."),
+    Key("patterns", NAMED, "Named regular expressions, each with examples that prove it."),
+    Key(
+        "rules",
+        PARTS,
+        "Top to bottom: the first rule that matches decides.",
+        required=True,
+        missing="rules:  is a list, each rule begins with  - name:",
+    ),
+    Key("reasons", NAMED, "Named texts for the other side, 3 to 500 characters."),
+    Key(
+        "deadline",
+        PART,
+        "The last moment to act, and what then happens.",
+        required=True,
+        missing="write  decide by:,  if undecided:  and  because:  under it",
+    ),
+    Key("guardrails", PART, "Caps on what is sent, and pauses."),
+    Key("tests", PARTS, "Given these facts, this is expected."),
+)
+
+APPLIES_TO = _section(
+    "applies to:",
+    "{review: comments}",
+    Key("review", REVIEW, "The kind of review; `comments` if absent."),
+    Key("platform", PLATFORM, "Only tasks on these platforms.", many=True),
+    Key("saved_account_id", TEXT, "Only tasks of these accounts.", many=True),
+)
+
+HOURS = _section(
+    "hours",
+    "{open: mon-fri 09:00-18:00}",
+    Key(
+        "open",
+        OPEN,
+        "When they are open; without days, on every day.",
+        ("mon-fri 09:00-18:00",),
+        required=True,
+        many=True,
+        missing="write it as  open: mon-fri 09:00-18:00",
+    ),
+    Key(
+        "closed",
+        CLOSED,
+        "Days on which they stay closed all the same.",
+        ("in list holidays", "2026-12-25"),
+        many=True,
+    ),
+)
+
+LIST_ENTRY = _section(
+    "an entry of a list",
+    "{id: lumen, until: 2026-12-31}",
+    Key("id", TEXT, "The value.", required=True),
+    Key("note", TEXT, "For readers."),
+    Key("until", DATE, "The last day on which the entry counts."),
+)
+
+LIST_FILE = _section(
+    "a list",
+    "[lumen, orbit]",
+    Key(
+        "file",
+        TEXT,
+        "A CSV file beside the policy; its first line is `id`, or `id,note,until`.",
+        required=True,
+        missing="write  file: some.csv,  or the values as a list",
+    ),
+)
+
+PATTERN = _section(
+    "a pattern",
+    '{regex: "[0-9]{4,}$", matches: [lumen2024], does not match: [lumen]}',
+    Key(
+        "regex", TEXT, "In RE2's syntax; it may match anywhere, in any letter case.", required=True
+    ),
+    Key("matches", TEXT, "Texts that it must match.", many=True),
+    Key("does not match", TEXT, "Texts that it must not match.", many=True),
+)
+
+_WHEN = (
+    Key("when", CONDITIONS, "Every line must hold.", hover=True),
+    Key("when any", ALTERNATIVES, "In place of `when`: one of these mappings is enough."),
+)
+_ESCALATE, _WAIT, _LEAVE = (Action.ESCALATE,), (Action.WAIT,), (Action.LEAVE,)
+_DISPUTE, _CORRECT = (Action.DISPUTE,), (Action.REQUEST_CORRECTIONS,)
+ACTION_ROWS = (
+    Key("reason", REASON, "What the manager reads.", required=True, actions=_DISPUTE),
+    Key("repeat", YES_NO, "Whether the same words may go out again.", actions=_DISPUTE + _CORRECT),
+    Key("comment", TEMPLATE, "What is said about the whole.", required=True, actions=_CORRECT),
+    Key(
+        "fields",
+        CORRECTIONS,
+        f"What to change in {', '.join(f'`{field}`' for field in CORRECTABLE_FIELDS)}.",
+        required=True,
+        actions=_CORRECT,
+    ),
+    Key("to", TEXT, "Who is asked.", actions=_ESCALATE),
+    Key("question", TEMPLATE, "What that person is asked.", actions=_ESCALATE),
+    Key("until", MOMENT, "When to look again.", required=True, actions=_WAIT),
+    Key("because", TEXT, "Why it is left to be paid by silence.", required=True, actions=_LEAVE),
+)
+ACTION_KEYS = tuple(key.name for key in ACTION_ROWS)
+"""The keys that belong to some actions only."""
+
+RULE = _section(
+    "a rule",
+    "- name: …",
+    Key(
+        "name",
+        TEXT,
+        "A name of its own for the rule.",
+        required=True,
+        hover=True,
+        missing="every rule says in a few words what it is about",
+    ),
+    *_WHEN,
+    Key("always", YES, "In place of `when`: the rule matches every task."),
+    Key("then", ACTION, "What the rule does.", required=True, hover=True),
+    *ACTION_ROWS,
+    Key("act during", TEXT, "Hold the action until these hours open.", ("desk",), hover=True),
+    Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),
+    Key("shadow", YES_NO, "Evaluated and recorded, never decides.", hover=True),
+    Key("note", TEXT, "For readers."),
+)
+
+CONDITION = _section(
+    "conditions",
+    "last.comments_scraped: at least 20",
+    Key("any of", ALTERNATIVES, "One of these mappings is enough.", hover=True),
+    Key("none of", ALTERNATIVES, "None of these mappings may hold.", hover=True),
+    Key("any check", ATTEMPT, "Any check of this round.", hover=True),
+    Key("every check", ATTEMPT, "Every check of this round.", hover=True),
+    Key("no check", ATTEMPT, "No check of this round.", hover=True),
+)
+
+REASON_TEXT = _section(
+    "a reason",
+    "not_found: Please open the video.",
+    *(Key(platform, TEMPLATE, f"For tasks on {platform}.") for platform in PLATFORMS),
+    Key("otherwise", TEMPLATE, "For all that no other variant is for."),
+)
+
+DEADLINE = _section(
+    "the deadline",
+    "decide by: 3h before deadline",
+    Key(
+        "decide by",
+        MOMENT,
+        "The last moment to act by ourselves.",
+        ("3h before deadline",),
+        required=True,
+        hover=True,
+        missing="write it as  decide by: 3h before deadline",
+    ),
+    Key("if undecided", FALLBACK, "What then happens if nobody decided.", required=True),
+    Key("because", TEXT, "Why; it goes into the log.", hover=True),
+    Key("remind", REMINDERS, "Whom to remind of a task that is still undecided."),
+)
+
+FALLBACK_ACTION = _section(
+    "if undecided",
+    "{then: dispute, reason: NAME}",
+    Key("then", LAST_ACTION, "What is done.", required=True),
+    *ACTION_ROWS,
+)
+
+CASE = _section(
+    "a case",
+    "- {when: {task.platform: tiktok}, then: approve}",
+    *_WHEN,
+    Key("then", CASE_ACTION, "What is done where they hold.", required=True),
+    *ACTION_ROWS,
+)
+
+LAST_CASE = _section(
+    "the last case",
+    "- otherwise: escalate",
+    Key("otherwise", CASE_ACTION, "What is done where no case above it holds."),
+    *ACTION_ROWS,
+)
+
+GUARDRAILS = _section(
+    "guardrails:",
+    "disputes: at most 10 per hour",
+    Key("approvals", COUNT_CAP, "How many are sent.", ("at most 20 per hour",), many=True),
+    Key("disputes", COUNT_CAP, "How many are sent.", ("at most 10 per hour",), many=True),
+    Key("disputes per account", COUNT_CAP, "To one of them.", ("at most 3 per day",), many=True),
+    Key("money approved", MONEY_CAP, "What they may pay.", ("at most 25 USD per day",), many=True),
+    Key(
+        "dispute share",
+        SHARE_CAP,
+        "How many of all decisions are disputes.",
+        ("at most 40% after 20 decisions",),
+        many=True,
+    ),
+    Key("when over", WHEN_OVER, "Ask a person (if absent), or try again at each poll."),
+    Key("pause disputes when", PAUSE, "No dispute is sent while this holds."),
+    Key("pause approvals when", PAUSE, "No approval is sent while this holds."),
+    Key("fallback exempt", YES_NO, "Whether `if undecided` acts in spite of a full cap."),
+)
+
+TEST = _section(
+    "a test",
+    "- name: …",
+    Key("name", TEXT, "A name of its own for the test.", required=True),
+    Key("given", GIVEN, "What differs from the typical task; a fact may be `unknown`."),
+    Key("expect", ACTION, "The action that must come of it."),
+    Key("expect never", ACTION, "An action that must not come of it."),
+    Key("by", TEXT, "The rule that must decide, `no rule` or `deadline`."),
+    Key("reason says", TEXT, "Words that the text must hold."),
+    Key("until", MOMENT, "Until when it must wait."),
+    Key("at", MOMENT, "The moment of judging.", ("1h after confirmed",)),
+    Key("over time", EXPECTATIONS, "What must come of it at each of several moments."),
+    Key("note", TEXT, "For readers."),
+)
+
+TESTS_FILE = _section(
+    "a file of tests",
+    "tests: [...]",
+    Key("tests", PARTS, "The tests; the bare list will do as well.", required=True),
+    Key("policy", TEXT, "The policy's name, for readers."),
+)
+
+
+def keys_of(action: Action) -> tuple[str, ...]:
+    """The keys that an action takes."""
+    return tuple(key.name for key in ACTION_ROWS if action in key.actions)
