@@ -139,6 +139,11 @@ def test_the_file_keeps_every_other_character() -> None:
     assert after.replace(added, "", 1) == before
 
 
+def test_the_last_test_may_still_be_empty() -> None:
+    """A mapping without keys ends on its own line."""
+    assert with_test("tests:\n  - {}\n", ["- name: c"]) == "tests:\n  - {}\n\n  - name: c\n"
+
+
 @pytest.mark.parametrize(
     "source", ["tests: [{name: a, expect: approve}]\n", "rules: []\n", "a: [\n"]
 )

@@ -40,7 +40,7 @@ class Key(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...] = ()
 
 
-class Section(msgspec.Struct, frozen=True):
+class GrammarSection(msgspec.Struct, frozen=True):
     """A mapping with its keys in order: what messages call it, and how it is written."""
 
     what: str
@@ -48,8 +48,8 @@ class Section(msgspec.Struct, frozen=True):
     keys: dict[str, Key]
 
 
-def _section(what: str, example: str, *keys: Key) -> Section:
-    return Section(what, example, {key.name: key for key in keys})
+def _section(what: str, example: str, *keys: Key) -> GrammarSection:
+    return GrammarSection(what, example, {key.name: key for key in keys})
 
 
 TEXT = Kind("a text")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
-from reviewbot.policy.language.grammar import Section
+from reviewbot.policy.language.grammar import GrammarSection
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.text_forms import (
     did_you_mean,
@@ -245,7 +245,7 @@ class Reading:
     # Mappings and lists ----------------------------------------------------------------------
 
     def section(
-        self, tree: Tree | None, section: Section, what: str | None = None
+        self, tree: Tree | None, section: GrammarSection, what: str | None = None
     ) -> MappingReader | None:
         """Take a tree as one of the grammar's sections; `what` it is called where it has a name."""
         mapping = self.mapping(tree, what or section.what, section.example)
@@ -312,7 +312,7 @@ class MappingReader:
     """A mapping read key by key. Keys outside its section and doubles are reported at once."""
 
     def __init__(
-        self, reading: Reading, mapping: Mapping, section: Section, what: str | None = None
+        self, reading: Reading, mapping: Mapping, section: GrammarSection, what: str | None = None
     ) -> None:
         self.reading = reading
         self.what = what or section.what

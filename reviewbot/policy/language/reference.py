@@ -14,7 +14,7 @@ from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.diagnostics import CODES
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import Key, Section
+from reviewbot.policy.language.grammar import GrammarSection, Key
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS
 
@@ -26,7 +26,7 @@ explains how to write a policy. This page is made by
 `python -m reviewbot.policy.language.reference docs/policy-reference.md`.
 """
 
-_SECTIONS: tuple[tuple[str, Section, str], ...] = (
+_SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
     ("The policy", grammar.POLICY, ""),
     ("`applies to`", grammar.APPLIES_TO, ""),
     ("`hours`", grammar.HOURS, "Under each name:"),

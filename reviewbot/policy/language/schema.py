@@ -14,7 +14,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import Key, Kind, Section
+from reviewbot.policy.language.grammar import GrammarSection, Key, Kind
 from reviewbot.policy.language.schedule import STARTS
 from reviewbot.policy.operators import OPERATORS
 
@@ -174,7 +174,7 @@ def _rule(review: ReviewKind) -> Schema:
     }
 
 
-def _object(section: Section, review: ReviewKind = "comments") -> Schema:
+def _object(section: GrammarSection, review: ReviewKind = "comments") -> Schema:
     """A mapping that takes the keys of a section and no others."""
     properties = _properties(section.keys, _values(review), review)
     return _closed_object(properties, _required(section))
@@ -185,7 +185,7 @@ def _closed_object(properties: Schema, required: list[str]) -> Schema:
     return head | {"additionalProperties": False, "properties": properties}
 
 
-def _required(section: Section) -> list[str]:
+def _required(section: GrammarSection) -> list[str]:
     return [name for name, key in section.keys.items() if key.required and not key.actions]
 
 
