@@ -1,17 +1,17 @@
 """One request and its answer, within a budget of time and of bytes.
 
-Theory of operation. httpx limits each read, not the whole call, and hands over half a JSON as a
-clean 200 when a connection closes early; so the body is streamed here against a total budget, and
-nothing is trusted because of its status. What happens before a connection is made is certainly not
-done (`CannotConnect`). Everything that goes wrong afterwards is `Unclear`: for a read that is worth
-another try, for a write only reading can tell. No layer here or below tries anything twice.
+httpx limits each read, not the whole call, and hands over half a JSON as a clean 200 when a
+connection closes early; so the body is streamed here against a total budget, and nothing is trusted
+because of its status. What happens before a connection is made is certainly not done
+(`CannotConnect`). Everything that goes wrong afterwards is `Unclear`: for a read that is worth another
+try, for a write only reading can tell. No layer here or below tries anything twice.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
@@ -26,11 +26,12 @@ from reviewbot.domain.errors import (
     RateLimited,
     TooLarge,
 )
+from reviewbot.domain.text import safe_line
 from reviewbot.network import is_loopback
 from reviewbot.ports.queue import Clock
 from reviewbot.tokportal.envelope import OkResponse
 from reviewbot.tokportal.errors import failure
-from reviewbot.tokportal.rate_limit import ServerTime
+from reviewbot.tokportal.rate_limit import RateLimiter, ServerTime
 
 TIME_BUDGET = 30.0
 SIZE_BUDGET = 2 * 1024 * 1024
@@ -40,6 +41,7 @@ CONNECT_BUDGET = 10.0
 WRITE_PATIENCE = 15.0
 _REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
 _NO_BODY = httpx.ByteStream(b"")
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 Header = tuple[bytes, bytes]
 
 
@@ -57,25 +59,6 @@ class Traffic:
     """What the API last said is left of the key's budget."""
 
 
-class Turnstile(Protocol):
-    """Who says when the next request may leave; see `bucket.Bucket`."""
-
-    def take(self, patience: float | None = None) -> None:
-        """Wait for a turn; with patience, raise RateLimited instead of waiting longer than that."""
-
-    def ready(self) -> None:
-        """Wait until a turn could be taken at once, without taking it."""
-
-    def answered(self, limit: str | None, remaining: str | None) -> None:
-        """Learn from an answer's rate headers."""
-
-    def refused(self, wait: float) -> None:
-        """Learn of a 429: nothing leaves for so many seconds."""
-
-    def silent(self) -> None:
-        """Learn that no answer came, or none from the API itself."""
-
-
 class Exchange:
     """Requests to one API with one key, over a transport that the caller owns and closes.
 
@@ -90,7 +73,7 @@ class Exchange:
         base_url: str,
         key: str,
         clock: Clock,
-        bucket: Turnstile,
+        bucket: RateLimiter,
         server_time: ServerTime | None = None,
         time_budget: float = TIME_BUDGET,
         size_budget: int = SIZE_BUDGET,
@@ -104,13 +87,7 @@ class Exchange:
         self._time_budget = time_budget
         self._size_budget = size_budget
         connect = min(CONNECT_BUDGET, time_budget)
-        self._timeouts = {
-            "total": time_budget,
-            "connect": connect,
-            "pool": connect,
-            "read": time_budget,
-            "write": time_budget,
-        }
+        self._timeouts = {"total": time_budget, "connect": connect, "pool": connect}
         self.traffic = Traffic()
 
     def __repr__(self) -> str:
@@ -132,8 +109,8 @@ class Exchange:
     ) -> OkResponse:
         """Send what may change something, once.
 
-        With patience (seconds), RateLimited is raised unsent when the rate budget asks for a longer wait:
-        a write must not leave long after the look it rests on.
+        With patience (seconds), RateLimited is raised unsent when the rate budget asks for a longer
+        wait: a write must not leave long after the look it rests on.
         """
         content = b"" if body is None else msgspec.json.encode(body)
         headers = [
@@ -181,12 +158,12 @@ class Exchange:
                 body = self._body(arriving, deadline)
             finally:
                 arriving.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as e:
+        except _NEVER_SENT as error:
             self._bucket.silent()
-            return CannotConnect(f"{call}: no connection to {self._base.host}: {_why(e)}")
+            return CannotConnect(f"{call}: no connection to {self._base.host}: {_why(error)}")
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             self._bucket.silent()
-            return NoAnswer(f"{call}: no whole answer came back ({_name_of(error)})")
+            return NoAnswer(f"{call}: no whole answer came back ({type(error).__name__})")
         except BaseException:
             # Whatever broke: the turn was taken, and the next one must not wait for its answer.
             self._bucket.silent()
@@ -222,7 +199,12 @@ class Exchange:
                 now=self._server_time.now(),
                 request_id=request_id,
             )
-            self._learn(error, heard)
+            if isinstance(error, RateLimited):
+                self._bucket.refused(error.retry_after)
+            elif status >= 500:
+                self._bucket.silent()
+            else:
+                self._count_left(heard)
             return error
         self._count_left(heard)
         if len(body) > self._size_budget:
@@ -236,14 +218,6 @@ class Exchange:
             return BadAnswer(f"{call}: {fault}", status=status, request_id=request_id)
         replayed = heard.get(b"idempotent-replayed", "").lower() == "true"
         return OkResponse(status=status, body=body, request_id=request_id, replayed=replayed)
-
-    def _learn(self, error: ApiError, heard: dict[bytes, str]) -> None:
-        if isinstance(error, RateLimited):
-            self._bucket.refused(error.retry_after)
-        elif (error.status or 0) >= 500:
-            self._bucket.silent()
-        else:
-            self._count_left(heard)
 
     def _count_left(self, heard: dict[bytes, str]) -> None:
         left = heard.get(b"x-ratelimit-remaining")
@@ -340,11 +314,10 @@ def _heard(response: httpx.Response) -> dict[bytes, str]:
 
 
 def _why(error: Exception) -> str:
-    """What our own transport noted of it, or its kind; its text stays there."""
-    notes: list[str] = getattr(error, "__notes__", [])
-    return notes[0] if notes else _name_of(error)
-
-
-def _name_of(error: Exception) -> str:
-    """Name an error of the HTTP library by its kind only; its text and request stay there."""
+    """Why there is no connection, in words that are safe to show: never the library's own text."""
+    notes: list[str] = getattr(error.__cause__, "__notes__", [])
+    if notes:
+        return notes[0]
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy refused ({safe_line(str(error), 80)})"
     return type(error).__name__
