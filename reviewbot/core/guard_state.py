@@ -310,11 +310,20 @@ class FullLimit(NamedTuple):
     account_id: str | None
     amount_micros: int | None
     halted: Halted
+    deadline_at: datetime | None = None
+    """Of what met it. What failed before comes last in a pass, however urgent it is, and room is kept
+    for that: so a limit that is full for others need not be full for it."""
 
     def covers(self, verdict: Verdict, item: ReviewItem) -> bool:
         """Whether the same cap would refuse this as well."""
+        more_urgent = (
+            self.deadline_at is not None
+            and item.deadline_at is not None
+            and item.deadline_at < self.deadline_at
+        )
         return (
-            (verdict.policy, verdict.action) == (self.policy, self.action)
+            not more_urgent
+            and (verdict.policy, verdict.action) == (self.policy, self.action)
             and self.account_id in (None, item.account_id)
             and (self.amount_micros is None or (item.amount_micros or 0) >= self.amount_micros)
         )

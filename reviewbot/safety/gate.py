@@ -117,6 +117,7 @@ def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapR
             decision.account_id if cap.cap.startswith("disputes per account") else None,
             decision.amount_micros if cap.cap.startswith("money") else None,
             halted,
+            decision.deadline_at,
         )
     )
     return halted

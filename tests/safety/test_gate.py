@@ -313,6 +313,16 @@ def test_a_full_cap_keeps_back_what_is_like_it() -> None:
     assert foreseen(exempt) is None
 
 
+@pytest.mark.parametrize(("minutes", "kept"), [(-1, True), (0, True), (1, False)])
+def test_a_limit_that_was_full_for_the_less_urgent_is_tried(minutes: int, kept: bool) -> None:
+    """Room was kept from that for what has less time left, and comes last because it was refused."""
+    room = a_room(a_policy(PAY, CAPPED))
+    full = Halted("the cap is reached: approvals", by="cap")
+    met_by = ENDS + timedelta(minutes=minutes)
+    room.app.guard.full.append(FullLimit("guarded", Action.APPROVE, None, None, full, met_by))
+    assert foreseen(room) is (full if kept else None)
+
+
 # Caps ----------------------------------------------------------------------------------------
 
 
@@ -357,7 +367,9 @@ def test_a_full_cap_is_kept_in_mind_for_what_it_concerns(
     assert str(found) == f"the cap is reached: {cap}"
     assert (found.by, found.subject, found.room_at) == ("cap", cap, room_at)
     assert found.asks is (over == "escalate")
-    assert room.app.guard.full == [FullLimit("guarded", Action.APPROVE, account, amount, found)]
+    assert room.app.guard.full == [
+        FullLimit("guarded", Action.APPROVE, account, amount, found, decision.deadline_at)
+    ]
 
 
 # Around each review --------------------------------------------------------------------------
