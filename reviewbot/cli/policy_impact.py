@@ -15,19 +15,9 @@ from reviewbot.insights.limited import KeptBack
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import explain
 from reviewbot.policy.testing.compare import Impact, Recorded, Transition
+from reviewbot.presentation import machine_forms as forms
 from reviewbot.presentation.document import explanation_text
 from reviewbot.presentation.format import counted, dollars, table
-from reviewbot.presentation.machine_forms import (
-    BackTest,
-    BothLimits,
-    Diff,
-    Moved,
-    Pair,
-    RuleCount,
-    Unreadable,
-    Which,
-    as_text,
-)
 from reviewbot.presentation.style import styled
 
 MOST_CAUSES = 4
@@ -44,50 +34,70 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What the limits of the old and of the new policy kept back."""
     find: Callable[[str], Recorded | None]
 
+    def over(self) -> str:
+        """How much was counted."""
+        sums = f" ({self.unread.sums()})" if self.unread.count else ""
+        return f"{counted(self.impact.total, 'review')} {self.what}{sums}"
+
+    def share(self, cell: Transition) -> str:
+        """How many of all reviews these are."""
+        return f"{cell.count / self.impact.total:.1%}" if self.impact.total else "–"
+
+    def published(self) -> dict[str, Any]:
+        """What both published shapes say of what was read."""
+        unread = self.unread
+        return {
+            "over": self.what,
+            "read": unread.read,
+            "reviews": self.impact.total,
+            "unread": unread.count,
+            "unreadable": tuple(forms.Unreadable(*problem) for problem in unread.problems),
+        }
+
 
 def backtest_text(counts: Counts, judge: Judge) -> str:
     """What one policy comes to, rule by rule."""
     impact, policy = counts.impact, judge.policy
+    by_rule = impact.by_rule()
     rows = [
         (
             action,
             safe_line(rule),
             f"{cell.count:,}",
-            _share(cell.count, impact.total),
+            counts.share(cell),
             dollars(cell.micros),
             f"{len(cell.accounts):,}",
             f"{impact.could_not_tell.get(rule, 0):,}",
         )
-        for action, rule, cell in impact.by_rule()
+        for action, rule, cell in by_rule
     ]
-    met = {rule for _, rule, _ in impact.by_rule()}
+    met = {rule for _, rule, _ in by_rule}
     idle = [rule.name for rule in policy.rules if rule.name not in met and not rule.shadow]
     lines = [
-        styled(f"{policy.name} {policy.revision[:8]} over {_over(counts)}", "strong"),
+        styled(f"{policy.name} {policy.revision[:8]} over {counts.over()}", "strong"),
         "",
         table(("action", "by", "reviews", "share", "money", "accounts", "could not tell"), rows),
     ]
     if idle and impact.total:
         lines += ["", f"never decided: {', '.join(map(safe_line, idle))}"]
-    lines += list(_limits(counts.kept[1], "limits"))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_limits(counts.kept[1], "limits")])
 
 
 def backtest_json(counts: Counts, judge: Judge) -> str:
     """The same as one JSON object."""
-    impact = counts.impact
-    return as_text(
-        BackTest(
-            policy=judge.policy.name,
-            revision=judge.policy.revision,
-            over=counts.what,
-            **_read(counts),
-            rules=tuple(
-                RuleCount(action=action, rule=rule, **_cell(cell))
-                for action, rule, cell in impact.by_rule()
-            ),
+    impact, policy = counts.impact, judge.policy
+    rules = tuple(
+        forms.RuleCount(action=action, rule=rule, **_published(cell))
+        for action, rule, cell in impact.by_rule()
+    )
+    return forms.as_text(
+        forms.BackTest(
+            policy=policy.name,
+            revision=policy.revision,
+            rules=rules,
             could_not_tell=impact.could_not_tell,
             limits=counts.kept[1],
+            **counts.published(),
         )
     )
 
@@ -100,18 +110,17 @@ def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
 def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> Iterator[str]:
     impact = counts.impact
     names = f"{old.policy.path} → {new.policy.path}"
-    yield styled(f"{safe_line(names)} over {_over(counts)}", "strong")
+    yield styled(f"{safe_line(names)} over {counts.over()}", "strong")
     yield ""
-    yield from _matrix(impact, old)
+    yield _matrix(impact, old)
     yield ""
     flips = [(pair, cell) for pair, cell in impact.flips().items() if pair[0] != pair[1]]
     if not flips:
         yield styled("No review would be decided otherwise.", "good")
     for number, ((before, after), cell) in enumerate(flips):
         yield (
-            f"{counted(cell.count, 'review')} {before} → {after}"
-            f" ({_share(cell.count, impact.total)}; {dollars(cell.micros)},"
-            f" {counted(len(cell.accounts), 'account')})"
+            f"{counted(cell.count, 'review')} {before} → {after} ({counts.share(cell)};"
+            f" {dollars(cell.micros)}, {counted(len(cell.accounts), 'account')})"
         )
         for old_rule, new_rule, part in impact.causes(before, after)[:MOST_CAUSES]:
             yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
@@ -120,23 +129,20 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
     for word, kept in zip(("old", "new"), counts.kept, strict=True):
         yield from _limits(kept, f"{word} limits")
     yield from _totals(impact)
-    for text in broken:
-        yield styled(f"stopped: {safe_line(text)}", "bad")
+    yield from (styled(f"stopped: {safe_line(text)}", "bad") for text in broken)
 
 
-def _matrix(impact: Impact, old: Judge) -> Iterator[str]:
+def _matrix(impact: Impact, old: Judge) -> str:
     flips = impact.flips()
     met = {action for pair in flips for action in pair}
-    actions: list[str] = [
-        action.value for action in ACTIONS_OF[old.policy.applies_to.review] if action.value in met
-    ]
-    actions += sorted(met - set(actions))
+    usual = [action.value for action in ACTIONS_OF[old.policy.applies_to.review]]
+    actions = [action for action in usual if action in met] + sorted(met - set(usual))
     rows = []
     for before in actions:
         cells = [flips.get((before, after)) for after in actions]
         total = sum(cell.count for cell in cells if cell)
         rows.append((before, *(f"{cell.count:,}" if cell else "·" for cell in cells), f"{total:,}"))
-    yield table(("old ↓  new →", *actions, "all"), rows)
+    return table(("old ↓  new →", *actions, "all"), rows)
 
 
 def _example(counts: Counts, cell: Transition, old: Judge, new: Judge) -> Iterator[str]:
@@ -180,53 +186,34 @@ def _totals(impact: Impact) -> Iterator[str]:
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
     impact = counts.impact
-    return as_text(
-        Diff(
-            old=Which(old.policy.name, old.policy.revision),
-            new=Which(new.policy.name, new.policy.revision),
-            over=counts.what,
-            **_read(counts),
-            moves=tuple(
-                Moved(
-                    old=before,
-                    new=after,
-                    **_cell(cell),
-                    rules=tuple(
-                        Pair(old_rule, new_rule, part.count)
-                        for old_rule, new_rule, part in impact.causes(before, after)
-                    ),
-                )
-                for (before, after), cell in impact.flips().items()
+    moves = tuple(
+        forms.Moved(
+            old=before,
+            new=after,
+            rules=tuple(
+                forms.Pair(old_rule, new_rule, part.count)
+                for old_rule, new_rule, part in impact.causes(before, after)
             ),
-            limits=BothLimits(*counts.kept),
+            **_published(cell),
+        )
+        for (before, after), cell in impact.flips().items()
+    )
+    return forms.as_text(
+        forms.Diff(
+            old=forms.Which(old.policy.name, old.policy.revision),
+            new=forms.Which(new.policy.name, new.policy.revision),
+            moves=moves,
+            limits=forms.BothLimits(*counts.kept),
             broken=tuple(broken),
+            **counts.published(),
         )
     )
 
 
-def _read(counts: Counts) -> dict[str, Any]:
-    unread = counts.unread
-    return {
-        "read": unread.read,
-        "reviews": counts.impact.total,
-        "unread": unread.count,
-        "unreadable": tuple(Unreadable(place, why) for place, why in unread.problems),
-    }
-
-
-def _cell(cell: Transition) -> dict[str, Any]:
+def _published(cell: Transition) -> dict[str, Any]:
     return {
         "count": cell.count,
         "money_usd": cell.micros / 1_000_000,
         "accounts": len(cell.accounts),
         "samples": tuple(cell.samples),
     }
-
-
-def _over(counts: Counts) -> str:
-    sums = f" ({counts.unread.sums()})" if counts.unread.count else ""
-    return f"{counted(counts.impact.total, 'review')} {counts.what}{sums}"
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
