@@ -10,14 +10,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from reviewbot.cli.command import (
-    Command,
-    Example,
-    Lazy,
-    LazyGroup,
-    format_option,
-    ledger_option,
-)
+from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
 from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.screen import Screen
@@ -51,9 +44,8 @@ from reviewbot.tokportal.pagination import read_all
 from reviewbot.tokportal.shapes import DeliveredAccount
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
+@group(
+    {
         "See": {
             "list": Lazy("reviewbot.cli.accounts:list_", "what waits, or was delivered"),
             "show": Lazy("reviewbot.cli.accounts:show", "one account and its story"),
@@ -66,15 +58,7 @@ from reviewbot.tokportal.shapes import DeliveredAccount
                 "reviewbot.cli.answering:account_corrections", "ask for corrections"
             ),
         },
-    },
-    examples=[
-        Example("reviewbot accounts list", "accounts in review, with the time left (estimated)"),
-        Example(
-            "reviewbot accounts list --delivered", "the accounts that can post, with their ids"
-        ),
-        Example("reviewbot accounts show bnd_abc123", "requested, delivered, and all feedback"),
-        Example("reviewbot accounts finalize bnd_abc123", "what it would do; sends nothing"),
-    ],
+    }
 )
 def accounts() -> None:
     """See accounts under review, and finalize them or ask for corrections by hand.
@@ -82,6 +66,11 @@ def accounts() -> None:
     An act is a dry run unless --live (or REVIEWBOT_MODE=live). It goes through the same log as the
     bot's decisions and carries your name: --as NAME, REVIEWBOT_PERSON, or your login. The API states
     no deadline for accounts: the time left is counted from when this tool first saw each in review.
+
+    $ reviewbot accounts list  # accounts in review, with the time left (estimated)
+    $ reviewbot accounts list --delivered  # the accounts that can post, with their ids
+    $ reviewbot accounts show bnd_abc123  # requested, delivered, and all feedback
+    $ reviewbot accounts finalize bnd_abc123  # what it would do; sends nothing
     """
 
 
@@ -152,15 +141,7 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
     deadline_is_estimate: bool = True
 
 
-@click.command(
-    "list",
-    cls=Command,
-    examples=[
-        Example("reviewbot accounts list", "in review, most urgent first"),
-        Example("reviewbot accounts list --status finalized", "in another status; or: all"),
-        Example("reviewbot accounts list --delivered", "the accounts that can post"),
-    ],
-)
+@command
 @click.option("--delivered", is_flag=True, help="The delivered accounts: those that can post.")
 @click.option(
     "--status",
@@ -172,7 +153,12 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
 @with_settings(ledger_option)
 @format_option("text", "json")
 def list_(screen: Screen, settings: Settings, delivered: bool, status: str, form: str) -> None:
-    """List accounts under review, or those that were delivered. Sends nothing."""
+    """List accounts under review, or those that were delivered. Sends nothing.
+
+    $ reviewbot accounts list  # in review, most urgent first
+    $ reviewbot accounts list --status finalized  # in another status; or: all
+    $ reviewbot accounts list --delivered  # the accounts that can post
+    """
     say_health(screen, settings, form)
     if delivered and status != ACCOUNT_WAITING_STATUS:
         raise UsageError("--delivered lists other things than --status; take one of them")
@@ -299,16 +285,7 @@ def _line_of(bundle: object) -> AccountLine:
     )
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot accounts show bnd_abc123", "for a person"),
-        Example(
-            "reviewbot accounts show bnd_abc123 --format json",
-            "a record that `policy decide` reads, with the round",
-        ),
-    ],
-)
+@command
 @click.argument("account")
 @with_settings(ledger_option)
 @format_option("text", "json")
@@ -316,6 +293,10 @@ def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
     """Show an account: what was requested and delivered, and what was asked for since. Sends nothing.
 
     ACCOUNT is the bundle's id; of one that the log knows as waiting, the beginning will do.
+
+    $ reviewbot accounts show bnd_abc123  # for a person
+    $ reviewbot accounts show bnd_abc123 --format json
+      # a record that `policy decide` reads, with the round
     """
     events = logs_for(screen, settings, least="warning")
     with closing(build(settings, judges=(), events=events, read_only=True)) as app:

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from reviewbot.cli.accounts import account_round
-from reviewbot.cli.command import Command, Decorator, Example, ledger_option
+from reviewbot.cli.command import Decorator, command, ledger_option
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.queue import texts_for
 from reviewbot.cli.screen import Screen
@@ -89,17 +89,15 @@ def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
         yield opened
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot queue claim 0d8b5a3e", "yours for 15 minutes; again: 15 more"),
-        Example("reviewbot queue claim 0d8b5a3e --take-over", "from whoever has it"),
-    ],
-)
+@command
 @click.argument("task")
 @with_settings(as_option, take_over_option, ledger_option)
 def claim(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
-    """Say that you look at a question, so that nobody else does. It writes to our log only."""
+    """Say that you look at a question, so that nobody else does. It writes to our log only.
+
+    $ reviewbot queue claim 0d8b5a3e  # yours for 15 minutes; again: 15 more
+    $ reviewbot queue claim 0d8b5a3e --take-over  # from whoever has it
+    """
     now = datetime.now(UTC)
     with ledger_for_a_word(settings) as opened:
         chosen = find_round(opened, task)
@@ -113,13 +111,14 @@ def claim(screen: Screen, settings: Settings, task: str, take_over: bool) -> Non
     )
 
 
-@click.command(
-    cls=Command, examples=[Example("reviewbot queue release 0d8b5a3e", "others may look at it now")]
-)
+@command
 @click.argument("task")
 @with_settings(as_option, ledger_option)
 def release(screen: Screen, settings: Settings, task: str) -> None:
-    """Let go of a question that you claimed."""
+    """Let go of a question that you claimed.
+
+    $ reviewbot queue release 0d8b5a3e  # others may look at it now
+    """
     now = datetime.now(UTC)
     with ledger_for_a_word(settings) as opened:
         chosen = find_round(opened, task)
@@ -157,26 +156,18 @@ def field_option(more: str = "") -> Decorator:
     )
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot queue approve 0d8b5a3e", "what it would do; sends nothing"),
-        Example("reviewbot queue approve 0d8b5a3e --live --as ana", "pay it, as ana"),
-    ],
-)
+@command
 @answer_options("task")
 def approve(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
-    """Approve a task: pays the manager, and cannot be undone. A dry run without --live."""
+    """Approve a task: pays the manager, and cannot be undone. A dry run without --live.
+
+    $ reviewbot queue approve 0d8b5a3e  # what it would do; sends nothing
+    $ reviewbot queue approve 0d8b5a3e --live --as ana  # pay it, as ana
+    """
     _answer(screen, settings, task, _reply(settings, Action.APPROVE, take_over=take_over))
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot queue dispute 0d8b5a3e --reason-name not_found", "by a policy's text"),
-        Example('reviewbot queue dispute 0d8b5a3e --reason "…" --live', "in your own words, sent"),
-    ],
-)
+@command
 @repeat_option
 @reason_name_option
 @reason_option
@@ -193,30 +184,25 @@ def dispute(
     """Send a task back with a reason that the manager reads. A dry run without --live.
 
     No text is picked for you: without one, that of the rule that asked is taken, where it names one.
+
+    $ reviewbot queue dispute 0d8b5a3e --reason-name not_found  # by a policy's text
+    $ reviewbot queue dispute 0d8b5a3e --reason "…" --live  # in your own words, sent
     """
     reply = _reply(settings, Action.DISPUTE, reason, take_over=take_over, repeat=repeat)
     _answer(screen, settings, task, reply, reason_name)
 
 
-@click.command(
-    cls=Command,
-    examples=[Example("reviewbot queue finalize 5c1e7a90 --live", "let the account go live")],
-)
+@command
 @answer_options("task")
 def finalize(screen: Screen, settings: Settings, task: str, take_over: bool) -> None:
-    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
+    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live.
+
+    $ reviewbot queue finalize 5c1e7a90 --live  # let the account go live
+    """
     _answer(screen, settings, task, _reply(settings, Action.FINALIZE, take_over=take_over))
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example(
-            'reviewbot queue corrections 5c1e7a90 --reason "One thing." --field username="No digits."',
-            "ask for one correction; sends nothing without --live",
-        ),
-    ],
-)
+@command
 @repeat_option
 @field_option()
 @reason_name_option
@@ -232,35 +218,28 @@ def corrections(
     fields: tuple[str, ...],
     repeat: bool,
 ) -> None:
-    """Ask for corrections of an account, field by field. A dry run without --live."""
+    """Ask for corrections of an account, field by field. A dry run without --live.
+
+    $ reviewbot queue corrections 5c1e7a90 --reason "One thing." --field username="No digits."
+      # ask for one correction; sends nothing without --live
+    """
     action = Action.REQUEST_CORRECTIONS
     reply = _reply(settings, action, reason, fields, take_over=take_over, repeat=repeat)
     _answer(screen, settings, task, reply, reason_name)
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot accounts finalize bnd_abc123", "what it would do; sends nothing"),
-        Example("reviewbot accounts finalize bnd_abc123 --live", "the account goes live, for good"),
-    ],
-)
+@command
 @answer_options("account")
 def account_finalize(screen: Screen, settings: Settings, account: str, take_over: bool) -> None:
-    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live."""
+    """Finalize an account: it goes live, and that cannot be undone. A dry run without --live.
+
+    $ reviewbot accounts finalize bnd_abc123  # what it would do; sends nothing
+    $ reviewbot accounts finalize bnd_abc123 --live  # the account goes live, for good
+    """
     _act(screen, settings, account, _reply(settings, Action.FINALIZE, take_over=take_over))
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example(
-            'reviewbot accounts corrections bnd_abc123 --comment "One thing to mend."'
-            ' --field username="Please drop the digits."',
-            "what it would send; sends nothing without --live",
-        ),
-    ],
-)
+@command
 @repeat_option
 @field_option(", once per field")
 @click.option("--comment", metavar="TEXT", help="What they read first.")
@@ -274,7 +253,11 @@ def account_corrections(
     fields: tuple[str, ...],
     repeat: bool,
 ) -> None:
-    """Ask for corrections of an account, field by field. A dry run without --live."""
+    """Ask for corrections of an account, field by field. A dry run without --live.
+
+    $ reviewbot accounts corrections bnd_abc123 --comment "One thing to mend." --field username="Please drop the digits."
+      # what it would send; sends nothing without --live
+    """
     if not (comment or "").strip():
         raise UsageError('say what is wrong: --comment "…"')
     if not corrected_fields(fields):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -40,10 +40,9 @@ class Command(click.Command):
     The examples are the end of its docstring: `$ reviewbot …  # what it does`.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[Example] = (), **kwargs: Any) -> None:
-        text, typed = _examples_of(kwargs.get("help") or "")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        text, self.examples = _examples_of(kwargs.get("help") or "")
         super().__init__(*args, **kwargs | {"help": text})
-        self.examples = (*examples, *typed)
         self.params += shared_options()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

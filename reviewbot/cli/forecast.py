@@ -10,13 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.cli.command import (
-    Command,
-    Example,
-    format_option,
-    ledger_option,
-    policy_option,
-)
+from reviewbot.cli.command import command, format_option, ledger_option, policy_option
 from reviewbot.cli.health import bot_by, bot_of, say_health
 from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
 from reviewbot.cli.screen import Screen
@@ -48,14 +42,7 @@ WHY = {
 }
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot forecast", "exit code 4 when a task will be paid unread, else 0"),
-        Example("reviewbot forecast --format json", "for a script"),
-        Example("reviewbot forecast --fresh", "by the API instead of the log of a running bot"),
-    ],
-)
+@command
 @click.option("--fresh", is_flag=True, help="Read the whole queue and its evidence from the API.")
 @with_settings(policy_option, ledger_option)
 @format_option("text", "json")
@@ -65,6 +52,10 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
     It follows the policy over time, its limits, the request budget, what is paused or stopped, and how
     fast people answered lately; it takes for granted that no new tasks come. Where a bot has passed
     lately it looks at the decision log alone and asks the API nothing. Sends nothing.
+
+    $ reviewbot forecast  # exit code 4 when a task will be paid unread, else 0
+    $ reviewbot forecast --format json  # for a script
+    $ reviewbot forecast --fresh  # by the API instead of the log of a running bot
     """
     say_health(screen, settings, form)
     now = datetime.now(UTC)

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
 from reviewbot.cli.command import Decorator, config_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen
 
@@ -76,8 +74,8 @@ def with_settings(*options: Decorator) -> Decorator:
     they come from.
     """
 
-    def decorate(command: Callable[..., None]) -> Callable[..., Any]:
-        @wraps(command)
+    def decorate(function: Callable[..., None]) -> Callable[..., Any]:
+        @wraps(function)
         def with_them(
             screen: Screen,
             *,
@@ -92,9 +90,9 @@ def with_settings(*options: Decorator) -> Decorator:
             settings = settings_with(
                 config=config, policy=policies, ledger=ledger, person=person, mode=mode
             )
-            command(screen, settings, **more)
+            function(screen, settings, **more)
 
-        decorated: Callable[..., Any] = click.pass_obj(with_them)
+        decorated: Callable[..., Any] = with_them
         for option in (config_option, *reversed(options)):
             decorated = option(decorated)
         return decorated

@@ -11,7 +11,7 @@ from reviewbot.alarms.exposure import at_stake
 from reviewbot.channels.base import Channel
 from reviewbot.channels.making import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import Command, Example, Lazy, LazyGroup, ledger_option
+from reviewbot.cli.command import Lazy, command, group, ledger_option
 from reviewbot.cli.health import bot_of
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
@@ -32,13 +32,7 @@ from reviewbot.safety.pauses import Pause
 LONGEST_REASON = 300
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example('reviewbot pause --reason "the checker is broken"', "send nothing until resumed"),
-        Example('reviewbot pause dispute --reason "new wording" --until 2h', "only disputes"),
-    ],
-)
+@command
 @click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; everybody will see it.")
 @click.option(
@@ -52,6 +46,9 @@ def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str
     pause, the fallback at the deadline and people's answers included. Silence still pays: the
     command says whom, and when. Where the log cannot be written it leaves the file PAUSE, which
     works as well. Only `reviewbot resume` ends a pause, or its own --until.
+
+    $ reviewbot pause --reason "the checker is broken"  # send nothing until resumed
+    $ reviewbot pause dispute --reason "new wording" --until 2h  # only disputes
     """
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
@@ -115,13 +112,7 @@ def _end(text: str, now: datetime) -> datetime:
     return end
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example('reviewbot resume --reason "the checker works again"', "everything goes on"),
-        Example('reviewbot resume dispute --reason "wording agreed"', "only disputes go on"),
-    ],
-)
+@command
 @click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is logged.")
 @with_settings(as_option, ledger_option)
@@ -130,6 +121,9 @@ def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
 
     With `approve` or `dispute` only that pause ends, and breakers stay as they are. What a breaker
     opened for is shown; look at it first, because the bot acts again at its next poll.
+
+    $ reviewbot resume --reason "the checker works again"  # everything goes on
+    $ reviewbot resume dispute --reason "wording agreed"  # only disputes go on
     """
     who, why, now = person_of(settings), reason_of(reason), datetime.now(UTC)
     ended = _end_file(PauseFile(settings.pause_path()), what)
@@ -174,30 +168,20 @@ def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
     return pauses
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={"Try": {"test": Lazy("reviewbot.cli.operate:test", "send a drill through channels")}},
-    examples=[
-        Example("reviewbot notify test", "does every channel work?"),
-        Example("reviewbot notify test --channel ops", "does this one?"),
-    ],
-)
+@group({"Try": {"test": Lazy("reviewbot.cli.operate:test", "send a drill through channels")}})
 def notify() -> None:
-    """Try the channels of reviewbot.toml, through which alarms reach people."""
+    """Try the channels of reviewbot.toml, through which alarms reach people.
+
+    $ reviewbot notify test  # does every channel work?
+    $ reviewbot notify test --channel ops  # does this one?
+    """
 
 
 SOME_FAILED = 4
 _DRILL_TASKS = 3
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot notify test", "a short message through every channel"),
-        Example("reviewbot notify test --channel ops", "through one"),
-        Example("reviewbot notify test --drill", "in the form of a real alarm, to practise"),
-    ],
-)
+@command
 @click.option("--channel", metavar="NAME", help="Only this channel.")
 @click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
 @with_settings()
@@ -207,6 +191,10 @@ def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -
     Each is tried once. What a channel otherwise takes (min_level, kinds) does not matter here. The
     dead man's ping is left out: it must only come from a bot that works. Exit code 4 where any
     channel failed.
+
+    $ reviewbot notify test  # a short message through every channel
+    $ reviewbot notify test --channel ops  # through one
+    $ reviewbot notify test --drill  # in the form of a real alarm, to practise
     """
     channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
     message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))

@@ -12,14 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.cli.command import (
-    Command,
-    Example,
-    Lazy,
-    LazyGroup,
-    format_option,
-    ledger_option,
-)
+from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
 from reviewbot.cli.health import bot_of, say_health
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
@@ -42,9 +35,8 @@ from reviewbot.review.answer import Texts, texts_of
 from reviewbot.safety.second_look import marked
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
+@group(
+    {
         "See": {
             "list": Lazy("reviewbot.cli.queue:list_", "every open question, by deadline"),
             "show": Lazy("reviewbot.cli.queue:show", "one question with all that was seen"),
@@ -59,13 +51,7 @@ from reviewbot.safety.second_look import marked
             "finalize": Lazy("reviewbot.cli.answering:finalize", "let it go live, for good"),
             "corrections": Lazy("reviewbot.cli.answering:corrections", "ask for corrections"),
         },
-    },
-    examples=[
-        Example("reviewbot queue list", "every open question, most urgent first"),
-        Example("reviewbot queue show 0d8b5a3e", "one question with all that was seen"),
-        Example("reviewbot queue approve 0d8b5a3e", "what your answer would do; sends nothing"),
-        Example("reviewbot queue approve 0d8b5a3e --live", "answer"),
-    ],
+    }
 )
 def queue() -> None:
     """See what waits for a person, and answer. Silence pays: each line says when.
@@ -73,6 +59,11 @@ def queue() -> None:
     An answer is a dry run unless --live (or REVIEWBOT_MODE=live). It works beside a running bot,
     goes through the same log as a rule's decision, and carries your name: --as NAME,
     REVIEWBOT_PERSON, or your login.
+
+    $ reviewbot queue list  # every open question, most urgent first
+    $ reviewbot queue show 0d8b5a3e  # one question with all that was seen
+    $ reviewbot queue approve 0d8b5a3e  # what your answer would do; sends nothing
+    $ reviewbot queue approve 0d8b5a3e --live  # answer
     """
 
 
@@ -106,18 +97,15 @@ class QueueQuestion(msgspec.Struct, frozen=True, kw_only=True):
     otherwise: Future
 
 
-@click.command(
-    "list",
-    cls=Command,
-    examples=[
-        Example("reviewbot queue list", "every open question, most urgent first"),
-        Example("reviewbot queue list --format json", "one object a line, for a script"),
-    ],
-)
+@command
 @with_settings(ledger_option)
 @format_option("text", "json")
 def list_(screen: Screen, settings: Settings, form: str) -> None:
-    """List what waits for a person, most urgent first, and what happens if nobody answers."""
+    """List what waits for a person, most urgent first, and what happens if nobody answers.
+
+    $ reviewbot queue list  # every open question, most urgent first
+    $ reviewbot queue list --format json  # one object a line, for a script
+    """
     now = datetime.now(UTC)
     say_health(screen, settings, form)
     with ledger_at(settings.ledger) as opened:
@@ -211,18 +199,16 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str] | None = None
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot queue show 0d8b5a3e", "the beginning of the task's id will do"),
-        Example("reviewbot queue show 0d8b5a3e --format json", "for a script"),
-    ],
-)
+@command
 @click.argument("task")
 @with_settings(ledger_option)
 @format_option("text", "json")
 def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
-    """Show one question: what is asked, what was seen, both answers, and what happens otherwise."""
+    """Show one question: what is asked, what was seen, both answers, and what happens otherwise.
+
+    $ reviewbot queue show 0d8b5a3e  # the beginning of the task's id will do
+    $ reviewbot queue show 0d8b5a3e --format json  # for a script
+    """
     now = datetime.now(UTC)
     say_health(screen, settings, form)
     with ledger_at(settings.ledger) as opened:

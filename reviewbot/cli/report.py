@@ -11,14 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from reviewbot.cli.command import (
-    Command,
-    Example,
-    MomentType,
-    format_option,
-    ledger_option,
-    policy_option,
-)
+from reviewbot.cli.command import MomentType, command, format_option, ledger_option, policy_option
 from reviewbot.cli.health import bot_by, bot_of, say_health
 from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
 from reviewbot.cli.screen import Screen
@@ -43,19 +36,7 @@ from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import build
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot report", "the whole queue, most urgent first"),
-        Example("reviewbot report --policy policies/starter.yaml", "by another policy"),
-        Example("reviewbot report --format json --output report.json", "for a program"),
-        Example("reviewbot report --format html --output report.html", "to send around"),
-        Example(
-            "reviewbot report --since 30d --format html --output june.html", "what was decided"
-        ),
-        Example("reviewbot report --at 2026-06-05T08:00:00Z", "as if it were then"),
-    ],
-)
+@command
 @with_settings(policy_option, ledger_option)
 @format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
@@ -76,6 +57,13 @@ def report(
     Sends nothing: the client it uses has no method that writes. The decision log is read without
     locking it, also beside a running bot; where there is none, nothing is known of the past. With
     --since it tells the past from the log instead: what was decided, and paid on whose word.
+
+    $ reviewbot report  # the whole queue, most urgent first
+    $ reviewbot report --policy policies/starter.yaml  # by another policy
+    $ reviewbot report --format json --output report.json  # for a program
+    $ reviewbot report --format html --output report.html  # to send around
+    $ reviewbot report --since 30d --format html --output june.html  # what was decided
+    $ reviewbot report --at 2026-06-05T08:00:00Z  # as if it were then
     """
     say_health(screen, settings, form)
     unread = UnreadCount(screen)

@@ -8,14 +8,7 @@ import click
 import msgspec
 
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import (
-    Command,
-    Example,
-    Lazy,
-    LazyGroup,
-    format_option,
-    ledger_option,
-)
+from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
@@ -36,30 +29,26 @@ COMMANDS = {
 }
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy=COMMANDS,
-    examples=[
-        Example("reviewbot shadow start new.yaml", "from the next poll on"),
-        Example("reviewbot shadow show", "compared with the live policy, rule by rule"),
-    ],
-)
+@group(COMMANDS)
 def shadow() -> None:
     """Run a challenger policy beside the live one. It never acts.
 
     Whenever the live policy decides, the challenger is asked about the same task at the same moment,
     and its word is written into the log beside the decision.
+
+    $ reviewbot shadow start new.yaml  # from the next poll on
+    $ reviewbot shadow show  # compared with the live policy, rule by rule
     """
 
 
-@click.command(
-    cls=Command,
-    examples=[Example("reviewbot shadow start policies/new.yaml", "compare it with what runs")],
-)
+@command
 @click.argument("file", type=click.Path())
 @with_settings(as_option, ledger_option)
 def start(screen: Screen, settings: Settings, file: str) -> None:
-    """Let policy FILE run in the shadow. Its text goes into the log; start it anew after a change."""
+    """Let policy FILE run in the shadow. Its text goes into the log; start it anew after a change.
+
+    $ reviewbot shadow start policies/new.yaml  # compare it with what runs
+    """
     policy = load_usable(file)
     with ledger_for_a_word(settings) as log:
         shadows.start(log, policy, who=person_of(settings), now=datetime.now(UTC))
@@ -68,11 +57,14 @@ def start(screen: Screen, settings: Settings, file: str) -> None:
     )
 
 
-@click.command(cls=Command, examples=[Example("reviewbot shadow stop", "end all of them")])
+@command
 @click.argument("policy", required=False)
 @with_settings(as_option, ledger_option)
 def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
-    """End the challenger named POLICY, or all of them."""
+    """End the challenger named POLICY, or all of them.
+
+    $ reviewbot shadow stop  # end all of them
+    """
     with ledger_for_a_word(settings) as log:
         ended = shadows.stop(log, policy, who=person_of(settings), now=datetime.now(UTC))
     for challenger in ended:
@@ -81,16 +73,15 @@ def stop(screen: Screen, settings: Settings, policy: str | None) -> None:
         )
 
 
-@click.command(
-    cls=Command,
-    examples=[Example("reviewbot shadow show --format json", "for a program")],
-)
+@command
 @with_settings(ledger_option)
 @format_option("text", "json")
 def show(screen: Screen, settings: Settings, form: str) -> None:
     """Show which policies run in the shadow, and where they would have done otherwise.
 
     Rules marked `shadow: yes` are compared as well.
+
+    $ reviewbot shadow show --format json  # for a program
     """
     zone = zones_of(settings).first
     with ledger_at(settings.ledger) as log:

@@ -17,8 +17,7 @@ import click
 import msgspec
 
 from reviewbot.cli.command import (
-    Command,
-    Example,
+    command,
     config_option,
     format_option,
     ledger_option,
@@ -44,19 +43,17 @@ from reviewbot.runtime.policy_files import PolicyFile
 NOT_HEALTHY = 1
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot status", "one screen"),
-        Example("reviewbot status --format json", "the same for a script"),
-        Example("reviewbot status --probe", "exit code 0: healthy; 1: not (for a health check)"),
-    ],
-)
+@command
 @click.option("--probe", is_flag=True, help="Only say whether the running bot is healthy.")
 @with_settings(ledger_option)
 @format_option("text", "json")
 def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
-    """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid."""
+    """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid.
+
+    $ reviewbot status  # one screen
+    $ reviewbot status --format json  # the same for a script
+    $ reviewbot status --probe  # exit code 0: healthy; 1: not (for a health check)
+    """
     beat = newest_beat(settings)
     now = datetime.now(UTC)  # not before the heartbeat, which a server may have taken long to give
     health = look(settings, beat, now)
@@ -142,17 +139,10 @@ class Diagnosis(NamedTuple):
 Check = Callable[[Settings], Iterator[Diagnosis]]
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot doctor", "check everything; sends nothing that could change anything"),
-        Example("reviewbot doctor --policy policies/starter.yaml", "with another policy"),
-    ],
-)
+@command
 @policy_option
 @ledger_option
 @config_option
-@click.pass_obj
 def doctor(
     screen: Screen, policies: tuple[str, ...], ledger: str | None, config: str | None
 ) -> None:
@@ -160,6 +150,9 @@ def doctor(
 
     Each line is ok, warn or fail, and says what to do. Exit code: 0, 77 for a refused key, 69 for an
     API out of reach, else 78 where a line fails.
+
+    $ reviewbot doctor  # check everything; sends nothing that could change anything
+    $ reviewbot doctor --policy policies/starter.yaml  # with another policy
     """
     try:
         settings = settings_with(config=config, policy=policies, ledger=ledger)
@@ -340,13 +333,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-@click.command(
-    cls=Command,
-    examples=[
-        Example("reviewbot config", "every setting and its origin"),
-        Example("reviewbot config --format json", "the same for a script"),
-    ],
-)
+@command
 @with_settings(policy_option, ledger_option)
 @format_option("text", "json")
 def config(screen: Screen, settings: Settings, form: str) -> None:
@@ -354,6 +341,9 @@ def config(screen: Screen, settings: Settings, form: str) -> None:
 
     A flag wins over the environment, that over a secret file, that over reviewbot.toml, that over
     the default.
+
+    $ reviewbot config  # every setting and its origin
+    $ reviewbot config --format json  # the same for a script
     """
     rows = [
         *settings.shown(),
