@@ -18,9 +18,9 @@ from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
 from reviewbot.policy.lint.solver import TooHardError
 from reviewbot.policy.lint.texts import spelled_lengths
+from reviewbot.policy.lint.usual import usual_facts
 from reviewbot.policy.model import AllOf, AppliesTo, Compare, Policy
 from reviewbot.policy.operators import Has
-from reviewbot.policy.testing.examples import typical_facts
 from reviewbot.policy.text_forms import fold
 from tests.policy.chance import COMMENT_FACTS, a_random_policy, random_account_facts
 from tests.policy.nearby import facts_near
@@ -111,7 +111,7 @@ def test_a_letter_that_folding_joins_to_its_accent_is_not_eaten() -> None:
     rules = rule("any j", "task.comment_text: contains j", "escalate")
     rules += rule("capital", "task.comment_text: contains exactly J", "escalate")
     policy = policy_of(rules + REST)
-    facts = typical_facts("comments", {"task.comment_text": "J\u030c"})
+    facts = usual_facts("comments", {"task.comment_text": "J\u030c"})
     assert compile_policy(policy).judge(facts).rule == "capital"
     assert not CLAIMS & {f.code for f in analyse(policy)}
 

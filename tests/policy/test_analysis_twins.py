@@ -13,9 +13,9 @@ from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.circuits import NOT_TRUE, TRUE
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.usual import Impossible, usual_facts
 from reviewbot.policy.lint.witnesses import realistic
 from reviewbot.policy.model import Policy, Then
-from reviewbot.policy.testing.examples import Impossible, typical_facts
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     a_random_policy,
@@ -82,7 +82,7 @@ def laid_out(world: PolicyModel, found: Witness) -> Facts | None:
     if several or not realistic(world, found):
         return None
     try:
-        return typical_facts("comments", found.facts)
+        return usual_facts("comments", found.facts)
     except Impossible:
         return None
 

@@ -6,9 +6,9 @@ import pytest
 
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.lint.usual import CONFIRMED, Impossible, usual_facts
 from reviewbot.policy.testing.cases import CaseResult, run_cases
 from reviewbot.policy.testing.coverage import measure, mutants, survives, survivor_sentence
-from reviewbot.policy.testing.examples import CONFIRMED, Impossible, typical_facts
 from tests.policy.judging import judge_of
 
 RULES = """
@@ -122,8 +122,8 @@ def test_facts_that_cannot_occur_together_are_an_error() -> None:
     ],
 )
 def test_what_is_given_reads_as_given(given: dict[str, object]) -> None:
-    """Derived facts are arranged for; `typical_facts` itself reads them back."""
-    assert isinstance(typical_facts("comments", given), Facts)
+    """Derived facts are arranged for; `usual_facts` itself reads them back."""
+    assert isinstance(usual_facts("comments", given), Facts)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_is_given_reads_as_given(given: dict[str, object]) -> None:
 def test_what_cannot_be_is_refused(given: dict[str, object]) -> None:
     """The error names the fact that does not fit."""
     with pytest.raises(Impossible):
-        typical_facts("comments", given, CONFIRMED)
+        usual_facts("comments", given, CONFIRMED)
 
 
 def test_coverage_names_what_no_test_tried() -> None:

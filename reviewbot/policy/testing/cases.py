@@ -17,8 +17,8 @@ from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
 from reviewbot.policy.model import Moment, Policy, PolicyTest
-from reviewbot.policy.testing.examples import Impossible, read_given, typical_facts
 from reviewbot.policy.values import Misread
 
 
@@ -118,12 +118,12 @@ class _Runner:
             for name, text, _ in test.given
         }
         if at is None:
-            return typical_facts(review, given)
-        start = typical_facts(review, {n: v for n, v in given.items() if n not in MOVING})
+            return usual_facts(review, given)
+        start = usual_facts(review, {n: v for n, v in given.items() if n not in MOVING})
         now = self._moment(at, start)
         if now is None:
             raise Impossible(_anchor(review))
-        return typical_facts(review, given, now)
+        return usual_facts(review, given, now)
 
     def _look(
         self, test: PolicyTest, at: Moment | None, expected: Action | None, *, main: bool = True

@@ -24,6 +24,7 @@ from reviewbot.policy.engine.templates import money, score, yes_no
 from reviewbot.policy.engine.trace import rule_results
 from reviewbot.policy.explain.phrases import met_leaves
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.lint.usual import Impossible, read_given
 from reviewbot.policy.model import (
     Compare,
     FromConfirmed,
@@ -34,7 +35,6 @@ from reviewbot.policy.model import (
     all_compares,
 )
 from reviewbot.policy.testing.cases import MOVING, case_facts
-from reviewbot.policy.testing.examples import Impossible, read_given
 from reviewbot.policy.values import Misread
 
 _ANCHOR = {"comments": "confirmed", "accounts": "first seen"}
