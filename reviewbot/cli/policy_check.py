@@ -20,7 +20,7 @@ from reviewbot.policy.diagnostics import Finding, Severity, apply_fixes
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.language.yaml import MAX_BYTES
-from reviewbot.policy.lint import POLL, checked
+from reviewbot.policy.testing.check import POLL, checked
 from reviewbot.presentation.findings import as_github, as_json, as_sarif, summary
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled

@@ -206,7 +206,7 @@ def _zones(_settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _policies(settings: Settings) -> Iterator[Diagnosis]:
-    from reviewbot.policy.lint import checked
+    from reviewbot.policy.testing.check import checked
 
     if not settings.policy:
         cure = "set REVIEWBOT_POLICY, or give --policy FILE; a start: policies/starter.yaml"

@@ -37,7 +37,7 @@ def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
 
 def judges_of(files: Iterable[PolicyFile]) -> tuple[Judge, ...]:
     """As `load_judges`, of files that the caller keeps an eye on."""
-    from reviewbot.policy.lint import analyse
+    from reviewbot.policy.testing.check import analyse
 
     parsed = [file.load() for file in files]
     policies = [one.policy for one in parsed if one.policy is not None]

@@ -11,8 +11,8 @@ import pytest
 
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.parser import parse_policy
-from reviewbot.policy.lint import analyse, checked
 from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.check import analyse, checked
 
 TODAY = date(2026, 11, 22)
 HEAD = "policy: planted\nlanguage: 1\n"

@@ -8,10 +8,10 @@ import pytest
 
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.language.parser import parse_policy
-from reviewbot.policy.lint import analyse
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.time_checks import Proof, prove
 from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.check import analyse
 
 TODAY = date(2026, 11, 22)
 TEXT = """\

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.lint import analyse
 from reviewbot.policy.lint.circuits import TRUE
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
@@ -21,6 +20,7 @@ from reviewbot.policy.lint.texts import spelled_lengths
 from reviewbot.policy.lint.usual import usual_facts
 from reviewbot.policy.model import AllOf, AppliesTo, Compare, Policy
 from reviewbot.policy.operators import Has
+from reviewbot.policy.testing.check import analyse
 from reviewbot.policy.text_forms import fold
 from tests.policy.chance import COMMENT_FACTS, a_random_policy, random_account_facts
 from tests.policy.nearby import facts_near

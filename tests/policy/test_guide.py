@@ -14,9 +14,9 @@ from reviewbot.cli.main import main
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
-from reviewbot.policy.lint import analyse
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import run_cases
+from reviewbot.policy.testing.check import analyse
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "policy-guide.md"
 TODAY = date(2026, 11, 22)

@@ -9,9 +9,9 @@ import pytest
 from reviewbot.policy import starters
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
-from reviewbot.policy.lint import analyse
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import run_cases
+from reviewbot.policy.testing.check import analyse
 
 TODAY = date(2026, 11, 22)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,15 +9,14 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import CATALOGUE
-from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.calendar import resolver
-from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
-from reviewbot.policy.model import Moment, Policy, PolicyTest
+from reviewbot.policy.model import Moment, PolicyTest
 from reviewbot.policy.values import Misread
 
 
@@ -242,38 +240,3 @@ def _named(rule: str) -> str:
 
 def _answer(made: Evaluation) -> str:
     return f"{made.action} by {_named(made.rule)}"
-
-
-# ------------------------------------------------------------------------------------------------
-# Tests that a policy brings whose facts cannot occur together: they would prove nothing.
-
-
-IMPOSSIBLE = "P139"
-
-
-def impossible_tests(policy: Policy) -> Iterator[Finding]:
-    """Find each test for whose facts there is no task."""
-    if not policy.tests:
-        return
-    judge = compile_policy(policy)
-    for test in policy.tests:
-        try:
-            case_facts(judge, test)
-        except Impossible as problem:
-            yield _finding(test, problem.fact)
-        except Misread:
-            continue  # reading the policy has told of it
-
-
-def _finding(test: PolicyTest, fact: str) -> Finding:
-    spans = [span for name, _, span in test.given if name == fact]
-    others = [f"{name}: {text}" for name, text, _ in test.given if name != fact]
-    return Finding(
-        code=IMPOSSIBLE,
-        severity=Severity.ERROR,
-        span=spans[0] if spans else test.span,
-        path=test.path,
-        message=f"the facts of this test cannot occur together: {fact} never comes with the others",
-        under=f"beside  {' · '.join(others)}" if others else None,
-        cure="give only what matters; the rest follows from it",
-    )

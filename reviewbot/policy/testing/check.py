@@ -1,0 +1,195 @@
+"""All findings about what a policy means: its rules, its texts, its times and its tests.
+
+Every claim is about all tasks, not about samples: facts are cut into the classes that the policy's
+tests tell apart (`partitions`), rules become circuits over them (`circuits`), and a small search
+(`solver`) finds a task or shows that there is none. What cannot be told is said as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+
+from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.language.parser import Parsed
+from reviewbot.policy.lint.policy_model import MOST_WORK, PolicyModel
+from reviewbot.policy.lint.rule_checks import (
+    BEYOND,
+    CAN_MATCH,
+    MEETS,
+    NEVER,
+    NEVER_BY_ITSELF,
+    UNDOCUMENTED,
+    idle_lines,
+    overlaps,
+    reached_by_not_knowing,
+    uncovered,
+    unreachable_rules,
+)
+from reviewbot.policy.lint.text_checks import endless_rounds, unproven_texts
+from reviewbot.policy.lint.time_checks import (
+    idle_waits,
+    late_deadline,
+    limits_that_end_in_silence,
+    out_of_hours,
+    short_hours,
+    waits_too_long,
+)
+from reviewbot.policy.lint.usual import Impossible
+from reviewbot.policy.model import Policy, PolicyTest
+from reviewbot.policy.testing.cases import case_facts
+from reviewbot.policy.text_forms import listed
+from reviewbot.policy.values import Misread
+
+CAN_IT_MATCH = "P209"
+CANNOT_TELL = "P210"
+IMPOSSIBLE = "P139"
+POLL = 60.0
+MARGIN = 17 * 60.0
+"""The quarantine of a lost answer and two polls, in seconds."""
+MOST_NAMED = 3
+"""Rules that are named for one kind of question that could not be told."""
+
+
+def analyse(
+    policy: Policy,
+    *,
+    today: date | None = None,
+    notes: bool = True,
+    every_overlap: bool = False,
+    poll: float = POLL,
+    margin: float = MARGIN,
+) -> tuple[Finding, ...]:
+    """Find what a readable policy does that its author will not have meant, in order of place.
+
+    `today` allows the calendar to be proven for the coming twelve months. Without `notes` no overlap
+    is looked for that would only be noted: there are many pairs, and each takes a search. With
+    `every_overlap` also guards are noted (an earlier rule that only asks a person or waits). `poll`
+    and `margin` are seconds: how often the bot looks, and what it needs before the deadline to
+    settle a lost answer.
+    """
+    world = PolicyModel(policy)
+    lines = list(idle_lines(world))
+    unreachable, dead = unreachable_rules(world)
+    found = [*lines, *_not_said_already(policy, unreachable, lines)]
+    for part in (
+        unproven_texts(world, dead),
+        overlaps(world, dead, notes=notes, every=every_overlap),
+        reached_by_not_knowing(world, dead),
+        uncovered(world),
+        endless_rounds(world, dead),
+        waits_too_long(world),
+        idle_waits(world, dead),
+        impossible_tests(policy),
+        limits_that_end_in_silence(world),
+        late_deadline(world, margin=margin),
+        short_hours(world, poll=poll),
+        out_of_hours(world, today, dead) if today is not None else (),
+    ):
+        world.allow(MOST_WORK)
+        found += part
+    found += untold(world)
+    found.sort(
+        key=lambda finding: (finding.path, finding.span.line, finding.span.column, finding.code)
+    )
+    return tuple(_placed(finding, policy.path) for finding in found)
+
+
+def checked(
+    parsed: Parsed,
+    *,
+    today: date | None = None,
+    notes: bool = True,
+    every_overlap: bool = False,
+    poll: float = POLL,
+) -> Parsed:
+    """Add what a policy that was read means to what was wrong with its text.
+
+    As with reading, the policy is None where there is an error. The arguments are those of `analyse`.
+    """
+    if parsed.policy is None:
+        return parsed
+    found = analyse(parsed.policy, today=today, notes=notes, every_overlap=every_overlap, poll=poll)
+    unusable = any(finding.severity is Severity.ERROR for finding in found)
+    return msgspec.structs.replace(
+        parsed,
+        policy=None if unusable else parsed.policy,
+        findings=(*parsed.findings, *found),
+    )
+
+
+def _not_said_already(
+    policy: Policy, unreachable: list[Finding], lines: list[Finding]
+) -> list[Finding]:
+    """Leave out that a rule contradicts itself where one of its lines alone never holds."""
+    never = [f.span.line for f in lines if f.code in (NEVER, BEYOND)]
+    starts = [rule.name_span.line for rule in policy.rules]
+    said = {max((s for s in starts if s <= line), default=0) for line in never}
+    said_by_a_line = (NEVER_BY_ITSELF, UNDOCUMENTED)
+    return [f for f in unreachable if f.code not in said_by_a_line or f.span.line not in said]
+
+
+def _placed(finding: Finding, path: str) -> Finding:
+    related = tuple((place or path, span, what) for place, span, what in finding.related)
+    return msgspec.structs.replace(finding, path=finding.path or path, related=related)
+
+
+def untold(world: PolicyModel) -> Iterator[Finding]:
+    """Name each kind of question that could not be told, with the rules it was asked of.
+
+    Money that one rule pays and another sends back is worth a warning, the rest a note.
+    """
+    asked: dict[str, dict[int, None]] = {}
+    for doubt in world.doubts:
+        asked.setdefault(doubt.kind, {})[doubt.rule] = None
+    for kind, numbers in asked.items():
+        yield _finding(world, kind, list(numbers))
+
+
+def _finding(world: PolicyModel, kind: str, numbers: list[int]) -> Finding:
+    rules = world.policy.rules
+    names = [f'rule {n + 1} "{rules[n].name}"' for n in numbers[:MOST_NAMED] if n < len(rules)]
+    names += ["the fallback"] * (len(rules) in numbers[:MOST_NAMED])
+    more = len(numbers) - len(names)
+    first = min(numbers)
+    return Finding(
+        code=CAN_IT_MATCH if kind == CAN_MATCH else CANNOT_TELL,
+        severity=Severity.WARNING if kind == MEETS[Severity.WARNING] else Severity.NOTE,
+        span=rules[first].name_span if first < len(rules) else world.policy.deadline.span,
+        message=f"it cannot be told {kind}: "
+        + listed([*names, f"{more} more rules"] if more else names, "and"),
+        detail="their tests are too many, or too fine to compare, in the work the check allows itself",
+        cure="a test under  tests:  that expects each of them would show it; fewer tests on one "
+        "text, or lists in place of them, are compared in full",
+    )
+
+
+def impossible_tests(policy: Policy) -> Iterator[Finding]:
+    """Find each test for whose facts there is no task."""
+    if not policy.tests:
+        return
+    judge = compile_policy(policy)
+    for test in policy.tests:
+        try:
+            case_facts(judge, test)
+        except Impossible as problem:
+            yield _impossible(test, problem.fact)
+        except Misread:
+            continue  # reading the policy has told of it
+
+
+def _impossible(test: PolicyTest, fact: str) -> Finding:
+    spans = [span for name, _, span in test.given if name == fact]
+    others = [f"{name}: {text}" for name, text, _ in test.given if name != fact]
+    return Finding(
+        code=IMPOSSIBLE,
+        severity=Severity.ERROR,
+        span=spans[0] if spans else test.span,
+        path=test.path,
+        message=f"the facts of this test cannot occur together: {fact} never comes with the others",
+        under=f"beside  {' · '.join(others)}" if others else None,
+        cure="give only what matters; the rest follows from it",
+    )
