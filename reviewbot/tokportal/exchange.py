@@ -87,7 +87,14 @@ class Exchange:
         self._time_budget = time_budget
         self._size_budget = size_budget
         connect = min(CONNECT_BUDGET, time_budget)
-        self._timeouts = {"total": time_budget, "connect": connect, "pool": connect}
+        # `total` is ours; a transport that knows the usual ones alone is patient for no longer.
+        self._timeouts = {
+            "total": time_budget,
+            "connect": connect,
+            "pool": connect,
+            "read": time_budget,
+            "write": time_budget,
+        }
         self.traffic = Traffic()
 
     def __repr__(self) -> str:
