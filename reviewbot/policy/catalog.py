@@ -122,7 +122,9 @@ def _fact(
             low=low,
             high=high,
             longest=longest,
-            sure=(low, high if kind is FactType.SHARE else None) if ours else (None, None),
+            sure=(float(low or 0), 1.0 if kind is FactType.SHARE else None)
+            if ours
+            else (None, None),
             values=values,
             nullable=nullable,
             with_attempt=with_attempt,

@@ -11,33 +11,24 @@ import msgspec
 from reviewbot.policy.text_forms import did_you_mean, letter_name, listed, odd_letter, only_cure
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
 _LONG_UNITS = {
     "s": ("sec", "secs", "second", "seconds"),
     "m": ("min", "mins", "minute", "minutes"),
     "h": ("hr", "hrs", "hour", "hours"),
     "d": ("day", "days"),
 }
-
-
 _UNIT_OF = {word: unit for unit, words in _LONG_UNITS.items() for word in (unit, *words)}
-
-
 _CURRENCY_SIGNS = "$€£"
-
-
 _LARGEST = Decimal("1e15")
-
-
 YES = ("yes", "true")
-
-
 NO = ("no", "false")
 
 
 class Misread(Exception):
-    """A text that is not what it should be: `start` to `end` of it are the words at fault."""
+    """A text that is not what it should be: `start` to `end` of it are the words at fault.
+
+    `write` is the one text that certainly was meant: it is shown, and put in place by `--fix`.
+    """
 
     def __init__(
         self,
@@ -49,15 +40,16 @@ class Misread(Exception):
         under: str | None = None,
         cure: str | None = None,
         replacement: str | None = None,
+        write: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.start = start
         self.end = end
-        self.under = under
+        self.under = f"write  {write}" if write else under
         self.cure = cure
-        self.replacement = replacement
+        self.replacement = write or replacement
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -78,15 +70,9 @@ def read_count(text: str, at: int) -> int:
 def read_score(text: str, at: int) -> int | float:
     """Read a plain number."""
     if text.endswith("%"):
-        share = read_share(text, at)
-        raise _misread(
-            "P101",
-            "this fact is a number from 0 to 1, not a percentage",
-            text,
-            at,
-            under=f"write  {_plain(share)}",
-            replacement=_plain(share),
-        )
+        share = f"{read_share(text, at):g}"
+        message = "this fact is a number from 0 to 1, not a percentage"
+        raise _misread("P101", message, text, at, write=share)
     number = _decimal(text, at, "a number")
     return int(number) if number == number.to_integral_value() else float(number)
 
@@ -100,24 +86,14 @@ def read_money(text: str, at: int) -> float:
     for sign in (*_CURRENCY_SIGNS, "USD", "usd", "dollars", "dollar"):
         if text.startswith(sign) or text.endswith(sign):
             bare = text.replace(sign, "").strip()
-    if _is_number(bare):
-        if text.startswith(("€", "£")) or text.endswith(("€", "£")):
-            raise _misread(
-                "P104", "amounts are in US dollars", text, at, cure="write it as  0.24 USD"
-            )
-        raise _misread(
-            "P104",
-            "an amount of money needs its currency",
-            text,
-            at,
-            under=f"write  {bare} USD",
-            replacement=f"{bare} USD",
-        )
-    if _is_number(amount) and currency.isalpha():
-        raise _misread("P104", "amounts are in US dollars", text, at, cure="write it as  0.24 USD")
-    raise _misread(
-        "P101", f'"{text}" is not an amount of money', text, at, cure="write it as  0.24 USD"
-    )
+    example = "write it as  0.24 USD"
+    is_foreign = any(sign in (text[:1], text[-1:]) for sign in _CURRENCY_SIGNS[1:])
+    if _is_number(bare) and not is_foreign:
+        message = "an amount of money needs its currency"
+        raise _misread("P104", message, text, at, write=f"{bare} USD")
+    if _is_number(bare) or (_is_number(amount) and currency.isalpha()):
+        raise _misread("P104", "amounts are in US dollars", text, at, cure=example)
+    raise _misread("P101", f'"{text}" is not an amount of money', text, at, cure=example)
 
 
 def read_share(text: str, at: int) -> float:
@@ -126,14 +102,8 @@ def read_share(text: str, at: int) -> float:
         return float(_not_negative(_decimal(text[:-1].rstrip(), at, "a share"), text, at) / 100)
     number = _not_negative(_decimal(text, at, "a share"), text, at)
     if number > 1:
-        raise _misread(
-            "P102",
-            f'"{text}" has no unit: a share is written as a percentage, or from 0 to 1',
-            text,
-            at,
-            under=f"write  {text}%",
-            replacement=f"{text}%",
-        )
+        message = f'"{text}" has no unit: a share is written as a percentage, or from 0 to 1'
+        raise _misread("P102", message, text, at, write=f"{text}%")
     return float(number)
 
 
@@ -141,20 +111,14 @@ def read_duration(text: str, at: int) -> float:
     """Read `30s`, `90m`, `6h`, `1h30m`, `2d` into seconds."""
     pieces = _pieces(text)
     compact = _compact(pieces)
-    if compact is not None and compact != text:
-        raise _misread(
-            "P103",
-            f'a length of time is written without spaces and with s, m, h or d: "{text}" is not',
-            text,
-            at,
-            under=f"write  {compact}",
-            replacement=compact,
-        )
     if compact is None:
         raise _bad_duration(text, at, pieces)
-    seconds = 0.0
-    for number, unit in pieces or ():
-        seconds += float(number) * UNITS[unit]
+    if compact != text:
+        message = (
+            f'a length of time is written without spaces and with s, m, h or d: "{text}" is not'
+        )
+        raise _misread("P103", message, text, at, write=compact)
+    seconds = sum(float(number) * UNITS[unit] for number, unit in pieces)
     if seconds > 3650 * 86400:
         raise _misread("P101", f'"{text}" is longer than ten years', text, at)
     return seconds
@@ -183,19 +147,13 @@ def read_yes_no(text: str, at: int) -> bool:
     if text in NO:
         return False
     folded = text.casefold()
-    replacement = None
+    meant = None
     if folded in (*YES, "y", "on"):
-        replacement = "yes"
+        meant = "yes"
     elif folded in (*NO, "n", "off"):
-        replacement = "no"
-    raise _misread(
-        "P101",
-        f'"{text}" is neither yes nor no',
-        text,
-        at,
-        under=f"write  {replacement}" if replacement else "write  yes  or  no",
-        replacement=replacement,
-    )
+        meant = "no"
+    message = f'"{text}" is neither yes nor no'
+    raise _misread("P101", message, text, at, under="write  yes  or  no", write=meant)
 
 
 def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value") -> str:
@@ -203,102 +161,68 @@ def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value"
     for value in values:
         if value.casefold() == text.casefold():
             return value
-    cure = only_cure(text, values)
-    odd = odd_letter(text)
+    message = f'there is no {what} "{text}"'
+    if (odd := odd_letter(text)) is not None:
+        message = f'"{text}" holds a letter that only looks Latin: {letter_name(odd)}'
     raise _misread(
         "P022",
-        f'there is no {what} "{text}"'
-        if odd is None
-        else f'"{text}" holds a letter that only looks Latin: {letter_name(odd)}',
+        message,
         text,
         at,
         under=did_you_mean(text, values),
         cure=None if what == "value" else f"it is one of {listed(values)}",
-        replacement=cure,
+        replacement=only_cure(text, values),
     )
 
 
-def _pieces(text: str) -> list[tuple[str, str]] | None:
-    """Split `1h 30 min` into numbers and words; None when it holds anything else."""
+def _pieces(text: str) -> list[tuple[str, str]]:
+    """Split `1h 30 min` into numbers and words; nothing when it holds anything else."""
     pieces: list[tuple[str, str]] = []
     number = word = ""
     for char in f"{text} ":
-        if char.isascii() and (char.isdigit() or char == "."):
-            if word:
-                pieces.append((number, word))
-                number = word = ""
+        is_digit = char.isascii() and (char.isdigit() or char == ".")
+        if not is_digit and not char.isalpha() and char != " ":
+            return []
+        if word and (is_digit or (number and char == " ")):
+            pieces.append((number, word))
+            number = word = ""
+        if is_digit:
             number += char
-        elif char.isalpha():
+        elif char != " ":
             word += char
-        elif char == " ":
-            if number and word:
-                pieces.append((number, word))
-                number = word = ""
-        else:
-            return None
-    if number or word:
-        pieces.append((number, word))
-    return pieces or None
+    return [*pieces, (number, word)] if number or word else pieces
 
 
-def _compact(pieces: list[tuple[str, str]] | None) -> str | None:
+def _compact(pieces: list[tuple[str, str]]) -> str | None:
     """Write the pieces as `1h30m`; None when they are not a length of time in falling units."""
-    if not pieces:
-        return None
     parts = [(number, _UNIT_OF.get(word.casefold())) for number, word in pieces]
     sizes = [UNITS[unit] for number, unit in parts if unit and number.isdecimal()]
-    if len(sizes) < len(parts) or sizes != sorted(set(sizes), reverse=True):
+    if not sizes or len(sizes) < len(parts) or sizes != sorted(set(sizes), reverse=True):
         return None
     return "".join(f"{number}{unit}" for number, unit in parts)
 
 
-def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]] | None) -> Misread:
-    if pieces and len(pieces) == 1 and not pieces[0][1] and _is_number(text):
-        return _misread(
-            "P102",
-            f'"{text}" has no unit',
-            text,
-            at,
-            under=f"did you mean  {text}h,  {text}m  or  {text}d  ?",
-        )
-    if pieces and any(not word for _, word in pieces) and len(pieces) > 1:
-        return _misread(
-            "P103",
-            f'"{text}" mixes a number with a unit and one without',
-            text,
-            at,
-            cure="write it as  6h30m",
-        )
-    if pieces and len(pieces) == 1 and pieces[0][1].casefold() in ("w", "week", "weeks"):
-        number = pieces[0][0]
-        if number.isdecimal() and len(number) < 6:
-            return _misread(
-                "P103",
-                "lengths of time are in s, m, h or d",
-                text,
-                at,
-                under=f"write  {int(number) * 7}d",
-                replacement=f"{int(number) * 7}d",
-            )
-    if pieces and any("." in number for number, _ in pieces):
-        return _misread(
-            "P103", f'"{text}" holds a fraction', text, at, cure="write it in two units, as  1h30m"
-        )
+def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
+    first, *others = pieces or [("", "")]
+    number, word = first[0], first[1].casefold()
+    if pieces and not others and not word and _is_number(text):
+        under = f"did you mean  {text}h,  {text}m  or  {text}d  ?"
+        return _misread("P102", f'"{text}" has no unit', text, at, under=under)
+    if others and any(not word for _, word in pieces):
+        message = f'"{text}" mixes a number with a unit and one without'
+        return _misread("P103", message, text, at, cure="write it as  6h30m")
+    is_weeks = not others and word in ("w", "week", "weeks")
+    if is_weeks and number.isdecimal() and len(number) < 6:
+        message = "lengths of time are in s, m, h or d"
+        return _misread("P103", message, text, at, write=f"{int(number) * 7}d")
+    if any("." in number for number, _ in pieces):
+        cure = "write it in two units, as  1h30m"
+        return _misread("P103", f'"{text}" holds a fraction', text, at, cure=cure)
     if pieces and all(_UNIT_OF.get(word.casefold()) for _, word in pieces):
-        return _misread(
-            "P103",
-            f'the units of "{text}" must fall: days, hours, minutes, seconds, each once',
-            text,
-            at,
-            cure="write it as  1d2h30m",
-        )
-    return _misread(
-        "P101",
-        f'"{text}" is not a length of time',
-        text,
-        at,
-        cure="write it as  30s, 90m, 6h, 1h30m  or  2d",
-    )
+        message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
+        return _misread("P103", message, text, at, cure="write it as  1d2h30m")
+    cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
+    return _misread("P101", f'"{text}" is not a length of time', text, at, cure=cure)
 
 
 def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
@@ -310,13 +234,8 @@ def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
     except ValueError:
         moment = None
     if moment is None or ":" not in text:
-        raise _misread(
-            "P101",
-            f'"{text}" is not a date or a moment',
-            text,
-            at,
-            cure="write it as  2026-12-01  or  2026-12-01 09:00",
-        )
+        cure = "write it as  2026-12-01  or  2026-12-01 09:00"
+        raise _misread("P101", f'"{text}" is not a date or a moment', text, at, cure=cure)
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     return _local(moment, zone, text, at)
@@ -342,13 +261,9 @@ def _local(moment: datetime, zone: ZoneInfo, text: str, at: int) -> datetime:
     if early.utcoffset() == late.utcoffset():
         return chosen
     skipped = chosen.astimezone(zone).replace(tzinfo=None) != moment
-    raise _misread(
-        "P115",
-        f'the clock in {zone.key} {"skips" if skipped else "shows twice"} "{text}"',
-        text,
-        at,
-        cure="write another time, or one with its offset, as  2026-12-01 09:00+01:00",
-    )
+    message = f'the clock in {zone.key} {"skips" if skipped else "shows twice"} "{text}"'
+    cure = "write another time, or one with its offset, as  2026-12-01 09:00+01:00"
+    raise _misread("P115", message, text, at, cure=cure)
 
 
 def _decimal(text: str, at: int, what: str) -> Decimal:
@@ -359,23 +274,17 @@ def _decimal(text: str, at: int, what: str) -> Decimal:
         if abs(number) > _LARGEST:
             raise _misread("P101", "this number is too large", text, at)
         return number
-    tidy = text.replace("_", "").replace(",", "")
-    if _is_number(tidy) and "," in text and len(text.rpartition(",")[2]) != 3:
-        dotted = text.replace(",", ".")
-        raise _misread(
-            "P101",
-            f'"{text}" is not {what}: fractions are written with a dot',
-            text,
-            at,
-            under=f"write  {dotted}",
-        )
-    if tidy != text and _is_number(tidy):
-        raise _misread(
-            "P101", f'"{text}" is not {what}', text, at, under=f"write  {tidy}", replacement=tidy
-        )
     if not text:
         raise _misread("P101", f"{what} is missing here", text, at)
-    raise _misread("P101", f'"{text}" is not {what}', text, at)
+    message = f'"{text}" is not {what}'
+    tidy = text.replace("_", "").replace(",", "")
+    if tidy == text or not _is_number(tidy):
+        raise _misread("P101", message, text, at)
+    if "," in text and len(text.rpartition(",")[2]) != 3:
+        under = f"write  {text.replace(',', '.')}"
+        message = f"{message}: fractions are written with a dot"
+        raise _misread("P101", message, text, at, under=under)
+    raise _misread("P101", message, text, at, write=tidy)
 
 
 def _not_negative(number: Decimal, text: str, at: int) -> Decimal:
@@ -389,20 +298,5 @@ def _is_number(text: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) < 16
 
 
-def _plain(number: float) -> str:
-    return f"{number:g}"
-
-
-def _misread(
-    code: str,
-    message: str,
-    text: str,
-    at: int,
-    *,
-    under: str | None = None,
-    cure: str | None = None,
-    replacement: str | None = None,
-) -> Misread:
-    return Misread(
-        code, message, at, at + len(text), under=under, cure=cure, replacement=replacement
-    )
+def _misread(code: str, message: str, text: str, at: int, **cures: str | None) -> Misread:
+    return Misread(code, message, at, at + len(text), **cures)
