@@ -54,18 +54,13 @@ def went_wrong(
             _refused(clock, contact, notifier, error)
         case ApiError():
             _away(clock, contact, notifier, limits, str(error))
-        case LedgerCorrupt():
-            notifier.notify(
-                AlarmKind.LEDGER, f"The decision log is damaged; nothing is sent: {error}"
-            )
-        case NotRecordable():
-            notifier.notify(
-                AlarmKind.LEDGER, f"A pass ended early, the log itself is well: {error}"
-            )
         case LedgerError():
-            notifier.notify(
-                AlarmKind.LEDGER, f"The decision log cannot be used; nothing is sent: {error}"
-            )
+            what = "The decision log cannot be used; nothing is sent"
+            if isinstance(error, LedgerCorrupt):
+                what = "The decision log is damaged; nothing is sent"
+            elif isinstance(error, NotRecordable):
+                what = "A pass ended early, the log itself is well"
+            notifier.notify(AlarmKind.LEDGER, f"{what}: {error}")
 
 
 def went(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,9 @@ import click
 import msgspec
 
 from reviewbot.cli.command import command, format_option, ledger_option, policy_option
-from reviewbot.cli.health import bot_by, bot_of, say_health
-from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
+from reviewbot.cli.health import bot_of, say_health
+from reviewbot.cli.opening import ledger_at, with_settings
+from reviewbot.cli.report import planned_queue
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.review import noun_of
@@ -20,12 +22,10 @@ from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.forecast import Forecast, ResponseTimes, Unread, pace
 from reviewbot.insights.forecast import forecast as look_ahead
-from reviewbot.insights.plan import plan, recall_evidence
 from reviewbot.presentation.format import counted, dollars, due, length, table
 from reviewbot.presentation.phrases import cap_line
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_by_judges, zones_of
-from reviewbot.runtime.bootstrap import build
 
 WILL_BE_PAID_UNREAD = 4
 PATIENCE = 8.0
@@ -67,7 +67,7 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
             ahead = outlook_of(opened, now, bot)
             found = look_ahead(tuple(ahead.futures.values()), ahead.standing, pace(opened, now))
     if found is None:
-        found, zones = _asked(screen, settings, patience=None if fresh else PATIENCE)
+        found, zones = _asked(screen, settings, patience=math.inf if fresh else PATIENCE)
     if form == "json":
         screen.data(forecast_json(found))
     else:
@@ -76,24 +76,13 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
         raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
 
 
-def _asked(screen: Screen, settings: Settings, *, patience: float | None) -> tuple[Forecast, Zones]:
+def _asked(screen: Screen, settings: Settings, *, patience: float) -> tuple[Forecast, Zones]:
     """The forecast from the queue as the API lists it now."""
-    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
-    try:
-        recall_evidence(app)
-        judges = [judge for bench in app.benches for judge in bench.judges]
-        bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
-        with reading_bar(screen) as progress:
-            seen = plan(app, bot=bot, progress=progress, patience=patience)
-        found = look_ahead(
-            [planned.future for planned in seen.planned],
-            seen.standing,
-            pace(app.ledger, seen.at),
-            unreadable=seen.failed,
-        )
-        return found, zones_by_judges(judges)
-    finally:
-        app.close()
+    with planned_queue(screen, settings, patience=patience, recall=True) as (queue, app):
+        ahead = [planned.future for planned in queue.planned]
+        pace_now = pace(app.ledger, queue.at)
+        found = look_ahead(ahead, queue.standing, pace_now, unreadable=queue.failed)
+        return found, zones_by_judges(judge for bench in app.benches for judge in bench.judges)
 
 
 def headline(found: Forecast, zones: Zones) -> str:

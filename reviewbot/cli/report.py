@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
@@ -17,11 +18,12 @@ from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_setting
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import iso, safe_line
-from reviewbot.insights.plan import plan
+from reviewbot.insights.plan import QueuePlan, plan, recall_evidence
 from reviewbot.insights.scorecard import TOPICS, Graded, scorecard
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation import machine_forms, queue_report, sheets
@@ -88,19 +90,37 @@ def _write(screen: Screen, output: Path, shown: str) -> None:
 
 
 def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | None) -> str:
-    app = build(settings, events=logs_for(screen, settings, least="warning"), read_only=True)
-    with closing(app), reading_bar(screen) as progress:
-        judges = [judge for bench in app.benches for judge in bench.judges]
-        bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
-        queue = plan(app, at=at, bot=bot, progress=progress)
+    with planned_queue(screen, settings, at=at) as (queue, app):
         match form:
             case "json":
                 return machine_forms.as_json(queue, app.benches)
             case "csv":
                 return sheets.as_csv(queue)
             case "html":
+                judges = [judge for bench in app.benches for judge in bench.judges]
                 return as_html(queue_document(queue, judges))
         return queue_report.as_text(queue, app.benches)
+
+
+@contextmanager
+def planned_queue(
+    screen: Screen,
+    settings: Settings,
+    *,
+    at: datetime | None = None,
+    patience: float = math.inf,
+    recall: bool = False,
+) -> Iterator[tuple[QueuePlan, BotContext]]:
+    """Read the queue from the API and say what becomes of it; `recall` asks for no evidence twice."""
+    events = logs_for(screen, settings, least="warning")
+    with closing(build(settings, events=events, read_only=True)) as app:
+        if recall:
+            recall_evidence(app)
+        judges = [judge for bench in app.benches for judge in bench.judges]
+        bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
+        with reading_bar(screen) as progress:
+            queue = plan(app, at=at, bot=bot, progress=progress, patience=patience)
+        yield queue, app
 
 
 def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Settings) -> str:

@@ -47,6 +47,7 @@ UNCLEAR = "a write may have been carried out already; that is found out by readi
 UNREADABLE = "what the log holds of it cannot be read"
 UNSEEN = "it is not reviewed yet"
 WANTING = "what decides it then needs evidence that is not fetched yet"
+ROOM_UNCLEAR = "a write that may have been carried out takes room from it, or does not"
 TOO_LATE = "its turn comes too late: the request budget is too small"
 
 Steps = Generator[datetime, None, Future]
@@ -54,9 +55,32 @@ Steps = Generator[datetime, None, Future]
 
 
 def futures(rounds: Sequence[RoundAhead], standing: Standing) -> dict[Key, Future]:
-    """Say of every open round what becomes of it, in the order given."""
+    """Say of every open round what becomes of it, in the order given.
+
+    Whether a write that may have arrived takes room under a limit is not known yet: where the end of
+    another round hangs on that, nobody can tell.
+    """
     answers = {ahead.key: _answers(ahead, standing.now) for ahead in rounds}
-    following = _Following(standing)
+    found = _followed(rounds, answers, standing, arrived=True)
+    if any(ahead.latest is not None and ahead.latest.state in OPEN for ahead in rounds):
+        lost = _followed(rounds, answers, standing, arrived=False)
+        for key, future in found.items():
+            if future.end not in ("unknown", lost[key].end):
+                at = future.round.deadline_at
+                found[key] = replace(
+                    future, end="unknown", at=at, action=None, rule=None, why=ROOM_UNCLEAR
+                )
+    return found
+
+
+def _followed(
+    rounds: Sequence[RoundAhead],
+    answers: Mapping[Key, _Answers],
+    standing: Standing,
+    *,
+    arrived: bool,
+) -> dict[Key, Future]:
+    following = _Following(standing, arrived=arrived)
     found: dict[Key, Future] = {}
     coming: list[tuple[datetime, int, Key, Steps]] = []
 
@@ -179,8 +203,8 @@ def _refusal(latest: Logged) -> str | None:
 class _Following:
     """Follows rounds one after the other; the room that one takes is gone for the next."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing, self._now = standing, standing.now
+    def __init__(self, standing: Standing, *, arrived: bool) -> None:
+        self._standing, self._now, self._arrived = standing, standing.now, arrived
         self._rooms = {name: Room(house, standing.now) for name, house in standing.houses.items()}
         self._unseen = 0
 
@@ -258,7 +282,7 @@ class _Following:
             again = yield from self._follow(ahead, ahead.judge, answers, known_at)
             if again.end == end_by(decision.action, decision.rule):
                 return replace(again, why=UNCLEAR)
-        if decision.policy in self._rooms:
+        if self._arrived and decision.policy in self._rooms:
             self._rooms[decision.policy].take(decision, began)
         return Future(round=ahead, end="unknown", at=ahead.deadline_at, why=UNCLEAR)
 

@@ -153,7 +153,7 @@ def plan(
     at: datetime | None = None,
     bot: Bot | None = None,
     progress: Callable[[int, int], None] | None = None,
-    patience: float | None = None,
+    patience: float = math.inf,
 ) -> QueuePlan:
     """Judge all that waits as of `at` (now), and say what becomes of it.
 
@@ -161,7 +161,7 @@ def plan(
     `patience` seconds no more evidence is fetched. Raises `ApiError` when the list fails, and
     `LedgerError`.
     """
-    end = math.inf if patience is None else app.clock.monotonic() + patience
+    end = app.clock.monotonic() + patience
     requests, writes = app.traffic.requests, app.traffic.writes
     seen: list[tuple[ReviewItem, Facts, RoundAhead]] = []
     failed: list[Failed] = []

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -405,7 +405,28 @@ def what_happened(scene: Scene, key: Key, before: set[str]) -> tuple[str, dateti
     return "left" if left else "silence", item.deadline_at
 
 
+ROOM_HANGS_ON_AN_UNCLEAR_WRITE = Situation(
+    tasks=[(0, -1), (2, 5), (3, 0), (2, 0), (3, 7), (3, 1)],
+    accounts=[],
+    behaviours=["ask", "wait", "wait", "pay"],
+    account_behaviour="back",
+    fallback="escalate",
+    account_fallback="leave",
+    limits=["approvals: at most 1 per hour", "money approved: at most 0.50 USD per day"],
+    over="escalate",
+    exempt=False,
+    pauses=[],
+    breaker=False,
+    mode="live",
+    passes=1,
+    late=[],
+    lost="on the way",
+    every=20,
+)
+
+
 @pytest.mark.timeout(600)
+@example(of=ROOM_HANGS_ON_AN_UNCLEAR_WRITE)
 @given(of=SITUATIONS)
 @settings(
     max_examples=times(22, 600),
