@@ -41,6 +41,7 @@ WEEK = timedelta(days=7)
 EVERY = timedelta(hours=2)
 """A real bot polls each minute; nothing here is nearer to its deadline than hours."""
 KEY = "sk_demo"
+_DAY = len("Mon 01 Jun")
 OPENS, CLOSES = 9, 17
 ANSWERS_AN_HOUR = 2
 SHOWN = {
@@ -107,23 +108,6 @@ class Person:
             return
 
 
-class DemoProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the week has come: what waits now, and what was sent so far."""
-
-    at: datetime
-    waiting: int
-    questions: int
-    approved: int
-    disputed: int
-
-    def line(self) -> str:
-        """The same for a person."""
-        return (
-            f"{self.at:%a %d %b}  {self.waiting:>3} waiting  {self.approved:>4} approved"
-            f"  {self.disputed:>4} disputed  {self.questions:>3} with a person"
-        )
-
-
 class Week:
     """One week of the demo, reviewed by the real bot in virtual time; iterate `review` to live it."""
 
@@ -142,20 +126,17 @@ class Week:
         )
         self.traffic = self._app.traffic
 
-    def review(self) -> Iterator[DemoProgress]:
-        """Poll through the week; tell after each pass how far it has come."""
+    def review(self) -> Iterator[str]:
+        """Poll through the week; give after each pass what waits, and what was sent so far."""
         end = START + WEEK
         while (now := self.clock.now()) < end:
             summary = poll_once(self._app)
             questions = [question.decision for question in open_questions(self.ledger, now)]
             self._person.work(now, questions)
             sent = Counter(effect.action for effect in self.world.effects if effect.by == "client")
-            yield DemoProgress(
-                at=now,
-                waiting=summary.waiting,
-                questions=len(questions),
-                approved=sent["approve"],
-                disputed=sent["dispute"],
+            yield (
+                f"{now:%a %d %b}  {summary.waiting:>3} waiting  {sent['approve']:>4} approved"
+                f"  {sent['dispute']:>4} disputed  {len(questions):>3} with a person"
             )
             self.clock.sleep((now + EVERY - self.clock.now()).total_seconds())
 
@@ -204,18 +185,16 @@ def tally_of(decisions: Iterable[Logged], endings: Iterable[Ending]) -> Tally:
     )
 
 
-def _watch(screen: Screen, passes: Iterable[DemoProgress]) -> None:
-    """Show the week go by: a line that moves on a terminal, a line a day elsewhere."""
-    last: DemoProgress | None = None
+def _watch(screen: Screen, passes: Iterable[str]) -> None:
+    """Show the week go by: a line that moves on a terminal, the last line of each day elsewhere."""
+    last = ""
     with screen.progress() as show:
-        for progress in passes:
-            show(progress.line())
-            ends_a_day = last is not None and progress.at.date() != last.at.date()
-            if last is not None and ends_a_day and not screen.is_terminal():
-                screen.say(last.line())
-            last = progress
-    if last is not None:
-        screen.say(last.line())
+        for line in passes:
+            show(line)
+            if last and line[:_DAY] != last[:_DAY] and not screen.is_terminal():
+                screen.say(last)
+            last = line
+    screen.say(last)
 
 
 def _headline(week: Week) -> Iterator[str]:

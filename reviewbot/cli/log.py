@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from reviewbot.cli.answering import ledger_for_a_word, person_of
-from reviewbot.cli.command import Lazy, command, format_option, group
+from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
 from reviewbot.cli.log_export import SHOWN, chosen, since_option, task_option
-from reviewbot.cli.opening import Opening, checkpoints_of, ledger_at, opens_log
+from reviewbot.cli.opening import checkpoints_of, ledger_at, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import Replayed
 from reviewbot.core.replay import replay as judge_again
@@ -63,11 +64,11 @@ def log() -> None:
 @click.option("--changes", is_flag=True, help="Changes of policy in place of decisions.")
 @task_option
 @since_option
-@opens_log
+@with_settings(ledger_option)
 @format_option("text", "json")
 def show(
     screen: Screen,
-    opening: Opening,
+    settings: Settings,
     decision: str | None,
     everything: bool,
     changes: bool,
@@ -87,7 +88,6 @@ def show(
     $ reviewbot log show --format json --all > decisions.jsonl  # everything
     $ reviewbot log show --changes  # how policies took over, and what that moved
     """
-    settings = opening.settings()
     with ledger_at(settings.ledger) as ledger:
         zones = zones_of(settings, ledger)
         if changes:
@@ -186,10 +186,10 @@ def _print_table(screen: Screen, found: list[Logged], looks: Collection[str], zo
 @command
 @task_option
 @since_option
-@opens_log
+@with_settings(ledger_option)
 @format_option("text", "json")
 def replay(
-    screen: Screen, opening: Opening, task: str | None, since: datetime | None, form: str
+    screen: Screen, settings: Settings, task: str | None, since: datetime | None, form: str
 ) -> None:
     """Judge every logged decision again: the stored facts, by the stored policy of the same revision.
 
@@ -200,7 +200,7 @@ def replay(
     $ reviewbot log replay --since 7d --format json  # the last week, for a machine
     """
     count, different = 0, []
-    with opening.log() as ledger, screen.progress() as progress:
+    with ledger_at(settings.ledger) as ledger, screen.progress() as progress:
         answers = judge_again(chosen(ledger, task=task, since=since), Revisions(ledger))
         for count, answer in enumerate(answers, 1):
             if not answer.agrees:
@@ -257,13 +257,13 @@ def _replay_json(count: int, different: list[Replayed]) -> dict[str, object]:
 @command
 @click.option(
     "--checkpoint",
-    "file",
+    "checkpoint_file",
     type=click.Path(),
     metavar="FILE",
     help="Checkpoints to hold the log against, instead of those of the settings.",
 )
-@opens_log
-def verify(screen: Screen, opening: Opening, file: str | None) -> None:
+@with_settings(ledger_option)
+def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> None:
     """Recompute the whole chain of the log, and say whether anything was changed or is missing.
 
     Edits, insertions and deletions show by themselves. A cut end and an older copy show only
@@ -273,9 +273,10 @@ def verify(screen: Screen, opening: Opening, file: str | None) -> None:
     $ reviewbot log verify --checkpoint /mnt/other/checkpoints.jsonl
       # against checkpoints that were kept elsewhere
     """
-    settings = opening.settings(checkpoint_file=file)
-    if file is not None and not Path(file).is_file():
-        raise UsageError(f"{file} is no file of checkpoints")
+    if checkpoint_file is not None:
+        if not Path(checkpoint_file).is_file():
+            raise UsageError(f"{checkpoint_file} is no file of checkpoints")
+        settings = msgspec.structs.replace(settings, checkpoint_file=checkpoint_file)
     book = checkpoints_of(settings)
     kept = KeptCheckpoints() if book is None else book.read()
     with ledger_at(settings.ledger) as ledger:
@@ -304,8 +305,8 @@ def verify(screen: Screen, opening: Opening, file: str | None) -> None:
     metavar="REASON",
     help="Take the log as it is; earlier checkpoints no longer count.",
 )
-@opens_log
-def checkpoint(screen: Screen, opening: Opening, why: str | None) -> None:
+@with_settings(ledger_option)
+def checkpoint(screen: Screen, settings: Settings, why: str | None) -> None:
     """Take a checkpoint: print it, and add it to the file of checkpoints.
 
     It says how many lines the log has and what the hash of the last one is; kept elsewhere, it shows
@@ -320,7 +321,7 @@ def checkpoint(screen: Screen, opening: Opening, why: str | None) -> None:
     $ reviewbot log checkpoint --accept "restored from Monday's backup, disk died"
       # the log is older than its last checkpoint, and that is understood: act again
     """
-    settings, now = opening.settings(), datetime.now(UTC)
+    now = datetime.now(UTC)
     book = checkpoints_of(settings)
     if why is None:
         with ledger_at(settings.ledger) as ledger:

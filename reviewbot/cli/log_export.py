@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from reviewbot.cli.command import MomentType, command, format_option
-from reviewbot.cli.opening import Opening, opens_log
+from reviewbot.cli.command import MomentType, command, format_option, ledger_option
+from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.domain.decision import Action, Decision, Mode, State
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import quiet_bytes
@@ -62,11 +63,11 @@ def chosen(ledger: Ledger, *, task: str | None, since: datetime | None) -> Itera
 @task_option
 @since_option
 @click.option("--output", type=click.Path(), metavar="FILE", help="Write there, not to stdout.")
-@opens_log
+@with_settings(ledger_option)
 @format_option("jsonl", "csv", "parquet")
 def export(
     screen: Screen,
-    opening: Opening,
+    settings: Settings,
     task: str | None,
     since: datetime | None,
     output: str | None,
@@ -89,7 +90,11 @@ def export(
         if output is None:
             raise UsageError("Parquet is written to a file: name one with --output FILE")
     count = 0
-    with opening.log() as ledger, _target(output) as file, screen.progress() as progress:
+    with (
+        ledger_at(settings.ledger) as ledger,
+        _target(output) as file,
+        screen.progress() as progress,
+    ):
 
         def counting() -> Iterator[Logged]:
             nonlocal count

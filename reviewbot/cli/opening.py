@@ -68,10 +68,10 @@ def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
 
 
 def with_settings(*options: Decorator) -> Decorator:
-    """Give a command these options and --config, and hand it the screen and its settings.
+    """Give a command these options and --config, and hand it the settings in their place.
 
-    The settings stand in place of --policy, --ledger, --as, --live and --config, which say where
-    they come from.
+    The settings stand for --policy, --ledger, --as, --live and --config. A command that may do
+    without settings, or that knows more flags of them, takes an `opening` instead.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., Any]:

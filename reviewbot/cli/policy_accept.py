@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import click
 
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import command
-from reviewbot.cli.opening import Opening, opens_log
+from reviewbot.cli.command import command, ledger_option
+from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line
 from reviewbot.ports.ledger import LogNote
@@ -25,9 +26,8 @@ SHORTEST = 6
 
 @command
 @click.argument("revision", required=False)
-@as_option
-@opens_log
-def accept(screen: Screen, opening: Opening, revision: str | None, person: str | None) -> None:
+@with_settings(as_option, ledger_option)
+def accept(screen: Screen, settings: Settings, revision: str | None) -> None:
     """Accept a changed policy that waits, by its revision or the beginning of it.
 
     With `require_ack` a changed policy waits for this word, and the revision before it goes on
@@ -39,12 +39,11 @@ def accept(screen: Screen, opening: Opening, revision: str | None, person: str |
     $ reviewbot policy accept 7c1e09ab  # it judges from the next poll on
     """
     if revision is None:
-        with opening.log() as ledger:
+        with ledger_at(settings.ledger) as ledger:
             waiting = rollout.waiting(ledger)
         changes = ("\n".join(_waiting_lines(change)) for change in waiting)
         screen.data("\n\n".join(changes) or "No policy waits.")
         return
-    settings = opening.settings(person=person)
     who, now = person_of(settings), datetime.now(UTC)
     with ledger_for_a_word(settings) as ledger:
         change = _the_one(rollout.waiting(ledger), revision)

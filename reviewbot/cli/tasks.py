@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from reviewbot.cli.command import Lazy, MomentType, command, format_option, group
+from reviewbot.cli.command import Lazy, MomentType, command, format_option, group, ledger_option
 from reviewbot.cli.health import say_health
-from reviewbot.cli.opening import Opening, ledger_at, opens, opens_log
+from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
 from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.task import PLATFORMS, TASK_STATUSES, CommentTask
 from reviewbot.domain.text import format_moment, safe, safe_line
@@ -78,11 +79,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--since", type=MomentType(), metavar="TIME", help="Only those created since.")
 @click.option("--newest", type=click.IntRange(min=1), metavar="N", help="The newest N, not 100.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@opens("config")
+@with_settings()
 @format_option("text", "json", "csv")
 def list_(
     screen: Screen,
-    opening: Opening,
+    settings: Settings,
     statuses: tuple[str, ...],
     account: str | None,
     platform: str | None,
@@ -108,7 +109,6 @@ def list_(
         since=since,
         newest=None if everything else newest or NEWEST,
     )
-    settings = opening.settings()
     say_health(screen, settings, form)
     unread: list[UnreadRow] = []
     with closing(connect(settings)) as connection, screen.progress() as progress:
@@ -200,14 +200,13 @@ def _plain(value: object) -> str | None:
 
 @command
 @click.argument("task_id", metavar="ID")
-@opens_log
+@with_settings(ledger_option)
 @format_option("text", "json")
-def show(screen: Screen, opening: Opening, task_id: str, form: str) -> None:
+def show(screen: Screen, settings: Settings, task_id: str, form: str) -> None:
     """Show a task: what it is, every check, every round, and what we decided and sent.
 
     $ reviewbot tasks show 3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40  # its whole life
     """
-    settings = opening.settings()
     zone = "UTC" if form == "json" else zones_of(settings).of(review="comments")
     with ledger_at(settings.ledger) as log, closing(connect(settings)) as connection:
         try:
