@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -127,16 +128,16 @@ BESIDE_A_LEDGER = ("-wal", "-shm", ".lock", ".status.json", ".checkpoints.jsonl"
 _STYLE = {"ok": "good", "warn": "care", "fail": "bad"}
 
 
+Word = Literal["ok", "warn", "fail"]
+
+
 class Diagnosis(NamedTuple):
     """One answer of the doctor."""
 
-    verdict: Literal["ok", "warn", "fail"]
+    verdict: Word
     subject: str
     found: str
     cure: str = ""
-
-
-Check = Callable[[Settings], Iterator[Diagnosis]]
 
 
 @command
@@ -216,11 +217,11 @@ def _policies(settings: Settings) -> Iterator[Diagnosis]:
         read = PolicyFile(path).load(today=today)
         parsed = checked(read, today=today, notes=False, poll=settings.every)
         more = f"reviewbot policy check {path}"
-        errors = sum(finding.severity is Severity.ERROR for finding in parsed.findings)
-        warnings = sum(finding.severity is Severity.WARNING for finding in parsed.findings)
+        severities = Counter(finding.severity for finding in parsed.findings)
         if parsed.policy is None:
-            yield Diagnosis("fail", "policy", f"{path} has {counted(errors, 'error')}", more)
-        elif warnings:
+            errors = counted(severities[Severity.ERROR], "error")
+            yield Diagnosis("fail", "policy", f"{path} has {errors}", more)
+        elif warnings := severities[Severity.WARNING]:
             yield Diagnosis("warn", "policy", f"{path} has {counted(warnings, 'warning')}", more)
         else:
             yield Diagnosis("ok", "policy", f"{path}, version {parsed.policy.revision[:8]}")
@@ -246,8 +247,6 @@ def _pause(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _ledger(settings: Settings) -> Iterator[Diagnosis]:
-    from reviewbot.ledger.open import open_ledger
-
     if settings.ledger.startswith("sqlite:///"):
         path = Path(unquote(settings.ledger.removeprefix("sqlite:///")))
         place = next(place for place in (path, *path.absolute().parents) if place.exists())
@@ -259,15 +258,10 @@ def _ledger(settings: Settings) -> Iterator[Diagnosis]:
             yield Diagnosis("ok", "ledger", f"{path} will be made by the first run")
             return
         yield from _readable_by_others(path)
-    opened = open_ledger(settings.ledger, read_only=True)
-    try:
+    with ledger_at(settings.ledger) as opened:
         newest = opened.decisions(newest=1)
-    finally:
-        opened.close()
-    count = newest[-1].seq if newest else 0
-    yield Diagnosis(
-        "ok", "ledger", f"can be read; {counted(count, 'line')} up to the newest decision"
-    )
+    lines = counted(newest[-1].seq if newest else 0, "line")
+    yield Diagnosis("ok", "ledger", f"can be read; {lines} up to the newest decision")
 
 
 def _readable_by_others(ledger: Path) -> Iterator[Diagnosis]:
@@ -285,12 +279,10 @@ def _proxy(settings: Settings) -> Iterator[Diagnosis]:
 
     if settings.proxy is None:
         return
-    origin = safe_line(settings.origins["proxy"])
-    if way_to(settings.base_url, settings.proxy) is None:
-        found = f"{settings.proxy} (from {origin}) is not used for {settings.base_url}"
-    else:
-        found = f"{settings.proxy} (from {origin}) leads to {settings.base_url}"
-    yield Diagnosis("ok", "proxy", found)
+    proxy = f"{settings.proxy} (from {safe_line(settings.origins['proxy'])})"
+    used = way_to(settings.base_url, settings.proxy) is not None
+    does = "leads to" if used else "is not used for"
+    yield Diagnosis("ok", "proxy", f"{proxy} {does} {settings.base_url}")
 
 
 def _key(settings: Settings) -> Iterator[Diagnosis]:
@@ -307,30 +299,15 @@ def _api(settings: Settings) -> Iterator[Diagnosis]:
     reached = reach(settings)
     yield Diagnosis("ok", "api", f"{settings.base_url} answers and takes the key")
     skew = abs(reached or timedelta(0))
-    seconds = f"{skew.total_seconds():.0f} s"
-    if skew > SKEW_TOO_LARGE:
-        yield Diagnosis(
-            "fail", "clock", f"{seconds} off the API's", "set this machine's clock (NTP)"
-        )
-    elif skew > SKEW_NOTED:
-        yield Diagnosis(
-            "warn", "clock", f"{seconds} off the API's", "set this machine's clock (NTP)"
-        )
-    else:
+    if skew <= SKEW_NOTED:
         yield Diagnosis("ok", "clock", "agrees with the API's")
+        return
+    found = f"{skew.total_seconds():.0f} s off the API's"
+    verdict: Word = "fail" if skew > SKEW_TOO_LARGE else "warn"
+    yield Diagnosis(verdict, "clock", found, "set this machine's clock (NTP)")
 
 
-CHECKS: tuple[Check, ...] = (
-    _settings,
-    _zones,
-    _policies,
-    _channels,
-    _ledger,
-    _pause,
-    _proxy,
-    _key,
-    _api,
-)
+CHECKS = (_settings, _zones, _policies, _channels, _ledger, _pause, _proxy, _key, _api)
 
 
 @command
