@@ -210,48 +210,56 @@ _NOT_IN_ANSWER = "the answer does not say what became of it"
 
 def answered(orders: Mapping[str, Order], placed: Placed) -> dict[str, OrderOutcome]:
     """Say of every order of a batch what a clear answer says of it."""
-    left = dict(orders)
-    verdicts: dict[str, OrderOutcome] = {}
-
-    def settle(subject: str, verdict: OrderOutcome) -> None:
-        verdicts[subject] = verdict
-        del left[subject]
-
-    vague = []
-    for refused in placed.refused:
-        alike = [subject for subject, order in left.items() if _is_echo(refused, order)]
-        if len(alike) == 1:
-            settle(alike[0], _rejected(refused))
-        else:
-            vague.append(refused)
-    alike_to = _by_group(left)
-    spare = []
-    for task in placed.created:
-        sure = [name for name in alike_to(task) if name in left and _is_same(task, left[name])]
-        if sure:
-            settle(sure[0], _created(task))
-        else:
-            spare.append(task)
-    for task in list(spare):
-        likely = [name for name in alike_to(task) if name in left and _may_be(task, left[name])]
-        if likely:
-            settle(likely[0], _created(task))
-            spare.remove(task)
-    if not vague and len(left) == len(spare):
+    batch = _Batch(orders)
+    vague = [refused for refused in placed.refused if not batch.is_rejected(refused, 1)]
+    spare = batch.without_those_created(placed.created)
+    if not vague and len(batch.left) == len(spare):
         # Every order was taken; an answer that says little of the tasks still says that.
-        for subject, task in zip(list(left), spare, strict=True):
-            settle(subject, _created(task))
-    for refused in list(vague):
-        alike = [subject for subject, order in left.items() if _is_echo(refused, order)]
-        if alike and len(left) <= len(vague):
-            settle(alike[0], _rejected(refused))
-            vague.remove(refused)
+        for subject, task in zip(list(batch.left), spare, strict=True):
+            batch.settle(subject, _created(task))
+    if len(batch.left) <= len(vague):
+        rest = len(batch.left)
+        vague = [refused for refused in vague if not batch.is_rejected(refused, rest)]
     reasons = " or ".join(sorted({refused.reason or _UNSAID for refused in vague}))
-    all_told = len(left) == len(vague)
-    for subject in list(left):
-        rejected = OrderOutcome(state=OrderState.REJECTED, reason=reasons)
-        settle(subject, rejected if all_told else _unclear(_NOT_IN_ANSWER))
-    return verdicts
+    rejected = OrderOutcome(state=OrderState.REJECTED, reason=reasons)
+    others = rejected if len(batch.left) == len(vague) else _unclear(_NOT_IN_ANSWER)
+    return batch.outcomes | dict.fromkeys(batch.left, others)
+
+
+class _Batch:
+    """The orders of one request, and what its answer has said of them so far."""
+
+    def __init__(self, orders: Mapping[str, Order]) -> None:
+        self.left = dict(orders)
+        self.outcomes: dict[str, OrderOutcome] = {}
+
+    def settle(self, subject: str, outcome: OrderOutcome) -> None:
+        self.outcomes[subject] = outcome
+        del self.left[subject]
+
+    def is_rejected(self, refused: Refused, most: int) -> bool:
+        """Whether a refusal is about the first of at most so many orders that it is like."""
+        alike = [subject for subject, order in self.left.items() if _is_echo(refused, order)]
+        if not 1 <= len(alike) <= most:
+            return False
+        self.settle(alike[0], _rejected(refused))
+        return True
+
+    def without_those_created(self, created: Iterable[CommentTask]) -> list[CommentTask]:
+        """Match tasks to their orders, the sure ones first; give those that match none."""
+        alike_to = _by_group(self.left)
+        spare = list(created)
+        for fits in (_is_same, _may_be):
+            for task in list(spare):
+                names = [
+                    name
+                    for name in alike_to(task)
+                    if name in self.left and fits(task, self.left[name])
+                ]
+                if names:
+                    self.settle(names[0], _created(task))
+                    spare.remove(task)
+        return spare
 
 
 def found(

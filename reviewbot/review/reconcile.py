@@ -61,30 +61,38 @@ def reconcile(
     ]
     if not vanished:
         return Reconciled()
-    memories = app.ledger.memories(bench.review, list({one.task_id for one in vanished}))
-    ended, others = [], []
+    ended, others = _told_by_the_log(app.ledger, bench, vanished)
+    if ended:
+        app.ledger.end(*ended)
+    for sighting, last in others[:looks]:
+        if app.stopping():
+            break
+        ending = _look(app, bench, sighting, last)
+        if ending is not None:
+            ended.append(ending)
+    known = {(ending.task_id, ending.epoch) for ending in ended}
+    missing = [one for one in vanished if (one.task_id, one.epoch) not in known]
+    return Reconciled(tuple(ended), tuple(missing))
+
+
+def _told_by_the_log(
+    ledger: Ledger, bench: ReviewPipeline, vanished: Sequence[OpenRound]
+) -> tuple[list[Ending], list[tuple[OpenRound, Logged | None]]]:
+    """What our own writes ended, and the rounds that have to be read, the first to end first.
+
+    What is still in doubt is neither: settling it tells how it ended.
+    """
+    memories = ledger.memories(bench.review, list({sighting.task_id for sighting in vanished}))
+    ended: list[Ending] = []
+    others: list[tuple[OpenRound, Logged | None]] = []
     for sighting in sorted(vanished, key=deadline_of):
-        last = _last_decision(app.ledger, sighting, memories.get(sighting.task_id))
+        last = _last_decision(ledger, sighting, memories.get(sighting.task_id))
         if last is None or last.state not in DONE | OPEN:
             others.append((sighting, last))
         elif last.state in DONE:
             at = last.settled_at or last.state_at
-            ended.append(_ending(sighting, "ours", None, at, _unanswered(app.ledger, last)))
-    if ended:
-        app.ledger.end(*ended)
-    for sighting, last in others:
-        if app.stopping():
-            break
-        if looks is not None:
-            if looks == 0:
-                continue
-            looks -= 1
-        ending = _look(app, bench, sighting, last)
-        if ending is not None:
-            ended.append(ending)
-    known = {(one.task_id, one.epoch) for one in ended}
-    missing = [one for one in vanished if (one.task_id, one.epoch) not in known]
-    return Reconciled(tuple(ended), tuple(missing))
+            ended.append(_ending(sighting, "ours", None, at, _unanswered(ledger, last)))
+    return ended, others
 
 
 def reconcile_all(app: BotContext) -> tuple[Ending, ...]:
@@ -99,17 +107,19 @@ def reconcile_all(app: BotContext) -> tuple[Ending, ...]:
 def _look(
     app: BotContext, bench: ReviewPipeline, sighting: OpenRound, last: Logged | None
 ) -> Ending | None:
+    """Read how a round ended, and write it down; None where that cannot be told yet."""
     key = f"{sighting.task_id} {sighting.epoch}"
     puzzle = bench.puzzles.get(key)
     if puzzle is not None and app.clock.monotonic() < puzzle.until:
         return None
+    later = Backoff(tries=1, until=app.clock.monotonic() + PAUSE)
     try:
         item = bench.queue.look(sighting.task_id)
     except NotFound:
         # A 404 may be a lapse of the API: a payment by silence behind it would be told to nobody.
         bench.unfound[key] = bench.unfound.get(key, 0) + 1
         if bench.unfound[key] < UNFOUND:
-            bench.puzzles[key] = Backoff(tries=1, until=app.clock.monotonic() + PAUSE)
+            bench.puzzles[key] = later
             return None
         del bench.unfound[key]
         return _end(app.ledger, sighting, "other", None, app.clock.now(), note="it is gone")
@@ -117,20 +127,26 @@ def _look(
         raise
     except ApiError as error:
         app.events("cannot reconcile", level="warning", task_id=sighting.task_id, error=str(error))
-        bench.puzzles[key] = Backoff(tries=1, until=app.clock.monotonic() + PAUSE)
+        bench.puzzles[key] = later
         return None
     bench.unfound.pop(key, None)
     found = fate(item, sighting.epoch)
     if found is RoundState.WAITING:
         return None
     if found is RoundState.UNREADABLE or not is_conclusive(bench, item, sighting.epoch):
-        bench.puzzles[key] = Backoff(tries=1, until=app.clock.monotonic() + PAUSE)
+        bench.puzzles[key] = later
         return None
     bench.puzzles.pop(key, None)
+    return _attributed(app, sighting, item, found, last)
+
+
+def _attributed(
+    app: BotContext, sighting: OpenRound, item: ReviewItem, found: RoundState, last: Logged | None
+) -> Ending:
+    """Write down how a round ended that was read, and tell whom it concerns."""
     by = _whose(item, sighting, found, last)
     if by == "other" and last is not None and _may_be_ours(app.ledger, item, found, last):
         app.events("unattributed effect", level="error", task_id=item.id, epoch=sighting.epoch)
-        what = f"task {item.id} was ended by somebody else, or by a write given up as not done"
         breaker.open_breaker(
             app.ledger,
             app.clock,
@@ -139,10 +155,11 @@ def _look(
             app.mode,
             last.decision.policy,
             "unattributed",
-            what,
+            f"task {item.id} was ended by somebody else, or by a write given up as not done",
         )
     ended_at = (found is RoundState.PAID and item.subject.finalized_at) or app.clock.now()
     note = cause(last) if by == "silence" else None
+    ending = _end(app.ledger, sighting, by, item.status, ended_at, note=note)
     if by == "silence":
         app.events(
             "paid by silence",
@@ -153,8 +170,6 @@ def _look(
             amount_micros=sighting.amount_micros,
             cause=note,
         )
-    ending = _end(app.ledger, sighting, by, item.status, ended_at, note=note)
-    if by == "silence":
         tell_silence(app.clock, app.notifier, ending)
     return ending
 
