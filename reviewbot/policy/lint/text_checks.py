@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -33,8 +34,8 @@ _UNITS = 2
 """UTF-16 units that one character may take."""
 
 
-class Path(msgspec.Struct, frozen=True, kw_only=True):
-    """One text and what must hold when it is sent."""
+class SentText(msgspec.Struct, frozen=True, kw_only=True):
+    """One text that can be sent, and what must hold when it is."""
 
     what: str
     """The rule, or the fallback, in words."""
@@ -42,231 +43,195 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     """Its number; one beyond the last for the fallback."""
     span: Span
     template: Template
-    variant_index: int
-    any_variant: tuple[Wish, ...]
-    """What must hold for any of its texts."""
-    wishes: tuple[Wish, ...]
-    repeats: bool = False
+    first: bool
+    """Whether it is the first text of its sender."""
+    sender_wishes: list[Wish]
+    """What must hold for any of the sender's texts."""
+    wishes: list[Wish]
 
 
-def sending_paths(world: PolicyModel, dead: frozenset[int]) -> Iterator[Path]:
+def texts_sent(world: PolicyModel, dead: frozenset[int]) -> Iterator[SentText]:
     """Every text that can be sent, with its conditions."""
+    for what, number, span, then, wishes in _senders(world, dead):
+        for index, (variant, template) in enumerate(sent_texts(then)):
+            asked = variant_test(then.reason, variant) if then.reason is not None else None
+            narrower = [] if asked is None else [(world.meets(*asked), TRUE)]
+            yield SentText(
+                what=what,
+                rule=number,
+                span=span,
+                template=template,
+                first=index == 0,
+                sender_wishes=wishes,
+                wishes=[*wishes, *narrower],
+            )
+
+
+def _senders(
+    world: PolicyModel, dead: frozenset[int]
+) -> Iterator[tuple[str, int, Span, Then, list[Wish]]]:
+    """The rules and fallbacks that send a review back, and what must hold for each."""
     for number, rule in enumerate(world.policy.rules):
-        if number in dead:
-            continue
-        wishes = tuple(world.decides(number))
-        what = f'rule "{rule.name}"'
-        yield from _paths(
-            world, rule.then, wishes, (what, number), rule.name_span, repeats=rule.repeat
-        )
-    undecided = tuple(
+        if number not in dead and rule.then.action.sends_back:
+            wishes = world.decides(number)
+            yield f'rule "{rule.name}"', number, rule.name_span, rule.then, wishes
+    undecided: list[Wish] = [
         (world.rules[i], NOT_TRUE)
         for i, rule in deciding(world.policy)
         if rule.act_during is None and rule.then.action not in (Action.ESCALATE, Action.WAIT)
-    )
-    for fallback, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
-        sender = ("the deadline", len(world.policy.rules))
-        yield from _paths(world, fallback.then, ((node, TRUE), *undecided), sender, fallback.span)
-        undecided = (*undecided, (node, NOT_TRUE))
-
-
-def _paths(
-    world: PolicyModel,
-    then: Then,
-    wishes: tuple[Wish, ...],
-    sender: tuple[str, int],
-    span: Span,
-    *,
-    repeats: bool = False,
-) -> Iterator[Path]:
-    if not then.action.sends_back:
-        return
-    for index, (variant, template) in enumerate(sent_texts(then)):
-        asked = variant_test(then.reason, variant) if then.reason is not None else None
-        narrower = () if asked is None else ((world.meets(*asked), TRUE),)
-        yield Path(
-            what=sender[0],
-            rule=sender[1],
-            span=span,
-            template=template,
-            variant_index=index,
-            any_variant=wishes,
-            wishes=(*wishes, *narrower),
-            repeats=repeats,
-        )
+    ]
+    for case, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
+        if case.then.action.sends_back:
+            number, wishes = len(world.policy.rules), [(node, TRUE), *undecided]
+            yield "the deadline", number, case.span, case.then, wishes
+        undecided = [*undecided, (node, NOT_TRUE)]
 
 
 def unproven_texts(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
     """Find places that may be unknown when their text is sent, and texts that may not fit."""
-    for path in sending_paths(world, dead):
-        places = placeholders_in(path.template)
-        seen: set[str] = set()
-        for place in places:
-            if place.fact not in seen:
-                seen.add(place.fact)
-                yield from _known(world, path, place)
+    for text in texts_sent(world, dead):
+        places = placeholders_in(text.template)
+        for fact in dict.fromkeys(place.fact for place in places):
+            yield from _known(world, text, next(p for p in places if p.fact == fact))
         if places:
-            yield from _fits(world, path)
+            yield from _fits(world, text)
 
 
-def _known(world: PolicyModel, path: Path, place: Placeholder) -> Iterator[Finding]:
-    doubt = Doubt(ALL_KNOWN, path.rule)
-    found = world.surely([*path.wishes, (world.meets(place.fact, KNOWN), FALSE)], doubt)
+def _known(world: PolicyModel, text: SentText, place: Placeholder) -> Iterator[Finding]:
+    doubt = Doubt(ALL_KNOWN, text.rule)
+    found = world.surely([*text.wishes, (world.meets(place.fact, KNOWN), FALSE)], doubt)
     if found is not None and not realistic(world, found):
         world.doubts.append(doubt)
-        found = None
-    if found is None:
-        return
-    fact = world.fact(place.fact)
-    yield Finding(
-        code=PERHAPS_UNKNOWN,
-        severity=Severity.ERROR,
-        span=_place_of(path, place),
-        message=f"{place.fact} may be unknown when {path.what} sends this text",
-        detail=example_words(world, found, [place.fact, *_neighbours(fact)]),
-        cure=f"add  {place.fact}: known  to the rule, or leave it out of the text",
-        see=f"reviewbot policy facts {place.fact}",
-        related=(("", path.span, "sends it"),),
-    )
+    elif found is not None:
+        beside = ["checks.count"] if world.fact(place.fact).source == "evidence" else []
+        yield Finding(
+            code=PERHAPS_UNKNOWN,
+            severity=Severity.ERROR,
+            span=_place_of(text, place),
+            message=f"{place.fact} may be unknown when {text.what} sends this text",
+            detail=example_words(world, found, [place.fact, *beside]),
+            cure=f"add  {place.fact}: known  to the rule, or leave it out of the text",
+            see=f"reviewbot policy facts {place.fact}",
+            related=(("", text.span, "sends it"),),
+        )
 
 
-def _neighbours(fact: Fact) -> tuple[str, ...]:
-    return ("checks.count",) if fact.source == "evidence" else ()
-
-
-def _fits(world: PolicyModel, path: Path) -> Iterator[Finding]:
-    lengths = lengths_in(world, path)
-    if lengths.longest is None or lengths.longest > LONGEST:
-        yield _too_long(path, lengths)
+def _fits(world: PolicyModel, text: SentText) -> Iterator[Finding]:
+    lengths = _measured(world, text, exact=False)
+    if lengths.longest > LONGEST:  # over all values, so now over those that can be
+        lengths = _measured(world, text, exact=True)
+    if lengths.longest > LONGEST:
+        yield _too_long(text, lengths)
     if lengths.shortest < SHORTEST:
         yield Finding(
             code=TOO_SHORT,
             severity=Severity.ERROR,
-            span=path.template.span,
+            span=text.template.span,
             message=f"this text can be as short as {lengths.shortest} characters; "
             f"the API takes {SHORTEST} to {LONGEST}",
             cure="say what is wrong and what to do",
         )
 
 
-def _too_long(path: Path, lengths: Lengths) -> Finding:
+def _too_long(text: SentText, lengths: Lengths) -> Finding:
     place, room = lengths.widest, lengths.room
-    extent = (
-        "is not bounded" if lengths.longest is None else f"can reach {lengths.longest} characters"
-    )
-    assert place is not None
+    bounded = lengths.longest < math.inf
+    extent = f"can reach {lengths.longest} characters" if bounded else "is not bounded"
     return Finding(
         code=TOO_LONG,
         severity=Severity.ERROR,
-        span=_place_of(path, place),
+        span=_place_of(text, place),
         message=f"this text {extent}; the API takes {SHORTEST} to {LONGEST}",
         detail="an emoji counts as two characters there",
         cure=f"cut it: {{{place.fact}, first {room}}}" if room > 0 else "shorten the text",
-        related=(("", path.span, "sends it"),),
+        related=(("", text.span, "sends it"),),
     )
 
 
-def _place_of(path: Path, place: Placeholder) -> Span:
-    return path.template.span if place.span == NOWHERE else place.span
+def _place_of(text: SentText, place: Placeholder) -> Span:
+    return text.template.span if place.span == NOWHERE else place.span
 
 
-# How short and how long a text can be, over all tasks that it can be sent to. Lengths are counted as
-# the API may count them: in code points for the shortest, in UTF-16 units (an emoji is two) for the
-# longest.
+class Lengths(NamedTuple):
+    """How short and how long a text can be, over all tasks that it can be sent to.
 
-Extent = tuple[int, int | None]
-
-
-class Lengths(msgspec.Struct, frozen=True, kw_only=True):
-    """The shortest and longest a text can be (None: without end), and its widest place."""
+    Lengths are counted as the API may count them: in code points for the shortest, in UTF-16 units
+    (an emoji is two) for the longest.
+    """
 
     shortest: int
-    longest: int | None
-    widest: Placeholder | None
+    longest: float
+    widest: Placeholder
     room: int
     """Characters that the widest place may have for the text to fit."""
 
 
-def lengths_in(world: PolicyModel, path: Path) -> Lengths:
-    """Measure a text, first over all values and, where that does not fit, over those that can be."""
-    lengths = _add_up(world, path, exact=False)
-    if lengths.longest is not None and lengths.longest <= LONGEST:
-        return lengths
-    return _add_up(world, path, exact=True)
-
-
-def _add_up(world: PolicyModel, path: Path, *, exact: bool) -> Lengths:
-    plain = "".join(part for part in path.template.parts if isinstance(part, str))
-    shortest, fixed = len(plain.strip()), len(plain.encode("utf-16-le", "surrogatepass")) // 2
-    extents = [(p, _extent(world, path, p, exact=exact)) for p in placeholders_in(path.template)]
-    shortest += sum(low for _, (low, _) in extents)
-    widths = [high for _, (_, high) in extents]
-    total = None if None in widths else fixed + sum(w for w in widths if w is not None)
-    widest = max(extents, key=lambda e: LONGEST * 100 if e[1][1] is None else e[1][1], default=None)
-    others = fixed + sum(e[1][1] or 0 for e in extents if e is not widest)
-    room = (LONGEST - others - 1) // _UNITS
+def _measured(world: PolicyModel, text: SentText, *, exact: bool) -> Lengths:
+    """Add up the parts of a text with places, over all values or over those that can be."""
+    plain = "".join(part for part in text.template.parts if isinstance(part, str))
+    units = len(plain.encode("utf-16-le", "surrogatepass")) // 2
+    places = placeholders_in(text.template)
+    extents = [_extent(world, text, place, exact=exact) for place in places]
+    highs = [high for _, high in extents]
+    at = highs.index(max(highs))
+    others = units + sum(h for i, h in enumerate(highs) if i != at and h < math.inf)
     return Lengths(
-        shortest=shortest, longest=total, widest=widest[0] if widest else None, room=room
+        shortest=len(plain.strip()) + sum(low for low, _ in extents),
+        longest=units + sum(highs),
+        widest=places[at],
+        room=int(LONGEST - others - 1) // _UNITS,
     )
 
 
-def _extent(world: PolicyModel, path: Path, place: Placeholder, *, exact: bool) -> Extent:
+def _extent(
+    world: PolicyModel, text: SentText, place: Placeholder, *, exact: bool
+) -> tuple[int, float]:
     fact = world.fact(place.fact)
-    cells = [c for c in _cells(world, path, place.fact, exact=exact) if c.value is not None]
-    if not cells:
-        return 0, 0
-    extents = [_cell_extent(world, fact, place, cell) for cell in cells]
-    low = min(low for low, _ in extents)
-    highs = [high for _, high in extents]
-    high = None if None in highs else max(h for h in highs if h is not None)
-    if fact.name == "task.comment_text" and exact:
-        lengths = [c.high for c in _cells(world, path, "task.comment_length", exact=True)]
-        if None not in lengths and lengths and high is not None:
-            high = min(high, _UNITS * int(max(h for h in lengths if h is not None)))
+    extents = [
+        _cell_extent(world, fact, place, cell)
+        for cell in _cells(world, text, place.fact, exact=exact)
+    ]
+    low = min((low for low, _ in extents), default=0)
+    high = max((high for _, high in extents), default=0)
+    if fact.name == "task.comment_text" and exact and extents:
+        lengths = [cell.high for cell in _cells(world, text, "task.comment_length", exact=True)]
+        longest = max((math.inf if end is None else end for end in lengths), default=math.inf)
+        high = min(high, _UNITS * longest)
     if place.format == "first" and place.first is not None:
-        cut = _UNITS * place.first + 1
-        high = cut if high is None else min(high, cut)
-        low = min(low, place.first)
+        low, high = min(low, place.first), min(high, _UNITS * place.first + 1)
     return low, high
 
 
-def _cells(world: PolicyModel, path: Path, fact: str, *, exact: bool) -> list[Cell]:
+def _cells(world: PolicyModel, text: SentText, fact: str, *, exact: bool) -> list[Cell]:
     """The cells that the fact may lie in; where that cannot be told a cell is left out, and noted."""
-    cells = [cell if cell.documented else None for cell in world.cells_of(fact)]
-    doubt = Doubt(FITS, path.rule)
+    doubt = Doubt(FITS, text.rule)
     return [
         cell
-        for i, cell in enumerate(cells)
-        if cell is not None
-        and (
-            not exact
-            or (
-                cell.value is not None
-                and world.surely([*path.wishes, (world.lies_in(fact, 1 << i), TRUE)], doubt)
-            )
-        )
+        for i, cell in enumerate(world.cells_of(fact))
+        if cell.documented
+        and cell.value is not None
+        and (not exact or world.surely([*text.wishes, (world.lies_in(fact, 1 << i), TRUE)], doubt))
     ]
 
 
-def _cell_extent(world: PolicyModel, fact: Fact, place: Placeholder, cell: Cell) -> Extent:
-    if fact.type is FactType.TEXT:
-        longest = cell.high if cell.high is not None else fact.longest
-        return int(cell.low or 0), None if longest is None else _UNITS * int(longest)
-    say = _sayer(world, fact, place)
-    if fact.type in (FactType.COUNT, FactType.MOMENT, FactType.CHOICE, FactType.YES_NO):
-        ends = [cell.low, cell.high] if fact.type is FactType.COUNT else []
-        said = [len(say(int(end))) for end in ends if end is not None] + [len(say(cell.value))]
-        endless = fact.type is FactType.COUNT and cell.high is None
-        return min(said), max(*said, _WIDEST if endless else 0)
-    if fact.type is FactType.NAMES:
-        return 0, len(", ".join(fact.values))
+def _cell_extent(
+    world: PolicyModel, fact: Fact, place: Placeholder, cell: Cell
+) -> tuple[int, float]:
+    match fact.type:
+        case FactType.TEXT:
+            longest = cell.high if cell.high is not None else fact.longest
+            return int(cell.low or 0), math.inf if longest is None else _UNITS * int(longest)
+        case FactType.COUNT | FactType.MOMENT | FactType.CHOICE | FactType.YES_NO:
+            plain = place.format == "first"
+            shown = msgspec.structs.replace(place, format="plain") if plain else place
+            write = formatter(shown, fact, ZoneInfo(world.policy.timezone))
+            ends = [cell.low, cell.high] if fact.type is FactType.COUNT else []
+            widths = [len(write(v)) for v in (*(int(e) for e in ends if e is not None), cell.value)]
+            endless = fact.type is FactType.COUNT and cell.high is None
+            return min(widths), max(*widths, _WIDEST if endless else 0)
+        case FactType.NAMES:
+            return 0, len(", ".join(fact.values))
     return 1, _WIDEST
-
-
-def _sayer(world: PolicyModel, fact: Fact, place: Placeholder) -> Callable[[Any], str]:
-    zone = ZoneInfo(world.policy.timezone)
-    plain = msgspec.structs.replace(place, format="plain") if place.format == "first" else place
-    return formatter(plain, fact, zone)
 
 
 def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
@@ -275,27 +240,28 @@ def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding
     beyond = sum(1 << i for i, c in enumerate(cells) if c.value is not None and c.high is None)
     late: Wish = (world.lies_in(world.returns, beyond), TRUE)
     endless = [
-        path
-        for path in sending_paths(world, dead)
-        if path.variant_index == 0
-        and world.surely([*path.any_variant, late], Doubt(ENDS, path.rule)) is not None
+        text
+        for text in texts_sent(world, dead)
+        if text.first
+        and world.surely([*text.sender_wishes, late], Doubt(ENDS, text.rule)) is not None
     ]
     if endless:
         yield _round_finding(world, endless)
 
 
-def _round_finding(world: PolicyModel, endless: list[Path]) -> Finding:
-    path = endless[0]
-    changing = any(p.repeats or placeholders_in(p.template) for p in endless)
-    what = "a manager" if world.policy.applies_to.review == "comments" else "an account"
+def _round_finding(world: PolicyModel, endless: list[SentText]) -> Finding:
+    first, *others = endless
+    repeating = {number for number, rule in enumerate(world.policy.rules) if rule.repeat}
+    changing = any(text.rule in repeating or placeholders_in(text.template) for text in endless)
+    whom = "a manager" if world.policy.applies_to.review == "comments" else "an account"
     return Finding(
         code=FOR_EVER,
         severity=Severity.WARNING,
-        span=path.span,
-        message=f"{path.what} can send {what} back again and again: no rule ends it",
+        span=first.span,
+        message=f"{first.what} can send {whom} back again and again: no rule ends it",
         detail=None
         if changing
         else "its words never change, so from the second time on a person is asked instead",
         cure=f"put a rule before it such as  {world.returns}: at least 2  →  then: escalate",
-        related=tuple(("", other.span, "can do so too") for other in endless[1:]),
+        related=tuple(("", other.span, "can do so too") for other in others),
     )
