@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.lint.circuits import TRUE
+from reviewbot.policy.lint.partitions import spelled_lengths
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.rule_checks import MOST_OVERLAPS_NAMED, overlaps
-from reviewbot.policy.lint.solver import TooHardError
-from reviewbot.policy.lint.texts import spelled_lengths
+from reviewbot.policy.lint.solver import TRUE, TooHardError
 from reviewbot.policy.lint.usual import usual_facts
 from reviewbot.policy.model import AllOf, AppliesTo, Compare, Policy
 from reviewbot.policy.operators import Has

@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.lint.circuits import NOT_TRUE, TRUE
 from reviewbot.policy.lint.policy_model import PolicyModel
-from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.solver import NOT_TRUE, TRUE, TooHardError
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,

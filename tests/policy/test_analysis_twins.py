@@ -10,9 +10,8 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import Action
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.lint.circuits import NOT_TRUE, TRUE
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
-from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.solver import NOT_TRUE, TRUE, TooHardError
 from reviewbot.policy.lint.usual import Impossible, usual_facts
 from reviewbot.policy.lint.witnesses import realistic
 from reviewbot.policy.model import Policy, Then

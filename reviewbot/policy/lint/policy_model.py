@@ -14,20 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
-from reviewbot.policy.lint.circuits import (
-    FALSE,
-    NOT_TRUE,
-    TRUE,
-    UNKNOWN,
-    Cell,
-    Expression,
-    PartitionedTest,
-    all_of,
-    any_of,
-    may_come_to,
-    of_one_variable,
-)
-from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
+from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of, texts_like
 from reviewbot.policy.lint.relations import (
     CERTAIN,
     DOCUMENTED,
@@ -37,8 +24,24 @@ from reviewbot.policy.lint.relations import (
     shared_cuts,
     without_others,
 )
-from reviewbot.policy.lint.solver import Budget, Search, TooHardError, Variables, Wish
-from reviewbot.policy.lint.texts import texts_like
+from reviewbot.policy.lint.solver import (
+    FALSE,
+    NOT_TRUE,
+    TRUE,
+    UNKNOWN,
+    Budget,
+    Cell,
+    Expression,
+    PartitionedTest,
+    Search,
+    TooHardError,
+    Variables,
+    Wish,
+    all_of,
+    any_of,
+    may_come_to,
+    of_one_variable,
+)
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
 from reviewbot.policy.lint.walks import (
     bare,

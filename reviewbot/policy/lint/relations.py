@@ -16,8 +16,7 @@ import msgspec
 from reviewbot.domain.account import PROFILE_FIELDS
 from reviewbot.domain.task import COMMENT_LIMITS
 from reviewbot.policy.catalog import ATTEMPT_FACTS
-from reviewbot.policy.lint.circuits import Cell
-from reviewbot.policy.lint.solver import Link
+from reviewbot.policy.lint.solver import Cell, Link
 from reviewbot.policy.lint.usual import WINDOW
 
 Holds = Callable[[Cell, Cell], bool]

@@ -9,9 +9,8 @@ from contextlib import suppress
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.lint.circuits import FALSE, NOT_TRUE, TRUE, UNKNOWN
 from reviewbot.policy.lint.policy_model import COUNT, EXISTS, Doubt, PolicyModel, Witness
-from reviewbot.policy.lint.solver import TooHardError, Wish
+from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, TooHardError, Wish
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding, facts_asked
 from reviewbot.policy.lint.witnesses import example_words, realistic, rule_words, value_words
 from reviewbot.policy.model import Compare, Rule
@@ -47,11 +46,10 @@ def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]
 
     Those that only a review beyond the API's documents could match are found too, but can match.
     """
-    found: list[Finding] = []
-    dead: set[int] = set()
+    found: dict[int, Finding | None] = {}
     for number, rule in enumerate(world.policy.rules):
         if rule.rollout == 0:
-            dead.add(number)
+            found[number] = None
             continue
         try:
             finding = _reach(world, number, rule)
@@ -59,20 +57,28 @@ def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]
             world.doubts.append(Doubt(CAN_MATCH, number))
             continue
         if finding is not None:
-            found.append(finding)
-            if finding.code != UNDOCUMENTED:
-                dead.add(number)
-    return found, frozenset(dead)
+            found[number] = finding
+    findings = [finding for finding in found.values() if finding is not None]
+    dead = (number for number, f in found.items() if f is None or f.code != UNDOCUMENTED)
+    return findings, frozenset(dead)
 
 
 def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
     wishes = world.decides(number)
-    own, earlier = wishes[0], [i for i, _ in deciding(world.policy) if i < number]
     if world.possible(wishes, documented=True):
         return None
     if world.possible(wishes):
-        return _beyond_the_documents(rule)
-    if not world.possible([own]):
+        return Finding(
+            code=UNDOCUMENTED,
+            severity=Severity.WARNING,
+            span=rule.name_span,
+            message=f'rule "{rule.name}" is for tasks that the API\'s documents do not know: '
+            "all others are taken before, or excluded by its own conditions",
+            detail="values beyond the documented ranges are kept as they come, so it may match all the same",
+            cure="keep it if that is meant; else change its conditions or drop it",
+            see="reviewbot policy facts",
+        )
+    if not world.possible(wishes[:1]):
         return Finding(
             code=NEVER_BY_ITSELF,
             severity=Severity.WARNING,
@@ -80,7 +86,8 @@ def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
             message=f'rule "{rule.name}" can never match: its own conditions exclude each other',
             cure="change or drop one of its conditions",
         )
-    eaters = _smallest(world, own, earlier)
+    earlier = [i for i, _ in deciding(world.policy) if i < number]
+    eaters = _smallest(world, wishes[0], earlier)
     named = [(i, world.policy.rules[i]) for i in eaters[:MOST_EATERS_NAMED]]
     more = f" (and {len(eaters) - len(named)} more)" if len(eaters) > len(named) else ""
     return Finding(
@@ -92,19 +99,6 @@ def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
         + more,
         cure=f'move "{rule.name}" up, make the earlier one narrower, or drop this one',
         related=tuple(("", eater.name_span, "takes its tasks") for _, eater in named),
-    )
-
-
-def _beyond_the_documents(rule: Rule) -> Finding:
-    return Finding(
-        code=UNDOCUMENTED,
-        severity=Severity.WARNING,
-        span=rule.name_span,
-        message=f'rule "{rule.name}" is for tasks that the API\'s documents do not know: '
-        "all others are taken before, or excluded by its own conditions",
-        detail="values beyond the documented ranges are kept as they come, so it may match all the same",
-        cure="keep it if that is meant; else change its conditions or drop it",
-        see="reviewbot policy facts",
     )
 
 
@@ -315,13 +309,13 @@ def idle_lines(world: PolicyModel) -> Iterator[Finding]:
             fact = world.fact(name)
             if isinstance(line.test, IsKnown) and fact.nullable:
                 continue
-            known = [one for one in world.answers(name, line.test) if one[0].value is not None]
-            every = {mask for _, mask in known}
-            documented = {mask for cell, mask in known if cell.documented}
+            known = [pair for pair in world.answers(name, line.test) if pair[0].value is not None]
+            every = {truths for _, truths in known}
+            documented = {truths for cell, truths in known if cell.documented}
             if documented == {TRUE}:
                 yield _always(fact, line, sure=every == {TRUE})
             elif documented == {FALSE}:
-                yield _never(fact, line) if every == {FALSE} else _beyond(fact, line)
+                yield _never(fact, line, sure=every == {FALSE})
 
 
 def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:
@@ -337,27 +331,20 @@ def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:
     )
 
 
-def _never(fact: Fact, line: Compare) -> Finding:
+def _never(fact: Fact, line: Compare, *, sure: bool) -> Finding:
+    claim = "is never true" if sure else "lies beyond what the API documents"
     return Finding(
-        code=NEVER,
+        code=NEVER if sure else BEYOND,
         severity=Severity.WARNING,
         span=line.test_span,
-        message=f'"{line.fact}: {line.text}" is never true',
-        detail=f"{fact.name} is {_range(fact)}",
-        cure="change the value, or delete the rule",
-        see=f"reviewbot policy facts {fact.name}",
-    )
-
-
-def _beyond(fact: Fact, line: Compare) -> Finding:
-    return Finding(
-        code=BEYOND,
-        severity=Severity.WARNING,
-        span=line.test_span,
-        message=f'"{line.fact}: {line.text}" lies beyond what the API documents',
-        under=f"the vendor says {_range(fact)}",
-        detail="a value beyond is kept as it comes, so this may be true all the same",
-        cure="keep it if that is meant; else change the value",
+        message=f'"{line.fact}: {line.text}" {claim}',
+        under=None if sure else f"the vendor says {_range(fact)}",
+        detail=f"{fact.name} is {_range(fact)}"
+        if sure
+        else "a value beyond is kept as it comes, so this may be true all the same",
+        cure="change the value, or delete the rule"
+        if sure
+        else "keep it if that is meant; else change the value",
         see=f"reviewbot policy facts {fact.name}",
     )
 

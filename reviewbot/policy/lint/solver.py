@@ -1,25 +1,178 @@
-"""Finding a review: cells for every fact such that given conditions come to given truths.
+"""Conditions as circuits over the cells of facts, and the search for a review that meets them.
 
-Theory of operation. Each variable is a fact (or what no fact states, see `policy_model`) with a set
-of cells still possible. A wish is a condition and the truths it may come to. The search takes the
-first wish that is still open, picks a variable it reads, and tries its cells class by class, the
-most typical first. A wish that can no longer come true ends a branch; one that can no longer fail
-is dropped. Relations between facts narrow the sets at each step.
+Theory of operation. The values of each fact are sorted into cells that no test of the policy tells
+apart. A test is true, false or unknown (Kleene). While only part of a review is decided, what a
+condition may come to is a set of these three, kept as three bits.
+
+Each variable is a fact (or what no fact states, see `policy_model`) with a set of cells still
+possible. A wish is a condition and the truths it may come to. The search takes the first wish that is
+still open, picks a variable it reads, and tries its cells class by class, the most typical first. A
+wish that can no longer come true ends a branch; one that can no longer fail is dropped. Relations
+between facts narrow the sets at each step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from reviewbot.policy.lint.circuits import Expression, Live, PartitionedTest
+from reviewbot.policy.model import FactTest, Lists
+from reviewbot.policy.operators import InList
 
+TRUE, FALSE, UNKNOWN = 1, 2, 4
+NOT_TRUE = FALSE | UNKNOWN
 MOST_STEPS = 5_000
 """Steps after which a question counts as too hard. No policy of a person came near it."""
 MOST_DEEP = 300
 """Cells split one within the other, after which a question counts as too hard as well."""
+
+Live = list[int]
+"""For each variable, the cells (bits) that are still possible."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of values. `value` stands for it; None is the cell of what is not known.
+
+    `low` and `high` are the ends of a class of numbers (the ends themselves may be outside), or of
+    the lengths of a class of texts. `sure` is False where nobody has yet shown a value that lies in
+    the class; `documented` is False where the API's documents exclude it, although what comes is kept.
+    """
+
+    value: Any
+    low: float | None = None
+    high: float | None = None
+    sure: bool = True
+    documented: bool = True
+
+
+def truth_of(answer: bool | None) -> int:
+    """The set that holds just this answer; None is unknown."""
+    if answer is None:
+        return UNKNOWN
+    return TRUE if answer else FALSE
+
+
+def may_come_to(test: FactTest, value: Any, lists: Lists) -> int:
+    """What a test may come to for a value: an entry of a list that ends counts on some days only."""
+    met = test.matches(value, lists)
+    if met is None and value is not None and isinstance(test, InList):
+        return TRUE | FALSE
+    return truth_of(met)
+
+
+def opposite(truths: int) -> int:
+    """The truths turned round; unknown stays unknown."""
+    return (truths & TRUE and FALSE) | (truths & FALSE and TRUE) | (truths & UNKNOWN)
+
+
+class PartitionedTest:
+    """One test of one variable: the cells (bits) in which it may be true, false, unknown."""
+
+    __slots__ = ("false", "leaves", "true", "unknown", "variable", "variables")
+
+    def __init__(self, variable: int, true: int, false: int, unknown: int) -> None:
+        self.variable = variable
+        self.true, self.false, self.unknown = true, false, unknown
+        self.variables = 1 << variable
+        self.leaves: tuple[PartitionedTest, ...] = (self,)
+
+    @classmethod
+    def of(cls, variable: int, truths: Iterable[int]) -> PartitionedTest:
+        """Make a test of what it may come to, cell by cell."""
+        true = false = unknown = 0
+        for cell, may_be in enumerate(truths):
+            true |= (may_be & TRUE and 1) << cell
+            false |= (may_be & FALSE and 1) << cell
+            unknown |= (may_be & UNKNOWN and 1) << cell
+        return cls(variable, true, false, unknown)
+
+    def value(self, live: Live) -> int:
+        """What it may come to in the cells still possible."""
+        cells = live[self.variable]
+        return (
+            (TRUE if cells & self.true else 0)
+            | (FALSE if cells & self.false else 0)
+            | (UNKNOWN if cells & self.unknown else 0)
+        )
+
+    def cells_for(self, want: int) -> int:
+        """The cells in which it may come to one of these truths."""
+        return (
+            (self.true if want & TRUE else 0)
+            | (self.false if want & FALSE else 0)
+            | (self.unknown if want & UNKNOWN else 0)
+        )
+
+    def classes(self, cells: int) -> list[int]:
+        """Sort cells by what it comes to in them; those that may differ within are one class."""
+        true, false, unknown = self.true, self.false, self.unknown
+        sure = (
+            cells & true & ~false & ~unknown,
+            cells & false & ~true & ~unknown,
+            cells & unknown & ~true & ~false,
+        )
+        return [part for part in (*sure, cells & ~(sure[0] | sure[1] | sure[2])) if part]
+
+    def negated(self) -> PartitionedTest:
+        """The test turned round."""
+        return PartitionedTest(self.variable, self.false, self.true, self.unknown)
+
+
+class Group:
+    """Parts that must all hold (settled by one that is FALSE), or of which one is enough (TRUE)."""
+
+    def __init__(self, settled_by: int, *parts: Expression) -> None:
+        self.settled_by = settled_by
+        self.parts = parts
+        self.variables = 0
+        for part in parts:
+            self.variables |= part.variables
+        leaves = dict.fromkeys(leaf for part in parts for leaf in part.leaves)
+        self.leaves: tuple[PartitionedTest, ...] = tuple(leaves)
+
+    def value(self, live: Live) -> int:
+        """What it may come to: what settles it, or unknown, where a part may be that."""
+        some, common = 0, TRUE | FALSE
+        for part in self.parts:
+            truths = part.value(live)
+            if truths == self.settled_by:
+                return truths
+            some |= truths
+            common &= truths
+        return some & (self.settled_by | UNKNOWN) | common & ~self.settled_by
+
+    def wants_of_each(self, want: int) -> bool:
+        """Whether a wish for `want` is the same wish for each part."""
+        return len(self.parts) == 1 or not (want & self.settled_by or want == UNKNOWN)
+
+    def negated(self) -> Group:
+        """The opposite of each part, and the other word between them."""
+        return Group(opposite(self.settled_by), *(part.negated() for part in self.parts))
+
+
+Expression = PartitionedTest | Group
+
+
+def all_of(*parts: Expression) -> Group:
+    """Whether every part holds; without parts it is true."""
+    return Group(FALSE, *parts)
+
+
+def any_of(*parts: Expression) -> Group:
+    """Whether one part holds; without parts it is false."""
+    return Group(TRUE, *parts)
+
+
+def of_one_variable(node: Expression, cells: int) -> Expression:
+    """What reads one variable alone as a single test of its `cells`, however large it is."""
+    if isinstance(node, PartitionedTest) or node.variables.bit_count() != 1:
+        return node
+    variable = node.variables.bit_length() - 1
+    live = [0] * variable
+    return PartitionedTest.of(variable, [node.value([*live, 1 << cell]) for cell in range(cells)])
+
 
 Wish = tuple[Expression, int]
 

@@ -13,9 +13,8 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
-from reviewbot.policy.lint.circuits import FALSE, NOT_TRUE, TRUE, Cell
 from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
-from reviewbot.policy.lint.solver import Wish
+from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, Cell, Wish
 from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts, variant_test
 from reviewbot.policy.lint.witnesses import example_words, realistic
 from reviewbot.policy.model import Placeholder, Template, Then

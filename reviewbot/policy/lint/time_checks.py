@@ -12,9 +12,8 @@ from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
 from reviewbot.policy.engine.calendar import Calendar, calendars_of
 from reviewbot.policy.engine.templates import duration
-from reviewbot.policy.lint.circuits import TRUE
 from reviewbot.policy.lint.policy_model import PolicyModel
-from reviewbot.policy.lint.solver import TooHardError, Wish
+from reviewbot.policy.lint.solver import TRUE, TooHardError, Wish
 from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (

@@ -1,7 +1,7 @@
 """All findings about what a policy means: its rules, its texts, its times and its tests.
 
 Every claim is about all tasks, not about samples: facts are cut into the classes that the policy's
-tests tell apart (`partitions`), rules become circuits over them (`circuits`), and a small search
+tests tell apart (`partitions`), rules become circuits over them, and a small search
 (`solver`) finds a task or shows that there is none. What cannot be told is said as such.
 """
 

@@ -16,9 +16,8 @@ from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
 from reviewbot.policy.explain.phrases import Wording
 from reviewbot.policy.explain.what_if import SMALLEST_STEPS, within_documents
-from reviewbot.policy.lint.circuits import TRUE
 from reviewbot.policy.lint.policy_model import PolicyModel
-from reviewbot.policy.lint.solver import TooHardError
+from reviewbot.policy.lint.solver import TRUE, TooHardError
 from reviewbot.policy.model import (
     AllOf,
     Compare,
