@@ -1,0 +1,333 @@
+"""What was meant where YAML stumbles: the cause in plain words, the cure, and how to read on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
+
+_CLOSING = {"{": "}", "[": "]"}
+_SPOKEN = {"`": "a backtick", ",": "a comma"}
+_WHOLE = "put quotes around the whole text"
+
+_BLOCK_HEADS = frozenset(
+    {"", *"123456789", *"+-"} | {f"{sign}{size}" for sign in "+-" for size in "123456789"}
+) | {f"{size}{sign}" for size in "123456789" for sign in "+-"}
+"""What may follow `|` or `>` at the head of a text over several lines."""
+
+_ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
+"""What nearly all texts are made of, and needs no look."""
+
+_INVISIBLE_BREAKS = "\x85\u2028\u2029"
+
+
+class Repair(NamedTuple):
+    """A value put into quotes in a copy of the text, so that reading can go on."""
+
+    line: int
+    column: int
+    quoted: str
+
+    def apply(self, text: str) -> str:
+        """Give the text with this one value quoted."""
+        lines = text.split("\n")
+        lines[self.line] = lines[self.line][: self.column] + self.quoted
+        return "\n".join(lines)
+
+
+def error(
+    path: str,
+    code: str,
+    span: Span,
+    message: str,
+    cure: str | None = None,
+    under: str | None = None,
+    fix: Fix | None = None,
+) -> Finding:
+    """A finding that leaves no policy."""
+    return Finding(
+        code=code,
+        severity=Severity.ERROR,
+        span=span,
+        message=message,
+        under=under,
+        cure=cure,
+        fix=fix,
+        path=path,
+    )
+
+
+def spot(line: int, column: int, length: int = 1) -> Span:
+    """A place on one line, from the line and the column as YAML counts them: from 0."""
+    return Span(line + 1, column + 1, line + 1, column + 1 + length)
+
+
+# Characters ------------------------------------------------------------------------------------
+
+
+def unfit_characters(text: str, path: str) -> list[Finding]:
+    """Find characters that a policy may not hold: control characters, odd line breaks, tabs."""
+    unfit = {char for char in set(text) - _ORDINARY if _is_unfit(char)}
+    if unfit:
+        at = min(text.index(char) for char in unfit)
+        message = f"an invisible character (U+{ord(text[at]):04X}) stands here"
+        return [error(path, "P010", _at(text, at), message, "delete it and type the text again")]
+    return _tabs(text, path) if "\t" in text else []
+
+
+def _is_unfit(char: str) -> bool:
+    code = ord(char)
+    if code < 0x20:
+        return char not in "\t\n"
+    return (
+        0x7F <= code < 0xA0
+        or char in _INVISIBLE_BREAKS
+        or 0xD800 <= code < 0xE000
+        or code in (0xFFFE, 0xFFFF, 0xFEFF)
+    )
+
+
+def _tabs(text: str, path: str) -> list[Finding]:
+    """Report the first tab outside whole-line comments, and say whether there are more."""
+    at = text.find("\t")
+    while at >= 0:
+        start = text.rfind("\n", 0, at) + 1
+        if not text[start:at].lstrip(" ").startswith("#"):
+            more = text.count("\t", at) - 1
+            message = f"a tab stands here{f' (and {more} more below)' if more else ''}"
+            cure = "replace it by spaces; most editors have a setting for it"
+            return [error(path, "P011", _at(text, at), f"{message}; YAML wants spaces", cure)]
+        end = text.find("\n", at)
+        at = text.find("\t", end) if end >= 0 else -1
+    return []
+
+
+def _at(text: str, offset: int) -> Span:
+    return spot(text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1))
+
+
+# Values ----------------------------------------------------------------------------------------
+
+
+class _Value(NamedTuple):
+    """What stands behind the key of a line."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+
+    def mistake(
+        self,
+        code: str,
+        message: str,
+        cure: str,
+        *,
+        at: int = 0,
+        length: int = 1,
+        under: str | None = None,
+        fixed: bool = False,
+        meant: str | None = None,
+    ) -> tuple[Finding, Repair]:
+        """Say what is wrong with it; to read on, quotes are put around what was `meant`.
+
+        `fixed` says that quotes around all of it are certainly the cure.
+        """
+        whole = spot(self.line, self.column, len(self.text))
+        fix = Fix(whole, quoted(self.text)) if fixed else None
+        span = spot(self.line, self.column + at, length)
+        repair = Repair(self.line, self.column, _single(self.text if meant is None else meant))
+        return error(self.path, code, span, message, cure, under, fix), repair
+
+
+def diagnose(
+    text: str, problem: Any, path: str, repairs: dict[int, Repair]
+) -> tuple[Finding, Repair | None]:
+    """Explain a YAML error, and tell how to read on where one cure is known."""
+    mark = getattr(problem, "problem_mark", None)
+    if mark is None:
+        return error(path, "P017", Span(1, 1, 1, 2), "this is not YAML"), None
+    lines = text.split("\n")
+    line = min(mark.line, len(lines) - 1)
+    context = getattr(problem, "context_mark", None)
+    suspects = [line, *([] if context is None else [context.line]), _line_before(lines, line)]
+    in_flow = "flow" in str(getattr(problem, "context", None) or "")
+    for suspect in dict.fromkeys(suspects):
+        if suspect in repairs or not 0 <= suspect < len(lines):
+            continue
+        start = _value_start(lines[suspect])
+        value = _Value(path, suspect, start, lines[suspect][start:].rstrip())
+        found = _look_at(value, lines[suspect][:start], in_flow) if value.text else None
+        if found is not None:
+            return found
+    return _layout(lines, line, mark.column, problem, path), None
+
+
+def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] | None:
+    """Say what is wrong with the value behind a key, if it is that value."""
+    text = value.text
+    first = text[0]
+    if first in "\"'":
+        return _quotes(value)
+    closing = _CLOSING.get(first)
+    if closing is not None and closing not in text:
+        cure = f"close it with {closing}, or put quotes around the text"
+        return value.mistake("P014", f"this {first} is never closed", cure) if in_flow else None
+    if closing is not None and not _is_flow(text):
+        kind = "mapping" if first == "{" else "list"
+        needs = f"needs quotes: YAML reads {first} as the start of a {kind}"
+        return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
+    cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
+    if first in "@`%*&!]},?":
+        return value.mistake("P012", cannot, _WHOLE, fixed=True)
+    if first in "|>" and not _is_block_head(text):
+        cure = "comparisons are words: at least, at most, more than, less than"
+        cure = cure if first == ">" else _WHOLE
+        return value.mistake("P012", cannot, cure, under=_comparison(text))
+    colon = text.find(": ")
+    if colon < 0 and text.endswith(":") and ": " in key:
+        colon = len(text) - 1
+    if colon > 0 and closing is None:
+        message = "a colon followed by a space stands inside a text without quotes"
+        return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
+    return None
+
+
+def _comparison(text: str) -> str | None:
+    """The words for `>= 5` or `> 5`."""
+    rest = text[1:].strip()
+    if text[0] == ">" and rest.startswith("="):
+        return f"write  at least {rest[1:].strip()}"
+    return f"write  more than {rest}" if text[0] == ">" and rest[:1].isdigit() else None
+
+
+def _is_block_head(text: str) -> bool:
+    head, _, rest = text.replace("\t", " ").partition(" ")
+    return head[1:] in _BLOCK_HEADS and rest.lstrip()[:1] in ("", "#")
+
+
+def _is_flow(text: str) -> bool:
+    """Whether a value that starts with a bracket is a whole flow list or mapping."""
+    text = text.split(" #", 1)[0].rstrip()
+    closing = _CLOSING[text[0]]
+    if not text.endswith(closing) or text.count(text[0]) != text.count(closing):
+        return False
+    return text[0] == "[" or ":" in text
+
+
+def _quotes(value: _Value) -> tuple[Finding, Repair] | None:
+    text = value.text
+    mark = text[0]
+    close = text.find(mark, 1)
+    while close > 0 and (
+        text[close - 1] == "\\" if mark == '"' else text[close + 1 : close + 2] == mark
+    ):
+        close = text.find(mark, close + (1 if mark == '"' else 2))
+    if close < 0:
+        cure = f"put {mark} at the end of the text"
+        return value.mistake("P015", "this quote is never closed", cure, meant=text[1:])
+    rest = text[close + 1 :].strip()
+    if not rest or rest.startswith(("#", ":", ",", "]", "}")):
+        return None
+    return value.mistake(
+        "P015",
+        "text goes on behind the closing quote",
+        "put quotes of the other kind around the whole text",
+        at=len(text) - len(rest),
+        length=len(rest),
+        fixed=True,
+    )
+
+
+def _value_start(line: str) -> int:
+    """Find where the value of a line starts: behind the indentation, dashes and one key."""
+    at = _skip(line, 0)
+    while line.startswith("- ", at):
+        at = _skip(line, at + 2)
+    if line[at : at + 1] in ("'", '"'):
+        close = line.find(line[at], at + 1)
+        colon = line.find(": ", close) if close > 0 else -1
+        return at if colon != close + 1 or close < 0 else _skip(line, colon + 2)
+    colon = line.find(": ", at)
+    if colon < 0 or line[at:colon][:1] in "{[@`%*&!|>#":
+        return at
+    return _skip(line, colon + 2)
+
+
+def _skip(line: str, at: int) -> int:
+    return len(line) - len(line[at:].lstrip(" "))
+
+
+# Layout ----------------------------------------------------------------------------------------
+
+
+def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -> Finding:
+    """Explain what is wrong where no single value is to blame: indentation, brackets, the rest."""
+    context = str(getattr(problem, "context", None) or "")
+    opened = getattr(problem, "context_mark", None)
+    bracket = _bracket(lines, opened) if opened is not None and "flow" in context else None
+    if bracket is not None:
+        mark = lines[bracket[0]][bracket[1]]
+        cure = f"close it with {_CLOSING[mark]}, or put quotes around the text"
+        return error(path, "P014", spot(*bracket), f"this {mark} is never closed", cure)
+    if opened is not None and "quoted" in context:
+        cure = "put the same quote at the end of the text"
+        span = spot(opened.line, opened.column)
+        return error(path, "P015", span, "this quote is never closed", cure)
+    text = lines[line] if line < len(lines) else ""
+    before = _line_before(lines, line)
+    if text.strip() and before >= 0:
+        indent = _skip(text, 0)
+        span = spot(line, indent, max(1, len(text.rstrip()) - indent))
+        return error(path, "P016", span, *_indentation(lines, line, before))
+    cure = "look at this line and the one above: a missing colon, quote or bracket"
+    return error(path, "P017", spot(line, column), "YAML cannot be read from here on", cure)
+
+
+def _bracket(lines: list[str], mark: Any) -> tuple[int, int] | None:
+    """Where the bracket stands that a mark means; it may lie behind it, even behind the text."""
+    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] in _CLOSING:
+        return mark.line, mark.column
+    for number in range(min(mark.line, len(lines) - 1), -1, -1):
+        column = max(map(lines[number].rfind, _CLOSING))
+        if column >= 0:
+            return number, column
+    return None
+
+
+def _indentation(lines: list[str], line: int, before: int) -> tuple[str, str]:
+    """What is wrong with the indentation of a line, and the cure."""
+    here, above = _skip(lines[line], 0), _skip(lines[before], 0)
+    if here > above:
+        message = "the line above lacks a colon, or this line is indented too far"
+        if ":" in lines[before]:
+            has_value = "which has its value already"
+            message = f"this line is indented deeper than line {before + 1}, {has_value}"
+        like = "like the line above, or finish the line above first"
+        return message, f"begin it in column {above + 1}, {like}"
+    cure = "keys of one mapping begin in the same column and end with a colon"
+    if here == above:
+        what = "a colon, a dash or spaces are missing"
+        return f"this line does not fit the lines above it: {what}", cure
+    fitting = sorted({_skip(text, 0) for text in lines[:line] if text.strip()} - {here})
+    if fitting:
+        nearest = min(fitting, key=lambda column: abs(column - here))
+        cure = f"begin it in column {nearest + 1}, like the lines it belongs to"
+    return "the indentation of this line fits no line above it", cure
+
+
+def _line_before(lines: list[str], line: int) -> int:
+    for number in range(min(line, len(lines)) - 1, -1, -1):
+        text = lines[number].strip()
+        if text and not text.startswith("#"):
+            return number
+    return -1
+
+
+def quoted(text: str) -> str:
+    """Put a text into quotes as YAML wants them."""
+    return _single(text) if '"' in text or "\\" in text else f'"{text}"'
+
+
+def _single(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
