@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.reference import reference_page
 from reviewbot.policy.operators import OPERATORS
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy-reference.md"
+from tests.policy.reference import PAGE, reference_page
 
 
 def test_the_page_is_the_one_that_is_made() -> None:
-    """After a change of a table: python -m reviewbot.policy.language.reference PAGE."""
+    """After a change of a table `python -m tests.policy.reference --write` makes it anew."""
     assert PAGE.read_text(encoding="utf-8") == reference_page()
 
 

@@ -267,18 +267,18 @@ def _pattern(reading: Reading, key: Scalar, tree: Tree) -> Pattern | None:
     except BadPattern as problem:
         message = f"this regular expression cannot be used: {problem}"
         cure = "the syntax is RE2's: no look-around, no back-references"
-        reading.refuse(regex, "P132", message, cure=cure)
+        reading.add("P132", regex, message, cure=cure)
         return None
     for example in matches:
         if not found_in(compiled, example.value):
             message = f'{what} does not match its example "{example.value}"'
             cure = "mend the regex, or move the example to  does not match:"
-            reading.refuse(example, "P133", message, cure=cure)
+            reading.add("P133", example, message, cure=cure)
     for example in others:
         if found_in(compiled, example.value):
             message = f'{what} matches "{example.value}", which it should not'
             cure = "mend the regex, or move the example to  matches:"
-            reading.refuse(example, "P133", message, cure=cure)
+            reading.add("P133", example, message, cure=cure)
     if not matches and not others:
         cure = "matches:  and  does not match:  prove that it does what you mean"
         reading.warn("P333", key.span, f"{what} has no examples", cure=cure)

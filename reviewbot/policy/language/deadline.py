@@ -29,26 +29,24 @@ from reviewbot.policy.model import (
     Fallback,
     Guardrails,
     NoneOf,
-    ReasonText,
     Reminder,
     Then,
 )
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
-Reasons = dict[str, ReasonText]
 
-
-def read_deadline(reading: Reading, tree: Tree | None, reasons: Reasons) -> Deadline | None:
+def read_deadline(reading: Reading, tree: Tree | None) -> Deadline | None:
     """Read `deadline:`."""
     mapping = reading.mapping(tree, "deadline:", DEADLINE.example)
     if mapping is None:
         return None
     fields = MappingReader(reading, mapping, DEADLINE)
-    decide_by = read_moment(reading, fields.get("decide by"), "decide by:")
+    tree = fields.get("decide by", f"write it as  {DEADLINE.example}")
+    decide_by = read_moment(reading, tree, "decide by:")
     actions = listed(_allowed(reading))
     undecided = fields.get("if undecided", f"say what happens to a task nobody decided: {actions}")
-    fallbacks = _fallbacks(reading, undecided, reasons)
+    fallbacks = _fallbacks(reading, undecided)
     because = fields.words("because")
     if not fields.has("because"):
         message = "the deadline has no  because:  so the log cannot say why"
@@ -70,19 +68,19 @@ def _allowed(reading: Reading) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS_OF[reading.review] if action is not Action.WAIT)
 
 
-def _fallbacks(reading: Reading, tree: Tree | None, reasons: Reasons) -> tuple[Fallback, ...]:
+def _fallbacks(reading: Reading, tree: Tree | None) -> tuple[Fallback, ...]:
     if isinstance(tree, Sequence):
-        return tuple(_cases(reading, tree, reasons))
-    then = _then(reading, tree, reasons, "if undecided:")
+        return tuple(_cases(reading, tree))
+    then = _then(reading, tree, "if undecided:")
     return () if then is None else (Fallback(when=None, then=then, span=then.span),)
 
 
-def _then(reading: Reading, tree: Tree | None, reasons: Reasons, what: str) -> Then | None:
+def _then(reading: Reading, tree: Tree | None, what: str) -> Then | None:
     """Read one action, as a word or as a mapping with what the action needs."""
     allowed = _allowed(reading)
     if isinstance(tree, Mapping):
         fields = MappingReader(reading, tree, FALLBACK_ACTION, what.removesuffix(":"))
-        return read_then(reading, fields, reasons, allowed)
+        return read_then(reading, fields, allowed)
     action = read_action(reading, tree, allowed, what)
     if action is None or tree is None:
         return None
@@ -96,7 +94,7 @@ def _then(reading: Reading, tree: Tree | None, reasons: Reasons, what: str) -> T
     return None
 
 
-def _cases(reading: Reading, sequence: Sequence, reasons: Reasons) -> list[Fallback]:
+def _cases(reading: Reading, sequence: Sequence) -> list[Fallback]:
     if not sequence.items:
         cure = "write an action, or cases that end in  - otherwise: approve"
         reading.add("P108", sequence.span, "if undecided:  is empty", cure=cure)
@@ -107,7 +105,7 @@ def _cases(reading: Reading, sequence: Sequence, reasons: Reasons) -> list[Fallb
             continue
         is_last = item is sequence.items[-1]
         if any(key.value == "otherwise" for key, _ in mapping.entries):
-            found.append(_otherwise(reading, mapping, reasons))
+            found.append(_otherwise(reading, mapping))
             if not is_last:
                 message, cure = (
                     "otherwise:  must be the last case",
@@ -115,7 +113,7 @@ def _cases(reading: Reading, sequence: Sequence, reasons: Reasons) -> list[Fallb
                 )
                 reading.add("P125", first_line(mapping.span), message, cure=cure)
         else:
-            found.append(_case(reading, mapping, reasons))
+            found.append(_case(reading, mapping))
             if is_last:
                 message = "the cases do not end in  otherwise:"
                 cure = "add  - otherwise: escalate  for what no case covers"
@@ -123,7 +121,7 @@ def _cases(reading: Reading, sequence: Sequence, reasons: Reasons) -> list[Fallb
     return [fallback for fallback in found if fallback is not None]
 
 
-def _otherwise(reading: Reading, mapping: Mapping, reasons: Reasons) -> Fallback | None:
+def _otherwise(reading: Reading, mapping: Mapping) -> Fallback | None:
     fields = MappingReader(reading, mapping, LAST_CASE)
     tree = fields.get("otherwise")
     beside = fields.present(ACTION_KEYS)
@@ -132,17 +130,17 @@ def _otherwise(reading: Reading, mapping: Mapping, reasons: Reasons) -> Fallback
         cure = "write it as  otherwise: {then: dispute, reason: NAME}"
         reading.add("P120", fields.key_span(beside[0]), message, cure=cure)
         return None
-    then = _then(reading, tree, reasons, "otherwise:")
+    then = _then(reading, tree, "otherwise:")
     return None if then is None else Fallback(when=None, then=then, span=mapping.span)
 
 
-def _case(reading: Reading, mapping: Mapping, reasons: Reasons) -> Fallback | None:
+def _case(reading: Reading, mapping: Mapping) -> Fallback | None:
     fields = MappingReader(reading, mapping, CASE)
     when = read_when_part(reading, fields)
     if isinstance(fields.peek("then"), Mapping):
-        then = _then(reading, fields.get("then"), reasons, "then:")
+        then = _then(reading, fields.get("then"), "then:")
     else:
-        then = read_then(reading, fields, reasons, _allowed(reading))
+        then = read_then(reading, fields, _allowed(reading))
     if when is None or then is None:
         return None
     return Fallback(when=when, then=then, span=mapping.span)
@@ -281,7 +279,7 @@ def _when_over(reading: Reading, fields: MappingReader) -> Literal["escalate", "
     assert scalar is not None
     message = f'when over:  is escalate or hold, not "{scalar.value}"'
     cure = "escalate asks a person; hold asks nobody and tries again at each poll"
-    reading.refuse(scalar, "P022", message, among=_OVER, cure=cure)
+    reading.add("P022", scalar, message, among=_OVER, cure=cure)
     return "escalate"
 
 

@@ -14,18 +14,17 @@ from reviewbot.domain.task import PLATFORMS
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What may stand behind a key, in words, and an example of it."""
+    """What may stand behind a key, in words, with examples."""
 
     words: str
-    example: str = ""
+    examples: tuple[str, ...] = ()
 
 
 class Key(msgspec.Struct, frozen=True):
     """One row.
 
     `many` says that a list of such values may stand there too, `actions` to which actions the key
-    belongs where that is not all, `missing` what to write where a required key is not there,
-    `hover` that editors show the sentence.
+    belongs where that is not all, `hover` that editors show the sentence.
     """
 
     name: str
@@ -35,8 +34,6 @@ class Key(msgspec.Struct, frozen=True):
     required: bool = False
     many: bool = False
     hover: bool = False
-    title: str = ""
-    missing: str | None = None
     actions: tuple[Action, ...] = ()
 
 
@@ -52,90 +49,61 @@ def _section(what: str, example: str, *keys: Key) -> GrammarSection:
     return GrammarSection(what, example, {key.name: key for key in keys})
 
 
-TEXT = Kind("a text")
-TEMPLATE = Kind("a text, perhaps with `{facts}`")
-NAME = Kind("small letters, digits and `-`")
-VERSION = Kind("a number", "1")
-ZONE = Kind("a time zone")
-YES_NO = Kind("`yes` or `no`", "yes")
-YES = Kind("`yes`", "yes")
-REVIEW = Kind("`comments` or `accounts`", "accounts")
-PLATFORM = Kind(" or ".join(f"`{platform}`" for platform in PLATFORMS), PLATFORMS[0])
-OPEN = Kind("days and times")
-CLOSED = Kind("a date, or `in list NAME`")
-DATE = Kind("a date", "2026-12-31")
-ACTION = Kind("an action", "approve")
-LAST_ACTION = Kind("an action other than `wait`", "dispute")
-MOMENT = Kind("a moment", "24h after confirmed")
-SHARE = Kind("a share", "25%")
-CONDITIONS = Kind("conditions", "{task.platform: tiktok}")
-ALTERNATIVES = Kind("a list of conditions", "[{last.verified: no}, {task.platform: tiktok}]")
-ATTEMPT = Kind("conditions on an attempt", "{outcome_kind: scrape_failed}")
-PAUSE = Kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}")
-REASON = Kind("the name of a reason, or the text", "not_found")
-CORRECTIONS = Kind("a text for each field", "{username: Please drop the digits.}")
-FALLBACK = Kind("an action, or a list of cases", "approve")
-CASE_ACTION = Kind("an action, or a mapping with its keys", "escalate")
-REMINDERS = Kind("moments, and whom to tell", "{6h before deadline: lead}")
-COUNT_CAP = Kind("`at most N per hour` or `per day`")
-MONEY_CAP = Kind("`at most N USD per hour` or `per day`")
-SHARE_CAP = Kind("`at most N%`, with `after N decisions`")
-WHEN_OVER = Kind("`escalate` or `hold`", "hold")
-GIVEN = Kind("facts and their values", "{last.comments_scraped: 87}")
-EXPECTATIONS = Kind("moments and actions", "{1h after confirmed: escalate}")
-PART = Kind("a mapping: see below")
-PARTS = Kind("a list of mappings: see below")
-NAMED = Kind("a mapping of names: see below")
+def _kind(words: str, *examples: str) -> Kind:
+    return Kind(words, examples)
+
+
+TEXT = _kind("a text")
+TEMPLATE = _kind("a text, perhaps with `{facts}`")
+NAME = _kind("small letters, digits and `-`", "starter")
+VERSION = _kind("a number", "1")
+ZONE = _kind("a time zone", "Europe/Paris", "UTC")
+YES_NO = _kind("`yes` or `no`", "yes")
+YES = _kind("`yes`", "yes")
+REVIEW = _kind("`comments` or `accounts`", "accounts")
+PLATFORM = _kind(" or ".join(f"`{platform}`" for platform in PLATFORMS), PLATFORMS[0])
+OPEN = _kind("days and times", "mon-fri 09:00-18:00")
+CLOSED = _kind("a date, or `in list NAME`", "in list holidays", "2026-12-25")
+DATE = _kind("a date", "2026-12-31")
+ACTION = _kind("an action", "approve")
+LAST_ACTION = _kind("an action other than `wait`", "dispute")
+MOMENT = _kind("a moment", "24h after confirmed")
+SHARE = _kind("a share", "25%")
+CONDITIONS = _kind("conditions", "{task.platform: tiktok}")
+ALTERNATIVES = _kind("a list of conditions", "[{last.verified: no}, {task.platform: tiktok}]")
+ATTEMPT = _kind("conditions on an attempt", "{outcome_kind: scrape_failed}")
+PAUSE = _kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}")
+REASON = _kind("the name of a reason, or the text", "not_found")
+CORRECTIONS = _kind("a text for each field", "{username: Please drop the digits.}")
+FALLBACK = _kind("an action, or a list of cases", "approve")
+CASE_ACTION = _kind("an action, or a mapping with its keys", "escalate")
+REMINDERS = _kind("moments, and whom to tell", "{6h before deadline: lead}")
+COUNT_CAP = _kind("`at most N per hour` or `per day`")
+MONEY_CAP = _kind("`at most N USD per hour` or `per day`")
+SHARE_CAP = _kind("`at most N%`, with `after N decisions`")
+WHEN_OVER = _kind("`escalate` or `hold`", "hold")
+GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}")
+EXPECTATIONS = _kind("moments and actions", "{1h after confirmed: escalate}")
+PART = _kind("a mapping: see below")
+PARTS = _kind("a list of mappings: see below")
+NAMED = _kind("a mapping of names: see below")
 
 
 POLICY = _section(
     "a policy",
     "policy: NAME",
-    Key(
-        "policy",
-        NAME,
-        "The policy's name; it stands in every decision.",
-        ("starter",),
-        required=True,
-        title="name",
-        missing="its first line is  policy: NAME",
-    ),
-    Key(
-        "language",
-        VERSION,
-        "Always 1.",
-        required=True,
-        title="version of the language",
-        missing="write  language: 1",
-    ),
+    Key("policy", NAME, "The policy's name; it stands in every decision.", required=True),
+    Key("language", VERSION, "Always 1.", required=True),
     Key("owner", TEXT, "Who to ask about this policy."),
     Key("about", TEXT, "What the policy is for, in a sentence."),
-    Key(
-        "timezone",
-        ZONE,
-        "For hours, dates in tests and dates in texts; UTC if absent.",
-        ("Europe/Paris", "UTC"),
-        title="time zone",
-    ),
+    Key("timezone", ZONE, "For hours, dates in tests and dates in texts; UTC if absent."),
     Key("applies to", PART, "Which reviews this policy judges; without it every comment task."),
     Key("hours", NAMED, "Named calendars in the policy's zone; the end of a range is outside it."),
     Key("lists", NAMED, "Named lists, to be asked by `in list NAME`."),
     Key("patterns", NAMED, "Named regular expressions, each with examples that prove it."),
-    Key(
-        "rules",
-        PARTS,
-        "Top to bottom: the first rule that matches decides.",
-        required=True,
-        missing="rules:  is a list, each rule begins with  - name:",
-    ),
+    Key("rules", PARTS, "Top to bottom: the first rule that matches decides.", required=True),
     Key("reasons", NAMED, "Named texts for the other side, 3 to 500 characters."),
-    Key(
-        "deadline",
-        PART,
-        "The last moment to act, and what then happens.",
-        required=True,
-        missing="write  decide by:,  if undecided:  and  because:  under it",
-    ),
+    Key("deadline", PART, "The last moment to act, and what then happens.", required=True),
     Key("guardrails", PART, "Caps on what is sent, and pauses."),
     Key("tests", PARTS, "Given these facts, this is expected."),
 )
@@ -151,22 +119,8 @@ APPLIES_TO = _section(
 HOURS = _section(
     "hours",
     "{open: mon-fri 09:00-18:00}",
-    Key(
-        "open",
-        OPEN,
-        "When they are open; without days, on every day.",
-        ("mon-fri 09:00-18:00",),
-        required=True,
-        many=True,
-        missing="write it as  open: mon-fri 09:00-18:00",
-    ),
-    Key(
-        "closed",
-        CLOSED,
-        "Days on which they stay closed all the same.",
-        ("in list holidays", "2026-12-25"),
-        many=True,
-    ),
+    Key("open", OPEN, "When they are open; without days, on every day.", required=True, many=True),
+    Key("closed", CLOSED, "Days on which they stay closed all the same.", many=True),
 )
 
 LIST_ENTRY = _section(
@@ -180,21 +134,13 @@ LIST_ENTRY = _section(
 LIST_FILE = _section(
     "a list",
     "[lumen, orbit]",
-    Key(
-        "file",
-        TEXT,
-        "A CSV file beside the policy; its first line is `id`, or `id,note,until`.",
-        required=True,
-        missing="write  file: some.csv,  or the values as a list",
-    ),
+    Key("file", TEXT, "A CSV file beside the policy; it begins `id,note,until`.", required=True),
 )
 
 PATTERN = _section(
     "a pattern",
     '{regex: "[0-9]{4,}$", matches: [lumen2024], does not match: [lumen]}',
-    Key(
-        "regex", TEXT, "In RE2's syntax; it may match anywhere, in any letter case.", required=True
-    ),
+    Key("regex", TEXT, "In RE2's syntax; it matches anywhere, in any letter case.", required=True),
     Key("matches", TEXT, "Texts that it must match.", many=True),
     Key("does not match", TEXT, "Texts that it must not match.", many=True),
 )
@@ -227,14 +173,7 @@ ACTION_KEYS = tuple(key.name for key in ACTION_ROWS)
 RULE = _section(
     "a rule",
     "- name: …",
-    Key(
-        "name",
-        TEXT,
-        "A name of its own for the rule.",
-        required=True,
-        hover=True,
-        missing="every rule says in a few words what it is about",
-    ),
+    Key("name", TEXT, "A name of its own for the rule.", required=True, hover=True),
     *_WHEN,
     Key("always", YES, "In place of `when`: the rule matches every task."),
     Key("then", ACTION, "What the rule does.", required=True, hover=True),
@@ -272,7 +211,6 @@ DEADLINE = _section(
         ("3h before deadline",),
         required=True,
         hover=True,
-        missing="write it as  decide by: 3h before deadline",
     ),
     Key("if undecided", FALLBACK, "What then happens if nobody decided.", required=True),
     Key("because", TEXT, "Why; it goes into the log.", hover=True),

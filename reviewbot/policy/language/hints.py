@@ -51,7 +51,7 @@ def refuse_action(reading: Reading, scalar: Scalar, allowed: tuple[Action, ...])
     elif meant in allowed:
         under, replacement = f"did you mean  {meant}  ?", None
     cure = f"actions are {listed(allowed)}"
-    reading.refuse(scalar, "P024", message, under=under, cure=cure, replacement=replacement)
+    reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
 
 def refuse_fact(
@@ -87,11 +87,10 @@ def refuse_fact(
     elif (odd := odd_letter(name)) is not None:
         message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
     near = nearest(name, facts, most=1)
-    reading.refuse(
-        scalar,
+    reading.add(
         code,
+        (scalar, *at) if at else scalar,
         message,
-        at=at,
         under=under,
         detail=detail_of(facts[near[0]]) if near and under else None,
         see=see_facts(near[0] if near else name),

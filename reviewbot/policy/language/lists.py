@@ -63,7 +63,8 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         _warn_doubles(reading, entries, what)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
     fields = reading.section(tree, LIST_FILE, what)
-    scalar = None if fields is None else fields.text("file")
+    missing = "write  file: some.csv,  or the values as a list"
+    scalar = None if fields is None else fields.text("file", missing)
     if scalar is None:
         span = tree.span if fields is None else first_line(tree.span)
         return NamedList(name=name, entries=(), span=span)
@@ -98,7 +99,7 @@ def _refuse_unseen(reading: Reading, scalar: Scalar) -> None:
         start = scalar.value.index(value[at])
         message = f"{said_unseen(value[at])} stands in this value of a list"
         cure = "delete it and type the value again; a value stays on one line"
-        reading.refuse(scalar, "P010", message, at=(start, start + 1), cure=cure)
+        reading.add("P010", (scalar, start, start + 1), message, cure=cure)
 
 
 def _warn_doubles(reading: Reading, entries: tuple[ListEntry, ...], what: str) -> None:

@@ -116,12 +116,15 @@ class _PolicyReading:
         lists = read_lists(reading, fields.get("lists"), self.files)
         if self.today is not None:
             warn_expired(reading, lists, self.today)
-        hours = read_hours(reading, fields.get("hours"), {named.name: named for named in lists})
+        reading.lists = {named.name: named for named in lists}
+        hours = read_hours(reading, fields.get("hours"))
         patterns = read_patterns(reading, fields.get("patterns"))
         reasons = read_reasons(reading, fields.get("reasons"))
-        by_name = {reason.name: reason for reason in reasons if reason.name is not None}
-        rules = read_rules(reading, fields.get("rules"), by_name)
-        deadline = read_deadline(reading, fields.get("deadline"), by_name)
+        reading.reasons = {reason.name: reason for reason in reasons if reason.name is not None}
+        tree = fields.get("rules", "rules:  is a list, each rule begins with  - name:")
+        rules = read_rules(reading, tree)
+        tree = fields.get("deadline", "write  decide by:,  if undecided:  and  because:  under it")
+        deadline = read_deadline(reading, tree)
         guardrails = read_guardrails(reading, fields.get("guardrails"))
         own_tests = read_tests(reading, fields.get("tests"))
         more_tests = self._tests_beside(tests, sources)
@@ -154,7 +157,7 @@ class _PolicyReading:
         return policy
 
     def _name(self, fields: MappingReader) -> str | None:
-        scalar = fields.text("policy")
+        scalar = fields.text("policy", "its first line is  policy: NAME")
         if scalar is None:
             return None
         name = scalar.value
@@ -164,9 +167,9 @@ class _PolicyReading:
             return name
         kept = (char if char.isascii() and char.isalnum() else " " for char in name.lower())
         tidy = "-".join("".join(kept).split())[:_LONGEST_NAME]
-        self.reading.refuse(
-            scalar,
+        self.reading.add(
             "P034",
+            scalar,
             f"the name of a policy is made of small letters, digits and -, {_LONGEST_NAME} at most",
             under=f"write  {tidy}" if tidy else None,
             replacement=tidy or None,
@@ -174,10 +177,10 @@ class _PolicyReading:
         return None
 
     def _language(self, fields: MappingReader) -> None:
-        scalar = fields.text("language")
+        scalar = fields.text("language", "write  language: 1")
         if scalar is not None and scalar.value != str(LANGUAGE):
             message = f'the language of policies is 1, not "{scalar.value}"'
-            self.reading.refuse(scalar, "P035", message, replacement="1")
+            self.reading.add("P035", scalar, message, replacement="1")
 
     def _zone(self, fields: MappingReader) -> ZoneInfo:
         scalar = fields.text("timezone")
@@ -188,7 +191,7 @@ class _PolicyReading:
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
             message = f'there is no time zone "{scalar.value}"'
             cure = "zones have names such as  Europe/Paris"
-            self.reading.refuse(scalar, "P028", message, among=_all_zones(), cure=cure)
+            self.reading.add("P028", scalar, message, among=_all_zones(), cure=cure)
             return ZoneInfo("UTC")
 
     def _applies_to(self, fields: MappingReader) -> AppliesTo:
@@ -214,7 +217,7 @@ class _PolicyReading:
                 return review
         assert scalar is not None
         message = f'review:  is comments or accounts, not "{scalar.value}"'
-        self.reading.refuse(scalar, "P022", message, among=ACTIONS_OF)
+        self.reading.add("P022", scalar, message, among=ACTIONS_OF)
         return "accounts" if scalar.value.startswith("a") else "comments"
 
     def _declare(self, fields: MappingReader) -> None:

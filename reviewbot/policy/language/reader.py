@@ -11,6 +11,7 @@ from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GrammarSection
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
+from reviewbot.policy.model import NamedList, ReasonText
 from reviewbot.policy.text_forms import (
     did_you_mean,
     is_name,
@@ -22,6 +23,9 @@ from reviewbot.policy.text_forms import (
 from reviewbot.policy.values import Misread, read_yes_no
 
 Read = TypeVar("Read")
+
+Place = Span | Scalar | tuple[Scalar, int, int]
+"""A place, a text, or a part of one."""
 
 MOST_FINDINGS = 100
 """After so many findings in one document reading stops: the first ones are to be mended first."""
@@ -39,13 +43,18 @@ class TooManyFindings(Exception):
 
 
 class Reading:
-    """One reading. `declared` holds the names of lists, patterns, hours and reasons by kind."""
+    """One reading. `declared` holds the names of lists, patterns, hours and reasons by kind.
+
+    `lists` and `reasons` are those that were read already, for what names them.
+    """
 
     def __init__(self, document: YamlDocument, review: ReviewKind = "comments") -> None:
         self.document = document
         self.review: ReviewKind = review
         self.zone = ZoneInfo("UTC")
         self.declared: dict[str, tuple[str, ...]] = {}
+        self.lists: dict[str, NamedList] = {}
+        self.reasons: dict[str, ReasonText] = {}
         self.findings: list[Finding] = []
 
     @property
@@ -53,12 +62,10 @@ class Reading:
         """The catalogue of this kind of review."""
         return CATALOGUE[self.review]
 
-    # What is found ---------------------------------------------------------------------------
-
     def add(
         self,
         code: str,
-        span: Span,
+        place: Place,
         message: str,
         *,
         severity: Severity = Severity.ERROR,
@@ -66,16 +73,38 @@ class Reading:
         detail: str | None = None,
         cure: str | None = None,
         see: str | None = None,
-        fix: Fix | None = None,
+        among: Iterable[str] = (),
+        replacement: str | None = None,
         first: Scalar | None = None,
         path: str | None = None,
     ) -> None:
-        """Report one finding. `first` is where the same stands already, `path` another file."""
+        """Report one finding; of a text that is known to be broken nothing more is said.
+
+        `among` are the names of which one was probably meant in place of a text, `replacement` what
+        certainly was, `first` is where the same stands already, `path` another file.
+        """
+        fix = None
+        if isinstance(place, Span):
+            span = place
+        else:
+            if isinstance(place, Scalar):
+                place = (place, 0, len(place.value))
+            scalar, start, end = place
+            if scalar.broken:
+                return
+            if names := tuple(among):
+                word = scalar.value[start:end]
+                under, replacement = did_you_mean(word, names), only_cure(word, names)
+            if scalar.cut is not None and (cure is None or code == "P111"):
+                cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
+            span = self.document.part(scalar, start, end)
+            exact = span.line == span.end_line and span.end_column - span.column == end - start
+            fix = Fix(span, replacement) if replacement is not None and exact else None
         if len(self.findings) >= MOST_FINDINGS:
             raise TooManyFindings
-        own = self.document.path
         if first is not None:
             under = f"the first is on line {first.span.line}"
+        own = self.document.path
         finding = Finding(
             code=code,
             severity=severity,
@@ -97,46 +126,14 @@ class Reading:
         """Report something clear but probably not meant."""
         self.add(code, span, message, severity=Severity.WARNING, under=under, cure=cure)
 
-    def refuse(
-        self,
-        scalar: Scalar,
-        code: str,
-        message: str,
-        *,
-        at: tuple[int, int] | None = None,
-        among: Iterable[str] = (),
-        under: str | None = None,
-        detail: str | None = None,
-        cure: str | None = None,
-        see: str | None = None,
-        replacement: str | None = None,
-    ) -> None:
-        """Report a text, or the part `at` of it, unless it is known to be broken already.
-
-        `among` are the names of which one was probably meant.
-        """
-        if scalar.broken:
-            return
-        start, end = at or (0, len(scalar.value))
-        if names := tuple(among):
-            word = scalar.value[start:end]
-            under, replacement = did_you_mean(word, names), only_cure(word, names)
-        if scalar.cut is not None and (cure is None or code == "P111"):
-            cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
-        span = self.document.part(scalar, start, end)
-        exact = span.line == span.end_line and span.end_column - span.column == end - start
-        fix = Fix(span, replacement) if replacement is not None and exact else None
-        self.add(code, span, message, under=under, detail=detail, cure=cure, see=see, fix=fix)
-
     def misread(
         self, scalar: Scalar, misread: Misread, *, detail: str | None = None, see: str | None = None
     ) -> None:
         """Report a text that is not what it should be."""
-        self.refuse(
-            scalar,
+        self.add(
             misread.code,
+            (scalar, max(0, misread.start), misread.end),
             misread.message,
-            at=(max(0, misread.start), misread.end),
             under=misread.under,
             cure=misread.cure,
             detail=detail,
@@ -232,11 +229,10 @@ class Reading:
         cure = f"the policy declares no {_PLURALS.get(kind, f'{kind}s')}"
         if names:
             cure = f"the policy has {listed(names, 'and')}"
-        self.refuse(
-            scalar,
+        self.add(
             "P023",
+            (scalar, start, len(scalar.value)),
             unknown(kind, name),
-            at=(start, len(scalar.value)),
             among=names,
             cure=cure if len(names) <= 12 else None,
         )
@@ -347,20 +343,20 @@ class MappingReader:
         row = self._section.keys[key]
         if key not in self._trees and row.required and not row.actions:
             message = f"{self.what} has no  {key}:"
-            self.reading.add("P030", first_line(self.span), message, cure=missing or row.missing)
+            self.reading.add("P030", first_line(self.span), message, cure=missing)
         return self._trees.get(key)
 
-    def text(self, key: str, what: str | None = None) -> Scalar | None:
+    def text(self, key: str, missing: str | None = None) -> Scalar | None:
         """Take one text that is not empty."""
-        return self.reading.text(self.get(key), what or f"{key}:")
+        return self.reading.text(self.get(key, missing), f"{key}:")
 
     def texts(self, key: str) -> list[Scalar]:
         """Take a text or a list of texts."""
         return self.reading.texts(self.get(key), f"{key}:")
 
-    def free_text(self, key: str, what: str | None = None) -> Scalar | None:
+    def free_text(self, key: str) -> Scalar | None:
         """Take a text for people."""
-        return self.reading.free_text(self.get(key), what or f"{key}:")
+        return self.reading.free_text(self.get(key), f"{key}:")
 
     def words(self, key: str) -> str | None:
         """Take the words of a text for people, without outer white space."""
@@ -387,7 +383,7 @@ class MappingReader:
         near = did_you_mean(key.value, free) or did_you_mean(key.value, names)
         meant = only_cure(key.value, free)
         cure = None if near else f"it takes {listed(names)}"
-        self.reading.refuse(key, "P020", message, under=near, cure=cure, replacement=meant)
+        self.reading.add("P020", key, message, under=near, cure=cure, replacement=meant)
         if meant is not None:
             self._keys[meant] = key
             self._trees[meant] = tree

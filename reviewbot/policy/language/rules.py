@@ -11,19 +11,15 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.schedule import STARTS, read_moment
 from reviewbot.policy.language.templates import read_reason, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
-from reviewbot.policy.model import Condition, ReasonText, Rule, Template, Then
+from reviewbot.policy.model import Condition, Rule, Template, Then
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import read_share, read_yes_no
 
 
-def read_rules(
-    reading: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
-) -> tuple[Rule, ...]:
+def read_rules(reading: Reading, tree: Tree | None) -> tuple[Rule, ...]:
     """Read the ordered rules; names must be unique."""
     names: dict[str, Scalar] = {}
-    read = [
-        _rule(reading, item, names, reasons) for item in reading.items(tree, "rules:", RULE.example)
-    ]
+    read = [_rule(reading, item, names) for item in reading.items(tree, "rules:", RULE.example)]
     return tuple(rule for rule in read if rule is not None)
 
 
@@ -38,15 +34,13 @@ def rule_names(tree: Tree | None) -> tuple[str, ...]:
     )
 
 
-def _rule(
-    reading: Reading, tree: Tree, names: dict[str, Scalar], reasons: dict[str, ReasonText]
-) -> Rule | None:
+def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None:
     fields = reading.section(tree, RULE)
     if fields is None:
         return None
     name = _name(reading, fields, names)
     when = read_when_part(reading, fields)
-    then = read_then(reading, fields, reasons, ACTIONS_OF[reading.review])
+    then = read_then(reading, fields, ACTIONS_OF[reading.review])
     rule = Rule(
         name=name.value if name else "",
         when=when,
@@ -63,7 +57,8 @@ def _rule(
 
 
 def _name(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> Scalar | None:
-    scalar = fields.free_text("name", "the name of a rule")
+    tree = fields.get("name", "every rule says in a few words what it is about")
+    scalar = reading.free_text(tree, "the name of a rule")
     if scalar is None:
         return None
     name = scalar.value
@@ -110,19 +105,14 @@ def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
     return when
 
 
-def read_then(
-    reading: Reading,
-    fields: MappingReader,
-    reasons: dict[str, ReasonText],
-    allowed: tuple[Action, ...],
-) -> Then | None:
+def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ...]) -> Then | None:
     """Read `then:` with the keys its action needs; keys of other actions are refused."""
     tree = fields.get("then", f"actions are {listed(allowed)}")
     action = read_action(reading, tree, allowed)
     # Everything is read whatever the action, so that one run finds the mistakes in all of it.
     then = Then(
         action=action or Action.ESCALATE,
-        reason=read_reason(reading, fields.get("reason"), reasons),
+        reason=read_reason(reading, fields.get("reason")),
         comment=read_template(reading, fields.get("comment"), "comment:"),
         fields=_corrections(reading, fields.get("fields")),
         until=read_moment(reading, fields.get("until"), "until:"),
@@ -199,7 +189,7 @@ def _corrections(reading: Reading, tree: Tree | None) -> tuple[tuple[str, Templa
         template = read_template(reading, value, f"the text for {key.value}")
         if key.value not in CORRECTABLE_FIELDS:
             message = f'no field of a profile that can be corrected is called "{key.value}"'
-            reading.refuse(key, "P020", message, among=CORRECTABLE_FIELDS, cure=takes)
+            reading.add("P020", key, message, among=CORRECTABLE_FIELDS, cure=takes)
         elif template is not None:
             found.append((key.value, template))
     return tuple(found)

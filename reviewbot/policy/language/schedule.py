@@ -13,7 +13,6 @@ from reviewbot.policy.model import (
     FromConfirmed,
     Hours,
     Moment,
-    NamedList,
     OpenRange,
     WhenOpens,
 )
@@ -36,24 +35,20 @@ _END = "before deadline"
 _NEARLY_ENDS = "before the deadline|before end|to deadline|until deadline|before dedline"
 
 
-def read_hours(
-    reading: Reading, tree: Tree | None, lists: dict[str, NamedList]
-) -> tuple[Hours, ...]:
+def read_hours(reading: Reading, tree: Tree | None) -> tuple[Hours, ...]:
     """Read `hours:`."""
     found = []
     for key, value in reading.named_entries(tree, "hours:", f"desk: {HOURS.example}", "hours"):
         fields = reading.section(value, HOURS, f'the hours "{key.value}"')
         if fields is not None:
-            found.append(_calendar(reading, key.value, fields, lists))
+            found.append(_calendar(reading, key.value, fields))
     return tuple(found)
 
 
-def _calendar(
-    reading: Reading, name: str, fields: MappingReader, lists: dict[str, NamedList]
-) -> Hours:
-    tree = fields.get("open")
+def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
+    cure = "write it as  open: mon-fri 09:00-18:00"
+    tree = fields.get("open", cure)
     if tree is not None and not one_or_more(tree):
-        cure = "write it as  open: mon-fri 09:00-18:00"
         reading.add("P126", tree.span, f"{fields.what} never open", cure=cure)
     ranges = []
     for scalar in reading.texts(tree, "open:"):
@@ -65,7 +60,7 @@ def _calendar(
     names: list[str] = []
     for scalar in fields.texts("closed"):
         if scalar.value.startswith("in list "):
-            names.extend(_closed_list(reading, scalar, lists))
+            names.extend(_closed_list(reading, scalar))
         elif (day := reading.read(scalar, read_date)) is not None:
             days.append(day)
     return Hours(
@@ -77,12 +72,12 @@ def _calendar(
     )
 
 
-def _closed_list(reading: Reading, scalar: Scalar, lists: dict[str, NamedList]) -> tuple[str, ...]:
+def _closed_list(reading: Reading, scalar: Scalar) -> tuple[str, ...]:
     """Read `in list NAME`; every entry of such a list must be a date."""
     name = scalar.value[8:].strip()
     if reading.declared_name("list", scalar, len(scalar.value) - len(name)) is None:
         return ()
-    for entry in lists[name].entries if name in lists else ():
+    for entry in reading.lists[name].entries if name in reading.lists else ():
         try:
             read_date(entry.id, 0)
         except Misread:

@@ -53,6 +53,9 @@ _YES_NO: Schema = {
     "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["yes", "no", "true", "false"]}]
 }
 
+_TITLES = {"policy": "name", "language": "version of the language", "timezone": "time zone"}
+"""What editors call a key where that is not its name."""
+
 _ORDER = ("to", "question", "because", "until", "reason", "comment", "repeat", "fields")
 """How the keys of actions follow each other in the published schema."""
 
@@ -99,7 +102,7 @@ def policy_schema() -> Schema:
 
 def _top(key: Key) -> Schema:
     """A key of the policy itself; what lies in rules, deadline and so on differs by review."""
-    words = {"title": key.title or key.name, "description": key.sentence}
+    words = {"title": _TITLES.get(key.name, key.name), "description": key.sentence}
     match key.name:
         case "applies to":
             return words | _object(grammar.APPLIES_TO)
@@ -206,7 +209,9 @@ def _property(key: Key, values: Values, words: Schema | None = None) -> Schema:
         value = _one_or_more(value)
     words = words or ({"description": key.sentence} if key.hover else {})
     schema = {**value, **words} if key.kind in _SHARED else {**words, **value}
-    return schema | ({"examples": list(key.examples)} if key.kind in _WITH_EXAMPLES else {})
+    return schema | (
+        {"examples": list(key.examples or key.kind.examples)} if key.kind in _WITH_EXAMPLES else {}
+    )
 
 
 def _values(review: ReviewKind, condition: str | None = None) -> Values:

@@ -46,7 +46,7 @@ def read_template(reading: Reading, tree: Tree | None, what: str) -> Template | 
             if close < 0:
                 cure = "close it with }, or write {{ for a brace"
                 message = "this { is never closed"
-                reading.refuse(scalar, "P026", message, at=(at, at + 1), cure=cure)
+                reading.add("P026", (scalar, at, at + 1), message, cure=cure)
                 return None
             parts.append(plain)
             plain = ""
@@ -56,7 +56,7 @@ def read_template(reading: Reading, tree: Tree | None, what: str) -> Template | 
             at = close + 1
         elif char == "}":
             cure = "write }} for a brace"
-            reading.refuse(scalar, "P026", "this } closes nothing", at=(at, at + 1), cure=cure)
+            reading.add("P026", (scalar, at, at + 1), "this } closes nothing", cure=cure)
             return None
         else:
             plain += char
@@ -84,7 +84,7 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     if not name:
         cure = "write {task.platform}, for instance, or {{ for a brace"
         message = "a placeholder without a fact"
-        reading.refuse(scalar, "P025", message, at=(start - 1, end + 1), cure=cure)
+        reading.add("P025", (scalar, start - 1, end + 1), message, cure=cure)
         return None
     if fact is None:
         refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
@@ -103,16 +103,15 @@ def _format(
     reading: Reading, scalar: Scalar, fact: Fact, form: str, at: int
 ) -> tuple[Format, int | None] | None:
     """Read the format of a placeholder, with the number that `first` takes."""
-    place = (at, at + max(1, len(form)))
+    place = (scalar, at, at + max(1, len(form)))
     word, _, number = form.partition(" ")
     number = number.strip()
     known = next((name for name in FORMATS if name == word), None)
     if known is None or (number and known != "first"):
-        reading.refuse(
-            scalar,
+        reading.add(
             "P026",
+            place,
             f'there is no format "{form}"',
-            at=place,
             under=did_you_mean(form, FORMATS),
             cure="formats are date, time, times, money and first 60",
             replacement=only_cure(form, (name for name in FORMATS if name != "first")),
@@ -122,13 +121,13 @@ def _format(
         fitting = ", ".join(name for name, types in FORMATS.items() if fact.type in types)
         cure = f"it takes {fitting}, or no format" if fitting else "write it without a format"
         message = f"{fact.name} is {described(fact)}, which has no format {word}"
-        reading.refuse(scalar, "P026", message, at=place, cure=cure)
+        reading.add("P026", place, message, cure=cure)
         return None
     if known != "first":
         return known, None
     if not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= LONGEST:
         message = "first  needs a number of characters from 1 to 500"
-        reading.refuse(scalar, "P026", message, at=place, cure="write it as  first 60")
+        reading.add("P026", place, message, cure="write it as  first 60")
         return None
     return "first", int(number)
 
@@ -145,20 +144,18 @@ def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
     return tuple(reason for reason in read if reason is not None)
 
 
-def read_reason(
-    reading: Reading, tree: Tree | None, reasons: dict[str, ReasonText]
-) -> ReasonText | None:
+def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
     """Read a rule's `reason:`: the name of a reason, or the text itself."""
     if isinstance(tree, Scalar) and not tree.broken:
         name = tree.value.strip()
         names = reading.declared.get("reason", ())
         if name in names:
-            return reasons.get(name)
+            return reading.reasons.get(name)
         is_word = name and " " not in name and "{" not in name and len(name) <= 60
         if is_word and (nearest(name, names) or is_name(name)):
             cure = "a name of  reasons:  stands here, or the text itself"
-            message, at = unknown("reason", name), (0, len(name))
-            reading.refuse(tree, "P023", message, at=at, among=names, cure=cure)
+            place = (tree, 0, len(name))
+            reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
             return None
     return _reason_text(reading, tree, None, "this reason")
 
@@ -200,9 +197,9 @@ def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
     if name.startswith("round ") and is_number:
         return f"round {int(number)}"
     known = ("round 1", "round 2", *REASON_TEXT.keys)
-    reading.refuse(
-        key,
+    reading.add(
         "P020",
+        key,
         f'{what} knows no variant "{name}"',
         under=did_you_mean(name, known),
         cure="variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:",

@@ -42,7 +42,7 @@ def read_tests(reading: Reading, tree: Tree | None) -> tuple[PolicyTest, ...]:
 
 
 def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> PolicyTest:
-    name = fields.free_text("name", "the name of a test")
+    name = reading.free_text(fields.get("name"), "the name of a test")
     if name is not None and names.setdefault(name.value, name.span) is not name.span:
         under = f"the first is on line {names[name.value].line}"
         reading.add("P033", name.span, f'a second test is called "{name.value}"', under=under)
@@ -79,7 +79,7 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
         return None if scalar is None else scalar.value
     message = f'no rule is called "{scalar.value}"'
     cure = "it is a rule's name,  no rule  or  deadline"
-    reading.refuse(scalar, "P027", message, among=rules, cure=cure)
+    reading.add("P027", scalar, message, among=rules, cure=cure)
     return None
 
 

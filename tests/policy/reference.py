@@ -1,6 +1,6 @@
 """The reference page of the policy language, made from the tables that the program itself reads.
 
-`python -m reviewbot.policy.language.reference docs/policy-reference.md` writes it.
+`python -m tests.policy.reference --write` writes it; `make test` compares.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from reviewbot.policy.language.grammar import GrammarSection, Key
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy-reference.md"
 _HEAD = """\
 # The policy language: reference
 
 Every key, test and fact of the language, as the program knows them; [the guide](policy-guide.md)
 explains how to write a policy. This page is made by
-`python -m reviewbot.policy.language.reference docs/policy-reference.md`.
+`python -m tests.policy.reference --write`.
 """
 
 _SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
@@ -85,12 +86,12 @@ def _key(key: Key) -> tuple[str, ...]:
     meaning = key.sentence
     if key.actions:
         meaning = f"*With {' and '.join(f'`{action}`' for action in key.actions)}:* {meaning}"
-    examples = key.examples or (key.kind.example,)
+    examples = key.examples or key.kind.examples
     return (
         f"`{key.name}`{' (required)' if key.required and not key.actions else ''}",
         kind,
         meaning,
-        " · ".join(f"`{example}`" for example in examples if example),
+        " · ".join(f"`{example}`" for example in examples),
     )
 
 
@@ -149,5 +150,5 @@ def _part(
     return f"{'#' * level} {title}\n\n{text}{chr(10).join(lines)}\n"
 
 
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(reference_page(), encoding="utf-8")
+if __name__ == "__main__" and sys.argv[1:] == ["--write"]:
+    PAGE.write_text(reference_page(), encoding="utf-8")
