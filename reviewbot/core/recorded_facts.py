@@ -23,9 +23,8 @@ from reviewbot.policy.facts import (
     Facts,
     Fleet,
     History,
-    account_facts,
-    last_attempt,
-    summarise,
+    about_account,
+    about_task,
 )
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.ports.ledger import Ledger, StoredPolicy
@@ -71,19 +70,11 @@ def facts_from_json(text: bytes) -> Facts:
     }
     if "bundle" in record:
         delivered = record.get("delivered")
-        return account_facts(
-            _bundle(record["bundle"]),
-            delivered=None if delivered is None else _profile(delivered),
-            **about,
-        )
+        profile = None if delivered is None else _profile(delivered)
+        return Facts(**about, **about_account(_bundle(record["bundle"]), profile))
     attempts = _attempts(record.get("attempts"))
-    return Facts(
-        task=msgspec.convert(record.get("task", {"id": ""}), CommentTask, strict=False),
-        attempts=attempts,
-        last=last_attempt(attempts),
-        checks=summarise(attempts),
-        **about,
-    )
+    task = msgspec.convert(record.get("task", {"id": ""}), CommentTask, strict=False)
+    return Facts(**about, **about_task(task, attempts))
 
 
 def _known(value: msgspec.Struct) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -84,37 +83,19 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 UNKNOWN_ATTEMPT = Attempt()
-
-
 UNKNOWN_CHECKS = AttemptSummary()
-
-
 NO_CHECKS = AttemptSummary(count=0, failed=0)
-
-
 NO_ACCOUNT_HISTORY = AccountHistory()
-
-
 NO_FLEET = Fleet()
-
-
 UNKNOWN_PROFILE = Profile()
-
-
 UNKNOWN_FEEDBACK = Feedback()
-
-
 _UNKNOWN_TASK = CommentTask(id="")
-
-
 _UNKNOWN_BUNDLE = AccountReview(id="")
-
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a policy can look at. Compiled rules read it by the names in `fields.py`.
+    """Everything a policy can look at; the catalogue says where each fact stands.
 
     `attempts` are those of this round, oldest first; None means that the timeline is not at hand
     (not fetched, or unreadable), which makes every fact of source `evidence` unknown.
@@ -150,88 +131,53 @@ def build_facts(
     fleet: Fleet = NO_FLEET,
 ) -> Facts:
     """Freeze what is known of one review at `now`. `evidence` None means: not at hand."""
-    return _BUILDERS[item.review](item, now, evidence, past, account, fleet)
-
-
-def _comment_facts(
-    item: ReviewItem,
-    now: datetime,
-    evidence: Evidence | None,
-    past: History,
-    account: AccountHistory,
-    fleet: Fleet,
-) -> Facts:
-    assert isinstance(item.subject, CommentTask)
-    attempts = (
-        attempts_of_round(evidence.attempts, past) if isinstance(evidence, Timeline) else None
-    )
     return Facts(
         now=now,
         started_at=item.started_at,
         deadline_at=item.deadline_at,
         past=past,
-        task=item.subject,
-        attempts=attempts,
-        last=last_attempt(attempts),
-        checks=summarise(attempts),
         account=account,
         fleet=fleet,
+        **_ABOUT[item.review](item.subject, evidence, past),
     )
 
 
-def _account_facts(
-    item: ReviewItem,
-    now: datetime,
-    evidence: Evidence | None,
-    past: History,
-    account: AccountHistory,
-    fleet: Fleet,
-) -> Facts:
-    assert isinstance(item.subject, AccountReview)
-    return account_facts(
-        item.subject,
-        now=now,
-        started_at=item.started_at,
-        deadline_at=item.deadline_at,
-        delivered=evidence if isinstance(evidence, Profile) else None,
-        past=past,
-        account=account,
-        fleet=fleet,
-    )
+def about_task(task: CommentTask, attempts: tuple[Attempt, ...] | None) -> dict[str, Any]:
+    """What is known of a task, for `Facts`."""
+    return {
+        "task": task,
+        "attempts": attempts,
+        "last": last_attempt(attempts),
+        "checks": summarise(attempts),
+    }
 
 
-def account_facts(
-    bundle: AccountReview,
-    *,
-    now: datetime,
-    started_at: datetime | None,
-    deadline_at: datetime | None,
-    delivered: Profile | None,
-    past: History = NO_HISTORY,
-    account: AccountHistory = NO_ACCOUNT_HISTORY,
-    fleet: Fleet = NO_FLEET,
-) -> Facts:
-    """The facts of an account's review, with the delivered profile where it is at hand."""
+def about_account(bundle: AccountReview, delivered: Profile | None) -> dict[str, Any]:
+    """What is known of an account, for `Facts`, with the delivered profile where it is at hand."""
     differs, uncompared = (
         (None, ()) if delivered is None else compare_profiles(bundle.profile, delivered)
     )
-    return Facts(
-        now=now,
-        started_at=started_at,
-        deadline_at=deadline_at,
-        past=past,
-        bundle=bundle,
-        profile=bundle.profile or UNKNOWN_PROFILE,
-        feedback=read_feedback(bundle.feedback_history),
-        delivered=delivered,
-        differs=differs,
-        uncompared=uncompared,
-        account=account,
-        fleet=fleet,
-    )
+    return {
+        "bundle": bundle,
+        "profile": bundle.profile or UNKNOWN_PROFILE,
+        "feedback": read_feedback(bundle.feedback_history),
+        "delivered": delivered,
+        "differs": differs,
+        "uncompared": uncompared,
+    }
 
 
-_BUILDERS = {"comments": _comment_facts, "accounts": _account_facts}
+def _about_task(task: Any, evidence: Evidence | None, past: History) -> dict[str, Any]:
+    if not isinstance(evidence, Timeline):
+        return about_task(task, None)
+    return about_task(task, attempts_of_round(evidence.attempts, past))
+
+
+def _about_account(bundle: Any, evidence: Evidence | None, _: History) -> dict[str, Any]:
+    return about_account(bundle, evidence if isinstance(evidence, Profile) else None)
+
+
+_ABOUT = {"comments": _about_task, "accounts": _about_account}
 
 
 def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attempt, ...]:
@@ -246,12 +192,7 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
     since = begin_of_round(past)
     if since is not None:
         chosen = tuple([a for a in chosen if a.scraped_at is not None and a.scraped_at > since])
-    if len(chosen) < 2:
-        return chosen
-    try:
-        return tuple(sorted(chosen, key=_ATTEMPT_N))
-    except TypeError:  # One of them carries no number.
-        return tuple(sorted(chosen, key=_number))
+    return tuple(sorted(chosen, key=_number)) if len(chosen) > 1 else chosen
 
 
 def begin_of_round(past: History) -> datetime | None:
@@ -259,9 +200,6 @@ def begin_of_round(past: History) -> datetime | None:
     ours = past.last_dispute_at if past.disputes != 0 else None
     seen = past.round_before_until
     return max(ours, seen) if ours is not None and seen is not None else ours or seen
-
-
-_ATTEMPT_N = attrgetter("attempt_n")
 
 
 def _number(attempt: Attempt) -> float:
@@ -274,9 +212,7 @@ def last_attempt(attempts: tuple[Attempt, ...] | None) -> Attempt:
     Everything of it is unknown when there is none, or when several stand there and one of them
     carries no number: any of them could then be the newest.
     """
-    if not attempts:
-        return UNKNOWN_ATTEMPT
-    if len(attempts) > 1 and attempts[0].attempt_n is None:
+    if not attempts or (len(attempts) > 1 and attempts[0].attempt_n is None):
         return UNKNOWN_ATTEMPT
     return attempts[-1]
 
@@ -287,16 +223,6 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> AttemptSummary:
         return UNKNOWN_CHECKS
     if not attempts:
         return NO_CHECKS
-    if len(attempts) == 1:
-        (only,) = attempts
-        seen = only.comments_scraped
-        return AttemptSummary(
-            count=1,
-            failed=int(only.outcome_kind == "scrape_failed"),
-            best_score=only.match_score,
-            most_comments=seen,
-            fewest_comments=seen,
-        )
     scores = [a.match_score for a in attempts if a.match_score is not None]
     counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
     return AttemptSummary(
@@ -413,21 +339,26 @@ _PARTS = ("task", "checks", "account", "fleet", "bundle", "profile", "feedback")
 def with_fact(facts: Facts, name: str, value: Any) -> Facts | None:
     """Change one fact. None where it is not one's own value but follows from time or others."""
     part, _, own = name.partition(".")
-    if name == "task.times_disputed":
-        return replace(facts, past=replace(facts.past, disputes=value))
-    if name in ("task.sent_back_before", "task.round"):
-        before = value if own == "sent_back_before" or value is None else value - 1
-        return replace(facts, past=_sent_back(facts.past, before))
-    if name == "review.round":
-        applied = None if value is None else value - 1
-        return replace(facts, feedback=replace(facts.feedback, corrections_applied=applied))
-    if name == "profile.differs":
-        return replace(facts, differs=value)
+    match name:
+        case "task.times_disputed":
+            return replace(facts, past=replace(facts.past, disputes=value))
+        case "task.sent_back_before":
+            return replace(facts, past=_sent_back(facts.past, value))
+        case "task.round":
+            return replace(facts, past=_sent_back(facts.past, _minus_one(value)))
+        case "review.round":
+            part, own, value = "feedback", "corrections_applied", _minus_one(value)
+        case "profile.differs":
+            return replace(facts, differs=value)
     if part == "last":
         return _with_last(facts, own, value)
     if part not in _PARTS or not hasattr(getattr(facts, part), own):
         return None
     return replace(facts, **{part: replace(getattr(facts, part), **{own: value})})
+
+
+def _minus_one(count: int | None) -> int | None:
+    return None if count is None else count - 1
 
 
 def _sent_back(past: History, before: int | None) -> History:

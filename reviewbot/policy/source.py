@@ -86,10 +86,11 @@ class Pool:
         if fact.work is not None:
             source = f"{self.constant(fact.work)}({source})"
         if fact.type is FactType.CHOICE:
-            form = _closed(fact.values)
-        if form is not None:
-            source = f"{self.constant(form)}({source})"
-        return self.local(source, *filter(None, looks_at))
+            source, form = f"{self.constant(_closed(fact.values))}({source})", None
+        local = self.local(source, *filter(None, looks_at))
+        if form is None:
+            return local
+        return self.local(f"None if {local} is None else {self.constant(form)}({local})", local)
 
     def among(self, local: str, values: Iterable[Any]) -> str:
         """Whether a local is one of some values."""

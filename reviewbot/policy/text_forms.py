@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 from unicodedata import category, is_normalized, name, normalize
 
 
-@overload
-def nfc(text: str) -> str: ...
-
-
-@overload
-def nfc(text: None) -> None: ...
-
-
-def nfc(text: str | None) -> str | None:
+def nfc(text: str) -> str:
     """Compose `text`, so that the two ways to write an accent are one."""
-    if text is None or text.isascii() or is_normalized("NFC", text):
-        return text
-    return normalize("NFC", text)
+    return text if text.isascii() or is_normalized("NFC", text) else normalize("NFC", text)
 
 
-@overload
-def fold(text: str) -> str: ...
-
-
-@overload
-def fold(text: None) -> None: ...
-
-
-def fold(text: str | None) -> str | None:
-    """Compose `text` and take its case away; None (unknown) stays None."""
-    if text is None:
-        return None
-    if text.isascii():
-        return text.lower()
-    return nfc(nfc(text).casefold())
+def fold(text: str) -> str:
+    """Compose `text` and take its case away."""
+    return text.lower() if text.isascii() else nfc(nfc(text).casefold())
 
 
 # ------------------------------------------------------------------------------------------------
@@ -47,16 +24,10 @@ def fold(text: str | None) -> str | None:
 
 
 LONGEST_PATTERN = 1024
-
-
 LONGEST_TEXT = 20_000
 """Bytes (UTF-8) that a pattern looks at; about a longer text it cannot tell."""
-
-
 LARGEST_PROGRAM = 5_000
 """RE2's steps that a pattern may need for one character, at worst; repeats of repeats need most."""
-
-
 _MAX_MEMORY = 8 * 1024 * 1024
 
 
@@ -76,7 +47,7 @@ def compile_pattern(regex: str) -> Any:
     options.never_capture = True  # only whether, never where: groups cost time
     options.max_mem = _MAX_MEMORY
     try:
-        tidy = unicodedata.normalize("NFC", regex)
+        tidy = normalize("NFC", regex)
         pattern = re2.compile(tidy.encode(errors="replace"), options)
     except re2.error as problem:
         raise BadPattern(problem.args[0].decode(errors="replace")) from None
@@ -87,7 +58,7 @@ def compile_pattern(regex: str) -> Any:
 
 def found_in(pattern: Any, text: str) -> bool | None:
     """Whether a compiled pattern finds something in a text; None where the text is too long."""
-    data = unicodedata.normalize("NFC", text).encode(errors="replace")
+    data = normalize("NFC", text).encode(errors="replace")
     return None if len(data) > LONGEST_TEXT else pattern.search(data) is not None
 
 
@@ -106,18 +77,10 @@ _LOOK_ALIKES = str.maketrans(
     "aeopcyxijsdhvoaeABEKMHOPCTXIJSABEZHIKMNOPTYXgil",
 )
 """Cyrillic and Greek letters (and a few more) that a screen shows like Latin ones."""
-
-
 _CLOSE = 0.72
-
-
 _SURE = 0.84
-
-
 _FOREIGN_LETTERS = 5
 """Words that differ in more letters are not compared any closer."""
-
-
 _LONGEST = 80
 """Letters of a word that are looked at."""
 
@@ -155,7 +118,7 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 def latin(text: str) -> str:
     """Replace letters that only look like Latin ones, and full-width ones, by the Latin ones."""
-    return unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES)
+    return normalize("NFKC", text).translate(_LOOK_ALIKES)
 
 
 def odd_letter(text: str) -> str | None:
@@ -170,7 +133,7 @@ def odd_letter(text: str) -> str | None:
 
 def letter_name(char: str) -> str:
     """Name a letter for a person, such as `Cyrillic small letter a`."""
-    return unicodedata.name(char, f"U+{ord(char):04X}").capitalize()
+    return name(char, f"U+{ord(char):04X}").capitalize()
 
 
 def is_name(text: str) -> bool:
@@ -227,8 +190,6 @@ def _likeness(one: _Word, other: _Word) -> float:
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Control and format characters (zero-width, bidirectional), odd line breaks, and no characters."""
-
-
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
 """Letters and marks that show nothing, whatever their category."""
 

@@ -14,10 +14,9 @@ from reviewbot.policy.facts import (
     NO_HISTORY,
     Facts,
     History,
-    account_facts,
+    about_account,
+    about_task,
     attempts_of_round,
-    last_attempt,
-    summarise,
 )
 from reviewbot.tokportal.decode import (
     MOMENT,
@@ -76,10 +75,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             started_at=task.manually_confirmed_at,
             deadline_at=task.client_dispute_deadline_at,
             past=past,
-            task=task,
-            attempts=attempts,
-            last=last_attempt(attempts),
-            checks=summarise(attempts),
+            **about_task(task, attempts),
         )
 
 
@@ -112,13 +108,12 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
-        return account_facts(
-            self.bundle,
+        return Facts(
             now=self.at or at,
             started_at=self.first_seen,
             deadline_at=None if self.first_seen is None else self.first_seen + _WINDOW,
-            delivered=self.delivered,
             past=self.history,
+            **about_account(self.bundle, self.delivered),
         )
 
 

@@ -29,21 +29,23 @@ class IsKnown(FactTest, frozen=True, kw_only=True):
         return "is known" if self.known else "is not known"
 
 
-KNOWN = Operator(
-    words="known",
-    takes=frozenset(FactType),
-    parse=lambda _: IsKnown(known=True),
-    opposite="unknown",
-    behind="",
-    meaning="there is a value",
-    example="known",
-)
-UNKNOWN = Operator(
-    words="unknown",
-    takes=frozenset(FactType),
-    parse=lambda _: IsKnown(known=False),
-    opposite="known",
-    behind="",
-    meaning="there is none",
-    example="unknown",
+WORDS = (
+    Operator(
+        "known",
+        frozenset(FactType),
+        lambda _: IsKnown(known=True),
+        "there is a value",
+        "known",
+        opposite="unknown",
+        behind="",
+    ),
+    Operator(
+        "unknown",
+        frozenset(FactType),
+        lambda _: IsKnown(known=False),
+        "there is none",
+        "unknown",
+        opposite="known",
+        behind="",
+    ),
 )

@@ -60,21 +60,23 @@ class Matches(FactTest, frozen=True, kw_only=True):
         return "pattern", self.pattern
 
 
-MATCHES_PATTERN = Operator(
-    words="matches pattern",
-    takes=TEXTS,
-    parse=lambda asked: Matches(pattern=asked.rest, negated=asked.negated),
-    negatable=True,
-    behind=ANY_TEXT,
-    meaning="the named regular expression finds something in it",
-    example="matches pattern many_digits",
-)
-IN_LIST = Operator(
-    words="in list",
-    takes=TEXTS,
-    parse=lambda asked: InList(list=asked.rest, negated=asked.negated),
-    negatable=True,
-    behind=ANY_TEXT,
-    meaning="is one of the named list, in any letter case",
-    example="in list watched",
+WORDS = (
+    Operator(
+        "matches pattern",
+        TEXTS,
+        lambda asked: Matches(pattern=asked.rest, negated=asked.negated),
+        "the named regular expression finds something in it",
+        "matches pattern many_digits",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
+    Operator(
+        "in list",
+        TEXTS,
+        lambda asked: InList(list=asked.rest, negated=asked.negated),
+        "is one of the named list, in any letter case",
+        "in list watched",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
 )

@@ -42,18 +42,9 @@ class Argument(msgspec.Struct, frozen=True):
     """Where `rest` begins in the whole text."""
     negated: bool = False
 
-    def refused(
-        self,
-        code: str,
-        message: str,
-        *,
-        under: str | None = None,
-        cure: str | None = None,
-        replacement: str | None = None,
-    ) -> Misread:
+    def refused(self, code: str, message: str, **cures: str | None) -> Misread:
         """The whole argument is at fault."""
-        end = self.at + len(self.rest)
-        return Misread(code, message, self.at, end, under=under, cure=cure, replacement=replacement)
+        return Misread(code, message, self.at, self.at + len(self.rest), **cures)
 
     def number(self, text: str, at: int) -> int | float:
         """Read one number of the fact's type."""
@@ -63,7 +54,7 @@ class Argument(msgspec.Struct, frozen=True):
         return value
 
 
-class Operator(msgspec.Struct, frozen=True, kw_only=True):
+class Operator(msgspec.Struct, frozen=True):
     """One word, or a few, that a test begins with."""
 
     words: str
@@ -71,13 +62,13 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
     """The types of fact that it can be asked of."""
     parse: Callable[[Argument], FactTest]
     """Raises `Misread`."""
+    meaning: str
+    example: str
     negatable: bool = False
     opposite: str | None = None
     """The words that say its negation, where `not` cannot."""
     behind: str = "{value}"
     """What follows, for an editor; `{value}` is a plain value of the fact."""
-    meaning: str
-    example: str
 
     def begins(self, text: str) -> bool:
         """Whether a text begins with these words."""
@@ -92,27 +83,24 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
         return f"(not )?{shown}" if self.negatable else shown
 
 
+_READERS: dict[FactType, Callable[[str, int], Value]] = {
+    FactType.COUNT: read_count,
+    FactType.SCORE: read_score,
+    FactType.MONEY: read_money,
+    FactType.SHARE: read_share,
+    FactType.DURATION: read_duration,
+    FactType.YES_NO: read_yes_no,
+    FactType.TEXT: lambda text, _: text,
+}
+
+
 def read_literal(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> Value | Day:
     """Read one plain value of a fact's type, as tests and lists write it."""
-    match fact.type:
-        case FactType.COUNT:
-            return read_count(text, at)
-        case FactType.SCORE:
-            return read_score(text, at)
-        case FactType.MONEY:
-            return read_money(text, at)
-        case FactType.SHARE:
-            return read_share(text, at)
-        case FactType.DURATION:
-            return read_duration(text, at)
-        case FactType.MOMENT:
-            return read_when(text, at, zone)
-        case FactType.YES_NO:
-            return read_yes_no(text, at)
-        case FactType.CHOICE | FactType.NAMES:
-            return read_choice(text, at, fact.values)
-        case FactType.TEXT:
-            return text
+    if fact.type is FactType.MOMENT:
+        return read_when(text, at, zone)
+    if fact.type in (FactType.CHOICE, FactType.NAMES):
+        return read_choice(text, at, fact.values)
+    return _READERS[fact.type](text, at)
 
 
 def read_exactly(text: str, at: int) -> tuple[str, bool]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
@@ -58,20 +59,11 @@ class Range(FactTest, frozen=True, kw_only=True):
         return tuple(end for end in (self.low, self.high) if end is not None)
 
 
-def _at_least(asked: Argument) -> FactTest:
-    return Range(low=asked.number(asked.rest, asked.at))
-
-
-def _at_most(asked: Argument) -> FactTest:
-    return Range(high=asked.number(asked.rest, asked.at))
-
-
-def _more_than(asked: Argument) -> FactTest:
-    return Range(low=asked.number(asked.rest, asked.at), low_included=False)
-
-
-def _less_than(asked: Argument) -> FactTest:
-    return Range(high=asked.number(asked.rest, asked.at), high_included=False)
+def _bound(end: Literal["low", "high"], included: bool, asked: Argument) -> FactTest:
+    value = asked.number(asked.rest, asked.at)
+    if end == "low":
+        return Range(low=value, low_included=included)
+    return Range(high=value, high_included=included)
 
 
 def _between(asked: Argument) -> FactTest:
@@ -133,57 +125,59 @@ def _after(asked: Argument) -> FactTest:
     return Range(low=moment, low_included=False)
 
 
-AT_LEAST = Operator(
-    words="at least",
-    takes=NUMBERS,
-    parse=_at_least,
-    opposite="less than",
-    meaning="the value or more",
-    example="at least 50",
-)
-AT_MOST = Operator(
-    words="at most",
-    takes=NUMBERS,
-    parse=_at_most,
-    opposite="more than",
-    meaning="the value or less",
-    example="at most 0.30 USD",
-)
-MORE_THAN = Operator(
-    words="more than",
-    takes=NUMBERS,
-    parse=_more_than,
-    opposite="at most",
-    meaning="above the value",
-    example="more than 35%",
-)
-LESS_THAN = Operator(
-    words="less than",
-    takes=NUMBERS,
-    parse=_less_than,
-    opposite="at least",
-    meaning="below the value",
-    example="less than 6h",
-)
-BETWEEN = Operator(
-    words="between",
-    takes=NUMBERS | MOMENTS,
-    parse=_between,
-    behind="{value} and {value}",
-    meaning="from the first to the second, both ends count",
-    example="between 1 and 99",
-)
-BEFORE = Operator(
-    words="before",
-    takes=MOMENTS,
-    parse=_before,
-    meaning="earlier; a date begins at midnight in the policy's zone",
-    example="before 2026-12-01",
-)
-AFTER = Operator(
-    words="after",
-    takes=MOMENTS,
-    parse=_after,
-    meaning="later; a date ends at midnight in the policy's zone",
-    example="after 2026-12-01 09:00",
+WORDS = (
+    Operator(
+        "at least",
+        NUMBERS,
+        partial(_bound, "low", True),
+        "the value or more",
+        "at least 50",
+        opposite="less than",
+    ),
+    Operator(
+        "at most",
+        NUMBERS,
+        partial(_bound, "high", True),
+        "the value or less",
+        "at most 0.30 USD",
+        opposite="more than",
+    ),
+    Operator(
+        "more than",
+        NUMBERS,
+        partial(_bound, "low", False),
+        "above the value",
+        "more than 35%",
+        opposite="at most",
+    ),
+    Operator(
+        "less than",
+        NUMBERS,
+        partial(_bound, "high", False),
+        "below the value",
+        "less than 6h",
+        opposite="at least",
+    ),
+    Operator(
+        "between",
+        NUMBERS | MOMENTS,
+        _between,
+        "from the first to the second, both ends count",
+        "between 1 and 99",
+        behind="{value} and {value}",
+    ),
+    Operator(
+        "before",
+        MOMENTS,
+        _before,
+        "earlier; a date begins at midnight in the policy's zone",
+        "before 2026-12-01",
+    ),
+    Operator(
+        "after",
+        MOMENTS,
+        _after,
+        "later; a date ends at midnight in the policy's zone",
+        "after 2026-12-01 09:00",
+    ),
 )

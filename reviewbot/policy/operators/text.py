@@ -90,30 +90,32 @@ def _parse(kind: Kind, asked: Argument) -> FactTest:
     return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
 
 
-CONTAINS = Operator(
-    words="contains",
-    takes=TEXTS | {FactType.NAMES},
-    parse=partial(_parse, "contains"),
-    negatable=True,
-    behind=ANY_TEXT,
-    meaning="holds the text, in any letter case; a list of names holds the name",
-    example="contains promo",
-)
-STARTS_WITH = Operator(
-    words="starts with",
-    takes=TEXTS,
-    parse=partial(_parse, "starts with"),
-    negatable=True,
-    behind=ANY_TEXT,
-    meaning="begins with the text, in any letter case",
-    example="starts with @",
-)
-ENDS_WITH = Operator(
-    words="ends with",
-    takes=TEXTS,
-    parse=partial(_parse, "ends with"),
-    negatable=True,
-    behind=ANY_TEXT,
-    meaning="ends with the text, in any letter case",
-    example="ends with !",
+WORDS = (
+    Operator(
+        "contains",
+        TEXTS | {FactType.NAMES},
+        partial(_parse, "contains"),
+        "holds the text, in any letter case; a list of names holds the name",
+        "contains promo",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
+    Operator(
+        "starts with",
+        TEXTS,
+        partial(_parse, "starts with"),
+        "begins with the text, in any letter case",
+        "starts with @",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
+    Operator(
+        "ends with",
+        TEXTS,
+        partial(_parse, "ends with"),
+        "ends with the text, in any letter case",
+        "ends with !",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
 )

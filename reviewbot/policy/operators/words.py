@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.operators.known import KNOWN, UNKNOWN
-from reviewbot.policy.operators.named import IN_LIST, MATCHES_PATTERN
+from reviewbot.policy.operators.known import WORDS as OF_THE_UNKNOWN
+from reviewbot.policy.operators.named import WORDS as OF_NAMES
 from reviewbot.policy.operators.operator import Operator
-from reviewbot.policy.operators.range import (
-    AFTER,
-    AT_LEAST,
-    AT_MOST,
-    BEFORE,
-    BETWEEN,
-    LESS_THAN,
-    MORE_THAN,
-)
-from reviewbot.policy.operators.text import CONTAINS, ENDS_WITH, STARTS_WITH
+from reviewbot.policy.operators.range import WORDS as OF_RANGES
+from reviewbot.policy.operators.text import WORDS as OF_TEXTS
 from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.policy.values import Misread
 
-OPERATORS: tuple[Operator, ...] = (
-    *(AT_LEAST, AT_MOST, MORE_THAN, LESS_THAN, BETWEEN, BEFORE, AFTER),
-    *(CONTAINS, STARTS_WITH, ENDS_WITH, MATCHES_PATTERN, IN_LIST, KNOWN, UNKNOWN),
-)
+OPERATORS: tuple[Operator, ...] = (*OF_RANGES, *OF_TEXTS, *OF_NAMES, *OF_THE_UNKNOWN)
 """Every test of a value, apart from plain values and lists of them."""
 
 
@@ -34,56 +24,31 @@ def operator_of(text: str) -> Operator | None:
 
 
 _SIGNS = {
-    ">=": "at least",
-    "<=": "at most",
-    "=>": "at least",
-    "=<": "at most",
-    "≥": "at least",
-    "≤": "at most",
-    "!=": "not",
-    "<>": "not",
-    "==": "",
-    ">": "more than",
-    "<": "less than",
-    "=": "",
+    "at least": (">=", "=>", "≥"),
+    "at most": ("<=", "=<", "≤"),
+    "not": ("!=", "<>"),
+    "more than": (">",),
+    "less than": ("<",),
+    "": ("==", "="),
 }
 _SYNONYMS = {
-    "greater than": "more than",
-    "higher than": "more than",
-    "above": "more than",
-    "over": "more than",
-    "fewer than": "less than",
-    "lower than": "less than",
-    "below": "less than",
-    "under": "less than",
-    "minimum": "at least",
-    "min": "at least",
-    "maximum": "at most",
-    "max": "at most",
-    "up to": "at most",
-    "older than": "more than",
-    "younger than": "less than",
-    "equals": "",
-    "equal to": "",
-    "is not": "not",
-    "is": "",
-    "includes": "contains",
-    "include": "contains",
-    "contain": "contains",
-    "start with": "starts with",
-    "begins with": "starts with",
-    "end with": "ends with",
-    "matches": "matches pattern",
-    "match pattern": "matches pattern",
-    "in": "in list",
-    "not in": "not in list",
-    "one of": "",
-    "since": "after",
-    "until": "before",
-    "atleast": "at least",
-    "atmost": "at most",
-    "al least": "at least",
+    "more than": ("greater than", "higher than", "above", "over", "older than"),
+    "less than": ("fewer than", "lower than", "below", "under", "younger than"),
+    "at least": ("minimum", "min", "atleast", "al least"),
+    "at most": ("maximum", "max", "up to", "atmost"),
+    "not": ("is not",),
+    "": ("equals", "equal to", "is", "one of"),
+    "contains": ("includes", "include", "contain"),
+    "starts with": ("start with", "begins with"),
+    "ends with": ("end with",),
+    "matches pattern": ("matches", "match pattern"),
+    "in list": ("in",),
+    "not in list": ("not in",),
+    "after": ("since",),
+    "before": ("until",),
 }
+"""By what was probably meant, what people write."""
+
 _HALF_WORDS = {
     "matches": "matches pattern NAME",
     "start with": "starts with TEXT",
@@ -105,15 +70,10 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
     itself = f"for the text itself write  exactly {text}"
     folded = text.casefold()
     if not is_text:
-        for sign, right in _SIGNS.items():
-            if text.startswith(sign):
-                written = f"{right} {text[len(sign) :].strip()}".strip()
-                refuse(
-                    f"comparisons are words: {sign} is not one",
-                    len(text),
-                    under=f"write  {written}",
-                    replacement=written,
-                )
+        right, sign = _meant(text, _SIGNS)
+        if sign:
+            written = f"{right} {text[len(sign) :].strip()}".strip()
+            refuse(f"comparisons are words: {sign} is not one", len(text), write=written)
     for operator in OPERATORS:
         words = operator.words
         if operator.begins(folded):
@@ -130,19 +90,24 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
                 message = f'"{text}" looks like a test of values and is none'
                 refuse(message, len(wrong), under=f"write  {right}", cure=itself)
         return
-    for wrong, right in _SYNONYMS.items():
-        if folded.startswith(f"{wrong} "):
-            written = f"{right} {text[len(wrong) :].strip()}".strip()
-            refuse(
-                f'"{wrong}" is not a test of values',
-                len(wrong),
-                under=f"write  {written}",
-                replacement=right or None,
-            )
+    right, wrong = _meant(folded, _SYNONYMS, " ")
+    if wrong:
+        refuse(
+            f'"{wrong}" is not a test of values',
+            len(wrong),
+            under=f"write  {f'{right} {text[len(wrong) :].strip()}'.strip()}",
+            replacement=right or None,
+        )
     if folded in _EMPTY_WORDS and folded not in fact.values:
         message = f'"{text}" is no value; a fact without a value is  unknown'
-        refuse(message, len(text), under="write  unknown", replacement="unknown")
+        refuse(message, len(text), write="unknown")
     _refuse_mistyped_words(text, at)
+
+
+def _meant(text: str, words: Mapping[str, tuple[str, ...]], behind: str = "") -> tuple[str, str]:
+    """What a text's first word was meant for, and that word; twice nothing where it is none of these."""
+    pairs = ((right, wrong) for right, wrongs in words.items() for wrong in wrongs)
+    return next((pair for pair in pairs if text.startswith(pair[1] + behind)), ("", ""))
 
 
 def _refuse_mistyped_words(text: str, at: int) -> None:
