@@ -265,18 +265,7 @@ def look_back(
             ended.append((ending, was_seen))
         open_now = ledger.unended(bench.review)
         nearly_late += sum(now <= deadline_of(sighting) < now + NEARLY for sighting in open_now)
-    by = Counter(ending.by for ending, _ in ended)
-    silent = [pair for pair in ended if pair[0].by == "silence"]
-    away = Downtime(
-        since=since,
-        until=now,
-        silence=len(silent),
-        silence_micros=sum(ending.amount_micros or 0 for ending, _ in silent),
-        unseen=sum(not was_seen for _, was_seen in silent),
-        others=by["other"],
-        left=by["leave"],
-        nearly_late=nearly_late,
-    )
+    away = _downtime(ended, since, now, nearly_late)
     if not is_long and not (away.silence or away.others):
         return None
     figures = msgspec.structs.asdict(away)
@@ -292,6 +281,24 @@ def look_back(
         **figures,
     )
     return away
+
+
+def _downtime(
+    ended: Sequence[tuple[Ending, bool]], since: datetime, now: datetime, nearly_late: int
+) -> Downtime:
+    """Count these endings, each with whether a pass had seen its round."""
+    by = Counter(ending.by for ending, _ in ended)
+    silent = [pair for pair in ended if pair[0].by == "silence"]
+    return Downtime(
+        since=since,
+        until=now,
+        silence=len(silent),
+        silence_micros=sum(ending.amount_micros or 0 for ending, _ in silent),
+        unseen=sum(not was_seen for _, was_seen in silent),
+        others=by["other"],
+        left=by["leave"],
+        nearly_late=nearly_late,
+    )
 
 
 def last_away(ledger: Ledger) -> Downtime | None:

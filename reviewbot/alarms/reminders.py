@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -41,6 +41,7 @@ from reviewbot.ports.ledger import Ledger, Logged, OpenRound
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
 
+T = TypeVar("T")
 STAGES = (
     (1, timedelta(minutes=10)),
     (6, timedelta(minutes=30)),
@@ -274,12 +275,9 @@ class _Watch:
         for hours, ahead in STAGES:
             stage = hours * HOUR
             left = [(_deadline(seen) - self._now, seen) for seen in self._open]
-            due = [seen for span, seen in left if nearer < span <= stage]
-            soon = [seen for span, seen in left if stage < span <= stage + ahead]
-            news = [self._stage(seen, hours) for seen in due]
-            if any(news):
-                for seen in soon:
-                    self._stage(seen, hours)
+            due = [(seen, hours) for span, seen in left if nearer < span <= stage]
+            soon = [(seen, hours) for span, seen in left if stage < span <= stage + ahead]
+            self._together(self._stage, due, soon)
             nearer = stage
 
     def _stage(self, seen: Undecided, hours: int) -> bool:
@@ -330,22 +328,31 @@ class _Watch:
             due: list[tuple[Undecided, Reminder]] = []
             soon: list[tuple[Undecided, Reminder]] = []
             for seen in theirs:
-                moments = [
-                    (at, reminder)
-                    for reminder, find in resolved
+                moments = {
+                    at: reminder
+                    for reminder, find in reversed(resolved)
                     if reminder.to == to
                     and (at := find(seen.started_at, seen.deadline_at)) is not None
-                ]
-                passed = [pair for pair in moments if pair[0] <= now]
-                coming = [pair for pair in moments if now < pair[0] <= now + REMIND_AHEAD]
-                if passed and _deadline(seen) > now:
-                    due.append((seen, max(passed, key=lambda pair: pair[0])[1]))
-                if coming:
-                    soon.append((seen, min(coming, key=lambda pair: pair[0])[1]))
-            news = [self._reminder(*pair) for pair in due]
-            if any(news):
-                for pair in soon:
-                    self._reminder(*pair)
+                }
+                passed = max((at for at in moments if at <= now), default=None)
+                coming = min((at for at in moments if now < at <= now + REMIND_AHEAD), default=None)
+                if passed is not None and _deadline(seen) > now:
+                    due.append((seen, moments[passed]))
+                if coming is not None:
+                    soon.append((seen, moments[coming]))
+            self._together(self._reminder, due, soon)
+
+    @staticmethod
+    def _together(
+        tell: Callable[[Undecided, T], bool],
+        due: Iterable[tuple[Undecided, T]],
+        soon: Iterable[tuple[Undecided, T]],
+    ) -> None:
+        """Tell what is due; where any of that was news, what is due soon as well."""
+        news = [tell(seen, what) for seen, what in due]
+        if any(news):
+            for seen, what in soon:
+                tell(seen, what)
 
     def _reminder(self, seen: Undecided, reminder: Reminder) -> bool:
         return self._tell(

@@ -91,6 +91,17 @@ def _order(alarm: Alarm) -> tuple[int, str]:
     return -URGENCIES.index(alarm.urgency), soonest
 
 
+_MANY = {
+    AlarmKind.QUESTION: "{count} questions wait for a person",
+    AlarmKind.SILENCE: "{count} tasks were paid by silence",
+    AlarmKind.LATE: "{count} decisions came late",
+    AlarmKind.DEAD_LETTER: "{count} reviews keep failing",
+    AlarmKind.LIST: "{count} troubles with the lists of what waits: {first}, …",
+    AlarmKind.DRIFT: "{count} parts of the API's answers have changed their shape",
+}
+"""The headline of several alarms of a kind."""
+
+
 def _headline(group: list[Alarm]) -> str:
     first, count = group[0], len(group)
     if count == 1:
@@ -100,32 +111,24 @@ def _headline(group: list[Alarm]) -> str:
     due = [alarm.facts["deadline_at"] for alarm in group if alarm.facts.get("deadline_at")]
     zones = {alarm.zone for alarm in group}
     zone = zones.pop() if len(zones) == 1 else "UTC"
+    soonest, last = (format_moment(find(due, default=None), zone) for find in (min, max))
     match first.kind:
         case AlarmKind.UNDECIDED if "turn_at" in first.facts:
-            turns = [alarm.facts["turn_at"] for alarm in group]
+            turn = format_moment(max(alarm.facts["turn_at"] for alarm in group), zone)
             return (
-                f"{count} tasks that expire until {format_moment(max(due), zone)} wait for their turn, which"
-                f" comes in time, by {format_moment(max(turns), zone)}"
+                f"{count} tasks that expire until {last} wait for their turn, which comes in time,"
+                f" by {turn}"
             )
         case AlarmKind.UNDECIDED:
-            return f"{count} tasks expire undecided between {format_moment(min(due), zone)} and {format_moment(max(due), zone)}"
+            return f"{count} tasks expire undecided between {soonest} and {last}"
         case AlarmKind.REMINDER:
-            return f"Reminder ({first.group}): {count} tasks are undecided, the first until {format_moment(min(due), zone)}"
+            return (
+                f"Reminder ({first.group}): {count} tasks are undecided, the first until {soonest}"
+            )
         case AlarmKind.QUESTION if due:
-            return f"{count} questions wait for a person, the first until {format_moment(min(due), zone)}"
-        case AlarmKind.QUESTION:
-            return f"{count} questions wait for a person"
-        case AlarmKind.SILENCE:
-            return f"{count} tasks were paid by silence"
-        case AlarmKind.LATE:
-            return f"{count} decisions came late"
-        case AlarmKind.DEAD_LETTER:
-            return f"{count} reviews keep failing"
-        case AlarmKind.LIST:
-            return f"{count} troubles with the lists of what waits: {first.sentence}, …"
-        case AlarmKind.DRIFT:
-            return f"{count} parts of the API's answers have changed their shape"
-    return f"{count} alarms: {first.sentence}, …"
+            return f"{count} questions wait for a person, the first until {soonest}"
+    several = _MANY.get(first.kind, "{count} alarms: {first}, …")
+    return several.format(count=count, first=first.sentence)
 
 
 def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:

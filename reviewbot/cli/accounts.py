@@ -82,19 +82,13 @@ def account_round(
     One that the log has not met begins now. Raises UsageError where there is no such account, or
     more than one begins so.
     """
-    known = [
-        found
-        for found in open_rounds(ledger)
-        if found.sighting.review == bench.review
-        and named
-        and found.sighting.task_id.startswith(named)
-    ]
-    ids = {found.sighting.task_id for found in known}
-    if len(ids) > 1 and named not in ids:
+    known = [found for found in open_rounds(ledger) if found.sighting.review == bench.review]
+    ids = {found.sighting.task_id for found in known if found.sighting.task_id.startswith(named)}
+    if named and len(ids) > 1 and named not in ids:
         raise UsageError(
             f"several accounts begin with {safe_line(named, 60)!r}; write more of the id"
         )
-    bundle_id = named if named in ids or not ids else ids.pop()
+    bundle_id = ids.pop() if named and len(ids) == 1 else named
     try:
         item = bench.queue.look(bundle_id)
     except NotFound as error:

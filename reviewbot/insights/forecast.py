@@ -13,6 +13,7 @@ from it is an expectation, not a promise.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -162,30 +163,35 @@ def forecast(
     now = standing.now
     open_now = [future for future in found if not future.is_over]
     asked_at = [future.asked_at for future in open_now if future.asked_at is not None]
+    asked_now = sum(at <= now for at in asked_at)
     questions = [job for future in open_now if (job := _question(future, now)) is not None]
-    each = pace.each
-    people = [] if each is None else [Worker(opens=now, takes=each) for _ in pace.people]
+    people = _people(pace, now)
     answered = {job.name for job in questions} - work_off(questions, people)
     lost = [future for future in open_now if future.is_unread]
     unread = [_unread(future) for future in lost if _name(future) not in answered]
-    unread += [_unjudged(failed) for failed in unreadable]
+    unread += map(_unjudged, unreadable)
     reviews = [future.round.review for future in open_now]
     reviews += [failed.item.review for failed in unreadable]
+    ends = Counter(future.end for future in open_now)
     return Forecast(
         at=now,
         open_tasks=len(reviews),
         kinds=tuple(dict.fromkeys(reviews)),
         unread=tuple(sorted(unread, key=lambda task: (task.at is None, task.at or now))),
-        questions=sum(at <= now for at in asked_at),
-        questions_to_come=sum(at > now for at in asked_at),
+        questions=asked_now,
+        questions_to_come=len(asked_at) - asked_now,
         not_reviewed=sum(future.turn_at is not None for future in open_now),
-        decisions=sum(future.end in ("rule", "fallback", "sent back") for future in open_now),
+        decisions=ends["rule"] + ends["fallback"] + ends["sent back"],
         decisions_per_minute=standing.per_minute,
         pace=pace,
         more_people=_more_people(questions, set(map(_name, lost)), pace, people, now, len(unread)),
         holds=tuple(hold.sentence for hold in standing.holds),
         caps=tuple(bite.summary for bite in bites_of(open_now)),
     )
+
+
+def _people(pace: ResponseTimes, now: datetime) -> list[Worker]:
+    return [] if pace.each is None else [Worker(opens=now, takes=pace.each) for _ in pace.people]
 
 
 def _name(future: Future) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -198,16 +198,23 @@ def _bucket(left: timedelta) -> str:
     return next((name for most, name in BUCKETS if most and hours < most), BUCKETS[-1][1])
 
 
-def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
-    title = "Money over time"
-    steps: dict[Paid, list[tuple[datetime, int]]] = {end: [] for end in PAYING}
+Points = list[tuple[datetime, int]]
+
+
+def _paid_over_time(plan: QueuePlan) -> dict[Paid, Points]:
+    """For each way of paying, when what sum will have been paid, in millionths of a dollar."""
+    steps: dict[Paid, Points] = {end: [] for end in PAYING}
     for planned in sorted(plan.planned, key=lambda planned: planned.end_at or plan.at):
         if planned.end in PAYING and planned.end_at is not None:
             points = steps[planned.end]
             before = points[-1][1] if points else 0
             moment = max(planned.end_at, plan.at)
             points.append((moment, before + (planned.item.amount_micros or 0)))
-    paying = {end: points for end, points in steps.items() if points}
+    return {end: points for end, points in steps.items() if points}
+
+
+def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
+    title, paying = "Money over time", _paid_over_time(plan)
     if not paying:
         return Section(id="money", title=title, empty="Nothing will be paid.")
     end = max(points[-1][0] for points in paying.values())
@@ -224,24 +231,27 @@ def _money(plan: QueuePlan, zone: ZoneInfo) -> Section:
         (kind, ENDS[kind], [(moment, micros / 1_000_000) for moment, micros in points])
         for kind, points in paying.items()
     ]
-    moments = [moment for points in paying.values() for moment, _ in points]
-
-    def paid_by(day: date, points: list[tuple[datetime, int]]) -> str:
-        sums = [micros for at, micros in points if at.astimezone(zone).date() <= day]
-        return dollars(max(sums, default=0))
-
-    table = Table(
-        heads=("by the end of", *(name for _, name, _ in series)),
-        rows=tuple(
-            (f"{day:%a %d %b}", *(paid_by(day, points) for points in paying.values()))
-            for day in sorted({moment.astimezone(zone).date() for moment in moments})
-        ),
-        numbers=frozenset(range(1, len(series) + 1)),
-    )
     sums = "; ".join(f"{ENDS[kind]} {dollars(points[-1][1])}" for kind, points in paying.items())
     words = f"What will have been paid, in US dollars, if nobody steps in: {sums}."
     svg = html.rising_steps(series, plan.at, end, title, marks)
-    return Section(id="money", title=title, picture=Picture(svg=svg, words=words, table=table))
+    picture = Picture(svg=svg, words=words, table=_money_by_day(paying, zone))
+    return Section(id="money", title=title, picture=picture)
+
+
+def _money_by_day(paying: Mapping[Paid, Points], zone: ZoneInfo) -> Table:
+    def paid_by(day: date, points: Points) -> str:
+        sums = [micros for at, micros in points if at.astimezone(zone).date() <= day]
+        return dollars(max(sums, default=0))
+
+    days = {at.astimezone(zone).date() for points in paying.values() for at, _ in points}
+    return Table(
+        heads=("by the end of", *(ENDS[kind] for kind in paying)),
+        rows=tuple(
+            (f"{day:%a %d %b}", *(paid_by(day, points) for points in paying.values()))
+            for day in sorted(days)
+        ),
+        numbers=frozenset(range(1, len(paying) + 1)),
+    )
 
 
 def _ledgers(plan: QueuePlan) -> Section:

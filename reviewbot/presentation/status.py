@@ -57,6 +57,22 @@ def _rows(
 ) -> Iterator[tuple[str, str, str]]:
     """(label, text, style), the most pressing first."""
     zone = "UTC" if beat is None else beat.zone
+    yield from _trouble(beat, found, policies, now, zone)
+    if beat is not None:
+        yield from _work(beat, found, now, zone)
+    if found is not None:
+        yield from _people(found, now, zone)
+        yield from _alarms(found, zone)
+        yield from _away(found.away, zone)
+        yield from _paid(found.books)
+        done = ", ".join(f"{count} {name}" for name, count in sorted(found.outcomes.items()))
+        back = f"; {found.books.sent_back} sent back" if found.books.sent_back else ""
+        yield "decided 24h", f"{done or 'nothing'}{back}", ""
+
+
+def _trouble(
+    beat: Beat | None, found: BotStatus | None, policies: list[str], now: datetime, zone: str
+) -> Iterator[tuple[str, str, str]]:
     if beat is not None and beat.brake is not None:
         yield "STOPPED", f"nothing is sent: {safe_line(beat.brake, 300)}", "bad"
     if beat is not None and beat.error and beat.error != beat.brake:
@@ -72,16 +88,6 @@ def _rows(
         yield "policy", text, "care" if ";" in text else ""
     if found is not None:
         yield from _policy_trouble(found)
-    if beat is not None:
-        yield from _work(beat, found, now, zone)
-    if found is not None:
-        yield from _people(found, now, zone)
-        yield from _alarms(found, zone)
-        yield from _away(found.away, zone)
-        yield from _paid(found.books)
-        done = ", ".join(f"{count} {name}" for name, count in sorted(found.outcomes.items()))
-        back = f"; {found.books.sent_back} sent back" if found.books.sent_back else ""
-        yield "decided 24h", f"{done or 'nothing'}{back}", ""
 
 
 def _held(found: BotStatus, now: datetime, zone: str) -> Iterator[tuple[str, str, str]]:
