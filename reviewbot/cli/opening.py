@@ -25,7 +25,10 @@ class Opening(NamedTuple):
 
     def settings(self, **flags: Any) -> Settings:
         """Read every setting, the flags first."""
-        return settings_with(config=self.config, policy=self.policies, ledger=self.ledger, **flags)
+        from reviewbot.config import load_settings
+
+        flags |= {"policy": self.policies, "ledger": self.ledger}
+        return load_settings(flags, config=self.config)
 
     @contextmanager
     def log(self) -> Iterator[Ledger]:
@@ -60,13 +63,6 @@ def opens(*names: str) -> Decorator:
 opens_log = opens("ledger", "config")
 
 
-def settings_with(*, config: str | None = None, **flags: Any) -> Settings:
-    """Read every setting, the given flags first."""
-    from reviewbot.config import load_settings
-
-    return load_settings(flags, config=config)
-
-
 def with_settings(*options: Decorator) -> Decorator:
     """Give a command these options and --config, and hand it the settings in their place.
 
@@ -87,10 +83,8 @@ def with_settings(*options: Decorator) -> Decorator:
             **more: Any,
         ) -> None:
             mode = "live" if live else None
-            settings = settings_with(
-                config=config, policy=policies, ledger=ledger, person=person, mode=mode
-            )
-            function(screen, settings, **more)
+            opening = Opening(policies, ledger, config)
+            function(screen, opening.settings(person=person, mode=mode), **more)
 
         decorated: Callable[..., Any] = with_them
         for option in (config_option, *reversed(options)):
@@ -122,13 +116,6 @@ def checkpoints_of(settings: Settings) -> CheckpointBook | None:
 
 
 @contextmanager
-def ledger_for_reading(*, ledger: str | None, config: str | None) -> Iterator[Ledger]:
-    """The decision log of these flags."""
-    with Opening(ledger=ledger, config=config).log() as opened:
-        yield opened
-
-
-@contextmanager
 def ledger_at(url: str) -> Iterator[Ledger]:
     """The decision log at a URL, to be read only."""
     from reviewbot.ledger.open import open_ledger
@@ -138,10 +125,3 @@ def ledger_at(url: str) -> Iterator[Ledger]:
         yield opened
     finally:
         opened.close()
-
-
-@contextmanager
-def reading_bar(screen: Screen) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much of the queue and its evidence has been read."""
-    with screen.progress() as show:
-        yield lambda done, total: show(f"reading the queue: {done:,} of {total:,}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.command import Lazy, group
-from reviewbot.cli.opening import settings_with
+from reviewbot.cli.opening import Opening
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
@@ -57,7 +57,7 @@ def load_all(paths: Iterable[str]) -> list[Parsed]:
     today = datetime.now(UTC).date()
     return [
         PolicyFile(file).load(today=today)
-        for path in tuple(paths) or settings_with().need_policies()
+        for path in tuple(paths) or Opening().settings().need_policies()
         for file in (policy_paths(Path(path)) if Path(path).is_dir() else (path,))
     ]
 
@@ -96,7 +96,7 @@ def running_policies() -> Sequence[Running]:
     from reviewbot.insights.heartbeat import newest_beat
 
     try:
-        beat = newest_beat(settings_with())
+        beat = newest_beat(Opening().settings())
     except ReviewbotError:
         return ()
     return () if beat is None else beat.policies

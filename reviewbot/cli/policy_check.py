@@ -11,7 +11,7 @@ import click
 
 from reviewbot import __version__
 from reviewbot.cli.command import FOUND, command, format_option
-from reviewbot.cli.opening import settings_with
+from reviewbot.cli.opening import Opening
 from reviewbot.cli.policy import load_all, running_policies, said_of_running, show_findings
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError, UsageError
@@ -70,7 +70,7 @@ def _load(screen: Screen, paths: Sequence[str], form: str) -> list[Parsed]:
     verbose = screen.verbosity > 0
     notes = verbose or form != "text"
     try:
-        poll = settings_with().every
+        poll = Opening().settings().every
     except ReviewbotError:
         poll = POLL
     return [
@@ -94,11 +94,12 @@ def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Find
         if difference := said_of_running(policy, running):
             screen.data(styled(f"        {difference}", "care"))
     unusable = len(found) - len(usable)
-    if unusable or shown:
+    if unusable:
         subject = "Policy" if unusable == 1 else f"{unusable} policies"
-        verdict = f" {subject} not usable." if unusable else ""
-        kept = " The running bot keeps what it has." if unusable and running else ""
-        screen.data(f"{summary(findings)}.{verdict}{kept}")
+        kept = " The running bot keeps what it has." if running else ""
+        screen.data(f"{summary(findings)}. {subject} not usable.{kept}")
+    elif shown:
+        screen.data(f"{summary(findings)}.")
     notes = sum(finding.severity is Severity.NOTE for finding in findings)
     if notes and screen.verbosity == 0:
         screen.say(f"{counted(notes, 'note')}; -v shows {'it' if notes == 1 else 'them'}")

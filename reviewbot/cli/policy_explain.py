@@ -14,6 +14,7 @@ from reviewbot.cli.command import MomentType, command, format_option
 from reviewbot.cli.opening import Opening, opens
 from reviewbot.cli.policy import find_logged, load_usable
 from reviewbot.cli.screen import Screen
+from reviewbot.core.recorded_facts import facts_from_json, judge_of
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, safe_line
@@ -26,14 +27,6 @@ from reviewbot.policy.testing.compare import Recorded
 from reviewbot.presentation.document import explanation_text
 from reviewbot.presentation.machine_forms import as_text
 from reviewbot.presentation.phrases import if_you_do_nothing
-
-
-class _Found(msgspec.Struct, frozen=True):
-    """A decision in the log, and what becomes of its round where that has not ended."""
-
-    decision: Decision
-    future: Future | None
-    now: datetime
 
 
 @command
@@ -77,30 +70,30 @@ def explain(
         raise UsageError("--line says which line of --record")
     if task is None and line is None:
         raise UsageError("name a task, or a line of a file of records: --record FILE --line N")
-    found: _Found | None = None
+    decision, future = None, None
     if record is not None:
         judge, facts = _from_records(record, task or "", line, opening, at)
     elif now:
         judge, facts = _from_api(task or "", opening)
     else:
-        judge, facts, found = _from_log(screen, task or "", opening)
+        judge, decision, future = _from_log(screen, task or "", opening)
+        facts = facts_from_json(decision.facts)
     if at is not None:
         facts = msgspec.structs.replace(facts, now=at)
     explanation = explain_facts(judge, facts, over_time=over_time)
-    if found is not None and at is None:
-        explanation = _as_decided(explanation, found)
+    if decision is not None and at is None:
+        explanation = _as_decided(explanation, decision, future)
     if form == "json":
         screen.data(as_text(explanation))
         return
     screen.data(explanation_text(explanation, everything=everything))
-    if found is not None and found.future is not None:
-        end = if_you_do_nothing(found.future, found.now, explanation.timezone)
+    if future is not None:
+        end = if_you_do_nothing(future, datetime.now(UTC), explanation.timezone)
         screen.data(f"if nobody steps in: {end}")
 
 
-def _as_decided(explanation: Explanation, found: _Found) -> Explanation:
+def _as_decided(explanation: Explanation, decision: Decision, future: Future | None) -> Explanation:
     """With what kept it back, what was decided in its place, and what becomes of it."""
-    decision, future = found.decision, found.future
     other = decision.action is not explanation.action and decision.wanted is not None
     return msgspec.structs.replace(
         explanation,
@@ -111,9 +104,9 @@ def _as_decided(explanation: Explanation, found: _Found) -> Explanation:
     )
 
 
-def _from_log(screen: Screen, task: str, opening: Opening) -> tuple[Judge, Facts, _Found]:
+def _from_log(screen: Screen, task: str, opening: Opening) -> tuple[Judge, Decision, Future | None]:
+    """A decision, by whom it is judged, and what becomes of its round where that has not ended."""
     from reviewbot.cli.health import bot_of
-    from reviewbot.core.recorded_facts import facts_from_json, judge_of
     from reviewbot.foresight.gather import outlook_of
 
     now = datetime.now(UTC)
@@ -136,7 +129,7 @@ def _from_log(screen: Screen, task: str, opening: Opening) -> tuple[Judge, Facts
     screen.say(
         f"decision {decision.id[:8]} of {moment}: {decision.action}{who}, {found.state.value}"
     )
-    return judge, facts_from_json(decision.facts), _Found(decision, future, now)
+    return judge, decision, future
 
 
 def _from_records(

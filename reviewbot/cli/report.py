@@ -14,7 +14,7 @@ import click
 
 from reviewbot.cli.command import MomentType, command, format_option, ledger_option, policy_option
 from reviewbot.cli.health import bot_by, bot_of, say_health
-from reviewbot.cli.opening import ledger_at, logs_for, reading_bar, with_settings
+from reviewbot.cli.opening import ledger_at, logs_for, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.config import Settings
@@ -118,7 +118,7 @@ def planned_queue(
             recall_evidence(app)
         judges = [judge for bench in app.benches for judge in bench.judges]
         bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
-        with reading_bar(screen) as progress:
+        with screen.progress() as show:
             queue = plan(app, at=at, bot=bot, progress=progress, patience=patience)
         yield queue, app
 

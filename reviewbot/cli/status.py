@@ -25,7 +25,7 @@ from reviewbot.cli.command import (
     policy_option,
 )
 from reviewbot.cli.health import bot_of, look
-from reviewbot.cli.opening import ledger_at, settings_with, with_settings
+from reviewbot.cli.opening import Opening, ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
@@ -156,7 +156,7 @@ def doctor(
     $ reviewbot doctor --policy policies/starter.yaml  # with another policy
     """
     try:
-        settings = settings_with(config=config, policy=policies, ledger=ledger)
+        settings = Opening(policies, ledger, config).settings()
     except ConfigError as error:
         _print(
             screen, Diagnosis("fail", "settings", safe(str(error)), "reviewbot config shows each")
