@@ -119,6 +119,10 @@ def planned_queue(
         judges = [judge for bench in app.benches for judge in bench.judges]
         bot = bot_by(bot_of(settings, datetime.now(UTC)), judges)
         with screen.progress() as show:
+
+            def progress(done: int, total: int) -> None:
+                show(f"reading the queue: {done:,} of {total:,}")
+
             queue = plan(app, at=at, bot=bot, progress=progress, patience=patience)
         yield queue, app
 
