@@ -45,13 +45,13 @@ from reviewbot.policy.lint.solver import (
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
 from reviewbot.policy.lint.walks import (
     bare,
-    checks_in,
     compares_in,
     conditions_of,
     deciding,
-    facts_in_texts,
+    placeholders_in,
+    rules_and_cases,
+    sent_texts,
     shape,
-    variant_tests,
 )
 from reviewbot.policy.model import (
     AllOf,
@@ -260,13 +260,12 @@ class PolicyModel:
         ]
         clocks = (self._clock_test(rule.then.until) for rule in self.policy.rules)
         asked += [clock for clock in clocks if clock is not None]
-        asked += variant_tests(self.policy)
-        names = {self.waited, self.left, self.returns, *facts_in_texts(self.policy)}
-        names |= {name for name, _ in asked}
-        over_attempts = any(
-            any(checks_in(condition)) for condition in conditions_of(self.policy)
-        ) or any(name.startswith(("last.", "checks.")) for name in names)
-        if over_attempts:
+        parts = rules_and_cases(self.policy)
+        texts = [text for part in parts for text in sent_texts(part.then)]
+        asked += [variant for variant, _ in texts if variant is not None]
+        names = {self.waited, self.left, self.returns, *(name for name, _ in asked)}
+        names |= {place.fact for _, template in texts for place in placeholders_in(template)}
+        if any(name.startswith(("last.", "checks.")) for name in names):
             names |= {COUNT, "last.outcome_kind"}
             asked.append((COUNT, EXISTS))
         if "task.comment_text" in names:

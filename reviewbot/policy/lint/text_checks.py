@@ -15,7 +15,7 @@ from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
 from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, Cell, Wish
-from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts, variant_test
+from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts
 from reviewbot.policy.lint.witnesses import example_words, realistic
 from reviewbot.policy.model import Placeholder, Template, Then
 
@@ -52,8 +52,7 @@ class SentText(msgspec.Struct, frozen=True, kw_only=True):
 def texts_sent(world: PolicyModel, dead: frozenset[int]) -> Iterator[SentText]:
     """Every text that can be sent, with its conditions."""
     for what, number, span, then, wishes in _senders(world, dead):
-        for index, (variant, template) in enumerate(sent_texts(then)):
-            asked = variant_test(then.reason, variant) if then.reason is not None else None
+        for index, (asked, template) in enumerate(sent_texts(then)):
             narrower = [] if asked is None else [(world.meets(*asked), TRUE)]
             yield SentText(
                 what=what,

@@ -20,7 +20,6 @@ from reviewbot.policy.model import (
     BeforeDeadline,
     Cap,
     FromConfirmed,
-    Guardrails,
     Hours,
     Moment,
     Policy,
@@ -50,15 +49,13 @@ def offset_of(moment: Moment) -> float | None:
 
 def waits_too_long(world: PolicyModel) -> Iterator[Finding]:
     """Find waits whose moment lies beyond the last moment to decide."""
-    deadline = world.policy.deadline
-    latest = offset_of(deadline.decide_by)
+    decide_by = world.policy.deadline.decide_by
+    latest = offset_of(decide_by)
     for rule in world.policy.rules:
         until = rule.then.until
         if until is None or latest is None or not _outlives(world.policy, rule):
             continue
-        line = (
-            "" if deadline.decide_by.span == NOWHERE else f" on line {deadline.decide_by.span.line}"
-        )
+        line = "" if decide_by.span == NOWHERE else f" on line {decide_by.span.line}"
         yield Finding(
             code=WAIT_OUTLIVES,
             severity=Severity.ERROR,
@@ -67,7 +64,7 @@ def waits_too_long(world: PolicyModel) -> Iterator[Finding]:
             under=f"decisions stop {duration(WINDOW - latest)} before the {_hours(WINDOW)} deadline, "
             f"so {_hours(latest)} is the latest",
             cure=f"change to {_hours(latest)} or less, or lower  decide by {line}".rstrip(),
-            related=(("", deadline.decide_by.span, "decisions stop here"),),
+            related=(("", decide_by.span, "decisions stop here"),),
         )
 
 
@@ -76,44 +73,34 @@ def _hours(seconds: float) -> str:
     return f"{seconds / 3600:g}h"
 
 
-def idle_waits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find waits during which nothing that the rules look at can change."""
-    policy = world.policy
-    guards = policy.guardrails
-    moving = any(
-        world.fact(name).source in _MOVING
-        for condition in conditions_of(policy)
-        for name, _ in compares_in(condition)
-    )
-    if moving or guards.pause_approvals_when or guards.pause_disputes_when:
-        return
-    for place, rule in enumerate(policy.rules):
-        if rule.then.action is not Action.WAIT or isinstance(rule.then.until, WhenOpens):
-            continue
-        later = [r for i, r in deciding(policy) if i > place and i not in dead]
-        if (
-            place not in dead
-            and not _outlives(policy, rule)
-            and not any(r.act_during for r in later)
-        ):
-            yield _idle(rule)
-
-
 def _outlives(policy: Policy, rule: Rule) -> bool:
     latest = offset_of(policy.deadline.decide_by)
     at = None if rule.then.until is None else offset_of(rule.then.until)
     return latest is not None and at is not None and at > latest
 
 
-def _idle(rule: Rule) -> Finding:
-    return Finding(
-        code=NOTHING_CHANGES,
-        severity=Severity.NOTE,
-        span=rule.name_span if rule.then.until is None else rule.then.until.span,
-        message=f'while "{rule.name}" waits, nothing that the rules look at can change',
-        detail="the checker looks again only when the manager asks it to",
-        cure="decide at once, or escalate if a person is to look meanwhile",
-    )
+def idle_waits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
+    """Find waits during which nothing that the rules look at can change."""
+    policy = world.policy
+    asked = [name for when in conditions_of(policy) for name, _ in compares_in(when)]
+    moving = any(world.fact(name).source in _MOVING for name in asked)
+    guards = policy.guardrails
+    if moving or guards.pause_approvals_when or guards.pause_disputes_when:
+        return
+    for number, rule in enumerate(policy.rules):
+        waits = rule.then.action is Action.WAIT and not isinstance(rule.then.until, WhenOpens)
+        if not waits or number in dead or _outlives(policy, rule):
+            continue
+        later = (r for i, r in deciding(policy) if i > number and i not in dead)
+        if not any(other.act_during for other in later):
+            yield Finding(
+                code=NOTHING_CHANGES,
+                severity=Severity.NOTE,
+                span=rule.name_span if rule.then.until is None else rule.then.until.span,
+                message=f'while "{rule.name}" waits, nothing that the rules look at can change',
+                detail="the checker looks again only when the manager asks it to",
+                cure="decide at once, or escalate if a person is to look meanwhile",
+            )
 
 
 def late_deadline(world: PolicyModel, *, margin: float) -> Iterator[Finding]:
@@ -153,17 +140,20 @@ def _stretches(hours: Hours) -> Iterator[int]:
     Three weeks are laid out, so that what begins in the middle one has its beginning and its end.
     """
     starts = sorted(
-        (week * _WEEK + day * _DAY + one.start, one.end - one.start + _DAY * (one.end <= one.start))
-        for one in hours.open
-        for day in one.days
+        (
+            week * _WEEK + day * _DAY + span.start,
+            span.end - span.start + _DAY * (span.end <= span.start),
+        )
+        for span in hours.open
+        for day in span.days
         for week in range(3)
     )
     joined: list[tuple[int, int]] = []
     for start, length in starts:
+        end = start + length
         if joined and joined[-1][1] >= start:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], start + length))
-        else:
-            joined.append((start, start + length))
+            start, end = joined[-1][0], max(joined.pop()[1], end)
+        joined.append((start, end))
     return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
 
 
@@ -173,11 +163,14 @@ def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
     if guards.fallback_exempt:
         return
     fallbacks = [fallback.then.action for fallback in world.policy.deadline.fallbacks]
-    caps: list[tuple[str, Cap]] = []
+    names: list[str] = []
     if any(action.pays or action is Action.ESCALATE for action in fallbacks):
-        caps += _named(guards, "money approved", "approvals")
+        names += ["money approved", "approvals"]
     if any(action.sends_back for action in fallbacks):
-        caps += _named(guards, "disputes", "disputes per account", "dispute share")
+        names += ["disputes", "disputes per account", "dispute share"]
+    caps: list[tuple[str, Cap]] = [
+        (name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_"))
+    ]
     caps = [(name, cap) for name, cap in caps if cap.amount > 0]
     if not caps:
         return
@@ -198,10 +191,6 @@ def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
             ("", cap.span, f"{other}:  as well") for other, cap in others if cap.span != NOWHERE
         ),
     )
-
-
-def _named(guards: Guardrails, *names: str) -> list[tuple[str, Cap]]:
-    return [(name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_"))]
 
 
 # Calendar proof: the confirmation times from which a rule with hours can never act in time.
@@ -243,25 +232,26 @@ def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -
     for number, rule in deciding(world.policy):
         if number in dead or rule.act_during is None or latest is None:
             continue
-        bounds = _ages(world, number, latest)
-        if bounds is not None:
-            calendar = calendars[rule.act_during]
-            proofs.append(_prove(number, calendar, bounds, today, zone))
+        ages = _ages(world, number, latest)
+        if ages is not None:
+            proofs.append(_prove(number, calendars[rule.act_during], ages, today, zone))
     return tuple(proofs)
 
 
 def _ages(world: PolicyModel, number: int, latest: float) -> tuple[timedelta, timedelta] | None:
     """The youngest and oldest age at which the rule can decide; None when it never can."""
     wishes = world.decides(number)
-    low: float | None = None
-    high = 0.0
-    for index, cell in enumerate(world.cells_of(world.waited)):
-        if cell.low is None or cell.low >= latest:
-            continue
-        if _may_decide(world, [*wishes, (world.lies_in(world.waited, 1 << index), TRUE)]):
-            low = cell.low if low is None else low
-            high = latest if cell.high is None else min(cell.high, latest)
-    return None if low is None else (timedelta(seconds=low), timedelta(seconds=high))
+    cells = [
+        cell
+        for index, cell in enumerate(world.cells_of(world.waited))
+        if cell.low is not None
+        and cell.low < latest
+        and _may_decide(world, [*wishes, (world.lies_in(world.waited, 1 << index), TRUE)])
+    ]
+    if not cells:
+        return None
+    high = latest if cells[-1].high is None else min(cells[-1].high, latest)
+    return timedelta(seconds=cells[0].low or 0), timedelta(seconds=high)
 
 
 def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
@@ -354,7 +344,7 @@ def _never(rule: Rule) -> Finding:
 def _sometimes(world: PolicyModel, rule: Rule, proof: Proof) -> Finding:
     zone = ZoneInfo(world.policy.timezone)
     first, longest = proof.windows[0], max(proof.windows, key=lambda window: window[1] - window[0])
-    shown = {f"{_when(first, zone)}": None, f"{_when(longest, zone)}": None}
+    shown = dict.fromkeys((_when(first, zone), _when(longest, zone)))
     worst = ""
     if proof.worst is not None and proof.worst[1] > proof.ordinary + 0.001:
         worst = f", {proof.worst[1]:.1%} of the week of {proof.worst[0]}"

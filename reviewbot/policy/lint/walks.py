@@ -8,16 +8,13 @@ import msgspec
 
 from reviewbot.policy.diagnostics import NOWHERE
 from reviewbot.policy.model import (
-    AllOf,
-    AnyOf,
     Compare,
     Condition,
     EachAttempt,
     FactTest,
-    NoneOf,
+    Fallback,
     Placeholder,
     Policy,
-    ReasonText,
     Rule,
     Template,
     Then,
@@ -25,14 +22,14 @@ from reviewbot.policy.model import (
 from reviewbot.policy.operators import OneOf, Range
 
 
-def conditions_of(policy: Policy) -> Iterator[Condition]:
+def rules_and_cases(policy: Policy) -> tuple[Rule | Fallback, ...]:
+    """All that chooses an action: every rule, and every case of the fallback."""
+    return (*policy.rules, *policy.deadline.fallbacks)
+
+
+def conditions_of(policy: Policy) -> list[Condition]:
     """Every condition by which `policy` chooses an action."""
-    for rule in policy.rules:
-        if rule.when is not None:
-            yield rule.when
-    for fallback in policy.deadline.fallbacks:
-        if fallback.when is not None:
-            yield fallback.when
+    return [part.when for part in rules_and_cases(policy) if part.when is not None]
 
 
 def compares_in(condition: Condition, prefix: str = "") -> Iterator[tuple[str, Compare]]:
@@ -55,15 +52,6 @@ def facts_asked(*rules: Rule) -> list[str]:
     return list(dict.fromkeys(name for when in whens for name, _ in compares_in(when)))
 
 
-def checks_in(condition: Condition) -> Iterator[EachAttempt]:
-    """Every test over the attempts of a round."""
-    if isinstance(condition, EachAttempt):
-        yield condition
-    elif isinstance(condition, AllOf | AnyOf | NoneOf):
-        for part in condition.parts:
-            yield from checks_in(part)
-
-
 def bare(test: FactTest) -> FactTest:
     """A test without its place, so that the same test in two places is one."""
     return msgspec.structs.replace(test, span=NOWHERE)
@@ -74,74 +62,46 @@ def shape(condition: Condition) -> object:
     if isinstance(condition, Compare):
         return (condition.fact, bare(condition.test))
     if isinstance(condition, EachAttempt):
-        return (
-            "any" if condition.quantifier == "no" else condition.quantifier,
-            shape(condition.condition),
-        )
+        return (condition.quantifier == "every", shape(condition.condition))
     return (type(condition), *map(shape, condition.parts))
 
 
-def templates_of(reason: ReasonText) -> Iterator[tuple[str | None, Template]]:
-    """The texts of a reason, each with the name of its variant."""
-    yield from reason.variants
-    if reason.otherwise is not None:
-        yield None, reason.otherwise
-
-
-def sent_texts(then: Then) -> Iterator[tuple[str | None, Template]]:
-    """The texts that the other side may read, each with the name of its variant or field."""
-    if then.reason is not None:
-        yield from templates_of(then.reason)
+def sent_texts(then: Then) -> Iterator[tuple[tuple[str, FactTest] | None, Template]]:
+    """The texts that the other side may read, each with what a task must be for it to serve."""
+    reason = then.reason
+    if reason is not None:
+        keys = tuple(key for key, _ in reason.variants)
+        yield from ((_variant_test(keys, key), template) for key, template in reason.variants)
+        if reason.otherwise is not None:
+            yield _otherwise_test(keys), reason.otherwise
     if then.comment is not None:
         yield None, then.comment
-    yield from then.fields
+    yield from ((None, template) for _, template in then.fields)
+
+
+def _variant_test(keys: tuple[str, ...], key: str) -> tuple[str, FactTest]:
+    """What a task must be for the variant of a platform, or of a round and those up to the next."""
+    if not key.startswith("round "):
+        return "task.platform", OneOf(values=(key,), exact=(False,))
+    before = sorted(int(other.split()[1]) - 1 for other in keys)
+    own = int(key.split()[1]) - 1
+    after = next((number for number in before if number > own), None)
+    return "task.sent_back_before", Range(low=own, high=after, high_included=False)
+
+
+def _otherwise_test(keys: tuple[str, ...]) -> tuple[str, FactTest] | None:
+    """What a task must be for no variant to serve it; None where there are none."""
+    if not keys:
+        return None
+    if not keys[0].startswith("round "):
+        return "task.platform", OneOf(values=keys, exact=(False,) * len(keys), negated=True)
+    first = min(int(key.split()[1]) for key in keys)
+    return "task.sent_back_before", Range(high=first - 1, high_included=False)
 
 
 def placeholders_in(template: Template) -> tuple[Placeholder, ...]:
     """The places of a text, in order."""
     return tuple(part for part in template.parts if isinstance(part, Placeholder))
-
-
-def facts_in_texts(policy: Policy) -> Iterator[str]:
-    """Every fact that a text for the other side shows."""
-    for then in all_thens(policy):
-        for _, template in sent_texts(then):
-            for place in placeholders_in(template):
-                yield place.fact
-
-
-def variant_tests(policy: Policy) -> Iterator[tuple[str, FactTest]]:
-    """What the variants of the reasons ask of a task."""
-    for then in all_thens(policy):
-        if then.reason is not None:
-            for key, _ in templates_of(then.reason):
-                asked = variant_test(then.reason, key)
-                if asked is not None:
-                    yield asked
-
-
-def variant_test(reason: ReasonText, key: str | None) -> tuple[str, FactTest] | None:
-    """What a task must be for a variant to serve it; None where it serves all."""
-    keys = [name for name, _ in reason.variants]
-    rounds = sorted(int(name.split()[1]) for name in keys if name.startswith("round "))
-    if key is None:
-        if rounds:
-            return "task.sent_back_before", Range(high=rounds[0] - 1, high_included=False)
-        others = OneOf(values=tuple(keys), exact=(False,) * len(keys), negated=True)
-        return ("task.platform", others) if keys else None
-    if not rounds:
-        return "task.platform", OneOf(values=(key,), exact=(False,))
-    own = int(key.split()[1])
-    after = next((n - 1 for n in rounds if n > own), None)
-    return "task.sent_back_before", Range(low=own - 1, high=after, high_included=False)
-
-
-def all_thens(policy: Policy) -> Iterator[Then]:
-    """What every rule and every fallback does."""
-    for rule in policy.rules:
-        yield rule.then
-    for fallback in policy.deadline.fallbacks:
-        yield fallback.then
 
 
 def deciding(policy: Policy) -> list[tuple[int, Rule]]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +30,6 @@ from reviewbot.policy.model import (
     Moment,
     Placeholder,
     PolicyTest,
-    Rule,
     all_compares,
 )
 from reviewbot.policy.testing.cases import MOVING, case_facts
@@ -44,6 +42,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,./()'-]*[A-Za-z0-9.)])?").fullma
 
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def _length(seconds: int) -> str:
+    words = []
+    for unit, size in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            words.append(f"{count}{unit}")
+    return "".join(words) or "0s"
 
 
 class WrittenTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,14 +96,14 @@ class _Writer:
         """Take the fewest facts that hold the answer, and the roundest moment."""
         exact = self._moments()[-1]
         for names in (self._asked(), tuple(self.catalogue)):
-            given = {one: text for one in names if (text := self._text(one)) is not None}
+            given = {fact: text for fact in names if (text := self._text(fact)) is not None}
             if not self._holds(given, exact):
                 continue
             given = self._fewest(given, exact)
             at = next(moment for moment in self._moments() if self._holds(given, moment))
             return WrittenTest(
                 name=name,
-                given={one: _in_yaml(self.catalogue[one], text) for one, text in given.items()},
+                given={fact: _in_yaml(self.catalogue[fact], text) for fact, text in given.items()},
                 at=None if at is None else at.text,
                 expect=self.wanted.action,
                 by=self.wanted.rule,
@@ -107,7 +114,10 @@ class _Writer:
         """Every fact that conditions and texts of the policy name, and what else dates the task."""
         policy = self.judge.policy
         named = [compare.fact for compare in all_compares(policy)]
-        named += [fact for rule in policy.rules for fact in _placeholders(rule)]
+        texts = (text for rule in policy.rules for text in rule.then.templates())
+        named += [
+            part.fact for text in texts for part in text.parts if isinstance(part, Placeholder)
+        ]
         named += ["task.manually_confirmed_at", "task.client_dispute_deadline_at", "checks.count"]
         return tuple(name for name in dict.fromkeys(named) if name in self.catalogue)
 
@@ -129,7 +139,7 @@ class _Writer:
         kept = self._matter()
         while True:
             for name in reversed(given):
-                less = {one: text for one, text in given.items() if one != name}
+                less = {fact: text for fact, text in given.items() if fact != name}
                 if name not in kept and self._holds(less, at):
                     given = less
                     break
@@ -143,7 +153,7 @@ class _Writer:
             return frozenset()
         winner = rule_results(self.judge.policy, trace)[index]
         conditions = [part.condition for part in met_leaves(winner.parts)]
-        return frozenset(one.fact for one in conditions if isinstance(one, Compare))
+        return frozenset(part.fact for part in conditions if isinstance(part, Compare))
 
     def _moments(self) -> list[Moment | None]:
         """The moment of the judgement, ever more exactly: unsaid, in hours, minutes, seconds."""
@@ -168,14 +178,6 @@ class _Writer:
         return (made.action, made.rule) == (self.wanted.action, self.wanted.rule)
 
 
-def _placeholders(rule: Rule) -> Iterator[str]:
-    """The facts that the texts of a rule name."""
-    for text in rule.then.templates():
-        for part in text.parts:
-            if isinstance(part, Placeholder):
-                yield part.fact
-
-
 def _written(fact: Fact, value: Any, zone: ZoneInfo) -> str:
     match fact.type:
         case FactType.YES_NO:
@@ -187,26 +189,13 @@ def _written(fact: Fact, value: Any, zone: ZoneInfo) -> str:
         case FactType.DURATION:
             return _length(round(value))
         case FactType.MOMENT:
-            return _moment(value, zone)
+            local = value.astimezone(zone).replace(tzinfo=None)
+            whole = local.second == local.microsecond == 0
+            return str(local.isoformat(" ", "minutes" if whole else "auto"))
         case FactType.NAMES:
             return f"[{', '.join(value)}]"
         case _:
             return str(value)
-
-
-def _moment(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone).replace(tzinfo=None)
-    exactly = "minutes" if local.second == local.microsecond == 0 else "auto"
-    return local.isoformat(" ", exactly)
-
-
-def _length(seconds: int) -> str:
-    words = []
-    for unit, size in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            words.append(f"{count}{unit}")
-    return "".join(words) or "0s"
 
 
 def _in_yaml(fact: Fact, text: str) -> str:
