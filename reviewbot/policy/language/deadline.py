@@ -107,10 +107,8 @@ def _cases(reading: Reading, sequence: Sequence) -> list[Fallback]:
         if any(key.value == "otherwise" for key, _ in mapping.entries):
             found.append(_otherwise(reading, mapping))
             if not is_last:
-                message, cure = (
-                    "otherwise:  must be the last case",
-                    "cases below it are never reached",
-                )
+                message = "otherwise:  must be the last case"
+                cure = "cases below it are never reached"
                 reading.add("P125", first_line(mapping.span), message, cure=cure)
         else:
             found.append(_case(reading, mapping))

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import NamedTuple
 
-import msgspec
-
 from reviewbot.policy.diagnostics import Severity, Span
 from reviewbot.policy.language.grammar import LIST_ENTRY, LIST_FILE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.repair import spot
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import ListEntry, NamedList
 from reviewbot.policy.text_forms import did_you_mean, first_unseen, listed, said_unseen
@@ -120,7 +119,7 @@ def _from_file(
         cure = "write only the file's name, as  watched.csv"
     else:
         try:
-            return _Table(reading, file, what).read(list(read_rows(files.text(file))))
+            return _Sheet(reading, file, what).read(files.text(file))
         except OSError as problem:
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
@@ -136,95 +135,25 @@ def _from_file(
 # quote that is still open at the end of one is a mistake at the quote, and what follows is read as
 # rows again. `""` inside quotes is one quote (RFC 4180).
 
-
-class Mistake(NamedTuple):
-    """What is wrong in a file, where, and the cure."""
-
-    code: str
-    span: Span
-    message: str
-    cure: str | None
-    under: str | None = None
+_COLUMNS = tuple(LIST_ENTRY.keys)
 
 
-class SheetCell(msgspec.Struct, frozen=True):
+class SheetCell(NamedTuple):
     """One value without its quotes and outer spaces, and where it stands."""
 
     text: str
     span: Span
 
 
-class Row(msgspec.Struct, frozen=True):
-    """The cells of a line that holds any, and what is wrong with them."""
+class Row(NamedTuple):
+    """The cells of a line that holds any, and whether nothing is wrong with it."""
 
     line: int
     cells: tuple[SheetCell, ...]
-    mistakes: tuple[Mistake, ...]
+    is_sound: bool
 
 
-def read_rows(text: str) -> Iterator[Row]:
-    """Read every line that holds something; lines of nothing but commas and spaces do not."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, line in enumerate(lines, 1):
-        mistakes: list[Mistake] = []
-        cells = tuple(_cells(line, number, mistakes))
-        if mistakes or any(cell.text for cell in cells):
-            at = first_unseen(line)
-            if at is not None:
-                message = f"{said_unseen(line[at])} stands here"
-                cure = "delete it and type the value again"
-                mistakes.append(Mistake("P010", _at(number, at), message, cure))
-            yield Row(number, cells, tuple(mistakes))
-
-
-def _cells(line: str, number: int, mistakes: list[Mistake]) -> Iterator[SheetCell]:
-    at = 0
-    while at <= len(line):
-        start = at + len(line[at:]) - len(line[at:].lstrip(" "))
-        if line[start : start + 1] == '"':
-            text, at = _quoted(line, start, number, mistakes)
-        else:
-            end = line.find(",", at)
-            at = len(line) if end < 0 else end
-            text = line[start:at].rstrip()
-            quote = line.find('"', start, at)
-            if quote >= 0:
-                mistakes.append(_odd_quote(number, quote))
-        yield SheetCell(text.strip(), Span(number, start + 1, number, max(at, start + 1) + 1))
-        at += 1
-
-
-def _quoted(line: str, start: int, number: int, mistakes: list[Mistake]) -> tuple[str, int]:
-    """The text between two quotes, and where the cell ends."""
-    at, parts = start + 1, []
-    while (close := line.find('"', at)) >= 0 and line[close + 1 : close + 2] == '"':
-        parts.append(line[at : close + 1])
-        at = close + 2
-    if close < 0:
-        message = "this quote is still open at the end of its line"
-        cure = "close it, or delete it: a value of a list stays on one line"
-        mistakes.append(Mistake("P015", _at(number, start), message, cure))
-        return "".join((*parts, line[at:])), len(line)
-    end = line.find(",", close)
-    end = len(line) if end < 0 else end
-    if line[close + 1 : end].strip(" "):
-        mistakes.append(_odd_quote(number, close))
-    return "".join((*parts, line[at:close])), end
-
-
-def _odd_quote(number: int, at: int) -> Mistake:
-    cure = 'put quotes around the whole value, and write "" for a quote in it'
-    return Mistake("P015", _at(number, at), "a quote stands inside a value", cure)
-
-
-def _at(line: int, column: int) -> Span:
-    return Span(line, column + 1, line, column + 2)
-
-
-_COLUMNS = tuple(LIST_ENTRY.keys)
-
-
-class _Table:
+class _Sheet:
     """One CSV file being read; findings stand in that file."""
 
     def __init__(self, reading: Reading, file: str, what: str) -> None:
@@ -233,24 +162,22 @@ class _Table:
         folder, slash, _ = reading.document.path.rpartition("/")
         self.path = f"{folder}{slash}{file}"
 
-    def read(self, rows: list[Row]) -> tuple[ListEntry, ...]:
+    def read(self, text: str) -> tuple[ListEntry, ...]:
         """Read the header and the rows: one entry a row, or a mistake that says why not."""
+        rows = list(self._rows(text))
         if not rows:
             cure = "its first line is  id,note,until"
-            self._add(Mistake("P129", _at(1, 0), "the list file is empty", cure))
+            self._add("P129", spot(0, 0), "the list file is empty", cure)
             return ()
-        for row in rows:
-            for mistake in row.mistakes:
-                self._add(mistake)
         head, *lines = rows
         header = tuple(cell.text.casefold() for cell in head.cells)
         if not self._is_header(head, header):
             return ()
         if not lines:
             message = f"{self.what} holds no value, so nothing is ever in it"
-            empty = Mistake("P332", _at(head.line, 0), message, "add values below the header")
-            self._add(empty, Severity.WARNING)
-        entries = [self._entry(row, header) for row in lines if not row.mistakes]
+            cure = "add values below the header"
+            self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
+        entries = [self._entry(row, header) for row in lines if row.is_sound]
         return tuple(entry for entry in entries if entry is not None)
 
     def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
@@ -261,7 +188,7 @@ class _Table:
         message = f'the header of the list file is not  id,note,until: "{wrong.text}"'
         cure = f"columns are {listed(_COLUMNS)}, each once; only id is required"
         under = did_you_mean(wrong.text.casefold(), _COLUMNS)
-        self._add(Mistake("P129", wrong.span, message, cure, under))
+        self._add("P129", wrong.span, message, cure, under=under)
         return False
 
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
@@ -274,25 +201,85 @@ class _Table:
             cure = "write a comma for each value that is left out"
             if values > columns:
                 cure = "put quotes around a value that holds a comma"
-            self._add(Mistake("P129", row.cells[min(columns, values - 1)].span, message, cure))
+            self._add("P129", row.cells[min(columns, values - 1)].span, message, cure)
             return None
         cells = dict(zip(header, row.cells, strict=True))
         value, note, day = (cells.get(name) for name in _COLUMNS)
         if value is None or not value.text:
             cure = "write it, or delete the line"
-            self._add(Mistake("P129", _at(row.line, 0), "this line has no id", cure))
+            self._add("P129", spot(row.line, 0), "this line has no id", cure)
             return None
         until = None
         if day is not None and day.text:
             try:
                 until = read_date(day.text, 0)
             except Misread as misread:
-                self._add(Mistake(misread.code, day.span, misread.message, misread.cure))
+                self._add(misread.code, day.span, misread.message, misread.cure)
         note_text = (note.text or None) if note is not None else None
         return ListEntry(id=value.text, note=note_text, until=until, span=value.span)
 
-    def _add(self, mistake: Mistake, severity: Severity = Severity.ERROR) -> None:
-        code, span, message, cure, under = mistake
+    def _rows(self, text: str) -> Iterator[Row]:
+        """Read every line that holds something; lines of nothing but commas and spaces do not."""
+        findings = self.reading.findings
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for number, line in enumerate(lines):
+            before = len(findings)
+            cells = tuple(self._cells(line, number))
+            if len(findings) > before or any(cell.text for cell in cells):
+                at = first_unseen(line)
+                if at is not None:
+                    message = f"{said_unseen(line[at])} stands here"
+                    self._add(
+                        "P010", spot(number, at), message, "delete it and type the value again"
+                    )
+                yield Row(number, cells, is_sound=len(findings) == before)
+
+    def _cells(self, line: str, number: int) -> Iterator[SheetCell]:
+        at = 0
+        while at <= len(line):
+            start = at + len(line[at:]) - len(line[at:].lstrip(" "))
+            if line[start : start + 1] == '"':
+                text, at = self._quoted(line, start, number)
+            else:
+                end = line.find(",", at)
+                at = len(line) if end < 0 else end
+                text = line[start:at].rstrip()
+                if '"' in text:
+                    self._refuse_quote(number, line.index('"', start))
+            yield SheetCell(text.strip(), spot(number, start, max(1, at - start)))
+            at += 1
+
+    def _quoted(self, line: str, start: int, number: int) -> tuple[str, int]:
+        """The text between two quotes, and where the cell ends."""
+        at, parts = start + 1, []
+        while (close := line.find('"', at)) >= 0 and line[close + 1 : close + 2] == '"':
+            parts.append(line[at : close + 1])
+            at = close + 2
+        if close < 0:
+            message = "this quote is still open at the end of its line"
+            cure = "close it, or delete it: a value of a list stays on one line"
+            self._add("P015", spot(number, start), message, cure)
+            return "".join((*parts, line[at:])), len(line)
+        end = line.find(",", close)
+        end = len(line) if end < 0 else end
+        if line[close + 1 : end].strip(" "):
+            self._refuse_quote(number, close)
+        return "".join((*parts, line[at:close])), end
+
+    def _refuse_quote(self, number: int, at: int) -> None:
+        cure = 'put quotes around the whole value, and write "" for a quote in it'
+        self._add("P015", spot(number, at), "a quote stands inside a value", cure)
+
+    def _add(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        cure: str | None,
+        *,
+        under: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
         self.reading.add(
             code, span, message, severity=severity, cure=cure, under=under, path=self.path
         )

@@ -20,7 +20,6 @@ from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ALL_DAY = 24 * 60
 
 WINDOW = 72 * 3600
@@ -161,9 +160,7 @@ def _day(word: str, at: int) -> int:
     folded = word.casefold()
     if folded in DAYS:
         return DAYS.index(folded)
-    better = DAYS[_LONG_DAYS.index(folded)] if folded in _LONG_DAYS else only_cure(word, DAYS)
-    if better is None and folded[:3] in DAYS and len(word) > 3:
-        better = folded[:3]
+    better = folded[:3] if folded[:3] in DAYS else only_cure(word, DAYS)
     wrong = _bad_hours(f'"{word}" is not a day', at, word, f"days are {', '.join(DAYS)}", better)
     wrong.under = wrong.under or did_you_mean(word, DAYS)
     raise wrong
