@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from reviewbot.simulator import refusals
 from reviewbot.simulator.clock import HOUR
-from reviewbot.simulator.model import Actor, Bundle, By, Effect, SavedAccount
+from reviewbot.simulator.model import Actor, Bundle, By, SavedAccount
+from reviewbot.simulator.refusals import refuse
 from reviewbot.simulator.verifier import HANDLES
 from reviewbot.simulator.world import World
 
+DETOUR = "corrections_requested"
+"""The status of an account while corrections are made (newer pages: `pending_corrections`)."""
 PROFILE = ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
 
 
@@ -34,7 +36,7 @@ def differences(world: World, bundle: Bundle) -> tuple[str, ...]:
 def deliver(world: World, bundle: Bundle, account: SavedAccount) -> None:
     """The account is ready: its review begins, and the window in which silence accepts it."""
     bundle.saved_account_id = account.id
-    _enter_review(world, bundle, restart=True)
+    _enter_review(world, bundle)
 
 
 def finalize(world: World, bundle: Bundle, actor: Actor, *, dry: bool = False) -> None:
@@ -42,7 +44,7 @@ def finalize(world: World, bundle: Bundle, actor: Actor, *, dry: bool = False) -
     _check_in_review(bundle)
     if dry:
         return
-    _log(world, bundle, "finalize", actor, None)
+    world.log(bundle, epoch(bundle), "finalize", actor)
     _finalize(world, bundle, actor.by)
 
 
@@ -64,8 +66,8 @@ def send_back(
     }
     if dry:
         return asked
-    _log(world, bundle, "corrections", actor, comment)
-    bundle.account_status = world.choices.account_detour
+    world.log(bundle, epoch(bundle), "corrections", actor, comment)
+    bundle.account_status = DETOUR
     bundle.corrections = asked
     by = "api" if actor.by == "client" else "dashboard"
     bundle.history.append({"type": "corrections_requested", **asked, "requested_by": by})
@@ -125,7 +127,7 @@ def make_account(world: World, bundle: Bundle, **differing: str | None) -> Saved
 
 def _apply_corrections(world: World, bundle: Bundle) -> None:
     account = world.accounts.get(bundle.saved_account_id or "")
-    if bundle.account_status != world.choices.account_detour or account is None:
+    if bundle.account_status != DETOUR or account is None:
         return
     asked = (bundle.corrections or {}).get("fields")
     wanted = [
@@ -147,14 +149,12 @@ def _apply_corrections(world: World, bundle: Bundle) -> None:
             "changes": changes,
         }
     )
-    _enter_review(world, bundle, restart=world.choices.account_clock_restarts)
+    _enter_review(world, bundle)
 
 
-def _enter_review(world: World, bundle: Bundle, *, restart: bool) -> None:
+def _enter_review(world: World, bundle: Bundle) -> None:
     bundle.account_status = "in_review"
-    if restart or bundle.in_review_since is None:
-        bundle.in_review_since = world.now
-    since = bundle.in_review_since
+    since = bundle.in_review_since = world.now
     world.at(since + world.choices.account_window, _end_review, world, bundle, since)
 
 
@@ -172,20 +172,4 @@ def _finalize(world: World, bundle: Bundle, by: By) -> None:
 
 def _check_in_review(bundle: Bundle) -> None:
     if bundle.account_status != "in_review":
-        raise refusals.account_wrong_status(bundle.account_status)
-
-
-def _log(world: World, bundle: Bundle, action: str, actor: Actor, reason: str | None) -> None:
-    world.effects.append(
-        Effect(
-            at=world.now,
-            review="accounts",
-            task_id=bundle.id,
-            epoch=epoch(bundle),
-            action=action,
-            by=actor.by,
-            request_id=actor.request_id,
-            idempotency_key=actor.idempotency_key,
-            reason=reason,
-        )
-    )
+        raise refuse("invalid_status", current_status=bundle.account_status)

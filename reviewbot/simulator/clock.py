@@ -105,11 +105,6 @@ def iso(moment: float, milliseconds: bool) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
-def iso_or_none(moment: float | None, milliseconds: bool) -> str | None:
-    """Write a moment, or None where there is none."""
-    return None if moment is None else iso(moment, milliseconds)
-
-
 @lru_cache(maxsize=64)
 def http_date(second: int) -> bytes:
     """Write POSIX seconds as an HTTP `Date`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reviewbot.simulator import refusals, tasks
+from reviewbot.simulator import tasks
 from reviewbot.simulator.model import SavedAccount
-from reviewbot.simulator.refusals import Refusal
+from reviewbot.simulator.refusals import Refusal, refuse
 from reviewbot.simulator.videos import Target, parse_comment_url, parse_video_url, video_at
-from reviewbot.simulator.wire import OperationReply, Request, task_wire
+from reviewbot.simulator.wire import Body, Request, task_wire
 from reviewbot.simulator.world import World
 
 LIMITS = {"tiktok": 150, "instagram": 2200}
@@ -25,19 +25,17 @@ class ValidOrder(NamedTuple):
     row: dict[str, Any]
 
 
-def create(request: Request) -> OperationReply:
+def create(request: Request) -> Body:
     """Create one task (typed errors) or a batch (rejected rows are named, the call succeeds)."""
     body = request.json()
     if "tasks" not in body:
         order = read_order(request.world, body)
         if request.world.credits < 1:
-            raise refusals.insufficient_credits(1, request.world.credits)
+            raise _no_credits(1, request.world.credits)
         return _reply(request, [order], [])
     rows = body["tasks"]
     if not isinstance(rows, list) or not 1 <= len(rows) <= BATCH_LIMIT:
-        raise Refusal(
-            400, request.world.choices.batch_size_code, "`tasks` must hold 1 to 200 rows."
-        )
+        raise refuse("COMMENT_BATCH_SIZE_INVALID")
     orders: list[ValidOrder] = []
     rejected: list[dict[str, Any]] = []
     for row in rows:
@@ -58,61 +56,62 @@ def read_order(world: World, row: Any) -> ValidOrder:
 
     Raises Refusal with the typed code of the single form.
     """
-    invalid = world.choices.validation_code
     if not isinstance(row, dict):
-        raise Refusal(400, invalid, "A row must be a JSON object.")
+        raise refuse("VALIDATION_ERROR", "A row must be a JSON object.")
     account = _account(world, row.get("saved_account_id"))
-    target = _target(world, row)
+    target = _target(row)
     if target.platform != account.platform:
-        raise Refusal(
-            400,
+        raise refuse(
             "COMMENT_PLATFORM_MISMATCH",
-            "The account and the video are on different platforms.",
-            {"account_platform": account.platform, "url_platform": target.platform},
+            account_platform=account.platform,
+            url_platform=target.platform,
         )
     text = row.get("comment_text")
     limit = LIMITS[account.platform]
     if text is not None and not isinstance(text, str):
-        raise Refusal(400, invalid, "comment_text must be a string.")
+        raise refuse("VALIDATION_ERROR", "comment_text must be a string.")
     if text is None or not text.strip():
-        raise Refusal(400, "COMMENT_TEXT_EMPTY", "The comment is empty.", {"limit": limit})
+        raise refuse("COMMENT_TEXT_EMPTY", limit=limit)
     if len(text) > limit:
-        raise Refusal(
-            400,
-            "COMMENT_TEXT_TOO_LONG",
-            f"A comment on {account.platform} has at most {limit} characters.",
-            {"length": len(text), "limit": limit},
-        )
+        raise refuse("COMMENT_TEXT_TOO_LONG", length=len(text), limit=limit)
     return ValidOrder(account, target, text, row)
 
 
 def _account(world: World, account_id: Any) -> SavedAccount:
     if not isinstance(account_id, str):
-        raise Refusal(400, world.choices.validation_code, "saved_account_id is missing.")
+        raise refuse("VALIDATION_ERROR", "saved_account_id is missing.")
     account = world.accounts.get(account_id)
     if account is None:
-        raise refusals.account_not_found()
+        raise refuse("SAVED_ACCOUNT_NOT_FOUND")
     if not account.owned:
-        raise refusals.account_not_owned()
+        raise refuse("SAVED_ACCOUNT_NOT_OWNED")
     if account.lookup_fails:
-        raise Refusal(503, "ACCOUNT_LOOKUP_FAILED", "The account could not be looked up.")
+        raise refuse("ACCOUNT_LOOKUP_FAILED")
     if account.manager is None:
-        raise Refusal(
-            409, "COMMENT_ACCOUNT_NOT_MANAGED", "This account has no manager at the moment."
-        )
+        raise refuse("COMMENT_ACCOUNT_NOT_MANAGED")
     return account
 
 
-def _target(world: World, row: dict[str, Any]) -> Target:
+def _target(row: dict[str, Any]) -> Target:
     kind = row.get("target_type", "video")
     if kind not in ("video", "comment"):
-        raise Refusal(400, world.choices.validation_code, "target_type is video or comment.")
+        raise refuse("VALIDATION_ERROR", "target_type is video or comment.")
     address = row.get("target_comment_url" if kind == "comment" else "target_video_url")
     parse = parse_comment_url if kind == "comment" else parse_video_url
     target = parse(address) if isinstance(address, str) else None
     if target is None:
-        raise Refusal(400, "COMMENT_INVALID_VIDEO_URL", "This is not the address of a video.")
+        raise refuse("COMMENT_INVALID_VIDEO_URL")
     return target
+
+
+def _no_credits(required: int, available: int) -> Refusal:
+    return refuse(
+        "INSUFFICIENT_CREDITS",
+        required=required,
+        available=available,
+        missing=required - available,
+        breakdown={"comment_tasks": required},
+    )
 
 
 def _batch_reason(refusal: Refusal) -> str:
@@ -134,9 +133,7 @@ _BATCH_REASONS = {
 }
 
 
-def _reply(
-    request: Request, orders: list[ValidOrder], rejected: list[dict[str, Any]]
-) -> OperationReply:
+def _reply(request: Request, orders: list[ValidOrder], rejected: list[dict[str, Any]]) -> Body:
     world = request.world
     if request.dry:
         created: list[Any] = [
@@ -155,7 +152,7 @@ def _reply(
         body["credits_would_charge"] = len(created)
         body["credits_remaining"] = world.credits
         body["cost_breakdown"] = {"comment_tasks": len(created)}
-    return OperationReply(201, body)
+    return body
 
 
 def _order_task(world: World, order: ValidOrder) -> Any:

@@ -1,290 +1,42 @@
-"""The comment operations and what surrounds them: one function per operation, and the table of routes."""
+"""The operations: one function each, in a table by method and path."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from reviewbot.simulator import accounts, orders, refusals
-from reviewbot.simulator import tasks as tasks_module
-from reviewbot.simulator.model import Bundle, SavedAccount, Task
-from reviewbot.simulator.refusals import Refusal
+from reviewbot.simulator import accounts, orders, tasks
+from reviewbot.simulator.model import TASK_STATUSES, Bundle, SavedAccount, Task
+from reviewbot.simulator.refusals import refuse
 from reviewbot.simulator.wire import (
-    OperationReply,
+    Body,
     Request,
     attempt_shape,
     bundle_account_shape,
     bundle_shape,
-    pagination,
     saved_account_shape,
     task_wire,
 )
+from reviewbot.simulator.world import World
 
-# ------------------------------------------------------------------------------------------------
-# The operations on delivered accounts and on accounts under review: one function per operation.
-
-
-_T = TypeVar("_T")
+T = TypeVar("T")
+Operation = Callable[..., Body]
+ROUTES: dict[tuple[str, ...], Operation] = {}
+"""Method and path under the API root, with `*` for an id, to the function that answers."""
 CORRECTABLE = ("username", "visible_name", "biography", "profile_picture")
+LONGEST_CORRECTION = 2000
+REASON_LENGTHS = range(3, 501)
 _BUNDLE_FILTERS = ("status", "bundle_type", "platform", "external_ref", "account_status")
 
 
-def list_accounts(request: Request) -> OperationReply:
-    """GET /accounts: the delivered accounts."""
-    world, params = request.world, request.call.params
-    page, per_page = request.page()
-    wanted = [
-        account
-        for account in world.accounts.values()
-        if account.owned
-        and params.get("platform", account.platform) == account.platform
-        and params.get("country", account.country) == account.country
-    ]
-    return OperationReply(
-        200,
-        {
-            "data": [saved_account_shape(world, one) for one in _slice(wanted, page, per_page)],
-            "pagination": pagination(world, page, per_page, len(wanted)),
-        },
-    )
+def route(method: str, path: str) -> Callable[[Operation], Operation]:
+    """Give a function its place."""
 
+    def place(operation: Operation) -> Operation:
+        ROUTES[method, *path.split("/")] = operation
+        return operation
 
-def get_account(request: Request, account_id: str) -> OperationReply:
-    """GET /accounts/{saved_account_id}: one delivered account, as it really is."""
-    account = _account(request, account_id)
-    return OperationReply(200, {"data": saved_account_shape(request.world, account)})
-
-
-def get_coverage(request: Request, account_id: str) -> OperationReply:
-    """GET /accounts/{saved_account_id}/managed-subscription: whether its tasks may be worked on."""
-    account = _account(request, account_id)
-    status = "active" if account.covered else "lapsed"
-    return OperationReply(
-        200,
-        {
-            "data": {
-                "status": status,
-                "recorded_status": status,
-                "current_period_end": request.world.iso(request.world.now + 15 * 86_400),
-                "period_expired": not account.covered,
-            }
-        },
-    )
-
-
-def list_bundles(request: Request) -> OperationReply:
-    """GET /bundles: the orders, newest first, filtered by exact values."""
-    world, params = request.world, request.call.params
-    page, per_page = request.page()
-    filters = {name: params[name].split(",") for name in _BUNDLE_FILTERS if params.get(name)}
-    wanted = [
-        bundle
-        for bundle in accounts.newest_first(world)
-        if all(getattr(bundle, name) in values for name, values in filters.items())
-    ]
-    return OperationReply(
-        200,
-        {
-            "data": [bundle_shape(world, bundle) for bundle in _slice(wanted, page, per_page)],
-            "pagination": pagination(world, page, per_page, len(wanted)),
-        },
-    )
-
-
-def get_bundle(request: Request, bundle_id: str) -> OperationReply:
-    """GET /bundles/{id}: one order, with its account."""
-    bundle = _bundle(request, bundle_id)
-    account = bundle_account_shape(request.world, bundle)
-    return OperationReply(
-        200, {"data": {**bundle_shape(request.world, bundle), "account": account}}
-    )
-
-
-def get_bundle_account(request: Request, bundle_id: str) -> OperationReply:
-    """GET /bundles/{id}/account: the account of one order."""
-    return OperationReply(
-        200, {"data": bundle_account_shape(request.world, _bundle(request, bundle_id))}
-    )
-
-
-def finalize_account(request: Request, bundle_id: str) -> OperationReply:
-    """POST /bundles/{id}/account/finalize: accept the account."""
-    bundle = _bundle(request, bundle_id)
-    accounts.finalize(request.world, bundle, request.actor, dry=request.dry)
-    moment = request.world.stamp() if bundle.finalized_at is None else bundle.finalized_at
-    account = {"status": "finalized", "finalized_at": request.world.iso(moment)}
-    return OperationReply(200, {"data": {"id": bundle.id, "account": account}})
-
-
-def correct_account(request: Request, bundle_id: str) -> OperationReply:
-    """POST /bundles/{id}/account/corrections: send the account back."""
-    bundle = _bundle(request, bundle_id)
-    comment, fields = _feedback(request)
-    asked = accounts.send_back(
-        request.world, bundle, comment, fields, request.actor, dry=request.dry
-    )
-    account = {"status": request.world.choices.account_detour, "corrections": asked}
-    return OperationReply(200, {"data": {"id": bundle.id, "account": account}})
-
-
-def _feedback(request: Request) -> tuple[str, dict[str, str]]:
-    body = request.json()
-    comment: Any = body.get("comment")
-    if not isinstance(comment, str) or not comment.strip():
-        raise Refusal(400, "missing_comment", "Say in `comment` what is wrong.")
-    if len(comment) > request.world.choices.long_correction_limit:
-        raise Refusal(400, request.world.choices.validation_code, "`comment` is too long.")
-    fields: Any = body.get("fields")
-    if not isinstance(fields, dict) or not fields:
-        raise Refusal(400, "missing_fields", "Name at least one field in `fields`.")
-    for name, text in fields.items():
-        if name not in CORRECTABLE or not isinstance(text, str) or not text.strip():
-            raise Refusal(
-                400,
-                "invalid_field",
-                f"Allowed are texts for {', '.join(CORRECTABLE)}.",
-                {"field": name},
-            )
-    return comment, fields
-
-
-def _account(request: Request, account_id: str) -> SavedAccount:
-    account = request.world.accounts.get(account_id)
-    if account is None:
-        raise refusals.account_not_found()
-    if not account.owned:
-        raise refusals.account_not_owned()
-    return account
-
-
-def _bundle(request: Request, bundle_id: str) -> Bundle:
-    bundle = request.world.bundles.get(bundle_id)
-    if bundle is None:
-        raise refusals.bundle_not_found()
-    if not bundle.owned:
-        raise Refusal(403, "BUNDLE_NOT_OWNED", "This bundle is not yours.")
-    return bundle
-
-
-def _slice(things: list[_T], page: int, per_page: int) -> list[_T]:
-    return things[(page - 1) * per_page : page * per_page]
-
-
-Operation = Callable[..., OperationReply]
-
-
-STATUSES = frozenset(
-    {
-        "pending",
-        "submitted",
-        "verified_auto",
-        "manually_confirmed",
-        "pending_corrections",
-        "finalized",
-        "cancelled",
-        "rejected",
-        "needs_review",
-    }
-)
-
-
-def get_me(request: Request) -> OperationReply:
-    """GET /me: who the key belongs to, and the credits."""
-    return OperationReply(
-        200,
-        {
-            "data": {
-                "id": "0b6f5c1e-8f0d-4c52-9d0e-51a1a7a4c111",
-                "email": "reviewer@example.com",
-                "credits": request.world.credits,
-            }
-        },
-    )
-
-
-def list_comments(request: Request) -> OperationReply:
-    """GET /comments: one page of tasks, newest first."""
-    world, params = request.world, request.call.params
-    page, per_page = request.page()
-    statuses = _status_filter(request)
-    tasks, total = world.board.page(statuses, params.get("saved_account_id"), page, per_page)
-    return OperationReply(
-        200,
-        {
-            "data": [task_wire(world, task) for task in tasks],
-            "pagination": pagination(world, page, per_page, total),
-        },
-    )
-
-
-def create_comments(request: Request) -> OperationReply:
-    """POST /comments: one task, or a batch of up to 200."""
-    return orders.create(request)
-
-
-def get_comment(request: Request, task_id: str) -> OperationReply:
-    """GET /comments/{id}."""
-    return OperationReply(200, {"data": task_wire(request.world, _task(request, task_id))})
-
-
-def cancel_comment(request: Request, task_id: str) -> OperationReply:
-    """DELETE /comments/{id}: withdraw a pending task."""
-    task = _task(request, task_id)
-    refunded = tasks_module.cancel(request.world, task, request.actor, dry=request.dry)
-    return OperationReply(
-        200, {"data": {"id": task.id, "status": "cancelled", "credits_refunded": refunded}}
-    )
-
-
-def approve_comment(request: Request, task_id: str) -> OperationReply:
-    """POST /comments/{id}/approve: pay the manager, for good."""
-    task = _task(request, task_id)
-    tasks_module.approve(request.world, task, request.actor, dry=request.dry)
-    return OperationReply(200, {"data": task_wire(request.world, task)})
-
-
-def dispute_comment(request: Request, task_id: str) -> OperationReply:
-    """POST /comments/{id}/dispute: send it back with a reason."""
-    task = _task(request, task_id)
-    reason = _reason(request)
-    tasks_module.dispute(request.world, task, reason, request.actor, dry=request.dry)
-    return OperationReply(200, {"data": task_wire(request.world, task)})
-
-
-def list_verifications(request: Request, task_id: str) -> OperationReply:
-    """GET /comments/{id}/verifications: what the verifier saw."""
-    world, task = request.world, _task(request, task_id)
-    return OperationReply(
-        200,
-        {
-            "data": {
-                "task_id": task.id,
-                "status": tasks_module.shown_status(world, task),
-                "attempts": [attempt_shape(world, attempt) for attempt in task.attempts],
-            }
-        },
-    )
-
-
-ROUTES: dict[tuple[str, ...], Operation] = {
-    ("GET", "me"): get_me,
-    ("GET", "comments"): list_comments,
-    ("POST", "comments"): create_comments,
-    ("GET", "comments", "*"): get_comment,
-    ("DELETE", "comments", "*"): cancel_comment,
-    ("POST", "comments", "*", "approve"): approve_comment,
-    ("POST", "comments", "*", "dispute"): dispute_comment,
-    ("GET", "comments", "*", "verifications"): list_verifications,
-    ("GET", "accounts"): list_accounts,
-    ("GET", "accounts", "*"): get_account,
-    ("GET", "accounts", "*", "managed-subscription"): get_coverage,
-    ("GET", "bundles"): list_bundles,
-    ("GET", "bundles", "*"): get_bundle,
-    ("GET", "bundles", "*", "account"): get_bundle_account,
-    ("POST", "bundles", "*", "account", "finalize"): finalize_account,
-    ("POST", "bundles", "*", "account", "corrections"): correct_account,
-}
-"""Method and path under the API root, with `*` for an id, to the function that answers."""
+    return place
 
 
 def find(method: str, path: str) -> tuple[Operation, tuple[str, ...]]:
@@ -293,29 +45,96 @@ def find(method: str, path: str) -> tuple[Operation, tuple[str, ...]]:
     Raises Refusal when there is none.
     """
     parts = path.strip("/").split("/")
-    ids: tuple[str, ...] = ()
-    if len(parts) > 1:
-        ids = (parts[1],)
-        parts[1] = "*"
-    shape = tuple(parts)
-    operation = ROUTES.get((method, *shape))
+    ids = tuple(parts[1:2])
+    parts[1:2] = ["*"] * len(ids)
+    operation = ROUTES.get((method, *parts))
     if operation is not None:
         return operation, ids
-    if any(route[1:] == shape for route in ROUTES):
-        raise Refusal(405, "METHOD_NOT_ALLOWED", f"{method} is not possible here.")
-    raise Refusal(404, "NOT_FOUND", "There is nothing at this path.")
+    if any(list(place[1:]) == parts for place in ROUTES):
+        raise refuse("METHOD_NOT_ALLOWED", f"{method} is not possible here.")
+    raise refuse("NOT_FOUND")
+
+
+def status_of(operation: Operation) -> int:
+    """The HTTP status of its success."""
+    return 201 if operation is create_comments else 200
+
+
+@route("GET", "me")
+def get_me(request: Request) -> Body:
+    """Who the key belongs to, and the credits."""
+    me = {"id": "0b6f5c1e-8f0d-4c52-9d0e-51a1a7a4c111", "email": "reviewer@example.com"}
+    return {"data": {**me, "credits": request.world.credits}}
+
+
+# Comment tasks ------------------------------------------------------------------------------
+
+
+@route("GET", "comments")
+def list_comments(request: Request) -> Body:
+    """One page of tasks, newest first."""
+    world, account = request.world, request.call.params.get("saved_account_id")
+    page, per_page = request.page()
+    shown, total = world.board.page(_status_filter(request), account, page, per_page)
+    counts = request.pagination(page, per_page, total)
+    return {"data": [task_wire(world, task) for task in shown], "pagination": counts}
+
+
+@route("POST", "comments")
+def create_comments(request: Request) -> Body:
+    """One task, or a batch of up to 200."""
+    return orders.create(request)
+
+
+@route("GET", "comments/*")
+def get_comment(request: Request, task_id: str) -> Body:
+    """One task."""
+    return {"data": task_wire(request.world, _task(request, task_id))}
+
+
+@route("DELETE", "comments/*")
+def cancel_comment(request: Request, task_id: str) -> Body:
+    """Withdraw a pending task."""
+    task = _task(request, task_id)
+    refunded = tasks.cancel(request.world, task, request.actor, dry=request.dry)
+    return {"data": {"id": task.id, "status": "cancelled", "credits_refunded": refunded}}
+
+
+@route("POST", "comments/*/approve")
+def approve_comment(request: Request, task_id: str) -> Body:
+    """Pay the manager, for good."""
+    task = _task(request, task_id)
+    tasks.approve(request.world, task, request.actor, dry=request.dry)
+    return {"data": task_wire(request.world, task)}
+
+
+@route("POST", "comments/*/dispute")
+def dispute_comment(request: Request, task_id: str) -> Body:
+    """Send it back with a reason."""
+    task, reason = _task(request, task_id), _reason(request)
+    tasks.dispute(request.world, task, reason, request.actor, dry=request.dry)
+    return {"data": task_wire(request.world, task)}
+
+
+@route("GET", "comments/*/verifications")
+def list_verifications(request: Request, task_id: str) -> Body:
+    """What the verifier saw."""
+    world, task = request.world, _task(request, task_id)
+    attempts = [attempt_shape(world, attempt) for attempt in task.attempts]
+    status = tasks.shown_status(world, task)
+    return {"data": {"task_id": task.id, "status": status, "attempts": attempts}}
 
 
 def _task(request: Request, task_id: str) -> Task:
     world = request.world
     if task_id.startswith(orders.DRY_RUN_ID) and not request.dry and request.call.is_write:
-        raise Refusal(400, "DRY_RUN_ID_IN_LIVE_REQUEST", "This id was made up by a dry run.")
+        raise refuse("DRY_RUN_ID_IN_LIVE_REQUEST")
     task = world.tasks.get(task_id)
-    if task is None or tasks_module.shown_status(world, task) is None:
-        raise refusals.not_found()
+    if task is None or tasks.shown_status(world, task) is None:
+        raise refuse("COMMENT_TASK_NOT_FOUND")
     if not task.owned:
-        foreign_is_missing = world.choices.foreign_task_status == 404
-        raise refusals.not_found() if foreign_is_missing else refusals.not_owned()
+        is_missing = world.choices.foreign_task_status == 404
+        raise refuse("COMMENT_TASK_NOT_FOUND" if is_missing else "COMMENT_TASK_NOT_OWNED")
     return task
 
 
@@ -324,14 +143,12 @@ def _status_filter(request: Request) -> list[str] | None:
     if not text:
         return None
     asked = list(dict.fromkeys(part.strip() for part in text.split(",")))
-    known = [status for status in asked if status in STATUSES]
+    known = [status for status in asked if status in TASK_STATUSES]
     if len(known) == len(asked):
         return known
     match request.world.choices.unknown_status_filter:
         case "400":
-            raise Refusal(
-                400, request.world.choices.validation_code, f"Unknown status in {text!r}."
-            )
+            raise refuse("VALIDATION_ERROR", f"Unknown status in {text!r}.")
         case "ignore":
             return known or None
         case "empty":
@@ -339,20 +156,149 @@ def _status_filter(request: Request) -> list[str] | None:
 
 
 def _reason(request: Request) -> str:
-    choices = request.world.choices
     reason = request.json().get("reason")
     if not isinstance(reason, str):
-        raise refusals.reason_required()
-    text: str = reason.strip() if choices.reason_trimmed else reason
-    match choices.reason_unit:
+        raise refuse("COMMENT_DISPUTE_REASON_REQUIRED")
+    text = reason.strip()
+    match request.world.choices.reason_unit:
         case "code points":
             length = len(text)
         case "utf-16":
             length = len(text.encode("utf-16-le", "surrogatepass")) // 2
         case "bytes":
             length = len(text.encode("utf-8", "surrogatepass"))
-    if length < 3:
-        raise refusals.reason_required()
-    if length > 500:
-        raise Refusal(400, choices.long_reason_code, "A reason has at most 500 characters.")
+    if length < REASON_LENGTHS.start:
+        raise refuse("COMMENT_DISPUTE_REASON_REQUIRED")
+    if length >= REASON_LENGTHS.stop:
+        raise refuse("COMMENT_DISPUTE_REASON_TOO_LONG")
     return text
+
+
+# Delivered accounts, and accounts under review ----------------------------------------------
+
+
+@route("GET", "accounts")
+def list_accounts(request: Request) -> Body:
+    """The delivered accounts."""
+    params = request.call.params
+    wanted = [
+        account
+        for account in request.world.accounts.values()
+        if account.owned
+        and params.get("platform", account.platform) == account.platform
+        and params.get("country", account.country) == account.country
+    ]
+    return _listed(request, wanted, saved_account_shape)
+
+
+@route("GET", "accounts/*")
+def get_account(request: Request, account_id: str) -> Body:
+    """One delivered account, as it really is."""
+    return {"data": saved_account_shape(request.world, _account(request, account_id))}
+
+
+@route("GET", "accounts/*/managed-subscription")
+def get_coverage(request: Request, account_id: str) -> Body:
+    """Whether its tasks may be worked on."""
+    account, world = _account(request, account_id), request.world
+    status = "active" if account.covered else "lapsed"
+    return {
+        "data": {
+            "status": status,
+            "recorded_status": status,
+            "current_period_end": world.iso(world.now + 15 * 86_400),
+            "period_expired": not account.covered,
+        }
+    }
+
+
+@route("GET", "bundles")
+def list_bundles(request: Request) -> Body:
+    """The orders, newest first, filtered by exact values."""
+    world, params = request.world, request.call.params
+    filters = {name: params[name].split(",") for name in _BUNDLE_FILTERS if params.get(name)}
+    wanted = [
+        bundle
+        for bundle in accounts.newest_first(world)
+        if all(getattr(bundle, name) in values for name, values in filters.items())
+    ]
+    return _listed(request, wanted, bundle_shape)
+
+
+@route("GET", "bundles/*")
+def get_bundle(request: Request, bundle_id: str) -> Body:
+    """One order, with its account."""
+    world, bundle = request.world, _bundle(request, bundle_id)
+    return {"data": {**bundle_shape(world, bundle), "account": bundle_account_shape(world, bundle)}}
+
+
+@route("GET", "bundles/*/account")
+def get_bundle_account(request: Request, bundle_id: str) -> Body:
+    """The account of one order."""
+    return {"data": bundle_account_shape(request.world, _bundle(request, bundle_id))}
+
+
+@route("POST", "bundles/*/account/finalize")
+def finalize_account(request: Request, bundle_id: str) -> Body:
+    """Accept the account."""
+    world, bundle = request.world, _bundle(request, bundle_id)
+    accounts.finalize(world, bundle, request.actor, dry=request.dry)
+    moment = world.stamp() if bundle.finalized_at is None else bundle.finalized_at
+    account = {"status": "finalized", "finalized_at": world.iso(moment)}
+    return {"data": {"id": bundle.id, "account": account}}
+
+
+@route("POST", "bundles/*/account/corrections")
+def correct_account(request: Request, bundle_id: str) -> Body:
+    """Send the account back."""
+    bundle = _bundle(request, bundle_id)
+    comment, fields = _feedback(request)
+    asked = accounts.send_back(
+        request.world, bundle, comment, fields, request.actor, dry=request.dry
+    )
+    account = {"status": accounts.DETOUR, "corrections": asked}
+    return {"data": {"id": bundle.id, "account": account}}
+
+
+def _feedback(request: Request) -> tuple[str, dict[str, str]]:
+    body = request.json()
+    comment: Any = body.get("comment")
+    if not isinstance(comment, str) or not comment.strip():
+        raise refuse("missing_comment")
+    if len(comment) > LONGEST_CORRECTION:
+        raise refuse("VALIDATION_ERROR", "`comment` is too long.")
+    fields: Any = body.get("fields")
+    if not isinstance(fields, dict) or not fields:
+        raise refuse("missing_fields")
+    for name, text in fields.items():
+        if name not in CORRECTABLE or not isinstance(text, str) or not text.strip():
+            raise refuse(
+                "invalid_field", f"Allowed are texts for {', '.join(CORRECTABLE)}.", field=name
+            )
+    return comment, fields
+
+
+def _account(request: Request, account_id: str) -> SavedAccount:
+    account = request.world.accounts.get(account_id)
+    if account is None:
+        raise refuse("SAVED_ACCOUNT_NOT_FOUND")
+    if not account.owned:
+        raise refuse("SAVED_ACCOUNT_NOT_OWNED")
+    return account
+
+
+def _bundle(request: Request, bundle_id: str) -> Bundle:
+    bundle = request.world.bundles.get(bundle_id)
+    if bundle is None:
+        raise refuse("bundle_not_found")
+    if not bundle.owned:
+        raise refuse("BUNDLE_NOT_OWNED")
+    return bundle
+
+
+def _listed(request: Request, things: list[T], shape: Callable[[World, T], Body]) -> Body:
+    """One page of a list."""
+    page, per_page = request.page()
+    shown = things[(page - 1) * per_page : page * per_page]
+    counts = request.pagination(page, per_page, len(things))
+    return {"data": [shape(request.world, thing) for thing in shown], "pagination": counts}

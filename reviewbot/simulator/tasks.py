@@ -6,9 +6,9 @@ the next sweep. Sweeps carry the stamp they belong to, so one of an earlier roun
 
 from __future__ import annotations
 
-from reviewbot.simulator import refusals
 from reviewbot.simulator.clock import HOUR, OPENING, payout_after
-from reviewbot.simulator.model import Actor, By, Effect, SavedAccount, Task, Video
+from reviewbot.simulator.model import Actor, By, SavedAccount, Task, Video
+from reviewbot.simulator.refusals import Refusal, refuse
 from reviewbot.simulator.verifier import GRACE, check
 from reviewbot.simulator.world import World
 
@@ -67,8 +67,6 @@ def submit(world: World, task: Task) -> None:
         task.submitted_at = now
     elif task.status not in ("submitted", "pending_corrections"):
         return
-    elif world.choices.resubmit_restamps:
-        task.submitted_at = now
     _changed(world, task, now)
     world.after(GRACE, _verify, world, task)
 
@@ -84,8 +82,7 @@ def confirm(world: World, task: Task) -> None:
     task.rounds += 1
     task.confirmed_at = now
     task.review_until = now + REVIEW_FOR
-    if world.choices.payout_visible == "at confirmation":
-        task.payout = _final_payout(task)
+    task.payout = _final_payout(task)
     _changed(world, task, now)
     due = task.review_until + world.choices.sweep_latency
     world.at(due, _end_round, world, task, now)
@@ -96,7 +93,7 @@ def approve(world: World, task: Task, actor: Actor, *, dry: bool = False) -> Non
     _check_waiting(world, task)
     if dry:
         return
-    _log(world, task, "approve", actor)
+    world.log(task, world.epoch(task), "approve", actor)
     _finalize(world, task, actor.by)
 
 
@@ -105,7 +102,7 @@ def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = 
     _check_waiting(world, task)
     if dry:
         return
-    _log(world, task, "dispute", actor, reason)
+    world.log(task, world.epoch(task), "dispute", actor, reason)
     task.status = "pending_corrections"
     task.hidden = False
     task.led = False
@@ -117,8 +114,6 @@ def dispute(world: World, task: Task, reason: str, actor: Actor, *, dry: bool = 
     )
     task.confirmed_at = None
     task.review_until = None
-    if not world.choices.keep_earlier_attempts:
-        task.attempts = []
     _changed(world, task, world.stamp())
     world.people.answer_dispute(world, task)
 
@@ -128,9 +123,9 @@ def cancel(world: World, task: Task, actor: Actor, *, dry: bool = False) -> int:
     if task.status == "cancelled" and world.choices.second_delete == "200":
         return task.cost
     if task.status != "pending":
-        raise refusals.wrong_status(shown_status(world, task) or task.status, "pending")
+        raise _wrong_status(world, task, "pending")
     if not dry:
-        _log(world, task, "cancel", actor)
+        world.log(task, world.epoch(task), "cancel", actor)
         _cancel(world, task, actor.by)
     return task.cost
 
@@ -159,9 +154,19 @@ def shown_status(world: World, task: Task) -> str | None:
 
 def _check_waiting(world: World, task: Task) -> None:
     if task.status != "manually_confirmed":
-        raise refusals.wrong_status(shown_status(world, task) or task.status, "manually_confirmed")
+        raise _wrong_status(world, task, "manually_confirmed")
     if not task.account.covered:
-        raise refusals.blocked(world.choices.blocked_status, task.account.id)
+        why = "coverage_inactive"
+        account = task.account.id
+        raise refuse(
+            "MANAGED_ACCOUNT_TASK_BLOCKED", saved_account_id=account, execution_block_reason=why
+        )
+
+
+def _wrong_status(world: World, task: Task, wanted: str) -> Refusal:
+    message = f"Only a task that is {wanted} allows this."
+    current = shown_status(world, task) or task.status
+    return refuse("COMMENT_INVALID_STATUS", message, current_status=current)
 
 
 def _verify(world: World, task: Task) -> None:
@@ -200,9 +205,6 @@ def _verify(world: World, task: Task) -> None:
 
 def _end_round(world: World, task: Task, confirmed_at: float) -> None:
     if task.status != "manually_confirmed" or task.confirmed_at != confirmed_at:
-        return
-    if world.choices.coverage_pauses_deadline and not task.account.covered:
-        world.after(HOUR, _end_round, world, task, confirmed_at)
         return
     _finalize(world, task, "silence")
 
@@ -267,19 +269,3 @@ def _changed(world: World, task: Task, now: float) -> None:
     task.updated_at = now
     task.wire = None
     world.board.file(task, shown_status(world, task) if task.owned else None)
-
-
-def _log(world: World, task: Task, action: str, actor: Actor, reason: str | None = None) -> None:
-    world.effects.append(
-        Effect(
-            at=world.now,
-            review="comments",
-            task_id=task.id,
-            epoch=world.epoch(task),
-            action=action,
-            by=actor.by,
-            request_id=actor.request_id,
-            idempotency_key=actor.idempotency_key,
-            reason=reason,
-        )
-    )

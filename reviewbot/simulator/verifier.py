@@ -144,7 +144,7 @@ def check(
     seen = Scrape(task.video, [], [], 0) if blind else scrape(task.video, now)
     if stops_early and seen.total > 1:
         seen = _upper_half(seen)
-    outcome, score, found, reason = _match(task, seen, choices)
+    outcome, score, found, reason = _match(task, seen)
     scraped = None if task.video.reach == "uncounted" else seen.total
     return VerifierRun(number, now, outcome, round(score, 4), found, reason, scraped, platform)
 
@@ -206,7 +206,7 @@ def similarity(one: str, other: str) -> float:
     return 2 * shared / total
 
 
-def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str | None, str]:
+def _match(task: Task, seen: Scrape) -> tuple[str, float, str | None, str]:
     handle = task.account.username.lower()
     own, own_score, other, other_score = None, -1.0, None, 0.0
     for comment in seen.posted:
@@ -218,7 +218,7 @@ def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str 
             other, other_score = comment.id, score
     if own_score >= SAME_HANDLE:
         return "verified", own_score, own, "matched"
-    if own is not None and own_score >= choices.wrong_text_floor:
+    if own is not None:
         return "wrong_text", own_score, own, "wrong_text_same_handle"
     for span in filter(None, seen.spans):
         score, phrase = _nearest_phrase(task.text, seen.video, span)
@@ -227,8 +227,7 @@ def _match(task: Task, seen: Scrape, choices: Choices) -> tuple[str, float, str 
             other = _id_of(seen.video, span, phrase) if score >= OTHER_HANDLE else None
     if other_score >= OTHER_HANDLE:
         return "wrong_account", other_score, other, "wrong_account"
-    best = max(own_score, other_score) if choices.score_without_match == "best" else 0.0
-    return "couldnt_verify", best, None, "no_candidate_found"
+    return "couldnt_verify", max(own_score, other_score), None, "no_candidate_found"
 
 
 def _passer_by(video: Video, number: int) -> ScrapedComment:

@@ -1,25 +1,21 @@
-"""The shapes on the wire: a task, an attempt, an account, a bundle, as JSON-ready values."""
+"""What goes over the wire: shapes as JSON-ready values, a call and its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
 from reviewbot.simulator import tasks
-from reviewbot.simulator.clock import iso_or_none
 from reviewbot.simulator.model import Actor, Bundle, SavedAccount, Task, VerifierRun
-from reviewbot.simulator.refusals import Refusal
+from reviewbot.simulator.refusals import refuse
 from reviewbot.simulator.world import World
 
-_ENCODER = msgspec.json.Encoder()
-
-
-def encode(value: Any) -> bytes:
-    """Write JSON."""
-    return _ENCODER.encode(value)
+Body = dict[str, Any]
+"""What an operation answers, before it is written as JSON."""
+encode = msgspec.json.Encoder().encode
 
 
 def task_wire(world: World, task: Task) -> msgspec.Raw:
@@ -29,9 +25,8 @@ def task_wire(world: World, task: Task) -> msgspec.Raw:
     return msgspec.Raw(task.wire)
 
 
-def task_shape(world: World, task: Task) -> dict[str, Any]:
+def task_shape(world: World, task: Task) -> Body:
     """Every field of a task that the API shows."""
-    ms = world.choices.milliseconds
     shown = tasks.shown_status(world, task)
     blocked = not task.account.covered
     return {
@@ -43,15 +38,15 @@ def task_shape(world: World, task: Task) -> dict[str, Any]:
         "target_author_handle": task.video.author,
         "comment_text": task.text,
         "cm_payout_amount": task.payout,
-        "submitted_at": iso_or_none(task.submitted_at, ms),
-        "verified_at": iso_or_none(task.verified_at, ms),
-        "manually_confirmed_at": iso_or_none(task.confirmed_at, ms),
-        "client_dispute_deadline_at": iso_or_none(task.review_until, ms),
-        "finalized_at": iso_or_none(task.finalized_at, ms),
+        "submitted_at": world.iso(task.submitted_at),
+        "verified_at": world.iso(task.verified_at),
+        "manually_confirmed_at": world.iso(task.confirmed_at),
+        "client_dispute_deadline_at": world.iso(task.review_until),
+        "finalized_at": world.iso(task.finalized_at),
         "correction_required": task.correction if shown == "pending_corrections" else None,
-        "deadline_at": iso_or_none(task.deadline_at, ms),
-        "created_at": iso_or_none(task.created_at, ms),
-        "updated_at": iso_or_none(task.updated_at, ms),
+        "deadline_at": world.iso(task.deadline_at),
+        "created_at": world.iso(task.created_at),
+        "updated_at": world.iso(task.updated_at),
         "target_type": task.target_type,
         "target_comment_url": task.target_comment_url,
         "execution_blocked": blocked,
@@ -59,33 +54,32 @@ def task_shape(world: World, task: Task) -> dict[str, Any]:
     }
 
 
-def attempt_shape(world: World, attempt: VerifierRun) -> dict[str, Any]:
+def _fields(thing: object, *names: str) -> Body:
+    """Fields that the API names and shows as they are."""
+    return {name: getattr(thing, name) for name in names}
+
+
+def attempt_shape(world: World, attempt: VerifierRun) -> Body:
     """One attempt of the verifier."""
     return {
         "attempt_n": attempt.attempt_n,
         "scraped_at": world.iso(attempt.scraped_at),
         "outcome_kind": attempt.outcome_kind,
         "verified": attempt.outcome_kind == "verified",
-        "match_score": attempt.match_score,
-        "found_comment_id": attempt.found_comment_id,
-        "reason": attempt.reason,
-        "comments_scraped": attempt.comments_scraped,
-        "platform": attempt.platform,
+        **_fields(attempt, "match_score", "found_comment_id", "reason"),
+        **_fields(attempt, "comments_scraped", "platform"),
     }
 
 
-def saved_account_shape(world: World, account: SavedAccount) -> dict[str, Any]:
+_PROFILE = ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
+
+
+def saved_account_shape(world: World, account: SavedAccount) -> Body:
     """A delivered account, with its profile as it is."""
     host = "www.tiktok.com/@" if account.platform == "tiktok" else "www.instagram.com/"
     return {
-        "id": account.id,
-        "platform": account.platform,
-        "username": account.username,
-        "visible_name": account.visible_name,
-        "biography": account.biography,
-        "profile_picture_url": account.profile_picture_url,
-        "country": account.country,
-        "link_in_bio": account.link_in_bio,
+        **_fields(account, "id", "platform", "username", "visible_name", "biography"),
+        **_fields(account, "profile_picture_url", "country", "link_in_bio"),
         "profile_url": f"https://{host}{account.username}",
         "tokmail_email": f"{account.username}@tokmail.example.com",
         "created_at": world.iso(account.created_at),
@@ -93,17 +87,11 @@ def saved_account_shape(world: World, account: SavedAccount) -> dict[str, Any]:
     }
 
 
-def bundle_shape(world: World, bundle: Bundle) -> dict[str, Any]:
+def bundle_shape(world: World, bundle: Bundle) -> Body:
     """A bundle without its account."""
     return {
-        "id": bundle.id,
-        "bundle_type": bundle.bundle_type,
-        "platform": bundle.platform,
-        "country": bundle.country,
-        "title": bundle.title,
-        "status": bundle.status,
-        "external_ref": bundle.external_ref,
-        "videos_quantity": bundle.videos_quantity,
+        **_fields(bundle, "id", "bundle_type", "platform", "country", "title", "status"),
+        **_fields(bundle, "external_ref", "videos_quantity"),
         "created_at": world.iso(bundle.created_at),
         "saved_account_id": bundle.saved_account_id,
         "is_published": bundle.status not in ("draft", "pending_setup", "cancelled"),
@@ -113,28 +101,20 @@ def bundle_shape(world: World, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def bundle_account_shape(world: World, bundle: Bundle) -> dict[str, Any]:
+def bundle_account_shape(world: World, bundle: Bundle) -> Body:
     """The account of a bundle: the profile asked for, and the review so far."""
     shown: Bundle | SavedAccount = bundle
     if world.choices.bundle_account_profile == "delivered" and bundle.saved_account_id:
         shown = world.accounts[bundle.saved_account_id]
     return {
         "status": bundle.account_status,
-        "username": shown.username,
-        "visible_name": shown.visible_name,
-        "biography": shown.biography,
-        "profile_picture_url": shown.profile_picture_url,
-        "link_in_bio": shown.link_in_bio,
+        **_fields(shown, *_PROFILE),
         "niche_warming_instructions": bundle.niche_warming_instructions,
         "configured_at": world.iso(bundle.configured_at),
-        "finalized_at": iso_or_none(bundle.finalized_at, world.choices.milliseconds),
+        "finalized_at": world.iso(bundle.finalized_at),
         "corrections": bundle.corrections,
         "feedback_history": bundle.history,
     }
-
-
-# ------------------------------------------------------------------------------------------------
-# A request as the server sees it, and its answer: what routes, faults and doors hand to each other.
 
 
 class Call(msgspec.Struct):
@@ -162,13 +142,6 @@ class HttpAnswer(msgspec.Struct):
     request_id: str = ""
 
 
-class OperationReply(NamedTuple):
-    """What an operation says: the status, and the body before it is written as JSON."""
-
-    status: int
-    body: dict[str, Any]
-
-
 class Request(msgspec.Struct):
     """What an operation gets: the world, who asks, and what for. A dry one must change nothing."""
 
@@ -178,18 +151,14 @@ class Request(msgspec.Struct):
     actor: Actor
     dry: bool = False
 
-    def json(self) -> dict[str, Any]:
-        """The body, which must be a JSON object.
-
-        Raises Refusal when it is not.
-        """
-        choices = self.world.choices
+    def json(self) -> Body:
+        """The body. Raises Refusal when it is no JSON object."""
         try:
             value = msgspec.json.decode(self.call.body or b"{}")
         except msgspec.DecodeError as error:
-            raise Refusal(400, choices.malformed_json_code, f"No JSON: {error}.") from None
+            raise refuse("INVALID_JSON", f"No JSON: {error}.") from None
         if not isinstance(value, dict):
-            raise Refusal(400, choices.validation_code, "The body must be a JSON object.")
+            raise refuse("VALIDATION_ERROR", "The body must be a JSON object.")
         return value
 
     def page(self) -> tuple[int, int]:
@@ -200,10 +169,18 @@ class Request(msgspec.Struct):
         page, per_page = self._number("page", 1), self._number("per_page", 25)
         inside = page >= 1 and 1 <= per_page <= 100
         if not inside and self.world.choices.per_page_out_of_range == "400":
-            raise Refusal(
-                400, self.world.choices.validation_code, "page is 1 or more, per_page 1 to 100."
-            )
+            raise refuse("VALIDATION_ERROR", "page is 1 or more, per_page 1 to 100.")
         return max(1, page), min(100, max(1, per_page))
+
+    def pagination(self, page: int, per_page: int, total: int) -> dict[str, int]:
+        """The `pagination` object of a list.
+
+        Raises Refusal for a page behind the last, where that is chosen.
+        """
+        pages = -(-total // per_page)
+        if page > max(1, pages) and self.world.choices.page_out_of_range == "400":
+            raise refuse("VALIDATION_ERROR", f"There are only {pages} pages.")
+        return {"page": page, "per_page": per_page, "total": total, "total_pages": pages}
 
     def _number(self, name: str, default: int) -> int:
         text = self.call.params.get(name)
@@ -211,7 +188,7 @@ class Request(msgspec.Struct):
             return default
         if text.lstrip("-").isdigit() and len(text) < 10:
             return int(text)
-        raise Refusal(400, self.world.choices.validation_code, f"{name} must be a whole number.")
+        raise refuse("VALIDATION_ERROR", f"{name} must be a whole number.")
 
 
 def call_of(
@@ -220,23 +197,3 @@ def call_of(
     """Make a call of the parts of an HTTP request."""
     lowered = {name.lower(): value for name, value in headers}
     return Call(method, unquote(path), query, lowered, body)
-
-
-# ------------------------------------------------------------------------------------------------
-# Pagination, the same for every list.
-
-
-def pagination(world: World, page: int, per_page: int, total: int) -> dict[str, int]:
-    """The `pagination` object of a list.
-
-    Raises Refusal for a page behind the last, where that is chosen.
-    """
-    pages = -(-total // per_page)
-    if page > max(1, pages) and world.choices.page_out_of_range == "400":
-        raise Refusal(400, world.choices.validation_code, f"There are only {pages} pages.")
-    return {
-        "page": page,
-        "per_page": per_page,
-        "total": total,
-        "total_pages": pages or world.choices.total_pages_of_nothing,
-    }

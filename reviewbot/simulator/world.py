@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from reviewbot.simulator.clock import VirtualClock, WorldClock, iso
 from reviewbot.simulator.model import (
+    Actor,
     Bundle,
     Choices,
     Effect,
@@ -244,13 +245,36 @@ class World:
             return int(self.now * 1000) / 1000
         return float(int(self.now))
 
-    def iso(self, moment: float) -> str:
-        """Write a moment the way this API does."""
-        return iso(moment, self.choices.milliseconds)
+    def iso(self, moment: float | None) -> str | None:
+        """Write a moment the way this API does; None where there is none."""
+        return None if moment is None else iso(moment, self.choices.milliseconds)
 
     def epoch(self, task: Task) -> str | None:
         """The round a task is in, as its `manually_confirmed_at` is written."""
-        return None if task.confirmed_at is None else self.iso(task.confirmed_at)
+        return self.iso(task.confirmed_at)
+
+    def log(
+        self,
+        thing: Task | Bundle,
+        epoch: str | None,
+        action: str,
+        actor: Actor,
+        reason: str | None = None,
+    ) -> None:
+        """Write down that a write changed something."""
+        self.effects.append(
+            Effect(
+                at=self.now,
+                review="comments" if isinstance(thing, Task) else "accounts",
+                task_id=thing.id,
+                epoch=epoch,
+                action=action,
+                by=actor.by,
+                request_id=actor.request_id,
+                idempotency_key=actor.idempotency_key,
+                reason=reason,
+            )
+        )
 
     def truth(self, task_id: str) -> Truth:
         """What really happened with a task."""

@@ -28,7 +28,6 @@ from reviewbot.review.poll import poll_once
 from reviewbot.runtime.bootstrap import build
 from reviewbot.safety import breaker
 from reviewbot.simulator.clock import VirtualClock
-from reviewbot.simulator.rawfaults import GREETINGS, RAW_FAULTS, RawAnswer, RawRequest, RawServer
 from reviewbot.simulator.scenarios import START
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
@@ -41,6 +40,7 @@ from tests.acceptance.house import KEY, a_setting, judge_of
 from tests.faults.child import Line, in_a_child
 from tests.faults.rooms import QUARANTINE
 from tests.proof import proven
+from tests.support.rawfaults import GREETINGS, RAW_FAULTS, RawAnswer, RawRequest, RawServer
 from tests.tier import FULL
 
 ENDPOINTS = ("list", "task", "timeline", "approve", "dispute")

@@ -14,13 +14,13 @@ import pytest
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.runtime.daemon import Daemon
 from reviewbot.runtime.liveness import LivelyEvent
-from reviewbot.simulator.rawfaults import RawServer
 from tests.acceptance.process import a_world, environment, running
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.disks import book_of
 from tests.faults.rooms import Room
 from tests.faults.servers import OwnServer, own_server
 from tests.proof import proven
+from tests.support.rawfaults import RawServer
 from tests.tier import times
 
 __all__ = ["own_server"]

@@ -9,8 +9,8 @@ import pytest
 
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.clock import HOUR, VirtualClock
+from reviewbot.simulator.model import TASK_STATUSES
 from reviewbot.simulator.people import POPULATION
-from reviewbot.simulator.routes import STATUSES
 from tests.simulator.worlds import MORNING, a_client
 
 
@@ -18,7 +18,7 @@ from tests.simulator.worlds import MORNING, a_client
 def test_the_default_scenario_holds_every_status_and_accounts_in_review(seed: int) -> None:
     """Dozens waiting, near and far deadlines, two or more accounts, some with a history."""
     world = scenarios.build("default", seed=seed)
-    assert set(world.statuses()) == STATUSES - {"rejected", "needs_review"}
+    assert set(world.statuses()) == set(TASK_STATUSES) - {"rejected", "needs_review"}
     assert world.board.count("pending_corrections") >= 1
     waiting = world.waiting()
     assert 40 <= len(waiting) <= 200

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from reviewbot.domain.errors import ApiError, BadAnswer, CannotConnect, NoAnswer, Unclear
-from reviewbot.simulator.rawfaults import RAW_FAULTS, RawServer
 from reviewbot.tokportal.client import ReviewApi
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry
 from reviewbot.tokportal.transport import Transport
+from tests.support.rawfaults import RAW_FAULTS, RawServer
 from tests.tokportal.support import KEY, FakeClock, a_row
 
 TASK_ID = a_row()["id"]

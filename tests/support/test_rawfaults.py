@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from reviewbot.simulator.rawfaults import RAW_FAULTS, RawServer
+from tests.support.rawfaults import RAW_FAULTS, RawServer
 
 
 def ask(server: RawServer, **how: float) -> httpx.Response:
