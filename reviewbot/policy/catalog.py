@@ -157,8 +157,6 @@ text = partial(_fact, FactType.TEXT)
 choice = partial(_fact, FactType.CHOICE)
 yes_no = partial(_fact, FactType.YES_NO)
 names = partial(_fact, FactType.NAMES)
-
-
 _ATTEMPT: dict[str, Row] = {
     "attempt_n": count(
         "which try of the checker on this task it was, counted from 1",

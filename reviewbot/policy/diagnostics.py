@@ -57,13 +57,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Other places that matter: (path, span, what is there)."""
 
 
-# ------------------------------------------------------------------------------------------------
-# Every code a finding can have, with what it means in one line; codes never change their meaning.
-#
-# P0xx: the file, its YAML and its names. P1xx: values and forms; what leaves the meaning in doubt.
-# P2xx: what the rules mean together. P3xx: clear, but probably not meant. P4xx: worth knowing.
-
-
 CODES: dict[str, str] = {
     "P001": "the file cannot be read",
     "P002": "the file is not UTF-8",
@@ -177,16 +170,17 @@ CODES: dict[str, str] = {
     "P333": "a pattern without examples",
     "P340": "a reason, a list, a pattern or hours that nothing uses",
 }
+"""Every code a finding can have, with what it means; codes never change their meaning.
 
-
-# ------------------------------------------------------------------------------------------------
-# Applies the fixes that findings bring: those with exactly one cure, never two on the same words.
+P0xx: the file, its YAML and its names. P1xx: values and forms; what leaves the meaning in doubt.
+P2xx: what the rules mean together. P3xx: clear, but probably not meant. P4xx: worth knowing.
+"""
 
 
 def apply_fixes(source: str, findings: Iterable[Finding], path: str) -> tuple[str, int]:
     """Give the text with every fix for `path` applied, and how many that were.
 
-    `source` is the file's text as it is (its line ends and byte order mark stay).
+    Two are never applied on the same words. `source` is the file's text as it is (its line ends and byte order mark stay).
     """
     lines = source.removeprefix("\ufeff").splitlines(keepends=True)
     mark = "\ufeff" if source.startswith("\ufeff") else ""

@@ -329,10 +329,6 @@ def length(text: str | None) -> int | None:
     return None if text is None else len(text)
 
 
-# ------------------------------------------------------------------------------------------------
-# Facts with one of them changed, the others following where they depend on it.
-
-
 _PARTS = ("task", "checks", "account", "fleet", "bundle", "profile", "feedback")
 
 

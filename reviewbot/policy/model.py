@@ -1,9 +1,8 @@
 """A checked policy as a tree of values.
 
-Theory of operation. `parse.py` turns text into this tree and reports every mistake on the way; all
-else (compiler, interpreter, checker, schema, formatter, reader) works from the tree. Units are gone
-here: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC datetimes, yes/no
-bool. Each node keeps the `span` it was read from.
+The parser turns text into this tree and reports every mistake on the way; all else works from the
+tree. Units are gone here: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC
+datetimes, yes/no bool. Each node keeps the `span` it was read from.
 """
 
 from __future__ import annotations
@@ -303,7 +302,7 @@ class Expectation(Node, frozen=True, kw_only=True):
 
 
 class PolicyTest(Node, frozen=True, kw_only=True):
-    """One test a policy brings. `given` values are as written; `cases.py` reads them."""
+    """One test a policy brings. `given` values are as written."""
 
     name: str
     given: tuple[tuple[str, str, Span], ...] = ()
@@ -377,10 +376,6 @@ def _last_days(named: NamedList) -> dict[str, date | None]:
         known = days.get(text, _NEVER)
         days[text] = known and entry.until and max(known, entry.until)
     return days
-
-
-# ------------------------------------------------------------------------------------------------
-# Walks over a policy's conditions.
 
 
 def conditions_of(policy: Policy) -> Iterator[Condition]:

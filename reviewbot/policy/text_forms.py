@@ -1,4 +1,8 @@
-"""Text as the language compares it: Unicode NFC, and with case folded away unless asked otherwise."""
+"""Texts of a policy: how they are compared, searched, taken for a mistyped name, or seen at all.
+
+They are compared in Unicode's NFC, with case folded away unless asked otherwise, and searched by
+RE2 alone: linear in time whatever the text.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,6 @@ def nfc(text: str) -> str:
 def fold(text: str) -> str:
     """Compose `text` and take its case away."""
     return text.lower() if text.isascii() else nfc(nfc(text).casefold())
-
-
-# ------------------------------------------------------------------------------------------------
-# Regular expressions of a policy: RE2 only, linear in time whatever the text.
 
 
 LONGEST_PATTERN = 1024
@@ -66,10 +66,6 @@ def searcher(regex: str) -> Callable[[str | None], bool | None]:
     """Make a three-valued search of a text that may be unknown. Raises `BadPattern`."""
     pattern = compile_pattern(regex)
     return lambda text: None if text is None else found_in(pattern, text)
-
-
-# ------------------------------------------------------------------------------------------------
-# Names that a person mistyped: the nearest valid ones, and letters that only look right.
 
 
 _LOOK_ALIKES = str.maketrans(
@@ -149,7 +145,8 @@ def _close(word: str, candidates: tuple[str, ...]) -> tuple[tuple[float, str], .
     """The candidates that are like `word`, each with how much, best first."""
     wanted = _word(word)
     scored = ((_likeness(wanted, _word(name)), name) for name in dict.fromkeys(candidates))
-    return tuple(sorted((one for one in scored if one[0] >= _CLOSE), key=lambda s: (-s[0], s[1])))
+    close = (pair for pair in scored if pair[0] >= _CLOSE)
+    return tuple(sorted(close, key=lambda pair: (-pair[0], pair[1])))
 
 
 class _Word(NamedTuple):
@@ -182,10 +179,6 @@ def _likeness(one: _Word, other: _Word) -> float:
         matcher = SequenceMatcher(None, one.text, other.text, autojunk=False)
         likeness = max(likeness, matcher.ratio())
     return likeness
-
-
-# ------------------------------------------------------------------------------------------------
-# Characters that nobody sees: a value that holds one looks like another, and is not.
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

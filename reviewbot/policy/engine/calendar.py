@@ -24,15 +24,9 @@ from reviewbot.policy.model import (
 )
 
 _DAY = timedelta(days=1)
-
-
 _MINUTE = timedelta(minutes=1)
-
-
 HORIZON = 400
 """Days ahead that a calendar is searched for its next opening."""
-
-
 Resolver = Callable[[datetime | None, datetime | None], datetime | None]
 """(the window opened, its deadline) → the moment; None where that cannot be known."""
 

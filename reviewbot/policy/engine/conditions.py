@@ -37,8 +37,6 @@ NEEDS: Literal["needs evidence"] = "needs evidence"
 """Evidence that is not at hand could still change the answer."""
 
 Asked = Callable[[Facts], bool | None]
-
-
 _ORDER = (False, NEEDS, None, True)
 
 
@@ -106,6 +104,11 @@ class Conditions:
             case NoneOf():
                 return turned(some(answers))
 
+    def known(self, condition: Condition, facts: Facts) -> bool | None:
+        """Whether a condition is met; None where that cannot be told for now."""
+        answer = self.answer(condition, facts)
+        return None if answer == NEEDS else answer
+
 
 _SUBJECT_ID: dict[ReviewKind, Callable[[Facts], str]] = {
     "comments": attrgetter("task.id"),
@@ -139,17 +142,13 @@ def place_in_rollout(subject_id: str, rule: str) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-# ------------------------------------------------------------------------------------------------
-# Functions as source.
-
-
 _IN = "    "
 
 
 class Arm(NamedTuple):
     """A rule or a case of the fallback: what it asks, and the statement for when that is met.
 
-    In `then` a traced function puts the tuple of outcomes in place of `LEAVES`. `passed` is for
+    In `then` a traced function puts the tuple of outcomes in place of `OUTCOMES`. `passed` is for
     when it cannot be told.
     """
 
@@ -177,9 +176,9 @@ class Program:
 
     def each_attempt(self, quantifier: str, condition: Condition) -> Emitted:
         """A test of every attempt by a function of its own."""
-        leaves = ", LEAVES" if self.traced else ""
-        arm = Arm(condition, f"return True{leaves}", f"return None{leaves}")
-        body = _Function(self, ATTEMPT_FACTS).write([arm], f"return False{leaves}")
+        outcomes = ", OUTCOMES" if self.traced else ""
+        arm = Arm(condition, f"return True{outcomes}", f"return None{outcomes}")
+        body = _Function(self, ATTEMPT_FACTS).write([arm], f"return False{outcomes}")
         name = self._attempts.get(body)
         if name is None:
             name = self._attempts[body] = f"attempt{len(self._attempts)}"
@@ -230,8 +229,8 @@ class _Function:
         return "\n".join(self._lines)
 
     def _add(self, *lines: str) -> None:
-        leaves = f"({''.join(f'{slot}, ' for slot in self._slots)})"
-        self._lines += [_IN + line.replace("LEAVES", leaves) for line in lines]
+        outcomes = f"({''.join(f'{slot}, ' for slot in self._slots)})"
+        self._lines += [_IN + line.replace("OUTCOMES", outcomes) for line in lines]
 
     def _sides(self, condition: Condition | None) -> tuple[str, str]:
         """Where a condition may hold and where it surely does, over locals that are read by now."""
@@ -282,7 +281,9 @@ def _joined(sides: Sequence[tuple[str, str]], word: str) -> tuple[str, str]:
 def _each(quantifier: str, ask: Callable[[Any, Facts], bool | None], facts: Facts) -> bool | None:
     if facts.attempts is None:
         return None
-    answer: bool | None = _QUANTIFIERS[quantifier]([ask(one, facts) for one in facts.attempts])
+    answer: bool | None = _QUANTIFIERS[quantifier](
+        [ask(attempt, facts) for attempt in facts.attempts]
+    )
     return answer
 
 

@@ -97,33 +97,33 @@ class Judge:
     def _compile(self, *, traced: bool) -> tuple[Callable[[Facts], Any], Callable[[Facts], Any]]:
         """The function that judges, and the one that finds the case of the fallback."""
         program = Program(self.conditions, traced=traced)
-        pool, leaves = program.pool, ", LEAVES" if traced else ""
+        pool, outcomes = program.pool, ", OUTCOMES" if traced else ""
         arms, cases = [], []
         for index, rule in enumerate(self.policy.rules):
             besides = self.conditions.besides(rule)
-            then, passed = self._end(pool, index, leaves), f"cant |= {1 << index}"
+            then, passed = self._end(pool, index, outcomes), f"cant |= {1 << index}"
             if rule.shadow:
                 then, passed = f"shadow |= {1 << index}", "pass"
             arms.append(Arm(rule.when, then, passed, besides))
         for index, case in enumerate(self.policy.deadline.fallbacks):
-            cases.append(Arm(case.when, f"return {index}{leaves}"))
-        program.add("judge", arms, self._end(pool, NONE, leaves))
-        program.add("case", cases, f"return {NONE}{leaves}")
+            cases.append(Arm(case.when, f"return {index}{outcomes}"))
+        program.add("judge", arms, self._end(pool, NONE, outcomes))
+        program.add("case", cases, f"return {NONE}{outcomes}")
         self.code = self.code or program.code
         functions = program.load()
         return functions["judge"], functions["case"]
 
-    def _end(self, pool: Pool, index: int, leaves: str) -> str:
+    def _end(self, pool: Pool, index: int, outcomes: str) -> str:
         """The statement that ends a judgement by a rule, or by none."""
-        ends, after = self._ends, f"(f, {index}, cant, shadow{leaves})"
+        ends, after = self._ends, f"(f, {index}, cant, shadow{outcomes})"
         answer = None if index == NONE else ends.endings[index].constant
         if answer is None and index != NONE:
             return f"return {pool.constant(ends.conclude)}{after}"
         made = f"{pool.constant(ends.settled)}({index}, cant, shadow, {NONE})"
         if answer is not None:
             made = f"({made} if cant or shadow else {pool.constant(answer)})"
-        if leaves:
-            trace = f"{pool.constant(Trace)}(LEAVES, {ends.tried(index)})"
+        if outcomes:
+            trace = f"{pool.constant(Trace)}(OUTCOMES, {ends.tried(index)})"
             made = f"{pool.constant(replace)}({made}, trace={trace})"
         if answer is not None and not answer.undecided:
             return f"return {made}"
@@ -137,10 +137,6 @@ def compile_policy(policy: Policy) -> Judge:
     return Judge(policy)
 
 
-# ------------------------------------------------------------------------------------------------
-# The pauses of a policy: `pause disputes when:` and `pause approvals when:`, asked of the fleet.
-
-
 class Pauses(msgspec.Struct, frozen=True):
     """What a policy pauses while something is true of all tasks together; None where it never does."""
 
@@ -149,24 +145,15 @@ class Pauses(msgspec.Struct, frozen=True):
 
 
 def compile_pauses(judge: Judge) -> Pauses:
-    """Compile both conditions of a policy; each answers True, False or None (cannot tell)."""
+    """Make both conditions ready; each answers True, False or None (cannot tell)."""
+
+    def asked(condition: Condition | None) -> Asked | None:
+        return None if condition is None else partial(judge.conditions.known, condition)
+
     rails = judge.policy.guardrails
-    return Pauses(
-        _asked(judge, rails.pause_disputes_when), _asked(judge, rails.pause_approvals_when)
-    )
+    return Pauses(asked(rails.pause_disputes_when), asked(rails.pause_approvals_when))
 
 
 def fleet_facts(fleet: Fleet, now: datetime) -> Facts:
     """The facts that a pause may look at."""
     return Facts(now=now, started_at=None, deadline_at=None, fleet=fleet)
-
-
-def _asked(judge: Judge, condition: Condition | None) -> Asked | None:
-    if condition is None:
-        return None
-
-    def asked(facts: Facts) -> bool | None:
-        answer = judge.conditions.answer(condition, facts)
-        return None if answer == NEEDS else answer
-
-    return asked

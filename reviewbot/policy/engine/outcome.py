@@ -17,7 +17,7 @@ from reviewbot.policy.engine.calendar import Calendar, resolver
 from reviewbot.policy.engine.templates import LONGEST, FilledText, Text, Variants, may_be_sent
 from reviewbot.policy.engine.trace import Evaluation, Trace
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.model import Fallback, Policy, Rule, Template
+from reviewbot.policy.model import Deadline, Fallback, Policy, Rule, Template
 
 MATCHED_NOTHING = "no rule matches"
 NONE = -1
@@ -30,11 +30,7 @@ class Ending:
     """What one rule, or one case of the fallback, makes of the facts when it is its turn."""
 
     def __init__(
-        self,
-        rule: Rule | Fallback,
-        index: int | None,
-        policy: Policy,
-        calendars: Mapping[str, Calendar],
+        self, rule: Rule, index: int | None, policy: Policy, calendars: Mapping[str, Calendar]
     ) -> None:
         then = rule.then
         facts, zone = CATALOGUE[policy.applies_to.review], ZoneInfo(policy.timezone)
@@ -42,30 +38,23 @@ class Ending:
         def text(template: Template | None) -> Text | None:
             return None if template is None else Text(template, facts, zone)
 
-        self._then = then
+        self._rule = rule
         self._index = index
-        self._because = then.because
-        hours, self._rule, self._repeat = None, DEADLINE, False
-        if isinstance(rule, Rule):
-            self._rule, self._repeat = rule.name, rule.repeat
-            hours = rule.act_during
-        else:
-            self._because = then.because or policy.deadline.because
         self._until = None if then.until is None else resolver(then.until, calendars)
         self._reason = None if then.reason is None else Variants(then.reason, facts, zone)
         self._comment, self._question = text(then.comment), text(then.question)
         self._fields = {name: Text(template, facts, zone) for name, template in then.fields}
-        binds = hours is not None and then.action not in (Action.WAIT, Action.LEAVE)
-        self._hours = calendars[hours] if binds and hours is not None else None
+        binding = None if then.action in (Action.WAIT, Action.LEAVE) else rule.act_during
+        self._hours = None if binding is None else calendars[binding]
         self.constant = self.make(_NO_FACTS) if self._is_constant() else None
         """The evaluation, where it is the same for all facts (the deadline may still have its say)."""
 
     def _is_constant(self) -> bool:
         if self._hours is not None:
             return False
-        if self._then.action is Action.ESCALATE:
+        if self._rule.then.action is Action.ESCALATE:
             return self._question is None or self._question.constant is not None
-        return self._then.action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE)
+        return self._rule.then.action in (Action.APPROVE, Action.FINALIZE, Action.LEAVE)
 
     def needs_evidence(self, facts: Facts) -> bool:
         """Whether the text that is due names evidence."""
@@ -76,26 +65,27 @@ class Ending:
 
     def make(self, facts: Facts) -> Evaluation:
         """The evaluation, before the deadline has its say."""
-        match self._then.action:
+        then = self._rule.then
+        match then.action:
             case Action.DISPUTE:
                 made = self._dispute(facts)
             case Action.REQUEST_CORRECTIONS:
                 made = self._request_corrections(facts)
             case Action.ESCALATE:
-                question = self._because if self._question is None else self._question.show(facts)
+                question = then.because if self._question is None else self._question.show(facts)
                 made = self._evaluation(question)
             case Action.WAIT:
                 assert self._until is not None
                 until = self._until(facts.started_at, facts.deadline_at)
                 return replace(self._evaluation(None), until=until)
             case _:
-                made = self._evaluation(self._because)
+                made = self._evaluation(then.because)
         return made if self._hours is None else self._held(made, self._hours, facts.now)
 
     def _evaluation(self, reason: str | None, fields: dict[str, str] | None = None) -> Evaluation:
-        action = self._then.action
-        to = self._then.to if action is Action.ESCALATE else None
-        return Evaluation(action, self._rule, self._index, reason, fields, to=to)
+        then = self._rule.then
+        to = then.to if then.action is Action.ESCALATE else None
+        return Evaluation(then.action, self._rule.name, self._index, reason, fields, to=to)
 
     def _dispute(self, facts: Facts) -> Evaluation:
         assert self._reason is not None
@@ -122,18 +112,23 @@ class Ending:
         filled = text.fill(facts)
         if filled.text is None:
             return filled
-        return FilledText(filled.text, may_be_sent(filled.text, facts, repeat=self._repeat))
+        return FilledText(filled.text, may_be_sent(filled.text, facts, repeat=self._rule.repeat))
 
     def _cannot_send(self, problem: str) -> Evaluation:
         """A text that may not or cannot be sent turns its action into a question for a person."""
-        ask = Action.ESCALATE
-        return Evaluation(ask, self._rule, self._index, problem, to=self._then.to, note=problem)
+        ask, rule = Action.ESCALATE, self._rule
+        return Evaluation(ask, rule.name, self._index, problem, to=rule.then.to, note=problem)
 
     def _held(self, made: Evaluation, hours: Calendar, now: datetime) -> Evaluation:
         opens = hours.next_open(now)
         if opens is None:
             return self._cannot_send("its hours never open again")
         return made if opens == now else replace(made, until=opens)
+
+
+def _as_rule(case: Fallback, deadline: Deadline) -> Rule:
+    then = replace(case.then, because=case.then.because or deadline.because)
+    return Rule(name=DEADLINE, when=case.when, then=then)
 
 
 class Conclusions:
@@ -145,7 +140,10 @@ class Conclusions:
         self.endings = [
             Ending(rule, index, policy, calendars) for index, rule in enumerate(policy.rules)
         ]
-        self.cases = [Ending(case, None, policy, calendars) for case in policy.deadline.fallbacks]
+        self.cases = [
+            Ending(_as_rule(case, policy.deadline), None, policy, calendars)
+            for case in policy.deadline.fallbacks
+        ]
         self.decide_by = resolver(policy.deadline.decide_by, calendars)
         self.settled = lru_cache(maxsize=4096)(self._settled)
         """(rule, cant, shadow, case) → evaluation, where neither rule nor case looks at the facts."""
@@ -179,21 +177,18 @@ class Conclusions:
         outcomes: tuple[Any, ...] | None = None,
     ) -> Evaluation:
         """End a judgement that is undecided when it is time to decide: the fallback has its say."""
-        if outcomes is None:
-            case = self.case(facts)
-        else:
-            case, case_outcomes = self.traced_case(facts)
+        case, case_outcomes = (
+            (self.case(facts), ()) if outcomes is None else self.traced_case(facts)
+        )
         constant = index == NONE or self.endings[index].constant is not None
         if constant and (case == NONE or self.cases[case].constant is not None):
             made = self.settled(index, cant, shadow, case)
+        elif constant:
+            made = self.settled(index, cant, shadow, NONE)
+            made = self._instead(self.cases[case].make(facts), made)
         else:
-            made = (
-                self.settled(index, cant, shadow, NONE)
-                if constant
-                else self._marked(self.endings[index].make(facts), cant, shadow)
-            )
-            if case != NONE:
-                made = self._instead(self.cases[case].make(facts), made)
+            made = self._marked(self.endings[index].make(facts), cant, shadow)
+            made = made if case == NONE else self._instead(self.cases[case].make(facts), made)
         if outcomes is None:
             return made
         cases_tried = len(self.cases) if case == NONE else case + 1

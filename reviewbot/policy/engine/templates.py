@@ -18,12 +18,8 @@ from reviewbot.policy.model import Placeholder, ReasonText, Template
 SHORTEST = 3
 LONGEST = 500
 """What the API takes as a reason, counted in code points and in UTF-16 units."""
-
-
 UNKNOWN = "(unknown)"
 """What a person reads in a question where a fact is not known."""
-
-
 Format = Callable[[Any], str]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 
 from reviewbot.policy.catalog import Fact, FactType
@@ -59,11 +58,18 @@ class Range(FactTest, frozen=True, kw_only=True):
         return tuple(end for end in (self.low, self.high) if end is not None)
 
 
-def _bound(end: Literal["low", "high"], included: bool, asked: Argument) -> FactTest:
-    value = asked.number(asked.rest, asked.at)
-    if end == "low":
-        return Range(low=value, low_included=included)
-    return Range(high=value, high_included=included)
+def _comparison(
+    words: str, end: Literal["low", "high"], meaning: str, example: str, opposite: str
+) -> Operator:
+    included = words in ("at least", "at most")
+
+    def parse(asked: Argument) -> FactTest:
+        value = asked.number(asked.rest, asked.at)
+        if end == "low":
+            return Range(low=value, low_included=included)
+        return Range(high=value, high_included=included)
+
+    return Operator(words, NUMBERS, parse, meaning, example, opposite=opposite)
 
 
 def _between(asked: Argument) -> FactTest:
@@ -126,38 +132,10 @@ def _after(asked: Argument) -> FactTest:
 
 
 WORDS = (
-    Operator(
-        "at least",
-        NUMBERS,
-        partial(_bound, "low", True),
-        "the value or more",
-        "at least 50",
-        opposite="less than",
-    ),
-    Operator(
-        "at most",
-        NUMBERS,
-        partial(_bound, "high", True),
-        "the value or less",
-        "at most 0.30 USD",
-        opposite="more than",
-    ),
-    Operator(
-        "more than",
-        NUMBERS,
-        partial(_bound, "low", False),
-        "above the value",
-        "more than 35%",
-        opposite="at most",
-    ),
-    Operator(
-        "less than",
-        NUMBERS,
-        partial(_bound, "high", False),
-        "below the value",
-        "less than 6h",
-        opposite="at least",
-    ),
+    _comparison("at least", "low", "the value or more", "at least 50", "less than"),
+    _comparison("at most", "high", "the value or less", "at most 0.30 USD", "more than"),
+    _comparison("more than", "low", "above the value", "more than 35%", "at most"),
+    _comparison("less than", "high", "below the value", "less than 6h", "at least"),
     Operator(
         "between",
         NUMBERS | MOMENTS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 
 from reviewbot.domain.text import safe_line
@@ -81,41 +80,27 @@ class Has(FactTest, frozen=True, kw_only=True):
         return f"{'do not include' if self.negated else 'include'} {self.member}"
 
 
-def _parse(kind: Kind, asked: Argument) -> FactTest:
-    fact = asked.fact
-    if fact.type is FactType.NAMES:
-        member = read_choice(asked.rest, asked.at, fact.values, "field")
-        return Has(member=member, negated=asked.negated)
-    text, exact = read_exactly(asked.rest, asked.at)
-    return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
+def _looks_inside(kind: Kind, takes: frozenset[FactType], meaning: str, example: str) -> Operator:
+    def parse(asked: Argument) -> FactTest:
+        fact = asked.fact
+        if fact.type is FactType.NAMES:
+            member = read_choice(asked.rest, asked.at, fact.values, "field")
+            return Has(member=member, negated=asked.negated)
+        text, exact = read_exactly(asked.rest, asked.at)
+        return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
+
+    return Operator(kind, takes, parse, meaning, example, negatable=True, behind=ANY_TEXT)
 
 
 WORDS = (
-    Operator(
+    _looks_inside(
         "contains",
         TEXTS | {FactType.NAMES},
-        partial(_parse, "contains"),
         "holds the text, in any letter case; a list of names holds the name",
         "contains promo",
-        negatable=True,
-        behind=ANY_TEXT,
     ),
-    Operator(
-        "starts with",
-        TEXTS,
-        partial(_parse, "starts with"),
-        "begins with the text, in any letter case",
-        "starts with @",
-        negatable=True,
-        behind=ANY_TEXT,
+    _looks_inside(
+        "starts with", TEXTS, "begins with the text, in any letter case", "starts with @"
     ),
-    Operator(
-        "ends with",
-        TEXTS,
-        partial(_parse, "ends with"),
-        "ends with the text, in any letter case",
-        "ends with !",
-        negatable=True,
-        behind=ANY_TEXT,
-    ),
+    _looks_inside("ends with", TEXTS, "ends with the text, in any letter case", "ends with !"),
 )
