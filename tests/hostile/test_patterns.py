@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reviewbot.domain.decision import Action
 from reviewbot.policy.text_forms import LONGEST_PATTERN, LONGEST_TEXT, BadPattern, searcher
 from tests.policy.judging import facts_at, judge_of
-from tests.policy.test_parse_random import SHORT, check
+from tests.policy.language.test_parser_random import SHORT, check
 from tests.proof import proven
 from tests.tier import times
 

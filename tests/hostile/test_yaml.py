@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reviewbot.policy.language.parser import parse_policy
 from tests.hostile.yaml_bombs import BOMBS
-from tests.policy.test_parse_random import no_file
+from tests.policy.language.test_parser_random import no_file
 from tests.proof import proven
 
 ROOT = Path(__file__).resolve().parents[2]

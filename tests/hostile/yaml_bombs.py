@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 
-from tests.policy.test_parse_random import SHORT, no_file
+from tests.policy.language.test_parser_random import SHORT, no_file
 
 _MANY = 1024 * 1024
 _LARGE = {

@@ -13,7 +13,7 @@ from reviewbot.policy import starters
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.language.schema import policy_schema
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = policy_schema()
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 TEXTS = {p.stem: p.read_text() for p in ROOT.glob("policies/*.yaml") if ".tests" not in p.name} | {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reviewbot.policy import starters
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = {p.name: p.read_text() for p in ROOT.glob("policies/*.yaml")} | {
     f"{name}.{part}": getattr(starters.read(name), part)
     for name in starters.names()

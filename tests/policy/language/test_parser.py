@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -11,6 +14,7 @@ from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.language.parser import Parsed, parse_policy, revision_of
 from reviewbot.policy.model import AppliesTo, Fixed
 
+MISTAKES = Path(__file__).parent / "mistakes"
 POLICY = """policy: agency
 language: 1
 applies to: {review: KIND}
@@ -52,15 +56,6 @@ def test_a_misspelt_kind_of_review_is_the_only_mistake(text: str, word: str, mea
         *(f.code for f in parse(text.replace("KIND", meant)).findings),
     }
     assert parsed.policy is None
-
-
-@pytest.mark.parametrize("tests", ["some words", "tests: yes", "test: []"])
-def test_a_file_of_tests_holds_tests(tests: str) -> None:
-    """Anything else is a mistake in that file, and leaves no policy."""
-    parsed = parse(POLICY.replace("KIND", "comments"), tests)
-
-    assert parsed.policy is None
-    assert {finding.path for finding in parsed.findings} == {"agency.tests.yaml"}
 
 
 @pytest.mark.parametrize("form", ["tests:\n{}", "{}"])
@@ -118,7 +113,6 @@ rules:
 deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
 """
 LIST = "id\nlumen\n"
-Told = tuple[str, tuple[int, int, int, int], str, str | None, str | None, str | None]
 
 
 def parse_good(text: str = GOOD, tests: str | None = None) -> Parsed:
@@ -127,19 +121,36 @@ def parse_good(text: str = GOOD, tests: str | None = None) -> Parsed:
     return parse_policy(text, path="agency.yaml", read=lambda name: LIST.encode(), tests=beside)
 
 
-def told(finding: Finding) -> Told:
-    """What is said of a mistake, with its place and what `fmt` may put there."""
-    span = finding.span
-    place = (span.line, span.column, span.end_line, span.end_column)
-    replacement = None if finding.fix is None else finding.fix.replacement
-    return (
-        finding.code,
-        place,
-        finding.message,
-        finding.under,
-        finding.cure,
-        replacement,
-    )
+class Told(NamedTuple):
+    """One paragraph of a table: lines taken out (`-`), lines put in (`+`), and what is said."""
+
+    out: str
+    put: str
+    said: list[str]
+
+
+def table(name: str) -> list[pytest.param]:  # type: ignore[valid-type]
+    """Read a table of mistakes, each told to the letter."""
+    rows = []
+    for paragraph in (MISTAKES / name).read_text(encoding="utf-8").strip("\n").split("\n\n"):
+        lines = paragraph.split("\n")
+        out, put = ("".join(line[2:] + "\n" for line in lines if line[:1] == sign) for sign in "-+")
+        said = [line for line in lines if line[:1] not in ("-", "+")]
+        rows.append(pytest.param(Told(out, put, said), id=(put or f"no {out}").strip()))
+    return rows
+
+
+def told(findings: Iterable[Finding]) -> list[str]:
+    """What is said of mistakes: code, place, message, then hint, cure and what `--fix` puts there."""
+    lines = []
+    for finding in findings:
+        span = finding.span
+        place = f"{span.line}:{span.column}-{span.end_line}:{span.end_column}"
+        lines.append(f"{finding.code} {place} {finding.message}")
+        lines += [f"under {finding.under}"] if finding.under else []
+        lines += [f"cure {finding.cure}"] if finding.cure else []
+        lines += [f"fix {finding.fix.replacement}"] if finding.fix else []
+    return lines
 
 
 def test_the_head_of_a_policy_is_read_whole() -> None:
@@ -201,233 +212,12 @@ def test_a_revision_is_the_same_for_ever() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("out", "put", "said"),
-    [
-        (
-            "policy: agency\n",
-            "policy: Agency One!\n",
-            (
-                "P034",
-                (1, 9, 1, 20),
-                "the name of a policy is made of small letters, digits and -, 80 at most",
-                "write  agency-one",
-                None,
-                "agency-one",
-            ),
-        ),
-        (
-            "policy: agency\n",
-            "policy: Été\n",
-            (
-                "P034",
-                (1, 9, 1, 12),
-                "the name of a policy is made of small letters, digits and -, 80 at most",
-                "write  t",
-                None,
-                "t",
-            ),
-        ),
-        (
-            "policy: agency\n",
-            "policy: ÄÖ\n",
-            (
-                "P034",
-                (1, 9, 1, 11),
-                "the name of a policy is made of small letters, digits and -, 80 at most",
-                None,
-                None,
-                None,
-            ),
-        ),
-        (
-            "policy: agency\n",
-            "",
-            (
-                "P030",
-                (1, 1, 1, 2),
-                "a policy has no  policy:",
-                None,
-                "its first line is  policy: NAME",
-                None,
-            ),
-        ),
-        (
-            "policy: agency\n",
-            "policy:\n",
-            ("P032", (1, 8, 1, 8), "policy: is empty", None, None, None),
-        ),
-        (
-            "language: 1",
-            "language: 2",
-            ("P035", (2, 11, 2, 12), 'the language of policies is 1, not "2"', None, None, "1"),
-        ),
-        (
-            "language: 1\n",
-            "",
-            ("P030", (1, 1, 1, 2), "a policy has no  language:", None, "write  language: 1", None),
-        ),
-        (
-            "language: 1",
-            "language: [1]",
-            ("P031", (2, 11, 2, 14), "language: is one text, not a list", None, None, None),
-        ),
-        (
-            "Europe/Paris",
-            "Europe/Pariss",
-            (
-                "P028",
-                (5, 11, 5, 24),
-                'there is no time zone "Europe/Pariss"',
-                "did you mean  Europe/Paris  or  Europe/Madrid  or  Europe/Warsaw  ?",
-                "zones have names such as  Europe/Paris",
-                "Europe/Paris",
-            ),
-        ),
-        (
-            "Europe/Paris",
-            "Nowhere at all",
-            (
-                "P028",
-                (5, 11, 5, 25),
-                'there is no time zone "Nowhere at all"',
-                None,
-                "zones have names such as  Europe/Paris",
-                None,
-            ),
-        ),
-        (
-            "Europe/Paris",
-            "Europe",
-            (
-                "P028",
-                (5, 11, 5, 17),
-                'there is no time zone "Europe"',
-                None,
-                "zones have names such as  Europe/Paris",
-                None,
-            ),
-        ),
-        (
-            "Europe/Paris",
-            "../x",
-            (
-                "P028",
-                (5, 11, 5, 15),
-                'there is no time zone "../x"',
-                None,
-                "zones have names such as  Europe/Paris",
-                None,
-            ),
-        ),
-        (
-            "timezone: Europe/Paris",
-            "timezone:",
-            ("P032", (5, 10, 5, 10), "timezone: is empty", None, None, None),
-        ),
-        (
-            "{review: comments, platform: tiktok, saved_account_id: [a-1, b-2]}",
-            "comments",
-            (
-                "P031",
-                (6, 13, 6, 21),
-                "applies to: must be a mapping, not a text",
-                None,
-                "write it as  {review: comments}",
-                None,
-            ),
-        ),
-        (
-            "review: comments, platform",
-            "reviews: comments, platform",
-            (
-                "P020",
-                (6, 14, 6, 21),
-                'applies to: has no key "reviews"',
-                "did you mean  review  ?",
-                None,
-                "review",
-            ),
-        ),
-        (
-            "review: comments",
-            "review: coments",
-            (
-                "P022",
-                (6, 22, 6, 29),
-                'review:  is comments or accounts, not "coments"',
-                "did you mean  comments  ?",
-                None,
-                "comments",
-            ),
-        ),
-        (
-            "review: comments",
-            "review: [comments]",
-            ("P031", (6, 22, 6, 32), "review: is one text, not a list", None, None, None),
-        ),
-        (
-            "platform: tiktok,",
-            "platform: [tiktok, tik tok],",
-            (
-                "P022",
-                (6, 51, 6, 58),
-                'there is no platform "tik tok"',
-                "did you mean  tiktok  ?",
-                "it is one of tiktok or instagram",
-                "tiktok",
-            ),
-        ),
-        (
-            "platform: tiktok,",
-            "platform: {a: b},",
-            ("P031", (6, 42, 6, 48), "platform: is one text, not a mapping", None, None, None),
-        ),
-        (
-            "saved_account_id: [a-1, b-2]",
-            "saved_account_id: [a-1, [b]]",
-            ("P031", (6, 74, 6, 77), "saved_account_id: is one text, not a list", None, None, None),
-        ),
-        (
-            "owner: ops",
-            "ownr: ops",
-            (
-                "P020",
-                (3, 1, 3, 5),
-                'a policy has no key "ownr"',
-                "did you mean  owner  ?",
-                None,
-                "owner",
-            ),
-        ),
-        (
-            "owner: ops@example.com",
-            "owner: [a]",
-            ("P031", (3, 8, 3, 11), "owner: is one text, not a list", None, None, None),
-        ),
-        (
-            "about: Pays on time.",
-            "about: {a: b}",
-            ("P031", (4, 8, 4, 14), "about: is one text, not a mapping", None, None, None),
-        ),
-        (
-            GOOD,
-            "- a\n- b",
-            (
-                "P031",
-                (1, 1, 1, 2),
-                "a policy must be a mapping, not a list",
-                None,
-                "write it as  policy: NAME",
-                None,
-            ),
-        ),
-    ],
-)
-def test_a_mistake_in_the_head_is_told_to_the_letter(out: str, put: str, said: Told) -> None:
+@pytest.mark.parametrize("row", table("head.txt"))
+def test_a_mistake_in_the_head_is_told_to_the_letter(row: Told) -> None:
     """Once, at its place, with its cure; and there is no policy."""
-    parsed = parse_good(GOOD.replace(out, put))
-    assert [told(finding) for finding in parsed.findings] == [said]
+    assert GOOD.count(row.out) == 1
+    parsed = parse_good(GOOD.replace(row.out, row.put))
+    assert told(parsed.findings) == row.said
     assert parsed.findings[0].severity is Severity.ERROR
     assert parsed.policy is None
 
@@ -467,86 +257,11 @@ def test_the_name_of_a_policy_has_eighty_characters_at_most(length: int, fits: b
         assert finding.fix.replacement == name[:80]
 
 
-@pytest.mark.parametrize(
-    ("tests", "said"),
-    [
-        (
-            "some words",
-            [
-                (
-                    "P031",
-                    (1, 1, 1, 11),
-                    "a file of tests must be a mapping, not a text",
-                    None,
-                    "write it as  tests: [...]",
-                    None,
-                )
-            ],
-        ),
-        (
-            "tests: yes",
-            [
-                (
-                    "P031",
-                    (1, 8, 1, 11),
-                    "tests: must be a list, not a text",
-                    None,
-                    "write it as  - name: …",
-                    None,
-                )
-            ],
-        ),
-        (
-            "test: []",
-            [
-                (
-                    "P020",
-                    (1, 1, 1, 5),
-                    'a file of tests has no key "test"',
-                    "did you mean  tests  ?",
-                    None,
-                    "tests",
-                ),
-                ("P108", (1, 7, 1, 9), "tests: is empty", None, None, None),
-            ],
-        ),
-        (
-            "policy: agency\ntests: []",
-            [("P108", (2, 8, 2, 10), "tests: is empty", None, None, None)],
-        ),
-        (
-            "- {name: a, expect: approve, by: nobody}",
-            [
-                (
-                    "P027",
-                    (1, 34, 1, 40),
-                    'no rule is called "nobody"',
-                    None,
-                    "it is a rule's name,  no rule  or  deadline",
-                    None,
-                )
-            ],
-        ),
-        (
-            "tests:\n  - {name: a, given: {task.platform: tik tok}, expect: approve}",
-            [
-                (
-                    "P022",
-                    (2, 38, 2, 45),
-                    'there is no value "tik tok"',
-                    "did you mean  tiktok  ?",
-                    None,
-                    "tiktok",
-                )
-            ],
-        ),
-        ("", [("P003", (1, 1, 1, 1), "the file is empty", None, None, None)]),
-    ],
-)
-def test_a_mistake_in_a_file_of_tests_is_told_to_the_letter(tests: str, said: list[Told]) -> None:
+@pytest.mark.parametrize("row", table("beside.txt"))
+def test_a_mistake_in_a_file_of_tests_is_told_to_the_letter(row: Told) -> None:
     """In that file, by the zone and the names of the policy."""
-    parsed = parse_good(tests=tests)
-    assert [told(finding) for finding in parsed.findings] == said
+    parsed = parse_good(tests=row.put.rstrip("\n"))
+    assert told(parsed.findings) == row.said
     assert {finding.path for finding in parsed.findings} == {"agency.tests.yaml"}
     assert parsed.policy is None
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.language import grammar
 from reviewbot.policy.operators import OPERATORS
-from tests.policy.reference import PAGE, reference_page
+from tests.policy.language.reference import PAGE, reference_page
 
 
 def test_the_page_is_the_one_that_is_made() -> None:
-    """After a change of a table `python -m tests.policy.reference --write` makes it anew."""
+    """After a change of a table `python -m tests.policy.language.reference --write` makes it anew."""
     assert PAGE.read_text(encoding="utf-8") == reference_page()
 
 

@@ -1,6 +1,6 @@
 """The reference page of the policy language, made from the tables that the program itself reads.
 
-`python -m tests.policy.reference --write` writes it; `make test` compares.
+`python -m tests.policy.language.reference --write` writes it; `make test` compares.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from reviewbot.policy.language.grammar import GrammarSection, Key
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy-reference.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy-reference.md"
 _HEAD = """\
 # The policy language: reference
 
 Every key, test and fact of the language, as the program knows them; [the guide](policy-guide.md)
 explains how to write a policy. This page is made by
-`python -m tests.policy.reference --write`.
+`python -m tests.policy.language.reference --write`.
 """
 
 _SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
