@@ -141,10 +141,10 @@ def test_the_loop_knows_no_kind_of_review() -> None:
 LIMITS = {
     "files in circles": 0,
     "class names used twice": 1,
-    "functions that take the context": 40,
-    "longest file": 1420,
-    "longest body": 79,
-    "most branches": 23,
+    "functions that take the context": 36,
+    "longest file": 659,
+    "longest body": 66,
+    "most branches": 20,
 }
 """What each figure is today; a limit is lowered with its figure, and never raised."""
 

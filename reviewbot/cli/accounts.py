@@ -47,16 +47,12 @@ from reviewbot.tokportal.shapes import DeliveredAccount
 @group(
     {
         "See": {
-            "list": Lazy("reviewbot.cli.accounts:list_", "what waits, or was delivered"),
-            "show": Lazy("reviewbot.cli.accounts:show", "one account and its story"),
+            "list": Lazy("accounts:list_", "what waits, or was delivered"),
+            "show": Lazy("accounts:show", "one account and its story"),
         },
         "Act": {
-            "finalize": Lazy(
-                "reviewbot.cli.answering:account_finalize", "let it go live, for good"
-            ),
-            "corrections": Lazy(
-                "reviewbot.cli.answering:account_corrections", "ask for corrections"
-            ),
+            "finalize": Lazy("answering:account_finalize", "let it go live, for good"),
+            "corrections": Lazy("answering:account_corrections", "ask for corrections"),
         },
     }
 )

@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Lazy(NamedTuple):
-    """A command that is not imported yet: `module:attribute`, and its line in the group's help."""
+    """A command that is not imported yet: `file:name` in this folder, and its line of help."""
 
     target: str
     help: str
@@ -73,7 +73,7 @@ class LazyGroup(Command, click.Group):
         if cmd_name not in self.lazy:
             return None
         module, _, attribute = self.lazy[cmd_name].target.partition(":")
-        found: click.Command = getattr(import_module(module), attribute)
+        found: click.Command = getattr(import_module(f"reviewbot.cli.{module}"), attribute)
         return found
 
     def resolve_command(

@@ -41,11 +41,11 @@ MOST_DIFFERENT = 20
 @group(
     {
         "Commands": {
-            "show": Lazy("reviewbot.cli.log:show", "decisions, or one with its grounds"),
-            "verify": Lazy("reviewbot.cli.log:verify", "is the log whole and unchanged?"),
-            "checkpoint": Lazy("reviewbot.cli.log:checkpoint", "state how far the log has come"),
-            "replay": Lazy("reviewbot.cli.log:replay", "judge every decision again"),
-            "export": Lazy("reviewbot.cli.log_export:export", "all decisions as JSON lines or CSV"),
+            "show": Lazy("log:show", "decisions, or one with its grounds"),
+            "verify": Lazy("log:verify", "is the log whole and unchanged?"),
+            "checkpoint": Lazy("log:checkpoint", "state how far the log has come"),
+            "replay": Lazy("log:replay", "judge every decision again"),
+            "export": Lazy("log_export:export", "all decisions as JSON lines or CSV"),
         }
     }
 )

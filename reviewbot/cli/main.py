@@ -18,36 +18,34 @@ from reviewbot.presentation.style import styled
 
 COMMANDS = {
     "Start here": {
-        "demo": Lazy("reviewbot.cli.demo:demo", "review a simulated week; no key, no network"),
-        "doctor": Lazy("reviewbot.cli.status:doctor", "is everything in place to run?"),
+        "demo": Lazy("demo:demo", "review a simulated week; no key, no network"),
+        "doctor": Lazy("status:doctor", "is everything in place to run?"),
     },
     "Review": {
-        "run": Lazy("reviewbot.cli.run:run", "poll and review until told to stop"),
-        "report": Lazy("reviewbot.cli.report:report", "what would happen to the queue, and when"),
-        "policy": Lazy("reviewbot.cli.policy:policy", "check, test and understand policies"),
-        "queue": Lazy("reviewbot.cli.queue:queue", "what waits for a person, and your answers"),
-        "accounts": Lazy("reviewbot.cli.accounts:accounts", "accounts under review, by hand"),
-        "forecast": Lazy("reviewbot.cli.forecast:forecast", "will anything be paid unread?"),
+        "run": Lazy("run:run", "poll and review until told to stop"),
+        "report": Lazy("report:report", "what would happen to the queue, and when"),
+        "policy": Lazy("policy:policy", "check, test and understand policies"),
+        "queue": Lazy("queue:queue", "what waits for a person, and your answers"),
+        "accounts": Lazy("accounts:accounts", "accounts under review, by hand"),
+        "forecast": Lazy("forecast:forecast", "will anything be paid unread?"),
     },
     "Order": {
-        "tasks": Lazy("reviewbot.cli.tasks:tasks", "list, follow, order and cancel comment tasks"),
+        "tasks": Lazy("tasks:tasks", "list, follow, order and cancel comment tasks"),
     },
     "Stop and go on": {
-        "pause": Lazy(
-            "reviewbot.cli.operate:pause", "send nothing, or no approvals, until resumed"
-        ),
-        "resume": Lazy("reviewbot.cli.operate:resume", "end pauses and close breakers"),
+        "pause": Lazy("operate:pause", "send nothing, or no approvals, until resumed"),
+        "resume": Lazy("operate:resume", "end pauses and close breakers"),
     },
     "Look back": {
-        "shadow": Lazy("reviewbot.cli.shadow:shadow", "a challenger policy beside the live one"),
-        "log": Lazy("reviewbot.cli.log:log", "the decision log"),
-        "status": Lazy("reviewbot.cli.status:status", "how the bot is doing"),
+        "shadow": Lazy("shadow:shadow", "a challenger policy beside the live one"),
+        "log": Lazy("log:log", "the decision log"),
+        "status": Lazy("status:status", "how the bot is doing"),
     },
     "Set up": {
-        "notify": Lazy("reviewbot.cli.operate:notify", "try the channels that tell people"),
-        "config": Lazy("reviewbot.cli.status:config", "each setting and where it came from"),
-        "simulator": Lazy("reviewbot.cli.simulator:simulator", "serve a simulated TokPortal"),
-        "completion": Lazy("reviewbot.cli.main:completion", "completion for your shell"),
+        "notify": Lazy("operate:notify", "try the channels that tell people"),
+        "config": Lazy("status:config", "each setting and where it came from"),
+        "simulator": Lazy("simulator:simulator", "serve a simulated TokPortal"),
+        "completion": Lazy("main:completion", "completion for your shell"),
     },
 }
 INTERRUPTED = 130

@@ -168,7 +168,7 @@ def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
     return pauses
 
 
-@group({"Try": {"test": Lazy("reviewbot.cli.operate:test", "send a drill through channels")}})
+@group({"Try": {"test": Lazy("operate:test", "send a drill through channels")}})
 def notify() -> None:
     """Try the channels of reviewbot.toml, through which alarms reach people.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,14 +51,23 @@ class Rows(NamedTuple):
 
 def read_csv(path: Path) -> Rows:
     """Read a CSV file. Raises UsageError where the file as a whole cannot be used."""
-    text = _text_of(path)
+    text = _text_of(path).lstrip("\r\n")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    records = _records(reader, path)
-    header = [name.strip() for name in next(records, [])]
+    records: list[list[str]] = []
+    try:
+        for record in reader:
+            records.append(record)  # what was read before an error is counted
+    except csv.Error as error:
+        raise UsageError(
+            f"{path}: row {len(records) + 1} is not well quoted ({error}); put a text that holds a"
+            " comma, a quote or a line break between quotes, and write a quote inside it twice:"
+            ' "She said ""yes"""'
+        ) from error
+    header = [name.strip() for name in records[0]]
     _check_columns(header, path)
     filled = (
         (number, _cells(header, record))
-        for number, record in enumerate(records, start=2)
+        for number, record in enumerate(records[1:], start=2)
         if any(map(str.strip, record))
     )
     return _judged(filled, path.name)
@@ -125,30 +134,12 @@ def _text_of(path: Path) -> str:
 
 def _separator(text: str) -> str:
     """Take the separator with which the header names most fields: spreadsheets differ by country."""
-    header = text.lstrip("\r\n").splitlines()[0]
+    header = text.splitlines()[0]
 
     def named(separator: str) -> int:
         return sum(name.strip(' "') in FIELDS for name in header.split(separator))
 
     return max(_SEPARATORS, key=named)
-
-
-def _records(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
-    number = 1
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UsageError(
-                f"{path}: row {number} is not well quoted ({error}); put a text that holds a comma,"
-                " a quote or a line break between quotes, and write a quote inside it twice:"
-                ' "She said ""yes"""'
-            ) from error
-        if number > 1 or record:
-            yield record
-            number += 1
 
 
 def _check_columns(header: Sequence[str], path: Path) -> None:

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "Commands": {
-        "new": Lazy("reviewbot.cli.policy_new:new", "start a policy from a template"),
-        "check": Lazy("reviewbot.cli.policy_check:check", "find every mistake of a policy"),
-        "facts": Lazy("reviewbot.cli.policy_read:facts", "what a rule may ask about"),
-        "test": Lazy("reviewbot.cli.policy_test:test", "run the tests a policy brings"),
-        "read": Lazy("reviewbot.cli.policy_read:read", "say a policy, or a change, in sentences"),
-        "accept": Lazy("reviewbot.cli.policy_accept:accept", "let a changed policy run"),
-        "fmt": Lazy("reviewbot.cli.policy_check:fmt", "lay policies out one way"),
-        "schema": Lazy("reviewbot.cli.policy_new:schema", "completion for your editor"),
-        "explain": Lazy("reviewbot.cli.policy_explain:explain", "why a task is decided as it is"),
-        "decide": Lazy("reviewbot.cli.policy_judge:decide", "judge recorded tasks, offline"),
-        "backtest": Lazy("reviewbot.cli.policy_judge:backtest", "what it makes of the past"),
-        "diff": Lazy("reviewbot.cli.policy_judge:diff", "what a change would have changed"),
+        "new": Lazy("policy_new:new", "start a policy from a template"),
+        "check": Lazy("policy_check:check", "find every mistake of a policy"),
+        "facts": Lazy("policy_read:facts", "what a rule may ask about"),
+        "test": Lazy("policy_test:test", "run the tests a policy brings"),
+        "read": Lazy("policy_read:read", "say a policy, or a change, in sentences"),
+        "accept": Lazy("policy_accept:accept", "let a changed policy run"),
+        "fmt": Lazy("policy_check:fmt", "lay policies out one way"),
+        "schema": Lazy("policy_new:schema", "completion for your editor"),
+        "explain": Lazy("policy_explain:explain", "why a task is decided as it is"),
+        "decide": Lazy("policy_judge:decide", "judge recorded tasks, offline"),
+        "backtest": Lazy("policy_judge:backtest", "what it makes of the past"),
+        "diff": Lazy("policy_judge:diff", "what a change would have changed"),
     }
 }
 

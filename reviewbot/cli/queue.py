@@ -38,18 +38,18 @@ from reviewbot.safety.second_look import marked
 @group(
     {
         "See": {
-            "list": Lazy("reviewbot.cli.queue:list_", "every open question, by deadline"),
-            "show": Lazy("reviewbot.cli.queue:show", "one question with all that was seen"),
-            "claim": Lazy("reviewbot.cli.answering:claim", "say that you look at it"),
-            "release": Lazy("reviewbot.cli.answering:release", "let others look at it"),
+            "list": Lazy("queue:list_", "every open question, by deadline"),
+            "show": Lazy("queue:show", "one question with all that was seen"),
+            "claim": Lazy("answering:claim", "say that you look at it"),
+            "release": Lazy("answering:release", "let others look at it"),
         },
         "Answer a comment task": {
-            "approve": Lazy("reviewbot.cli.answering:approve", "pay it, for good"),
-            "dispute": Lazy("reviewbot.cli.answering:dispute", "send it back with a reason"),
+            "approve": Lazy("answering:approve", "pay it, for good"),
+            "dispute": Lazy("answering:dispute", "send it back with a reason"),
         },
         "Answer an account review": {
-            "finalize": Lazy("reviewbot.cli.answering:finalize", "let it go live, for good"),
-            "corrections": Lazy("reviewbot.cli.answering:corrections", "ask for corrections"),
+            "finalize": Lazy("answering:finalize", "let it go live, for good"),
+            "corrections": Lazy("answering:corrections", "ask for corrections"),
         },
     }
 )

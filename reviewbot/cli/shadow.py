@@ -22,9 +22,9 @@ from reviewbot.review.shadow import Comparison
 
 COMMANDS = {
     "Commands": {
-        "start": Lazy("reviewbot.cli.shadow:start", "let a policy run beside the live one"),
-        "stop": Lazy("reviewbot.cli.shadow:stop", "end it; what it said stays in the log"),
-        "show": Lazy("reviewbot.cli.shadow:show", "what it would have done otherwise"),
+        "start": Lazy("shadow:start", "let a policy run beside the live one"),
+        "stop": Lazy("shadow:stop", "end it; what it said stays in the log"),
+        "show": Lazy("shadow:show", "what it would have done otherwise"),
     }
 }
 

@@ -36,14 +36,10 @@ _MOST_PAGES = 2_000
 @group(
     {
         "Commands": {
-            "list": Lazy("reviewbot.cli.tasks:list_", "tasks, newest first"),
-            "show": Lazy("reviewbot.cli.tasks:show", "the life of one task, as a story"),
-            "create": Lazy(
-                "reviewbot.cli.tasks_create:create", "order comments; a dry run unless --live"
-            ),
-            "cancel": Lazy(
-                "reviewbot.cli.tasks_cancel:cancel", "cancel pending tasks; a dry run unless --live"
-            ),
+            "list": Lazy("tasks:list_", "tasks, newest first"),
+            "show": Lazy("tasks:show", "the life of one task, as a story"),
+            "create": Lazy("tasks_create:create", "order comments; a dry run unless --live"),
+            "cancel": Lazy("tasks_cancel:cancel", "cancel pending tasks; a dry run unless --live"),
         }
     }
 )
