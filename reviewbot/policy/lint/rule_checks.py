@@ -111,41 +111,33 @@ def _smallest(world: PolicyModel, own: Wish, earlier: list[int]) -> list[int]:
         while end > 0:
             start = max(0, end - size)
             rest = kept[:start] + kept[end:]
-            if _still_nothing(world, own, rest):
-                kept = rest
+            with suppress(TooHardError):
+                if not world.possible([own, *((world.rules[i], NOT_TRUE) for i in rest)]):
+                    kept = rest
             end = start
         size //= 2
     return kept
 
 
-def _still_nothing(world: PolicyModel, own: Wish, earlier: list[int]) -> bool:
-    try:
-        return not world.possible([own, *((world.rules[i], NOT_TRUE) for i in earlier)])
-    except TooHardError:
-        return False
-
-
 def uncovered(world: PolicyModel) -> Iterator[Finding]:
     """Find a review for which no rule is made, if there is one."""
     nodes = [world.rules[i] for i, _ in deciding(world.policy)]
-    doubt = Doubt(ALL_COVERED, len(world.policy.rules) - 1)
-    found = None
-    certain = False
+    what, found = "no rule covers some tasks", None
     with suppress(TooHardError):
         found = world.example([(node, FALSE) for node in nodes])
-        certain = found is not None
-    found = found or world.surely([(node, NOT_TRUE) for node in nodes], doubt)
     if found is None:
-        return
-    what = "no rule covers some tasks" if certain else "for some tasks no rule can tell"
-    yield Finding(
-        code=UNCOVERED,
-        severity=Severity.NOTE,
-        span=world.policy.rules[-1].name_span,
-        message=f"{what}: they go to a person by  no rule",
-        detail=example_words(world, found, facts_asked(*world.policy.rules)),
-        cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
-    )
+        what = "for some tasks no rule can tell"
+        doubt = Doubt(ALL_COVERED, len(world.policy.rules) - 1)
+        found = world.surely([(node, NOT_TRUE) for node in nodes], doubt)
+    if found is not None:
+        yield Finding(
+            code=UNCOVERED,
+            severity=Severity.NOTE,
+            span=world.policy.rules[-1].name_span,
+            message=f"{what}: they go to a person by  no rule",
+            detail=example_words(world, found, facts_asked(*world.policy.rules)),
+            cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
+        )
 
 
 def overlaps(
@@ -160,27 +152,48 @@ def overlaps(
     named: Counter[Severity] = Counter()
     none_before: list[Wish] = [(world.rules[i], NOT_TRUE) for i, _ in rules]
     for place, (j, later) in enumerate(rules):
-        earlier = rules[:place]
-        for at, (i, first) in enumerate(earlier):
+        for at, (i, first) in enumerate(rules[:place]):
             severity = _severity(first, later, every=every)
-            if severity is None or (severity is Severity.NOTE and not notes):
+            if severity is None or (severity is Severity.NOTE and not notes) or world.apart(i, j):
                 continue
-            if world.apart(i, j):
-                continue
+            doubt = Doubt(MEETS[severity], j)
             if named[severity] >= MOST_OVERLAPS_NAMED:
-                world.doubts.append(Doubt(MEETS[severity], j))
+                world.doubts.append(doubt)
                 break
             try:
-                found = meet(world, i, j, none_before[:at])
+                found = _meeting(world, i, j, none_before[:at])
             except TooHardError:
-                world.doubts.append(Doubt(MEETS[severity], j))
+                world.doubts.append(doubt)
                 continue
-            if found is not None:
-                named[severity] += 1
-                yield _overlap_finding(world, (i, first), (j, later), found, severity)
+            if found is None:
+                continue
+            named[severity] += 1
+            verb = first.then.action
+            yield Finding(
+                code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER_OVERLAP,
+                severity=severity,
+                span=later.name_span,
+                message=f"some tasks match both {rule_words(i, first)} ({verb}) "
+                f"and {rule_words(j, later)} ({later.then.action})",
+                under=f'"{first.name}" stands first and wins: {verb}',
+                detail=example_words(world, found, facts_asked(first, later)),
+                cure=f'if that is not meant, add to "{later.name}" or to "{first.name}" '
+                "a condition that keeps them apart",
+                related=(("", first.name_span, "stands first and wins"),),
+            )
 
 
-def meet(world: PolicyModel, i: int, j: int, before: list[Wish]) -> Witness | None:
+def _severity(first: Rule, later: Rule, *, every: bool) -> Severity | None:
+    a, b = first.then.action, later.then.action
+    if (a.pays and b.sends_back) or (a.sends_back and b.pays):
+        return Severity.WARNING
+    if a is b or later.when is None:
+        return None
+    guard = a in (Action.ESCALATE, Action.WAIT)
+    return Severity.NOTE if every or not guard else None
+
+
+def _meeting(world: PolicyModel, i: int, j: int, before: list[Wish]) -> Witness | None:
     """Find an ordinary review that both rules match and none of `before` takes.
 
     Raises TooHardError when it cannot be told.
@@ -194,109 +207,70 @@ def meet(world: PolicyModel, i: int, j: int, before: list[Wish]) -> Witness | No
     return found
 
 
-def _severity(first: Rule, later: Rule, *, every: bool) -> Severity | None:
-    a, b = first.then.action, later.then.action
-    if (a.pays and b.sends_back) or (a.sends_back and b.pays):
-        return Severity.WARNING
-    if a is b or later.when is None:
-        return None
-    guard = a in (Action.ESCALATE, Action.WAIT)
-    return Severity.NOTE if every or not guard else None
-
-
-def _overlap_finding(
-    world: PolicyModel,
-    first: tuple[int, Rule],
-    later: tuple[int, Rule],
-    found: Witness,
-    severity: Severity,
-) -> Finding:
-    verb = first[1].then.action
-    return Finding(
-        code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER_OVERLAP,
-        severity=severity,
-        span=later[1].name_span,
-        message=f"some tasks match both {rule_words(*first)} ({verb}) "
-        f"and {rule_words(*later)} ({later[1].then.action})",
-        under=f'"{first[1].name}" stands first and wins: {verb}',
-        detail=example_words(world, found, facts_asked(first[1], later[1])),
-        cure=f'if that is not meant, add to "{later[1].name}" or to "{first[1].name}" '
-        "a condition that keeps them apart",
-        related=(("", first[1].name_span, "stands first and wins"),),
-    )
-
-
 def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
     """Find approvals and disputes that a task reaches past a rule that might have stopped it."""
     rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
     unsure = {i for i, _ in rules if world.may_come_to(world.rules[i]) & UNKNOWN}
     for place, (i, rule) in enumerate(rules):
-        if not (rule.then.action.pays or rule.then.action.sends_back):
+        action = rule.then.action
+        if not (action.pays or action.sends_back):
             continue
+        before = [number for number, _ in rules[:place]]
         for j, earlier in rules[:place]:
-            if earlier.then.action is rule.then.action or j not in unsure:
+            if earlier.then.action is action or j not in unsure:
                 continue
             try:
-                found = _found(world, rules[:place], (i, rule), j)
+                found = _past_unknown(world, before, i, j)
             except TooHardError:
                 world.doubts.append(Doubt(PAST_UNKNOWN, i))
                 break
-            if found is not None:
-                yield _certainty_finding(world, (i, rule), (j, earlier), found)
-                break
+            if found is None:
+                continue
+            missing = [name for name in facts_asked(earlier) if found.facts[name] is None]
+            yield Finding(
+                code=BY_NOT_KNOWING,
+                severity=Severity.WARNING,
+                span=rule.name_span,
+                message=f'"{rule.name}" ({action}) takes tasks of which '
+                f"{rule_words(j, earlier)} ({earlier.then.action}) could not tell",
+                under=f"{listed(missing, 'and')} may be unknown" if missing else None,
+                detail=example_words(world, found, facts_asked(rule, earlier)),
+                cure=f'ask here too for what "{earlier.name}" needs'
+                + (f", such as  {missing[0]}: known" if missing else ""),
+                related=(("", earlier.name_span, "cannot tell"),),
+            )
+            break
 
 
-def _found(
-    world: PolicyModel, before: list[tuple[int, Rule]], target: tuple[int, Rule], j: int
-) -> Witness | None:
+def _past_unknown(world: PolicyModel, before: list[int], i: int, j: int) -> Witness | None:
+    """Find a review that rule `i` takes while `j`, of which it cannot be told, might have matched."""
     wishes: list[Wish] = [
-        (world.rules[target[0]], TRUE),
+        (world.rules[i], TRUE),
         (world.rules[j], UNKNOWN),
-        *((world.rules[k], NOT_TRUE) for k, _ in before if k != j),
+        *((world.rules[k], NOT_TRUE) for k in before if k != j),
     ]
-    for scenario in _scenarios(world):
+    scenarios: list[list[Wish]] = [[]]
+    if world.reads(COUNT):  # a rule that asks for an attempt, or for none, is not surprised by it
+        exists = world.meets(COUNT, EXISTS)
+        scenarios = [[(exists, TRUE)], [(exists, FALSE)]]
+    for scenario in scenarios:
         found = world.example([*wishes, *scenario])
-        if found is not None and _might_have_matched(world, found, target[1], j):
+        if found is not None and _might_have_matched(world, found, i, j):
             if not realistic(world, found):
                 raise TooHardError
             return found
     return None
 
 
-def _scenarios(world: PolicyModel) -> list[list[Wish]]:
-    """With an attempt and without one; a rule that asks for either is not surprised by it."""
-    if not world.reads(COUNT):
-        return [[]]
-    exists = world.meets(COUNT, EXISTS)
-    return [[(exists, TRUE)], [(exists, FALSE)]]
-
-
-def _might_have_matched(world: PolicyModel, found: Witness, rule: Rule, j: int) -> bool:
-    """Whether the earlier rule could match once more were known, with all else as the rule asked."""
-    fixed: list[Wish] = []
-    lines = list(compares_in(rule.when)) if rule.when is not None else []
-    for name, line in lines:
-        if found.facts[name] is not None or isinstance(line.test, IsKnown):
-            fixed.append((world.lies_in(name, 1 << found.cells[name]), TRUE))
+def _might_have_matched(world: PolicyModel, found: Witness, i: int, j: int) -> bool:
+    """Whether rule `j` could match once more were known, with all else as rule `i` asked."""
+    when = world.policy.rules[i].when
+    fixed: list[Wish] = [
+        (world.lies_in(name, 1 << found.cells[name]), TRUE)
+        for name, line in (() if when is None else compares_in(when))
+        if found.facts[name] is not None or isinstance(line.test, IsKnown)
+    ]
     return world.example([(world.rules[j], TRUE), *fixed]) is not None
-
-
-def _certainty_finding(
-    world: PolicyModel, rule: tuple[int, Rule], earlier: tuple[int, Rule], found: Witness
-) -> Finding:
-    missing = [name for name in facts_asked(earlier[1]) if found.facts[name] is None]
-    return Finding(
-        code=BY_NOT_KNOWING,
-        severity=Severity.WARNING,
-        span=rule[1].name_span,
-        message=f'"{rule[1].name}" ({rule[1].then.action}) takes tasks of which '
-        f"{rule_words(*earlier)} ({earlier[1].then.action}) could not tell",
-        under=f"{listed(missing, 'and')} may be unknown" if missing else None,
-        detail=example_words(world, found, facts_asked(rule[1], earlier[1])),
-        cure=f'ask here too for what "{earlier[1].name}" needs'
-        + (f", such as  {missing[0]}: known" if missing else ""),
-        related=(("", earlier[1].name_span, "cannot tell"),),
-    )
 
 
 def idle_lines(world: PolicyModel) -> Iterator[Finding]:

@@ -118,8 +118,21 @@ def _fits(world: PolicyModel, text: SentText) -> Iterator[Finding]:
     lengths = _measured(world, text, exact=False)
     if lengths.longest > LONGEST:  # over all values, so now over those that can be
         lengths = _measured(world, text, exact=True)
+    room = lengths.room
+    bounded = lengths.longest < math.inf
+    extent = f"can reach {lengths.longest} characters" if bounded else "is not bounded"
     if lengths.longest > LONGEST:
-        yield _too_long(text, lengths)
+        yield Finding(
+            code=TOO_LONG,
+            severity=Severity.ERROR,
+            span=_place_of(text, lengths.widest),
+            message=f"this text {extent}; the API takes {SHORTEST} to {LONGEST}",
+            detail="an emoji counts as two characters there",
+            cure=f"cut it: {{{lengths.widest.fact}, first {room}}}"
+            if room > 0
+            else "shorten the text",
+            related=(("", text.span, "sends it"),),
+        )
     if lengths.shortest < SHORTEST:
         yield Finding(
             code=TOO_SHORT,
@@ -129,21 +142,6 @@ def _fits(world: PolicyModel, text: SentText) -> Iterator[Finding]:
             f"the API takes {SHORTEST} to {LONGEST}",
             cure="say what is wrong and what to do",
         )
-
-
-def _too_long(text: SentText, lengths: Lengths) -> Finding:
-    place, room = lengths.widest, lengths.room
-    bounded = lengths.longest < math.inf
-    extent = f"can reach {lengths.longest} characters" if bounded else "is not bounded"
-    return Finding(
-        code=TOO_LONG,
-        severity=Severity.ERROR,
-        span=_place_of(text, place),
-        message=f"this text {extent}; the API takes {SHORTEST} to {LONGEST}",
-        detail="an emoji counts as two characters there",
-        cure=f"cut it: {{{place.fact}, first {room}}}" if room > 0 else "shorten the text",
-        related=(("", text.span, "sends it"),),
-    )
 
 
 def _place_of(text: SentText, place: Placeholder) -> Span:
@@ -243,16 +241,13 @@ def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding
         if text.first
         and world.surely([*text.sender_wishes, late], Doubt(ENDS, text.rule)) is not None
     ]
-    if endless:
-        yield _round_finding(world, endless)
-
-
-def _round_finding(world: PolicyModel, endless: list[SentText]) -> Finding:
+    if not endless:
+        return
     first, *others = endless
     repeating = {number for number, rule in enumerate(world.policy.rules) if rule.repeat}
     changing = any(text.rule in repeating or placeholders_in(text.template) for text in endless)
     whom = "a manager" if world.policy.applies_to.review == "comments" else "an account"
-    return Finding(
+    yield Finding(
         code=FOR_EVER,
         severity=Severity.WARNING,
         span=first.span,

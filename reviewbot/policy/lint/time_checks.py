@@ -203,7 +203,6 @@ def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
 
 AHEAD = timedelta(days=365)
 _MARGIN = timedelta(days=7)
-_WEEK_SECONDS = timedelta(days=7)
 
 Window = tuple[datetime, datetime]
 
@@ -211,8 +210,8 @@ Window = tuple[datetime, datetime]
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What the coming twelve months hold for one rule with hours.
 
-    `windows` are the confirmation times, from and to, from which it can never act. `ordinary` is the
-    window that comes back every week; `worst` the worst week's Monday and its share.
+    `windows` are the confirmation times, from and to, from which it can never act; `share` is how
+    much of the time they are.
     """
 
     rule: int
@@ -220,7 +219,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     ordinary: float
     """The share of the week that is most common."""
-    worst: tuple[date, float] | None
+    worst: tuple[date, float]
+    """The Monday and the share of the worst week."""
 
 
 def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -> tuple[Proof, ...]:
@@ -265,19 +265,23 @@ def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
 def _prove(
     number: int,
     calendar: Calendar,
-    bounds: tuple[timedelta, timedelta],
+    ages: tuple[timedelta, timedelta],
     today: date,
     zone: ZoneInfo,
 ) -> Proof:
     start = datetime.combine(today, time(), zone).astimezone(UTC)
     end = start + AHEAD
-    windows = tuple(_windows(calendar, bounds, start, end))
+    gaps = (
+        (max(closes - ages[0], start), min(opens - ages[1], end))
+        for closes, opens in _gaps(calendar, start, end + ages[1] + _MARGIN)
+    )
+    windows = tuple((first, last) for first, last in gaps if first < last)
     monday = datetime.combine(today + timedelta(days=(-today.weekday()) % 7), time(), zone)
     weeks: list[tuple[date, float]] = []
-    while monday + _WEEK_SECONDS <= end:
-        week = (monday.astimezone(UTC), (monday + _WEEK_SECONDS).astimezone(UTC))
+    while monday + timedelta(days=7) <= end:
+        week = (monday.astimezone(UTC), (monday + timedelta(days=7)).astimezone(UTC))
         weeks.append((monday.date(), _share(windows, *week)))
-        monday += _WEEK_SECONDS
+        monday += timedelta(days=7)
     shares = [round(share, 6) for _, share in weeks]
     return Proof(
         rule=number,
@@ -286,16 +290,6 @@ def _prove(
         ordinary=max(set(shares), key=lambda share: (shares.count(share), -share)),
         worst=max(weeks, key=lambda week: week[1]),
     )
-
-
-def _windows(
-    calendar: Calendar, bounds: tuple[timedelta, timedelta], start: datetime, end: datetime
-) -> Iterator[Window]:
-    low, high = bounds
-    for closes, opens in _gaps(calendar, start, end + high + _MARGIN):
-        first, last = max(closes - low, start), min(opens - high, end)
-        if first < last:
-            yield first, last
 
 
 def _gaps(calendar: Calendar, start: datetime, end: datetime) -> Iterator[Window]:
@@ -322,44 +316,37 @@ def _share(windows: tuple[Window, ...], start: datetime, end: datetime) -> float
 
 def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Iterator[Finding]:
     """Find the rules with hours that cannot act in time for some confirmation times."""
+    zone = ZoneInfo(world.policy.timezone)
     for proof in prove(world, today, dead):
         rule = world.policy.rules[proof.rule]
         if proof.share > 1 - 1e-9:
-            yield _never(rule)
+            yield Finding(
+                code=NEVER_OPEN,
+                severity=Severity.WARNING,
+                span=rule.name_span,
+                message=f'"{rule.name}" can never act: the hours "{rule.act_during}" do not open '
+                "between the time it may act and  decide by",
+                cure="open the hours longer, wait less, or decide later",
+            )
         elif proof.windows:
-            yield _sometimes(world, rule, proof)
+            monday, share = proof.worst
+            worse = share > proof.ordinary + 0.001
+            longest = max(proof.windows, key=lambda window: window[1] - window[0])
+            shown = dict.fromkeys(_window_words(w, zone) for w in (proof.windows[0], longest))
+            yield Finding(
+                code=WINDOWS,
+                severity=Severity.WARNING,
+                span=rule.name_span,
+                message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
+                f'"{rule.act_during}" stay closed until  decide by',
+                under=f"{proof.ordinary:.1%} of an ordinary week"
+                + (f", {share:.1%} of the week of {monday}" if worse else ""),
+                detail="confirmed " + "; ".join(shown),
+                cure="open the hours longer, wait less, or decide later; "
+                "what is undecided then gets  if undecided",
+            )
 
 
-def _never(rule: Rule) -> Finding:
-    return Finding(
-        code=NEVER_OPEN,
-        severity=Severity.WARNING,
-        span=rule.name_span,
-        message=f'"{rule.name}" can never act: the hours "{rule.act_during}" do not open '
-        "between the time it may act and  decide by",
-        cure="open the hours longer, wait less, or decide later",
-    )
-
-
-def _sometimes(world: PolicyModel, rule: Rule, proof: Proof) -> Finding:
-    zone = ZoneInfo(world.policy.timezone)
-    first, longest = proof.windows[0], max(proof.windows, key=lambda window: window[1] - window[0])
-    shown = dict.fromkeys((_when(first, zone), _when(longest, zone)))
-    worst = ""
-    if proof.worst is not None and proof.worst[1] > proof.ordinary + 0.001:
-        worst = f", {proof.worst[1]:.1%} of the week of {proof.worst[0]}"
-    return Finding(
-        code=WINDOWS,
-        severity=Severity.WARNING,
-        span=rule.name_span,
-        message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
-        f'"{rule.act_during}" stay closed until  decide by',
-        under=f"{proof.ordinary:.1%} of an ordinary week{worst}",
-        detail="confirmed " + "; ".join(shown),
-        cure="open the hours longer, wait less, or decide later; what is undecided then gets  if undecided",
-    )
-
-
-def _when(window: Window, zone: ZoneInfo) -> str:
+def _window_words(window: Window, zone: ZoneInfo) -> str:
     start, end = (moment.astimezone(zone) for moment in window)
     return f"{start:%a %Y-%m-%d %H:%M} to {end:%a %H:%M}"

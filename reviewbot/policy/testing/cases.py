@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import moment as shown_moment
-from reviewbot.policy.engine.trace import Evaluation, RuleResult, rule_results
+from reviewbot.policy.engine.trace import Evaluation, Outcome, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
@@ -69,12 +70,13 @@ def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
 
 
 def _says(made: Evaluation, words: str) -> bool:
-    wanted = " ".join(words.split())
-    return any(wanted in " ".join(text.split()) for text in _texts(made))
+    return any(" ".join(words.split()) in text for text in _texts(made))
 
 
-def _texts(made: Evaluation) -> tuple[str, ...]:
-    return (made.reason or "", *(made.fields or {}).values())
+def _texts(made: Evaluation) -> list[str]:
+    """What it sends, each text on one line."""
+    texts = (made.reason or "", *(made.fields or {}).values())
+    return [" ".join(text.split()) for text in texts if text]
 
 
 def case_facts(judge: Judge, test: PolicyTest) -> Facts:
@@ -94,16 +96,17 @@ class _Runner:
         looks: list[Look] = []
         problems: list[str] = []
         try:
-            if _expects_now(test):
+            if any(claim is not None for claim in _claims_now(test)):
                 look = self._look(test, test.at, test.expect)
                 looks.append(look)
                 problems += self._problems(test, look)
             for expectation in test.over_time:
                 look = self._look(test, expectation.at, expectation.action, main=False)
                 looks.append(look)
-                problems += self._wrong_action(test, look)
+                problems += self._problems(test, look)
         except Impossible as problem:
-            problems.append(f"{self._where(test, problem.fact)}{problem}")
+            lines = [span.line for name, _, span in test.given if name == problem.fact]
+            problems.append((f"line {lines[0]}: " if lines else "") + str(problem))
         except Misread as problem:
             problems.append(problem.message)
         return CaseResult(test=test, looks=tuple(looks), problems=tuple(problems))
@@ -120,7 +123,8 @@ class _Runner:
         start = usual_facts(review, {n: v for n, v in given.items() if n not in MOVING})
         now = self._moment(at, start)
         if now is None:
-            raise Impossible(_anchor(review))
+            anchors = {"comments": "task.manually_confirmed_at", "accounts": "review.waiting_for"}
+            raise Impossible(anchors[review])
         return usual_facts(review, given, now)
 
     def _look(
@@ -139,50 +143,29 @@ class _Runner:
     def _moment(self, at: Moment, facts: Facts) -> datetime | None:
         return resolver(at, self._judge.calendars)(facts.started_at, facts.deadline_at)
 
-    def _where(self, test: PolicyTest, fact: str) -> str:
-        lines = [span.line for name, _, span in test.given if name == fact]
-        return f"line {lines[0]}: " if lines else ""
-
-    # What is held against the answer ---------------------------------------------------------
-
-    def _problems(self, test: PolicyTest, look: Look) -> list[str]:
+    def _problems(self, test: PolicyTest, look: Look) -> Iterator[str]:
         """Every claim of a test that an answer does not keep."""
-        made = look.evaluation
-        problems = self._wrong_action(test, look)
-        if not problems and test.by is not None and made.rule != test.by:
-            problems.append(
-                f"expected it by {_named(test.by)}, got {_answer(made)}{self._because(test, look)}"
-            )
+        made, got = look.evaluation, _answer(look.evaluation)
+        by = None if test.by is None or not look.main else _named(test.by)
+        if look.expected is not None and made.action is not look.expected:
+            at = f"{look.at}: " if look.at is not None else ""
+            named = f" by {by}" if by is not None else ""
+            yield f"{at}expected {look.expected}{named}, got {got}{self._because(test, look)}"
+        elif by is not None and made.rule != test.by:
+            yield f"expected it by {by}, got {got}{self._because(test, look)}"
+        if not look.main:
+            return
         if test.expect_never is not None and made.action is test.expect_never:
-            problems.append(f"expected never {test.expect_never}, got {_answer(made)}")
-        return [*problems, *self._wrong_reason(test, made), *self._wrong_until(test, look)]
-
-    def _wrong_action(self, test: PolicyTest, look: Look) -> list[str]:
-        if look.expected is None or look.evaluation.action is look.expected:
-            return []
-        by = f" by {_named(test.by)}" if test.by is not None and look.main else ""
-        at = f"{look.at}: " if look.at is not None else ""
-        got = _answer(look.evaluation)
-        return [f"{at}expected {look.expected}{by}, got {got}{self._because(test, look)}"]
-
-    def _wrong_reason(self, test: PolicyTest, made: Evaluation) -> list[str]:
-        if test.reason_says is None or _says(made, test.reason_says):
-            return []
-        wanted = " ".join(test.reason_says.split())
-        texts = [" ".join(text.split()) for text in _texts(made) if text]
-        found = "; ".join(f'it says "{text}"' for text in texts) or "it has none"
-        return [f'expected the reason to say "{wanted}", {found}']
-
-    def _wrong_until(self, test: PolicyTest, look: Look) -> list[str]:
-        found = look.evaluation.until
-        if test.until is None or look.until == found:
-            return []
-        return [f"expected it until {self._shown(look.until)}, got {self._shown(found)}"]
+            yield f"expected never {test.expect_never}, got {got}"
+        if test.reason_says is not None and not _says(made, test.reason_says):
+            wanted = " ".join(test.reason_says.split())
+            found = "; ".join(f'it says "{text}"' for text in _texts(made)) or "it has none"
+            yield f'expected the reason to say "{wanted}", {found}'
+        if test.until is not None and look.until != made.until:
+            yield f"expected it until {self._shown(look.until)}, got {self._shown(made.until)}"
 
     def _shown(self, at: datetime | None) -> str:
         return "no moment" if at is None else shown_moment(at, self._zone)
-
-    # Why it came otherwise -------------------------------------------------------------------
 
     def _because(self, test: PolicyTest, look: Look) -> str:
         """The line that decided, where one can be named."""
@@ -214,24 +197,19 @@ class _Runner:
                 else self._policy.rules[result.index].then.action is look.expected
             )
         ]
-        return min(tried, key=_failures, default=None)
+        return min(
+            tried,
+            key=lambda result: sum(part.outcome is not Outcome.MET for part in result.parts),
+            default=None,
+        )
 
 
 MOVING = frozenset({"task.waiting_for", "task.time_left", "review.waiting_for", "review.time_left"})
 """Facts that state the present moment, which `at` and `over time` state themselves."""
 
 
-def _anchor(review: str) -> str:
-    return "task.manually_confirmed_at" if review == "comments" else "review.waiting_for"
-
-
-def _failures(result: RuleResult) -> int:
-    return sum(part.outcome != "met" for part in result.parts)
-
-
-def _expects_now(test: PolicyTest) -> bool:
-    claims = (test.expect, test.expect_never, test.by, test.reason_says, test.until)
-    return any(claim is not None for claim in claims)
+def _claims_now(test: PolicyTest) -> tuple[object, ...]:
+    return test.expect, test.expect_never, test.by, test.reason_says, test.until
 
 
 def _named(rule: str) -> str:

@@ -39,7 +39,8 @@ from reviewbot.policy.lint.time_checks import (
     waits_too_long,
 )
 from reviewbot.policy.lint.usual import Impossible
-from reviewbot.policy.model import Policy, PolicyTest
+from reviewbot.policy.lint.witnesses import rule_words
+from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import case_facts
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
@@ -145,26 +146,23 @@ def untold(world: PolicyModel) -> Iterator[Finding]:
     asked: dict[str, dict[int, None]] = {}
     for doubt in world.doubts:
         asked.setdefault(doubt.kind, {})[doubt.rule] = None
-    for kind, numbers in asked.items():
-        yield _finding(world, kind, list(numbers))
-
-
-def _finding(world: PolicyModel, kind: str, numbers: list[int]) -> Finding:
     rules = world.policy.rules
-    names = [f'rule {n + 1} "{rules[n].name}"' for n in numbers[:MOST_NAMED] if n < len(rules)]
-    names += ["the fallback"] * (len(rules) in numbers[:MOST_NAMED])
-    more = len(numbers) - len(names)
-    first = min(numbers)
-    return Finding(
-        code=CAN_IT_MATCH if kind == CAN_MATCH else CANNOT_TELL,
-        severity=Severity.WARNING if kind == MEETS[Severity.WARNING] else Severity.NOTE,
-        span=rules[first].name_span if first < len(rules) else world.policy.deadline.span,
-        message=f"it cannot be told {kind}: "
-        + listed([*names, f"{more} more rules"] if more else names, "and"),
-        detail="their tests are too many, or too fine to compare, in the work the check allows itself",
-        cure="a test under  tests:  that expects each of them would show it; fewer tests on one "
-        "text, or lists in place of them, are compared in full",
-    )
+    for kind, numbers in asked.items():
+        named = list(numbers)[:MOST_NAMED]
+        names = [rule_words(n, rules[n]) for n in named if n < len(rules)]
+        names += ["the fallback"] * (len(rules) in named)
+        if len(numbers) > len(names):
+            names.append(f"{len(numbers) - len(names)} more rules")
+        first = min(numbers)
+        yield Finding(
+            code=CAN_IT_MATCH if kind == CAN_MATCH else CANNOT_TELL,
+            severity=Severity.WARNING if kind == MEETS[Severity.WARNING] else Severity.NOTE,
+            span=rules[first].name_span if first < len(rules) else world.policy.deadline.span,
+            message=f"it cannot be told {kind}: " + listed(names, "and"),
+            detail="their tests are too many, or too fine to compare, in the work the check allows itself",
+            cure="a test under  tests:  that expects each of them would show it; fewer tests on one "
+            "text, or lists in place of them, are compared in full",
+        )
 
 
 def impossible_tests(policy: Policy) -> Iterator[Finding]:
@@ -176,20 +174,17 @@ def impossible_tests(policy: Policy) -> Iterator[Finding]:
         try:
             case_facts(judge, test)
         except Impossible as problem:
-            yield _impossible(test, problem.fact)
+            fact = problem.fact
+            spans = [span for name, _, span in test.given if name == fact]
+            others = [f"{name}: {text}" for name, text, _ in test.given if name != fact]
+            yield Finding(
+                code=IMPOSSIBLE,
+                severity=Severity.ERROR,
+                span=spans[0] if spans else test.span,
+                path=test.path,
+                message=f"the facts of this test cannot occur together: {fact} never comes with the others",
+                under=f"beside  {' · '.join(others)}" if others else None,
+                cure="give only what matters; the rest follows from it",
+            )
         except Misread:
             continue  # reading the policy has told of it
-
-
-def _impossible(test: PolicyTest, fact: str) -> Finding:
-    spans = [span for name, _, span in test.given if name == fact]
-    others = [f"{name}: {text}" for name, text, _ in test.given if name != fact]
-    return Finding(
-        code=IMPOSSIBLE,
-        severity=Severity.ERROR,
-        span=spans[0] if spans else test.span,
-        path=test.path,
-        message=f"the facts of this test cannot occur together: {fact} never comes with the others",
-        under=f"beside  {' · '.join(others)}" if others else None,
-        cure="give only what matters; the rest follows from it",
-    )
