@@ -223,14 +223,24 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> AttemptSummary:
         return UNKNOWN_CHECKS
     if not attempts:
         return NO_CHECKS
+    if len(attempts) == 1:  # As most have; `decide` summarises a million.
+        (only,) = attempts
+        failed, read = int(only.outcome_kind == "scrape_failed"), only.comments_scraped
+        return AttemptSummary(
+            count=1,
+            failed=failed,
+            best_score=only.match_score,
+            most_comments=read,
+            fewest_comments=read,
+        )
     scores = [a.match_score for a in attempts if a.match_score is not None]
     counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
     return AttemptSummary(
         count=len(attempts),
         failed=[a.outcome_kind for a in attempts].count("scrape_failed"),
-        best_score=max(scores, default=None),
-        most_comments=max(counts, default=None),
-        fewest_comments=min(counts, default=None),
+        best_score=max(scores) if scores else None,
+        most_comments=max(counts) if counts else None,
+        fewest_comments=min(counts) if counts else None,
     )
 
 
