@@ -137,6 +137,14 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def test_every_file_that_a_page_names_is_there() -> None:
+    """Paths of the code, written as such; a page that names an old place leads a reader astray."""
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"`((?:reviewbot|tests|policies|packaging|docs)/[\w./-]*)`", text):
+            assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
 def test_the_readme_stays_a_door() -> None:
     """What it is, two commands, a first run, a first policy, and where to read on."""
     assert len(README.encode()) <= 9_000
