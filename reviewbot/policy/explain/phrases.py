@@ -153,6 +153,10 @@ class Wording:
         self._facts = CATALOGUE[policy.applies_to.review]
         self._zone = ZoneInfo(policy.timezone)
 
+    def fact(self, name: str) -> Fact:
+        """A fact of the policy's reviews, or of one attempt."""
+        return self._facts.get(name) or ATTEMPT_FACTS[name]
+
     def value(self, name: str, facts: Facts) -> str:
         """What a fact is, as a text; `unknown` where it is."""
         fact = self._facts[name]
@@ -164,7 +168,7 @@ class Wording:
         """A value of a fact as a text; `unknown` for None."""
         if value is None:
             return "unknown"
-        fact = self._facts.get(name) or ATTEMPT_FACTS[name]
+        fact = self.fact(name)
         if fact.type is FactType.MOMENT:
             return format_moment(value, self._zone.key)
         return plain_format(fact, self._zone)(value) if value != () else "none"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import product
+from functools import partial
+from itertools import pairwise, product
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
+from reviewbot.policy.catalog import CATALOGUE, FactType
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
 from reviewbot.policy.explain.phrases import Wording
@@ -20,11 +22,12 @@ from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.solver import TRUE, TooHardError
 from reviewbot.policy.model import (
     AllOf,
+    AnyOf,
     Compare,
     Condition,
     EachAttempt,
+    NoneOf,
     Policy,
-    Rule,
     compares_of,
 )
 from reviewbot.policy.operators import Range
@@ -180,104 +183,71 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
     """Every mutant: a threshold moved by a step, a condition dropped, two neighbours swapped."""
     wording = Wording(policy)
     for index, rule in enumerate(policy.rules):
-        if rule.when is None:
-            continue
-        for when, line, change in _changed(rule.when, policy, wording):
-            changed = _with_rule(policy, index, replace(rule, when=when))
+        for when, line, change in () if rule.when is None else _changed(rule.when, wording):
+            rules = (*policy.rules[:index], replace(rule, when=when), *policy.rules[index + 1 :])
+            changed = replace(policy, rules=rules)
             yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
     yield from _swapped(policy)
-
-
-def _with_rule(policy: Policy, index: int, rule: Rule) -> Policy:
-    rules = list(policy.rules)
-    rules[index] = rule
-    return replace(policy, rules=tuple(rules))
 
 
 def _swapped(policy: Policy) -> Iterator[Mutant]:
     """Neighbours in the other order, where a task could match both; elsewhere order means nothing."""
     world = PolicyModel(policy)
-    for index, (first, second) in enumerate(zip(policy.rules, policy.rules[1:], strict=False)):
-        if first.then.action is second.then.action:
-            continue
-        if not _can_meet(world, index, index + 1):
-            continue
-        rules = list(policy.rules)
-        rules[index : index + 2] = [second, first]
-        yield Mutant(
-            policy=replace(policy, rules=tuple(rules)),
-            line=second.span.line,
-            rule=second.name,
-            change=f'it comes before "{first.name}"',
-        )
-
-
-def _can_meet(world: PolicyModel, one: int, other: int) -> bool:
-    """Whether some task could match both rules; also where that cannot be told."""
-    try:
-        return world.possible([(world.rules[one], TRUE), (world.rules[other], TRUE)])
-    except TooHardError:
-        return True
+    for index, (first, second) in enumerate(pairwise(policy.rules)):
+        both = [(node, TRUE) for node in world.rules[index : index + 2]]
+        can_meet = first.then.action is not second.then.action
+        with suppress(TooHardError):  # where it cannot be told, they may meet
+            can_meet = can_meet and world.possible(both)
+        if can_meet:
+            rules = (*policy.rules[:index], second, first, *policy.rules[index + 2 :])
+            yield Mutant(
+                policy=replace(policy, rules=rules),
+                line=second.span.line,
+                rule=second.name,
+                change=f'it comes before "{first.name}"',
+            )
 
 
 _Change = tuple[Any, int, str]
 
 
-def _changed(condition: Condition, policy: Policy, wording: Wording) -> Iterator[_Change]:
+def _changed(condition: Condition, wording: Wording) -> Iterator[_Change]:
     """Every change of one place in a condition: (the condition, the line, the change in words)."""
     match condition:
         case Compare(test=Range() as test):
-            yield from _moved(condition, test, policy, wording)
+            yield from _moved(condition, test, wording)
         case Compare():
             return
         case EachAttempt(condition=inner):
-            for changed, line, change in _changed(inner, policy, wording):
+            for changed, line, change in _changed(inner, wording):
                 yield replace(condition, condition=changed), line, change
-        case _:
-            yield from _changed_parts(condition, policy, wording)
+        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
+            for place, part in enumerate(parts):
+                before, after = parts[:place], parts[place + 1 :]
+                if before or after:
+                    line, words = _words(part)
+                    yield replace(condition, parts=(*before, *after)), line, f"{words} is dropped"
+                for changed, line, change in _changed(part, wording):
+                    yield replace(condition, parts=(*before, changed, *after)), line, change
 
 
-def _changed_parts(group: Any, policy: Policy, wording: Wording) -> Iterator[_Change]:
-    for place, part in enumerate(group.parts):
-        before, after = group.parts[:place], group.parts[place + 1 :]
-        if before or after:
-            line, words = _words(part)
-            yield replace(group, parts=(*before, *after)), line, f"{words} is dropped"
-        for changed, line, change in _changed(part, policy, wording):
-            yield replace(group, parts=(*before, changed, *after)), line, change
-
-
-def _moved(compare: Compare, test: Range, policy: Policy, wording: Wording) -> Iterator[_Change]:
-    fact = CATALOGUE[policy.applies_to.review].get(compare.fact) or ATTEMPT_FACTS[compare.fact]
+def _moved(compare: Compare, test: Range, wording: Wording) -> Iterator[_Change]:
+    fact = wording.fact(compare.fact)
     ends = [end for end in ("low", "high") if getattr(test, end) is not None]
     for end, direction in product(ends, (-1, 1)):
-        moved = _step(getattr(test, end), fact.type, direction)
-        if not isinstance(moved, datetime) and not within_documents(moved, fact):
-            continue
+        moved: Any = getattr(test, end)
+        if isinstance(moved, datetime):
+            moved += direction * timedelta(hours=1)
+        else:
+            moved = round(moved + direction * _STEPS.get(fact.type, 1), 6)
+            if not within_documents(moved, fact):
+                continue
         changed: Any = replace(test, **{end: moved})
         if changed.low is not None and changed.high is not None and changed.low > changed.high:
             continue
-        words = _range_words(changed, compare.fact, wording)
+        words = changed.describe(partial(wording.value_words, compare.fact)).removeprefix("is ")
         yield (
             replace(compare, test=changed, text=words),
             compare.test_span.line,
             f"`{compare.fact}: {compare.text}` becomes `{words}`",
         )
-
-
-def _step(value: Any, kind: FactType, direction: int) -> Any:
-    if isinstance(value, datetime):
-        return value + direction * timedelta(hours=1)
-    moved = value + direction * _STEPS.get(kind, 1)
-    return round(moved, 6) if isinstance(moved, float) else moved
-
-
-def _range_words(test: Range, fact: str, wording: Wording) -> str:
-    """A range in the words of the language."""
-    low = None if test.low is None else wording.value_words(fact, test.low)
-    high = None if test.high is None else wording.value_words(fact, test.high)
-    if low is not None and high is not None:
-        return f"between {low} and {high}"
-    if low is not None:
-        return f"{'at least' if test.low_included else 'more than'} {low}"
-    return f"{'at most' if test.high_included else 'less than'} {high}"
