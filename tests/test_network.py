@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.channels.webhook import Slack
+from reviewbot.channels.slack import Slack
 from reviewbot.config import load_settings
 from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from reviewbot.domain.errors import CannotConnect, ChannelFailed, ConfigError
@@ -163,7 +163,9 @@ def test_a_channel_goes_through_the_proxy_as_well() -> None:
     alarm = Alarm(kind=AlarmKind.DRILL, sentence="x", at=datetime.now(UTC))
     with a_listener() as proxy:
         slack = Slack(
-            "ops", Secret("https://hooks.example/T0/B1"), proxy=f"http://127.0.0.1:{proxy.port}"
+            name="ops",
+            url=Secret("https://hooks.example/T0/B1"),
+            proxy=f"http://127.0.0.1:{proxy.port}",
         )
         with pytest.raises(ChannelFailed, match="the proxy refused"):
             slack.deliver(Message(headline="x", alarms=(alarm,)))

@@ -121,7 +121,7 @@ def test_the_channels_it_shows_are_read() -> None:
     notices = read_notices(tomllib.loads(text), "operations.md", problems, seconds=read_seconds)
     assert all("cannot be read" in problem for problem in problems), problems
     assert len(problems) == 3
-    assert notices.ping_url is not None
+    assert notices.ping is not None
 
 
 def test_the_kinds_of_alarm_are_all_named() -> None:

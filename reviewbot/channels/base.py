@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar, Self
 
-from reviewbot.domain.alarm import Alarm, Message
-from reviewbot.domain.text import iso, safe, safe_line
-from reviewbot.network import is_loopback
+import msgspec
+
+from reviewbot.channels.settings_table import SettingsTable
+from reviewbot.domain.alarm import Message
+from reviewbot.domain.text import Secret, safe_line
+from reviewbot.network import Proxy, way_to
 
 LONGEST_HEADLINE = 200
 LONGEST_LINE = 600
@@ -20,16 +19,71 @@ MOST_LINES = 25
 WARNING_MARKS = {"error": "ALARM", "warning": "Warning", "info": "Note"}
 
 
-class Channel(Protocol):
-    """One way out."""
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """One way out to people, with its settings; a type of channel is one class and its row in `config`."""
 
+    type: ClassVar[str]
+    """What `reviewbot.toml` calls it."""
+    keys: ClassVar[tuple[str, ...]]
+    """What its table in `reviewbot.toml` may hold, beside what tables of all types do."""
     name: str
+
+    @classmethod
+    def read(cls, name: str, section: SettingsTable) -> Self:
+        """Read its settings; what is wrong with them is noted there."""
+        raise NotImplementedError
+
+    def through(self, _proxy: Proxy | None) -> Self:
+        """The same one, going through the proxy where it uses the web."""
+        return self
 
     def deliver(self, message: Message) -> str | None:
         """Carry one message; give what went wrong for a part of its readers, if anything did.
 
         Raises ChannelFailed.
         """
+        raise NotImplementedError
+
+    @property
+    def address(self) -> str:
+        """Where it leads, in words fit for a screen."""
+        return "address not shown"
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What of it must never be written anywhere."""
+        values = msgspec.structs.astuple(self)
+        return tuple(value for value in values if isinstance(value, Secret))
+
+
+class WebChannel(Channel, frozen=True, kw_only=True):
+    """A channel that posts JSON to an address, which is a secret."""
+
+    keys: ClassVar[tuple[str, ...]] = ("url", "url_file")
+    url: Secret
+    proxy: str | None = None
+
+    @classmethod
+    def read(cls, name: str, section: SettingsTable) -> Self:
+        """Read its address."""
+        return cls(name=name, url=section.url())
+
+    def through(self, proxy: Proxy | None) -> Self:
+        """The same one, going through the proxy unless its address is spared."""
+        return msgspec.structs.replace(self, proxy=way_to(self.url.reveal(), proxy))
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send it. Raises ChannelFailed."""
+        # Settings are read at every command, and few commands send anything.
+        from reviewbot.channels.http import request
+
+        usual = {"content-type": "application/json", "user-agent": "reviewbot"}
+        headers = {**usual, **(headers or {})}
+        request("POST", self.url.reveal(), body=body, headers=headers, proxy=self.proxy)
+
+
+Clock = Callable[[], float]
+"""Seconds since 1970."""
 
 
 def headline(message: Message) -> str:
@@ -48,57 +102,3 @@ def lines(message: Message) -> Iterator[str]:
     left = len(message.alarms) - MOST_LINES
     if left > 0:
         yield f"… and {left} more; the log has them all."
-
-
-def alarm_as_object(alarm: Alarm) -> dict[str, Any]:
-    """An alarm as plain JSON values."""
-    return {
-        "kind": alarm.kind.value,
-        "subject": safe_line(alarm.subject),
-        "sentence": safe_line(alarm.sentence),
-        "urgency": alarm.urgency,
-        "mended": alarm.mended,
-        "to": [safe_line(one) for one in alarm.to],
-        "at": iso(alarm.at),
-        "facts": {safe_line(name): plain(value) for name, value in alarm.facts.items()},
-    }
-
-
-def plain(value: Any) -> Any:
-    """A value that is valid JSON and safe on every screen."""
-    match value:
-        case Enum():
-            return plain(value.value)
-        case None | bool() | int():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case datetime():
-            return iso(value)
-        case timedelta():
-            return value / timedelta(seconds=1)
-        case dict():
-            return {safe_line(str(key)): plain(one) for key, one in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(one) for one in value]
-    return safe(str(value))
-
-
-# ------------------------------------------------------------------------------------------------
-# Addresses that a message may be sent to.
-
-
-def problem_of_url(url: str) -> str | None:
-    """What is wrong with the address of a channel, without repeating it; None when it will do."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "is no address: write it like https://host/path"
-    if not url.isascii() or not url.isprintable() or " " in url or not host:
-        return "is no address: write it like https://host/path"
-    if parts.scheme == "https":
-        return None
-    if parts.scheme == "http":
-        return None if is_loopback(host) else "plain http is only for a loopback address; use https"
-    return "is no address: write it like https://host/path"

@@ -14,18 +14,22 @@ from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import safe_line
 from reviewbot.network import trust, why
 
-# ------------------------------------------------------------------------------------------------
-# A call that may hang, given up after a while.
-#
-# Libraries time out per read or write; a server that sends one byte a second never does. So the call
-# runs in a thread of its own, which is left behind when the time is over.
-
-
 T = TypeVar("T")
+TIMEOUT = 15.0
+"""Seconds that one request may take, from connecting to the last byte read."""
+MOST_READ = 400
+"""Bytes of an answer that are read: enough for a reason."""
+LONGEST_WAIT = 30.0
+"""Seconds that another server may ask us to wait before the next try."""
+_PASSING = frozenset({408, 425, 429})
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """Give the call's result, or raise its error; raise ChannelFailed when it takes longer."""
+    """Give the call's result, or raise its error; raise ChannelFailed when it takes longer.
+
+    Libraries time out per read or write; a server that sends one byte a second never does. So the
+    call runs in a thread of its own, which is left behind when the time is over.
+    """
     results: list[T] = []
     errors: list[Exception] = []
 
@@ -45,15 +49,6 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     raise ChannelFailed(f"not done within {seconds:g} s", passing=True)
 
 
-TIMEOUT = 15.0
-"""Seconds that one request may take, from connecting to the last byte read."""
-MOST_READ = 400
-"""Bytes of an answer that are read: enough for a reason."""
-LONGEST_WAIT = 30.0
-"""Seconds that another server may ask us to wait before the next try."""
-_PASSING = frozenset({408, 425, 429})
-
-
 def request(
     method: str,
     url: str,
@@ -67,21 +62,17 @@ def request(
 
     Raises ChannelFailed unless the answer is a 2xx.
     """
-    within(timeout, lambda: _request(method, url, body, headers or {}, timeout, proxy))
-
-
-def _request(
-    method: str,
-    url: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    timeout: float,
-    proxy: str | None,
-) -> None:
     try:
         # A transport and no client: a client follows, and writes the address into its log.
-        sent = httpx.Request(method, url, content=body, headers=dict(headers))
-        sent.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
+        sent = httpx.Request(method, url, content=body, headers=headers)
+    except httpx.InvalidURL:
+        raise ChannelFailed("its address is no URL") from None
+    sent.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
+    within(timeout, lambda: _send(sent, proxy))
+
+
+def _send(sent: httpx.Request, proxy: str | None) -> None:
+    try:
         with httpx.HTTPTransport(verify=trust(), trust_env=False, proxy=proxy) as transport:
             answer = transport.handle_request(sent)
             try:
@@ -99,8 +90,6 @@ def _request(
         ) from None
     except (httpx.TransportError, OSError):
         raise ChannelFailed("the connection broke", passing=True) from None
-    except httpx.InvalidURL:
-        raise ChannelFailed("its address is no URL") from None
 
 
 def _refused(answer: httpx.Response) -> ChannelFailed:

@@ -5,51 +5,48 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
-from collections.abc import Callable
-from typing import Any
+import math
+import time
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Self
 
-from reviewbot.channels.base import alarm_as_object, headline, lines
-from reviewbot.channels.http import request
-from reviewbot.domain.alarm import Message
-from reviewbot.domain.text import Secret
+from reviewbot.channels.base import Clock, WebChannel, headline
+from reviewbot.channels.settings_table import SettingsTable
+from reviewbot.domain.alarm import Alarm, Message
+from reviewbot.domain.text import Secret, iso, safe, safe_line
 
 SCHEMA = "reviewbot.alarm/1"
 MOST_ALARMS = 200
 MOST_BYTES = 256_000
 
 
-class Webhook:
+class Webhook(WebChannel, frozen=True, kw_only=True):
     """Posts each message as JSON.
 
     With a secret, `X-Reviewbot-Signature` is `sha256=` and the HMAC-SHA256, in hex, of the
     `X-Reviewbot-Timestamp` header (seconds since 1970), a dot, and the body.
     """
 
-    def __init__(
-        self,
-        name: str,
-        url: Secret,
-        *,
-        now: Callable[[], float],
-        secret: Secret | None = None,
-        proxy: str | None = None,
-    ) -> None:
-        self._proxy = proxy
-        self.name = name
-        self._url = url
-        self._now = now
-        self._secret = secret
+    type = "webhook"
+    keys = ("url", "url_file", "secret_file")
+    secret: Secret | None = None
+    now: Clock = time.time
+
+    @classmethod
+    def read(cls, name: str, section: SettingsTable) -> Self:
+        """Read its address, and what it signs with."""
+        return cls(name=name, url=section.url(), secret=section.secret("secret_file"))
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises ChannelFailed."""
         body = as_json(message)
-        headers = {"content-type": "application/json", "user-agent": "reviewbot"}
-        if self._secret is not None:
-            stamp = str(int(self._now()))
-            headers["x-reviewbot-timestamp"] = stamp
-            headers["x-reviewbot-signature"] = f"sha256={sign(self._secret, stamp, body)}"
-        request("POST", self._url.reveal(), body=body, headers=headers, proxy=self._proxy)
+        if self.secret is None:
+            return self.post(body)
+        stamp = str(int(self.now()))
+        signature = f"sha256={sign(self.secret, stamp, body)}"
+        signed = {"x-reviewbot-timestamp": stamp, "x-reviewbot-signature": signature}
+        return self.post(body, signed)
 
 
 def as_json(message: Message) -> bytes:
@@ -77,76 +74,38 @@ def _as_object(message: Message, shown: int) -> dict[str, Any]:
         "dry_run": message.dry_run,
         "headline": headline(message),
         "count": len(message.alarms),
-        "alarms": [alarm_as_object(alarm) for alarm in message.alarms[:shown]],
+        "alarms": [_alarm_as_object(alarm) for alarm in message.alarms[:shown]],
     }
 
 
-# ------------------------------------------------------------------------------------------------
-# Slack, and whatever takes its incoming webhooks (Mattermost, Rocket.Chat): one text per message.
+def _alarm_as_object(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "kind": alarm.kind.value,
+        "subject": safe_line(alarm.subject),
+        "sentence": safe_line(alarm.sentence),
+        "urgency": alarm.urgency,
+        "mended": alarm.mended,
+        "to": [safe_line(target) for target in alarm.to],
+        "at": iso(alarm.at),
+        "facts": {safe_line(name): _plain(value) for name, value in alarm.facts.items()},
+    }
 
 
-LONGEST = 12_000
-"""Characters of a message; far below the limits of every such service."""
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'", "*": "∗"})
-_CALL = re.compile(r"(?<!/)@|@(?=(?:channel|here|all|everyone)\b)", re.IGNORECASE)
-"""Whatever could call people; the `/@name` of a video's address calls nobody and must stay."""
-
-
-class Slack:
-    """Posts each message as text."""
-
-    def __init__(self, name: str, url: Secret, *, proxy: str | None = None) -> None:
-        self.name = name
-        self._proxy = proxy
-        self._url = url
-
-    def deliver(self, message: Message) -> None:
-        """Post one message. Raises ChannelFailed."""
-        headers = {"content-type": "application/json", "user-agent": "reviewbot"}
-        request(
-            "POST",
-            self._url.reveal(),
-            body=as_slack_json(message),
-            headers=headers,
-            proxy=self._proxy,
-        )
-
-
-def as_slack_json(message: Message) -> bytes:
-    """A message in the form of an incoming webhook."""
-    text = f"*{escaped(headline(message))}*"
-    for line in lines(message):
-        more = f"\n• {escaped(line)}"
-        if len(text) + len(more) > LONGEST:
-            break
-        text += more
-    said = {"text": text, "unfurl_links": False, "unfurl_media": False, "link_names": False}
-    return json.dumps(said, allow_nan=False).encode("ascii")
-
-
-def escaped(text: str) -> str:
-    """Text in which nothing calls people or hides where a link goes.
-
-    Slack's own controls stand between `<` and `>`. Its look-alikes also know `@channel` and
-    `[label](address)`.
-    """
-    return _CALL.sub("＠", text.translate(_ESCAPES)).replace("](", "] (")
-
-
-# ------------------------------------------------------------------------------------------------
-# The dead man's ping: somebody outside notices when it stops, for a dead bot tells nobody.
-
-
-class Ping:
-    """One request after each pass that succeeded."""
-
-    def __init__(self, url: Secret, method: str = "GET", *, proxy: str | None = None) -> None:
-        self._url = url
-        self._proxy = proxy
-        self._method = method
-
-    def send(self) -> None:
-        """Ping. Raises ChannelFailed."""
-        request(
-            self._method, self._url.reveal(), headers={"user-agent": "reviewbot"}, proxy=self._proxy
-        )
+def _plain(value: Any) -> Any:
+    """A value that is valid JSON and safe on every screen."""
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case datetime():
+            return iso(value)
+        case timedelta():
+            return value / timedelta(seconds=1)
+        case dict():
+            return {safe_line(str(key)): _plain(inner) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(inner) for inner in value]
+    return safe(str(value))

@@ -9,7 +9,7 @@ import click
 
 from reviewbot.alarms.exposure import at_stake
 from reviewbot.channels.base import Channel
-from reviewbot.channels.making import make_channels
+from reviewbot.channels.config import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, group, ledger_option
 from reviewbot.cli.health import bot_of

@@ -184,9 +184,9 @@ def _knock(api: ReadApi) -> None:
 def _post(settings: Settings) -> Post | None:
     """The channels of the settings; without any, alarms stand in the log alone."""
     notices = settings.notices
-    if not notices.channels and notices.ping_url is None:
+    if not notices.channels and notices.ping is None:
         return None
-    from reviewbot.channels.making import make_channels, make_ping
+    from reviewbot.channels.config import make_channels, make_ping
     from reviewbot.channels.sender import BackgroundPost
 
     return BackgroundPost(

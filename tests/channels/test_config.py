@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.channels.config import Notices, read_notices
-from reviewbot.channels.making import make_channels, make_ping
+from reviewbot.channels.config import Notices, make_channels, make_ping, read_notices
+from reviewbot.channels.email import Mail
 from reviewbot.config import load_settings
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import ConfigError
@@ -43,8 +43,8 @@ def test_every_channel_carries_what_is_addressed_to_nobody() -> None:
     both, none_wrong = read(SLACK + EMAIL)
     one, _ = read(SLACK + EMAIL + '[alarms]\nto = ["mail"]\naway = "90s"\n')
 
-    assert (both.default, none_wrong) == (("ops", "mail"), [])
-    assert (one.default, one.away) == (("mail",), 90.0)
+    assert (both.routes.default, none_wrong) == (("ops", "mail"), [])
+    assert (one.routes.default, one.away) == (("mail",), 90.0)
 
 
 def test_a_full_description_is_made() -> None:
@@ -61,10 +61,11 @@ def test_a_full_description_is_made() -> None:
     assert problems == []
     assert [one.name for one in make_channels(notices)] == ["ops", "mail", "hook"]
     assert make_ping(notices) is not None
-    ops = notices.channels[0].route
+    ops = notices.routes.routes[0]
     assert (ops.least, ops.kinds) == ("error", frozenset({AlarmKind.SILENCE, AlarmKind.BREAKER}))
     assert ops.answers_to("lead")
-    assert notices.channels[1].about["port"] == 465
+    assert isinstance(notices.channels[1], Mail)
+    assert notices.channels[1].port == 465
 
 
 def test_nothing_secret_is_shown(tmp_path: Path) -> None:

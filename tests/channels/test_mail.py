@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reviewbot.channels.email import Mail, Mailbox
+from reviewbot.channels.email import Mail
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import Secret
 from tests.channels.messages import a_message, an_alarm
@@ -63,7 +63,8 @@ def mail(port: int, *, trust: ssl.SSLContext | None = None, **changes: Any) -> M
         "to": ("desk@example.com",),
         "tls": "none",
     }
-    return Mail("mail", Mailbox(**(fields | changes)), now=lambda: 1.8e9, trust=trust, timeout=5.0)
+    fields |= {"now": lambda: 1.8e9, "trust": trust, "timeout": 5.0} | changes
+    return Mail(name="mail", **fields)
 
 
 def test_a_digest_arrives_as_one_mail_to_all_readers() -> None:
@@ -161,15 +162,8 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     """The bound holds for the whole of it."""
     with mail_server() as server:
         server.silent = True
-        box = Mailbox(
-            host="127.0.0.1",
-            port=server.port,
-            sender="bot@example.com",
-            to=("desk@example.com",),
-            tls="none",
-        )
         with pytest.raises(ChannelFailed) as failed:
-            Mail("mail", box, now=lambda: 1.8e9, timeout=0.2).deliver(a_message())
+            mail(server.port, timeout=0.2).deliver(a_message())
 
     assert failed.value.passing
 

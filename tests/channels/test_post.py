@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from reviewbot.alarms.dispatcher import PING
 from reviewbot.channels.http import within
-from reviewbot.channels.sender import PAUSES, ROOM, BackgroundPost, DirectPost, carry
+from reviewbot.channels.sender import PAUSES, ROOM, BackgroundPost, carry
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.ports.queue import Letter
@@ -49,6 +50,11 @@ class Hanging(Fake):
         return super().deliver(message)
 
 
+def a_post(*channels: Any, pauses: Sequence[float] = PAUSES) -> BackgroundPost:
+    """The post over some fakes."""
+    return BackgroundPost(channels, pauses=pauses)
+
+
 def letter(number: int, *channels: str) -> Letter:
     """A letter to channels."""
     return Letter(number=number, message=a_message(), channels=channels)
@@ -82,18 +88,20 @@ def test_a_fault_of_ours_is_a_failed_channel() -> None:
 def test_a_failing_channel_gets_one_try_until_it_works_again() -> None:
     """Other letters wait behind each try."""
     fake = Fake("a", BUSY, BUSY, BUSY, BUSY)
-    post = DirectPost([fake], pause=lambda _: None)
+    post = a_post(fake, pauses=(0.0, 0.0))
     for number in range(1, 4):
         post.send(letter(number, "a"))
+    post.settle(5)
+    post.close()
 
-    assert [one.error for one in post.deliveries()] == ["busy", "busy", None]
+    assert [delivery.error for delivery in post.deliveries()] == ["busy", "busy", None]
     assert fake.tries == 5
 
 
 def test_one_channel_never_waits_for_another() -> None:
     """While one hangs the other has sent; what hangs is heard of when it ends."""
     slow, quick = Hanging("slow"), Fake("quick")
-    post = BackgroundPost([slow, quick])
+    post = a_post(slow, quick)
     post.send(letter(1, "slow", "quick"))
     post.settle(0.2)
 
@@ -107,7 +115,7 @@ def test_one_channel_never_waits_for_another() -> None:
 def test_a_full_queue_is_a_failure_at_once() -> None:
     """The loop learns of it without waiting, and memory stays bounded."""
     slow = Hanging("slow")
-    post = BackgroundPost([slow])
+    post = a_post(slow)
     for number in range(1, ROOM + 4):
         post.send(letter(number, "slow"))
 
@@ -121,7 +129,7 @@ def test_a_full_queue_is_a_failure_at_once() -> None:
 def test_closing_interrupts_a_pause_between_tries() -> None:
     """A stop takes no longer for a channel that is down."""
     fake = Fake("a", *[BUSY] * 9)
-    post = BackgroundPost([fake])
+    post = a_post(fake)
     post.send(letter(1, "a"))
     post.settle(0.1)
     post.close()
@@ -143,13 +151,10 @@ class FakePing:
         self.sent += 1
 
 
-@pytest.mark.parametrize("in_background", [True, False])
-def test_a_ping_is_told_under_its_own_name(in_background: bool) -> None:
+def test_a_ping_is_told_under_its_own_name() -> None:
     """First it fails for good, then it works."""
     ping: Any = FakePing(NO)
-    post: Any = (
-        BackgroundPost([], ping) if in_background else DirectPost([], ping, pause=lambda _: None)
-    )
+    post = BackgroundPost([], ping)
     found = []
     for _ in range(2):
         post.ping()

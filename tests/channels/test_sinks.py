@@ -15,13 +15,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reviewbot.channels import webhook
-from reviewbot.channels import webhook as webhook_module
-from reviewbot.channels.email import Mailbox, as_email
+from reviewbot.channels import slack, webhook
+from reviewbot.channels.email import Mail, as_email
 from reviewbot.domain.alarm import Message
 from tests.channels.messages import a_message, an_alarm
 
-BOX = Mailbox(host="h", port=25, sender="bot@example.com", to=("desk@example.com",))
+BOX = Mail(name="mail", host="h", port=25, sender="bot@example.com", to=("desk@example.com",))
 HOSTILE = (
     "<!channel>",
     "<@U024BE7LH> <https://evil.example|your bank>",
@@ -69,7 +68,7 @@ def odd(text: str) -> list[str]:
 @given(TEXT)
 def test_nothing_in_slack_calls_or_hides(text: str) -> None:
     """Only our own marks are left: no `<…>`, no call, no label over a link."""
-    body = webhook_module.as_slack_json(message_of(text))
+    body = slack.as_slack_json(message_of(text))
 
     body.decode("ascii")
     said = json.loads(body)["text"]
@@ -83,9 +82,7 @@ def test_nothing_in_slack_calls_or_hides(text: str) -> None:
 
 def test_the_address_of_a_video_stays_whole_in_slack() -> None:
     """A person has to open it."""
-    assert "tiktok.com/@lumen/video/7" in webhook_module.escaped(
-        "https://www.tiktok.com/@lumen/video/7"
-    )
+    assert "tiktok.com/@lumen/video/7" in slack.escaped("https://www.tiktok.com/@lumen/video/7")
 
 
 @given(TEXT)

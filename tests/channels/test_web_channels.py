@@ -6,11 +6,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 
 from reviewbot.channels import http
-from reviewbot.channels.webhook import MOST_ALARMS, MOST_BYTES, Ping, Slack, Webhook, as_json
+from reviewbot.channels.config import Ping
+from reviewbot.channels.slack import Slack
+from reviewbot.channels.webhook import MOST_ALARMS, MOST_BYTES, Webhook, as_json
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import Secret
 from tests.channels.messages import a_message, an_alarm
@@ -27,7 +31,9 @@ def now() -> float:
 def test_a_signed_webhook_arrives_whole() -> None:
     """The receiver can check who sent it and when, over the very bytes it got."""
     with web_server() as server:
-        Webhook("w", Secret(server.url()), now=now, secret=Secret("k3y")).deliver(a_message())
+        Webhook(name="w", url=Secret(server.url()), now=now, secret=Secret("k3y")).deliver(
+            a_message()
+        )
 
     (got,) = server.got
     stamp = got.headers["x-reviewbot-timestamp"]
@@ -41,7 +47,7 @@ def test_a_signed_webhook_arrives_whole() -> None:
 def test_a_webhook_without_a_secret_is_not_signed() -> None:
     """There is no header that only looks like a signature."""
     with web_server() as server:
-        Webhook("w", Secret(server.url()), now=now).deliver(a_message())
+        Webhook(name="w", url=Secret(server.url()), now=now).deliver(a_message())
 
     assert "x-reviewbot-signature" not in server.got[0].headers
 
@@ -59,7 +65,9 @@ def test_slack_gets_a_text() -> None:
     """The headline stands out, each alarm of a digest is a line."""
     with web_server() as server:
         alarms = (an_alarm(sentence="one <b>"), an_alarm(sentence="two"))
-        Slack("s", Secret(server.url())).deliver(a_message(*alarms, headline="2 tasks expire"))
+        Slack(name="s", url=Secret(server.url())).deliver(
+            a_message(*alarms, headline="2 tasks expire")
+        )
 
     assert json.loads(server.got[0].body)["text"] == (
         "*ALARM: 2 tasks expire*\n• one &lt;b&gt;\n• two"
@@ -69,7 +77,7 @@ def test_slack_gets_a_text() -> None:
 def test_a_ping_is_one_request() -> None:
     """By GET, without a body."""
     with web_server() as server:
-        Ping(Secret(server.url("/ping/4f1c"))).send()
+        Ping(name="deadman", url=Secret(server.url("/ping/4f1c"))).send()
 
     (got,) = server.got
     assert (got.method, got.path, got.body) == ("GET", "/ping/4f1c", b"")
@@ -91,7 +99,7 @@ def test_a_refusal_says_why_and_whether_another_try_may_help(
     with web_server() as server:
         server.answers = [answer]
         with pytest.raises(ChannelFailed, match=says) as failed:
-            Slack("s", Secret(server.url(PATH))).deliver(a_message())
+            Slack(name="s", url=Secret(server.url(PATH))).deliver(a_message())
 
     assert failed.value.passing is passing
     assert failed.value.retry_after == (7.0 if "retry-after" in answer[1] else None)
@@ -109,7 +117,7 @@ def test_a_refusal_says_why_and_whether_another_try_may_help(
 def test_no_connection_is_said_without_the_address(url: str, says: str) -> None:
     """A person reads what to look at."""
     with pytest.raises(ChannelFailed, match=says) as failed:
-        Slack("s", Secret(url)).deliver(a_message())
+        Slack(name="s", url=Secret(url)).deliver(a_message())
 
     assert failed.value.passing
     assert "/x" not in str(failed.value)
@@ -134,11 +142,11 @@ def test_a_long_answer_is_not_read_to_its_end() -> None:
 
 
 def test_no_channel_shows_its_secrets() -> None:
-    """Neither `repr` nor `vars` gives an address or a key away."""
-    made: list[object] = [
-        Slack("s", Secret("https://h/T0SECRET")),
-        Webhook("w", Secret("https://h/T0SECRET"), now=now, secret=Secret("T0SECRET")),
-        Ping(Secret("https://h/T0SECRET")),
+    """Neither `repr` nor its fields give an address or a key away."""
+    made: list[Any] = [
+        Slack(name="s", url=Secret("https://h/T0SECRET")),
+        Webhook(name="w", url=Secret("https://h/T0SECRET"), now=now, secret=Secret("T0SECRET")),
+        Ping(name="deadman", url=Secret("https://h/T0SECRET")),
     ]
-    shown: list[Callable[[object], object]] = [repr, vars]
+    shown: list[Callable[[Any], object]] = [repr, msgspec.structs.asdict]
     assert not any("T0SECRET" in str(show(one)) for one in made for show in shown)

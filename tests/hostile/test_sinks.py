@@ -19,8 +19,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from reviewbot.channels import webhook
-from reviewbot.channels import webhook as webhook_module
+from reviewbot.channels import slack, webhook
 from reviewbot.channels.config import TYPES
 from reviewbot.channels.email import as_email
 from reviewbot.domain.text import quiet, safe, safe_line
@@ -249,7 +248,7 @@ def test_two_hundred_payloads_in_every_kind_of_text() -> None:
         message = a_message(
             an_alarm(sentence=text, subject=text, facts={text: text}), headline=text
         )
-        said = json.loads(webhook_module.as_slack_json(message))["text"]
+        said = json.loads(slack.as_slack_json(message))["text"]
         assert "<" not in said and not lively(said), text
         hooked = webhook.as_json(message)
         assert hooked.isascii() and json.loads(hooked, parse_constant=refuse), text
