@@ -203,18 +203,12 @@ def _compact(pieces: list[tuple[str, str]]) -> str | None:
 
 
 def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
-    first, *others = pieces or [("", "")]
-    number, word = first[0], first[1].casefold()
-    if pieces and not others and not word and _is_number(text):
-        under = f"did you mean  {text}h,  {text}m  or  {text}d  ?"
-        return _misread("P102", f'"{text}" has no unit', text, at, under=under)
-    if others and any(not word for _, word in pieces):
+    alone = _bad_single(text, at, *pieces[0]) if len(pieces) == 1 else None
+    if alone is not None:
+        return alone
+    if len(pieces) > 1 and any(not word for _, word in pieces):
         message = f'"{text}" mixes a number with a unit and one without'
         return _misread("P103", message, text, at, cure="write it as  6h30m")
-    is_weeks = not others and word in ("w", "week", "weeks")
-    if is_weeks and number.isdecimal() and len(number) < 6:
-        message = "lengths of time are in s, m, h or d"
-        return _misread("P103", message, text, at, write=f"{int(number) * 7}d")
     if any("." in number for number, _ in pieces):
         cure = "write it in two units, as  1h30m"
         return _misread("P103", f'"{text}" holds a fraction', text, at, cure=cure)
@@ -223,6 +217,18 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
         return _misread("P103", message, text, at, cure="write it as  1d2h30m")
     cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
     return _misread("P101", f'"{text}" is not a length of time', text, at, cure=cure)
+
+
+def _bad_single(text: str, at: int, number: str, word: str) -> Misread | None:
+    """A number without a unit, or in weeks."""
+    if not word and _is_number(text):
+        under = f"did you mean  {text}h,  {text}m  or  {text}d  ?"
+        return _misread("P102", f'"{text}" has no unit', text, at, under=under)
+    is_weeks = word.casefold() in ("w", "week", "weeks")
+    if is_weeks and number.isdecimal() and len(number) < 6:
+        message = "lengths of time are in s, m, h or d"
+        return _misread("P103", message, text, at, write=f"{int(number) * 7}d")
+    return None
 
 
 def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:

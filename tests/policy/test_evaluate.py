@@ -10,7 +10,6 @@ import pytest
 from reviewbot.domain.decision import Action
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.engine.trace import trace_json
-from reviewbot.policy.facts import History
 from reviewbot.policy.model import Fixed
 from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of
@@ -52,13 +51,6 @@ def test_a_platform_nobody_has_seen_matches_nothing(test: str) -> None:
     assert made.reason == "no rule matches; could not tell: r"
 
 
-@pytest.mark.parametrize(("hours", "rule"), [(68.99, "ask"), (69, "deadline"), (71, "deadline")])
-def test_the_undecided_get_the_fallback_from_decide_by_on(hours: float, rule: str) -> None:
-    """The moment itself is included."""
-    made = judge_of(ASK).judge(facts_at(hours))
-    assert made.rule == rule
-
-
 def test_a_fallback_says_why_and_what_was_undecided() -> None:
     """`because` is its reason, the note names what it replaces."""
     made = judge_of(ASK).judge(facts_at(70))
@@ -67,25 +59,11 @@ def test_a_fallback_says_why_and_what_was_undecided() -> None:
     assert made.note == "undecided at its deadline: escalate by rule 'ask'"
 
 
-def test_an_unknown_deadline_never_brings_the_fallback() -> None:
-    """Nothing is paid because a moment is not known."""
-    made = judge_of(ASK).judge(facts_at(1000, client_dispute_deadline_at=None))
-    assert made.rule == "ask"
-
-
 def test_a_dispute_stands_after_decide_by() -> None:
     """The rules still come first; only the undecided fall back."""
     made = judge_of(DISPUTE).judge(facts_at(71))
     assert (made.action, made.rule) == (Action.DISPUTE, "not there")
     assert made.reason == "We read all 60 comments and yours was not there."
-
-
-def test_the_same_words_are_never_sent_twice() -> None:
-    """A dispute whose text was sent before becomes a question under the rule's own name."""
-    sent = History(disputes=0, texts=("We read all 60  comments and yours was not there.",))
-    made = judge_of(DISPUTE).judge(facts_at(past=sent))
-    assert (made.action, made.rule) == (Action.ESCALATE, "not there")
-    assert made.note == "its text could not be sent: the same words were sent before"
 
 
 def test_a_wait_ends_at_its_moment() -> None:

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.templates import Text, Variants, duration, may_be_sent, money, share
 from reviewbot.policy.facts import History
 from reviewbot.policy.model import Placeholder, ReasonText, Template
 from tests.builders import an_attempt
-from tests.policy.judging import facts_at, judge_of
+from tests.policy.judging import facts_at
 
 FACTS = CATALOGUE["comments"]
 PARIS = ZoneInfo("Europe/Paris")
@@ -94,23 +93,6 @@ def test_a_round_s_variant_serves_later_rounds() -> None:
     assert said(rounds, past=History(disputes=None)) is None
     assert said(platforms) == "tt"
     assert said(platforms, platform=None) == "rest"
-
-
-def test_a_dispute_without_a_fitting_variant_becomes_a_question() -> None:
-    """Where the round is not known, no text of a round can be chosen."""
-    judge = judge_of(
-        """
-rules:
-  - {name: back, when: {task.platform: tiktok}, then: dispute, reason: why}
-reasons:
-  why:
-    round 1: Please post the comment as written.
-    round 2: Please look again, it is still not there.
-"""
-    )
-    made = judge.judge(facts_at(past=History(disputes=None)))
-    assert (made.action, made.rule) == (Action.ESCALATE, "back")
-    assert "no variant fits" in (made.note or "")
 
 
 def test_units_are_those_of_the_language() -> None:
