@@ -1,7 +1,7 @@
 """Settings: every knob, where its value came from, and a clear word on each that is wrong.
 
-Theory of operation. A setting is one row of `TABLE`. Each row is looked up in the sources in order
-(flag, environment, file of secrets, `reviewbot.toml`, default) and read by the row's own function.
+A setting is one field of `Settings`, with its type, its default, how its text is read and a sentence.
+Each is looked up in the sources in order (flag, environment, file of secrets, `reviewbot.toml`).
 All that is wrong is collected and told in one error. A name that nobody knows is wrong as well: a
 mistyped cap that is silently ignored costs money.
 """
@@ -12,10 +12,10 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -38,30 +38,200 @@ CLOCK_BRAKE = 30 * 60.0
 """Seconds a real API's clock and this machine's may differ before nothing is sent."""
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: how its text is read, one sentence on it, and its names."""
+
+    read: Callable[[str], Any]
+    sentence: str
+    env: str = ""
+    name: str = ""
+    in_file: bool = True
+
+
+class _Misread(ValueError):
+    """A value that cannot be read, in one sentence."""
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise _Misread("is empty")
+    return text.strip()
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(os.pathsep) if part)
+
+
+def read_seconds(text: str) -> float:
+    """Read `60s`, `15m`, `1h30m` or `2d`.
+
+    Raises ConfigError for anything else.
+    """
+    try:
+        return _seconds(text)
+    except _Misread as wrong:
+        raise ConfigError(f"{text!r} {wrong}") from None
+
+
+def _seconds(text: str) -> float:
+    text = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        raise _Misread(f"has no unit: did you mean {text}s, {text}m or {text}h?")
+    if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
+        raise _Misread("is no length of time: write it like 60s, 15m or 1h30m")
+    seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
+    if not 1 <= seconds <= 86400 * 30:
+        raise _Misread("is out of range: from 1s to 30d")
+    return seconds
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        raise _Misread("is no number of requests a minute") from None
+    if not 1 <= rate <= 1_000_000:
+        raise _Misread("is out of range: at least 1 request a minute")
+    return rate
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.strip() not in words:
+            raise _Misread(f"is none of {', '.join(words)}")
+        return text.strip()
+
+    return read
+
+
+def _mode(text: str) -> Mode:
+    return Mode(_one_of(*Mode)(text))
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _YES_NO:
+        raise _Misread("is neither yes nor no")
+    return _YES_NO[word]
+
+
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise _Misread("would send the key in clear: plain http is only for a loopback address")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _Misread("is no address: write it like https://host/path")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _Misread("holds more than host and path")
+    return text.strip().rstrip("/")
+
+
+def _ledger(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise _Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
+    if not text.startswith("sqlite:///") and text.count("@") > 1:
+        raise _Misread("holds more than one @: in a password write @ as %40 and / as %2F")
+    return text
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise _Misread("is no address to listen at: write it like 127.0.0.1:9464")
+    return (host.strip("[]") or "127.0.0.1", int(port))
+
+
+def _key(text: str) -> Secret:
+    text = text.strip()
+    remember(text)
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise _Misread("is no API key (one word of plain characters)")
+    return Secret(text)
+
+
+def _proxy(text: str) -> Proxy | None:
+    try:
+        return proxy_of(text)
+    except ValueError as wrong:
+        raise _Misread(f"{wrong}; or write {NONE} to go without one") from None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, read and checked. `origins` tells for each name where its value came from."""
 
-    api_key: Secret | None = None
-    base_url: str = DEFAULT_BASE_URL
-    mode: Mode = Mode.DRY_RUN
-    policy: tuple[str, ...] = ()
-    ledger: str = ""
-    every: float = 60.0
-    rate_per_minute: float | None = None
-    quarantine: float = 900.0
-    freshness: float = 60.0
-    evidence: str = "when-needed"
-    checkpoint_file: str | None = None
-    checkpoint_key_file: str | None = None
-    listen: tuple[str, int] | None = None
+    api_key: Annotated[
+        Secret | None, Setting(_key, "the key", env="TOKPORTAL_API_KEY", in_file=False)
+    ] = None
+    base_url: Annotated[str, Setting(_base_url, "API root", env="TOKPORTAL_BASE_URL")] = (
+        DEFAULT_BASE_URL
+    )
+    mode: Annotated[Mode, Setting(_mode, "dry-run or live")] = Mode.DRY_RUN
+    policy: Annotated[tuple[str, ...], Setting(_paths, "policy file(s)")] = ()
+    ledger: Annotated[str, Setting(_ledger, "database URL")] = ""
+    every: Annotated[float, Setting(_seconds, "poll interval")] = 60.0
+    rate_per_minute: Annotated[
+        float | None,
+        Setting(
+            _rate, "this bot's share of the key's budget; 80 % of the advertised limit without it"
+        ),
+    ] = None
+    quarantine: Annotated[
+        float, Setting(_seconds, "how long an ambiguous write may still arrive")
+    ] = 900.0
+    freshness: Annotated[
+        float, Setting(_seconds, "how old the last sight of a task may be when a write leaves")
+    ] = 60.0
+    clock_brake: Annotated[
+        float | None,
+        Setting(
+            _seconds, "how far this machine's clock may be off the API's before nothing is sent"
+        ),
+    ] = None
+    evidence: Annotated[
+        str,
+        Setting(
+            _one_of("when-needed", "always"),
+            "when-needed or always: when the verifier's timeline is fetched",
+        ),
+    ] = "when-needed"
+    checkpoint_file: Annotated[
+        str | None,
+        Setting(_text, "file, best on another disk, to which the log's checkpoints are added"),
+    ] = None
+    checkpoint_key_file: Annotated[
+        str | None, Setting(_text, "file with the key that signs checkpoints; unsigned without it")
+    ] = None
+    listen: Annotated[
+        tuple[str, int] | None,
+        Setting(_address, "HOST:PORT for health checks and metrics; off without it"),
+    ] = None
+    proxy: Annotated[
+        Proxy | None,
+        Setting(
+            _proxy, "proxy for the API and the channels; HTTPS_PROXY and NO_PROXY are honoured"
+        ),
+    ] = None
+    pause_file: Annotated[
+        str | None,
+        Setting(
+            _text, "a file that pauses the bot while it is there; PAUSE beside the log without it"
+        ),
+    ] = None
+    require_ack: Annotated[
+        bool, Setting(_yes_or_no, "whether a changed policy waits for  reviewbot policy accept")
+    ] = False
+    two_for_caps: Annotated[
+        bool,
+        Setting(_yes_or_no, "whether one that raises a limit waits for that word of two people"),
+    ] = False
+    person: Annotated[
+        str | None,
+        Setting(_text, "the name under which your answers are logged; your login without it"),
+    ] = None
     notices: Notices = Notices()
-    person: str | None = None
-    pause_file: str | None = None
-    require_ack: bool = False
-    two_for_caps: bool = False
-    proxy: Proxy | None = None
-    clock_brake: float | None = None
-    """How far (seconds) this machine's clock may be off; see `brake_at`."""
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -123,222 +293,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(secret.reveal() for secret in found if secret is not None)
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting: its names, how its text is read, and one sentence."""
-
-    name: str
-    env: str
-    read: Callable[[str], Any]
-    sentence: str
-    in_file: bool = True
+def _settings() -> Iterator[Setting]:
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        for row in getattr(hint, "__metadata__", ()):
+            env = row.env or f"REVIEWBOT_{name.upper()}"
+            yield msgspec.structs.replace(row, name=name, env=env)
 
 
-class _Misread(ValueError):
-    """A value that cannot be read, in one sentence."""
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise _Misread("is empty")
-    return text.strip()
-
-
-def _paths(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(os.pathsep) if part)
-
-
-def read_seconds(text: str) -> float:
-    """Read `60s`, `15m`, `1h30m` or `2d`.
-
-    Raises ConfigError for anything else.
-    """
-    try:
-        return _seconds(text)
-    except _Misread as wrong:
-        raise ConfigError(f"{text!r} {wrong}") from None
-
-
-def _seconds(text: str) -> float:
-    text = text.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        raise _Misread(f"has no unit: did you mean {text}s, {text}m or {text}h?")
-    if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
-        raise _Misread("is no length of time: write it like 60s, 15m or 1h30m")
-    seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
-    if not 1 <= seconds <= 86400 * 30:
-        raise _Misread("is out of range: from 1s to 30d")
-    return seconds
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise _Misread("is no number of requests a minute") from None
-    if not 1 <= rate <= 1_000_000:
-        raise _Misread("is out of range: at least 1 request a minute")
-    return rate
-
-
-def _mode(text: str) -> Mode:
-    return Mode(_one_of(text, tuple(Mode)))
-
-
-def _evidence(text: str) -> str:
-    return _one_of(text, ("when-needed", "always"))
-
-
-def _one_of(text: str, words: tuple[str, ...]) -> str:
-    if text.strip() not in words:
-        raise _Misread(f"is none of {', '.join(words)}")
-    return text.strip()
-
-
-def _yes_or_no(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in _YES_NO:
-        raise _Misread("is neither yes nor no")
-    return _YES_NO[word]
-
-
-_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-def _base_url(text: str) -> str:
-    parts = urlsplit(text.strip())
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise _Misread("would send the key in clear: plain http is only for a loopback address")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Misread("is no address: write it like https://host/path")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise _Misread("holds more than host and path")
-    return text.strip().rstrip("/")
-
-
-def _ledger(text: str) -> str:
-    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise _Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
-    if not text.startswith("sqlite:///") and text.count("@") > 1:
-        raise _Misread("holds more than one @: in a password write @ as %40 and / as %2F")
-    return text
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.strip().rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise _Misread("is no address to listen at: write it like 127.0.0.1:9464")
-    return (host.strip("[]") or "127.0.0.1", int(port))
-
-
-def _key(text: str) -> Secret:
-    text = text.strip()
-    remember(text)
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise _Misread("is no API key (one word of plain characters)")
-    return Secret(text)
-
-
-def _proxy(text: str) -> Proxy | None:
-    try:
-        return proxy_of(text)
-    except ValueError as wrong:
-        raise _Misread(f"{wrong}; or write {NONE} to go without one") from None
-
-
-TABLE: tuple[Setting, ...] = (
-    Setting(name="api_key", env="TOKPORTAL_API_KEY", read=_key, sentence="the key", in_file=False),
-    Setting(name="base_url", env="TOKPORTAL_BASE_URL", read=_base_url, sentence="API root"),
-    Setting(name="mode", env="REVIEWBOT_MODE", read=_mode, sentence="dry-run or live"),
-    Setting(name="policy", env="REVIEWBOT_POLICY", read=_paths, sentence="policy file(s)"),
-    Setting(name="ledger", env="REVIEWBOT_LEDGER", read=_ledger, sentence="database URL"),
-    Setting(name="every", env="REVIEWBOT_EVERY", read=_seconds, sentence="poll interval"),
-    Setting(
-        name="rate_per_minute",
-        env="REVIEWBOT_RATE_PER_MINUTE",
-        read=_rate,
-        sentence="this bot's share of the key's budget; 80 % of the advertised limit without it",
-    ),
-    Setting(
-        name="quarantine",
-        env="REVIEWBOT_QUARANTINE",
-        read=_seconds,
-        sentence="how long an ambiguous write may still arrive",
-    ),
-    Setting(
-        name="freshness",
-        env="REVIEWBOT_FRESHNESS",
-        read=_seconds,
-        sentence="how old the last sight of a task may be when a write leaves",
-    ),
-    Setting(
-        name="clock_brake",
-        env="REVIEWBOT_CLOCK_BRAKE",
-        read=_seconds,
-        sentence="how far this machine's clock may be off the API's before nothing is sent",
-    ),
-    Setting(
-        name="evidence",
-        env="REVIEWBOT_EVIDENCE",
-        read=_evidence,
-        sentence="when-needed or always: when the verifier's timeline is fetched",
-    ),
-    Setting(
-        name="checkpoint_file",
-        env="REVIEWBOT_CHECKPOINT_FILE",
-        read=_text,
-        sentence="file, best on another disk, to which the log's checkpoints are added",
-    ),
-    Setting(
-        name="checkpoint_key_file",
-        env="REVIEWBOT_CHECKPOINT_KEY_FILE",
-        read=_text,
-        sentence="file with the key that signs checkpoints; unsigned without it",
-    ),
-    Setting(
-        name="listen",
-        env="REVIEWBOT_LISTEN",
-        read=_address,
-        sentence="HOST:PORT for health checks and metrics; off without it",
-    ),
-    Setting(
-        name="proxy",
-        env="REVIEWBOT_PROXY",
-        read=_proxy,
-        sentence="proxy for the API and the channels; HTTPS_PROXY and NO_PROXY are honoured",
-    ),
-    Setting(
-        name="pause_file",
-        env="REVIEWBOT_PAUSE_FILE",
-        read=_text,
-        sentence="a file that pauses the bot while it is there; PAUSE beside the log without it",
-    ),
-    Setting(
-        name="require_ack",
-        env="REVIEWBOT_REQUIRE_ACK",
-        read=_yes_or_no,
-        sentence="whether a changed policy waits for  reviewbot policy accept",
-    ),
-    Setting(
-        name="two_for_caps",
-        env="REVIEWBOT_TWO_FOR_CAPS",
-        read=_yes_or_no,
-        sentence="whether one that raises a limit waits for that word of two people",
-    ),
-    Setting(
-        name="person",
-        env="REVIEWBOT_PERSON",
-        read=_text,
-        sentence="the name under which your answers are logged; your login without it",
-    ),
-)
+TABLE = tuple(_settings())
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
-
-
 NOTICES = ("channels", "alarms", "deadman")
 """The tables of `reviewbot.toml`: how people are told."""
 _KEY_FILE = "TOKPORTAL_API_KEY_FILE"
 _CONFIG = "REVIEWBOT_CONFIG"
-_ROW_OF = {row.name: row for row in TABLE}
 
 
 def load_settings(
