@@ -14,14 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from benchmarks.kept import keep
 from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import CommentTask
-from reviewbot.ledger import mapping, statements
-from reviewbot.ledger.chain import ChainEnd
+from reviewbot.ledger import mapping, tables
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 
@@ -60,7 +59,6 @@ def measure(url: str, rows: int) -> dict[str, Any]:
     """The figures of one store."""
     print(f"{url.split(':')[0]}: {rows:,} lines")
     ledger = open_ledger(url)
-    assert isinstance(ledger, SqlLedger)
     empty = calls(ledger, "small")
     fill(ledger, rows // LINES, START - timedelta(days=1))
     large = calls(ledger, "large")
@@ -122,23 +120,21 @@ def per_call(call: Callable[[int], object], times: int = CALLS) -> float:
 
 def fill(ledger: SqlLedger, decisions: int, until: datetime, policy: str = "comments") -> None:
     """Add the past: over two years until then, rounds seen and approvals of them performed."""
-    connection = ledger._connection
     for start in range(0, decisions, BATCH):
-        with connection.writing("decisions"):
-            tail = ChainEnd(connection)
+        with ledger._chain.adding("decisions") as end:
             for n in range(start, min(start + BATCH, decisions)):
                 name, at = f"t{n}", until - YEARS * (1 - n / decisions)
-                line, round_ = mapping.seen(an_item(name), at, tail.next)
-                tail.add(line)
-                connection.run(statements.ADD_ROUND, astuple(round_))
+                line, round_ = mapping.seen(an_item(name), at, end.next)
+                end.add(line)
+                ledger._put(tables.round_, round_, None)
                 decision = replace(a_decision(name), decided_at=at, policy=policy)
-                line, row = mapping.recorded(decision, State.INTENT, tail.next, None)
-                tail.add(line)
+                line, row = mapping.recorded(decision, State.INTENT, end.next, None)
+                end.add(line)
                 line, row = mapping.marked(
-                    decision.id, row, State.PERFORMED, at, tail.next, None, "req-0123456789"
+                    decision.id, row, State.PERFORMED, at, end.next, None, "req-0123456789"
                 )
-                tail.add(line)
-                connection.run(statements.ADD_DECISION, astuple(row))
+                end.add(line)
+                ledger._put(tables.decision, row, None)
 
 
 def a_decision(task_id: str) -> Decision:

@@ -39,7 +39,8 @@ from reviewbot.insights.scorecard import (
     graded_claims,
     scorecard,
 )
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.review import shadow
@@ -88,7 +89,7 @@ class Month:
     """A month that one policy reviewed, and what was really there in each round."""
 
     world: World
-    ledger: MemoryLedger
+    ledger: SqlLedger
     there: dict[Round, bool] = field(default_factory=dict)
     removed: set[Round] = field(default_factory=set)
     """Rounds whose comment was posted as ordered, and removed by the platform."""
@@ -167,7 +168,7 @@ def live_through(
         "week", seed=seed, per_hour=per_hour, choices=Choices(short_reads=SHORT_READS)
     )
     assert isinstance(world.clock, VirtualClock)
-    month = Month(world=world, ledger=MemoryLedger())
+    month = Month(world=world, ledger=open_ledger("memory:"))
     app = build(
         Settings(api_key=Secret("sk_" + "0" * 64), mode=Mode.LIVE),
         judges=[judge_of(source)],

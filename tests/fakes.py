@@ -18,7 +18,7 @@ from reviewbot.domain.errors import ApiError, NotFound
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import CommentTask, Timeline
 from reviewbot.domain.text import iso
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import NO_HISTORY, Facts
 from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
 from reviewbot.ports.ledger import Memory
@@ -260,7 +260,7 @@ def an_app(
     """A whole bot over the fakes; live unless told otherwise."""
     bench = ReviewPipeline(queue=world, judges=(judge,), desk=world if live else None)  # type: ignore[arg-type]
     clock, said = clock or HandClock(), Said()
-    ledger = ledger or MemoryLedger()
+    ledger = ledger or open_ledger("memory:")
     return BotContext(
         clock=clock,
         ledger=ledger,

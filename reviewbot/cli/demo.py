@@ -20,7 +20,7 @@ from reviewbot.domain.decision import DONE, Action, Decision, Mode, State
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.insights.scorecard import PayoutTotals, add_up
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.ports.ledger import Ending, Logged
@@ -114,7 +114,7 @@ class Week:
     def __init__(self, seed: int = 0) -> None:
         self.clock = VirtualClock(START)
         self.world = build_world("demo", seed=seed, clock=self.clock)
-        self.ledger = MemoryLedger()
+        self.ledger = open_ledger("memory:")
         self._person = Person(self.world)
         self._app = build(
             Settings(api_key=Secret(KEY), mode=Mode.LIVE),

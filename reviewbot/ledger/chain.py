@@ -4,19 +4,30 @@ Theory of operation. A line's hash is SHA-256 over the hash before it and over a
 content, with its length, so that no two contents read the same. Whoever edits, removes, inserts or
 moves a line must rewrite every hash after it; a chain rewritten to the end, or a tail cut off, shows
 against a `Checkpoint` that was kept elsewhere.
+
+A log can lose its end while it is in use: a server fails over to a copy that lacks the last
+transactions, a file is overwritten by an older one. What was forgotten may have been sent, and would
+be sent again. So each transaction first makes sure that the newest line this process has committed
+still stands where it stood. Mostly it is the last one, which is read anyway. Behind a connection that
+was opened again the lines since this process began are counted too: none may lack. So they are once
+the bot finds that a write which it sent is not in the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
-from msgspec.structs import astuple
+from msgspec import Struct
+from msgspec.structs import asdict, astuple, replace
+from sqlalchemy import Table
 
+from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
-from reviewbot.ledger.engine import LedgerEngine
-from reviewbot.ledger.tables import ChainLine
+from reviewbot.ledger.engine import LedgerEngine, Part
+from reviewbot.ledger.tables import ChainLine, entry
 from reviewbot.ports.ledger import Checkpoint, Verification
 
 GENESIS = bytes(32)
@@ -32,9 +43,7 @@ Columns = tuple[int, int, str, str, int, bytes, bytes | None, bytes]
 
 def digest(before: bytes, line: ChainLine) -> bytes:
     """The hash of `line` after a line with the hash `before`."""
-    return digest_of(
-        before, line.seq, line.at, line.kind, line.subject, line.prior, line.body, line.detail
-    )
+    return digest_of(before, *astuple(line)[:-1])
 
 
 def digest_of(
@@ -115,69 +124,133 @@ def departure(checkpoint: Checkpoint, lines: int, head: bytes) -> str | None:
     return None
 
 
-# ------------------------------------------------------------------------------------------------
-# The end of the chain, as one transaction adds to it.
-#
-# Theory of operation. A log can lose its end while it is in use: a server fails over to a copy that
-# lacks the last transactions, a file is overwritten by an older one. What was forgotten may have been
-# sent, and would be sent again. So each transaction first makes sure that the newest line this process
-# has committed still stands where it stood. Mostly it is the last one, which is read anyway. Behind a
-# connection that was opened again the lines since this process began are counted too: none may lack. So
-# they are once the bot finds that a write which it sent is not in the log.
+class Chain:
+    """The chain of an open log: where it ends, and whether it still holds what this process wrote."""
 
+    def __init__(self, engine: LedgerEngine) -> None:
+        self._engine = engine
+        self._written: tuple[int, bytes] | None = None
+        """The newest line that this process has committed; the log must go on from there."""
+        self._began = 0
+        """The line after which this process began to write."""
+        self._counted = 0
+        """The opening, by number, at which the lines since then were last counted; 0: they are to be."""
+        self._lost: str | None = None
+        """What is missing, once it has been seen not to; until a person takes the log as it is."""
 
-def end_of_chain(connection: LedgerEngine) -> tuple[int, bytes]:
-    """The number and the hash of the last line; 0 and the hash before the first where there is none."""
-    row = connection.run(statements.LAST_LINE).fetchone()
-    return (row[0], bytes(row[1])) if row else (0, GENESIS)
+    def end(self) -> tuple[int, bytes]:
+        """The number and the hash of the last line; 0 and the hash before the first where there is none."""
+        row = self._engine.run(statements.LAST_LINE).fetchone()
+        return (row[0], row[1]) if row else (0, GENESIS)
 
+    def line(self, seq: int) -> ChainLine | None:
+        """The line of this number."""
+        row = self._engine.run(statements.LINE, {"seq": seq}).fetchone()
+        return ChainLine(*row) if row else None
 
-def notice_loss(connection: LedgerEngine, count: int, head: bytes) -> None:
-    """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
-    written = connection.written
-    if written is None:
-        connection.began, connection.counted = count, connection.opened
-    if connection.lost is not None or written is None:
-        return
-    if connection.counted != connection.opened:
-        _count_lines(connection, count)
-    if written == (count, head):
-        return
-    seq, hash_ = written
-    row = connection.run(statements.LINE, {"seq": seq}).fetchone() if seq <= count else None
-    if row is None or bytes(row[-1]) != hash_:
-        connection.lost = (
-            f"line {seq}, which this process wrote, is not there any more"
-            f" (the log ends at line {count})"
-        )
+    def back_from(self, seq: int) -> list[ChainLine]:
+        """A line and all before it about the same subject, oldest first."""
+        lines: list[ChainLine] = []
+        while seq:
+            line = self.line(seq)
+            assert line is not None, f"line {seq} is missing"
+            lines.append(line)
+            seq = line.prior
+        return lines[::-1]
 
+    @contextmanager
+    def adding(self, part: Part) -> Iterator[ChainEnd]:
+        """One transaction that adds lines to a part of the log."""
+        with self._engine.writing(part):
+            count, head = self.end()
+            self._notice_loss(count, head)
+            end = ChainEnd(self._engine, count, head)
+            yield end
+        if end.count > count and self._lost is None:
+            self._written = end.count, end.head
 
-def _count_lines(connection: LedgerEngine, count: int) -> None:
-    """See whether all lines since this process began to write are there, the newest one aside."""
-    began = connection.began
-    there = connection.run(statements.LINES_SINCE, {"seq": began}).fetchone()[0]
-    if there < count - began:
-        connection.lost = f"lines between line {began} and line {count} are not there any more"
-    connection.counted = connection.opened
+    def refuse_if_lost(self) -> None:
+        """Raise LedgerWentBack where something is missing: what is lost may have been sent."""
+        if self._lost is not None:
+            raise LedgerWentBack(f"the log went back: {self._lost}; nothing is sent")
+
+    def lost(self) -> str | None:
+        """What this process wrote and the log no longer holds."""
+        with self._engine.reading():
+            if self._lost is None:
+                self._notice_loss(*self.end())
+            return self._lost
+
+    def recount(self) -> None:
+        """Count the lines since this process began when the log is next looked at."""
+        self._counted = 0
+
+    def take_as_it_is(self) -> None:
+        """Go on from where the log ends now."""
+        with self._engine.reading():
+            self._written = self._lost = None
+
+    def _notice_loss(self, count: int, head: bytes) -> None:
+        """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
+        opened = self._engine.opened
+        if self._written is None:
+            self._began, self._counted = count, opened
+        if self._lost is not None or self._written is None:
+            return
+        if self._counted != opened:
+            self._count_lines(count)
+            self._counted = opened
+        if self._written == (count, head):
+            return
+        seq, hash_ = self._written
+        line = self.line(seq) if seq <= count else None
+        if line is None or line.hash != hash_:
+            self._lost = (
+                f"line {seq}, which this process wrote, is not there any more"
+                f" (the log ends at line {count})"
+            )
+
+    def _count_lines(self, count: int) -> None:
+        """See whether all lines since this process began to write are there, the newest one aside."""
+        there = self._engine.run(statements.LINES_SINCE, {"seq": self._began}).fetchone()[0]
+        if there < count - self._began:
+            self._lost = f"lines between line {self._began} and line {count} are not there any more"
 
 
 class ChainEnd:
-    """Where the chain ends. Made inside `Connection.writing`, so the next number is ours."""
+    """Where the chain ends, as one transaction adds to it; nobody else can meanwhile."""
 
-    def __init__(self, connection: LedgerEngine) -> None:
-        self._connection = connection
-        self._count, self.hash = end_of_chain(connection)
-        notice_loss(connection, self._count, self.hash)
+    def __init__(self, engine: LedgerEngine, count: int, head: bytes) -> None:
+        self._engine = engine
+        self.count, self.head = count, head
 
     @property
     def next(self) -> int:
         """The number of the next line."""
-        return self._count + 1
+        return self.count + 1
 
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
-        self.hash = digest(self.hash, line)
-        self._count = line.seq
-        *content, _ = astuple(line)
-        self._connection.run(statements.ADD_LINE, (*content, self.hash))
-        self._connection.adding = (self._count, self.hash)
+        self.count, self.head = line.seq, digest(self.head, line)
+        self._engine.run(statements.add(entry), asdict(replace(line, hash=self.head)))
+        self._engine.own_lines += 1
+
+
+class LogPart:
+    """What the parts of a ledger share: its engine, its chain, and how they keep a row."""
+
+    def __init__(self, engine: LedgerEngine) -> None:
+        self._engine = engine
+        self._chain = Chain(engine)
+
+    def _put(self, table: Table, row: Struct, before: Struct | None) -> None:
+        """Keep a new row, or what has changed of a known one: other columns' indexes are left in peace."""
+        values = asdict(row)
+        if before is None:
+            self._engine.run(statements.add(table), values)
+            return
+        known = asdict(before)
+        changed = [name for name, value in values.items() if value != known[name]]
+        new = {f"new_{name}": values[name] for name in changed}
+        keys = {f"key_{key.name}": values[key.name] for key in table.primary_key}
+        self._engine.run(statements.change(table, tuple(changed)), new | keys)

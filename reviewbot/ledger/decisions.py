@@ -1,21 +1,27 @@
-"""Decisions in the database: written with the chain, read by index."""
+"""Decisions in the log: written with the chain, read by index, and what they tell as a history."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from msgspec.structs import asdict, astuple
 from sqlalchemy.sql.elements import ClauseElement
 
-from reviewbot.domain.decision import CLAIMED, DONE, Action, Decision, Entry, State
-from reviewbot.domain.errors import LedgerWentBack
+from reviewbot.domain.decision import (
+    CLAIMED,
+    DONE,
+    Action,
+    Decision,
+    Entry,
+    State,
+    idempotency_key,
+)
+from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewKind
-from reviewbot.ledger import mapping, statements
-from reviewbot.ledger.chain import ChainEnd
+from reviewbot.ledger import mapping, statements, tables
+from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.engine import LedgerEngine
-from reviewbot.ledger.fitting import is_name
 from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
 from reviewbot.ledger.mapping import (
     DecisionRow,
@@ -26,246 +32,239 @@ from reviewbot.ledger.mapping import (
     to_micros,
     with_bulk,
 )
-from reviewbot.ledger.tables import COUNTED, ChainLine
+from reviewbot.ledger.tables import COUNTED
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.ports.ledger import Limit, Logged, Memory
 
-_WIDTH = len(DecisionRow.__struct_fields__)
-
-
-def write(
-    connection: LedgerEngine, decision: Decision, state: State, limits: Sequence[Limit] = ()
-) -> DecisionRow:
-    """Write a decision down in full, an intent only where every cap has room; give where it stands."""
-    tail = ChainEnd(connection)
-    if state is State.INTENT and connection.lost is not None:
-        raise LedgerWentBack(f"the log went back: {connection.lost}; nothing is sent")
-    before = _row(connection, tail, decision.id)
-    line, row = mapping.recorded(decision, state, tail.next, before)
-    for limit, spent in _with_spent(connection, limits, decision):
-        check_room(limit, decision, spent)
-    tail.add(line)
-    try:
-        _put(connection, row, before)
-    except connection.backend.conflict as error:
-        raise mapping.already_intended(decision) from error
-    connection.newest = (tail.hash, row)
-    return row
-
-
-def mark(
-    connection: LedgerEngine,
-    decision_id: str,
-    state: State,
-    at: datetime,
-    note: str | None,
-    request_id: str | None,
-    was: State | None,
-) -> DecisionRow:
-    """Add what became of an intent; give where the decision stands now."""
-    tail = ChainEnd(connection)
-    before = _row(connection, tail, decision_id)
-    line, row = mapping.marked(decision_id, before, state, at, tail.next, note, request_id, was)
-    tail.add(line)
-    connection.run(
-        statements.MARK_DECISION,
-        {
-            "which": row.seq,
-            "new_last": row.last,
-            "new_state": row.state,
-            "new_state_at": row.state_at,
-            "new_settled_at": row.settled_at,
-            "new_note": row.note,
-            "new_request_id": row.request_id,
-        },
-    )
-    connection.newest = (tail.hash, row)
-    return row
-
-
-def _row(connection: LedgerEngine, tail: ChainEnd, decision_id: str) -> DecisionRow | None:
-    """Where a decision stands: as we left it, while our line about it is still the last of all."""
-    left_at, left = connection.newest
-    if left_at == tail.hash and left.id == decision_id:
-        known: DecisionRow = left
-        return known
-    return _read_row(connection, decision_id)
-
-
-def _read_row(connection: LedgerEngine, decision_id: str) -> DecisionRow | None:
-    row = connection.run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
-    return None if row is None else DecisionRow(*row)
-
-
-def _put(connection: LedgerEngine, row: DecisionRow, before: DecisionRow | None) -> None:
-    if before is None:
-        connection.run(statements.ADD_DECISION, astuple(row))
-        return
-    changes = {f"new_{name}": value for name, value in asdict(row).items()}
-    connection.run(statements.CHANGE_DECISION, changes | {"which": row.seq})
-
-
-def _with_spent(
-    connection: LedgerEngine, limits: Sequence[Limit], decision: Decision
-) -> Iterator[tuple[Limit, list[SpentRoom]]]:
-    """The caps that a decision meets, each with what it has used up; most have one window in common."""
-    windows: dict[tuple[str, int], Sequence[Any]] = {}
-    for limit in limits:
-        if not concerns(limit, decision):
-            continue
-        window = limit.policy, window_start(limit, decision)
-        if window not in windows:
-            about = {"policy": window[0], "since": window[1]}
-            windows[window] = connection.run(statements.SPENT, about).fetchall()
-        yield (
-            limit,
-            [
-                SpentRoom(intended_at, amount, action)
-                for intended_at, amount, action, account_id in windows[window]
-                if action in limit.actions and limit.account_id in (None, account_id)
-            ],
-        )
-
-
-def found(
-    connection: LedgerEngine, statement: ClauseElement, parameters: dict[str, Any] | None = None
-) -> list[Logged]:
-    """The decisions that a statement finds, in full."""
-    with connection.reading():
-        rows = connection.run(statement, parameters).fetchall()
-    return [_logged(row) for row in rows]
-
-
-def unsettled(connection: LedgerEngine) -> list[Logged]:
-    """Intents and ambiguous writes that are not settled, oldest first."""
-
-    def read() -> list[Logged]:
-        return sorted(found(connection, statements.DECISIONS_OPEN), key=lambda one: one.seq)
-
-    return list(connection.kept("decisions", "open", read))
-
-
-def walk(connection: LedgerEngine) -> Iterator[Logged]:
-    """Every decision by `seq`; writers may go on between the pages."""
-    after = 0
-    while page := found(connection, statements.DECISIONS_AFTER, {"after": after}):
-        yield from page
-        after = page[-1].seq
-
-
-def newest(connection: LedgerEngine, count: int) -> list[Logged]:
-    """The newest so many decisions, oldest first."""
-    return found(connection, statements.DECISIONS_NEWEST, {"newest": max(0, count)})[::-1]
-
-
-def of_task(connection: LedgerEngine, task_id: str) -> list[Logged]:
-    """All decisions on one thing."""
-    return found(connection, statements.DECISIONS_OF_TASK, {"task_id": task_id})
-
-
-def changed_since(connection: LedgerEngine, since: datetime) -> list[Logged]:
-    """Decisions whose state was last changed at `since` or later, by `seq`."""
-    changed = found(connection, statements.DECISIONS_SINCE, {"since": to_micros(since)})
-    return sorted(changed, key=lambda one: one.seq)
-
-
-def of_policy(connection: LedgerEngine, policy: str, since: datetime) -> list[Logged]:
-    """What a policy decided whose state was last changed at `since` or later, without its bulk."""
-    with connection.reading():
-        rows = connection.run(
-            statements.DECISIONS_OF_POLICY, {"policy": policy, "since": to_micros(since)}
-        ).fetchall()
-    return [_logged((*row, None)) for row in rows]
-
-
-def by_beginning(connection: LedgerEngine, beginning: str) -> Logged | None:
-    """The one decision whose id begins so."""
-    matches = found(
-        connection,
-        statements.DECISIONS_LIKE,
-        {"low": beginning, "high": beginning + "\U0010ffff"},
-    )
-    return matches[0] if len(matches) == 1 else None
-
-
-def story(connection: LedgerEngine, decision_id: str) -> list[Entry]:
-    """All lines about one decision, oldest first."""
-    with connection.reading():
-        row = _read_row(connection, decision_id)
-        return [entry_of(line) for line in back_from(connection, row.last if row else 0)]
-
-
-def back_from(connection: LedgerEngine, seq: int) -> list[ChainLine]:
-    """A line and all before it about the same subject, oldest first."""
-    lines: list[ChainLine] = []
-    while seq:
-        lines.append(ChainLine(*connection.run(statements.LINE, {"seq": seq}).fetchone()))
-        seq = lines[-1].prior
-    return lines[::-1]
-
-
-def _logged(columns: Sequence[Any]) -> Logged:
-    body, detail = columns[_WIDTH:]
-    decision = step_from_body(body).decision
-    assert decision is not None
-    return logged(DecisionRow(*columns[:_WIDTH]), with_bulk(decision, detail))
-
-
-# ------------------------------------------------------------------------------------------------
-# What rows tell when they are asked as a history: of one thing, of one account.
-
-
 ACCOUNT_MEMORY = timedelta(days=30)
 """How far back the figures of an account reach."""
-
-
+LEAST_REMEMBERED = 128
+_WIDTH = len(DecisionRow.__struct_fields__)
 _DONE = frozenset(state.value for state in DONE)
-
-
-_SENT = frozenset(COUNTED)
-
-
 _CLAIMED = frozenset(state.value for state in CLAIMED)
-
-
 _SENDS_BACK = frozenset(action.value for action in Action if action.sends_back)
 
 
-def memory_of(decisions: Iterable[tuple[DecisionRow, Decision]]) -> Memory:
+class DecisionLog(LogPart):
+    """The decisions of a log.
+
+    Each poll asks for the memory of everything that waits, and most of it has not changed: it is read
+    again once we wrote about it, or anybody else wrote anything. Twice as many memories are kept as
+    were ever asked for at once.
+    """
+
+    def __init__(self, engine: LedgerEngine) -> None:
+        super().__init__(engine)
+        self._remembered: dict[tuple[str, str], tuple[Hashable, Memory | None]] = {}
+        self._most_remembered = LEAST_REMEMBERED
+
+    def record(self, decision: Decision, state: State) -> None:
+        """Write down a decision that sends nothing."""
+        self._write(decision, state)
+        fault_point("record.committed")
+
+    def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
+        """Claim the round and write down the intent; give the key of this try."""
+        fault_point("intent.before")
+        row = self._write(decision, State.INTENT, limits)
+        fault_point("intent.committed")
+        return idempotency_key(decision.id, row.tries)
+
+    def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> DecisionRow:
+        """Write a decision down in full, an intent only where every limit has room."""
+        with self._chain.adding("decisions") as end:
+            if state is State.INTENT:
+                self._chain.refuse_if_lost()
+            before = self._row(decision.id)
+            line, row = mapping.recorded(decision, state, end.next, before)
+            for limit, spent in self._with_spent(limits, decision):
+                check_room(limit, decision, spent)
+            end.add(line)
+            try:
+                self._put(tables.decision, row, before)
+            except self._engine.backend.conflict as error:
+                raise mapping.already_intended(decision) from error
+            self._remembered.pop((row.review, row.task_id), None)
+        return row
+
+    def _with_spent(
+        self, limits: Sequence[Limit], decision: Decision
+    ) -> Iterator[tuple[Limit, list[SpentRoom]]]:
+        """The limits that a decision meets, each with what it has used up; most have one window in common."""
+        windows: dict[tuple[str, int], list[SpentRoom]] = {}
+        for limit in limits:
+            if not concerns(limit, decision):
+                continue
+            window = limit.policy, window_start(limit, decision)
+            if window not in windows:
+                asked = {"policy": window[0], "since": window[1]}
+                windows[window] = [
+                    SpentRoom(*row) for row in self._engine.run(statements.SPENT, asked)
+                ]
+            yield limit, [room for room in windows[window] if room.counts_for(limit)]
+
+    def mark(
+        self,
+        decision_id: str,
+        state: State,
+        at: datetime,
+        *,
+        note: str | None = None,
+        request_id: str | None = None,
+        was: State | None = None,
+    ) -> None:
+        """Add what became of an intent."""
+        fault_point("outcome.before")
+        with self._chain.adding("decisions") as end:
+            before = self._row(decision_id)
+            line, row = mapping.marked(
+                decision_id, before, state, at, end.next, note, request_id, was
+            )
+            end.add(line)
+            self._put(tables.decision, row, before)
+            self._remembered.pop((row.review, row.task_id), None)
+        fault_point("outcome.committed")
+
+    def _row(self, decision_id: str) -> DecisionRow | None:
+        row = self._engine.run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
+        return None if row is None else DecisionRow(*row)
+
+    def open_intents(self) -> Sequence[Logged]:
+        """Intents and ambiguous writes that are not settled, oldest first."""
+        return self._engine.kept(
+            "decisions", "open", lambda: self._sorted(statements.DECISIONS_OPEN)
+        )
+
+    def decisions(
+        self,
+        *,
+        newest: int | None = None,
+        since: datetime | None = None,
+        task_id: str | None = None,
+    ) -> Sequence[Logged]:
+        """Decisions by `seq`, oldest first: all, of one task, changed since, or the newest so many."""
+        if task_id is not None:
+            return self._found(statements.DECISIONS_OF_TASK, task_id=task_id)
+        if since is not None:
+            return self._sorted(statements.DECISIONS_SINCE, since=to_micros(since))
+        if newest is not None:
+            return self._found(statements.DECISIONS_NEWEST, newest=max(0, newest))[::-1]
+        return list(self.iter_decisions())
+
+    def iter_decisions(self) -> Iterator[Logged]:
+        """Every decision by `seq`, a page at a time; writers may go on between the pages."""
+        after = 0
+        while page := self._found(statements.DECISIONS_AFTER, after=after):
+            yield from page
+            after = page[-1].seq
+
+    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """What a policy decided that came to stand where it stands since, without its bulk."""
+        return self._found(statements.DECISIONS_OF_POLICY, policy=policy, since=to_micros(since))
+
+    def decision(self, decision_id: str) -> Logged | None:
+        """One decision by its id or an unambiguous beginning of it."""
+        high = decision_id + "\U0010ffff"
+        matches = self._found(statements.DECISIONS_LIKE, low=decision_id, high=high)
+        return matches[0] if len(matches) == 1 else None
+
+    def entries(self, decision_id: str) -> Sequence[Entry]:
+        """The whole story of one decision, oldest first."""
+        with self._engine.reading():
+            row = self._row(decision_id)
+            return [entry_of(line) for line in self._chain.back_from(row.last if row else 0)]
+
+    def _sorted(self, statement: ClauseElement, **parameters: Any) -> list[Logged]:
+        return sorted(self._found(statement, **parameters), key=lambda decision: decision.seq)
+
+    def _found(self, statement: ClauseElement, **parameters: Any) -> list[Logged]:
+        """The decisions that a statement finds."""
+        with self._engine.reading():
+            rows = self._engine.run(statement, parameters).fetchall()
+            return [logged(*_row_and_text(row)) for row in rows]
+
+    def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
+        """What is remembered of these things; one that is not in the log is absent."""
+        self._most_remembered = max(self._most_remembered, 2 * len(ids))
+        with self._engine.reading():
+            version = self._engine.others()
+            known = {name: self._remembered.pop((review, name), (None, None)) for name in ids}
+            old = [name for name, (seen, _) in known.items() if seen != version]
+            known |= {name: (version, memory) for name, memory in self._read(review, old).items()}
+            self._remembered |= {(review, name): kept for name, kept in known.items()}
+            while len(self._remembered) > self._most_remembered:
+                del self._remembered[next(iter(self._remembered))]
+        return {name: memory for name, (_, memory) in known.items() if memory is not None}
+
+    def _read(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory | None]:
+        decisions: dict[str, list[tuple[DecisionRow, Decision]]] = {name: [] for name in ids}
+        if ids:
+            asked = {"review": review, "names": statements.names_of(ids)}
+            for columns in self._engine.run(statements.DECISIONS_OF_TASKS, asked):
+                row, decision = _row_and_text(columns)
+                decisions[row.task_id].append((row, decision))
+        return {name: memory_of(found) if found else None for name, found in decisions.items()}
+
+    def accounts(
+        self, review: ReviewKind, account_ids: Sequence[str], now: datetime
+    ) -> Mapping[str, AccountHistory]:
+        """The last 30 days of these accounts; one without decisions has counts of 0."""
+        figures: dict[str, tuple[int, int, int]] = {}
+        overruled: dict[str, int] = {}
+        since = to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
+        with self._engine.reading():
+            names = statements.names_of(account_ids)
+            asked = {"review": review, "since": since, "names": names}
+            for account_id, *counts in self._engine.run(statements.ACCOUNT_FIGURES, asked):
+                approvals, disputes, paid = map(int, counts)
+                figures[account_id] = approvals, disputes, paid
+            overruled.update(self._engine.run(statements.ACCOUNT_OVERRULED, asked).fetchall())
+        return {
+            account_id: account_history(
+                *figures.get(account_id, (0, 0, 0)), overruled.get(account_id, 0)
+            )
+            for account_id in account_ids
+        }
+
+
+def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision]:
+    """A decision's row, and what the line that recorded it says; with its bulk where that was asked for."""
+    body, *detail = columns[_WIDTH:]
+    decision = step_from_body(body).decision
+    assert decision is not None
+    return DecisionRow(*columns[:_WIDTH]), with_bulk(decision, *detail)
+
+
+def memory_of(decisions: Sequence[tuple[DecisionRow, Decision]]) -> Memory:
     """What is remembered of one thing, from all its decisions.
 
     A dispute counts once it is known to be done; a text counts as used as soon as it may have
     been sent, so that an unclear write never leads to the same words twice.
     """
     judged: dict[str, datetime] = {}
-    disputes = 0
-    last_dispute: int | None = None
+    done_at: list[int] = []
     texts: list[tuple[int, str]] = []
     claims: dict[str, tuple[DecisionRow, Decision]] = {}
-    newest: tuple[DecisionRow, Decision] | None = None
     for row, decision in decisions:
-        if newest is None or row.recorded > newest[0].recorded:
-            newest = (row, decision)
         judged[row.epoch] = max(judged.get(row.epoch, decision.decided_at), decision.decided_at)
         if row.state in _CLAIMED:
             claims[row.epoch] = (row, decision)
         if row.action not in _SENDS_BACK:
             continue
-        if row.state in _DONE and (done_at := _done_at(row)) is not None:
-            disputes += 1
-            last_dispute = max(last_dispute or done_at, done_at)
-        if row.state in _SENT and decision.reason is not None:
+        if row.state in _DONE and (done := _done_at(row)) is not None:
+            done_at.append(done)
+        if row.state in COUNTED and decision.reason is not None:
             texts.append((row.seq, decision.reason))
-    if newest is not None:
-        # What was held while somebody else acted on the round is not what became of it.
-        newest = claims.get(newest[0].epoch, newest)
+    newest = max(decisions, key=lambda known: known[0].recorded)
+    # What was held while somebody else acted on the round is not what became of it.
+    newest = claims.get(newest[0].epoch, newest)
     return Memory(
         history=History(
-            disputes=disputes,
-            last_dispute_at=None if last_dispute is None else from_micros(last_dispute),
+            disputes=len(done_at),
+            last_dispute_at=from_micros(max(done_at)) if done_at else None,
             texts=tuple(text for _, text in sorted(texts)),
         ),
-        latest=logged(*newest) if newest else None,
+        latest=logged(*newest),
         judged_at=judged,
         claimed=frozenset(claims),
     )
@@ -298,118 +297,3 @@ def account_history(
         paid_30d=paid_micros / 1_000_000,
         overruled_30d=overruled,
     )
-
-
-# ------------------------------------------------------------------------------------------------
-# What the database remembers of things and of accounts, many at a time.
-
-
-LEAST_KEPT = 128
-
-
-class _Known(NamedTuple):
-    """A thing's memory, None where it has none; the lines it rests on, and when that was so."""
-
-    version: Hashable
-    lines: tuple[int, ...]
-    memory: Memory | None
-
-
-class Memories:
-    """What is remembered of things; what a thing's decisions say is read again only once it changed.
-
-    Each poll asks for everything that waits, and most of it has not changed. What we write ourselves
-    we know (`forget`). Once somebody else wrote, the numbers of the newest lines of a thing's
-    decisions tell whether its memory still holds. Twice as many are kept as were ever asked for at once.
-    """
-
-    def __init__(self, connection: LedgerEngine) -> None:
-        self._connection = connection
-        self._keep = LEAST_KEPT
-        self._known: dict[tuple[str, str], _Known] = {}
-
-    def of(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory]:
-        """What is remembered of these things; one that is not in the log is absent."""
-        self._keep = max(self._keep, 2 * len(ids))
-        with self._connection.reading() as driver:
-            version = self._connection.others(driver)
-            known = {i: one for i in ids if (one := self._known.pop((review, i), None)) is not None}
-            old = [i for i, one in known.items() if one.version != version]
-            lines = self._newest_lines(review, old)
-            for task_id in old:
-                one = known.pop(task_id)
-                if one.lines == lines.get(task_id, ()):
-                    known[task_id] = one._replace(version=version)
-            known |= self._read(version, review, [i for i in ids if i not in known])
-            self._known |= {(review, i): one for i, one in known.items()}
-            while len(self._known) > self._keep:
-                del self._known[next(iter(self._known))]
-        return {i: one.memory for i, one in known.items() if one.memory is not None}
-
-    def forget(self, review: str, task_id: str) -> None:
-        """Read this thing again; call it in the transaction that writes about it."""
-        self._known.pop((review, task_id), None)
-
-    def _newest_lines(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        lines: dict[str, tuple[int, ...]] = {}
-        for size, names in in_chunks(ids):
-            rows = self._connection.run(
-                statements.newest_lines(size), {"review": review, **names}
-            ).fetchall()
-            for task_id, last in rows:
-                lines[task_id] = (*lines.get(task_id, ()), last)
-        return lines
-
-    def _read(self, version: Hashable, review: ReviewKind, ids: Sequence[str]) -> dict[str, _Known]:
-        decisions: dict[str, list[tuple[DecisionRow, Decision]]] = {i: [] for i in ids}
-        for size, names in in_chunks(ids):
-            rows = self._connection.run(statements.memories(size), {"review": review, **names})
-            for *columns, body in rows.fetchall():
-                row = DecisionRow(*columns)
-                decision = step_from_body(body).decision
-                assert decision is not None
-                decisions[row.task_id].append((row, decision))
-        return {
-            task_id: _Known(
-                version,
-                tuple(sorted(row.last for row, _ in found)),
-                memory_of(found) if found else None,
-            )
-            for task_id, found in decisions.items()
-        }
-
-
-def accounts(
-    connection: LedgerEngine, review: ReviewKind, account_ids: Sequence[str], now: datetime
-) -> dict[str, AccountHistory]:
-    """The last 30 days of these accounts; one without decisions has counts of 0."""
-    figures: dict[str, tuple[int, int, int]] = {}
-    overruled: dict[str, int] = {}
-    about = {"review": review, "since": to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)}
-    with connection.reading():
-        for size, names in in_chunks(account_ids):
-            known = about | names
-            for account_id, *counts in connection.run(statements.account_figures(size), known):
-                approvals, disputes, paid = map(int, counts)
-                figures[account_id] = (approvals, disputes, paid)
-            overruled.update(connection.run(statements.account_overruled(size), known).fetchall())
-    return {
-        account_id: account_history(
-            *figures.get(account_id, (0, 0, 0)), overruled.get(account_id, 0)
-        )
-        for account_id in account_ids
-    }
-
-
-def in_chunks(names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Parameters for statements that ask for many names: few sizes, so that few are compiled.
-
-    What can be no name stands nowhere, and a database would refuse the question for all of them.
-    """
-    names = [name for name in names if is_name(name)]
-    largest = statements.CHUNK_SIZES[-1]
-    for start in range(0, len(names), largest):
-        chunk = names[start : start + largest]
-        size = next(size for size in statements.CHUNK_SIZES if size >= len(chunk))
-        filled = [*chunk, *(chunk[-1],) * (size - len(chunk))]
-        yield size, {f"name{n}": name for n, name in enumerate(filled)}

@@ -19,11 +19,16 @@ from reviewbot.ports.ledger import Limit
 
 
 class SpentRoom(NamedTuple):
-    """A decision that takes room: when it was intended, what it pays, what it does."""
+    """A decision that takes room: when it was intended, what it pays, what it does, for whom."""
 
     intended_at: int
     amount_micros: int | None
     action: str
+    account_id: str | None = None
+
+    def counts_for(self, limit: Limit) -> bool:
+        """Whether it takes room of this cap."""
+        return self.action in limit.actions and limit.account_id in (None, self.account_id)
 
 
 def concerns(limit: Limit, decision: Decision) -> bool:

@@ -149,7 +149,7 @@ def bulk_of(decision: Decision) -> bytes:
     return packer.compress(b"[" + decision.trace + b"," + decision.facts + b"]") + packer.flush()
 
 
-def with_bulk(decision: Decision, detail: bytes | None) -> Decision:
+def with_bulk(decision: Decision, detail: bytes | None = None) -> Decision:
     """The decision with its trace and facts again."""
     if detail is None:
         return decision
@@ -290,7 +290,7 @@ def ended_row(ending: Ending, last: int, before: RoundRow | None) -> RoundRow:
     )
 
 
-def sighting(row: RoundRow) -> OpenRound:
+def open_round(row: RoundRow) -> OpenRound:
     """A round that was seen and has no ending."""
     assert row.first_seen_at is not None
     return OpenRound(
@@ -315,7 +315,7 @@ def seen_round(row: RoundRow) -> SeenRound:
     )
 
 
-def ending(row: RoundRow) -> Ending:
+def round_ending(row: RoundRow) -> Ending:
     """A round's ending."""
     assert row.ended_at is not None
     by: Any = row.ended_by

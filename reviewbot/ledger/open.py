@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import inspect
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
-from reviewbot.domain.errors import ConfigError, LedgerError
+from reviewbot.domain.errors import ConfigError, LedgerCorrupt, LedgerError
 from reviewbot.domain.text import mark_of, without_password
+from reviewbot.ledger import statements
 from reviewbot.ledger.checkpoints import CheckpointFile
-from reviewbot.ledger.engine import LedgerEngine
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.engine import Backend, LedgerEngine
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.sqlite import SQLiteFile, SQLiteMemory
 from reviewbot.ledger.tables import SCHEMA_VERSION, metadata, schema_version
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
-
-    from reviewbot.ledger.engine import Backend
-    from reviewbot.ledger.ledger import SqlLedger
-
 
 IN_MEMORY = "memory:"
 """The URL of a ledger that ends with the process."""
-
-
+MIGRATIONS = Path(__file__).parent / "migrations"
 SHORTEST_KEY = 16
-
-
 _FORMS = "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
 def open_ledger(
     url: str, *, create: bool = True, read_only: bool = False, lock: bool = False
-) -> MemoryLedger | SqlLedger:
+) -> SqlLedger:
     """Open the ledger at `url` (`sqlite:///PATH`, `postgresql+psycopg://…` or `memory:`).
 
     `lock` makes this the one instance on it, or raises LedgerBusy. `read_only` never writes and
@@ -43,20 +35,45 @@ def open_ledger(
     `create`, a missing file is LedgerUnwritable.
     """
     if url == IN_MEMORY:
-        return MemoryLedger(read_only=read_only)
+        return SqlLedger(in_memory(read_only=read_only))
     parsed = _parse(url)
     backend: Backend
     if parsed.get_backend_name() == "sqlite":
-        from reviewbot.ledger.engine import SQLite
-
-        backend = SQLite(Path(parsed.database or ""), create=create, read_only=read_only)
+        backend = SQLiteFile(Path(parsed.database or ""), create=create, read_only=read_only)
         if read_only and not backend.exists():
-            return MemoryLedger(read_only=True)
+            return SqlLedger(in_memory(read_only=True))
     else:
-        from reviewbot.ledger.engine import PostgreSQL
+        backend = _on_server(parsed, read_only=read_only)
+    engine = LedgerEngine(backend, read_only=read_only, lock=lock and not read_only)
+    try:
+        if read_only and version_of(engine) is None:
+            engine.close()
+            return SqlLedger(in_memory(read_only=True))
+        prepare(engine)
+    except BaseException:
+        engine.close()
+        raise
+    return SqlLedger(engine)
 
-        backend = PostgreSQL(parsed, read_only=read_only)
-    return _open(backend, read_only=read_only, lock=lock and not read_only)
+
+def in_memory(*, read_only: bool = False) -> LedgerEngine:
+    """A new log that ends with the process; read-only, it is the history of somebody who has none."""
+    engine = LedgerEngine(SQLiteMemory())
+    prepare(engine)
+    if read_only:
+        engine.read_only = True
+        engine.driver().execute("PRAGMA query_only = 1")
+    return engine
+
+
+def _on_server(url: URL, *, read_only: bool) -> Backend:
+    try:
+        from reviewbot.ledger.postgresql import PostgreSQL
+    except ImportError as error:
+        raise ConfigError(
+            "a PostgreSQL ledger needs psycopg: pip install 'reviewbot[postgres]'"
+        ) from error
+    return PostgreSQL(url, read_only=read_only)
 
 
 def open_checkpoints(
@@ -96,9 +113,6 @@ def _key(path: Path) -> bytes:
 
 
 def _parse(url: str) -> URL:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -112,71 +126,65 @@ def _parse(url: str) -> URL:
     )
 
 
-def _open(backend: Backend, *, read_only: bool, lock: bool) -> MemoryLedger | SqlLedger:
-    from reviewbot.ledger.engine import LedgerEngine
-    from reviewbot.ledger.ledger import SqlLedger
-
-    connection = LedgerEngine(backend, read_only=read_only, lock=lock)
-    try:
-        if read_only and version_of(connection) is None:
-            connection.close()
-            return MemoryLedger(read_only=True)
-        prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return SqlLedger(connection)
-
-
-# ------------------------------------------------------------------------------------------------
-# Brings a database to the schema of this version: made at once when new, migrated when older.
-
-
-_VERSION = select(schema_version)
-
-
-_ADD_VERSION = insert(schema_version)
-
-
-def version_of(connection: LedgerEngine) -> str | None:
+def version_of(engine: LedgerEngine) -> str | None:
     """The schema that the database has; None where it has none."""
-    with connection.reading() as driver:
-        if driver.execute(connection.backend.find_version).fetchone() is None:
+    with engine.reading():
+        if not inspect(engine.connection).has_table(schema_version.name):
             return None
-        row = connection.run(_VERSION).fetchone()
-    return None if row is None else str(row[0])
+        row = engine.run(statements.VERSION).fetchone()
+        return None if row is None else str(row[0])
 
 
-def prepare(connection: LedgerEngine) -> None:
+def prepare(engine: LedgerEngine) -> None:
     """Make the schema, or bring it up to date; nothing is done when it is."""
-    version = version_of(connection)
+    version = version_of(engine)
     if version == SCHEMA_VERSION:
         return
     if version is None:
-        _create(connection)
+        _create(engine)
     elif version > SCHEMA_VERSION:
         raise LedgerError(
             f"this ledger has the schema {version}, made by a newer reviewbot; this one knows"
             f" {SCHEMA_VERSION}: update it, or use another ledger"
         )
-    elif connection.read_only:
+    elif engine.read_only:
         raise LedgerError(
             f"this ledger has the older schema {version}; `reviewbot run --once` brings it up to date"
         )
     else:
-        from reviewbot.ledger.upgrade import upgrade
-
-        upgrade(connection, version)
+        upgrade(engine, version)
 
 
-def _create(connection: LedgerEngine) -> None:
+def _create(engine: LedgerEngine) -> None:
     """Everything in one transaction, so that a kill leaves all of it or nothing."""
-    dialect = connection.backend.dialect
-    with connection.writing() as driver:
-        if driver.execute(connection.backend.find_version).fetchone() is not None:
+    with engine.writing():
+        if inspect(engine.connection).has_table(schema_version.name):
             return
-        for table in metadata.sorted_tables:
-            driver.execute(str(CreateTable(table).compile(dialect=dialect)))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                driver.execute(str(CreateIndex(index).compile(dialect=dialect)))
-        connection.run(_ADD_VERSION, {"version_num": SCHEMA_VERSION})
+        metadata.create_all(engine.connection, checkfirst=False)
+        version = {"version_num": SCHEMA_VERSION}
+        engine.run(statements.add(schema_version), version)
+
+
+def upgrade(engine: LedgerEngine, version: str | None, to: str = "head") -> None:
+    """Run every migration after `version` (None: from nothing), in one transaction.
+
+    Raises LedgerCorrupt for a version that there never was.
+    """
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(MIGRATIONS), version_locations=[str(MIGRATIONS / "versions")])
+    if version not in (None, *(script.revision for script in scripts.walk_revisions())):
+        raise LedgerCorrupt(
+            f"the ledger is damaged: no reviewbot ever made the schema {version!r} that it names;"
+            " put back a copy of it"
+        )
+    with (
+        engine.writing(),
+        EnvironmentContext(
+            Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs(to, revision)
+        ) as environment,
+    ):
+        environment.configure(connection=engine.connection, version_table_pk=False)
+        environment.run_migrations()

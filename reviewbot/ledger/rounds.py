@@ -1,4 +1,4 @@
-"""Rounds in the database: when each was first seen, and how it ended."""
+"""Rounds in the log, when each was first seen and how it ended; and what is looked up by name: policies, notes."""
 
 from __future__ import annotations
 
@@ -6,249 +6,202 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec.structs import asdict, astuple
-from sqlalchemy.sql.elements import ClauseElement
-
 from reviewbot.domain.errors import NotRecordable, OutOfDate
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ledger import mapping, statements
-from reviewbot.ledger.chain import ChainEnd
-from reviewbot.ledger.decisions import back_from, in_chunks
-from reviewbot.ledger.engine import LedgerEngine
+from reviewbot.ledger import mapping, statements, tables
+from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.mapping import (
     RoundRow,
     first_seen,
     noted_from_line,
+    open_round,
+    round_ending,
     seen_round,
-    sighting,
     stored_policy,
+    to_micros,
 )
 from reviewbot.ledger.tables import ChainLine
 from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ending, LogNote, OpenRound, SeenRound, StoredPolicy
 
-Key = tuple[str, str, str]
-
-
-def sight(
-    connection: LedgerEngine, items: Iterable[ReviewItem], at: datetime
-) -> Mapping[tuple[str, str], datetime]:
-    """Note rounds seen for the first time; give when each was first seen.
-
-    One that was taken for ended, and is seen again, has not ended. An item without an epoch is no round, and one that cannot be written down is none that the log
-    could know: both are left out. Read-only, nothing is noted.
-    """
-    wanted: dict[Key, ReviewItem] = {
-        (item.review, item.id, item.epoch): item for item in items if item.epoch
-    }
-    if connection.read_only:
-        with connection.reading():
-            rows = _rows(connection, wanted)
-        return {key[1:]: first_seen(rows[key]) if key in rows else at for key in wanted}
-    return {key[1:]: seen for key, seen in _note(connection, wanted, at).items()}
-
-
-def _note(
-    connection: LedgerEngine, items: Mapping[Key, ReviewItem], at: datetime
-) -> dict[Key, datetime]:
-    noted: dict[Key, datetime] = {}
-    with connection.writing("rounds"):
-        tail = ChainEnd(connection)
-        rows = _rows(connection, items)
-        for key, item in items.items():
-            before = row = rows.get(key)
-            if row is None or row.ended_at is not None:
-                try:
-                    line, row = mapping.seen(item, at, tail.next, before)
-                except NotRecordable:
-                    continue  # its own review says so; the others of the list are seen
-                tail.add(line)
-                _put(connection, row, before)
-            noted[key] = first_seen(row)
-    return noted
-
-
-def end(connection: LedgerEngine, endings: Iterable[Ending]) -> None:
-    """Note how rounds ended; a second ending of one changes nothing."""
-    wanted: dict[Key, Ending] = {}
-    for ending in endings:
-        wanted.setdefault((ending.review, ending.task_id, ending.epoch), ending)
-    with connection.writing("rounds"):
-        tail = ChainEnd(connection)
-        rows = _rows(connection, wanted)
-        for key, ending in wanted.items():
-            before = rows.get(key)
-            if before is None or before.ended_at is None:
-                _end(connection, tail, ending, before)
-
-
-def _end(connection: LedgerEngine, tail: ChainEnd, ending: Ending, before: RoundRow | None) -> None:
-    line, row = mapping.ended(ending, tail.next, before)
-    tail.add(line)
-    _put(connection, row, before)
-
-
-def _put(connection: LedgerEngine, row: RoundRow, before: RoundRow | None) -> None:
-    if before is None:
-        connection.run(statements.ADD_ROUND, astuple(row))
-        return
-    changes = {f"new_{name}": value for name, value in asdict(row).items()}
-    key = {"which_review": row.review, "which_task": row.task_id, "which_epoch": row.epoch}
-    connection.run(statements.CHANGE_ROUND, changes | key)
-
-
-def of_things(
-    connection: LedgerEngine, review: ReviewKind, ids: Iterable[str]
-) -> dict[str, list[SeenRound]]:
-    """Every round of these things that was seen."""
-    with connection.reading():
-        rows = _rows(connection, [(review, task_id, "") for task_id in ids])
-    found: dict[str, list[SeenRound]] = {}
-    for row in rows.values():
-        found.setdefault(row.task_id, []).append(seen_round(row))
-    return found
-
-
-def unended(connection: LedgerEngine, review: ReviewKind) -> list[OpenRound]:
-    """Rounds seen waiting that have no ending, in the order they were seen."""
-
-    def read() -> list[OpenRound]:
-        rows = found(connection, statements.ROUNDS_OPEN, {"review": review})
-        return [sighting(row) for row in rows]
-
-    return list(connection.kept("rounds", review, read))
-
-
-def found(
-    connection: LedgerEngine, statement: ClauseElement, parameters: dict[str, object]
-) -> list[RoundRow]:
-    """The rounds that a statement finds."""
-    with connection.reading():
-        return [_row_of(row) for row in connection.run(statement, parameters).fetchall()]
-
-
-def _rows(connection: LedgerEngine, keys: Iterable[Key]) -> dict[Key, RoundRow]:
-    """The rows of these rounds, and perhaps of others of the same things."""
-    of_kind: dict[str, list[str]] = {}
-    for review, task_id, _ in keys:
-        of_kind.setdefault(review, []).append(task_id)
-    rows: dict[Key, RoundRow] = {}
-    for review, ids in of_kind.items():
-        for size, names in in_chunks(ids):
-            for columns in connection.run(statements.rounds(size), {"review": review, **names}):
-                row = _row_of(columns)
-                rows[row.review, row.task_id, row.epoch] = row
-    return rows
-
-
-def _row_of(columns: tuple[object, ...]) -> RoundRow:
-    return RoundRow(*columns)  # type: ignore[arg-type]  # the columns of `round`, in order
-
-
-# ------------------------------------------------------------------------------------------------
-# Policy texts and notes in the database: lines that are looked up by name.
-
-
+_Key = tuple[str, str, str]
 BOT = "bot"
 """The name of the one instance that works on a log."""
 
 
-def remember_policy(connection: LedgerEngine, policy: Policy, at: datetime) -> None:
-    """Keep the text of a revision, once."""
-    known = {"revision": policy.revision}
-    with connection.reading():
-        if connection.run(statements.POLICY_SEQ, known).fetchone():
-            return
-    with connection.writing("policies"):
-        tail = ChainEnd(connection)
-        if connection.run(statements.POLICY_SEQ, known).fetchone():
-            return
-        line = mapping.remembered(policy, at, tail.next)
-        tail.add(line)
-        connection.run(statements.ADD_POLICY, known | {"seq": line.seq})
+class RoundLog(LogPart):
+    """The rounds of a log."""
+
+    def sight(
+        self, items: Iterable[ReviewItem], at: datetime
+    ) -> Mapping[tuple[str, str], datetime]:
+        """Note rounds seen for the first time; give when each was first seen.
+
+        One that was taken for ended, and is seen again, has not ended. An item without an epoch is no
+        round, and one that cannot be written down is none that the log could know: both are left out.
+        Read-only, nothing is noted.
+        """
+        waiting = {(item.review, item.id, item.epoch): item for item in items if item.epoch}
+        if self._engine.read_only:
+            with self._engine.reading():
+                rows = self._rows(waiting)
+            return {key[1:]: first_seen(rows[key]) if key in rows else at for key in waiting}
+        seen: dict[tuple[str, str], datetime] = {}
+        with self._chain.adding("rounds") as end:
+            rows = self._rows(waiting)
+            for key, item in waiting.items():
+                before = row = rows.get(key)
+                if row is None or row.ended_at is not None:
+                    try:
+                        line, row = mapping.seen(item, at, end.next, before)
+                    except NotRecordable:
+                        continue  # its own review says so; the others of the list are seen
+                    end.add(line)
+                    self._put(tables.round_, row, before)
+                seen[key[1:]] = first_seen(row)
+        return seen
+
+    def end(self, *endings: Ending) -> None:
+        """Note how rounds ended, in one transaction; a second ending of one changes nothing."""
+        ended: dict[_Key, Ending] = {}
+        for ending in endings:
+            ended.setdefault((ending.review, ending.task_id, ending.epoch), ending)
+        with self._chain.adding("rounds") as end:
+            rows = self._rows(ended)
+            for key, ending in ended.items():
+                before = rows.get(key)
+                if before is None or before.ended_at is None:
+                    line, row = mapping.ended(ending, end.next, before)
+                    end.add(line)
+                    self._put(tables.round_, row, before)
+
+    def rounds(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Sequence[SeenRound]]:
+        """Every round of these things that was seen."""
+        found: dict[str, list[SeenRound]] = {}
+        with self._engine.reading():
+            for row in self._rows((review, task_id, "") for task_id in ids).values():
+                found.setdefault(row.task_id, []).append(seen_round(row))
+        return found
+
+    def unended(self, review: ReviewKind) -> Sequence[OpenRound]:
+        """Rounds seen waiting that have no ending, in the order they were seen."""
+
+        def read() -> list[OpenRound]:
+            rows = self._engine.run(statements.ROUNDS_OPEN, {"review": review})
+            return [open_round(RoundRow(*row)) for row in rows]
+
+        return self._engine.kept("rounds", review, read)
+
+    def endings(self, since: datetime | None = None) -> Sequence[Ending]:
+        """How rounds ended, oldest first."""
+        start = 0 if since is None else to_micros(since)
+        with self._engine.reading():
+            rows = self._engine.run(statements.ROUNDS_ENDED, {"since": start})
+            return [round_ending(RoundRow(*row)) for row in rows]
+
+    def _rows(self, keys: Iterable[_Key]) -> dict[_Key, RoundRow]:
+        """The rows of these rounds, and perhaps of others of the same things."""
+        things: dict[str, list[str]] = {}
+        for review, task_id, _ in keys:
+            things.setdefault(review, []).append(task_id)
+        rows: dict[_Key, RoundRow] = {}
+        for review, ids in things.items():
+            asked = {"review": review, "names": statements.names_of(ids)}
+            for columns in self._engine.run(statements.ROUNDS, asked):
+                row = RoundRow(*columns)
+                rows[row.review, row.task_id, row.epoch] = row
+        return rows
 
 
-def policies(connection: LedgerEngine, beginning: str = "") -> list[StoredPolicy]:
-    """Every revision that begins so, oldest first."""
-    with connection.reading():
-        rows = connection.run(statements.POLICIES).fetchall()
-    return [
-        stored_policy(body, detail, at)
-        for revision, body, detail, at in rows
-        if revision.startswith(beginning)
-    ]
+class NoteLog(LogPart):
+    """What a log keeps by name: policies as they ran, words on subjects, and how the bot is."""
 
+    def remember_policy(self, policy: Policy, at: datetime) -> None:
+        """Keep the text of a revision, once."""
+        known = {"revision": policy.revision}
+        with self._engine.reading():
+            if self._engine.run(statements.POLICY_SEQ, known).fetchone():
+                return
+        with self._chain.adding("policies") as end:
+            if self._engine.run(statements.POLICY_SEQ, known).fetchone():
+                return
+            line = mapping.remembered(policy, at, end.next)
+            end.add(line)
+            self._engine.run(statements.add(tables.policy), known | {"seq": line.seq})
 
-def add_note(
-    connection: LedgerEngine, topic: str, subject: str, value: Mapping[str, Any], at: datetime
-) -> None:
-    """Add a word on a subject."""
-    add_notes(connection, topic, {subject: value}, at, {})
+    def policy(self, revision: str) -> StoredPolicy | None:
+        """A revision's text by it or an unambiguous beginning of it."""
+        matches = [stored for stored in self.policies() if stored.revision.startswith(revision)]
+        return matches[0] if len(matches) == 1 else None
 
+    def policies(self) -> Sequence[StoredPolicy]:
+        """Every revision that ever ran, oldest first."""
+        with self._engine.reading():
+            rows = self._engine.run(statements.POLICIES)
+            return [stored_policy(body, detail, at) for _, body, detail, at in rows]
 
-def add_notes(
-    connection: LedgerEngine,
-    topic: str,
-    words: Mapping[str, Mapping[str, Any]],
-    at: datetime,
-    last: Mapping[str, int],
-) -> None:
-    """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
-    with connection.writing("notes"):
-        tail = ChainEnd(connection)
-        for subject, value in words.items():
-            before = _last_note(connection, topic, subject)
-            if last.get(subject, before) != before:
-                raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
-            line = mapping.noted(topic, subject, value, at, tail.next, before)
-            tail.add(line)
-            if before:
-                connection.run(
-                    statements.MOVE_NOTE,
-                    {"which_topic": topic, "which_subject": subject, "new_last": line.seq},
-                )
-            else:
-                connection.run(
-                    statements.ADD_NOTE, {"topic": topic, "subject": subject, "last": line.seq}
-                )
+    def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
+        """Add a word on something that is neither a decision nor a round."""
+        self.note_all(topic, {subject: value}, at)
 
+    def note_all(
+        self,
+        topic: str,
+        words: Mapping[str, Mapping[str, Any]],
+        at: datetime,
+        *,
+        last: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
+        known = last or {}
+        with self._chain.adding("notes") as end:
+            for subject, value in words.items():
+                before = self._last_note(topic, subject)
+                if known.get(subject, before) != before:
+                    raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
+                line = mapping.noted(topic, subject, value, at, end.next, before)
+                end.add(line)
+                if before:
+                    row = {"key_topic": topic, "key_subject": subject, "new_last": line.seq}
+                    self._engine.run(statements.change(tables.note, ("last",)), row)
+                else:
+                    row = {"topic": topic, "subject": subject, "last": line.seq}
+                    self._engine.run(statements.add(tables.note), row)
 
-def notes(connection: LedgerEngine, topics: Sequence[str]) -> list[LogNote]:
-    """The newest word on each subject of some topics."""
+    def notes(self, *topics: str) -> Sequence[LogNote]:
+        """The newest word on each subject of some topics."""
 
-    def read() -> list[LogNote]:
-        names = {f"name{n}": topic for n, topic in enumerate(topics)}
-        rows = connection.run(statements.notes(len(topics)), names).fetchall()
-        return [noted_from_line(ChainLine(*row)) for row in rows]
+        def read() -> list[LogNote]:
+            rows = self._engine.run(statements.NOTES, {"names": statements.names_of(topics)})
+            return [noted_from_line(ChainLine(*row)) for row in rows]
 
-    return list(connection.kept("notes", tuple(topics), read))
+        return self._engine.kept("notes", topics, read)
 
+    def story(self, topic: str, subject: str) -> Sequence[LogNote]:
+        """Every word on one subject, oldest first."""
+        with self._engine.reading():
+            lines = self._chain.back_from(self._last_note(topic, subject))
+            return [noted_from_line(line) for line in lines]
 
-def story(connection: LedgerEngine, topic: str, subject: str) -> list[LogNote]:
-    """Every word on one subject, oldest first."""
-    with connection.reading():
-        lines = back_from(connection, _last_note(connection, topic, subject))
-    return [noted_from_line(line) for line in lines]
+    def _last_note(self, topic: str, subject: str) -> int:
+        row = self._engine.run(
+            statements.NOTE_LAST, {"topic": topic, "subject": subject}
+        ).fetchone()
+        return row[0] if row else 0
 
+    def beat(self, text: bytes) -> None:
+        """Leave the bot's word on itself in the place of the one before; no line of the log."""
+        with self._engine.writing() as driver:
+            (now,) = driver.execute(self._engine.backend.clock).fetchone()
+            changed = {"key_name": BOT, "new_at": now, "new_beat": text}
+            statement = statements.change(tables.heartbeat, ("at", "beat"))
+            if not self._engine.run(statement, changed).rowcount:
+                row = {"name": BOT, "at": now, "beat": text}
+                self._engine.run(statements.add(tables.heartbeat), row)
 
-def keep_beat(connection: LedgerEngine, text: bytes) -> None:
-    """Put the bot's word on itself in the place of the one before; no line of the log."""
-    with connection.writing() as driver:
-        (now,) = driver.execute(connection.backend.clock).fetchone()
-        if not connection.run(
-            statements.CHANGE_BEAT, {"name_of_it": BOT, "new_at": now, "new_beat": text}
-        ).rowcount:
-            connection.run(statements.ADD_BEAT, (BOT, now, text))
-
-
-def last_beat(connection: LedgerEngine) -> tuple[bytes, float] | None:
-    """The bot's newest word on itself, and how many seconds ago it was left, by the database's clock."""
-    with connection.reading() as driver:
-        row = connection.run(statements.BEAT, {"name": BOT}).fetchone()
-        (now,) = driver.execute(connection.backend.clock).fetchone()
-    return None if row is None else (bytes(row[1]), (now - row[0]) / 1_000_000)
-
-
-def _last_note(connection: LedgerEngine, topic: str, subject: str) -> int:
-    row = connection.run(statements.NOTE_LAST, {"topic": topic, "subject": subject}).fetchone()
-    return row[0] if row else 0
+    def last_beat(self) -> tuple[bytes, float] | None:
+        """The bot's newest word on itself, and how many seconds ago it was left, by the database's clock."""
+        with self._engine.reading() as driver:
+            row = self._engine.run(statements.BEAT, {"name": BOT}).fetchone()
+            (now,) = driver.execute(self._engine.backend.clock).fetchone()
+            return None if row is None else (row[1], (now - row[0]) / 1_000_000)

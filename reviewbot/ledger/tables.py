@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
@@ -58,6 +59,18 @@ SCHEMA_VERSION = "0001"
 metadata = MetaData()
 
 
+class Blob(LargeBinary):
+    """Bytes, which both drivers take and give as they are: nothing is converted, whatever stands there."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Give them as they are."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Take them as they are."""
+
+
 _Big = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits on both; SQLite wants the word INTEGER for its own row number."""
 
@@ -77,9 +90,9 @@ entry = Table(
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("prior", _Big, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("detail", LargeBinary),
-    Column("hash", LargeBinary, nullable=False),
+    Column("body", Blob, nullable=False),
+    Column("detail", Blob),
+    Column("hash", Blob, nullable=False),
 )
 """The log itself: append-only, chained by hash."""
 
@@ -150,7 +163,7 @@ heartbeat = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("at", _Big, nullable=False),
-    Column("beat", LargeBinary, nullable=False),
+    Column("beat", Blob, nullable=False),
 )
 """How the bot on this log was when it last said so; no part of the log, and overwritten in place."""
 

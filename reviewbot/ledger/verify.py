@@ -7,7 +7,6 @@ newest one; subjects that no row names are missing rows. All in one snapshot, pa
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.ledger import mapping, statements
 from reviewbot.ledger.chain import ChainReader
-from reviewbot.ledger.engine import LedgerEngine
+from reviewbot.ledger.engine import UNREADABLE, LedgerEngine
 from reviewbot.ledger.mapping import (
     DecisionRow,
     RoundRow,
@@ -29,9 +28,6 @@ from reviewbot.ledger.mapping import (
 )
 from reviewbot.ports.ledger import Checkpoint, Verification
 
-_UNREADABLE = (msgspec.MsgspecError, zlib.error, ValueError, TypeError)
-
-
 _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
 
 
@@ -41,18 +37,18 @@ _ROUND_WIDTH = len(RoundRow.__struct_fields__)
 _BEFORE_ROUNDS = {"after_review": "", "after_task_id": "", "after_epoch": ""}
 
 
-def verify(connection: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> Verification:
+def verify(engine: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> Verification:
     """Recompute everything, and say what does not fit."""
     reader = ChainReader(checkpoints)
-    with connection.snapshot():
-        reader.read(_pages(connection, statements.LINES_AFTER, {"after": -1}))
-        for columns in _pages(connection, statements.ROWS_AFTER, {"after": -1}):
+    with engine.snapshot():
+        reader.read(_pages(engine, statements.LINES_AFTER, {"after": -1}))
+        for columns in _pages(engine, statements.ROWS_AFTER, {"after": -1}):
             _check_decision(reader, columns)
-        for columns in _pages(connection, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
+        for columns in _pages(engine, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
             _check_round(reader, columns)
-        for revision, seq in connection.run(statements.ALL_POLICIES):
+        for revision, seq in engine.run(statements.ALL_POLICIES):
             _take(reader, f"{mapping.POLICY}\x1f{revision}", seq, "policy", revision)
-        for topic, subject, last in connection.run(statements.ALL_NOTES):
+        for topic, subject, last in engine.run(statements.ALL_NOTES):
             name = "\x1f".join((mapping.NOTE, topic, subject))
             _take(reader, name, last, "note", f"{topic} {subject}")
     for seq in reader.newest.values():
@@ -61,10 +57,10 @@ def verify(connection: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> 
 
 
 def _pages(
-    connection: LedgerEngine, statement: ClauseElement, after: Mapping[str, Any]
+    engine: LedgerEngine, statement: ClauseElement, after: Mapping[str, Any]
 ) -> Iterator[Any]:
     """All rows of a walk; each page starts after the first columns of the last row."""
-    while page := connection.run(statement, after).fetchall():
+    while page := engine.run(statement, after).fetchall():
         yield from page
         after = dict(zip(after, page[-1], strict=False))
 
@@ -82,7 +78,7 @@ def _check_decision(reader: ChainReader, columns: Any) -> None:
         fits = recorded.decision is not None and row == msgspec.structs.astuple(
             decision_row(recorded.decision, last_at, at, kind, last)
         )
-    except _UNREADABLE:
+    except UNREADABLE:
         fits = False
     if not fits:
         reader.blame(f"line {last_at}: the row of decision {name} differs from the chain")
@@ -95,7 +91,7 @@ def _check_round(reader: ChainReader, columns: Any) -> None:
     _take(reader, name, last, "round", f"{epoch} of {review} {task_id}")
     try:
         fits = subject == name and row == msgspec.structs.astuple(_round_from(last, *lines))
-    except _UNREADABLE:
+    except UNREADABLE:
         fits = False
     if not fits:
         reader.blame(f"line {last}: the row of round {epoch} of {task_id} differs from the chain")

@@ -253,7 +253,7 @@ class Ledger(Protocol):
         since: datetime | None = None,
         task_id: str | None = None,
     ) -> Sequence[Logged]:
-        """Decisions by `seq`, oldest first; all, or the newest so many."""
+        """Decisions by `seq`, oldest first: all, of one task, changed since, or the newest so many."""
 
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""

@@ -13,7 +13,7 @@ from reviewbot.alarms.routing import Route, Routes
 from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import OpenRound
 from reviewbot.ports.queue import Delivery, Letter
 from reviewbot.review.poll import poll_once
@@ -78,7 +78,7 @@ def test_an_outage_leaves_no_task_unalarmed(hours_away: int) -> None:
         fault="refused", start=clock.time + HOUR, end=clock.time + (1 + hours_away) * HOUR
     )
     transport = SimulatorTransport(world, faults=Faults([outage]))
-    ledger, inbox = MemoryLedger(), Inbox(clock)
+    ledger, inbox = open_ledger("memory:"), Inbox(clock)
 
     def a_bot() -> BotContext:
         app = build(

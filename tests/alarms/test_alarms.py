@@ -16,7 +16,8 @@ from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import EACH_TIME, Alarm, AlarmKind
 from reviewbot.domain.errors import KeyRefused, LedgerUnwritable
 from reviewbot.domain.text import format_moment
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.ports.ledger import Checkpoint
 from reviewbot.ports.queue import Delivery, Letter
 from reviewbot.review.poll import poll_once
@@ -82,7 +83,7 @@ def a_desk(post: FakePost | None = None, **parts: Any) -> tuple[AlarmDispatcher,
     """A desk over fakes with three channels: ops, mail (errors only) and pager (silence only)."""
     post, events = post or FakePost(), Said()
     fields: dict[str, Any] = {
-        "ledger": MemoryLedger(),
+        "ledger": open_ledger("memory:"),
         "clock": HandClock(CONFIRMED),
         "routes": ROUTES,
     }
@@ -102,7 +103,7 @@ def test_a_checkpoint_goes_to_the_channel_that_stands_for_it_or_nowhere(
     routes: Routes, errors: str | None, sent: list[tuple[str, ...]]
 ) -> None:
     """Never to others, once only, readable as a line of the checkpoint file; a failure is shown."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, post, _ = a_desk(FakePost(far=[errors]), routes=routes, ledger=ledger)
     app = an_app(World(), always(APPROVE), ledger=ledger)
     app.notifier.alarms = desk
@@ -213,7 +214,7 @@ def test_every_alarm_is_in_the_log_at_once() -> None:
 
 def test_what_was_told_is_not_told_again_also_after_a_restart() -> None:
     """The log remembers it."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, post, _ = a_desk(ledger=ledger)
     assert desk.tell(an_alarm())
     assert not desk.tell(an_alarm())
@@ -227,7 +228,7 @@ def test_what_was_told_is_not_told_again_also_after_a_restart() -> None:
 
 def test_a_crash_loop_tells_its_cause_once_an_hour() -> None:
     """Whatever starts it again: five lives within minutes are one message for each cause."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED)
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED)
     sentences: list[str] = []
 
     def a_life(end: Callable[[BotContext], None]) -> None:
@@ -252,7 +253,7 @@ def test_a_crash_loop_tells_its_cause_once_an_hour() -> None:
 
 def test_what_did_not_arrive_is_told_again_after_a_restart() -> None:
     """At least once, rather than at most."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, _, _ = a_desk(
         FakePost(ops=["down"] * 9, mail=["down"] * 9, pager=["down"] * 9), ledger=ledger
     )
@@ -278,7 +279,7 @@ def test_what_lasts_is_repeated_after_its_interval() -> None:
 
 def test_an_event_is_told_each_time_and_leaves_no_mark() -> None:
     """What happens once needs no memory."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, post, _ = a_desk(ledger=ledger)
     for _ in range(2):
         desk.tell(an_alarm(kind=AlarmKind.LATE, again=EACH_TIME))
@@ -290,7 +291,7 @@ def test_an_event_is_told_each_time_and_leaves_no_mark() -> None:
 
 def test_marks_are_forgotten_when_nothing_can_repeat_them() -> None:
     """The note of a kind does not grow for ever."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED)
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED)
     desk, _, _ = a_desk(ledger=ledger, clock=clock)
     desk.tell(an_alarm(1))
     desk.flush()
@@ -307,7 +308,7 @@ def test_marks_are_forgotten_when_nothing_can_repeat_them() -> None:
 
 def test_what_is_mended_is_said_to_those_who_know_and_may_come_again() -> None:
     """Also by the next process."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, post, _ = a_desk(ledger=ledger)
     desk.mended(AlarmKind.API_AWAY, "", "It answers")
     desk.tell(an_alarm(kind=AlarmKind.API_AWAY, subject="", again=HOUR, to=("mail",)))
@@ -365,7 +366,7 @@ def test_what_no_channel_takes_is_kept_and_sent_again() -> None:
 
 def test_a_failing_channel_is_told_once_through_the_others_and_when_it_works() -> None:
     """It is shown in the log of decisions too."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, post, events = a_desk(FakePost(mail=["down", "down"]), ledger=ledger)
     for number in range(4):
         desk.tell(an_alarm(number, urgency="error"))
@@ -396,7 +397,7 @@ def test_a_failing_ping_is_told_like_a_failing_channel() -> None:
 
 def test_a_failing_channel_that_was_taken_out_is_no_longer_shown() -> None:
     """The log would call it failing for ever."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     desk, _, _ = a_desk(FakePost(mail=["down"] * 3), ledger=ledger)
     desk.tell(an_alarm(urgency="error"))
     desk.flush()
@@ -420,7 +421,7 @@ def test_a_post_without_room_is_asked_again() -> None:
     assert len(post.letters) == 1
 
 
-class Unwritable(MemoryLedger):
+class Unwritable(SqlLedger):
     """A log on a full disk."""
 
     def note(self, *about: Any) -> None:
@@ -430,7 +431,7 @@ class Unwritable(MemoryLedger):
 
 def test_an_unwritable_log_silences_nothing() -> None:
     """It is just what people must hear of; what was told is kept in mind."""
-    desk, post, _ = a_desk(ledger=Unwritable())
+    desk, post, _ = a_desk(ledger=Unwritable(in_memory()))
     assert desk.tell(an_alarm(kind=AlarmKind.LEDGER, again=HOUR))
     desk.flush()
 
@@ -478,7 +479,11 @@ def test_a_target_without_a_channel_is_named() -> None:
 
 def test_silence_that_was_written_down_but_not_told_is_told_by_the_next_process() -> None:
     """A process dies between the two; the next one tells, and the one after it no longer."""
-    world, clock, ledger = World(), HandClock(CONFIRMED + timedelta(hours=71)), MemoryLedger()
+    world, clock, ledger = (
+        World(),
+        HandClock(CONFIRMED + timedelta(hours=71)),
+        open_ledger("memory:"),
+    )
     world.add(an_item())
 
     def a_process() -> tuple[BotContext, FakePost]:

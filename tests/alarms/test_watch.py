@@ -19,7 +19,7 @@ from reviewbot.domain.errors import (
     LedgerUnwritable,
     ReviewbotError,
 )
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.model import BeforeDeadline, Reminder
 from reviewbot.ports.queue import Listing
 from reviewbot.review.poll import poll_once
@@ -80,7 +80,7 @@ def test_what_is_due_soon_is_told_with_what_is_due() -> None:
 
 def test_an_outage_silences_nothing_the_log_knows_of() -> None:
     """A process that starts while the API is away speaks of the tasks that an earlier one saw."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=1))
     poll_once(an_app(a_world(3), always(ESCALATE), clock=clock, ledger=ledger))
     away = World(trouble={"waiting": [CannotConnect("away")] * 200})
     app = an_app(away, always(ESCALATE), clock=clock, ledger=ledger)
@@ -103,7 +103,7 @@ class Blank(World):
 
 def test_a_round_that_is_only_missing_on_the_list_is_spoken_of() -> None:
     """Read by itself it still waits: silence will pay it, so it counts as open until it has ended."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=1))
     world = a_world(2)
     poll_once(an_app(world, always(ESCALATE), clock=clock, ledger=ledger))
     blank = Blank(tasks=world.tasks)
@@ -147,7 +147,7 @@ def test_a_restart_knows_a_deadline_that_the_api_no_longer_says(
     lost: tuple[str, ...], ever: bool
 ) -> None:
     """By the log; where it never said any, by the window that began when the round did."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=40))
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=40))
     world = a_world(1)
     if not ever:
         world.change("task-0", client_dispute_deadline_at=None)
@@ -163,7 +163,7 @@ def test_a_restart_knows_a_deadline_that_the_api_no_longer_says(
 
 def test_what_was_decided_before_an_outage_is_not_spoken_of() -> None:
     """The log knows that as well."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=1))
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=1))
     poll_once(an_app(a_world(2), always(APPROVE), clock=clock, ledger=ledger))
     away = World(trouble={"waiting": [CannotConnect("away")]})
     clock.forward(hours=70.5)
@@ -176,7 +176,7 @@ def test_what_was_decided_before_an_outage_is_not_spoken_of() -> None:
 
 def test_a_restart_repeats_no_stage() -> None:
     """What arrived is in the log."""
-    ledger, clock = MemoryLedger(), HandClock(CONFIRMED + timedelta(hours=49))
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=49))
     first = an_app(a_world(2), always(ESCALATE), clock=clock, ledger=ledger)
     first.notifier.alarms = with_a_channel(first)
     poll_once(first)

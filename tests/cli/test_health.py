@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from reviewbot.cli.health import health_of
 from reviewbot.insights.heartbeat import Beat, Running
-from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import ago
@@ -76,7 +75,7 @@ def test_the_word_says_whether_the_bot_does_what_it_is_there_for(
     trouble: Trouble, beat: dict[str, Any], word: str, says: str
 ) -> None:
     """A bot of which nothing is sent, or that goes by other rules than those on disk, is not well."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     trouble(ledger)
 
     health = health_of(msgspec.structs.replace(BEAT, **beat), ledger, NOW)
@@ -89,9 +88,9 @@ def test_the_word_says_whether_the_bot_does_what_it_is_there_for(
 
 def test_a_file_and_a_log_that_cannot_be_read_count_as_well() -> None:
     """Whoever put the file PAUSE there wanted a stop, and without the log nothing is sent."""
-    assert health_of(BEAT, MemoryLedger(), NOW, file="").word == "not healthy"
+    assert health_of(BEAT, open_ledger("memory:"), NOW, file="").word == "not healthy"
     assert health_of(BEAT, None, NOW, problem="locked").word == "not healthy"
-    assert health_of(None, MemoryLedger(), NOW).word == "not running"
+    assert health_of(None, open_ledger("memory:"), NOW).word == "not running"
 
 
 @given(st.timedeltas(timedelta(days=-400), timedelta(days=400)))

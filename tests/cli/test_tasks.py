@@ -14,7 +14,7 @@ import pytest
 
 from reviewbot.cli.tasks import history_lines
 from reviewbot.domain.task import CommentTask, Timeline
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.stories import task_history
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
@@ -214,12 +214,12 @@ def test_a_pending_task_says_when_it_cancels_itself(call, simulated: Served, acc
     assert "UTC, in 2 d 23 h, and its credit comes back" in shown
     at = datetime(2026, 6, 5, 7, 30, tzinfo=UTC)
     task = CommentTask(id="t", status="cancelled", deadline_at=at, updated_at=at)
-    (swept,) = task_history(task, None, MemoryLedger()).events
+    (swept,) = task_history(task, None, open_ledger("memory:")).events
     assert (
         swept.what == "cancelled by itself, as nobody had posted it in 72 h; its credit came back"
     )
     early = msgspec.structs.replace(task, updated_at=at - timedelta(hours=1))
-    (ours,) = task_history(early, None, MemoryLedger()).events
+    (ours,) = task_history(early, None, open_ledger("memory:")).events
     assert ours.what == "cancelled before it was posted; its credit came back"
 
 
@@ -428,7 +428,7 @@ def test_lines_of_a_foreign_comment_cannot_pass_for_ours() -> None:
         (None, ["unknown"]),
     ):
         task = CommentTask(id="t1", comment_text=said)
-        life = task_history(task, Timeline(task_id="t1"), MemoryLedger(), "UTC")
+        life = task_history(task, Timeline(task_id="t1"), open_ledger("memory:"), "UTC")
         first, *more = shown
         lines = [f"  {'comment_text':<18} {first}", *(" " * 21 + line for line in more)]
         assert "\n".join(history_lines(life, "UTC")).splitlines()[1:] == lines

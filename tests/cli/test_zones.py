@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reviewbot.insights.heartbeat import Running
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.presentation.zones import Zones
 from reviewbot.simulator import scenarios
@@ -125,7 +125,7 @@ def test_where_no_policy_is_at_hand_it_is_the_first_that_runs() -> None:
 
 def test_a_revision_is_told_in_its_own_zone() -> None:
     """Of a decision before the policy moved to another zone; one the log lacks goes by its name."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     policy = parse_policy(POLICY, path="desk.yaml", read=lambda name: b"").policy
     assert policy is not None
     ledger.remember_policy(policy, datetime(2026, 6, 2, tzinfo=UTC))

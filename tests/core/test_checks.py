@@ -12,7 +12,7 @@ from reviewbot.core import checks
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import KeyRefused, ServerFault
 from reviewbot.domain.task import Timeline
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.review import survey
 from reviewbot.review.fetch import evidence_for, look_at_all, with_memories
 from reviewbot.review.judge import needs_evidence
@@ -64,7 +64,7 @@ def test_one_pass_alone_pauses_while_the_verifier_is_sick(first: int) -> None:
 
 def test_a_restart_knows_what_was_seen() -> None:
     """From the log: the eight are not read again, and the three still wait."""
-    ledger, clock = MemoryLedger(), HandClock()
+    ledger, clock = open_ledger("memory:"), HandClock()
     room = paused(ledger, clock)
     room.world.add(*tasks(8))
     a_sick(room, 8)

@@ -21,7 +21,7 @@ from reviewbot.domain.errors import (
     OutOfCredits,
     TaskBlocked,
 )
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.review.poll import poll_once
 from reviewbot.tokportal import errors
 from tests.builders import an_item
@@ -153,7 +153,7 @@ def _again(app: BotContext) -> BotContext:
     """The next process on the same log."""
     clock = app.clock
     assert isinstance(clock, HandClock)
-    assert isinstance(app.ledger, MemoryLedger)
+    assert isinstance(app.ledger, SqlLedger)
     judge = app.benches[0].judges[0]
     assert isinstance(judge, FakeJudge)
     return an_app(world_of(app), judge, ledger=app.ledger, clock=clock)

@@ -11,7 +11,7 @@ from reviewbot.core.rounds import NEW, in_round, memories_of
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import NO_HISTORY, Facts, History, attempts_of_round
 from reviewbot.ports.ledger import Ending, Memory, SeenRound
 from reviewbot.review.poll import poll_once
@@ -111,7 +111,7 @@ def test_rounds_of_accounts_are_counted_as_numbers() -> None:
 
 def test_the_log_s_rounds_and_decisions_make_the_history() -> None:
     """Of each thing by itself, also of one that nothing was decided of."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     first, second = an_item(), an_item(manually_confirmed_at=SECOND)
     other = an_item(id="other")
     ledger.sight([first, other], SEEN)
@@ -178,7 +178,7 @@ def test_what_somebody_else_sent_back_is_not_paid_on_the_evidence_of_before(noti
 
 def test_a_round_ended_by_somebody_else_is_known_by_its_ending() -> None:
     """The ledger gives it with who ended it and when."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     ledger.sight([an_item()], SEEN)
     ledger.end(
         Ending(

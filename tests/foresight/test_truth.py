@@ -35,7 +35,8 @@ from reviewbot.foresight.gather import REHEARSES, Bot, Outlook, outlook_of
 from reviewbot.insights.forecast import forecast, pace
 from reviewbot.insights.plan import plan
 from reviewbot.insights.status import situation
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.presentation.machine_forms import as_json
 from reviewbot.review.poll import poll_once
@@ -186,7 +187,7 @@ class Scene:
 
     of: Situation
     clock: HandClock = field(default_factory=HandClock)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    ledger: SqlLedger = field(default_factory=lambda: open_ledger("memory:"))
 
     def __post_init__(self) -> None:
         self.every = timedelta(minutes=self.of.every)

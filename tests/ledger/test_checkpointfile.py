@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.ledger.checkpoints import CheckpointFile, signature
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.ports.ledger import Checkpoint
 from reviewbot.safety.stop_conditions import accept, departure, keep
 
@@ -77,23 +77,30 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path) -> None:
 Steps = st.lists(st.sampled_from(("write", "keep", "restore")), max_size=8)
 
 
-def _lived(path: Path, key: bytes | None, steps: list[str]) -> tuple[MemoryLedger, MemoryLedger]:
+def copy_of(log: SqlLedger) -> SqlLedger:
+    """The same lines in another log."""
+    other = in_memory()
+    log._engine.driver().backup(other.driver())
+    return SqlLedger(other)
+
+
+def _lived(path: Path, key: bytes | None, steps: list[str]) -> tuple[SqlLedger, SqlLedger]:
     """A log with its checkpoints after some life, and an older copy of it that it has outgrown."""
-    book, log = CheckpointFile(path, key), MemoryLedger()
+    book, log = CheckpointFile(path, key), open_ledger("memory:")
     log.note("pause", "all", {"n": 0}, AT)
     keep(log, book, AT)
-    copies = [deepcopy(log)]
+    copies = [copy_of(log)]
     for n, step in enumerate(steps):
         if step == "write":
             log.note("pause", "all", {"n": n}, AT)
-            copies.append(deepcopy(log))
+            copies.append(copy_of(log))
         elif step == "keep":
             keep(log, book, AT)
         else:
-            log = deepcopy(copies[0])
+            log = copy_of(copies[0])
             accept(log, book, why="restored", who="ana", at=AT)
-            copies = [deepcopy(log)]
-    older = deepcopy(copies[-1])
+            copies = [copy_of(log)]
+    older = copy_of(copies[-1])
     log.note("pause", "all", {"n": "last"}, AT)
     keep(log, book, AT)
     return log, older
@@ -167,7 +174,7 @@ def test_an_acceptance_counts_only_where_it_was_made(tmp_path: Path, key: bytes 
 def test_with_a_key_only_what_it_signed_counts(tmp_path: Path) -> None:
     """What stands there from before there was a key proves nothing; afterwards it is a problem."""
     path = tmp_path / "checkpoints.jsonl"
-    log = MemoryLedger()
+    log = open_ledger("memory:")
     keep(log, CheckpointFile(path), AT)
     log.note("pause", "all", {}, AT)
     book = CheckpointFile(path, KEY)
@@ -185,7 +192,7 @@ def test_with_a_key_only_what_it_signed_counts(tmp_path: Path) -> None:
 def test_an_acceptance_after_a_torn_line_counts(tmp_path: Path) -> None:
     """The disk was full when the line before was added: what stands there is what was accepted."""
     path = tmp_path / "checkpoints.jsonl"
-    log = MemoryLedger()
+    log = open_ledger("memory:")
     book = CheckpointFile(path, KEY)
     keep(log, book, AT)
     with path.open("ab") as file:

@@ -2,99 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
-from reviewbot.ledger.ledger import UNREADABLE, noticing_damage
-
-
-@noticing_damage
-class Store:
-    """A ledger whose rows break as they are read."""
-
-    name = "store"
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def read(self) -> str:
-        """One value."""
-        raise self._error
-
-    def walk(self) -> Iterator[int]:
-        """Some values; the second is broken."""
-        yield 1
-        raise self._error
-
-    def good(self, value: int, *, more: int = 0) -> int:
-        """A value that is well."""
-        return value + more
-
-    def _own(self) -> None:
-        raise self._error
+from reviewbot.ledger.engine import UNREADABLE
+from reviewbot.ledger.open import in_memory
+from tests.builders import CONFIRMED, an_item
+from tests.ledger.things import a_decision, a_policy
 
 
 @pytest.mark.parametrize("kind", UNREADABLE, ids=lambda kind: kind.__name__)
 def test_whatever_fails_while_a_row_becomes_a_value_is_damage(kind: type[Exception]) -> None:
-    """Also in the middle of a walk; the message names the failure and the command to use."""
-    store = Store(kind("odd"))
-    with pytest.raises(LedgerCorrupt) as met:
-        store.read()
-    assert str(met.value) == (
-        f"the ledger holds what cannot be read ({kind.__name__}: odd); see  reviewbot log verify"
-    )
-    assert isinstance(met.value.__cause__, kind)
-    walk = store.walk()
-    assert next(walk) == 1
-    with pytest.raises(LedgerCorrupt, match="odd"):
-        next(walk)
+    """The message names the failure and the command to use; the log can be used again."""
+    engine = in_memory()
+    for block in (engine.reading, engine.snapshot, engine.writing):
+        with pytest.raises(LedgerCorrupt) as met, block():
+            raise kind("odd")
+        assert str(met.value) == (
+            f"the ledger holds what cannot be read ({kind.__name__}: odd);"
+            " see  reviewbot log verify"
+        )
+        assert isinstance(met.value.__cause__, kind)
 
 
-def test_what_is_no_damage_passes() -> None:
-    """Answers, the ledger's own errors, and what happens within it."""
-    assert Store(ValueError()).good(1, more=2) == 3
-    with pytest.raises(LedgerUnwritable):
-        Store(LedgerUnwritable("full")).read()
-    with pytest.raises(ValueError, match="odd"):
-        Store(ValueError("odd"))._own()
+def test_our_own_errors_are_no_damage() -> None:
+    """They say themselves what is wrong."""
+    with pytest.raises(LedgerUnwritable, match="full"), in_memory().writing():
+        raise LedgerUnwritable("full")
 
 
-def test_only_what_others_call_is_watched() -> None:
-    """Methods under a name of one's own, and values, stay as they are; names and words are kept."""
+DAMAGE: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "a state that is none": (
+        "UPDATE decision SET state = 'gone'",
+        lambda ledger: ledger.decision(""),
+    ),
+    "a moment that is a text": (
+        "UPDATE decision SET state_at = 'x'",
+        lambda ledger: ledger.decisions(),
+    ),
+    "a body that is cut": (
+        "UPDATE entry SET body = substr(body, 1, 9)",
+        lambda ledger: ledger.memories("comments", ["t1"]),
+    ),
+    "a body that is a number": (
+        "UPDATE entry SET body = 1 << 40",
+        lambda ledger: ledger.entries(a_decision().id),
+    ),
+    "a detail that does not unpack": (
+        "UPDATE entry SET detail = X'00'",
+        lambda ledger: list(ledger.iter_decisions()),
+    ),
+    "a policy that does not unpack": (
+        "UPDATE entry SET detail = X'00'",
+        lambda ledger: ledger.policies(),
+    ),
+    "a word that is none": (
+        "UPDATE entry SET body = X'7b7d' WHERE kind = 'note'",
+        lambda ledger: ledger.notes("pause"),
+    ),
+    "a line that is gone": (
+        "DELETE FROM entry WHERE kind = 'held'",
+        lambda ledger: ledger.entries(a_decision().id),
+    ),
+    "a round that begins with a text": (
+        "UPDATE round SET first_seen_at = 'x'",
+        lambda ledger: ledger.unended("comments"),
+    ),
+}
 
-    class Plain:
-        """A ledger."""
 
-        name = "plain"
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_row_is_said_wherever_it_is_read(
+    tmp_path: Path, opened: Callable[..., Any], what: str
+) -> None:
+    """By each question that meets it."""
+    statement, ask = DAMAGE[what]
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.remember_policy(a_policy(), CONFIRMED)
+    ledger.sight([an_item(id="t1")], CONFIRMED)
+    ledger.record(a_decision(), State.HELD)
+    ledger.note("pause", "all", {}, CONFIRMED)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        assert other.execute(statement).rowcount
 
-        def read(self, *parts: str, end: str = "") -> str:
-            """Join."""
-            return "".join(parts) + end
-
-        def walk(self, *parts: str, end: str = "") -> Iterator[str]:
-            """One by one."""
-            yield from parts
-            yield end
-
-        def broken(self) -> str:
-            """One that cannot be read."""
-            raise KeyError("odd")
-
-        def _own(self) -> str:
-            raise KeyError("odd")
-
-    own = Plain._own
-    watched = noticing_damage(Plain)
-    store = watched()
-
-    assert watched is Plain
-    assert (Plain._own, Plain.name) == (own, "plain")
-    assert store.read("a", "b", end="c") == "abc"
-    assert list(store.walk("a", "b", end="c")) == ["a", "b", "c"]
-    assert (Plain.read.__name__, Plain.walk.__doc__) == ("read", "One by one.")
-    with pytest.raises(LedgerCorrupt, match=r"\(KeyError: 'odd'\); see  reviewbot log verify$"):
-        store.broken()
-    with pytest.raises(KeyError):
-        store._own()
+    with pytest.raises(LedgerCorrupt, match="holds what cannot be read"):
+        ask(ledger)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import LedgerCorrupt, NotRecordable
 from reviewbot.ledger.fitting import LONGEST_NAME, MOST, amount_held, check, is_name, prose
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
@@ -144,7 +144,7 @@ def test_what_is_said_to_fit_fits(text: str, number: int) -> None:
     """Names and amounts that pass are written down, and only those that do not are refused."""
     held = is_name(text) and amount_held(number) == number
     decision = a_decision(Action.DISPUTE, account_id=text, amount_micros=number)
-    memory = MemoryLedger()
+    memory = open_ledger("memory:")
     if held:
         memory.intend(decision)
         assert memory.decisions()[0].decision.account_id == text

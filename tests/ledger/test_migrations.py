@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable
-from reviewbot.ledger.engine import LedgerEngine, PostgreSQL, SQLite
+from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.ledger import SqlLedger
-from reviewbot.ledger.open import _parse, open_ledger, prepare, version_of
+from reviewbot.ledger.open import _parse, open_ledger, prepare, upgrade, version_of
+from reviewbot.ledger.postgresql import PostgreSQL
+from reviewbot.ledger.sqlite import SQLiteFile
 from reviewbot.ledger.tables import SCHEMA_VERSION
-from reviewbot.ledger.upgrade import upgrade, written
 from tests.ledger.things import a_decision
 
 SHAPE = {
@@ -36,21 +38,21 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Two connections of one kind to two empty databases."""
     if request.param == "sqlite":
         backends: list[Any] = [
-            SQLite(tmp_path / name, create=True, read_only=False) for name in ("a.db", "b.db")
+            SQLiteFile(tmp_path / name, create=True, read_only=False) for name in ("a.db", "b.db")
         ]
     else:
         server = request.getfixturevalue("postgres")
         backends = [PostgreSQL(_parse(server.new_database()), read_only=False) for _ in range(2)]
-    connections = [LedgerEngine(backend) for backend in backends]
-    yield connections
-    for connection in connections:
-        connection.close()
+    engines = [LedgerEngine(backend) for backend in backends]
+    yield engines
+    for engine in engines:
+        engine.close()
 
 
-def shape(connection: LedgerEngine) -> list[tuple[str, str]]:
+def shape(engine: LedgerEngine) -> list[tuple[str, str]]:
     """Tables, columns and indexes, as the database tells them."""
-    with connection.reading() as driver:
-        rows = driver.execute(SHAPE[connection.backend.dialect.name]).fetchall()
+    with engine.reading() as driver:
+        rows = driver.execute(SHAPE[engine.connection.dialect.name]).fetchall()
     return [
         (name, re.sub(r"[\s\"]+|VARCHAR\(32\)|TEXT", "", text))
         for name, text in rows
@@ -72,18 +74,26 @@ def test_migrations_lead_to_the_schema_of_the_tables(two: Any) -> None:
 
 
 @pytest.mark.parametrize("stop", range(0, 17, 4))
-def test_a_migration_that_is_cut_short_leaves_nothing(tmp_path: Path, stop: int) -> None:
+def test_a_migration_that_is_cut_short_leaves_nothing(two: Any, stop: int) -> None:
     """It is one transaction, so the next start begins where the last one did."""
-    backend = SQLite(tmp_path / "ledger.db", create=True, read_only=False)
-    connection = LedgerEngine(backend)
-    with pytest.raises(LedgerUnwritable), connection.writing() as driver:
-        for statement in [*written("sqlite", None)[:stop], "nonsense"]:
-            driver.execute(statement)
-    assert version_of(connection) is None
+    engine, _ = two
+    left = stop
 
-    upgrade(connection, None)
-    assert version_of(connection) == SCHEMA_VERSION
-    connection.close()
+    def cut_short(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise LedgerUnwritable("no room")
+
+    engine.driver()
+    event.listen(engine.connection, "before_cursor_execute", cut_short)
+    with pytest.raises(LedgerUnwritable, match="no room"):
+        upgrade(engine, None)
+    left = 1000
+    assert version_of(engine) is None
+
+    upgrade(engine, None)
+    assert version_of(engine) == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("version", ["000", "0000", "000\x011"])

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from reviewbot.domain.errors import LedgerBusy, LedgerUnwritable
-from reviewbot.ledger.place import PATIENCE, PatientConnection
+from reviewbot.ledger.postgresql import PATIENCE, PatientConnection
 from tests.ledger.things import a_decision
 
 SHORT = 0.5
@@ -26,7 +26,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _backend_of(ledger: Any) -> int:
-    (pid,) = ledger._connection.driver().execute("SELECT pg_backend_pid()").fetchone()
+    (pid,) = ledger._engine.driver().execute("SELECT pg_backend_pid()").fetchone()
     return int(pid)
 
 
@@ -93,7 +93,7 @@ def test_another_instance_is_still_busy(postgres: Any, opened: Callable[..., Any
 
 def test_the_server_gives_up_too(postgres: Any, opened: Callable[..., Any]) -> None:
     """Before we do: a statement, a lock, a client that stands still within a transaction or is gone."""
-    driver = opened(postgres.new_database())._connection.driver()
+    driver = opened(postgres.new_database())._engine.driver()
     limits = {
         name: driver.execute(f"SELECT setting FROM pg_settings WHERE name = '{name}'").fetchone()
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -124,7 +124,6 @@ def test_a_server_that_let_us_wait_is_not_tried_again_at_once(
 ) -> None:
     """A pass uses the log in many places: the first waits, the others know; what fails fast is tried."""
     ledger = opened(postgres.new_database())
-    backend = ledger._connection.backend
     times, tried = [0.0], []
 
     def connect(*_: Any, **__: Any) -> None:
@@ -132,9 +131,10 @@ def test_a_server_that_let_us_wait_is_not_tried_again_at_once(
         times[0] += 10.0 if len(tried) < 3 else 0.1
         raise psycopg.OperationalError("timeout expired")
 
-    monkeypatch.setattr("reviewbot.ledger.engine.monotonic", lambda: times[0])
-    real, backend._connect = backend._connect, connect
-    ledger._connection._drop()
+    monkeypatch.setattr("reviewbot.ledger.postgresql.monotonic", lambda: times[0])
+    real = PatientConnection.connect
+    monkeypatch.setattr(PatientConnection, "connect", connect)
+    ledger._engine._drop()
     for _ in range(3):
         with pytest.raises(LedgerUnwritable, match="timeout expired"):
             ledger.probe()
@@ -149,5 +149,5 @@ def test_a_server_that_let_us_wait_is_not_tried_again_at_once(
         with pytest.raises(LedgerUnwritable, match="timeout expired"):
             ledger.probe()
     assert tried == [0.0, 26.0, 60.0, 60.1]
-    backend._connect = real
+    monkeypatch.setattr(PatientConnection, "connect", real)
     ledger.probe()

@@ -12,6 +12,7 @@ import pytest
 
 from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerError, LedgerMoved, LedgerWentBack
+from reviewbot.ledger.mapping import noted
 from reviewbot.ledger.open import open_ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision, after
@@ -114,7 +115,7 @@ def test_a_lost_connection_never_opens_another_file(tmp_path: Path) -> None:
     ledger = open_ledger(f"sqlite:///{path}", lock=True)
     ledger.intend(a_decision())
     path.unlink()
-    ledger._connection._drop()  # type: ignore[union-attr]
+    ledger._engine._drop()  # type: ignore[union-attr]
 
     for _ in range(2):
         with pytest.raises(LedgerMoved):
@@ -141,7 +142,7 @@ def _forget(url: str, ledger: Any, lines: int) -> None:
     if url.startswith("sqlite"):
         other: Any = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     else:
-        other = ledger._connection.backend.connect(lock=False)
+        other = ledger._engine.backend.connect(lock=False)
     for statement in statements:
         other.execute(statement)
     other.close()
@@ -185,8 +186,8 @@ def test_what_was_rolled_back_is_not_missed(database_url: str, opened: Callable[
     """Only what was committed must still be there."""
     ledger = opened(database_url)
     ledger.intend(a_decision())
-    with pytest.raises(LedgerError), ledger._connection.writing():
-        ledger._connection.adding = (99, b"never")
+    with pytest.raises(LedgerError), ledger._chain.adding("notes") as end:
+        end.add(noted("pause", "all", {}, CONFIRMED, end.next, 0))
         raise LedgerError("undone")
     assert ledger.lost() is None
     ledger.intend(a_decision(task_id="more"))
@@ -199,9 +200,9 @@ def test_a_server_that_failed_over_gets_no_second_write(
     url = postgres.new_database()
     ledger = opened(url, lock=True)
     ledger.intend(a_decision())
-    (pid,) = ledger._connection.driver().execute("SELECT pg_backend_pid()").fetchone()
+    (pid,) = ledger._engine.driver().execute("SELECT pg_backend_pid()").fetchone()
     _forget(url, ledger, lines=0)
-    other = ledger._connection.backend.connect(lock=False)
+    other = ledger._engine.backend.connect(lock=False)
     other.execute(f"SELECT pg_terminate_backend({pid})")
     other.close()
 
@@ -211,9 +212,7 @@ def test_a_server_that_failed_over_gets_no_second_write(
         ledger.intend(a_decision())
 
 
-@pytest.mark.parametrize(
-    "look_again", [lambda log: log._connection._drop(), lambda log: log.recount()]
-)
+@pytest.mark.parametrize("look_again", [lambda log: log._engine._drop(), lambda log: log.recount()])
 def test_lines_that_vanished_from_amidst_are_missed_behind_a_new_connection_or_when_asked(
     database_url: str, opened: Callable[..., Any], look_again: Callable[[Any], None]
 ) -> None:
@@ -239,7 +238,7 @@ def _remove(url: str, ledger: Any, statement: str) -> None:
     if url.startswith("sqlite"):
         other: Any = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     else:
-        other = ledger._connection.backend.connect(lock=False)
+        other = ledger._engine.backend.connect(lock=False)
     other.execute(statement)
     other.execute("DELETE FROM decision WHERE state = 'intent'")
     other.close()

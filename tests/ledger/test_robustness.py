@@ -104,7 +104,7 @@ def _die_at_statement(number: int) -> None:
 def test_a_full_disk_stops_writing_and_passes(tmp_path: Path, opened: Callable[..., Any]) -> None:
     """Nothing half-written stays; with room again the same ledger goes on."""
     ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
-    driver = ledger._connection.driver()
+    driver = ledger._engine.driver()
     (pages,) = driver.execute("PRAGMA page_count").fetchone()
     driver.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerUnwritable, match="full"):
@@ -123,7 +123,7 @@ def test_a_locked_database_is_unwritable_for_now(
 ) -> None:
     """Another process that holds the write lock too long is waited for, then told."""
     ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
-    ledger._connection.driver().execute("PRAGMA busy_timeout = 20")
+    ledger._engine.driver().execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -141,9 +141,7 @@ def test_a_failed_sync_needs_a_new_start(tmp_path: Path, opened: Callable[..., A
     url = f"sqlite:///{tmp_path}/ledger.db"
     ledger = opened(url)
     ledger.record(a_decision(task_id="before"), State.HELD)
-    ledger._connection._driver = _FailingCommit(
-        ledger._connection.driver(), sqlite3.SQLITE_IOERR_FSYNC
-    )
+    ledger._engine._driver = _FailingCommit(ledger._engine.driver(), sqlite3.SQLITE_IOERR_FSYNC)
 
     with pytest.raises(LedgerBroken, match="disk I/O error"):
         ledger.intend(a_decision())
@@ -160,9 +158,7 @@ def test_a_failed_write_is_tried_on_a_new_connection(
     """A quota or a file limit passes; the next write opens the file anew, and the lock stays held."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     ledger = opened(url, lock=True)
-    ledger._connection._driver = _FailingCommit(
-        ledger._connection.driver(), sqlite3.SQLITE_IOERR_WRITE
-    )
+    ledger._engine._driver = _FailingCommit(ledger._engine.driver(), sqlite3.SQLITE_IOERR_WRITE)
 
     with pytest.raises(LedgerUnwritable, match="disk I/O error"):
         ledger.intend(a_decision())
@@ -209,8 +205,8 @@ def test_a_server_that_went_away_is_used_again(postgres: Any, opened: Callable[.
     """A lost connection is an error once; the next use makes a new one."""
     ledger = opened(postgres.new_database())
     killer = opened(postgres.new_database())
-    (pid,) = ledger._connection.driver().execute("SELECT pg_backend_pid()").fetchone()
-    killer._connection.driver().execute(f"SELECT pg_terminate_backend({pid})")
+    (pid,) = ledger._engine.driver().execute("SELECT pg_backend_pid()").fetchone()
+    killer._engine.driver().execute(f"SELECT pg_terminate_backend({pid})")
 
     with pytest.raises(LedgerUnwritable):
         ledger.intend(a_decision())

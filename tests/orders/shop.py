@@ -12,7 +12,7 @@ import httpx
 from reviewbot.config import Settings
 from reviewbot.domain.order import Order
 from reviewbot.domain.text import Secret
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.orders.place import OrderPlacer, OrderRow, Result
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.queue import Clock
@@ -70,7 +70,7 @@ class Shop:
         self.clock = self.world.clock
         self.faults = Faults()
         self.transport = SimulatorTransport(self.world, faults=self.faults)
-        self.ledger = ledger or MemoryLedger()
+        self.ledger = ledger or open_ledger("memory:")
 
     def counter(
         self, *, transport: httpx.BaseTransport | None = None, clock: Clock | None = None

@@ -8,7 +8,7 @@ import pytest
 
 from reviewbot.config import load_settings
 from reviewbot.insights.plan import QueuePlan, plan
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.runtime.bootstrap import build
 from reviewbot.runtime.policy_files import load_judges
@@ -32,7 +32,7 @@ def plan_of() -> Callable[..., Made]:
             judges=judges,
             transport=SimulatorTransport(world),
             clock=world.clock,
-            ledger=MemoryLedger(),
+            ledger=open_ledger("memory:"),
             read_only=True,
         )
         return plan(app), judges

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from reviewbot.config import load_settings
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.insights.scorecard import add_up
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.document import Document
 from reviewbot.presentation.history_report import past_document
 from reviewbot.presentation.html import as_html
@@ -19,10 +20,10 @@ from reviewbot.simulator import scenarios
 from reviewbot.simulator.transport import SimulatorTransport
 
 
-def a_reviewed_queue(tasks: int = 40) -> tuple[MemoryLedger, Document]:
+def a_reviewed_queue(tasks: int = 40) -> tuple[SqlLedger, Document]:
     """A log after one live pass, and its report."""
     world = scenarios.build("backlog", tasks=tasks, seed=3)
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     app = build(
         load_settings({"mode": "live"}, env={"TOKPORTAL_API_KEY": "sk_test"}),
         judges=load_judges(["policies/starter.yaml"]),

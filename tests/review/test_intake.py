@@ -13,7 +13,8 @@ from reviewbot.core.pipeline import REVIEW_WINDOW, Background, HeldEvidence, Sig
 from reviewbot.core.rounds import NEW
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import ReviewItem
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
 from reviewbot.ports.queue import Listing, UnreadRow
 from reviewbot.review.fetch import judge_for, look_at_all, with_memories
@@ -102,7 +103,7 @@ def test_all_that_is_listed_counts_as_seen_when_the_reading_began() -> None:
 def test_a_window_is_counted_from_the_first_sight(note: bool) -> None:
     """The log remembers it where it may be written, and knows it where it is only read."""
     item = replace(an_account_item(), started_at=None, deadline_at=None)
-    ledger, clock = MemoryLedger(), HandClock()
+    ledger, clock = open_ledger("memory:"), HandClock()
     app = an_app(an_account_world(item), always(APPROVE), ledger=ledger, clock=clock)
     bench = app.benches[0]
 
@@ -125,14 +126,14 @@ def test_only_rounds_that_are_new_are_asked_of_the_log() -> None:
     """And nothing without a round is: it cannot be remembered."""
     asked: list[list[str]] = []
 
-    class Counting(MemoryLedger):
+    class Counting(SqlLedger):
         def sight(self, items: Any, at: Any) -> Any:
             asked.append([item.id for item in items])
             assert at == START
             return super().sight(items, at)
 
     a, b, c = items(3)
-    app = bot_over(a, b, replace(c, epoch=None), ledger=Counting())
+    app = bot_over(a, b, replace(c, epoch=None), ledger=Counting(in_memory()))
     bench = app.benches[0]
     bench.first_seen[a.id, a.epoch or ""] = START
 

@@ -7,7 +7,7 @@ import pytest
 from reviewbot.config import load_settings
 from reviewbot.core.context import BotContext
 from reviewbot.domain.errors import UsageError
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
@@ -70,7 +70,7 @@ def a_bot(text: str = LIVE) -> tuple[BotContext, World]:
         judges=[compile_policy(policy_of(text))],
         transport=SimulatorTransport(world),
         clock=world.clock,
-        ledger=MemoryLedger(),
+        ledger=open_ledger("memory:"),
     )
     return app, world
 

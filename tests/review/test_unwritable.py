@@ -27,7 +27,7 @@ Trouble = Callable[[SqlLedger, Path], Any]
 @contextmanager
 def full(ledger: SqlLedger, path: Path) -> Iterator[None]:
     """No page more fits."""
-    driver: Any = ledger._connection.driver()
+    driver: Any = ledger._engine.driver()
     driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (pages,) = driver.execute("PRAGMA page_count").fetchone()
     driver.execute(f"PRAGMA max_page_count = {pages}")
@@ -38,7 +38,7 @@ def full(ledger: SqlLedger, path: Path) -> Iterator[None]:
 @contextmanager
 def locked(ledger: SqlLedger, path: Path) -> Iterator[None]:
     """Another process holds the write lock and does not let go."""
-    ledger._connection.driver().execute("PRAGMA busy_timeout = 30")
+    ledger._engine.driver().execute("PRAGMA busy_timeout = 30")
     script = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
@@ -54,7 +54,7 @@ def locked(ledger: SqlLedger, path: Path) -> Iterator[None]:
 @contextmanager
 def read_only(ledger: SqlLedger, path: Path) -> Iterator[None]:
     """The disk was mounted anew, for reading only; SQLite is told so, as root can write any file."""
-    driver: Any = ledger._connection.driver()
+    driver: Any = ledger._engine.driver()
     driver.execute("PRAGMA query_only = 1")
     yield
     driver.execute("PRAGMA query_only = 0")
@@ -63,7 +63,7 @@ def read_only(ledger: SqlLedger, path: Path) -> Iterator[None]:
 @contextmanager
 def failing(ledger: SqlLedger, path: Path) -> Iterator[None]:
     """Every commit ends in a failed write: a quota, a limit on the file's size."""
-    connection = ledger._connection
+    connection = ledger._engine
     connect = connection.backend.connect
     broken = [True]
 

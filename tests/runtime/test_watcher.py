@@ -19,7 +19,8 @@ from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.alarms.routing import Route, Routes
 from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import Alarm, AlarmKind
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory
 from reviewbot.ports.queue import Letter
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.liveness import HANGS, STUCK, Pulse
@@ -60,7 +61,7 @@ class Post:
         """Nothing is open."""
 
 
-class Frozen(MemoryLedger):
+class Frozen(SqlLedger):
     """A log whose every call hangs from some moment on, in the loop and in whoever else asks."""
 
     frozen = False
@@ -80,7 +81,12 @@ class Scene:
     """A bot that has asked people about some tasks, and then hangs."""
 
     def __init__(self, *hours_left: float) -> None:
-        self.clock, self.post, self.left, self.ledger = HandClock(), Post(), list[int](), Frozen()
+        self.clock, self.post, self.left, self.ledger = (
+            HandClock(),
+            Post(),
+            list[int](),
+            Frozen(in_memory()),
+        )
         world = World()
         for number, hours in enumerate(hours_left):
             confirmed = self.clock.now() + timedelta(hours=hours - 72)

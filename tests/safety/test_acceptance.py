@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reviewbot.domain.errors import UsageError
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import impact, rollout
 from reviewbot.safety.rollout import adopt
@@ -92,7 +92,7 @@ def test_one_word_given_before_two_were_asked_for_counts_as_one() -> None:
 
 def test_two_who_accept_at_the_same_moment_both_count() -> None:
     """The word of the one is written between the reading and the writing of the other."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     ledger.note(rollout.TOPIC, REVISION, {"accepted": False, "needs": 2}, START)
     write = ledger.note_all
 

@@ -16,7 +16,6 @@ from reviewbot.domain.alarm import Alarm
 from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable, LedgerWentBack, ServerFault
 from reviewbot.ledger.checkpoints import CheckpointFile
-from reviewbot.ledger.memory import MemoryLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.review.poll import poll_once
 from reviewbot.safety.stop_conditions import StopConditions, accept, departure, keep
@@ -48,7 +47,7 @@ def braked(world: World, book: CheckpointFile | None) -> tuple[BotContext, StopC
 
 def went_back(book: CheckpointFile) -> None:
     """Keep a checkpoint of a log that is longer than the one the bot finds."""
-    log = MemoryLedger()
+    log = open_ledger("memory:")
     for n in range(9):
         log.note("pause", "all", {"n": n}, START)
     keep(log, book, START)
@@ -146,7 +145,7 @@ def test_a_skew_heard_within_a_pass_stops_it_there(world: World) -> None:
 
 def test_a_torn_line_is_remarked_on_and_proves_nothing(book: CheckpointFile) -> None:
     """A disk that was full leaves half a line; the next checkpoint stands on a line of its own."""
-    log = MemoryLedger()
+    log = open_ledger("memory:")
     keep(log, book, START)
     with book.path.open("ab") as file:
         file.write(b'{"count":3,"he')

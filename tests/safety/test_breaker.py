@@ -13,7 +13,8 @@ from reviewbot.core.guard_state import IN_A_ROW, YOUNG, ApprovalWatch
 from reviewbot.core.proportion import at_least
 from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import Halted, LedgerUnwritable
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory
 from reviewbot.ports.ledger import LogNote
 from reviewbot.safety.breaker import (
     CONFLICT_NOTE,
@@ -294,7 +295,7 @@ def test_a_dry_run_is_not_stopped() -> None:
     assert said(app).events == []
 
 
-class Full(MemoryLedger):
+class Full(SqlLedger):
     """A log that takes no word."""
 
     def note(self, *about: Any, **more: Any) -> None:
@@ -304,7 +305,7 @@ class Full(MemoryLedger):
 
 def test_a_breaker_that_cannot_be_written_stands_in_mind_and_is_said() -> None:
     """With why."""
-    app = a_bot(Full())
+    app = a_bot(Full(in_memory()))
     open_breaker(
         app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
     )

@@ -20,7 +20,7 @@ from reviewbot.domain.errors import Halted, InvalidStatus, LedgerUnwritable, NoA
 from reviewbot.domain.fault_point import POINTS, on_fault_point
 from reviewbot.domain.task import CommentTask
 from reviewbot.foresight.gather import Bot, outlook_of
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.review.execute import perform
@@ -101,7 +101,7 @@ def a_room(
     judge: Any, *, count: int = 0, ledger: Any = None, clock: HandClock | None = None, **more: Any
 ) -> Room:
     """Open it; the policy is adopted as at a start."""
-    world, clock, ledger = World(), clock or HandClock(), ledger or MemoryLedger()
+    world, clock, ledger = World(), clock or HandClock(), ledger or open_ledger("memory:")
     world.add(*tasks(count, **more))
     app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
     adopt(app, [judge])

@@ -10,7 +10,7 @@ import pytest
 from reviewbot.core import guard_state
 from reviewbot.core.guard_state import Mix
 from reviewbot.domain.decision import DEADLINE, Action, Mode, State
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import breaker, mix
 from reviewbot.safety.rollout import adopt
@@ -154,7 +154,7 @@ def test_a_dry_run_recalls_nothing() -> None:
 
 def test_the_log_gives_back_what_the_process_counted() -> None:
     """The first answer of each round by this revision's rules, whatever became of it since."""
-    ledger, policy = MemoryLedger(), a_policy(BLIND).policy
+    ledger, policy = open_ledger("memory:"), a_policy(BLIND).policy
     about = {"policy": policy.name, "revision": policy.revision}
     ledger.record(a_decision(Action.WAIT, task_id="a", **about), State.HELD)
     ledger.intend(a_decision(Action.APPROVE, task_id="a", **about))

@@ -10,7 +10,7 @@ import pytest
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import LogNote
 from reviewbot.safety.pauses import ALL, Pause, check, file_text, pause, pauses_on, resume
 from tests.builders import CONFIRMED
@@ -37,7 +37,7 @@ def told(pauses: Iterable[Pause]) -> list[tuple[str, str]]:
 
 def test_a_pause_in_the_log_is_read_as_it_was_written() -> None:
     """Word, reason, person and end."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     made = pause(ledger, "approve", reason="a look", who="ana", until=LATER, now=NOW)
 
     (note,) = ledger.notes("pause")
@@ -55,7 +55,7 @@ def test_a_pause_in_the_log_is_read_as_it_was_written() -> None:
 
 def test_to_resume_ends_a_word_or_all_of_them() -> None:
     """Those that were on are given; what was not on is not written about."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     for word, until in (("approve", None), ("dispute", None), ("all", NOW)):
         pause(ledger, word, reason="a look", who="ana", until=until, now=NOW)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviewbot.domain.errors import LedgerUnwritable
-from reviewbot.ledger.memory import MemoryLedger
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.review.poll import poll_once
@@ -290,7 +290,7 @@ def test_what_nobody_looked_at_then_is_not_guessed() -> None:
 
 def test_a_revision_that_can_no_longer_be_read_is_said() -> None:
     """Nothing is made up in its place."""
-    ledger = MemoryLedger()
+    ledger = open_ledger("memory:")
     room = a_room(a_policy(ASK), ledger=ledger)
     room.app.revisions.judge = lambda revision: None  # type: ignore[method-assign]
 
