@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from reviewbot.domain.account import PROFILE_FIELDS
 from reviewbot.domain.task import COMMENT_LIMITS
 from reviewbot.policy.catalog import ATTEMPT_FACTS
@@ -23,13 +21,28 @@ Holds = Callable[[Cell, Cell], bool]
 
 
 class Relation(NamedTuple):
-    """Two facts and which of their cells go together."""
+    """Two facts and which of their cells go together.
+
+    Where they are compared, both are cut at the same points: a cut of the first is one of the second
+    at `offset` plus (or, `mirrored`, minus) that point.
+    """
 
     first: str
     second: str
     holds: Holds
     one_attempt: bool = False
     """Holds only where the round has exactly one attempt."""
+    offset: float | None = None
+    mirrored: bool = False
+
+    def share(self, cuts: dict[str, set[float]]) -> None:
+        """Cut each of the facts where the other one is cut."""
+        if self.offset is None or not cuts.keys() >= {self.first, self.second}:
+            return
+        first, second = cuts[self.first], cuts[self.second]
+        sign = -1 if self.mirrored else 1
+        second |= {self.offset + sign * point for point in first}
+        first |= {sign * (point - self.offset) for point in second}
 
 
 def _known(cell: Cell) -> bool:
@@ -50,37 +63,40 @@ def _known_alike(holds: Holds) -> Holds:
     return lambda a, b: holds(a, b) if _known(a) and _known(b) else _same_knowledge(a, b)
 
 
-def _later_by(amount: float) -> Holds:
+def _later_by(amount: float, first: str, second: str, *, one_attempt: bool = False) -> Relation:
     """The second is the first plus `amount`, class by class."""
-    return _known_alike(
-        lambda a, b: _shifted(a.low, amount) == b.low and _shifted(a.high, amount) == b.high
-    )
+
+    def holds(a: Cell, b: Cell) -> bool:
+        return all(
+            there is here if here is None or there is None else there - here == amount
+            for here, there in ((a.low, b.low), (a.high, b.high))
+        )
+
+    return Relation(first, second, _known_alike(holds), one_attempt, offset=amount)
 
 
-def _shifted(end: float | None, amount: float) -> float | None:
-    return None if end is None else end + amount
+def _fill_the_window(first: str, second: str) -> Relation:
+    """Both add up to the window, class by class."""
+
+    def holds(a: Cell, b: Cell) -> bool:
+        return all(
+            there is here if here is None or there is None else here + there == WINDOW
+            for here, there in ((a.low, b.high), (a.high, b.low))
+        )
+
+    return Relation(first, second, _known_alike(holds), offset=WINDOW, mirrored=True)
 
 
-@_known_alike
-def _adds_up_to_the_window(a: Cell, b: Cell) -> bool:
-    return all(
-        low == high if low is None or high is None else low + high == WINDOW
-        for low, high in ((a.low, b.high), (b.low, a.high))
-    )
+def _at_least(first: str, second: str, *, more: float = 0, known_alike: bool = False) -> Relation:
+    """The first is at least the second (and `more`), where both are known."""
 
+    def holds(a: Cell, b: Cell) -> bool:
+        if not (_known(a) and _known(b)) or a.high is None or b.low is None:
+            return True
+        both_points = a.low == a.high and b.low == b.high
+        return a.high > b.low + more or (a.high == b.low + more and both_points)
 
-def _at_least(a: Cell, b: Cell) -> bool:
-    """The first is at least the second, where both are known."""
-    if not (_known(a) and _known(b)) or a.high is None or b.low is None:
-        return True
-    both_points = a.low == a.high and b.low == b.high
-    return a.high > b.low or (a.high == b.low and both_points)
-
-
-def _more_than(a: Cell, b: Cell) -> bool:
-    """The first is at least the second plus 1, where both are known."""
-    less = msgspec.structs.replace(a, low=_shifted(a.low, -1), high=_shifted(a.high, -1))
-    return _at_least(less, b)
+    return Relation(first, second, _known_alike(holds) if known_alike else holds, offset=-more)
 
 
 def _some_attempt(count: Cell, other: Cell) -> bool:
@@ -125,8 +141,6 @@ def _within_the_platform(platform: Cell, length: Cell) -> bool:
 
 _LAST = tuple(f"last.{name}" for name in ATTEMPT_FACTS)
 _WITH_ATTEMPT = tuple(f"last.{fact.name}" for fact in ATTEMPT_FACTS.values() if fact.with_attempt)
-_same_class = _later_by(0)
-_known_and_at_least = _known_alike(_at_least)
 
 LENGTHS: tuple[tuple[str, str], ...] = (
     ("task.comment_text", "task.comment_length"),
@@ -135,9 +149,9 @@ LENGTHS: tuple[tuple[str, str], ...] = (
 """Texts and the facts that count their characters."""
 
 CERTAIN: tuple[Relation, ...] = (
-    Relation("task.sent_back_before", "task.round", _later_by(1)),
-    Relation("task.sent_back_before", "task.times_disputed", _known_and_at_least),
-    Relation("task.round", "task.times_disputed", _known_alike(_more_than)),
+    _later_by(1, "task.sent_back_before", "task.round"),
+    _at_least("task.sent_back_before", "task.times_disputed", known_alike=True),
+    _at_least("task.round", "task.times_disputed", more=1, known_alike=True),
     Relation("task.manually_confirmed_at", "task.waiting_for", _same_knowledge),
     Relation("task.client_dispute_deadline_at", "task.time_left", _same_knowledge),
     Relation("task.submitted_at", "task.posted_ago", _same_knowledge),
@@ -146,22 +160,22 @@ CERTAIN: tuple[Relation, ...] = (
         Relation("checks.count", f"checks.{name}", _some_attempt)
         for name in ("best_score", "most_comments", "fewest_comments")
     ),
-    Relation("checks.count", "checks.failed", _known_and_at_least),
+    _at_least("checks.count", "checks.failed", known_alike=True),
     Relation("last.scraped_at", "last.age", _same_knowledge),
-    Relation("checks.best_score", "last.match_score", _at_least),
+    _at_least("checks.best_score", "last.match_score"),
     Relation("last.match_score", "checks.best_score", _known_with),
-    Relation("checks.most_comments", "last.comments_scraped", _at_least),
-    Relation("last.comments_scraped", "checks.fewest_comments", _at_least),
-    Relation("checks.most_comments", "checks.fewest_comments", _known_and_at_least),
+    _at_least("checks.most_comments", "last.comments_scraped"),
+    _at_least("last.comments_scraped", "checks.fewest_comments"),
+    _at_least("checks.most_comments", "checks.fewest_comments", known_alike=True),
     Relation("last.comments_scraped", "checks.most_comments", _known_with),
     Relation("last.comments_scraped", "checks.fewest_comments", _known_with),
     Relation("last.outcome_kind", "checks.failed", _counted),
     Relation("last.outcome_kind", "checks.failed", _failed_itself, one_attempt=True),
-    Relation("last.match_score", "checks.best_score", _same_class, one_attempt=True),
-    Relation("last.comments_scraped", "checks.most_comments", _same_class, one_attempt=True),
-    Relation("last.comments_scraped", "checks.fewest_comments", _same_class, one_attempt=True),
+    _later_by(0, "last.match_score", "checks.best_score", one_attempt=True),
+    _later_by(0, "last.comments_scraped", "checks.most_comments", one_attempt=True),
+    _later_by(0, "last.comments_scraped", "checks.fewest_comments", one_attempt=True),
     *(Relation(text, length, _length) for text, length in LENGTHS),
-    Relation("feedback.corrections_applied", "review.round", _later_by(1)),
+    _later_by(1, "feedback.corrections_applied", "review.round"),
     Relation("feedback.corrections_requested", "feedback.last_fields", _some_attempt),
     Relation("feedback.corrections_requested", "feedback.changed_since_request", _some_attempt),
     Relation("feedback.corrections_requested", "feedback.corrections_applied", _same_knowledge),
@@ -172,32 +186,21 @@ DOCUMENTED: tuple[Relation, ...] = (
 )
 
 USUAL: tuple[Relation, ...] = (
-    Relation("task.manually_confirmed_at", "task.client_dispute_deadline_at", _later_by(WINDOW)),
-    Relation("task.waiting_for", "task.time_left", _adds_up_to_the_window),
-    Relation("review.waiting_for", "review.time_left", _adds_up_to_the_window),
-    Relation("task.posted_ago", "task.waiting_for", _at_least),
+    _later_by(WINDOW, "task.manually_confirmed_at", "task.client_dispute_deadline_at"),
+    _fill_the_window("task.waiting_for", "task.time_left"),
+    _fill_the_window("review.waiting_for", "review.time_left"),
+    _at_least("task.posted_ago", "task.waiting_for"),
     *(Relation("checks.count", name, _every_attempt_states_it) for name in _WITH_ATTEMPT),
-    Relation("last.attempt_n", "checks.count", _at_least),
+    _at_least("last.attempt_n", "checks.count"),
     Relation("last.verified", "last.outcome_kind", _implies(True, "verified")),
     Relation("last.outcome_kind", "last.verified", _implies("verified", True)),
     Relation("last.outcome_kind", "last.comments_scraped", _implies("scrape_failed", 0)),
     Relation("task.platform", "last.platform", lambda a, b: not _known(b) or a.value == b.value),
-    Relation("account.decisions_30d", "account.disputes_30d", _at_least),
-    Relation("account.decisions_30d", "account.approvals_30d", _at_least),
+    _at_least("account.decisions_30d", "account.disputes_30d"),
+    _at_least("account.decisions_30d", "account.approvals_30d"),
     Relation("account.decisions_30d", "account.dispute_share_30d", _some_attempt),
 )
 
-# Points at which facts must be cut, so that a relation holds for whole cells.
-
-_SHARED_CUTS: tuple[tuple[str, ...], ...] = (
-    ("task.times_disputed", "task.sent_back_before"),
-    ("last.comments_scraped", "checks.most_comments", "checks.fewest_comments"),
-    ("last.match_score", "checks.best_score"),
-    ("checks.count", "checks.failed", "last.attempt_n"),
-    ("account.decisions_30d", "account.disputes_30d", "account.approvals_30d"),
-    ("task.posted_ago", "task.waiting_for"),
-)
-"""Facts compared with each other."""
 _FIXED_CUTS: dict[str, tuple[float, ...]] = {
     "task.comment_length": (min(COMMENT_LIMITS.values()), min(COMMENT_LIMITS.values()) + 1),
     "checks.count": (0, 1),
@@ -210,31 +213,17 @@ _FIXED_CUTS: dict[str, tuple[float, ...]] = {
     "account.decisions_30d": (0,),
     "last.comments_scraped": (0,),
 }
-_SHIFTS = (
-    ("task.times_disputed", "task.round", 1),
-    ("task.sent_back_before", "task.round", 1),
-    ("feedback.corrections_applied", "review.round", 1),
-    ("task.manually_confirmed_at", "task.client_dispute_deadline_at", WINDOW),
-)
-_MIRRORS = (("task.waiting_for", "task.time_left"), ("review.waiting_for", "review.time_left"))
+"""Points at which a fact is always cut, because a relation turns there."""
 
 
 def shared_cuts(points: dict[str, set[float]]) -> dict[str, set[float]]:
     """Cut facts that are compared with each other at each other's points."""
     cuts = {name: found | set(_FIXED_CUTS.get(name, ())) for name, found in points.items()}
-    mirrors = [pair for pair in _MIRRORS if cuts.keys() >= set(pair)]
-    for first, second in mirrors:
-        cuts[first] |= {WINDOW - point for point in cuts[second]}
-    for group in _SHARED_CUTS:
-        names = [name for name in group if name in cuts]
-        together = set[float]().union(*(cuts[name] for name in names))
-        cuts.update((name, together.copy()) for name in names)
-    for first, second in mirrors:
-        cuts[second] |= {WINDOW - point for point in cuts[first]}
-    for first, second, amount in _SHIFTS:
-        if first in cuts and second in cuts:
-            cuts[first] |= {point - amount for point in cuts[second]}
-            cuts[second] |= {point + amount for point in cuts[first]}
+    before = 0
+    while before < (now := sum(map(len, cuts.values()))):
+        before = now
+        for relation in (*CERTAIN, *DOCUMENTED, *USUAL):
+            relation.share(cuts)
     return cuts
 
 
