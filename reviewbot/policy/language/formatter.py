@@ -62,62 +62,55 @@ class _Layout:
 
     def write(self) -> str:
         assert self.root is not None
-        self._node(self.root, 0)
+        if isinstance(self.root, Mapping):
+            self._mapping(self.root, 0)
+        elif isinstance(self.root, Sequence):
+            self._sequence(self.root, 0)
+        else:
+            self._line(self._text(self.root), self.root)
         self._lead(len(self.lines) + 1, 0, apart=False)
         return "\n".join(self.out).rstrip("\n") + "\n"
 
-    def _node(self, tree: Tree, indent: int) -> None:
-        if isinstance(tree, Mapping):
-            self._mapping(tree, indent)
-        elif isinstance(tree, Sequence):
-            self._sequence(tree, indent, apart=False)
-        else:
-            self._line(self._text(tree), tree)
-
     def _mapping(self, mapping: Mapping, indent: int, start: str | None = None) -> None:
+        """Write a mapping; its first key may stand behind a dash that is written already."""
         blocks = [self._is_block(value) for _, value in mapping.entries]
         for number, (key, value) in enumerate(mapping.entries):
             if number or start is None:
-                first = number == 0
                 section = blocks[number] and key.value != _PART_OF_HEAD
-                apart = indent == 0 and not first and (section or blocks[number - 1])
+                apart = indent == 0 and number > 0 and (section or blocks[number - 1])
                 self._lead(key.span.line, indent, apart=apart)
                 start = " " * indent
-            self._entry(start, key, value, indent)
+            head = f"{start}{self._raw(key)}:"
+            self._value(head, key, value, indent, apart=indent == 0 and key.value in _SPACED)
 
-    def _entry(self, start: str, key: Scalar, value: Tree, indent: int) -> None:
-        head = f"{start}{self._raw(key)}:"
-        if isinstance(value, Scalar):
-            self._scalar(head, key, value, indent)
-        elif not self._is_block(value):
-            self._line(f"{head} {self._inline(value)}", value)
-        else:
-            self._line(head, key)
-            if isinstance(value, Mapping):
-                self._mapping(value, indent + _STEP)
-            else:
-                apart = indent == 0 and key.value in _SPACED
-                self._sequence(value, indent + _STEP, apart=apart)
-
-    def _sequence(self, sequence: Sequence, indent: int, *, apart: bool) -> None:
+    def _sequence(self, sequence: Sequence, indent: int, *, apart: bool = False) -> None:
         for number, item in enumerate(sequence.items):
             self._lead(item.span.line, indent, apart=apart and number > 0)
-            start = " " * indent + "- "
-            if isinstance(item, Scalar):
-                self._scalar(start.rstrip(), item, item, indent)
-            elif not self._is_block(item):
-                self._line(start + self._inline(item), item)
-            elif isinstance(item, Mapping):
-                self._mapping(item, indent + _STEP, start)
-            else:
-                self.out.append(start.rstrip())
-                self._sequence(item, indent + _STEP, apart=False)
+            self._value(f"{' ' * indent}-", item, item, indent)
 
-    def _scalar(self, head: str, key: Scalar, value: Scalar, indent: int) -> None:
-        if value.style not in ("|", ">"):
-            text = self._text(value)
+    def _value(
+        self, head: str, key: Tree, value: Tree, indent: int, *, apart: bool = False
+    ) -> None:
+        """Write what stands behind a key or, where the key is the value, behind a dash."""
+        if isinstance(value, Scalar) and value.style in ("|", ">"):
+            self._block(head, value, indent)
+        elif not self._is_block(value):
+            text = self._inline(value)
             self._line(f"{head} {text}" if text else head, value if text else key)
-            return
+        elif isinstance(value, Mapping) and key is value:
+            self._mapping(value, indent + _STEP, f"{head} ")
+        else:
+            if key is value:
+                self.out.append(head)
+            else:
+                self._line(head, key)
+            if isinstance(value, Mapping):
+                self._mapping(value, indent + _STEP)
+            elif isinstance(value, Sequence):
+                self._sequence(value, indent + _STEP, apart=apart)
+
+    def _block(self, head: str, value: Scalar, indent: int) -> None:
+        """Write a text over several lines, moved as a whole."""
         header = self.lines[value.span.line - 1][value.span.column - 1 :].split(" #")[0].rstrip()
         self._line(f"{head} {header}", value)
         body = _body(self.lines, value)
