@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import httpx
 
 from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.config import Settings
@@ -31,14 +33,10 @@ from reviewbot.safety.rollout import adopt
 from reviewbot.tokportal.accounts import AccountsQueue
 from reviewbot.tokportal.client import ReadApi, ReviewApi
 from reviewbot.tokportal.exchange import Exchange
-from reviewbot.tokportal.rate_limit import RateLimiter, ReadRetry, ServerTime
+from reviewbot.tokportal.rate_limit import TRIES, RateLimiter, ReadRetry, ServerTime
 from reviewbot.tokportal.tasks import ApiTaskReader, CommentsQueue
 from reviewbot.tokportal.transport import Transport
 from reviewbot.tokportal.writers import ApiOrderWriter, ApiReviewWriter
-
-if TYPE_CHECKING:
-    import httpx
-
 
 QUEUES: dict[ReviewKind, Callable[[ReadApi], ReviewQueue]] = {
     "comments": CommentsQueue,
@@ -74,6 +72,92 @@ class CorrectedClock:
         self.sleep = clock.sleep
 
 
+class Connection(NamedTuple):
+    """One key's way to the API, with the API's own clock. Without `writer` nothing can be written."""
+
+    api: ReadApi
+    writer: ReviewApi | None
+    clock: CorrectedClock
+    server: ServerTime
+    exchange: Exchange
+    close: Callable[[], None]
+
+    @property
+    def tasks(self) -> TaskReader:
+        """Tasks by id and by age."""
+        return ApiTaskReader(self.api)
+
+    @property
+    def desk(self) -> OrderWriter | None:
+        """Where tasks are ordered and cancelled."""
+        return None if self.writer is None else ApiOrderWriter(self.writer)
+
+    def knock(self) -> None:
+        """Ask whether the API takes our key; a row too large to be read answers that as well."""
+        with suppress(TooLarge):
+            self.api.list_comments(per_page=1)
+
+
+def connect(
+    settings: Settings,
+    *,
+    live: bool = False,
+    transport: httpx.BaseTransport | None = None,
+    clock: Clock | None = None,
+    chance: Callable[[], float] = random.random,
+    tries: int = TRIES,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Connection:
+    """Open the way to the API; only `live` gives a writer, so a dry run cannot write.
+
+    A given transport stays its owner's to close. Raises ConfigError.
+    """
+    base = clock or SystemClock()
+    server = ServerTime(base.now, base.monotonic)
+    used = transport or Transport(base.monotonic, proxy=way_to(settings.base_url, settings.proxy))
+    exchange = Exchange(
+        used,
+        base_url=settings.base_url,
+        key=settings.need_key().reveal(),
+        clock=base,
+        bucket=RateLimiter(base, per_minute=settings.rate_per_minute),
+        server_time=server,
+    )
+    retry = ReadRetry(base, chance, tries, stopping=stopping)
+    writer = ReviewApi(exchange, retry) if live else None
+    return Connection(
+        api=writer or ReadApi(exchange, retry),
+        writer=writer,
+        clock=CorrectedClock(base, server),
+        server=server,
+        exchange=exchange,
+        close=used.close if transport is None else lambda: None,
+    )
+
+
+@contextmanager
+def reading(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[ReadApi]:
+    """Open a client that can only read, for commands that need no bot around it."""
+    connection = connect(settings, transport=transport)
+    try:
+        yield connection.api
+    finally:
+        connection.close()
+
+
+def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:
+    """Ask the API once whether it knows our key; give how far its clock is ahead of ours.
+
+    Raises `ApiError` and ConfigError.
+    """
+    connection = connect(settings, transport=transport, tries=1)
+    try:
+        connection.knock()
+    finally:
+        connection.close()
+    return connection.server.offset
+
+
 LAST_WORDS = 5.0
 """Seconds that the last alarms get to arrive when a bot is closed."""
 
@@ -104,41 +188,40 @@ def build(
     Raises ConfigError, PolicyInvalid, LedgerBusy and other `LedgerError`.
     """
     stop = stop or threading.Event()
-    base = clock or SystemClock(stop)
     given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
-    server = ServerTime(base.now, base.monotonic)
-    owned = transport is None
-    transport = transport or _transport(settings, base)
-    exchange = _exchange(settings, transport, base, server)
-    patience = ReadRetry(base, chance, stopping=stop.is_set)
     live = settings.mode is Mode.LIVE and not read_only
-    writer = ReviewApi(exchange, patience) if live else None
-    reader = writer or ReadApi(exchange, patience)
+    connection = connect(
+        settings,
+        live=live,
+        transport=transport,
+        clock=clock or SystemClock(stop),
+        chance=chance,
+        stopping=stop.is_set,
+    )
+    writer = connection.writer
     log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
 
     def bench_of(review: ReviewKind) -> ReviewPipeline:
         desk = None if writer is None else ApiReviewWriter(writer, review)
-        return ReviewPipeline(queue=QUEUES[review](reader), judges=(), desk=desk)
+        return ReviewPipeline(queue=QUEUES[review](connection.api), judges=(), desk=desk)
 
     def close() -> None:
         app.notifier.alarms.close(LAST_WORDS)
         if ledger is None:
             log.close()
-        if owned:
-            transport.close()
+        connection.close()
 
     def say(event: str, /, *, level: Level = "info", **about: object) -> None:
         app.say(event, level=level, **about)
 
-    corrected = CorrectedClock(base, server)
     app = BotContext(
-        clock=corrected,
+        clock=connection.clock,
         ledger=log,
         benches=(),
         events=events,
         alarms=AlarmDispatcher(
             ledger=log,
-            clock=corrected,
+            clock=connection.clock,
             events=say,
             routes=None if read_only else settings.notices.routes,
             post=None if read_only else post or _post(settings),
@@ -153,10 +236,10 @@ def build(
             away=settings.notices.away,
             every=settings.every,
         ),
-        traffic=exchange.traffic,
+        traffic=connection.exchange.traffic,
         stopping=stop.is_set,
         make_bench=bench_of,
-        skew=lambda: server.offset,
+        skew=lambda: connection.server.offset,
         guard=GuardState(
             pause_file=PauseFile(settings.pause_path()).read,
             require_ack=settings.require_ack,
@@ -164,21 +247,11 @@ def build(
         ),
         close=close,
     )
-    app.knock = lambda: _knock(reader)
+    app.knock = connection.knock
     if writer is not None:
         app.wait_turn = writer.ready
     adopt(app, given, remember=not read_only)
     return app
-
-
-def _transport(settings: Settings, clock: Clock) -> Transport:
-    return Transport(clock.monotonic, proxy=way_to(settings.base_url, settings.proxy))
-
-
-def _knock(api: ReadApi) -> None:
-    """Ask whether the API takes our key; a row too large to be read answers that as well."""
-    with suppress(TooLarge):
-        api.list_comments(per_page=1)
 
 
 def _post(settings: Settings) -> Post | None:
@@ -201,95 +274,3 @@ def settle() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-@contextmanager
-def reading(settings: Settings, transport: httpx.BaseTransport | None = None) -> Iterator[ReadApi]:
-    """Open a client that can only read, for commands that need no bot around it."""
-    clock = SystemClock()
-    used = transport or _transport(settings, clock)
-    try:
-        exchange = _exchange(settings, used, clock, ServerTime(clock.now))
-        yield ReadApi(exchange, ReadRetry(clock, random.random))
-    finally:
-        if transport is None:
-            used.close()
-
-
-def reach(settings: Settings, transport: httpx.BaseTransport | None = None) -> timedelta | None:
-    """Ask the API once whether it knows our key; give how far its clock is ahead of ours.
-
-    Raises `ApiError` and ConfigError.
-    """
-    clock = SystemClock()
-    server = ServerTime(clock.now)
-    used = transport or _transport(settings, clock)
-    try:
-        exchange = _exchange(settings, used, clock, server)
-        _knock(ReadApi(exchange, ReadRetry(clock, lambda: 0.0, tries=1)))
-    finally:
-        if transport is None:
-            used.close()
-    return server.offset
-
-
-def _exchange(
-    settings: Settings, transport: httpx.BaseTransport, clock: Clock, server: ServerTime
-) -> Exchange:
-    return Exchange(
-        transport,
-        base_url=settings.base_url,
-        key=settings.need_key().reveal(),
-        clock=clock,
-        bucket=RateLimiter(clock, per_minute=settings.rate_per_minute),
-        server_time=server,
-    )
-
-
-# ------------------------------------------------------------------------------------------------
-# Where orders meet the API: plugs together what the `tasks` commands need, without any policy.
-
-
-class Connection(NamedTuple):
-    """One key's way to the API. Without `desk` nothing can be written."""
-
-    api: ReadApi
-    tasks: TaskReader
-    desk: OrderWriter | None
-    clock: Clock
-    close: Callable[[], None]
-
-
-def connect(
-    settings: Settings,
-    *,
-    live: bool = False,
-    transport: httpx.BaseTransport | None = None,
-    clock: Clock | None = None,
-    chance: Callable[[], float] = random.random,
-) -> Connection:
-    """Open the way to the API; only `live` gives a desk, so a dry run cannot write.
-
-    Raises ConfigError.
-    """
-    base = clock or SystemClock()
-    server = ServerTime(base.now, base.monotonic)
-    used = transport or Transport(base.monotonic, proxy=way_to(settings.base_url, settings.proxy))
-    exchange = Exchange(
-        used,
-        base_url=settings.base_url,
-        key=settings.need_key().reveal(),
-        clock=base,
-        bucket=RateLimiter(base, per_minute=settings.rate_per_minute),
-        server_time=server,
-    )
-    patience = ReadRetry(base, chance)
-    writer = ReviewApi(exchange, patience) if live else None
-    reader = writer or ReadApi(exchange, patience)
-    return Connection(
-        api=reader,
-        tasks=ApiTaskReader(reader),
-        desk=ApiOrderWriter(writer) if writer else None,
-        clock=CorrectedClock(base, server),
-        close=used.close if transport is None else lambda: None,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,9 @@ PATIENCE = 5.0
 LOOK = 0.1
 """Seconds between two looks at whether to end."""
 PLAIN = "text/plain; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Gauge = tuple[str, str, float | None]
+"""A metric: its name, a sentence, and its value; left out where that is not known."""
 Page = tuple[HTTPStatus, str, bytes]
 
 
@@ -85,10 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Probes come every few seconds; nobody wants to read of each."""
 
-    PAGES: ClassVar = {
+    PAGES: ClassVar[dict[str, Callable[[Pulse], Page]]] = {
         "/-/healthy": lambda pulse: _answer(pulse.stuck()),
         "/-/ready": lambda pulse: _answer(pulse.unready()),
-        "/metrics": lambda pulse: _metrics(pulse),
+        "/metrics": lambda pulse: (HTTPStatus.OK, CONTENT_TYPE, exposition(pulse)),
     }
 
 
@@ -98,20 +101,8 @@ def _answer(problem: str | None) -> Page:
     return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, f"{safe_line(problem)}\n".encode()
 
 
-def _metrics(pulse: Pulse) -> Page:
-
-    return HTTPStatus.OK, CONTENT_TYPE, exposition(pulse)
-
-
-# ------------------------------------------------------------------------------------------------
-# The pulse in the words of Prometheus, made when it asks.
-
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
 def exposition(pulse: Pulse) -> bytes:
-    """All metrics as text."""
+    """All metrics as text, in the words of Prometheus, made when it asks."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(PulseCollector(pulse))
     return generate_latest(registry)
@@ -125,77 +116,73 @@ class PulseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every metric once."""
-        yield from self._time()
-        yield from self._policy()
-        yield from self._state()
+        yield self._policies()
+        for name, sentence, value in (*self._times(), *self._states()):
+            if value is not None:
+                yield GaugeMetricFamily(f"reviewbot_{name}", sentence, float(value))
         yield from self._counts()
 
-    def _time(self) -> Iterator[Metric]:
+    def _times(self) -> Iterator[Gauge]:
         pulse, now = self._pulse, datetime.now(UTC)
-        if pulse.good_pass_at is not None:
-            yield _gauge(
-                "last_successful_poll_timestamp_seconds",
-                "When the last good pass ended",
-                pulse.good_pass_at.timestamp(),
-            )
-        summary = pulse.summary
-        left = summary.undecided if summary else ()
-        deadlines = [one.deadline_at for one in left if one.deadline_at is not None]
-        if deadlines:
-            yield _gauge(
-                "next_deadline_seconds",
-                "Until silence pays for the most urgent undecided thing",
-                (min(deadlines) - now).total_seconds(),
-            )
-        started = [one.started_at for one in left if one.started_at is not None]
-        yield _gauge(
+        good, skew = pulse.good_pass_at, pulse.app.skew()
+        left = pulse.summary.undecided if pulse.summary else ()
+        deadline = min((t.deadline_at for t in left if t.deadline_at is not None), default=None)
+        start = min((t.started_at for t in left if t.started_at is not None), default=now)
+        yield (
+            "last_successful_poll_timestamp_seconds",
+            "When the last good pass ended",
+            None if good is None else good.timestamp(),
+        )
+        yield (
+            "next_deadline_seconds",
+            "Until silence pays for the most urgent undecided thing",
+            None if deadline is None else (deadline - now).total_seconds(),
+        )
+        yield (
             "oldest_undecided_seconds",
             "Since the round of the longest undecided thing began",
-            (now - min(started)).total_seconds() if started else 0.0,
+            (now - start).total_seconds(),
         )
-        skew = pulse.app.skew()
-        if skew is not None:
-            yield _gauge(
-                "clock_skew_seconds", "API's clock minus this machine's", skew.total_seconds()
-            )
+        yield (
+            "clock_skew_seconds",
+            "API's clock minus this machine's",
+            None if skew is None else skew.total_seconds(),
+        )
 
-    def _policy(self) -> Iterator[Metric]:
-        pulse = self._pulse
+    def _policies(self) -> Metric:
         info = GaugeMetricFamily(
             "reviewbot_policy_info", "Policies that judge", labels=("policy", "sha256")
         )
-        for bench in pulse.app.benches:
+        for bench in self._pulse.app.benches:
             for judge in bench.judges:
                 info.add_metric((judge.policy.name, judge.policy.revision), 1)
-        yield info
-        yield _gauge(
-            "policy_reload_success",
-            "1 while the policies on disk are those that judge",
-            pulse.policy_problem() is None,
-        )
+        return info
 
-    def _state(self) -> Iterator[Metric]:
+    def _states(self) -> tuple[Gauge, ...]:
         pulse, summary = self._pulse, self._pulse.summary
-        yield _gauge("ledger_writable", "1 while the log can be written", pulse.ledger_writable)
-        yield _gauge("ledger_last_seq", "Lines of the log", pulse.lines)
-        yield _gauge("breaker_open", "Breakers that stand open", pulse.breakers_open)
-        yield _gauge("brake_on", "1 while nothing may be sent", pulse.app.brake() is not None)
-        yield _gauge("is_leader", "1: the one instance on this log", 1)
-        yield _gauge("waiting", "Things that wait", summary.waiting if summary else 0)
-        yield _gauge("undecided", "Of these, undecided", len(summary.undecided) if summary else 0)
-        yield _gauge(
-            "not_reviewed",
-            "Of these, without a turn so far in the pass under way",
-            summary.left if summary else 0,
-        )
-        yield _gauge(
-            "unknown_outcomes",
-            "Writes not known to be done or not",
-            summary.in_quarantine if summary else 0,
-        )
+        waiting = summary.waiting if summary else 0
+        undecided = len(summary.undecided) if summary else 0
+        left = summary.left if summary else 0
+        unknown = summary.in_quarantine if summary else 0
+        reloaded, brake = pulse.policy_problem() is None, pulse.app.brake() is not None
         remaining = pulse.app.traffic.remaining
-        if remaining is not None:
-            yield _gauge("ratelimit_remaining", "What the API last said is left", remaining)
+        return (
+            (
+                "policy_reload_success",
+                "1 while the policies on disk are those that judge",
+                reloaded,
+            ),
+            ("ledger_writable", "1 while the log can be written", pulse.ledger_writable),
+            ("ledger_last_seq", "Lines of the log", pulse.lines),
+            ("breaker_open", "Breakers that stand open", pulse.breakers_open),
+            ("brake_on", "1 while nothing may be sent", brake),
+            ("is_leader", "1: the one instance on this log", 1),
+            ("waiting", "Things that wait", waiting),
+            ("undecided", "Of these, undecided", undecided),
+            ("not_reviewed", "Of these, without a turn so far in the pass under way", left),
+            ("unknown_outcomes", "Writes not known to be done or not", unknown),
+            ("ratelimit_remaining", "What the API last said is left", remaining),
+        )
 
     def _counts(self) -> Iterator[Metric]:
         pulse = self._pulse
@@ -229,7 +216,3 @@ class PulseCollector(Collector):
         )
         family.add_metric([], buckets, self._pulse.waited)
         return family
-
-
-def _gauge(name: str, sentence: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"reviewbot_{name}", sentence, float(value))

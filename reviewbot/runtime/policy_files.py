@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import AlarmKind
@@ -17,11 +16,9 @@ from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.language.yaml import MAX_BYTES
+from reviewbot.policy.model import AppliesTo
 from reviewbot.policy.testing.cases import run_cases
 from reviewbot.safety.rollout import adopt
-
-if TYPE_CHECKING:
-    from reviewbot.policy.model import AppliesTo
 
 
 def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
@@ -30,8 +27,6 @@ def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
     Raises PolicyInvalid with the findings of all of them when one is not usable, and ConfigError
     when two cover the same reviews.
     """
-    from reviewbot.runtime.policy_files import PolicyFile
-
     return judges_of([PolicyFile(path) for path in paths])
 
 
@@ -200,10 +195,6 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 def _why(problem: OSError) -> str:
     return (problem.strerror or str(problem)).lower()
-
-
-# ------------------------------------------------------------------------------------------------
-# The policies of a running bot: read anew when their files change, and swapped whole or not at all.
 
 
 TOPIC = "running"
