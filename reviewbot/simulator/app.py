@@ -43,21 +43,11 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
     **options: Any,
 ) -> None:
-    """Serve a scenario until interrupted.
+    """Serve a scenario until interrupted; port 0 takes any that is free.
 
-    Args:
-        port: where to listen; 0 takes any free port.
-        scenario: one of `scenarios.SCENARIOS`.
-        speed: how many simulated seconds pass in a real one.
-        seed: for every choice of chance.
-        faults: what goes wrong; nothing without it.
-        choices: how the API's unknowns are decided.
-        on_ready: called with the API root's URL once connections are accepted.
-        options: what the scenario itself takes.
-
-    Raises:
-        ValueError: for an unknown scenario or a speed that is none.
-        OSError: when the port is taken.
+    `on_ready` gets the API root's URL once connections are accepted; `options` are what the scenario
+    itself takes. Raises ValueError for an unknown scenario or a speed that is none, and OSError when
+    the port is taken.
     """
     now = datetime.now(UTC)
     clock = PacedClock(now, speed=speed)

@@ -14,31 +14,20 @@ from reviewbot.simulator import tasks as tasks_module
 from reviewbot.simulator.clock import HOUR, pick
 from reviewbot.simulator.model import Actor, Bundle, Habit, Posting, Task, VideoComment
 from reviewbot.simulator.verifier import HANDLES, SAME_HANDLE, similarity
-from reviewbot.simulator.world import World
+from reviewbot.simulator.world import People, World
 
 MINUTE = 60.0
 HONEST = Habit(name="honest", posting={"exact": 1.0}, fixes=1.0, answers=(0.85, 0.15, 0.0))
-
-
 SLOPPY = Habit(
-    name="sloppy",
-    posting={"exact": 0.4, "near miss": 0.6},
-    fixes=0.5,
-    answers=(0.7, 0.2, 0.1),
+    name="sloppy", posting={"exact": 0.4, "near miss": 0.6}, fixes=0.5, answers=(0.7, 0.2, 0.1)
 )
-
-
 WRONG_ACCOUNT = Habit(
     name="wrong account",
     posting={"exact": 0.3, "other account": 0.7},
     fixes=0.4,
     answers=(0.6, 0.25, 0.15),
 )
-
-
 ABSENT = Habit(name="absent", shows_up=0.1, posting={"exact": 1.0}, answers=(0.2, 0.0, 0.8))
-
-
 LIAR = Habit(
     name="liar",
     posting={"nothing": 0.9, "exact": 0.1},
@@ -47,8 +36,6 @@ LIAR = Habit(
     fixes=0.1,
     answers=(0.3, 0.5, 0.2),
 )
-
-
 SLOW = Habit(
     name="slow",
     posting={"exact": 1.0},
@@ -57,8 +44,6 @@ SLOW = Habit(
     fixes=0.9,
     answer_hours=(6.0, 40.0),
 )
-
-
 POPULATION: Mapping[Habit, float] = {
     HONEST: 0.5,
     SLOPPY: 0.15,
@@ -74,7 +59,7 @@ FILTERED = 0.04
 """Share of posted comments that the platform removes again."""
 
 
-class Managers:
+class Managers(People):
     """Everybody's managers: each task goes to its account's manager, who acts by habit."""
 
     def take_on(self, world: World, task: Task) -> None:

@@ -32,21 +32,9 @@ def build(
     retention: float | None = None,
     **options: Any,
 ) -> World:
-    """Make the world of a scenario, as it is at `now`.
+    """Make the world of a scenario, as it is at `now`; a given `clock` must show the same moment.
 
-    Args:
-        name: one of `SCENARIOS`.
-        seed: for every choice of chance.
-        now: when the scenario begins; a given `clock` must show the same moment.
-        clock: the clock to follow; without one a `VirtualClock` at `now`.
-        choices: how the API's unknowns are decided.
-        effects_kept: as for `World`.
-        requests_kept: as for `World`.
-        retention: as for `World`.
-        options: what the scenario itself takes (see its function).
-
-    Raises:
-        ValueError: for a name that is no scenario.
+    `options` are what the scenario itself takes. Raises ValueError for a name that is no scenario.
     """
     fill = SCENARIOS.get(name)
     if fill is None:

@@ -35,14 +35,7 @@ class SimulatorTransport(httpx.BaseTransport):
         latency: float = 0.15,
         neighbour: float = 0.0,
     ) -> None:
-        """Open the door to a world.
-
-        Args:
-            world: the world, which must follow a `VirtualClock`.
-            faults: what goes wrong; nothing without it.
-            latency: virtual seconds per request.
-            neighbour: requests per second that others take from the same key's budget.
-        """
+        """`neighbour` is how many requests a second others take from the same key's budget."""
         if not isinstance(world.clock, VirtualClock):
             raise TypeError("the in-process transport needs a world in virtual time")
         self.world = world

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from heapq import heappop, heappush, merge
 from itertools import islice
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from reviewbot.simulator.clock import VirtualClock, WorldClock, iso
 from reviewbot.simulator.model import (
@@ -25,14 +25,11 @@ from reviewbot.simulator.model import (
 )
 from reviewbot.simulator.verifier import SAME_HANDLE, similarity
 
-# ------------------------------------------------------------------------------------------------
-# The board: every task in order of creation, also by status and by account, without ever sorting.
-
 
 class Board:
-    """Tasks filed by the status that the API shows; a task with none is filed nowhere.
+    """Tasks in order of creation, also by status and by account, without ever sorting.
 
-    A task is filed under its number: numbers are given in order of creation.
+    A task is filed under its number, by the status that the API shows; one with none nowhere.
     """
 
     def __init__(self) -> None:
@@ -72,11 +69,7 @@ class Board:
         return [self._task[key] for key in reversed(self._by_status.get(status, ()))]
 
     def page(
-        self,
-        statuses: Sequence[str] | None,
-        account_id: str | None,
-        page: int,
-        per_page: int,
+        self, statuses: Sequence[str] | None, account_id: str | None, page: int, per_page: int
     ) -> tuple[list[Task], int]:
         """One page, newest first, and how many there are in all."""
         first = (page - 1) * per_page
@@ -113,8 +106,8 @@ Checker = Literal["well", "blind", "failing"]
 Event = tuple[float, int, Callable[..., object], tuple[Any, ...]]
 
 
-class People(Protocol):
-    """Those who act in the world without being asked: they pick tasks up and react to what happens."""
+class People:
+    """Those who act in the world without being asked: of these, nobody ever does anything."""
 
     def take_on(self, world: World, task: Task) -> None:
         """A task was ordered."""
@@ -124,19 +117,6 @@ class People(Protocol):
 
     def answer_dispute(self, world: World, task: Task) -> None:
         """The client objected."""
-
-
-class Nobody:
-    """People who never do anything; a test moves its tasks by hand."""
-
-    def take_on(self, world: World, task: Task) -> None:
-        """Do nothing."""
-
-    def react(self, world: World, task: Task, outcome: str) -> None:
-        """Do nothing."""
-
-    def answer_dispute(self, world: World, task: Task) -> None:
-        """Do nothing."""
 
 
 class World:
@@ -158,22 +138,15 @@ class World:
         requests_kept: int | None = 0,
         retention: float | None = None,
     ) -> None:
-        """Begin an empty world.
+        """Begin an empty world at `now`; without a `clock`, on a `VirtualClock` of its own.
 
-        Args:
-            now: the moment it begins.
-            seed: for every choice of chance.
-            choices: how the API's unknowns are decided.
-            clock: the clock to follow; without one a `VirtualClock` of its own.
-            people: the managers; without any, nobody acts.
-            effects_kept: how many newest effects to remember; None for all.
-            requests_kept: how many newest requests to remember; None for all.
-            retention: seconds after which finished tasks are forgotten; None for never.
+        Of effects and requests so many newest are kept, None for all; finished tasks are forgotten
+        after `retention` seconds, None for never.
         """
         self.clock: WorldClock = VirtualClock(now) if clock is None else clock
         self.choices = choices or Choices()
         self.rng = Random(seed)  # noqa: S311 - chance of a simulation, repeatable by its seed
-        self.people: People = people or Nobody()
+        self.people: People = people or People()
         self.now = now.timestamp()
         self.board = Board()
         self.tasks: dict[str, Task] = {}

@@ -16,7 +16,7 @@ from reviewbot.simulator.people import Managers
 from reviewbot.simulator.seed_data import add_account
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.simulator.videos import Target, add_video
-from reviewbot.simulator.world import Nobody, People, World
+from reviewbot.simulator.world import People, World
 
 MORNING = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
 ROOT = "https://app.tokportal.com/api/ext"
@@ -25,7 +25,7 @@ TEXT = "The light in this one is unreal"
 
 def a_world(*, people: People | None = None, choices: Choices | None = None, **more: Any) -> World:
     """An empty world on a Monday morning, in which nobody does anything by himself."""
-    return World(MORNING, choices=choices, people=people or Nobody(), requests_kept=None, **more)
+    return World(MORNING, choices=choices, people=people, requests_kept=None, **more)
 
 
 def a_task(
