@@ -65,27 +65,15 @@ def refuse_fact(
     """Report a name that is no fact here, with the reason where it is one elsewhere."""
     name = scalar.value[slice(*at)] if at else scalar.value
     facts = ATTEMPT_FACTS if inside_check else reading.facts
-    beside = () if inside_check or code != "P021" else CONDITION.keys
-    candidates = (*facts, *beside)
-    message = f'no fact is called "{name}"'
-    under, replacement = did_you_mean(name, candidates), only_cure(name, candidates)
-    other = CATALOGUE["accounts" if reading.review == "comments" else "comments"]
-    bare = name.removeprefix("last.")
-    if name in RULE.keys and code == "P021":
-        message = f"{name}:  belongs to the rule, and stands here among its conditions"
-        under, replacement = "begin it in the column of  when:", None
-    elif name in other and not inside_check:
-        kind = reading.review
-        message = f"{name} is a fact of the other kind of review; this policy is for {kind}"
-        under, replacement = None, None
-    elif inside_check and bare in facts:
-        message = f"inside a check the fact is called {bare}: it belongs to each attempt"
-        under, replacement = f"write  {bare}", bare
-    elif inside_check and name in reading.facts:
-        message = f"{name} does not belong to an attempt; write it outside the check"
-        under, replacement = None, None
-    elif (odd := odd_letter(name)) is not None:
-        message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
+    is_line = code == "P021"
+    meant = _meant_elsewhere(reading, name, inside_check=inside_check, is_line=is_line)
+    if meant is None:
+        names = (*facts, *(CONDITION.keys if is_line and not inside_check else ()))
+        odd = odd_letter(name)
+        looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
+        message = f'no fact is called "{name}"{looks}'
+        meant = message, did_you_mean(name, names), only_cure(name, names)
+    message, under, replacement = meant
     near = nearest(name, facts, most=1)
     reading.add(
         code,
@@ -96,6 +84,26 @@ def refuse_fact(
         see=see_facts(near[0] if near else name),
         replacement=replacement,
     )
+
+
+def _meant_elsewhere(
+    reading: Reading, name: str, *, inside_check: bool, is_line: bool
+) -> tuple[str, str | None, str | None] | None:
+    """What to say of a word that has its place elsewhere: message, hint and what to write."""
+    if is_line and name in RULE.keys:
+        message = f"{name}:  belongs to the rule, and stands here among its conditions"
+        return message, "begin it in the column of  when:", None
+    if not inside_check:
+        other = CATALOGUE["accounts" if reading.review == "comments" else "comments"]
+        here = f"this policy is for {reading.review}"
+        message = f"{name} is a fact of the other kind of review; {here}"
+        return (message, None, None) if name in other else None
+    bare = name.removeprefix("last.")
+    if bare in ATTEMPT_FACTS:
+        message = f"inside a check the fact is called {bare}: it belongs to each attempt"
+        return message, f"write  {bare}", bare
+    message = f"{name} does not belong to an attempt; write it outside the check"
+    return (message, None, None) if name in reading.facts else None
 
 
 def misread_value(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:

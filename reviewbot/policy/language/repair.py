@@ -169,14 +169,8 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] |
     first = text[0]
     if first in "\"'":
         return _quotes(value)
-    closing = _CLOSING.get(first)
-    if closing is not None and closing not in text:
-        cure = f"close it with {closing}, or put quotes around the text"
-        return value.mistake("P014", f"this {first} is never closed", cure) if in_flow else None
-    if closing is not None and not _is_flow(text):
-        kind = "mapping" if first == "{" else "list"
-        needs = f"needs quotes: YAML reads {first} as the start of a {kind}"
-        return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
+    if first in _CLOSING:
+        return _brackets(value, in_flow)
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)
@@ -187,10 +181,23 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] |
     colon = text.find(": ")
     if colon < 0 and text.endswith(":") and ": " in key:
         colon = len(text) - 1
-    if colon > 0 and closing is None:
+    if colon > 0:
         message = "a colon followed by a space stands inside a text without quotes"
         return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
     return None
+
+
+def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
+    text = value.text
+    first, closing = text[0], _CLOSING[text[0]]
+    if closing not in text:
+        cure = f"close it with {closing}, or put quotes around the text"
+        return value.mistake("P014", f"this {first} is never closed", cure) if in_flow else None
+    if _is_flow(text):
+        return None
+    kind = "mapping" if first == "{" else "list"
+    needs = f"needs quotes: YAML reads {first} as the start of a {kind}"
+    return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
 
 
 def _comparison(text: str) -> str | None:
