@@ -1,126 +1,30 @@
 """Every page of a list, without doubles: read until it agrees with itself and with the API's count.
 
-Theory of operation. Rows move between pages while they are read: new ones push the others back,
+Rows move between pages while they are read: new ones push the others back,
 those that are done leave. So a row can come twice (it is kept once) or be missed; what two readings
 in a row show is there. Two readings can be wrong together, where the API leaves pages out: so a
 reading counts only if it holds as many rows as the API says there are, and a full last page is not
 the end before the one behind it was looked at. What contradicts itself is read once more in smaller
 pages, past empty ones.
+
+A page that is too large for one answer is read in smaller ones, down to single rows. A row that is
+too large alone is named, by its place and by its id where the beginning of the answer tells it, and
+costs the others nothing. What that may take is bounded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Generic, TypeVar
 
 import msgspec
 
 from reviewbot.domain.errors import ApiRefusal, BadAnswer, Forbidden, KeyRefused, TooLarge
-from reviewbot.domain.review import ReviewItem
 from reviewbot.ports.queue import UnreadRow
 from reviewbot.tokportal.decode import usable_id
 from reviewbot.tokportal.envelope import Page
-
-# ------------------------------------------------------------------------------------------------
-# Where things stood in a list, and which page should show one of them again.
-#
-# Theory of operation. Before a write the thing must have been seen shortly before, and one list page
-# shows up to 100 at once. A list is newest first: arrivals push a row back, rows that leave let those
-# behind them move up. So each row's last known place is corrected by how far the rows nearest to it
-# have moved. Pages begin at multiples of their size, but the size is ours to choose: the page is
-# chosen so that it holds the wanted row, not too near an edge, and as many as possible of those whose
-# turn comes next.
-
-
-LARGEST = 100
-SMALLEST = 50
-NEXT = 100
-"""How many of those that come next are counted: about what a minute's budget can decide."""
-MARGIN = 4
-
-
-class Window(msgspec.Struct, frozen=True):
-    """A page to ask for."""
-
-    page: int
-    per_page: int
-
-    @property
-    def first(self) -> int:
-        """The place, counted from 0, of its first row."""
-        return (self.page - 1) * self.per_page
-
-
-class ListIndex:
-    """The places of all waiting things by id, and the order in which their turn comes."""
-
-    def __init__(self, items: Sequence[ReviewItem] = ()) -> None:
-        self._items = items
-        self._place = {item.id: place for place, item in enumerate(items)}
-
-    @cached_property
-    def _order(self) -> list[str]:
-        first_due = sorted(self._items, key=lambda i: (i.deadline_at is None, i.deadline_at, i.id))
-        return [item.id for item in first_due]
-
-    @cached_property
-    def _turn(self) -> dict[str, int]:
-        return {item_id: turn for turn, item_id in enumerate(self._order)}
-
-    def window(self, item_id: str) -> Window:
-        """Choose the page that should hold a thing, and most of those that come after it."""
-        place = self._place.get(item_id, 0)
-        size = max(self._place.values(), default=0) + 1
-        if size <= LARGEST - MARGIN:
-            return Window(1, LARGEST)
-        turn = self._turn.get(item_id, 0)
-        upcoming = [self._place[i] for i in self._order[turn : turn + NEXT] if i in self._place]
-        windows = (Window(place // n + 1, n) for n in range(LARGEST, SMALLEST - 1, -1))
-        return max(windows, key=lambda w: _worth(w, place, upcoming))
-
-    def seen(self, window: Window, ids: Sequence[str]) -> None:
-        """Correct places by what a page showed."""
-        moved = [
-            (self._place[item_id], window.first + row - self._place[item_id])
-            for row, item_id in enumerate(ids)
-            if item_id in self._place
-        ]
-        if not moved:
-            return
-        (top, top_shift), (bottom, bottom_shift) = moved[0], moved[-1]
-        shown = {item_id: window.first + row for row, item_id in enumerate(ids)}
-        gone = window.first + len(ids)
-        for item_id, place in list(self._place.items()):
-            if item_id in shown:
-                continue
-            if place < top:
-                self._place[item_id] = max(place + top_shift, 0)
-            elif place > bottom:
-                self._place[item_id] = max(place + bottom_shift, gone)
-            else:
-                del self._place[item_id]
-        self._place.update(shown)
-
-
-def _worth(window: Window, place: int, upcoming: Sequence[int]) -> tuple[bool, int, int]:
-    """Say how good a page is: room around the wanted row, then how long until the next is needed."""
-    first, last = window.first, window.first + window.per_page - 1
-    # The end of the list gives no room: what arrives in front pushes the last row on as well.
-    roomy = (first == 0 or place - first >= MARGIN) and last - place >= MARGIN
-    shown = [first <= other <= last for other in upcoming]
-    until_miss = shown.index(False) if False in shown else len(shown)
-    return roomy, until_miss, sum(shown)
-
-
-# ------------------------------------------------------------------------------------------------
-# Pages of a list that are too large for one answer, read in smaller pages, down to single rows.
-#
-# A row that is too large alone is named, by its place and by its id where the beginning of the answer
-# tells it, and costs the others nothing. What that may take is bounded.
-
 
 T = TypeVar("T")
 PER_PAGE = 100
@@ -131,6 +35,13 @@ MOST_TOO_LARGE = 150
 MOST_NAMELESS = 5
 """Single rows that are too large and tell no id, before any other row came: then it is every answer
 that is too large, not a row."""
+SMALLEST_STEP = 25
+"""A list is read in pages no smaller, but where one is too large: a large row makes no size right."""
+MOST_READINGS = 3
+MOST_PAGES = 2_000
+"""A list that does not end by then has no end."""
+MOST_EMPTY = 3
+"""Empty pages that the reading in smaller pages looks past."""
 ReadPage = Callable[[int, int], Page[T]]
 """Reads one page, by its number and by how many rows it may hold."""
 
@@ -173,15 +84,14 @@ class Pieces(Generic[T]):
             pieces.append(self.page(piece, smaller))
             if pieces[-1].size < smaller:
                 break
-        told = next((one for one in pieces if one.total is not None), pieces[0])
-        total = told.total
+        total = next((piece.total for piece in pieces if piece.total is not None), None)
         return Page(
-            rows=tuple(row for one in pieces for row in one.rows),
+            rows=tuple(row for piece in pieces for row in piece.rows),
             page=number,
             per_page=per_page,
             total=total,
             total_pages=None if total is None else -(-total // per_page),
-            unread=tuple(row for one in pieces for row in one.unread),
+            unread=tuple(row for piece in pieces for row in piece.unread),
         )
 
     def _alone(self, number: int, error: TooLarge) -> Page[T]:
@@ -218,15 +128,6 @@ def first_id(beginning: bytes) -> str | None:
         return None
     text = found[1].decode(errors="replace")
     return text if usable_id(text) else None
-
-
-SMALLEST_STEP = 25
-"""A list is read in pages no smaller, but where one is too large: a large row makes no size right."""
-MOST_READINGS = 3
-MOST_PAGES = 2_000
-"""A list that does not end by then has no end."""
-MOST_EMPTY = 3
-"""Empty pages that the reading in smaller pages looks past."""
 
 
 class Whole(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -75,28 +75,18 @@ _OF_TASK: dict[str, FieldReader] = {
 }
 
 
+_NOT_ALWAYS_SENT = (
+    "target_type",
+    "target_comment_url",
+    "execution_blocked",
+    "execution_block_reason",
+)
+
+
 TASK = Shape(
     CommentTask,
     "task",
-    sent=(
-        "id",
-        "status",
-        "platform",
-        "saved_account_id",
-        "target_video_url",
-        "target_author_handle",
-        "comment_text",
-        "cm_payout_amount",
-        "submitted_at",
-        "verified_at",
-        "manually_confirmed_at",
-        "client_dispute_deadline_at",
-        "finalized_at",
-        "correction_required",
-        "deadline_at",
-        "created_at",
-        "updated_at",
-    ),
+    sent=tuple(name for name in CommentTask.__struct_fields__ if name not in _NOT_ALWAYS_SENT),
     filled=("status", "platform", "saved_account_id", "comment_text", "updated_at"),
     own=_OF_TASK,
 )

@@ -14,7 +14,8 @@ from reviewbot.ports.queue import Listing, Odd
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import Drift, is_amount
 from reviewbot.tokportal.envelope import Page
-from reviewbot.tokportal.pagination import ListIndex, read_all, read_one_page
+from reviewbot.tokportal.list_index import ListIndex
+from reviewbot.tokportal.pagination import read_all, read_one_page
 
 MICROS = 1_000_000
 LONGEST_LIFE = timedelta(days=12)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reviewbot.domain.review import ReviewItem
-from reviewbot.tokportal.pagination import LARGEST, MARGIN, NEXT, SMALLEST, ListIndex, Window
+from reviewbot.tokportal.list_index import LARGEST, MARGIN, NEXT, SMALLEST, ListIndex, Window
 from tests.builders import CONFIRMED, an_item
 
 
