@@ -119,7 +119,11 @@ _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0
 
 
 def _base_url(text: str) -> str:
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError:
+        raise _Misread("is no address: write it like https://host/path") from None
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise _Misread("would send the key in clear: plain http is only for a loopback address")
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -84,13 +84,25 @@ def test_plain_http_is_for_loopback(tmp_path: Path, url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1.example.com/", "ftp://x/", "https://u:p@host/", "app.tokportal.com", ""],
+    [
+        *("http://127.0.0.1.example.com/", "ftp://x/", "https://u:p@host/", "app.tokportal.com"),
+        *("", "http://app.tokportal.com/api", "https://x.test/api?key=1", "https://x.test:port/"),
+        "http://[::1",
+    ],
 )
 def test_other_addresses_are_refused(tmp_path: Path, url: str) -> None:
     """The key never travels in clear, and never to a mistyped place."""
     flags = {"base_url": url or " "}
     with pytest.raises(ConfigError):
         load_settings(flags, {}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("key", ["sk with space", "sk_\r\nX-Evil: 1", "sk_ключ", "sk_\x00"])
+def test_a_key_that_cannot_be_a_header_is_refused(tmp_path: Path, key: str) -> None:
+    """Before anything is sent, and it is not shown."""
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, {"TOKPORTAL_API_KEY": key})
+    assert key not in str(refused.value)
 
 
 def test_a_key_file_must_be_private(tmp_path: Path) -> None:

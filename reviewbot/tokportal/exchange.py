@@ -21,13 +21,11 @@ from reviewbot.domain.errors import (
     ApiError,
     BadAnswer,
     CannotConnect,
-    ConfigError,
     NoAnswer,
     RateLimited,
     TooLarge,
 )
 from reviewbot.domain.text import safe_line
-from reviewbot.network import is_loopback
 from reviewbot.ports.queue import Clock
 from reviewbot.tokportal.envelope import OkResponse
 from reviewbot.tokportal.errors import failure
@@ -62,7 +60,7 @@ class Traffic:
 class Exchange:
     """Requests to one API with one key, over a transport that the caller owns and closes.
 
-    A transport and no `httpx.Client`: nothing here may follow redirects, keep cookies, read
+    Root and key are checked where settings are read. A transport and no `httpx.Client`: nothing here may follow redirects, keep cookies, read
     `.netrc` or repeat a request, and what is not there cannot.
     """
 
@@ -79,8 +77,8 @@ class Exchange:
         size_budget: int = SIZE_BUDGET,
     ) -> None:
         self._transport = transport
-        self._base = _checked_url(base_url)
-        self._headers = _headers(_checked_key(key), self._base)
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._headers = _headers(key, self._base)
         self._clock = clock
         self._bucket = bucket
         self._server_time = server_time or ServerTime(clock.now)
@@ -250,36 +248,6 @@ def _aim(root: httpx.URL, target: str) -> None:
     path, _, query = target.partition("?")
     parts = root._uri_reference
     root._uri_reference = parts._replace(path=parts.path.rstrip("/") + path, query=query or None)
-
-
-def _checked_url(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url.strip().rstrip("/"))
-    except (httpx.InvalidURL, TypeError, ValueError):
-        raise ConfigError("TOKPORTAL_BASE_URL is not a URL") from None
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise ConfigError(
-            "TOKPORTAL_BASE_URL must be like https://app.tokportal.com/api/ext, without a query"
-        )
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise ConfigError(
-            "TOKPORTAL_BASE_URL is plain http: the key would travel readable; "
-            "use https, or a loopback address"
-        )
-    if url.userinfo:
-        raise ConfigError("TOKPORTAL_BASE_URL must not hold a name or password")
-    return url
-
-
-def _checked_key(key: str) -> str:
-    """Refuse a key that cannot stand in a header; the key itself is never shown."""
-    if not key:
-        raise ConfigError("the API key is empty")
-    if not all("!" <= char <= "~" for char in key):
-        raise ConfigError(
-            "the API key holds a space, a line break or a character outside ASCII; copy it again"
-        )
-    return key
 
 
 def _headers(key: str, base: httpx.URL) -> httpx.Headers:
