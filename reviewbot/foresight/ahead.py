@@ -92,9 +92,9 @@ def _followed(
         except StopIteration as done:
             found[key] = done.value
         else:
-            heapq.heappush(coming, (standing.pass_at(at), place, key, steps))
+            heapq.heappush(coming, (at, place, key, steps))
 
-    for place, ahead in enumerate(_in_turn(rounds, answers, standing.now)):
+    for place, ahead in enumerate(_in_turn(rounds, answers, standing)):
         # Where the limits keep room for what is more urgent it goes to its end before others; where
         # the fallback needs none of it, who is first in time takes it.
         keeps_room = ahead.judge is None or not ahead.judge.policy.guardrails.fallback_exempt
@@ -160,12 +160,20 @@ def _answers(ahead: RoundAhead, now: datetime) -> _Answers:
 
 
 def _in_turn(
-    rounds: Sequence[RoundAhead], answers: Mapping[Key, _Answers], now: datetime
+    rounds: Sequence[RoundAhead], answers: Mapping[Key, _Answers], standing: Standing
 ) -> list[RoundAhead]:
-    """The most urgent first, and what was refused last while it can wait, as in a pass.
+    """The most urgent first, and what was refused last while it can wait, as in the pass that tries it.
 
     Under a share of disputes what pays comes before what sends back, for the share is of both.
     """
+
+    def tried_at(actions: Sequence[Action]) -> datetime:
+        ends = (
+            hold.until
+            for hold in standing.holds
+            if hold.until is not None and not hold.actions.isdisjoint(actions[:1])
+        )
+        return max(ends, default=standing.now)
 
     def turn(ahead: RoundAhead) -> tuple[bool, bool, bool, float]:
         judge, deadline = ahead.judge, ahead.deadline_at
@@ -173,7 +181,7 @@ def _in_turn(
         sent = [said.action for _, said in answers[ahead.key].said if _is_sent(said)]
         back = has_share and bool(sent) and sent[0].sends_back
         refused = ahead.latest is not None and _refusal(ahead.latest) is not None
-        ill = refused and (deadline is None or deadline > now + NEAR)
+        ill = refused and (deadline is None or deadline > tried_at(sent) + NEAR)
         return back, ill, deadline is None, 0.0 if deadline is None else deadline.timestamp()
 
     return sorted(rounds, key=turn)
@@ -325,17 +333,18 @@ class _Following:
                 continue  # no pass is made while this is the answer
             said, stop = answer, None
             wish = ahead.wish(judge, answer.action, answer.rule)
-            if (due := _with_a_person_until(ahead, judge, wish)) is not None and at < due:
+            due = _with_a_person_until(ahead, judge, wish)
+            if due is not None and at < due and not self._holds(wish, passed(at)):
                 kept, at = kept or _by_cap(ahead, wish, at), due
-            while _is_sent(answer) and passed(at) < until:
-                yield at
-                stop = self._stop(judge, wish, at, until)
+            while _is_sent(answer) and (tried := passed(at)) < until:
+                yield tried
+                stop = self._stop(judge, wish, tried, until)
                 if stop is None:
-                    return self._sent(ahead, judge, wish, at, kept)
+                    return self._sent(ahead, judge, wish, tried, kept)
                 kept = kept or Kept(stop, wish, at)
-                instead, then = self._meanwhile(ahead, judge, wish, stop, at, until)
+                instead, then = self._meanwhile(ahead, judge, wish, stop, tried, until)
                 if instead is not None:
-                    return self._sent(ahead, judge, instead, at, kept)
+                    return self._sent(ahead, judge, instead, tried, kept)
                 at = then or until
         if answers.wanting is not None:
             return replace(self._nobody_knows(ahead, WANTING, kept), turn_at=answers.wanting)
@@ -371,16 +380,18 @@ class _Following:
 
     def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
-        holds = [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
-        if holds:
+        if holds := self._holds(wish, at):
             hold = max(holds, key=_lasting)
             return Stop(hold.by, hold.sentence, hold.until)
         return self._rooms[judge.policy.name].stop(wish, at, end)
 
+    def _holds(self, wish: Decision, at: datetime) -> list[Hold]:
+        """What holds it at `at` whatever the policy; that takes the question of a full cap back."""
+        return [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
+
     def _sent(
         self, ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, kept: Kept | None
     ) -> Future:
-        at = self._standing.pass_at(at)
         self._rooms[judge.policy.name].take(wish, at)
         return Future(
             round=ahead,
