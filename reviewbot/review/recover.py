@@ -24,6 +24,10 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.ports.ledger import Logged
 from reviewbot.review.fetch import is_conclusive, with_window
 
+MOST_UNTRUE = timedelta(hours=6)
+"""By how much an API's clock may be wrong; a `Date` off by 29 minutes was seen."""
+
+
 PAUSE = 15 * 60.0
 """Seconds until a round is read again that the list shows, and a reading does not, after its end."""
 
@@ -171,8 +175,11 @@ class Recovery:
             return self.app.clock.monotonic() - own.at >= patience.total_seconds()
         by_api = self.app.clock.now() - (self.logged.intended_at or decision.decided_at)
         ahead = self.app.skew() or timedelta(0)
-        by_machine = by_api - ahead + timedelta(seconds=decision.clock_ahead or 0.0)
-        return min(by_api, by_machine) >= patience
+        moved = ahead - timedelta(seconds=decision.clock_ahead or 0.0)
+        # No API lies by hours: somebody has set this machine's clock, and what it says of the time
+        # between is worth nothing. A write of a machine that was days ahead stayed open for days.
+        is_machine_set = abs(moved) > MOST_UNTRUE
+        return (by_api if is_machine_set else min(by_api, by_api - moved)) >= patience
 
     def _quarantine_end(self) -> datetime:
         return (

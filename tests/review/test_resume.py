@@ -473,6 +473,23 @@ def test_after_a_restart_the_later_of_both_clocks_counts(before: int, jump: int)
     assert resumed(app, an_item())[1] is State.VOID
 
 
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_machine_whose_clock_was_set_by_days_is_not_believed(days: int) -> None:
+    """Its write would be in quarantine for days, beyond its deadline; the API's clock alone counts."""
+    app = a_bot()
+    clock = app.clock
+    assert isinstance(clock, HandClock)
+    app.skew = lambda: timedelta(days=days)
+    decision = a_due(app)
+    app.ledger.intend(decision)
+    app.ledger.mark(decision.id, State.UNKNOWN, clock.now(), note="timeout")
+    app.skew = lambda: timedelta(0)
+    clock.sleep(QUARANTINE.total_seconds() - 1)
+    assert resumed(app, an_item())[1] is State.UNKNOWN
+    clock.sleep(1)
+    assert resumed(app, an_item())[1] is State.VOID
+
+
 def test_a_write_that_is_sent_notes_when_by_the_clock_that_nobody_sets() -> None:
     """And forgets it with its answer."""
     world, clock, app = left_unknown(APPROVE)
