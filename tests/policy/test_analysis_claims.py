@@ -251,6 +251,18 @@ def test_what_was_given_up_is_said_once_for_each_kind() -> None:
     assert money.cure
 
 
+def test_a_spelling_that_only_a_pattern_minds_is_not_called_impossible() -> None:
+    """A value ignores case, a pattern may mind it: `Promo` is both, `promo` and `PROMO` are not."""
+    head = 'patterns:\n  proper: {regex: "(?-i)^Promo$", matches: [Promo]}\n'
+    when = "task.comment_text: promo\nany of:\n  - task.comment_text: matches pattern proper"
+    assert not CLAIMS & {f.code for f in found_in(rule("odd", when) + REST, head=head)}
+
+
+def test_without_the_timeline_no_test_over_the_attempts_holds() -> None:
+    """Not even `no check` with `known`: such a rule contradicts itself."""
+    assert "P201" in claims("checks.count: unknown", "no check:\n  match_score: known")
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

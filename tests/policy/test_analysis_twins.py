@@ -14,13 +14,15 @@ from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import NOT_TRUE, TRUE, TooHardError
 from reviewbot.policy.lint.usual import Impossible, usual_facts
 from reviewbot.policy.lint.witnesses import realistic
-from reviewbot.policy.model import Policy, Then
+from reviewbot.policy.model import AllOf, Compare, Policy, Then
+from reviewbot.policy.operators import Range
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     a_random_policy,
     random_account_facts,
     random_facts,
 )
+from tests.policy.trees import a_policy, a_rule
 from tests.tier import times
 
 
@@ -90,3 +92,23 @@ def matches(policy: Policy, number: int, facts: Facts) -> bool:
     """Whether a rule matches by its conditions, whatever its share, shadow or wait."""
     rule = replace(policy.rules[number], shadow=False, rollout=None, then=Then(action=Action.LEAVE))
     return compile_policy(replace(policy, rules=(rule,))).judge(facts).rule_index == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "possible"),
+    [
+        (("task.round", Range(low=3)), ("task.sent_back_before", Range(high=1)), False),
+        (("task.round", Range(high=2)), ("task.sent_back_before", Range(low=2)), False),
+        (("task.round", Range(high=1)), ("task.times_disputed", Range(low=1)), False),
+        (("task.sent_back_before", Range(high=1)), ("task.times_disputed", Range(low=2)), False),
+        (("task.round", Range(low=3)), ("task.times_disputed", Range(high=1)), True),
+        (("task.sent_back_before", Range(low=2)), ("task.times_disputed", Range(high=0)), True),
+    ],
+)
+def test_a_round_is_one_more_than_what_was_sent_back_and_our_disputes_are_among_that(
+    first: tuple[str, Range], second: tuple[str, Range], possible: bool
+) -> None:
+    """Facts that follow from each other cannot disagree; others may have sent it back as well."""
+    parts = tuple(Compare(fact=fact, test=test, text="x") for fact, test in (first, second))
+    world = PolicyModel(a_policy(a_rule("odd", AllOf(parts=parts))))
+    assert world.possible([(world.rules[0], TRUE)]) is possible
