@@ -20,7 +20,7 @@ from benchmarks.kept import keep
 from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import CommentTask
-from reviewbot.ledger import mapping, tables
+from reviewbot.ledger import events, tables
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 
@@ -121,16 +121,16 @@ def per_call(call: Callable[[int], object], times: int = CALLS) -> float:
 def fill(ledger: SqlLedger, decisions: int, until: datetime, policy: str = "comments") -> None:
     """Add the past: over two years until then, rounds seen and approvals of them performed."""
     for start in range(0, decisions, BATCH):
-        with ledger._chain.adding("decisions") as end:
+        with ledger._chain.adding() as end:
             for n in range(start, min(start + BATCH, decisions)):
                 name, at = f"t{n}", until - YEARS * (1 - n / decisions)
-                line, round_ = mapping.seen(an_item(name), at, end.next)
+                line, round_ = events.seen(an_item(name), at, end.next)
                 end.add(line)
                 ledger._put(tables.round_, round_, None)
                 decision = replace(a_decision(name), decided_at=at, policy=policy)
-                line, row = mapping.recorded(decision, State.INTENT, end.next, None)
+                line, row = events.recorded(decision, State.INTENT, end.next, None)
                 end.add(line)
-                line, row = mapping.marked(
+                line, row = events.marked(
                     decision.id, row, State.PERFORMED, at, end.next, None, "req-0123456789"
                 )
                 end.add(line)

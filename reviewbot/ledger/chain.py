@@ -26,7 +26,7 @@ from sqlalchemy import Table
 from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
-from reviewbot.ledger.engine import LedgerEngine, Part
+from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.tables import ChainLine, entry
 from reviewbot.ports.ledger import Checkpoint, Verification
 
@@ -159,9 +159,9 @@ class Chain:
         return lines[::-1]
 
     @contextmanager
-    def adding(self, part: Part) -> Iterator[ChainEnd]:
-        """One transaction that adds lines to a part of the log."""
-        with self._engine.writing(part):
+    def adding(self) -> Iterator[ChainEnd]:
+        """One transaction that adds lines."""
+        with self._engine.writing():
             count, head = self.end()
             self._notice_loss(count, head)
             end = ChainEnd(self._engine, count, head)

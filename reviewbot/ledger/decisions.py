@@ -19,12 +19,11 @@ from reviewbot.domain.decision import (
 )
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewKind
-from reviewbot.ledger import mapping, statements, tables
+from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
 from reviewbot.ledger.mapping import (
-    DecisionRow,
     entry_of,
     from_micros,
     logged,
@@ -32,7 +31,7 @@ from reviewbot.ledger.mapping import (
     to_micros,
     with_bulk,
 )
-from reviewbot.ledger.tables import COUNTED
+from reviewbot.ledger.tables import COUNTED, DecisionRow
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.ports.ledger import Limit, Logged, Memory
 
@@ -72,18 +71,18 @@ class DecisionLog(LogPart):
 
     def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> DecisionRow:
         """Write a decision down in full, an intent only where every limit has room."""
-        with self._chain.adding("decisions") as end:
+        with self._chain.adding() as end:
             if state is State.INTENT:
                 self._chain.refuse_if_lost()
             before = self._row(decision.id)
-            line, row = mapping.recorded(decision, state, end.next, before)
+            line, row = events.recorded(decision, state, end.next, before)
             for limit, spent in self._with_spent(limits, decision):
                 check_room(limit, decision, spent)
             end.add(line)
             try:
                 self._put(tables.decision, row, before)
             except self._engine.backend.conflict as error:
-                raise mapping.already_intended(decision) from error
+                raise events.already_intended(decision) from error
             self._remembered.pop((row.review, row.task_id), None)
         return row
 
@@ -115,9 +114,9 @@ class DecisionLog(LogPart):
     ) -> None:
         """Add what became of an intent."""
         fault_point("outcome.before")
-        with self._chain.adding("decisions") as end:
+        with self._chain.adding() as end:
             before = self._row(decision_id)
-            line, row = mapping.marked(
+            line, row = events.marked(
                 decision_id, before, state, at, end.next, note, request_id, was
             )
             end.add(line)
@@ -131,9 +130,7 @@ class DecisionLog(LogPart):
 
     def open_intents(self) -> Sequence[Logged]:
         """Intents and ambiguous writes that are not settled, oldest first."""
-        return self._engine.kept(
-            "decisions", "open", lambda: self._sorted(statements.DECISIONS_OPEN)
-        )
+        return self._sorted(statements.DECISIONS_OPEN)
 
     def decisions(
         self,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, cast, get_args
+from typing import Any, ClassVar, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import Connection, create_engine
@@ -32,8 +32,6 @@ from reviewbot.domain.text import safe_line
 
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another one."""
-MOST_KEPT = 1000
-"""Rows of an answer that is kept; longer ones are asked for rarely, or hold much."""
 UNREADABLE = (
     zlib.error,
     msgspec.DecodeError,
@@ -46,10 +44,6 @@ UNREADABLE = (
 )
 """What fails while rows become values. A database finds a page that is broken, not a value that has
 changed: a text that does not unpack, a state that is none, a number where a text should be."""
-
-T = TypeVar("T")
-Part = Literal["decisions", "rounds", "policies", "notes"]
-"""A part of the log: what lines of one sort amount to."""
 
 
 class Backend:
@@ -116,8 +110,8 @@ class LedgerEngine:
     After a failed sync or damage nothing is done until the ledger is opened again; after a failed
     read or write, or a lost server, the next use makes a new connection.
 
-    What a poll asks is mostly what the last one asked, so an answer is kept until somebody writes:
-    we know what we wrote, and the database says whether anybody else did (`others`).
+    What is remembered of the log holds until somebody writes: we know what we wrote, and the database
+    says whether anybody else did (`others`).
     """
 
     def __init__(self, backend: Backend, *, read_only: bool = False, lock: bool = False) -> None:
@@ -137,8 +131,6 @@ class LedgerEngine:
         self._mutex = threading.RLock()
         self.opened = 0
         """How often the database was opened."""
-        self._written: dict[Part, int] = dict.fromkeys(get_args(Part), 0)
-        self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
         self.own_lines = 0
         """How many lines of the log this process has written."""
 
@@ -172,11 +164,8 @@ class LedgerEngine:
                 self._roll_back()
 
     @contextmanager
-    def writing(self, part: Part | None = None) -> Iterator[Any]:
-        """One transaction, on disk when the block has ended; undone when anything is raised.
-
-        `part` is what it adds to; None where it adds nothing.
-        """
+    def writing(self) -> Iterator[Any]:
+        """One transaction, on disk when the block has ended; undone when anything is raised."""
         if self.read_only:
             raise LedgerUnwritable("this log was opened for reading only")
         with self.reading() as driver:
@@ -190,9 +179,6 @@ class LedgerEngine:
                 self.own_lines = lines
                 self._roll_back()
                 raise
-            finally:
-                if part is not None:
-                    self._written[part] += 1
 
     def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement inside one of the blocks above and give the cursor.
@@ -219,18 +205,6 @@ class LedgerEngine:
     def others(self) -> Hashable:
         """What stays the same as long as nobody writes on another connection; for use in `reading`."""
         return self.opened, self.backend.changes_of_others(self._driver, self.own_lines)
-
-    def kept(self, part: Part, name: Hashable, read: Callable[[], Sequence[T]]) -> list[T]:
-        """What `read` finds in this part of the log, from memory where nobody has written to it since."""
-        with self.reading():
-            version = self._written[part], self.others()
-            known = self._kept.get((part, name))
-            if known is not None and known[0] == version:
-                return list(known[1])
-            found = read()
-            if len(found) <= MOST_KEPT:
-                self._kept[part, name] = (version, found)
-            return list(found)
 
     def driver(self) -> Any:
         """The driver's connection, opened if there is none."""

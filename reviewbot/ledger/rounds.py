@@ -8,10 +8,9 @@ from typing import Any
 
 from reviewbot.domain.errors import NotRecordable, OutOfDate
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ledger import mapping, statements, tables
+from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.mapping import (
-    RoundRow,
     first_seen,
     noted_from_line,
     open_round,
@@ -20,7 +19,7 @@ from reviewbot.ledger.mapping import (
     stored_policy,
     to_micros,
 )
-from reviewbot.ledger.tables import ChainLine
+from reviewbot.ledger.tables import BeatRow, ChainLine, NoteRow, PolicyRow, RoundRow
 from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ending, LogNote, OpenRound, SeenRound, StoredPolicy
 
@@ -47,13 +46,13 @@ class RoundLog(LogPart):
                 rows = self._rows(waiting)
             return {key[1:]: first_seen(rows[key]) if key in rows else at for key in waiting}
         seen: dict[tuple[str, str], datetime] = {}
-        with self._chain.adding("rounds") as end:
+        with self._chain.adding() as end:
             rows = self._rows(waiting)
             for key, item in waiting.items():
                 before = row = rows.get(key)
                 if row is None or row.ended_at is not None:
                     try:
-                        line, row = mapping.seen(item, at, end.next, before)
+                        line, row = events.seen(item, at, end.next, before)
                     except NotRecordable:
                         continue  # its own review says so; the others of the list are seen
                     end.add(line)
@@ -66,12 +65,12 @@ class RoundLog(LogPart):
         ended: dict[_Key, Ending] = {}
         for ending in endings:
             ended.setdefault((ending.review, ending.task_id, ending.epoch), ending)
-        with self._chain.adding("rounds") as end:
+        with self._chain.adding() as end:
             rows = self._rows(ended)
             for key, ending in ended.items():
                 before = rows.get(key)
                 if before is None or before.ended_at is None:
-                    line, row = mapping.ended(ending, end.next, before)
+                    line, row = events.ended(ending, end.next, before)
                     end.add(line)
                     self._put(tables.round_, row, before)
 
@@ -85,12 +84,9 @@ class RoundLog(LogPart):
 
     def unended(self, review: ReviewKind) -> Sequence[OpenRound]:
         """Rounds seen waiting that have no ending, in the order they were seen."""
-
-        def read() -> list[OpenRound]:
+        with self._engine.reading():
             rows = self._engine.run(statements.ROUNDS_OPEN, {"review": review})
             return [open_round(RoundRow(*row)) for row in rows]
-
-        return self._engine.kept("rounds", review, read)
 
     def endings(self, since: datetime | None = None) -> Sequence[Ending]:
         """How rounds ended, oldest first."""
@@ -122,12 +118,12 @@ class NoteLog(LogPart):
         with self._engine.reading():
             if self._engine.run(statements.POLICY_SEQ, known).fetchone():
                 return
-        with self._chain.adding("policies") as end:
+        with self._chain.adding() as end:
             if self._engine.run(statements.POLICY_SEQ, known).fetchone():
                 return
-            line = mapping.remembered(policy, at, end.next)
+            line = events.remembered(policy, at, end.next)
             end.add(line)
-            self._engine.run(statements.add(tables.policy), known | {"seq": line.seq})
+            self._put(tables.policy, PolicyRow(policy.revision, line.seq), None)
 
     def policy(self, revision: str) -> StoredPolicy | None:
         """A revision's text by it or an unambiguous beginning of it."""
@@ -154,54 +150,50 @@ class NoteLog(LogPart):
     ) -> None:
         """Add a word on each subject, all or none; OutOfDate where one has a newer word than `last`."""
         known = last or {}
-        with self._chain.adding("notes") as end:
+        with self._chain.adding() as end:
             for subject, value in words.items():
-                before = self._last_note(topic, subject)
+                row = self._note_row(topic, subject)
+                before = row.last if row else 0
                 if known.get(subject, before) != before:
                     raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
-                line = mapping.noted(topic, subject, value, at, end.next, before)
+                line = events.noted(topic, subject, value, at, end.next, before)
                 end.add(line)
-                if before:
-                    row = {"key_topic": topic, "key_subject": subject, "new_last": line.seq}
-                    self._engine.run(statements.change(tables.note, ("last",)), row)
-                else:
-                    row = {"topic": topic, "subject": subject, "last": line.seq}
-                    self._engine.run(statements.add(tables.note), row)
+                self._put(tables.note, NoteRow(topic, subject, line.seq), row)
 
     def notes(self, *topics: str) -> Sequence[LogNote]:
         """The newest word on each subject of some topics."""
-
-        def read() -> list[LogNote]:
+        with self._engine.reading():
             rows = self._engine.run(statements.NOTES, {"names": statements.names_of(topics)})
             return [noted_from_line(ChainLine(*row)) for row in rows]
-
-        return self._engine.kept("notes", topics, read)
 
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:
         """Every word on one subject, oldest first."""
         with self._engine.reading():
-            lines = self._chain.back_from(self._last_note(topic, subject))
+            row = self._note_row(topic, subject)
+            lines = self._chain.back_from(row.last if row else 0)
             return [noted_from_line(line) for line in lines]
 
-    def _last_note(self, topic: str, subject: str) -> int:
-        row = self._engine.run(
-            statements.NOTE_LAST, {"topic": topic, "subject": subject}
-        ).fetchone()
-        return row[0] if row else 0
+    def _note_row(self, topic: str, subject: str) -> NoteRow | None:
+        asked = {"topic": topic, "subject": subject}
+        row = self._engine.run(statements.NOTE_ROW, asked).fetchone()
+        return NoteRow(*row) if row else None
 
     def beat(self, text: bytes) -> None:
         """Leave the bot's word on itself in the place of the one before; no line of the log."""
-        with self._engine.writing() as driver:
-            (now,) = driver.execute(self._engine.backend.clock).fetchone()
-            changed = {"key_name": BOT, "new_at": now, "new_beat": text}
-            statement = statements.change(tables.heartbeat, ("at", "beat"))
-            if not self._engine.run(statement, changed).rowcount:
-                row = {"name": BOT, "at": now, "beat": text}
-                self._engine.run(statements.add(tables.heartbeat), row)
+        with self._engine.writing():
+            self._put(tables.heartbeat, BeatRow(BOT, self._now(), text), self._beat_row())
 
     def last_beat(self) -> tuple[bytes, float] | None:
         """The bot's newest word on itself, and how many seconds ago it was left, by the database's clock."""
-        with self._engine.reading() as driver:
-            row = self._engine.run(statements.BEAT, {"name": BOT}).fetchone()
-            (now,) = driver.execute(self._engine.backend.clock).fetchone()
-            return None if row is None else (row[1], (now - row[0]) / 1_000_000)
+        with self._engine.reading():
+            row = self._beat_row()
+            return (row.beat, (self._now() - row.at) / 1_000_000) if row else None
+
+    def _beat_row(self) -> BeatRow | None:
+        row = self._engine.run(statements.BEAT, {"name": BOT}).fetchone()
+        return BeatRow(*row) if row else None
+
+    def _now(self) -> int:
+        """The database's own clock, in microseconds since 1970."""
+        (now,) = self._engine.driver().execute(self._engine.backend.clock).fetchone()
+        return int(now)

@@ -29,7 +29,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
 from reviewbot.domain.decision import OPEN, State
-from reviewbot.ledger.fitting import is_name
+from reviewbot.ledger.events import is_name
 from reviewbot.ledger.tables import (
     COUNTED,
     PAYS,
@@ -271,7 +271,7 @@ POLICIES = (
 )
 """Every revision, oldest first."""
 
-NOTE_LAST = select(note.c.last).where(
+NOTE_ROW = select(note).where(
     note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
 )
 """The newest word on a subject."""
@@ -284,7 +284,7 @@ NOTES = (
 )
 """The newest word on each subject of some topics."""
 
-BEAT = select(heartbeat.c.at, heartbeat.c.beat).where(heartbeat.c.name == bindparam("name"))
+BEAT = select(heartbeat).where(heartbeat.c.name == bindparam("name"))
 """What the bot last said of itself, and when."""
 
 

@@ -1,8 +1,9 @@
-"""The schema: the chain, and the projections that are asked by index."""
+"""The rows of the log, one struct each, and the schema made of them: the chain, and what is asked by index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from sqlalchemy import (
@@ -19,12 +20,21 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.types import TypeEngine
 
 from reviewbot.domain.decision import CLAIMED, DONE, OPEN, Action, State
 
+COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
+"""What an account's figures and the caps count: done by us, or perhaps done."""
+UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
+"""What a person who answers does not overrule."""
+PAYS = tuple(action.value for action in Action if action.pays)
+SCHEMA_VERSION = "0001"
+"""The newest migration; `migrations/` brings older ledgers here."""
+
 
 class ChainLine(msgspec.Struct, frozen=True):
-    """One line of the log, in the order of its columns.
+    """One line of the log: append-only, chained by hash.
 
     `kind` says what happened (a decision's state, or `seen`, `ended`, `policy`, `note`), `subject`
     to what, and `prior` is the line before this one about the same subject (0: there is none).
@@ -41,22 +51,74 @@ class ChainLine(msgspec.Struct, frozen=True):
     hash: bytes = b""
 
 
-COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
-"""What an account's figures and the caps count: done by us, or perhaps done."""
+class DecisionRow(msgspec.Struct, frozen=True):
+    """Where one decision stands: `recorded` is the line that last wrote it down in full, `last` its newest."""
+
+    seq: int
+    id: str
+    recorded: int
+    last: int
+    review: str
+    task_id: str
+    epoch: str
+    action: str
+    policy: str
+    account_id: str | None
+    amount_micros: int | None
+    by_person: int
+    state: str
+    state_at: int
+    tries: int
+    intended_at: int | None
+    settled_at: int | None
+    note: str | None
+    request_id: str | None
 
 
-UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
-"""What a person who answers does not overrule."""
+class RoundRow(msgspec.Struct, frozen=True):
+    """The projection of one round: when it was first seen and how it ended."""
+
+    review: str
+    task_id: str
+    epoch: str
+    last: int
+    first_seen_at: int | None
+    deadline_at: int | None
+    amount_micros: int | None
+    ended_at: int | None
+    ended_by: str | None
+    end_status: str | None
+    end_amount_micros: int | None
+    end_note: str | None
 
 
-PAYS = tuple(action.value for action in Action if action.pays)
+class PolicyRow(msgspec.Struct, frozen=True):
+    """Which line keeps a revision."""
+
+    revision: str
+    seq: int
 
 
-SCHEMA_VERSION = "0001"
-"""The newest migration; `migrations/` brings older ledgers here."""
+class NoteRow(msgspec.Struct, frozen=True):
+    """Which line is the newest word on a subject."""
+
+    topic: str
+    subject: str
+    last: int
 
 
-metadata = MetaData()
+class BeatRow(msgspec.Struct, frozen=True):
+    """How the bot on this log was when it last said so; no part of the log, and overwritten in place."""
+
+    name: str
+    at: int
+    beat: bytes
+
+
+class VersionRow(msgspec.Struct, frozen=True):
+    """The schema that the database has."""
+
+    version_num: str
 
 
 class Blob(LargeBinary):
@@ -71,101 +133,39 @@ class Blob(LargeBinary):
         """Take them as they are."""
 
 
-_Big = BigInteger().with_variant(Integer(), "sqlite")
-"""64 bits on both; SQLite wants the word INTEGER for its own row number."""
+metadata = MetaData()
+_TYPES: dict[type, TypeEngine[Any]] = {
+    int: BigInteger().with_variant(Integer(), "sqlite"),  # its word for 64 bits as a row number
+    str: Text(),
+    bytes: Blob(),
+}
 
 
-schema_version = Table(
-    "alembic_version",
-    metadata,
-    Column("version_num", Text, nullable=False),
-)
+def _columns(row: type[msgspec.Struct], *key: str, small: str = "") -> Iterator[Column[Any]]:
+    """A column for each field of a row, in its order."""
+    for name, hint in get_type_hints(row).items():
+        kind, *rest = get_args(hint) or (hint,)
+        yield Column(
+            name,
+            SmallInteger() if name == small else _TYPES[kind],
+            primary_key=name in key,
+            nullable=bool(rest),
+            autoincrement=False,
+        )
 
 
-entry = Table(
-    "entry",
-    metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("at", _Big, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("prior", _Big, nullable=False),
-    Column("body", Blob, nullable=False),
-    Column("detail", Blob),
-    Column("hash", Blob, nullable=False),
-)
-"""The log itself: append-only, chained by hash."""
-
-
-decision = Table(
-    "decision",
-    metadata,
-    Column("seq", _Big, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False),
-    Column("recorded", _Big, nullable=False),
-    Column("last", _Big, nullable=False),
-    Column("review", Text, nullable=False),
-    Column("task_id", Text, nullable=False),
-    Column("epoch", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("policy", Text, nullable=False),
-    Column("account_id", Text),
-    Column("amount_micros", _Big),
-    Column("by_person", SmallInteger, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("state_at", _Big, nullable=False),
-    Column("tries", _Big, nullable=False),
-    Column("intended_at", _Big),
-    Column("settled_at", _Big),
-    Column("note", Text),
-    Column("request_id", Text),
-)
-
-
+schema_version = Table("alembic_version", metadata, *_columns(VersionRow))
+entry = Table("entry", metadata, *_columns(ChainLine, "seq"))
+decision = Table("decision", metadata, *_columns(DecisionRow, "seq", small="by_person"))
 round_ = Table(
     "round",
     metadata,
-    Column("review", Text, primary_key=True),
-    Column("task_id", Text, primary_key=True),
-    Column("epoch", Text, primary_key=True),
-    Column("last", _Big, nullable=False),
-    Column("first_seen_at", _Big),
-    Column("deadline_at", _Big),
-    Column("amount_micros", _Big),
-    Column("ended_at", _Big),
-    Column("ended_by", Text),
-    Column("end_status", Text),
-    Column("end_amount_micros", _Big),
-    Column("end_note", Text),
+    *_columns(RoundRow, "review", "task_id", "epoch"),
     sqlite_with_rowid=False,
 )
-
-
-policy = Table(
-    "policy",
-    metadata,
-    Column("revision", Text, primary_key=True),
-    Column("seq", _Big, nullable=False),
-)
-
-
-note = Table(
-    "note",
-    metadata,
-    Column("topic", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("last", _Big, nullable=False),
-)
-
-
-heartbeat = Table(
-    "heartbeat",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("at", _Big, nullable=False),
-    Column("beat", Blob, nullable=False),
-)
-"""How the bot on this log was when it last said so; no part of the log, and overwritten in place."""
+policy = Table("policy", metadata, *_columns(PolicyRow, "revision"))
+note = Table("note", metadata, *_columns(NoteRow, "topic", "subject"))
+heartbeat = Table("heartbeat", metadata, *_columns(BeatRow, "name"))
 
 
 def state_in(states: Iterable[State]) -> TextClause:
@@ -175,17 +175,9 @@ def state_in(states: Iterable[State]) -> TextClause:
 
 
 _was_intended = decision.c.intended_at.is_not(None)
-
-
 Index("decision_id", decision.c.id, unique=True)
-
-
 Index("decision_state", decision.c.state, decision.c.state_at)
-
-
 Index("decision_task", decision.c.review, decision.c.task_id)
-
-
 Index(
     "decision_claim",
     decision.c.review,
@@ -195,8 +187,6 @@ Index(
     sqlite_where=state_in(CLAIMED),
     postgresql_where=state_in(CLAIMED),
 )
-
-
 Index(
     "decision_account",
     decision.c.review,
@@ -205,8 +195,6 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
-
-
 Index(
     "decision_spent",
     decision.c.policy,
@@ -214,6 +202,4 @@ Index(
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
-
-
 Index("round_ended", round_.c.ended_at, round_.c.review, round_.c.first_seen_at, round_.c.last)

@@ -13,19 +13,22 @@ from typing import Any
 import msgspec
 from sqlalchemy.sql.elements import ClauseElement
 
-from reviewbot.ledger import mapping, statements
+from reviewbot.ledger import statements
 from reviewbot.ledger.chain import ChainReader
 from reviewbot.ledger.engine import UNREADABLE, LedgerEngine
 from reviewbot.ledger.mapping import (
-    DecisionRow,
-    RoundRow,
+    NOTE,
+    POLICY,
+    SEEN,
     decision_row,
     ended_row,
     ending_from_body,
+    round_subject,
     seen_from_body,
     seen_row,
     step_from_body,
 )
+from reviewbot.ledger.tables import DecisionRow, RoundRow
 from reviewbot.ports.ledger import Checkpoint, Verification
 
 _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
@@ -47,9 +50,9 @@ def verify(engine: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> Veri
         for columns in _pages(engine, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
             _check_round(reader, columns)
         for revision, seq in engine.run(statements.ALL_POLICIES):
-            _take(reader, f"{mapping.POLICY}\x1f{revision}", seq, "policy", revision)
+            _take(reader, f"{POLICY}\x1f{revision}", seq, "policy", revision)
         for topic, subject, last in engine.run(statements.ALL_NOTES):
-            name = "\x1f".join((mapping.NOTE, topic, subject))
+            name = "\x1f".join((NOTE, topic, subject))
             _take(reader, name, last, "note", f"{topic} {subject}")
     for seq in reader.newest.values():
         reader.blame(f"line {seq} stands in the chain, but the row that should name it does not")
@@ -87,7 +90,7 @@ def _check_decision(reader: ChainReader, columns: Any) -> None:
 def _check_round(reader: ChainReader, columns: Any) -> None:
     review, task_id, epoch, last, *_ = row = columns[:_ROUND_WIDTH]
     subject, *lines = columns[_ROUND_WIDTH:]
-    name = mapping.round_subject(review, task_id, epoch)
+    name = round_subject(review, task_id, epoch)
     _take(reader, name, last, "round", f"{epoch} of {review} {task_id}")
     try:
         fits = subject == name and row == msgspec.structs.astuple(_round_from(last, *lines))
@@ -100,7 +103,7 @@ def _check_round(reader: ChainReader, columns: Any) -> None:
 def _round_from(
     last: int, kind: str, at: int, body: bytes, first: int | None, first_at: int, seen: bytes
 ) -> RoundRow:
-    if kind == mapping.SEEN:
+    if kind == SEEN:
         return seen_row(seen_from_body(body), last, at)
     before = None if first is None else seen_row(seen_from_body(seen), first, first_at)
     return ended_row(ending_from_body(body), last, before)

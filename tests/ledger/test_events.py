@@ -13,22 +13,18 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Action, State
 from reviewbot.domain.errors import AlreadyIntended, LedgerError, OutOfDate
-from reviewbot.ledger.mapping import (
+from reviewbot.ledger.events import (
     FINAL,
-    DecisionRow,
-    RoundRow,
     check_step,
     ended,
     marked,
     noted,
     recorded,
     remembered,
-    round_subject,
     seen,
-    step_from_body,
-    to_micros,
 )
-from reviewbot.ledger.tables import ChainLine
+from reviewbot.ledger.mapping import round_subject, step_from_body, to_micros
+from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import LedgerCorrupt, NotRecordable
-from reviewbot.ledger.fitting import LONGEST_NAME, MOST, amount_held, check, is_name, prose
+from reviewbot.ledger.events import LONGEST_NAME, MOST, amount_held, check, is_name, prose
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item

@@ -12,7 +12,7 @@ import pytest
 
 from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerError, LedgerMoved, LedgerWentBack
-from reviewbot.ledger.mapping import noted
+from reviewbot.ledger.events import noted
 from reviewbot.ledger.open import open_ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import a_decision, after
@@ -186,7 +186,7 @@ def test_what_was_rolled_back_is_not_missed(database_url: str, opened: Callable[
     """Only what was committed must still be there."""
     ledger = opened(database_url)
     ledger.intend(a_decision())
-    with pytest.raises(LedgerError), ledger._chain.adding("notes") as end:
+    with pytest.raises(LedgerError), ledger._chain.adding() as end:
         end.add(noted("pause", "all", {}, CONFIRMED, end.next, 0))
         raise LedgerError("undone")
     assert ledger.lost() is None

@@ -63,8 +63,8 @@ def read_only(ledger: SqlLedger, path: Path) -> Iterator[None]:
 @contextmanager
 def failing(ledger: SqlLedger, path: Path) -> Iterator[None]:
     """Every commit ends in a failed write: a quota, a limit on the file's size."""
-    connection = ledger._engine
-    connect = connection.backend.connect
+    engine = ledger._engine
+    connect = engine.backend.connect
     broken = [True]
 
     class Failing:
@@ -78,11 +78,11 @@ def failing(ledger: SqlLedger, path: Path) -> Iterator[None]:
                 raise error
             return self._driver.execute(statement, *parameters)
 
-        def close(self) -> None:
-            self._driver.close()
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._driver, name)
 
-    connection.backend.connect = lambda *, lock: Failing(connect(lock=lock))  # type: ignore[method-assign,assignment,return-value]
-    connection._driver = Failing(connection.driver())  # type: ignore[assignment]
+    engine.backend.connect = lambda *, lock: Failing(connect(lock=lock))  # type: ignore[method-assign,assignment,return-value]
+    engine._driver = Failing(engine.driver())  # type: ignore[assignment]
     yield
     broken[0] = False
 

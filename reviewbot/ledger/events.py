@@ -1,0 +1,262 @@
+"""What each event writes: the line for the chain, and the row that it leads to.
+
+Theory of operation. The databases differ in what they refuse (a NUL, a number beyond 64 bits, a
+name too long for an index), and each refuses a whole transaction. So what comes from outside is
+looked at before, alike for every store: a name that does not fit is an error of that one thing, and
+prose, which nothing is looked up by, is made to fit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Decision, State
+from reviewbot.domain.errors import AlreadyIntended, LedgerError, NotRecordable, OutOfDate
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.text import safe_line
+from reviewbot.ledger.mapping import (
+    ENDED,
+    NOTE,
+    POLICY,
+    SEEN,
+    DecisionBody,
+    NoteBody,
+    PolicyHead,
+    PolicyTexts,
+    SeenBody,
+    bulk_of,
+    decision_row,
+    decision_to_body,
+    ended_row,
+    round_subject,
+    seen_row,
+    to_body,
+    to_micros,
+)
+from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
+from reviewbot.policy.model import Policy
+from reviewbot.ports.ledger import Ending
+
+LONGEST_NAME = 800
+"""Bytes of a name: three of them fit into one row of an index (2,704 bytes in PostgreSQL)."""
+LEAST, MOST = -(2**63), 2**63 - 1
+"""The whole numbers that a column holds."""
+FINAL = frozenset({State.PERFORMED, State.SETTLED, State.VOID, State.OVERTAKEN, State.REFUSED})
+"""States in which it is known what became of an intent."""
+_SHOWN = 60
+
+
+def recorded(
+    decision: Decision, state: State, seq: int, before: DecisionRow | None
+) -> tuple[ChainLine, DecisionRow]:
+    """A decision written down in full, for the first time or again. Raises NotRecordable."""
+    check_step(decision, state, before)
+    what = f"the decision on {decision.review} {decision.task_id}"
+    check(
+        what,
+        id=decision.id,
+        task_id=decision.task_id,
+        epoch=decision.epoch,
+        policy=decision.policy,
+        account_id=decision.account_id,
+        amount_micros=decision.amount_micros,
+    )
+    at = to_micros(decision.decided_at)
+    step = DecisionBody(
+        first=before.seq if before else seq,
+        recorded=seq,
+        tries=(before.tries if before else 0) + (state is State.INTENT),
+        intended_at=at if state is State.INTENT else None,
+    )
+    with writing_down(what):
+        body, bulk = decision_to_body(step, decision), bulk_of(decision)
+    prior = before.last if before else 0
+    line = ChainLine(seq, at, state.value, decision.id, prior, body, bulk)
+    return line, decision_row(decision, seq, at, state.value, step)
+
+
+def check_step(decision: Decision, state: State, before: DecisionRow | None) -> None:
+    """Refuse what may not follow: an intent beside another, or one that nothing could carry out."""
+    if state is State.INTENT and (decision.epoch is None or not decision.action.writes):
+        raise LedgerError(
+            f"task {decision.task_id}: {decision.action.value} in the round"
+            f" {decision.epoch or 'without a name'} sends nothing, so it cannot be an intent"
+        )
+    now = State(before.state) if before else None
+    if state in NEXT_STATES[now]:
+        return
+    if now in CLAIMED:
+        raise already_intended(decision)
+    raise LedgerError(f"decision {decision.id}: {state.value} cannot follow {now or 'nothing'}")
+
+
+def already_intended(decision: Decision) -> AlreadyIntended:
+    """The error of a second intent in one round."""
+    return AlreadyIntended(
+        f"task {decision.task_id}: the round {decision.epoch} already has an intent that is not"
+        f" void, so {decision.action.value} is not sent"
+    )
+
+
+def marked(
+    decision_id: str,
+    before: DecisionRow | None,
+    state: State,
+    at: datetime,
+    seq: int,
+    note: str | None,
+    request_id: str | None,
+    was: State | None = None,
+) -> tuple[ChainLine, DecisionRow]:
+    """What became of an intent."""
+    if before is None:
+        raise LedgerError(f"decision {decision_id} is not in the log, so nothing can become of it")
+    if was is not None and before.state != was:
+        raise OutOfDate(f"decision {decision_id}: somebody else found it {before.state} meanwhile")
+    if state not in NEXT_STATES[State(before.state)]:
+        raise LedgerError(f"decision {decision_id}: {state.value} cannot follow {before.state}")
+    moment = to_micros(at)
+    note, request_id = prose(note), prose(request_id)
+    step = DecisionBody(
+        first=before.seq,
+        recorded=before.recorded,
+        tries=before.tries,
+        intended_at=before.intended_at,
+        settled_at=moment if state in FINAL else None,
+        note=note,
+        request_id=request_id,
+    )
+    line = ChainLine(seq, moment, state.value, decision_id, before.last, to_body(step), None)
+    row = replace(
+        before,
+        last=seq,
+        state=state.value,
+        state_at=moment,
+        settled_at=step.settled_at,
+        note=note,
+        request_id=request_id,
+    )
+    return line, row
+
+
+def seen(
+    item: ReviewItem, at: datetime, seq: int, before: RoundRow | None = None
+) -> tuple[ChainLine, RoundRow]:
+    """A round seen waiting: for the first time, or again after it was taken for ended.
+
+    Raises NotRecordable.
+    """
+    check(f"the round of {item.review} {item.id}", id=item.id, epoch=item.epoch)
+    body = SeenBody(
+        review=item.review,
+        task_id=item.id,
+        epoch=item.epoch or "",
+        deadline_at=to_micros(item.deadline_at) if item.deadline_at else None,
+        amount_micros=amount_held(item.amount_micros),
+        first_at=before.first_seen_at if before else None,
+    )
+    subject = round_subject(body.review, body.task_id, body.epoch)
+    moment = to_micros(at)
+    prior = before.last if before else 0
+    line = ChainLine(seq, moment, SEEN, subject, prior, to_body(body), None)
+    return line, seen_row(body, seq, moment)
+
+
+def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[ChainLine, RoundRow]:
+    """A round that ended. Raises NotRecordable."""
+    what = f"the end of {ending.review} {ending.task_id}"
+    check(what, task_id=ending.task_id, epoch=ending.epoch)
+    ending = replace(
+        ending,
+        status=prose(ending.status),
+        note=prose(ending.note),
+        amount_micros=amount_held(ending.amount_micros),
+    )
+    subject = round_subject(ending.review, ending.task_id, ending.epoch)
+    prior = before.last if before else 0
+    line = ChainLine(seq, to_micros(ending.at), ENDED, subject, prior, to_body(ending), None)
+    return line, ended_row(ending, seq, before)
+
+
+def remembered(policy: Policy, at: datetime, seq: int) -> ChainLine:
+    """A policy text kept. Raises NotRecordable."""
+    head = PolicyHead(revision=policy.revision, name=policy.name, path=policy.path)
+    with writing_down(f"the policy {policy.name}"):
+        texts = PolicyTexts(source=policy.source, files=dict(policy.files))
+        detail = zlib.compress(to_body(texts))
+    subject = f"{POLICY}\x1f{policy.revision}"
+    return ChainLine(seq, to_micros(at), POLICY, subject, 0, to_body(head), detail)
+
+
+def noted(
+    topic: str, subject: str, value: Mapping[str, Any], at: datetime, seq: int, prior: int
+) -> ChainLine:
+    """A word on something that is neither a decision nor a round. Raises NotRecordable."""
+    check(f"the word on {topic} {subject[:12]}", topic=topic, subject=subject)
+    with writing_down(f"the word on {topic} {subject[:12]}"):
+        raw = msgspec.Raw(to_body(value))
+        body = to_body(NoteBody(topic=topic, subject=subject, at=at, value=raw))
+    name = "\x1f".join((NOTE, topic, subject))
+    return ChainLine(seq, to_micros(at), NOTE, name, prior, body, None)
+
+
+def is_name(text: str) -> bool:
+    """Whether something can be looked up by this text."""
+    return _wrong_with(text) is None
+
+
+def amount_held(micros: int | None) -> int | None:
+    """The amount; none where no column holds it, for nobody pays that."""
+    return micros if micros is not None and LEAST <= micros <= MOST else None
+
+
+def prose(text: str | None) -> str | None:
+    """A text that is only read, as a column can hold it."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def check(what: str, **values: object) -> None:
+    """Raise NotRecordable, with the name of the field, where a name or a number does not fit."""
+    for field, value in values.items():
+        match value:
+            case None:
+                continue
+            case str():
+                wrong = _wrong_with(value)
+            case int():
+                wrong = None if LEAST <= value <= MOST else "is beyond 64 bits"
+            case _:
+                wrong = "is neither a text nor a whole number"
+        if wrong is not None:
+            shown = safe_line(repr(value)[:_SHOWN])
+            raise NotRecordable(f"{what} cannot be written down: its {field} {shown} {wrong}")
+
+
+@contextmanager
+def writing_down(what: str) -> Iterator[None]:
+    """What fails while a value becomes bytes is about that value, and no damage of the log."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
+        raise NotRecordable(
+            f"{safe_line(what)} cannot be written down ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _wrong_with(name: str) -> str | None:
+    if "\0" in name:
+        return "holds a NUL"
+    try:
+        size = len(name) if name.isascii() else len(name.encode())
+    except UnicodeEncodeError:
+        return "is no text"
+    return None if size <= LONGEST_NAME else f"is longer than {LONGEST_NAME} bytes"
