@@ -334,17 +334,8 @@ def load_settings(
     for row in TABLE:
         found = _find(row, flags or {}, env, file, problems)
         origins[row.name] = "default" if found is None else found[1]
-        if found is None:
-            continue
-        try:
-            values[row.name] = row.read(found[0])
-        except _Misread as wrong:
-            shown = "" if row.name == "api_key" else f" {safe_line(masked(found[0]), 80)!r}"
-            problems.append(f"{found[1]}:{shown} {wrong}")
-        else:
-            key = values.get("api_key")
-            if key is not None and row.name != "api_key" and key.reveal() in found[0]:
-                problems.append(f"{found[1]}: holds the API key, which belongs nowhere else")
+        if found is not None:
+            _take(row, *found, values, problems)
     if problems:
         raise ConfigError(masked("\n".join(problems)))
     if (proxy := values.get("proxy")) is not None:
@@ -353,6 +344,19 @@ def load_settings(
         values["ledger"] = default_ledger(env)
     settings = Settings(**values, notices=notices, origins=origins)
     return msgspec.structs.replace(settings, warnings=_warnings(settings))
+
+
+def _take(row: Setting, text: str, place: str, values: dict[str, Any], problems: list[str]) -> None:
+    """Read one setting into `values`, or say what is wrong with it."""
+    try:
+        values[row.name] = row.read(text)
+    except _Misread as wrong:
+        shown = "" if row.name == "api_key" else f" {safe_line(masked(text), 80)!r}"
+        problems.append(f"{place}:{shown} {wrong}")
+        return
+    key = values.get("api_key")
+    if key is not None and row.name != "api_key" and key.reveal() in text:
+        problems.append(f"{place}: holds the API key, which belongs nowhere else")
 
 
 def beside_ledger(ledger: str, env: Mapping[str, str]) -> Path:

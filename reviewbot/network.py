@@ -37,6 +37,10 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
         return self.shown
 
 
+_USUAL_PORTS = {"http": 80, "https": 443}
+_OF_AN_ADDRESS = frozenset(map(chr, range(0x21, 0x7F)))
+
+
 def proxy_of(text: str) -> Proxy | None:
     """Read the address of a proxy; None where it says `none`. Raises ValueError, in words that hold nothing of it."""
     text = text.strip()
@@ -47,16 +51,15 @@ def proxy_of(text: str) -> Proxy | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
-    for secret in (text, parts.password, None if parts.password else parts.username):
-        remember(secret or "")
-        remember(unquote(secret or ""))
-    if parts.scheme not in ("http", "https"):
+    for secret in (text, parts.password or parts.username or ""):
+        remember(secret)
+        remember(unquote(secret))
+    if parts.scheme not in _USUAL_PORTS:
         raise ValueError("is no proxy that can be used: http://host:port or https://host:port")
-    if not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+    beside = (parts.path.strip("/"), parts.query, parts.fragment)
+    if not host or any(beside) or set(text) - _OF_AN_ADDRESS:
         raise ValueError("is no address of a proxy: write it like http://host:port")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("is no address of a proxy: write it like http://host:port")
-    shown = f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+    shown = f"{parts.scheme}://{host}:{port or _USUAL_PORTS[parts.scheme]}"
     return Proxy(
         url=Secret(parts.geturl()),
         shown=shown + (", with credentials" if parts.username or parts.password else ""),

@@ -38,8 +38,6 @@ from reviewbot.safety.pauses import Hold
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
 
-FAR = timedelta(days=400)
-"""Stands for a deadline that the API does not state, or that was only an estimate and has passed."""
 OVER = "its deadline has passed"
 NOT_COVERED = "no running policy covers it"
 BROKE = "the policy cannot be evaluated on it"
@@ -143,11 +141,11 @@ class _Answers(NamedTuple):
 
 
 def _answers(ahead: RoundAhead, now: datetime) -> _Answers:
-    if ahead.judge is None or ahead.facts is None or _is_over(ahead, now):
+    if ahead.judge is None or ahead.facts is None or ahead.is_over(now):
         return _Answers()
     judge, facts = ahead.judge, replace(ahead.facts, now=now)
     try:
-        said = tuple(over_time(judge, facts, _end_of(ahead, now)))
+        said = tuple(over_time(judge, facts, ahead.ends_by(now)))
         if ahead.complete or not judge.ever_needs_evidence:
             return _Answers(said)
         wanting = (at for at, _ in said if judge.triage(replace(facts, now=at)) is None)
@@ -191,17 +189,6 @@ def _is_sent(answer: Evaluation) -> bool:
     return answer.action.writes and answer.until is None
 
 
-def _is_over(ahead: RoundAhead, now: datetime) -> bool:
-    deadline = ahead.deadline_at
-    return not ahead.deadline_is_estimate and deadline is not None and deadline <= now
-
-
-def _end_of(ahead: RoundAhead, now: datetime) -> datetime:
-    """Up to when something may be sent."""
-    deadline = ahead.deadline_at
-    return now + FAR if deadline is None or deadline <= now else deadline
-
-
 def _refusal(latest: Logged) -> str | None:
     """What the API said no to, where that is why it is still open."""
     words = latest.note if latest.state in (State.VOID, State.REFUSED) else latest.decision.held_by
@@ -240,7 +227,7 @@ class _Following:
             )
         if latest is not None and latest.state in OPEN:
             return (yield from self._perhaps_done(ahead, answers, latest))
-        if _is_over(ahead, self._now):
+        if ahead.is_over(self._now):
             return replace(self._timer(ahead, OVER), is_over=True)
         if ahead.unsendable is not None:
             return self._timer(ahead, ahead.unsendable)
@@ -285,7 +272,7 @@ class _Following:
         """A write that may have arrived: it did, or the policy goes on once that is known."""
         decision, began = latest.decision, latest.intended_at or latest.state_at
         known_at = max(began + self._standing.quarantine, self._now)
-        in_time = known_at < _end_of(ahead, self._now) and not _is_over(ahead, self._now)
+        in_time = known_at < ahead.ends_by(self._now) and not ahead.is_over(self._now)
         if in_time and ahead.judge is not None and ahead.facts is not None:
             again = yield from self._follow(ahead, ahead.judge, answers, known_at)
             if again.end == end_by(decision.action, decision.rule):
@@ -296,7 +283,7 @@ class _Following:
 
     def _at_its_turn(self, ahead: RoundAhead) -> Future:
         """What is decided then nobody knows; only whether its turn comes in time."""
-        standing, end = self._standing, _end_of(ahead, self._now)
+        standing, end = self._standing, ahead.ends_by(self._now)
         turn_at = self._now
         if standing.per_minute is not None:
             turn_at += timedelta(minutes=self._unseen / standing.per_minute)
@@ -316,7 +303,7 @@ class _Following:
 
     def _stopped(self, ahead: RoundAhead, kept: Kept | None = None) -> Future | None:
         """What becomes of it where nothing can be sent for it, whatever the policy says."""
-        hold, end = self._holding_all(ahead), _end_of(ahead, self._now)
+        hold, end = self._holding_all(ahead), ahead.ends_by(self._now)
         if hold is None or (hold.until is not None and hold.until < end):
             return None
         return None if _may_leave(ahead.judge, hold) else self._timer(ahead, hold.sentence, kept)
@@ -327,14 +314,14 @@ class _Following:
         stop: Stop | None = None
         said: Evaluation | None = None
         passed = self._standing.pass_at
-        for start, until, answer in _stretches(answers, _end_of(ahead, self._now)):
+        for start, until, answer in _stretches(answers, ahead.ends_by(self._now)):
             at = max(start, ready)
-            if passed(at) >= until:
-                continue  # no pass is made while this is the answer
+            if passed(at) >= until:  # no pass is made while this is the answer
+                continue
             said, stop = answer, None
             wish = ahead.wish(judge, answer.action, answer.rule)
-            due = _with_a_person_until(ahead, judge, wish)
-            if due is not None and at < due and not self._holds(wish, passed(at)):
+            due = _with_a_person_until(ahead, judge, wish) or at
+            if at < due and not self._holds(wish, passed(at)):
                 kept, at = kept or _by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
@@ -348,9 +335,20 @@ class _Following:
                 at = then or until
         if answers.wanting is not None:
             return replace(self._nobody_knows(ahead, WANTING, kept), turn_at=answers.wanting)
+        return self._unsent(ahead, judge, said, stop, kept)
+
+    def _unsent(
+        self,
+        ahead: RoundAhead,
+        judge: Judge,
+        said: Evaluation | None,
+        stop: Stop | None,
+        kept: Kept | None,
+    ) -> Future:
+        """What becomes of a round of which nothing is sent before it ends."""
         if self._is_left(ahead, judge, said, stop):
             return Future(round=ahead, end="left", at=ahead.deadline_at, kept=kept)
-        return self._silence(ahead, None if kept is None else kept.sentence, kept)
+        return self._silence(ahead, kept and kept.sentence, kept)
 
     def _meanwhile(
         self,
@@ -410,7 +408,7 @@ class _Following:
         assert ahead.facts is not None
         if said is None or any(hold.by == "bot" for hold in self._standing.holds):
             return _was_left(ahead)
-        end, due = _end_of(ahead, self._now), decide_by(judge, ahead.facts)
+        end, due = ahead.ends_by(self._now), decide_by(judge, ahead.facts)
         decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
         if stop is None or stop.by not in ("cap", "guardrail") or not decides:
             return said.action is Action.LEAVE
@@ -435,7 +433,7 @@ class _Following:
 
     def _answerable_at(self, future: Future) -> datetime | None:
         """When pauses and brakes let a person's answer through, before the round ends."""
-        at, end = self._now, future.at or _end_of(future.round, self._now)
+        at, end = self._now, future.at or future.round.ends_by(self._now)
         if future.round.latest is not None and future.round.latest.state in OPEN:
             return None
         holds = self._standing.holds

@@ -29,6 +29,10 @@ Key = tuple[str, str]
 """(review, id) of a thing."""
 
 
+FAR = timedelta(days=400)
+"""Stands for a deadline that the API does not state, or that was only an estimate and has passed."""
+
+
 class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
     """A round that has not ended, with what was last known of it.
 
@@ -57,6 +61,16 @@ class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> Key:
         """Which thing this is."""
         return (self.review, self.task_id)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its deadline has passed for certain."""
+        deadline = self.deadline_at
+        return not self.deadline_is_estimate and deadline is not None and deadline <= now
+
+    def ends_by(self, now: datetime) -> datetime:
+        """Up to when something may be sent."""
+        deadline = self.deadline_at
+        return now + FAR if deadline is None or deadline <= now else deadline
 
     def wish(self, judge: Judge, action: Action, rule: str) -> Decision:
         """A decision of this policy on it, as the guards would see it."""

@@ -228,14 +228,7 @@ def build(
             dry_run=not live,
         ),
         mode=Mode.LIVE if live else Mode.DRY_RUN,
-        limits=LoopLimits(
-            freshness=settings.freshness,
-            quarantine=timedelta(seconds=settings.quarantine),
-            clock_brake=settings.brake_at(),
-            always_evidence=settings.evidence == "always",
-            away=settings.notices.away,
-            every=settings.every,
-        ),
+        limits=_limits(settings),
         traffic=connection.exchange.traffic,
         stopping=stop.is_set,
         make_bench=bench_of,
@@ -252,6 +245,17 @@ def build(
         app.wait_turn = writer.ready
     adopt(app, given, remember=not read_only)
     return app
+
+
+def _limits(settings: Settings) -> LoopLimits:
+    return LoopLimits(
+        freshness=settings.freshness,
+        quarantine=timedelta(seconds=settings.quarantine),
+        clock_brake=settings.brake_at(),
+        always_evidence=settings.evidence == "always",
+        away=settings.notices.away,
+        every=settings.every,
+    )
 
 
 def _post(settings: Settings) -> Post | None:

@@ -26,7 +26,7 @@ NONE = -1
 _NO_FACTS = Facts(now=datetime.min.replace(tzinfo=UTC), started_at=None, deadline_at=None)
 
 
-class Ending:
+class JudgementEnd:
     """What one rule, or one case of the fallback, makes of the facts when it is its turn."""
 
     def __init__(
@@ -138,10 +138,10 @@ class Conclusions:
         self._zone = policy.timezone
         self._rules = policy.rules
         self.endings = [
-            Ending(rule, index, policy, calendars) for index, rule in enumerate(policy.rules)
+            JudgementEnd(rule, index, policy, calendars) for index, rule in enumerate(policy.rules)
         ]
         self.cases = [
-            Ending(_as_rule(case, policy.deadline), None, policy, calendars)
+            JudgementEnd(_as_rule(case, policy.deadline), None, policy, calendars)
             for case in policy.deadline.fallbacks
         ]
         self.decide_by = resolver(policy.deadline.decide_by, calendars)

@@ -122,11 +122,7 @@ def _gap(
 ) -> Cell | None:
     """The numbers between two cuts, with one that stands for them; None where there are none."""
     if whole:
-        start, end = start if start is None else start + 1, end if end is None else end - 1
-        if start is not None and end is not None and start > end:
-            return None
-        value = max(usual if start is None else start, usual)
-        return Cell(value=value if end is None else min(value, end), low=start, high=end)
+        return _whole_gap(start, end, usual)
     if start is not None and usual <= start:
         value = start + step
     elif end is not None and usual >= end:
@@ -136,6 +132,15 @@ def _gap(
     if start is not None and end is not None and not start < value < end:
         value = (start + end) / 2
     return Cell(value=value, low=start, high=end)
+
+
+def _whole_gap(start: float | None, end: float | None, usual: float) -> Cell | None:
+    low = None if start is None else start + 1
+    high = None if end is None else end - 1
+    if low is not None and high is not None and low > high:
+        return None
+    value = usual if low is None else max(low, usual)
+    return Cell(value=value if high is None else min(value, high), low=low, high=high)
 
 
 def _typed(cell: Cell, fact: Fact) -> Cell:

@@ -104,6 +104,13 @@ class Witness(msgspec.Struct, frozen=True):
     """Which cell each fact lies in."""
 
 
+def _needed_beside(names: set[str]) -> set[str]:
+    """Facts that those depend on: a text has a length, and a length its platform's limit."""
+    if "task.comment_text" in names:
+        return {"task.comment_length", "task.platform"}
+    return {"task.platform"} if "task.comment_length" in names else set()
+
+
 class PolicyModel:
     """All that can be asked about a policy."""
 
@@ -259,7 +266,7 @@ class PolicyModel:
             for name, line in compares_in(condition)
         ]
         clocks = (self._clock_test(rule.then.until) for rule in self.policy.rules)
-        asked += [clock for clock in clocks if clock is not None]
+        asked += filter(None, clocks)
         parts = rules_and_cases(self.policy)
         texts = [text for part in parts for text in sent_texts(part.then)]
         asked += [variant for variant, _ in texts if variant is not None]
@@ -268,10 +275,7 @@ class PolicyModel:
         if any(name.startswith(("last.", "checks.")) for name in names):
             names |= {COUNT, "last.outcome_kind"}
             asked.append((COUNT, EXISTS))
-        if "task.comment_text" in names:
-            names.add("task.comment_length")
-        if "task.comment_length" in names:
-            names.add("task.platform")
+        names |= _needed_beside(names)
         tests: dict[str, dict[FactTest, None]] = {
             name: {} for name in sorted(names & self._catalogue.keys())
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from reviewbot.policy.model import (
     BeforeDeadline,
     Cap,
     FromConfirmed,
+    Guardrails,
     Hours,
     Moment,
     Policy,
@@ -79,13 +80,19 @@ def _outlives(policy: Policy, rule: Rule) -> bool:
     return latest is not None and at is not None and at > latest
 
 
+def _sees_something_move(world: PolicyModel) -> bool:
+    """Whether something that the rules or the guardrails look at can change by itself."""
+    guards = world.policy.guardrails
+    asked = [name for when in conditions_of(world.policy) for name, _ in compares_in(when)]
+    return bool(guards.pause_approvals_when or guards.pause_disputes_when) or any(
+        world.fact(name).source in _MOVING for name in asked
+    )
+
+
 def idle_waits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
     """Find waits during which nothing that the rules look at can change."""
     policy = world.policy
-    asked = [name for when in conditions_of(policy) for name, _ in compares_in(when)]
-    moving = any(world.fact(name).source in _MOVING for name in asked)
-    guards = policy.guardrails
-    if moving or guards.pause_approvals_when or guards.pause_disputes_when:
+    if _sees_something_move(world):
         return
     for number, rule in enumerate(policy.rules):
         waits = rule.then.action is Action.WAIT and not isinstance(rule.then.until, WhenOpens)
@@ -157,21 +164,24 @@ def _stretches(hours: Hours) -> Iterator[int]:
     return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
 
 
+def _caps_on(guards: Guardrails, fallbacks: Iterable[Action]) -> list[tuple[str, Cap]]:
+    """The limits, by their key, that may hold what these fallbacks do; a limit of 0 is a prohibition."""
+    actions, names = tuple(fallbacks), list[str]()
+    if any(action.pays or action is Action.ESCALATE for action in actions):
+        names += ["money approved", "approvals"]
+    if any(action.sends_back for action in actions):
+        names += ["disputes", "disputes per account", "dispute share"]
+    caps = ((name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_")))
+    return [(name, cap) for name, cap in caps if cap.amount > 0]
+
+
 def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
     """Find the limits that, once full, leave a task to the timer: they hold the fallback as well."""
     guards = world.policy.guardrails
     if guards.fallback_exempt:
         return
     fallbacks = [fallback.then.action for fallback in world.policy.deadline.fallbacks]
-    names: list[str] = []
-    if any(action.pays or action is Action.ESCALATE for action in fallbacks):
-        names += ["money approved", "approvals"]
-    if any(action.sends_back for action in fallbacks):
-        names += ["disputes", "disputes per account", "dispute share"]
-    caps: list[tuple[str, Cap]] = [
-        (name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_"))
-    ]
-    caps = [(name, cap) for name, cap in caps if cap.amount > 0]
+    caps = _caps_on(guards, fallbacks)
     if not caps:
         return
     acts = any(action.pays or action.sends_back for action in fallbacks)

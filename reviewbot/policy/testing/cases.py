@@ -153,8 +153,12 @@ class _Runner:
             yield f"{at}expected {look.expected}{named}, got {got}{self._because(test, look)}"
         elif by is not None and made.rule != test.by:
             yield f"expected it by {by}, got {got}{self._because(test, look)}"
-        if not look.main:
-            return
+        if look.main:
+            yield from self._other_problems(test, look)
+
+    def _other_problems(self, test: PolicyTest, look: Look) -> Iterator[str]:
+        """What a test claims besides the action and who decides."""
+        made, got = look.evaluation, _answer(look.evaluation)
         if test.expect_never is not None and made.action is test.expect_never:
             yield f"expected never {test.expect_never}, got {got}"
         if test.reason_says is not None and not _says(made, test.reason_says):
