@@ -154,7 +154,9 @@ def with_what_was_seen(
     except ApiError as error:
         events("asked without evidence", level="warning", task_id=judged.item.id, error=str(error))
         return judged
-    facts = _facts(clock, judged.item, known, held)
+    # As of the moment at which it was judged: the API's clock may have gone back with this answer, and
+    # the log must say by which moment the deadline decided.
+    facts = msgspec.structs.replace(_facts(clock, judged.item, known, held), now=judged.facts.now)
     verdict = judged.verdict
     if judge is not None and verdict.trace is not no_trace:
         verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))

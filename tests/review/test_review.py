@@ -19,6 +19,7 @@ from reviewbot.domain.errors import (
     RateLimited,
     ServerFault,
 )
+from reviewbot.domain.review import Evidence, ReviewItem
 from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.facts import Facts
 from reviewbot.review.judge import DEAD_LETTER
@@ -180,6 +181,26 @@ def test_who_is_asked_sees_what_the_checker_saw() -> None:
     assert logged.decision.evidence_hash is not None
     assert facts_from_json(logged.decision.facts).attempts is not None
     assert world_of(app).calls.count("evidence") == 1
+
+
+def test_a_question_stands_at_the_moment_at_which_it_was_judged() -> None:
+    """The API's clock may go back with the evidence; a replay must see the same deadline passed."""
+    app = asking()
+    world, clock = world_of(app), app.clock
+    assert isinstance(clock, HandClock)
+    fetch = world.evidence
+
+    def and_the_clock_goes_back(item: ReviewItem) -> Evidence:
+        clock.start -= timedelta(minutes=1)
+        return fetch(item)
+
+    world.evidence = and_the_clock_goes_back  # type: ignore[method-assign]
+    before = clock.now()
+    poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert logged.decision.decided_at == before
+    assert facts_from_json(logged.decision.facts).now == before
 
 
 @pytest.mark.parametrize(
