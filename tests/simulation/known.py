@@ -374,6 +374,7 @@ class Known:
 
     def _index_passes(self) -> None:
         self._ends = [one.at for _, one in self.passes]
+        self._cut_at = {one.at for _, one in self.history.of(Gone) if one.how == "stop"}
         self.clean = [one for _, one in self.passes if is_clean(one)]
         self._clean_began = [one.began for one in self.clean]
         self.quiet = [
@@ -386,9 +387,19 @@ class Known:
                 self._failed[name] += (one.began, one.at)
 
     def pass_after(self, at: float) -> Passed | None:
-        """The first pass that began at that moment or later by the API's clock, whatever came of it."""
+        """The first pass that began at that moment or later by the API's clock, whatever came of it.
+
+        One that a stop cut short is none: the process after it takes over what it left.
+        """
         later = (one for _, one in self.passes[bisect_left(self._ends, at) :])
-        return next((one for one in later if one.began >= at + self.off(one.began)), None)
+        return next(
+            (
+                one
+                for one in later
+                if one.began >= at + self.off(one.began) and one.at not in self._cut_at
+            ),
+            None,
+        )
 
     def clean_after(self, at: float) -> list[Passed]:
         """The clean passes from a moment on."""
