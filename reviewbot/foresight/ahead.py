@@ -321,7 +321,7 @@ class _Following:
             said, stop = answer, None
             wish = ahead.wish(judge, answer.action, answer.rule)
             due = _with_a_person_until(ahead, judge, wish) or at
-            if at < due and not self._holds(wish, passed(at)):
+            if at < due:
                 kept, at = kept or _by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
@@ -378,14 +378,11 @@ class _Following:
 
     def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
-        if holds := self._holds(wish, at):
+        holds = [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
+        if holds:
             hold = max(holds, key=_lasting)
             return Stop(hold.by, hold.sentence, hold.until)
         return self._rooms[judge.policy.name].stop(wish, at, end)
-
-    def _holds(self, wish: Decision, at: datetime) -> list[Hold]:
-        """What holds it at `at` whatever the policy; that takes the question of a full cap back."""
-        return [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
 
     def _sent(
         self, ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, kept: Kept | None

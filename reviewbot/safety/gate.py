@@ -79,21 +79,24 @@ def foresee(
 ) -> Halted | None:
     """What would keep this back, as far as that is known already: it saves the requests of a try.
 
-    A question that a full cap asked stays with its person until the fallback is due.
+    A question that a full cap asked stays with its person until the fallback is due, also while a
+    pause or a breaker would hold it: what that held would go unasked when it ends.
     """
     verdict, item, latest = judged.verdict, judged.item, known.memory.latest
+    judge = _judge_of(bench, verdict.policy)
+    exempt = judge is None or limits.is_exempt(judge.policy, verdict.rule)
+    if judge is not None and not exempt and latest is not None:
+        due = limits.decide_by(judge, item)
+        asked = limits.stays_with_person(latest.decision, verdict, item.epoch)
+        if asked and due is not None and clock.now() < due:
+            assert latest.decision.held_by is not None
+            return Halted(latest.decision.held_by, by="cap", asks=True)
     try:
         check(ledger, clock, guard, brake, bench, verdict, fresh=False)
     except Halted as halted:
         return halted
-    judge = _judge_of(bench, verdict.policy)
-    if judge is None or limits.is_exempt(judge.policy, verdict.rule):
+    if exempt:
         return None
-    if latest is not None and limits.stays_with_person(latest.decision, verdict, item.epoch):
-        due = limits.decide_by(judge, item)
-        if due is not None and clock.now() < due:
-            assert latest.decision.held_by is not None
-            return Halted(latest.decision.held_by, by="cap", asks=True)
     return next((one.halted for one in guard.full if one.covers(verdict, item)), None)
 
 

@@ -19,6 +19,7 @@ from reviewbot.insights.plan import QueuePlan, plan
 from reviewbot.ledger.limits import SpentRoom, check_room
 from reviewbot.ports.ledger import Limit
 from reviewbot.review.poll import poll_once
+from reviewbot.safety import pauses
 from tests.fakes import START, item_of
 from tests.ledger.things import a_decision
 from tests.safety.test_guards import (
@@ -417,6 +418,25 @@ def test_what_is_sent_is_sent_by_a_pass() -> None:
 
     assert ends == [due, START + timedelta(minutes=15 + 17 * 25)]
     assert due < START + timedelta(minutes=15 + 17 * 25) < due + timedelta(minutes=25)
+
+
+def test_a_pause_leaves_a_full_caps_question_with_its_person() -> None:
+    """When it ends nothing is approved that the policy has put to somebody, and the screens say so."""
+    room = a_room(
+        a_policy(PAY, rails("approvals: at most 1 per hour", over="escalate")), count=2, hours=30
+    )
+    poll_once(room.app)
+    end = START + timedelta(hours=2)
+    pauses.pause(room.ledger, "all", reason="x", who="ana", until=end, now=START)
+    said = ahead(room).planned[-1].end_at
+
+    for _ in range(30):
+        room.clock.forward(minutes=10)
+        poll_once(room.app)
+
+    (asked,) = room.ledger.decisions(task_id="task-001")
+    assert asked.decision.action is Action.ESCALATE
+    assert said is not None and said > end + timedelta(hours=20)
 
 
 def test_what_was_refused_is_left_alone_for_a_while() -> None:
