@@ -34,6 +34,7 @@ from reviewbot.domain.errors import (
     ApiError,
     Forbidden,
     KeyRefused,
+    LedgerBroken,
     LedgerCorrupt,
     LedgerError,
     NotRecordable,
@@ -208,7 +209,6 @@ class DowntimeReport:
     def __call__(self, app: BotContext) -> PassSummary:
         """Look back where that is still to be done, and make one pass or a stretch of one."""
         if self._pending and app.contact.key_refused_since is None:
-            self._since = self._since or last_word(app.ledger, app.benches)
             self._look_back(app, self._since)
         try:
             summary = self._poll(app)
@@ -224,12 +224,17 @@ class DowntimeReport:
         return summary
 
     def _look_back(self, app: BotContext, since: datetime | None) -> None:
-        if since is not None:
-            try:
+        """Look back; where that fails the pass is made all the same, for what waits does not wait for it."""
+        try:
+            since = since or last_word(app.ledger, app.benches)
+            if since is not None:
+                self._since = since
                 look_back(app.ledger, app.clock, app.events, app.notifier, app.benches, since)
-            except ApiError as error:
-                app.events("cannot look back", level="warning", since=since, error=str(error))
-                return
+        except (LedgerBroken, LedgerCorrupt):
+            raise
+        except (ApiError, LedgerError) as error:
+            app.events("cannot look back", level="warning", since=since, error=str(error))
+            return
         self._pending = False
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reviewbot.alarms.outages import DowntimeReport, _whose, last_away, look_back
 from reviewbot.core.questions import open_questions
-from reviewbot.domain.errors import CannotConnect
+from reviewbot.domain.errors import CannotConnect, LedgerUnwritable
 from reviewbot.domain.review import ReviewItem
 from reviewbot.insights.scorecard import books
 from reviewbot.review.poll import poll_once
@@ -218,6 +218,32 @@ def test_a_process_that_lived_through_an_outage_looks_back_too() -> None:
 
     told = [about for about in said(app).named("alarm") if about["kind"] == "away"]
     assert [about["silence"] for about in (one["facts"] for one in told)] == [1]
+
+
+def test_a_log_that_takes_no_word_on_it_keeps_no_pass_from_being_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits is decided all the same, and the look back is made up for."""
+    app = a_bot(ESCALATE)
+    left = app.clock.now()
+    app.clock.sleep(3600)
+    found = lapsed(left + timedelta(minutes=3))
+    world_of(app).finalized = lambda *_, **__: [found]  # type: ignore[attr-defined]
+    start = DowntimeReport(poll_once, left)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.ledger, "end", unwritable)
+        summary = start(app)
+    assert summary.waiting > 0 and summary.stopped is None
+    assert last_away(app.ledger) is None
+
+    start(app)
+    assert last_away(app.ledger) is not None
+
+
+def unwritable(*_: Any) -> None:
+    """The log was moved away."""
+    raise LedgerUnwritable("the log was replaced")
 
 
 def test_looking_back_twice_tells_nothing_twice(asked: House) -> None:
