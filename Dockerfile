@@ -16,6 +16,7 @@ RUN python -m venv /opt/reviewbot
 COPY requirements.lock /src/
 RUN /opt/reviewbot/bin/pip install --require-hashes -r /src/requirements.lock
 COPY pyproject.toml README.md LICENSE /src/
+COPY docs/policy-guide.md /src/docs/
 COPY reviewbot /src/reviewbot
 RUN /opt/reviewbot/bin/pip install --no-deps /src \
  && /opt/reviewbot/bin/python -m compileall -q /opt/reviewbot

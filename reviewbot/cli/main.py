@@ -61,6 +61,7 @@ def root() -> None:
     unless you say --live.
 
     $ reviewbot demo  # see it work, without a key
+    $ reviewbot policy guide  # how a policy is written
     $ reviewbot policy check policies/starter.yaml  # is this policy sound?
     $ reviewbot report --policy policies/starter.yaml  # what would it do? Sends nothing
     $ reviewbot run --live --policy policies/starter.yaml  # review the real queue

@@ -26,7 +26,8 @@ COMMANDS = {
     "Commands": {
         "new": Lazy("policy_new:new", "start a policy from a template"),
         "check": Lazy("policy_check:check", "find every mistake of a policy"),
-        "facts": Lazy("policy_read:facts", "what a rule may ask about"),
+        "guide": Lazy("policy_guide:guide", "the manual: ask it in your own words"),
+        "facts": Lazy("policy_guide:facts", "what a rule may ask about"),
         "test": Lazy("policy_test:test", "run the tests a policy brings"),
         "read": Lazy("policy_read:read", "say a policy, or a change, in sentences"),
         "accept": Lazy("policy_accept:accept", "let a changed policy run"),
@@ -48,6 +49,7 @@ def policy() -> None:
 
     $ reviewbot policy check policies/starter.yaml  # every mistake, with its cure
     $ reviewbot policy test policies/starter.yaml  # do its own tests hold?
+    $ reviewbot policy guide how do I not pay at weekends  # the manual answers
     $ reviewbot policy facts last  # all facts about the checker's last try
     """
 

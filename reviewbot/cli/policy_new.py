@@ -89,6 +89,7 @@ def new(
     screen.say(f"next     reviewbot policy check {policy}")
     screen.say(f"         reviewbot policy test {policy}")
     screen.say(f"         reviewbot policy read {policy}")
+    screen.say("         reviewbot policy guide")
 
 
 def _ask_template(screen: Screen) -> str:

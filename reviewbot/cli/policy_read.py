@@ -1,10 +1,10 @@
-"""`reviewbot policy read` and `facts`: a policy in plain sentences, and what a rule may ask about."""
+"""`reviewbot policy read`: a policy, or what changes between two, in plain sentences."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,102 +13,15 @@ from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import DEADLINE
-from reviewbot.domain.errors import ReviewbotError, UsageError
-from reviewbot.domain.review import ReviewKind
+from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.text import safe
-from reviewbot.policy import catalog
-from reviewbot.policy.catalog import Fact, described
 from reviewbot.policy.explain.summary import UNDECIDED, Passage, read_change, read_policy, title_of
-from reviewbot.policy.text_forms import listed, nearest
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
 
 if TYPE_CHECKING:
     from reviewbot.insights.scorecard import RuleCounts
     from reviewbot.policy.model import Policy
-
-_PUBLISHED = (
-    *("name", "type", "sentence", "low", "high", "longest", "sure", "values", "nullable"),
-    *("with_attempt", "example", "doubtful"),
-)
-"""What `policy facts --format json` tells of a fact."""
-_COMES_FROM = {
-    "row": "listed with the task",
-    "evidence": "fetched only when a rule needs it (one request a task)",
-    "history": "from our own log",
-    "account": "from our own log, over 30 days",
-    "fleet": "counted over all tasks",
-    "clock": "worked out from the API's times",
-}
-
-
-@command
-@click.argument("name", required=False)
-@click.option(
-    "--review",
-    type=click.Choice(["comments", "accounts"]),
-    default="comments",
-    show_default=True,
-    help="Which kind of review.",
-)
-@format_option("text", "json")
-def facts(screen: Screen, name: str | None, review: str, form: str) -> None:
-    """Print what a rule may ask about: each fact with its type, its range and one sentence.
-
-    NAME is a fact (last.verified) or the word before its point (last).
-
-    $ reviewbot policy facts  # every fact, one line each
-    $ reviewbot policy facts last  # all facts about the checker's last try
-    $ reviewbot policy facts task.platform  # one fact in full
-    $ reviewbot policy facts --review accounts  # the facts of account reviews
-    """
-    chosen = _choose(name, catalog.CATALOGUE[cast(ReviewKind, review)])
-    if form == "json":
-        screen.data(_json([{name: getattr(fact, name) for name in _PUBLISHED} for fact in chosen]))
-    elif name and len(chosen) == 1:
-        screen.data(_in_full(chosen[0]))
-    else:
-        screen.data(_table(chosen))
-
-
-def _choose(name: str | None, catalogue: dict[str, Fact]) -> list[Fact]:
-    chosen = [
-        fact
-        for fact in catalogue.values()
-        if name is None or fact.name == name or fact.name.startswith(f"{name}.")
-    ]
-    if not chosen:
-        families = sorted({known.split(".")[0] for known in catalogue})
-        near = nearest(str(name), [*catalogue, *families], most=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {listed(families, 'and')}"
-        raise UsageError(f"no fact is called {name!r}; {hint}")
-    return chosen
-
-
-def _table(chosen: list[Fact]) -> str:
-    width = max(len(fact.name) for fact in chosen)
-    lines = []
-    family = ""
-    for fact in chosen:
-        if (head := fact.name.split(".")[0]) != family:
-            lines += [""] if family else []
-            family = head
-        lines.append(f"{styled(fact.name.ljust(width), 'strong')}  {fact.sentence}")
-        lines.append(f"{'':{width}}  {styled(described(fact), 'faint')}")
-    return "\n".join(lines)
-
-
-def _in_full(fact: Fact) -> str:
-    lines = [
-        styled(fact.name, "strong"),
-        f"  {fact.sentence}",
-        f"  type       {described(fact)}",
-        f"  may be     {'unknown' if fact.nullable else 'always known'}",
-        f"  comes      {_COMES_FROM[fact.source]}",
-    ]
-    if fact.example:
-        lines.append(f"  write      {fact.name}: {fact.example}")
-    return "\n".join(lines)
 
 
 @command

@@ -133,5 +133,5 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise error
 
-    facts = import_module("reviewbot.cli.policy_read").facts
+    facts = import_module("reviewbot.cli.policy_guide").facts
     monkeypatch.setattr(facts, "callback", fail)

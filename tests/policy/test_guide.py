@@ -42,6 +42,13 @@ deadline:
   because: We pay when we cannot show what is wrong.
 """
 """What the fragments of the guide stand in."""
+HEAD = """\
+policy: part
+language: 1
+timezone: Europe/Paris
+"""
+DEADLINE = FRAME.partition("    then: escalate\n")[2]
+"""What a part of a policy stands between."""
 
 
 CONSOLES = {"console": 0, "console exit 3": 3, "console exit 4": 4}
@@ -99,7 +106,16 @@ def of_kind(kind: str) -> list[pytest.param]:  # type: ignore[valid-type]
 
 def test_every_block_is_run_by_a_test() -> None:
     """No example stands in the guide without being tried."""
-    known = {"yaml policy", "yaml rule", "yaml wrong", "text finding", "json record", *CONSOLES}
+    known = {
+        "yaml policy",
+        "yaml part",
+        "sh",
+        "yaml rule",
+        "yaml wrong",
+        "text finding",
+        "json record",
+        *CONSOLES,
+    }
     assert {block.kind for block in BLOCKS} == known
     assert [wrong.kind for wrong, _ in PAIRS] == ["yaml wrong"] * len(PAIRS)
     assert len(PAIRS) == sum(block.kind == "yaml wrong" for block in BLOCKS)
@@ -110,6 +126,20 @@ def test_a_whole_policy_is_clean_and_its_tests_pass(block: Block) -> None:
     """A policy that is shown has no finding, and does what its tests say."""
     policy = read(block.text)
     assert analyse(policy, today=TODAY) == ()
+    does_what_its_tests_say(policy)
+
+
+@pytest.mark.parametrize("block", of_kind("yaml part"))
+def test_a_part_of_a_policy_is_clean_and_its_tests_pass(block: Block) -> None:
+    """An answer to *How do I say …* gives no warning, and does what the test in it says."""
+    policy = read(HEAD + block.text + DEADLINE * ("\ndeadline:" not in block.text))
+    serious = [f for f in analyse(policy, today=TODAY) if f.severity is not Severity.NOTE]
+    assert serious == []
+    does_what_its_tests_say(policy)
+
+
+def does_what_its_tests_say(policy: Policy) -> None:
+    """A policy brings tests, and all pass."""
     results = run_cases(compile_policy(policy))
     assert results
     assert [r.problems for r in results if not r.passed] == []

@@ -1,0 +1,216 @@
+"""Which of many passages fit a question best, as people at the desk ask it.
+
+Theory of operation. A question and the passages become stems (`weekends` is `weekend`, `paid` is
+`pay`). A stem counts by how few passages have it, and more in a heading than in running text; a word
+that means much the same here counts half, the nearest known word in place of a mistyped one somewhat
+more. A passage that answers more of the question stands before one that repeats a single word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from math import log
+from typing import TypeVar
+
+import msgspec
+
+from reviewbot.policy.text_forms import fold, nearest
+
+Item = TypeVar("Item")
+
+
+class Searchable(msgspec.Struct, frozen=True):
+    """What of a passage is searched: its heading, other words to ask for it, its names, its text."""
+
+    title: str
+    text: str = ""
+    asked: str = ""
+    names: tuple[str, ...] = ()
+
+
+EXACT = 1_000.0
+"""What a name or a heading that was given whole makes at least."""
+_TITLE, _ASKED, _TEXT = 3.0, 3.0, 1.0
+_ALIKE, _NEAR, _OPENING = 0.5, 0.7, 0.1
+_NOISE = """
+a about after all am an and any are as at be been by can could do does each for from get has have how
+i if in into is it its many me much my of on one or our please say shall should so some than that the
+their them then there these they this to us was we were what when where which who why will with would
+write you your not no
+"""
+"""Words that say nothing of what is asked."""
+_IRREGULAR = {
+    form: word
+    for word, forms in {
+        "pay": "paid payment payout",
+        "send": "sent",
+        "find": "found",
+        "tell": "told",
+        "say": "said",
+        "write": "written",
+        "person": "people persons men",
+        "take": "taken took",
+        "see": "seen saw",
+        "lose": "lost",
+        "leave": "left",
+        "hold": "held",
+        "keep": "kept",
+        "cheap": "cheaper cheapest",
+        "big": "bigger biggest",
+    }.items()
+    for form in forms.split()
+}
+_SAME = (
+    "checker verifier scraper check attempt try",
+    "pay approve money payout usd dollar",
+    "amount price cost cheap expensive dear sum big usd pay",
+    "dispute reject refuse decline correction",
+    "escalate person human lead boss colleague somebody ask",
+    "wait delay later postpone patience",
+    "text reason message wording template sentence",
+    "manager poster creator",
+    "weekend saturday sunday",
+    "holiday vacation christmas closed",
+    "limit cap maximum budget most",
+    "language german french english translate locale",
+    "similar alike different match near",
+    "blind broken fail nothing outage",
+    "trust reliable good whitelist allow vip",
+    "block blacklist ban watch never",
+    "pause stop halt freeze emergency",
+    "remind reminder alert notify warn",
+    "missing unknown empty null absent",
+    "test try trial sandbox experiment",
+    "old age ago long hour time",
+    "new first fresh begin start",
+    "country region germany",
+    "network platform tiktok instagram",
+    "desk hour office night evening",
+)
+"""Words that people use for much the same thing here."""
+
+
+def _stem(word: str) -> str:
+    """Take off what a word's form adds: plural, tense, the ends of a verb or an adverb."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    for end, put in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("ly", ""), ("s", "")):
+        if word.endswith(end) and len(word) - len(end) >= 3 and not word.endswith(("ss", "us")):
+            word = word.removesuffix(end) + put
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiousl":
+        word = word[:-1]
+    return word.removesuffix("e") if len(word) > 3 else word
+
+
+def stems(text: str) -> list[str]:
+    """The stems of a text, in order; a name like `last.comments_scraped` is three."""
+    return [_stem(word) for word in re.findall(r"[^\W_]+", fold(text))]
+
+
+_GROUPS: dict[str, frozenset[str]] = {}
+for _line in _SAME:
+    _group = frozenset(stems(_line))
+    for _word in _group:
+        _GROUPS[_word] = _GROUPS.get(_word, frozenset()) | _group
+_NOISE_STEMS = frozenset(stems(_NOISE))
+
+
+class _Passage:
+    """A passage's stems, and how much each of them counts in it."""
+
+    def __init__(self, searchable: Searchable) -> None:
+        self.names = {_plain(name) for name in (searchable.title, *searchable.names)}
+        self.openings = tuple(fold(text).split() for text in (searchable.title, searchable.asked))
+        self.weights: dict[str, float] = {}
+        text = stems(searchable.text)
+        for stem in text:
+            self.weights[stem] = self.weights.get(stem, 0.0) + 1.0
+        length = 1.0 + len(text) / 400
+        for stem, times in self.weights.items():
+            self.weights[stem] = _TEXT * times / (times + length)
+        for words, weight in ((searchable.asked, _ASKED), (searchable.title, _TITLE)):
+            for stem in set(stems(words)):
+                self.weights[stem] = max(weight, self.weights.get(stem, 0.0))
+        for name in searchable.names:
+            for stem in set(stems(name)):
+                self.weights[stem] = max(_TITLE, self.weights.get(stem, 0.0))
+
+
+def search(
+    question: str, items: Iterable[Item], shown: Callable[[Item], Searchable]
+) -> list[tuple[float, Item]]:
+    """Give the items that fit a question, best first, each with how well it fits.
+
+    `shown` says what of an item is searched.
+    """
+    every = list(items)
+    passages = [_Passage(shown(item)) for item in every]
+    common: dict[str, int] = {}
+    for passage in passages:
+        for stem in passage.weights:
+            common[stem] = common.get(stem, 0) + 1
+    wanted = [_forms(stem, common) for stem in _asked(question)]
+    found = []
+    for item, passage in zip(every, passages, strict=True):
+        score = _score(passage, wanted, common, len(every)) * _begun(passage, question)
+        score += EXACT * (_plain(question) in passage.names)
+        if score > 0:
+            found.append((score, item))
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+def _begun(passage: _Passage, question: str) -> float:
+    """More where a passage begins with the words of the question: `how many`, `when`, `whether`."""
+    words = fold(question).split()
+    shared = max(
+        next(
+            (n for n, (a, b) in enumerate(zip(words, opening, strict=False)) if a != b),
+            min(len(words), len(opening)),
+        )
+        for opening in passage.openings
+    )
+    return 1 + _OPENING * min(shared, 3)
+
+
+def _plain(name: str) -> str:
+    return " ".join(fold(name).strip(" :`\"'?").replace("_", " ").split())
+
+
+def _asked(question: str) -> list[str]:
+    """The stems that say what is asked; all of them where each is noise."""
+    words = list(dict.fromkeys(stems(question)))
+    return [word for word in words if word not in _NOISE_STEMS] or words
+
+
+def _forms(stem: str, common: dict[str, int]) -> list[tuple[str, float]]:
+    """What may stand for a stem in a passage, and how much that counts."""
+    forms = [(stem, 1.0)] if stem in common else []
+    forms += [
+        (other, _ALIKE)
+        for other in sorted(_GROUPS.get(stem, frozenset()) - {stem})
+        if other in common
+    ]
+    if not forms and len(stem) > 3:
+        forms = [(other, _NEAR) for other in nearest(stem, common, most=2)]
+    return forms
+
+
+def _score(
+    passage: _Passage,
+    wanted: Sequence[Sequence[tuple[str, float]]],
+    common: dict[str, int],
+    total: int,
+) -> float:
+    """The sum over what is asked, by the share of the question that is met at all."""
+    score, met, whole = 0.0, 0.0, 0.0
+    for forms in wanted:
+        if not forms:
+            continue
+        rarity = max(log(1 + total / common[form]) for form, _ in forms[:1])
+        whole += rarity
+        best = max((passage.weights.get(form, 0.0) * share for form, share in forms), default=0.0)
+        score += rarity * best
+        met += rarity * min(1.0, best)
+    return score * met / whole if whole else 0.0

@@ -1,0 +1,133 @@
+"""The manual answers in the reader's own words, and by every name of the language."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
+from reviewbot.policy.diagnostics import CODES
+from reviewbot.policy.language.grammar import DEADLINE, GUARDRAILS, POLICY, RULE, TEST
+from reviewbot.presentation import manual
+from reviewbot.presentation.on_screen import answer, as_screen, contents
+from reviewbot.presentation.search import Searchable, search, stems
+
+QUESTIONS = {
+    "how do I not pay at weekends": "Not at weekends or at night",
+    "only act in office hours": "Office hours",
+    "do nothing on Sundays": "Not at weekends or at night",
+    "christmas": "Not on holidays",
+    "our bank holidays": "Not on holidays",
+    "can the text be in German and in English": "In two languages",
+    "a list per country": "A list for each country",
+    "load accounts from a spreadsheet": "A list for each country",
+    "never pay this account": "Never pay these by a rule",
+    "blacklist": "Never pay these by a rule",
+    "pay only cheap tasks": "Only the cheap ones",
+    "ask a person about expensive tasks": "Ask about big sums",
+    "ask about big sums": "Ask about big sums",
+    "at most 20 dollars a day": "At most so much a day",
+    "daily budget": "At most so much a day",
+    "an account in its first week": "The first week of an account",
+    "new accounts should be looked at": "The first week of an account",
+    "try a new rule on a few tasks only": "The first week of a new rule",
+    "second round goes to the lead": "The second time, ask the lead",
+    "it came back a second time": "The second time, ask the lead",
+    "several people should be asked": "Several people",
+    "remind the lead before the deadline": "Remind somebody",
+    "only tiktok": "Only one platform",
+    "start with one test account": "Only a test account, to begin with",
+    "the checker is blind": "When the checker is blind",
+    "zero comments were read": "When the checker is blind",
+    "wait for a second check": "Wait for a second check",
+    "check again tomorrow": "Wait for a second check",
+    "the text is a bit different": "The text is a bit different",
+    "it has a typo": "The text is a bit different",
+    "posted from the wrong account": "Posted from the wrong account",
+    "pause everything by hand": "Pause it by hand",
+    "emergency stop": "Pause it by hand",
+    "trust a good account": "Trust an account",
+    "wochenende": "Not at weekends or at night",
+    "weekand": "Not at weekends or at night",
+    "how do I start": "Start from one that works",
+    "I have never seen yaml": "How a policy is written",
+    "what if a value is missing": "Unknown is not false",
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_finds_its_chapter(question: str) -> None:
+    """What people ask, in their words, comes first."""
+    assert manual.find(question)[0].title == QUESTIONS[question]
+
+
+NAMES = [
+    *(key for section in (POLICY, RULE, DEADLINE, GUARDRAILS, TEST) for key in section.keys),
+    *CATALOGUE["comments"],
+    *CATALOGUE["accounts"],
+    *ATTEMPT_FACTS,
+    *CODES,
+]
+
+
+def test_every_name_of_the_language_is_found_first() -> None:
+    """A key, a fact or a code that is given whole is not lost among chapters that mention it."""
+    for name in dict.fromkeys(NAMES):
+        first = manual.find(name)[0]
+        assert name in (first.title, *first.names), name
+
+
+def test_a_key_is_said_with_its_place_its_kind_and_an_example() -> None:
+    """`decide by` is a moment of the deadline."""
+    entry = manual.find("decide by")[0]
+    assert "In the deadline, required." in entry.text
+    assert "decide by: 3h before deadline" in entry.text
+
+
+def test_a_key_comes_with_what_is_really_written_below_it() -> None:
+    """An example of `remind` is taken from a policy that is known to be sound."""
+    assert "24h before deadline: " in manual.find("remind")[0].text
+
+
+def test_nothing_is_found_for_words_that_mean_nothing_here() -> None:
+    """An answer about something else would be worse than none."""
+    assert manual.find("xyzzy qwrtp") == []
+
+
+def test_the_contents_name_every_chapter() -> None:
+    """What can be read is listed in order."""
+    shown = contents(manual.chapters())
+    assert all(chapter.title in shown for chapter in manual.chapters())
+    assert shown.index("What is at stake") < shown.index("Not at weekends") < shown.index("Test it")
+
+
+def test_every_entry_can_be_laid_out() -> None:
+    """No entry loses its words on a screen, and no mark of Markdown or of the search is left."""
+    for entry in manual.entries():
+        shown = as_screen(entry.text)
+        assert shown, entry.title
+        assert "```" not in shown
+        assert "<!--" not in shown
+        assert "](" not in shown
+
+
+def test_an_answer_shows_the_first_whole_and_the_others_by_name() -> None:
+    """A long page hides what was asked for."""
+    shown = answer(manual.find("weekends"))
+    assert "act during: desk" in shown
+    assert "\n  reviewbot policy guide " in shown
+
+
+@pytest.mark.parametrize(
+    ("form", "word"),
+    [("weekends", "weekend"), ("paid", "pay"), ("disputed", "dispute"), ("stopping", "stop")],
+)
+def test_forms_of_a_word_are_one(form: str, word: str) -> None:
+    """A question is asked in any tense and number."""
+    assert stems(form) == stems(word)
+
+
+def test_a_rare_word_outweighs_a_common_one() -> None:
+    """What all passages speak of tells nothing."""
+    texts = ["pay by rule", "pay by person", "pay at weekends", "pay"]
+    found = search("pay at the weekend", texts, lambda text: Searchable(text))
+    assert found[0][1] == "pay at weekends"
