@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -13,42 +14,73 @@ from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import DEADLINE
-from reviewbot.domain.errors import ReviewbotError
+from reviewbot.domain.errors import ReviewbotError, UsageError
 from reviewbot.domain.text import safe
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.explain.summary import UNDECIDED, Passage, read_change, read_policy, title_of
-from reviewbot.presentation.format import counted
-from reviewbot.presentation.style import styled
+from reviewbot.policy.testing.cases import run_cases
+from reviewbot.policy.testing.examples import examples
+from reviewbot.presentation.html import as_html
+from reviewbot.presentation.policy_page import as_text, passage_of_tests, policy_document
 
 if TYPE_CHECKING:
     from reviewbot.insights.scorecard import RuleCounts
     from reviewbot.policy.model import Policy
+
+SAME = "Both mean the same."
 
 
 @command
 @click.argument("file", type=click.Path())
 @click.argument("new", type=click.Path(), required=False)
 @opens_log
-@format_option("text", "json")
-def read(screen: Screen, opening: Opening, file: str, new: str | None, form: str) -> None:
+@format_option("text", "json", "html")
+@click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
+def read(
+    screen: Screen, opening: Opening, file: str, new: str | None, form: str, output: str | None
+) -> None:
     """Say the policy FILE in plain sentences; with NEW, only what changes from FILE to NEW.
 
-    Where there is a decision log, each rule comes with how often it decided in the last 30 days, in
-    whatever revision, and how often it was passed over because something was unknown.
+    It is a text to sign: what each rule does, the texts as they will be sent, by a typical task, what
+    becomes of the rest, and whether its tests hold. As HTML it is one page to print, with a place to
+    sign. Where there is a decision log, each rule comes with how often it decided in the last 30 days,
+    in whatever revision, and how often it was passed over because something was unknown.
 
     $ reviewbot policy read policies/starter.yaml  # the whole policy
+    $ reviewbot policy read policies/starter.yaml --format html --output starter.html  # to be signed
     $ reviewbot policy read policies/starter.yaml new.yaml  # what would change
     """
     policy = load_usable(file)
     if new is not None:
-        changes = read_change(policy, load_usable(new))
-        sentences = "\n".join(map(safe, changes)) or "Both mean the same."
-        screen.data(_json(changes) if form == "json" else sentences)
-        return
-    passages, counts = read_policy(policy), _counts(policy, opening)
-    if form == "json":
-        screen.data(_json([_object(passage, counts) for passage in passages]))
+        shown = _change(read_change(policy, load_usable(new)), form)
     else:
-        screen.data("\n\n".join(_passage(passage, counts) for passage in passages))
+        shown = _whole(policy, _counts(policy, opening), form)
+    if output is None:
+        screen.data(shown)
+    else:
+        screen.write(output, shown)
+
+
+def _change(changes: tuple[str, ...], form: str) -> str:
+    if form == "html":
+        raise UsageError("a change is said as text or JSON; one policy is a page")
+    return _json(changes) if form == "json" else "\n".join(map(safe, changes)) or SAME
+
+
+def _whole(policy: Policy, counts: dict[str, tuple[int, int]], form: str) -> str:
+    judge = compile_policy(policy)
+    results = run_cases(judge)
+    today = datetime.now(ZoneInfo(policy.timezone)).date()
+    passages = (
+        *read_policy(policy, examples(judge, results), today),
+        passage_of_tests(results),
+    )
+    match form:
+        case "json":
+            return _json([_object(passage, counts) for passage in passages])
+        case "html":
+            return as_html(policy_document(policy, passages, counts, results))
+    return as_text(passages, counts)
 
 
 def _counts(policy: Policy, opening: Opening) -> dict[str, tuple[int, int]]:
@@ -80,16 +112,6 @@ def _object(passage: Passage, counts: dict[str, tuple[int, int]]) -> dict[str, A
         decided, unclear = counts[passage.title]
         plain["last_30_days"] = {"decided": decided, "could_not_tell": unclear}
     return plain
-
-
-def _passage(passage: Passage, counts: dict[str, tuple[int, int]]) -> str:
-    title = styled(safe(passage.title), "strong")
-    lines = [title, *(f"  {safe(sentence)}" for sentence in passage.sentences)]
-    if passage.title in counts:
-        decided, unclear = counts[passage.title]
-        passed_over = f"; could not tell {counted(unclear, 'time')}" if unclear else ""
-        lines.append(f"  In the last 30 days it decided {counted(decided, 'time')}{passed_over}.")
-    return "\n".join(lines)
 
 
 def _json(value: Any) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from textwrap import fill
 from zoneinfo import ZoneInfo
 
@@ -76,17 +75,9 @@ def report(
     if output is None:
         screen.data(shown)
     else:
-        _write(screen, Path(output), shown)
+        screen.write(output, shown)
     if since is not None:
         unread.end()
-
-
-def _write(screen: Screen, output: Path, shown: str) -> None:
-    try:
-        output.write_text(click.unstyle(shown) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
-    screen.say(f"Written to {output}")
 
 
 def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | None) -> str:

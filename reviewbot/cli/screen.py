@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import click
 
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import masked, quiet, safe_line, without_known
 
 _CLEAR = "\r\x1b[K"
@@ -30,6 +32,14 @@ class Screen:
     def data(self, text: str) -> None:
         """Print what was asked for."""
         click.echo(quiet(without_known(text)), color=self._color())
+
+    def write(self, path: str, text: str) -> None:
+        """Put what was asked for into a file, without a terminal's marks. Raises UsageError."""
+        try:
+            Path(path).write_text(click.unstyle(text) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        self.say(f"Written to {path}")
 
     def say(self, text: str) -> None:
         """Tell the person something beside the data; `-q` silences it."""

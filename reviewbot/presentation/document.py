@@ -110,6 +110,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     lead: str = ""
+    lines: tuple[DetailLine, ...] = ()
+    """Sentences; one with a label is a text that somebody will read."""
     picture: Picture | None = None
     table: Table | None = None
     heads: tuple[str, ...] = ()
@@ -127,6 +129,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     cards: tuple[KeyFigure, ...]
     sections: tuple[Section, ...]
     foot: str
+    signed: tuple[str, ...] = ()
+    """What is filled in by hand at the end of a page that is signed."""
 
 
 def told_lines(told: Explanation) -> Iterator[DetailLine]:

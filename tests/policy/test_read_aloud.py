@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from reviewbot.policy import starters
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.explain.summary import read_change, read_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.cases import run_cases
+from reviewbot.policy.testing.examples import examples
 
 
 def policy_of(text: str) -> Policy:
@@ -38,12 +43,12 @@ def test_conditions_and_effects_are_plain_sentences() -> None:
     """The words of a rule become a sentence about the checker and the manager."""
     text = said(starters.read("cautious").policy)
     assert (
-        "When what the checker concluded on its last try is couldnt_verify, and how many comments "
-        "the checker read on its last try is between 20 and 99" in text
+        "When what the checker concluded on its last try is “could not verify”, and the number of "
+        "comments that the checker read on its last try is between 20 and 99" in text
     )
     assert "the task is sent back." in text
     assert "it is so that the checker found the comment on its last try" in text
-    assert "From 3h before the deadline on" in text
+    assert "From 3 hours before the deadline on" in text
     assert "At most 10.00 USD in approved money in any 24 hours." in text
 
 
@@ -53,11 +58,69 @@ def test_nothing_changed_says_nothing() -> None:
     assert read_change(policy_of(text), policy_of("# hello\n" + text)) == ()
 
 
+def test_the_texts_are_those_of_a_task_that_the_rule_decides() -> None:
+    """A lead who signs reads what the manager will read, with values of a task of the tests."""
+    judge = compile_policy(policy_of(starters.read("cautious").policy))
+    found = examples(judge, run_cases(judge))
+    passages = read_policy(judge.policy, found)
+    text = "\n".join(sentence for passage in passages for sentence in passage.sentences)
+    assert "Our check read all 60 comments under the video on 2026-06-02" in text
+    assert "{" not in text
+
+
+def test_a_policy_without_conditions_of_its_own_shows_the_usual_task() -> None:
+    """The rule for the rest takes whatever task is at hand."""
+    judge = compile_policy(policy_of(starters.read("desk").policy))
+    assert "The light in this one is unreal" in "".join(
+        read_policy(judge.policy, examples(judge, ()))[6].sentences
+    )
+
+
+@pytest.mark.parametrize("name", starters.names())
+def test_each_rule_has_a_task_that_it_decides(name: str) -> None:
+    """Without any test the usual task is changed until the rule decides it; the last takes any."""
+    judge = compile_policy(policy_of(starters.read(name).policy))
+    *asking, last = (rule.name for rule in judge.policy.rules)
+    found = examples(judge, ())
+    assert set(found) == {*asking, last}
+    assert [judge.decide(found[rule]).rule for rule in asking] == asking
+
+
+def test_what_no_rule_takes_is_said() -> None:
+    """A reader need not know that a person is asked where nothing matches."""
+    text = starters.read("cautious").policy
+    assert "takes all that is left" in said(text)
+    assert "A person decides. So it is too" in said(text.replace("always: yes", SOME))
+
+
+SOME = "when: {task.platform: tiktok}"
+
+
+def test_of_a_long_list_those_are_named_that_end() -> None:
+    """A list of hundreds is no text to sign; what will change by itself is."""
+    entries = ", ".join(
+        [f"a{n}" for n in range(30)]
+        + ["{id: ends, until: 2026-12-31}", "{id: x, until: 2026-01-31}"]
+    )
+    policy = policy_of(starters.read("cautious").policy + f"\nlists:\n  some: [{entries}]\n")
+    (passage,) = (
+        passage
+        for passage in read_policy(policy, {}, date(2026, 6, 1))
+        if passage.title == 'List "some"'
+    )
+    assert passage.sentences == (
+        "It has 32 entries.",
+        "On it: ends until 2026-12-31.",
+        "On it: x, which ended on 2026-01-31 and no longer counts.",
+        "30 more are not named here.",
+    )
+
+
 CHANGES = {
     "a threshold": ("between 20 and 99", "between 10 and 99", "between 10 and 99"),
     "a limit": ("at most 5 per hour", "at most 50 per hour", "At most 50 disputes"),
     "a text": ("Our check read all", "We read all", "We read all"),
-    "the deadline": ("decide by: 3h", "decide by: 5h", "From 5h before the deadline"),
+    "the deadline": ("decide by: 3h", "decide by: 5h", "From 5 hours before the deadline"),
     "a rule's name": ("name: the checker found it", "name: found", 'New: Rule "found"'),
     "what undecided gets": ("if undecided: approve", "if undecided: escalate", "A person decides"),
 }

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
-from reviewbot.policy.engine.templates import duration, plain_format
+from reviewbot.policy.engine.templates import Text, plain_format
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, RuleResult
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import (
@@ -37,17 +37,66 @@ _ATTEMPTS = {
 
 
 _LAST = "; on its last try of this round"
+_NOUNS = {
+    "attempt_n": "the number of the checker's try",
+    "scraped_at": "the moment at which the checker read the comments",
+    "outcome_kind": "what the checker concluded",
+    "match_score": "the likeness (0 to 1) of the best comment",
+    "comments_scraped": "the number of comments that the checker read",
+    "reason": "the checker's own tag",
+    "found_comment_id": "the id of the best matching comment",
+    "task.status": "the task's status",
+    "task.platform": "the platform",
+    "task.target_author_handle": "the one who posted the video",
+    "task.comment_text": "the ordered text",
+    "task.comment_length": "the length of the ordered text",
+    "task.cm_payout_amount": "the manager's pay for this task",
+    "task.times_disputed": "the number of times that we sent it back",
+    "task.sent_back_before": "the number of rounds that ended by sending it back",
+    "task.round": "the round of this task",
+    "task.waiting_for": "the time since the manager insisted",
+    "task.time_left": "the time left until silence pays",
+    "task.posted_ago": "the time since the manager said it was posted",
+    "last.age": "the time since the checker's last try",
+    "checks.count": "the number of the checker's tries in this round",
+    "checks.failed": "the number of tries in this round that could not read the video",
+    "account.decisions_30d": "the number of our decisions on this account in 30 days",
+    "account.disputes_30d": "the number of times that we sent this account's work back in 30 days",
+    "account.approvals_30d": "the number of our approvals of this account in 30 days",
+    "account.dispute_share_30d": "the share of this account's decisions in 30 days that sent back",
+    "account.paid_30d": "our pay to this account in 30 days",
+    "account.overruled_30d": "the number of times in 30 days that a person decided otherwise",
+    "fleet.open_tasks": "the number of tasks that wait for a decision",
+    "fleet.escalated": "the number of tasks that wait for a person",
+    "fleet.scrape_failed_share_1h": "the share of the checker's tries that failed in the last hour",
+    "feedback.corrections_requested": "the number of times that corrections were asked for",
+    "feedback.corrections_applied": "the number of times that corrections were made",
+    "review.round": "the round of this review",
+    "review.waiting_for": "the time since we first saw it in review (an estimate)",
+    "review.time_left": "the time left until it is finalized by itself (an estimate)",
+}
+"""Facts as the subject of a sentence, where the catalogue's question makes none."""
 _OPENED = {"comments": "the confirmation", "accounts": "the first sight in review"}
-_QUESTIONS = ("how ", "when ", "whether ", "what ", "who ", "which ", "until ", "why ", "where ")
+_VALUES = {
+    "verified": "“found”",
+    "wrong_text": "“another text”",
+    "wrong_account": "“another account”",
+    "couldnt_verify": "“could not verify”",
+    "scrape_failed": "“could not read the video”",
+    "tiktok": "TikTok",
+    "instagram": "Instagram",
+}
+"""What the API calls by a code, as a reader would."""
 
 
 class Prose:
     """The parts of one policy as English clauses."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, example: Facts | None = None) -> None:
         self._facts = CATALOGUE[policy.applies_to.review]
         self._zone = ZoneInfo(policy.timezone)
         self._opened = _OPENED[policy.applies_to.review]
+        self._example = example
 
     def condition(self, condition: Condition, *, attempt: bool = False) -> str:
         """A condition as a clause."""
@@ -69,23 +118,25 @@ class Prose:
         """A moment of a wait, a reminder or the deadline."""
         match moment:
             case FromConfirmed(seconds=seconds):
-                return f"{duration(seconds)} after {self._opened}"
+                return f"{length(seconds)} after {self._opened}"
             case BeforeDeadline(seconds=seconds):
-                return f"{duration(seconds)} before the deadline"
+                return f"{length(seconds)} before the deadline"
             case WhenOpens(hours=hours):
                 return f'the hours "{hours}" open'
         return f"{moment.at.astimezone(self._zone):%Y-%m-%d %H:%M}"
 
     def text(self, template: Template) -> str:
-        """A text in quotes, with its facts in braces, on one line."""
+        """A text in quotes on one line: with the example's values, or with its facts in braces."""
+        if self._example is not None:
+            filled = Text(template, self._facts, self._zone).show(self._example)
+            return f"“{safe_line(filled)}”"
         parts = (_place(p) if isinstance(p, Placeholder) else p for p in template.parts)
         return f"“{safe_line(''.join(parts))}”"
 
     def _line(self, fact: Fact, test: FactTest) -> str:
         subject = _subject(fact)
         if isinstance(test, IsKnown):
-            asked = subject if subject.startswith(_QUESTIONS) else f"what is {subject}"
-            return f"it is {'known' if test.known else 'not known'} {asked}"
+            return f"{subject} is {'known' if test.known else 'not known'}"
         if fact.type is FactType.YES_NO and isinstance(test, OneOf) and len(test.values) == 1:
             holds = bool(test.values[0]) is not test.negated
             return f"it is {'so' if holds else 'not so'} that {subject.removeprefix('whether ')}"
@@ -94,6 +145,10 @@ class Prose:
     def _value(self, fact: Fact, value: Any) -> str:
         if isinstance(value, str) and fact.type is FactType.TEXT:
             return f'"{safe_line(value)}"'
+        if fact.type is FactType.CHOICE:
+            return _VALUES.get(value, str(value))
+        if fact.type is FactType.DURATION:
+            return length(value)
         return plain_format(fact, self._zone)(value)
 
 
@@ -102,10 +157,21 @@ def _place(place: Placeholder) -> str:
     return f"{{{place.fact}{form}{f' {place.first}' if place.first is not None else ''}}}"
 
 
+def length(seconds: float) -> str:
+    """1 day, 3 hours, 1 hour 30 minutes."""
+    words, left = [], round(seconds)
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count} {unit}{'s' * (count > 1)}")
+    return " ".join(words) or "0 seconds"
+
+
 def _subject(fact: Fact) -> str:
-    """What a fact is, without the explanations behind its semicolon."""
+    """What a fact is, as a sentence about it begins."""
     last = fact.sentence.endswith(_LAST)
-    return fact.sentence.split(";")[0] + (" on its last try" if last else "")
+    own = fact.name.removeprefix("last.") if last else fact.name
+    return (_NOUNS.get(own) or fact.sentence.split(";")[0]) + (" on its last try" if last else "")
 
 
 def _either(parts: list[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 
 import msgspec
 
@@ -10,7 +11,18 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import money, share
 from reviewbot.policy.explain.phrases import Prose
-from reviewbot.policy.model import Cap, Deadline, Guardrails, Hours, NamedList, Policy, Rule, Then
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import (
+    Cap,
+    Deadline,
+    Guardrails,
+    Hours,
+    ListEntry,
+    NamedList,
+    Policy,
+    Rule,
+    Then,
+)
 
 _KIND = {"comments": "comment tasks", "accounts": "accounts in review"}
 _DOES = {
@@ -22,6 +34,8 @@ _DOES = {
     Action.LEAVE: "nothing is done on purpose, and silence pays",
 }
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MOST_ENTRIES = 20
+"""Entries of a list that are named in a text to be signed; of a longer one those that end."""
 UNDECIDED = "When nobody has decided"
 """The title of the passage on the deadline."""
 
@@ -33,17 +47,32 @@ class Passage(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
 
 
-def read_policy(policy: Policy) -> tuple[Passage, ...]:
-    """A policy, part by part, in the order in which it decides."""
+def read_policy(
+    policy: Policy, examples: Mapping[str, Facts] | None = None, today: date | None = None
+) -> tuple[Passage, ...]:
+    """A policy, part by part, in the order in which it decides.
+
+    With `examples`, a typical task for each rule, texts are written as they will be sent, and of a
+    long list not every entry is named; `today` says which entries have ended.
+    """
     prose = Prose(policy)
     limits = tuple(_guardrails(policy.guardrails, prose))
+    most = None if examples is None else MOST_ENTRIES
+    rules = (
+        Passage(title_of(rule), tuple(_rule(rule, Prose(policy, (examples or {}).get(rule.name)))))
+        for rule in policy.rules
+    )
     return (
         Passage(f"Policy {policy.name}", tuple(_head(policy))),
-        *(Passage(title_of(rule), tuple(_rule(rule, prose))) for rule in policy.rules),
+        *rules,
+        Passage("When no rule matches", (_no_rule(policy.rules[-1]),)),
         Passage(UNDECIDED, tuple(_deadline(policy.deadline, prose))),
         *([Passage("Limits", limits)] if limits else []),
         *(Passage(f'Hours "{hours.name}"', (_hours(hours),)) for hours in policy.hours),
-        *(Passage(f'List "{named.name}"', tuple(_list(named))) for named in policy.lists),
+        *(
+            Passage(f'List "{named.name}"', tuple(_list(named, most, today)))
+            for named in policy.lists
+        ),
         *(
             Passage(f'Pattern "{pattern.name}"', (f"It looks for {safe_line(pattern.regex)}",))
             for pattern in policy.patterns
@@ -88,14 +117,25 @@ def _head(policy: Policy) -> Iterator[str]:
     if applies.saved_account_id:
         narrowed += f" of the accounts {', '.join(map(safe_line, applies.saved_account_id))}"
     yield f"It judges {_KIND[applies.review]}{narrowed}."
-    yield f"The first of its {len(policy.rules)} rules that matches decides, from top to bottom."
+    count = len(policy.rules)
+    if count > 1:
+        yield f"Its {count} rules are asked in this order, and the first that matches decides."
     yield f"Its hours, days and times are those of {policy.timezone}."
     if policy.owner:
         yield f"Questions go to {safe_line(policy.owner)}."
 
 
+def _no_rule(last: Rule) -> str:
+    takes_all = last.when is None and last.rollout is None and not last.shadow
+    if takes_all:
+        return "That cannot be: the last rule takes all that is left."
+    return "A person decides. So it is too where a rule cannot tell because something is not known."
+
+
 def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
-    when = "Always" if rule.when is None else f"When {prose.condition(rule.when)}"
+    when = "In every case that is left"
+    if rule.when is not None:
+        when = f"When {prose.condition(rule.when)}"
     yield f"{when}: {_does(rule.then, prose)}."
     yield from _texts(rule.then, prose)
     if rule.act_during:
@@ -144,7 +184,9 @@ def _deadline(deadline: Deadline, prose: Prose) -> Iterator[str]:
     if deadline.because:
         yield f"Because: {_sentence(deadline.because)}"
     for reminder in deadline.remind:
-        yield f"{safe_line(reminder.to)} is told {prose.moment(reminder.at)}."
+        moment = prose.moment(reminder.at)
+        who = safe_line(reminder.to)
+        yield f"{moment[0].upper()}{moment[1:]}, {who} is reminded of what is still undecided."
 
 
 def _hours(hours: Hours) -> str:
@@ -163,9 +205,12 @@ def _clock(minutes: int) -> str:
 
 def _guardrails(limits: Guardrails, prose: Prose) -> Iterator[str]:
     caps = [
-        *((f"{cap.amount:g} approvals", cap) for cap in limits.approvals),
-        *((f"{cap.amount:g} disputes", cap) for cap in limits.disputes),
-        *((f"{cap.amount:g} disputes for one account", cap) for cap in limits.disputes_per_account),
+        *((_counted(cap, "approval"), cap) for cap in limits.approvals),
+        *((_counted(cap, "dispute"), cap) for cap in limits.disputes),
+        *(
+            (f"{_counted(cap, 'dispute')} for one account", cap)
+            for cap in limits.disputes_per_account
+        ),
         *((f"{money(cap.amount)} in approved money", cap) for cap in limits.money_approved),
         *(
             (f"{share(cap.amount)} of the decisions may be disputes", cap)
@@ -193,19 +238,35 @@ def _guardrails(limits: Guardrails, prose: Prose) -> Iterator[str]:
             yield f"No {what} are sent while {prose.condition(condition)}."
 
 
+def _counted(cap: Cap, noun: str) -> str:
+    return f"{cap.amount:g} {noun}{'' if cap.amount == 1 else 's'}"
+
+
 def _span(cap: Cap) -> str:
     per = f" in any {'60 minutes' if cap.per == 'hour' else '24 hours'}" if cap.per else ""
     return per + (f", once there are {cap.after} decisions" if cap.after else "")
 
 
-def _list(named: NamedList) -> Iterator[str]:
+def _list(named: NamedList, most: int | None, today: date | None) -> Iterator[str]:
     source = f", read from {safe_line(named.file)}" if named.file else ""
     count = len(named.entries)
     yield f"It has {count:,} {'entry' if count == 1 else 'entries'}{source}."
-    for entry in named.entries:
-        until = f" until {entry.until}" if entry.until else ""
+    ending = [entry for entry in named.entries if entry.until]
+    shown = named.entries[:most] if most is None or count <= most else ending[:most]
+    for entry in shown:
         note = f" ({safe_line(entry.note)})" if entry.note else ""
-        yield f"On it: {safe_line(entry.id)}{until}{note}."
+        yield f"On it: {safe_line(entry.id)}{_until(entry, today)}{note}."
+    if len(shown) < count:
+        ends = f", of which {len(ending) - len(shown):,} end" if len(ending) > len(shown) else ""
+        yield f"{count - len(shown):,} more are not named here{ends}."
+
+
+def _until(entry: ListEntry, today: date | None) -> str:
+    if entry.until is None:
+        return ""
+    if today is not None and entry.until < today:
+        return f", which ended on {entry.until} and no longer counts"
+    return f" until {entry.until}"
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,104 @@
+"""A typical task for each rule: what its texts are shown with before anything was ever sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Any
+
+from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.lint.usual import Impossible, usual_facts
+from reviewbot.policy.model import AllOf, AnyOf, Compare, Condition, Lists, Policy, Rule
+from reviewbot.policy.operators import InList, Matches, OneOf
+from reviewbot.policy.testing.cases import CaseResult
+
+_MOST_TRIED = 64
+"""Ways to arrange a task that are tried for a rule."""
+_STEPS: dict[FactType, float] = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactType.MONEY: 0.01}
+
+
+def examples(judge: Judge, results: Iterable[CaseResult]) -> dict[str, Facts]:
+    """By the name of a rule, a task that it decides: of the policy's tests, else the usual one changed.
+
+    A rule for which none was found is left out.
+    """
+    tested = {
+        look.evaluation.rule: look.facts
+        for result in reversed(tuple(results))
+        for look in reversed(result.looks)
+        if look.evaluation.rule_index is not None
+    }
+    found: dict[str, Facts] = {}
+    for rule in judge.policy.rules:
+        facts = tested.get(rule.name) or _arranged(judge, rule)
+        if facts is not None:
+            found[rule.name] = facts
+    return found
+
+
+def _arranged(judge: Judge, rule: Rule) -> Facts | None:
+    """The usual task with as little changed as the rule asks for."""
+    review = judge.policy.applies_to.review
+    catalogue = CATALOGUE[review]
+    usual = usual_facts(review, {})
+    lists = Lists(judge.policy)
+    nearest: Facts | None = None
+    for compares in _ways(rule.when):
+        choices: list[list[tuple[str, Any]]] = []
+        for compare in compares:
+            fact = catalogue[compare.fact]
+            if not compare.test.matches(fact.read(usual), lists, usual.now):
+                fits = [
+                    (fact.name, value)
+                    for value in _values(fact, compare, lists, judge.policy)
+                    if compare.test.matches(value, lists, usual.now)
+                ]
+                choices.append(fits)
+        for given in _firsts(product(*choices)):
+            try:
+                facts = usual_facts(review, dict(given))
+            except Impossible:
+                continue
+            if judge.decide(facts).rule == rule.name:
+                return facts
+            nearest = nearest or facts
+    return nearest
+
+
+def _firsts(ways: Iterator[Any]) -> Iterator[Any]:
+    return (way for way, _ in zip(ways, range(_MOST_TRIED), strict=False))
+
+
+def _ways(condition: Condition | None) -> Iterator[tuple[Compare, ...]]:
+    """The lines that must hold together, once for each alternative; what no line says is left out."""
+    match condition:
+        case Compare():
+            yield (condition,)
+        case AllOf(parts=parts):
+            for way in _firsts(product(*(tuple(_ways(part)) for part in parts))):
+                yield tuple(compare for compares in way for compare in compares)
+        case AnyOf(parts=parts):
+            for part in parts:
+                yield from _ways(part)
+        case _:
+            yield ()
+
+
+def _values(fact: Fact, compare: Compare, lists: Lists, policy: Policy) -> Iterator[Any]:
+    """Values of a fact that a test may be met by."""
+    test = compare.test
+    if isinstance(test, OneOf):
+        yield from test.values
+    if isinstance(test, InList):
+        yield from lists.entries[test.list]
+    if isinstance(test, Matches):
+        yield from (text for named in policy.patterns for text in named.matches)
+    for end in test.boundaries():
+        step: Any = _STEPS.get(fact.type, 1)
+        if isinstance(end, int | float):
+            yield from (end, end + step, end - step)
+    yield from fact.values
+    yield from (True, False) if fact.type is FactType.YES_NO else ()
+    yield None
