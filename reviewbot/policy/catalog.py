@@ -207,7 +207,10 @@ def _last(fact: Fact, name: str) -> Fact:
     )
 
 
+_NOW = moment("the moment of judging", "in hours desk", of="now", source="clock", nullable=False)
+
 _COMMENTS: dict[str, Row] = {
+    "now": _NOW,
     "task.id": text("the task's id", "starts with 0d8b", longest=36, nullable=False),
     "task.status": choice(
         "the task's status; manually_confirmed while it waits for us",
@@ -374,6 +377,7 @@ def _profile(field: str) -> Iterator[tuple[str, Row]]:
 
 
 _ACCOUNTS: dict[str, Row] = {
+    "now": _NOW,
     **{path: fact for field in PROFILE_FIELDS for path, fact in _profile(field)},
     "profile.differs": names(
         "the fields in which the delivered account differs from the request; a field that only one side states is in doubt",

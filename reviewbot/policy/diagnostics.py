@@ -80,7 +80,7 @@ CODES: dict[str, str] = {
     "P020": "an unknown key",
     "P021": "an unknown fact",
     "P022": "a value outside a closed list",
-    "P023": "a list, pattern, calendar or reason that is not declared",
+    "P023": "a list, pattern, calendar, condition or reason that is not declared",
     "P024": "an unknown action",
     "P025": "an unknown fact in a placeholder",
     "P026": "a placeholder or its format is not well formed",
@@ -133,6 +133,8 @@ CODES: dict[str, str] = {
     "P138": "a test given a value that cannot occur",
     "P139": "a test whose facts cannot occur together",
     "P140": "a wait that outlives the last moment to decide",
+    "P150": "a named condition that asks for another one",
+    "P151": "a statement about something that is not done",
     "P201": "a rule whose own conditions exclude each other",
     "P202": "a rule whose tasks are all taken by earlier rules",
     "P203": "a task that one rule pays and another sends back",
@@ -145,6 +147,7 @@ CODES: dict[str, str] = {
     "P210": "another question about the rules that cannot be told",
     "P211": "a test that lies beyond what the API documents",
     "P212": "a rule that only a task beyond the API's documents can match",
+    "P213": "money that moves on no check where no check was made",
     "P220": "a placeholder that may be unknown when its text is sent",
     "P221": "a text that can be too long with its facts in it",
     "P222": "a text that can be too short with its facts in it",
@@ -168,7 +171,7 @@ CODES: dict[str, str] = {
     "P331": "a value twice in one list",
     "P332": "a list file without values",
     "P333": "a pattern without examples",
-    "P340": "a reason, a list, a pattern or hours that nothing uses",
+    "P340": "a reason, a list, a pattern, a condition or hours that nothing uses",
 }
 """Every code a finding can have, with what it means; codes never change their meaning.
 

@@ -7,9 +7,9 @@ datetimes, yes/no bool. Each node keeps the `span` it was read from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -89,6 +89,16 @@ class NoneOf(Node, frozen=True, kw_only=True):
     """A list of mappings of which none may hold (`none of:`)."""
 
     parts: tuple[AllOf, ...]
+
+
+class Unless(NoneOf, frozen=True, kw_only=True):
+    """What keeps a rule from matching (`unless:`), at the end of its condition."""
+
+
+class Named(AllOf, frozen=True, kw_only=True):
+    """A condition that the policy names, where it is asked for (`condition: NAME`)."""
+
+    name: str
 
 
 class EachAttempt(Node, frozen=True, kw_only=True):
@@ -246,6 +256,16 @@ class Pattern(Node, frozen=True, kw_only=True):
     does_not_match: tuple[str, ...] = ()
 
 
+class Statement(Node, frozen=True, kw_only=True):
+    """One of `never:`: where `when` holds none of `actions` is done, but by those of `but`."""
+
+    name: str
+    when: Condition | None
+    actions: tuple[Action, ...]
+    but: tuple[Literal["deadline", "people"], ...] = ()
+    name_span: Span = NOWHERE
+
+
 class Fallback(Node, frozen=True, kw_only=True):
     """One case of `if undecided`; `when` is None for the last one."""
 
@@ -331,6 +351,7 @@ class Policy(Node, frozen=True, kw_only=True):
     about: str | None = None
     timezone: str = "UTC"
     applies_to: AppliesTo = AppliesTo()
+    never: tuple[Statement, ...] = ()
     hours: tuple[Hours, ...] = ()
     lists: tuple[NamedList, ...] = ()
     patterns: tuple[Pattern, ...] = ()
@@ -342,11 +363,22 @@ class Policy(Node, frozen=True, kw_only=True):
     revision. Test files are not: they change nothing that runs."""
 
 
-class Lists:
-    """The named lists and patterns of one policy, ready to be asked."""
+class OpeningHours(Protocol):
+    """Named hours, ready to be asked."""
 
-    def __init__(self, policy: Policy) -> None:
+    def is_open(self, at: datetime) -> bool:
+        """Whether they are open at this moment."""
+
+    def turning_points(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Every moment at which they may open or close, in order."""
+
+
+class Lists:
+    """The named lists, patterns and hours of one policy, ready to be asked."""
+
+    def __init__(self, policy: Policy, hours: Mapping[str, OpeningHours]) -> None:
         self._zone = ZoneInfo(policy.timezone)
+        self.hours = hours
         self.entries = {named.name: _last_days(named) for named in policy.lists}
         """By the name of a list: each of its values, folded, with the last day on which it counts."""
         self.searches = {pattern.name: searcher(pattern.regex) for pattern in policy.patterns}
@@ -378,9 +410,18 @@ def _last_days(named: NamedList) -> dict[str, date | None]:
     return days
 
 
+def parted(when: Condition | None) -> tuple[Condition | None, Unless | None]:
+    """A rule's condition without its `unless:`, and that."""
+    if not isinstance(when, AllOf) or not when.parts or not isinstance(when.parts[-1], Unless):
+        return when, None
+    asked = when.parts[:-1]
+    return (AllOf(parts=asked, span=when.span) if asked else None), when.parts[-1]
+
+
 def conditions_of(policy: Policy) -> Iterator[Condition]:
-    """The condition of every rule, every case of the fallback and every pause that has one."""
+    """The condition of every rule, statement, case of the fallback and pause that has one."""
     whens = [
+        *(statement.when for statement in policy.never),
         *(rule.when for rule in policy.rules),
         *(case.when for case in policy.deadline.fallbacks),
         policy.guardrails.pause_disputes_when,
@@ -416,7 +457,7 @@ def has_checks(condition: Condition) -> bool:
 
 
 def facts_named(policy: Policy) -> frozenset[str]:
-    """Every fact that a rule, the fallback, a text or a pause of the policy names."""
+    """Every fact that a rule, a statement, the fallback, a text or a pause of the policy names."""
     thens = [rule.then for rule in policy.rules] + [c.then for c in policy.deadline.fallbacks]
     parts = (part for then in thens for text in then.templates() for part in text.parts)
     in_texts = {part.fact for part in parts if isinstance(part, Placeholder)}

@@ -235,4 +235,5 @@ def _later(told: Explanation, zone: str) -> Iterator[str]:
     for later in told.later:
         held = "" if later.until is None else f", held until {format_moment(later.until, zone)}"
         by = later.rule if later.rule in ("no rule", "deadline") else f'"{later.rule}"'
-        yield f"  from {format_moment(later.at, zone)}  {later.action.upper()} by {safe_line(by, 80)}{held}"
+        clock = f"   ({safe_line(', '.join(later.clock), 80)})" if later.clock else ""
+        yield f"  from {format_moment(later.at, zone)}  {later.action.upper()} by {safe_line(by, 80)}{held}{clock}"

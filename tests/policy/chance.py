@@ -54,6 +54,14 @@ LISTS = (
         ),
     ),
 )
+HOURS = (
+    m.Hours(name="desk", open=(m.OpenRange(days=(0, 1, 2, 3, 4), start=540, end=1080),)),
+    m.Hours(
+        name="early",
+        open=(m.OpenRange(days=(1, 2), start=0, end=840), m.OpenRange(days=(4,), start=60, end=90)),
+        closed=(date(2026, 6, 3),),
+    ),
+)
 NUMBERS = {
     FactType.COUNT: (-1, 0, 1, 2, 3, 5, 6, 7, 99, 100, 120, 150, 2200),
     FactType.SCORE: (-0.5, 0.0, 0.31, 0.5, 0.92, 1.0, 1.2),
@@ -82,6 +90,7 @@ def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> 
         timezone=chance.choice(("UTC", "Europe/Paris", "Pacific/Auckland")),
         rules=rules,
         deadline=m.Deadline(decide_by=_moment(chance), fallbacks=tuple(cases)),
+        hours=HOURS,
         lists=LISTS,
         patterns=PATTERNS,
         applies_to=m.AppliesTo(review="accounts" if facts is ACCOUNT_FACTS else "comments"),
@@ -104,11 +113,16 @@ def _rule(chance: Random, number: int, facts: tuple[Fact, ...]) -> m.Rule:
 
 
 def _when(chance: Random, facts: tuple[Fact, ...]) -> m.Condition | None:
-    if chance.random() < 0.03:
-        return None
-    if chance.random() < 0.3:
-        return _alternatives(chance, m.AnyOf, facts, 1)
-    return _mapping(chance, facts, 2)
+    when: m.Condition | None = None
+    if chance.random() >= 0.03:
+        when = _mapping(chance, facts, 2)
+        if chance.random() < 0.3:
+            when = _alternatives(chance, m.AnyOf, facts, 1)
+    if chance.random() < 0.8:
+        return when
+    asked = when.parts if isinstance(when, m.AllOf) else (when,) if when is not None else ()
+    unless = tuple(_mapping(chance, facts, 1) for _ in range(chance.randint(1, 2)))
+    return m.AllOf(parts=(*asked, m.Unless(parts=unless)))
 
 
 def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:
@@ -118,6 +132,9 @@ def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:
     if depth and chance.random() < 0.4:
         kind = chance.choice((m.AnyOf, m.NoneOf))
         parts.append(_alternatives(chance, kind, facts, depth - 1))
+    if depth and chance.random() < 0.15:
+        inner = _mapping(chance, facts, 0)
+        parts.append(m.Named(name=chance.choice(("a", "b")), parts=inner.parts))
     if depth and facts is COMMENT_FACTS and chance.random() < 0.3:
         attempt_facts = tuple(ATTEMPT_FACTS.values())
         parts.append(
@@ -157,6 +174,8 @@ def _test(chance: Random, fact: Fact) -> m.FactTest:
         return ops.OneOf(values=(chance.random() < 0.5,), exact=(False,), negated=negated)
     if fact.type is FactType.TEXT:
         return _text_test(chance, negated)
+    if fact.type is FactType.MOMENT and chance.random() < 0.4:
+        return ops.InHours(hours=chance.choice(("desk", "early")), negated=negated)
     if fact.type is FactType.MOMENT:
         return _range(chance, [CONFIRMED + timedelta(hours=h) for h in (-20, -3, 0, 5, 72)])
     numbers = NUMBERS[fact.type]

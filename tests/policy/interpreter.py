@@ -145,12 +145,16 @@ class Interpreter:
             return self.checks(node)
         parts = [self.condition(part, attempt) for part in node.parts]
         outcomes = [part["outcome"] for part in parts]
-        if isinstance(node, m.AllOf):
+        if isinstance(node, m.Named):
+            group, outcome = f"condition {node.name}", all3(outcomes)
+        elif isinstance(node, m.AllOf):
             group, outcome = "all of", all3(outcomes)
         elif isinstance(node, m.AnyOf):
             group, outcome = "any of", any3(outcomes)
         else:
             group, outcome = "none of", not3(any3(outcomes))
+            if isinstance(node, m.Unless):
+                group = "unless"
         return {"group": group, "outcome": outcome, "conditions": parts}
 
     def checks(self, node: m.EachAttempt) -> dict[str, Any]:
@@ -192,6 +196,8 @@ class Interpreter:
     def value(self, name: str) -> Any:
         """What a fact is; None is unknown."""
         facts = self.facts
+        if name == "now":
+            return facts.now
         part, own = name.split(".")
         derived = {
             "task.times_disputed": lambda: facts.past.disputes,
@@ -256,6 +262,8 @@ class Interpreter:
         if isinstance(test, ops.Matches):
             pattern = next(p for p in self.policy.patterns if p.name == test.pattern)
             return re.search(pattern.regex, value, re.IGNORECASE) is not None
+        if isinstance(test, ops.InHours):
+            return self.is_open(test.hours, value)
         if isinstance(test, ops.InList):
             named = next(one for one in self.policy.lists if one.name == test.list)
             today = self.facts.now.astimezone(ZoneInfo(self.policy.timezone)).date()
@@ -265,6 +273,15 @@ class Interpreter:
                 if entry.until is None or today <= entry.until
             )
         raise AssertionError(test)
+
+    def is_open(self, name: str, at: datetime) -> bool:
+        """Whether named hours are open, by what the clock on the wall shows."""
+        hours = next(one for one in self.policy.hours if one.name == name)
+        wall = at.astimezone(ZoneInfo(self.policy.timezone))
+        minute = wall.hour * 60 + wall.minute
+        return wall.date() not in hours.closed and any(
+            wall.weekday() in one.days and one.start <= minute < one.end for one in hours.open
+        )
 
     def moment(self, moment: m.Moment) -> datetime | None:
         """A moment of this review."""

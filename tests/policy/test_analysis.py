@@ -426,3 +426,35 @@ def test_a_fallback_may_ask_for_attempts_that_no_rule_asks_for() -> None:
     rules += rule("tiktok", "task.platform: tiktok", "dispute") + REST
     found = found_in(rules, deadline=DEADLINE.replace(" leave", cases))
     assert [f.code for f in found] == ["P203", "P240"]
+
+
+UNCHECKED = "no check:\n  comments_scraped: at least 1"
+
+
+@pytest.mark.parametrize(
+    ("when", "then", "said"),
+    [
+        (UNCHECKED, "approve", True),
+        (UNCHECKED, "dispute", True),
+        (UNCHECKED, "escalate", False),
+        (f"{UNCHECKED}\nchecks.count: at least 1", "approve", False),
+        (f"{UNCHECKED}\nlast.outcome_kind: couldnt_verify", "approve", False),
+        (f"{UNCHECKED}\nany of:\n  - checks.count: 0\n  - last.verified: no", "approve", True),
+        ("any of:\n  - task.platform: tiktok\n  - no check:\n      verified: yes", "approve", True),
+        ("none of:\n  - any check:\n      verified: yes", "approve", False),
+    ],
+)
+def test_money_on_no_check_asks_that_there_was_one(when: str, then: str, said: bool) -> None:
+    """With no attempt `no check` is true: who pays or sends back on it says that he wants one."""
+    found = [f for f in found_in(SECOND + rule("r", when, then) + REST) if f.code == "P213"]
+    assert bool(found) is said
+    assert all(f.severity is Severity.ERROR for f in found)
+
+
+def test_a_line_of_a_named_condition_is_told_of_once() -> None:
+    """However many rules ask for it."""
+    head = "conditions:\n  odd: {task.round: at least 1}\n"
+    rules = rule("a", "condition: odd\ntask.platform: tiktok", "escalate")
+    rules += rule("b", "condition: odd\ntask.platform: instagram", "escalate")
+    found = [f for f in found_in(rules + REST, head=head) if f.code == "P207"]
+    assert [f.span.line for f in found] == [4]

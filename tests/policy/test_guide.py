@@ -26,6 +26,8 @@ language: 1
 timezone: Europe/Paris
 hours:
   desk: {open: mon-fri 09:00-18:00}
+conditions:
+  clear miss: {last.outcome_kind: couldnt_verify, last.comments_scraped: between 1 and 99}
 lists:
   watched: [somebody]
 patterns:

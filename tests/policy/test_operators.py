@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
+from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.model import FactTest, Lists
 from reviewbot.policy.operators import (
     OPERATORS,
@@ -103,9 +104,10 @@ def test_the_example_of_every_fact_is_a_test_of_it(fact: Fact) -> None:
     assert read(fact.name, fact.example)
 
 
-LISTS = Lists(
-    judge_of(
-        """
+POLICY = judge_of(
+    """
+hours:
+  desk: {open: mon-fri 09:00-18:00}
 lists:
   watched: [Lumen, Straße]
   fading: [{id: Lumen, until: 2026-06-02}, {id: lumen, until: 2026-06-01}, orbit]
@@ -113,8 +115,8 @@ patterns:
   spam: {regex: "promo", matches: [promo], does not match: [x]}
 rules: [{name: r, always: yes, then: approve}]
 """
-    ).policy
-)
+).policy
+LISTS = Lists(POLICY, calendars_of(POLICY))
 MIDNIGHT = datetime(2026, 6, 2, 22, tzinfo=UTC)
 """In Paris, after the last day of `Lumen` in `fading`."""
 INSTANT = timedelta(microseconds=1)
@@ -138,6 +140,8 @@ INSTANT = timedelta(microseconds=1)
         ("task.comment_text", "matches pattern spam", ["a PROMO"], ["x"]),
         ("task.comment_text", "not in list watched", ["lume"], ["LUMEN", "strasse"]),
         ("profile.differs", "contains username", [("username",)], [(), ("biography",)]),
+        ("now", "in hours desk", [MIDNIGHT + timedelta(hours=9)], [MIDNIGHT]),
+        ("task.created_at", "not in hours desk", [MIDNIGHT], [MIDNIGHT + timedelta(hours=9)]),
         ("task.created_at", "before 2026-06-03", [MIDNIGHT - INSTANT], [MIDNIGHT]),
         ("task.created_at", "2026-06-03", [MIDNIGHT], [MIDNIGHT - INSTANT]),
     ],
@@ -178,6 +182,7 @@ def test_a_test_names_what_must_be_declared_and_where_its_answer_changes() -> No
     """Both for those who look at tests without knowing their kinds."""
     assert read("task.comment_text", "in list watched").refers() == ("list", "watched")
     assert read("task.comment_text", "not matches pattern x").refers() == ("pattern", "x")
+    assert read("now", "not in hours desk").refers() == ("calendar", "desk")
     assert read("task.comment_text", "x").refers() is None
     assert read("last.comments_scraped", "between 1 and 99").boundaries() == (1, 99)
     assert read("last.comments_scraped", "[0, 5]").boundaries() == (0, 5)

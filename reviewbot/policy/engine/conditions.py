@@ -68,7 +68,7 @@ class Conditions:
 
     def __init__(self, policy: Policy, calendars: Mapping[str, Calendar]) -> None:
         self.facts = CATALOGUE[policy.applies_to.review]
-        self.lists = Lists(policy)
+        self.lists = Lists(policy, calendars)
         subject_id = _SUBJECT_ID[policy.applies_to.review]
         self._besides = {
             rule.name: tuple(_besides(rule, calendars, subject_id)) for rule in policy.rules

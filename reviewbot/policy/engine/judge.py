@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.engine.conditions import NEEDS, Arm, Asked, Conditions, Program
 from reviewbot.policy.engine.outcome import NONE, Conclusions
+from reviewbot.policy.engine.statements import ForbiddenAction, Statements, in_place_of
 from reviewbot.policy.engine.trace import Evaluation, Trace, trace_json
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.model import (
@@ -38,6 +40,8 @@ class Judge:
         self.policy = policy
         self.calendars = calendars_of(policy)
         self.conditions = Conditions(policy, self.calendars)
+        self.statements = Statements(policy, self.conditions)
+        """What must never be done, ready to be asked of what a rule wants done."""
         self._ends = Conclusions(policy, self.calendars)
         facts = CATALOGUE[policy.applies_to.review]
         sources = {facts[name].source for name in facts_named(policy) if name in facts}
@@ -79,15 +83,43 @@ class Judge:
             if answer and not rule.shadow:
                 if ending.needs_evidence(facts):
                     return True
-                undecided = ending.make(facts).undecided
+                made = ending.make(facts)
+                if self.statements.need_evidence(facts, made.action, rule.name):
+                    return True
+                undecided = made.undecided
                 break
         if not undecided or not self._ends.is_due(facts):
             return False
         for case, ending in zip(self.policy.deadline.fallbacks, self._ends.cases, strict=True):
             answer = self.conditions.answer(case.when, facts)
             if answer:
-                return answer == NEEDS or ending.needs_evidence(facts)
+                return (
+                    answer == NEEDS
+                    or ending.needs_evidence(facts)
+                    or self.statements.need_evidence(facts, case.then.action, DEADLINE)
+                )
         return False
+
+    def guarded(self, facts: Facts, made: Evaluation) -> Evaluation:
+        """What comes of an answer once the statements are asked: itself, or what is done instead.
+
+        Where one of them keeps it back a person is asked, and from `decide by` on the fallback has
+        its say, if nothing forbids that.
+        """
+        forbidden = self._forbids(facts, made)
+        if forbidden is None:
+            return made
+        fallback = None if made.rule == DEADLINE else self.fallback(facts)
+        if fallback is None or fallback.action is Action.ESCALATE:
+            return in_place_of(made, forbidden)
+        if self._forbids(facts, fallback) is not None:
+            return in_place_of(made, forbidden)
+        return replace(fallback, note=forbidden.sentence, cannot_tell=made.cannot_tell)
+
+    def _forbids(self, facts: Facts, made: Evaluation) -> ForbiddenAction | None:
+        if made.until is not None:  # not due yet
+            return None
+        return self.statements.forbids(facts, made.action, made.rule)
 
     @cached_property
     def _traced(self) -> Callable[[Facts], Evaluation]:
@@ -110,7 +142,11 @@ class Judge:
         program.add("judge", arms, self._end(pool, NONE, outcomes))
         program.add("case", cases, f"return {NONE}{outcomes}")
         self.code = self.code or program.code
+        if not traced:
+            self.statements.add_to(program)
         functions = program.load()
+        if not traced:
+            self.statements.take(functions)
         return functions["judge"], functions["case"]
 
     def _end(self, pool: Pool, index: int, outcomes: str) -> str:

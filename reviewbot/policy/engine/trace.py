@@ -21,8 +21,10 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
+    Named,
     NoneOf,
     Policy,
+    Unless,
 )
 
 
@@ -47,6 +49,8 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
     shadow: tuple[tuple[str, Action], ...] = ()
     trace: Trace | None = None
     note: str | None = None
+    kept_by: str | None = None
+    """What turned the action of its rule into a question (`statement`)."""
 
     @property
     def undecided(self) -> bool:
@@ -186,7 +190,7 @@ def _plain_rule(result: RuleResult) -> Mapping[str, Any]:
     return {"rule": result.rule, "outcome": result.outcome} | shadow | {"conditions": conditions}
 
 
-_GROUPS = {AllOf: "all of", AnyOf: "any of", NoneOf: "none of"}
+_GROUPS = {AllOf: "all of", AnyOf: "any of", NoneOf: "none of", Unless: "unless"}
 
 
 def _plain(result: ConditionResult) -> Mapping[str, Any]:
@@ -197,6 +201,8 @@ def _plain(result: ConditionResult) -> Mapping[str, Any]:
             plain = {"fact": fact, "test": text}
         case EachAttempt(quantifier=quantifier):
             plain = {"group": f"{quantifier} check"}
+        case Named(name=name):
+            plain = {"group": f"condition {name}"}
         case group:
             plain = {"group": _GROUPS[type(group)]}
     label = {"label": result.label} if result.label else {}

@@ -24,7 +24,17 @@ from reviewbot.policy.explain import what_if
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.explain.what_if import Nearest, nearest_other
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.model import AllOf, AnyOf, Compare, EachAttempt, NoneOf
+from reviewbot.policy.model import (
+    AllOf,
+    AnyOf,
+    Compare,
+    EachAttempt,
+    Named,
+    NoneOf,
+    Policy,
+    Unless,
+    compares_of,
+)
 
 
 class SeenCondition(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +74,8 @@ class TurningPoint(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     rule: str
     until: datetime | None = None
+    clock: tuple[str, ...] = ()
+    """What the rule that decides asks of the clock itself, as written."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,9 +154,21 @@ def explain(
 
 def _turning_points(judge: Judge, facts: Facts) -> tuple[TurningPoint, ...]:
     return tuple(
-        TurningPoint(at=moment, action=made.action, rule=made.rule, until=made.until)
+        TurningPoint(
+            at=moment,
+            action=made.action,
+            rule=made.rule,
+            until=made.until,
+            clock=_asked_of_clock(judge.policy, made.rule_index),
+        )
         for moment, made in what_if.over_time(judge, facts)
     )
+
+
+def _asked_of_clock(policy: Policy, index: int | None) -> tuple[str, ...]:
+    when = None if index is None else policy.rules[index].when
+    compares = () if when is None else compares_of(when)
+    return tuple(f"now: {line.text}" for line in compares if line.fact == "now")
 
 
 def _subject(judge: Judge, facts: Facts) -> str:
@@ -178,7 +202,7 @@ def _seen(winner: RuleResult, wording: Wording, facts: Facts) -> Iterator[SeenCo
                 mark=part.outcome,
                 fact=condition.fact,
                 value=wording.value(condition.fact, facts),
-                test=condition.text,
+                test=condition.text + (f" ({part.label})" if part.label else ""),
                 line=condition.test_span.line,
             )
         else:
@@ -254,8 +278,12 @@ def _group(condition: object) -> str:
     match condition:
         case EachAttempt(quantifier=quantifier):
             return f"{quantifier} check"
+        case Named(name=name):
+            return f"condition {name}"
         case AnyOf():
             return "any of"
+        case Unless():
+            return "unless"
         case NoneOf():
             return "none of"
         case AllOf():

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.engine.templates import Text, plain_format
@@ -21,10 +23,12 @@ from reviewbot.policy.model import (
     FactTest,
     FromConfirmed,
     Moment,
+    Named,
     NoneOf,
     Placeholder,
     Policy,
     Template,
+    Unless,
     WhenOpens,
 )
 from reviewbot.policy.operators import InList, IsKnown, OneOf
@@ -108,11 +112,18 @@ class Prose:
                 condition.condition, attempt=True
             )
         parts = [self.condition(part, attempt=attempt) for part in condition.parts]
-        if isinstance(condition, AnyOf):
-            return _either(parts)
-        if isinstance(condition, NoneOf):
-            return f"it is certain that not ({_either(parts)})"
+        match condition:
+            case AnyOf():
+                return _either(parts)
+            case NoneOf():
+                return f"it is certain that not ({_either(parts)})"
+            case Named(name=name):
+                return f'"{name}" holds ({", and ".join(parts)})'
         return ", and ".join(parts)
+
+    def unless(self, unless: Unless) -> str:
+        """What keeps a rule from matching, as a clause."""
+        return _either([self.condition(part) for part in unless.parts])
 
     def moment(self, moment: Moment) -> str:
         """A moment of a wait, a reminder or the deadline."""
@@ -187,6 +198,8 @@ def met_leaves(parts: Iterable[ConditionResult]) -> Iterator[ConditionResult]:
     """The lines that made a rule match: every line of a mapping, of alternatives those that held."""
     for part in parts:
         match part.condition:
+            case Named(name=name) if part.outcome is Outcome.MET:
+                yield from (_of(name, leaf) for leaf in met_leaves(part.parts))
             case AllOf() | AnyOf() if part.outcome is Outcome.MET:
                 yield from met_leaves(part.parts)
             case AllOf() | AnyOf():
@@ -203,6 +216,8 @@ def _first_bad(parts: Iterable[ConditionResult]) -> ConditionResult | None:
 
 def _inmost(result: ConditionResult) -> ConditionResult:
     match result.condition:
+        case Named(name=name):
+            return _of(name, _first_bad(result.parts) or result)
         case AllOf() | AnyOf():
             return _first_bad(result.parts) or result
         case NoneOf():
@@ -210,6 +225,11 @@ def _inmost(result: ConditionResult) -> ConditionResult:
             leaves = list(met_leaves(guilty))
             return leaves[0] if len(leaves) == 1 else result
     return result
+
+
+def _of(name: str, leaf: ConditionResult) -> ConditionResult:
+    """A line with the name of the condition that it belongs to."""
+    return replace(leaf, label=f"condition {name}")
 
 
 class Wording:
@@ -243,7 +263,8 @@ class Wording:
         """Why a condition was not met: `line 31 between 1 and 98 was not met by 99`."""
         condition = result.condition
         if isinstance(condition, Compare):
-            place = f"line {condition.test_span.line} `{condition.text}`"
+            of = f" of {result.label}" if result.label else ""
+            place = f"line {condition.test_span.line} `{condition.text}`{of}"
             value = self.value(condition.fact, facts)
             if result.outcome is Outcome.CANNOT_TELL:
                 return f"{place} could not be answered: {condition.fact} is {value}"
@@ -256,8 +277,12 @@ class Wording:
         match result.condition:
             case EachAttempt(quantifier=quantifier, span=span):
                 return f"line {span.line} `{quantifier} check`"
+            case Unless(span=span):
+                return f"line {span.line} `unless`"
             case NoneOf(span=span):
                 return f"line {span.line} `none of`"
+            case Named(span=span, name=name):
+                return f"line {span.line} `condition: {name}`"
             case AnyOf(span=span) | AllOf(span=span):
                 return f"the conditions on line {span.line}"
         return f"`{result.label}`"

@@ -22,6 +22,7 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     Then,
+    parted,
 )
 
 _KIND = {"comments": "comment tasks", "accounts": "accounts in review"}
@@ -133,10 +134,13 @@ def _no_rule(last: Rule) -> str:
 
 
 def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
+    asked, unless = parted(rule.when)
     when = "In every case that is left"
-    if rule.when is not None:
-        when = f"When {prose.condition(rule.when)}"
+    if asked is not None:
+        when = f"When {prose.condition(asked)}"
     yield f"{when}: {_does(rule.then, prose)}."
+    if unless is not None:
+        yield f"But not where {prose.unless(unless)}, nor where that cannot be told."
     yield from _texts(rule.then, prose)
     if rule.act_during:
         yield f'It acts only while the hours "{rule.act_during}" are open.'

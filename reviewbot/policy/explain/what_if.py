@@ -154,8 +154,10 @@ def _moments(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:
 
 
 def _crossings(policy: Policy, compare: Compare, facts: Facts) -> Iterator[datetime]:
-    """When a length of time reaches a bound of its test: it grows with now, or runs down to it."""
+    """When the clock, or a length of time, reaches a bound of its test: it grows or runs down to it."""
     fact = CATALOGUE[policy.applies_to.review].get(compare.fact)
+    if compare.fact == "now":
+        yield from compare.test.boundaries()
     value = fact.read(facts) if fact is not None and fact.type is FactType.DURATION else None
     if value is None:
         return

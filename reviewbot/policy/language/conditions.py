@@ -16,6 +16,7 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     FactTest,
+    Named,
     NoneOf,
     Pattern,
     Value,
@@ -26,6 +27,7 @@ from reviewbot.policy.values import Misread
 
 MAX_LEVELS = 3
 
+_NAMED = "condition"
 _GROUPS = ("any of", "none of")
 _CHECKS: dict[str, Literal["any", "every", "no"]] = {
     "any check": "any",
@@ -90,6 +92,8 @@ def _line(
     reading: Reading, key: Scalar, value: Tree, level: int, inside_check: bool
 ) -> Condition | None:
     name = key.value
+    if name == _NAMED:
+        return _named(reading, key, value, inside_check)
     if name in _GROUPS:
         group = read_any(reading, value, f"{name}:", level=level + 1, inside_check=inside_check)
         if group is None:
@@ -99,6 +103,43 @@ def _line(
         return _check(reading, key, value, level, inside_check)
     fact = find_fact(reading, key, inside_check=inside_check)
     return None if fact is None else _compare(reading, key, value, fact)
+
+
+def read_conditions(reading: Reading, tree: Tree | None) -> None:
+    """Read `conditions:` for what asks for them."""
+    reading.naming = True
+    example = f"clear_miss: {{{CONDITION.example}}}"
+    for key, value in reading.named_entries(tree, "conditions:", example, "a condition"):
+        what = f'the condition "{key.value}"'
+        read = read_any if isinstance(value, Sequence) else read_all
+        condition = read(reading, value, what)
+        if condition is not None:
+            reading.conditions[key.value] = condition
+    reading.naming = False
+
+
+def _named(reading: Reading, key: Scalar, value: Tree, inside_check: bool) -> Condition | None:
+    """Take the conditions of these names, each of which must hold."""
+    if inside_check:
+        message = "a named condition asks about the whole task, not about one attempt"
+        reading.add("P118", key.span, message, cure="write  condition:  outside the check")
+        return None
+    if reading.naming:
+        message = "a named condition cannot ask for another one"
+        reading.add("P150", key.span, message, cure="write the lines of the other one here")
+        return None
+    if isinstance(value, Sequence) and not value.items:
+        reading.add("P108", value.span, "condition:  names none", cure="delete the line")
+    named: list[Named] = []
+    for scalar in reading.texts(value, "condition:"):
+        name = reading.declared_name("condition", scalar)
+        found = None if name is None else reading.conditions.get(name)
+        if name is not None and found is not None:
+            parts = found.parts if isinstance(found, AllOf) else (found,)
+            named.append(Named(name=name, parts=parts, span=scalar.span))
+    if len(named) < 2:
+        return named[0] if named else None
+    return AllOf(parts=tuple(named), span=key.span)
 
 
 def _check(
@@ -160,7 +201,13 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
     try:
         test = read_test(scalar.value, fact, reading.zone)
     except Misread as misread:
-        misread_value(reading, scalar, misread, fact)
+        word = scalar.value.removeprefix("not ")
+        if fact.type is FactType.MOMENT and word in reading.declared.get("calendar", ()):
+            message = f'"{word}" is the name of hours, not a moment'
+            meant = f"{'not ' * (word != scalar.value)}in hours {word}"
+            reading.add("P112", scalar, message, under=f"write  {meant}", replacement=meant)
+        else:
+            misread_value(reading, scalar, misread, fact)
         return None
     name = test.refers()
     if name is not None:
@@ -204,6 +251,8 @@ def _second_line(
 ) -> None:
     fact = reading.facts.get(key.value) or ATTEMPT_FACTS.get(key.value)
     cure = "put the two into one line; for two ends of a range:  between A and B"
+    if key.value == _NAMED:
+        cure = "put the two into one line:  condition: [NAME, NAME]"
     if fact is not None and isinstance(value, Scalar) and isinstance(first_value, Scalar):
         both = _as_between(reading, fact, (first_value.value, value.value))
         if both is not None:

@@ -135,7 +135,12 @@ def _otherwise(reading: Reading, mapping: Mapping) -> Fallback | None:
 def _case(reading: Reading, mapping: Mapping) -> Fallback | None:
     fields = MappingReader(reading, mapping, CASE)
     when = read_when_part(reading, fields)
+    beside = fields.present(ACTION_KEYS)
     if isinstance(fields.peek("then"), Mapping):
+        if beside:
+            message = f"{beside[0]}:  stands beside  then: {{…}},  and must stand inside it"
+            cure = "write it as  then: {then: dispute, reason: NAME}"
+            reading.add("P120", fields.key_span(beside[0]), message, cure=cure)
         then = _then(reading, fields.get("then"), "then:")
     else:
         then = read_then(reading, fields, _allowed(reading))

@@ -67,6 +67,8 @@ CLOSED = _kind("a date, or `in list NAME`", "in list holidays", "2026-12-25")
 DATE = _kind("a date", "2026-12-31")
 ACTION = _kind("an action", "approve")
 LAST_ACTION = _kind("an action other than `wait`", "dispute")
+DEED = _kind("an action that pays or sends back, or `leave`", "approve")
+EXCEPTION = _kind("`deadline` or `people`", "deadline")
 MOMENT = _kind("a moment", "24h after confirmed")
 SHARE = _kind("a share", "25%")
 CONDITIONS = _kind("conditions", "{task.platform: tiktok}")
@@ -100,7 +102,9 @@ POLICY = _section(
     Key("applies to", PART, "Which reviews this policy judges; without it every comment task."),
     Key("hours", NAMED, "Named calendars in the policy's zone; the end of a range is outside it."),
     Key("lists", NAMED, "Named lists, to be asked by `in list NAME`."),
+    Key("conditions", NAMED, "Named conditions, to be asked by `condition: NAME`."),
     Key("patterns", NAMED, "Named regular expressions, each with examples that prove it."),
+    Key("never", PARTS, "What must never be done; the checker proves it over all rules."),
     Key("rules", PARTS, "Top to bottom: the first rule that matches decides.", required=True),
     Key("reasons", NAMED, "Named texts for the other side, 3 to 500 characters."),
     Key("deadline", PART, "The last moment to act, and what then happens.", required=True),
@@ -176,6 +180,14 @@ RULE = _section(
     Key("name", TEXT, "A name of its own for the rule.", required=True, hover=True),
     *_WHEN,
     Key("always", YES, "In place of `when`: the rule matches every task."),
+    Key(
+        "unless",
+        CONDITIONS,
+        "The rule does not match where this, or one of a list, holds or cannot be told.",
+        ("{task.platform: tiktok}",),
+        many=True,
+        hover=True,
+    ),
     Key("then", ACTION, "What the rule does.", required=True, hover=True),
     *ACTION_ROWS,
     Key("act during", TEXT, "Hold the action until these hours open.", ("desk",), hover=True),
@@ -184,9 +196,26 @@ RULE = _section(
     Key("note", TEXT, "For readers."),
 )
 
+STATEMENT = _section(
+    "a statement",
+    "- name: …",
+    Key("name", TEXT, "What must never be, in a few words.", required=True, hover=True),
+    *_WHEN,
+    Key("then", DEED, "What is never done there.", required=True, many=True, hover=True),
+    Key("but", EXCEPTION, "Who may do it all the same.", many=True, hover=True),
+)
+
 CONDITION = _section(
     "conditions",
     "last.comments_scraped: at least 20",
+    Key(
+        "condition",
+        TEXT,
+        "The condition of that name, or all of several, must hold.",
+        ("clear_miss",),
+        many=True,
+        hover=True,
+    ),
     Key("any of", ALTERNATIVES, "One of these mappings is enough.", hover=True),
     Key("none of", ALTERNATIVES, "None of these mappings may hold.", hover=True),
     Key("any check", ATTEMPT, "Any check of this round.", hover=True),

@@ -93,6 +93,9 @@ def _meant_elsewhere(
     if is_line and name in RULE.keys:
         message = f"{name}:  belongs to the rule, and stands here among its conditions"
         return message, "begin it in the column of  when:", None
+    if is_line and name in reading.declared.get("condition", ()):
+        message = f'"{name}" is one of the named conditions, not a fact'
+        return message, f"write  condition: {name}", None
     if not inside_check:
         other = CATALOGUE["accounts" if reading.review == "comments" else "comments"]
         here = f"this policy is for {reading.review}"

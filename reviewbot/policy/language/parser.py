@@ -20,13 +20,14 @@ from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.language.conditions import read_patterns
+from reviewbot.policy.language.conditions import read_conditions, read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
 from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
+from reviewbot.policy.language.statements import read_statements
 from reviewbot.policy.language.templates import read_reasons
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
@@ -38,7 +39,13 @@ LANGUAGE = 1
 
 _LONGEST_NAME = 80
 
-_DECLARED = {"list": "lists", "pattern": "patterns", "calendar": "hours", "reason": "reasons"}
+_DECLARED = {
+    "list": "lists",
+    "pattern": "patterns",
+    "calendar": "hours",
+    "condition": "conditions",
+    "reason": "reasons",
+}
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -119,8 +126,10 @@ class _PolicyReading:
         reading.lists = {named.name: named for named in lists}
         hours = read_hours(reading, fields.get("hours"))
         patterns = read_patterns(reading, fields.get("patterns"))
+        read_conditions(reading, fields.get("conditions"))
         reasons = read_reasons(reading, fields.get("reasons"))
         reading.reasons = {reason.name: reason for reason in reasons if reason.name is not None}
+        never = read_statements(reading, fields.get("never"))
         tree = fields.get("rules", "rules:  is a list, each rule begins with  - name:")
         rules = read_rules(reading, tree)
         tree = fields.get("deadline", "write  decide by:,  if undecided:  and  because:  under it")
@@ -143,6 +152,7 @@ class _PolicyReading:
             about=about,
             timezone=reading.zone.key,
             applies_to=applies_to,
+            never=never,
             hours=hours,
             lists=lists,
             patterns=patterns,

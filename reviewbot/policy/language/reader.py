@@ -11,7 +11,7 @@ from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GrammarSection
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
-from reviewbot.policy.model import NamedList, ReasonText
+from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
 from reviewbot.policy.text_forms import (
     did_you_mean,
     is_name,
@@ -45,7 +45,7 @@ class TooManyFindings(Exception):
 class Reading:
     """One reading. `declared` holds the names of lists, patterns, hours and reasons by kind.
 
-    `lists` and `reasons` are those that were read already, for what names them.
+    `lists`, `reasons` and `conditions` are those that were read already, for what names them.
     """
 
     def __init__(self, document: YamlDocument, review: ReviewKind = "comments") -> None:
@@ -55,6 +55,9 @@ class Reading:
         self.declared: dict[str, tuple[str, ...]] = {}
         self.lists: dict[str, NamedList] = {}
         self.reasons: dict[str, ReasonText] = {}
+        self.conditions: dict[str, AllOf | AnyOf] = {}
+        self.naming = False
+        """Whether it is a named condition that is read: those name no others."""
         self.findings: list[Finding] = []
 
     @property

@@ -10,8 +10,8 @@ from reviewbot.policy.language.hints import refuse_action
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.schedule import STARTS, read_moment
 from reviewbot.policy.language.templates import read_reason, read_template
-from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
-from reviewbot.policy.model import Condition, Rule, Template, Then
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.model import AllOf, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import read_share, read_yes_no
 
@@ -39,7 +39,7 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
     if fields is None:
         return None
     name = _name(reading, fields, names)
-    when = read_when_part(reading, fields)
+    when = _unless(reading, fields, read_when_part(reading, fields))
     then = read_then(reading, fields, ACTIONS_OF[reading.review])
     rule = Rule(
         name=name.value if name else "",
@@ -103,6 +103,24 @@ def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
         any_of = read_any(reading, fields.get("when any"), "when any:")
         when = when or any_of
     return when
+
+
+def _unless(reading: Reading, fields: MappingReader, when: Condition | None) -> Condition | None:
+    """Put `unless:` at the end of a rule's condition; None there stands for always."""
+    tree = fields.get("unless")
+    if isinstance(tree, Sequence):
+        listed_parts = read_any(reading, tree, "unless:")
+        parts = () if listed_parts is None else listed_parts.parts
+    else:
+        single = read_all(reading, tree, "unless:")
+        parts = () if single is None else (single,)
+    if not parts:
+        return when
+    unless = Unless(parts=parts, span=fields.key_span("unless"))
+    if when is None:
+        return AllOf(parts=(unless,), span=unless.span)
+    asked = when.parts if isinstance(when, AllOf) else (when,)
+    return AllOf(parts=(*asked, unless), span=when.span)
 
 
 def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ...]) -> Then | None:

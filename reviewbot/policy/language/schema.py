@@ -16,6 +16,7 @@ from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import GrammarSection, Key, Kind
 from reviewbot.policy.language.schedule import STARTS
+from reviewbot.policy.language.statements import is_deed
 from reviewbot.policy.operators import OPERATORS
 
 Schema = dict[str, Any]
@@ -119,7 +120,10 @@ def _top(key: Key) -> Schema:
 
 
 def _parts(review: ReviewKind) -> Schema:
+    condition = _ref(f"{review} condition")
     parts = {
+        "conditions": _named(_one_or_more(condition)),
+        "never": {"type": "array", "items": _ref(f"{review} statement")},
         "rules": {"type": "array", "minItems": 1, "items": _ref(f"{review} rule")},
         "deadline": _ref(f"{review} deadline"),
         "guardrails": _ref(f"{review} guardrails"),
@@ -134,6 +138,8 @@ def _definitions(review: ReviewKind) -> Schema:
     return {
         condition: _conditions(condition, CATALOGUE[review], review),
         f"{review} rule": _rule(review),
+        f"{review} statement": _object(grammar.STATEMENT, review)
+        | {"oneOf": [{"required": [key]} for key in ("when", "when any")]},
         f"{review} deadline": _object(grammar.DEADLINE, review),
         f"{review} guardrails": _object(grammar.GUARDRAILS, review),
         f"{review} test": _object(grammar.TEST, review),
@@ -150,6 +156,8 @@ def _conditions(name: str, facts: dict[str, Fact], review: ReviewKind) -> Schema
     values = _values(review, condition=name)
     keys = grammar.CONDITION.keys.values()
     words = [key for key in keys if key.kind != grammar.ATTEMPT or review == "comments"]
+    if facts is ATTEMPT_FACTS:
+        words = [key for key in words if key.name != "condition"]
     lines = {name: _fact(fact, name) for name, fact in facts.items()}
     return {
         "type": "object",
@@ -230,6 +238,8 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         grammar.PLATFORM: {"enum": list(PLATFORMS)},
         grammar.ACTION: {"enum": every},
         grammar.LAST_ACTION: {"enum": [action for action in every if action != Action.WAIT]},
+        grammar.DEED: {"enum": [a.value for a in ACTIONS_OF[review] if is_deed(a)]},
+        grammar.EXCEPTION: {"enum": ["deadline", "people"]},
         grammar.MOMENT: _ref(f"{review} moment"),
         grammar.SHARE: {
             "anyOf": [

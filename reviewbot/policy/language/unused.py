@@ -8,7 +8,7 @@ import msgspec
 
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.yaml import Mapping
-from reviewbot.policy.model import FactTest, Hours, Policy, ReasonText, Rule, WhenOpens
+from reviewbot.policy.model import FactTest, Hours, Named, Policy, ReasonText, Rule, WhenOpens
 
 _PARTS = {
     "reasons": ("reason", 'the reason "{0}" is', "name it in a rule that disputes,  or delete it"),
@@ -17,6 +17,11 @@ _PARTS = {
         "pattern",
         'the pattern "{0}" is',
         "ask for it by  matches pattern {0},  or delete it",
+    ),
+    "conditions": (
+        "condition",
+        'the condition "{0}" is',
+        "ask for it by  condition: {0},  or delete it",
     ),
     "hours": (
         "calendar",
@@ -30,8 +35,10 @@ Name = tuple[str, str]
 
 
 def warn_unused(reading: Reading, policy: Policy, fields: MappingReader) -> None:
-    """Warn of every reason, list, pattern and calendar that nothing in the policy names."""
-    used = set(_used_in((policy.rules, policy.deadline, policy.guardrails, policy.tests)))
+    """Warn of every reason, list, pattern, condition and calendar that nothing in the policy names."""
+    used = set(
+        _used_in((policy.never, policy.rules, policy.deadline, policy.guardrails, policy.tests))
+    )
     used |= set(
         _used_in(tuple(hours for hours in policy.hours if ("calendar", hours.name) in used))
     )
@@ -53,6 +60,8 @@ def _used_in(node: object) -> Iterator[Name]:
             yield "calendar", node.hours
         case Hours():
             yield from (("list", name) for name in node.closed_lists)
+        case Named(name=name):
+            yield "condition", name
         case ReasonText(name=str(name)):
             yield "reason", name
         case Rule(act_during=str(name)):

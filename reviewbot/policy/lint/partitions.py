@@ -11,8 +11,8 @@ for which no text was found is kept but not `sure`, so that nothing is claimed b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import chain, islice, pairwise, permutations, product
 from typing import Any
@@ -24,8 +24,8 @@ from msgspec.structs import replace
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, Cell, may_come_to, truth_of
 from reviewbot.policy.lint.usual import STEPS, usual_value
-from reviewbot.policy.model import FactTest, Lists, Pattern
-from reviewbot.policy.operators import Has, InList, IsKnown, Matches, OneOf, TextTest
+from reviewbot.policy.model import FactTest, Lists, OpeningHours, Pattern
+from reviewbot.policy.operators import Has, InHours, InList, IsKnown, Matches, OneOf, TextTest
 from reviewbot.policy.text_forms import fold, nfc
 
 MOST_CLASSED = 6
@@ -36,6 +36,9 @@ MOST_TRIED = 200
 """Texts that are tried for one class."""
 _MOST_FOLDED = 4
 """Characters at most that one becomes when it is folded and taken apart (U+1F82, for one)."""
+
+_ABOUT = timedelta(days=9)
+"""How far about a typical moment it is looked up when hours open and close: a week and more."""
 
 Truths = tuple[int, ...]
 """What each test may come to."""
@@ -83,8 +86,9 @@ def domain_of(
             values = fact.values or (False, True)
             rows = [(Cell(value=value), row(value)) for value in values]
         case _:
-            rows = [(cell, row(cell.value)) for cell in _number_cells(fact, cuts, usual)]
-    rows.append((Cell(value=None), row(None)))
+            rows = _times(_number_cells(fact, cuts, usual), tests, row, lists)
+    # It is always some moment now; of all else the API may one day say nothing.
+    rows += [(Cell(value=None), row(None))] * (fact.name != "now")
     cells = tuple(cell for cell, _ in rows)
     truths = {test: tuple(row[i] for _, row in rows) for i, test in enumerate(tests)}
     return Domain(cells=cells, order=_order(cells, usual), truths=truths)
@@ -115,6 +119,55 @@ def _number_cells(fact: Fact, cuts: Iterable[float], usual: Any) -> Iterable[Cel
                 yield _typed(gap, fact)
         if end is not None:
             yield _typed(Cell(value=end, low=end, high=end), fact)
+
+
+def _times(
+    cells: Iterable[Cell],
+    tests: Sequence[FactTest],
+    row: Callable[[Any], Truths],
+    lists: Lists,
+) -> list[tuple[Cell, Truths]]:
+    """Cells of numbers or moments, with what each test may come to."""
+    asked = [test for test in tests if isinstance(test, InHours)]
+    return [
+        (part, tuple(known.get(t, truth) for t, truth in zip(tests, row(part.value), strict=True)))
+        for cell in cells
+        for part, known in _by_hours(cell, asked, lists)
+    ]
+
+
+def _by_hours(
+    cell: Cell, tests: Sequence[InHours], lists: Lists
+) -> Iterator[tuple[Cell, dict[FactTest, int]]]:
+    """A gap between two moments, cut by which of the named hours are open, and what that answers.
+
+    What hours do within days of its typical moment is looked up; a choice of open hours that was not
+    found there may come elsewhere, so it is kept but not `sure`.
+    """
+    names = sorted({test.hours for test in tests})
+    if not names or cell.low == cell.high is not None:
+        yield cell, {}
+        return
+    found = dict[tuple[bool, ...], datetime]()
+    for moment in _near(cell, [lists.hours[name] for name in names]):
+        found.setdefault(tuple(lists.hours[name].is_open(moment) for name in names), moment)
+    for chosen in product((True, False), repeat=len(names)):
+        is_open = dict(zip(names, chosen, strict=True))
+        truths: dict[FactTest, int] = {
+            test: truth_of(is_open[test.hours] is not test.negated) for test in tests
+        }
+        value = found.get(chosen)
+        yield replace(cell, value=value or cell.value, sure=value is not None), truths
+
+
+def _near(cell: Cell, hours: Iterable[OpeningHours]) -> Iterator[datetime]:
+    """Moments of a gap: the typical one, then those about it at which hours may open or close."""
+    yield cell.value
+    for each in hours:
+        for moment in each.turning_points(cell.value - _ABOUT, cell.value + _ABOUT):
+            above = cell.low is None or moment.timestamp() > cell.low
+            if above and (cell.high is None or moment.timestamp() < cell.high):
+                yield moment
 
 
 def _gap(

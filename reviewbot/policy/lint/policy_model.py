@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
+from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of, texts_like
 from reviewbot.policy.lint.relations import (
     CERTAIN,
@@ -118,7 +119,7 @@ class PolicyModel:
         self.policy = policy
         self.doubts: list[Doubt] = []
         """What was asked and could not be told."""
-        self.lists = Lists(policy)
+        self.lists = Lists(policy, calendars_of(policy))
         self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
         self._patterns = {pattern.name: pattern for pattern in policy.patterns}
         self._catalogue = CATALOGUE[policy.applies_to.review]
@@ -179,6 +180,10 @@ class PolicyModel:
         except TooHardError:
             self.doubts.append(doubt)
             return None
+
+    def circuit(self, condition: Condition) -> Expression:
+        """A condition, of tests that the policy makes, as it can be asked for."""
+        return self._circuit(condition)
 
     def decides(self, number: int) -> list[Wish]:
         """What must hold for a rule to decide: it matches, and no rule before it does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,16 +17,23 @@ from reviewbot.policy.lint.solver import TRUE, TooHardError, Wish
 from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (
+    AllOf,
     BeforeDeadline,
     Cap,
+    Compare,
+    Condition,
     FromConfirmed,
     Guardrails,
     Hours,
     Moment,
+    NoneOf,
+    OpeningHours,
     Policy,
     Rule,
     WhenOpens,
 )
+from reviewbot.policy.operators import InHours
+from reviewbot.policy.text_forms import listed
 
 WAIT_OUTLIVES = "P140"
 NOTHING_CHANGES = "P230"
@@ -240,12 +247,53 @@ def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -
     zone = ZoneInfo(world.policy.timezone)
     proofs = []
     for number, rule in deciding(world.policy):
-        if number in dead or rule.act_during is None or latest is None:
+        asked = tuple(_hours_asked(rule))
+        if number in dead or not asked or latest is None:
             continue
         ages = _ages(world, number, latest)
         if ages is not None:
-            proofs.append(_prove(number, calendars[rule.act_during], ages, today, zone))
+            acts = _Together(asked, calendars)
+            proofs.append(_prove(number, acts, ages, today, zone))
     return tuple(proofs)
+
+
+def _hours_asked(rule: Rule) -> Iterator[InHours]:
+    """The hours in which a rule acts, and what each line that it must meet asks of the clock."""
+    if rule.act_during is not None:
+        yield InHours(hours=rule.act_during)
+    if rule.when is not None:
+        yield from _clock_tests(rule.when)
+
+
+def _clock_tests(condition: Condition) -> Iterator[InHours]:
+    match condition:
+        case Compare(fact="now", test=InHours() as test):
+            yield test
+        case NoneOf(parts=parts):
+            for mapping in parts:
+                only = mapping.parts[0] if len(mapping.parts) == 1 else mapping
+                if isinstance(only, Compare):
+                    asked = _clock_tests(only)
+                    yield from (msgspec.structs.replace(t, negated=not t.negated) for t in asked)
+        case AllOf(parts=parts):
+            for part in parts:
+                yield from _clock_tests(part)
+
+
+class _Together:
+    """Hours that are open where all of several tests of the clock are met."""
+
+    def __init__(self, tests: Iterable[InHours], calendars: Mapping[str, Calendar]) -> None:
+        self._asked = [(calendars[test.hours], not test.negated) for test in tests]
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether each of them is as it is asked for."""
+        return all(calendar.is_open(at) is wanted for calendar, wanted in self._asked)
+
+    def turning_points(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Every moment at which one of them may open or close, in order."""
+        found = {at for calendar, _ in self._asked for at in calendar.turning_points(start, end)}
+        yield from sorted(found)
 
 
 def _ages(world: PolicyModel, number: int, latest: float) -> tuple[timedelta, timedelta] | None:
@@ -274,7 +322,7 @@ def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
 
 def _prove(
     number: int,
-    calendar: Calendar,
+    calendar: OpeningHours,
     ages: tuple[timedelta, timedelta],
     today: date,
     zone: ZoneInfo,
@@ -302,7 +350,7 @@ def _prove(
     )
 
 
-def _gaps(calendar: Calendar, start: datetime, end: datetime) -> Iterator[Window]:
+def _gaps(calendar: OpeningHours, start: datetime, end: datetime) -> Iterator[Window]:
     """The times between `start` and `end` at which the hours are closed, gap by gap."""
     closed_since: datetime | None = start - _MARGIN
     for moment in calendar.turning_points(start - _MARGIN, end):
@@ -329,12 +377,13 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
     zone = ZoneInfo(world.policy.timezone)
     for proof in prove(world, today, dead):
         rule = world.policy.rules[proof.rule]
+        hours = listed((f'"{name}"' for name in _names_of_hours(rule)), "and")
         if proof.share > 1 - 1e-9:
             yield Finding(
                 code=NEVER_OPEN,
                 severity=Severity.WARNING,
                 span=rule.name_span,
-                message=f'"{rule.name}" can never act: the hours "{rule.act_during}" do not open '
+                message=f'"{rule.name}" can never act: the hours {hours} do not open '
                 "between the time it may act and  decide by",
                 cure="open the hours longer, wait less, or decide later",
             )
@@ -345,16 +394,21 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
             shown = dict.fromkeys(_window_words(w, zone) for w in (proof.windows[0], longest))
             yield Finding(
                 code=WINDOWS,
-                severity=Severity.WARNING,
+                severity=Severity.NOTE if rule.act_during is None else Severity.WARNING,
                 span=rule.name_span,
                 message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
-                f'"{rule.act_during}" stay closed until  decide by',
+                f"{hours} stay closed until  decide by",
                 under=f"{proof.ordinary:.1%} of an ordinary week"
                 + (f", {share:.1%} of the week of {monday}" if worse else ""),
                 detail="confirmed " + "; ".join(shown),
                 cure="open the hours longer, wait less, or decide later; "
                 "what is undecided then gets  if undecided",
             )
+
+
+def _names_of_hours(rule: Rule) -> list[str]:
+    """The hours that a rule must find open, or closed where it asks for that."""
+    return list(dict.fromkeys(test.hours for test in _hours_asked(rule)))
 
 
 def _window_words(window: Window, zone: ZoneInfo) -> str:

@@ -125,17 +125,30 @@ def _alike(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _own(given: Given, part: str) -> dict[str, Any]:
-    """The usual fields of one part of the facts under what is given of it."""
+def _confirmed(given: Given, part: str) -> datetime:
+    """When the usual review was confirmed: the moment of a `now` that is given moves it along."""
+    if given.get("now") is None:
+        return CONFIRMED
+    left = given.get(f"{part}.time_left")
+    waited = given.get(f"{part}.waiting_for")
+    if waited is None:
+        waited = 0.0 if left is None else WINDOW - left
+    moment: datetime = given["now"] - timedelta(seconds=waited)
+    return moment
+
+
+def _own(given: Given, part: str, moved: timedelta = timedelta()) -> dict[str, Any]:
+    """The usual fields of one part of the facts, its moments `moved`, under what is given of it."""
     prefix = f"{part}."
-    fields = (*_USUAL.items(), *given.items())
+    usual = ((n, v + moved if isinstance(v, datetime) else v) for n, v in _USUAL.items())
+    fields = (*usual, *given.items())
     return {name.removeprefix(prefix): v for name, v in fields if name.startswith(prefix)}
 
 
 def _comment_facts(given: Given, now: datetime | None) -> Facts:
     task = _task(given)
     started, deadline = task.manually_confirmed_at, task.client_dispute_deadline_at
-    now = now or _present(given, "task", started, deadline)
+    now = now or given.get("now") or _present(given, "task", started, deadline)
     if given.get("task.time_left") is not None and "task.client_dispute_deadline_at" not in given:
         deadline = now + timedelta(seconds=given["task.time_left"])
         task = replace(task, client_dispute_deadline_at=deadline)
@@ -161,15 +174,16 @@ def _comment_facts(given: Given, now: datetime | None) -> Facts:
 
 
 def _task(given: Given) -> CommentTask:
-    confirmed = given.get("task.manually_confirmed_at", CONFIRMED)
+    usual = _confirmed(given, "task")
+    confirmed = given.get("task.manually_confirmed_at", usual)
     if given.get("task.waiting_for", 0) is None:
         confirmed = None
-    deadline = (confirmed or CONFIRMED) + _WINDOW
+    deadline = (confirmed or usual) + _WINDOW
     fields = {
         "manually_confirmed_at": confirmed,
         "updated_at": confirmed,
         "client_dispute_deadline_at": None if given.get("task.time_left", 0) is None else deadline,
-        **_own(given, "task"),
+        **_own(given, "task", usual - CONFIRMED),
     }
     if "task.comment_length" in given and "task.comment_text" not in given:
         fields["comment_text"] = _of_length(given["task.comment_length"])
@@ -186,7 +200,7 @@ def _attempts(given: Given, now: datetime) -> tuple[Attempt, ...] | None:
     if age is not ... and "scraped_at" not in own:
         own["scraped_at"] = _before(now, age)
     number = own.get("attempt_n") or count
-    last_at = own.get("scraped_at") or _CHECKED
+    last_at = own.get("scraped_at") or _CHECKED + (_confirmed(given, "task") - CONFIRMED)
     platform = given.get("task.platform", _USUAL["task.platform"])
     attempts = [
         replace(
@@ -241,9 +255,10 @@ def _fail(attempts: list[Attempt], wanted: int, *, fixed: bool) -> None:
 
 
 def _account_facts(given: Given, now: datetime | None) -> Facts:
-    started = None if given.get("review.waiting_for", 0) is None else CONFIRMED
-    deadline: datetime | None = CONFIRMED + _WINDOW
-    now = now or _present(given, "review", started, deadline)
+    usual = _confirmed(given, "review")
+    started = None if given.get("review.waiting_for", 0) is None else usual
+    deadline: datetime | None = usual + _WINDOW
+    now = now or given.get("now") or _present(given, "review", started, deadline)
     if "review.time_left" in given:
         left = given["review.time_left"]
         deadline = None if left is None else now + timedelta(seconds=left)
@@ -253,7 +268,7 @@ def _account_facts(given: Given, now: datetime | None) -> Facts:
         started_at=started,
         deadline_at=deadline,
         past=History(disputes=given.get("feedback.corrections_requested", 0)),
-        bundle=AccountReview(**_own(given, "bundle")),
+        bundle=AccountReview(**_own(given, "bundle", usual - CONFIRMED)),
         profile=_profile(given),
         feedback=Feedback(**_own(given, "feedback") | {"corrections_applied": applied}),
         differs=given.get("profile.differs", ()),

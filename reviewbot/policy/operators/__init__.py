@@ -12,7 +12,7 @@ from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.model import FactTest
 from reviewbot.policy.operators.equals import OneOf, parse_equals, read_listed
 from reviewbot.policy.operators.known import IsKnown
-from reviewbot.policy.operators.named import InList, Matches
+from reviewbot.policy.operators.named import InHours, InList, Matches
 from reviewbot.policy.operators.operator import NUMBERS, Argument, Operator, read_literal
 from reviewbot.policy.operators.range import Range
 from reviewbot.policy.operators.text import Has, TextTest
@@ -22,6 +22,7 @@ from reviewbot.policy.values import Misread
 
 __all__ = [
     "Has",
+    "InHours",
     "InList",
     "IsKnown",
     "Matches",

@@ -8,7 +8,7 @@ from typing import Any
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.model import FactTest, Lists, Value
-from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Operator
+from reviewbot.policy.operators.operator import ANY_TEXT, MOMENTS, TEXTS, Operator
 from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
 from reviewbot.policy.text_forms import fold
 
@@ -60,6 +60,27 @@ class Matches(FactTest, frozen=True, kw_only=True):
         return "pattern", self.pattern
 
 
+class InHours(FactTest, frozen=True, kw_only=True):
+    """`in hours NAME`, of a moment."""
+
+    hours: str
+    negated: bool = False
+
+    def matches(self, value: Any, lists: Lists, now: datetime | None = None) -> bool | None:
+        return None if value is None else lists.hours[self.hours].is_open(value) is not self.negated
+
+    def emit(self, fact: Fact, pool: Pool, lists: Lists) -> Emitted:
+        local = pool.fact(fact)
+        is_open = pool.constant(lists.hours[self.hours].is_open)
+        return three_valued(local, f"{is_open}({local})", self.negated)
+
+    def describe(self, words: Callable[[Value], str]) -> str:
+        return f"is {'outside' if self.negated else 'in'} the hours {self.hours}"
+
+    def refers(self) -> tuple[str, str]:
+        return "calendar", self.hours
+
+
 WORDS = (
     Operator(
         "matches pattern",
@@ -76,6 +97,15 @@ WORDS = (
         lambda asked: InList(list=asked.rest, negated=asked.negated),
         "is one of the named list, in any letter case",
         "in list watched",
+        negatable=True,
+        behind=ANY_TEXT,
+    ),
+    Operator(
+        "in hours",
+        MOMENTS,
+        lambda asked: InHours(hours=asked.rest, negated=asked.negated),
+        "the named hours are open at that moment",
+        "in hours desk",
         negatable=True,
         behind=ANY_TEXT,
     ),

@@ -27,6 +27,7 @@ NUMBERS = frozenset(
     {FactType.COUNT, FactType.SCORE, FactType.MONEY, FactType.SHARE, FactType.DURATION}
 )
 TEXTS = frozenset({FactType.TEXT, FactType.CHOICE})
+MOMENTS = frozenset({FactType.MOMENT})
 
 ANY_TEXT = r"\S.*"
 """What an editor takes behind a word that takes any text."""

@@ -8,11 +8,9 @@ from typing import Any, Literal
 
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
-from reviewbot.policy.operators.operator import NUMBERS, Argument, Operator
+from reviewbot.policy.operators.operator import MOMENTS, NUMBERS, Argument, Operator
 from reviewbot.policy.source import Emitted, Pool, three_valued
 from reviewbot.policy.values import Day, Misread, read_when
-
-MOMENTS = frozenset({FactType.MOMENT})
 
 
 class Range(FactTest, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ _SYNONYMS = {
     "matches pattern": ("matches", "match pattern"),
     "in list": ("in",),
     "not in list": ("not in",),
+    "in hours": ("during", "within"),
     "after": ("since",),
     "before": ("until",),
 }
@@ -91,6 +92,8 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
                 refuse(message, len(wrong), under=f"write  {right}", cure=itself)
         return
     right, wrong = _meant(folded, _SYNONYMS, " ")
+    if fact.type is FactType.MOMENT:
+        right = right.replace("in list", "in hours")
     if wrong:
         refuse(
             f'"{wrong}" is not a test of values',

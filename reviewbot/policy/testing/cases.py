@@ -208,7 +208,9 @@ class _Runner:
         )
 
 
-MOVING = frozenset({"task.waiting_for", "task.time_left", "review.waiting_for", "review.time_left"})
+MOVING = frozenset(
+    {"now", "task.waiting_for", "task.time_left", "review.waiting_for", "review.time_left"}
+)
 """Facts that state the present moment, which `at` and `over time` state themselves."""
 
 

@@ -15,6 +15,7 @@ import msgspec
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import Parsed
+from reviewbot.policy.lint.attempt_checks import moved_without_a_check
 from reviewbot.policy.lint.policy_model import MOST_WORK, PolicyModel
 from reviewbot.policy.lint.rule_checks import (
     BEYOND,
@@ -80,6 +81,7 @@ def analyse(
         unproven_texts(world, dead),
         overlaps(world, dead, notes=notes, every=every_overlap),
         reached_by_not_knowing(world, dead),
+        moved_without_a_check(world, dead),
         uncovered(world),
         endless_rounds(world, dead),
         waits_too_long(world),
@@ -93,6 +95,7 @@ def analyse(
         world.allow(MOST_WORK)
         found += part
     found += untold(world)
+    found = list(dict.fromkeys(found))  # a line of a named condition is asked in several places
     found.sort(
         key=lambda finding: (finding.path, finding.span.line, finding.span.column, finding.code)
     )

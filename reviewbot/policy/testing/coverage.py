@@ -26,8 +26,11 @@ from reviewbot.policy.model import (
     Compare,
     Condition,
     EachAttempt,
+    Named,
     NoneOf,
     Policy,
+    Rule,
+    Unless,
     compares_of,
 )
 from reviewbot.policy.operators import Range
@@ -147,6 +150,10 @@ def _words(part: Condition) -> tuple[int, str]:
     match part:
         case Compare(fact=fact, text=text, test_span=span):
             return span.line, f"`{fact}: {text}`"
+        case Unless(span=span):
+            return span.line, "`unless`"
+        case Named(span=span, name=name):
+            return span.line, f"`condition: {name}`"
         case AllOf(parts=(Compare() as only,)):
             return _words(only)
         case EachAttempt(quantifier=quantifier, span=span):
@@ -182,12 +189,41 @@ def survivor_sentence(mutant: Mutant) -> str:
 def mutants(policy: Policy) -> Iterator[Mutant]:
     """Every mutant: a threshold moved by a step, a condition dropped, two neighbours swapped."""
     wording = Wording(policy)
+    named: dict[str, tuple[Named, Rule]] = {}
     for index, rule in enumerate(policy.rules):
         for when, line, change in () if rule.when is None else _changed(rule.when, wording):
             rules = (*policy.rules[:index], replace(rule, when=when), *policy.rules[index + 1 :])
             changed = replace(policy, rules=rules)
             yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
+        for condition in () if rule.when is None else _named_in(rule.when):
+            named.setdefault(condition.name, (condition, rule))
+    for name, (condition, rule) in named.items():
+        whole = AllOf(parts=condition.parts, span=condition.span)
+        for when, line, change in _changed(whole, wording):
+            rules = tuple(_with_named(rule, name, when.parts) for rule in policy.rules)
+            changed = replace(policy, rules=rules)
+            yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
     yield from _swapped(policy)
+
+
+def _named_in(condition: Condition) -> Iterator[Named]:
+    if isinstance(condition, Named):
+        yield condition
+    for part in getattr(condition, "parts", ()):
+        yield from _named_in(part)
+
+
+def _with_named(rule: Rule, name: str, parts: tuple[Condition, ...]) -> Rule:
+    """A rule that asks for something else under the name of a condition."""
+
+    def changed(condition: Any) -> Any:
+        if isinstance(condition, Named) and condition.name == name:
+            return replace(condition, parts=parts)
+        if not hasattr(condition, "parts"):
+            return condition
+        return replace(condition, parts=tuple(map(changed, condition.parts)))
+
+    return replace(rule, when=changed(rule.when))
 
 
 def _swapped(policy: Policy) -> Iterator[Mutant]:
@@ -216,8 +252,13 @@ def _changed(condition: Condition, wording: Wording) -> Iterator[_Change]:
     match condition:
         case Compare(test=Range() as test):
             yield from _moved(condition, test, wording)
-        case Compare():
+        case Compare() | Named():
             return
+        case AllOf(parts=(Unless() as only,)):
+            line, words = _words(only)
+            yield None, line, f"{words} is dropped"
+            for unless, line, change in _changed(only, wording):
+                yield replace(condition, parts=(unless,)), line, change
         case EachAttempt(condition=inner):
             for changed, line, change in _changed(inner, wording):
                 yield replace(condition, condition=changed), line, change

@@ -1,0 +1,91 @@
+"""Statements (`never:`): what must not be done, whatever the rules say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.language.grammar import STATEMENT
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.rules import read_action, read_when_part
+from reviewbot.policy.language.yaml import Scalar, Tree
+from reviewbot.policy.model import Statement
+from reviewbot.policy.text_forms import listed
+
+_BUT: tuple[Literal["deadline", "people"], ...] = ("deadline", "people")
+
+
+def is_deed(action: Action) -> bool:
+    """Whether an action changes something over there, or leaves it to silence on purpose."""
+    return action.writes or action is Action.LEAVE
+
+
+def read_statements(reading: Reading, tree: Tree | None) -> tuple[Statement, ...]:
+    """Read `never:`; names must be unique."""
+    names: dict[str, Scalar] = {}
+    items = reading.items(tree, "never:", STATEMENT.example)
+    read = [_statement(reading, item, names) for item in items]
+    return tuple(statement for statement in read if statement is not None)
+
+
+def _statement(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Statement | None:
+    fields = reading.section(tree, STATEMENT)
+    if fields is None:
+        return None
+    name = reading.free_text(
+        fields.get("name", "say in a few words what must never be"), "its name"
+    )
+    if name is not None:
+        _check_name(reading, name, names)
+    when = read_when_part(reading, fields)
+    actions = _actions(reading, fields)
+    but = _but(reading, fields)
+    if name is None or when is None or not actions:
+        return None
+    return Statement(
+        name=name.value.strip(),
+        when=when,
+        actions=actions,
+        but=but,
+        name_span=name.span,
+        span=fields.span,
+    )
+
+
+def _check_name(reading: Reading, name: Scalar, names: dict[str, Scalar]) -> None:
+    if "\n" in name.value or len(name.value) > 200:
+        message = "the name of a statement is one line of at most 200 characters"
+        reading.add("P034", first_line(name.span), message)
+    first = names.setdefault(name.value, name)
+    if first is not name:
+        message = f'a second statement is called "{name.value}"'
+        cure = "give each a name of its own: the log names it where it keeps something back"
+        reading.add("P033", name.span, message, first=first, cure=cure)
+
+
+def _actions(reading: Reading, fields: MappingReader) -> tuple[Action, ...]:
+    allowed = ACTIONS_OF[reading.review]
+    deeds = [action for action in allowed if is_deed(action)]
+    found = []
+    fields.get("then", f"it takes {listed(deeds)}")
+    for scalar in fields.texts("then"):
+        action = read_action(reading, scalar, allowed)
+        if action is not None and not is_deed(action):
+            message = f"{action}  does nothing over there that a statement could forbid"
+            cure = f"a statement is about {listed(deeds)}"
+            reading.add("P151", scalar, message, cure=cure)
+        elif action is not None:
+            found.append(action)
+    return tuple(dict.fromkeys(found))
+
+
+def _but(reading: Reading, fields: MappingReader) -> tuple[Literal["deadline", "people"], ...]:
+    found = []
+    for scalar in fields.texts("but"):
+        known = [who for who in _BUT if scalar.value == who]
+        if not known:
+            message = f'but:  is deadline or people, not "{scalar.value}"'
+            cure = "deadline is  if undecided:,  people are those who answer a question"
+            reading.add("P022", scalar, message, among=_BUT, cure=cure)
+        found += known
+    return tuple(found)
