@@ -22,6 +22,7 @@ from tests.builders import an_item
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     COMMENT_FACTS,
+    HOURS,
     a_random_policy,
     random_account_facts,
     random_facts,
@@ -100,7 +101,7 @@ def _with_texts(chance: Random, policy: m.Policy) -> m.Policy:
         because=chance.choice((None, "The deadline is near.")),
     )
     return msgspec.structs.replace(
-        policy, rules=rules, deadline=deadline, hours=(DESK,), guardrails=rails
+        policy, rules=rules, deadline=deadline, hours=(DESK, HOURS[1]), guardrails=rails
     )
 
 
