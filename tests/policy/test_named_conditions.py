@@ -57,7 +57,7 @@ def test_an_unless_is_said_and_explained() -> None:
     judge = judge_of(UNLESS)
     (rule,) = (one for one in read_policy(judge.policy) if one.title == 'Rule "pay"')
     assert rule.sentences[1] == (
-        "But not where how many comments the checker read on its last try is 0,"
+        "But not where the number of comments that the checker read on its last try is 0,"
         " nor where that cannot be told."
     )
     told = explain(judge, facts_at(attempts=(an_attempt(comments_scraped=0),)))

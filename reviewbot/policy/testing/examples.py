@@ -43,7 +43,7 @@ def _arranged(judge: Judge, rule: Rule) -> Facts | None:
     review = judge.policy.applies_to.review
     catalogue = CATALOGUE[review]
     usual = usual_facts(review, {})
-    lists = Lists(judge.policy)
+    lists = Lists(judge.policy, judge.calendars)
     nearest: Facts | None = None
     for compares in _ways(rule.when):
         choices: list[list[tuple[str, Any]]] = []
