@@ -6,18 +6,31 @@ items stand apart, and docs/policy-reference.md its text.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action
 from reviewbot.domain.task import PLATFORMS
 
+FactsBelow = Literal["", "review", "fleet", "attempt", "given"]
+"""Facts with tests: of the review, those on all tasks, an attempt's own; or `given` ones with values."""
+
 
 class Kind(msgspec.Struct, frozen=True):
-    """What may stand behind a key, in words, with examples."""
+    """What may stand behind a key, in words, with examples.
+
+    `choices` are the words of which one must stand there. `named` are the forms in which a declared
+    name stands there (`when {} opens`), each with what is declared (`calendar`); `facts` says which
+    facts may be keys below it.
+    """
 
     words: str
     examples: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
+    facts: FactsBelow = ""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -49,33 +62,49 @@ def _section(what: str, example: str, *keys: Key) -> GrammarSection:
     return GrammarSection(what, example, {key.name: key for key in keys})
 
 
-def _kind(words: str, *examples: str) -> Kind:
-    return Kind(words, examples)
+def _kind(
+    words: str,
+    *examples: str,
+    choices: tuple[str, ...] = (),
+    named: tuple[tuple[str, str], ...] = (),
+    facts: FactsBelow = "",
+) -> Kind:
+    return Kind(words, examples, choices, named, facts)
 
 
 TEXT = _kind("a text")
 TEMPLATE = _kind("a text, perhaps with `{facts}`")
 NAME = _kind("small letters, digits and `-`", "starter")
-VERSION = _kind("a number", "1")
+VERSION = _kind("a number", "1", choices=("1",))
 ZONE = _kind("a time zone", "Europe/Paris", "UTC")
-YES_NO = _kind("`yes` or `no`", "yes")
-YES = _kind("`yes`", "yes")
-REVIEW = _kind("`comments` or `accounts`", "accounts")
-PLATFORM = _kind(" or ".join(f"`{platform}`" for platform in PLATFORMS), PLATFORMS[0])
+YES_NO = _kind("`yes` or `no`", "yes", choices=("yes", "no"))
+YES = _kind("`yes`", "yes", choices=("yes",))
+REVIEW = _kind("`comments` or `accounts`", "accounts", choices=("comments", "accounts"))
+PLATFORM = _kind(
+    " or ".join(f"`{platform}`" for platform in PLATFORMS), PLATFORMS[0], choices=PLATFORMS
+)
 OPEN = _kind("days and times", "mon-fri 09:00-18:00")
-CLOSED = _kind("a date, or `in list NAME`", "in list holidays", "2026-12-25")
+OPEN_HOURS = _kind("the name of hours", "desk", named=(("{}", "calendar"),))
+CLOSED = _kind(
+    "a date, or `in list NAME`",
+    *("in list holidays", "2026-12-25"),
+    named=(("in list {}", "list"),),
+)
 DATE = _kind("a date", "2026-12-31")
 ACTION = _kind("an action", "approve")
 LAST_ACTION = _kind("an action other than `wait`", "dispute")
 DEED = _kind("an action that pays or sends back, or `leave`", "approve")
-EXCEPTION = _kind("`deadline` or `people`", "deadline")
-MOMENT = _kind("a moment", "24h after confirmed")
+EXCEPTION = _kind("`deadline` or `people`", "deadline", choices=("deadline", "people"))
+MOMENT = _kind("a moment", "24h after confirmed", named=(("when {} opens", "calendar"),))
 SHARE = _kind("a share", "25%")
-CONDITIONS = _kind("conditions", "{task.platform: tiktok}")
-ALTERNATIVES = _kind("a list of conditions", "[{last.verified: no}, {task.platform: tiktok}]")
-ATTEMPT = _kind("conditions on an attempt", "{outcome_kind: scrape_failed}")
-PAUSE = _kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}")
-REASON = _kind("the name of a reason, or the text", "not_found")
+CONDITION_NAME = _kind("the name of conditions", "clear_miss", named=(("{}", "condition"),))
+CONDITIONS = _kind("conditions", "{task.platform: tiktok}", facts="review")
+ALTERNATIVES = _kind(
+    "a list of conditions", "[{last.verified: no}, {task.platform: tiktok}]", facts="review"
+)
+ATTEMPT = _kind("conditions on an attempt", "{outcome_kind: scrape_failed}", facts="attempt")
+PAUSE = _kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}", facts="fleet")
+REASON = _kind("the name of a reason, or the text", "not_found", named=(("{}", "reason"),))
 CORRECTIONS = _kind("a text for each field", "{username: Please drop the digits.}")
 FALLBACK = _kind("an action, or a list of cases", "approve")
 CASE_ACTION = _kind("an action, or a mapping with its keys", "escalate")
@@ -83,8 +112,9 @@ REMINDERS = _kind("moments, and whom to tell", "{6h before deadline: lead}")
 COUNT_CAP = _kind("`at most N per hour` or `per day`")
 MONEY_CAP = _kind("`at most N USD per hour` or `per day`")
 SHARE_CAP = _kind("`at most N%`, with `after N decisions`")
-WHEN_OVER = _kind("`escalate` or `hold`", "hold")
-GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}")
+WHEN_OVER = _kind("`escalate` or `hold`", "hold", choices=("escalate", "hold"))
+DECIDER = _kind("the name of a rule, `no rule` or `deadline`", named=(("{}", "rule"),))
+GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}", facts="given")
 EXPECTATIONS = _kind("moments and actions", "{1h after confirmed: escalate}")
 PART = _kind("a mapping: see below")
 PARTS = _kind("a list of mappings: see below")
@@ -190,7 +220,7 @@ RULE = _section(
     ),
     Key("then", ACTION, "What the rule does.", required=True, hover=True),
     *ACTION_ROWS,
-    Key("act during", TEXT, "Hold the action until these hours open.", ("desk",), hover=True),
+    Key("act during", OPEN_HOURS, "Hold the action until these hours open.", hover=True),
     Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),
     Key("shadow", YES_NO, "Evaluated and recorded, never decides.", hover=True),
     Key("note", TEXT, "For readers."),
@@ -210,9 +240,8 @@ CONDITION = _section(
     "last.comments_scraped: at least 20",
     Key(
         "condition",
-        TEXT,
+        CONDITION_NAME,
         "The condition of that name, or all of several, must hold.",
-        ("clear_miss",),
         many=True,
         hover=True,
     ),
@@ -295,7 +324,7 @@ TEST = _section(
     Key("given", GIVEN, "What differs from the typical task; a fact may be `unknown`."),
     Key("expect", ACTION, "The action that must come of it."),
     Key("expect never", ACTION, "An action that must not come of it."),
-    Key("by", TEXT, "The rule that must decide, `no rule` or `deadline`."),
+    Key("by", DECIDER, "Who must decide it."),
     Key("reason says", TEXT, "Words that the text must hold."),
     Key("until", MOMENT, "Until when it must wait."),
     Key("at", MOMENT, "The moment of judging.", ("1h after confirmed",)),
@@ -309,6 +338,45 @@ TESTS_FILE = _section(
     Key("tests", PARTS, "The tests; the bare list will do as well.", required=True),
     Key("policy", TEXT, "The policy's name, for readers."),
 )
+
+CORRECTION_TEXTS = _section(
+    "fields:",
+    "username: Please drop the digits.",
+    *(Key(field, TEMPLATE, "What to change in it.") for field in CORRECTABLE_FIELDS),
+)
+
+_INSIDE_KINDS: dict[Kind, tuple[GrammarSection, ...]] = {
+    **dict.fromkeys((CONDITIONS, ALTERNATIVES, PAUSE, ATTEMPT), (CONDITION,)),
+    REASON: (REASON_TEXT,),
+    CORRECTIONS: (CORRECTION_TEXTS,),
+    FALLBACK: (FALLBACK_ACTION, CASE, LAST_CASE),
+    CASE_ACTION: (FALLBACK_ACTION,),
+}
+_INSIDE_KEYS: dict[str, tuple[GrammarSection, ...]] = {
+    "applies to": (APPLIES_TO,),
+    "hours": (HOURS,),
+    "lists": (LIST_ENTRY, LIST_FILE),
+    "patterns": (PATTERN,),
+    "conditions": (CONDITION,),
+    "never": (STATEMENT,),
+    "rules": (RULE,),
+    "reasons": (REASON_TEXT,),
+    "deadline": (DEADLINE,),
+    "guardrails": (GUARDRAILS,),
+    "tests": (TEST,),
+}
+"""For the kinds that say `see below`: what lies there, by the key's name."""
+
+UNDER_NAMES: dict[str, Kind] = {"reasons": TEMPLATE, "conditions": CONDITIONS}
+"""What may stand behind a name of the author's own beside such a mapping, by the key above it."""
+
+PAIRS: dict[Kind, tuple[Kind, Kind]] = {EXPECTATIONS: (MOMENT, ACTION), REMINDERS: (MOMENT, TEXT)}
+"""The kinds that are mappings of values to values."""
+
+
+def inside(key: Key) -> tuple[GrammarSection, ...]:
+    """The mappings that may stand under a key: by itself, in a list, or each under a name."""
+    return _INSIDE_KINDS.get(key.kind) or _INSIDE_KEYS.get(key.name, ())
 
 
 def keys_of(action: Action) -> tuple[str, ...]:

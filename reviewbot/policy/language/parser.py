@@ -39,7 +39,7 @@ LANGUAGE = 1
 
 _LONGEST_NAME = 80
 
-_DECLARED = {
+DECLARED = {
     "list": "lists",
     "pattern": "patterns",
     "calendar": "hours",
@@ -201,7 +201,7 @@ class _PolicyReading:
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
             message = f'there is no time zone "{scalar.value}"'
             cure = "zones have names such as  Europe/Paris"
-            self.reading.add("P028", scalar, message, among=_all_zones(), cure=cure)
+            self.reading.add("P028", scalar, message, among=all_zones(), cure=cure)
             return ZoneInfo("UTC")
 
     def _applies_to(self, fields: MappingReader) -> AppliesTo:
@@ -232,7 +232,7 @@ class _PolicyReading:
 
     def _declare(self, fields: MappingReader) -> None:
         """Note every name that other parts may use, whether or not what it names is in order."""
-        for kind, key in _DECLARED.items():
+        for kind, key in DECLARED.items():
             tree = fields.peek(key)
             entries = tree.entries if isinstance(tree, Mapping) else ()
             self.reading.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
@@ -258,7 +258,7 @@ class _PolicyReading:
 
 
 @cache
-def _all_zones() -> tuple[str, ...]:
+def all_zones() -> tuple[str, ...]:
     """Every zone there is; to find them the whole data base is walked."""
     return tuple(sorted(available_timezones()))
 

@@ -48,6 +48,12 @@ _YAML_TYPES: dict[FactType, list[str]] = {
 }
 """What an editor's YAML makes of a plain value; the policy itself is read as text throughout."""
 
+_PLAIN = (
+    *(grammar.TEXT, grammar.TEMPLATE, grammar.OPEN, grammar.CLOSED),
+    *(grammar.OPEN_HOURS, grammar.DECIDER, grammar.CONDITION_NAME),
+)
+"""The kinds of which any text is taken here."""
+
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _CLOSED: Schema = {"type": "object", "additionalProperties": False}
 _YES_NO: Schema = {
@@ -227,7 +233,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
     every = [action.value for action in ACTIONS_OF[review]]
     conditions = _ref(condition or f"{review} condition")
     values: Values = {
-        **dict.fromkeys((grammar.TEXT, grammar.TEMPLATE, grammar.OPEN, grammar.CLOSED), _TEXT),
+        **dict.fromkeys(_PLAIN, _TEXT),
         grammar.NAME: {"type": "string", "pattern": "^[a-z0-9-]+$"},
         grammar.VERSION: {"anyOf": [{"const": 1}, {"const": "1"}]},
         grammar.ZONE: {"type": "string"},
