@@ -16,7 +16,7 @@ from reviewbot.policy.catalog import Fact
 from reviewbot.policy.text_forms import listed, nearest
 from reviewbot.presentation import manual
 from reviewbot.presentation.on_screen import answer, contents, fact_in_full, facts_table
-from reviewbot.presentation.search import EXACT, Searchable, search
+from reviewbot.presentation.search import EXACT, Searchable, SearchIndex
 
 _PUBLISHED = (
     *("name", "type", "sentence", "low", "high", "longest", "sure", "values", "nullable"),
@@ -105,7 +105,7 @@ def _named(name: str, catalogue: dict[str, Fact]) -> list[Fact]:
 
 def _asked(question: str, catalogue: dict[str, Fact]) -> list[Fact]:
     """The facts that answer a question, best first. Raises UsageError where none does."""
-    found = search(question, catalogue.values(), _searchable)
+    found = SearchIndex(catalogue.values(), _searchable).search(question)
     if not found:
         families = sorted({known.split(".")[0] for known in catalogue})
         near = nearest(question, [*catalogue, *families], most=1)

@@ -24,7 +24,7 @@ from reviewbot.policy.language.grammar import GrammarSection, Key
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS
 from reviewbot.policy.text_forms import listed, nearest
-from reviewbot.presentation.search import EXACT, Searchable, search
+from reviewbot.presentation.search import EXACT, Searchable, SearchIndex
 
 Kind = Literal["chapter", "key", "test", "fact", "format", "code"]
 FENCE = "```"
@@ -107,11 +107,16 @@ def find(question: str, most: int = 8) -> list[ManualEntry]:
     """The entries that answer a question best, best first; a name given whole comes first."""
     found = [
         (score if score >= EXACT else score * _WEIGHTS[entry.kind], entry)
-        for score, entry in search(question, entries(), lambda entry: entry.searchable)
+        for score, entry in _index().search(question)
     ]
     found.sort(key=lambda pair: -pair[0])
     best = max((score for score, _ in found if score < EXACT), default=0.0)
     return [entry for score, entry in found if score >= best * _CLOSE][:most]
+
+
+@cache
+def _index() -> SearchIndex[ManualEntry]:
+    return SearchIndex(entries(), lambda entry: entry.searchable)
 
 
 def nearest_titles(words: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reviewbot.domain.text import safe, safe_line
-from reviewbot.policy.explain.phrases import Prose
 from reviewbot.policy.explain.summary import Passage, title_of
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import CaseResult
@@ -15,6 +14,7 @@ from reviewbot.presentation.style import styled
 
 Decided = Mapping[str, tuple[int, int]]
 """By the title of a passage: how often it decided in the last 30 days, and could not tell."""
+QUOTE = '"'
 SIGNED = ("Name", "Date", "Signature")
 
 
@@ -77,7 +77,7 @@ def policy_document(
             ),
             KeyFigure(
                 label="Decided by",
-                value=Prose(policy).moment(policy.deadline.decide_by),
+                value=policy.deadline.decide_by.text,
                 note="the last moment to act by ourselves",
             ),
             KeyFigure(label="Revision", value=policy.revision[:8], note=safe_line(policy.path)),
@@ -98,7 +98,9 @@ def _section(
     number: int, passage: Passage, numbers: Mapping[str, int], decided: Decided
 ) -> Section:
     rule = numbers.get(passage.title)
-    title = passage.title if rule is None else f"{rule}. {passage.title.removeprefix('Rule ')}"
+    title = passage.title
+    if rule is not None:
+        title = f"{rule}. {title.removeprefix('Rule').strip(' ').strip(QUOTE)}"
     sentences = (*passage.sentences, *_past(passage, decided))
     return Section(id=f"part-{number}", title=title, lines=tuple(map(_line, sentences)))
 

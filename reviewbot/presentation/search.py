@@ -9,9 +9,10 @@ more. A passage that answers more of the question stands before one that repeats
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -138,27 +139,26 @@ class _Passage:
                 self.weights[stem] = max(_TITLE, self.weights.get(stem, 0.0))
 
 
-def search(
-    question: str, items: Iterable[Item], shown: Callable[[Item], Searchable]
-) -> list[tuple[float, Item]]:
-    """Give the items that fit a question, best first, each with how well it fits.
+class SearchIndex(Generic[Item]):
+    """Items made ready to be searched; `shown` says what of an item is."""
 
-    `shown` says what of an item is searched.
-    """
-    every = list(items)
-    passages = [_Passage(shown(item)) for item in every]
-    common: dict[str, int] = {}
-    for passage in passages:
-        for stem in passage.weights:
-            common[stem] = common.get(stem, 0) + 1
-    wanted = [_forms(stem, common) for stem in _asked(question)]
-    found = []
-    for item, passage in zip(every, passages, strict=True):
-        score = _score(passage, wanted, common, len(every)) * _begun(passage, question)
-        score += EXACT * (_plain(question) in passage.names)
-        if score > 0:
-            found.append((score, item))
-    return sorted(found, key=lambda pair: -pair[0])
+    def __init__(self, items: Iterable[Item], shown: Callable[[Item], Searchable]) -> None:
+        self._passages = [(item, _Passage(shown(item))) for item in items]
+        self._common: Counter[str] = Counter()
+        for _, passage in self._passages:
+            self._common.update(passage.weights.keys())
+
+    def search(self, question: str) -> list[tuple[float, Item]]:
+        """Give the items that fit a question, best first, each with how well it fits."""
+        wanted = [_forms(stem, self._common) for stem in _asked(question)]
+        found = []
+        for item, passage in self._passages:
+            score = _score(passage, wanted, self._common, len(self._passages))
+            score *= _begun(passage, question)
+            score += EXACT * (_plain(question) in passage.names)
+            if score > 0:
+                found.append((score, item))
+        return sorted(found, key=lambda pair: -pair[0])
 
 
 def _begun(passage: _Passage, question: str) -> float:
@@ -184,7 +184,7 @@ def _asked(question: str) -> list[str]:
     return [word for word in words if word not in _NOISE_STEMS] or words
 
 
-def _forms(stem: str, common: dict[str, int]) -> list[tuple[str, float]]:
+def _forms(stem: str, common: Mapping[str, int]) -> list[tuple[str, float]]:
     """What may stand for a stem in a passage, and how much that counts."""
     forms = [(stem, 1.0)] if stem in common else []
     forms += [
@@ -200,7 +200,7 @@ def _forms(stem: str, common: dict[str, int]) -> list[tuple[str, float]]:
 def _score(
     passage: _Passage,
     wanted: Sequence[Sequence[tuple[str, float]]],
-    common: dict[str, int],
+    common: Mapping[str, int],
     total: int,
 ) -> float:
     """The sum over what is asked, by the share of the question that is met at all."""

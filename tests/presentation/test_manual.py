@@ -9,7 +9,7 @@ from reviewbot.policy.diagnostics import CODES
 from reviewbot.policy.language.grammar import DEADLINE, GUARDRAILS, POLICY, RULE, TEST
 from reviewbot.presentation import manual
 from reviewbot.presentation.on_screen import answer, as_screen, contents
-from reviewbot.presentation.search import Searchable, search, stems
+from reviewbot.presentation.search import Searchable, SearchIndex, stems
 
 QUESTIONS = {
     "how do I not pay at weekends": "Not at weekends or at night",
@@ -129,5 +129,5 @@ def test_forms_of_a_word_are_one(form: str, word: str) -> None:
 def test_a_rare_word_outweighs_a_common_one() -> None:
     """What all passages speak of tells nothing."""
     texts = ["pay by rule", "pay by person", "pay at weekends", "pay"]
-    found = search("pay at the weekend", texts, lambda text: Searchable(text))
+    found = SearchIndex(texts, lambda text: Searchable(text)).search("pay at the weekend")
     assert found[0][1] == "pay at weekends"
