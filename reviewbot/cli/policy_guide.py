@@ -16,22 +16,12 @@ from reviewbot.policy.catalog import Fact
 from reviewbot.policy.text_forms import listed, nearest
 from reviewbot.presentation import manual
 from reviewbot.presentation.on_screen import answer, contents, fact_in_full, facts_table
-from reviewbot.presentation.search import EXACT, Searchable, SearchIndex
 
 _PUBLISHED = (
     *("name", "type", "sentence", "low", "high", "longest", "sure", "values", "nullable"),
     *("with_attempt", "example", "doubtful"),
 )
 """What `policy facts --format json` tells of a fact."""
-_FAMILIES = {
-    "task": "the ordered comment task",
-    "last": "the checker's last check",
-    "checks": "all checks of the checker in this round",
-    "account": "the account's past",
-    "fleet": "all tasks together",
-}
-"""Words by which people ask for the facts of a family."""
-_MOST = 8
 
 
 @command
@@ -81,9 +71,9 @@ def facts(screen: Screen, words: tuple[str, ...], review: str, form: str) -> Non
     $ reviewbot policy facts how many comments were read  # a question
     $ reviewbot policy facts --review accounts  # the facts of account reviews
     """
-    catalogue = catalog.CATALOGUE[cast(ReviewKind, review)]
-    named = _named(" ".join(words), catalogue)
-    chosen = named or _asked(" ".join(words), catalogue)
+    kind = cast(ReviewKind, review)
+    named = _named(" ".join(words), catalog.CATALOGUE[kind])
+    chosen = named or _asked(" ".join(words), kind)
     if form == "json":
         screen.data(_json([{name: getattr(fact, name) for name in _PUBLISHED} for fact in chosen]))
     elif words and len(chosen) == 1:
@@ -103,23 +93,16 @@ def _named(name: str, catalogue: dict[str, Fact]) -> list[Fact]:
     ]
 
 
-def _asked(question: str, catalogue: dict[str, Fact]) -> list[Fact]:
+def _asked(question: str, review: ReviewKind) -> list[Fact]:
     """The facts that answer a question, best first. Raises UsageError where none does."""
-    found = SearchIndex(catalogue.values(), _searchable).search(question)
+    found = manual.find_facts(question, review)
     if not found:
+        catalogue = catalog.CATALOGUE[review]
         families = sorted({known.split(".")[0] for known in catalogue})
         near = nearest(question, [*catalogue, *families], most=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(families, 'and')}"
         raise UsageError(f"no fact is called or answers {question!r}; {hint}")
-    least = min(found[0][0], EXACT) * 0.4
-    return [fact for score, fact in found if score >= least][:_MOST]
-
-
-def _searchable(fact: Fact) -> Searchable:
-    """A fact as the search reads it: its sentence counts like a heading."""
-    family = fact.name.partition(".")[0]
-    text = f"{_FAMILIES.get(family, '')} {fact.type} {' '.join(fact.values)} {fact.example}"
-    return Searchable(fact.name, text, fact.sentence)
+    return found
 
 
 def _json(value: object) -> str:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from reviewbot.domain.review import ReviewKind
 from reviewbot.policy import starters
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, described
 from reviewbot.policy.diagnostics import CODES
@@ -33,6 +34,48 @@ _MOST_LINES = 12
 """Lines of an example of a key."""
 _WEIGHTS = {"chapter": 1.0, "key": 0.9, "test": 0.8, "fact": 0.8, "format": 0.6, "code": 0.45}
 """How much an entry counts beside a chapter of the guide, where nobody named it whole."""
+_FAMILIES = {
+    "task": "the ordered comment task",
+    "last": "the checker's last check",
+    "checks": "all checks of the checker in this round",
+    "account": "the account's past",
+    "fleet": "all tasks together",
+}
+ALSO = {
+    "task.cm_payout_amount": "how much money it costs, price, amount, sum, payout, cheap, dear",
+    "task.saved_account_id": "which account, who posts it, the profile",
+    "task.target_author_handle": "whose video, creator, partner",
+    "task.target_video_url": "which video, link, address, url",
+    "task.times_disputed": "rejected, disputed before, sent back, came back",
+    "task.round": "which round, second visit, came back",
+    "task.time_left": "time until the deadline, hours left, remaining, expires soon, urgent",
+    "task.waiting_for": "how long it waits already, age since confirmed",
+    "outcome_kind": "result of the check: posted from the wrong account, wrong text, not found",
+    "comments_scraped": "number of comments read, seen, scraped; page was full; blind checker saw nothing",
+    "match_score": "similar, similarity, nearly the same text, a bit different, likeness, score",
+    "checks.count": "how many times it was checked, number of checks, tries, attempts, not checked yet",
+    "account.approvals_30d": "good account, trust, approved before, paid before",
+    "account.disputes_30d": "bad account, sent back often, disputed often",
+    "account.decisions_30d": "new account, known account, first time",
+    "account.dispute_share_30d": "bad account, rate, percentage sent back",
+    "account.overruled_30d": "rule was corrected by a person",
+    "fleet.scrape_failed_share_1h": "checker is broken, outage, sick, fails everywhere",
+    "fleet.open_tasks": "queue length, backlog, how much is waiting",
+    "fleet.escalated": "desk is overloaded, people are busy",
+}
+"""Words by which people ask for a fact besides those of its sentence."""
+_TESTS_ALSO = {
+    "more than": "greater than, higher than, above, over, >",
+    "less than": "fewer than, smaller than, below, under, <",
+    "at least": "minimum, greater or equal, from, >=",
+    "at most": "maximum, up to, less or equal, <=",
+    "between": "range, from to, interval",
+    "contains": "includes, has the word, hashtag, emoji, substring",
+    "matches pattern": "regular expression, regex, wildcard",
+    "in list": "one of many, spreadsheet, whitelist",
+    "unknown": "null, empty, missing, not set",
+    "known": "not null, present, set",
+}
 _CLOSE = 0.4
 """The share of the best score from which on an entry is worth a look."""
 
@@ -117,6 +160,22 @@ def find(question: str, most: int = 8) -> list[ManualEntry]:
 @cache
 def _index() -> SearchIndex[ManualEntry]:
     return SearchIndex(entries(), lambda entry: entry.searchable)
+
+
+def find_facts(question: str, review: ReviewKind, most: int = 8) -> list[Fact]:
+    """The facts of a kind of review that answer a question best, best first."""
+    index = SearchIndex(CATALOGUE[review].values(), _fact_searched)
+    found = index.search(question)
+    best = max((score for score, _ in found if score < EXACT), default=0.0)
+    return [fact for score, fact in found if score >= best * _CLOSE][:most]
+
+
+def _fact_searched(fact: Fact) -> Searchable:
+    """A fact as the search reads it: its sentence and its values count like a heading."""
+    family = fact.name.partition(".")[0]
+    own = fact.name.removeprefix("last.")
+    asked = f"{fact.sentence} {ALSO.get(own, '')} {' '.join(fact.values)}"
+    return Searchable(fact.name, f"{_FAMILIES.get(family, '')} {fact.type} {fact.example}", asked)
 
 
 def nearest_titles(words: str) -> tuple[str, ...]:
@@ -205,7 +264,8 @@ def _tests() -> Iterator[ManualEntry]:
         takes = "any fact" if len(types) > 8 else listed(types)
         negated = " `not` may stand before it." if operator.negatable else ""
         text = f"A test: {operator.meaning}. It is asked of {takes}.{negated}\n\n{FENCE}yaml\n{operator.example}\n{FENCE}"
-        yield ManualEntry(kind="test", title=operator.words, text=text)
+        asked = _TESTS_ALSO.get(operator.words, "")
+        yield ManualEntry(kind="test", title=operator.words, text=text, asked=asked)
 
 
 def _facts() -> Iterator[ManualEntry]:
@@ -219,7 +279,7 @@ def _facts() -> Iterator[ManualEntry]:
             f"A fact: {fact.sentence}. It is {described(fact)}.{unknown}{values}\n\n"
             f"{FENCE}yaml\n{name}: {fact.example}\n{FENCE}"
         )
-        yield ManualEntry(kind="fact", title=name, text=text)
+        yield ManualEntry(kind="fact", title=name, text=text, asked=_fact_searched(fact).asked)
 
 
 def _formats() -> Iterator[ManualEntry]:

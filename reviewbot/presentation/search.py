@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from math import log
 from typing import Generic, TypeVar
 
@@ -32,8 +33,10 @@ class Searchable(msgspec.Struct, frozen=True):
 
 EXACT = 1_000.0
 """What a name or a heading that was given whole makes at least."""
-_TITLE, _ASKED, _TEXT = 3.0, 3.0, 1.0
+_TITLE, _ASKED, _TEXT = 3.5, 3.0, 1.0
 _ALIKE, _NEAR, _OPENING = 0.5, 0.7, 0.1
+_SURE = 0.8
+"""How alike a mistyped word and the one that was meant must be."""
 _NOISE = """
 a about after all am an and any are as at be been by can could do does each for from get has have how
 i if in into is it its many me much my of on one or our please say shall should so some than that the
@@ -193,8 +196,13 @@ def _forms(stem: str, common: Mapping[str, int]) -> list[tuple[str, float]]:
         if other in common
     ]
     if not forms and len(stem) > 3:
-        forms = [(other, _NEAR) for other in nearest(stem, common, most=2)]
+        near = nearest(stem, common, most=1)
+        forms = [(other, _NEAR) for other in near if _alike(stem, other) >= _SURE]
     return forms
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _score(

@@ -60,6 +60,41 @@ def test_a_question_finds_its_chapter(question: str) -> None:
     assert manual.find(question)[0].title == QUESTIONS[question]
 
 
+FACTS = {
+    "how many comments were read": "last.comments_scraped",
+    "number of comments": "last.comments_scraped",
+    "how often was it sent back": "task.times_disputed",
+    "what does it cost": "task.cm_payout_amount",
+    "payout": "task.cm_payout_amount",
+    "how long until the deadline": "task.time_left",
+    "time left": "task.time_left",
+    "which platform": "task.platform",
+    "which account posts it": "task.saved_account_id",
+    "was it posted from the wrong account": "last.outcome_kind",
+    "how similar is the text": "last.match_score",
+    "score": "last.match_score",
+    "how many times was it checked": "checks.count",
+    "is the checker broken": "fleet.scrape_failed_share_1h",
+    "how long does it wait already": "task.waiting_for",
+    "length of the comment": "task.comment_length",
+    "is it the second round": "task.round",
+    "new account": "account.decisions_30d",
+    "coverage is inactive": "task.execution_blocked",
+    "coments scrapped": "last.comments_scraped",
+}
+
+
+@pytest.mark.parametrize("question", FACTS)
+def test_a_question_finds_its_fact(question: str) -> None:
+    """`policy facts` answers a sentence with the fact to ask for."""
+    assert manual.find_facts(question, "comments")[0].name == FACTS[question]
+
+
+def test_other_words_are_those_of_facts_that_exist() -> None:
+    """The words by which a fact is asked for name no fact that is gone."""
+    assert set(manual.ALSO) <= {*CATALOGUE["comments"], *CATALOGUE["accounts"], *ATTEMPT_FACTS}
+
+
 NAMES = [
     *(key for section in (POLICY, RULE, DEADLINE, GUARDRAILS, TEST) for key in section.keys),
     *CATALOGUE["comments"],
