@@ -171,6 +171,8 @@ CODES: dict[str, str] = {
     "P331": "a value twice in one list",
     "P332": "a list file without values",
     "P333": "a pattern without examples",
+    "P335": "an entry of a list that has expired",
+    "P336": "a column of a list file that is nearly one that is read",
     "P340": "a reason, a list, a pattern, a condition or hours that nothing uses",
 }
 """Every code a finding can have, with what it means; codes never change their meaning.

@@ -245,6 +245,9 @@ class NamedList(Node, frozen=True, kw_only=True):
     name: str
     entries: tuple[ListEntry, ...]
     file: str | None = None
+    column: str | None = None
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of a file: the column of its values, and which values a row must hold in which others."""
 
 
 class Pattern(Node, frozen=True, kw_only=True):

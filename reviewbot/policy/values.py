@@ -136,7 +136,11 @@ def read_date(text: str, at: int) -> date:
     """Read `2026-12-01`."""
     day = _date(text)
     if day is None:
-        raise _misread("P101", f'"{text}" is not a date', text, at, cure="write it as  2026-12-01")
+        message, meant = f'"{text}" is not a date', _dates_meant(text)
+        if len(meant) == 1:
+            raise _misread("P101", message, text, at, write=meant[0])
+        cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else "write it as  2026-12-01"
+        raise _misread("P101", message, text, at, cure=cure)
     return day
 
 
@@ -254,6 +258,21 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _dates_meant(text: str) -> tuple[str, ...]:
+    """The dates that another notation may mean: `31.12.2026` is one, `5/6/2026` one of two."""
+    parts = text.strip().replace(".", "-").replace("/", "-").split("-")
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+        return ()
+    if len(parts[0]) == 4:
+        orders = [parts]
+    else:
+        first, second, year = parts
+        year = f"20{year}" if len(year) == 2 else year
+        orders = [[year, second, first]] + [[year, first, second]] * ("/" in text)
+    days = (_date("-".join(number.zfill(2) for number in order)) for order in orders)
+    return tuple(dict.fromkeys(day.isoformat() for day in days if day is not None))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -24,6 +24,7 @@ from reviewbot.policy.model import (
     Then,
     parted,
 )
+from reviewbot.policy.text_forms import listed
 
 _KIND = {"comments": "comment tasks", "accounts": "accounts in review"}
 _DOES = {
@@ -253,6 +254,10 @@ def _span(cap: Cap) -> str:
 
 def _list(named: NamedList, most: int | None, today: date | None) -> Iterator[str]:
     source = f", read from {safe_line(named.file)}" if named.file else ""
+    if named.column:
+        source += f" (column {safe_line(named.column)})"
+    for column, values in named.where:
+        source += f", where {safe_line(column)} is {listed(list(map(safe_line, values)))}"
     count = len(named.entries)
     yield f"It has {count:,} {'entry' if count == 1 else 'entries'}{source}."
     ending = [entry for entry in named.entries if entry.until]

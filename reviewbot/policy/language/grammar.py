@@ -91,6 +91,7 @@ CLOSED = _kind(
     named=(("in list {}", "list"),),
 )
 DATE = _kind("a date", "2026-12-31")
+COLUMNS = _kind("columns and their values", "{country: DE}")
 ACTION = _kind("an action", "approve")
 LAST_ACTION = _kind("an action other than `wait`", "dispute")
 DEED = _kind("an action that pays or sends back, or `leave`", "approve")
@@ -168,7 +169,9 @@ LIST_ENTRY = _section(
 LIST_FILE = _section(
     "a list",
     "[lumen, orbit]",
-    Key("file", TEXT, "A CSV file beside the policy; it begins `id,note,until`.", required=True),
+    Key("file", TEXT, "A file beside the policy, as a spreadsheet writes it (CSV).", required=True),
+    Key("column", TEXT, "The column that holds the values; `id` if absent.", ("handle",)),
+    Key("where", COLUMNS, "Only rows that hold these values in these columns."),
 )
 
 PATTERN = _section(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
-from typing import NamedTuple
 
-from reviewbot.policy.diagnostics import Severity, Span
-from reviewbot.policy.language.grammar import LIST_ENTRY, LIST_FILE
+from reviewbot.policy.diagnostics import Severity
+from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE
+from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.repair import spot
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import ListEntry, NamedList
-from reviewbot.policy.text_forms import did_you_mean, first_unseen, listed, said_unseen
-from reviewbot.policy.values import Misread, read_date
+from reviewbot.policy.text_forms import first_unseen, said_unseen
+from reviewbot.policy.values import read_date
 
 MAX_FILE = 8 * 1024 * 1024
 
@@ -42,13 +41,24 @@ def read_lists(reading: Reading, tree: Tree | None, files: ListFiles) -> tuple[N
 
 
 def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) -> None:
-    """Warn of lists of which no entry counts any more."""
+    """Warn of lists of which no entry counts any more, and note those of which some do not."""
     for named in lists:
-        ends = [entry.until for entry in named.entries]
-        if ends and all(end is not None and end < today for end in ends):
+        expired = [entry for entry in named.entries if entry.until and entry.until < today]
+        if expired and len(expired) == len(named.entries):
             message = f'every entry of the list "{named.name}" has expired'
             cure = "renew the dates under  until:,  or remove the list"
             reading.warn("P330", named.span, message, cure=cure)
+        elif expired:
+            first, others = expired[0], len(expired) - 1
+            more = f", and {others} more" if others else ""
+            reading.add(
+                "P335",
+                first.span,
+                f'"{first.id}" of the list "{named.name}" has expired on {first.until}{more}',
+                severity=Severity.NOTE,
+                cure="renew the date, or remove the line",
+                path=None if named.file is None else path_beside(reading, named.file),
+            )
 
 
 def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:
@@ -64,11 +74,30 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
     fields = reading.section(tree, LIST_FILE, what)
     missing = "write  file: some.csv,  or the values as a list"
     scalar = None if fields is None else fields.text("file", missing)
-    if scalar is None:
+    if fields is None or scalar is None:
         span = tree.span if fields is None else first_line(tree.span)
         return NamedList(name=name, entries=(), span=span)
-    entries = _from_file(reading, what, scalar, files)
-    return NamedList(name=name, entries=entries, file=scalar.value, span=scalar.span)
+    wanted = WantedRows(fields.text("column"), _where(reading, fields.get("where"), what))
+    return NamedList(
+        name=name,
+        entries=_from_file(reading, what, scalar, wanted, files),
+        file=scalar.value,
+        column=None if wanted.column is None else wanted.column.value,
+        where=tuple((key.value, values) for key, values in wanted.where),
+        span=scalar.span,
+    )
+
+
+def _where(
+    reading: Reading, tree: Tree | None, what: str
+) -> tuple[tuple[Scalar, tuple[str, ...]], ...]:
+    """The columns that a row must hold one of some values in."""
+    mapping = None if tree is None else reading.mapping(tree, "where:", COLUMNS.examples[0])
+    if mapping is not None and not mapping.entries:
+        cure = f"write it as  {COLUMNS.examples[0]},  or remove it"
+        reading.add("P108", mapping.span, f"where:  of {what} names no column", cure=cure)
+    read = ((key, reading.texts(value, key.value)) for key, value in reading.entries(mapping))
+    return tuple((key, tuple(text.value.strip() for text in texts)) for key, texts in read if texts)
 
 
 def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
@@ -110,7 +139,7 @@ def _warn_doubles(reading: Reading, entries: tuple[ListEntry, ...], what: str) -
 
 
 def _from_file(
-    reading: Reading, what: str, scalar: Scalar, files: ListFiles
+    reading: Reading, what: str, scalar: Scalar, wanted: WantedRows, files: ListFiles
 ) -> tuple[ListEntry, ...]:
     file = scalar.value
     cannot, cure = f'the list file "{file}" cannot be read', None
@@ -119,7 +148,7 @@ def _from_file(
         cure = "write only the file's name, as  watched.csv"
     else:
         try:
-            return _Sheet(reading, file, what).read(files.text(file))
+            return ListSheet(reading, file, what, wanted).read(files.text(file))
         except OSError as problem:
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
@@ -127,159 +156,3 @@ def _from_file(
             cure = 'save it again with the encoding "UTF-8"'
     reading.add("P129", scalar.span, cannot, cure=cure)
     return ()
-
-
-# A file of comma-separated values --------------------------------------------------------------
-#
-# It is read cell by cell with places: nothing in it is swallowed or guessed. A row is a line, so a
-# quote that is still open at the end of one is a mistake at the quote, and what follows is read as
-# rows again. `""` inside quotes is one quote (RFC 4180).
-
-_COLUMNS = tuple(LIST_ENTRY.keys)
-
-
-class SheetCell(NamedTuple):
-    """One value without its quotes and outer spaces, and where it stands."""
-
-    text: str
-    span: Span
-
-
-class Row(NamedTuple):
-    """The cells of a line that holds any, and whether nothing is wrong with it."""
-
-    line: int
-    cells: tuple[SheetCell, ...]
-    is_sound: bool
-
-
-class _Sheet:
-    """One CSV file being read; findings stand in that file."""
-
-    def __init__(self, reading: Reading, file: str, what: str) -> None:
-        self.reading = reading
-        self.what = what
-        folder, slash, _ = reading.document.path.rpartition("/")
-        self.path = f"{folder}{slash}{file}"
-
-    def read(self, text: str) -> tuple[ListEntry, ...]:
-        """Read the header and the rows: one entry a row, or a mistake that says why not."""
-        rows = list(self._rows(text))
-        if not rows:
-            cure = "its first line is  id,note,until"
-            self._add("P129", spot(0, 0), "the list file is empty", cure)
-            return ()
-        head, *lines = rows
-        header = tuple(cell.text.casefold() for cell in head.cells)
-        if not self._is_header(head, header):
-            return ()
-        if not lines:
-            message = f"{self.what} holds no value, so nothing is ever in it"
-            cure = "add values below the header"
-            self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
-        entries = [self._entry(row, header) for row in lines if row.is_sound]
-        return tuple(entry for entry in entries if entry is not None)
-
-    def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
-        odd = [i for i, name in enumerate(header) if name not in _COLUMNS or name in header[:i]]
-        if "id" in header and not odd:
-            return True
-        wrong = head.cells[odd[0] if odd else 0]
-        message = f'the header of the list file is not  id,note,until: "{wrong.text}"'
-        cure = f"columns are {listed(_COLUMNS)}, each once; only id is required"
-        under = did_you_mean(wrong.text.casefold(), _COLUMNS)
-        self._add("P129", wrong.span, message, cure, under=under)
-        return False
-
-    def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
-        values, columns = len(row.cells), len(header)
-        if values != columns:
-            message = (
-                f"this line has {values} value{'s' * (values != 1)},"
-                f" the header has {columns} column{'s' * (columns != 1)}"
-            )
-            cure = "write a comma for each value that is left out"
-            if values > columns:
-                cure = "put quotes around a value that holds a comma"
-            self._add("P129", row.cells[min(columns, values - 1)].span, message, cure)
-            return None
-        cells = dict(zip(header, row.cells, strict=True))
-        value, note, day = (cells.get(name) for name in _COLUMNS)
-        if value is None or not value.text:
-            cure = "write it, or delete the line"
-            self._add("P129", spot(row.line, 0), "this line has no id", cure)
-            return None
-        until = None
-        if day is not None and day.text:
-            try:
-                until = read_date(day.text, 0)
-            except Misread as misread:
-                self._add(misread.code, day.span, misread.message, misread.cure)
-        note_text = (note.text or None) if note is not None else None
-        return ListEntry(id=value.text, note=note_text, until=until, span=value.span)
-
-    def _rows(self, text: str) -> Iterator[Row]:
-        """Read every line that holds something; lines of nothing but commas and spaces do not."""
-        findings = self.reading.findings
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        for number, line in enumerate(lines):
-            before = len(findings)
-            cells = tuple(self._cells(line, number))
-            if len(findings) > before or any(cell.text for cell in cells):
-                at = first_unseen(line)
-                if at is not None:
-                    message = f"{said_unseen(line[at])} stands here"
-                    self._add(
-                        "P010", spot(number, at), message, "delete it and type the value again"
-                    )
-                yield Row(number, cells, is_sound=len(findings) == before)
-
-    def _cells(self, line: str, number: int) -> Iterator[SheetCell]:
-        at = 0
-        while at <= len(line):
-            start = at + len(line[at:]) - len(line[at:].lstrip(" "))
-            if line[start : start + 1] == '"':
-                text, at = self._quoted(line, start, number)
-            else:
-                end = line.find(",", at)
-                at = len(line) if end < 0 else end
-                text = line[start:at].rstrip()
-                if '"' in text:
-                    self._refuse_quote(number, line.index('"', start))
-            yield SheetCell(text.strip(), spot(number, start, max(1, at - start)))
-            at += 1
-
-    def _quoted(self, line: str, start: int, number: int) -> tuple[str, int]:
-        """The text between two quotes, and where the cell ends."""
-        at, parts = start + 1, []
-        while (close := line.find('"', at)) >= 0 and line[close + 1 : close + 2] == '"':
-            parts.append(line[at : close + 1])
-            at = close + 2
-        if close < 0:
-            message = "this quote is still open at the end of its line"
-            cure = "close it, or delete it: a value of a list stays on one line"
-            self._add("P015", spot(number, start), message, cure)
-            return "".join((*parts, line[at:])), len(line)
-        end = line.find(",", close)
-        end = len(line) if end < 0 else end
-        if line[close + 1 : end].strip(" "):
-            self._refuse_quote(number, close)
-        return "".join((*parts, line[at:close])), end
-
-    def _refuse_quote(self, number: int, at: int) -> None:
-        cure = 'put quotes around the whole value, and write "" for a quote in it'
-        self._add("P015", spot(number, at), "a quote stands inside a value", cure)
-
-    def _add(
-        self,
-        code: str,
-        span: Span,
-        message: str,
-        cure: str | None,
-        *,
-        under: str | None = None,
-        severity: Severity = Severity.ERROR,
-    ) -> None:
-        self.reading.add(
-            code, span, message, severity=severity, cure=cure, under=under, path=self.path
-        )

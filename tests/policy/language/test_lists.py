@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.diagnostics import Finding
+from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.model import ListEntry
 from reviewbot.policy.text_forms import first_unseen
@@ -26,10 +27,12 @@ deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay
 """
 
 
-def from_file(text: str) -> Parsed:
-    """Read a policy whose list lies in a file of this text."""
-    source = POLICY.replace("LIST", "{file: w.csv}")
-    return parse_policy(source, path="some/listed.yaml", read=lambda name: text.encode())
+def from_file(text: str, more: str = "", today: date | None = None) -> Parsed:
+    """Read a policy whose list lies in a file of this text; `more` says what of it is wanted."""
+    source = POLICY.replace("LIST", f"{{file: w.csv{more}}}")
+    return parse_policy(
+        source, path="some/listed.yaml", read=lambda name: text.encode(), today=today
+    )
 
 
 def from_yaml(entry: str) -> Parsed:
@@ -54,7 +57,14 @@ def place(finding: Finding) -> tuple[str, str, int, int]:
     [
         ('id,note,until\n"acc-1,,\nacc-2,,\n', [("P015", 2, 1)]),
         ('id,note,until\nacc-1,,\n"acc-2', [("P015", 3, 1)]),
-        ('id,note\nacc-1,"seen\nacc-2,twice"\n', [("P015", 2, 7), ("P015", 3, 12)]),
+        ('id,note\nacc-1,"seen\nacc-2,twice"\n', [("P015", 2, 7)]),
+        ('id;note\nacc-1;"seen\n\ntwice" ;\n', [("P015", 2, 7)]),
+        ('id,note\n"acc-1,x\n"acc-2",y\n', [("P015", 2, 1)]),
+        ("id;note\nacc-1\n", [("P129", 2, 1)]),
+        ("id\tnote\nacc-1\ta\tb\n", [("P129", 2, 9)]),
+        ("id\nacc;1\n", [("P129", 2, 5)]),
+        ("id;until\na;31.12.2026\n", [("P101", 2, 3)]),
+        ("handle;note\na;b\n", [("P129", 1, 1)]),
         ('id\nacc"1\n', [("P015", 2, 4)]),
         ('id\n"acc"1\n', [("P015", 2, 5)]),
         ("id,note\nacc-1\n", [("P129", 2, 1)]),
@@ -67,7 +77,7 @@ def place(finding: Finding) -> tuple[str, str, int, int]:
         ("id\na\0b\n", [("P010", 2, 2)]),
         ("id\nacc\u200b1\n", [("P010", 2, 4)]),
         ("id,note\na,\u202efdp\n", [("P010", 2, 3)]),
-        ("id\nacc\t1\n", [("P010", 2, 4)]),
+        ("id\nacc\t1\n", [("P129", 2, 5)]),
         ("id\na\u3164\n", [("P010", 2, 2)]),
         ("id\na\u2028b\n", [("P010", 2, 2)]),
     ],
@@ -78,7 +88,7 @@ def test_what_a_line_hides_is_met_at_its_place(text: str, said: list[tuple[str, 
 
     assert parsed.policy is None
     assert [place(f) for f in parsed.findings] == [(c, "some/w.csv", n, at) for c, n, at in said]
-    assert all(finding.cure for finding in parsed.findings)
+    assert all(finding.cure or finding.under for finding in parsed.findings)
 
 
 def test_a_list_file_is_read_as_it_is_written() -> None:
@@ -98,14 +108,92 @@ SEEN = st.text(st.characters(exclude_categories=("C", "Zl", "Zp"))).filter(
 )
 
 
-@given(st.lists(SEEN, min_size=1, max_size=5), st.booleans())
-def test_what_a_spreadsheet_writes_is_read_back_whole(values: list[str], quoted: bool) -> None:
-    """As many entries as lines, each the value that was written."""
+@given(
+    st.lists(st.tuples(SEEN, SEEN), min_size=1, max_size=5),
+    st.booleans(),
+    st.sampled_from(",;\t"),
+)
+def test_what_a_spreadsheet_writes_is_read_back_whole(
+    rows: list[tuple[str, str]], quoted: bool, sign: str
+) -> None:
+    """As many entries as lines, each the value that was written, whatever stands between the columns."""
     out = io.StringIO(newline="")
     style = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-    csv.writer(out, quoting=style).writerows([["id"], *([value] for value in values)])
+    csv.writer(out, quoting=style, delimiter=sign).writerows([("id", "Handle"), *rows])
+    text = out.getvalue()
 
-    assert [entry.id for entry in entries(from_file(out.getvalue()))] == [v.strip() for v in values]
+    assert [entry.id for entry in entries(from_file(text))] == [a.strip(" ") for a, _ in rows]
+    handles = entries(from_file(text, ", column: handle"))
+    assert [entry.id for entry in handles] == [b.strip(" ") for _, b in rows]
+
+
+GERMAN = (
+    "Kunde;handle;country;note;until\nA;lumen;DE;Müller;2030-12-31\nB;orbit;at;;\nC;nova;FR;;\n"
+)
+
+
+def test_one_column_of_some_rows_is_taken() -> None:
+    """`column:` names the values, `where:` the rows, in any letter case; other columns are not read."""
+    both = entries(from_file(GERMAN, ", column: Handle, where: {Country: [de, AT]}"))
+    (only,) = entries(from_file(GERMAN, ", column: handle, where: {country: DE}"))
+
+    assert [entry.id for entry in both] == ["lumen", "orbit"]
+    assert (only.id, only.note, only.until) == ("lumen", "Müller", date(2030, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "word"),
+    [
+        (", column: handel", "some/listed.yaml", 'no column "handel"'),
+        (", where: {land: DE}, column: handle", "some/listed.yaml", 'no column "land"'),
+        ("", "some/w.csv", 'no column "id"'),
+    ],
+)
+def test_a_column_that_is_not_there_is_met_where_it_is_asked_for(
+    more: str, path: str, word: str
+) -> None:
+    """With the columns that are there, and the nearest of them."""
+    (finding,) = from_file(GERMAN, more).findings
+    said = f"{finding.under} {finding.cure}"
+
+    assert (finding.code, finding.path, word in finding.message) == ("P129", path, True)
+    assert "handle" in said or "Kunde, handle, country" in said or "column:" in said
+
+
+def test_a_date_of_another_notation_is_written_out() -> None:
+    """The cure is her own day; where two days may be meant both are shown."""
+    (german,) = from_file("id;until\na;31.12.2026\n").findings
+    (either,) = from_file("id;until\na;05/06/2026\n").findings
+
+    assert german.under == "write  2026-12-31"
+    assert either.cure is not None and "2026-06-05" in either.cure and "2026-05-06" in either.cure
+
+
+def test_a_column_that_is_nearly_until_is_pointed_at() -> None:
+    """It would be left out in silence, and the entries would count for ever."""
+    parsed = from_file("id,untill\na,2026-12-31\n")
+
+    assert [(f.code, f.severity, f.span.column) for f in parsed.findings] == [
+        ("P336", Severity.WARNING, 4)
+    ]
+
+
+def test_an_entry_that_has_expired_is_noted_and_a_list_of_them_warned_of() -> None:
+    """At its place in the file; and a list of which no row is wanted is said to be empty."""
+    text = "id,until\na,2026-01-31\nb,2026-02-28\n"
+
+    (note,) = from_file(text, today=date(2026, 2, 28)).findings
+    (warning,) = from_file(text, today=date(2026, 3, 1)).findings
+    (nothing,) = from_file(GERMAN, ", column: handle, where: {country: CH}").findings
+
+    assert (note.severity, place(note)) == (Severity.NOTE, ("P335", "some/w.csv", 2, 1))
+    assert (warning.severity, warning.code) == (Severity.WARNING, "P330")
+    assert (nothing.severity, nothing.code) == (Severity.WARNING, "P332")
+
+
+def test_what_stands_in_a_column_that_is_not_read_hides_nothing() -> None:
+    """An invisible character there is nobody's value."""
+    assert [e.id for e in entries(from_file("id;name\na;M\u00a0M\n"))] == ["a"]
 
 
 @given(st.lists(st.text(st.sampled_from('ab," \0\u200b'), max_size=6), max_size=6))
