@@ -164,6 +164,7 @@ def _limits(kept: Iterable[KeptBack], label: str) -> Iterator[str]:
             (limit.asked, "asked of people"),
             (limit.by_deadline, "left to the deadline"),
             (limit.silence, "paid by silence"),
+            (limit.passed_over, "left to the rules below"),
         )
         outcomes = ", ".join(f"{count:,} {what}" for count, what in ways if count)
         yield f"{label}: {safe_line(limit.limit)} kept back {limit.count:,} ({outcomes})"

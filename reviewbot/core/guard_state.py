@@ -145,6 +145,7 @@ class ExpectedNeed(msgspec.Struct, frozen=True, kw_only=True):
     """Something a pass left undecided, and what its fallback may want to do when."""
 
     policy: str
+    rule: str = ""
     at: datetime
     actions: frozenset[Action]
     account_id: str | None
@@ -313,6 +314,8 @@ class FullLimit(NamedTuple):
     deadline_at: datetime | None = None
     """Of what met it. What failed before comes last in a pass, however urgent it is, and room is kept
     for that: so a limit that is full for others need not be full for it."""
+    rule: str | None = None
+    """Whose own limit it is; None for the policy's."""
 
     def covers(self, verdict: Verdict, item: ReviewItem) -> bool:
         """Whether the same cap would refuse this as well."""
@@ -324,6 +327,7 @@ class FullLimit(NamedTuple):
         return (
             not more_urgent
             and (verdict.policy, verdict.action) == (self.policy, self.action)
+            and self.rule in (None, verdict.rule)
             and self.account_id in (None, item.account_id)
             and (self.amount_micros is None or (item.amount_micros or 0) >= self.amount_micros)
         )

@@ -171,6 +171,8 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
     judge: Judge | None
     account: AccountHistory = NO_ACCOUNT_HISTORY
     fleet: Fleet = Fleet()
+    full: tuple[str, ...] = ()
+    """The rules that are passed over because their own limit is full."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

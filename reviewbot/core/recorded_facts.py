@@ -51,6 +51,8 @@ def facts_to_json(facts: Facts) -> bytes:
     for name, part in (("account", facts.account), ("fleet", facts.fleet)):
         if known := _known(part):
             record[name] = known
+    if facts.full:
+        record["full"] = facts.full
     return _encode(record)
 
 
@@ -67,6 +69,7 @@ def facts_from_json(text: bytes) -> Facts:
         "past": msgspec.convert({"disputes": None} | record["history"], History, strict=False),
         "account": msgspec.convert(record.get("account", {}), AccountHistory),
         "fleet": msgspec.convert(record.get("fleet", {}), Fleet),
+        "full": tuple(record.get("full", ())),
     }
     if "bundle" in record:
         delivered = record.get("delivered")

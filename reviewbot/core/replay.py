@@ -165,6 +165,8 @@ def past_reviews(
 def read_past(logged: Logged) -> PastReview | None:
     """One decision as a review to judge again; None where its facts can no longer be read."""
     try:
-        return PastReview(logged=logged, seen=facts_from_json(logged.decision.facts))
+        facts = facts_from_json(logged.decision.facts)
+        # Which limits were full then is worked out anew.
+        return PastReview(logged=logged, seen=msgspec.structs.replace(facts, full=()))
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError):
         return None

@@ -75,8 +75,8 @@ class Halted(ReviewbotError):
     """A decision may not be sent now; the message says what keeps it back, and stays the same while it does.
 
     `by` is `pause`, `breaker`, `cap`, `guardrail` or `probation`; `subject` names the one of them.
-    `asks` says that a person is to be asked instead. `room_at` is when a cap has room again, where
-    that is known.
+    `asks` says that a person is to be asked instead, `skips` that the rule is passed over and those
+    below it are asked. `room_at` is when a cap has room again, where that is known.
     """
 
     def __init__(
@@ -86,12 +86,14 @@ class Halted(ReviewbotError):
         by: str,
         subject: str = "",
         asks: bool = False,
+        skips: bool = False,
         room_at: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.by = by
         self.subject = subject
         self.asks = asks
+        self.skips = skips
         self.room_at = room_at
 
 
@@ -271,10 +273,23 @@ class CapReached(LedgerError):
     """A cap has no room for an intent, so nothing was written and nothing may be sent.
 
     `cap` is the cap's own name; `room_at` the moment at which there will be room if nothing else is
-    sent until then, None where there never will be.
+    sent until then, None where there never will be. `own` says that the limit is the rule's own,
+    `account` that it is of one account, `money` that it counts what is paid.
     """
 
-    def __init__(self, message: str, *, cap: str, room_at: datetime | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        cap: str,
+        room_at: datetime | None,
+        own: bool = False,
+        account: bool = False,
+        money: bool = False,
+    ) -> None:
         super().__init__(message)
         self.cap = cap
         self.room_at = room_at
+        self.own = own
+        self.account = account
+        self.money = money

@@ -16,23 +16,32 @@ goes on to hold.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from reviewbot.core import refusals
 from reviewbot.core.pipeline import NEAR
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, DONE, OPEN, Action, Decision, State
-from reviewbot.domain.errors import ReviewbotError
-from reviewbot.foresight.future import Future, Kept, Key, RoundAhead, Standing, end_by
+from reviewbot.foresight.answers import AnswersAhead, Stretch, answers_of, stretches
+from reviewbot.foresight.future import (
+    Future,
+    Kept,
+    Key,
+    RoundAhead,
+    Standing,
+    end_by,
+    kept_by_cap,
+    with_a_person_until,
+)
 from reviewbot.foresight.room import Room, Stop
 from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.policy.engine.trace import Evaluation
-from reviewbot.policy.explain.what_if import over_time
 from reviewbot.ports.ledger import Logged
-from reviewbot.safety.limits import REACHED, decide_by, stays_with_person
+from reviewbot.safety.limits import decide_by, people_may_from
 from reviewbot.safety.pauses import Hold
 
 if TYPE_CHECKING:
@@ -58,7 +67,7 @@ def futures(rounds: Sequence[RoundAhead], standing: Standing) -> dict[Key, Futur
     Whether a write that may have arrived takes room under a limit is not known yet: where the end of
     another round hangs on that, nobody can tell.
     """
-    answers = {ahead.key: _answers(ahead, standing.now) for ahead in rounds}
+    answers = {ahead.key: answers_of(ahead, standing.now) for ahead in rounds}
     found = _followed(rounds, answers, standing, arrived=True)
     if any(ahead.latest is not None and ahead.latest.state in OPEN for ahead in rounds):
         lost = _followed(rounds, answers, standing, arrived=False)
@@ -73,7 +82,7 @@ def futures(rounds: Sequence[RoundAhead], standing: Standing) -> dict[Key, Futur
 
 def _followed(
     rounds: Sequence[RoundAhead],
-    answers: Mapping[Key, _Answers],
+    answers: Mapping[Key, AnswersAhead],
     standing: Standing,
     *,
     arrived: bool,
@@ -132,33 +141,8 @@ def _too_late(found: Mapping[Key, Future], standing: Standing) -> dict[Key, Futu
     }
 
 
-class _Answers(NamedTuple):
-    """What a policy says of a round from now on; from `wanting` on evidence is that is not at hand."""
-
-    said: tuple[tuple[datetime, Evaluation], ...] = ()
-    wanting: datetime | None = None
-    broke: bool = False
-
-
-def _answers(ahead: RoundAhead, now: datetime) -> _Answers:
-    if ahead.judge is None or ahead.facts is None or ahead.is_over(now):
-        return _Answers()
-    judge, facts = ahead.judge, replace(ahead.facts, now=now)
-    try:
-        said = tuple(over_time(judge, facts, ahead.ends_by(now)))
-        if ahead.complete or not judge.ever_needs_evidence:
-            return _Answers(said)
-        wanting = (at for at, _ in said if judge.triage(replace(facts, now=at)) is None)
-        first = next(wanting, None)
-    except (ReviewbotError, MemoryError):
-        raise
-    except Exception:  # noqa: BLE001 - a policy that breaks on one thing asks a person about that one
-        return _Answers(broke=True)
-    return _Answers(tuple(pair for pair in said if first is None or pair[0] < first), first)
-
-
 def _in_turn(
-    rounds: Sequence[RoundAhead], answers: Mapping[Key, _Answers], standing: Standing
+    rounds: Sequence[RoundAhead], answers: Mapping[Key, AnswersAhead], standing: Standing
 ) -> list[RoundAhead]:
     """The most urgent first, and what was refused last while it can wait, as in the pass that tries it.
 
@@ -195,6 +179,15 @@ def _refusal(latest: Logged) -> str | None:
     return words if words is not None and words.startswith(refusals.NOTE) else None
 
 
+@dataclass(slots=True)
+class _Way:
+    """What was met on the way through the answers: the last one, and what kept it back first and last."""
+
+    said: Evaluation | None = None
+    stop: Stop | None = None
+    kept: Kept | None = None
+
+
 class _Following:
     """Follows rounds one after the other; the room that one takes is gone for the next."""
 
@@ -203,7 +196,7 @@ class _Following:
         self._rooms = {name: Room(house, standing.now) for name, house in standing.houses.items()}
         self._unseen = 0
 
-    def future(self, ahead: RoundAhead, answers: _Answers) -> Steps:
+    def future(self, ahead: RoundAhead, answers: AnswersAhead) -> Steps:
         """Follow one round to its end."""
         future = yield from self._end(ahead, answers)
         if future.is_over:
@@ -213,7 +206,7 @@ class _Following:
         future = replace(future, answers=answers.said, asked_at=self._asked_at(future, answers))
         return replace(future, answerable_at=self._answerable_at(future))
 
-    def _end(self, ahead: RoundAhead, answers: _Answers) -> Steps:
+    def _end(self, ahead: RoundAhead, answers: AnswersAhead) -> Steps:
         latest = ahead.latest
         if latest is not None and self._is_done(ahead, latest):
             decision, at = latest.decision, latest.settled_at or latest.state_at
@@ -268,7 +261,7 @@ class _Following:
             return Future(round=ahead, end="unknown", at=None, why=why, kept=kept)
         return Future(round=ahead, end="silence", at=at, why=why, kept=kept)
 
-    def _perhaps_done(self, ahead: RoundAhead, answers: _Answers, latest: Logged) -> Steps:
+    def _perhaps_done(self, ahead: RoundAhead, answers: AnswersAhead, latest: Logged) -> Steps:
         """A write that may have arrived: it did, or the policy goes on once that is known."""
         decision, began = latest.decision, latest.intended_at or latest.state_at
         known_at = max(began + self._standing.quarantine, self._now)
@@ -308,34 +301,72 @@ class _Following:
             return None
         return None if _may_leave(ahead.judge, hold) else self._timer(ahead, hold.sentence, kept)
 
-    def _follow(self, ahead: RoundAhead, judge: Judge, answers: _Answers, ready: datetime) -> Steps:
-        """Through the policy's answers, to the first that is sent."""
-        kept: Kept | None = None
-        stop: Stop | None = None
-        said: Evaluation | None = None
+    def _follow(
+        self, ahead: RoundAhead, judge: Judge, answers: AnswersAhead, ready: datetime
+    ) -> Steps:
+        """Follow a round through the policy's answers, to the first that is sent."""
+        way = _Way()
+        coming = stretches(answers, ahead.ends_by(self._now))
+        sent = yield from self._walk(ahead, judge, coming, ready, way)
+        if sent is not None:
+            return sent
+        if answers.wanting is not None:
+            return replace(self._nobody_knows(ahead, WANTING, way.kept), turn_at=answers.wanting)
+        return self._unsent(ahead, judge, way.said, way.stop, way.kept)
+
+    def _walk(
+        self,
+        ahead: RoundAhead,
+        judge: Judge,
+        coming: Iterable[Stretch],
+        ready: datetime,
+        way: _Way,
+    ) -> Generator[datetime, None, Future | None]:
         passed = self._standing.pass_at
-        for start, until, answer in _stretches(answers, ahead.ends_by(self._now)):
+        for start, until, answer in coming:
             at = max(start, ready)
             if passed(at) >= until:  # no pass is made while this is the answer
                 continue
-            said, stop = answer, None
+            way.said, way.stop = answer, None
             wish = ahead.wish(judge, answer.action, answer.rule)
-            due = _with_a_person_until(ahead, judge, wish) or at
+            due = with_a_person_until(ahead, judge, wish) or at
             if at < due:
-                kept, at = kept or _by_cap(ahead, wish, at), due
+                way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
-                stop = self._stop(judge, wish, tried, until)
+                stop = way.stop = self._stop(judge, wish, tried, until)
                 if stop is None:
-                    return self._sent(ahead, judge, wish, tried, kept)
-                kept = kept or Kept(stop, wish, at)
+                    return self._sent(ahead, judge, wish, tried, way.kept)
+                if stop.skips:
+                    at = min(stop.free_at or until, until)
+                    sent = yield from self._below(ahead, judge, answer.rule, (tried, at), way)
+                    if sent is not None:
+                        return sent
+                    continue
+                way.kept = way.kept or Kept(stop, wish, at)
                 instead, then = self._meanwhile(ahead, judge, wish, stop, tried, until)
                 if instead is not None:
-                    return self._sent(ahead, judge, instead, tried, kept)
+                    return self._sent(ahead, judge, instead, tried, way.kept)
                 at = then or until
-        if answers.wanting is not None:
-            return replace(self._nobody_knows(ahead, WANTING, kept), turn_at=answers.wanting)
-        return self._unsent(ahead, judge, said, stop, kept)
+        return None
+
+    def _below(
+        self,
+        ahead: RoundAhead,
+        judge: Judge,
+        rule: str,
+        between: tuple[datetime, datetime],
+        way: _Way,
+    ) -> Generator[datetime, None, Future | None]:
+        """What comes of the rules below one that is passed over while its limit is full."""
+        assert ahead.facts is not None
+        start, end = between
+        facts = replace(ahead.facts, full=(*ahead.facts.full, rule))
+        below = replace(ahead, facts=facts)
+        answers = answers_of(below, start, end)
+        if answers.wanting is not None and answers.wanting < end:
+            return replace(self._nobody_knows(ahead, WANTING, way.kept), turn_at=answers.wanting)
+        return (yield from self._walk(below, judge, stretches(answers, end), start, way))
 
     def _unsent(
         self,
@@ -380,7 +411,7 @@ class _Following:
         """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
         holds = [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
         if holds:
-            hold = max(holds, key=_lasting)
+            hold = max(holds, key=Hold.lasting)
             return Stop(hold.by, hold.sentence, hold.until)
         return self._rooms[judge.policy.name].stop(wish, at, end)
 
@@ -414,7 +445,7 @@ class _Following:
 
     # People ----------------------------------------------------------------------------------
 
-    def _asked_at(self, future: Future, answers: _Answers) -> datetime | None:
+    def _asked_at(self, future: Future, answers: AnswersAhead) -> datetime | None:
         """From when on a person is asked, where that is before it ends."""
         latest, moments = future.round.latest, []
         is_question = latest is not None and latest.decision.action is Action.ESCALATE
@@ -438,7 +469,9 @@ class _Following:
             if hold.until is None:
                 return None
             at = hold.until
-        return at if at < end else None
+        judge = future.round.judge
+        opens = at if judge is None else people_may_from(judge, at)
+        return opens if opens is not None and opens < end else None
 
     def _holding_all(self, ahead: RoundAhead) -> Hold | None:
         """What keeps back whatever may be decided of it, the longest lasting."""
@@ -449,7 +482,7 @@ class _Following:
             for hold in self._standing.holds
             if all(hold.stops(action, policy, self._now) for action in acts)
         ]
-        return max(holds, key=_lasting, default=None)
+        return max(holds, key=Hold.lasting, default=None)
 
 
 def _was_left(ahead: RoundAhead) -> bool:
@@ -464,29 +497,3 @@ def _may_leave(judge: Judge | None, hold: Hold) -> bool:
     said = [rule.then.action for rule in policy.rules]
     said += [case.then.action for case in policy.deadline.fallbacks]
     return Action.LEAVE in said
-
-
-def _lasting(hold: Hold) -> tuple[bool, float]:
-    return hold.until is None, 0.0 if hold.until is None else hold.until.timestamp()
-
-
-def _stretches(answers: _Answers, end: datetime) -> Iterator[tuple[datetime, datetime, Evaluation]]:
-    """Each answer with the time for which it stands: from, and until when."""
-    ends = [at for at, _ in answers.said[1:]] + [answers.wanting or end]
-    # None was said yet where evidence is wanting from the beginning.
-    for (start, answer), until in zip(answers.said, ends, strict=False):
-        yield start, until, answer
-
-
-def _with_a_person_until(ahead: RoundAhead, judge: Judge, wish: Decision) -> datetime | None:
-    """Until when the question that a full cap asked of this very wish stays with its person."""
-    last = None if ahead.latest is None else ahead.latest.decision
-    if last is None or ahead.facts is None or not stays_with_person(last, wish, ahead.epoch):
-        return None
-    return decide_by(judge, ahead.facts)
-
-
-def _by_cap(ahead: RoundAhead, wish: Decision, at: datetime) -> Kept:
-    assert ahead.latest is not None
-    what = (ahead.latest.decision.held_by or "").removeprefix(REACHED)
-    return Kept(Stop("cap", what, None, asks=True), wish, at)

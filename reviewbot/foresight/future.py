@@ -17,6 +17,7 @@ from reviewbot.foresight.room import House, Stop
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Logged
+from reviewbot.safety.limits import FULL, REACHED, decide_by, stays_with_person
 from reviewbot.safety.pauses import Hold
 
 if TYPE_CHECKING:
@@ -168,3 +169,18 @@ def end_by(action: Action, rule: str) -> Paid:
     if not action.pays:
         return "sent back"
     return "fallback" if rule == DEADLINE else "rule"
+
+
+def with_a_person_until(ahead: RoundAhead, judge: Judge, wish: Decision) -> datetime | None:
+    """Until when the question that a full cap asked of this very wish stays with its person."""
+    last = None if ahead.latest is None else ahead.latest.decision
+    if last is None or ahead.facts is None or not stays_with_person(last, wish, ahead.epoch):
+        return None
+    return decide_by(judge, ahead.facts)
+
+
+def kept_by_cap(ahead: RoundAhead, wish: Decision, at: datetime) -> Kept:
+    """What the question of a full cap keeps back, as the log says it."""
+    assert ahead.latest is not None
+    what = (ahead.latest.decision.held_by or "").removeprefix(REACHED).removeprefix(FULL)
+    return Kept(Stop("cap", what, None, asks=True), wish, at)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
 
 
-DAY = timedelta(days=1)
-"""The longest window of a cap."""
+DAY = timedelta(hours=25)
+"""The longest window of a cap: the day on which the clocks go back."""
 LATELY = timedelta(minutes=2)
 REHEARSES = Hold(sentence="the bot only rehearses: it runs without --live", by="rehearsal")
 REQUESTS_A_DECISION = 2
@@ -263,6 +263,8 @@ def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
     """The facts that a decision was made by; None where they cannot be read."""
     logged = ledger.decision(latest.decision.id)
     try:
-        return None if logged is None else facts_from_json(logged.decision.facts)
+        # Which limits were full then is no matter now.
+        known = None if logged is None else facts_from_json(logged.decision.facts)
+        return None if known is None else replace(known, full=())
     except (ValueError, KeyError, msgspec.MsgspecError):
         return None

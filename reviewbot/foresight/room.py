@@ -28,6 +28,7 @@ from reviewbot.safety.limits import (
     limits_for,
     looks_at_the_checker,
     pauses_of,
+    rule_named,
 )
 from reviewbot.safety.pauses import By
 
@@ -59,13 +60,14 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
 class Stop(NamedTuple):
     """What keeps an action back at a moment, and from when on it no longer does; None: not before the end.
 
-    `asks` says that a person is asked meanwhile.
+    `asks` says that a person is asked meanwhile, `skips` that the rules below are.
     """
 
     by: StoppedBy
     what: str
     free_at: datetime | None
     asks: bool = False
+    skips: bool = False
 
 
 class Room:
@@ -75,7 +77,6 @@ class Room:
         self._house, self._policy = house, house.judge.policy
         self._pauses = pauses_of(house.judge)
         self._sees_tries = looks_at_the_checker(self._policy)
-        self._asks = self._policy.guardrails.when_over == "escalate"
         self._tracks: dict[str | None, dict[str, LimitTrack]] = {}
         self._taken: dict[str | None, list[Spent]] = {}
         for spent in house.spent:
@@ -129,7 +130,7 @@ class Room:
         )
 
     def _full(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
-        """The cap without room that keeps it back the longest."""
+        """The limit without room that keeps it back the longest, of those alike to the first."""
         try:
             limits = limits_for(self._policy, wish, ())
         except Halted as halted:
@@ -139,11 +140,21 @@ class Room:
             free_at = track.room(at, end, wish.amount_micros)
             if free_at == at:
                 continue
-            if found is None or free_at is None or (found.free_at or end) < free_at:
-                found = Stop("cap", track.limit.name, free_at, self._asks)
-            if free_at is None:
+            over = self._over(track.limit)
+            stop = Stop("cap", track.limit.name, free_at, over == "escalate", over == "skip")
+            if found is None or (
+                (stop.asks, stop.skips) == (found.asks, found.skips)
+                and (free_at is None or (found.free_at or end) < free_at)
+            ):
+                found = stop
+            if found.free_at is None:
                 break
         return found
+
+    def _over(self, limit: Limit) -> str:
+        """What follows where a limit is full."""
+        rule = None if limit.rule is None else rule_named(self._policy, limit.rule)
+        return self._policy.guardrails.when_over if rule is None else rule.when_over
 
     def _track(self, limit: Limit) -> LimitTrack:
         tracks = self._tracks.setdefault(limit.account_id, {})
@@ -187,14 +198,17 @@ class Room:
 
 
 def _counts(limit: Limit, decision: Decision) -> bool:
-    return decision.action in limit.actions and limit.account_id in (None, decision.account_id)
+    own = limit.rule is None or (limit.rule == decision.rule and decision.decided_by is None)
+    return (
+        own and decision.action in limit.actions and limit.account_id in (None, decision.account_id)
+    )
 
 
 class LimitTrack:
     """What counts against one limit: (when, how much, whether no room is kept for it), in order.
 
-    Pure arithmetic, by the same reading of a cap as the log's own check: what lies within the last
-    hour or day of a moment counts, that moment included. A newcomer may overfill no window, neither
+    Pure arithmetic, by the same reading of a cap as the log's own check: what lies within the hour or
+    day of a moment counts, that moment included. A newcomer may overfill no window, neither
     the one that ends with it nor a later one that holds it and what was planned before.
 
     `frees_after` is for probation, which ends once so many have stood for the limit's time.
@@ -202,7 +216,6 @@ class LimitTrack:
 
     def __init__(self, limit: Limit, *, frees_after: int | None = None) -> None:
         self.limit = limit
-        self._length = timedelta(seconds=limit.seconds)
         self._frees_after = frees_after
         self._taken: list[tuple[datetime, int, bool]] = []
         self._sent_back: list[datetime] = []
@@ -242,13 +255,13 @@ class LimitTrack:
         if most < 0:
             return None
         while not self._is_over(at):
-            first, last = self._between(at - self._length, at)
+            first, last = self._between(self.limit.begins(at), at)
             used = sum(one for _, one, _ in self._taken[first:last])
             if used > most:
                 while used > most:
                     used -= self._taken[first][1]
                     first += 1
-                at = self._taken[first - 1][0] + self._length
+                at = self.limit.frees(self._taken[first - 1][0])
                 continue
             clash = self._clash(at, first, last, used, most)
             if clash is None:
@@ -259,9 +272,10 @@ class LimitTrack:
     def _clash(self, at: datetime, first: int, last: int, used: int, most: int) -> datetime | None:
         """The first later moment whose window would be too full with a newcomer at `at` in it."""
         taken = self._taken
-        while last < len(taken) and taken[last][0] < at + self._length:
+        frees = self.limit.frees(at)
+        while last < len(taken) and taken[last][0] < frees:
             used += taken[last][1]
-            while taken[first][0] <= taken[last][0] - self._length:
+            while taken[first][0] <= self.limit.begins(taken[last][0]):
                 used -= taken[first][1]
                 first += 1
             if used > most and not taken[last][2]:
@@ -273,7 +287,7 @@ class LimitTrack:
         count = self._frees_after
         if count is None or len(self._taken) < count:
             return False
-        return at >= self._taken[count - 1][0] + self._length
+        return at >= self.limit.frees(self._taken[count - 1][0])
 
     def _between(self, after: datetime, until: datetime) -> tuple[int, int]:
         """The places of what lies in (after, until]."""
@@ -288,16 +302,15 @@ class LimitTrack:
     def _share_room(self, at: datetime, _: int) -> datetime | None:
         """As many decisions as now go on; a share gets room when others join or leave its window."""
         for _ in range(2 * len(self._taken) + 1):
-            first, last = self._between(at - self._length, at)
+            begins = self.limit.begins(at)
+            first, last = self._between(begins, at)
             count = last - first
-            part = bisect_right(self._sent_back, at) - bisect_right(
-                self._sent_back, at - self._length
-            )
+            part = bisect_right(self._sent_back, at) - bisect_right(self._sent_back, begins)
             if count < self.limit.after or (part + 1) * 1_000_000 <= self.limit.at_most * (
                 count + 1
             ):
                 return at
-            changes = [self._taken[first][0] + self._length] if count else []
+            changes = [self.limit.frees(self._taken[first][0])] if count else []
             changes += [self._taken[last][0]] if last < len(self._taken) else []
             if not changes:
                 return None

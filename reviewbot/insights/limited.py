@@ -29,7 +29,8 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class KeptBack(msgspec.Struct, frozen=True):
-    """How many decisions one limit kept back: put off, asked of people, left to the deadline or silence."""
+    """How many decisions one limit kept back: put off, asked of people, left to the deadline or silence,
+    or passed on to the rules below."""
 
     limit: str
     count: int
@@ -37,6 +38,7 @@ class KeptBack(msgspec.Struct, frozen=True):
     asked: int
     by_deadline: int
     silence: int
+    passed_over: int = 0
 
 
 class Said(NamedTuple):
@@ -80,7 +82,15 @@ class _Walk:
     def kept(self) -> tuple[KeptBack, ...]:
         """What each limit kept back, the one that kept most first."""
         found = [
-            KeptBack(limit, how.total(), how["later"], how["asked"], how["deadline"], how[SILENCE])
+            KeptBack(
+                limit,
+                how.total(),
+                how["later"],
+                how["asked"],
+                how["deadline"],
+                how[SILENCE],
+                how["below"],
+            )
             for limit, how in self._kept.items()
         ]
         return tuple(sorted(found, key=lambda kept: -kept.count))
@@ -95,6 +105,9 @@ class _Walk:
         if stop is None:
             self._room.take(wanted, wish.at)
             return said
+        if stop.skips and wish.below is not None:
+            self._kept.setdefault(stop.what, Counter())["below"] += 1
+            return self.says(review, wish.below)
         what, said = self._kept_back(review, wish, wanted, stop, said)
         self._kept.setdefault(stop.what, Counter())[what] += 1
         return said

@@ -64,6 +64,7 @@ def recorded(
         id=decision.id,
         task_id=decision.task_id,
         epoch=decision.epoch,
+        rule=decision.rule,
         policy=decision.policy,
         account_id=decision.account_id,
         amount_micros=decision.amount_micros,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
@@ -25,10 +25,16 @@ class SpentRoom(NamedTuple):
     amount_micros: int | None
     action: str
     account_id: str | None = None
+    rule: str = ""
+    by_person: int = 0
 
     def counts_for(self, limit: Limit) -> bool:
-        """Whether it takes room of this cap."""
-        return self.action in limit.actions and limit.account_id in (None, self.account_id)
+        """Whether it takes room of this cap; of a rule's own, what a person answered does not."""
+        return (
+            self.action in limit.actions
+            and limit.account_id in (None, self.account_id)
+            and (limit.rule is None or (limit.rule == self.rule and not self.by_person))
+        )
 
 
 def concerns(limit: Limit, decision: Decision) -> bool:
@@ -37,12 +43,13 @@ def concerns(limit: Limit, decision: Decision) -> bool:
         decision.policy == limit.policy
         and decision.action in (limit.share_of or limit.actions)
         and limit.account_id in (None, decision.account_id)
+        and limit.rule in (None, decision.rule)
     )
 
 
 def window_start(limit: Limit, decision: Decision) -> int:
     """What was intended after this moment counts."""
-    return to_micros(decision.decided_at - timedelta(seconds=limit.seconds))
+    return to_micros(limit.begins(decision.decided_at))
 
 
 def weight(limit: Limit, amount_micros: int | None) -> int:
@@ -67,7 +74,7 @@ def _room_at(limit: Limit, spent: Sequence[SpentRoom], excess: int) -> datetime 
     for one in spent:
         excess -= weight(limit, one.amount_micros)
         if excess <= 0:
-            return from_micros(one.intended_at) + timedelta(seconds=limit.seconds)
+            return limit.frees(from_micros(one.intended_at))
     return None
 
 
@@ -75,11 +82,10 @@ def _keep_room(
     limit: Limit, decision: Decision, spent: Sequence[SpentRoom], used: int, wanted: int
 ) -> None:
     """Look at each window that ends where somebody more urgent will need room, and holds us too."""
-    length = timedelta(seconds=limit.seconds)
     kept: deque[tuple[datetime, int]] = deque()
     promised, gone = 0, 0
     for need in sorted(limit.keep, key=lambda need: need.at):
-        start = need.at - length
+        start = limit.begins(need.at)
         if decision.decided_at <= start:
             return
         promised += weight(limit, need.amount_micros)
@@ -98,12 +104,8 @@ def _check_share(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -
         return
     part = sum(one.action in limit.share_of for one in spent) + 1
     if part * 1_000_000 > limit.at_most * (len(spent) + 1):
-        raise CapReached(
-            f"task {decision.task_id}: {decision.action.value} is over the cap {limit.name!r}"
-            f" (it would make {part} of {len(spent) + 1} decisions)",
-            cap=limit.name,
-            room_at=None,
-        )
+        words = f"it would make {part} of {len(spent) + 1} decisions"
+        raise _reached(limit, decision, words, room_at=None)
 
 
 def _full(
@@ -115,11 +117,19 @@ def _full(
     kept: int = 0,
 ) -> CapReached:
     keeps = f", {kept} kept for what expires first" if kept else ""
+    unit = _UNIT[limit.measure]
+    words = f"{used} of {limit.at_most} {unit} used, {wanted} more wanted{keeps}"
+    return _reached(limit, decision, words, room_at)
+
+
+def _reached(limit: Limit, decision: Decision, words: str, room_at: datetime | None) -> CapReached:
     return CapReached(
-        f"task {decision.task_id}: {decision.action.value} is over the cap {limit.name!r}"
-        f" ({used} of {limit.at_most} {_UNIT[limit.measure]} used, {wanted} more wanted{keeps})",
+        f"task {decision.task_id}: {decision.action.value} is over the cap {limit.name!r} ({words})",
         cap=limit.name,
         room_at=room_at,
+        own=limit.rule is not None,
+        account=limit.account_id is not None,
+        money=limit.measure == "micros",
     )
 
 

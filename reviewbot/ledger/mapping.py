@@ -156,6 +156,7 @@ def decision_row(
         decision.task_id,
         decision.epoch or "",
         decision.action.value,
+        decision.rule,
         decision.policy,
         decision.account_id,
         decision.amount_micros,

@@ -228,6 +228,8 @@ SPENT = (
         decision.c.amount_micros,
         decision.c.action,
         decision.c.account_id,
+        decision.c.rule,
+        decision.c.by_person,
     )
     .where(
         decision.c.policy == bindparam("policy"),

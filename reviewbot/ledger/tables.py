@@ -62,6 +62,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
     task_id: str
     epoch: str
     action: str
+    rule: str
     policy: str
     account_id: str | None
     amount_micros: int | None

@@ -119,6 +119,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The delivered profile; None where it is not at hand."""
     uncompared: tuple[str, ...] = ()
     """Fields of the profile of which nobody can tell whether they differ, while others can be told."""
+    full: tuple[str, ...] = ()
+    """The rules whose own limit was full as it was judged; no fact of the policy's."""
 
 
 def build_facts(
@@ -129,6 +131,7 @@ def build_facts(
     past: History = NO_HISTORY,
     account: AccountHistory = NO_ACCOUNT_HISTORY,
     fleet: Fleet = NO_FLEET,
+    full: tuple[str, ...] = (),
 ) -> Facts:
     """Freeze what is known of one review at `now`. `evidence` None means: not at hand."""
     return Facts(
@@ -138,6 +141,7 @@ def build_facts(
         past=past,
         account=account,
         fleet=fleet,
+        full=full,
         **_ABOUT[item.review](item.subject, evidence, past),
     )
 

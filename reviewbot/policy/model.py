@@ -189,6 +189,20 @@ class Then(Node, frozen=True, kw_only=True):
         return tuple(text for text in texts if text is not None)
 
 
+class Cap(Node, frozen=True, kw_only=True):
+    """`at most N per hour|day|calendar day`. `amount` is a count, US dollars (`money`) or a share.
+
+    `after` is how many decisions a share needs before it binds, `account` says that each account
+    has such a limit of its own.
+    """
+
+    amount: int | float
+    per: Literal["hour", "day", "calendar day"] | None = None
+    after: int | None = None
+    money: bool = False
+    account: bool = False
+
+
 class Rule(Node, frozen=True, kw_only=True):
     """One named rule. `when` is None for `always: yes`."""
 
@@ -196,6 +210,10 @@ class Rule(Node, frozen=True, kw_only=True):
     when: Condition | None
     then: Then
     act_during: str | None = None
+    limit: tuple[Cap, ...] = ()
+    """What it may send, counted by its name."""
+    when_over: Literal["escalate", "hold", "skip"] = "escalate"
+    """What follows where a limit of its own is full; `skip`: the rules below are asked."""
     rollout: float | None = None
     shadow: bool = False
     repeat: bool = False
@@ -292,19 +310,8 @@ class Deadline(Node, frozen=True, kw_only=True):
     remind: tuple[Reminder, ...] = ()
 
 
-class Cap(Node, frozen=True, kw_only=True):
-    """`at most N per hour|day`. `amount` is a count, US dollars (money approved) or a share.
-
-    `after` is how many decisions a share needs before it binds.
-    """
-
-    amount: int | float
-    per: Literal["hour", "day"] | None = None
-    after: int | None = None
-
-
 class Guardrails(Node, frozen=True, kw_only=True):
-    """Caps and pauses."""
+    """Caps, hours and pauses."""
 
     approvals: tuple[Cap, ...] = ()
     disputes: tuple[Cap, ...] = ()
@@ -314,7 +321,12 @@ class Guardrails(Node, frozen=True, kw_only=True):
     when_over: Literal["escalate", "hold"] = "escalate"
     pause_disputes_when: Condition | None = None
     pause_approvals_when: Condition | None = None
-    fallback_exempt: bool = False
+    approvals_during: str | None = None
+    disputes_during: str | None = None
+    """The hours outside of which no rule pays, or sends back; the fallback does."""
+    people_too: bool = False
+    """Whether these hours hold people's answers as well."""
+    fallback_exempt: bool = True
 
 
 class Expectation(Node, frozen=True, kw_only=True):
@@ -364,6 +376,22 @@ class Policy(Node, frozen=True, kw_only=True):
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
     revision. Test files are not: they change nothing that runs."""
+
+
+def hours_of(policy: Policy, rule: Rule) -> tuple[str, ...]:
+    """The hours that hold a rule's action: its own, and those of the guardrails for its kind."""
+    action = rule.then.action
+    own = None if action in (Action.WAIT, Action.LEAVE) else rule.act_during
+    both = filter(None, (own, window_of(policy, action)))
+    return tuple(dict.fromkeys(both))
+
+
+def window_of(policy: Policy, action: Action) -> str | None:
+    """The hours during which the guardrails let such an action through; None: at all times."""
+    rails = policy.guardrails
+    if action.sends_back:
+        return rails.disputes_during
+    return rails.approvals_during if action.pays else None
 
 
 class OpeningHours(Protocol):

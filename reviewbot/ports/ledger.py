@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -150,7 +151,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     `measure` is `count` (decisions), `micros` (millionths of a US dollar they pay) or `share`
     (millionths that those of `share_of` are of all `actions`, once there are `after`). What is open
-    or unclear counts as done. `account_id` narrows it to one account. `keep` is room for others.
+    or unclear counts as done. `account_id` narrows it to one account, `rule` to what one rule decided
+    by itself. `calendar` names the zone of which it counts the days, in place of the last `seconds`.
+    `keep` is room for others.
     """
 
     name: str
@@ -163,6 +166,29 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     share_of: frozenset[Action] = frozenset()
     after: int = 0
     keep: tuple[Need, ...] = ()
+    rule: str | None = None
+    calendar: str | None = None
+
+    def begins(self, at: datetime) -> datetime:
+        """What was intended after this moment counts at `at`."""
+        if self.calendar is None:
+            return at - timedelta(seconds=self.seconds)
+        return _midnight(at, self.calendar) - _INSTANT
+
+    def frees(self, at: datetime) -> datetime:
+        """From when on what was intended at `at` no longer counts."""
+        if self.calendar is None:
+            return at + timedelta(seconds=self.seconds)
+        return _midnight(at, self.calendar, later=1)
+
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def _midnight(at: datetime, zone: str, later: int = 0) -> datetime:
+    """When the day of a moment begins by the clock on the wall, or a later one."""
+    day = at.astimezone(ZoneInfo(zone)).date() + timedelta(days=later)
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 class LogNote(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import Round, answered_in, asked_in, refuse_if_held
-from reviewbot.core.recorded_facts import zone_of
+from reviewbot.core.recorded_facts import Revisions, zone_of
 from reviewbot.core.rounds import memories_of
 from reviewbot.core.verdict import Verdict, cannot_send
 from reviewbot.domain.account import CORRECTABLE_FIELDS
@@ -48,6 +48,7 @@ from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
 from reviewbot.review.fetch import evidence_for, note_sights, with_window
 from reviewbot.review.recover import Recovery
+from reviewbot.safety import limits
 
 LONGEST_NAME = 80
 
@@ -93,8 +94,8 @@ class AnswerResult(msgspec.Struct, frozen=True, kw_only=True):
 def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
     """Answer an open round. Without a desk (a dry run) everything but the sending is done.
 
-    Raises UsageError for an answer that cannot be given, Halted while a person has paused the action,
-    `ApiError` where the API cannot be asked, and `LedgerError`.
+    Raises UsageError for an answer that cannot be given, Halted while a person has paused the action or
+    the policy's hours hold it, `ApiError` where the API cannot be asked, and `LedgerError`.
     """
     sighting = chosen.sighting
     bench = app.bench(sighting.review) or app.make_bench(sighting.review)
@@ -104,6 +105,9 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
             return AnswerResult(sentence=who_was_first(app.ledger, first))
         if bench.desk is not None:
             Recovery(app, bench, first).call_open()
+    judge = _judge(app.ledger, bench, chosen)
+    if judge is not None:
+        limits.check_people(judge, reply.action, app.clock.now())
     if chosen.latest is not None and not reply.take_over:
         refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
@@ -127,6 +131,15 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
     if bench.desk is None:
         return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
     return _perform(app, bench, chosen, decision)
+
+
+def _judge(ledger: Ledger, bench: ReviewPipeline, chosen: Round) -> Judge | None:
+    """The policy that runs by the name of the one that asked; where none does, as it was then."""
+    if chosen.latest is None:
+        return None
+    asked = chosen.decision
+    running = (judge for judge in bench.judges if judge.policy.name == asked.policy)
+    return next(running, None) or Revisions(ledger).judge(asked.revision)
 
 
 def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:

@@ -219,4 +219,5 @@ def _facts(clock: Clock, item: ReviewItem, known: Background, held: HeldEvidence
         past=known.memory.history,
         account=known.account,
         fleet=known.fleet,
+        full=known.full,
     )

@@ -249,7 +249,13 @@ class _Review:
         return self._hold(judged, halted)
 
     def _kept_back(self, judged: Judged, halted: Halted) -> Reviewed:
-        """Hold it, unless the deadline decides what the policy's own guardrails still keep back."""
+        """Hold it, unless the deadline decides what the policy's own guardrails still keep back.
+
+        Where the limit of a rule is full and passes it over, the rules below are asked.
+        """
+        if halted.skips:
+            known = replace(self.known, full=(*self.known.full, judged.verdict.rule))
+            return _Review(self.app, self.bench, known).run(judged.item)
         instead = at_the_deadline(self.app.clock, self.bench, judged, self.known, halted)
         if instead is None:
             return self._hold(judged, halted)

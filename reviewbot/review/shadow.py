@@ -136,7 +136,7 @@ def answer(
 def _asked(
     clock: Clock, bench: ReviewPipeline, judged: Judged, known: Background, judge: Judge
 ) -> tuple[str, str]:
-    facts = judged.facts
+    facts = msgspec.structs.replace(judged.facts, full=())
     made = None if judged.evidence is not None else judge.triage(facts)
     if made is None and judged.evidence is None:
         held = evidence_for(clock, bench, judged.item, at_most=None)

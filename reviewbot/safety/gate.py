@@ -112,15 +112,16 @@ def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapR
     """What a full cap means for a decision, by the words of its policy."""
     judge = _judge_of(bench, decision.policy)
     assert judge is not None, "only the policy's own caps are asked"
-    halted = limits.full(judge.policy, cap)
+    halted = limits.full(judge.policy, decision.rule, cap)
     guard.full.append(
         FullLimit(
             decision.policy,
             decision.action,
-            decision.account_id if cap.cap.startswith("disputes per account") else None,
-            decision.amount_micros if cap.cap.startswith("money") else None,
+            decision.account_id if cap.account else None,
+            decision.amount_micros if cap.money else None,
             halted,
             decision.deadline_at,
+            decision.rule if cap.own else None,
         )
     )
     return halted
@@ -245,7 +246,7 @@ def reviewed(
     if judge is None or verdict is None or mode is not Mode.LIVE:
         return
     if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
-        need = limits.wanting(judge, item, verdict.action, clock.now())
+        need = limits.wanting(judge, item, verdict, clock.now())
         if need is not None:
             # Until the limit that keeps it back has room, it needs none of the others' either.
             at = max(need.at, guard.room_at.get(item.id, need.at))

@@ -1,4 +1,4 @@
-"""Guardrails: what a policy allows itself, as limits that the log checks where an intent is written.
+"""Limits: what a policy allows itself, and each of its rules, checked where an intent is written.
 
 Theory of operation. A limit is checked in the transaction that writes the intent, so no number of
 bots can overshoot it. The queue is worked off most urgent first, so within a pass the room goes to
@@ -14,20 +14,21 @@ nothing is paused: a held approval is paid by silence all the same, a held dispu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.core.guard_state import ExpectedNeed
 from reviewbot.core.refusals import NOTE
-from reviewbot.domain.decision import DEADLINE, Action, Decision
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, WRITES, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import STATES_AN_AMOUNT
+from reviewbot.domain.text import format_moment
 from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Pauses, compile_pauses, fleet_facts
 from reviewbot.policy.facts import Facts, Fleet
-from reviewbot.policy.model import compares_of
+from reviewbot.policy.model import compares_of, window_of
 from reviewbot.ports.ledger import Limit, Need
 from reviewbot.safety.pauses import PAYING, SENDING_BACK
 
@@ -35,19 +36,19 @@ if TYPE_CHECKING:
     from reviewbot.core.verdict import Verdict
     from reviewbot.domain.review import ReviewItem
     from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Cap, Policy
+    from reviewbot.policy.model import Cap, Policy, Rule
 
 
-SECONDS = {"hour": 3600.0, "day": 86_400.0, None: 86_400.0}
-"""A cap's window; a share without one looks at the last day."""
+SECONDS = {"hour": 3600.0, "day": 86_400.0, "calendar day": 86_400.0, None: 86_400.0}
+"""A cap's window; a share without one looks at the last day, a calendar day is as long as it is."""
 
 
 CHECKER_FACT = "fleet.scrape_failed_share_1h"
 """The fact that tells how well the verifier does."""
 
 
-REACHED = "the cap is reached: "
-"""How the words begin that say which cap is full."""
+REACHED, FULL = "the cap is reached: ", "the limit is full: "
+"""How the words begin that say which of the policy's caps, or which limit of a rule, is full."""
 
 
 def is_exempt(policy: Policy, rule: str) -> bool:
@@ -58,31 +59,41 @@ def is_exempt(policy: Policy, rule: str) -> bool:
 def limits_for(
     policy: Policy, decision: Decision, wanting: Iterable[ExpectedNeed]
 ) -> tuple[Limit, ...]:
-    """The caps that a decision of this policy meets, each with the room that it keeps for others.
+    """The limits that a decision of this policy meets, each with the room that it keeps for others.
 
-    Raises Halted where money is capped and the API does not say how much this would pay.
+    Raises Halted where money is limited and the API does not say how much this would pay.
     """
     if is_exempt(policy, decision.rule):
         return ()
-    _refuse_unknown_amount(policy, decision)
-    found = [limit for limit in _limits(policy, decision) if _binds(limit, decision)]
-    if not found or policy.guardrails.fallback_exempt:
-        return tuple(found)
-    others = [one for one in wanting if one.policy == policy.name]
+    met = [limit for limit in _limits(policy, decision) if _binds(limit, decision)]
+    if any(limit.measure == "micros" for limit in met):
+        _refuse_unknown_amount(decision)
+    if not met or policy.guardrails.fallback_exempt:
+        return tuple(met)
+    others = [need for need in wanting if need.policy == policy.name]
     return tuple(
-        msgspec.structs.replace(limit, keep=_keep(limit, decision, others)) for limit in found
+        msgspec.structs.replace(limit, keep=_keep(limit, decision, others)) for limit in met
     )
 
 
-def full(policy: Policy, cap: CapReached) -> Halted:
-    """What a full cap means for a decision: a person is asked, or it is held and tried again."""
+def full(policy: Policy, rule: str, cap: CapReached) -> Halted:
+    """What a full limit means for a decision: a person is asked, it is held and tried again, or the
+    rules below are asked."""
+    own = rule_named(policy, rule) if cap.own else None
+    over = policy.guardrails.when_over if own is None else own.when_over
     return Halted(
-        f"{REACHED}{cap.cap}",
+        f"{REACHED if own is None else FULL}{cap.cap}",
         by="cap",
         subject=cap.cap,
-        asks=policy.guardrails.when_over == "escalate",
+        asks=over == "escalate",
+        skips=over == "skip",
         room_at=cap.room_at,
     )
+
+
+def rule_named(policy: Policy, name: str) -> Rule | None:
+    """The rule of that name; None for what no rule decided."""
+    return next((rule for rule in policy.rules if rule.name == name), None)
 
 
 def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | None) -> bool:
@@ -107,6 +118,34 @@ def check_pauses(pauses: Pauses, action: Action, fleet: Fleet, now: datetime) ->
                 by="guardrail",
                 subject=f"pause {words}",
             )
+
+
+def opens_for_people(judge: Judge, action: Action, now: datetime) -> datetime | None:
+    """When the policy's hours let a person's answer through, at or after now; None where they never do."""
+    window = window_of(judge.policy, action) if judge.policy.guardrails.people_too else None
+    return now if window is None else judge.calendars[window].next_open(now)
+
+
+def people_may_from(judge: Judge, now: datetime) -> datetime | None:
+    """The first moment at which they let any answer of a person through; None where they never do."""
+    acts = [action for action in ACTIONS_OF[judge.policy.applies_to.review] if action.writes]
+    found = (opens_for_people(judge, action, now) for action in acts)
+    return min((opens for opens in found if opens is not None), default=None)
+
+
+def check_people(judge: Judge, action: Action, now: datetime) -> None:
+    """Raise Halted while the policy's hours hold people's answers of this kind as well."""
+    opens = opens_for_people(judge, action, now)
+    if opens == now:
+        return
+    hours = window_of(judge.policy, action)
+    when = "they never open" if opens is None else format_moment(opens, judge.policy.timezone)
+    raise Halted(
+        f'{action.value} is sent only while the hours "{hours}" are open: answer again from {when} on',
+        by="hours",
+        subject=str(hours),
+        room_at=opens,
+    )
 
 
 def holds_now(pauses: Pauses, fleet: Fleet, now: datetime) -> bool:
@@ -140,20 +179,21 @@ def decide_by(judge: Judge, thing: ReviewItem | Facts) -> datetime | None:
     return moment(thing.started_at, thing.deadline_at)
 
 
-def wanting(judge: Judge, item: ReviewItem, action: Action, now: datetime) -> ExpectedNeed | None:
-    """What an undecided thing may want to do later; None where the caps do not concern it."""
+def wanting(judge: Judge, item: ReviewItem, verdict: Verdict, now: datetime) -> ExpectedNeed | None:
+    """What an undecided thing may want to do later; None where no limit concerns it."""
     policy = judge.policy
-    if not _has_caps(policy):
-        return None
-    at = decide_by(judge, item)
-    if at is None:
+    rule = rule_named(policy, verdict.rule)
+    due = decide_by(judge, item)
+    if due is None or not (_has_caps(policy) or (rule is not None and rule.limit)):
         return None
     # From `decide by` on the fallback has had its say: what is wanted now is what will be wanted.
-    fallback = {case.then.action for case in policy.deadline.fallbacks} if now < at else set()
+    fallback = {case.then.action for case in policy.deadline.fallbacks} if now < due else set()
+    opens = verdict.until if verdict.action.writes else None
     return ExpectedNeed(
         policy=policy.name,
-        at=max(at, now),
-        actions=frozenset({action} | fallback),
+        rule=verdict.rule,
+        at=max(due, now) if opens is None else max(min(opens, due), now),
+        actions=frozenset({verdict.wanted or verdict.action} | fallback),
         account_id=item.account_id,
         amount_micros=item.amount_micros,
         deadline_at=item.deadline_at,
@@ -168,47 +208,55 @@ def _has_caps(policy: Policy) -> bool:
 
 
 def _limits(policy: Policy, decision: Decision) -> Iterator[Limit]:
+    """Those of the rule first: what it may not send is no matter of the policy's."""
+    rule = rule_named(policy, decision.rule)
+    for cap in () if rule is None else rule.limit:
+        if not cap.account or decision.account_id is not None:
+            limit = _limit(policy, f'rule "{decision.rule}"', WRITES, cap)
+            own = msgspec.structs.replace(limit, rule=decision.rule)
+            yield _of_account(own, cap, decision)
     rails = policy.guardrails
-    for cap in rails.approvals:
-        yield _limit(policy, "approvals", PAYING, cap, int(cap.amount))
-    for cap in rails.disputes:
-        yield _limit(policy, "disputes", SENDING_BACK, cap, int(cap.amount))
-    for cap in rails.disputes_per_account:
-        # A thing without an account has no account whose disputes could be too many.
-        if decision.account_id is not None:
-            limit = _limit(policy, "disputes per account", SENDING_BACK, cap, int(cap.amount))
-            yield msgspec.structs.replace(limit, account_id=decision.account_id)
-    for cap in rails.money_approved:
-        micros = round(cap.amount * 1_000_000)
-        limit = _limit(policy, "money approved", PAYING, cap, micros, f"{cap.amount:.2f} USD")
-        yield msgspec.structs.replace(limit, measure="micros")
-    for cap in rails.dispute_share:
-        millionths = round(cap.amount * 1_000_000)
-        limit = _limit(
-            policy, "dispute share", PAYING | SENDING_BACK, cap, millionths, f"{cap.amount:.0%}"
-        )
-        yield msgspec.structs.replace(
-            limit, measure="share", share_of=SENDING_BACK, after=cap.after or 0
-        )
+    everything: tuple[tuple[str, frozenset[Action], tuple[Cap, ...]], ...] = (
+        ("approvals", PAYING, rails.approvals),
+        ("disputes", SENDING_BACK, rails.disputes),
+        ("disputes per account", SENDING_BACK, rails.disputes_per_account),
+        ("money approved", PAYING, rails.money_approved),
+        ("dispute share", PAYING | SENDING_BACK, rails.dispute_share),
+    )
+    for what, actions, caps in everything:
+        for cap in caps:
+            limit = _limit(policy, what, actions, cap)
+            if what == "dispute share":
+                limit = msgspec.structs.replace(
+                    limit, measure="share", share_of=SENDING_BACK, after=cap.after or 0
+                )
+            # A thing without an account has no account for which it could be too many.
+            if not cap.account or decision.account_id is not None:
+                yield _of_account(limit, cap, decision)
 
 
-def _limit(
-    policy: Policy,
-    what: str,
-    actions: frozenset[Action],
-    cap: Cap,
-    at_most: int,
-    words: str | None = None,
-) -> Limit:
+def _of_account(limit: Limit, cap: Cap, decision: Decision) -> Limit:
+    account = decision.account_id if cap.account else None
+    return msgspec.structs.replace(limit, account_id=account)
+
+
+def _limit(policy: Policy, what: str, actions: frozenset[Action], cap: Cap) -> Limit:
+    most, at_most = f"{cap.amount}", cap.amount
+    if cap.money:
+        most, at_most = f"{cap.amount:.2f} USD", cap.amount * 1_000_000
+    elif what == "dispute share":
+        most, at_most = f"{cap.amount:.0%}", cap.amount * 1_000_000
+    account = " per account" if cap.account and what != "disputes per account" else ""
     per = f" per {cap.per}" if cap.per else ""
     after = f" after {cap.after} decisions" if cap.after else ""
     return Limit(
-        name=f"{what}: at most {words or at_most}{per}{after}",
+        name=f"{what}: at most {most}{account}{per}{after}",
         policy=policy.name,
         actions=actions,
-        measure="count",
-        at_most=at_most,
+        measure="micros" if cap.money else "count",
+        at_most=round(at_most),
         seconds=SECONDS[cap.per],
+        calendar=policy.timezone if cap.per == "calendar day" else None,
     )
 
 
@@ -216,9 +264,9 @@ def _binds(limit: Limit, decision: Decision) -> bool:
     return decision.action in (limit.share_of or limit.actions)
 
 
-def _refuse_unknown_amount(policy: Policy, decision: Decision) -> None:
-    capped = policy.guardrails.money_approved and decision.review in STATES_AN_AMOUNT
-    if capped and decision.action.pays and decision.amount_micros is None:
+def _refuse_unknown_amount(decision: Decision) -> None:
+    stated = decision.review in STATES_AN_AMOUNT
+    if stated and decision.action.pays and decision.amount_micros is None:
         raise Halted(
             "money is capped, and the API does not say how much this would pay",
             by="cap",
@@ -232,13 +280,14 @@ def _keep(limit: Limit, decision: Decision, others: Iterable[ExpectedNeed]) -> t
 
     What failed before is reviewed after what is less urgent, and keeps its place all the same.
     """
-    until = decision.decided_at + timedelta(seconds=limit.seconds)
+    until = limit.frees(decision.decided_at)
     return tuple(
         Need(at=wanting.at, amount_micros=wanting.amount_micros)
         for wanting in others
         if wanting.at < until
         and wanting.actions & limit.actions
         and limit.account_id in (None, wanting.account_id)
+        and limit.rule in (None, wanting.rule)
         and not _is_later(wanting.deadline_at, decision.deadline_at)
     )
 

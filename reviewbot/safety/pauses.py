@@ -167,6 +167,10 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     until: datetime | None = None
 
+    def lasting(self) -> tuple[bool, float]:
+        """By how long it lasts: what has no end is the longest."""
+        return self.until is None, 0.0 if self.until is None else self.until.timestamp()
+
     def stops(self, action: Action, policy: str, at: datetime) -> bool:
         """Whether it keeps this action of this policy back at that moment."""
         lasts = self.until is None or at < self.until

@@ -45,9 +45,10 @@ def ahead(room: Room) -> QueuePlan:
     return plan(room.app)
 
 
-def rails(*lines: str, over: str = "hold") -> str:
-    """Guardrails with these lines."""
-    return "guardrails:\n" + "".join(f"  {line}\n" for line in (*lines, f"when over: {over}"))
+def rails(*lines: str, over: str = "hold", exempt: bool = False) -> str:
+    """Guardrails with these lines, which bind the fallback as well."""
+    every = (*lines, f"when over: {over}", f"fallback exempt: {'yes' if exempt else 'no'}")
+    return "guardrails:\n" + "".join(f"  {line}\n" for line in every)
 
 
 def test_it_says_what_is_held_by_which_cap_until_when() -> None:
@@ -192,8 +193,7 @@ def test_the_loop_does_what_was_foretold(
 ) -> None:
     """Polled every ten minutes to the last deadline, each task is sent when it was said, or never."""
     action, caps = kind
-    lines = [*caps, f"fallback exempt: {'yes' if exempt else 'no'}"]
-    judge = a_policy(a_share_of(action, share), rails(*lines, over=over), fallback)
+    judge = a_policy(a_share_of(action, share), rails(*caps, over=over, exempt=exempt), fallback)
     room = a_room(judge)
     for n, left in enumerate(hours):
         room.world.add(*(with_digit(one, n) for one in tasks(1, first=n, hours=left)))

@@ -38,7 +38,8 @@ def counted(
     found: list[PastReview], rails: str, *, rules: str = PAY, fallback: str = FALLBACK
 ) -> tuple[Impact, tuple[KeptBack, ...]]:
     """A back-test of these reviews by a policy with these guardrails."""
-    judge = a_policy(rules, f"guardrails:\n{rails}", fallback)
+    exempt = "" if "exempt" in rails else "  fallback exempt: no\n"
+    judge = a_policy(rules, f"guardrails:\n{rails}{exempt}", fallback)
     impact = Impact()
     count = counter(impact, judge, judge, START, limits=True)
     for one in found:

@@ -45,6 +45,7 @@ def a_row(**changes: Any) -> DecisionRow:
         "task_id": "t1",
         "epoch": EPOCH,
         "action": "approve",
+        "rule": DECISION.rule,
         "policy": "comments",
         "account_id": "a1",
         "amount_micros": 240_000,

@@ -109,6 +109,8 @@ def _rule(chance: Random, number: int, facts: tuple[Fact, ...]) -> m.Rule:
         then=m.Then(action=action, until=_moment(chance) if action is Action.WAIT else None),
         rollout=chance.choice((0.25, 0.5)) if chance.random() < 0.15 else None,
         shadow=chance.random() < 0.1,
+        limit=(m.Cap(amount=5, per="day"),) if chance.random() < 0.2 else (),
+        when_over=chance.choice(("skip", "skip", "hold", "escalate")),
     )
 
 
@@ -287,6 +289,7 @@ def random_facts(chance: Random) -> Facts:
             paid_30d=_maybe(chance, 0.24),
         ),
         fleet=Fleet(open_tasks=_maybe(chance, 99)),
+        full=tuple(f"rule {n}" for n in range(4) if chance.random() < 0.25),
     )
 
 

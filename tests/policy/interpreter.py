@@ -110,6 +110,9 @@ class Interpreter:
             waits = None if until is None else self.facts.now < until
             label = f"until {rule.then.until.text} has not come"
             parts.append({"label": label, "outcome": waits})
+        if rule.limit and rule.when_over == "skip":
+            has_room = rule.name not in self.facts.full
+            parts.append({"label": "its limit has room", "outcome": has_room})
         outcome = all3([part["outcome"] for part in parts])
         entry: dict[str, Any] = {"rule": rule.name, "outcome": WORDS[outcome]}
         if rule.shadow:

@@ -307,6 +307,7 @@ GUARDED = """
 guardrails:
   {cap}
   when over: {over}
+  fallback exempt: {exempt}
 """
 
 
@@ -320,20 +321,22 @@ guardrails:
         ("leave", "money approved: at most 1 USD per day", False),
         ("approve", "disputes: at most 5 per hour", False),
         ("{then: dispute, reason: Please look at it again.}", "disputes: at most 5 per hour", True),
-        ("approve", "money approved: at most 1 USD per day\n  fallback exempt: yes", False),
+        ("approve", "exempt", False),
     ],
 )
 def test_a_limit_that_ends_in_silence_is_told(
     fallback: str, cap: str, told: bool, over: str
 ) -> None:
     """What a full limit keeps from the fallback the timer pays: the cure is to let the fallback go."""
-    text = DEADLINE.replace("leave", fallback) + GUARDED.format(cap=cap, over=over)
+    exempt, cap = ("yes", "approvals: at most 5 per hour") if cap == "exempt" else ("no", cap)
+    rails = GUARDED.format(cap=cap, over=over, exempt=exempt)
+    text = DEADLINE.replace("leave", fallback) + rails
     found = [f for f in found_in(SECOND + REST, deadline=text) if f.code == "P325"]
     assert len(found) == told
     for finding in found:
         assert finding.severity is Severity.WARNING
         assert "silence pays" in finding.message
-        assert finding.cure is not None and "fallback exempt: yes" in finding.cure
+        assert finding.cure is not None and "delete  fallback exempt: no" in finding.cure
 
 
 def test_hours_that_never_open_are_a_warning() -> None:

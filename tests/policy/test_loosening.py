@@ -62,8 +62,8 @@ def policy(rails: str, name: str = "p") -> Policy:
             (),
         ),
         (
+            "approvals: at most 5 per hour;fallback exempt: no",
             "approvals: at most 5 per hour",
-            "approvals: at most 5 per hour;fallback exempt: yes",
             ("fallback exempt",),
         ),
         (

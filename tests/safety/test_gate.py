@@ -175,15 +175,15 @@ def test_only_its_own_breaker_stops_a_policy() -> None:
         (NEVER_PAY, Action.DISPUTE, "pay", False),
         (NEVER_BACK, Action.DISPUTE, "back", True),
         (NEVER_BACK, Action.APPROVE, "pay", False),
-        (NEVER_PAY, Action.APPROVE, DEADLINE, True),
-        (NEVER_PAY + "  fallback exempt: yes\n", Action.APPROVE, DEADLINE, False),
+        (NEVER_PAY + "  fallback exempt: no\n", Action.APPROVE, DEADLINE, True),
+        (NEVER_PAY, Action.APPROVE, DEADLINE, False),
         ("", Action.APPROVE, "pay", False),
     ],
 )
 def test_a_policys_own_pause_stops_what_it_names(
     rails: str, action: Action, rule: str, stopped: bool
 ) -> None:
-    """The fallback is exempt where the policy says so."""
+    """The fallback is exempt unless the policy says otherwise."""
     room = a_room(a_policy(PAY, rails))
     room.app.guard.fleet = FLEET
     found = halted(room, a_verdict(room, action, rule))
@@ -234,7 +234,7 @@ def foreseen(room: Room, item: ReviewItem = ITEM, latest: Decision | None = None
     return gate.foresee(app.ledger, app.clock, app.guard, app.brake, bench, judged, known)
 
 
-CAPPED = "guardrails:\n  approvals: at most 1 per day\n"
+CAPPED = "guardrails:\n  approvals: at most 1 per day\n  fallback exempt: no\n"
 
 
 def asked(room: Room, **changes: Any) -> Decision:
@@ -307,7 +307,7 @@ def test_a_full_cap_keeps_back_what_is_like_it() -> None:
     assert foreseen(room) is None
     guard.full.append(FullLimit("guarded", Action.APPROVE, None, None, full))
     assert foreseen(room) is full
-    exempt = a_room(a_policy(ASK, CAPPED + "  fallback exempt: yes\n"))
+    exempt = a_room(a_policy(ASK, CAPPED.replace("no", "yes")))
     exempt.app.guard.full.append(FullLimit("guarded", Action.APPROVE, None, None, full))
     exempt.clock.start = ENDS - timedelta(hours=3)
     assert foreseen(exempt) is None
@@ -361,7 +361,16 @@ def test_a_full_cap_is_kept_in_mind_for_what_it_concerns(
     decision = a_decision(policy="guarded")
 
     found = gate.full(
-        room.app.guard, room.bench, decision, CapReached("no room", cap=cap, room_at=room_at)
+        room.app.guard,
+        room.bench,
+        decision,
+        CapReached(
+            "no room",
+            cap=cap,
+            room_at=room_at,
+            account=account is not None,
+            money=amount is not None,
+        ),
     )
 
     assert str(found) == f"the cap is reached: {cap}"

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core.guard_state import ExpectedNeed
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.policy.engine.judge import Judge
@@ -33,13 +34,19 @@ rules:
   - {name: ask, always: yes, then: escalate}
 guardrails:
   approvals: at most 3 per hour
+  fallback exempt: no
 """
 NOW = CONFIRMED + timedelta(hours=1)
 
 
+def says(action: Action) -> Verdict:
+    """A verdict of the one rule."""
+    return Verdict(action=action, rule="ask")
+
+
 def test_an_undecided_thing_wants_room_from_its_decide_by_on() -> None:
     """For what is asked now and for what the fallback would do."""
-    wanted = wanting(judge_of(CAPPED), an_item(), Action.ESCALATE, NOW)
+    wanted = wanting(judge_of(CAPPED), an_item(), says(Action.ESCALATE), NOW)
     assert wanted is not None
     assert (wanted.policy, wanted.account_id) == ("tried", an_item().account_id)
     assert wanted.at == CONFIRMED + timedelta(hours=69)
@@ -51,7 +58,7 @@ def test_from_decide_by_on_it_wants_room_now_and_only_for_what_is_wanted() -> No
     """The fallback has had its say."""
     judge, moment = judge_of(CAPPED), CONFIRMED + timedelta(hours=69)
     for late in (moment, moment + timedelta(minutes=5)):
-        wanted = wanting(judge, an_item(), Action.DISPUTE, late)
+        wanted = wanting(judge, an_item(), says(Action.DISPUTE), late)
         assert wanted is not None
         assert (wanted.at, set(wanted.actions)) == (late, {Action.DISPUTE})
 
@@ -59,9 +66,9 @@ def test_from_decide_by_on_it_wants_room_now_and_only_for_what_is_wanted() -> No
 def test_nothing_is_kept_without_a_deadline_or_without_caps() -> None:
     """There is no moment to keep room for, or no cap to keep it in."""
     no_deadline = an_item(client_dispute_deadline_at=None)
-    assert wanting(judge_of(CAPPED), no_deadline, Action.ESCALATE, NOW) is None
+    assert wanting(judge_of(CAPPED), no_deadline, says(Action.ESCALATE), NOW) is None
     free = judge_of(CAPPED[: CAPPED.index("guardrails")])
-    assert wanting(free, an_item(), Action.ESCALATE, NOW) is None
+    assert wanting(free, an_item(), says(Action.ESCALATE), NOW) is None
 
 
 PER_ACCOUNT = CAPPED.replace(
@@ -200,7 +207,9 @@ def test_room_is_kept_for_what_will_want_it_while_we_count(
     """Of the same policy and cap, within its window from now."""
     wish = a_wish(**changes)
     (limit,) = limits_for(
-        capped("approvals: at most 3 per hour").policy, a_decision(decided_at=NOW), [wish]
+        capped("approvals: at most 3 per hour", "fallback exempt: no").policy,
+        a_decision(decided_at=NOW),
+        [wish],
     )
     assert limit.keep == ((Need(at=wish.at, amount_micros=5),) if kept else ())
 
@@ -210,7 +219,7 @@ def test_room_is_kept_for_what_is_more_urgent_alone(minutes: int, kept: bool) ->
     """What was refused before comes last in a pass, and is not behind what has more time for that."""
     wish = a_wish(deadline_at=NOW + timedelta(hours=5, minutes=minutes))
     (limit,) = limits_for(
-        capped("approvals: at most 3 per hour").policy,
+        capped("approvals: at most 3 per hour", "fallback exempt: no").policy,
         a_decision(decided_at=NOW, deadline_at=NOW + timedelta(hours=5)),
         [wish],
     )
@@ -260,7 +269,7 @@ def test_an_unknown_amount_is_asked_about_where_money_is_capped(
 def test_a_full_cap_is_named_with_when_it_has_room(over: str, asks: bool) -> None:
     """A person is asked where the policy says so."""
     policy = capped("approvals: at most 3 per hour", f"when over: {over}").policy
-    found = full(policy, CapReached("no room", cap="approvals: at most 3", room_at=LATER))
+    found = full(policy, "pay", CapReached("no room", cap="approvals: at most 3", room_at=LATER))
     assert str(found) == "the cap is reached: approvals: at most 3"
     assert (found.by, found.subject) == ("cap", "approvals: at most 3")
     assert (found.asks, found.room_at) == (asks, LATER)
@@ -279,7 +288,7 @@ def test_a_full_cap_is_named_with_when_it_has_room(over: str, asks: bool) -> Non
 )
 def test_room_is_wanted_of_caps_that_can_be_kept(cap: str, wants: bool) -> None:
     """A share has no room to keep."""
-    found = wanting(capped(cap), an_item(), Action.ESCALATE, NOW)
+    found = wanting(capped(cap), an_item(), says(Action.ESCALATE), NOW)
     assert (found is not None) is wants
 
 

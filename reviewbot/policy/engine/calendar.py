@@ -8,7 +8,7 @@ belongs to the day on which it starts; on a closed day nothing starts and nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,9 @@ from reviewbot.policy.model import (
     Moment,
     OpenRange,
     Policy,
+    Rule,
     WhenOpens,
+    hours_of,
 )
 
 _DAY = timedelta(days=1)
@@ -114,6 +116,35 @@ class Calendar:
             else:
                 high = middle
         return high
+
+
+class CommonHours:
+    """The hours that several calendars have in common."""
+
+    def __init__(self, calendars: Sequence[Calendar]) -> None:
+        self._calendars = calendars
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether all are open at this moment."""
+        return all(calendar.is_open(at) for calendar in self._calendars)
+
+    def next_open(self, at: datetime) -> datetime | None:
+        """The first moment at or after `at` at which all are open; None within the horizon."""
+        opens: datetime | None = at.astimezone(UTC)
+        for _ in range(HORIZON):
+            for calendar in self._calendars:
+                opens = None if opens is None else calendar.next_open(opens)
+            if opens is None or self.is_open(opens):
+                return opens
+        return None
+
+
+def holding(
+    policy: Policy, rule: Rule, calendars: Mapping[str, Calendar]
+) -> Calendar | CommonHours | None:
+    """The hours that hold a rule's action; None where none do."""
+    found = [calendars[name] for name in hours_of(policy, rule)]
+    return (found[0] if len(found) == 1 else CommonHours(found)) if found else None
 
 
 def calendars_of(policy: Policy) -> dict[str, Calendar]:

@@ -75,7 +75,7 @@ class Conditions:
         }
 
     def besides(self, rule: Rule) -> tuple[Asked, ...]:
-        """What a rule asks besides its conditions: its share of tasks, its wait not over."""
+        """What a rule asks besides its conditions: its share of tasks, its wait not over, room."""
         return self._besides[rule.name]
 
     def rule(self, rule: Rule, facts: Facts) -> Answer:
@@ -124,6 +124,8 @@ def _besides(
         yield lambda facts: place_in_rollout(subject_id(facts), rule.name) < share
     if rule.then.until is not None:
         yield _not_over(rule.then.until, calendars)
+    if rule.limit and rule.when_over == "skip":
+        yield lambda facts: rule.name not in facts.full
 
 
 def _not_over(moment: Moment, calendars: Mapping[str, Calendar]) -> Asked:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.text import format_moment
 from reviewbot.policy.catalog import CATALOGUE
-from reviewbot.policy.engine.calendar import Calendar, resolver
+from reviewbot.policy.engine.calendar import Calendar, CommonHours, holding, resolver
 from reviewbot.policy.engine.templates import LONGEST, FilledText, Text, Variants, may_be_sent
 from reviewbot.policy.engine.trace import Evaluation, Trace
 from reviewbot.policy.facts import Facts
@@ -44,8 +44,8 @@ class JudgementEnd:
         self._reason = None if then.reason is None else Variants(then.reason, facts, zone)
         self._comment, self._question = text(then.comment), text(then.question)
         self._fields = {name: Text(template, facts, zone) for name, template in then.fields}
-        binding = None if then.action in (Action.WAIT, Action.LEAVE) else rule.act_during
-        self._hours = None if binding is None else calendars[binding]
+        # Nothing binds the fallback.
+        self._hours = None if index is None else holding(policy, rule, calendars)
         self.constant = self.make(_NO_FACTS) if self._is_constant() else None
         """The evaluation, where it is the same for all facts (the deadline may still have its say)."""
 
@@ -119,7 +119,7 @@ class JudgementEnd:
         ask, rule = Action.ESCALATE, self._rule
         return Evaluation(ask, rule.name, self._index, problem, to=rule.then.to, note=problem)
 
-    def _held(self, made: Evaluation, hours: Calendar, now: datetime) -> Evaluation:
+    def _held(self, made: Evaluation, hours: Calendar | CommonHours, now: datetime) -> Evaluation:
         opens = hours.next_open(now)
         if opens is None:
             return self._cannot_send("its hours never open again")

@@ -86,7 +86,7 @@ class ConditionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one condition came to, with its parts under it.
 
     `condition` is the node of the policy; `label` names what is no condition of its own: the share
-    of a rollout, a wait that is not over, one attempt of a check quantifier.
+    of a rollout, a wait that is not over, room under a limit, one attempt of a check quantifier.
     """
 
     outcome: Outcome
@@ -115,6 +115,8 @@ def rule_results(policy: Policy, trace: Trace) -> tuple[RuleResult, ...]:
             parts.append(_labelled(f"in the {rule.rollout:.0%} of the rollout", outcomes))
         if rule.then.until is not None:
             parts.append(_labelled(f"until {rule.then.until.text} has not come", outcomes))
+        if rule.limit and rule.when_over == "skip":
+            parts.append(_labelled("its limit has room", outcomes))
         results.append(_rule_result(rule.name, index, parts, shadow=rule.shadow))
     return tuple(results)
 

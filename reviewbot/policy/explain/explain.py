@@ -34,6 +34,7 @@ from reviewbot.policy.model import (
     Policy,
     Unless,
     compares_of,
+    hours_of,
 )
 
 
@@ -138,7 +139,7 @@ def explain(
         reason=evaluation.reason,
         until=evaluation.until,
         note=evaluation.note,
-        held_by_hours=None if rule is None else rule.act_during,
+        held_by_hours=None if rule is None else " and ".join(hours_of(policy, rule)) or None,
         cannot_tell=evaluation.cannot_tell,
         seen=() if winner is None else tuple(_seen(winner, wording, facts)),
         passed=tuple(

@@ -35,6 +35,11 @@ _DOES = {
     Action.ESCALATE: "a person decides",
     Action.LEAVE: "nothing is done on purpose, and silence pays",
 }
+_OVER = {
+    "escalate": "a person is asked",
+    "hold": "it is held and tried again",
+    "skip": "the rules below are asked",
+}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_ENTRIES = 20
 """Entries of a list that are named in a text to be signed; of a longer one those that end."""
@@ -145,6 +150,10 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
     yield from _texts(rule.then, prose)
     if rule.act_during:
         yield f'It acts only while the hours "{rule.act_during}" are open.'
+    for cap in rule.limit:
+        most = money(cap.amount) if cap.money else f"{cap.amount:g}"
+        account = " for one account" if cap.account else ""
+        yield f"It sends at most {most}{account}{_span(cap)}; then {_OVER[rule.when_over]}."
     if rule.rollout is not None:
         yield f"It takes {share(rule.rollout)} of the tasks, always the same ones."
     if rule.shadow:
@@ -225,16 +234,19 @@ def _guardrails(limits: Guardrails, prose: Prose) -> Iterator[str]:
     for most, cap in caps:
         yield f"At most {most}{_span(cap)}."
     if caps:
-        asked = limits.when_over == "escalate"
-        yield (
-            "When a limit is reached, "
-            f"{'a person is asked' if asked else 'it is held and tried again'}."
-        )
+        yield f"When a limit is reached, {_OVER[limits.when_over]}."
         yield (
             "What the deadline does is outside the limits."
             if limits.fallback_exempt
             else "What the deadline does counts too."
         )
+    for what, hours in (
+        ("Disputes", limits.disputes_during),
+        ("Approvals", limits.approvals_during),
+    ):
+        if hours is not None:
+            people = ", people's answers too" if limits.people_too else ""
+            yield f'{what} are sent only while the hours "{hours}" are open{people}.'
     for what, condition in (
         ("disputes", limits.pause_disputes_when),
         ("approvals", limits.pause_approvals_when),
@@ -247,9 +259,16 @@ def _counted(cap: Cap, noun: str) -> str:
     return f"{cap.amount:g} {noun}{'' if cap.amount == 1 else 's'}"
 
 
+_SPANS = {
+    "hour": " in any 60 minutes",
+    "day": " in any 24 hours",
+    "calendar day": " on one day of the calendar",
+    None: "",
+}
+
+
 def _span(cap: Cap) -> str:
-    per = f" in any {'60 minutes' if cap.per == 'hour' else '24 hours'}" if cap.per else ""
-    return per + (f", once there are {cap.after} decisions" if cap.after else "")
+    return _SPANS[cap.per] + (f", once there are {cap.after} decisions" if cap.after else "")
 
 
 def _list(named: NamedList, most: int | None, today: date | None) -> Iterator[str]:

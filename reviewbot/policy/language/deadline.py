@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.language.caps import OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all
 from reviewbot.policy.language.grammar import (
     ACTION_KEYS,
@@ -16,12 +15,11 @@ from reviewbot.policy.language.grammar import (
 )
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.rules import read_action, read_then, read_when_part
-from reviewbot.policy.language.schedule import read_moment, read_moment_text
-from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.language.schedule import read_moment, read_reminders
+from reviewbot.policy.language.yaml import Mapping, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
-    Cap,
     Compare,
     Condition,
     Deadline,
@@ -29,11 +27,9 @@ from reviewbot.policy.model import (
     Fallback,
     Guardrails,
     NoneOf,
-    Reminder,
     Then,
 )
-from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
-from reviewbot.policy.values import Misread, read_count, read_money, read_share
+from reviewbot.policy.text_forms import listed
 
 
 def read_deadline(reading: Reading, tree: Tree | None) -> Deadline | None:
@@ -52,7 +48,7 @@ def read_deadline(reading: Reading, tree: Tree | None) -> Deadline | None:
         message = "the deadline has no  because:  so the log cannot say why"
         cure = "say in one sentence why the undecided are treated so"
         reading.warn("P322", first_line(mapping.span), message, cure=cure)
-    remind = _reminders(reading, fields.get("remind"))
+    remind = read_reminders(reading, fields.get("remind"))
     if decide_by is None or not fallbacks:
         return None
     return Deadline(
@@ -149,20 +145,7 @@ def _case(reading: Reading, mapping: Mapping) -> Fallback | None:
     return Fallback(when=when, then=then, span=mapping.span)
 
 
-def _reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
-    found = []
-    for key, value in reading.entries(reading.mapping(tree, "remind:", "6h before deadline: lead")):
-        at = read_moment_text(reading, key)
-        to = reading.free_text(value, "whom to remind")
-        if at is not None and to is not None:
-            found.append(Reminder(at=at, to=to.value.strip(), span=key.span))
-    return tuple(found)
-
-
 # Guardrails: caps on what may be sent, and what pauses an action -------------------------------
-
-
-_OVER: tuple[Literal["escalate", "hold"], ...] = ("escalate", "hold")
 
 
 def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
@@ -171,119 +154,34 @@ def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
     if fields is None:
         return Guardrails()
     return Guardrails(
-        approvals=_caps(reading, fields, "approvals"),
-        disputes=_caps(reading, fields, "disputes"),
-        disputes_per_account=_caps(reading, fields, "disputes per account"),
-        money_approved=_caps(reading, fields, "money approved"),
-        dispute_share=_caps(reading, fields, "dispute share"),
-        fallback_exempt=bool(fields.yes_no("fallback exempt")),
-        when_over=_when_over(reading, fields),
+        approvals=read_caps(reading, fields, "approvals"),
+        disputes=read_caps(reading, fields, "disputes"),
+        disputes_per_account=read_caps(reading, fields, "disputes per account"),
+        money_approved=read_caps(reading, fields, "money approved"),
+        dispute_share=read_caps(reading, fields, "dispute share"),
+        approvals_during=_window(reading, fields, "approvals during"),
+        disputes_during=_window(reading, fields, "disputes during"),
+        people_too=_people_too(reading, fields),
+        fallback_exempt=fields.yes_no("fallback exempt") is not False,
+        when_over=read_over(reading, fields, OVER),
         pause_disputes_when=_pause(reading, fields, "pause disputes when"),
         pause_approvals_when=_pause(reading, fields, "pause approvals when"),
         span=fields.span,
     )
 
 
-def _caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, ...]:
-    found = []
-    for scalar in fields.texts(key):
-        try:
-            cap = _cap(key, scalar)
-        except Misread as misread:
-            reading.misread(scalar, misread)
-            continue
-        if cap.amount == 0:
-            pays = key in ("approvals", "money approved")
-            message = (
-                f"a cap of zero means that nothing is ever {'approved' if pays else 'sent back'}"
-            )
-            cure = "raise it, or write the rules so that they never do it"
-            reading.warn("P323", scalar.span, message, cure=cure)
-        if key == "dispute share" and cap.after is None:
-            message = "a share of few decisions says little: the very first dispute is 100%"
-            cure = "write it as  at most 40% after 20 decisions"
-            reading.warn("P324", scalar.span, message, cure=cure)
-        found.append(cap)
-    return tuple(found)
+def _window(reading: Reading, fields: MappingReader, key: str) -> str | None:
+    scalar = fields.text(key)
+    return None if scalar is None else reading.declared_name("calendar", scalar)
 
 
-def _cap(key: str, scalar: Scalar) -> Cap:
-    """Read `at most N per hour`, and for a share `at most N% after N decisions`."""
-    text = scalar.value
-    example = "at most 10 per hour"
-    if key in ("money approved", "dispute share"):
-        example = GUARDRAILS.keys[key].examples[0]
-    if not text.startswith("at most "):
-        under = did_you_mean(" ".join(text.split(" ")[:2]), ("at most",))
-        message, cure = "a cap begins with  at most", f"write it as  {example}"
-        raise Misread("P134", message, 0, len(text), under=under, cure=cure)
-    rest, at = text[8:], 8
-    after: int | None = None
-    if " after " in f" {rest}":
-        rest, after = _after(key, rest, at)
-    amount_text, per_word, period = rest.partition(" per ")
-    per: Literal["hour", "day"] | None = None
-    if per_word:
-        per = _per(period.strip(), at + len(amount_text) + 5)
-    elif key != "dispute share":
-        cure = f"add  per hour  or  per day:  {example}"
-        raise Misread("P134", "a cap says per which time", 0, len(text), cure=cure)
-    return Cap(amount=_amount(key, amount_text.strip(), at), per=per, after=after, span=scalar.span)
-
-
-def _after(key: str, rest: str, at: int) -> tuple[str, int]:
-    head, _, tail = f" {rest}".rpartition(" after ")
-    end = at + len(rest)
-    begin = end - len(tail)
-    number, _, word = tail.strip().partition(" ")
-    if key != "dispute share":
-        message = "only  dispute share:  takes  after N decisions"
-        raise Misread("P134", message, begin - 6, end, cure="write it as  at most 10 per hour")
-    if word not in ("decisions", "decision"):
-        message = "after  needs a number of decisions here"
-        raise Misread("P134", message, begin, end, cure="write it as  after 20 decisions")
-    return head.strip(), read_count(number, begin)
-
-
-def _per(period: str, at: int) -> Literal["hour", "day"]:
-    names: tuple[Literal["hour", "day"], ...] = ("hour", "day")
-    for name in names:
-        if period == name:
-            return name
-    raise Misread(
-        "P134",
-        f'a cap counts per hour or per day, not per "{period}"',
-        at,
-        at + max(1, len(period)),
-        under=did_you_mean(period, names),
-        replacement=only_cure(period, names),
-    )
-
-
-def _amount(key: str, text: str, at: int) -> int | float:
-    if key == "money approved":
-        return read_money(text, at)
-    if key == "dispute share":
-        share = read_share(text, at)
-        if share > 1:
-            raise Misread("P101", "a share is at most 100%", at, at + len(text))
-        return share
-    count = read_count(text, at)
-    if count < 0:
-        raise Misread("P101", f'"{text}" is below zero', at, at + len(text))
-    return count
-
-
-def _when_over(reading: Reading, fields: MappingReader) -> Literal["escalate", "hold"]:
-    scalar = fields.text("when over")
-    for word in _OVER:
-        if scalar is None or scalar.value == word:
-            return word
-    assert scalar is not None
-    message = f'when over:  is escalate or hold, not "{scalar.value}"'
-    cure = "escalate asks a person; hold asks nobody and tries again at each poll"
-    reading.add("P022", scalar, message, among=_OVER, cure=cure)
-    return "escalate"
+def _people_too(reading: Reading, fields: MappingReader) -> bool:
+    says = fields.yes_no("people too")
+    if says and not fields.present(("approvals during", "disputes during")):
+        message = "people too:  is about hours of the guardrails, and there are none"
+        cure = "add  disputes during: HOURS  or  approvals during: HOURS"
+        reading.add("P120", fields.key_span("people too"), message, cure=cure)
+    return bool(says)
 
 
 def _pause(reading: Reading, fields: MappingReader, key: str) -> Condition | None:

@@ -111,9 +111,11 @@ FALLBACK = _kind("an action, or a list of cases", "approve")
 CASE_ACTION = _kind("an action, or a mapping with its keys", "escalate")
 REMINDERS = _kind("moments, and whom to tell", "{6h before deadline: lead}")
 COUNT_CAP = _kind("`at most N per hour` or `per day`")
+RULE_CAP = _kind("`at most N` or `N USD`, `per hour`, `per day` or `per calendar day`")
 MONEY_CAP = _kind("`at most N USD per hour` or `per day`")
 SHARE_CAP = _kind("`at most N%`, with `after N decisions`")
 WHEN_OVER = _kind("`escalate` or `hold`", "hold", choices=("escalate", "hold"))
+RULE_OVER = _kind("`escalate`, `hold` or `skip`", "skip", choices=("escalate", "hold", "skip"))
 DECIDER = _kind("the name of a rule, `no rule` or `deadline`", named=(("{}", "rule"),))
 GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}", facts="given")
 EXPECTATIONS = _kind("moments and actions", "{1h after confirmed: escalate}")
@@ -224,6 +226,20 @@ RULE = _section(
     Key("then", ACTION, "What the rule does.", required=True, hover=True),
     *ACTION_ROWS,
     Key("act during", OPEN_HOURS, "Hold the action until these hours open.", hover=True),
+    Key(
+        "limit",
+        RULE_CAP,
+        "What this rule may send, by its name; `per account` before the time counts each alone.",
+        ("at most 30 USD per day", "at most 5 per account per day"),
+        many=True,
+        hover=True,
+    ),
+    Key(
+        "when over",
+        RULE_OVER,
+        "Ask a person (if absent), try again at each poll, or ask the rules below.",
+        hover=True,
+    ),
     Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),
     Key("shadow", YES_NO, "Evaluated and recorded, never decides.", hover=True),
     Key("note", TEXT, "For readers."),
@@ -317,7 +333,12 @@ GUARDRAILS = _section(
     Key("when over", WHEN_OVER, "Ask a person (if absent), or try again at each poll."),
     Key("pause disputes when", PAUSE, "No dispute is sent while this holds."),
     Key("pause approvals when", PAUSE, "No approval is sent while this holds."),
-    Key("fallback exempt", YES_NO, "Whether `if undecided` acts in spite of a full cap."),
+    Key("disputes during", OPEN_HOURS, "No rule sends back outside these hours."),
+    Key("approvals during", OPEN_HOURS, "No rule pays outside these hours."),
+    Key("people too", YES_NO, "Whether these hours hold people's answers as well."),
+    Key(
+        "fallback exempt", YES_NO, "Whether `if undecided` acts in spite of them; `yes` if absent."
+    ),
 )
 
 TEST = _section(

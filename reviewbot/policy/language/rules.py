@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
+from reviewbot.domain.review import STATES_AN_AMOUNT
+from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
@@ -11,7 +13,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.schedule import STARTS, read_moment
 from reviewbot.policy.language.templates import read_reason, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
-from reviewbot.policy.model import AllOf, Condition, Rule, Template, Then, Unless
+from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import read_share, read_yes_no
 
@@ -46,6 +48,8 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
         when=when,
         then=then or Then(action=Action.ESCALATE),
         act_during=_act_during(reading, fields, then),
+        limit=_limit(reading, fields, then),
+        when_over=read_over(reading, fields, RULE_OVER),
         rollout=_rollout(reading, fields),
         shadow=bool(fields.yes_no("shadow")),
         repeat=bool(fields.yes_no("repeat")),
@@ -226,6 +230,24 @@ def _act_during(reading: Reading, fields: MappingReader, then: Then | None) -> s
             cure="write  until: when HOURS opens",
         )
     return reading.declared_name("calendar", scalar)
+
+
+def _limit(reading: Reading, fields: MappingReader, then: Then | None) -> tuple[Cap, ...]:
+    caps = read_caps(reading, fields, OWN)
+    action = Action.ESCALATE if then is None else then.action
+    if fields.has(OWN) and then is not None and not action.writes:
+        belongs = f"does not belong to  then: {action.value},  which sends nothing to be counted"
+        reading.add("P120", fields.key_span(OWN), f"limit:  {belongs}", cure="delete  limit:")
+    counts_money = action.pays and reading.review in STATES_AN_AMOUNT
+    if not counts_money and (cap := next((cap for cap in caps if cap.money), None)) is not None:
+        message = f"of  {action.value}  no amount is known, so its limit counts no money"
+        cure = "count what it sends:  limit: at most 10 per day"
+        reading.add("P134", cap.span, message, cure=cure)
+    if fields.has("when over") and not fields.has(OWN):
+        message = "when over:  says what follows where a  limit:  is full, and there is none"
+        cure = f"add  limit: {RULE.keys[OWN].examples[0]}"
+        reading.add("P120", fields.key_span("when over"), message, cure=cure)
+    return caps
 
 
 def _rollout(reading: Reading, fields: MappingReader) -> float | None:

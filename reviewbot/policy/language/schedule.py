@@ -14,6 +14,7 @@ from reviewbot.policy.model import (
     Hours,
     Moment,
     OpenRange,
+    Reminder,
     WhenOpens,
 )
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
@@ -182,6 +183,17 @@ def read_moment_text(reading: Reading, scalar: Scalar) -> Moment | None:
     except Misread as misread:
         reading.misread(scalar, misread)
         return None
+
+
+def read_reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
+    """Read `remind:`: moments, and whom to tell at each."""
+    found = []
+    for key, value in reading.entries(reading.mapping(tree, "remind:", "6h before deadline: lead")):
+        at = read_moment_text(reading, key)
+        to = reading.free_text(value, "whom to remind")
+        if at is not None and to is not None:
+            found.append(Reminder(at=at, to=to.value.strip(), span=key.span))
+    return tuple(found)
 
 
 def _moment(reading: Reading, scalar: Scalar) -> Moment:

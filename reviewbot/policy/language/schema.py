@@ -27,6 +27,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 _DURATION = r"(\d+(\.\d+)?[dhms])+"
 _WHEN = r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?"
 _WORDS = r"\S.*"
+_WINDOW = "(hour|day|calendar day)"
 
 _ARGUMENTS: dict[FactType, str] = {
     FactType.COUNT: r"\d[\d,_]*",
@@ -68,7 +69,7 @@ _ORDER = ("to", "question", "because", "until", "reason", "comment", "repeat", "
 
 _WITH_EXAMPLES = (
     *(grammar.NAME, grammar.ZONE, grammar.OPEN, grammar.CLOSED),
-    *(grammar.COUNT_CAP, grammar.MONEY_CAP, grammar.SHARE_CAP),
+    *(grammar.COUNT_CAP, grammar.MONEY_CAP, grammar.SHARE_CAP, grammar.RULE_CAP),
 )
 """The kinds whose form an editor cannot guess."""
 
@@ -265,8 +266,10 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
             "properties": dict.fromkeys(CORRECTABLE_FIELDS, _TEXT),
         },
         grammar.REMINDERS: _named(_TEXT),
-        grammar.COUNT_CAP: _matching(r"^at most \d+ per (hour|day)$"),
-        grammar.MONEY_CAP: _matching(r"^at most \d+(\.\d+)? USD per (hour|day)$"),
+        grammar.COUNT_CAP: _matching(rf"^at most \d+ per {_WINDOW}$"),
+        grammar.MONEY_CAP: _matching(rf"^at most \d+(\.\d+)? USD per {_WINDOW}$"),
+        grammar.RULE_CAP: _matching(rf"^at most \d+(\.\d+)?( USD)?( per account)? per {_WINDOW}$"),
+        grammar.RULE_OVER: {"enum": ["escalate", "hold", "skip"]},
         grammar.SHARE_CAP: _matching(r"^at most \d+(\.\d+)?%?( .+)?$"),
         grammar.WHEN_OVER: {"enum": ["escalate", "hold"]},
         grammar.GIVEN: {

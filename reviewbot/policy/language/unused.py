@@ -8,7 +8,16 @@ import msgspec
 
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.yaml import Mapping
-from reviewbot.policy.model import FactTest, Hours, Named, Policy, ReasonText, Rule, WhenOpens
+from reviewbot.policy.model import (
+    FactTest,
+    Guardrails,
+    Hours,
+    Named,
+    Policy,
+    ReasonText,
+    Rule,
+    WhenOpens,
+)
 
 _PARTS = {
     "reasons": ("reason", 'the reason "{0}" is', "name it in a rule that disputes,  or delete it"),
@@ -66,6 +75,9 @@ def _used_in(node: object) -> Iterator[Name]:
             yield "reason", name
         case Rule(act_during=str(name)):
             yield "calendar", name
+        case Guardrails():
+            windows = (node.approvals_during, node.disputes_during)
+            yield from (("calendar", name) for name in windows if name is not None)
         case _:
             pass
     if isinstance(node, msgspec.Struct):

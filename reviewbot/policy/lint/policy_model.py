@@ -2,8 +2,9 @@
 
 Theory of operation. Every fact that the policy reads is a variable of the search. So are a few things
 that no fact states: what the earlier attempts of a round come to in a test over attempts, whether a
-share of a rollout holds the task, whether a moment of the calendar has passed. A test over attempts
-is the last attempt's answer (its fields are the `last.*` facts) together with that of the others.
+share of a rollout holds the task, whether a rule's limit has room, whether a moment of the calendar
+has passed. A test over attempts is the last attempt's answer (its fields are the `last.*` facts)
+together with that of the others.
 """
 
 from __future__ import annotations
@@ -318,6 +319,8 @@ class PolicyModel:
             parts.append(self._not_yet(rule.then.until))
         if rule.rollout is not None and rule.rollout < 1:
             parts.append(self._free(_TRUTHS[:2]) if rule.rollout > 0 else any_of())
+        if rule.limit and rule.when_over == "skip":
+            parts.append(self._free(_TRUTHS[:2]))
         return parts[0] if len(parts) == 1 else all_of(*parts)
 
     def _not_yet(self, until: Moment) -> Expression:

@@ -17,7 +17,7 @@ from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, Cell, Wish
 from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts
 from reviewbot.policy.lint.witnesses import example_words, realistic
-from reviewbot.policy.model import Placeholder, Template, Then
+from reviewbot.policy.model import Placeholder, Template, Then, hours_of
 
 PERHAPS_UNKNOWN = "P220"
 TOO_LONG = "P221"
@@ -76,7 +76,8 @@ def _senders(
     undecided: list[Wish] = [
         (world.rules[i], NOT_TRUE)
         for i, rule in deciding(world.policy)
-        if rule.act_during is None and rule.then.action not in (Action.ESCALATE, Action.WAIT)
+        if not (hours_of(world.policy, rule) or rule.limit)
+        and rule.then.action not in (Action.ESCALATE, Action.WAIT)
     ]
     for case, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
         if case.then.action.sends_back:

@@ -31,6 +31,7 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     WhenOpens,
+    hours_of,
 )
 from reviewbot.policy.operators import InHours
 from reviewbot.policy.text_forms import listed
@@ -106,7 +107,7 @@ def idle_waits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
         if not waits or number in dead or _outlives(policy, rule):
             continue
         later = (r for i, r in deciding(policy) if i > number and i not in dead)
-        if not any(other.act_during for other in later):
+        if not any(hours_of(policy, other) for other in later):
             yield Finding(
                 code=NOTHING_CHANGES,
                 severity=Severity.NOTE,
@@ -201,9 +202,9 @@ def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
         message=f"once  {name}:  is full, silence pays: this limit saves no money",
         under="it holds the fallback too" if acts else "the fallback decides nothing",
         detail=f"{then}, and where that comes to nothing before the deadline, the manager is paid all the same",
-        cure="write  fallback exempt: yes  under  guardrails:"
+        cure="delete  fallback exempt: no"
         if acts
-        else "let  if undecided:  decide, and write  fallback exempt: yes  under  guardrails:",
+        else "let  if undecided:  decide, and delete  fallback exempt: no",
         related=tuple(
             ("", cap.span, f"{other}:  as well") for other, cap in others if cap.span != NOWHERE
         ),
@@ -247,7 +248,7 @@ def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -
     zone = ZoneInfo(world.policy.timezone)
     proofs = []
     for number, rule in deciding(world.policy):
-        asked = tuple(_hours_asked(rule))
+        asked = tuple(_hours_asked(world.policy, rule))
         if number in dead or not asked or latest is None:
             continue
         ages = _ages(world, number, latest)
@@ -257,10 +258,9 @@ def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -
     return tuple(proofs)
 
 
-def _hours_asked(rule: Rule) -> Iterator[InHours]:
+def _hours_asked(policy: Policy, rule: Rule) -> Iterator[InHours]:
     """The hours in which a rule acts, and what each line that it must meet asks of the clock."""
-    if rule.act_during is not None:
-        yield InHours(hours=rule.act_during)
+    yield from (InHours(hours=name) for name in hours_of(policy, rule))
     if rule.when is not None:
         yield from _clock_tests(rule.when)
 
@@ -377,7 +377,7 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
     zone = ZoneInfo(world.policy.timezone)
     for proof in prove(world, today, dead):
         rule = world.policy.rules[proof.rule]
-        hours = listed((f'"{name}"' for name in _names_of_hours(rule)), "and")
+        hours = listed((f'"{name}"' for name in _names_of_hours(world.policy, rule)), "and")
         if proof.share > 1 - 1e-9:
             yield Finding(
                 code=NEVER_OPEN,
@@ -394,7 +394,7 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
             shown = dict.fromkeys(_window_words(w, zone) for w in (proof.windows[0], longest))
             yield Finding(
                 code=WINDOWS,
-                severity=Severity.NOTE if rule.act_during is None else Severity.WARNING,
+                severity=Severity.WARNING if hours_of(world.policy, rule) else Severity.NOTE,
                 span=rule.name_span,
                 message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
                 f"{hours} stay closed until  decide by",
@@ -406,9 +406,9 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
             )
 
 
-def _names_of_hours(rule: Rule) -> list[str]:
+def _names_of_hours(policy: Policy, rule: Rule) -> list[str]:
     """The hours that a rule must find open, or closed where it asks for that."""
-    return list(dict.fromkeys(test.hours for test in _hours_asked(rule)))
+    return list(dict.fromkeys(test.hours for test in _hours_asked(policy, rule)))
 
 
 def _window_words(window: Window, zone: ZoneInfo) -> str:

@@ -73,15 +73,17 @@ def _words(bare: Any) -> Iterator[str]:
 def _loosened(old: Policy, new: Policy) -> Iterator[str]:
     before, after = old.guardrails, new.guardrails
     for name in _CAPS:
-        kept: tuple[Cap, ...] = getattr(after, name)
-        if not all(
-            any(_as_strict(cap, was, name) for cap in kept) for was in getattr(before, name)
-        ):
+        if not _all_kept(getattr(before, name), getattr(after, name), name):
             yield name.replace("_", " ")
     for name in _PAUSES:
         was, now = getattr(before, name), getattr(after, name)
         if was is not None and _meaning(old, was) != _meaning(new, now):
             yield name.replace("_", " ")
+    limits = {rule.name: rule.limit for rule in new.rules}
+    for rule in old.rules:
+        kept = limits.get(rule.name)
+        if kept is not None and not _all_kept(rule.limit, kept, "limit"):
+            yield f'limit of rule "{rule.name}"'
     if any(getattr(before, name) for name in _CAPS):
         if after.fallback_exempt and not before.fallback_exempt:
             yield "fallback exempt"
@@ -89,10 +91,16 @@ def _loosened(old: Policy, new: Policy) -> Iterator[str]:
             yield "another name, under which every cap counts anew"
 
 
+def _all_kept(before: tuple[Cap, ...], after: tuple[Cap, ...], name: str) -> bool:
+    return all(any(_as_strict(cap, was, name) for cap in after) for was in before)
+
+
 def _as_strict(new: Cap, old: Cap, name: str) -> bool:
     """Whether what the new cap lets through, the old one did as well."""
     same_window = new.per == old.per
+    if new.money != old.money or (new.account and not old.account):
+        return False
     if name == "dispute_share":
         return same_window and new.amount <= old.amount and (new.after or 0) <= (old.after or 0)
-    # So many a day are no more than so many an hour.
+    # So many a day are no more than so many an hour; a calendar day ends in the midst of one.
     return (same_window or (new.per, old.per) == ("day", "hour")) and new.amount <= old.amount

@@ -148,7 +148,8 @@ class Transition(msgspec.Struct):
 class Wish(NamedTuple):
     """What a policy wants to do with one review, and when it could; the fallback's want from `due` on.
 
-    `paused` says that the policy pauses this action by a condition on all reviews together.
+    `paused` says that the policy pauses this action by a condition on all reviews together, `below`
+    what the rules below want where a full limit of its own passes this one over.
     """
 
     action: Action
@@ -157,6 +158,7 @@ class Wish(NamedTuple):
     due: datetime | None
     fallback: Action | None
     paused: bool
+    below: Wish | None = None
 
 
 class Timed(NamedTuple):
@@ -295,6 +297,7 @@ def has_limits(judge: Judge) -> bool:
             *(rails.approvals, rails.disputes, rails.disputes_per_account),
             *(rails.money_approved, rails.dispute_share),
             *(rails.pause_disputes_when, rails.pause_approvals_when),
+            *(rule.limit for rule in judge.policy.rules),
         )
     )
 
@@ -302,6 +305,7 @@ def has_limits(judge: Judge) -> bool:
 def _wisher(judge: Judge) -> Callable[[Evaluation, Facts], Wish]:
     pauses = compile_pauses(judge)
     find = resolver(judge.policy.deadline.decide_by, judge.calendars)
+    skipping = {rule.name for rule in judge.policy.rules if rule.limit and rule.when_over == "skip"}
 
     def wish(made: Evaluation, facts: Facts) -> Wish:
         due, fallback = None, None
@@ -316,7 +320,11 @@ def _wisher(judge: Judge) -> Callable[[Evaluation, Facts], Wish]:
             and pause is not None
             and pause(fleet_facts(facts.fleet, facts.now)) is True
         )
-        return Wish(made.action, made.rule, made.until or facts.now, due, fallback, paused)
+        below = None
+        if made.rule in skipping and made.action.writes:
+            facts = msgspec.structs.replace(facts, full=(*facts.full, made.rule))
+            below = wish(judge.decide(facts), facts)
+        return Wish(made.action, made.rule, made.until or facts.now, due, fallback, paused, below)
 
     return wish
 

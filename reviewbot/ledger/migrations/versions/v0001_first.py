@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Text, nullable=False),
         sa.Column("epoch", sa.Text, nullable=False),
         sa.Column("action", sa.Text, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
         sa.Column("policy", sa.Text, nullable=False),
         sa.Column("account_id", sa.Text),
         sa.Column("amount_micros", big),

@@ -1,0 +1,144 @@
+"""Limits: how much may be sent within which time, in a rule and under `guardrails:`."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from reviewbot.policy.language.grammar import GUARDRAILS, RULE
+from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.model import Cap
+from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
+from reviewbot.policy.values import Misread, read_count, read_money, read_share
+
+Over = TypeVar("Over", bound=str)
+Window = Literal["hour", "day", "calendar day"]
+OVER: tuple[Literal["escalate", "hold"], ...] = ("escalate", "hold")
+RULE_OVER: tuple[Literal["escalate", "hold", "skip"], ...] = (*OVER, "skip")
+WINDOWS: tuple[Window, ...] = ("hour", "day", "calendar day")
+OWN = "limit"
+"""The key of a rule, which counts decisions or money; the others stand under `guardrails:`."""
+_ACCOUNT = "account per "
+
+
+def read_caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, ...]:
+    """Read one limit or a list of them."""
+    found = []
+    for scalar in fields.texts(key):
+        try:
+            cap = _cap(key, scalar)
+        except Misread as misread:
+            reading.misread(scalar, misread)
+            continue
+        if cap.amount == 0:
+            message = f"a cap of zero means that nothing is ever {_DONE.get(key, 'sent')}"
+            cure = "raise it, or write the rules so that they never do it"
+            reading.warn("P323", scalar.span, message, cure=cure)
+        if key == "dispute share" and cap.after is None:
+            message = "a share of few decisions says little: the very first dispute is 100%"
+            cure = "write it as  at most 40% after 20 decisions"
+            reading.warn("P324", scalar.span, message, cure=cure)
+        found.append(cap)
+    return tuple(found)
+
+
+_DONE = dict.fromkeys(("approvals", "money approved"), "approved") | dict.fromkeys(
+    ("disputes", "disputes per account", "dispute share"), "sent back"
+)
+
+
+def read_over(reading: Reading, fields: MappingReader, words: tuple[Over, ...]) -> Over:
+    """Read `when over:`; the first of its words where it is not there."""
+    scalar = fields.text("when over")
+    for word in words:
+        if scalar is None or scalar.value == word:
+            return word
+    assert scalar is not None
+    message = f'when over:  is {listed(words)}, not "{scalar.value}"'
+    cure = "; ".join(_MEANS[word] for word in words)
+    reading.add("P022", scalar, message, among=words, cure=cure)
+    return words[0]
+
+
+_MEANS = {
+    "escalate": "escalate asks a person",
+    "hold": "hold asks nobody and tries again at each poll",
+    "skip": "skip asks the rules below",
+}
+
+
+def _cap(key: str, scalar: Scalar) -> Cap:
+    """Read `at most N per hour`, and for a share `at most N% after N decisions`."""
+    text = scalar.value
+    example = "at most 10 per hour"
+    if key in ("money approved", "dispute share", OWN):
+        example = (RULE if key == OWN else GUARDRAILS).keys[key].examples[0]
+    if not text.startswith("at most "):
+        under = did_you_mean(" ".join(text.split(" ")[:2]), ("at most",))
+        message, cure = "a cap begins with  at most", f"write it as  {example}"
+        raise Misread("P134", message, 0, len(text), under=under, cure=cure)
+    rest, at = text[8:], 8
+    after: int | None = None
+    if " after " in f" {rest}":
+        rest, after = _after(key, rest, at)
+    amount_text, per_word, period = rest.partition(" per ")
+    account = key == OWN and period.startswith(_ACCOUNT)
+    per: Window | None = None
+    if per_word and period != "account":
+        skipped = len(_ACCOUNT) * account
+        per = _per(period[skipped:].strip(), at + len(amount_text) + 5 + skipped)
+    elif key != "dispute share":
+        cure = f"add  per hour  or  per day:  {example}"
+        raise Misread("P134", "a cap says per which time", 0, len(text), cure=cure)
+    amount_text = amount_text.strip()
+    money = key == "money approved" or (key == OWN and amount_text[-1:].isalpha())
+    return Cap(
+        amount=_amount(key, amount_text, at, money=money),
+        per=per,
+        after=after,
+        money=money,
+        account=account or key == "disputes per account",
+        span=scalar.span,
+    )
+
+
+def _after(key: str, rest: str, at: int) -> tuple[str, int]:
+    head, _, tail = f" {rest}".rpartition(" after ")
+    end = at + len(rest)
+    begin = end - len(tail)
+    number, _, word = tail.strip().partition(" ")
+    if key != "dispute share":
+        message = "only  dispute share:  takes  after N decisions"
+        raise Misread("P134", message, begin - 6, end, cure="write it as  at most 10 per hour")
+    if word not in ("decisions", "decision"):
+        message = "after  needs a number of decisions here"
+        raise Misread("P134", message, begin, end, cure="write it as  after 20 decisions")
+    return head.strip(), read_count(number, begin)
+
+
+def _per(period: str, at: int) -> Window:
+    for name in WINDOWS:
+        if period == name:
+            return name
+    raise Misread(
+        "P134",
+        f'a cap counts per hour, per day or per calendar day, not per "{period}"',
+        at,
+        at + max(1, len(period)),
+        under=did_you_mean(period, WINDOWS),
+        replacement=only_cure(period, WINDOWS),
+    )
+
+
+def _amount(key: str, text: str, at: int, *, money: bool) -> int | float:
+    if money:
+        return read_money(text, at)
+    if key == "dispute share":
+        share = read_share(text, at)
+        if share > 1:
+            raise Misread("P101", "a share is at most 100%", at, at + len(text))
+        return share
+    count = read_count(text, at)
+    if count < 0:
+        raise Misread("P101", f'"{text}" is below zero', at, at + len(text))
+    return count
