@@ -28,6 +28,7 @@ _DURATION = r"(\d+(\.\d+)?[dhms])+"
 _WHEN = r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?"
 _WORDS = r"\S.*"
 _WINDOW = "(hour|day|calendar day)"
+_RULE_CAP = rf"^at most \d+(\.\d+)?( USD)?( per account)? per {_WINDOW}$"
 
 _ARGUMENTS: dict[FactType, str] = {
     FactType.COUNT: r"\d[\d,_]*",
@@ -268,7 +269,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         grammar.REMINDERS: _named(_TEXT),
         grammar.COUNT_CAP: _matching(rf"^at most \d+ per {_WINDOW}$"),
         grammar.MONEY_CAP: _matching(rf"^at most \d+(\.\d+)? USD per {_WINDOW}$"),
-        grammar.RULE_CAP: _matching(rf"^at most \d+(\.\d+)?( USD)?( per account)? per {_WINDOW}$"),
+        grammar.RULE_CAP: _matching(_RULE_CAP),
         grammar.RULE_OVER: {"enum": ["escalate", "hold", "skip"]},
         grammar.SHARE_CAP: _matching(r"^at most \d+(\.\d+)?%?( .+)?$"),
         grammar.WHEN_OVER: {"enum": ["escalate", "hold"]},
