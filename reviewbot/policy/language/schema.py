@@ -28,7 +28,6 @@ _DURATION = r"(\d+(\.\d+)?[dhms])+"
 _WHEN = r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?"
 _WORDS = r"\S.*"
 _WINDOW = "(hour|day|calendar day)"
-_RULE_CAP = rf"^at most \d+(\.\d+)?( USD)?( per account)? per {_WINDOW}$"
 
 _ARGUMENTS: dict[FactType, str] = {
     FactType.COUNT: r"\d[\d,_]*",
@@ -39,6 +38,20 @@ _ARGUMENTS: dict[FactType, str] = {
     FactType.MOMENT: _WHEN,
     FactType.YES_NO: "(yes|no|true|false)",
     FactType.TEXT: _WORDS,
+}
+
+
+def _matching(pattern: str) -> Schema:
+    return {"type": "string", "pattern": pattern}
+
+
+_CAPS: Values = {
+    grammar.COUNT_CAP: _matching(rf"^at most \d+ per {_WINDOW}$"),
+    grammar.MONEY_CAP: _matching(rf"^at most \d+(\.\d+)? USD per {_WINDOW}$"),
+    grammar.RULE_CAP: _matching(rf"^at most \d+(\.\d+)?( USD)?( per account)? per {_WINDOW}$"),
+    grammar.SHARE_CAP: _matching(r"^at most \d+(\.\d+)?%?( .+)?$"),
+    grammar.WHEN_OVER: {"enum": ["escalate", "hold"]},
+    grammar.RULE_OVER: {"enum": ["escalate", "hold", "skip"]},
 }
 
 _YAML_TYPES: dict[FactType, list[str]] = {
@@ -267,12 +280,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
             "properties": dict.fromkeys(CORRECTABLE_FIELDS, _TEXT),
         },
         grammar.REMINDERS: _named(_TEXT),
-        grammar.COUNT_CAP: _matching(rf"^at most \d+ per {_WINDOW}$"),
-        grammar.MONEY_CAP: _matching(rf"^at most \d+(\.\d+)? USD per {_WINDOW}$"),
-        grammar.RULE_CAP: _matching(_RULE_CAP),
-        grammar.RULE_OVER: {"enum": ["escalate", "hold", "skip"]},
-        grammar.SHARE_CAP: _matching(r"^at most \d+(\.\d+)?%?( .+)?$"),
-        grammar.WHEN_OVER: {"enum": ["escalate", "hold"]},
+        **_CAPS,
         grammar.GIVEN: {
             "type": "object",
             "additionalProperties": False,
@@ -294,10 +302,6 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         "anyOf": [*choices, {"type": "array", "minItems": 1, "items": cases}]
     }
     return values
-
-
-def _matching(pattern: str) -> Schema:
-    return {"type": "string", "pattern": pattern}
 
 
 def _reason() -> Schema:
