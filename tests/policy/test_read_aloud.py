@@ -47,7 +47,7 @@ def test_conditions_and_effects_are_plain_sentences() -> None:
         "comments that the checker read on its last try is between 20 and 99" in text
     )
     assert "the task is sent back." in text
-    assert "it is so that the checker found the comment on its last try" in text
+    assert "and the checker found the comment on its last try" in text
     assert "From 3 hours before the deadline on" in text
     assert "At most 10.00 USD in approved money in any 24 hours." in text
 
@@ -122,7 +122,7 @@ CHANGES = {
     "a text": ("Our check read all", "We read all", "We read all"),
     "the deadline": ("decide by: 3h", "decide by: 5h", "From 5 hours before the deadline"),
     "a rule's name": ("name: the checker found it", "name: found", 'New: Rule "found"'),
-    "what undecided gets": ("if undecided: approve", "if undecided: escalate", "A person decides"),
+    "what undecided gets": ("if undecided: approve", "if undecided: escalate", "a person decides"),
 }
 
 

@@ -116,7 +116,7 @@ class Prose:
             case AnyOf():
                 return _either(parts)
             case NoneOf():
-                return f"it is certain that not ({_either(parts)})"
+                return f"it is certain that {_none(parts)}"
             case Named(name=name):
                 return f'"{name}" holds ({", and ".join(parts)})'
         return ", and ".join(parts)
@@ -150,14 +150,14 @@ class Prose:
             return f"{subject} is {'known' if test.known else 'not known'}"
         if fact.type is FactType.YES_NO and isinstance(test, OneOf) and len(test.values) == 1:
             holds = bool(test.values[0]) is not test.negated
-            return f"it is {'so' if holds else 'not so'} that {subject.removeprefix('whether ')}"
+            return f"{'' if holds else 'it is not so that '}{subject.removeprefix('whether ')}"
         return f"{subject} {test.describe(lambda value: self._value(fact, value))}"
 
     def _value(self, fact: Fact, value: Any) -> str:
         if isinstance(value, str) and fact.type is FactType.TEXT:
             return f'"{safe_line(value)}"'
         if fact.type is FactType.CHOICE:
-            return _VALUES.get(value, str(value))
+            return prose_value(value)
         if fact.type is FactType.DURATION:
             return length(value)
         return plain_format(fact, self._zone)(value)
@@ -166,6 +166,11 @@ class Prose:
 def _place(place: Placeholder) -> str:
     form = "" if place.format == "plain" else f", {place.format}"
     return f"{{{place.fact}{form}{f' {place.first}' if place.first is not None else ''}}}"
+
+
+def prose_value(code: str) -> str:
+    """What the API calls by a code, as a reader would."""
+    return _VALUES.get(code, code)
 
 
 def length(seconds: float) -> str:
@@ -183,6 +188,12 @@ def _subject(fact: Fact) -> str:
     last = fact.sentence.endswith(_LAST)
     own = fact.name.removeprefix("last.") if last else fact.name
     return (_NOUNS.get(own) or fact.sentence.split(";")[0]) + (" on its last try" if last else "")
+
+
+def _none(parts: list[str]) -> str:
+    if len(parts) == 1:
+        return f"this does not hold ({parts[0]})"
+    return f"none of this holds ({'; '.join(parts)})"
 
 
 def _either(parts: list[str]) -> str:

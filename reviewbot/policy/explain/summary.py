@@ -10,7 +10,7 @@ import msgspec
 from reviewbot.domain.decision import Action
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import money, share
-from reviewbot.policy.explain.phrases import Prose
+from reviewbot.policy.explain.phrases import Prose, prose_value
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import (
     Cap,
@@ -172,7 +172,7 @@ def _does(then: Then, prose: Prose) -> str:
 def _texts(then: Then, prose: Prose) -> Iterator[str]:
     if then.reason is not None:
         for variant, template in then.reason.variants:
-            yield f"The manager reads, for {variant}: {prose.text(template)}"
+            yield f"The manager reads, {_for(variant)}: {prose.text(template)}"
         if then.reason.otherwise is not None:
             also = ", otherwise" if then.reason.variants else ""
             yield f"The manager reads{also}: {prose.text(then.reason.otherwise)}"
@@ -186,14 +186,21 @@ def _texts(then: Then, prose: Prose) -> Iterator[str]:
         yield f"Because: {_sentence(then.because)}"
 
 
+def _for(variant: str) -> str:
+    return f"in {variant}" if variant.startswith("round ") else f"on {prose_value(variant)}"
+
+
 def _deadline(deadline: Deadline, prose: Prose) -> Iterator[str]:
-    yield f"From {prose.moment(deadline.decide_by)} on, what is still undecided is settled so:"
+    last = deadline.fallbacks[-1]
+    start = f"From {prose.moment(deadline.decide_by)} on, what is still undecided is settled"
+    yield (
+        f"{start}: {_does(last.then, prose)}." if last is deadline.fallbacks[0] else f"{start} so:"
+    )
     for case in deadline.fallbacks:
-        does = _does(case.then, prose)
-        if case.when is None:
-            yield f"{does[0].upper()}{does[1:]}."
-        else:
-            yield f"when {prose.condition(case.when)}: {does}."
+        if case.when is not None:
+            yield f"When {prose.condition(case.when)}: {_does(case.then, prose)}."
+        elif case is not deadline.fallbacks[0]:
+            yield f"In every case that is left: {_does(case.then, prose)}."
         yield from _texts(case.then, prose)
     if deadline.because:
         yield f"Because: {_sentence(deadline.because)}"
