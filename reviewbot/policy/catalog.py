@@ -449,7 +449,7 @@ def described(fact: Fact) -> str:
     if fact.type is FactType.DURATION:
         return f"{words} such as 6h"
     if fact.type is FactType.MONEY:
-        return f"{words} such as 0.24 USD"
+        return f"{words} in USD"
     if fact.type is FactType.SHARE:
         return f"{words} such as 35%"
     return words

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from unicodedata import category, is_normalized, name, normalize
 
@@ -54,6 +54,17 @@ def compile_pattern(regex: str) -> Any:
     if pattern.programsize > LARGEST_PROGRAM:
         raise BadPattern("it repeats too much within what it repeats")
     return pattern
+
+
+@cache
+def shape(pattern: str) -> Any:
+    """A form of text that we look for ourselves, in any letter case (RE2, in linear time)."""
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    return re2.compile(pattern, options)
 
 
 def found_in(pattern: Any, text: str) -> bool | None:
@@ -195,11 +206,36 @@ def first_unseen(text: str) -> int | None:
 
 
 def said_unseen(char: str) -> str:
-    """Name an invisible character: its number, and what Unicode calls it where it has a name."""
+    """Name an invisible character, or a space that is none, as a person can look it up."""
     if char in "\n\r":
         return "a line break"
-    called = name(char, "")
-    return f"an invisible character (U+{ord(char):04X}{' ' * bool(called)}{called})"
+    if char == "\xa0":
+        return "a non-breaking space (as word processors and web pages have it)"
+    called = name(char, "").casefold()
+    if category(char) == "Zs":
+        return f"a space of another kind ({called})"
+    return f"an invisible character ({called or f'U+{ord(char):04X}'})"
+
+
+_MARKS = frozenset("\u200b\u2060\ufeff\u00ad\u200e\u200f") | {
+    chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+_JOINERS = "\u200c\u200d"
+
+
+def odd_space(text: str) -> int | None:
+    """Where the first space of another kind or a character without width stands; None without any.
+
+    What joins the parts of an emoji or the letters of a script is none of these.
+    """
+    if text.isascii():
+        return None
+    for at, char in enumerate(text):
+        if char in _MARKS or (char != " " and category(char) == "Zs"):
+            return at
+        if char in _JOINERS and text[max(0, at - 1) : at + 2].strip(_JOINERS).isascii():
+            return at
+    return None
 
 
 def _is_unseen(char: str) -> bool:

@@ -8,7 +8,22 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from reviewbot.policy.text_forms import did_you_mean, letter_name, listed, odd_letter, only_cure
+from reviewbot.policy.notations import (
+    as_dates,
+    as_duration,
+    as_money,
+    as_share,
+    as_when,
+    plain,
+)
+from reviewbot.policy.text_forms import (
+    did_you_mean,
+    letter_name,
+    listed,
+    odd_letter,
+    only_cure,
+    shape,
+)
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONG_UNITS = {
@@ -61,6 +76,10 @@ class Day(msgspec.Struct, frozen=True):
 
 def read_count(text: str, at: int) -> int:
     """Read a whole number."""
+    if shape(r"[1-9]\d{0,2}([.]\d{3})+").fullmatch(text):
+        meant = text.replace(".", "")
+        under = f"did you mean  {meant}  ?"
+        raise _misread("P101", f'"{text}" is not a whole number', text, at, under=under)
     number = _decimal(text, at, "a whole number")
     if number != number.to_integral_value():
         raise _misread("P101", f'"{text}" is not a whole number', text, at)
@@ -86,11 +105,13 @@ def read_money(text: str, at: int) -> float:
     for sign in (*_CURRENCY_SIGNS, "USD", "usd", "dollars", "dollar"):
         if text.startswith(sign) or text.endswith(sign):
             bare = text.replace(sign, "").strip()
-    example = "write it as  0.24 USD"
+    example = "write the amount in dollars, then  USD"
     is_foreign = any(sign in (text[:1], text[-1:]) for sign in _CURRENCY_SIGNS[1:])
     if _is_number(bare) and not is_foreign:
         message = "an amount of money needs its currency"
         raise _misread("P104", message, text, at, write=f"{bare} USD")
+    if not is_foreign and (meant := as_money(plain(text))) is not None:
+        raise _misread("P101", f'"{text}" is not an amount of money', text, at, write=meant)
     if _is_number(bare) or (_is_number(amount) and currency.isalpha()):
         raise _misread("P104", "amounts are in US dollars", text, at, cure=example)
     raise _misread("P101", f'"{text}" is not an amount of money', text, at, cure=example)
@@ -98,8 +119,10 @@ def read_money(text: str, at: int) -> float:
 
 def read_share(text: str, at: int) -> float:
     """Read `35%` or `0.35`."""
-    if text.endswith("%"):
+    if text.endswith("%") and "," not in text:
         return float(_not_negative(_decimal(text[:-1].rstrip(), at, "a share"), text, at) / 100)
+    if not _is_number(text) and (meant := as_share(plain(text))) is not None:
+        raise _misread("P101", f'"{text}" is not a share', text, at, write=meant)
     number = _not_negative(_decimal(text, at, "a share"), text, at)
     if number > 1:
         message = f'"{text}" has no unit: a share is written as a percentage, or from 0 to 1'
@@ -136,12 +159,19 @@ def read_date(text: str, at: int) -> date:
     """Read `2026-12-01`."""
     day = _date(text)
     if day is None:
-        message, meant = f'"{text}" is not a date', _dates_meant(text)
-        if len(meant) == 1:
-            raise _misread("P101", message, text, at, write=meant[0])
-        cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else "write it as  2026-12-01"
-        raise _misread("P101", message, text, at, cure=cure)
+        raise _no_date(text, at, as_dates(plain(text)), "a date is written as year-month-day")
     return day
+
+
+def _no_date(
+    text: str, at: int, meant: tuple[str, ...], cure: str, what: str = "a date"
+) -> Misread:
+    """Not a date; what it can mean is offered, and put in place where that is one day."""
+    message = f'"{text}" is not {what}'
+    if len(meant) == 1:
+        return _misread("P101", message, text, at, write=meant[0])
+    cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else cure
+    return _misread("P101", message, text, at, cure=cure)
 
 
 def read_yes_no(text: str, at: int) -> bool:
@@ -210,17 +240,21 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
     alone = _bad_single(text, at, *pieces[0]) if len(pieces) == 1 else None
     if alone is not None:
         return alone
+    meant = as_duration(plain(text))
     if len(pieces) > 1 and any(not word for _, word in pieces):
-        message = f'"{text}" mixes a number with a unit and one without'
-        return _misread("P103", message, text, at, cure="write it as  6h30m")
-    if any("." in number for number, _ in pieces):
+        code, message, cure = "P103", f'"{text}" mixes a number with a unit and one without', None
+    elif any("." in number for number, _ in pieces):
         cure = "write it in two units, as  1h30m"
-        return _misread("P103", f'"{text}" holds a fraction', text, at, cure=cure)
-    if pieces and all(_UNIT_OF.get(word.casefold()) for _, word in pieces):
+        code, message = "P103", f'"{text}" holds a fraction'
+    elif pieces and all(_UNIT_OF.get(word.casefold()) for _, word in pieces):
         message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
-        return _misread("P103", message, text, at, cure="write it as  1d2h30m")
-    cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
-    return _misread("P101", f'"{text}" is not a length of time', text, at, cure=cure)
+        code, cure = "P103", "write it as  1d2h30m"
+    else:
+        cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
+        code, message = "P101", f'"{text}" is not a length of time'
+    if meant is not None:
+        return _misread(code, message, text, at, write=meant)
+    return _misread(code, message, text, at, cure=cure)
 
 
 def _bad_single(text: str, at: int, number: str, word: str) -> Misread | None:
@@ -244,8 +278,8 @@ def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
     except ValueError:
         moment = None
     if moment is None or ":" not in text:
-        cure = "write it as  2026-12-01  or  2026-12-01 09:00"
-        raise _misread("P101", f'"{text}" is not a date or a moment', text, at, cure=cure)
+        cure = "a day is written as year-month-day, a moment with its time behind it"
+        raise _no_date(text, at, as_when(plain(text)), cure, "a date or a moment")
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     return _local(moment, zone, text, at)
@@ -258,21 +292,6 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _dates_meant(text: str) -> tuple[str, ...]:
-    """The dates that another notation may mean: `31.12.2026` is one, `5/6/2026` one of two."""
-    parts = text.strip().replace(".", "-").replace("/", "-").split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
-        return ()
-    if len(parts[0]) == 4:
-        orders = [parts]
-    else:
-        first, second, year = parts
-        year = f"20{year}" if len(year) == 2 else year
-        orders = [[year, second, first]] + [[year, first, second]] * ("/" in text)
-    days = (_date("-".join(number.zfill(2) for number in order)) for order in orders)
-    return tuple(dict.fromkeys(day.isoformat() for day in days if day is not None))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

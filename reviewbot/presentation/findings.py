@@ -16,6 +16,7 @@ from reviewbot.policy.diagnostics import CODES, Finding, Severity, Span
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import CaseResult
 from reviewbot.policy.testing.coverage import Coverage, Mutant, survivor_sentence
+from reviewbot.policy.text_forms import odd_space
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
 
@@ -121,10 +122,21 @@ def _slice(line: str, left: int) -> str:
 
 
 def safe_shown(text: str) -> str:
-    """Make a source line safe without touching its spaces, so that carets stay in place."""
+    """Make a source line safe without touching its spaces, so that carets stay in place.
+
+    What nobody sees (a tab, a space of another kind, a character without width) is shown by a sign.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if char == " " else _said(char) or "·" for char in text)
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char == " ":
+        return char
+    if char == "\t":
+        return "→"
+    return "␣" if odd_space(char) is not None else _said(char) or "·"
 
 
 def _said(text: str) -> str:

@@ -91,7 +91,6 @@ def claims(*lines: str) -> set[str]:
         ("last.comments_scraped: more than 100",),
         ("checks.most_comments: more than 100",),
         ("last.match_score: more than 1",),
-        ("last.match_score: 1.5",),
         ("task.cm_payout_amount: less than 0 USD",),
         ("task.waiting_for: less than 0h",),
     ],

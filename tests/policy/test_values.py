@@ -86,11 +86,13 @@ def test_a_value_is_read(read: Reader, text: str, value: object) -> None:
 FORM_OF_A_LENGTH = "write it as  30s, 90m, 6h, 1h30m  or  2d"
 FALLING = 'the units of "{}" must fall: days, hours, minutes, seconds, each once'
 TWO_UNITS = "write it in two units, as  1h30m"
-DOLLARS = ("P104", "amounts are in US dollars", None, "write it as  0.24 USD", None)
+IN_DOLLARS = "write the amount in dollars, then  USD"
+DOLLARS = ("P104", "amounts are in US dollars", None, IN_DOLLARS, None)
 WEEKS = "lengths of time are in s, m, h or d"
 COMPACT = 'a length of time is written without spaces and with s, m, h or d: "{}" is not'
 NO_CURRENCY = "an amount of money needs its currency"
-A_MOMENT = "write it as  2026-12-01  or  2026-12-01 09:00"
+A_DATE = "a date is written as year-month-day"
+A_MOMENT = "a day is written as year-month-day, a moment with its time behind it"
 OTHER_TIME = "write another time, or one with its offset, as  2026-12-01 09:00+01:00"
 CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small letter o'
 
@@ -153,7 +155,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
                     "P101",
                     f'"{text}" is not an amount of money',
                     None,
-                    "write it as  0.24 USD",
+                    IN_DOLLARS,
                     None,
                 ),
             )
@@ -165,12 +167,12 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (
             read_money,
             "much",
-            ("P101", '"much" is not an amount of money', None, "write it as  0.24 USD", None),
+            ("P101", '"much" is not an amount of money', None, IN_DOLLARS, None),
         ),
         (
             read_money,
             "0.24 E_R",
-            ("P101", '"0.24 E_R" is not an amount of money', None, "write it as  0.24 USD", None),
+            ("P101", '"0.24 E_R" is not an amount of money', None, IN_DOLLARS, None),
         ),
         (read_money, "-1 USD", ("P101", '"-1 USD" is below zero', None, None, None)),
         (read_share, "-1%", ("P101", '"-1%" is below zero', None, None, None)),
@@ -204,31 +206,35 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             (
                 "P103",
                 '"6h30" mixes a number with a unit and one without',
+                "write  6h30m",
                 None,
-                "write it as  6h30m",
-                None,
+                "6h30m",
             ),
         ),
         (read_duration, "1w", ("P103", WEEKS, "write  7d", None, "7d")),
         (read_duration, "1 week", ("P103", WEEKS, "write  7d", None, "7d")),
         (read_duration, "2 Weeks", ("P103", WEEKS, "write  14d", None, "14d")),
-        (read_duration, "1.5w", ("P103", '"1.5w" holds a fraction', None, TWO_UNITS, None)),
+        (
+            read_duration,
+            "1.5w",
+            ("P103", '"1.5w" holds a fraction', "write  10d12h", None, "10d12h"),
+        ),
         (
             read_duration,
             "999999w",
             ("P101", '"999999w" is not a length of time', None, FORM_OF_A_LENGTH, None),
         ),
         (read_duration, "1.2.3", ("P103", '"1.2.3" holds a fraction', None, TWO_UNITS, None)),
-        (read_duration, "1.5h", ("P103", '"1.5h" holds a fraction', None, TWO_UNITS, None)),
+        (read_duration, "1.5h", ("P103", '"1.5h" holds a fraction', "write  1h30m", None, "1h30m")),
         (
             read_duration,
             "30m1h",
-            ("P103", FALLING.format("30m1h"), None, "write it as  1d2h30m", None),
+            ("P103", FALLING.format("30m1h"), "write  1h30m", None, "1h30m"),
         ),
         (
             read_duration,
             "1h1h",
-            ("P103", FALLING.format("1h1h"), None, "write it as  1d2h30m", None),
+            ("P103", FALLING.format("1h1h"), "write  2h", None, "2h"),
         ),
         (
             read_duration,
@@ -255,21 +261,31 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (
             read_date,
             "2026-12-1",
-            ("P101", '"2026-12-1" is not a date', None, "write it as  2026-12-01", None),
+            ("P101", '"2026-12-1" is not a date', "write  2026-12-01", None, "2026-12-01"),
         ),
         (
             read_date,
             "2026-13-01",
-            ("P101", '"2026-13-01" is not a date', None, "write it as  2026-12-01", None),
+            ("P101", '"2026-13-01" is not a date', None, A_DATE, None),
         ),
         (
             read_date,
             "2026-W05-1",
-            ("P101", '"2026-W05-1" is not a date', None, "write it as  2026-12-01", None),
+            ("P101", '"2026-W05-1" is not a date', None, A_DATE, None),
         ),
         (when, "9:00", ("P101", '"9:00" is not a date or a moment', None, A_MOMENT, None)),
         (when, "soon", ("P101", '"soon" is not a date or a moment', None, A_MOMENT, None)),
-        (when, "20261201", ("P101", '"20261201" is not a date or a moment', None, A_MOMENT, None)),
+        (
+            when,
+            "20261201",
+            (
+                "P101",
+                '"20261201" is not a date or a moment',
+                "write  2026-12-01",
+                None,
+                "2026-12-01",
+            ),
+        ),
         (
             when,
             "2026-03-29 02:30",

@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
 from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.spoken import as_cap
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import Cap
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
@@ -28,7 +29,7 @@ def read_caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, .
         try:
             cap = _cap(key, scalar)
         except Misread as misread:
-            reading.misread(scalar, misread)
+            _misread_cap(reading, key, scalar, misread)
             continue
         if cap.amount == 0:
             message = f"a cap of zero means that nothing is ever {_DONE.get(key, 'sent')}"
@@ -67,6 +68,24 @@ _MEANS = {
 }
 
 
+def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -> None:
+    """Report what is no cap, with the one that was meant."""
+    kind = {"money approved": "money", "dispute share": "share", OWN: "any"}.get(key, "count")
+    meant = as_cap(scalar.value, kind)
+    if meant is None or meant[0] == scalar.value:
+        reading.misread(scalar, misread)
+        return
+    text, sure = meant
+    reading.add(
+        misread.code,
+        (scalar, max(0, misread.start), misread.end),
+        misread.message,
+        under=f"write  {text}" if sure else f"did you mean  {text}  ?",
+        cure=misread.cure if (misread.cure or "").startswith("add") else None,
+        whole=(scalar, text) if sure else None,
+    )
+
+
 def _cap(key: str, scalar: Scalar) -> Cap:
     """Read `at most N per hour`, and for a share `at most N% after N decisions`."""
     text = scalar.value
@@ -88,7 +107,7 @@ def _cap(key: str, scalar: Scalar) -> Cap:
         skipped = len(_ACCOUNT) * account
         per = _per(period[skipped:].strip(), at + len(amount_text) + 5 + skipped)
     elif key != "dispute share":
-        cure = f"add  per hour  or  per day:  {example}"
+        cure = "add  per hour  or  per day"
         raise Misread("P134", "a cap says per which time", 0, len(text), cure=cure)
     amount_text = amount_text.strip()
     money = key == "money approved" or (key == OWN and amount_text[-1:].isalpha())

@@ -6,8 +6,18 @@ from typing import Literal
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
 from reviewbot.policy.language.grammar import CONDITION, PATTERN
-from reviewbot.policy.language.hints import misread_value, refuse_fact, see_facts
-from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.hints import (
+    misread_test,
+    misread_value,
+    only_named,
+    out_of_range,
+    refuse_declared,
+    refuse_fact,
+    refuse_named,
+    refuse_range,
+    see_facts,
+)
+from reviewbot.policy.language.reader import Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
@@ -40,6 +50,11 @@ def read_all(
     reading: Reading, tree: Tree | None, what: str, *, level: int = 1, inside_check: bool = False
 ) -> AllOf | None:
     """Read a mapping of which every line must hold."""
+    if isinstance(tree, Sequence) and what == "when:" and tree.items:
+        message = "all lines under  when:  must hold, so none of them begins with a dash"
+        cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
+        reading.add("P031", first_line(tree.span), message, cure=cure)
+        return None
     mapping = reading.mapping(tree, what, CONDITION.example)
     if mapping is None:
         return None
@@ -207,16 +222,25 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             meant = f"{'not ' * (word != scalar.value)}in hours {word}"
             reading.add("P112", scalar, message, under=f"write  {meant}", replacement=meant)
         else:
-            misread_value(reading, scalar, misread, fact)
+            misread_test(reading, scalar, misread, fact)
+        return None
+    if (beyond := out_of_range(test, fact)) is not None:
+        refuse_range(reading, scalar, fact, beyond)
         return None
     name = test.refers()
     if name is not None:
         kind, word = name
         start = scalar.value.rindex(word)
-        return None if reading.declared_name(kind, scalar, start) is None else test
+        if word in reading.declared.get(kind, ()):
+            return test
+        refuse_declared(reading, scalar, fact, kind, start)
+        return None
     if isinstance(test, TextTest):
         reading.look_at(scalar)
     elif isinstance(test, OneOf) and fact.type is FactType.TEXT:
+        if (named := only_named(reading, scalar.value)) is not None:
+            refuse_named(reading, scalar, named)
+            return None
         reading.look_at_word(scalar)
     return test
 

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, described
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.grammar import CONDITION, RULE
+from reviewbot.policy.language.meant import Meant, meant_test, meant_value
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning
 from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.model import FactTest
+from reviewbot.policy.notations import as_number, as_percent
 from reviewbot.policy.text_forms import (
     did_you_mean,
+    fold,
     letter_name,
     listed,
     nearest,
     odd_letter,
     only_cure,
+    shape,
 )
 from reviewbot.policy.values import Misread
 
-_ACTION_WORDS = {
-    "accept": Action.APPROVE,
-    "pay": Action.APPROVE,
-    "ok": Action.APPROVE,
-    "reject": Action.DISPUTE,
-    "refuse": Action.DISPUTE,
-    "deny": Action.DISPUTE,
-    "ask": Action.ESCALATE,
-    "review": Action.ESCALATE,
-    "hold": Action.WAIT,
-    "delay": Action.WAIT,
-    "skip": Action.LEAVE,
-    "ignore": Action.LEAVE,
-    "request_corrections": Action.REQUEST_CORRECTIONS,
-    "corrections": Action.REQUEST_CORRECTIONS,
-}
-
 _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in facts}
+
+
+_EFFECTS = {
+    Action.APPROVE: "pay",
+    Action.DISPUTE: "send back",
+    Action.FINALIZE: "accept the account",
+    Action.REQUEST_CORRECTIONS: "send back",
+    Action.ESCALATE: "ask a person",
+    Action.WAIT: "look again later",
+    Action.LEAVE: "let silence pay",
+}
 
 
 def refuse_action(reading: Reading, scalar: Scalar, allowed: tuple[Action, ...]) -> None:
@@ -42,15 +42,15 @@ def refuse_action(reading: Reading, scalar: Scalar, allowed: tuple[Action, ...])
     word = scalar.value
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    meant = _ACTION_WORDS.get(word.casefold())
+    meant = meaning(word, ACTIONS, allowed)
     if word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
         where = "an action of the other kind of review" if other else "no action here"
         message, replacement = f'"{word}" is {where}', None
-    elif meant in allowed:
-        under, replacement = f"did you mean  {meant}  ?", None
-    cure = f"actions are {listed(allowed)}"
+    elif meant is not None and replacement is None:
+        under = f"did you mean  {meant}  ?"
+    cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
 
@@ -73,6 +73,10 @@ def refuse_fact(
         looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
         message = f'no fact is called "{name}"{looks}'
         meant = message, did_you_mean(name, names), only_cure(name, names)
+        other = meaning(name.rpartition(".")[2], FACTS, facts)
+        if other is not None and meant[2] is None:
+            shown = f"{{{other}}}" if code == "P025" else other
+            meant = message, f"did you mean  {shown}  ?", None
     message, under, replacement = meant
     near = nearest(name, facts, most=1)
     reading.add(
@@ -109,9 +113,124 @@ def _meant_elsewhere(
     return (message, None, None) if name in reading.facts else None
 
 
+def misread_test(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
+    """Report a test that a fact does not take, with the one that was meant."""
+    _misread(reading, scalar, misread, fact, meant_test(reading, scalar.value, fact))
+
+
 def misread_value(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
-    """Report a value or a test that a fact does not take, with what it takes."""
-    reading.misread(scalar, misread, detail=detail_of(fact), see=see_facts(fact.name))
+    """Report a value that a fact does not take, with the one that was meant."""
+    _misread(reading, scalar, misread, fact, meant_value(reading, scalar.value, fact))
+
+
+def _misread(
+    reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, meant: Meant | None
+) -> None:
+    see, detail = see_facts(fact.name), detail_of(fact)
+    if meant is None:
+        reading.misread(scalar, misread, detail=detail, see=see)
+        return
+    under = misread.under
+    if meant.text:
+        under = f"write  {meant.text}" if meant.sure else f"did you mean  {meant.text}  ?"
+    reading.add(
+        misread.code,
+        (scalar, max(0, misread.start), misread.end),
+        meant.why or misread.message,
+        under=under,
+        detail=detail,
+        cure=meant.cure or (misread.cure if fact.type is FactType.TEXT else None),
+        see=see,
+        whole=(scalar, meant.text) if meant.sure and meant.text else None,
+    )
+
+
+def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, start: int) -> None:
+    """Report a list or a pattern that is not declared, with the one that was meant."""
+    meant = meant_test(reading, scalar.value, fact)
+    if meant is None:
+        reading.declared_name(kind, scalar, start)
+        return
+    names = reading.declared.get(kind, ())
+    cure = meant.cure or f"the policy has {listed(names, 'and')}"
+    if shape(r".*\b(?:until|till|bis) .*\d.*").fullmatch(scalar.value):
+        cure = "a date belongs to an entry of the list, as its  until:"
+    under = (
+        None
+        if not meant.text
+        else f"write  {meant.text}"
+        if meant.sure
+        else f"did you mean  {meant.text}  ?"
+    )
+    name = scalar.value[start:]
+    reading.add(
+        "P023",
+        (scalar, start, len(scalar.value)),
+        f'there is no {kind} "{name}"',
+        under=under,
+        cure=cure if len(names) <= 12 else None,
+        whole=(scalar, meant.text) if meant.sure and meant.text else None,
+    )
+
+
+def only_named(reading: Reading, text: str) -> str | None:
+    """The test that a plain text names by its list alone, or its file."""
+    name = next((n for n in reading.declared.get("list", ()) if fold(n) == fold(text)), None)
+    return None if name is None else f"in list {name}"
+
+
+def refuse_named(reading: Reading, scalar: Scalar, meant: str) -> None:
+    """Report a plain text that is the name of a list: which of them is meant is in doubt."""
+    message = f'"{scalar.value}" is the name of a list, and would be read as one text'
+    cure = f"for the text itself write  exactly {scalar.value}"
+    reading.add("P112", scalar, message, under=f"write  {meant}", cure=cure, whole=(scalar, meant))
+
+
+def out_of_range(test: FactTest, fact: Fact) -> float | None:
+    """The value of a test that lies where no value of its fact can lie; None where all can."""
+    low, high = _SURE.get(fact.type, (None, None))
+    if fact.low is not None and fact.low >= 0 and fact.type is not FactType.MOMENT:
+        low = 0.0
+    if fact.name.endswith("time_left"):
+        high = 72 * 3600.0
+    for value in test.boundaries():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and ((low is not None and value < low) or (high is not None and value > high)):
+            return float(value)
+    return None
+
+
+_SURE: dict[FactType, tuple[float, float]] = {
+    FactType.SCORE: (0.0, 1.0),
+    FactType.SHARE: (0.0, 1.0),
+}
+
+
+def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> None:
+    """Report a value beyond what its fact can ever be, with the one within that was meant."""
+    written = next(
+        (
+            word
+            for word in scalar.value.split()
+            if (as_number(word) or as_percent(word)) is not None
+            and abs(float(as_number(word) or as_percent(word) or 0) - value) < 1e-9
+        ),
+        scalar.value,
+    )
+    at = scalar.value.index(written)
+    place = (scalar, at, at + len(written))
+    if fact.type is FactType.DURATION:
+        message = f"{fact.name} is at most 72h, the time from confirmation to the deadline"
+        reading.add("P101", (scalar, 0, len(scalar.value)), message, see=see_facts(fact.name))
+        return
+    ends = "from 0 to 1" if fact.type in _SURE else "0 or more"
+    within = f"{value / 100:g}" if 1 < value <= 100 else "0" if value < 0 else "1"
+    meant = f"{scalar.value[:at]}{within}{scalar.value[at + len(written) :]}"
+    message = f"{written} lies outside {fact.name}, which is {ends}"
+    under = f"did you mean  {meant}  ?"
+    reading.add(
+        "P101", place, message, under=under, detail=detail_of(fact), see=see_facts(fact.name)
+    )
 
 
 def detail_of(fact: Fact) -> str:

@@ -71,6 +71,15 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         entries = tuple(entry for entry in read if entry is not None)
         _warn_doubles(reading, entries, what)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
+    if (
+        isinstance(tree, Scalar)
+        and tree.value.strip()
+        and not tree.value.endswith((".csv", ".txt"))
+    ):
+        values = ", ".join(piece.strip() for piece in tree.value.split(","))
+        message = f"the values of {what} stand in brackets, or one a line behind a dash"
+        reading.add("P031", tree, message, under=f"write  [{values}]", whole=(tree, f"[{values}]"))
+        return NamedList(name=name, entries=(), span=tree.span)
     fields = reading.section(tree, LIST_FILE, what)
     missing = "write  file: some.csv,  or the values as a list"
     scalar = None if fields is None else fields.text("file", missing)

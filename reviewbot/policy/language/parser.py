@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import date
 from functools import cache
+from unicodedata import combining, normalize
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -31,8 +32,9 @@ from reviewbot.policy.language.statements import read_statements
 from reviewbot.policy.language.templates import read_reasons
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
-from reviewbot.policy.language.yaml import Mapping, Sequence, load_yaml
+from reviewbot.policy.language.yaml import Mapping, Sequence, YamlDocument, load_yaml, reload_yaml
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
+from reviewbot.policy.notations import plain
 from reviewbot.policy.values import read_choice
 
 LANGUAGE = 1
@@ -74,6 +76,22 @@ def parse_policy(
     """
     document = load_yaml(source, path)
     files = ListFiles(read)
+    parsed = _parsed(document, files, tests, today)
+    if parsed.policy is None and (again := reload_yaml(document)) is not None:
+        meant = _parsed(again, files, tests, today)
+        if document.root is None or _errors(meant) <= _errors(parsed):
+            return meant
+    return parsed
+
+
+def _parsed(
+    document: YamlDocument,
+    files: ListFiles,
+    tests: tuple[str, bytes] | None,
+    today: date | None,
+) -> Parsed:
+    """Read the policy that a document holds."""
+    path = document.path
     sources = [(path, document.text)]
     if document.root is None:
         return Parsed(None, document.findings, tuple(sources))
@@ -89,6 +107,10 @@ def parse_policy(
     if _has_error(findings):
         policy = None
     return Parsed(policy, findings, tuple(sources))
+
+
+def _errors(parsed: Parsed) -> int:
+    return sum(finding.severity is Severity.ERROR for finding in parsed.findings)
 
 
 def revision_of(source: str, files: dict[str, str]) -> str:
@@ -175,7 +197,9 @@ class _PolicyReading:
             char.isascii() and (char.isdigit() or char.islower() or char == "-") for char in name
         ):
             return name
-        kept = (char if char.isascii() and char.isalnum() else " " for char in name.lower())
+        spelled = plain(name.lower()).translate(_SPELLED)
+        letters = (char for char in normalize("NFKD", spelled) if not combining(char))
+        kept = (char if char.isascii() and char.isalnum() else " " for char in letters)
         tidy = "-".join("".join(kept).split())[:_LONGEST_NAME]
         self.reading.add(
             "P034",
@@ -200,8 +224,15 @@ class _PolicyReading:
             return ZoneInfo(scalar.value)
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name
             message = f'there is no time zone "{scalar.value}"'
-            cure = "zones have names such as  Europe/Paris"
-            self.reading.add("P028", scalar, message, among=all_zones(), cure=cure)
+            near = _zones_of(scalar.value)
+            self.reading.add(
+                "P028",
+                scalar,
+                message,
+                among=all_zones(),
+                under=f"did you mean  {'  or  '.join(near)}  ?" if near else None,
+                cure="a zone is named after its region and a town, with / between them",
+            )
             return ZoneInfo("UTC")
 
     def _applies_to(self, fields: MappingReader) -> AppliesTo:
@@ -245,6 +276,8 @@ class _PolicyReading:
         if tests is None:
             return ()
         document = load_yaml(tests[1], tests[0])
+        if document.root is None and (again := reload_yaml(document)) is not None:
+            document = again
         sources.append((tests[0], document.text))
         own = Reading(document, self.reading.review)
         own.zone, own.declared = self.reading.zone, self.reading.declared
@@ -255,6 +288,38 @@ class _PolicyReading:
             return () if fields is None else read_tests(own, fields.get("tests"))
         finally:
             self.reading.findings.extend((*document.findings, *own.findings))
+
+
+_SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"}
+)
+
+_COUNTRIES = {
+    "Europe/Berlin": "cet,cest,mez,mesz,met,germany,deutschland,german time,münchen,munich,hamburg,köln,frankfurt,mitteleuropa,central european time",
+    "Europe/Vienna": "austria,österreich,wien",
+    "Europe/Zurich": "switzerland,schweiz,zürich",
+    "Europe/Paris": "france,frankreich",
+    "Europe/Madrid": "spain,spanien",
+    "Europe/Rome": "italy,italien,rom",
+    "Europe/Lisbon": "portugal,lissabon,wet",
+    "Europe/London": "uk,gmt,bst,england,british time,great britain",
+    "America/New_York": "est,edt,et,eastern,us/eastern time,new york,nyc",
+    "America/Chicago": "cst,cdt,central time",
+    "America/Los_Angeles": "pst,pdt,pt,pacific,la,california,san francisco",
+    "UTC": "z,zulu,utc+0,gmt+0",
+}
+"""Zones by what people call them."""
+
+
+def _zones_of(word: str) -> tuple[str, ...]:
+    """The zones that a town, a country or letters such as CET mean."""
+    folded = plain(word).casefold()
+    named = tuple(zone for zone, words in _COUNTRIES.items() if folded in words.split(","))
+    town = folded.rpartition("/")[2].replace(" ", "_")
+    towns = tuple(
+        zone for zone in all_zones() if zone.casefold().rpartition("/")[2] == town and "/" in zone
+    )
+    return named or tuple(zone for zone in towns if not zone.startswith(("posix/", "right/")))[:3]
 
 
 @cache

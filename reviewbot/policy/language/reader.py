@@ -9,16 +9,20 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
-from reviewbot.policy.language.grammar import GrammarSection
+from reviewbot.policy.language.grammar import NAMED, PART, PARTS, GrammarSection
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
+from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
     did_you_mean,
     is_name,
     letter_name,
     listed,
     odd_letter,
+    odd_space,
     only_cure,
+    said_unseen,
 )
 from reviewbot.policy.values import Misread, read_yes_no
 
@@ -78,33 +82,33 @@ class Reading:
         see: str | None = None,
         among: Iterable[str] = (),
         replacement: str | None = None,
+        whole: tuple[Scalar, str] | None = None,
         first: Scalar | None = None,
         path: str | None = None,
     ) -> None:
         """Report one finding; of a text that is known to be broken nothing more is said.
 
         `among` are the names of which one was probably meant in place of a text, `replacement` what
-        certainly was, `first` is where the same stands already, `path` another file.
+        certainly was (`whole` with a text of which it takes the place), `first` is where the same
+        stands already, `path` another file.
         """
         fix = None
         if isinstance(place, Span):
             span = place
         else:
-            if isinstance(place, Scalar):
-                place = (place, 0, len(place.value))
-            scalar, start, end = place
+            scalar, start, end = _part(place)
             if scalar.broken:
                 return
+            word = scalar.value[start:end]
             if names := tuple(among):
-                word = scalar.value[start:end]
-                under, replacement = did_you_mean(word, names), only_cure(word, names)
+                under, replacement = under or did_you_mean(word, names), only_cure(word, names)
             if scalar.cut is not None and (cure is None or code == "P111"):
                 cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
             span = self.document.part(scalar, start, end)
-            exact = span.line == span.end_line and span.end_column - span.column == end - start
-            fix = Fix(span, replacement) if replacement is not None and exact else None
-        if len(self.findings) >= MOST_FINDINGS:
-            raise TooManyFindings
+            fix = _fix(span, end - start, replacement, whole)
+            if severity is Severity.ERROR and (odd := self._unseen(scalar)) is not None:
+                code, (span, message, tidy) = "P010", odd
+                under, fix = under or f"write  {tidy}", fix or Fix(scalar.span, tidy)
         if first is not None:
             under = f"the first is on line {first.span.line}"
         own = self.document.path
@@ -121,6 +125,19 @@ class Reading:
             path=own if path is None else path,
             related=() if first is None else ((own, first.span, "the first one"),),
         )
+        self._append(finding)
+
+    def _unseen(self, scalar: Scalar) -> tuple[Span, str, str] | None:
+        """What in a text nobody sees: its place, what it is, and the text without it."""
+        at = odd_space(scalar.value)
+        if at is None or "\n" in scalar.value:
+            return None
+        said = f"{said_unseen(scalar.value[at])} stands here"
+        return self.document.part(scalar, at, at + 1), said, plain(scalar.value)
+
+    def _append(self, finding: Finding) -> None:
+        if len(self.findings) >= MOST_FINDINGS:
+            raise TooManyFindings
         self.findings.append(finding)
 
     def warn(
@@ -164,7 +181,13 @@ class Reading:
             return None
         if tree is None or isinstance(tree, Scalar):
             return None if tree is None or tree.broken else tree
-        self.add("P031", first_line(tree.span), f"{what} is one text, not {_kind(tree)}")
+        own = _only_text(tree)
+        self.add(
+            "P031",
+            first_line(tree.span),
+            f"{what} is one text, not {_kind(tree)}",
+            under=f"write  {own}" if own else None,
+        )
         return None
 
     def free_text(self, tree: Tree | None, what: str) -> Scalar | None:
@@ -231,7 +254,7 @@ class Reading:
             return name
         cure = f"the policy declares no {_PLURALS.get(kind, f'{kind}s')}"
         if names:
-            cure = f"the policy has {listed(names, 'and')}"
+            cure = f"a name from  {_PLURALS.get(kind, f'{kind}s')}:  stands here; the policy has {listed(names, 'and')}"
         self.add(
             "P023",
             (scalar, start, len(scalar.value)),
@@ -247,20 +270,20 @@ class Reading:
         self, tree: Tree | None, section: GrammarSection, what: str | None = None
     ) -> MappingReader | None:
         """Take a tree as one of the grammar's sections; `what` it is called where it has a name."""
-        mapping = self.mapping(tree, what or section.what, section.example)
+        mapping = self.mapping(tree, what or section.what, _with_own(tree, section))
         return None if mapping is None else MappingReader(self, mapping, section, what)
 
     def mapping(self, tree: Tree | None, what: str, example: str) -> Mapping | None:
         """Take a tree as a mapping."""
         if isinstance(tree, Mapping):
             return tree
-        self._refuse_form(tree, what, "a mapping", example)
+        self._refuse_form(tree, what, _LINES, example)
         return None
 
     def items(self, tree: Tree | None, what: str, example: str) -> tuple[Tree, ...]:
         """Take a tree as a list with something in it."""
         if not isinstance(tree, Sequence):
-            self._refuse_form(tree, what, "a list", example)
+            self._refuse_form(tree, what, _ENTRIES, example)
             return ()
         if not tree.items:
             self.add("P108", tree.span, f"{what} is empty")
@@ -272,8 +295,15 @@ class Reading:
         if isinstance(tree, Scalar) and not tree.value.strip():
             self.empty(tree, what)
             return
-        message = f"{what} must be {wanted}, not {_kind(tree)}"
-        self.add("P031", first_line(tree.span), message, cure=f"write it as  {example}")
+        message = f"{what} takes {wanted}, not {_kind(tree)}"
+        cure = f"write below it  {example}"
+        if isinstance(tree, Sequence) and wanted == _LINES:
+            message = f"{what} takes {wanted}, and none of them begins with a dash"
+            cure = "remove the dashes"
+        elif isinstance(tree, Mapping) and wanted == _ENTRIES:
+            key = tree.entries[0][0].value if tree.entries else "name"
+            cure = f"begin each entry with a dash:  - {key}: …"
+        self.add("P031", first_line(tree.span), message, cure=cure)
 
     def entries(self, mapping: Mapping | None) -> list[tuple[Scalar, Tree]]:
         """The entries of a mapping without doubles, which are reported."""
@@ -383,13 +413,42 @@ class MappingReader:
         odd = odd_letter(key.value)
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
-        near = did_you_mean(key.value, free) or did_you_mean(key.value, names)
-        meant = only_cure(key.value, free)
+        meant = sure = only_cure(key.value, free)
+        near = did_you_mean(key.value, free)
+        if meant is None and (meant := meaning(key.value, KEYS, free)) is not None:
+            near = f"did you mean  {meant}  ?"
+        near = near or did_you_mean(key.value, names)
         cure = None if near else f"it takes {listed(names)}"
-        self.reading.add("P020", key, message, under=near, cure=cure, replacement=meant)
+        self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
         if meant is not None:
             self._keys[meant] = key
             self._trees[meant] = tree
+
+
+_PARTS = (PART, PARTS, NAMED)
+_LINES = "lines below it, each with a name and a colon"
+_ENTRIES = "entries below it, each beginning with a dash"
+
+
+def _with_own(tree: Tree | None, section: GrammarSection) -> str:
+    """How a section is written that holds what stands in its place: her value behind its first key."""
+    if not isinstance(tree, Scalar) or "\n" in tree.value:
+        return section.example
+    value, keys = tree.value.strip(), section.keys
+    fitting = [row.name for row in keys.values() if value in row.kind.examples]
+    needed = [row.name for row in keys.values() if row.required and row.kind not in _PARTS]
+    names = fitting or needed
+    return f"{names[0]}: {value}" if names else section.example
+
+
+def _only_text(tree: Tree) -> str | None:
+    """The one text in a list or in braces, where there is no other."""
+    texts = tree.items if isinstance(tree, Sequence) else ()
+    if isinstance(tree, Mapping) and len(tree.entries) == 1:
+        key, value = tree.entries[0]
+        texts = (key,) if isinstance(value, Scalar) and not value.value else ()
+    only = texts[0] if len(texts) == 1 else None
+    return only.value if isinstance(only, Scalar) else None
 
 
 def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
@@ -401,7 +460,23 @@ def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
 
 def unknown(kind: str, name: str) -> str:
     """Say that a name is not declared."""
+    if kind == "calendar":
+        return f'no hours are called "{name}"' if name else "the name of the hours is missing here"
     return f'there is no {kind} "{name}"' if name else f"the name of a {kind} is missing here"
+
+
+def _part(place: Scalar | tuple[Scalar, int, int]) -> tuple[Scalar, int, int]:
+    return (place, 0, len(place.value)) if isinstance(place, Scalar) else place
+
+
+def _fix(
+    span: Span, length: int, replacement: str | None, whole: tuple[Scalar, str] | None
+) -> Fix | None:
+    """The cure of the text at a place, or of the `whole` text around it; of what stands on one line."""
+    if whole is not None and whole[0].span.line == whole[0].span.end_line:
+        return Fix(whole[0].span, whole[1])
+    exact = span.line == span.end_line and span.end_column - span.column == length
+    return Fix(span, replacement) if replacement is not None and exact else None
 
 
 def first_line(span: Span) -> Span:
@@ -414,4 +489,4 @@ def first_line(span: Span) -> Span:
 def _kind(tree: Tree) -> str:
     if isinstance(tree, Scalar):
         return "a text"
-    return "a list" if isinstance(tree, Sequence) else "a mapping"
+    return "a list" if isinstance(tree, Sequence) else "lines with names and colons"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
+from reviewbot.policy.text_forms import shape
 
 _CLOSING = {"{": "}", "[": "]"}
 _SPOKEN = {"`": "a backtick", ",": "a comma"}
@@ -171,17 +172,38 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] |
         return _quotes(value)
     if first in _CLOSING:
         return _brackets(value, in_flow)
+    if first == ">" and (words := _comparison(text)) is not None:
+        return value.mistake(
+            "P012",
+            "comparisons are words: > is not one",
+            f"write  {words}",
+            length=1 + (text[1:2] == "="),
+        )
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)
     if first in "|>" and not _is_block_head(text):
-        cure = "comparisons are words: at least, at most, more than, less than"
-        cure = cure if first == ">" else _WHOLE
-        return value.mistake("P012", cannot, cure, under=_comparison(text))
+        return value.mistake("P012", cannot, _WHOLE)
     colon = text.find(": ")
     if colon < 0 and text.endswith(":") and ": " in key:
         colon = len(text) - 1
     if colon > 0:
+        if text.endswith(":") and text.find(": ") < 0:
+            message = "a colon stands at the end of this text"
+            name = key.strip().removeprefix("- ")
+            cure = "if it belongs to the text, put it into quotes with the text"
+            under = f"write  {name} {text[:-1].rstrip()}"
+            return value.mistake(
+                "P013", message, cure, at=colon, under=under, meant=text[:-1].rstrip()
+            )
+        if (second := _second_test(key, text)) is not None:
+            return value.mistake(
+                "P013",
+                "a second test stands in this line",
+                f"one test a line: write  {second}  on a line of its own",
+                at=text.index(second),
+                length=len(second),
+            )
         message = "a colon followed by a space stands inside a text without quotes"
         return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
     return None
@@ -204,8 +226,16 @@ def _comparison(text: str) -> str | None:
     """The words for `>= 5` or `> 5`."""
     rest = text[1:].strip()
     if text[0] == ">" and rest.startswith("="):
-        return f"write  at least {rest[1:].strip()}"
-    return f"write  more than {rest}" if text[0] == ">" and rest[:1].isdigit() else None
+        return f"at least {rest[1:].strip()}"
+    return f"more than {rest}" if rest[:1].isdigit() or rest[:1] == "$" else None
+
+
+def _second_test(key: str, text: str) -> str | None:
+    """A second `fact: test` behind the first one."""
+    found = shape(
+        r".*?(?:,|;| and | und | or | oder | & | && )\s*([\p{L}_]+\.[\p{L}\p{N}_]+: .+)"
+    ).fullmatch(text)
+    return found.group(1) if found and ": " in key else None
 
 
 def _is_block_head(text: str) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from msgspec.structs import replace
+
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more, unknown
+from reviewbot.policy.language.spoken import as_moment, is_clock
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
@@ -17,6 +20,7 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
+from reviewbot.policy.notations import as_days, as_hours
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
@@ -46,8 +50,10 @@ def read_hours(reading: Reading, tree: Tree | None) -> tuple[Hours, ...]:
 
 
 def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
-    cure = "write it as  open: mon-fri 09:00-18:00"
-    tree = fields.get("open", cure)
+    closed = fields.texts("closed")
+    weekly = any(as_days(scalar.value) for scalar in closed)
+    cure = "say on which days and at what times, as  open: mon-fri 00:00-24:00"
+    tree = fields.peek("open") if weekly else fields.get("open", cure)
     if tree is not None and not one_or_more(tree):
         reading.add("P126", tree.span, f"{fields.what} never open", cure=cure)
     ranges = []
@@ -55,11 +61,13 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
         try:
             ranges.append(_open_range(scalar))
         except Misread as misread:
-            reading.misread(scalar, misread)
+            _misread_hours(reading, scalar, misread)
     days: list[date] = []
     names: list[str] = []
-    for scalar in fields.texts("closed"):
-        if scalar.value.startswith("in list "):
+    for scalar in closed:
+        if (off := as_days(scalar.value)) is not None:
+            _refuse_weekdays(reading, scalar, off, has_open=tree is not None)
+        elif scalar.value.startswith("in list "):
             names.extend(_closed_list(reading, scalar))
         elif (day := reading.read(scalar, read_date)) is not None:
             days.append(day)
@@ -70,6 +78,29 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
         closed_lists=tuple(names),
         span=fields.span,
     )
+
+
+def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
+    """Report what are no hours, with those that were meant."""
+    meant = as_hours(scalar.value)
+    if meant is None or meant == scalar.value:
+        reading.misread(scalar, misread)
+        return
+    place = (scalar, max(0, misread.start), misread.end)
+    timed = any(char.isdigit() for char in scalar.value)
+    message = misread.message if timed else f'"{scalar.value}" has no times'
+    under = f"write  {meant}" if timed else f"for whole days write  {meant}"
+    reading.add(misread.code, place, message, under=under, whole=(scalar, meant) if timed else None)
+
+
+def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bool) -> None:
+    """Days of the week under `closed:`, which takes dates: they are left out of `open:`."""
+    closed = _days(off)
+    days = ",".join(day for number, day in enumerate(DAYS) if number not in closed)
+    days = {"mon,tue,wed,thu,fri": "mon-fri", "mon,tue,wed,thu,fri,sat": "mon-sat"}.get(days, days)
+    message = "closed:  takes dates; days of the week are left out of  open:"
+    under = f"leave {off} out of  open:" if has_open else f"write  open: {days} 00:00-24:00"
+    reading.add("P127", scalar, message, under=under)
 
 
 def _closed_list(reading: Reading, scalar: Scalar) -> tuple[str, ...]:
@@ -161,7 +192,7 @@ def _day(word: str, at: int) -> int:
     folded = word.casefold()
     if folded in DAYS:
         return DAYS.index(folded)
-    better = folded[:3] if folded[:3] in DAYS else only_cure(word, DAYS)
+    better = as_days(word) or only_cure(word, DAYS)
     wrong = _bad_hours(f'"{word}" is not a day', at, word, f"days are {', '.join(DAYS)}", better)
     wrong.under = wrong.under or did_you_mean(word, DAYS)
     raise wrong
@@ -181,8 +212,36 @@ def read_moment_text(reading: Reading, scalar: Scalar) -> Moment | None:
     try:
         return _moment(reading, scalar)
     except Misread as misread:
-        reading.misread(scalar, misread)
+        _misread_moment(reading, scalar, misread)
         return None
+
+
+def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
+    """Report what is no moment, with the one that was meant."""
+    start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
+    meant = as_moment(scalar.value, start, calendars)
+    if misread.code in ("P115", "P117") or meant == scalar.value:
+        meant = None
+    if meant is not None and not _is_moment(reading, scalar, meant):
+        meant = None
+    if meant is None:
+        reading.misread(scalar, misread)
+        return
+    message, said = misread.message, scalar.value.casefold()
+    place = (scalar, max(0, misread.start), misread.end)
+    if meant.endswith(_END) and (" after " in said or " nach " in said):
+        message = f'"{scalar.value}" is too late: at the deadline silence has paid'
+        reading.add(misread.code, place, message, under=f"did you mean  {meant}  ?")
+        return
+    reading.add(misread.code, place, message, under=f"write  {meant}", whole=(scalar, meant))
+
+
+def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
+    try:
+        _moment(reading, replace(scalar, value=text))
+    except Misread:
+        return False
+    return True
 
 
 def read_reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
@@ -259,8 +318,11 @@ def _no_moment(text: str, start: str, reading: Reading) -> Misread:
         names = reading.declared.get("calendar", ())
         example = f"when {names[0]} opens" if names else "2026-12-01 09:00"
         under = did_you_mean(text.lstrip("0123456789hmds "), (start, _END))
-        cure = f"write it as  24h {start},  4h {_END}  or  {example}"
-        return Misread("P114", f'"{text}" is not a moment', 0, len(text), under=under, cure=cure)
+        cure = f"moments are written as  6h {_END},  24h {start}  or  {example}"
+        message = f'"{text}" is not a moment'
+        if is_clock(text):
+            message = f"{message}: it counts from the review, not by the clock"
+        return Misread("P114", message, 0, len(text), under=under, cure=cure)
     message = f'"{text}" is a length of time, and a moment is wanted'
     under = f"write  {text} {start}  or  {text} {_END}"
     return Misread("P114", message, 0, len(text), under=under)

@@ -197,6 +197,12 @@ def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
     if name.startswith("round ") and is_number:
         return f"round {int(number)}"
     known = ("round 1", "round 2", *REASON_TEXT.keys)
+    if not key.quoted and not did_you_mean(name, known) and (" " in name or not name.islower()):
+        message = f"with  {name}:  {what} would be a list of variants, not one text"
+        named = what.partition('"')[2].rstrip('"') or "reason"
+        cure = f"put  |  behind the colon on the line above:  {named}: |"
+        reading.add("P020", key, message, cure=cure)
+        return None
     reading.add(
         "P020",
         key,

@@ -13,9 +13,13 @@ from typing import Any
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from reviewbot.policy.diagnostics import Finding, Span
+from reviewbot.policy.language.foreign import foreign_file
+from reviewbot.policy.language.layout import lay_out
 from reviewbot.policy.language.repair import Repair, diagnose, error, spot, unfit_characters
+from reviewbot.policy.language.slips import Layout
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 15_000
@@ -96,6 +100,8 @@ def load_yaml(source: bytes | str, path: str = "") -> YamlDocument:
     """Read one YAML document. Raises nothing: whatever is wrong is a finding."""
     if len(source) > MAX_BYTES:
         return _refused(path, "P004", "the file is larger than 1 MiB")
+    if isinstance(source, bytes) and (kind := foreign_file(source)) is not None:
+        return _refused(path, "P002", *kind)
     try:
         decoded = source.decode("utf-8") if isinstance(source, bytes) else source
     except UnicodeDecodeError as problem:
@@ -109,18 +115,32 @@ def load_yaml(source: bytes | str, path: str = "") -> YamlDocument:
     return _YamlReading(text, path).run(unfit)
 
 
+def reload_yaml(document: YamlDocument) -> YamlDocument | None:
+    """Read a document that has mistakes once more, as its lines were probably meant; None where they stand well."""
+    layout = lay_out(document.text, document.path) if document.lines else None
+    if layout is None:
+        return None
+    return _YamlReading(document.text, document.path, layout).run([])
+
+
 class _YamlReading:
     """The reading of one text, with as many repairs as the budget of nodes allows."""
 
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, layout: Layout | None = None) -> None:
         self.text = text
         self.path = path
+        self.layout = layout
         self.budget = MAX_NODES
         self.repairs: dict[int, Repair] = {}
 
+    def place(self, span: Span) -> Span:
+        """Find a place in the author's text."""
+        return span if self.layout is None else self.layout.place(span)
+
     def run(self, unfit: list[Finding]) -> YamlDocument:
-        findings = list(unfit)
-        text = self.text.replace("\t", " ") if unfit else self.text
+        findings: list[Finding] = []
+        text = self.text if self.layout is None else self.layout.text
+        text = text.replace("\t", " ") if unfit else text
         root: Tree | None = None
         allowance = _REPAIRED_CHARACTERS
         for _ in range(_MAX_REPAIRS):
@@ -134,7 +154,7 @@ class _YamlReading:
                 break
             except yaml.YAMLError as problem:
                 finding, repair = diagnose(text, problem, self.path, self.repairs)
-                if unfit and repair is None:
+                if unfit and repair is None and self.layout is None:
                     break
                 findings.append(finding)
                 allowance -= len(text)
@@ -142,8 +162,10 @@ class _YamlReading:
                     break
                 self.repairs[repair.line] = repair
                 text = repair.apply(text)
+        findings = [*unfit, *self._placed(findings)]
         if root is None and not findings:
-            findings.append(error(self.path, "P003", Span(1, 1, 1, 1), "the file is empty"))
+            cure = "start one:  reviewbot policy new"
+            findings.append(error(self.path, "P003", Span(1, 1, 1, 1), "the file is empty", cure))
         return YamlDocument(
             path=self.path,
             text=self.text,
@@ -151,6 +173,13 @@ class _YamlReading:
             root=root,
             findings=tuple(findings),
         )
+
+    def _placed(self, findings: list[Finding]) -> list[Finding]:
+        """Findings in the author's text, behind those on how its lines stand."""
+        if self.layout is None:
+            return findings
+        placed = (replace(finding, span=self.place(finding.span), fix=None) for finding in findings)
+        return [*self.layout.findings, *placed]
 
 
 class _Refusal(Exception):
@@ -211,6 +240,7 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         line, column, last = start.line + 1, start.column + 1, end.line + 1
         style = event.style or ""
+        place = self.reading.place
         if style == "|" or style == ">":
             span = Span(line, column, line, len(self._line(line - 1)) + 1)
         else:
@@ -218,7 +248,7 @@ class _Builder:
         repair = self.repairs.get(line - 1) if self.repairs else None
         return Scalar(
             value=event.value,
-            span=span,
+            span=place(span),
             last_line=last,
             style=style,
             cut=self._cut(end.line, end.column) if self.remarks and not style else None,
@@ -246,7 +276,10 @@ class _Builder:
         last = end.end_mark.line + 1, end.end_mark.column + 1
         if not start.flow_style and items:
             last = items[-1].span.end_line, items[-1].span.end_column
-        span = Span(start.start_mark.line + 1, start.start_mark.column + 1, *last)
+        begins = self.reading.place(
+            Span(start.start_mark.line + 1, start.start_mark.column + 1, *last)
+        )
+        span = Span(begins.line, begins.column, *last)
         if type(start) is yaml.SequenceStartEvent:
             return Sequence(items=tuple(items), span=span)
         entries = []
@@ -280,9 +313,16 @@ class _Builder:
             cure = "write the value out; a text that starts with & needs quotes"
             self._add("P007", span, _NO_ANCHORS, cure)
         if event.tag is not None:
-            cure = "a text that starts with ! needs quotes around the whole text"
-            cure = "write  not  and the value" if event.tag == "!=" else cure
-            message = "a policy takes no YAML tags (words that start with !)"
+            rest = self._line(mark.line)[mark.column :].strip()
+            message = "a text cannot begin with ! unless it stands in quotes"
+            cure = "put quotes around the whole text"
+            if event.tag in ("!", "!="):
+                message = (
+                    "comparisons are words: ! is not one"
+                    if event.tag == "!"
+                    else "comparisons are words: != is not one"
+                )
+                cure = f"write  not {rest.lstrip('!= ')}"
             self._add("P008", span, message, cure)
 
     def _count(self, event: Any) -> None:
@@ -312,8 +352,10 @@ class _Builder:
 _NO_ANCHORS = "a policy takes no anchors and no aliases (& and *)"
 
 
-def _refused(path: str, code: str, message: str) -> YamlDocument:
-    finding = error(path, code, Span(1, 1, 1, 1), message, "a policy is a few pages")
+def _refused(
+    path: str, code: str, message: str, cure: str = "a policy is a few pages"
+) -> YamlDocument:
+    finding = error(path, code, Span(1, 1, 1, 1), message, cure)
     return YamlDocument(path=path, text="", root=None, findings=(finding,))
 
 
@@ -322,8 +364,10 @@ def _not_utf8(problem: UnicodeDecodeError, path: str) -> YamlDocument:
     before = source[: problem.start].decode("utf-8", "replace").replace("\r\n", "\n")
     span = spot(before.count("\n"), len(before) - (before.rfind("\n") + 1))
     message = f"the file is not UTF-8: byte 0x{source[problem.start]:02x} stands here"
-    if source[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        message = "the file is UTF-16, not UTF-8"
-    finding = error(path, "P002", span, message, 'save it again with the encoding "UTF-8"')
+    near = source[max(0, problem.start - 10) : problem.start + 10].decode("cp1252", "replace")
+    word = next((word for word in near.split() if not word.isascii()), "")
+    cure = 'save it again with the encoding "UTF-8"'
+    under = f"probably  {word}  in the encoding Windows-1252" if word else None
+    finding = error(path, "P002", span, message, cure, under)
     text = source.decode("utf-8", "replace").replace("\r\n", "\n")
     return YamlDocument(path=path, text=text, root=None, findings=(finding,))

@@ -12,7 +12,7 @@ from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Argument, Operator, read_exactly
 from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
 from reviewbot.policy.text_forms import fold, nfc
-from reviewbot.policy.values import read_choice
+from reviewbot.policy.values import Misread, read_choice
 
 Kind = Literal["contains", "starts with", "ends with"]
 _VERBS: dict[Kind, str] = {
@@ -87,9 +87,27 @@ def _looks_inside(kind: Kind, takes: frozenset[FactType], meaning: str, example:
             member = read_choice(asked.rest, asked.at, fact.values, "field")
             return Has(member=member, negated=asked.negated)
         text, exact = read_exactly(asked.rest, asked.at)
+        if not exact and (words := _several_or_quoted(text)) is not None:
+            at = asked.at + text.index(words)
+            raise Misread(
+                "P112",
+                f"all of  {text}  would be looked for as one text",
+                at,
+                at + len(words),
+                cure=f"if that is meant write  {kind} exactly {text}",
+            )
         return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
 
     return Operator(kind, takes, parse, meaning, example, negatable=True, behind=ANY_TEXT)
+
+
+def _several_or_quoted(text: str) -> str | None:
+    """What makes a text look like several, or quotes that would belong to it."""
+    if len(text) > 1 and text[0] in "\"'“„»*[" and text[-1] in "\"'”“«*]":
+        return text[0]
+    return next(
+        (joint.strip() for joint in (" or ", " oder ", ", ", " | ", "||") if joint in text), None
+    )
 
 
 WORDS = (

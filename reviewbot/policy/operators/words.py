@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
-
 from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.notations import plain
 from reviewbot.policy.operators.known import WORDS as OF_THE_UNKNOWN
 from reviewbot.policy.operators.named import WORDS as OF_NAMES
 from reviewbot.policy.operators.operator import Operator
+from reviewbot.policy.operators.phrases import (
+    COMPARISONS,
+    IN_HOURS,
+    IS,
+    NOT,
+    begins,
+    is_nothing,
+    swallowed,
+)
 from reviewbot.policy.operators.range import WORDS as OF_RANGES
 from reviewbot.policy.operators.text import WORDS as OF_TEXTS
 from reviewbot.policy.text_forms import did_you_mean
@@ -23,94 +30,49 @@ def operator_of(text: str) -> Operator | None:
     return next((operator for operator in OPERATORS if operator.begins(text)), None)
 
 
-_SIGNS = {
-    "at least": (">=", "=>", "≥"),
-    "at most": ("<=", "=<", "≤"),
-    "not": ("!=", "<>"),
-    "more than": (">",),
-    "less than": ("<",),
-    "": ("==", "="),
-}
-_SYNONYMS = {
-    "more than": ("greater than", "higher than", "above", "over", "older than"),
-    "less than": ("fewer than", "lower than", "below", "under", "younger than"),
-    "at least": ("minimum", "min", "atleast", "al least"),
-    "at most": ("maximum", "max", "up to", "atmost"),
-    "not": ("is not",),
-    "": ("equals", "equal to", "is", "one of"),
-    "contains": ("includes", "include", "contain"),
-    "starts with": ("start with", "begins with"),
-    "ends with": ("end with",),
-    "matches pattern": ("matches", "match pattern"),
-    "in list": ("in",),
-    "not in list": ("not in",),
-    "in hours": ("during", "within"),
-    "after": ("since",),
-    "before": ("until",),
-}
-"""By what was probably meant, what people write."""
-
-_HALF_WORDS = {
-    "matches": "matches pattern NAME",
-    "start with": "starts with TEXT",
-    "end with": "ends with TEXT",
-    "not in": "not in list NAME",
-}
-"""Where a text begins like this, it is a test with a word too few."""
-
-_EMPTY_WORDS = ("null", "none", "nil", "empty", "missing", "~", "undefined", "n/a", '""', "set")
-
-
 def refuse_near_words(text: str, fact: Fact, at: int) -> None:
     """Refuse a plain value that was probably meant as a test: its meaning is in doubt."""
-
-    def refuse(message: str, until: int, **cures: str | None) -> NoReturn:
-        raise Misread("P112", message, at, at + until, **cures)
-
+    if text == "exactly" or text.startswith("exactly "):
+        return
     is_text = fact.type is FactType.TEXT
-    itself = f"for the text itself write  exactly {text}"
+    itself = f"for the text itself write  exactly {text}" if is_text else None
     folded = text.casefold()
-    if not is_text:
-        right, sign = _meant(text, _SIGNS)
-        if sign:
-            written = f"{right} {text[len(sign) :].strip()}".strip()
-            refuse(f"comparisons are words: {sign} is not one", len(text), write=written)
     for operator in OPERATORS:
         words = operator.words
         if operator.begins(folded):
-            refuse(
+            raise Misread(
+                "P112",
                 f"tests are written in small letters: {words}",
-                len(words),
+                at,
+                at + len(words),
                 under=f"write  {words}{text[len(words) :]}",
-                cure=itself if is_text else None,
+                cure=itself,
                 replacement=None if is_text else words,
             )
-    if is_text:
-        for wrong, right in _HALF_WORDS.items():
-            if text.startswith(f"{wrong} "):
-                message = f'"{text}" looks like a test of values and is none'
-                refuse(message, len(wrong), under=f"write  {right}", cure=itself)
-        return
-    right, wrong = _meant(folded, _SYNONYMS, " ")
-    if fact.type is FactType.MOMENT:
-        right = right.replace("in list", "in hours")
-    if wrong:
-        refuse(
-            f'"{wrong}" is not a test of values',
-            len(wrong),
-            under=f"write  {f'{right} {text[len(wrong) :].strip()}'.strip()}",
-            replacement=right or None,
-        )
-    if folded in _EMPTY_WORDS and folded not in fact.values:
+    if is_nothing(text) and folded not in fact.values:
         message = f'"{text}" is no value; a fact without a value is  unknown'
-        refuse(message, len(text), write="unknown")
-    _refuse_mistyped_words(text, at)
+        raise Misread("P112", message, at, at + len(text), write="unknown", cure=itself)
+    if not is_text:
+        _refuse_other_words(text, fact, at)
+        _refuse_mistyped_words(text, at)
+    elif odd := swallowed(plain(text)):
+        message = f'"{text}" looks like a test of values and is none: all of it would be one text'
+        start = at + max(0, folded.find(odd.casefold()))
+        raise Misread("P112", message, start, start + len(odd), cure=itself)
 
 
-def _meant(text: str, words: Mapping[str, tuple[str, ...]], behind: str = "") -> tuple[str, str]:
-    """What a text's first word was meant for, and that word; twice nothing where it is none of these."""
-    pairs = ((right, wrong) for right, wrongs in words.items() for wrong in wrongs)
-    return next((pair for pair in pairs if text.startswith(pair[1] + behind)), ("", ""))
+def _refuse_other_words(text: str, fact: Fact, at: int) -> None:
+    """Refuse what begins with the words or signs of another tool."""
+    hours = (IN_HOURS,) if fact.type is FactType.MOMENT else ()
+    for phrases in (*hours, COMPARISONS, NOT, IS):
+        found = begins(text, phrases)
+        if found is None or text.casefold() in fact.values:
+            continue
+        wrong, end = found[1], len(text)
+        message = f"comparisons are words: {wrong} is not one"
+        if wrong[0].isalpha():
+            message, end = f'"{wrong}" is not a test of values', len(wrong)
+        raise Misread("P112", message, at, at + end)
 
 
 def _refuse_mistyped_words(text: str, at: int) -> None:

@@ -1,0 +1,255 @@
+"""How a policy's lines stand: what hands, a word processor or another tool made of them, and what was meant.
+
+Theory of operation. Only a text that cannot be read is looked at here. A policy is regular: sections,
+rules behind dashes, keys with a colon. So its lines are walked one by one with the columns that are
+open above each, texts over several lines are left alone, and a line that fits nothing is compared
+with what the grammar takes there. Each mistake gives a finding and an edit; the edited text is read
+again, so that the mistakes behind the first are found in the same run. Lines are never added or
+taken away, and the columns of an edited line are told as they stand in the author's file.
+"""
+
+from __future__ import annotations
+
+from reviewbot.policy.language.slips import (
+    KEYS,
+    LISTS,
+    Layout,
+    Level,
+    LineWalk,
+    indent_of,
+    is_closed,
+    parts_of,
+)
+from reviewbot.policy.text_forms import shape
+
+MOST_LINES = 3000
+
+
+def lay_out(text: str, path: str) -> Layout | None:
+    """Find what is wrong with the lines of a text, and mend a copy; None where nothing is."""
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        return None
+    walk = _Walk(lines, path)
+    walk.run()
+    if not walk.findings:
+        return None
+    return Layout("\n".join(walk.lines), tuple(walk.findings), tuple(walk.edits))
+
+
+class _Walk(LineWalk):
+    """The columns that are open above each line, and where those stand that fit none."""
+
+    def run(self) -> None:
+        self.mend_fences()
+        self.mend_tabs()
+        while self.now < len(self.lines):
+            line = self.lines[self.now]
+            if (
+                line.strip()
+                and not line.lstrip().startswith("#")
+                and line.strip() not in ("---", "...")
+            ):
+                self._line()
+            self.now += 1
+
+    def _line(self) -> None:
+        self.mend_spaces()
+        if self.mend_remark():
+            return
+        self.mend_dash()
+        self.mend_colon()
+        line = self.lines[self.now]
+        column = indent_of(line)
+        begins, is_item = column, line[column:].startswith("- ") or line[column:] == "-"
+        while line.startswith("- ", begins):
+            begins = indent_of(line, begins + 2)
+        key, value = parts_of(line, begins)
+        if key is None and not self.open and not is_item and column > self.key_column:
+            self._skip(line, self.key_column)
+            return
+        moved = self._fit(column, is_item, key)
+        if moved:
+            self._again(key, value)
+            return
+        self._enter(column, begins, is_item, key)
+        self._value(key, value, begins)
+
+    def _again(self, key: str | None, value: str) -> None:
+        """After a line was moved it stands in an open level."""
+        line = self.lines[self.now]
+        column = begins = indent_of(line)
+        is_item = line.startswith("- ", column)
+        while line.startswith("- ", begins):
+            begins = indent_of(line, begins + 2)
+        self._enter(column, begins, is_item, key)
+        self._value(key, value, begins)
+
+    # Columns ---------------------------------------------------------------------------------
+
+    def _fit(self, column: int, is_item: bool, key: str | None) -> bool:
+        """Move a line to the column that it belongs in, where it stands in none; say whether it was."""
+        if self.now in self.tabbed:
+            return self._tabbed(column, is_item, key)
+        if not is_item and key is not None and self._missing_dash(column, key):
+            return True
+        if self._begins_level(column, is_item) or any(
+            level.column == column and level.is_list == is_item for level in self.levels
+        ):
+            return False
+        wanted = self._wanted(column, is_item, key)
+        if wanted is None:
+            return False
+        is_new = self.moved != (column, wanted.column)
+        if is_new:
+            self._say_column(column, wanted)
+        known = is_item or (key is not None and wanted.takes(key))
+        self.put(0, column, " " * wanted.column, fixed=known and is_new)
+        self.moved = (column, wanted.column)
+        return True
+
+    def _say_column(self, column: int, wanted: Level) -> None:
+        less = wanted.column - column
+        many = f"{abs(less)} space{'s' * (abs(less) != 1)} too {'few' if less > 0 else 'many'}"
+        like = f", under  {wanted.keys[0]}" if wanted.keys else ""
+        cure = f"begin it in column {wanted.column + 1}{like}"
+        end = len(self.lines[self.now].rstrip())
+        self.say("P016", column, end, f"this line begins {many}", cure=cure)
+
+    def _begins_level(self, column: int, is_item: bool) -> bool:
+        """Whether a line in this column may begin a level below the key above it."""
+        return self.open and (column > self.key_column or (is_item and column == self.key_column))
+
+    @property
+    def _above(self) -> str:
+        """The key of the innermost level that was named last."""
+        return self.levels[-1].keys[-1] if self.levels[-1].keys else ""
+
+    def _tabbed(self, column: int, is_item: bool, key: str | None) -> bool:
+        """Put a line that began with tabs where it belongs."""
+        taking = [
+            lvl
+            for lvl in self.levels
+            if lvl.is_list == is_item and (is_item or lvl.takes(key or ""))
+        ]
+        wanted = taking[-1].column if taking else column
+        if self.open and not taking:
+            wanted = self.key_column + 2
+        self.put(0, column, " " * wanted, fixed=False)
+        self.moved = None
+        return True
+
+    def _wanted(self, column: int, is_item: bool, key: str | None) -> Level | None:
+        """The open level that a line belongs to: by its key, else the nearest."""
+        levels = [level for level in self.levels if level.is_list == is_item]
+        if key is None and not is_item:
+            return None
+        taking = [level for level in levels if key is not None and level.takes(key)]
+        near = [level for level in taking or levels if abs(level.column - column) <= 4]
+        return min(
+            near, key=lambda level: (abs(level.column - column), -level.column), default=None
+        )
+
+    def _missing_dash(self, column: int, key: str) -> bool:
+        """A line that begins the next entry of a list, or the first, without its dash."""
+        if self.open and column > self.key_column:
+            if self._above not in ("rules", "tests") or key != "name" or column < 2:
+                return False
+            self._say_dash(key, column)
+            self.put(column - 2, column, "- ")
+            return True
+        for above, level in zip(self.levels, self.levels[1:], strict=False):
+            begins = level.column == column and above.is_list and level.keys[:1] == [key]
+            if begins and (key == "id" or (key in ("name", "when") and above.parent in LISTS)):
+                self._say_dash(key, column)
+                self.put(0, column, f"{' ' * above.column}- ")
+                return True
+        return False
+
+    def _say_dash(self, key: str, column: int) -> None:
+        message = "a dash is missing: a new entry begins here"
+        written = f"write  - {self.lines[self.now].strip()}"
+        self.say("P017", column, column + len(key), message, under=written)
+
+    def _enter(self, column: int, begins: int, is_item: bool, key: str | None) -> None:
+        """Close the levels that this line ends, and open those that it begins."""
+        if self.moved is not None and self.moved[1] != column:
+            self.moved = None
+        parent = self._above if self._begins_level(column, is_item) else ""
+        while len(self.levels) > 1 and self.levels[-1].ends_at(column, is_item):
+            self.levels.pop()
+        innermost = self.levels[-1]
+        if is_item:
+            if not (innermost.is_list and innermost.column == column):
+                self.levels.append(Level(column, parent, is_list=True))
+            if key is not None:
+                self.levels.append(Level(begins, self.levels[-1].parent, is_list=False))
+        elif innermost.column < column:
+            self.levels.append(Level(column, parent, is_list=False))
+        if key is not None:
+            self.levels[-1].keys.append(key)
+
+    def _value(self, key: str | None, value: str, begins: int) -> None:
+        """Pass over the lines that belong to the value of this one."""
+        self.key_column = begins
+        self.open = key is not None and not value
+        if value[:1] in ("|", ">") and shape(r"[|>][-+0-9]*(?: +#.*)?").fullmatch(value):
+            self.open = False
+            self._block(begins)
+        elif value[:1] in ("[", "{") and not is_closed(value):
+            self._skip(value, begins)
+
+    def _block(self, begins: int) -> None:
+        """Pass over a text of several lines; one of its lines may stand too far left."""
+        number, first = self.now + 1, None
+        while number < len(self.lines):
+            line = self.lines[number]
+            if line.strip():
+                indent = indent_of(line)
+                if indent <= begins and not self._outdented(number, begins, first):
+                    break
+                if indent <= begins:
+                    here, self.now = self.now, number
+                    column = first if first is not None else begins + 2
+                    if not any(f.code == "P016" and f.span.line == number for f in self.findings):
+                        self.say(
+                            "P016",
+                            indent,
+                            len(line.rstrip()),
+                            "this line belongs to the text above and begins too far left",
+                            cure=f"begin it in column {column + 1}, where the text above begins",
+                        )
+                    self.put(0, indent, " " * column)
+                    self.now = here
+                elif first is None:
+                    first = indent
+            number += 1
+        self.now = number - 1
+
+    def _outdented(self, number: int, begins: int, first: int | None) -> bool:
+        """Whether a line behind a text can be nothing but one more line of it."""
+        line = self.lines[number]
+        text = line.strip()
+        indent = indent_of(line)
+        if (
+            text.startswith(("- ", "#"))
+            or indent == 0
+            or (indent < begins and first is not None and first - indent > 3)
+        ):
+            return False
+        key, _ = parts_of(line, indent)
+        return key is None or (" " in key and key not in KEYS)
+
+    def _skip(self, value: str, begins: int) -> None:
+        """Pass over the lines of a list in brackets, or of a plain text that goes on."""
+        depth = value
+        while self.now + 1 < len(self.lines):
+            line = self.lines[self.now + 1]
+            if (
+                value[:1] not in ("[", "{")
+                or is_closed(depth)
+                or (line.strip() and indent_of(line) <= begins)
+            ):
+                break
+            depth += f"\n{line}"
+            self.now += 1

@@ -1,0 +1,446 @@
+"""What a line's author meant by a test that nobody can read: the nearest one, with her own value.
+
+Theory of operation. A text is taken apart as a person would read it, in English or German, with the
+signs of other tools: a negation, the words of a test, one value, two ends or several values. Each
+value is written as its fact's type writes it (`notations.py`), and what comes of it is read as any
+test is: only what the language really takes is ever proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.synonyms import VALUES, meaning
+from reviewbot.policy.notations import (
+    as_count,
+    as_duration,
+    as_money,
+    as_number,
+    as_percent,
+    as_score,
+    as_share,
+    as_when,
+    bare,
+    plain,
+)
+from reviewbot.policy.operators import read_test
+from reviewbot.policy.operators.phrases import (
+    BEHIND,
+    COMPARISONS,
+    IN_HOURS,
+    IS,
+    NOT,
+    NOT_TEXTS,
+    OPPOSITES,
+    TEXTS,
+    begins,
+    ends,
+    is_nothing,
+)
+from reviewbot.policy.text_forms import fold, listed, nearest, only_cure, shape
+from reviewbot.policy.values import Misread
+
+
+class Meant(NamedTuple):
+    """What to write in place of a text; `sure` where it can have meant nothing else.
+
+    `why` says what is wrong where that is known better than by the reader that refused it; `cure` is
+    what to do where no single value says it.
+    """
+
+    text: str
+    sure: bool = True
+    why: str | None = None
+    cure: str | None = None
+
+
+_NUMBERS: dict[FactType, Callable[[str], str | None]] = {
+    FactType.COUNT: as_count,
+    FactType.SCORE: as_score,
+    FactType.MONEY: as_money,
+    FactType.SHARE: as_share,
+    FactType.DURATION: as_duration,
+}
+_OF_MOMENTS = {
+    "at least": "after",
+    "more than": "after",
+    "at most": "before",
+    "less than": "before",
+}
+_SEVERAL = " or | oder | and | und | nor |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
+_RANGE = r"(?:between |zwischen |from |von |in |range )?(.+?)(?: ?-{1,2} ?| ?[.]{2,3} ?| to | bis | till | until | through | and | und |,)(.+)"
+_MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
+
+
+def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
+    """Find the test that a text was probably meant as; None where none comes to mind."""
+    if len(text) > 300:
+        return None
+    asked = _Asked(reading, fact)
+    tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
+    meant = asked.text(tidy) if fact.type is FactType.TEXT else asked.typed(tidy)
+    if isinstance(meant, Meant):
+        return meant
+    if meant is None or meant == text or not asked.is_test(meant):
+        return None
+    return Meant(meant, asked.sure, asked.why)
+
+
+def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
+    """Find the one value that a text was probably meant as."""
+    asked = _Asked(reading, fact)
+    tidy = bare(plain(text))
+    found = begins(tidy, IS)
+    value = asked.value(found[2] if found else tidy)
+    if value is None or value == text or fact.type is FactType.TEXT:
+        return None
+    return Meant(value, asked.sure)
+
+
+class _Asked:
+    """One text being taken apart for one fact."""
+
+    def __init__(self, reading: Reading, fact: Fact) -> None:
+        self.reading = reading
+        self.fact = fact
+        self.sure = True
+        self.why: str | None = None
+
+    def is_test(self, text: str) -> bool:
+        """Whether a text is a test that this fact takes."""
+        try:
+            test = read_test(text, self.fact, self.reading.zone)
+        except Misread:
+            return False
+        name = test.refers()
+        return name is None or name[1] in self.reading.declared.get(name[0], ())
+
+    # Numbers, moments, choices ---------------------------------------------------------------
+
+    def typed(self, text: str, depth: int = 0) -> str | None:
+        """Read a test of anything but a text."""
+        if depth > 4 or not text:
+            return None
+        if is_nothing(text):
+            return "unknown"
+        sure, why = self.sure, self.why
+        for read in (
+            self._in_hours,
+            self._range,
+            self._compared,
+            self._behind,
+            self._negated,
+            self._is_so,
+            lambda text, _: self._several(text, exactly=True),
+            lambda text, _: self.value(text),
+            lambda text, _: self._several(text),
+        ):
+            if fact_test := read(text, depth):
+                return fact_test
+            self.sure, self.why = sure, why  # what was no way to read it says nothing
+        return None
+
+    def _negated(self, text: str, depth: int) -> str | None:
+        found = begins(text, NOT)
+        inner = self.typed(found[2], depth + 1) if found else None
+        return None if inner is None else self._turned(inner)
+
+    def _is_so(self, text: str, depth: int) -> str | None:
+        found = begins(text, IS)
+        return self.typed(found[2], depth + 1) if found else None
+
+    def _in_hours(self, text: str, _: int) -> str | None:
+        """`during desk`, or the name of the hours alone."""
+        if self.fact.type is not FactType.MOMENT:
+            return None
+        found = begins(text, IN_HOURS)
+        name = self._named("calendar", found[2] if found else text, closely=found is None)
+        return None if name is None else f"in hours {name}"
+
+    def _turned(self, inner: str) -> str | None:
+        if inner in ("known", "unknown"):
+            return "known" if inner == "unknown" else "unknown"
+        if inner.startswith("not "):
+            return inner[4:]
+        found = begins(inner, {words: words for words in OPPOSITES})
+        if found is not None:
+            return f"{OPPOSITES[found[0]]} {found[2]}"
+        if self.fact.type is FactType.YES_NO:
+            return {"yes": "no", "no": "yes"}.get(inner)
+        return f"not {inner}"
+
+    def _range(self, text: str, _: int) -> str | None:
+        """`1-99`, `80 to 95%`, `between A, B`, `>= A and <= B`, `A < x < B`."""
+        if self.fact.type not in (*_NUMBERS, FactType.MOMENT):
+            return None
+        middle = shape(_MIDDLE).fullmatch(text)
+        if middle is not None:
+            low, first, second, high = middle.groups()
+            turned = {"<": "more than", "<=": "at least", "≤": "at least"}
+            return self._between(f"{turned[first]} {low}", f"{second} {high}")
+        is_between = text.casefold().startswith(("between", "zwischen"))
+        for joint in (
+            " - ",
+            " to ",
+            " bis ",
+            " and ",
+            " und ",
+            "...",
+            "..",
+            "--",
+            "-",
+            " till ",
+            " until ",
+            ",",
+        ):
+            if joint in (" and ", " und ", ",") and not is_between:
+                continue
+            head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
+            first, joined, second = head.partition(joint)
+            first, second = first.strip(), second.strip().removeprefix("and ")
+            if not joined or not first or not second:
+                continue
+            ends_at = self.value(second)
+            unit = shape(r"[\d.,]+ ?(\D*)").fullmatch(second)
+            starts = self._same_unit(first, unit.group(1) if unit else "")
+            if starts is not None and ends_at is not None:
+                self.why = None if is_between else "a range is written with  between"
+                return f"between {starts} and {ends_at}"
+        halves = shape(r"(.+?)(?: and | und |,| but | & | && )(.+)").fullmatch(text)
+        return None if halves is None else self._between(halves.group(1), halves.group(2))
+
+    def _same_unit(self, text: str, unit: str) -> str | None:
+        """A first end, which may leave its unit to the second: `6-12h`, `80-95%`."""
+        is_bare = text.replace(".", "").replace(",", "").isdigit()
+        return self.value(f"{text}{unit}" if is_bare and unit else text)
+
+    def _between(self, first: str, second: str) -> str | None:
+        """Two comparisons as one range."""
+        ends_of: dict[str, str] = {}
+        for half in (first, second):
+            found = begins(half.strip(), COMPARISONS)
+            value = None if found is None else self.value(found[2])
+            if found is None or value is None:
+                return None
+            words = found[0]
+            if self.fact.type is FactType.COUNT and words in ("more than", "less than"):
+                value = str(int(value) + (1 if words == "more than" else -1))
+            elif words in ("more than", "less than"):
+                self.sure = False
+            ends_of["low" if words in ("at least", "more than", "after") else "high"] = value
+        if len(ends_of) < 2:
+            return None
+        self.why = "the two ends of a range stand in one test"
+        return f"between {ends_of['low']} and {ends_of['high']}"
+
+    def _compared(self, text: str, depth: int) -> str | None:
+        found = begins(text, COMPARISONS)
+        if found is None:
+            return None
+        words, phrase, rest = found
+        if phrase in ("from", "ab", "bis", "min", "max", "since", "seit", "until", "till"):
+            self.sure = False
+        value = self.value(rest)
+        if value is None and begins(rest, COMPARISONS) and depth < 2:
+            return self._compared(rest, depth + 1)
+        if self.fact.type is FactType.MOMENT:
+            words = _OF_MOMENTS.get(words, words)
+        elif words in ("before", "after"):
+            words = "less than" if words == "before" else "more than"
+        if value is None or self.fact.type not in (*_NUMBERS, FactType.MOMENT):
+            return None
+        if not phrase[:1].isalpha():
+            self.why = f"comparisons are words: {phrase} is not one"
+        return f"{words} {value}"
+
+    def _behind(self, text: str, _: int) -> str | None:
+        """`3 or more`, `10+`."""
+        found = ends(text, BEHIND) if self.fact.type in _NUMBERS else None
+        value = self.value(found[1]) if found else None
+        return None if found is None or value is None else f"{found[0]} {value}"
+
+    def _several(self, text: str, *, exactly: bool = False) -> str | None:
+        """`a or b`, `a, b` and `a | b` as `[a, b]`; `exactly` where none of them is a guess."""
+        inner = text.removeprefix("[").removesuffix("]").strip()
+        pieces = [piece for piece in shape(_SEVERAL).split(inner) if piece]
+        values, turned = [], 0
+        for piece in pieces if 1 < len(pieces) <= 50 else ():
+            tidy = bare(piece.strip())
+            for phrases in (NOT, IS):
+                if found := begins(tidy, phrases):
+                    turned += phrases is NOT
+                    tidy = found[2]
+            value = self.value(tidy)
+            if value is None or (exactly and not self.sure):
+                return None
+            values.append(value)
+        if not values or turned not in (0, len(values)):
+            return None
+        self.why = "several values stand in brackets, with commas"
+        return f"{'not ' if turned else ''}[{', '.join(dict.fromkeys(values))}]"
+
+    def value(self, text: str) -> str | None:
+        """Write one value as the fact's type writes it."""
+        fact, text = self.fact, bare(text)
+        if text.casefold() in ("known", "unknown"):
+            return text.casefold()
+        if fact.type in _NUMBERS:
+            return self._number(text)
+        if fact.type is FactType.MOMENT:
+            days = as_when(text)
+            self.sure = self.sure and len(days) == 1
+            return days[0] if days else None
+        if fact.type is FactType.YES_NO:
+            return meaning(text, VALUES, ("yes", "no"))
+        return self._choice(text)
+
+    def _number(self, text: str) -> str | None:
+        kind = self.fact.type
+        number = _NUMBERS[kind](text)
+        if kind is FactType.COUNT and "." in text:
+            self.sure = False
+        if kind is FactType.SCORE and number and as_percent(text) is None and number != text:
+            self.sure = self.sure and float(number) == float(as_number(text) or "-1")
+        if kind is FactType.DURATION and number is None and text.isdigit():
+            return None
+        return number
+
+    def _choice(self, text: str) -> str | None:
+        values = self.fact.values
+        same = next((value for value in values if value.casefold() == text.casefold()), None)
+        if same is not None:
+            return same
+        sure = only_cure(text, values)
+        near = sure or meaning(text, VALUES, values) or next(iter(nearest(text, values)), None)
+        self.sure = self.sure and sure is not None
+        return near
+
+    # Texts -----------------------------------------------------------------------------------
+
+    def text(self, text: str) -> Meant | str | None:
+        """Read a test of a text."""
+        if is_nothing(text):
+            return "unknown"
+        negated = False
+        found = begins(text, NOT_TEXTS)
+        if found is None and (turned := begins(text, NOT)) and turned[2]:
+            negated, text = True, turned[2]
+        while found is None and (is_so := begins(text, IS)) and is_so[2]:
+            text = is_so[2]
+        if found is not None:
+            negated, (words, _, rest) = True, found
+        elif (found := begins(text, TEXTS)) is not None:
+            words, _, rest = found
+        else:
+            return self._plain_texts(text, negated)
+        if not rest:
+            return None
+        if words == "in list":
+            return self._in_lists(rest, negated)
+        if words == "matches pattern":
+            name = self._named("pattern", rest)
+            return f"{'not ' * negated}matches pattern {name}" if name else None
+        return self._words_inside(words, rest, negated)
+
+    def _words_inside(self, words: str, rest: str, negated: bool) -> Meant | str:
+        rest = rest.removeprefix("the word ").strip("* ")
+        pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
+        no = "not " * negated
+        if len(pieces) == 1:
+            self.why = "quotes inside a test belong to the text that is looked for"
+            return f"{no}{words} {pieces[0]}"
+        lines = [f"{self.fact.name}: {words} {piece}" for piece in pieces]
+        return self._lines(lines, negated, "one test looks for one text")
+
+    def _lines(self, lines: list[str], negated: bool, why: str) -> Meant:
+        """Several tests of one fact: they stand in a list of their own."""
+        group = "none of" if negated else "any of"
+        return Meant(
+            "",
+            why=why,
+            cure=f"write  {group}:  and below it, one a line:  {',  '.join(f'- {line}' for line in lines)}",
+        )
+
+    def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
+        name = self._named("list", rest)
+        if name is not None:
+            return f"{'not ' * negated}in list {name}"
+        pieces = _unquoted(rest, _SEVERAL)
+        names = [self._named("list", piece) for piece in pieces]
+        if len(pieces) > 1 and all(names):
+            lines = [f"{self.fact.name}: in list {name}" for name in names]
+            return self._lines(lines, negated, "one test asks one list")
+        if not self.reading.declared.get("list"):
+            values = f"[{', '.join(pieces)}]" if len(pieces) > 1 else pieces[0]
+            return f"{'not ' * negated}{values}"
+        return None
+
+    def _plain_texts(self, text: str, negated: bool) -> str | None:
+        no = "not " * negated
+        if name := self._named("list", text, closely=True):
+            return f"{no}in list {name}"
+        inner = text.strip("*").strip()
+        if "*" in (text[0], text[-1]) and inner:
+            words = (
+                "contains"
+                if text[0] == text[-1]
+                else "ends with"
+                if text[0] == "*"
+                else "starts with"
+            )
+            return f"{no}{words} {inner}"
+        pieces = [piece for piece in _unquoted(text.strip("[]"), _SEVERAL) if piece]
+        if len(pieces) == 1:
+            return f"{no}{pieces[0]}"
+        self.why = "several values stand in brackets, with commas"
+        stripped = [(begins(piece, NOT) or ("", "", piece))[2] for piece in pieces]
+        no = no or "not " * (len(pieces) > 1 and all(begins(piece, NOT) for piece in pieces))
+        return f"{no}[{', '.join(stripped)}]" if pieces else None
+
+    def _named(self, kind: str, text: str, *, closely: bool = False) -> str | None:
+        """The declared list or pattern that words mean; `closely` where they may mean no name at all."""
+        names = self.reading.declared.get(kind, ())
+        word = bare(text)
+        for article in (
+            "the ",
+            "list ",
+            "lists ",
+            "liste ",
+            "our ",
+            "der ",
+            "die ",
+            "pattern ",
+            "named ",
+        ):
+            word = word.removeprefix(article)
+        word = word.removesuffix(" list").removesuffix(" liste").removesuffix(" lists")
+        same = next((name for name in names if fold(name) == fold(word)), None)
+        if same is not None:
+            return same
+        for named in self.reading.lists.values() if kind == "list" else ():
+            if named.file is not None and fold(word) in (
+                fold(named.file),
+                fold(named.file).rpartition(".")[0],
+            ):
+                return named.name
+        stem = word.rpartition(".")[0] if word.casefold().endswith(".csv") else word
+        if closely:
+            return None
+        sure = only_cure(stem, names)
+        near = sure or next(iter(nearest(stem, names)), None)
+        near = near or next((name for name in names if fold(name) in fold(word)), None)
+        self.sure = self.sure and sure is not None
+        return near
+
+
+def _unquoted(text: str, joints: str) -> list[str]:
+    """Split what stands between joints, each without its quotes."""
+    return [piece.strip().strip("\"'").strip() for piece in shape(joints).split(text)]
+
+
+def said_lists(names: tuple[str, ...]) -> str:
+    """Name the lists there are."""
+    return f"the policy has the lists {listed(names, 'and')}" if names else "the policy has no list"

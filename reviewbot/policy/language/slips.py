@@ -1,0 +1,409 @@
+"""What hands, a word processor or another tool left in a line of a policy, and what was meant there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from unicodedata import category
+
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
+from reviewbot.policy.diagnostics import Finding, Fix, Span
+from reviewbot.policy.language import grammar
+from reviewbot.policy.language.grammar import GrammarSection
+from reviewbot.policy.language.repair import error, spot
+from reviewbot.policy.notations import plain
+from reviewbot.policy.text_forms import odd_space, said_unseen, shape
+
+FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
+_SECTIONS = tuple(
+    frozenset(section.keys)
+    for section in vars(grammar).values()
+    if isinstance(section, GrammarSection)
+)
+KEYS = frozenset().union(*_SECTIONS)
+_WORDS = tuple(sorted(FACTS | KEYS, key=len, reverse=True))
+LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
+"""Keys under which each entry begins with a dash."""
+_OPENS = (
+    ",rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
+    "when any,any of,none of,any check,every check,no check,over time,applies to,"
+)
+"""Keys under which more lines stand."""
+_BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
+_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
+
+
+class Edit(NamedTuple):
+    """Words of a line (from 0), and what stands in their place."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+
+
+class Layout(NamedTuple):
+    """The text as it was probably meant, what is wrong with it as it stands, and what was changed."""
+
+    text: str
+    findings: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
+
+    def place(self, span: Span) -> Span:
+        """Find the place in the author's text of one in the text as it was meant."""
+        begins = self._back(span.line, span.column)
+        ends = self._back(span.end_line, span.end_column)
+        if span.line == span.end_line:
+            ends = max(ends, begins + (span.end_column > span.column))
+        return Span(span.line, begins, span.end_line, ends)
+
+    def _back(self, line: int, column: int) -> int:
+        at = column - 1
+        for edit in sorted(edit for edit in self.edits if edit.line == line - 1):
+            shift = len(edit.text) - (edit.end - edit.start)
+            if at >= edit.start + len(edit.text):
+                at -= shift
+            elif at > edit.start:
+                at = edit.start
+        return at + 1
+
+
+class Level:
+    """A column in which keys (or dashes) begin, under a key of the level above."""
+
+    def __init__(self, column: int, parent: str, *, is_list: bool) -> None:
+        self.column = column
+        self.parent = parent
+        self.is_list = is_list
+        self.keys: list[str] = []
+
+    def ends_at(self, column: int, is_item: bool) -> bool:
+        """Whether a line in a column ends this level."""
+        return self.column > column or (self.column == column and self.is_list and not is_item)
+
+    def takes(self, key: str) -> bool:
+        """Whether a key is one of those that stand with what is there already."""
+        if any(other in FACTS for other in self.keys):
+            return key in FACTS
+        here = {*self.keys, key}
+        return key in KEYS and any(here <= section for section in _SECTIONS)
+
+
+class LineWalk:
+    """One pass over the lines; `lines` are the edited ones, `now` the number of the one looked at."""
+
+    def __init__(self, lines: list[str], path: str) -> None:
+        self.lines = list(lines)
+        self.path = path
+        self.findings: list[Finding] = []
+        self.edits: list[Edit] = []
+        self.levels = [Level(0, "", is_list=False)]
+        self.now = 0
+        self.tabbed: set[int] = set()
+        self.key_column = 0
+        self.open = True
+        """Whether the line above has no value, so that a deeper level may begin."""
+        self.moved: tuple[int, int] | None = None
+        """From and to which column the line above was moved: those that follow go with it."""
+
+    # What is said and done -------------------------------------------------------------------
+
+    def say(self, code: str, start: int, end: int, message: str, **more: str | None) -> None:
+        """Report a mistake on this line."""
+        span = spot(self.now, start, max(1, end - start))
+        self.findings.append(
+            error(self.path, code, span, message, more.get("cure"), more.get("under"))
+        )
+
+    def put(self, start: int, end: int, text: str, *, fixed: bool = True) -> None:
+        """Edit this line; the newest finding is cured by that where it is `fixed`."""
+        line = self.lines[self.now]
+        whole = line[:start] + text + line[end:]
+        if fixed and self.findings and not any(edit.line == self.now for edit in self.edits):
+            place = Span(self.now + 1, 1, self.now + 1, len(line) + 1)
+            last = self.findings[-1]
+            self.findings[-1] = error(
+                self.path,
+                last.code,
+                last.span,
+                last.message,
+                last.cure,
+                last.under,
+                Fix(place, whole),
+            )
+        self.edits.append(Edit(self.now, start, end, text))
+        self.lines[self.now] = whole
+
+    def mend_fences(self) -> None:
+        """Lines of three backticks, as a chat and a wiki put around what is copied from them."""
+        fences = [
+            i for i, line in enumerate(self.lines) if line.lstrip().startswith(("```", "~~~"))
+        ]
+        for number in fences:
+            self.now = number
+            if number == fences[0]:
+                also = f" (and line {fences[-1] + 1})" if len(fences) > 1 else ""
+                message = f"the signs {self.lines[number].strip()[:3]} come from a chat or a wiki"
+                end = len(self.lines[number])
+                self.say("P017", 0, end, message, cure=f"delete this line{also}")
+            self.put(0, len(self.lines[number]), "", fixed=number == fences[0])
+        self.now = 0
+
+    def mend_tabs(self) -> None:
+        """A tab is one space from here on; a line that begins with tabs finds its column by its key."""
+        tabbed = [
+            number
+            for number, line in enumerate(self.lines)
+            if "\t" in line and not line.lstrip().startswith("#")
+        ]
+        for number in tabbed:
+            self.now, line = number, self.lines[number]
+            at, begins = line.index("\t"), len(line) - len(line.lstrip())
+            if number == tabbed[0]:
+                more = f" (and in {len(tabbed) - 1} more lines)" if len(tabbed) > 1 else ""
+                self.say(
+                    "P011",
+                    at,
+                    at + 1,
+                    f"a tab stands here{more}; a policy takes spaces only",
+                    cure="replace it by spaces; most editors have a setting for it",
+                )
+            if "\t" in line[:begins]:
+                self.tabbed.add(number)
+            self.edits.append(Edit(number, 0, 0, ""))
+            self.lines[number] = line.replace("\t", " ")
+        self.now = 0
+
+    def mend_spaces(self) -> None:
+        """Spaces of another kind before the first word, behind its dash, and around its colon."""
+        line = self.lines[self.now]
+        head = shape(
+            r"[\p{Zs}\p{Cf}]*(?:-[\p{Zs}\p{Cf}]*)*[\p{L}\p{N}_. -]*[\p{Zs}\p{Cf}]*:?[\p{Zs}\p{Cf}]*"
+        ).match(line)
+        part = head.group(0) if head else ""
+        at = odd_space(part)
+        if at is None:
+            return
+        tidy = "".join(
+            " " if category(char) == "Zs" else char for char in part if category(char) != "Cf"
+        )
+        shown = plain(tidy + line[len(part) :])
+        where = (
+            "behind the colon"
+            if ":" in part[:at]
+            else "in front of the text"
+            if not part[:at].strip()
+            else "here"
+        )
+        self.say(
+            "P010",
+            at,
+            at + 1,
+            f"{said_unseen(part[at])} stands {where}",
+            under=f"write  {shown}",
+            cure="replace it by an ordinary space",
+        )
+        self.put(0, len(part), tidy)
+
+    def mend_remark(self) -> bool:
+        """A comment as other tools write it; whether this line is one."""
+        line = self.lines[self.now]
+        at = indent_of(line)
+        found = shape(_REMARK).match(line[at:])
+        if found is None or self._is_known(line[at:]):
+            return False
+        sign = found.group(1).strip()
+        self.say(
+            "P017",
+            at,
+            at + len(sign),
+            f"comments begin with #, not with {sign}",
+            under=f"write  # {line[at + len(sign) :].removesuffix('*/').removesuffix('-->').strip()}",
+        )
+        self.put(at, at + len(sign), "#")
+        while sign in ("/*", "<!--") and not self.lines[self.now].rstrip().endswith(("*/", "-->")):
+            if self.now + 1 >= len(self.lines):
+                break
+            self.now += 1
+            self.put(0, 0, "# ", fixed=False)
+        return True
+
+    def _is_known(self, text: str) -> bool:
+        return word_of(text) is not None
+
+    def mend_dash(self) -> None:
+        """A bullet, a number or another dash where an entry begins; a dash without its space."""
+        line = self.lines[self.now]
+        at = indent_of(line)
+        rest = line[at:]
+        found = shape(_BULLET).match(rest)
+        is_entry = self._entries_may_stand(at)
+        if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
+            sign, behind = found.group(1), rest[len(found.group(0)) :]
+            self.say(
+                "P017",
+                at,
+                at + len(sign),
+                f"an entry begins with a hyphen  -,  not with  {sign}",
+                under=f"write  - {behind.strip()}",
+            )
+            self.put(at, at + len(found.group(0)), "- ")
+            return
+        glued = shape(r"(-+|[•◦▪‣●–—−])([\p{L}\"'@].*)").fullmatch(rest)
+        if glued is not None and (self._is_known(glued.group(2)) or is_entry):
+            self.say(
+                "P017",
+                at,
+                at + 2,
+                "a space is missing behind the dash"
+                if glued.group(1) == "-"
+                else f"an entry begins with a hyphen  -,  not with  {glued.group(1)}",
+                under=f"write  - {glued.group(2)}",
+            )
+            self.put(at, at + len(glued.group(1)), "- ")
+
+    def _entries_may_stand(self, column: int) -> bool:
+        """Whether an entry of a list may begin in this column."""
+        if any(level.is_list and level.column == column for level in self.levels):
+            return True
+        return self.open and bool(self.levels[-1].keys) and self.levels[-1].keys[-1] in LISTS
+
+    def mend_colon(self) -> None:
+        """A key whose colon, or the space behind it, is missing, doubled or another sign."""
+        line = self.lines[self.now]
+        begins = indent_of(line)
+        while line.startswith("- ", begins):
+            begins = indent_of(line, begins + 2)
+        rest = line[begins:]
+        word = word_of(rest)
+        if word is None:
+            self._bare_name(line, begins)
+            return
+        behind = rest[len(word) :]
+        if shape(r"\p{Zs}*:(?:\s.*)?").fullmatch(behind) and not shape(r"\p{Zs}*: *:.*").fullmatch(
+            behind
+        ):
+            return
+        here = begins + len(word)
+        if shape(r"\p{Zs}*[:：]{1,2}.*").fullmatch(behind):
+            value = behind.strip().lstrip(":： ")
+            many = behind.count(":", 0, 3) > 1
+            message = (
+                "a colon too many stands here" if many else "a space is missing behind the colon"
+            )
+            self.say("P017", here, here + 1, message, under=f"write  {word}: {value}".rstrip())
+            self.put(here, len(line), f": {value}".rstrip())
+            return
+        sign = shape(_SIGN).fullmatch(behind)
+        if sign is not None:
+            self._signed(word, here, sign.group(1), sign.group(2))
+        elif not behind.strip() and f",{word}," in _OPENS and self.next_is_deeper():
+            self.say(
+                "P017",
+                begins,
+                here,
+                f"the colon is missing behind  {word}",
+                under=f"write  {word}:",
+            )
+            self.put(here, len(line), ":")
+        elif (
+            behind.strip()
+            and (word in FACTS or not self.continues(begins))
+            and behind.startswith((" ", "\xa0"))
+        ):
+            value = behind.strip()
+            self.say(
+                "P017",
+                begins,
+                here,
+                f"the colon is missing behind  {word}",
+                under=f"write  {word}: {value}",
+            )
+            self.put(here, len(line), f": {value}")
+
+    def _signed(self, word: str, here: int, sign: str, value: str) -> None:
+        """`key = value`, `key >= 5`, `key != value`."""
+        plain_signs = ("=", "==", "=>", "==>", ":=", "->", "≔", "=:")
+        words = {
+            ">=": "at least ",
+            "≥": "at least ",
+            "<=": "at most ",
+            "≤": "at most ",
+            ">": "more than ",
+        }
+        words |= {"<": "less than ", "!=": "not ", "<>": "not ", "≠": "not "}
+        meant = f"{'' if sign in plain_signs else words[sign]}{value}"
+        message = f"the sign  {sign}  is not used here"
+        at = here + self.lines[self.now][here:].index(sign)
+        self.say("P017", at, at + len(sign), message, under=f"write  {word}: {meant}".rstrip())
+        self.put(here, len(self.lines[self.now]), f": {meant}".rstrip())
+
+    def _bare_name(self, line: str, begins: int) -> None:
+        """A name of the author's own with lines below it, and no colon behind it."""
+        rest = line[begins:].rstrip()
+        in_level = any(level.column == begins and not level.is_list for level in self.levels)
+        if ":" in rest or not in_level or self.continues(begins) or not self.next_is_deeper():
+            return
+        pipe = shape(r"(.+?) ?([|>][-+]?)").fullmatch(rest)
+        name, behind = pipe.groups() if pipe else (rest, "")
+        self.say(
+            "P017",
+            begins,
+            begins + len(name),
+            "the colon is missing behind this name",
+            under=f"write  {name}: {behind}".rstrip(),
+        )
+        self.put(begins + len(name), len(line), f": {behind}".rstrip())
+
+    def continues(self, begins: int) -> bool:
+        """Whether a line may be the rest of the text on the line above."""
+        return not self.open and begins > self.key_column
+
+    def next_is_deeper(self) -> bool:
+        """Whether the lines below belong to this one."""
+        here = indent_of(self.lines[self.now])
+        for line in self.lines[self.now + 1 :]:
+            if line.strip() and not line.lstrip().startswith("#"):
+                return indent_of(line) > here or (
+                    indent_of(line) == here and line.lstrip().startswith("-")
+                )
+        return False
+
+
+def indent_of(line: str, at: int = 0) -> int:
+    """The column (from 0) of the first character from `at` on that is no space."""
+    return len(line) - len(line[at:].lstrip(" "))
+
+
+def word_of(text: str) -> str | None:
+    """The fact or key of the language with which a text begins."""
+    for word in _WORDS:
+        if text.startswith(word) and not (
+            text[len(word) :][:1].isalnum() or text[len(word) :][:1] in "_.-"
+        ):
+            return word
+    return None
+
+
+def parts_of(line: str, begins: int) -> tuple[str | None, str]:
+    """The key of a line and its value; no key where there is no colon."""
+    rest = line[begins:]
+    if rest[:1] in ("'", '"'):
+        close = rest.find(rest[0], 1)
+        if close < 0 or rest[close + 1 : close + 2] != ":":
+            return None, rest
+        return rest[1:close], rest[close + 2 :].strip()
+    colon = rest.find(": ")
+    if colon < 0 and rest.rstrip().endswith(":"):
+        colon = len(rest.rstrip()) - 1
+    if colon < 0 or rest[:1] in ("[", "{"):
+        return None, rest
+    value = rest[colon + 1 :].strip()
+    if value.startswith("#"):
+        value = ""
+    return rest[:colon].strip(), value
+
+
+def is_closed(text: str) -> bool:
+    """Whether every bracket in a text is closed."""
+    return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")

@@ -1,0 +1,131 @@
+"""Moments and caps as people say them, in English or German, written as a policy writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from reviewbot.policy.notations import (
+    as_clock,
+    as_count,
+    as_duration,
+    as_money,
+    as_share,
+    as_when,
+    plain,
+)
+from reviewbot.policy.operators.phrases import COMPARISONS, begins
+from reviewbot.policy.text_forms import fold, nearest, shape
+
+_END = "before deadline"
+_ENDS = r"(?:deadline|end|expiry|due|payout|payment|limit|timeout|frist|ende|ablauf|schluss|it expires|it ends|silence)"
+_BEFORE = r"(?:before|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
+_AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
+_PERIODS = {
+    "hour": "hour hours h hourly stunde stunden stündlich std 1h 60m",
+    "calendar day": "kalendertag",
+    "day": "day days d daily tag tage täglich 24h 1d",
+    "week": "week weeks weekly w woche wöchentlich 7d",
+    "month": "month months monthly monat monatlich 30d",
+    "minute": "minute minutes min minutely",
+}
+_PERIOD_OF = {word: period for period, words in _PERIODS.items() for word in words.split()}
+
+
+def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
+    """Write a moment as a policy does; `start` is how the beginning of a review is named."""
+    said = fold(plain(text)).strip(" .:;,")
+    opens = shape(
+        r"(?:when|once|if|as soon as|at|after|until|till|wenn|sobald|bis)? ?(?:the )?(?:opening of )?(.+?)"
+        r" ?(?:opens?|is open|open|opening|öffnen|öffnet|offen|offen ist|starts?|begins?|beginnt)?(?: again)?"
+    ).fullmatch(said)
+    name = opens.group(1).strip() if opens else ""
+    same = next((calendar for calendar in calendars if fold(calendar) == name), None)
+    near = nearest(name, calendars, most=1) if said.endswith(("opens", "open", "öffnet")) else ()
+    if same or near:
+        return f"when {same or near[0]} opens"
+    turned = shape(r"(?:the )?(.*?) ?(?:-|minus) ?(\d.*)").fullmatch(said)
+    if (
+        turned
+        and (length := as_duration(turned.group(2)))
+        and turned.group(1) in ("", "t", "d", "deadline", "end", "ende")
+    ):
+        return f"{length} {_END}"
+    for form, behind in (
+        (rf"(.+?) {_BEFORE}\b.*", _END),
+        (rf"(.+?) {_AFTER}\b.*{_ENDS}.*", _END),
+        (rf"(.+?) {_AFTER}\b.*", start),
+        (r"(?:confirmed|start|bestätigt)? ?(?:\+|plus) ?(.+)", start),
+        (r"(?:in|after|nach|wait|warte) (.+?)(?: later| danach)?", start),
+        (r"(.+?) (?:later|afterwards|danach|später)", start),
+    ):
+        found = shape(form).fullmatch(said)
+        length = as_duration(found.group(1)) if found else None
+        if length is not None:
+            return f"{length} {behind}"
+    days = as_when(said)
+    return days[0] if len(days) == 1 and " " in days[0] else None
+
+
+def is_clock(text: str) -> bool:
+    """Whether a text is a time of day."""
+    said = fold(plain(text)).removeprefix("at ").removeprefix("um ")
+    return as_clock(said) is not None and not said.isdigit()
+
+
+def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
+    """Write a cap of `money`, a `count` or a `share` as a policy does; whether nothing in it is a guess."""
+    said = fold(plain(text)).strip(" .;").replace("calendar day", "kalendertag")
+    sure, after = True, ""
+    one = shape(
+        r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
+    ).fullmatch(said)
+    said = f"{one.group(1)}{one.group(2)}" if one else said
+    account = "per account " if one and kind == "any" else ""
+    if behind := shape(r"(.+?),? (?:after|nach|from|ab) (\d+)(?: \p{L}+)?").fullmatch(said):
+        said, after = (
+            behind.group(1),
+            f" after {behind.group(2)} decisions" if kind == "share" else "",
+        )
+    words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
+    if words is not None:
+        sure, said = words[0] == "at most", words[2]
+    said, period = _period(said)
+    if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b).*").fullmatch(said):
+        kind = "money"
+    amount = {"money": as_money, "share": as_share}.get(kind, as_count)(said)
+    if amount is None:
+        return None
+    if period in _WINDOWS:
+        sure, amount = False, _a_day(amount, _WINDOWS[period])
+        period = "hour" if period == "minute" else "day"
+    if period is None and kind != "share":
+        sure, period = False, "day"
+    window = f" {account}per {period}" if period else ""
+    return f"at most {amount}{window}{after}", sure
+
+
+_WINDOWS = {"week": Decimal(7), "month": Decimal(30), "minute": Decimal(1) / 60}
+"""Times that no cap counts in: how many of those that one does."""
+
+
+def _a_day(amount: str, times: Decimal) -> str:
+    number, _, currency = amount.partition(" ")
+    if number.endswith("%"):
+        return amount
+    whole = max(Decimal(1), (Decimal(number) / times).quantize(Decimal(1)))
+    return f"{whole} {currency}".strip()
+
+
+def _period(said: str) -> tuple[str, str | None]:
+    """Take the time off that a cap counts in: `30 usd a day`, `daily: 30`."""
+    found = shape(
+        r"(.+?) ?(?:/|per|a|an|each|every|pro|je|im|am|in|within|in a|every single)?"
+        r" ?(\p{L}+|24h|1h|1d|7d|30d)"
+    ).fullmatch(said)
+    if found is not None and found.group(2) in _PERIOD_OF:
+        return found.group(1).strip(" ,/"), _PERIOD_OF[found.group(2)]
+    turned = shape(r"(?:per|pro|each|every)? ?(\p{L}+)[:,]? (.*\d.*)").fullmatch(said)
+    if turned is not None and turned.group(1) in _PERIOD_OF:
+        return turned.group(2), _PERIOD_OF[turned.group(1)]
+    return said, None

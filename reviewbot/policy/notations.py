@@ -1,0 +1,348 @@
+"""What people write for a value that a policy writes in one way: each is given as the policy writes it.
+
+Two languages (English and German), word processors, spreadsheets and other tools. Nothing here is
+taken as meant: a reader that refuses a text asks for what stands here to show it as the cure.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from unicodedata import category
+
+from reviewbot.policy.text_forms import shape
+
+_DASHES = "‐‑‒–—―−﹘﹣－"
+_DOUBLE_QUOTES = "“”„‟«»″＂"
+_SINGLE_QUOTES = "‘’‚‛‹›′＇´`"
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys(_DASHES, "-"),
+        **dict.fromkeys(_DOUBLE_QUOTES, '"'),
+        **dict.fromkeys(_SINGLE_QUOTES, "'"),
+        "：": ":",
+        "，": ",",
+        "…": "...",
+        "％": "%",
+    }
+)
+
+
+def _numbered(rows: str, first: int = 0) -> dict[str, int]:
+    """Words by the number of their row."""
+    return {w: n for n, row in enumerate(rows.split(","), first) for w in row.split(" ")}
+
+
+_NUMBERS = _numbered(
+    "zero null,one a an ein eine einer einem einen,two zwei,three drei,four vier,five fünf,six sechs,"
+    "seven sieben,eight acht,nine neun,ten zehn,eleven elf,twelve zwölf"
+)
+_NUMBERS |= {"twenty": 20, "zwanzig": 20, "thirty": 30, "dreißig": 30, "fifty": 50, "fünfzig": 50}
+_NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
+
+_UNITS = {
+    "s": "s sec secs second seconds sek sekunde sekunden",
+    "m": "m min mins minute minutes minuten",
+    "h": "h hr hrs hour hours std stunde stunden stdn",
+    "d": "d day days tag tage tagen",
+    "w": "w wk week weeks woche wochen",
+}
+_UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split(" ")}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+_MONTHS = _numbered(
+    "jan january januar jän jänner,feb february februar,mar march mrz märz maerz,apr april,may mai,"
+    "jun june juni,jul july juli,aug august,sep sept september,oct october okt oktober,nov november,"
+    "dec december dez dezember",
+    1,
+)
+
+_DAYS = {
+    word: day
+    for day, words in {
+        "mon": "mon monday mo montag",
+        "tue": "tue tues tuesday di die dienstag",
+        "wed": "wed weds wednesday mi mit mittwoch",
+        "thu": "thu thur thurs thursday do don donnerstag",
+        "fri": "fri friday fr fre freitag",
+        "sat": "sat saturday sa sam samstag sonnabend",
+        "sun": "sun sunday so son sonntag",
+    }.items()
+    for word in words.split(" ")
+}
+_DAYS |= {f"{word}s": day for word, day in list(_DAYS.items()) if word.endswith(("day", "tag"))}
+_GROUPS = {
+    "mon-fri": "weekdays weekday workdays working days business days werktags werktage wochentags "
+    "arbeitstage unter der woche",
+    "sat-sun": "weekend weekends wochenende am wochenende",
+    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day",
+}
+
+
+def plain(text: str) -> str:
+    """Take away what a word processor puts in: odd spaces, dashes, curly quotes, unseen characters."""
+    if not text.isascii():
+        spaced = (" " if category(char) == "Zs" else char for char in text)
+        text = "".join(char for char in spaced if category(char) not in ("Cf", "Cc"))
+        text = text.translate(_PLAIN)
+    return " ".join(text.split())
+
+
+def bare(text: str) -> str:
+    """Take away quotes and brackets around a text, and the stop behind it."""
+    text = text.strip().rstrip(".;,!…").strip()
+    while len(text) > 1 and (text[0], text[-1]) in (('"', '"'), ("'", "'"), ("(", ")"), ("<", ">")):
+        text = text[1:-1].strip()
+    return text
+
+
+def as_number(text: str) -> str | None:
+    """`1,5`, `.5`, `1.000,50`, `1'000`, `three` as a plain number."""
+    text = bare(text).casefold()
+    sign = "-" if text.startswith("-") else ""
+    text = text.removeprefix("-").removeprefix("+")
+    if text in _NUMBERS:
+        return f"{sign}{_NUMBERS[text]}"
+    for form in (
+        r"(\d+)",
+        r"(\d*)\.(\d+)",
+        r"([1-9]\d{0,2}(?:[, '_]\d{3})+)(?:\.(\d+))?",
+        r"([1-9]\d{0,2}(?:[. '_]\d{3})+),(\d+)",
+        r"(\d*),(\d+)",
+    ):
+        found = shape(form).fullmatch(text)
+        if found is not None and len(text) < 16:
+            whole, fraction = (*found.groups(), None)[:2]
+            digits = "".join(char for char in whole or "0" if char.isdigit())
+            return f"{sign}{digits}.{fraction}" if fraction else f"{sign}{digits}"
+    return None
+
+
+def as_count(text: str) -> str | None:
+    """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
+    text = bare(text)
+    found = shape(r"(.*\d|\p{L}+)(?: ?x| \p{L}+)?").fullmatch(text)
+    if found is None:
+        return None
+    grouped = shape(r"[1-9]\d{0,2}(\.\d{3})+").fullmatch(found.group(1))
+    number = found.group(1).replace(".", "") if grouped else as_number(found.group(1))
+    if number is None:
+        return None
+    return _tidy(Decimal(number)) if Decimal(number) == Decimal(number).to_integral() else None
+
+
+def as_percent(text: str) -> str | None:
+    """`87 percent`, `87 Prozent`, `87 %` without its sign."""
+    found = shape(r"(.+?) ?(?:%|percent|per cent|pct|prozent|v\.?h\.?)").fullmatch(bare(text))
+    return None if found is None else as_number(found.group(1))
+
+
+def as_score(text: str) -> str | None:
+    """A number from 0 to 1; one of a hundred is divided."""
+    percent = as_percent(text)
+    number = percent or as_number(text)
+    if number is None:
+        found = shape(r"(.+?) ?(?:/|out of|of|von) ?(1|10|100)").fullmatch(bare(text))
+        part = as_number(found.group(1)) if found else None
+        if found is None or part is None:
+            return None
+        value = Decimal(part) / Decimal(found.group(2))
+    else:
+        value = Decimal(number)
+        if percent is None and 0 <= value <= 1:
+            return number
+        value = value / 100
+    return _tidy(value) if 0 <= value <= 1 else None
+
+
+def as_share(text: str) -> str | None:
+    """A percentage with its sign, or a number from 0 to 1."""
+    percent = as_percent(text)
+    if percent is not None:
+        return f"{_tidy(Decimal(percent))}%"
+    number = as_number(text)
+    if number is None or Decimal(number) < 0:
+        return None
+    return number if Decimal(number) <= 1 else f"{_tidy(Decimal(number))}%"
+
+
+def as_money(text: str) -> str | None:
+    """`20 cents`, `$0.20`, `0,20 dollars` in USD; other currencies are none."""
+    text = bare(text).casefold()
+    cents = shape(r"(.+?) ?(?:¢|c|ct|cts|cent|cents|us cents|usd cents|us-cent)").fullmatch(text)
+    if cents is not None:
+        number = as_number(cents.group(1))
+        return None if number is None else f"{Decimal(number) / 100:.2f} USD"
+    sign = r"(?:us\$|us ?dollars?|usd|\$|dollars?|bucks?)"
+    found = shape(rf"{sign}? ?(.+?) ?{sign}?").fullmatch(text)
+    number = as_number(found.group(1)) if found else None
+    if number is None or number.startswith("-"):
+        return None
+    whole, dot, fraction = number.partition(".")
+    return f"{whole}.{fraction:0<2} USD" if dot else f"{whole} USD"
+
+
+def as_duration(text: str) -> str | None:
+    """`6 hours`, `1,5 Stunden`, `half an hour`, `2 Wochen`, `6:30` as `6h`, `1h30m`, …"""
+    text = bare(text).casefold()
+    text = text.removeprefix("about ").removeprefix("ca. ").removeprefix("etwa ")
+    if shape(r"(half an hour|half hour|eine halbe stunde|halbe stunde|½ ?h)").fullmatch(text):
+        return "30m"
+    clock = shape(r"(\d+):([0-5]\d) ?(?:h|hours?|std\.?|stunden?)?").fullmatch(text)
+    if clock is not None:
+        return _spelled(int(clock.group(1)) * 3600 + int(clock.group(2)) * 60)
+    single = shape(r"(\d+) ?-?(\p{L}+)\.?").fullmatch(text)
+    if single is not None and _UNIT_OF.get(single.group(2), "w") != "w":
+        return f"{int(single.group(1))}{_UNIT_OF[single.group(2)]}"
+    seconds = _seconds(text.replace(" and ", " ").replace(" und ", " ").replace(", ", " "))
+    is_whole = seconds == seconds.to_integral() and 0 < seconds <= 3650 * 86400
+    return _spelled(int(seconds)) if is_whole else None
+
+
+def _seconds(text: str) -> Decimal:
+    """The sum of `2 days 3 hours 10`, where a number alone counts the next smaller unit; 0 for no length."""
+    seconds, rest, smaller = Decimal(0), text, ""
+    while rest:
+        if smaller and rest.isdecimal() and len(rest) < 3:
+            rest = f"{rest}{smaller}"
+        found = shape(r"([\d.,']+|\p{L}+) ?-?(\p{L}+)\.?(?: ?(.*))?").fullmatch(rest)
+        number = as_number(found.group(1)) if found else None
+        unit = _UNIT_OF.get(found.group(2)) if found else None
+        if found is None or number is None or unit is None:
+            return Decimal(0)
+        seconds += Decimal(number) * _SECONDS[unit]
+        rest = found.group(3) or ""
+        smaller = {"w": "d", "d": "h", "h": "m", "m": "s"}.get(unit, "")
+    return seconds
+
+
+def _spelled(seconds: int) -> str:
+    """Write seconds in falling units."""
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(f"{number}{unit}")
+    return "".join(parts) or "0s"
+
+
+def as_dates(text: str) -> tuple[str, ...]:
+    """The days that `31.12.2026`, `12/31/2026`, `Dec 31, 2026` can mean, as `2026-12-31`."""
+    text = bare(text).casefold()
+    text = shape(r"(?:on |am |the |den |\p{L}+day,? |\p{L}+tag,? )*(.*)").fullmatch(text).group(1)
+    found = shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text)
+    if found is not None:
+        year, month, day = map(int, found.groups())
+        return _days((year, month, day))
+    found = shape(r"(\d{1,2}) ?([-./ ]) ?(\d{1,2}) ?[-./ ] ?(\d{4}|\d{2})").fullmatch(text)
+    if found is not None:
+        first, sign, second, year = found.groups()
+        years = int(year) + (2000 if len(year) == 2 else 0)
+        english = None if sign == "." else (years, int(first), int(second))
+        return _days((years, int(second), int(first)), english)
+    month_first = shape(r"(\p{L}+)\.? (\d{1,2})(?:st|nd|rd|th|\.)?,? (\d{4})").fullmatch(text)
+    day_first = shape(r"(\d{1,2})(?:st|nd|rd|th|\.)?[ -]?(?:of )?(\p{L}+)\.?,?[ -]?(\d{4})")
+    found = day_first.fullmatch(text)
+    if month_first is not None:
+        name, day, year = month_first.groups()
+    elif found is not None:
+        day, name, year = found.groups()
+    else:
+        return ()
+    return _days((int(year), _MONTHS.get(name, 0), int(day)))
+
+
+def _days(*dates: tuple[int, int, int] | None) -> tuple[str, ...]:
+    found = []
+    for parts in dates:
+        try:
+            found.append("" if parts is None else date(*parts).isoformat())
+        except ValueError:
+            continue
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def as_when(text: str) -> tuple[str, ...]:
+    """A day, or a day and a time, as `2026-12-31 09:00`."""
+    whole = as_dates(text)
+    if whole:
+        return whole
+    found = shape(
+        r"(.+?)(?:,| at| um|t)? ?(\d{1,2}(?:[:.h]\d\d)?(?: ?(?:am|pm|uhr|h))?)"
+    ).fullmatch(bare(text).casefold())
+    time = as_clock(found.group(2)) if found else None
+    return (
+        ()
+        if found is None or time is None
+        else tuple(f"{day} {time}" for day in as_dates(found.group(1)))
+    )
+
+
+def as_clock(text: str) -> str | None:
+    """`9am`, `9 Uhr`, `9.30`, `9` as `09:00`."""
+    found = shape(
+        r"(\d{1,2})(?:[:.h](\d\d))?(?::\d\d)? ?(am|pm|a\.m\.?|p\.m\.?|uhr|h|o'clock)?"
+    ).fullmatch(text.strip().casefold())
+    if found is None:
+        return None
+    hour, minute = int(found.group(1)), int(found.group(2) or 0)
+    half = (found.group(3) or "")[:1]
+    if half in ("a", "p"):
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return f"{hour:02d}:{minute:02d}" if hour * 60 + minute <= 1440 and minute < 60 else None
+
+
+def as_days(text: str) -> str | None:
+    """`Monday to Friday`, `Mo-Fr`, `weekdays`, `Sa, So` as `mon-fri`; None where it is no days."""
+    text = plain(text).casefold().strip(" ,:;")
+    text = shape(r"(?:on |from |von |every |jeden |am |each |open )*(.*)").fullmatch(text).group(1)
+    for days, words in _GROUPS.items():
+        if text and f" {text} " in f" {words} " and not text.startswith(("days", "day", "der")):
+            return days
+    pieces = []
+    for piece in shape(r",|;|/|\+|&| and | und ").split(text):
+        ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(
+            piece.strip()
+        )
+        names = [_DAYS.get(end.strip(" .")) for end in ends]
+        if len(names) > 2 or None in names:
+            return None
+        pieces.append("-".join(filter(None, names)))
+    return ",".join(pieces)
+
+
+def as_hours(text: str) -> str | None:
+    """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
+    text = plain(text).casefold()
+    clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
+    joint = r"(?:-|to|till|until|bis|and|und)"
+    found = shape(
+        rf"(.*?)(?:from |von |between |zwischen |, ?)?({clock}) ?{joint} ?({clock})(.*)"
+    ).fullmatch(text)
+    whole = shape(
+        r"(.*?),? ?(?:all day|whole day|ganztags|ganztägig|24/7|24h|24 hours|rund um die uhr)(.*)"
+    ).fullmatch(text)
+    if found is not None:
+        before, start, end, behind = found.groups()
+        if "m" in end and "m" not in start and "uhr" not in start:
+            start += "am"
+        begins, ends = as_clock(start), as_clock(end)
+        if begins is None or ends is None:
+            return None
+        times = f"{begins}-{ends}"
+    elif whole is not None:
+        before, behind = whole.groups()
+        times = "00:00-24:00"
+    else:
+        before, behind, times = text, "", "00:00-24:00"
+    days = f"{before} {behind}".strip(" ,:;()")
+    if not days:
+        return times
+    named = as_days(days)
+    return None if named is None else f"{named} {times}"
+
+
+def _tidy(number: Decimal) -> str:
+    return f"{number.normalize():f}"

@@ -1,0 +1,142 @@
+"""What people write for the words of a test, in English, German and the signs of other tools."""
+
+from __future__ import annotations
+
+from functools import cache
+
+COMPARISONS = {
+    "at least": ">=,=>,≥,⩾,min.,at least,atleast,al least,a minimum of,minimum of,minimum,min,no less"
+    " than,not less than,no fewer than,not fewer than,not below,not under,from,starting at,mindestens,"
+    "wenigstens,ab,nicht weniger als,nicht unter,greater than or equal to,more than or equal to,greater"
+    " or equal to,greater or equal,größer gleich,größer oder gleich,since,seit",
+    "at most": "<=,=<,≤,⩽,max.,at most,atmost,a maximum of,maximum of,maximum,max,no more than,not more"
+    " than,not above,not over,up to,till,until,höchstens,maximal,bis zu,bis,nicht mehr als,nicht über,"
+    "less than or equal to,less or equal to,less or equal,kleiner gleich,kleiner oder gleich",
+    "more than": ">,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger"
+    " than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer"
+    " als,größer,über,höher als,älter als,länger als,later than",
+    "less than": "<,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,"
+    "under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer"
+    " als,jünger als,earlier than",
+    "before": "before,prior to,vor",
+    "after": "after,nach",
+}
+OPPOSITES = {
+    "at least": "less than",
+    "less than": "at least",
+    "more than": "at most",
+    "at most": "more than",
+}
+BEHIND = {
+    "at least": "or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und"
+    " mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
+    "at most": "or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,"
+    "oder niedriger,maximum,höchstens",
+}
+"""Comparisons that stand behind their value."""
+
+NOT = (
+    "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,"
+    "not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,"
+    "ungleich,different from"
+)
+IS = (
+    "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,"
+    "should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
+)
+TEXTS = {
+    "contains": "contains,contain,containing,includes,include,including,does contain,contains the word,"
+    "contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has,having,holds,"
+    "with,mit,like",
+    "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning"
+    " with,begins,beginnt mit,fängt an mit",
+    "ends with": "ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
+    "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,"
+    "entspricht,regex,pattern",
+    "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in"
+    " der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the"
+    " list,listed in,listed on,member of,part of,one of list,one of the list,any of list,list,liste,lists,"
+    "in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
+}
+IN_HOURS = "in hours,during hours,during,within,inside,while,in the hours,in,on,innerhalb von,innerhalb,während,zu"
+"""For the hours of the policy, asked of a moment."""
+NOT_TEXTS = {
+    "contains": "does not contain,doesn't contain,not contain,do not contain,enthält nicht,enthält kein,"
+    "excludes,excluding,doesn't include,does not include,without,ohne",
+    "starts with": "does not start with,doesn't start with,beginnt nicht mit",
+    "ends with": "does not end with,doesn't end with,endet nicht mit",
+    "matches pattern": "does not match pattern,does not match,doesn't match",
+    "in list": "not in list,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,"
+    "nicht in,not in the list,not on the list,outside list,outside,not in,not on",
+}
+_NOTHING = (
+    "null,none,nil,empty,missing,undefined,n/a,leer,fehlt,unbekannt,nichts,blank,nothing,~,?,na,nan"
+)
+"""What others write where there is no value."""
+
+_FREE = (
+    "with,mit,like,from,has,having,holds,no,without,ohne,pattern,regex,part,starts,ends,begins,match,"
+    "matching"
+)
+"""Words with which a text may well begin that is meant as it stands."""
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a text says that there is no value."""
+    return text.casefold() in _NOTHING.split(",")
+
+
+def begins(text: str, phrases: str | dict[str, str]) -> tuple[str, str, str] | None:
+    """Find the longest phrase at the start of a text: what it stands for, the phrase, and the rest."""
+    folded = text.casefold()
+    for phrase, words in _longest_first(
+        phrases if isinstance(phrases, str) else tuple(phrases.items())
+    ):
+        rest = text[len(phrase) :]
+        if folded.startswith(phrase) and (
+            not rest or not phrase[-1].isalpha() or rest[0] in " :\"'([=<>"
+        ):
+            return words, text[: len(phrase)], rest.strip()
+    return None
+
+
+def ends(text: str, phrases: dict[str, str]) -> tuple[str, str] | None:
+    """Find a phrase at the end of a text: what it stands for, and what stands before it."""
+    folded = text.casefold()
+    for phrase, words in _longest_first(tuple(phrases.items())):
+        before = text[: -len(phrase)]
+        if folded.endswith(phrase) and before and (before[-1] == " " or not phrase[0].isalpha()):
+            return words, before.strip()
+    return None
+
+
+@cache
+def _longest_first(table: str | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    rows = (("", table),) if isinstance(table, str) else table
+    pairs = [(phrase, words) for words, phrases in rows for phrase in phrases.split(",")]
+    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+
+
+_JOINTS = (" or ", " oder ", " and ", " und ", " list ", " | ", "||", "&&", ",", '"', "“", "„", "”")
+_FILES = (".csv", ".xlsx", ".xls", ".txt")
+
+
+def swallowed(text: str) -> str | None:
+    """The words that make a plain text look like a test of values or like several texts; None where none do."""
+    if text.startswith("["):
+        return None
+    for phrases in (NOT_TEXTS, TEXTS, NOT, IS):
+        found = begins(text, phrases)
+        if (
+            found is not None
+            and found[1].casefold() not in _FREE.split(",")
+            and (found[2] or phrases is TEXTS)
+        ):
+            return found[1]
+    folded = text.casefold()
+    joint = next((joint for joint in _JOINTS if joint in folded), None)
+    if joint is not None:
+        return joint.strip()
+    if folded.endswith(_FILES):
+        return folded[folded.rindex(".") :]
+    return "*" if len(text) > 1 and "*" in (text[0], text[-1]) else None

@@ -1,0 +1,34 @@
+"""What a desk gets wrong, and what it is told: see `desk/measure.py`, which also prints it to be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviewbot.policy.diagnostics import Severity
+from tests.policy.language.desk.measure import Case, check, judge, planted, read_cases
+
+MISTAKES = read_cases("mistakes.txt")
+RIGHT = read_cases("right.txt")
+
+
+@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
+def test_a_mistake_of_a_desk_is_met(case: Case) -> None:
+    """Of the wanted severity, on its line, once, with her own value in the cure and no other example."""
+    judged = judge(case)
+
+    assert judged.grade == 3, f"{judged.missing}\n{judged.shown}"
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.title)
+def test_what_is_right_stays_usable(case: Case) -> None:
+    """A checker that asks at everything would find every mistake."""
+    parsed = check(*planted(case))
+
+    assert not [f for f in parsed.findings if f.severity is Severity.ERROR]
+    assert parsed.policy is not None
+
+
+def test_no_title_stands_twice() -> None:
+    """Each names its own mistake."""
+    titles = [case.title for case in (*MISTAKES, *RIGHT)]
+    assert len(set(titles)) == len(titles)
