@@ -153,7 +153,9 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
     for cap in rule.limit:
         most = money(cap.amount) if cap.money else f"{cap.amount:g}"
         account = " for one account" if cap.account else ""
-        yield f"It sends at most {most}{account}{_span(cap)}; then {_OVER[rule.when_over]}."
+        does = "pays" if cap.money else "acts"
+        most += "" if cap.money else f" time{'' if cap.amount == 1 else 's'}"
+        yield f"It {does} at most {most}{account}{_span(cap)}; then {_OVER[rule.when_over]}."
     if rule.rollout is not None:
         yield f"It takes {share(rule.rollout)} of the tasks, always the same ones."
     if rule.shadow:
