@@ -17,7 +17,6 @@ import msgspec
 from reviewbot.cli.accounts import account_round
 from reviewbot.cli.command import Decorator, command, ledger_option
 from reviewbot.cli.opening import logs_for, with_settings
-from reviewbot.cli.queue import texts_for
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core import questions
@@ -30,6 +29,7 @@ from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewItem, noun_of
 from reviewbot.domain.text import format_moment, safe, safe_line
+from reviewbot.insights.questions import texts_for
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import dollars

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from reviewbot.cli.command import command, format_option, ledger_option, policy_option
-from reviewbot.cli.health import bot_of, say_health
+from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.report import planned_queue
 from reviewbot.cli.screen import Screen
@@ -26,6 +26,7 @@ from reviewbot.presentation.format import counted, dollars, due, length, table
 from reviewbot.presentation.phrases import cap_line
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_by_judges, zones_of
+from reviewbot.runtime.bot_health import bot_of
 
 WILL_BE_PAID_UNREAD = 4
 PATIENCE = 8.0

@@ -1,72 +1,15 @@
-"""Health: in one word how the bot stands, and why it is not well; the same for every screen and the probe."""
+"""One line beside what a command shows, where the bot is not well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
-import msgspec
-
-from reviewbot.cli.opening import ledger_at
-from reviewbot.domain.errors import LedgerError
-from reviewbot.domain.text import safe_line
-from reviewbot.foresight.gather import REHEARSES, Bot
-from reviewbot.insights.heartbeat import Beat, Health, newest_beat
-from reviewbot.insights.status import not_used
-from reviewbot.presentation.format import ago, counted
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
+from reviewbot.insights.heartbeat import newest_beat
+from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
-from reviewbot.runtime.state_files import PauseFile
-from reviewbot.safety import rollout
-from reviewbot.safety.pauses import Hold, holds_on, nothing_is_sent
-
-if TYPE_CHECKING:
-    from reviewbot.cli.screen import Screen
-    from reviewbot.config import Settings
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.ports.ledger import Ledger
-
-
-LONGEST = 300
-ADVERTISED, SHARE = 120.0, 0.8
-"""Requests a minute that the API allows, and our part of them, where no setting says otherwise."""
-
-
-def health_of(
-    beat: Beat | None,
-    ledger: Ledger | None,
-    now: datetime,
-    *,
-    file: str | None = None,
-    problem: str | None = None,
-) -> Health:
-    """Judge by the heartbeat and the log (None: it cannot be read, as `problem` says).
-
-    Not healthy is a bot without a good pass for a while, one of which nothing is sent (a pause, a
-    breaker, a brake, a refused key), and one that goes by other rules than those on disk.
-    """
-    why = [*_of_the_bot(beat, now)]
-    partly: list[str] = []
-    if problem is not None:
-        why.append(f"the decision log cannot be read: {safe_line(problem, LONGEST)}")
-    if ledger is not None:
-        stopped, partly = _held(beat, ledger, now, file)
-        why += [*stopped, *_stale(ledger)]
-    if beat is None or beat.is_gone():
-        return Health(word="not running", why=(*why, *partly))
-    if why:
-        return Health(word="not healthy", why=(*why, *partly))
-    return Health(word="partly healthy" if partly else "healthy", why=(*partly,))
-
-
-def look(settings: Settings, beat: Beat | None, now: datetime) -> Health:
-    """The health of the bot on the log of the settings, by its newest heartbeat."""
-    file = PauseFile(settings.pause_path()).read()
-    try:
-        with ledger_at(settings.ledger) as opened:
-            return health_of(beat, opened, now, file=file)
-    except LedgerError as error:
-        return health_of(beat, None, now, problem=str(error))
+from reviewbot.runtime.bot_health import look
 
 
 def say_health(screen: Screen, settings: Settings, form: str) -> None:
@@ -82,79 +25,3 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
     more = len(health.why) - 1
     rest = f" (and {counted(more, 'more reason')}: reviewbot status)" if more else ""
     screen.say(styled(f"{health.word}: ", "care" if health.ok else "bad") + health.why[0] + rest)
-
-
-def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:
-    if beat is None:
-        return []
-    why = []
-    if beat.brake is not None:
-        why.append(f"nothing is sent: {safe_line(beat.brake, LONGEST)}")
-    if beat.key_refused:
-        why.append("nothing is sent: the API refuses our key")
-    if beat.is_gone():
-        why.append("its process has ended")
-    elif beat.good_at is None:
-        why.append("no pass has ever gone through")
-    elif not beat.is_healthy(now):
-        why.append(f"the last good pass was {ago(beat.good_at, now, beat.zone)}")
-    return why
-
-
-def _held(
-    beat: Beat | None, ledger: Ledger, now: datetime, file: str | None
-) -> tuple[list[str], list[str]]:
-    """What keeps everything back, and what keeps back only some of it."""
-    holds = holds_on(ledger, now, file)
-    sentences = [safe_line(hold.sentence, LONGEST) for hold in holds]
-    policies = [policy.name for policy in beat.policies] if beat is not None else []
-    if nothing_is_sent(holds, policies, now):
-        return [f"nothing is sent: {sentence}" for sentence in sentences], []
-    return [], sentences
-
-
-def _stale(ledger: Ledger) -> list[str]:
-    waiting = [
-        f"{safe_line(str(note.value.get('policy') or '?'), 60)} {note.subject[:8]} waits to be accepted"
-        for note in rollout.waiting(ledger)
-    ]
-    return [f"the rules on disk are not used: {why}" for why in (*not_used(ledger), *waiting)]
-
-
-def bot_of(settings: Settings, now: datetime) -> Bot:
-    """The bot as its heartbeat left it. Where none was ever left a live one is taken for granted."""
-    beat = newest_beat(settings)
-    alone = Bot(
-        every=settings.every,
-        requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
-        quarantine=timedelta(seconds=settings.quarantine),
-        file=PauseFile(settings.pause_path()).read(),
-    )
-    if beat is None:
-        return alone
-    return msgspec.structs.replace(
-        alone,
-        hold=_hold(beat, now),
-        revisions=tuple(policy.revision for policy in beat.policies),
-        every=beat.every,
-        passed_at=beat.at,
-        brake=beat.brake,
-    )
-
-
-def bot_by(bot: Bot, judges: Iterable[Judge]) -> Bot:
-    """The same for a look ahead by these policies: one that runs others is taken to run these."""
-    running = {judge.policy.revision for judge in judges} <= set(bot.revisions)
-    return bot if running else msgspec.structs.replace(bot, hold=None)
-
-
-def _hold(beat: Beat, now: datetime) -> Hold | None:
-    """Why it does not act, where it does not."""
-    if not beat.is_alive(now):
-        return Hold(
-            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, beat.zone)}",
-            by="bot",
-        )
-    if beat.key_refused:
-        return Hold(sentence="the API refuses our key, so the bot does nothing", by="bot")
-    return REHEARSES if beat.mode != "live" else None

@@ -12,7 +12,6 @@ from reviewbot.channels.base import Channel
 from reviewbot.channels.config import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, group, ledger_option
-from reviewbot.cli.health import bot_of
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings, read_seconds
@@ -24,6 +23,7 @@ from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.presentation.format import counted, due
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
+from reviewbot.runtime.bot_health import bot_of
 from reviewbot.runtime.state_files import PauseFile
 from reviewbot.safety import breaker
 from reviewbot.safety import pauses as pauses_module

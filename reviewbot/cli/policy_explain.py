@@ -106,8 +106,8 @@ def _as_decided(explanation: Explanation, decision: Decision, future: Future | N
 
 def _from_log(screen: Screen, task: str, opening: Opening) -> tuple[Judge, Decision, Future | None]:
     """A decision, by whom it is judged, and what becomes of its round where that has not ended."""
-    from reviewbot.cli.health import bot_of
     from reviewbot.foresight.gather import outlook_of
+    from reviewbot.runtime.bot_health import bot_of
 
     now = datetime.now(UTC)
     with opening.log() as ledger:

@@ -13,17 +13,17 @@ import click
 import msgspec
 
 from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
-from reviewbot.cli.health import bot_of, say_health
+from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.core.questions import Round, find_round, holder, open_questions
+from reviewbot.core.questions import Round, find_round, holder
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, safe, safe_line
-from reviewbot.foresight.future import Future
-from reviewbot.foresight.gather import Outlook, facts_of, outlook_of
+from reviewbot.foresight.gather import outlook_of
+from reviewbot.insights.questions import OpenQuestion, questions_of, texts_for
 from reviewbot.insights.status import LATEST
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, dollars, second_look_line
@@ -31,7 +31,7 @@ from reviewbot.presentation.phrases import claimed_by, if_you_do_nothing
 from reviewbot.presentation.stories import evidence_lines
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import Zones, zones_of
-from reviewbot.review.answer import Texts, texts_of
+from reviewbot.runtime.bot_health import bot_of
 from reviewbot.safety.second_look import marked
 
 
@@ -90,13 +90,6 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     claimed_until: datetime | None
 
 
-class QueueQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A question and what happens if nobody answers."""
-
-    round: Round
-    otherwise: Future
-
-
 @command
 @with_settings(ledger_option)
 @format_option("text", "json")
@@ -113,7 +106,7 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
         zones = zones_of(settings, opened)
         questions = [
             (question, zone_of(zones, question))
-            for question in all_asked(opened, outlook_of(opened, now, bot_of(settings, now)))
+            for question in questions_of(opened, outlook_of(opened, now, bot_of(settings, now)))
         ]
     if form == "json":
         for question, _ in questions:
@@ -130,21 +123,13 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
     screen.say(f"{counted(len(questions), 'question')}. One in full: reviewbot queue show TASK")
 
 
-def all_asked(ledger: Ledger, outlook: Outlook) -> Iterator[QueueQuestion]:
-    """Every open question with what happens otherwise."""
-    for question in open_questions(ledger, outlook.at):
-        future = outlook.of(question.sighting.review, question.sighting.task_id)
-        if future is not None:
-            yield QueueQuestion(round=question, otherwise=future)
-
-
-def zone_of(zones: Zones, asked: QueueQuestion) -> str:
+def zone_of(zones: Zones, asked: OpenQuestion) -> str:
     """The zone of the policy that asks."""
     decision = asked.round.decision
     return zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
 
 
-def line_of(asked: QueueQuestion) -> QueueLine:
+def line_of(asked: OpenQuestion) -> QueueLine:
     """Put a question into the documented form."""
     decision, claim = asked.round.decision, asked.round.claim
     return QueueLine(
@@ -168,7 +153,7 @@ def line_of(asked: QueueQuestion) -> QueueLine:
     )
 
 
-def _lines(asked: QueueQuestion, now: datetime, width: int, zone: str) -> Iterator[str]:
+def _lines(asked: OpenQuestion, now: datetime, width: int, zone: str) -> Iterator[str]:
     decision = asked.round.decision
     ends = if_you_do_nothing(asked.otherwise, now, zone)
     head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
@@ -220,7 +205,7 @@ def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
         chosen = msgspec.structs.replace(chosen, claim=holder(opened, chosen.decision.id, now))
         outlook = outlook_of(opened, now, bot_of(settings, now))
         future = outlook.futures[chosen.sighting.review, chosen.sighting.task_id]
-        asked = QueueQuestion(round=chosen, otherwise=future)
+        asked = OpenQuestion(round=chosen, otherwise=future)
         zone = zone_of(zones_of(settings, opened), asked)
         offered = answers(opened, chosen, revisions)
         logged = opened.decision(chosen.decision.id)
@@ -231,17 +216,6 @@ def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
         )
     else:
         screen.data("\n".join(_in_full(asked, offered, facts, now, zone)))
-
-
-def texts_for(ledger: Ledger, chosen: Round, revisions: Revisions) -> Texts:
-    """The policy's own texts for this round: those that can be sent, and why not the others."""
-    if chosen.latest is None:
-        return Texts()
-    judge = revisions.judge(chosen.decision.revision)
-    facts = facts_of(ledger, chosen.latest)
-    if judge is None or facts is None:
-        return Texts()
-    return texts_of(judge, facts, asked_by=chosen.decision.rule)
 
 
 def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered]:
@@ -265,7 +239,7 @@ def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered
     ]
 
 
-def _object(asked: QueueQuestion, offered: list[Offered], facts: bytes) -> dict[str, Any]:
+def _object(asked: OpenQuestion, offered: list[Offered], facts: bytes) -> dict[str, Any]:
     return {
         "schema": "reviewbot.question/1",
         **msgspec.structs.asdict(line_of(asked)),
@@ -275,7 +249,7 @@ def _object(asked: QueueQuestion, offered: list[Offered], facts: bytes) -> dict[
 
 
 def _in_full(
-    asked: QueueQuestion, offered: list[Offered], facts: bytes, now: datetime, zone: str
+    asked: OpenQuestion, offered: list[Offered], facts: bytes, now: datetime, zone: str
 ) -> Iterator[str]:
     decision = asked.round.decision
     ends = if_you_do_nothing(asked.otherwise, now, zone)

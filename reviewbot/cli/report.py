@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from reviewbot.cli.command import MomentType, command, format_option, ledger_option, policy_option
-from reviewbot.cli.health import bot_by, bot_of, say_health
+from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, logs_for, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
@@ -35,6 +35,7 @@ from reviewbot.presentation.queue_report import queue_document
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import build
+from reviewbot.runtime.bot_health import bot_by, bot_of
 
 
 @command

@@ -24,7 +24,6 @@ from reviewbot.cli.command import (
     ledger_option,
     policy_option,
 )
-from reviewbot.cli.health import bot_of, look
 from reviewbot.cli.opening import Opening, ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
@@ -39,6 +38,7 @@ from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, table
 from reviewbot.presentation.status import health_line, lines
 from reviewbot.presentation.style import styled
+from reviewbot.runtime.bot_health import bot_of, look
 from reviewbot.runtime.policy_files import PolicyFile
 
 NOT_HEALTHY = 1

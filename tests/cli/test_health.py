@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reviewbot.cli.health import health_of
 from reviewbot.insights.heartbeat import Beat, Running
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import ago
+from reviewbot.runtime.bot_health import health_of
 from reviewbot.safety import pauses
 
 NOW = datetime.now(UTC)

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from reviewbot.cli.health import health_of
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import PassSummary
@@ -33,6 +32,7 @@ from reviewbot.insights.heartbeat import (
 from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.status import lines
 from reviewbot.review.poll import Polling
+from reviewbot.runtime.bot_health import health_of
 from tests.fakes import APPROVE, HandClock, World, always, an_app
 from tests.ledger.conftest import postgres
 

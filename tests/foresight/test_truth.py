@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.alarms.exposure import at_stake
 from reviewbot.cli.forecast import forecast_json
-from reviewbot.cli.queue import all_asked, line_of
+from reviewbot.cli.queue import line_of
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.domain.account import AccountReview
@@ -34,6 +34,7 @@ from reviewbot.foresight.future import end_by
 from reviewbot.foresight.gather import REHEARSES, Bot, Outlook, outlook_of
 from reviewbot.insights.forecast import forecast, pace
 from reviewbot.insights.plan import plan
+from reviewbot.insights.questions import questions_of
 from reviewbot.insights.status import situation
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
@@ -345,7 +346,7 @@ def the_screens(scene: Scene) -> Told:
         if is_all_known and key in by_log and told[0] != "unknown":
             assert by_log[key] == told, (key, by_log[key], told)
 
-    for asked in all_asked(ledger, ahead):
+    for asked in questions_of(ledger, ahead):
         line = line_of(asked)
         key = (line.review, line.task_id)
         if line.otherwise != "unknown":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reviewbot.cli.queue import all_asked, line_of
+from reviewbot.cli.queue import line_of
 from reviewbot.foresight.gather import Bot, outlook_of
 from reviewbot.insights.forecast import forecast, pace
+from reviewbot.insights.questions import questions_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.simulator.accounts import epoch as epoch_of
@@ -50,7 +51,7 @@ class Reader:
             name = future.round.task_id, round_name(future.round.epoch) or ""
             if name in due:
                 yield self._said("outlook", *name, future.end, future.at)
-        for asked in all_asked(ledger, outlook):
+        for asked in questions_of(ledger, outlook):
             line = line_of(asked)
             name = line.task_id, round_name(line.epoch) or ""
             if name in due:
