@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from reviewbot.channels.config import Notices, read_notices
+from reviewbot.console_settings import ConsoleSettings, read_console
 from reviewbot.core.paths import default_ledger
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
@@ -148,6 +149,14 @@ def _address(text: str) -> tuple[str, int]:
     return (host.strip("[]") or "127.0.0.1", int(port))
 
 
+def read_address(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`. Raises ConfigError for anything else."""
+    try:
+        return _address(text)
+    except _Misread as wrong:
+        raise ConfigError(f"{text!r} {wrong}") from None
+
+
 def _key(text: str) -> Secret:
     text = text.strip()
     remember(text)
@@ -236,6 +245,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Setting(_text, "the name under which your answers are logged; your login without it"),
     ] = None
     notices: Notices = Notices()
+    console: ConsoleSettings = ConsoleSettings()
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -306,8 +316,8 @@ def _settings() -> Iterator[Setting]:
 
 TABLE = tuple(_settings())
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
-NOTICES = ("channels", "alarms", "deadman")
-"""The tables of `reviewbot.toml`: how people are told."""
+TABLES = ("channels", "alarms", "deadman", "console")
+"""The tables of `reviewbot.toml`: how people are told, and the console."""
 _KEY_FILE = "TOKPORTAL_API_KEY_FILE"
 _CONFIG = "REVIEWBOT_CONFIG"
 
@@ -329,6 +339,7 @@ def load_settings(
     file = _read_file(config or env.get(_CONFIG), folder or Path(), problems)
     # First, so that their secrets are known before anything else is said.
     notices = read_notices(file.table, file.path, problems, seconds=_seconds)
+    console = read_console(file.table, file.path, problems, seconds=_seconds)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for row in TABLE:
@@ -342,7 +353,7 @@ def load_settings(
         values["proxy"] = msgspec.structs.replace(proxy, spared=spared_by(env))
     if "ledger" not in values:
         values["ledger"] = default_ledger(env)
-    settings = Settings(**values, notices=notices, origins=origins)
+    settings = Settings(**values, notices=notices, console=console, origins=origins)
     return msgspec.structs.replace(settings, warnings=_warnings(settings))
 
 
@@ -383,7 +394,7 @@ def _read_file(named: str | None, folder: Path, problems: list[str]) -> _File:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: {error}")
         return _File()
-    known = [row.name for row in TABLE if row.in_file] + ["api_key_file", *NOTICES]
+    known = [row.name for row in TABLE if row.in_file] + ["api_key_file", *TABLES]
     for name in table:
         if name == "api_key":
             problems.append(f"{path}: api_key does not belong in this file; use api_key_file")

@@ -7,10 +7,10 @@ from typing import ClassVar, Self
 
 import msgspec
 
-from reviewbot.channels.settings_table import SettingsTable
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.network import Proxy, way_to
+from reviewbot.settings_table import SettingsTable
 
 LONGEST_HEADLINE = 200
 LONGEST_LINE = 600

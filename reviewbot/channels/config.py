@@ -14,11 +14,11 @@ import msgspec
 
 from reviewbot.alarms.routing import Route, Routes
 from reviewbot.channels.base import Channel, WebChannel
-from reviewbot.channels.settings_table import SettingsTable
 from reviewbot.domain.alarm import URGENCIES, AlarmKind, Urgency
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.network import Proxy
 from reviewbot.policy.text_forms import listed
+from reviewbot.settings_table import SettingsTable
 
 TYPES = {"webhook": "webhook.Webhook", "slack": "slack.Slack", "email": "email.Mail"}
 """Every type of channel and its class; imported where a file names it, for settings are read often."""

@@ -15,11 +15,11 @@ from typing import Self
 
 from reviewbot.channels.base import Channel, Clock, headline, lines
 from reviewbot.channels.http import within
-from reviewbot.channels.settings_table import SettingsTable
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.network import trust, why
+from reviewbot.settings_table import SettingsTable
 
 TIMEOUT = 20.0
 """Seconds that one e-mail may take, from connecting to the server's last word."""

@@ -29,6 +29,9 @@ COMMANDS = {
         "accounts": Lazy("accounts:accounts", "accounts under review, by hand"),
         "forecast": Lazy("forecast:forecast", "will anything be paid unread?"),
     },
+    "Work in a browser": {
+        "console": Lazy("console:console", "the desk in a browser, and who may sign in"),
+    },
     "Order": {
         "tasks": Lazy("tasks:tasks", "list, follow, order and cancel comment tasks"),
     },

@@ -155,6 +155,13 @@ class DecisionLog(LogPart):
             yield from page
             after = page[-1].seq
 
+    def newest_first(self, before: int | None = None) -> Iterator[Logged]:
+        """Every decision from the newest on, or from before a `seq` on, a page at a time."""
+        seq = events.MOST if before is None else before
+        while page := self._found(statements.DECISIONS_BEFORE, before=seq):
+            yield from page
+            seq = page[-1].seq
+
     def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
         """What a policy decided that came to stand where it stands since, without its bulk."""
         return self._found(statements.DECISIONS_OF_POLICY, policy=policy, since=to_micros(since))

@@ -8,12 +8,13 @@ from pathlib import Path
 from reviewbot.ledger import statements
 from reviewbot.ledger.chain import GENESIS, departure
 from reviewbot.ledger.decisions import DecisionLog
+from reviewbot.ledger.kept import KeptLog
 from reviewbot.ledger.rounds import NoteLog, RoundLog
 from reviewbot.ledger.verify import verify
 from reviewbot.ports.ledger import Checkpoint, Verification
 
 
-class SqlLedger(DecisionLog, RoundLog, NoteLog):
+class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
     """The decision log over one engine, which it closes."""
 
     def checkpoint(self, at: datetime) -> Checkpoint:

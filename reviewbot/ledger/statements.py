@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     distinct,
     exists,
     func,
@@ -37,6 +38,7 @@ from reviewbot.ledger.tables import (
     decision,
     entry,
     heartbeat,
+    kept,
     note,
     policy,
     round_,
@@ -138,6 +140,14 @@ DECISIONS_AFTER = (
     .limit(PAGE)
 )
 """The next decisions of a walk, in full."""
+
+DECISIONS_BEFORE = (
+    _decisions(_recorded.c.detail)
+    .where(decision.c.seq < bindparam("before"))
+    .order_by(decision.c.seq.desc())
+    .limit(PAGE)
+)
+"""The decisions before one, newest first, in full."""
 
 DECISIONS_NEWEST = (
     _decisions(_recorded.c.detail).order_by(decision.c.seq.desc()).limit(bindparam("newest"))
@@ -341,3 +351,15 @@ ALL_POLICIES = select(policy.c.revision, policy.c.seq)
 
 ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last)
 """Which line is the newest word on which subject."""
+
+
+# What is kept beside the chain ---------------------------------------------------------------
+
+KEPT = select(kept).where(kept.c.kind == bindparam("kind")).order_by(kept.c.at, kept.c.name)
+"""Every value of a kind, oldest first."""
+
+KEPT_ROW = select(kept).where(kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name"))
+"""One value."""
+
+UNKEEP = delete(kept).where(kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name"))
+"""Let go of one value."""

@@ -29,7 +29,7 @@ COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
 UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
 """What a person who answers does not overrule."""
 PAYS = tuple(action.value for action in Action if action.pays)
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; `migrations/` brings older ledgers here."""
 
 
@@ -116,6 +116,15 @@ class BeatRow(msgspec.Struct, frozen=True):
     beat: bytes
 
 
+class KeptRow(msgspec.Struct, frozen=True):
+    """A value by its kind and name, no part of the log: who may sign in, sessions, answers on their way."""
+
+    kind: str
+    name: str
+    at: int
+    value: bytes
+
+
 class VersionRow(msgspec.Struct, frozen=True):
     """The schema that the database has."""
 
@@ -167,6 +176,7 @@ round_ = Table(
 policy = Table("policy", metadata, *_columns(PolicyRow, "revision"))
 note = Table("note", metadata, *_columns(NoteRow, "topic", "subject"))
 heartbeat = Table("heartbeat", metadata, *_columns(BeatRow, "name"))
+kept = Table("kept", metadata, *_columns(KeptRow, "kind", "name"))
 
 
 def state_in(states: Iterable[State]) -> TextClause:

@@ -201,6 +201,14 @@ class LogNote(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A value kept beside the chain, by its name, and when it was kept."""
+
+    name: str
+    at: datetime
+    value: bytes
+
+
 class Ledger(Protocol):
     """The decision log. Every method is one transaction; a write is on disk when it returns.
 
@@ -284,6 +292,9 @@ class Ledger(Protocol):
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""
 
+    def newest_first(self, before: int | None = None) -> Iterator[Logged]:
+        """Every decision from the newest on, or from before a `seq` on, in bounded memory."""
+
     def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
         """What a policy decided, and where that stands, if it came to stand there since.
 
@@ -318,6 +329,18 @@ class Ledger(Protocol):
 
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:
         """Every word on one subject, oldest first."""
+
+    def keep(self, kind: str, name: str, value: bytes, at: datetime, *, new: bool = False) -> bool:
+        """Keep a value beside the chain; with `new` only where there is none. Gives whether it is kept."""
+
+    def kept(self, kind: str) -> Sequence[Kept]:
+        """Every value of a kind, oldest first."""
+
+    def kept_one(self, kind: str, name: str) -> Kept | None:
+        """One value; None where there is none."""
+
+    def let_go(self, kind: str, name: str) -> bool:
+        """Let go of a value; gives whether it was there: of several askers one is told yes."""
 
     def beat(self, text: bytes) -> None:
         """Leave the bot's word on itself, in the place of the one before; no line of the log."""

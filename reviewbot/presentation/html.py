@@ -34,14 +34,15 @@ def as_html(document: Document) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_harmless,
+        finalize=harmless,
     )
     # The charts are ours: labels are escaped where they are drawn.
     environment.filters["drawing"] = Markup
     return environment.get_template("report.html.jinja").render(document=document)
 
 
-def _harmless(value: object) -> object:
+def harmless(value: object) -> object:
+    """A value as a page may show it: control and bidi characters of a text are shown, not obeyed."""
     return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

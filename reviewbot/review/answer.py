@@ -126,7 +126,7 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
         past=memories_of(app.ledger, item.review, [item])[item.id].history,
     )
     decision = _decision(
-        app.mode, app.skew, item, facts, held, chosen, _checked(reply, facts, chosen)
+        app.mode, app.skew, item, facts, held, chosen, checked(reply, facts, chosen)
     )
     if bench.desk is None:
         return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
@@ -170,7 +170,7 @@ def name_of(text: str) -> str:
     return name
 
 
-def _checked(reply: PersonAnswer, facts: Facts, chosen: Round) -> PersonAnswer:
+def checked(reply: PersonAnswer, facts: Facts, chosen: Round) -> PersonAnswer:
     """The reply with its texts trimmed. Raises UsageError where it cannot be sent."""
     action, review = reply.action, chosen.sighting.review
     mine = [one for one in ACTIONS_OF[review] if one in WRITES]

@@ -29,7 +29,7 @@ from reviewbot.core.pipeline import (
     ReviewPipeline,
     Undecided,
 )
-from reviewbot.domain.decision import State
+from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import ApiError, CannotConnect, KeyRefused, RateLimited, ReviewbotError
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
@@ -38,6 +38,7 @@ from reviewbot.ports.ledger import Ending
 from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.fetch import hear, look_at_all, note_sights, with_memories
+from reviewbot.review.pending import send_due
 from reviewbot.review.reconcile import reconcile
 from reviewbot.review.recover import resume
 from reviewbot.review.review import review
@@ -156,12 +157,27 @@ class Polling:
             app.knock()
             app.contact.key_refused_since = None
         adopt_accepted(app)
+        self._send_answers(app)
         shadow.begin(app.ledger, app.events, app.benches, app.revisions)
         going = self._pass
         if going is None or going.benches is not app.benches:
             going = _Pass(app)
         self._pass = going if going.go_on(self._stretch) else None
         return going.summary()
+
+    def _send_answers(self, app: BotContext) -> None:
+        """What people pressed at a console that has ended since, or has not sent it yet."""
+        if app.mode is not Mode.LIVE:
+            return
+        for sent in send_due(app):
+            app.events(
+                "answer sent" if sent.done else "answer not sent",
+                level="info" if sent.done else "warning",
+                task_id=sent.pending.task_id,
+                action=sent.pending.reply.action.value,
+                decided_by=sent.pending.reply.who,
+                sentence=sent.sentence,
+            )
 
 
 class _Pass:

@@ -1,0 +1,223 @@
+"""`reviewbot console`: the desk in a browser, and who may sign in."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
+from reviewbot.cli.command import Lazy, command, group, ledger_option
+from reviewbot.cli.opening import logs_for, with_settings
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings, read_address
+from reviewbot.core.pipeline import Events
+from reviewbot.domain.errors import ConfigError, UsageError
+from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.ledger.open import open_ledger
+from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.format import table
+from reviewbot.web import people
+from reviewbot.web.console import Console
+from reviewbot.web.people import ROLES, Passwords, Role
+from reviewbot.web.server import ConsoleServer, first_look, hosts_of, refuse_without_sign_in
+
+LISTEN = "127.0.0.1:8090"
+live_option = click.option(
+    "--live", is_flag=True, help="Send answers. Without it they are rehearsed."
+)
+
+
+@group({"People": {"user": Lazy("console:user", "who may sign in")}}, invoke_without_command=True)
+@click.option(
+    "--listen",
+    default=LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Port 0 takes a free one.",
+)
+@click.pass_obj
+@with_settings(live_option, ledger_option)
+def console(screen: Screen, settings: Settings, listen: str) -> None:
+    """Serve the console: the queue, the log, the policies and the status in a browser.
+
+    Answers are rehearsed unless --live (or REVIEWBOT_MODE=live). It works beside a running bot. On a
+    loopback address where nobody may sign in yet it prints a link that lets you in once.
+
+    $ reviewbot console  # at http://127.0.0.1:8090/, answers are rehearsed
+    $ reviewbot console --live  # answers are sent
+    $ reviewbot console user add ana --role reviewer  # somebody who signs in by password
+    """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    address = read_address(listen)
+    events = logs_for(screen, settings, least="warning")
+    ended = threading.Event()
+    with closing(open_ledger(settings.ledger)) as ledger:
+        made = console_of(settings, ledger, address, events)
+        server = ConsoleServer(made, address)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        server.start()
+        announce(server, made, address)
+        server.wait(ended.is_set)
+        server.stop()
+
+
+def console_of(
+    settings: Settings, ledger: Ledger, address: tuple[str, int], events: Events
+) -> Console:
+    """The console of the settings on an open log. Raises ConfigError where strangers could use it."""
+    made = Console(
+        settings=settings,
+        ledger=ledger,
+        events=events,
+        hosts=hosts_of(address, settings.console.hosts),
+        is_secure=settings.console.secure,
+        passwords=_passwords(settings),
+    )
+    refuse_without_sign_in(made, address)
+    return made
+
+
+def _passwords(settings: Settings) -> Passwords | None:
+    """Needed where passwords are asked for; without the package nobody can sign in by one."""
+    if settings.console.sign_in == "local":
+        return Passwords()
+    try:
+        return Passwords()
+    except ConfigError:
+        return None
+
+
+def announce(server: ConsoleServer, made: Console, address: tuple[str, int]) -> None:
+    """Say where it is; data, so that a script can read it."""
+    lines = [f"console at {server.url}"]
+    link = first_look(made, address, server.url)
+    if link is not None:
+        lines.append(f"sign in once, within 10 minutes: {link}")
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+# People -----------------------------------------------------------------------------------------
+
+
+@group(
+    {
+        "People": {
+            "add": Lazy("console:add", "let somebody sign in"),
+            "list": Lazy("console:list_", "who may, as what"),
+            "remove": Lazy("console:remove", "no more, at once"),
+            "reset": Lazy("console:reset", "another password or role"),
+        }
+    }
+)
+def user() -> None:
+    """Who may sign in to the console, and as what; each role may do what those before it may.
+
+    viewer sees; reviewer answers; author drafts policies; operator pauses and accepts; admin manages
+    people.
+
+    $ reviewbot console user add ana --role reviewer  # asks for a password
+    $ reviewbot console user list  # everybody
+    """
+
+
+role_option = click.option("--role", type=click.Choice(ROLES), help="What they may do.")
+password_option = click.option(
+    "--password-file", type=click.Path(), metavar="FILE", help="Instead of being asked for it."
+)
+
+
+def _password(path: str | None) -> str:
+    if path is not None:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read: {error}") from error
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask on: name a --password-file")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@command
+@click.argument("name")
+@role_option
+@password_option
+@with_settings(as_option, ledger_option)
+def add(
+    screen: Screen, settings: Settings, name: str, role: Role | None, password_file: str | None
+) -> None:
+    """Let somebody sign in by password.
+
+    $ reviewbot console user add ana --role reviewer  # asks for a password
+    $ reviewbot console user add ana --role admin --password-file secret.txt  # takes it from a file
+    """
+    if role is None:
+        raise UsageError(f"say what they may do: --role {'|'.join(ROLES)}")
+    hashed = Passwords().hash(_password(password_file))
+    with closing(open_ledger(settings.ledger)) as opened:
+        by, now = person_of(settings), datetime.now(UTC)
+        person = people.add_person(opened, name, role, hashed, by=by, now=now)
+    screen.data(f"{safe_line(person.name)} may sign in as {role}.")
+
+
+@command
+@with_settings(ledger_option)
+def list_(screen: Screen, settings: Settings) -> None:
+    """Everybody who may sign in.
+
+    $ reviewbot console user list  # names and roles
+    """
+    with closing(open_ledger(settings.ledger, read_only=True)) as opened:
+        found = people.people(opened)
+    if not found:
+        screen.say("Nobody may sign in yet: reviewbot console user add NAME --role admin")
+        return
+    rows = [(person.name, person.role, format_moment(person.added_at)) for person in found]
+    screen.data(table(("name", "role", "since"), rows))
+
+
+@command
+@click.argument("name")
+@with_settings(as_option, ledger_option)
+def remove(screen: Screen, settings: Settings, name: str) -> None:
+    """Let somebody sign in no more; their sessions end at once.
+
+    $ reviewbot console user remove ana  # signed out everywhere as well
+    """
+    with ledger_for_a_word(settings) as opened:
+        people.remove_person(opened, name, by=person_of(settings), now=datetime.now(UTC))
+    screen.data(f"{safe_line(name)} may sign in no more.")
+
+
+@command
+@click.argument("name")
+@role_option
+@password_option
+@with_settings(as_option, ledger_option)
+def reset(
+    screen: Screen, settings: Settings, name: str, role: Role | None, password_file: str | None
+) -> None:
+    """Give somebody another password, or with --role another role; their sessions end at once.
+
+    $ reviewbot console user reset ana  # another password
+    $ reviewbot console user reset ana --role operator  # another role
+    """
+    hashed = None
+    if role is None or password_file is not None:
+        hashed = Passwords().hash(_password(password_file))
+    with ledger_for_a_word(settings) as opened:
+        known = people.person_named(opened, name)
+        if known is None:
+            raise UsageError(f"nobody is called {safe_line(name)!r}")
+        people.change_person(
+            opened, known, by=person_of(settings), now=datetime.now(UTC), role=role, password=hashed
+        )
+    screen.data(f"{safe_line(known.name)} is changed, and signed out everywhere.")

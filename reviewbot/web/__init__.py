@@ -1,0 +1,1 @@
+"""The console: the desk in a browser, a second door to the same orders."""

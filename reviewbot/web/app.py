@@ -1,0 +1,199 @@
+"""The application: a table of routes, each with the role it needs, and what every request goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from reviewbot.domain.errors import Halted, LedgerError, ReviewbotError, UsageError
+from reviewbot.domain.text import safe
+from reviewbot.review.pending import Changed
+from reviewbot.web import acts, desk, policies, record, signin, status, task
+from reviewbot.web.console import Console, Visit
+from reviewbot.web.guard import LONGEST_BODY, SAFE, Guard
+from reviewbot.web.people import ConsolePerson, Role, note, session_of
+from reviewbot.web.render import page
+
+STATIC = Path(__file__).parent / "static"
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+Handler = Callable[[Visit], Response]
+
+
+class WebRoute(NamedTuple):
+    """A page or an act: how it is reached, the role it needs (None: nobody has to be signed in)."""
+
+    method: str
+    path: str
+    role: Role | None
+    handle: Handler
+
+
+ROUTES: tuple[WebRoute, ...] = (
+    WebRoute("GET", "/login", None, signin.form),
+    WebRoute("POST", "/login", None, signin.sign_in),
+    WebRoute("POST", "/logout", "viewer", signin.sign_out),
+    WebRoute("GET", "/", "viewer", desk.today),
+    WebRoute("GET", "/queue", "viewer", desk.queue),
+    WebRoute("POST", "/queue/answer", "reviewer", acts.answer_several),
+    WebRoute("GET", "/task/{task}", "viewer", task.show),
+    WebRoute("POST", "/task/{task}/approve", "reviewer", acts.approve),
+    WebRoute("POST", "/task/{task}/dispute", "reviewer", acts.dispute),
+    WebRoute("POST", "/task/{task}/finalize", "reviewer", acts.finalize),
+    WebRoute("POST", "/task/{task}/corrections", "reviewer", acts.corrections),
+    WebRoute("POST", "/task/{task}/undo", "reviewer", acts.undo),
+    WebRoute("POST", "/task/{task}/claim", "reviewer", acts.claim),
+    WebRoute("POST", "/task/{task}/release", "reviewer", acts.release),
+    WebRoute("GET", "/decision/{decision}", "viewer", record.show),
+    WebRoute("GET", "/decision/{decision}/pack", "viewer", record.pack),
+    WebRoute("GET", "/log", "viewer", record.log),
+    WebRoute("GET", "/log/export", "viewer", record.export),
+    WebRoute("GET", "/policies", "viewer", policies.all_policies),
+    WebRoute("GET", "/policies/{policy}", "viewer", policies.one_policy),
+    WebRoute("GET", "/rules", "viewer", policies.rules),
+    WebRoute("GET", "/status", "viewer", status.show),
+    WebRoute("POST", "/pause", "operator", acts.pause),
+    WebRoute("POST", "/resume", "operator", acts.resume),
+    WebRoute("POST", "/accept", "operator", acts.accept),
+    WebRoute("GET", "/people", "admin", signin.people_page),
+    WebRoute("POST", "/people", "admin", signin.change_people),
+    WebRoute("POST", "/people/session", "admin", signin.revoke),
+)
+"""Every page and act. A test goes through them as each role, and holds that there is no other."""
+
+
+def make_app(console: Console) -> Starlette:
+    """The application of one console."""
+    routes = [
+        Route(route.path, _endpoint(console, route), methods=[route.method]) for route in ROUTES
+    ]
+    routes.append(Route("/static/{name}", _static, methods=["GET"]))
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(Guard, hosts=console.hosts),
+            Middleware(GZipMiddleware, minimum_size=1000),
+        ],
+        exception_handlers={HTTPException: _http_error},
+    )
+
+
+async def _static(request: Request) -> Response:
+    path = STATIC / request.path_params["name"]
+    kind = KINDS.get(path.suffix)
+    if path.parent != STATIC or kind is None or not path.is_file():
+        return PlainTextResponse("no such file\n", 404)
+    return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = {404: "there is no such page", 405: "that cannot be done here"}.get(status, "no")
+    return PlainTextResponse(f"{words}\n", status)
+
+
+def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        several = {} if route.method in SAFE else await _form(request)
+        visit = Visit(
+            console=console,
+            session=None,
+            path=dict(request.path_params),
+            query=dict(request.query_params),
+            form={name: values[-1] for name, values in several.items()},
+            several=several,
+            now=console.now(),
+            url=request.url.path,
+        )
+        cookie = request.cookies.get(signin.cookie_name(console))
+        return await run_in_threadpool(serve, visit, route, cookie)
+
+    return endpoint
+
+
+async def _form(request: Request) -> Mapping[str, tuple[str, ...]]:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise HTTPException(413)
+    fields: dict[str, tuple[str, ...]] = {}
+    text = body.decode("utf-8", "replace")
+    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=5000):
+        # Browsers send CRLF for the line ends of a text.
+        fields[name] = (*fields.get(name, ()), value.replace("\r\n", "\n"))
+    return fields
+
+
+def serve(visit: Visit, route: WebRoute, cookie: str | None) -> Response:
+    """Answer a visit: who it is, whether they may, and then the page or the act itself."""
+    console = visit.console
+    try:
+        session = session_of(console.ledger, cookie, visit.now)
+    except LedgerError as error:
+        return PlainTextResponse(f"the log cannot be read: {safe(str(error))}\n", 503)
+    visit = msgspec.structs.replace(visit, session=session)
+    if route.role is not None:
+        if session is None:
+            return _sign_in_first(visit, route)
+        person = ConsolePerson(name=session.name, role=session.role, added_at=session.began_at)
+        if not person.may(route.role):
+            _refused(visit, route)
+            words = f"this needs the role {route.role}; you are {session.role}"
+            return page(
+                visit, "error.html.jinja", status=403, title="Not for your role", words=words
+            )
+        if route.method not in SAFE and visit.form.get("form_token") != session.form_token:
+            words = "this form is not from your present session: go back, load the page again"
+            return page(visit, "error.html.jinja", status=403, title="Not sent", words=words)
+    try:
+        return route.handle(visit)
+    except ReviewbotError as error:
+        return _told(visit, error)
+    except Exception:  # noqa: BLE001  # the last stop: a person sees a page, and the log the fault
+        console.events("page failed", level="error", path=route.path, exc_info=True)
+        words = "this is a fault in reviewbot; the console's own log shows where"
+        return page(visit, "error.html.jinja", status=500, title="A fault", words=words)
+
+
+def _told(visit: Visit, error: ReviewbotError) -> Response:
+    kinds = (
+        (Changed, 409, "It is different now"),
+        (UsageError, 422, "That cannot be done"),
+        (Halted, 409, "Held back"),
+        (LedgerError, 503, "The log cannot be used"),
+    )
+    for kind, code, title in kinds:
+        if isinstance(error, kind):
+            return page(visit, "error.html.jinja", status=code, title=title, words=str(error))
+    return page(visit, "error.html.jinja", status=502, title="It did not work", words=str(error))
+
+
+def _sign_in_first(visit: Visit, route: WebRoute) -> Response:
+    if route.method in SAFE:
+        way = "/login" if visit.url == "/" else f"/login?next={quote(visit.url)}"
+        return RedirectResponse(way, 303)
+    return PlainTextResponse("sign in first\n", 401)
+
+
+def _refused(visit: Visit, route: WebRoute) -> None:
+    who = visit.who.name
+    note(
+        visit.console.ledger,
+        "refused",
+        who=who,
+        now=visit.now,
+        path=f"{route.method} {route.path}",
+        role=visit.who.role,
+    )

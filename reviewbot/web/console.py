@@ -1,0 +1,99 @@
+"""One console: its log, its settings and its clock, and what a visit to one of its pages carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import Events
+from reviewbot.core.recorded_facts import Revisions
+from reviewbot.domain.decision import Mode
+from reviewbot.foresight.gather import Outlook, outlook_of
+from reviewbot.insights.heartbeat import Beat, Health, newest_beat
+from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.zones import Zones, zones_of
+from reviewbot.runtime.bootstrap import build, silence
+from reviewbot.runtime.bot_health import bot_of, look
+from reviewbot.web.people import Attempts, Passwords, Session
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(kw_only=True)
+class Console:
+    """What every page is made from. `make_bot` makes the bot that sends one answer, and is closed after it."""
+
+    settings: Settings
+    ledger: Ledger
+    hosts: frozenset[str]
+    is_secure: bool = False
+    """Whether browsers reach it by https, through a proxy of ours."""
+    now: Callable[[], datetime] = _now
+    make_bot: Callable[[], BotContext] | None = None
+    passwords: Passwords | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    events: Events = silence
+
+    @property
+    def live(self) -> bool:
+        """Whether answers are sent."""
+        return self.settings.mode is Mode.LIVE
+
+    @property
+    def undo(self) -> timedelta:
+        """How long an answer can be taken back."""
+        return self.settings.console.undo
+
+    def bot(self) -> BotContext:
+        """A bot that judges nothing and sends one answer."""
+        if self.make_bot is not None:
+            return self.make_bot()
+        return build(self.settings, judges=(), ledger=self.ledger)
+
+    def outlook(self) -> Outlook:
+        """What becomes of everything that is open."""
+        now = self.now()
+        return outlook_of(self.ledger, now, bot_of(self.settings, now))
+
+    def beat(self) -> Beat | None:
+        """The bot's newest word on itself."""
+        return newest_beat(self.settings)
+
+    def health(self) -> Health:
+        """How the bot stands."""
+        return look(self.settings, self.beat(), self.now())
+
+    def zones(self) -> Zones:
+        """In which zone each moment is shown."""
+        return zones_of(self.settings, self.ledger)
+
+    def revisions(self) -> Revisions:
+        """Policies as they ran."""
+        return Revisions(self.ledger)
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a page: who asks, for what, with which form."""
+
+    console: Console
+    session: Session | None
+    path: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    form: Mapping[str, str] = {}
+    several: Mapping[str, tuple[str, ...]] = {}
+    """The fields of the form that came more than once too."""
+    now: datetime
+    url: str = "/"
+
+    @property
+    def who(self) -> Session:
+        """Whoever is signed in, on a page that needs somebody to be."""
+        assert self.session is not None
+        return self.session

@@ -1,0 +1,93 @@
+"""Policies as people read them, and how each rule has done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from reviewbot.domain.errors import UsageError
+from reviewbot.insights.scorecard import TOPICS, hits, scorecard
+from reviewbot.policy.explain.summary import read_policy, title_of
+from reviewbot.policy.model import Rule
+from reviewbot.presentation.format import dollars
+from reviewbot.web.console import Visit
+from reviewbot.web.render import page
+
+WINDOW = timedelta(days=30)
+
+
+def all_policies(visit: Visit) -> Response:
+    """Every policy that runs or ran, the newest revision of each."""
+    beat = visit.console.beat()
+    running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
+    newest = {stored.name: stored for stored in visit.console.ledger.policies()}
+    return page(
+        visit,
+        "policies.html.jinja",
+        policies=[
+            (stored, running.get(name) == stored.revision)
+            for name, stored in sorted(newest.items())
+        ],
+    )
+
+
+def one_policy(visit: Visit) -> Response:
+    """One policy, rule by rule, with what each did in the last 30 days."""
+    name = visit.path["policy"]
+    beat = visit.console.beat()
+    running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
+    stored = [found for found in visit.console.ledger.policies() if found.name == name]
+    if not stored:
+        raise UsageError(f"no policy is called {name!r}")
+    revision = running.get(name, stored[-1].revision)
+    judge = visit.console.revisions().judge(revision)
+    if judge is None:
+        raise UsageError("this version of the program can no longer read that revision")
+    counts = hits(visit.console.ledger, name, visit.now)
+    titles = {title_of(rule): rule for rule in judge.policy.rules}
+    return page(
+        visit,
+        "policy.html.jinja",
+        policy=judge.policy,
+        passages=[
+            (
+                passage,
+                titles.get(passage.title),
+                counts.decided.get(_name(titles, passage.title), 0),
+            )
+            for passage in read_policy(judge.policy)
+        ],
+        decisions=counts.decisions,
+        revisions=list(reversed(stored)),
+    )
+
+
+def _name(titles: Mapping[str, Rule], title: str) -> str:
+    rule = titles.get(title)
+    return "" if rule is None else rule.name
+
+
+def rules(visit: Visit) -> Response:
+    """Every rule's card: how often, how much, and how it turned out."""
+    ledger, since = visit.console.ledger, visit.now - WINDOW
+    decisions = ledger.decisions(since=since)
+    card = scorecard(decisions, ledger.endings(since), ledger.notes(*TOPICS))
+    return page(
+        visit,
+        "rules.html.jinja",
+        cards=[
+            {
+                "card": one,
+                "money": dollars(one.micros),
+                "low": round(100 * one.interval[0]),
+                "high": round(100 * one.interval[1]),
+                "unknown": round(100 * (one.claims - one.answered) / one.claims)
+                if one.claims
+                else 0,
+            }
+            for one in card.cards
+        ],
+        asked=card.asked,
+    )

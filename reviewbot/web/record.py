@@ -1,0 +1,237 @@
+"""Decisions as they were made: the record of one, its evidence pack, and the log to look through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.responses import Response
+
+from reviewbot.core.recorded_facts import facts_from_json
+from reviewbot.domain.decision import Action
+from reviewbot.domain.errors import UsageError
+from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.policy.explain.explain import Explanation, explain
+from reviewbot.ports.ledger import Logged
+from reviewbot.presentation.document import told_lines
+from reviewbot.presentation.format import dollars
+from reviewbot.presentation.machine_forms import json_lines
+from reviewbot.presentation.sheets import line_of, outcome_of
+from reviewbot.presentation.stories import evidence_lines
+from reviewbot.web.console import Visit
+from reviewbot.web.people import note
+from reviewbot.web.render import environment, page
+
+ROWS = 50
+MOST_EXPORTED = 100_000
+FILTERS = ("action", "rule", "policy", "account", "who", "outcome", "text")
+
+
+def show(visit: Visit) -> Response:
+    """One decision as it was made; beside it what today's policy would say."""
+    logged = _logged(visit)
+    return page(visit, "decision.html.jinja", **_record(visit, logged))
+
+
+def pack(visit: Visit) -> Response:
+    """The evidence pack: one file of HTML that needs nothing else, or its JSON."""
+    logged = _logged(visit)
+    values = _record(visit, logged)
+    form = visit.query.get("form", "html")
+    note(
+        visit.console.ledger,
+        "evidence pack",
+        who=visit.who.name,
+        now=visit.now,
+        decision=logged.decision.id,
+        form=form,
+    )
+    name = f"reviewbot-{logged.decision.id[:12]}"
+    if form == "json":
+        body = json_lines([_packed(values, logged)])
+        kind = "application/json"
+    else:
+        body = (
+            environment()
+            .get_template("pack.html.jinja")
+            .render(
+                **values, moment=lambda at: format_moment(at, values["zone"]), made_at=visit.now
+            )
+        )
+        kind = "text/html"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
+    return Response(body, media_type=kind, headers=headers)
+
+
+def _logged(visit: Visit) -> Logged:
+    found = visit.console.ledger.decision(visit.path["decision"])
+    if found is None:
+        raise UsageError("no decision has this id")
+    return found
+
+
+def _record(visit: Visit, logged: Logged) -> dict[str, Any]:
+    console, decision = visit.console, logged.decision
+    revisions = console.revisions()
+    judge = revisions.judge(decision.revision)
+    zone = console.zones().of(revision=decision.revision, policy=decision.policy)
+    try:
+        facts = facts_from_json(decision.facts)
+    except (ValueError, KeyError, msgspec.MsgspecError):
+        facts = None
+    told = None if judge is None or facts is None else explain(judge, facts)
+    rule = None
+    if judge is not None:
+        rule = next((rule for rule in judge.policy.rules if rule.name == decision.rule), None)
+    return {
+        "logged": logged,
+        "decision": decision,
+        "outcome": outcome_of(logged),
+        "amount": dollars(decision.amount_micros),
+        "zone": zone,
+        "moment": lambda at, of=zone: format_moment(at, of),
+        "evidence": evidence_lines(decision.facts, zone),
+        "lines": () if told is None else tuple(told_lines(told)),
+        "rule_text": "" if rule is None or judge is None else _source_of(judge.policy.source, rule),
+        "steps": console.ledger.entries(decision.id),
+        "today": _today(visit, logged),
+    }
+
+
+def _source_of(source: str, rule: Any) -> str:
+    """The rule as it stood in the file at that moment."""
+    lines = source.splitlines()
+    start = max(rule.span.line - 1, 0)
+    text = lines[start : start + 1]
+    indent = len(lines[start]) - len(lines[start].lstrip()) if start < len(lines) else 0
+    for line in lines[start + 1 :]:
+        inside = len(line) - len(line.lstrip()) > indent or not line.strip()
+        if not inside:
+            break
+        text.append(line)
+    return "\n".join(text).rstrip()
+
+
+def _today(visit: Visit, logged: Logged) -> Explanation | None:
+    """What the policy that runs now would say of the same facts."""
+    beat = visit.console.beat()
+    revisions = visit.console.revisions()
+    for running in () if beat is None else beat.policies:
+        if running.name != logged.decision.policy or running.revision == logged.decision.revision:
+            continue
+        judge = revisions.judge(running.revision)
+        if judge is not None:
+            return explain(judge, facts_from_json(logged.decision.facts))
+    return None
+
+
+def _packed(values: dict[str, Any], logged: Logged) -> dict[str, Any]:
+    decision = logged.decision
+    return {
+        "schema": "reviewbot.evidence-pack/1",
+        "decision": line_of(logged),
+        "rule_text": values["rule_text"],
+        "why": [{"mark": line.label, "text": line.text} for line in values["lines"]],
+        "steps": [
+            {
+                "seq": step.seq,
+                "at": step.at,
+                "state": step.state.value,
+                "request_id": step.request_id,
+            }
+            for step in values["steps"]
+        ],
+        "run_again": {
+            "replay": f"reviewbot log replay --task {decision.task_id}",
+            "explain": f"reviewbot policy explain {decision.id[:12]}",
+        },
+    }
+
+
+# The log ----------------------------------------------------------------------------------------
+
+
+def log(visit: Visit) -> Response:
+    """Every decision, newest first, with filters; pages by a cursor."""
+    wanted = _wanted(visit)
+    rows: list[Logged] = []
+    cursor = None
+    for logged in _matching(visit, wanted):
+        if len(rows) == ROWS:
+            cursor = rows[-1].seq
+            break
+        rows.append(logged)
+    zones = visit.console.zones()
+    kept = {name: value for name, value in wanted.items() if value}
+    return page(
+        visit,
+        "log.html.jinja",
+        rows=[
+            {
+                "logged": logged,
+                "at": format_moment(
+                    logged.decision.decided_at, zones.of(revision=logged.decision.revision)
+                ),
+                "outcome": outcome_of(logged),
+                "text": safe_line(logged.decision.reason or "", 80),
+            }
+            for logged in rows
+        ],
+        wanted=wanted,
+        actions=[action.value for action in Action],
+        older=None if cursor is None else "/log?" + urlencode({**kept, "before": cursor}),
+        query=urlencode(kept),
+    )
+
+
+def _wanted(visit: Visit) -> dict[str, str]:
+    return {name: visit.query.get(name, "").strip() for name in FILTERS}
+
+
+def _matching(visit: Visit, wanted: dict[str, str]) -> Iterator[Logged]:
+    """Newest first, a stretch of the log at a time."""
+    before = visit.query.get("before", "")
+    if before and not before.isdecimal():
+        raise UsageError("the place in the log is a number")
+    for logged in visit.console.ledger.newest_first(int(before) if before else None):
+        if all(not value or _fits(logged, name, value) for name, value in wanted.items()):
+            yield logged
+
+
+def _fits(logged: Logged, name: str, value: str) -> bool:
+    decision, value = logged.decision, value.casefold()
+    match name:
+        case "action":
+            return decision.action.value == value
+        case "rule" | "policy":
+            return value in getattr(decision, name).casefold()
+        case "account":
+            return value in (decision.account_id or "").casefold()
+        case "who":
+            return value in (decision.decided_by or "").casefold()
+        case "outcome":
+            return outcome_of(logged).casefold().startswith(value)
+    return value in f"{decision.reason or ''} {decision.task_id} {decision.id}".casefold()
+
+
+def export(visit: Visit) -> Response:
+    """What the filters let through, as JSON lines; its own line in the log."""
+    wanted = _wanted(visit)
+    body: list[str] = []
+    for logged in _matching(visit, wanted):
+        if len(body) == MOST_EXPORTED:
+            break
+        body.append(json_lines([line_of(logged)]))
+    note(
+        visit.console.ledger,
+        "export",
+        who=visit.who.name,
+        now=visit.now,
+        decisions=len(body),
+        filters=safe_line(urlencode({k: v for k, v in wanted.items() if v}), 200),
+    )
+    stamp = iso(visit.now)[:10]
+    headers = {"Content-Disposition": f'attachment; filename="reviewbot-log-{stamp}.jsonl"'}
+    return Response("\n".join(body) + "\n", media_type="application/x-ndjson", headers=headers)

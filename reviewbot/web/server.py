@@ -1,0 +1,139 @@
+"""The console as a process: it listens, sends what is due, and ends when it is told to."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from reviewbot.domain.errors import ConfigError, ReviewbotError
+from reviewbot.network import is_loopback
+from reviewbot.review.pending import due_answers, send_due
+from reviewbot.web import people
+from reviewbot.web.app import make_app
+from reviewbot.web.console import Console
+
+LOOK = 0.5
+"""Seconds between two looks at what is due."""
+PATIENCE = 5
+"""Seconds that a stop waits for pages under way."""
+
+
+class ConsoleServer:
+    """One console on one address. `start` listens at once, so that a taken port is an error in words."""
+
+    def __init__(self, console: Console, address: tuple[str, int]) -> None:
+        self._console = console
+        self._events = console.events
+        self._stop = threading.Event()
+        self._socket = _listen(address)
+        host, port = self._socket.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{port}/"
+        config = uvicorn.Config(
+            make_app(console),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_graceful_shutdown=PATIENCE,
+        )
+        self._server = uvicorn.Server(config)
+        self._threads = (
+            threading.Thread(target=self._serve, daemon=True, name="console"),
+            threading.Thread(target=self._send, daemon=True, name="console sender"),
+        )
+
+    def start(self) -> None:
+        """Answer, and send what is due, until `stop`."""
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, ended: Callable[[], bool]) -> None:
+        """Wait until somebody wants an end, or the server ended by itself."""
+        while not ended() and self._threads[0].is_alive():
+            self._stop.wait(0.2)
+
+    def stop(self) -> None:
+        """Finish the pages under way and what is being sent, then end."""
+        self._stop.set()
+        self._server.should_exit = True
+        for thread in self._threads:
+            thread.join(PATIENCE * 2)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        # The process handles its signals itself.
+        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        self._server.run(sockets=[self._socket])
+
+    def _send(self) -> None:
+        """Send each answer once its time to be undone is over; also what an earlier console left behind."""
+        while not self._stop.wait(LOOK):
+            if not self._console.live:
+                continue
+            try:
+                self._send_what_is_due()
+            except ReviewbotError as error:
+                self._events("answers not sent", level="error", error=str(error))
+
+    def _send_what_is_due(self) -> None:
+        if not due_answers(self._console.ledger, self._console.now()):
+            return
+        bot = self._console.bot()
+        try:
+            for sent in send_due(bot):
+                self._events(
+                    "answer sent" if sent.done else "answer not sent",
+                    level="info" if sent.done else "warning",
+                    task_id=sent.pending.task_id,
+                    action=sent.pending.reply.action.value,
+                    decided_by=sent.pending.reply.who,
+                    sentence=sent.sentence,
+                )
+        finally:
+            bot.close()
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    host, port = address
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(64)
+    except OSError as error:
+        raise ConfigError(f"cannot listen at {host}:{port} ({error.strerror})") from error
+    return listening
+
+
+def hosts_of(address: tuple[str, int], named: tuple[str, ...]) -> frozenset[str]:
+    """Every name under which requests may come: the address itself, its loopback names, and those set."""
+    host, _ = address
+    own = {host.lower(), f"[{host.lower()}]"} if host not in ("0.0.0.0", "::") else set()  # noqa: S104
+    if is_loopback(host):
+        own |= {"localhost", "127.0.0.1", "[::1]"}
+    return frozenset(own | set(named))
+
+
+def refuse_without_sign_in(console: Console, address: tuple[str, int]) -> None:
+    """Raise ConfigError where anybody who reaches the address could not be told from a stranger."""
+    if is_loopback(address[0]) or console.settings.console.sign_in is not None:
+        return
+    raise ConfigError(
+        f"{address[0]} can be reached from elsewhere, and nobody is asked who they are: add  sign_in ="
+        ' "local"  to [console] of reviewbot.toml and a person with  reviewbot console user add NAME'
+        " --role admin , or listen at 127.0.0.1"
+    )
+
+
+def first_look(console: Console, address: tuple[str, int], url: str) -> str | None:
+    """A one-time link for a first look on a loopback address where nobody can sign in yet."""
+    if not is_loopback(address[0]) or people.people(console.ledger):
+        return None
+    return f"{url}login?token={people.make_ticket(console.ledger, console.now())}"

@@ -1,0 +1,152 @@
+"""Signing in and out, and who may: the one way that the settings name."""
+
+from __future__ import annotations
+
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from reviewbot.domain.errors import UsageError
+from reviewbot.web import people
+from reviewbot.web.console import Console, Visit
+from reviewbot.web.people import ROLES, Role
+from reviewbot.web.render import page
+
+
+def cookie_name(console: Console) -> str:
+    """The prefix makes a browser hold the cookie to this host and to https; plain loopback has none."""
+    return "__Host-reviewbot" if console.is_secure else "reviewbot"
+
+
+def form(visit: Visit) -> Response:
+    """The form; with the token of a one-time link, the session that it opens."""
+    token = visit.query.get("token")
+    if token is None:
+        return _form(visit)
+    if not people.take_ticket(visit.console.ledger, token, visit.now):
+        people.note(visit.console.ledger, "sign-in refused", who="admin", now=visit.now, how="link")
+        words = "this link was used, or is older than ten minutes; start the console again"
+        return _form(visit, problem=words, status=403)
+    return _begin(visit, "admin", "admin", how="one-time link", guest=True)
+
+
+def sign_in(visit: Visit) -> Response:
+    """Look at name and password."""
+    console, name = visit.console, visit.form.get("name", "").strip()
+    if console.passwords is None:
+        return _form(visit, problem="nobody can sign in by password here", status=403)
+    if console.attempts.too_many(name, visit.now):
+        return _form(visit, problem="too many attempts: wait five minutes", status=429)
+    person = people.person_named(console.ledger, name)
+    kept = None if person is None else person.password
+    if not console.passwords.fits(kept, visit.form.get("password", "")) or person is None:
+        console.attempts.failed(name, visit.now)
+        known = "nobody we know" if person is None else person.name
+        people.note(console.ledger, "sign-in refused", who=known, now=visit.now, how="password")
+        return _form(visit, problem="name and password do not fit", status=403)
+    console.attempts.succeeded(name)
+    return _begin(visit, person.name, person.role, how="password")
+
+
+def _form(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
+    way = visit.query.get("next") or visit.form.get("next") or "/"
+    return page(visit, "login.html.jinja", status=status, problem=problem, way=_ours(way))
+
+
+def _ours(way: str) -> str:
+    """Where to go on: a path of ours, nothing else."""
+    plain = way.startswith("/") and not way.startswith(("//", "/\\")) and way.isprintable()
+    return way if plain and "\\" not in way else "/"
+
+
+def _begin(visit: Visit, name: str, role: Role, *, how: str, guest: bool = False) -> Response:
+    console = visit.console
+    cookie = people.begin_session(console.ledger, name, role, how=how, now=visit.now, guest=guest)
+    answer = RedirectResponse(_ours(visit.form.get("next", "/")), 303)
+    answer.set_cookie(
+        cookie_name(console),
+        cookie,
+        max_age=int(people.SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=console.is_secure,
+        path="/",
+    )
+    return answer
+
+
+def sign_out(visit: Visit) -> Response:
+    """End the session."""
+    for name, session in people.sessions(visit.console.ledger, visit.now):
+        if session.form_token == visit.who.form_token:
+            people.end_session(visit.console.ledger, name)
+    people.note(visit.console.ledger, "signed out", who=visit.who.name, now=visit.now)
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(cookie_name(visit.console), path="/")
+    return answer
+
+
+def people_page(visit: Visit, problem: str = "", status: int = 200) -> Response:
+    """Who may sign in, and who is."""
+    ledger = visit.console.ledger
+    return page(
+        visit,
+        "people.html.jinja",
+        status=status,
+        people=people.people(ledger),
+        sessions=people.sessions(ledger, visit.now),
+        roles=ROLES,
+        problem=problem,
+        can_add=visit.console.passwords is not None,
+    )
+
+
+def change_people(visit: Visit) -> Response:
+    """Add, remove, or give another role or password."""
+    ledger, by, form = visit.console.ledger, visit.who.name, visit.form
+    name, act = form.get("name", "").strip(), form.get("act", "")
+    role, password = form.get("role", ""), form.get("password", "")
+    passwords = visit.console.passwords
+    try:
+        hashed = passwords.hash(password) if password and passwords is not None else None
+        known = people.person_named(ledger, name)
+        if act == "add":
+            people.add_person(ledger, name, _role(role), hashed, by=by, now=visit.now)
+        elif known is None:
+            raise UsageError("there is nobody of that name")
+        elif act == "remove":
+            people.remove_person(ledger, known.name, by=by, now=visit.now)
+        elif act == "change":
+            people.change_person(
+                ledger,
+                known,
+                by=by,
+                now=visit.now,
+                role=_role(role) if role != known.role else None,
+                password=hashed,
+            )
+        else:
+            return PlainTextResponse("no such act\n", 422)
+    except UsageError as error:
+        return people_page(visit, problem=str(error), status=422)
+    return RedirectResponse("/people", 303)
+
+
+def _role(word: str) -> Role:
+    for role in ROLES:
+        if role == word:
+            return role
+    raise UsageError(f"choose a role: {', '.join(ROLES)}")
+
+
+def revoke(visit: Visit) -> Response:
+    """End somebody's session."""
+    for name, session in people.sessions(visit.console.ledger, visit.now):
+        if name == visit.form.get("session"):
+            people.end_session(visit.console.ledger, name)
+            people.note(
+                visit.console.ledger,
+                "session ended",
+                who=visit.who.name,
+                now=visit.now,
+                person=session.name,
+            )
+    return RedirectResponse("/people", 303)

@@ -1,0 +1,168 @@
+// Keys, countdowns and updates. Everything works without this file; it only makes it faster.
+"use strict";
+(() => {
+  const page = document.body.dataset.page;
+  const began = Date.now();
+  const server = Date.parse(document.body.dataset.now);
+  const now = () => server + (Date.now() - began);
+  const rows = () => [...document.querySelectorAll("tr[data-task-id]")];
+  const typing = (event) => {
+    const target = event.composedPath()[0];
+    if (!(target instanceof Element)) return false;
+    return target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") ||
+      target.isContentEditable;
+  };
+
+  function length(seconds) {
+    const units = [[86400, "d", 3600, "h"], [3600, "h", 60, "m"]];
+    for (const [size, unit, smaller, name] of units) {
+      if (seconds < size) continue;
+      const rest = Math.floor((seconds % size) / smaller);
+      return `${Math.floor(seconds / size)} ${unit}` + (rest ? ` ${rest} ${name}` : "");
+    }
+    return seconds >= 60 ? `${Math.floor(seconds / 60)} m` : `${seconds} s`;
+  }
+
+  function countDown() {
+    for (const time of document.querySelectorAll("time[data-countdown]")) {
+      const left = Math.floor((Date.parse(time.dateTime) - now()) / 1000);
+      const words = left >= 0 ? `in ${length(left)}` : time.dataset.countdown === "short" ? "now" : `${length(-left)} ago`;
+      if (time.textContent !== words) time.textContent = words;
+    }
+  }
+
+  // The focus stays in its row through every update.
+  function rowOf(element) {
+    return element instanceof Element ? element.closest("tr[data-task-id]") : null;
+  }
+
+  function focusRow(row) {
+    const link = row && row.querySelector("a");
+    if (link) {
+      link.focus();
+      row.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  function move(step) {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.indexOf(rowOf(document.activeElement));
+    focusRow(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))]);
+  }
+
+  async function update() {
+    const parts = [...document.querySelectorAll("[data-live]")];
+    if (!parts.length || document.hidden) return;
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.status === 401 || response.redirected) {
+      location.reload();
+      return;
+    }
+    if (!response.ok) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of parts) {
+      const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (!next) {
+        if (part.dataset.live === "pending") location.reload();
+        continue;
+      }
+      replace(part, next);
+    }
+    countDown();
+  }
+
+  function replace(part, next) {
+    if (part.innerHTML === next.innerHTML) return;
+    const focused = document.activeElement;
+    const inside = part.contains(focused);
+    const id = inside && rowOf(focused)?.dataset.taskId;
+    const ticked = new Set([...part.querySelectorAll("input[type=checkbox]:checked")].map((box) => box.value));
+    part.replaceWith(next);
+    for (const box of next.querySelectorAll("input[type=checkbox]")) box.checked = ticked.has(box.value);
+    if (inside) focusRow(rows().find((row) => row.dataset.taskId === id) ?? rows()[0]);
+  }
+
+  function press(key) {
+    const element = document.querySelector(`[data-key="${key}"]`);
+    if (!element) return false;
+    if (element instanceof HTMLTextAreaElement) element.focus();
+    else element.click();
+    return true;
+  }
+
+  async function nextUnclaimed() {
+    const here = document.querySelector(".head[data-task-id]")?.dataset.taskId;
+    const free = (row) => !row.classList.contains("pending") && !row.lastElementChild.textContent.trim() &&
+      row.dataset.taskId !== here;
+    let all = rows();
+    if (page === "task") {
+      const response = await fetch("/queue");
+      const queue = new DOMParser().parseFromString(await response.text(), "text/html");
+      all = [...queue.querySelectorAll("tr[data-task-id]")];
+      const row = all.find(free);
+      location.assign(row ? `/task/${encodeURIComponent(row.dataset.taskId)}` : "/queue");
+      return;
+    }
+    const at = all.indexOf(rowOf(document.activeElement));
+    focusRow(all.slice(at + 1).find(free) ?? all.find(free));
+  }
+
+  async function claimRow() {
+    const row = rowOf(document.activeElement);
+    const token = document.querySelector("input[name=form_token]")?.value;
+    if (!row || !token) return;
+    const held = row.lastElementChild.textContent.trim();
+    const act = held ? "release" : "claim";
+    const body = new URLSearchParams({ form_token: token, back: "queue" });
+    await fetch(`/task/${encodeURIComponent(row.dataset.taskId)}/${act}`, { method: "POST", body });
+    await update();
+  }
+
+  const GO = { t: "/", q: "/queue", l: "/log", p: "/policies", s: "/status" };
+  let goes = false;
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event)) {
+      if (event.key === "Escape") event.composedPath()[0].blur();
+      return;
+    }
+    const key = event.key;
+    if (goes) {
+      goes = false;
+      if (GO[key]) location.assign(GO[key]);
+      return;
+    }
+    const handled = () => event.preventDefault();
+    if (key === "j") { handled(); move(1); }
+    else if (key === "k") { handled(); move(-1); }
+    else if (key === "g") { goes = true; setTimeout(() => { goes = false; }, 1500); }
+    else if (key === "n") { handled(); nextUnclaimed(); }
+    else if (key === "?") { handled(); document.getElementById("legend")?.showModal(); }
+    else if (key === "/") {
+      const search = document.querySelector("[data-search]");
+      if (search) { handled(); search.focus(); search.select(); }
+    }
+    else if (key === "c") { handled(); if (page === "task") press("c"); else claimRow(); }
+    else if ((key === "a" || key === "u" || key === "d") && (page === "task" || page === "second-look")) {
+      if (press(key)) handled();
+    }
+  });
+
+  for (const area of document.querySelectorAll("textarea[data-length]")) {
+    const meter = area.closest("form").querySelector("[data-meter]");
+    area.addEventListener("input", () => { meter.value = [...area.value].length; });
+  }
+
+  // A press counts once, however fast a hand is.
+  document.addEventListener("submit", (event) => {
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    if (event.target.method === "post") event.target.dataset.sent = "yes";
+  });
+
+  countDown();
+  setInterval(countDown, 1000);
+  if (page === "task" && document.querySelector("[data-live=pending]")) setInterval(update, 1000);
+  else setInterval(update, 10000);
+})();

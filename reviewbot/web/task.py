@@ -1,0 +1,209 @@
+"""The page of one task: why a person is asked, what was seen, what happens when, and the answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from reviewbot.core.questions import Round, holder, open_rounds
+from reviewbot.core.recorded_facts import facts_from_json
+from reviewbot.domain.account import CORRECTABLE_FIELDS
+from reviewbot.domain.decision import Action, Decision
+from reviewbot.domain.text import format_moment, safe
+from reviewbot.foresight.future import Future
+from reviewbot.insights.questions import texts_for
+from reviewbot.policy.engine.trace import Outcome
+from reviewbot.policy.explain.explain import Explanation, explain
+from reviewbot.policy.facts import Facts
+from reviewbot.ports.ledger import Logged
+from reviewbot.presentation.format import dollars
+from reviewbot.presentation.phrases import if_you_do_nothing
+from reviewbot.presentation.sheets import outcome_of
+from reviewbot.presentation.stories import evidence_lines
+from reviewbot.review.answer import Texts
+from reviewbot.review.pending import pending_on, seen_mark
+from reviewbot.web.console import Visit
+from reviewbot.web.render import page
+
+SCRAPE_CAP = 100
+"""About how many comments the checker reads at most, by the API's documents."""
+LONGEST, SHORTEST = 500, 3
+"""Characters of a reason that the API takes."""
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One rung of the ladder of rules, from the first to the one that decided."""
+
+    number: str
+    name: str
+    mark: str
+    why: str
+
+
+def show(visit: Visit) -> Response:
+    """The open round; where there is none, how the task's rounds went."""
+    task = visit.path["task"]
+    for found in open_rounds(visit.console.ledger):
+        if found.sighting.task_id == task:
+            return shown(visit, found)
+    decisions = visit.console.ledger.decisions(task_id=task)
+    status = 200 if decisions else 404
+    return page(
+        visit, "task_over.html.jinja", status=status, task=task, rows=_story(visit, decisions)
+    )
+
+
+def shown(
+    visit: Visit,
+    chosen: Round,
+    *,
+    problem: str = "",
+    status: int = 200,
+    rehearsed: Decision | None = None,
+) -> Response:
+    """The page of an open round, perhaps with what went wrong, or with what would have been sent."""
+    console = visit.console
+    sighting, ledger = chosen.sighting, console.ledger
+    future = console.outlook().of(sighting.review, sighting.task_id)
+    logged = None if chosen.latest is None else ledger.decision(chosen.decision.id)
+    facts = None if logged is None else _facts(logged)
+    revisions = console.revisions()
+    judge = None if logged is None else revisions.judge(logged.decision.revision)
+    told = None if judge is None or facts is None else explain(judge, facts, over_time=True)
+    zone = "UTC" if judge is None else judge.policy.timezone
+    texts = texts_for(ledger, chosen, revisions) if judge is not None else Texts()
+    values: dict[str, Any] = {
+        "task": sighting.task_id,
+        "review": sighting.review,
+        "round": chosen,
+        "decision": None if logged is None else logged.decision,
+        "facts": facts,
+        "tries": () if facts is None else _tries(facts),
+        "evidence": evidence_lines(logged.decision.facts, zone) if logged is not None else (),
+        "ladder": () if told is None else _ladder(told, future),
+        "turns": () if told is None else _turns(told, future, visit.now, zone),
+        "told": told,
+        "otherwise": "" if future is None else if_you_do_nothing(future, visit.now, zone),
+        "future": future,
+        "paid_by_silence": future is not None and future.end == "silence",
+        "texts": texts,
+        "seen": seen_mark(ledger, chosen) if logged is not None else "",
+        "pending": pending_on(ledger, chosen.decision.id) if logged is not None else None,
+        "claim": holder(ledger, chosen.decision.id, visit.now) if logged is not None else None,
+        "story": _story(visit, ledger.decisions(task_id=sighting.task_id)),
+        "problem": problem,
+        "own_words": visit.form.get("reason", ""),
+        "rehearsed": rehearsed,
+        "zone": zone,
+        "moment": lambda at, of=zone: format_moment(at, of),
+        "correctable": CORRECTABLE_FIELDS,
+        "longest": LONGEST,
+        "cap": SCRAPE_CAP,
+        "pays": "Finalize" if sighting.review == "accounts" else "Pay",
+        "amount": None if logged is None else dollars(logged.decision.amount_micros),
+    }
+    return page(visit, "task.html.jinja", status=status, **values)
+
+
+def _facts(logged: Logged) -> Facts | None:
+    try:
+        return facts_from_json(logged.decision.facts)
+    except (ValueError, KeyError, msgspec.MsgspecError):
+        return None
+
+
+def _tries(facts: Facts) -> list[dict[str, Any]]:
+    """Each try of the checker: when, how far it read, what it found."""
+    attempts = sorted(facts.attempts or (), key=lambda attempt: attempt.attempt_n or 0)
+    return [
+        {
+            "number": attempt.attempt_n,
+            "at": attempt.scraped_at,
+            "outcome": attempt.outcome_kind or "unknown",
+            "read": attempt.comments_scraped,
+            "width": min(100, round(100 * (attempt.comments_scraped or 0) / SCRAPE_CAP)),
+            "score": attempt.match_score,
+            "found": attempt.found_comment_id,
+            "reason": attempt.reason,
+        }
+        for attempt in attempts
+    ]
+
+
+_WORDS = {
+    Outcome.MET: "holds",
+    Outcome.NOT_MET: "does not hold",
+    Outcome.CANNOT_TELL: "cannot tell",
+}
+
+
+def _ladder(told: Explanation, future: Future | None) -> list[Rung]:
+    """The rules above with the one condition that failed, the one that decided, and what keeps it back."""
+    rungs = [
+        Rung(number=str(passed.number), name=passed.rule, mark=_WORDS[passed.mark], why=passed.why)
+        for passed in told.passed
+    ]
+    seen = "; ".join(f"{seen.fact} is {seen.value}" for seen in told.seen)
+    rungs.append(
+        Rung(
+            number="" if told.number is None else str(told.number),
+            name=told.rule,
+            mark="decides",
+            why=seen or "it asks nothing",
+        )
+    )
+    kept = told.kept_back or (future.kept.sentence if future and future.kept else None)
+    if kept:
+        rungs.append(Rung(number="", name="held back", mark="holds", why=kept))
+    return rungs
+
+
+_DOES = {
+    Action.APPROVE: "pays",
+    Action.DISPUTE: "sends back",
+    Action.FINALIZE: "finalizes",
+    Action.REQUEST_CORRECTIONS: "asks for corrections",
+    Action.ESCALATE: "asks a person",
+    Action.WAIT: "waits",
+    Action.LEAVE: "leaves it to the timer",
+}
+
+
+def _turns(
+    told: Explanation, future: Future | None, now: datetime, zone: str
+) -> list[tuple[str, str]]:
+    """What happens when, if the facts stay as they are and nobody answers."""
+    turns = [("now", f"{_DOES[told.action]}, by {told.rule}")]
+    turns += [
+        (format_moment(later.at, zone), f"{_DOES[later.action]}, by {later.rule}")
+        for later in told.later
+        if later.at > now
+    ]
+    if future is not None and future.at is not None and future.at > now:
+        turns.append(
+            (format_moment(future.at, zone), f"ends: {if_you_do_nothing(future, now, zone)}")
+        )
+    return turns
+
+
+def _story(visit: Visit, decisions: Any) -> list[dict[str, str]]:
+    """Every decision on the task, with who made it and what the other side was told."""
+    zones = visit.console.zones()
+    return [
+        {
+            "id": logged.decision.id,
+            "at": format_moment(
+                logged.decision.decided_at,
+                zones.of(revision=logged.decision.revision, policy=logged.decision.policy),
+            ),
+            "round": str(logged.decision.round),
+            "action": logged.decision.action.value,
+            "by": logged.decision.decided_by or f"rule “{logged.decision.rule}”",
+            "text": safe(logged.decision.reason or ""),
+            "outcome": outcome_of(logged),
+        }
+        for logged in decisions
+    ]
