@@ -11,6 +11,7 @@ import pytest
 
 from reviewbot.channels.config import read_notices
 from reviewbot.config import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
+from reviewbot.console_settings import read_console
 from reviewbot.domain import errors
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.policy.engine.judge import compile_policy
@@ -116,8 +117,10 @@ def test_the_table_of_settings_is_the_settings() -> None:
 
 def test_the_channels_it_shows_are_read() -> None:
     """Every key in the example is one, and nothing is wrong but that its files are not here."""
-    (text,) = blocks("toml", OPERATIONS)
+    text, console = blocks("toml", OPERATIONS)
     problems: list[str] = []
+    read_console(tomllib.loads(console), "operations.md", problems, seconds=read_seconds)
+    assert problems == []
     notices = read_notices(tomllib.loads(text), "operations.md", problems, seconds=read_seconds)
     assert all("cannot be read" in problem for problem in problems), problems
     assert len(problems) == 3

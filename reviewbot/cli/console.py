@@ -16,16 +16,13 @@ from reviewbot.cli.command import Lazy, command, group, ledger_option
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings, read_address
-from reviewbot.core.pipeline import Events
-from reviewbot.domain.errors import ConfigError, UsageError
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.ledger.open import open_ledger
-from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import table
 from reviewbot.web import people
-from reviewbot.web.console import Console
 from reviewbot.web.people import ROLES, Passwords, Role
-from reviewbot.web.server import ConsoleServer, first_look, hosts_of, refuse_without_sign_in
+from reviewbot.web.server import serving
 
 LISTEN = "127.0.0.1:8090"
 live_option = click.option(
@@ -55,54 +52,15 @@ def console(screen: Screen, settings: Settings, listen: str) -> None:
     """
     if click.get_current_context().invoked_subcommand is not None:
         return
-    address = read_address(listen)
     events = logs_for(screen, settings, least="warning")
     ended = threading.Event()
-    with closing(open_ledger(settings.ledger)) as ledger:
-        made = console_of(settings, ledger, address, events)
-        server = ConsoleServer(made, address)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
-        server.start()
-        announce(server, made, address)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with serving(settings, read_address(listen), events) as server:
+        for line in server.lines:
+            screen.data(line)
+        sys.stdout.flush()
         server.wait(ended.is_set)
-        server.stop()
-
-
-def console_of(
-    settings: Settings, ledger: Ledger, address: tuple[str, int], events: Events
-) -> Console:
-    """The console of the settings on an open log. Raises ConfigError where strangers could use it."""
-    made = Console(
-        settings=settings,
-        ledger=ledger,
-        events=events,
-        hosts=hosts_of(address, settings.console.hosts),
-        is_secure=settings.console.secure,
-        passwords=_passwords(settings),
-    )
-    refuse_without_sign_in(made, address)
-    return made
-
-
-def _passwords(settings: Settings) -> Passwords | None:
-    """Needed where passwords are asked for; without the package nobody can sign in by one."""
-    if settings.console.sign_in == "local":
-        return Passwords()
-    try:
-        return Passwords()
-    except ConfigError:
-        return None
-
-
-def announce(server: ConsoleServer, made: Console, address: tuple[str, int]) -> None:
-    """Say where it is; data, so that a script can read it."""
-    lines = [f"console at {server.url}"]
-    link = first_look(made, address, server.url)
-    if link is not None:
-        lines.append(f"sign in once, within 10 minutes: {link}")
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
 
 
 # People -----------------------------------------------------------------------------------------

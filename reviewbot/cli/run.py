@@ -19,7 +19,7 @@ from reviewbot.alarms.routing import unheard
 from reviewbot.cli.command import command
 from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
 from reviewbot.cli.screen import Screen
-from reviewbot.config import Settings
+from reviewbot.config import Settings, read_address
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
@@ -58,6 +58,7 @@ class _Bot(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Send nothing, whatever REVIEWBOT_MODE says.")
 @click.option("--every", metavar="TIME", help="Poll interval, like 60s or 5m.")
 @click.option("--listen", metavar="HOST:PORT", help="Answer health checks and metrics there.")
+@click.option("--console", metavar="HOST:PORT", help="Serve the console there as well.")
 @opens("policies", "ledger", "config")
 def run(
     screen: Screen,
@@ -67,6 +68,7 @@ def run(
     dry_run: bool,
     every: str | None,
     listen: str | None,
+    console: str | None,
 ) -> None:
     """Review the queue by your policies until told to stop. Never asks anything.
 
@@ -76,6 +78,7 @@ def run(
     $ reviewbot run --once  # one pass as a dry run: decides and logs, sends nothing
     $ reviewbot run --live  # review the real queue until stopped
     $ reviewbot run --live --every 5m --policy policies/starter.yaml  # more slowly
+    $ reviewbot run --live --console 127.0.0.1:8090  # and the desk in a browser
     """
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
@@ -90,6 +93,13 @@ def run(
     with ExitStack() as end:
         end.enter_context(Watcher(app, pulse, events=events))
         end.callback(app.close)
+        if console is not None and not once:
+            from reviewbot.web.server import serving
+
+            served = end.enter_context(serving(settings, read_address(console), app.events))
+            for line in served.lines:
+                screen.data(line)
+            sys.stdout.flush()
         code = _review(_Bot(screen, settings, app, stop, watch, pulse), once=once)
     if code:
         raise click.exceptions.Exit(code)

@@ -9,7 +9,7 @@ from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.mapping import from_micros, to_micros
 from reviewbot.ledger.tables import KeptRow
-from reviewbot.ports.ledger import Kept
+from reviewbot.ports.ledger import KeptValue
 
 
 class KeptLog(LogPart):
@@ -25,13 +25,13 @@ class KeptLog(LogPart):
             self._put(tables.kept, KeptRow(kind, name, to_micros(at), value), before)
             return True
 
-    def kept(self, kind: str) -> Sequence[Kept]:
+    def kept(self, kind: str) -> Sequence[KeptValue]:
         """Every value of a kind, oldest first."""
         with self._engine.reading():
             rows = self._engine.run(statements.KEPT, {"kind": kind})
             return [_kept(KeptRow(*row)) for row in rows]
 
-    def kept_one(self, kind: str, name: str) -> Kept | None:
+    def kept_one(self, kind: str, name: str) -> KeptValue | None:
         """One value; None where there is none."""
         with self._engine.reading():
             row = self._kept_row(kind, name)
@@ -48,5 +48,5 @@ class KeptLog(LogPart):
         return KeptRow(*row) if row else None
 
 
-def _kept(row: KeptRow) -> Kept:
-    return Kept(name=row.name, at=from_micros(row.at), value=bytes(row.value))
+def _kept(row: KeptRow) -> KeptValue:
+    return KeptValue(name=row.name, at=from_micros(row.at), value=bytes(row.value))

@@ -201,7 +201,7 @@ class LogNote(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class KeptValue(msgspec.Struct, frozen=True, kw_only=True):
     """A value kept beside the chain, by its name, and when it was kept."""
 
     name: str
@@ -333,10 +333,10 @@ class Ledger(Protocol):
     def keep(self, kind: str, name: str, value: bytes, at: datetime, *, new: bool = False) -> bool:
         """Keep a value beside the chain; with `new` only where there is none. Gives whether it is kept."""
 
-    def kept(self, kind: str) -> Sequence[Kept]:
+    def kept(self, kind: str) -> Sequence[KeptValue]:
         """Every value of a kind, oldest first."""
 
-    def kept_one(self, kind: str, name: str) -> Kept | None:
+    def kept_one(self, kind: str, name: str) -> KeptValue | None:
         """One value; None where there is none."""
 
     def let_go(self, kind: str, name: str) -> bool:

@@ -22,7 +22,7 @@ from reviewbot.domain.errors import ApiError, Halted, LedgerError, UsageError
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.foresight.future import Future
 from reviewbot.foresight.gather import facts_of
-from reviewbot.ports.ledger import Kept, Ledger
+from reviewbot.ports.ledger import KeptValue, Ledger
 from reviewbot.review.answer import AnswerResult, PersonAnswer, answer, checked, who_was_first
 
 KIND = "answer"
@@ -151,7 +151,7 @@ def pending_answers(ledger: Ledger) -> list[PendingAnswer]:
     return [_decoded(kept) for kept in ledger.kept(KIND)]
 
 
-def _decoded(kept: Kept) -> PendingAnswer:
+def _decoded(kept: KeptValue) -> PendingAnswer:
     return msgspec.json.decode(kept.value, type=PendingAnswer)
 
 

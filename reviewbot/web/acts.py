@@ -196,50 +196,49 @@ def _back(visit: Visit) -> str:
 
 def answer_several(visit: Visit) -> Response:
     """One answer to several questions, after a page that repeats how many and how much."""
-    ids = visit.several.get("task", ())
-    found = [open_round(visit, task) for task in dict.fromkeys(ids)]
-    if not found:
+    rounds = [open_round(visit, task) for task in dict.fromkeys(visit.several.get("task", ()))]
+    if not rounds:
         raise UsageError("tick the questions first")
-    action = Action.APPROVE if visit.form.get("act") == "approve" else Action.DISPUTE
-    if any(chosen.sighting.review != "comments" for chosen in found):
+    if any(chosen.sighting.review != "comments" for chosen in rounds):
         raise UsageError("accounts are answered one by one")
-    ledger = visit.console.ledger
+    action = Action.APPROVE if visit.form.get("act") == "approve" else Action.DISPUTE
     if visit.form.get("confirmed") != "yes":
-        total = sum(chosen.decision.amount_micros or 0 for chosen in found)
         return page(
             visit,
             "several.html.jinja",
-            rounds=[(chosen, pending.seen_mark(ledger, chosen)) for chosen in found],
+            rounds=[(chosen, pending.seen_mark(visit.console.ledger, chosen)) for chosen in rounds],
             action=action,
-            total=total,
+            total=sum(chosen.decision.amount_micros or 0 for chosen in rounds),
             reason=visit.form.get("reason", ""),
         )
     _refuse_if_paused(visit, action)
-    seen = dict(zip(ids, visit.several.get("seen", ()), strict=False))
-    told: list[tuple[str, str]] = []
-    for chosen in found:
-        reply = PersonAnswer(
-            action=action,
-            who=visit.who.name,
-            text=visit.form.get("reason", "").strip() if action.sends_back else None,
+    seen = dict(zip(visit.several["task"], visit.several.get("seen", ()), strict=False))
+    became = [
+        (task, _press_one_of_several(visit, chosen, action, seen.get(task, "")))
+        for chosen in rounds
+        for task in [chosen.sighting.task_id]
+    ]
+    return page(visit, "several_done.html.jinja", told=became, action=action)
+
+
+def _press_one_of_several(visit: Visit, chosen: Round, action: Action, seen: str) -> str:
+    """Press one; say what became of it."""
+    if not visit.console.live:
+        return "dry run: nothing was sent"
+    text = visit.form.get("reason", "").strip() if action.sends_back else None
+    reply = PersonAnswer(action=action, who=visit.who.name, text=text)
+    try:
+        pending.press(
+            visit.console.ledger,
+            chosen,
+            reply,
+            now=visit.now,
+            seen=seen,
+            undo=visit.console.undo,
         )
-        task = chosen.sighting.task_id
-        try:
-            if not visit.console.live:
-                told.append((task, "dry run: nothing was sent"))
-                continue
-            pending.press(
-                ledger,
-                chosen,
-                reply,
-                now=visit.now,
-                seen=seen.get(task, ""),
-                undo=visit.console.undo,
-            )
-            told.append((task, "on its way"))
-        except UsageError as error:
-            told.append((task, str(error)))
-    return page(visit, "several_done.html.jinja", told=told, action=action)
+    except UsageError as error:
+        return str(error)
+    return "on its way"
 
 
 # Switches ---------------------------------------------------------------------------------------

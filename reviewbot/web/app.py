@@ -82,7 +82,7 @@ def make_app(console: Console) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[
-            Middleware(Guard, hosts=console.hosts),
+            Middleware(Guard, hosts=console.hosts, scheme="https" if console.is_secure else ""),
             Middleware(GZipMiddleware, minimum_size=1000),
         ],
         exception_handlers={HTTPException: _http_error},
@@ -117,7 +117,9 @@ def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
             url=request.url.path,
         )
         cookie = request.cookies.get(signin.cookie_name(console))
-        return await run_in_threadpool(serve, visit, route, cookie)
+        peer = "" if request.client is None else request.client.host
+        name = signin.proxied_name(console, peer, request.headers)
+        return await run_in_threadpool(serve, visit, route, cookie, name)
 
     return endpoint
 
@@ -136,14 +138,29 @@ async def _form(request: Request) -> Mapping[str, tuple[str, ...]]:
     return fields
 
 
-def serve(visit: Visit, route: WebRoute, cookie: str | None) -> Response:
-    """Answer a visit: who it is, whether they may, and then the page or the act itself."""
+def serve(
+    visit: Visit, route: WebRoute, cookie: str | None, proxied: str | None = None
+) -> Response:
+    """Answer a visit: who it is, whether they may, and then the page or the act itself.
+
+    `proxied` is whom a proxy of ours says it is; then nobody else is.
+    """
     console = visit.console
     try:
         session = session_of(console.ledger, cookie, visit.now)
+        if console.settings.console.sign_in == "proxy":
+            if session is not None and session.name != proxied:
+                session = None
+            if session is None and proxied is not None:
+                return signin.enter_by_proxy(visit, proxied)
     except LedgerError as error:
         return PlainTextResponse(f"the log cannot be read: {safe(str(error))}\n", 503)
     visit = msgspec.structs.replace(visit, session=session)
+    return _answer(visit, route)
+
+
+def _answer(visit: Visit, route: WebRoute) -> Response:
+    session, console = visit.session, visit.console
     if route.role is not None:
         if session is None:
             return _sign_in_first(visit, route)

@@ -62,8 +62,9 @@ def foreign_sender(method: str, headers: Mapping[str, str], origin_of_ours: str)
 class Guard:
     """Refuses what is not for us, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], scheme: str = "") -> None:
         self._app = app
+        self._scheme = scheme
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +89,7 @@ class Guard:
         host = headers.get("host")
         if foreign_host(host, self._hosts):
             return PlainTextResponse("this console does not answer under that name\n", 400)
-        ours = f"{scope['scheme']}://{host}"
+        ours = f"{self._scheme or scope['scheme']}://{host}"
         if foreign_sender(scope["method"], headers, ours):
             return PlainTextResponse("this request comes from another page\n", 403)
         length = headers.get("content-length", "0")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import uvicorn
 
+from reviewbot.config import Settings
+from reviewbot.core.pipeline import Events
 from reviewbot.domain.errors import ConfigError, ReviewbotError
+from reviewbot.ledger.open import open_ledger
 from reviewbot.network import is_loopback
 from reviewbot.review.pending import due_answers, send_due
 from reviewbot.web import people
 from reviewbot.web.app import make_app
 from reviewbot.web.console import Console
+from reviewbot.web.people import Passwords
 
 LOOK = 0.5
 """Seconds between two looks at what is due."""
@@ -32,6 +37,8 @@ class ConsoleServer:
         host, port = self._socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{port}/"
+        self.lines: tuple[str, ...] = (f"console at {self.url}",)
+        """What to print once it answers: where it is, and the link of a first look."""
         config = uvicorn.Config(
             make_app(console),
             log_config=None,
@@ -97,6 +104,45 @@ class ConsoleServer:
                 )
         finally:
             bot.close()
+
+
+@contextmanager
+def serving(
+    settings: Settings, address: tuple[str, int], events: Events
+) -> Iterator[ConsoleServer]:
+    """A console on the log of the settings, until the block ends.
+
+    Raises ConfigError where anybody who reaches the address could use it, and `LedgerError`.
+    """
+    with closing(open_ledger(settings.ledger)) as ledger:
+        console = Console(
+            settings=settings,
+            ledger=ledger,
+            hosts=hosts_of(address, settings.console.hosts),
+            is_secure=settings.console.secure,
+            passwords=passwords_of(settings),
+            events=events,
+        )
+        refuse_without_sign_in(console, address)
+        server = ConsoleServer(console, address)
+        link = first_look(console, address, server.url)
+        if link is not None:
+            server.lines += (f"sign in once, within 10 minutes: {link}",)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def passwords_of(settings: Settings) -> Passwords | None:
+    """Needed where passwords are asked for; without the package nobody can sign in by one."""
+    try:
+        return Passwords()
+    except ConfigError:
+        if settings.console.sign_in == "local":
+            raise
+        return None
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

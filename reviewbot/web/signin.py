@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from reviewbot.domain.errors import UsageError
@@ -26,6 +28,23 @@ def form(visit: Visit) -> Response:
         words = "this link was used, or is older than ten minutes; start the console again"
         return _form(visit, problem=words, status=403)
     return _begin(visit, "admin", "admin", how="one-time link", guest=True)
+
+
+def proxied_name(console: Console, peer: str, headers: Mapping[str, str]) -> str | None:
+    """Whom a proxy says it is: by its header, which is believed only from the addresses that are set."""
+    settings = console.settings.console
+    if settings.sign_in != "proxy" or peer not in settings.proxy_peers:
+        return None
+    return headers.get(settings.proxy_header.lower(), "").strip() or None
+
+
+def enter_by_proxy(visit: Visit, name: str) -> Response:
+    """Begin the session of somebody whom the proxy knows; only who was added may enter."""
+    person = people.person_named(visit.console.ledger, name)
+    if person is None:
+        words = f"{name!r} may not use this console: an admin has to add the name"
+        return page(visit, "error.html.jinja", status=403, title="Not yet", words=words)
+    return _begin(visit, person.name, person.role, how="proxy", way=visit.url)
 
 
 def sign_in(visit: Visit) -> Response:
@@ -57,10 +76,18 @@ def _ours(way: str) -> str:
     return way if plain and "\\" not in way else "/"
 
 
-def _begin(visit: Visit, name: str, role: Role, *, how: str, guest: bool = False) -> Response:
+def _begin(
+    visit: Visit,
+    name: str,
+    role: Role,
+    *,
+    how: str,
+    guest: bool = False,
+    way: str | None = None,
+) -> Response:
     console = visit.console
     cookie = people.begin_session(console.ledger, name, role, how=how, now=visit.now, guest=guest)
-    answer = RedirectResponse(_ours(visit.form.get("next", "/")), 303)
+    answer = RedirectResponse(_ours(way or visit.form.get("next", "/")), 303)
     answer.set_cookie(
         cookie_name(console),
         cookie,

@@ -69,43 +69,61 @@ def shown(
     sighting, ledger = chosen.sighting, console.ledger
     future = console.outlook().of(sighting.review, sighting.task_id)
     logged = None if chosen.latest is None else ledger.decision(chosen.decision.id)
-    facts = None if logged is None else _facts(logged)
-    revisions = console.revisions()
-    judge = None if logged is None else revisions.judge(logged.decision.revision)
-    told = None if judge is None or facts is None else explain(judge, facts, over_time=True)
-    zone = "UTC" if judge is None else judge.policy.timezone
-    texts = texts_for(ledger, chosen, revisions) if judge is not None else Texts()
-    values: dict[str, Any] = {
+    decided = _NOTHING_DECIDED if logged is None else _decided(visit, chosen, logged, future)
+    zone = decided["zone"]
+    about = {
         "task": sighting.task_id,
         "review": sighting.review,
         "round": chosen,
-        "decision": None if logged is None else logged.decision,
-        "facts": facts,
-        "tries": () if facts is None else _tries(facts),
-        "evidence": evidence_lines(logged.decision.facts, zone) if logged is not None else (),
-        "ladder": () if told is None else _ladder(told, future),
-        "turns": () if told is None else _turns(told, future, visit.now, zone),
-        "told": told,
         "otherwise": "" if future is None else if_you_do_nothing(future, visit.now, zone),
-        "future": future,
         "paid_by_silence": future is not None and future.end == "silence",
-        "texts": texts,
-        "seen": seen_mark(ledger, chosen) if logged is not None else "",
-        "pending": pending_on(ledger, chosen.decision.id) if logged is not None else None,
-        "claim": holder(ledger, chosen.decision.id, visit.now) if logged is not None else None,
         "story": _story(visit, ledger.decisions(task_id=sighting.task_id)),
         "problem": problem,
         "own_words": visit.form.get("reason", ""),
         "rehearsed": rehearsed,
-        "zone": zone,
         "moment": lambda at, of=zone: format_moment(at, of),
         "correctable": CORRECTABLE_FIELDS,
         "longest": LONGEST,
         "cap": SCRAPE_CAP,
         "pays": "Finalize" if sighting.review == "accounts" else "Pay",
-        "amount": None if logged is None else dollars(logged.decision.amount_micros),
     }
-    return page(visit, "task.html.jinja", status=status, **values)
+    return page(visit, "task.html.jinja", status=status, **about, **decided)
+
+
+_NOTHING_DECIDED: dict[str, Any] = {
+    **dict.fromkeys(("decision", "facts", "told", "pending", "claim", "amount")),
+    **dict.fromkeys(("tries", "evidence", "ladder", "turns"), ()),
+    "texts": Texts(),
+    "seen": "",
+    "zone": "UTC",
+}
+
+
+def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None) -> dict[str, Any]:
+    """What the page shows of a round on which the bot has decided something."""
+    ledger, revisions, facts = visit.console.ledger, visit.console.revisions(), _facts(logged)
+    judge = revisions.judge(logged.decision.revision)
+    zone = "UTC" if judge is None else judge.policy.timezone
+    known: dict[str, Any] = {
+        "decision": logged.decision,
+        "facts": facts,
+        "evidence": evidence_lines(logged.decision.facts, zone),
+        "seen": seen_mark(ledger, chosen),
+        "pending": pending_on(ledger, logged.decision.id),
+        "claim": holder(ledger, logged.decision.id, visit.now),
+        "amount": dollars(logged.decision.amount_micros),
+        "zone": zone,
+    }
+    if judge is None or facts is None:
+        return _NOTHING_DECIDED | known
+    told = explain(judge, facts, over_time=True)
+    return known | {
+        "told": told,
+        "tries": _tries(facts),
+        "ladder": _ladder(told, future),
+        "turns": _turns(told, future, visit.now, zone),
+        "texts": texts_for(ledger, chosen, revisions),
+    }
 
 
 def _facts(logged: Logged) -> Facts | None:

@@ -8,8 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from reviewbot.console_settings import ConsoleSettings
 from reviewbot.domain.errors import ConfigError
 from reviewbot.web import people
 from reviewbot.web.app import ROUTES, WebRoute
@@ -188,3 +190,23 @@ def test_signing_in_and_refusals_are_lines_of_the_chain(desk: WebDesk) -> None:
     written = str([note.value for note in desk.console.ledger.notes("console")])
     assert eve.cookie not in written and PASSWORD not in written
     assert desk.console.ledger.verify().whole
+
+
+def test_a_proxy_is_believed_only_from_its_own_address(tmp_path: Path) -> None:
+    """And only of people who were added; a cookie of somebody else is not theirs."""
+    settings = ConsoleSettings(sign_in="proxy", proxy_peers=("127.0.0.1",))
+    for peers, allowed in ((("127.0.0.1",), True), (("10.0.0.1",), False)):
+        folder = tmp_path / peers[0]
+        folder.mkdir()
+        chosen = msgspec.structs.replace(settings, proxy_peers=peers)
+        with web_desk(folder, tasks=1, settings=chosen) as desk:
+            now = desk.house.clock.now()
+            people.add_person(desk.console.ledger, "ana", "viewer", None, by="test", now=now)
+            said = {"x-forwarded-user": "ana"}
+            with httpx.Client(base_url=desk.url, headers=said, follow_redirects=True) as browser:
+                page = browser.get("/queue")
+                assert (page.url.path == "/queue") == allowed
+                if allowed:
+                    stranger = browser.get("/queue", headers={"x-forwarded-user": "eve"})
+                    assert stranger.status_code == 403
+                    assert browser.get("/people").status_code == 403
