@@ -77,7 +77,7 @@ def test_the_table_of_commands_is_the_tree_of_commands() -> None:
     real = {
         " ".join(("reviewbot", *path))
         for path, command in every_command()
-        if not isinstance(command, click.Group)
+        if not isinstance(command, click.Group) or command.invoke_without_command
     }
     assert set(table("Commands")) == real
 
