@@ -139,14 +139,14 @@ def test_the_loop_knows_no_kind_of_review() -> None:
             assert not kinds & {n for n in named if isinstance(n, str)}, f"{where} asks for a kind"
 
 
-LANGUAGE, CONSOLE = 2_500, 5_000
+LANGUAGE, CONSOLE = 9_000, 5_000
 """What the wider language and the console may add to the bot, in lines."""
 
 LIMITS = {
     "lines of the bot": 49_500 + LANGUAGE + CONSOLE,
     "lines of the simulator": 4_000,
-    "lines of the tests": 55_900 + 8_000,
-    "files of the bot and the simulator": 274 + 50,
+    "lines of the tests": 55_900 + 12_000,
+    "files of the bot and the simulator": 274 + 80,
     "files in circles": 0,
     "class names used twice": 0,
     "functions that take the context": 40,
