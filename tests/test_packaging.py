@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.presentation.manual import guide_text
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -83,6 +85,13 @@ def test_python_m_reviewbot_works() -> None:
     command = [sys.executable, "-m", "reviewbot", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == f"reviewbot, version {PROJECT['project']['version']}\n"
+
+
+def test_the_guide_is_shipped_from_the_one_page_there_is() -> None:
+    """What `policy guide` reads in an installed package is the page of the docs, not a copy of it."""
+    shipped = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert shipped == {"docs/policy-guide.md": "reviewbot/presentation/guide.md"}
+    assert guide_text() == (ROOT / "docs/policy-guide.md").read_text("utf-8")
 
 
 # The image -----------------------------------------------------------------------------------
