@@ -16,12 +16,13 @@ from typing import Literal
 
 import msgspec
 
+from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy import starters
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, described
 from reviewbot.policy.diagnostics import CODES
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import GrammarSection, Key
+from reviewbot.policy.language.grammar import GrammarSection, Key, keys_of
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS
 from reviewbot.policy.text_forms import listed, nearest
@@ -41,6 +42,16 @@ _FAMILIES = {
     "account": "the account's past",
     "fleet": "all tasks together",
 }
+ACTIONS = {
+    Action.APPROVE: "the manager is paid, at once and for good; it cannot be undone",
+    Action.DISPUTE: "the task goes back to the manager, who reads the reason; it may come back",
+    Action.ESCALATE: "a person decides; until then nothing is sent, and `if undecided` comes in time",
+    Action.WAIT: "it is looked at again at a moment, and the rule no longer matches then",
+    Action.LEAVE: "nothing is done, on purpose: the manager is paid when the 72 hours are over",
+    Action.FINALIZE: "the account goes live, at once and for good",
+    Action.REQUEST_CORRECTIONS: "the manager is asked to correct fields of the account",
+}
+"""What each action does."""
 ALSO = {
     "task.cm_payout_amount": "how much money it costs, price, amount, sum, payout, cheap, dear",
     "task.saved_account_id": "which account, who posts it, the profile",
@@ -187,7 +198,20 @@ def nearest_titles(words: str) -> tuple[str, ...]:
 @cache
 def entries() -> tuple[ManualEntry, ...]:
     """The whole manual: the guide's chapters, then what the tables say."""
-    return (*chapters(), *_keys(), *_tests(), *_facts(), *_formats(), *_codes())
+    return (*chapters(), *_actions(), *_keys(), *_tests(), *_facts(), *_formats(), *_codes())
+
+
+def _actions() -> Iterator[ManualEntry]:
+    for action, meaning in ACTIONS.items():
+        keys = [f"`{key}`" for key in keys_of(action)]
+        takes = f" It takes {listed(keys, 'and')}." if keys else ""
+        example = _rule_that(action) or f"then: {action}"
+        yield ManualEntry(
+            kind="key",
+            title=str(action),
+            text=f"An action: {meaning}.{takes}\n\n{FENCE}yaml\n{example}\n{FENCE}",
+            asked="what does it mean",
+        )
 
 
 def _keys() -> Iterator[ManualEntry]:
@@ -229,6 +253,16 @@ def _sources() -> tuple[str, ...]:
     )
     templates = [starters.read(name) for name in starters.names()]
     return (*fenced, *(text for starter in templates for text in (starter.policy, starter.tests)))
+
+
+def _rule_that(action: Action) -> str | None:
+    """The shortest rule that takes an action."""
+    rules = (
+        dedent(match[0]).rstrip()
+        for source in _sources()
+        for match in re.finditer(r"^( *)- name: .*\n(?:\1  .*\n)+", source, re.M)
+    )
+    return min((rule for rule in rules if f"\n  then: {action}" in rule), key=len, default=None)
 
 
 def _example(name: str) -> str | None:
