@@ -45,9 +45,9 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
     $ reviewbot policy check --fix policies/starter.yaml  # mend what has one cure
     $ reviewbot policy check --format github policies  # for a CI job
     """
-    found = _load(screen, paths, form)
+    found = _load(paths)
     if fix and _mend(screen, found):
-        found = _load(screen, paths, form)
+        found = _load(paths)
     findings = [finding for parsed in found for finding in parsed.findings]
     match form:
         case "text":
@@ -64,19 +64,14 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
         raise click.exceptions.Exit(INVALID)
 
 
-def _load(screen: Screen, paths: Sequence[str], form: str) -> list[Parsed]:
+def _load(paths: Sequence[str]) -> list[Parsed]:
     """Read policies, and find what is wrong with what they mean where they can be read."""
     today = datetime.now(UTC).date()
-    verbose = screen.verbosity > 0
-    notes = verbose or form != "text"
     try:
         poll = Opening().settings().every
     except ReviewbotError:
         poll = POLL
-    return [
-        checked(parsed, today=today, notes=notes, every_overlap=verbose, poll=poll)
-        for parsed in load_all(paths)
-    ]
+    return [checked(parsed, today=today, poll=poll) for parsed in load_all(paths)]
 
 
 def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Finding]) -> None:

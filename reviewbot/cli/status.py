@@ -215,7 +215,7 @@ def _policies(settings: Settings) -> Iterator[Diagnosis]:
     for path in settings.policy:
         today = datetime.now(UTC).date()
         read = PolicyFile(path).load(today=today)
-        parsed = checked(read, today=today, notes=False, poll=settings.every)
+        parsed = checked(read, today=today, poll=settings.every)
         more = f"reviewbot policy check {path}"
         severities = Counter(finding.severity for finding in parsed.findings)
         if parsed.policy is None:

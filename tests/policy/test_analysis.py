@@ -12,7 +12,7 @@ import pytest
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
-from reviewbot.policy.testing.check import analyse, checked
+from reviewbot.policy.testing.check import MARGIN, POLL, analyse, checked
 
 TODAY = date(2026, 11, 22)
 HEAD = "policy: planted\nlanguage: 1\n"
@@ -44,11 +44,16 @@ def policy_of(rules: str, *, head: str = "", deadline: str = DEADLINE) -> Policy
 
 
 def found_in(
-    rules: str, *, head: str = "", deadline: str = DEADLINE, **how: object
+    rules: str,
+    *,
+    head: str = "",
+    deadline: str = DEADLINE,
+    poll: float = POLL,
+    margin: float = MARGIN,
 ) -> list[Finding]:
     """Analyse a policy of these rules."""
     policy = policy_of(rules, head=head, deadline=deadline)
-    return list(analyse(policy, today=TODAY, **how))  # type: ignore[arg-type]
+    return list(analyse(policy, today=TODAY, poll=poll, margin=margin))
 
 
 def _no_file(name: str) -> bytes:
@@ -245,22 +250,72 @@ def test_a_sensible_policy_gives_no_finding(kind: str) -> None:
     assert found_in(CLEAN[kind]) == []
 
 
-def test_a_guard_is_noted_only_on_request() -> None:
-    """A person asked first and a rule after it overlap by design."""
-    rules = SECOND + rule("failed", "last.outcome_kind: scrape_failed") + REST
-    assert found_in(rules) == []
-    (noted,) = found_in(rules, every_overlap=True)
+def test_a_guard_is_not_worth_a_word() -> None:
+    """A person asked first and the rules after it overlap by design."""
+    assert found_in(SECOND + rule("failed", "last.outcome_kind: scrape_failed") + REST) == []
+
+
+def test_what_one_rule_pays_before_several_that_ask_a_person_is_one_note() -> None:
+    """One cause, one finding: the rule that comes first, and all that it comes before."""
+    rules = rule("failed", "last.outcome_kind: scrape_failed")
+    rules += rule("watched", "task.saved_account_id: [a, b]", "escalate")
+    rules += rule("costly", "task.cm_payout_amount: at least 1 USD", "escalate") + REST
+    (noted,) = found_in(rules)
     assert (noted.code, noted.severity) == ("P204", Severity.NOTE)
+    assert noted.message == (
+        'rule 1 "failed" (approve) comes first for tasks that '
+        'rule 2 "watched" and rule 3 "costly" (escalate) match too'
+    )
 
 
 def test_an_approval_before_a_person_is_noted() -> None:
-    """Money that moves before a person could look is worth a note."""
+    """Money that moves before a person could look is worth a note, with a task."""
     rules = (
         rule("failed", "last.outcome_kind: scrape_failed")
         + rule("costly", "task.cm_payout_amount: at least 1 USD", "escalate")
         + REST
     )
-    assert [f.code for f in found_in(rules)] == ["P204"]
+    (noted,) = found_in(rules)
+    assert (
+        noted.message
+        == 'rule 1 "failed" pays tasks before rule 2 "costly" can ask a person about them'
+    )
+    assert noted.detail is not None and "task.cm_payout_amount: 1.00 USD" in noted.detail
+
+
+def test_a_narrow_rule_before_a_wide_one_is_no_warning() -> None:
+    """An exception that pays, above the rule that sends back the rest, is how exceptions are written."""
+    wide = "last.comments_scraped: between 1 and 99"
+    rules = rule("trusted", f"{wide}\ntask.platform: tiktok") + rule("missing", wide, "dispute")
+    found = found_in(SECOND + rules + REST)
+    assert {f.severity for f in found} == {Severity.NOTE}
+    assert [f.code for f in found if "trusted" in f.message and "missing" in f.message][-1:] == [
+        "P203"
+    ]
+
+
+def test_rules_that_one_rule_eats_are_one_finding() -> None:
+    """Nine rules behind a catch-all have one cause, and all are named."""
+    behind = "".join(rule(f"r{n}", f"last.comments_scraped: {n}") for n in range(9))
+    (found,) = found_in(SECOND + REST + behind)
+    assert (found.code, found.severity) == ("P202", Severity.WARNING)
+    assert all(f'"r{n}"' in found.message for n in range(9))
+    assert found.message.endswith('rule 2 "the rest goes to a person"')
+
+
+def test_rules_that_pay_before_one_that_sends_back_are_one_finding() -> None:
+    """The rule that they all meet is the cause; one task is shown."""
+    pays = "".join(
+        rule(f"p{n}", f"task.cm_payout_amount: at most 0.{n + 1}0 USD\ntask.platform: {where}")
+        for n, where in enumerate(("tiktok", "instagram"))
+    )
+    sends = rule("missing", "last.comments_scraped: between 1 and 99", "dispute")
+    (found,) = (f for f in found_in(SECOND + pays + sends + REST) if f.severity is Severity.WARNING)
+    assert found.message == (
+        'rule 2 "p0" and rule 3 "p1" (approve) come first for tasks that '
+        'rule 4 "missing" (dispute) matches too'
+    )
+    assert found.detail is not None and "for example" in found.detail
 
 
 def test_the_message_about_a_wait_says_what_is_the_latest() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.lint.calendar_proof import Proof, prove
 from reviewbot.policy.lint.policy_model import PolicyModel
-from reviewbot.policy.lint.time_checks import Proof, prove
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.check import analyse
 
@@ -57,9 +57,9 @@ def _no_file(name: str) -> bytes:
 
 
 def proof_of(wait: str = "24h", zone: str = "UTC") -> Proof:
-    """The proof of its one rule with hours."""
-    (proof,) = prove(PolicyModel(policy_of(wait, zone)), TODAY)
-    return proof
+    """The proof of its one rule with hours, for the luckiest task."""
+    (held,) = prove(PolicyModel(policy_of(wait, zone)), TODAY)
+    return held.best
 
 
 def test_a_wait_of_a_day_leaves_a_window_each_week() -> None:
@@ -104,3 +104,45 @@ def test_the_finding_says_both_windows() -> None:
     assert finding.detail is not None
     assert "Thu 2026-11-26 18:00 to Fri 13:00" in finding.detail
     assert "Wed 2026-12-23 18:00 to Fri 13:00" in finding.detail
+
+
+FIRST_CHECK = """\
+  - name: the first check waits a day
+    when:
+      {when}
+    then: wait
+    until: {wait} after confirmed
+"""
+
+
+@pytest.mark.parametrize("when", ["checks.count: 1", "last.age: less than 27h"])
+def test_a_wait_that_only_the_usual_task_meets_is_counted_for_it(when: str) -> None:
+    """A second check, or an old one, escapes the wait of a day; a task that was checked once does not."""
+    text = TEXT.replace("rules:\n", "rules:\n" + FIRST_CHECK.format(when=when, wait="24h"))
+    text = text.replace(
+        "task.times_disputed: 0\n    then: wait", "task.times_disputed: 5\n    then: wait"
+    )
+    parsed = parse_policy(text.format(zone="UTC", wait="24h"), path="desk.yaml", read=_no_file)
+    assert parsed.policy is not None, parsed.findings
+    (held,) = prove(PolicyModel(parsed.policy), TODAY)
+    assert held.best.ordinary == 0
+    assert held.usual is not None
+    assert held.usual.ordinary == pytest.approx(19 / 168, abs=1e-6)
+    (finding,) = (f for f in analyse(parsed.policy, today=TODAY) if f.code == "P233")
+    assert "the usual tasks, which were checked once before" in finding.message
+    assert finding.under is not None
+    assert finding.under.startswith("11.3% of an ordinary week")
+    assert "whatever the checks, 0.0% of an ordinary week" in finding.under
+
+
+def test_rules_that_the_same_hours_hold_are_one_finding() -> None:
+    """Two rules behind one wait and with the same hours: one cause, both named."""
+    second = TEXT[TEXT.index("  - name: not there") : TEXT.index("  - name: the rest")]
+    text = TEXT.replace(
+        "  - name: the rest", second.replace("not there", "nor there") + "  - name: the rest"
+    )
+    text = text.replace("between 1 and 99", "between 1 and 50", 1)
+    parsed = parse_policy(text.format(zone="UTC", wait="24h"), path="desk.yaml", read=_no_file)
+    assert parsed.policy is not None, parsed.findings
+    (finding,) = (f for f in analyse(parsed.policy, today=TODAY) if f.code == "P233")
+    assert finding.message.startswith('"not there" and "nor there" can never act')

@@ -2,48 +2,44 @@
 
 Numbers and moments fall into points and the gaps between them, so that a cell is exact and not a
 sample. Each cell carries one value that stands for it, the usual review's where it fits.
-
-Texts that the policy names (values, list entries) are tried as they stand. All other texts are
-classed by the tests that look inside them; a class that would contradict itself is left out, one
-for which no text was found is kept but not `sure`, so that nothing is claimed because of it.
+Texts are sorted by `texts`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from itertools import chain, islice, pairwise, permutations, product
+from itertools import pairwise, product
 from typing import Any
-from unicodedata import normalize
 
 import msgspec
 from msgspec.structs import replace
 
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, Cell, may_come_to, truth_of
+from reviewbot.policy.lint.boxes import each_bit
+from reviewbot.policy.lint.solver import (
+    FALSE,
+    TRUE,
+    UNKNOWN,
+    Cell,
+    Masks,
+    bits,
+    may_come_to,
+    truth_of,
+)
+from reviewbot.policy.lint.texts import TextClasses
 from reviewbot.policy.lint.usual import STEPS, usual_value
 from reviewbot.policy.model import FactTest, Lists, OpeningHours, Pattern
-from reviewbot.policy.operators import Has, InHours, InList, IsKnown, Matches, OneOf, TextTest
-from reviewbot.policy.text_forms import fold, nfc
-
-MOST_CLASSED = 6
-"""Tests that look inside a text, of which all combinations are classed."""
-MOST_ASKED = 600_000
-"""Answers of tests about texts that are worked out where there are more tests than can be classed."""
-MOST_TRIED = 200
-"""Texts that are tried for one class."""
-_MOST_FOLDED = 4
-"""Characters at most that one becomes when it is folded and taken apart (U+1F82, for one)."""
+from reviewbot.policy.operators import (
+    Has,
+    InHours,
+    OneOf,
+    Range,
+)
 
 _ABOUT = timedelta(days=9)
 """How far about a typical moment it is looked up when hours open and close: a week and more."""
-
-Truths = tuple[int, ...]
-"""What each test may come to."""
-Look = tuple[str, str, bool]
-"""A test that looks inside a text, without its `not`: kind, text or pattern, exact."""
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +47,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
 
     cells: tuple[Cell, ...]
     order: tuple[int, ...]
-    truths: dict[FactTest, tuple[int, ...]] = {}
-    """What each test may come to, cell by cell."""
+    masks: dict[FactTest, Masks] = {}
+    """What each test may come to."""
 
 
 def domain_of(
@@ -64,34 +60,91 @@ def domain_of(
 ) -> Domain:
     """Cut `fact` by `tests`; `cuts` are those of a number, its neighbours' included."""
     usual = usual_value(fact)
-
-    def row(value: Any, doubtful: Iterable[str] = ()) -> Truths:
-        return tuple(
-            UNKNOWN
-            if isinstance(test, Has) and test.member in doubtful
-            else may_come_to(test, value, lists)
-            for test in tests
-        )
-
-    rows: list[tuple[Cell, Truths]]
+    cells: list[Cell]
     match fact.type:
         case FactType.TEXT:
-            rows = TextClasses(tests, lists, patterns, usual).rows()
+            classes = TextClasses(tests, lists, patterns, usual)
+            cells, masks = classes.cells(), classes.masks()
         case FactType.NAMES:
-            rows = [
-                (Cell(value=names, sure=not doubtful), row(names, doubtful))
-                for names, doubtful in _choices_of_names(fact, tests)
-            ]
+            choices = _choices_of_names(fact, tests)
+            cells = [Cell(value=names, sure=not doubtful) for names, doubtful in choices]
+            masks = [_masks_of_names(test, choices) for test in tests]
         case FactType.CHOICE | FactType.YES_NO:
-            values = fact.values or (False, True)
-            rows = [(Cell(value=value), row(value)) for value in values]
+            cells = [Cell(value=value) for value in fact.values or (False, True)]
+            masks = [_masks(test, cells, lists) for test in tests]
         case _:
-            rows = _times(_number_cells(fact, cuts, usual), tests, row, lists)
-    # It is always some moment now; of all else the API may one day say nothing.
-    rows += [(Cell(value=None), row(None))] * (fact.name != "now")
-    cells = tuple(cell for cell, _ in rows)
-    truths = {test: tuple(row[i] for _, row in rows) for i, test in enumerate(tests)}
-    return Domain(cells=cells, order=_order(cells, usual), truths=truths)
+            cells = list(_number_cells(fact, cuts, usual))
+            masks = list(_masks_of_numbers(tests, cells, lists))
+            if any(isinstance(test, InHours) for test in tests):
+                cells, masks = _cut_by_hours(cells, tests, masks, lists)
+    every = dict(zip(tests, masks, strict=True))
+    if (
+        fact.name != "now"
+    ):  # it is always some moment now; of all else the API may one day say nothing
+        unknown = 1 << len(cells)
+        cells.append(Cell(value=None))
+        for test, parts in every.items():
+            met = truth_of(test.matches(None, lists))
+            true, false, neither = (
+                cells_of | unknown * (met == part)
+                for cells_of, part in zip(parts, _PARTS, strict=True)
+            )
+            every[test] = true, false, neither
+    return Domain(cells=tuple(cells), order=_order(cells, usual), masks=every)
+
+
+def _masks(test: FactTest, cells: Sequence[Cell], lists: Lists) -> Masks:
+    """Ask a test of the value of each cell."""
+    truths = [may_come_to(test, cell.value, lists) for cell in cells]
+    true, false, unknown = (bits(truth & part > 0 for truth in truths) for part in _PARTS)
+    return true, false, unknown
+
+
+_PARTS = (TRUE, FALSE, UNKNOWN)
+
+
+def _masks_of_numbers(
+    tests: Iterable[FactTest], cells: Sequence[Cell], lists: Lists
+) -> Iterator[Masks]:
+    """A range holds from one cell to another, a list of numbers in their own; others are asked."""
+    numbers = [
+        as_number(cell.value if cell.low is None or cell.low != cell.high else cell.low)
+        for cell in cells
+    ]
+    places = {number: 1 << place for place, number in enumerate(numbers)}
+    every = (1 << len(cells)) - 1
+    for test in tests:
+        if isinstance(test, Range):
+            first, end = 0, len(cells)
+            if test.low is not None:
+                beside = bisect_left if test.low_included else bisect_right
+                first = beside(numbers, as_number(test.low))
+            if test.high is not None:
+                beside = bisect_right if test.high_included else bisect_left
+                end = beside(numbers, as_number(test.high))
+            true = ((1 << max(first, end)) - 1) & ~((1 << first) - 1)
+        elif isinstance(test, OneOf):
+            true = 0
+            for value in test.values:
+                true |= places.get(as_number(value), 0)
+            true = every & ~true if test.negated else true
+        else:
+            yield _masks(test, cells, lists)
+            continue
+        yield true, every & ~true, 0
+
+
+def _masks_of_names(
+    test: FactTest, choices: Iterable[tuple[tuple[str, ...], frozenset[str]]]
+) -> Masks:
+    truths = [
+        UNKNOWN
+        if isinstance(test, Has) and test.member in doubtful
+        else truth_of(test.matches(names, None))  # type: ignore[arg-type]  # asks no list
+        for names, doubtful in choices
+    ]
+    true, false, unknown = (bits(truth == part for truth in truths) for part in _PARTS)
+    return true, false, unknown
 
 
 def cut_points(fact: Fact, tests: Iterable[FactTest]) -> set[float]:
@@ -121,19 +174,28 @@ def _number_cells(fact: Fact, cuts: Iterable[float], usual: Any) -> Iterable[Cel
             yield _typed(Cell(value=end, low=end, high=end), fact)
 
 
-def _times(
-    cells: Iterable[Cell],
-    tests: Sequence[FactTest],
-    row: Callable[[Any], Truths],
-    lists: Lists,
-) -> list[tuple[Cell, Truths]]:
-    """Cells of numbers or moments, with what each test may come to."""
+def _cut_by_hours(
+    cells: Sequence[Cell], tests: Sequence[FactTest], masks: Sequence[Masks], lists: Lists
+) -> tuple[list[Cell], list[Masks]]:
+    """Cut the cells of moments further by which hours are open."""
     asked = [test for test in tests if isinstance(test, InHours)]
-    return [
-        (part, tuple(known.get(t, truth) for t, truth in zip(tests, row(part.value), strict=True)))
-        for cell in cells
-        for part, known in _by_hours(cell, asked, lists)
-    ]
+    parts: list[tuple[Cell, dict[FactTest, int]]] = []
+    inside: list[int] = []
+    for cell in cells:
+        found = list(_by_hours(cell, asked, lists))
+        inside.append(((1 << len(found)) - 1) << len(parts))
+        parts += found
+
+    def answers(test: FactTest, known: Masks) -> Masks:
+        if not isinstance(test, InHours):
+            true, false, unknown = (sum(inside[i] for i in each_bit(part)) for part in known)
+        else:
+            truths = [at.get(test, may_come_to(test, part.value, lists)) for part, at in parts]
+            true, false, unknown = (bits(truth & part > 0 for truth in truths) for part in _PARTS)
+        return true, false, unknown
+
+    cut = [answers(test, known) for test, known in zip(tests, masks, strict=True)]
+    return [part for part, _ in parts], cut
 
 
 def _by_hours(
@@ -239,231 +301,3 @@ def _order(cells: Sequence[Cell], usual: Any) -> tuple[int, ...]:
         return (False, not (cell.sure and cell.documented), near)
 
     return tuple(sorted(range(len(cells)), key=oddness))
-
-
-class TextClasses:
-    """All texts, classed by the tests that a policy makes of one fact."""
-
-    def __init__(
-        self, tests: Sequence[FactTest], lists: Lists, patterns: dict[str, Pattern], typical: str
-    ) -> None:
-        self._tests = tests
-        self._lists = lists
-        self._patterns = patterns
-        self._typical = typical
-        self._named = tuple(dict.fromkeys(self._named_texts()))
-        self._looks = tuple(
-            dict.fromkeys(_look(test) for test in tests if isinstance(test, TextTest | Matches))
-        )
-        self._rows: dict[Truths, Cell] = {}
-
-    def rows(self) -> list[tuple[Cell, Truths]]:
-        """A cell for each class and what each test may come to in it; the typical text first."""
-        for text in (self._typical, *self._named):
-            self._add_named(text)
-        for truths in self._other_spellings():
-            if truths not in self._rows:
-                self._rows[truths] = Cell(value=self._typical, low=0, sure=False)
-        free = self._sampled if len(self._looks) > MOST_CLASSED else self._combined
-        for truths, found in free():
-            known = self._rows.get(truths)
-            if known is None or (found is not None and not known.sure):
-                value = self._typical if found is None else found
-                self._rows[truths] = Cell(value=value, low=0, sure=found is not None)
-            else:  # there may be texts of any length beside the named ones
-                self._rows[truths] = replace(known, low=0, high=None)
-        return [(cell, truths) for truths, cell in self._rows.items()]
-
-    def _ask(self, text: str) -> Truths:
-        return tuple([may_come_to(test, text, self._lists) for test in self._tests])
-
-    def _add_named(self, text: str) -> None:
-        low, high = spelled_lengths(text)
-        truths = self._ask(text)
-        known = self._rows.get(truths, Cell(value=text, low=low, high=high))
-        assert known.low is not None
-        assert known.high is not None
-        self._rows[truths] = replace(known, low=min(known.low, low), high=max(known.high, high))
-
-    def _named_texts(self) -> Iterator[str]:
-        """Every text that a test names in full, and the plain spellings of it."""
-        for test in self._tests:
-            if isinstance(test, OneOf):
-                for text in map(str, test.values):
-                    yield from (text, text.lower(), text.upper())
-            elif isinstance(test, InList):
-                yield from sorted(self._lists.entries[test.list])
-
-    def _other_spellings(self) -> Iterator[Truths]:
-        """What may hold of further spellings of the named texts, where a test minds the spelling."""
-        minds = [_minds_spelling(test) for test in self._tests]
-        for text in dict.fromkeys(map(fold, self._named)) if any(minds) else ():
-            yield tuple(
-                TRUE | FALSE if mind else may_come_to(test, text, self._lists)
-                for test, mind in zip(self._tests, minds, strict=True)
-            )
-
-    def _combined(self) -> Iterator[tuple[Truths, str | None]]:
-        """Every class that does not contradict itself, with a text where one was found."""
-        for chosen in product((False, True), repeat=len(self._looks)):
-            holds = dict(zip(self._looks, chosen, strict=True))
-            if _contradicts_itself(holds):
-                continue
-            truths = tuple(_unnamed(test, holds) for test in self._tests)
-            held = [look for look in self._looks if holds[look]]
-            tried = islice(_texts_with(held, self._patterns, self._typical), MOST_TRIED)
-            yield truths, next((text for text in tried if self._ask(text) == truths), None)
-
-    def _sampled(self) -> Iterator[tuple[Truths, str | None]]:
-        """Texts for each look and for pairs of them, beside a class of which nothing is known."""
-        yield tuple(_unnamed(test, {}) for test in self._tests), None
-        names = set(map(fold, self._named))
-        most = max(2 * len(self._looks), MOST_ASKED // len(self._tests))
-        for held in islice(self._samples(), most):
-            text = next(_texts_with(held, self._patterns, self._typical), self._typical)
-            if fold(text) not in names:
-                yield self._ask(text), text
-
-    def _samples(self) -> Iterator[Sequence[Look]]:
-        """Each look, then pairs of them: those far apart first, as they are of different rules."""
-        yield from ((look,) for look in self._looks)
-        count = len(self._looks)
-        for apart in (*range(count // 2, 0, -1), *range(count // 2 + 1, count)):
-            yield from zip(self._looks, self._looks[apart:], strict=False)
-
-
-def spelled_lengths(text: str) -> tuple[int, int]:
-    """The lengths of all texts that are the same once their case and their accents are folded.
-
-    Folding makes `ß` two letters; taken apart, an accent is a character of its own.
-    """
-    apart = len(normalize("NFD", fold(text)))
-    return -(-apart // _MOST_FOLDED), apart
-
-
-def texts_like(
-    known: str,
-    answers: Iterable[tuple[FactTest, int]],
-    patterns: dict[str, Pattern],
-    low: int,
-    high: float | None,
-) -> Iterator[str]:
-    """Texts of a length from `low` to `high` that may give the same answers as `known` does."""
-    held = dict.fromkeys(
-        _look(test)
-        for test, mask in answers
-        if isinstance(test, TextTest | Matches) and mask == truth_of(not test.negated)
-    )
-    bases = (known, normalize("NFD", known), fold(known), known.upper(), "", "0", "x")
-    for text in islice(chain(bases, _texts_with(list(held), patterns, known)), MOST_TRIED):
-        missing = low - len(text)
-        if len(text) > (math.inf if high is None else high):
-            continue
-        if missing <= 0:
-            yield text
-            continue
-        for filler in ("x", "0", "_"):
-            more = filler * missing
-            yield from (f"{text}{more}", f"{more}{text}")
-            yield from (f"{text[:at]}{more}{text[at:]}" for at in range(1, min(len(text), 60)))
-
-
-def _look(test: TextTest | Matches) -> Look:
-    if isinstance(test, Matches):
-        return ("matches", test.pattern, False)
-    return (test.kind, nfc(test.text) if test.exact else fold(test.text), test.exact)
-
-
-def _minds_spelling(test: FactTest) -> bool:
-    if isinstance(test, OneOf):
-        return any(test.exact)
-    return isinstance(test, Matches) or (isinstance(test, TextTest) and test.exact)
-
-
-def _unnamed(test: FactTest, holds: dict[Look, bool]) -> int:
-    """What a test may come to for a text that no test names, of which these looks hold."""
-    match test:
-        case IsKnown(known=known):
-            return truth_of(known)
-        case OneOf(negated=negated) | InList(negated=negated):
-            return truth_of(negated)
-        case TextTest() | Matches():
-            held = holds.get(_look(test))
-            return TRUE | FALSE if held is None else truth_of(held is not test.negated)
-    raise AssertionError(test)
-
-
-def _contradicts_itself(holds: dict[Look, bool]) -> bool:
-    held = [look for look, met in holds.items() if met and look[0] != "matches"]
-    missed = [look for look, met in holds.items() if not met and look[0] != "matches"]
-    return any(_implies(a, b) for a in held for b in missed) or any(
-        _exclude(a, b) for a in held for b in held
-    )
-
-
-def _implies(a: Look, b: Look) -> bool:
-    """Whether every text that meets `a` meets `b`."""
-    (kind_a, text_a, exact_a), (kind_b, text_b, exact_b) = a, b
-    if exact_b and not exact_a:
-        return False
-    if exact_a and not exact_b:
-        if not _folds_alone(text_a):
-            return False
-        text_a = fold(text_a)
-    if kind_b == "contains":
-        return text_b in text_a
-    if kind_a != kind_b:
-        return False
-    return text_a.startswith(text_b) if kind_b == "starts with" else text_a.endswith(text_b)
-
-
-def _exclude(a: Look, b: Look) -> bool:
-    """Whether no text meets both: two beginnings, or two ends, of which none goes on as the other."""
-    (kind_a, text_a, exact_a), (kind_b, text_b, exact_b) = a, b
-    if kind_a != kind_b or kind_a == "contains":
-        return False
-    if exact_a is not exact_b:
-        if not _folds_alone(text_a if exact_a else text_b):
-            return False
-        text_a, text_b = fold(text_a), fold(text_b)
-    text_a, text_b = sorted((text_a, text_b), key=len)
-    starts = kind_a == "starts with"
-    return not (text_b.startswith(text_a) if starts else text_b.endswith(text_a))
-
-
-def _folds_alone(text: str) -> bool:
-    """Whether a text is folded in the same way wherever it stands.
-
-    Elsewhere folding may join its end to what follows: `J` and a caron are two letters, `ǰ` is one.
-    """
-    return text.isascii() and not text[-1:].isupper()
-
-
-def _texts_with(held: Sequence[Look], patterns: dict[str, Pattern], typical: str) -> Iterator[str]:
-    """Texts that may meet all of `held`: the parts laid over each other, then side by side."""
-    if not held:
-        yield from (typical, "lorem ipsum", "0", "x", "")
-    starts = max((t for kind, t, _ in held if kind == "starts with"), key=len, default="")
-    ends = max((t for kind, t, _ in held if kind == "ends with"), key=len, default="")
-    inside = [t for kind, t, _ in held if kind == "contains"]
-    examples = [patterns[name].matches[:3] for kind, name, _ in held if kind == "matches"]
-    for chosen in product(*examples):
-        yield from chosen
-        for middle in islice(permutations((*inside, *chosen)), 6):
-            parts = [part for part in (starts, *middle, ends) if part]
-            yield reduce(_overlaid, parts, "")
-            for glue in (" ", "", " x ", "1"):
-                yield glue.join(parts)
-            if parts:
-                yield f"so {' '.join(parts)} it is"
-        yield starts + "x" + ends
-    if starts or inside:
-        yield starts + "".join(inside) + "x" + ends
-
-
-def _overlaid(first: str, second: str) -> str:
-    """The shortest text that begins with the one and ends with the other."""
-    shared = next(
-        n for n in range(min(len(first), len(second)), -1, -1) if first.endswith(second[:n])
-    )
-    return first + second[shared:]

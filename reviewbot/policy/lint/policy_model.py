@@ -16,7 +16,8 @@ import msgspec
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.engine.calendar import calendars_of
-from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of, texts_like
+from reviewbot.policy.lint.boxes import Boxes
+from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
 from reviewbot.policy.lint.relations import (
     CERTAIN,
     DOCUMENTED,
@@ -26,30 +27,33 @@ from reviewbot.policy.lint.relations import (
     shared_cuts,
     without_others,
 )
+from reviewbot.policy.lint.search import Search
 from reviewbot.policy.lint.solver import (
     FALSE,
-    NOT_TRUE,
     TRUE,
     UNKNOWN,
     Budget,
     Cell,
     Expression,
+    NoneMatches,
     PartitionedTest,
-    Search,
     TooHardError,
     Variables,
     Wish,
     all_of,
     any_of,
+    bits,
     may_come_to,
     of_one_variable,
 )
+from reviewbot.policy.lint.texts import texts_like
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
 from reviewbot.policy.lint.walks import (
     bare,
     compares_in,
     conditions_of,
     deciding,
+    facts_asked,
     placeholders_in,
     rules_and_cases,
     sent_texts,
@@ -104,6 +108,8 @@ class Witness(msgspec.Struct, frozen=True):
     rest: dict[EachAttempt, bool | None]
     cells: dict[str, int]
     """Which cell each fact lies in."""
+    live: tuple[int, ...] = ()
+    """The cell (a bit) of every variable."""
 
 
 def _needed_beside(names: set[str]) -> set[str]:
@@ -130,11 +136,12 @@ class PolicyModel:
         self._numbers: dict[str, int] = {}
         self._tests: dict[tuple[str, FactTest], PartitionedTest] = {}
         self._rest: dict[object, tuple[int, EachAttempt]] = {}
-        self._reach: dict[int, tuple[int, ...]] = {}
         self._make_facts()
         self.rules = tuple(map(self._rule, policy.rules))
         self.fallbacks = tuple(self._circuit(case.when) for case in policy.deadline.fallbacks)
         self._relate()
+        boxes = ((number, node.boxes()) for number, node in enumerate(self.rules))
+        self._boxes = Boxes((number, found) for number, found in boxes if found is not None)
 
     # Questions ---------------------------------------------------------------------------
 
@@ -151,6 +158,12 @@ class PolicyModel:
         variables = self._documented if documented else self._possible
         return Search(variables, self._budget).find(wishes) is not None
 
+    def in_the_way(self, wishes: Iterable[Wish]) -> list[int]:
+        """Rules that together leave nothing of what is wished: enough of them, if not as few as can be."""
+        search = Search(self._possible, self._budget)
+        search.find(wishes)
+        return self._boxes.rules_in(search.pressed)
+
     def example(self, wishes: Sequence[Wish]) -> Witness | None:
         """Find an ordinary review that meets `wishes`; None where there is none.
 
@@ -164,8 +177,7 @@ class PolicyModel:
                 break
             if live is None:
                 break
-            chosen = [cells.bit_length() - 1 for cells in live]
-            found = self._witness(chosen)
+            found = self._witness(live)
             unfit = self._misfit(found)
             if unfit is None:
                 return found
@@ -188,23 +200,54 @@ class PolicyModel:
 
     def decides(self, number: int) -> list[Wish]:
         """What must hold for a rule to decide: it matches, and no rule before it does."""
-        earlier = (i for i, _ in deciding(self.policy) if i < number)
-        return [(self.rules[number], TRUE), *((self.rules[i], NOT_TRUE) for i in earlier)]
+        return [(self.rules[number], TRUE), self.none_of(self.earlier(number))]
 
-    def apart(self, i: int, j: int) -> bool:
-        """Whether two rules surely have no sensible review in common: a quick look, fact by fact."""
-        both = zip(self._reach_of(i), self._reach_of(j), strict=True)
-        return any(not cells & others for cells, others in both)
+    def earlier(self, number: int) -> list[int]:
+        """The rules above one that can decide."""
+        return [i for i, _ in deciding(self.policy) if i < number]
 
-    def _reach_of(self, number: int) -> tuple[int, ...]:
-        if number not in self._reach:
-            search = Search(self._sensible, self._budget)
-            self._reach[number] = search.narrowed([(self.rules[number], TRUE)])
-        return self._reach[number]
+    def none_of(self, numbers: Iterable[int]) -> Wish:
+        """The wish that none of these rules matches."""
+        wanted, large = 0, []
+        for number in numbers:
+            wanted |= self._boxes.of_rule.get(number, 0)
+            if number not in self._boxes.of_rule:
+                large.append(self.rules[number])
+        return NoneMatches(self._boxes, wanted, tuple(large)), TRUE
 
-    def may_come_to(self, node: Expression) -> int:
-        """What a condition may come to over all ordinary reviews, at most."""
-        return node.value(list(self._sensible.start))
+    def implied_by(self, number: int) -> list[int]:
+        """Rules that are seen, without a search, to match whatever this one matches."""
+        reach = Search(self._possible, self._budget).narrowed([(self.rules[number], TRUE)])
+        return self._boxes.rules_in(self._boxes.surely_hold(reach)) if all(reach) else []
+
+    def meeting(self, number: int) -> list[int]:
+        """Rules that may have a sensible review in common with this one: all but those seen apart."""
+        reach = self._sensibly(number)
+        return [*self._boxes.rules_in(self._boxes.may_hold(reach)), *self._large()]
+
+    def matched(self, found: Witness) -> set[int]:
+        """The rules that match a review."""
+        large = (n for n in self._large() if self.rules[n].value(list(found.live)) == TRUE)
+        return {*self._boxes.rules_in(self._boxes.surely_hold(found.live)), *large}
+
+    def perhaps_untold(self, number: int) -> list[int]:
+        """Rules of which it may not be told whether they match, where this one does, and that might."""
+        reach = self._sensibly(number)
+        unknown = self._boxes.may_be_unknown(reach)
+        asked = {self._numbers[name] for name in facts_asked(self.policy.rules[number])}
+        fixed = [
+            cells
+            if v in asked and self._domains[v].cells[cells.bit_length() - 1].value is not None
+            else every
+            for v, (cells, every) in enumerate(zip(reach, self._sensible.start, strict=True))
+        ]
+        return [*self._boxes.rules_in(unknown & self._boxes.may_hold(fixed)), *self._large()]
+
+    def _sensibly(self, number: int) -> tuple[int, ...]:
+        return Search(self._sensible, self._budget).narrowed([(self.rules[number], TRUE)])
+
+    def _large(self) -> list[int]:
+        return [n for n in range(len(self.rules)) if n not in self._boxes.of_rule]
 
     def reads(self, fact: str) -> bool:
         """Whether the policy reads a fact."""
@@ -227,14 +270,16 @@ class PolicyModel:
         """Whether a fact meets a test that the policy makes of it."""
         test = bare(test)
         if (fact, test) not in self._tests:
-            truths = self._domain(fact).truths[test]
-            self._tests[fact, test] = PartitionedTest.of(self._numbers[fact], truths)
+            masks = self._domain(fact).masks[test]
+            self._tests[fact, test] = PartitionedTest(self._numbers[fact], *masks)
         return self._tests[fact, test]
 
-    def answers(self, fact: str, test: FactTest) -> list[tuple[Cell, int]]:
-        """What a test comes to in each cell of its fact."""
-        domain = self._domain(fact)
-        return list(zip(domain.cells, domain.truths[bare(test)], strict=True))
+    def within(self, fact: str, *, documented: bool) -> int:
+        """The cells (bits) of the values that a fact can have, or of those the API documents."""
+        return bits(
+            cell.value is not None and (cell.documented or not documented)
+            for cell in self.cells_of(fact)
+        )
 
     def _domain(self, fact: str) -> Domain:
         return self._domains[self._numbers[fact]]
@@ -248,7 +293,7 @@ class PolicyModel:
         for name in sorted(tests, key=lambda name: name != COUNT):
             fact = self._catalogue[name]
             domain = domain_of(fact, tuple(tests[name]), cuts[name], self.lists, self._patterns)
-            sensible = _bits(self._is_sensible(fact, cell) for cell in domain.cells)
+            sensible = bits(self._is_sensible(fact, cell) for cell in domain.cells)
             self._numbers[name] = self._new_variable(domain, sensible)
 
     def _new_variable(self, domain: Domain, sensible: int) -> int:
@@ -294,7 +339,7 @@ class PolicyModel:
         cells = [domain.cells for domain in self._domains]
         order = tuple(domain.order for domain in self._domains)
         count = self._numbers.get(COUNT, -1)
-        one = _bits(cell.value == 1 for cell in cells[count]) if count >= 0 else 0
+        one = bits(cell.value == 1 for cell in cells[count]) if count >= 0 else 0
         links = Links(cells)
         for number, checks in self._rest.values():
             links.add(count, number, without_others(checks.quantifier))
@@ -305,10 +350,10 @@ class PolicyModel:
         links.add_all(CERTAIN, self._numbers)
         self._possible = variables((1 << len(row)) - 1 for row in cells)
         links.add_all(DOCUMENTED, self._numbers)
-        self._documented = variables(_bits(cell.documented for cell in row) for row in cells)
+        self._documented = variables(bits(cell.documented for cell in row) for row in cells)
         links.add_all(USUAL, self._numbers)
         self._sensible = variables(self._sensible_cells)
-        sure = (_bits(cell.sure for cell in row) for row in cells)
+        sure = (bits(cell.sure for cell in row) for row in cells)
         self._usual = variables(map(int.__and__, self._sensible_cells, sure))
 
     # Conditions as circuits --------------------------------------------------------------
@@ -355,10 +400,7 @@ class PolicyModel:
             case EachAttempt():
                 return self._over_attempts(condition)
         parts = [self._circuit(part, prefix) for part in condition.parts]
-        node: Expression = all_of(*parts) if isinstance(condition, AllOf) else any_of(*parts)
-        if node.variables:
-            last = self._domains[node.variables.bit_length() - 1]
-            node = of_one_variable(node, len(last.cells))
+        node = of_one_variable(all_of(*parts) if isinstance(condition, AllOf) else any_of(*parts))
         return node.negated() if isinstance(condition, NoneOf) else node
 
     def _over_attempts(self, checks: EachAttempt) -> Expression:
@@ -380,7 +422,8 @@ class PolicyModel:
 
     # Examples ----------------------------------------------------------------------------
 
-    def _witness(self, chosen: list[int]) -> Witness:
+    def _witness(self, live: list[int]) -> Witness:
+        chosen = [cells.bit_length() - 1 for cells in live]
         cells = {name: chosen[number] for name, number in self._numbers.items()}
         return Witness(
             facts={name: self.cells_of(name)[cell].value for name, cell in cells.items()},
@@ -389,6 +432,7 @@ class PolicyModel:
                 for number, checks in self._rest.values()
             },
             cells=cells,
+            live=tuple(live),
         )
 
     def _misfit(self, found: Witness) -> Wish | None:
@@ -411,8 +455,11 @@ class PolicyModel:
     def _fit(self, found: Witness, name: str, length: str) -> bool:
         """Give a text the length that was chosen, if that changes no answer about it."""
         wanted = self.cells_of(length)[found.cells[length]]
-        truths = self._domain(name).truths
-        answers = [(test, row[found.cells[name]]) for test, row in truths.items()]
+        here = 1 << found.cells[name]
+        answers = [
+            (test, PartitionedTest(0, *masks).truths_in(here))
+            for test, masks in self._domain(name).masks.items()
+        ]
         for candidate in texts_like(
             found.facts[name], answers, self._patterns, int(wanted.low or 0), wanted.high
         ):
@@ -424,7 +471,3 @@ class PolicyModel:
 
 
 _VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
-
-
-def _bits(chosen: Iterable[bool]) -> int:
-    return sum(1 << i for i, held in enumerate(chosen) if held)

@@ -8,13 +8,13 @@ nothing is ever called impossible because of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from reviewbot.domain.account import PROFILE_FIELDS
 from reviewbot.domain.task import COMMENT_LIMITS
 from reviewbot.policy.catalog import ATTEMPT_FACTS
-from reviewbot.policy.lint.solver import Cell, Link
+from reviewbot.policy.lint.solver import Cell, Link, bits
 from reviewbot.policy.lint.usual import WINDOW
 
 Holds = Callable[[Cell, Cell], bool]
@@ -228,19 +228,17 @@ def shared_cuts(points: dict[str, set[float]]) -> dict[str, set[float]]:
 
 
 class Links:
-    """Relations between variables, spelled out for the search from cell to cell."""
+    """Relations between variables, spelled out for the search from cell to cell, as they are asked for."""
 
     def __init__(self, cells: Sequence[tuple[Cell, ...]]) -> None:
         self._cells = cells
-        self._links: list[list[Link]] = [[] for _ in cells]
+        self._held: list[list[tuple[int, Holds, bool, bool]]] = [[] for _ in cells]
+        """By variable: the other one, what holds between them, whether turned round, with one attempt."""
 
     def add(self, first: int, second: int, holds: Holds, *, one_attempt: bool = False) -> None:
         """Add a relation of two variables, both ways."""
-        rows = [[holds(a, b) for b in self._cells[second]] for a in self._cells[first]]
-        columns = list(zip(*rows, strict=True))
-        for one, other, table in ((first, second, rows), (second, first, columns)):
-            allowed = tuple(sum(may << i for i, may in enumerate(row)) for row in table)
-            self._links[one].append(Link(other, allowed, one_attempt))
+        self._held[first].append((second, holds, False, one_attempt))
+        self._held[second].append((first, holds, True, one_attempt))
 
     def add_all(self, relations: Iterable[Relation], numbers: dict[str, int]) -> None:
         """Add those relations of which both facts have a variable."""
@@ -249,6 +247,24 @@ class Links:
                 first, second = numbers[relation.first], numbers[relation.second]
                 self.add(first, second, relation.holds, one_attempt=relation.one_attempt)
 
-    def so_far(self) -> tuple[tuple[Link, ...], ...]:
-        """All that was added until now."""
-        return tuple(map(tuple, self._links))
+    def so_far(self) -> Callable[[int, int], tuple[Link, ...]]:
+        """What a cell of a variable leaves of the others, by all that was added until now."""
+        held = [tuple(relations) for relations in self._held]
+        known: dict[tuple[int, int], tuple[Link, ...]] = {}
+
+        def links(variable: int, number: int) -> tuple[Link, ...]:
+            if (variable, number) not in known:
+                cell = self._cells[variable][number]
+                known[variable, number] = tuple(self._spelled_out(cell, held[variable]))
+            return known[variable, number]
+
+        return links
+
+    def _spelled_out(
+        self, cell: Cell, held: Iterable[tuple[int, Holds, bool, bool]]
+    ) -> Iterator[Link]:
+        for other, holds, turned, one_attempt in held:
+            others = self._cells[other]
+            allowed = bits(holds(o, cell) if turned else holds(cell, o) for o in others)
+            if allowed != (1 << len(others)) - 1:
+                yield Link(other, allowed, one_attempt)

@@ -6,21 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
-from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.lint.policy_model import COUNT, EXISTS, Doubt, PolicyModel, Witness
-from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, TooHardError, Wish
+from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, TooHardError, Wish
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding, facts_asked
-from reviewbot.policy.lint.witnesses import example_words, realistic, rule_words, value_words
+from reviewbot.policy.lint.witnesses import (
+    example_words,
+    realistic,
+    rule_names,
+    rule_words,
+    value_words,
+)
 from reviewbot.policy.model import Compare, Rule
 from reviewbot.policy.operators import IsKnown
 from reviewbot.policy.text_forms import listed
 
 NEVER_BY_ITSELF = "P201"
 NEVER_BECAUSE_OF_EARLIER = "P202"
-PAYS_AND_SENDS_BACK = "P203"
-OTHER_OVERLAP = "P204"
 UNCOVERED = "P205"
 BY_NOT_KNOWING = "P206"
 ALWAYS = "P207"
@@ -31,14 +34,10 @@ UNDOCUMENTED = "P212"
 CAN_MATCH = "whether it can ever match"
 ALL_COVERED = "whether every task is covered"
 PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
-MEETS = {
-    Severity.WARNING: "whether it meets an earlier rule that pays where it sends back, or the reverse",
-    Severity.NOTE: "whether it meets an earlier rule that does something else",
-}
 MOST_EATERS_NAMED = 3
 """Earlier rules that are named as taking all tasks of a rule."""
-MOST_OVERLAPS_NAMED = 100
-"""Pairs of each severity that are named; who has that many mends those first."""
+MOST_ASKED = 600
+"""Questions about the unknown that are put in all, shared by the rules that move money."""
 
 
 def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]]:
@@ -46,200 +45,208 @@ def unreachable_rules(world: PolicyModel) -> tuple[list[Finding], frozenset[int]
 
     Those that only a review beyond the API's documents could match are found too, but can match.
     """
-    found: dict[int, Finding | None] = {}
+    findings: list[Finding] = []
+    dead, eaten = set[int](), list[int]()
     for number, rule in enumerate(world.policy.rules):
         if rule.rollout == 0:
-            found[number] = None
+            dead.add(number)
             continue
+        wishes = world.decides(number)
         try:
-            finding = _reach(world, number, rule)
+            if world.possible(wishes, documented=True):
+                continue
+            if world.possible(wishes):
+                findings.append(_undocumented(rule))
+                continue
+            dead.add(number)
+            if world.possible(wishes[:1]):
+                eaten.append(number)
+            else:
+                findings.append(_contradicts_itself(rule))
         except TooHardError:
             world.doubts.append(Doubt(CAN_MATCH, number))
-            continue
-        if finding is not None:
-            found[number] = finding
-    findings = [finding for finding in found.values() if finding is not None]
-    dead = (number for number, f in found.items() if f is None or f.code != UNDOCUMENTED)
+    by_eaters = _eaters(world, eaten)
+    findings += [_eaten(world, rules, eaters) for eaters, rules in by_eaters.items()]
     return findings, frozenset(dead)
 
 
-def _reach(world: PolicyModel, number: int, rule: Rule) -> Finding | None:
-    wishes = world.decides(number)
-    if world.possible(wishes, documented=True):
-        return None
-    if world.possible(wishes):
-        return Finding(
-            code=UNDOCUMENTED,
-            severity=Severity.WARNING,
-            span=rule.name_span,
-            message=f'rule "{rule.name}" is for tasks that the API\'s documents do not know: '
-            "all others are taken before, or excluded by its own conditions",
-            detail="values beyond the documented ranges are kept as they come, so it may match all the same",
-            cure="keep it if that is meant; else change its conditions or drop it",
-            see="reviewbot policy facts",
-        )
-    if not world.possible(wishes[:1]):
-        return Finding(
-            code=NEVER_BY_ITSELF,
-            severity=Severity.WARNING,
-            span=rule.name_span,
-            message=f'rule "{rule.name}" can never match: its own conditions exclude each other',
-            cure="change or drop one of its conditions",
-        )
-    earlier = [i for i, _ in deciding(world.policy) if i < number]
-    eaters = _smallest(world, wishes[0], earlier)
-    named = [(i, world.policy.rules[i]) for i in eaters[:MOST_EATERS_NAMED]]
-    more = f" (and {len(eaters) - len(named)} more)" if len(eaters) > len(named) else ""
+def _undocumented(rule: Rule) -> Finding:
     return Finding(
-        code=NEVER_BECAUSE_OF_EARLIER,
+        code=UNDOCUMENTED,
         severity=Severity.WARNING,
         span=rule.name_span,
-        message=f'rule "{rule.name}" can never match: every task it would take is taken before by '
-        + listed((rule_words(i, eater) for i, eater in named), "and")
-        + more,
-        cure=f'move "{rule.name}" up, make the earlier one narrower, or drop this one',
-        related=tuple(("", eater.name_span, "takes its tasks") for _, eater in named),
+        message=f'rule "{rule.name}" is for tasks that the API\'s documents do not know: '
+        "all others are taken before, or excluded by its own conditions",
+        detail="values beyond the documented ranges are kept as they come, so it may match all the same",
+        cure="keep it if that is meant; else change its conditions or drop it",
+        see="reviewbot policy facts",
     )
 
 
-def _smallest(world: PolicyModel, own: Wish, earlier: list[int]) -> list[int]:
-    """Drop earlier rules that are not needed to leave nothing over: by halves, then one by one."""
-    kept = list(earlier)
+def _contradicts_itself(rule: Rule) -> Finding:
+    return Finding(
+        code=NEVER_BY_ITSELF,
+        severity=Severity.WARNING,
+        span=rule.name_span,
+        message=f'rule "{rule.name}" can never match: its own conditions exclude each other',
+        cure="change or drop one of its conditions",
+    )
+
+
+def _eaters(world: PolicyModel, eaten: list[int]) -> dict[tuple[int, ...], list[int]]:
+    """By the earlier rules that take all their tasks: the rules that are left with none.
+
+    Of several earlier rules that each take all, the one that does so to the most is named.
+    """
+    alone = {n: set(world.implied_by(n)) & set(world.earlier(n)) for n in eaten}
+    takes = Counter(eater for eaters in alone.values() for eater in eaters)
+    by_eaters: dict[tuple[int, ...], list[int]] = {}
+    for number in eaten:
+        if alone[number]:
+            eaters = [max(alone[number], key=lambda eater: (takes[eater], -eater))]
+        else:
+            eaters = _smallest(world, number)
+        by_eaters.setdefault(tuple(eaters), []).append(number)
+    return by_eaters
+
+
+def _smallest(world: PolicyModel, number: int) -> list[int]:
+    """The earlier rules that are needed to leave nothing over: by halves, then one by one."""
+    own: Wish = (world.rules[number], TRUE)
+
+    def suffice(rules: list[int]) -> bool:
+        with suppress(TooHardError):
+            return not world.possible([own, world.none_of(rules)])
+        return False
+
+    kept = world.earlier(number)
+    with suppress(TooHardError):
+        pressing = world.in_the_way([own, world.none_of(kept)])
+        kept = pressing if suffice(pressing) else kept
     size = max(1, len(kept) // 2)
     while size:
         end = len(kept)
         while end > 0:
             start = max(0, end - size)
             rest = kept[:start] + kept[end:]
-            with suppress(TooHardError):
-                if not world.possible([own, *((world.rules[i], NOT_TRUE) for i in rest)]):
-                    kept = rest
+            kept = rest if suffice(rest) else kept
             end = start
         size //= 2
     return kept
 
 
+def _eaten(world: PolicyModel, numbers: list[int], eaters: tuple[int, ...]) -> Finding:
+    """Say of rules that the same earlier ones take all their tasks."""
+    rules = world.policy.rules
+    first, *others = (rules[number] for number in numbers)
+    named = [(i, rules[i]) for i in eaters[:MOST_EATERS_NAMED]]
+    more = f" (and {len(eaters) - len(named)} more)" if len(eaters) > len(named) else ""
+    whom, they = ("rule", "it") if not others else ("rules", "they")
+    names = rule_names([first, *others])
+    return Finding(
+        code=NEVER_BECAUSE_OF_EARLIER,
+        severity=Severity.WARNING,
+        span=first.name_span,
+        message=f"{whom} {names} can never match: every task {they} would take is taken before by "
+        + listed((rule_words(i, eater) for i, eater in named), "and")
+        + more,
+        cure=f'move "{first.name}" up, make the earlier one narrower, or drop this one'
+        if not others
+        else "move them up, make the earlier one narrower, or drop them",
+        related=(
+            *(
+                ("", eater.name_span, "takes their tasks" if others else "takes its tasks")
+                for _, eater in named
+            ),
+            *(("", other.name_span, "can never match either") for other in others),
+        ),
+    )
+
+
 def uncovered(world: PolicyModel) -> Iterator[Finding]:
     """Find a review for which no rule is made, if there is one."""
-    nodes = [world.rules[i] for i, _ in deciding(world.policy)]
-    what, found = "no rule covers some tasks", None
-    with suppress(TooHardError):
-        found = world.example([(node, FALSE) for node in nodes])
+    numbers = [i for i, _ in deciding(world.policy)]
+    asked = [world.none_of(numbers)]
+    found = world.surely(asked, Doubt(ALL_COVERED, len(world.policy.rules) - 1))
     if found is None:
-        what = "for some tasks no rule can tell"
-        doubt = Doubt(ALL_COVERED, len(world.policy.rules) - 1)
-        found = world.surely([(node, NOT_TRUE) for node in nodes], doubt)
-    if found is not None:
-        yield Finding(
-            code=UNCOVERED,
-            severity=Severity.NOTE,
-            span=world.policy.rules[-1].name_span,
-            message=f"{what}: they go to a person by  no rule",
-            detail=example_words(world, found, facts_asked(*world.policy.rules)),
-            cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
-        )
-
-
-def overlaps(
-    world: PolicyModel, dead: frozenset[int], *, notes: bool = True, every: bool
-) -> Iterator[Finding]:
-    """Find pairs of rules that some ordinary review meets both of, the first of which wins.
-
-    Pairs of which one pays and one sends back are warnings. Others are notes; a guard (a person or
-    time first, then the rest) is how policies are written and is told only with `every`.
-    """
-    rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
-    named: Counter[Severity] = Counter()
-    none_before: list[Wish] = [(world.rules[i], NOT_TRUE) for i, _ in rules]
-    for place, (j, later) in enumerate(rules):
-        for at, (i, first) in enumerate(rules[:place]):
-            severity = _severity(first, later, every=every)
-            if severity is None or (severity is Severity.NOTE and not notes) or world.apart(i, j):
-                continue
-            doubt = Doubt(MEETS[severity], j)
-            if named[severity] >= MOST_OVERLAPS_NAMED:
-                world.doubts.append(doubt)
-                break
-            try:
-                found = _meeting(world, i, j, none_before[:at])
-            except TooHardError:
-                world.doubts.append(doubt)
-                continue
-            if found is None:
-                continue
-            named[severity] += 1
-            verb = first.then.action
-            yield Finding(
-                code=PAYS_AND_SENDS_BACK if severity is Severity.WARNING else OTHER_OVERLAP,
-                severity=severity,
-                span=later.name_span,
-                message=f"some tasks match both {rule_words(i, first)} ({verb}) "
-                f"and {rule_words(j, later)} ({later.then.action})",
-                under=f'"{first.name}" stands first and wins: {verb}',
-                detail=example_words(world, found, facts_asked(first, later)),
-                cure=f'if that is not meant, add to "{later.name}" or to "{first.name}" '
-                "a condition that keeps them apart",
-                related=(("", first.name_span, "stands first and wins"),),
-            )
-
-
-def _severity(first: Rule, later: Rule, *, every: bool) -> Severity | None:
-    a, b = first.then.action, later.then.action
-    if (a.pays and b.sends_back) or (a.sends_back and b.pays):
-        return Severity.WARNING
-    if a is b or later.when is None:
-        return None
-    guard = a in (Action.ESCALATE, Action.WAIT)
-    return Severity.NOTE if every or not guard else None
-
-
-def _meeting(world: PolicyModel, i: int, j: int, before: list[Wish]) -> Witness | None:
-    """Find an ordinary review that both rules match and none of `before` takes.
-
-    Raises TooHardError when it cannot be told.
-    """
-    both: list[Wish] = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
-    if before and world.example(both) is None:
-        return None
-    found = world.example([*both, *before])
-    if found is not None and not realistic(world, found):
-        raise TooHardError
-    return found
+        return
+    what, clearer = "no rule covers some tasks", found
+    while untold := [n for n in numbers if world.rules[n].value(list(clearer.live)) & UNKNOWN]:
+        asked += [(world.rules[n], FALSE) for n in untold]
+        try:
+            example = world.example(asked)
+        except TooHardError:
+            example = None
+        if example is None:
+            what = "for some tasks no rule can tell"
+            break
+        clearer = found = example
+    yield Finding(
+        code=UNCOVERED,
+        severity=Severity.NOTE,
+        span=world.policy.rules[-1].name_span,
+        message=f"{what}: they go to a person by  no rule",
+        detail=example_words(world, found, facts_asked(*world.policy.rules)),
+        cure="add a last rule with  always: yes  and  then: escalate  if that is meant",
+    )
 
 
 def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find approvals and disputes that a task reaches past a rule that might have stopped it."""
-    rules = [(i, rule) for i, rule in deciding(world.policy) if i not in dead]
-    unsure = {i for i, _ in rules if world.may_come_to(world.rules[i]) & UNKNOWN}
-    for place, (i, rule) in enumerate(rules):
-        action = rule.then.action
-        if not (action.pays or action.sends_back):
-            continue
-        before = [number for number, _ in rules[:place]]
-        for j, earlier in rules[:place]:
-            if earlier.then.action is action or j not in unsure:
-                continue
-            try:
+    """Find approvals and disputes that a task reaches past a rule that might have stopped it.
+
+    All that one rule lets by, because the same facts are unknown, is one finding.
+    """
+    rules = dict(deciding(world.policy))
+    alive = [i for i in rules if i not in dead]
+    acting = [i for i in alive if rules[i].then.action.pays or rules[i].then.action.sends_back]
+    share = max(2, MOST_ASKED // max(1, len(acting)))
+    passed: dict[tuple[int, tuple[str, ...]], list[tuple[int, Witness]]] = {}
+    for i in acting:
+        before = [j for j in alive if j < i]
+        action = rules[i].then.action
+        unsure = [j for j in sorted(world.perhaps_untold(i)) if j in before]
+        unsure = [j for j in unsure if rules[j].then.action is not action]
+        try:
+            for j in unsure[:share]:
                 found = _past_unknown(world, before, i, j)
-            except TooHardError:
-                world.doubts.append(Doubt(PAST_UNKNOWN, i))
-                break
-            if found is None:
-                continue
-            missing = [name for name in facts_asked(earlier) if found.facts[name] is None]
-            yield Finding(
-                code=BY_NOT_KNOWING,
-                severity=Severity.WARNING,
-                span=rule.name_span,
-                message=f'"{rule.name}" ({action}) takes tasks of which '
-                f"{rule_words(j, earlier)} ({earlier.then.action}) could not tell",
-                under=f"{listed(missing, 'and')} may be unknown" if missing else None,
-                detail=example_words(world, found, facts_asked(rule, earlier)),
-                cure=f'ask here too for what "{earlier.name}" needs'
-                + (f", such as  {missing[0]}: known" if missing else ""),
-                related=(("", earlier.name_span, "cannot tell"),),
-            )
-            break
+                if found is not None:
+                    missing = (n for n in facts_asked(rules[j]) if found.facts[n] is None)
+                    passed.setdefault((j, tuple(missing)), []).append((i, found))
+                    break
+            else:
+                if len(unsure) > share:
+                    raise TooHardError
+        except TooHardError:
+            world.doubts.append(Doubt(PAST_UNKNOWN, i))
+    for (j, unknown), takers in passed.items():
+        yield _passed(world, j, unknown, takers)
+
+
+def _passed(
+    world: PolicyModel, j: int, unknown: tuple[str, ...], takers: list[tuple[int, Witness]]
+) -> Finding:
+    """Say which rules take tasks of which rule `j` could not tell."""
+    rules = world.policy.rules
+    first, *others = (rules[i] for i, _ in takers)
+    earlier, found = rules[j], takers[0][1]
+    alike = {rule.then.action for rule in (first, *others)} == {first.then.action}
+    does = f" ({first.then.action})" if alike else ""
+    take = "takes" if not others else "take"
+    return Finding(
+        code=BY_NOT_KNOWING,
+        severity=Severity.WARNING,
+        span=first.name_span,
+        message=f"{rule_names([first, *others])}{does} {take} tasks of which "
+        f"{rule_words(j, earlier)} ({earlier.then.action}) could not tell",
+        under=f"{listed(unknown, 'and')} may be unknown" if unknown else None,
+        detail=example_words(world, found, facts_asked(first, earlier)),
+        cure=f'ask {"there" if others else "here"} too for what "{earlier.name}" needs'
+        + (f", such as  {unknown[0]}: known" if unknown else ""),
+        related=(
+            ("", earlier.name_span, "cannot tell"),
+            *(("", other.name_span, "takes them too") for other in others),
+        ),
+    )
 
 
 def _past_unknown(world: PolicyModel, before: list[int], i: int, j: int) -> Witness | None:
@@ -247,7 +254,7 @@ def _past_unknown(world: PolicyModel, before: list[int], i: int, j: int) -> Witn
     wishes: list[Wish] = [
         (world.rules[i], TRUE),
         (world.rules[j], UNKNOWN),
-        *((world.rules[k], NOT_TRUE) for k in before if k != j),
+        world.none_of(k for k in before if k != j),
     ]
     scenarios: list[list[Wish]] = [[]]
     if world.reads(COUNT):  # a rule that asks for an attempt, or for none, is not surprised by it
@@ -283,13 +290,14 @@ def idle_lines(world: PolicyModel) -> Iterator[Finding]:
             fact = world.fact(name)
             if isinstance(line.test, IsKnown) and fact.nullable:
                 continue
-            known = [pair for pair in world.answers(name, line.test) if pair[0].value is not None]
-            every = {truths for _, truths in known}
-            documented = {truths for cell, truths in known if cell.documented}
-            if documented == {TRUE}:
-                yield _always(fact, line, sure=every == {TRUE})
-            elif documented == {FALSE}:
-                yield _never(fact, line, sure=every == {FALSE})
+            test = world.meets(name, line.test)
+            every, documented = (
+                test.truths_in(world.within(name, documented=only)) for only in (False, True)
+            )
+            if documented == TRUE:
+                yield _always(fact, line, sure=every == TRUE)
+            elif documented == FALSE:
+                yield _never(fact, line, sure=every == FALSE)
 
 
 def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:

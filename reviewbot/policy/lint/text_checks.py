@@ -73,11 +73,13 @@ def _senders(
         if number not in dead and rule.then.action.sends_back:
             wishes = world.decides(number)
             yield f'rule "{rule.name}"', number, rule.name_span, rule.then, wishes
-    undecided: list[Wish] = [
-        (world.rules[i], NOT_TRUE)
-        for i, rule in deciding(world.policy)
-        if not (hours_of(world.policy, rule) or rule.limit)
-        and rule.then.action not in (Action.ESCALATE, Action.WAIT)
+    undecided = [
+        world.none_of(
+            i
+            for i, rule in deciding(world.policy)
+            if not (hours_of(world.policy, rule) or rule.limit)
+            and rule.then.action not in (Action.ESCALATE, Action.WAIT)
+        )
     ]
     for case, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
         if case.then.action.sends_back:

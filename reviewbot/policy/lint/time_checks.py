@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
-
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
-from reviewbot.policy.engine.calendar import Calendar, calendars_of
 from reviewbot.policy.engine.templates import duration
 from reviewbot.policy.lint.policy_model import PolicyModel
-from reviewbot.policy.lint.solver import TRUE, TooHardError, Wish
 from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (
-    AllOf,
     BeforeDeadline,
     Cap,
-    Compare,
-    Condition,
     FromConfirmed,
     Guardrails,
     Hours,
     Moment,
-    NoneOf,
-    OpeningHours,
     Policy,
     Rule,
     WhenOpens,
     hours_of,
 )
-from reviewbot.policy.operators import InHours
-from reviewbot.policy.text_forms import listed
 
 WAIT_OUTLIVES = "P140"
 NOTHING_CHANGES = "P230"
@@ -209,208 +196,3 @@ def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
             ("", cap.span, f"{other}:  as well") for other, cap in others if cap.span != NOWHERE
         ),
     )
-
-
-# Calendar proof: the confirmation times from which a rule with hours can never act in time.
-#
-# A rule can decide a task only while the task's age lies in certain ranges: its own tests on time, and
-# waits before it, bound them from below, `decide by` from above. Held by hours that are closed from `c`
-# to `o`, a task confirmed at `t` is never acted upon when the whole range, laid off from `t`, falls into
-# that gap: when c - low ≤ t ≤ o - high. Gaps come from the calendar itself, so holidays, clock changes
-# and zones need no case of their own.
-
-AHEAD = timedelta(days=365)
-_MARGIN = timedelta(days=7)
-
-Window = tuple[datetime, datetime]
-
-
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What the coming twelve months hold for one rule with hours.
-
-    `windows` are the confirmation times, from and to, from which it can never act; `share` is how
-    much of the time they are.
-    """
-
-    rule: int
-    windows: tuple[Window, ...]
-    share: float
-    ordinary: float
-    """The share of the week that is most common."""
-    worst: tuple[date, float]
-    """The Monday and the share of the worst week."""
-
-
-def prove(world: PolicyModel, today: date, dead: frozenset[int] = frozenset()) -> tuple[Proof, ...]:
-    """Prove every rule with hours over the twelve months from `today`."""
-    latest = offset_of(world.policy.deadline.decide_by)
-    calendars = calendars_of(world.policy)
-    zone = ZoneInfo(world.policy.timezone)
-    proofs = []
-    for number, rule in deciding(world.policy):
-        asked = tuple(_hours_asked(world.policy, rule))
-        if number in dead or not asked or latest is None:
-            continue
-        ages = _ages(world, number, latest)
-        if ages is not None:
-            acts = _Together(asked, calendars)
-            proofs.append(_prove(number, acts, ages, today, zone))
-    return tuple(proofs)
-
-
-def _hours_asked(policy: Policy, rule: Rule) -> Iterator[InHours]:
-    """The hours in which a rule acts, and what each line that it must meet asks of the clock."""
-    yield from (InHours(hours=name) for name in hours_of(policy, rule))
-    if rule.when is not None:
-        yield from _clock_tests(rule.when)
-
-
-def _clock_tests(condition: Condition) -> Iterator[InHours]:
-    match condition:
-        case Compare(fact="now", test=InHours() as test):
-            yield test
-        case NoneOf(parts=parts):
-            for mapping in parts:
-                only = mapping.parts[0] if len(mapping.parts) == 1 else mapping
-                if isinstance(only, Compare):
-                    asked = _clock_tests(only)
-                    yield from (msgspec.structs.replace(t, negated=not t.negated) for t in asked)
-        case AllOf(parts=parts):
-            for part in parts:
-                yield from _clock_tests(part)
-
-
-class _Together:
-    """Hours that are open where all of several tests of the clock are met."""
-
-    def __init__(self, tests: Iterable[InHours], calendars: Mapping[str, Calendar]) -> None:
-        self._asked = [(calendars[test.hours], not test.negated) for test in tests]
-
-    def is_open(self, at: datetime) -> bool:
-        """Whether each of them is as it is asked for."""
-        return all(calendar.is_open(at) is wanted for calendar, wanted in self._asked)
-
-    def turning_points(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """Every moment at which one of them may open or close, in order."""
-        found = {at for calendar, _ in self._asked for at in calendar.turning_points(start, end)}
-        yield from sorted(found)
-
-
-def _ages(world: PolicyModel, number: int, latest: float) -> tuple[timedelta, timedelta] | None:
-    """The youngest and oldest age at which the rule can decide; None when it never can."""
-    wishes = world.decides(number)
-    cells = [
-        cell
-        for index, cell in enumerate(world.cells_of(world.waited))
-        if cell.low is not None
-        and cell.low < latest
-        and _may_decide(world, [*wishes, (world.lies_in(world.waited, 1 << index), TRUE)])
-    ]
-    if not cells:
-        return None
-    high = latest if cells[-1].high is None else min(cells[-1].high, latest)
-    return timedelta(seconds=cells[0].low or 0), timedelta(seconds=high)
-
-
-def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
-    """Whether an ordinary review meets the wishes, or may: a longer time to act claims less."""
-    try:
-        return world.example(wishes) is not None
-    except TooHardError:
-        return True
-
-
-def _prove(
-    number: int,
-    calendar: OpeningHours,
-    ages: tuple[timedelta, timedelta],
-    today: date,
-    zone: ZoneInfo,
-) -> Proof:
-    start = datetime.combine(today, time(), zone).astimezone(UTC)
-    end = start + AHEAD
-    gaps = (
-        (max(closes - ages[0], start), min(opens - ages[1], end))
-        for closes, opens in _gaps(calendar, start, end + ages[1] + _MARGIN)
-    )
-    windows = tuple((first, last) for first, last in gaps if first < last)
-    monday = datetime.combine(today + timedelta(days=(-today.weekday()) % 7), time(), zone)
-    weeks: list[tuple[date, float]] = []
-    while monday + timedelta(days=7) <= end:
-        week = (monday.astimezone(UTC), (monday + timedelta(days=7)).astimezone(UTC))
-        weeks.append((monday.date(), _share(windows, *week)))
-        monday += timedelta(days=7)
-    shares = [round(share, 6) for _, share in weeks]
-    return Proof(
-        rule=number,
-        windows=windows,
-        share=_share(windows, start, end),
-        ordinary=max(set(shares), key=lambda share: (shares.count(share), -share)),
-        worst=max(weeks, key=lambda week: week[1]),
-    )
-
-
-def _gaps(calendar: OpeningHours, start: datetime, end: datetime) -> Iterator[Window]:
-    """The times between `start` and `end` at which the hours are closed, gap by gap."""
-    closed_since: datetime | None = start - _MARGIN
-    for moment in calendar.turning_points(start - _MARGIN, end):
-        is_open = calendar.is_open(moment)
-        if is_open and closed_since is not None:
-            if closed_since < moment:
-                yield closed_since, moment
-            closed_since = None
-        elif not is_open and closed_since is None:
-            closed_since = moment
-    if closed_since is not None:
-        yield closed_since, end
-
-
-def _share(windows: tuple[Window, ...], start: datetime, end: datetime) -> float:
-    covered = sum(
-        (min(b, end) - max(a, start) for a, b in windows if a < end and b > start), timedelta()
-    )
-    return covered / (end - start)
-
-
-def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find the rules with hours that cannot act in time for some confirmation times."""
-    zone = ZoneInfo(world.policy.timezone)
-    for proof in prove(world, today, dead):
-        rule = world.policy.rules[proof.rule]
-        hours = listed((f'"{name}"' for name in _names_of_hours(world.policy, rule)), "and")
-        if proof.share > 1 - 1e-9:
-            yield Finding(
-                code=NEVER_OPEN,
-                severity=Severity.WARNING,
-                span=rule.name_span,
-                message=f'"{rule.name}" can never act: the hours {hours} do not open '
-                "between the time it may act and  decide by",
-                cure="open the hours longer, wait less, or decide later",
-            )
-        elif proof.windows:
-            monday, share = proof.worst
-            worse = share > proof.ordinary + 0.001
-            longest = max(proof.windows, key=lambda window: window[1] - window[0])
-            shown = dict.fromkeys(_window_words(w, zone) for w in (proof.windows[0], longest))
-            yield Finding(
-                code=WINDOWS,
-                severity=Severity.WARNING if hours_of(world.policy, rule) else Severity.NOTE,
-                span=rule.name_span,
-                message=f'"{rule.name}" can never act on tasks confirmed at some times: the hours '
-                f"{hours} stay closed until  decide by",
-                under=f"{proof.ordinary:.1%} of an ordinary week"
-                + (f", {share:.1%} of the week of {monday}" if worse else ""),
-                detail="confirmed " + "; ".join(shown),
-                cure="open the hours longer, wait less, or decide later; "
-                "what is undecided then gets  if undecided",
-            )
-
-
-def _names_of_hours(policy: Policy, rule: Rule) -> list[str]:
-    """The hours that a rule must find open, or closed where it asks for that."""
-    return list(dict.fromkeys(test.hours for test in _hours_asked(policy, rule)))
-
-
-def _window_words(window: Window, zone: ZoneInfo) -> str:
-    start, end = (moment.astimezone(zone) for moment in window)
-    return f"{start:%a %Y-%m-%d %H:%M} to {end:%a %H:%M}"

@@ -75,7 +75,9 @@ _USUAL: Given = {
     "profile.profile_picture_url": "https://example.com/picture.jpg",
     "feedback.corrections_requested": 0,
 }
-_CHECKED = CONFIRMED - timedelta(hours=3)
+CHECKED_BEFORE = 3 * HOUR
+"""How long before the confirmation the one check of the usual review was made."""
+_CHECKED = CONFIRMED - timedelta(seconds=CHECKED_BEFORE)
 _USUAL_ATTEMPT = Attempt(
     outcome_kind="couldnt_verify",
     verified=False,

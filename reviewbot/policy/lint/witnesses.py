@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, product
 from typing import Any
@@ -20,6 +20,8 @@ from reviewbot.policy.text_forms import listed
 MOST_TRIED = 500
 """Earlier attempts that are tried before an example counts as not found."""
 _LONGEST_TEXT = 40
+MOST_NAMED = 9
+"""Rules that one finding names, before it only counts them."""
 
 AttemptFacts = dict[str, Any]
 
@@ -135,3 +137,11 @@ def _earlier_attempts(world: PolicyModel, found: Witness) -> Iterator[str]:
 def rule_words(number: int, rule: Rule) -> str:
     """Name a rule by its place and its name."""
     return f'rule {number + 1} "{rule.name}"'
+
+
+def rule_names(rules: Sequence[Rule]) -> str:
+    """Name several rules: the first few by name, the rest by their number."""
+    names = [f'"{rule.name}"' for rule in rules[:MOST_NAMED]]
+    if len(rules) > MOST_NAMED:
+        names.append(f"{len(rules) - MOST_NAMED} more rules")
+    return listed(names, "and")

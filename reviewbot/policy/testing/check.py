@@ -16,16 +16,16 @@ from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.lint.attempt_checks import moved_without_a_check
+from reviewbot.policy.lint.calendar_proof import out_of_hours
+from reviewbot.policy.lint.overlaps import MEETS, overlaps
 from reviewbot.policy.lint.policy_model import MOST_WORK, PolicyModel
 from reviewbot.policy.lint.rule_checks import (
     BEYOND,
     CAN_MATCH,
-    MEETS,
     NEVER,
     NEVER_BY_ITSELF,
     UNDOCUMENTED,
     idle_lines,
-    overlaps,
     reached_by_not_knowing,
     uncovered,
     unreachable_rules,
@@ -35,7 +35,6 @@ from reviewbot.policy.lint.time_checks import (
     idle_waits,
     late_deadline,
     limits_that_end_in_silence,
-    out_of_hours,
     short_hours,
     waits_too_long,
 )
@@ -60,18 +59,13 @@ def analyse(
     policy: Policy,
     *,
     today: date | None = None,
-    notes: bool = True,
-    every_overlap: bool = False,
     poll: float = POLL,
     margin: float = MARGIN,
 ) -> tuple[Finding, ...]:
     """Find what a readable policy does that its author will not have meant, in order of place.
 
-    `today` allows the calendar to be proven for the coming twelve months. Without `notes` no overlap
-    is looked for that would only be noted: there are many pairs, and each takes a search. With
-    `every_overlap` also guards are noted (an earlier rule that only asks a person or waits). `poll`
-    and `margin` are seconds: how often the bot looks, and what it needs before the deadline to
-    settle a lost answer.
+    `today` allows the calendar to be proven for the coming twelve months. `poll` and `margin` are
+    seconds: how often the bot looks, and what it needs before the deadline to settle a lost answer.
     """
     world = PolicyModel(policy)
     lines = list(idle_lines(world))
@@ -79,7 +73,7 @@ def analyse(
     found = [*lines, *_not_said_already(policy, unreachable, lines)]
     for part in (
         unproven_texts(world, dead),
-        overlaps(world, dead, notes=notes, every=every_overlap),
+        overlaps(world, dead),
         reached_by_not_knowing(world, dead),
         moved_without_a_check(world, dead),
         uncovered(world),
@@ -106,8 +100,6 @@ def checked(
     parsed: Parsed,
     *,
     today: date | None = None,
-    notes: bool = True,
-    every_overlap: bool = False,
     poll: float = POLL,
 ) -> Parsed:
     """Add what a policy that was read means to what was wrong with its text.
@@ -116,7 +108,7 @@ def checked(
     """
     if parsed.policy is None:
         return parsed
-    found = analyse(parsed.policy, today=today, notes=notes, every_overlap=every_overlap, poll=poll)
+    found = analyse(parsed.policy, today=today, poll=poll)
     unusable = any(finding.severity is Severity.ERROR for finding in found)
     return msgspec.structs.replace(
         parsed,

@@ -170,7 +170,7 @@ def check(policy: bytes, sheet: bytes) -> Parsed:
         return sheet
 
     parsed = parse_policy(policy, path=NAME, read=read, today=TODAY)
-    return checked(parsed, today=TODAY, notes=True, every_overlap=True)
+    return checked(parsed, today=TODAY)
 
 
 _USUAL = {(f.code, f.message) for f in check(POLICY.encode(), SHEET.encode()).findings}
