@@ -107,6 +107,18 @@ def only_cure(word: str, candidates: Iterable[str]) -> str | None:
     return close[0][1]
 
 
+def asked(name: str) -> str:
+    """Say the one name that was meant, as a question."""
+    return f"did you mean  {name}  ?"
+
+
+def meant_among(word: str, candidates: Iterable[str]) -> str | None:
+    """Ask for the one valid name that was certainly meant, else for the nearest ones."""
+    names = tuple(candidates)
+    sure = only_cure(word, names)
+    return asked(sure) if sure else did_you_mean(word, names)
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """Say the nearest valid names as a question; None when none is close."""
     near = nearest(word, candidates)

@@ -37,6 +37,8 @@ _CURRENCY_SIGNS = "$€£"
 _LARGEST = Decimal("1e15")
 YES = ("yes", "true")
 NO = ("no", "false")
+_OTHER_YES = ("y", "on", "1", "ja", "wahr", "oui", "si", "sí", "ok", "✓", "✔", "x", "yeah", "yep")
+_OTHER_NO = ("n", "off", "0", "nein", "falsch", "non", "✗", "✘", "nope")
 
 
 class Misread(Exception):
@@ -182,9 +184,9 @@ def read_yes_no(text: str, at: int) -> bool:
         return False
     folded = text.casefold()
     meant = None
-    if folded in (*YES, "y", "on"):
+    if folded in (*YES, *_OTHER_YES):
         meant = "yes"
-    elif folded in (*NO, "n", "off"):
+    elif folded in (*NO, *_OTHER_NO):
         meant = "no"
     message = f'"{text}" is neither yes nor no'
     raise _misread("P101", message, text, at, under="write  yes  or  no", write=meant)

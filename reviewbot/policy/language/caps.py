@@ -7,9 +7,10 @@ from typing import Literal, TypeVar
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.spoken import as_cap
+from reviewbot.policy.language.synonyms import ACTIONS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import Cap
-from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
+from reviewbot.policy.text_forms import asked, did_you_mean, listed, only_cure
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
 Over = TypeVar("Over", bound=str)
@@ -57,7 +58,9 @@ def read_over(reading: Reading, fields: MappingReader, words: tuple[Over, ...]) 
     assert scalar is not None
     message = f'when over:  is {listed(words)}, not "{scalar.value}"'
     cure = "; ".join(_MEANS[word] for word in words)
-    reading.add("P022", scalar, message, among=words, cure=cure)
+    meant = meaning(scalar.value, ACTIONS, words)
+    under = None if meant is None else asked(meant)
+    reading.add("P022", scalar, message, among=words, under=under, cure=cure)
     return words[0]
 
 

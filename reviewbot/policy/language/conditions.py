@@ -32,12 +32,28 @@ from reviewbot.policy.model import (
     Value,
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
-from reviewbot.policy.text_forms import BadPattern, compile_pattern, found_in
+from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in
 from reviewbot.policy.values import Misread
 
 MAX_LEVELS = 3
 
 _NAMED = "condition"
+_ALWAYS = frozenset(
+    (
+        "always",
+        "immer",
+        "all",
+        "alle",
+        "everything",
+        "any",
+        "anything",
+        "true",
+        "yes",
+        "ja",
+        "*",
+        "default",
+    )
+)
 _GROUPS = ("any of", "none of")
 _CHECKS: dict[str, Literal["any", "every", "no"]] = {
     "any check": "any",
@@ -55,7 +71,12 @@ def read_all(
         cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
         reading.add("P031", first_line(tree.span), message, cure=cure)
         return None
-    mapping = reading.mapping(tree, what, CONDITION.example)
+    if isinstance(tree, Scalar) and what == "when:" and fold(tree.value.strip(" .")) in _ALWAYS:
+        message = f'"{tree.value}" is no condition'
+        under = "write  always: yes  in place of  when:"
+        reading.add("P031", tree, message, under=under)
+        return None
+    mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
         return None
     if level > MAX_LEVELS:
@@ -92,7 +113,9 @@ def read_any(
             "P031",
             tree.entries[0][0].span if tree.entries else tree.span,
             f"{what} takes a list: each entry begins with a dash",
-            cure=f"write it as  - {CONDITION.example}",
+            cure=f"write  - {_first_line(tree)}"
+            if tree.entries
+            else f"write  - {CONDITION.example}",
         )
         return None
     read = [
@@ -301,6 +324,11 @@ def _as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | N
     if low is None or high is None or fact.type is FactType.MOMENT:
         return None
     return f"between {low} and {high}"
+
+
+def _first_line(mapping: Mapping) -> str:
+    key, value = mapping.entries[0]
+    return f"{key.value}: {_written(value)}"
 
 
 def _written(tree: Tree) -> str:

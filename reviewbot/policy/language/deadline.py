@@ -13,7 +13,7 @@ from reviewbot.policy.language.grammar import (
     GUARDRAILS,
     LAST_CASE,
 )
-from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line, with_own
 from reviewbot.policy.language.rules import read_action, read_then, read_when_part
 from reviewbot.policy.language.schedule import read_moment, read_reminders
 from reviewbot.policy.language.yaml import Mapping, Sequence, Tree
@@ -34,7 +34,7 @@ from reviewbot.policy.text_forms import listed
 
 def read_deadline(reading: Reading, tree: Tree | None) -> Deadline | None:
     """Read `deadline:`."""
-    mapping = reading.mapping(tree, "deadline:", DEADLINE.example)
+    mapping = reading.mapping(tree, "deadline:", with_own(tree, DEADLINE))
     if mapping is None:
         return None
     fields = MappingReader(reading, mapping, DEADLINE)

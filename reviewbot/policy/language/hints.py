@@ -16,6 +16,7 @@ from reviewbot.policy.text_forms import (
     fold,
     letter_name,
     listed,
+    meant_among,
     nearest,
     odd_letter,
     only_cure,
@@ -72,7 +73,8 @@ def refuse_fact(
         odd = odd_letter(name)
         looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
         message = f'no fact is called "{name}"{looks}'
-        meant = message, did_you_mean(name, names), only_cure(name, names)
+        sure = only_cure(name, names)
+        meant = message, meant_among(name, names), sure
         other = meaning(name.rpartition(".")[2], FACTS, facts)
         if other is not None and meant[2] is None:
             shown = f"{{{other}}}" if code == "P025" else other

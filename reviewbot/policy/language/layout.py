@@ -10,7 +10,10 @@ taken away, and the columns of an edited line are told as they stand in the auth
 
 from __future__ import annotations
 
+from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.language.slips import (
+    FACTS,
+    FREE_TEXTS,
     KEYS,
     LISTS,
     Layout,
@@ -20,7 +23,7 @@ from reviewbot.policy.language.slips import (
     is_closed,
     parts_of,
 )
-from reviewbot.policy.text_forms import shape
+from reviewbot.policy.text_forms import is_name, shape
 
 MOST_LINES = 3000
 
@@ -57,6 +60,7 @@ class _Walk(LineWalk):
         self.mend_spaces()
         if self.mend_remark():
             return
+        self._missing_pipe()
         self.mend_dash()
         self.mend_colon()
         line = self.lines[self.now]
@@ -91,11 +95,9 @@ class _Walk(LineWalk):
         """Move a line to the column that it belongs in, where it stands in none; say whether it was."""
         if self.now in self.tabbed:
             return self._tabbed(column, is_item, key)
-        if not is_item and key is not None and self._missing_dash(column, key):
+        if key is not None and self._dash_is_wrong(column, is_item, key):
             return True
-        if self._begins_level(column, is_item) or any(
-            level.column == column and level.is_list == is_item for level in self.levels
-        ):
+        if self._begins_level(column, is_item) or self._stands(column, is_item, key):
             return False
         wanted = self._wanted(column, is_item, key)
         if wanted is None:
@@ -107,6 +109,82 @@ class _Walk(LineWalk):
         self.put(0, column, " " * wanted.column, fixed=known and is_new)
         self.moved = (column, wanted.column)
         return True
+
+    def _dash_is_wrong(self, column: int, is_item: bool, key: str) -> bool:
+        return self._dash_too_many(column, key) if is_item else self._missing_dash(column, key)
+
+    def _stands(self, column: int, is_item: bool, key: str | None) -> bool:
+        """Whether a line stands in a column that is open for it."""
+        fitting = [lvl for lvl in self.levels if lvl.column == column and lvl.is_list == is_item]
+        return bool(fitting) and not self._strays(fitting[-1], key)
+
+    def _strays(self, level: Level, key: str | None) -> bool:
+        """Whether a test stands in a column of other keys, while one of tests is open."""
+        return (
+            key in FACTS
+            and not level.takes(str(key))
+            and bool(level.keys)
+            and any(other.takes(str(key)) for other in self.levels if other is not level)
+        )
+
+    def _dash_too_many(self, column: int, key: str) -> bool:
+        """A dash in front of a key that belongs to the entry above."""
+        for above, level in zip(self.levels, self.levels[1:], strict=False):
+            if (
+                above.is_list
+                and column in (above.column, level.column)
+                and above.parent in ("rules", "tests")
+                and level.keys[:1] == ["name"]
+                and key not in ("name", *level.keys)
+                and level.takes(key)
+            ):
+                written = self.lines[self.now].strip().removeprefix("- ")
+                message = "a dash too many: this line belongs to the entry above"
+                cure = f"begin it in column {level.column + 1}"
+                under = f"write  {written}"
+                self.say("P017", column, column + 1, message, under=under, cure=cure)
+                end = indent_of(self.lines[self.now], column + 2)
+                self.put(0, end, " " * level.column)
+                return True
+        return False
+
+    def _missing_pipe(self) -> None:
+        """A text of several lines, one of which holds a colon, without its | behind the name."""
+        column, name = indent_of(self.lines[self.now]), self._above
+        is_text = name in FREE_TEXTS or (self.levels[-1].parent == "reasons" and name not in KEYS)
+        if not self.open or column <= self.key_column or not is_text or not self._is_prose(column):
+            return
+        here, self.now = self.now, self._line_before()
+        above = self.lines[self.now].rstrip()
+        message = "the text below has a colon in it, so it needs  |  behind its name"
+        self.say("P017", self.key_column, len(above), message, under=f"write  {above.strip()} |")
+        self.put(len(above), len(self.lines[self.now]), " |")
+        self.open = False
+        self._block(self.key_column)
+        self.now = max(here, self.now)
+
+    def _is_prose(self, column: int) -> bool:
+        """Whether the lines from here on are a text in which a colon stands, not names with values."""
+        line = self.lines[self.now]
+        lines = [line]
+        for more in self.lines[self.now + 1 :]:
+            if more.strip() and indent_of(more) <= self.key_column:
+                break
+            lines.append(more)
+        key, _ = parts_of(line, column)
+        if line.strip().startswith((*PLATFORMS, "otherwise", "- ", "round ", "when", "locale")):
+            return False
+        if key is not None and (len(lines) < 2 or (key.isalpha() and key.islower())):
+            return False
+        return any(": " in text or text.rstrip().endswith(":") for text in lines)
+
+    def _line_before(self) -> int:
+        number = self.now - 1
+        while number > 0 and (
+            not self.lines[number].strip() or self.lines[number].lstrip()[0] == "#"
+        ):
+            number -= 1
+        return number
 
     def _say_column(self, column: int, wanted: Level) -> None:
         less = wanted.column - column
@@ -159,7 +237,8 @@ class _Walk(LineWalk):
             self.put(column - 2, column, "- ")
             return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
-            begins = level.column == column and above.is_list and level.keys[:1] == [key]
+            reach = (level.column,) if key != "id" else range(above.column, level.column + 2)
+            begins = column in reach and above.is_list and level.keys[:1] == [key]
             if begins and (key == "id" or (key in ("name", "when") and above.parent in LISTS)):
                 self._say_dash(key, column)
                 self.put(0, column, f"{' ' * above.column}- ")
@@ -237,8 +316,18 @@ class _Walk(LineWalk):
             or (indent < begins and first is not None and first - indent > 3)
         ):
             return False
-        key, _ = parts_of(line, indent)
-        return key is None or (" " in key and key not in KEYS)
+        key, value = parts_of(line, indent)
+        name = text.rstrip("|> ") if key is None else key
+        is_short = is_name(name) and len(name.split(" ")) <= 3
+        if key is None:
+            return not (is_short and (name != text or self._is_deeper_behind(number)))
+        return not is_short and not value.startswith(("|", ">"))
+
+    def _is_deeper_behind(self, number: int) -> bool:
+        here, self.now = self.now, number
+        is_deeper = self.next_is_deeper()
+        self.now = here
+        return is_deeper
 
     def _skip(self, value: str, begins: int) -> None:
         """Pass over the lines of a list in brackets, or of a plain text that goes on."""

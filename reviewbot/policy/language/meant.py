@@ -70,7 +70,7 @@ _OF_MOMENTS = {
     "at most": "before",
     "less than": "before",
 }
-_SEVERAL = " or | oder | and | und | nor |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
+_SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 _RANGE = r"(?:between |zwischen |from |von |in |range )?(.+?)(?: ?-{1,2} ?| ?[.]{2,3} ?| to | bis | till | until | through | and | und |,)(.+)"
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 
@@ -265,7 +265,8 @@ class _Asked:
     def _several(self, text: str, *, exactly: bool = False) -> str | None:
         """`a or b`, `a, b` and `a | b` as `[a, b]`; `exactly` where none of them is a guess."""
         inner = text.removeprefix("[").removesuffix("]").strip()
-        pieces = [piece for piece in shape(_SEVERAL).split(inner) if piece]
+        joints = f"{_SEVERAL}|/" if self.fact.type is FactType.CHOICE else _SEVERAL
+        pieces = [piece for piece in shape(joints).split(inner) if piece]
         values, turned = [], 0
         for piece in pieces if 1 < len(pieces) <= 50 else ():
             tidy = bare(piece.strip())
@@ -350,7 +351,8 @@ class _Asked:
         pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
         no = "not " * negated
         if len(pieces) == 1:
-            self.why = "quotes inside a test belong to the text that is looked for"
+            if rest.strip("\"'") != rest:
+                self.why = "quotes inside a test belong to the text that is looked for"
             return f"{no}{words} {pieces[0]}"
         lines = [f"{self.fact.name}: {words} {piece}" for piece in pieces]
         return self._lines(lines, negated, "one test looks for one text")
@@ -365,11 +367,12 @@ class _Asked:
         )
 
     def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
-        name = self._named("list", rest)
-        if name is not None:
-            return f"{'not ' * negated}in list {name}"
         pieces = _unquoted(rest, _SEVERAL)
-        names = [self._named("list", piece) for piece in pieces]
+        names = [self._named("list", piece, closely=True) for piece in pieces]
+        if len(pieces) == 1 or not all(names):
+            name = self._named("list", rest)
+            if name is not None:
+                return f"{'not ' * negated}in list {name}"
         if len(pieces) > 1 and all(names):
             lines = [f"{self.fact.name}: in list {name}" for name in names]
             return self._lines(lines, negated, "one test asks one list")

@@ -15,10 +15,12 @@ from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, Yaml
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
+    asked,
     did_you_mean,
     is_name,
     letter_name,
     listed,
+    meant_among,
     odd_letter,
     odd_space,
     only_cure,
@@ -101,7 +103,8 @@ class Reading:
                 return
             word = scalar.value[start:end]
             if names := tuple(among):
-                under, replacement = under or did_you_mean(word, names), only_cure(word, names)
+                replacement = only_cure(word, names)
+                under = under or meant_among(word, names)
             if scalar.cut is not None and (cure is None or code == "P111"):
                 cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
             span = self.document.part(scalar, start, end)
@@ -226,7 +229,7 @@ class Reading:
                 cure="put quotes around the whole text",
             )
         if scalar.value[:1] in _CURLY and scalar.value[-1:] in _CURLY:
-            cure = "YAML knows only straight quotes: \" or '"
+            cure = f'if that is not meant, write straight ones:  "{scalar.value[1:-1]}"'
             self.warn("P311", scalar.span, "these curly quotes are part of the text", cure=cure)
 
     def look_at_word(self, scalar: Scalar) -> None:
@@ -270,7 +273,7 @@ class Reading:
         self, tree: Tree | None, section: GrammarSection, what: str | None = None
     ) -> MappingReader | None:
         """Take a tree as one of the grammar's sections; `what` it is called where it has a name."""
-        mapping = self.mapping(tree, what or section.what, _with_own(tree, section))
+        mapping = self.mapping(tree, what or section.what, with_own(tree, section))
         return None if mapping is None else MappingReader(self, mapping, section, what)
 
     def mapping(self, tree: Tree | None, what: str, example: str) -> Mapping | None:
@@ -414,9 +417,9 @@ class MappingReader:
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
         meant = sure = only_cure(key.value, free)
-        near = did_you_mean(key.value, free)
+        near = asked(sure) if sure else did_you_mean(key.value, free)
         if meant is None and (meant := meaning(key.value, KEYS, free)) is not None:
-            near = f"did you mean  {meant}  ?"
+            near = asked(meant)
         near = near or did_you_mean(key.value, names)
         cure = None if near else f"it takes {listed(names)}"
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
@@ -430,7 +433,7 @@ _LINES = "lines below it, each with a name and a colon"
 _ENTRIES = "entries below it, each beginning with a dash"
 
 
-def _with_own(tree: Tree | None, section: GrammarSection) -> str:
+def with_own(tree: Tree | None, section: GrammarSection) -> str:
     """How a section is written that holds what stands in its place: her value behind its first key."""
     if not isinstance(tree, Scalar) or "\n" in tree.value:
         return section.example

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.text_forms import shape
 
 _CLOSING = {"{": "}", "[": "]"}
 _SPOKEN = {"`": "a backtick", ",": "a comma"}
 _WHOLE = "put quotes around the whole text"
+_SHOWN = 80
+"""Characters of a text that a cure may hold whole."""
 
 _BLOCK_HEADS = frozenset(
     {"", *"123456789", *"+-"} | {f"{sign}{size}" for sign in "+-" for size in "123456789"}
@@ -22,12 +27,23 @@ _ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
 
 
+_NO_TEXTS = frozenset(
+    name
+    for facts in (ATTEMPT_FACTS, *CATALOGUE.values())
+    for name, fact in facts.items()
+    if fact.type is not FactType.TEXT
+)
+"""Facts of which no test begins with a sign."""
+
+
 class Repair(NamedTuple):
     """A value put into quotes in a copy of the text, so that reading can go on."""
 
     line: int
     column: int
     quoted: str
+    is_told: bool = True
+    """Whether a finding explains it; else whoever reads the value finds what is wrong with it."""
 
     def apply(self, text: str) -> str:
         """Give the text with this one value quoted."""
@@ -136,6 +152,8 @@ class _Value(NamedTuple):
         """
         whole = spot(self.line, self.column, len(self.text))
         fix = Fix(whole, quoted(self.text)) if fixed else None
+        if fixed and len(self.text) <= _SHOWN and cure == _WHOLE:
+            cure = f"{_WHOLE}:  {quoted(self.text)}"
         span = spot(self.line, self.column + at, length)
         repair = Repair(self.line, self.column, _single(self.text if meant is None else meant))
         return error(self.path, code, span, message, cure, under, fix), repair
@@ -143,7 +161,7 @@ class _Value(NamedTuple):
 
 def diagnose(
     text: str, problem: Any, path: str, repairs: dict[int, Repair]
-) -> tuple[Finding, Repair | None]:
+) -> tuple[Finding | None, Repair | None]:
     """Explain a YAML error, and tell how to read on where one cure is known."""
     mark = getattr(problem, "problem_mark", None)
     if mark is None:
@@ -164,7 +182,7 @@ def diagnose(
     return _layout(lines, line, mark.column, problem, path), None
 
 
-def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] | None:
+def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Repair] | None:
     """Say what is wrong with the value behind a key, if it is that value."""
     text = value.text
     first = text[0]
@@ -172,13 +190,10 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding, Repair] |
         return _quotes(value)
     if first in _CLOSING:
         return _brackets(value, in_flow)
-    if first == ">" and (words := _comparison(text)) is not None:
-        return value.mistake(
-            "P012",
-            "comparisons are words: > is not one",
-            f"write  {words}",
-            length=1 + (text[1:2] == "="),
-        )
+    if first in ">*%":
+        fact = key.strip().removeprefix("- ").rstrip(": ")
+        if fact in _NO_TEXTS:  # whoever reads the test knows better what was meant
+            return None, Repair(value.line, value.column, _single(text), is_told=False)
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)
@@ -222,14 +237,6 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
     return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
 
 
-def _comparison(text: str) -> str | None:
-    """The words for `>= 5` or `> 5`."""
-    rest = text[1:].strip()
-    if text[0] == ">" and rest.startswith("="):
-        return f"at least {rest[1:].strip()}"
-    return f"more than {rest}" if rest[:1].isdigit() or rest[:1] == "$" else None
-
-
 def _second_test(key: str, text: str) -> str | None:
     """A second `fact: test` behind the first one."""
     found = shape(
@@ -266,14 +273,21 @@ def _quotes(value: _Value) -> tuple[Finding, Repair] | None:
     rest = text[close + 1 :].strip()
     if not rest or rest.startswith(("#", ":", ",", "]", "}")):
         return None
-    return value.mistake(
+    whole = text
+    if text.endswith(mark) and text.count(mark) % 2:
+        whole = text[1:-1]  # an apostrophe within apostrophes
+    fix = Fix(spot(value.line, value.column, len(text)), quoted(whole))
+    finding, repair = value.mistake(
         "P015",
         "text goes on behind the closing quote",
-        "put quotes of the other kind around the whole text",
+        f"put quotes of the other kind around the whole text:  {fix.replacement}"
+        if len(text) <= _SHOWN
+        else "put quotes of the other kind around the whole text",
         at=len(text) - len(rest),
         length=len(rest),
-        fixed=True,
+        meant=whole,
     )
+    return replace(finding, fix=fix), repair
 
 
 def _value_start(line: str) -> int:

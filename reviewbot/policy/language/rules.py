@@ -129,7 +129,7 @@ def _unless(reading: Reading, fields: MappingReader, when: Condition | None) -> 
 
 def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ...]) -> Then | None:
     """Read `then:` with the keys its action needs; keys of other actions are refused."""
-    tree = fields.get("then", f"actions are {listed(allowed)}")
+    tree = fields.get("then", f"add  then:  with {listed(allowed)}")
     action = read_action(reading, tree, allowed)
     # Everything is read whatever the action, so that one run finds the mistakes in all of it.
     then = Then(

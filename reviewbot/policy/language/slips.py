@@ -28,6 +28,21 @@ _OPENS = (
     "when any,any of,none of,any check,every check,no check,over time,applies to,"
 )
 """Keys under which more lines stand."""
+FREE_TEXTS = frozenset(
+    (
+        "name",
+        "question",
+        "note",
+        "because",
+        "about",
+        "comment",
+        "text",
+        "owner",
+        "reason says",
+        "regex",
+    )
+)
+"""Keys behind which any text may stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
@@ -201,7 +216,7 @@ class LineWalk:
             at + 1,
             f"{said_unseen(part[at])} stands {where}",
             under=f"write  {shown}",
-            cure="replace it by an ordinary space",
+            cure="replace it by an ordinary space" if category(part[at]) == "Zs" else "delete it",
         )
         self.put(0, len(part), tidy)
 
@@ -280,46 +295,55 @@ class LineWalk:
             self._bare_name(line, begins)
             return
         behind = rest[len(word) :]
+        if word in FACTS or word not in FREE_TEXTS:
+            self._remark_behind(begins + len(word))
+            line = self.lines[self.now]
+            behind = line[begins + len(word) :]
         if shape(r"\p{Zs}*:(?:\s.*)?").fullmatch(behind) and not shape(r"\p{Zs}*: *:.*").fullmatch(
             behind
         ):
             return
-        here = begins + len(word)
-        if shape(r"\p{Zs}*[:：]{1,2}.*").fullmatch(behind):
-            value = behind.strip().lstrip(":： ")
-            many = behind.count(":", 0, 3) > 1
-            message = (
-                "a colon too many stands here" if many else "a space is missing behind the colon"
-            )
-            self.say("P017", here, here + 1, message, under=f"write  {word}: {value}".rstrip())
-            self.put(here, len(line), f": {value}".rstrip())
-            return
+        here, value = begins + len(word), behind.strip()
         sign = shape(_SIGN).fullmatch(behind)
-        if sign is not None:
+        if shape(r"\p{Zs}*[:：]{1,2}.*").fullmatch(behind):
+            self._colon_wrong(word, here, behind)
+        elif sign is not None:
             self._signed(word, here, sign.group(1), sign.group(2))
-        elif not behind.strip() and f",{word}," in _OPENS and self.next_is_deeper():
-            self.say(
-                "P017",
-                begins,
-                here,
-                f"the colon is missing behind  {word}",
-                under=f"write  {word}:",
-            )
-            self.put(here, len(line), ":")
-        elif (
-            behind.strip()
-            and (word in FACTS or not self.continues(begins))
-            and behind.startswith((" ", "\xa0"))
-        ):
-            value = behind.strip()
-            self.say(
-                "P017",
-                begins,
-                here,
-                f"the colon is missing behind  {word}",
-                under=f"write  {word}: {value}",
-            )
-            self.put(here, len(line), f": {value}")
+        elif self._lacks_colon(word, behind, begins):
+            message = f"the colon is missing behind  {word}"
+            written = f"{word}: {value}".rstrip()
+            self.say("P017", begins, here, message, under=f"write  {written}")
+            self.put(here, len(line), f": {value}".rstrip())
+
+    def _lacks_colon(self, word: str, behind: str, begins: int) -> bool:
+        if not behind.strip():
+            return f",{word}," in _OPENS and self.next_is_deeper()
+        is_own = word in FACTS or not self.continues(begins)
+        return is_own and behind.startswith((" ", "\xa0"))
+
+    def _colon_wrong(self, word: str, here: int, behind: str) -> None:
+        """A colon twice, without its space, or of another kind."""
+        message = "a space is missing behind the colon"
+        if behind.count(":", 0, 3) > 1:
+            message = "a colon too many stands here"
+        elif "：" in behind[:3]:
+            message = "this is a colon of another kind"
+        value = behind.strip().lstrip(":： ")
+        self.say("P017", here, here + 1, message, under=f"write  {word}: {value}".rstrip())
+        self.put(here, len(self.lines[self.now]), f": {value}".rstrip())
+
+    def _remark_behind(self, start: int) -> None:
+        """`then: dispute // send it back`."""
+        line = self.lines[self.now]
+        found = shape(r"(.*?\S)( +)(//|--|/[*]|;;)( .*)?").fullmatch(line[start:])
+        if found is None or "#" in found.group(1) or found.group(1)[-1] in "\"'":
+            return
+        at = start + len(found.group(1)) + len(found.group(2))
+        sign = found.group(3)
+        message = f"comments begin with #, not with {sign}"
+        written = f"{line[:at].strip()} #{found.group(4) or ''}"
+        self.say("P017", at, at + len(sign), message, under=f"write  {written}")
+        self.put(at, at + len(sign), "#")
 
     def _signed(self, word: str, here: int, sign: str, value: str) -> None:
         """`key = value`, `key >= 5`, `key != value`."""

@@ -137,6 +137,11 @@ def _plain_value(text: str, fact: Fact, zone: ZoneInfo) -> object:
         cure = f"write one value, as a task would have it: {samples}"
         raise Misread("P137", message, 0, len(words), cure=cure)
     value = read_literal(text, fact, zone)
+    if fact.type in (FactType.SCORE, FactType.SHARE) and _is_beyond(value, (0.0, 1.0)):
+        within = f"{float(text) / 100:g}" if _is_beyond(value, (None, 100.0)) is False else None
+        message = f"{text} lies outside {fact.name}, which is from 0 to 1"
+        under = None if within is None else f"did you mean  {within}  ?"
+        raise Misread("P138", message, 0, len(text), under=under)
     if _is_beyond(value, fact.sure):
         raise Misread("P138", f"{fact.name} cannot be {text}", 0, len(text))
     return value

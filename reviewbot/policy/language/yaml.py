@@ -15,7 +15,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from reviewbot.policy.diagnostics import Finding, Span
+from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
 from reviewbot.policy.language.repair import Repair, diagnose, error, spot, unfit_characters
@@ -156,7 +156,7 @@ class _YamlReading:
                 finding, repair = diagnose(text, problem, self.path, self.repairs)
                 if unfit and repair is None and self.layout is None:
                     break
-                findings.append(finding)
+                findings += [] if finding is None else [finding]
                 allowance -= len(text)
                 if repair is None or repair.line in self.repairs or allowance < 0:
                     break
@@ -253,7 +253,12 @@ class _Builder:
             style=style,
             cut=self._cut(end.line, end.column) if self.remarks and not style else None,
             broken=bool(event.tag)
-            or (repair is not None and style == "'" and start.column >= repair.column),
+            or (
+                repair is not None
+                and repair.is_told
+                and style == "'"
+                and start.column >= repair.column
+            ),
         )
 
     def _cut(self, line: int, column: int) -> Span | None:
@@ -323,6 +328,15 @@ class _Builder:
                     else "comparisons are words: != is not one"
                 )
                 cure = f"write  not {rest.lstrip('!= ')}"
+                end = len(self._line(mark.line).rstrip())
+                self._add(
+                    "P008",
+                    span,
+                    message,
+                    cure,
+                    Fix(spot(mark.line, mark.column, end - mark.column), cure[7:]),
+                )
+                return
             self._add("P008", span, message, cure)
 
     def _count(self, event: Any) -> None:
@@ -336,9 +350,9 @@ class _Builder:
         """A line by its number from 0; libyaml's marks may point one behind the last."""
         return self.lines[number] if number < len(self.lines) else ""
 
-    def _add(self, code: str, span: Span, message: str, cure: str) -> None:
+    def _add(self, code: str, span: Span, message: str, cure: str, fix: Fix | None = None) -> None:
         path = self.reading.path
-        self.findings.append(error(path, code, span, message, cure))
+        self.findings.append(error(path, code, span, message, cure, fix=fix))
         if len(self.findings) > _MOST_FINDINGS:
             more = "there may be more mistakes below; mend these first"
             raise _Refusal(error(path, "P036", span, more))

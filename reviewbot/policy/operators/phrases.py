@@ -38,7 +38,7 @@ BEHIND = {
 NOT = (
     "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,"
     "not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,"
-    "ungleich,different from"
+    "ungleich,different from,neither,weder,never,none of,all but,alles außer"
 )
 IS = (
     "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,"

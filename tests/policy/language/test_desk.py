@@ -7,7 +7,7 @@ import pytest
 from reviewbot.policy.diagnostics import Severity
 from tests.policy.language.desk.measure import Case, check, judge, planted, read_cases
 
-MISTAKES = read_cases("mistakes.txt")
+MISTAKES = [*read_cases("mistakes.txt"), *read_cases("more.txt")]
 RIGHT = read_cases("right.txt")
 
 

@@ -1,6 +1,6 @@
 """Mistakes of a desk, planted one by one into a policy: what the checker says of each, and its grade.
 
-`mistakes.txt` holds a paragraph for each: a title; what is changed (`@ 22` or `@ 61-62` are lines
+`mistakes.txt` and `more.txt` hold a paragraph for each: a title; what is changed (`@ 22` or `@ 61-62` are lines
 of `policy.yaml` in whose place the `+` lines stand, `@ csv 1` of `german.csv`, `@ move 27-31 83`
 puts lines behind another, `@ special …` is made here); `?` the severity that is wanted (E, W or any)
 and the lines of which one must be named; `=` words that must be said, `!` words that must not.
@@ -222,7 +222,7 @@ def _cures(finding: Finding) -> str:
 def main(words: str) -> None:
     """Print the table."""
     grades = []
-    for case in read_cases("mistakes.txt"):
+    for case in (*read_cases("mistakes.txt"), *read_cases("more.txt")):
         if words not in case.title:
             continue
         judged = judge(case)
