@@ -31,6 +31,8 @@ COMMANDS = {
         "test": Lazy("policy_test:test", "run the tests a policy brings"),
         "read": Lazy("policy_read:read", "say a policy, or a change, in sentences"),
         "accept": Lazy("policy_accept:accept", "let a changed policy run"),
+        "watch": Lazy("policy_watch:watch", "check and test again on each save"),
+        "lsp": Lazy("policy_lsp:lsp", "help while typing, in your editor"),
         "fmt": Lazy("policy_check:fmt", "lay policies out one way"),
         "schema": Lazy("policy_new:schema", "completion for your editor"),
         "explain": Lazy("policy_explain:explain", "why a task is decided as it is"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from io import StringIO
 
 import msgspec
 
@@ -182,12 +183,17 @@ P2xx: what the rules mean together. P3xx: clear, but probably not meant. P4xx: w
 """
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text with their ends, as findings count them: LF, CR LF and CR, and no other."""
+    return list(StringIO(text, newline=""))
+
+
 def apply_fixes(source: str, findings: Iterable[Finding], path: str) -> tuple[str, int]:
     """Give the text with every fix for `path` applied, and how many that were.
 
     Two are never applied on the same words. `source` is the file's text as it is (its line ends and byte order mark stay).
     """
-    lines = source.removeprefix("\ufeff").splitlines(keepends=True)
+    lines = lines_of(source.removeprefix("\ufeff"))
     mark = "\ufeff" if source.startswith("\ufeff") else ""
     fixes = {finding.fix for finding in findings if finding.path == path and finding.fix}
     applied = 0

@@ -209,7 +209,7 @@ def _annotation(finding: Finding) -> str:
     place = f"file={_property(finding.path)},line={span.line},endLine={span.end_line}"
     if span.line == span.end_line:
         place += f",col={span.column},endColumn={span.end_column}"
-    text = _whole_message(finding).replace("%", "%25").replace("\n", "%0A")
+    text = whole_message(finding).replace("%", "%25").replace("\n", "%0A")
     return f"::{level} {place},title={finding.code}::{text}"
 
 
@@ -219,7 +219,8 @@ def _property(text: str) -> str:
     return text
 
 
-def _whole_message(finding: Finding) -> str:
+def whole_message(finding: Finding) -> str:
+    """All that a finding says, a line each: the sentence, the hint, the fact, the cure."""
     pieces = (finding.message, finding.under, finding.detail, finding.cure)
     return "\n".join(safe(piece) for piece in pieces if piece)
 
@@ -255,7 +256,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _LEVELS[finding.severity],
-        "message": {"text": _whole_message(finding)},
+        "message": {"text": whole_message(finding)},
         "locations": [_location(finding.path, finding.span)],
     }
     if finding.related:

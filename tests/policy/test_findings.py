@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.policy.diagnostics import CODES, Finding, Severity, Span, apply_fixes
+from reviewbot.policy.diagnostics import CODES, Finding, Fix, Severity, Span, apply_fixes
 from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.presentation.findings import as_github, as_json, as_sarif, render_text, summary
 
@@ -79,6 +79,21 @@ def test_a_fix_keeps_windows_line_ends() -> None:
     assert applied == 3
     assert fixed.startswith("\ufeffpolicy: bad\r\n")
     assert fixed.count("\r\n") == BAD.count("\n")
+
+
+def test_a_fix_behind_an_odd_line_break_mends_its_own_words() -> None:
+    """Only LF, CR LF and CR end a line for a finding; a line separator within a text does not."""
+    text = "note\u2028: a\rnxt\nlast"
+    finding = Finding(
+        code="P020",
+        severity=Severity.ERROR,
+        span=Span(2, 1, 2, 4),
+        message="x",
+        fix=Fix(Span(2, 1, 2, 4), "next"),
+        path="p.yaml",
+    )
+
+    assert apply_fixes(text, [finding], "p.yaml") == ("note\u2028: a\rnext\nlast", 1)
 
 
 def test_json_carries_place_hint_and_fix() -> None:

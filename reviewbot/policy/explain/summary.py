@@ -27,7 +27,7 @@ from reviewbot.policy.model import (
 from reviewbot.policy.text_forms import listed
 
 _KIND = {"comments": "comment tasks", "accounts": "accounts in review"}
-_DOES = {
+DOES = {
     Action.APPROVE: "the manager is paid, for good",
     Action.FINALIZE: "the account goes live, for good",
     Action.DISPUTE: "the task is sent back",
@@ -35,6 +35,7 @@ _DOES = {
     Action.ESCALATE: "a person decides",
     Action.LEAVE: "nothing is done on purpose, and silence pays",
 }
+"""What each action comes to, as a clause."""
 _OVER = {
     "escalate": "a person is asked",
     "hold": "it is held and tried again",
@@ -168,7 +169,7 @@ def _does(then: Then, prose: Prose) -> str:
     if then.until is not None:
         return f"it waits until {prose.moment(then.until)}"
     who = f" ({safe_line(then.to)})" if then.to else ""
-    return _DOES[then.action] + who
+    return DOES[then.action] + who
 
 
 def _texts(then: Then, prose: Prose) -> Iterator[str]:

@@ -20,6 +20,9 @@ from reviewbot.policy.service.outline import OutlineEntry, outline
 _ANYBODY = (NO_RULE, DEADLINE)
 """Who may decide a test beside the rules."""
 
+_TELLING = {"policy", "language", "rules"}
+"""Keys that other YAML hardly has at its top."""
+
 
 class Slot(msgspec.Struct, frozen=True):
     """What the grammar takes below an entry: keys of `sections`, facts, names, or a value of `kind`."""
@@ -47,6 +50,14 @@ class Draft:
     def is_tests(self) -> bool:
         """Whether it is the file of tests beside a policy."""
         return is_tests(self.path)
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether it looks like a policy or its tests; of any other YAML nothing is to be said."""
+        if self.beside is not None:
+            return self.beside.is_policy and bool(self.beside.text)
+        keys = {entry.key for entry in self.root.children}
+        return not keys or bool(keys & _TELLING)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -86,6 +97,21 @@ class Draft:
             }
         part = self.root.child(DECLARED[kind]) if kind in DECLARED else None
         return {name.key: name.key_span for name in (part.children if part else ())}
+
+    def kind_of(self, section: str) -> str | None:
+        """What is declared in a section of the policy (`list` in `lists`)."""
+        return next((kind for kind, key in DECLARED.items() if key == section), None)
+
+    def declared(self, kind: str, name: str) -> str | None:
+        """The text under a declared name, as it is written."""
+        if self.beside is not None:
+            return self.beside.declared(kind, name)
+        part = self.root.child(DECLARED[kind]) if kind in DECLARED else None
+        entry = None if part is None else part.child(name)
+        if entry is None:
+            return None
+        span = entry.span()
+        return "\n".join(self.lines[span.line - 1 : span.end_line])
 
     def said_names(self, kind: str) -> tuple[str, ...]:
         """The names that may stand where a name of this kind is asked for."""
