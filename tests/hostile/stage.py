@@ -143,6 +143,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "forecast": ("",),
     "status": ("", "--probe"),
     "policy check": ("{policy}", "{folder}/broken.yaml"),
+    "policy guide": ("", "{hostile}"),
     "policy facts": ("", "{hostile}"),
     "policy test": (
         "{policy}",

@@ -148,6 +148,23 @@ def test_another_order_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("open_", "words"),
+    [
+        ("mon-fri 09:00-18:00", "Open from Monday to Friday, 09:00 to 18:00."),
+        ("09:00-18:00", "Open every day, 09:00 to 18:00."),
+        (
+            '["mon,wed 09:00-12:00", sat 10:00-14:00]',
+            "Open on Monday and Wednesday, 09:00 to 12:00;",
+        ),
+    ],
+)
+def test_hours_are_said_in_days(open_: str, words: str) -> None:
+    """Nobody reads a list of seven names."""
+    text = starters.read("desk").policy.replace("mon-fri 08:00-19:00", open_)
+    assert words in said(text)
+
+
+@pytest.mark.parametrize(
     ("entries", "words"), [("[a]", "It has 1 entry."), ("[a, b]", "It has 2 entries.")]
 )
 def test_a_list_counts_its_entries(entries: str, words: str) -> None:

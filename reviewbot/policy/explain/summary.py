@@ -41,7 +41,7 @@ _OVER = {
     "hold": "it is held and tried again",
     "skip": "the rules below are asked",
 }
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOST_ENTRIES = 20
 """Entries of a list that are named in a text to be signed; of a longer one those that end."""
 UNDECIDED = "When nobody has decided"
@@ -214,13 +214,22 @@ def _deadline(deadline: Deadline, prose: Prose) -> Iterator[str]:
 
 
 def _hours(hours: Hours) -> str:
-    ranges = [
-        f"{', '.join(_DAYS[day] for day in r.days)} {_clock(r.start)} to {_clock(r.end)}"
-        for r in hours.open
+    ranges = [f"{_days(r.days)}, {_clock(r.start)} to {_clock(r.end)}" for r in hours.open]
+    closed = [
+        *map(str, hours.closed),
+        *(f"the days of the list {name}" for name in hours.closed_lists),
     ]
-    closed = [*map(str, hours.closed), *(f"the list {name}" for name in hours.closed_lists)]
-    but = f", closed on {', '.join(closed)}" if closed else ""
+    but = f"; closed on {listed(closed, 'and')}" if closed else ""
     return f"Open {'; '.join(ranges)}{but}."
+
+
+def _days(days: tuple[int, ...]) -> str:
+    """`from Monday to Friday`, `on Monday, Wednesday and Thursday`, `every day`."""
+    if len(days) == len(_DAYS):
+        return "every day"
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        return f"from {_DAYS[days[0]]} to {_DAYS[days[-1]]}"
+    return f"on {listed((_DAYS[day] for day in days), 'and')}"
 
 
 def _clock(minutes: int) -> str:
