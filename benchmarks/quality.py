@@ -1,30 +1,33 @@
-"""How good the policies we ship are, and how good their grades: a simulated month, where the truth is known.
+"""How good the policies we ship are, and how good their grades: simulated months, where the truth is known.
 
-    python benchmarks/quality.py [--days 30] [--seeds 3] [--per-hour 2] [--write]
+    python -m benchmarks.quality [--days 30] [--seeds 10] [--per-hour 2] [--policy NAME …]
+                                 [--population NAME …] [--no-grades] [--write]
 
-Each policy reviews the same month by itself, live, with a desk that answers some questions in office
-hours and errs now and then; the checker stops short in some of its scrapes. Then the same month again with a
-policy that asks people about everything, while all others speak in its shadow. What was there when a
-decision was made is read from the simulator: the comment was posted by the right account with the
-right text, and the platform had not removed it. With `--write` the figures are kept in
-docs/benchmarks/quality.json.
+Each policy reviews the same months by itself, live: those of each population (`populations.py`), with a
+desk that answers two questions in an office hour and errs in one of fifty answers. What was there when a
+round began is read from the world, whatever is decided later:
+
+* honest: the ordered comment stands under the video, from the ordered account, with the ordered text;
+* provable miss: it does not, and the newest check read 1 to 99 comments, so all that stand there;
+* open miss: it does not, and the checker failed, read nothing, a full page, or gave no count.
+
+Then the mixed month again with a policy that asks people about everything, while all others speak in its
+shadow: how true their grades are. With `--write` the figures are kept in docs/benchmarks/quality.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded chance of a benchmark
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from benchmarks.kept import keep
+from benchmarks.populations import POPULATIONS, Kind, kind_of, world_of
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.core.questions import open_questions
@@ -48,9 +51,8 @@ from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.poll import poll_once
 from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import build
+from reviewbot.safety import breaker
 from reviewbot.simulator.clock import HOUR, VirtualClock
-from reviewbot.simulator.model import Choices, Task
-from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.simulator.world import World
 
@@ -59,7 +61,7 @@ POLICIES = {
     "starter": ROOT / "policies" / "starter.yaml",
     "vendor-sample": ROOT / "policies" / "vendor-sample.yaml",
     **{
-        name: ROOT / "reviewbot" / "policy" / "templates" / f"{name}.yaml"
+        name: ROOT / "reviewbot" / "policy" / "starters" / f"{name}.yaml"
         for name in ("cautious", "trusting", "desk")
     },
 }
@@ -77,11 +79,11 @@ deadline:
 """
 EVERY = 2 * HOUR
 """Seconds between two polls; a real bot polls each minute, but nothing here is that near its end."""
-SHORT_READS = 0.03
-"""Share of scrapes that stop early, so that the checker misses what is there."""
 ERRS = 0.02
 """Share of a person's answers that are mistaken."""
 Round = tuple[str, str | None]
+DAYS, SEEDS, PER_HOUR = 30.0, 10, 2.0
+"""How long and how often a population is lived through, and how many tasks it orders an hour."""
 
 
 @dataclass(kw_only=True)
@@ -90,26 +92,22 @@ class Month:
 
     world: World
     ledger: SqlLedger
-    there: dict[Round, bool] = field(default_factory=dict)
-    removed: set[Round] = field(default_factory=set)
-    """Rounds whose comment was posted as ordered, and removed by the platform."""
-    provable: set[Round] = field(default_factory=set)
-    """Rounds whose newest check shows that the ordered comment is not there."""
+    kinds: dict[Round, Kind] = field(default_factory=dict)
     asked: set[Round] = field(default_factory=set)
     answered: int = 0
+    stops: int = 0
+    """How often the breaker stopped all, until a person in office hours let it go on."""
 
     def note_truth(self) -> None:
         """Remember what is there in every round that waits; nobody posts while it waits."""
         for task in self.world.waiting():
             key = (task.id, self.world.epoch(task))
-            if key in self.there:
-                continue
-            truth = self.world.truth(task.id)
-            self.there[key] = truth.deserved and not truth.removed
-            if truth.deserved and truth.removed:
-                self.removed.add(key)
-            if not self.there[key] and _shown_missing(task):
-                self.provable.add(key)
+            if key not in self.kinds:
+                self.kinds[key] = kind_of(self.world, task)
+
+    def there(self, key: Round) -> bool:
+        """Whether the comment stood there as ordered in a round that was seen."""
+        return self.kinds[key] is Kind.HONEST
 
     def card(self) -> Scorecard:
         """The scorecard of the whole month."""
@@ -138,8 +136,11 @@ class Desk:
             self._month.asked.add((one.sighting.task_id, one.sighting.epoch))
         if now.weekday() > 4 or not 9 <= now.hour < 17:
             return
+        reason = "The desk has looked at what it did."
+        stood = breaker.close(self._app.ledger, reason=reason, who="desk", now=now)
+        self._month.stops += len(stood)
         for one in questions[: self._a_turn]:
-            there = self._month.there[(one.sighting.task_id, one.sighting.epoch)]
+            there = self._month.there((one.sighting.task_id, one.sighting.epoch))
             says_there = there != (self._chance.random() < ERRS)
             reply = PersonAnswer(
                 action=Action.APPROVE if says_there else Action.DISPUTE,
@@ -157,6 +158,7 @@ def live_through(
     days: float,
     per_hour: float = 6.0,
     desk: float = 2.0,
+    population: str = "mixed",
     shadows: Iterable[Path] = (),
     every: float = EVERY,
 ) -> Month:
@@ -164,9 +166,7 @@ def live_through(
 
     `desk` is how many questions people answer in an office hour.
     """
-    world = build_world(
-        "week", seed=seed, per_hour=per_hour, choices=Choices(short_reads=SHORT_READS)
-    )
+    world = world_of(POPULATIONS[population], seed=seed, per_hour=per_hour)
     assert isinstance(world.clock, VirtualClock)
     month = Month(world=world, ledger=open_ledger("memory:"))
     app = build(
@@ -192,31 +192,18 @@ def live_through(
 
 def judge_of(source: Path | bytes) -> Judge:
     """Compile a policy that must be usable."""
+    folder = source.parent if isinstance(source, Path) else ROOT / "policies"
     text = source.read_bytes() if isinstance(source, Path) else source
-    parsed = parse_policy(text, path="quality.yaml", read=_no_file)
+    parsed = parse_policy(text, path="quality.yaml", read=lambda name: (folder / name).read_bytes())
     assert parsed.policy is not None, parsed.findings
     return compile_policy(parsed.policy)
-
-
-def _no_file(name: str) -> bytes:
-    raise FileNotFoundError(name)
-
-
-def _shown_missing(task: Task) -> bool:
-    last = task.attempts[-1] if task.attempts else None
-    if last is None:
-        return False
-    read = last.comments_scraped or 0
-    return last.outcome_kind in ("wrong_text", "wrong_account") or (
-        last.outcome_kind == "couldnt_verify" and 1 <= read <= 99
-    )
 
 
 # How good a policy is ------------------------------------------------------------------------
 
 
 def outcome(month: Month) -> Counter[str]:
-    """What became of each round that ended, by what was there: `there paid by rule`, …"""
+    """What became of each round that ended, by what was there: `honest paid by rule`, …"""
     counts: Counter[str] = Counter()
     ends: dict[Round, str] = {}
     for logged in month.ledger.decisions():
@@ -224,51 +211,46 @@ def outcome(month: Month) -> Counter[str]:
         if logged.state in DONE:
             by = "person" if decision.decided_by else "rule"
             by = "fallback" if decision.rule == DEADLINE and by == "rule" else by
-            what = "paid" if decision.action.pays else "sent back"
-            ends[decision.task_id, decision.epoch] = f"{what} by {by}"
+            end = "paid" if decision.action.pays else "sent back"
+            ends[decision.task_id, decision.epoch] = f"{end} by {by}"
     for ending in month.ledger.endings():
         if ending.by in ("silence", "leave") and ending.review == "comments":
             ends.setdefault((ending.task_id, ending.epoch), "paid by silence")
     for key, end in ends.items():
-        if key not in month.there:
-            continue
-        kind = "there" if month.there[key] else "removed" if key in month.removed else "missing"
-        counts[f"{kind} {end}"] += 1
-        if key in month.provable:
-            counts[f"provable {end}"] += 1
-    counts["rounds"] = sum(key in month.there for key in ends)
-    counts["asked"] = len(month.asked)
+        if key in month.kinds:
+            counts[f"{month.kinds[key]} {end}"] += 1
+    counts["rounds"] = sum(key in month.kinds for key in ends)
+    counts["asked"] = len(month.asked & ends.keys())
     counts["answered"] = month.answered
+    counts["stops"] = month.stops
     return counts
 
 
 def policy_figures(counts: Counter[str]) -> dict[str, Any]:
     """The shares that say how good a policy is, in percent, with the counts they come from."""
 
-    def share(kind: str, *ends: str) -> float | None:
-        total = sum(n for name, n in counts.items() if name.startswith(f"{kind} "))
-        hits = sum(
-            n
-            for name, n in counts.items()
-            if name.startswith(f"{kind} ")
-            and any(name[len(kind) + 1 :].startswith(end) for end in ends)
-        )
-        return round(100 * hits / total, 1) if total else None
+    def share(end: str, *kinds: Kind) -> float | None:
+        ended: Counter[str] = Counter()
+        for kind in kinds:
+            for name, n in counts.items():
+                if name.startswith(f"{kind} "):
+                    ended[name.removeprefix(f"{kind} ")] += n
+        return _percent(sum(n for name, n in ended.items() if name.startswith(end)), ended.total())
 
+    misses = (Kind.PROVABLE, Kind.OPEN)
     return {
         "rounds": counts["rounds"],
-        "there: paid %": share("there", "paid"),
-        "there: sent back by a rule %": share("there", "sent back by rule"),
-        "missing: sent back %": share("missing", "sent back"),
-        "provably missing: sent back %": share("provable", "sent back"),
-        "provably missing: paid by a rule %": share("provable", "paid by rule"),
-        "missing: paid by a rule %": share("missing", "paid by rule"),
-        "missing: paid by fallback or silence %": share(
-            "missing", "paid by fallback", "paid by silence"
-        ),
-        "questions a 100 rounds": round(100 * counts["asked"] / max(1, counts["rounds"]), 1),
-        "answered %": round(100 * counts["answered"] / max(1, counts["asked"]), 1),
+        "honest: paid %": share("paid", Kind.HONEST),
+        "honest: sent back by a rule %": share("sent back by rule", Kind.HONEST),
+        "provable misses: sent back %": share("sent back", Kind.PROVABLE),
+        "provable misses: paid by a rule %": share("paid by rule", Kind.PROVABLE),
+        "all misses: sent back %": share("sent back", *misses),
+        "open misses: paid by a rule %": share("paid by rule", Kind.OPEN),
+        "questions per 100 rounds": _percent(counts["asked"], counts["rounds"]),
+        "answered %": _percent(counts["answered"], counts["asked"]),
+        "paid by fallback %": share("paid by fallback", *Kind),
         "paid by silence": sum(n for name, n in counts.items() if name.endswith("by silence")),
+        "stopped by the breaker": counts["stops"],
     }
 
 
@@ -290,10 +272,10 @@ class Confusion:
         truly: dict[tuple[str, str, Action], list[bool]] = {}
         of_answered: dict[tuple[str, str, Action], list[bool]] = {}
         for one in month.graded():
-            there = month.there.get((one.claim.task_id, one.claim.epoch))
-            if there is None:
+            round_ = (one.claim.task_id, one.claim.epoch)
+            if round_ not in month.kinds:
                 continue
-            wrong = one.claim.action.pays is not there
+            wrong = one.claim.action.pays is not month.there(round_)
             self.counts[one.grade.value, "wrong" if wrong else "right"] += 1
             key = (one.claim.voice, one.claim.rule, one.claim.action)
             truly.setdefault(key, []).append(wrong)
@@ -346,55 +328,87 @@ def _percent(part: int, whole: int) -> float | None:
 # All of it -----------------------------------------------------------------------------------
 
 
-def measure(days: float, seeds: int, per_hour: float) -> dict[str, Any]:
-    """Every policy over every seed."""
-    policies: dict[str, Any] = {}
-    live = Confusion()
-    for name, path in POLICIES.items():
-        counts: Counter[str] = Counter()
-        for seed in range(seeds):
-            month = live_through(path, seed=seed, days=days, per_hour=per_hour)
-            counts += outcome(month)
-            live.add(month)
-        policies[name] = policy_figures(counts)
-        print(name, f"{time.process_time():.0f} s", policies[name], flush=True)
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """How much is lived through."""
+
+    days: float = DAYS
+    seeds: int = SEEDS
+    per_hour: float = PER_HOUR
+
+
+def measure(
+    policies: Mapping[str, Path | bytes], populations: Iterable[str], span: Span, live: Confusion
+) -> dict[str, Any]:
+    """Every policy in every population, over every seed."""
+    found: dict[str, Any] = {}
+    for population in populations:
+        rows = found[population] = {}
+        for name, source in policies.items():
+            counts: Counter[str] = Counter()
+            for seed in range(span.seeds):
+                month = live_through(
+                    source,
+                    seed=seed,
+                    days=span.days,
+                    per_hour=span.per_hour,
+                    population=population,
+                )
+                counts += outcome(month)
+                if population == "mixed":
+                    live.add(month)
+                month.ledger.close()
+            rows[name] = policy_figures(counts)
+            print(population, name, f"{time.process_time():.0f} s", rows[name], flush=True)
+    return found
+
+
+def grades(policies: Iterable[Path], span: Span) -> Confusion:
+    """How true the grades are of what policies said in the shadow of people who answer everything."""
     beside = Confusion()
-    for seed in range(seeds):
-        beside.add(
-            live_through(
-                ASKS,
-                seed=seed,
-                days=days,
-                per_hour=per_hour,
-                desk=12.0,
-                shadows=POLICIES.values(),
-            )
+    for seed in range(span.seeds):
+        month = live_through(
+            ASKS,
+            seed=seed,
+            days=span.days,
+            per_hour=span.per_hour,
+            desk=12.0,
+            shadows=policies,
         )
-    return {
-        "days": days,
-        "seeds": seeds,
-        "tasks an hour": per_hour,
-        "policies": policies,
-        "grades of what rules did, live": live.figures(),
-        "grades of what rules said, in the shadow": beside.figures(),
-    }
+        beside.add(month)
+        month.ledger.close()
+    return beside
 
 
 def main() -> None:
     """Parse the options, measure, print."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--days", type=float, default=30.0)
-    options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--per-hour", type=float, default=2.0)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--days", type=float, default=DAYS)
+    options.add_argument("--seeds", type=int, default=SEEDS)
+    options.add_argument("--per-hour", type=float, default=PER_HOUR)
+    options.add_argument("--policy", action="append", choices=POLICIES, metavar="NAME")
+    options.add_argument("--population", action="append", choices=POPULATIONS, metavar="NAME")
+    options.add_argument("--no-grades", action="store_true")
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
-    found = measure(chosen.days, chosen.seeds, chosen.per_hour)
-    for name in ("grades of what rules did, live", "grades of what rules said, in the shadow"):
-        print(name)
-        for what, value in found[name].items():
-            print(f"  {what:40} {value}")
+    span = Span(days=chosen.days, seeds=chosen.seeds, per_hour=chosen.per_hour)
+    policies = {name: POLICIES[name] for name in chosen.policy or POLICIES}
+    live = Confusion()
+    figures: dict[str, Any] = {
+        "days": span.days,
+        "seeds": span.seeds,
+        "tasks an hour": span.per_hour,
+        **measure(policies, chosen.population or POPULATIONS, span, live),
+    }
+    if not chosen.no_grades:
+        figures["grades of what rules did, live"] = live.figures()
+        figures["grades of what rules said, in the shadow"] = grades(
+            policies.values(), span
+        ).figures()
     if chosen.write:
-        print(keep("quality", found))
+        print(keep("quality", figures, part=True))
 
 
 if __name__ == "__main__":

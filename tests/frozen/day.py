@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 
 from tests.cli.walk import every_command
-from tests.frozen.scene import ROOT, Desk, Printed
+from tests.frozen.scene import ROOT, STARTER, Desk, Printed
 
-STARTER = str(ROOT / "policies" / "starter.yaml")
 PROFILES = str(ROOT / "policies" / "profiles.yaml")
 VENDOR = str(ROOT / "policies" / "vendor-sample.yaml")
 

@@ -27,6 +27,9 @@ from reviewbot.simulator.model import Choices
 from reviewbot.simulator.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+STARTER = str(HERE / "policies" / "starter.yaml")
+"""A policy that stays as it is, so that no page changes when the one people start from gets better."""
 BEGIN = datetime(2026, 6, 3, 9, 0, tzinfo=UTC)
 KEY = "sk_test_frozen_0123456789"
 VOLATILE = (
@@ -72,7 +75,7 @@ class Desk:
         self.settings = {
             "TOKPORTAL_API_KEY": KEY,
             "TOKPORTAL_BASE_URL": url,
-            "REVIEWBOT_POLICY": f"{ROOT / 'policies' / 'starter.yaml'}",
+            "REVIEWBOT_POLICY": STARTER,
             "REVIEWBOT_LEDGER": f"sqlite:///{folder / 'log.db'}",
             "REVIEWBOT_PERSON": "pat",
             "XDG_STATE_HOME": str(folder),
@@ -106,7 +109,8 @@ class Desk:
 
     def settled(self, text: str) -> str:
         """A text without what differs from run to run."""
-        text = text.replace(str(self.folder), "FOLDER").replace(str(ROOT), "ROOT")
+        text = text.replace(str(self.folder), "FOLDER")
+        text = text.replace(str(HERE), "ROOT").replace(str(ROOT), "ROOT")
         for pattern, name in VOLATILE:
             text = pattern.sub(name, text)
         return text
