@@ -1,4 +1,4 @@
-"""The policies to start from are good ones, and the grades tell the truth: a simulated month, with floors.
+"""The policies to start from are good ones, and the grades tell the truth: simulated weeks, with floors.
 
 `benchmarks/quality.py` measures the same at length; docs/benchmarks/quality.json holds its figures.
 """
@@ -9,45 +9,84 @@ from typing import Any
 
 import pytest
 
+from benchmarks.frontier import VARIANTS, frontier
+from benchmarks.populations import POPULATIONS, Kind, kind_of, world_of
 from benchmarks.quality import ASKS, POLICIES, Confusion, live_through, outcome, policy_figures
 from tests.tier import times
 
-DAYS = times(4, 21)
+DAYS = times(5, 30)
 pytestmark = pytest.mark.timeout(600)
+STARTS = [name for name in POLICIES if name != "vendor-sample"]
 
 
-def figures(name: str) -> dict[str, Any]:
+def figures(name: str, population: str = "mixed", seed: int = 5) -> dict[str, Any]:
     """What a policy came to over some days."""
-    return policy_figures(outcome(live_through(POLICIES[name], seed=5, days=DAYS, per_hour=4)))
+    month = live_through(POLICIES[name], seed=seed, days=DAYS, per_hour=2, population=population)
+    return policy_figures(outcome(month))
 
 
 def test_the_starter_pays_who_posted_and_sends_back_who_provably_did_not() -> None:
-    """What is there is sent back where a scrape stopped short and nowhere else: 3 in 100 do."""
+    """Few who posted are sent back, few provable misses are paid, and nobody is paid by silence."""
     found = figures("starter")
-    assert found["there: sent back by a rule %"] <= times(8, 5)
-    assert found["there: paid %"] >= times(90, 94)
-    assert found["provably missing: sent back %"] >= 60
+    assert found["honest: paid %"] >= times(90, 97)
+    assert found["provable misses: sent back %"] >= 94
+    assert found["provable misses: paid by a rule %"] == 0
+    assert found["questions per 100 rounds"] <= times(60, 50)
+    assert found["paid by silence"] == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "wronged", "paid", "sent_back"),
-    [("cautious", 4.0, 94.0, 40.0), ("trusting", 7.0, 90.0, 70.0), ("desk", 7.0, 90.0, 50.0)],
-)
-def test_each_start_keeps_its_promise(
-    name: str, wronged: float, paid: float, sent_back: float
-) -> None:
-    """Who posted is paid, who provably did not is sent back, as far as its people can keep up."""
-    found = figures(name)
-    assert found["there: sent back by a rule %"] <= wronged
-    assert found["there: paid %"] >= paid
-    assert found["provably missing: sent back %"] >= sent_back
+@pytest.mark.parametrize("population", POPULATIONS)
+@pytest.mark.parametrize("name", STARTS)
+def test_each_start_keeps_its_promise_whoever_posts(name: str, population: str) -> None:
+    """In every population the honest are paid, provable misses sent back, and people are asked little."""
+    found = figures(name, population)
+    assert found["honest: paid %"] >= 94
+    assert found["provable misses: sent back %"] >= 90
+    assert found["questions per 100 rounds"] <= 55
+    assert found["paid by silence"] == 0
 
 
-@pytest.mark.slow
 def test_the_sample_that_is_only_for_comparison_does_wrong_the_honest() -> None:
     """It sends back what stands under a cut page: what the measure is there to show."""
-    assert figures("vendor-sample")["there: sent back by a rule %"] >= 20.0
+    assert figures("vendor-sample")["honest: paid %"] <= 80
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_what_is_true_of_a_round_is_read_from_the_world_alone(population: str) -> None:
+    """A provable miss is one of which the newest check read comments, but no full page."""
+    world = world_of(POPULATIONS[population], seed=1, per_hour=3)
+    world.advance(48 * 3600)
+    waiting = world.waiting()
+    kinds = [kind_of(world, task) for task in waiting]
+    assert waiting
+    for task, kind in zip(waiting, kinds, strict=True):
+        truth = world.truth(task.id)
+        there = truth.posted and truth.right_account and truth.right_text and not truth.removed
+        read = task.attempts[-1].comments_scraped
+        assert (kind is Kind.HONEST) == there
+        if kind is Kind.PROVABLE:
+            assert read is not None
+            assert 1 <= read <= 99
+
+
+def test_the_frontier_is_what_nothing_beats() -> None:
+    """A row is on it unless another is nowhere worse and somewhere better; each combination is a policy."""
+    axes = (
+        "questions per 100 rounds",
+        "honest: paid %",
+        "provable misses: sent back %",
+        "all misses: sent back %",
+    )
+    rows = {
+        "few questions": (10, 97, 95, 50),
+        "more caught": (30, 97, 95, 70),
+        "beaten": (30, 96, 95, 70),
+        "the same": (10, 97, 95, 50),
+    }
+    found = {name: dict(zip(axes, row, strict=True)) for name, row in rows.items()}
+    assert frontier(found) == ["few questions", "more caught", "the same"]
+    assert len({variant.text() for variant in VARIANTS}) == len(VARIANTS)
 
 
 def test_grades_by_people_tell_the_truth() -> None:
@@ -57,7 +96,7 @@ def test_grades_by_people_tell_the_truth() -> None:
         live_through(
             ASKS,
             seed=5,
-            days=DAYS,
+            days=times(5, 21),
             per_hour=times(2, 4),
             desk=12.0,
             shadows=(POLICIES["starter"], POLICIES["vendor-sample"]),
