@@ -23,15 +23,19 @@ from reviewbot.runtime.policy_files import PolicyFile
 from tests.builders import CONFIRMED, an_attempt
 from tests.ledger.things import a_decision
 from tests.policy.judging import facts_at
+from tests.steady.texts import steady
 
 TASK = "0d8b5a3e-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
 def started(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which `policy new` wrote the cautious policy as `mine.yaml`."""
+    """A folder in which `policy new` wrote a policy, and somebody rewrote it, as `mine.yaml`."""
     monkeypatch.chdir(tmp_path)
     assert call("policy", "new", "--template", "cautious", "--name", "mine").code == 0
+    texts = steady("cautious")
+    Path("mine.yaml").write_text(texts.policy.replace("policy: cautious", "policy: mine"))
+    Path("mine.tests.yaml").write_text(texts.tests)
     return tmp_path
 
 

@@ -13,6 +13,7 @@ from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import run_cases
 from reviewbot.policy.testing.examples import examples
+from tests.steady.texts import steady
 
 
 def policy_of(text: str) -> Policy:
@@ -41,7 +42,7 @@ def test_every_rule_is_said_in_order(name: str) -> None:
 
 def test_conditions_and_effects_are_plain_sentences() -> None:
     """The words of a rule become a sentence about the checker and the manager."""
-    text = said(starters.read("cautious").policy)
+    text = said(steady("cautious").policy)
     assert (
         "When what the checker concluded on its last try is “could not verify”, and the number of "
         "comments that the checker read on its last try is between 20 and 99" in text
@@ -54,13 +55,13 @@ def test_conditions_and_effects_are_plain_sentences() -> None:
 
 def test_nothing_changed_says_nothing() -> None:
     """Comments and layout are not a change."""
-    text = starters.read("desk").policy
+    text = steady("desk").policy
     assert read_change(policy_of(text), policy_of("# hello\n" + text)) == ()
 
 
 def test_the_texts_are_those_of_a_task_that_the_rule_decides() -> None:
     """A lead who signs reads what the manager will read, with values of a task of the tests."""
-    judge = compile_policy(policy_of(starters.read("cautious").policy))
+    judge = compile_policy(policy_of(steady("cautious").policy))
     found = examples(judge, run_cases(judge))
     passages = read_policy(judge.policy, found)
     text = "\n".join(sentence for passage in passages for sentence in passage.sentences)
@@ -70,7 +71,7 @@ def test_the_texts_are_those_of_a_task_that_the_rule_decides() -> None:
 
 def test_a_policy_without_conditions_of_its_own_shows_the_usual_task() -> None:
     """The rule for the rest takes whatever task is at hand."""
-    judge = compile_policy(policy_of(starters.read("desk").policy))
+    judge = compile_policy(policy_of(steady("desk").policy))
     assert "The light in this one is unreal" in "".join(
         read_policy(judge.policy, examples(judge, ()))[6].sentences
     )
@@ -88,7 +89,7 @@ def test_each_rule_has_a_task_that_it_decides(name: str) -> None:
 
 def test_what_no_rule_takes_is_said() -> None:
     """A reader need not know that a person is asked where nothing matches."""
-    text = starters.read("cautious").policy
+    text = steady("cautious").policy
     assert "takes all that is left" in said(text)
     assert "A person decides. So it is too" in said(text.replace("always: yes", SOME))
 
@@ -102,7 +103,7 @@ def test_of_a_long_list_those_are_named_that_end() -> None:
         [f"a{n}" for n in range(30)]
         + ["{id: ends, until: 2026-12-31}", "{id: x, until: 2026-01-31}"]
     )
-    policy = policy_of(starters.read("cautious").policy + f"\nlists:\n  some: [{entries}]\n")
+    policy = policy_of(steady("cautious").policy + f"\nlists:\n  some: [{entries}]\n")
     (passage,) = (
         passage
         for passage in read_policy(policy, {}, date(2026, 6, 1))
@@ -130,7 +131,7 @@ CHANGES = {
 def test_a_change_is_said(kind: str) -> None:
     """What differs is named, before and after."""
     old, new, words = CHANGES[kind]
-    text = starters.read("cautious").policy
+    text = steady("cautious").policy
     assert old in text
     change = "\n".join(read_change(policy_of(text), policy_of(text.replace(old, new))))
     assert words in change
@@ -138,7 +139,7 @@ def test_a_change_is_said(kind: str) -> None:
 
 def test_another_order_is_said() -> None:
     """The same rules in another order decide otherwise."""
-    policy = policy_of(starters.read("trusting").policy)
+    policy = policy_of(steady("trusting").policy)
     swapped = type(policy)(
         **{f: getattr(policy, f) for f in policy.__struct_fields__}
         | {"rules": (policy.rules[1], policy.rules[0], *policy.rules[2:])}
@@ -169,7 +170,7 @@ def test_hours_are_said_in_days(open_: str, words: str) -> None:
 )
 def test_a_list_counts_its_entries(entries: str, words: str) -> None:
     """One is no plural."""
-    text = starters.read("cautious").policy + f"\nlists:\n  some: {entries}\n"
-    if "\nlists:" in starters.read("cautious").policy:
+    text = steady("cautious").policy + f"\nlists:\n  some: {entries}\n"
+    if "\nlists:" in steady("cautious").policy:
         pytest.fail("the starter has lists of its own now")
     assert words in said(text)

@@ -16,6 +16,7 @@ from reviewbot.policy.testing.examples import examples
 from reviewbot.presentation.html import as_html
 from reviewbot.presentation.policy_page import as_text, passage_of_tests, policy_document
 from tests.presentation.test_page import HOSTILE, read
+from tests.steady.texts import steady
 
 
 def policy_of(text: str, tests: str | None = None) -> Policy:
@@ -53,7 +54,7 @@ def test_a_text_of_the_policy_is_only_text() -> None:
     quoted = (
         HOSTILE.replace("\u202e", "").replace("\x1b", "").replace('"', "").replace("{{7*7}}", "")
     )
-    text = starters.read("trusting").policy.replace(
+    text = steady("trusting").policy.replace(
         "dear tasks go to a person", quoted.replace("'", "")
     )
     page = page_of(policy_of(text))
@@ -62,7 +63,7 @@ def test_a_text_of_the_policy_is_only_text() -> None:
 
 def test_a_failing_test_is_said() -> None:
     """Nobody signs what fails without reading it."""
-    starter = starters.read("cautious")
+    starter = steady("cautious")
     policy = policy_of(
         starter.policy.replace("between 20 and 99", "between 90 and 99"), starter.tests
     )

@@ -12,6 +12,7 @@ import yaml
 from reviewbot.policy import starters
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.language.schema import policy_schema
+from tests.steady.texts import steady
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = policy_schema()
@@ -76,6 +77,6 @@ MISTYPED = [
 @pytest.mark.parametrize(("right", "wrong"), MISTYPED)
 def test_a_typical_typo_is_underlined(right: str, wrong: str) -> None:
     """What the checker would refuse is seen while typing."""
-    text = TEXTS["cautious"]
+    text = steady("cautious").policy
     assert right in text
     assert problems(text.replace(right, wrong, 1))
