@@ -224,7 +224,8 @@ def test_every_key_of_a_policy_would_have_been_offered(path: str) -> None:
         assert entry.parent is not None
         slot = draft.slot(entry.parent)
         own = slot.named or (slot.kind in grammar.PAIRS)
-        if own or (grammar.REASON_TEXT in slot.sections and not slot.key):
+        variant = entry.key.startswith("round ")  # their numbers have no end
+        if own or variant or (grammar.REASON_TEXT in slot.sections and not slot.key):
             continue
         span = entry.key_span
         before = lines_until(text, span.line, span.column)
