@@ -54,9 +54,7 @@ def test_a_text_of_the_policy_is_only_text() -> None:
     quoted = (
         HOSTILE.replace("\u202e", "").replace("\x1b", "").replace('"', "").replace("{{7*7}}", "")
     )
-    text = steady("trusting").policy.replace(
-        "dear tasks go to a person", quoted.replace("'", "")
-    )
+    text = steady("trusting").policy.replace("dear tasks go to a person", quoted.replace("'", ""))
     page = page_of(policy_of(text))
     assert "img" not in {tag for tag, _ in read(page).seen}
 
