@@ -78,6 +78,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] = ()
     nullable: bool = True
     with_attempt: bool = False
+    internal: bool = False
+    """Whether it means something to us alone: an id, a score, a tag."""
     doubtful: str = ""
     """For a list of names: where those stand of which nobody can tell whether they belong."""
 
@@ -100,6 +102,7 @@ def _fact(
     ours: bool = False,
     nullable: bool = True,
     with_attempt: bool = False,
+    internal: bool = False,
     doubtful: str = "",
 ) -> Row:
     """A row stands at its name, or is `of` another path or a function with its paths.
@@ -128,6 +131,7 @@ def _fact(
             values=values,
             nullable=nullable,
             with_attempt=with_attempt,
+            internal=internal,
             doubtful=doubtful,
         )
 
@@ -168,7 +172,11 @@ _ATTEMPT: dict[str, Row] = {
         "when the checker read the comments under the video", "after 2026-12-01", with_attempt=True
     ),
     "outcome_kind": choice(
-        "what the checker concluded", "couldnt_verify", values=OUTCOME_KINDS, with_attempt=True
+        "what the checker concluded",
+        "couldnt_verify",
+        values=OUTCOME_KINDS,
+        with_attempt=True,
+        internal=True,
     ),
     "verified": yes_no("whether the checker found the comment", "yes", with_attempt=True),
     "match_score": score(
@@ -177,11 +185,15 @@ _ATTEMPT: dict[str, Row] = {
         low=0,
         high=1,
         with_attempt=True,
+        internal=True,
     ),
-    "found_comment_id": text("the platform's id of the best matching comment", "known"),
+    "found_comment_id": text(
+        "the platform's id of the best matching comment", "known", internal=True
+    ),
     "reason": text(
         "the checker's own tag, such as no_candidate_found or scrape_failed_timeout",
         "starts with scrape_failed",
+        internal=True,
     ),
     "comments_scraped": count(
         "how many comments the checker read; 100 means the page was cut, 0 that it saw nothing",
@@ -211,14 +223,17 @@ _NOW = moment("the moment of judging", "in hours desk", of="now", source="clock"
 
 _COMMENTS: dict[str, Row] = {
     "now": _NOW,
-    "task.id": text("the task's id", "starts with 0d8b", longest=36, nullable=False),
+    "task.id": text("the task's id", "starts with 0d8b", longest=36, nullable=False, internal=True),
     "task.status": choice(
         "the task's status; manually_confirmed while it waits for us",
         "manually_confirmed",
         values=TASK_STATUSES,
+        internal=True,
     ),
     "task.platform": choice("where the comment was ordered", "tiktok", values=PLATFORMS),
-    "task.saved_account_id": text("the account that comments", "in list watched", longest=36),
+    "task.saved_account_id": text(
+        "the account that comments", "in list watched", longest=36, internal=True
+    ),
     "task.target_video_url": text("the video to comment on", "contains /reel/"),
     "task.target_author_handle": text(
         "who posted the video, where the address says it", "in list partners"
@@ -262,7 +277,7 @@ _COMMENTS: dict[str, Row] = {
     "task.execution_blocked": yes_no(
         "whether the account's Coverage is inactive, so that approve and dispute are refused", "yes"
     ),
-    "task.execution_block_reason": text("why it is blocked", "known"),
+    "task.execution_block_reason": text("why it is blocked", "known", internal=True),
     "task.times_disputed": tally(
         "how often our log shows it as sent back, by a rule or by a person through this tool",
         "at least 1",
@@ -315,7 +330,11 @@ _COMMENTS: dict[str, Row] = {
     "checks.count": tally("how often the checker tried in this round", "at least 2"),
     "checks.failed": tally("how many of those tries could not read the video (scrape_failed)", "0"),
     "checks.best_score": score(
-        "the highest match score of this round", "less than 0.5", low=0, high=1
+        "the highest match score of this round",
+        "less than 0.5",
+        low=0,
+        high=1,
+        internal=True,
     ),
     "checks.most_comments": count(
         "the most comments read by one try of this round", "at least 50", low=0, high=100
@@ -387,7 +406,9 @@ _ACCOUNTS: dict[str, Row] = {
         source="evidence",
         doubtful="uncompared",
     ),
-    "bundle.id": text("the bundle's id", "starts with bnd_", longest=36, nullable=False),
+    "bundle.id": text(
+        "the bundle's id", "starts with bnd_", longest=36, nullable=False, internal=True
+    ),
     "bundle.platform": choice("the platform of the account", "tiktok", values=PLATFORMS),
     "bundle.country": text("the country of the account", "PT"),
     "bundle.title": text("the bundle's title", "contains spring"),

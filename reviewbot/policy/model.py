@@ -146,7 +146,9 @@ class Placeholder(Node, frozen=True, kw_only=True):
     """`{fact}` or `{fact, format}`."""
 
     fact: str
-    format: Literal["plain", "date", "time", "times", "money", "first"] = "plain"
+    format: Literal[
+        "plain", "date", "date and time", "date iso", "time", "times", "money", "first"
+    ] = "plain"
     first: int | None = None
     """How many characters `first N` keeps."""
 
@@ -155,18 +157,34 @@ class Template(Node, frozen=True, kw_only=True):
     """A text with places for facts. `parts` in order; outer white space is already cut."""
 
     parts: tuple[str | Placeholder, ...]
+    locale: str = "en"
+    """How it writes dates, numbers and money (a CLDR name)."""
+
+
+class TextCase(Node, frozen=True, kw_only=True):
+    """A text for the tasks that meet a condition, and that no case above it takes."""
+
+    when: Condition
+    text: Template
 
 
 class ReasonText(Node, frozen=True, kw_only=True):
-    """A text for the other side, with its variants.
+    """A text for the other side, with its variants or its cases.
 
     `variants` maps `round 2` or `tiktok` to a text; `otherwise` serves the rest. A text without
-    variants has `otherwise` only. A variant of a round serves later rounds until the next one.
+    variants has `otherwise` only. A variant of a round serves later rounds until the next one. Of
+    `cases` the first that is met has the text, `otherwise` serves what none of them takes.
     """
 
     name: str | None
     variants: tuple[tuple[str, Template], ...] = ()
+    cases: tuple[TextCase, ...] = ()
     otherwise: Template | None = None
+
+    def templates(self) -> tuple[Template, ...]:
+        """Every text that it may come to."""
+        texts = [*dict(self.variants).values(), *(case.text for case in self.cases)]
+        return (*texts, *([] if self.otherwise is None else [self.otherwise]))
 
 
 class Then(Node, frozen=True, kw_only=True):
@@ -185,8 +203,12 @@ class Then(Node, frozen=True, kw_only=True):
         """Every text that it may send or ask."""
         texts = [self.comment, self.question, *dict(self.fields).values()]
         if self.reason is not None:
-            texts += [self.reason.otherwise, *dict(self.reason.variants).values()]
+            texts += self.reason.templates()
         return tuple(text for text in texts if text is not None)
+
+    def text_cases(self) -> tuple[TextCase, ...]:
+        """The cases by which its text is chosen."""
+        return () if self.reason is None else self.reason.cases
 
 
 class Cap(Node, frozen=True, kw_only=True):
@@ -365,6 +387,7 @@ class Policy(Node, frozen=True, kw_only=True):
     owner: str | None = None
     about: str | None = None
     timezone: str = "UTC"
+    locale: str = "en"
     applies_to: AppliesTo = AppliesTo()
     never: tuple[Statement, ...] = ()
     hours: tuple[Hours, ...] = ()
@@ -441,17 +464,16 @@ def _last_days(named: NamedList) -> dict[str, date | None]:
     return days
 
 
-def parted(when: Condition | None) -> tuple[Condition | None, Unless | None]:
-    """A rule's condition without its `unless:`, and that."""
-    if not isinstance(when, AllOf) or not when.parts or not isinstance(when.parts[-1], Unless):
-        return when, None
-    asked = when.parts[:-1]
-    return (AllOf(parts=asked, span=when.span) if asked else None), when.parts[-1]
+def thens_of(policy: Policy) -> tuple[Then, ...]:
+    """What each rule and each case of the fallback does."""
+    rules, cases = policy.rules, policy.deadline.fallbacks
+    return (*(rule.then for rule in rules), *(case.then for case in cases))
 
 
 def conditions_of(policy: Policy) -> Iterator[Condition]:
-    """The condition of every rule, statement, case of the fallback and pause that has one."""
+    """The condition of every rule, statement, text, case of the fallback and pause that has one."""
     whens = [
+        *(case.when for then in thens_of(policy) for case in then.text_cases()),
         *(statement.when for statement in policy.never),
         *(rule.when for rule in policy.rules),
         *(case.when for case in policy.deadline.fallbacks),
@@ -469,27 +491,3 @@ def compares_of(condition: Condition) -> Iterator[Compare]:
         case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
             for part in parts:
                 yield from compares_of(part)
-
-
-def all_compares(policy: Policy) -> Iterator[Compare]:
-    """Every comparison of a fact by its full name, in the order of the policy."""
-    for condition in conditions_of(policy):
-        yield from compares_of(condition)
-
-
-def has_checks(condition: Condition) -> bool:
-    """Whether a check quantifier stands anywhere in the condition."""
-    match condition:
-        case EachAttempt():
-            return True
-        case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
-            return any(map(has_checks, parts))
-    return False
-
-
-def facts_named(policy: Policy) -> frozenset[str]:
-    """Every fact that a rule, a statement, the fallback, a text or a pause of the policy names."""
-    thens = [rule.then for rule in policy.rules] + [c.then for c in policy.deadline.fallbacks]
-    parts = (part for then in thens for text in then.templates() for part in text.parts)
-    in_texts = {part.fact for part in parts if isinstance(part, Placeholder)}
-    return frozenset({compare.fact for compare in all_compares(policy)} | in_texts)

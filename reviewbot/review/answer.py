@@ -39,6 +39,8 @@ from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import CATALOGUE
+from reviewbot.policy.engine.calendar import calendars_of
+from reviewbot.policy.engine.conditions import Conditions
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import LONGEST, Text, Variants, may_be_sent
 from reviewbot.policy.facts import Facts, build_facts
@@ -402,6 +404,7 @@ _Found = Iterator[tuple[str, CannedReply | str]]
 
 def _reasons(policy: Policy, facts: Facts) -> _Found:
     zone, catalogue = ZoneInfo(policy.timezone), CATALOGUE[policy.applies_to.review]
+    conditions = Conditions(policy, calendars_of(policy))
     named: list[tuple[str | None, ReasonText]] = [(one.name, one) for one in policy.reasons]
     named += [
         (rule.name, rule.then.reason)
@@ -410,9 +413,11 @@ def _reasons(policy: Policy, facts: Facts) -> _Found:
     ]
     for name, reason in named:
         assert name is not None, "a reason without a name belongs to a rule, which has one"
-        text = Variants(reason, catalogue, zone).choose(facts)
+        variants = Variants(reason, catalogue, zone, conditions)
+        text = variants.choose(facts)
         if text is None:
-            yield name, "none of its variants is for this round or platform"
+            none = "none of its variants is for this round or platform"
+            yield name, variants.unchosen if reason.cases else none
             continue
         written = text.fill(facts).text
         yield (

@@ -127,6 +127,11 @@ def _when(chance: Random, facts: tuple[Fact, ...]) -> m.Condition | None:
     return m.AllOf(parts=(*asked, m.Unless(parts=unless)))
 
 
+def a_random_mapping(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> m.AllOf:
+    """A mapping of conditions, as a case of a text has one."""
+    return _mapping(chance, facts, 1)
+
+
 def _mapping(chance: Random, facts: tuple[Fact, ...], depth: int) -> m.AllOf:
     parts: list[m.Condition] = [
         _compare(chance, chance.choice(facts)) for _ in range(chance.randint(1, 3))

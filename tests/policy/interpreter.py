@@ -128,6 +128,23 @@ class Interpreter:
         self.tried.append({"rule": "deadline", "outcome": WORDS[outcome], "conditions": conditions})
         return outcome
 
+    def text(self, reason: m.ReasonText | None) -> m.Template | None:
+        """The text of the first case that is met; None where another may be due as well."""
+        assert reason is not None
+        maybe: list[m.Template] = []
+        for case in reason.cases:
+            outcome = all3([part["outcome"] for part in self.top(case.when)])
+            if outcome is not False:
+                maybe.append(case.text)
+            if outcome is True:
+                break
+        else:
+            assert reason.otherwise is not None
+            maybe.append(reason.otherwise)
+        first = maybe[-1]
+        alike = all((t.parts, t.locale) == (first.parts, first.locale) for t in maybe)
+        return first if alike else None
+
     def top(self, when: m.Condition | None) -> list[dict[str, Any]]:
         """The lines of `when`."""
         if when is None:

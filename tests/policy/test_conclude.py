@@ -148,7 +148,7 @@ rules:
         judge.judge(facts_at(attempts=attempts, platform=platform)).reason
         for platform in ("tiktok", "instagram")
     ]
-    assert said == ["On 2026-06-02 yours was not there.", "On 2026-06-02 it was not there?"]
+    assert said == ["On Jun 2, 2026 yours was not there.", "On Jun 2, 2026 it was not there?"]
 
 
 def test_corrections_go_out_again_where_the_rule_says_so() -> None:

@@ -115,12 +115,12 @@ def test_every_block_is_run_by_a_test() -> None:
     known = {
         "yaml policy",
         "yaml part",
+        "csv accounts.csv",
         "sh",
         "yaml rule",
         "yaml wrong",
         "text finding",
         "json record",
-        "csv accounts.csv",
         *CONSOLES,
     }
     assert {block.kind for block in BLOCKS} == known

@@ -65,7 +65,7 @@ def test_the_texts_are_those_of_a_task_that_the_rule_decides() -> None:
     found = examples(judge, run_cases(judge))
     passages = read_policy(judge.policy, found)
     text = "\n".join(sentence for passage in passages for sentence in passage.sentences)
-    assert "Our check read all 60 comments under the video on 2026-06-02" in text
+    assert "Our check read all 60 comments under the video on Jun 2, 2026" in text
     assert "{" not in text
 
 

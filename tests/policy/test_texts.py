@@ -27,7 +27,9 @@ def filled(placeholder: Placeholder, **changes: object) -> str | None:
 @pytest.mark.parametrize(
     ("placeholder", "shown"),
     [
-        (Placeholder(fact="last.scraped_at", format="date"), "2026-06-02"),
+        (Placeholder(fact="last.scraped_at", format="date"), "Jun 2, 2026"),
+        (Placeholder(fact="last.scraped_at", format="date and time"), "Jun 2, 2026, 11:00 AM"),
+        (Placeholder(fact="last.scraped_at", format="date iso"), "2026-06-02"),
         (Placeholder(fact="last.scraped_at", format="time"), "11:00"),
         (Placeholder(fact="task.round", format="times"), "once"),
         (Placeholder(fact="task.cm_payout_amount", format="money"), "0.24 USD"),
@@ -36,7 +38,7 @@ def filled(placeholder: Placeholder, **changes: object) -> str | None:
         (Placeholder(fact="last.verified"), "no"),
         (Placeholder(fact="last.match_score"), "0.31"),
         (Placeholder(fact="task.waiting_for"), "1h"),
-        (Placeholder(fact="task.submitted_at"), "2026-06-02 10:00"),
+        (Placeholder(fact="task.submitted_at"), "Jun 2, 2026, 10:00 AM"),
     ],
 )  # fmt: skip
 def test_a_fact_reads_as_its_format_says(placeholder: Placeholder, shown: str) -> None:

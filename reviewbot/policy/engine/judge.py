@@ -22,9 +22,8 @@ from reviewbot.policy.model import (
     Condition,
     Policy,
     conditions_of,
-    facts_named,
-    has_checks,
 )
+from reviewbot.policy.parts import facts_named, has_checks
 from reviewbot.policy.source import Pool
 
 _TRACES_KEPT = 256
@@ -42,7 +41,7 @@ class Judge:
         self.conditions = Conditions(policy, self.calendars)
         self.statements = Statements(policy, self.conditions)
         """What must never be done, ready to be asked of what a rule wants done."""
-        self._ends = Conclusions(policy, self.calendars)
+        self._ends = Conclusions(policy, self.calendars, self.conditions)
         facts = CATALOGUE[policy.applies_to.review]
         sources = {facts[name].source for name in facts_named(policy) if name in facts}
         self.needs_account = "account" in sources

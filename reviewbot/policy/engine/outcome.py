@@ -14,6 +14,7 @@ from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.text import format_moment
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import Calendar, CommonHours, holding, resolver
+from reviewbot.policy.engine.conditions import Conditions
 from reviewbot.policy.engine.templates import LONGEST, FilledText, Text, Variants, may_be_sent
 from reviewbot.policy.engine.trace import Evaluation, Trace
 from reviewbot.policy.facts import Facts
@@ -30,7 +31,12 @@ class JudgementEnd:
     """What one rule, or one case of the fallback, makes of the facts when it is its turn."""
 
     def __init__(
-        self, rule: Rule, index: int | None, policy: Policy, calendars: Mapping[str, Calendar]
+        self,
+        rule: Rule,
+        index: int | None,
+        policy: Policy,
+        calendars: Mapping[str, Calendar],
+        conditions: Conditions,
     ) -> None:
         then = rule.then
         facts, zone = CATALOGUE[policy.applies_to.review], ZoneInfo(policy.timezone)
@@ -41,7 +47,9 @@ class JudgementEnd:
         self._rule = rule
         self._index = index
         self._until = None if then.until is None else resolver(then.until, calendars)
-        self._reason = None if then.reason is None else Variants(then.reason, facts, zone)
+        self._reason = (
+            None if then.reason is None else Variants(then.reason, facts, zone, conditions)
+        )
         self._comment, self._question = text(then.comment), text(then.question)
         self._fields = {name: Text(template, facts, zone) for name, template in then.fields}
         # Nothing binds the fallback.
@@ -58,9 +66,9 @@ class JudgementEnd:
 
     def needs_evidence(self, facts: Facts) -> bool:
         """Whether the text that is due names evidence."""
+        if self._reason is not None and self._reason.needs_evidence(facts):
+            return True
         texts = [self._comment, self._question, *self._fields.values()]
-        if self._reason is not None:
-            texts.append(self._reason.choose(facts))
         return any(text.needs_evidence for text in texts if text is not None)
 
     def make(self, facts: Facts) -> Evaluation:
@@ -91,7 +99,7 @@ class JudgementEnd:
         assert self._reason is not None
         text = self._reason.choose(facts)
         if text is None:
-            return self._cannot_send("its text could not be chosen: no variant fits what is known")
+            return self._cannot_send(f"its text could not be chosen: {self._reason.unchosen}")
         words, problem = self._message(text, facts)
         return self._cannot_send(problem) if problem else self._evaluation(words)
 
@@ -134,14 +142,17 @@ def _as_rule(case: Fallback, deadline: Deadline) -> Rule:
 class Conclusions:
     """The endings of one policy, and how each becomes the final word."""
 
-    def __init__(self, policy: Policy, calendars: Mapping[str, Calendar]) -> None:
+    def __init__(
+        self, policy: Policy, calendars: Mapping[str, Calendar], conditions: Conditions
+    ) -> None:
         self._zone = policy.timezone
         self._rules = policy.rules
         self.endings = [
-            JudgementEnd(rule, index, policy, calendars) for index, rule in enumerate(policy.rules)
+            JudgementEnd(rule, index, policy, calendars, conditions)
+            for index, rule in enumerate(policy.rules)
         ]
         self.cases = [
-            JudgementEnd(_as_rule(case, policy.deadline), None, policy, calendars)
+            JudgementEnd(_as_rule(case, policy.deadline), None, policy, calendars, conditions)
             for case in policy.deadline.fallbacks
         ]
         self.decide_by = resolver(policy.deadline.decide_by, calendars)

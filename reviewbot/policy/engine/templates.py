@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.diagnostics import NOWHERE
+from reviewbot.policy.engine.conditions import NEEDS, Arm, Conditions, Program
+from reviewbot.policy.engine.quotations import inner_quotes
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.model import Placeholder, ReasonText, Template
+from reviewbot.policy.locales import ENGLISH, date_and_time, date_words, number, percent
+from reviewbot.policy.model import Placeholder, ReasonText, Template, TextCase
 
 SHORTEST = 3
 LONGEST = 500
@@ -34,15 +41,16 @@ class Text:
     """One template, ready to be filled in."""
 
     def __init__(self, template: Template, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
-        self._parts = template.parts
-        self._places = {
-            part: (facts[part.fact], formatter(part, facts[part.fact], zone))
-            for part in template.parts
-            if isinstance(part, Placeholder)
-        }
-        self.constant = None if self._places else "".join(map(str, template.parts)).strip()
+        self._pieces = tuple(
+            part if isinstance(part, str) else _place(template, at, facts[part.fact], zone)
+            for at, part in enumerate(template.parts)
+        )
+        self._facts = [piece[0] for piece in self._pieces if not isinstance(piece, str)]
+        self.constant = None if self._facts else "".join(map(str, template.parts)).strip()
         """The text itself, where it names no fact."""
-        self.needs_evidence = any(fact.source == "evidence" for fact, _ in self._places.values())
+        self.needs_evidence = any(fact.source == "evidence" for fact in self._facts)
+        self.wording = (*map(_bare, template.parts), template.locale)
+        """What it says, wherever it stands."""
 
     def fill(self, facts: Facts) -> FilledText:
         """The text with its facts, or the fact that is not known."""
@@ -53,14 +61,14 @@ class Text:
 
     def missing(self, facts: Facts) -> tuple[str, ...]:
         """The facts that it names and that are not known."""
-        named = (fact for fact, _ in self._places.values() if fact.read(facts) is None)
+        named = (fact for fact in self._facts if fact.read(facts) is None)
         return tuple(dict.fromkeys(fact.name for fact in named))
 
     def show(self, facts: Facts) -> str:
         """The text for a person, who can read on where a fact is not known."""
         words = [
-            part if isinstance(part, str) else self._words(*self._places[part], facts)
-            for part in self._parts
+            piece if isinstance(piece, str) else self._words(*piece, facts)
+            for piece in self._pieces
         ]
         return "".join(words).strip()
 
@@ -69,10 +77,39 @@ class Text:
         return UNKNOWN if value is None else form(value)
 
 
-class Variants:
-    """A reason with its variants, by round, by platform or for the rest."""
+def _place(
+    template: Template, at: int, fact: Fact, zone: ZoneInfo
+) -> tuple[Fact, Callable[[Any], str]]:
+    """A place of a text with its fact, and how that is written there."""
+    part = template.parts[at]
+    assert isinstance(part, Placeholder)
+    form, inside = formatter(part, fact, zone, template.locale), inner_quotes(template.parts, at)
+    return fact, form if not inside else lambda value: form(value).translate(inside)
 
-    def __init__(self, reason: ReasonText, facts: Mapping[str, Fact], zone: ZoneInfo) -> None:
+
+def _bare(part: str | Placeholder) -> str | Placeholder:
+    return part if isinstance(part, str) else replace(part, span=NOWHERE)
+
+
+class Variants:
+    """A reason with its variants: by round, by platform, by cases, or for the rest.
+
+    With cases it needs `conditions`, to make the function that asks them.
+    """
+
+    def __init__(
+        self,
+        reason: ReasonText,
+        facts: Mapping[str, Fact],
+        zone: ZoneInfo,
+        conditions: Conditions | None = None,
+    ) -> None:
+        self.cases = reason.cases
+        self._conditions = conditions
+        self._by_case = [Text(case.text, facts, zone) for case in reason.cases]
+        self._case: Callable[[Facts], tuple[int, int]] | None = None
+        if conditions is not None and self.cases:
+            self._case = _asked_in_order(self.cases, conditions)
         texts = {key: Text(template, facts, zone) for key, template in reason.variants}
         self._platforms = {key: text for key, text in texts.items() if key in PLATFORMS}
         self._rounds = sorted(
@@ -81,10 +118,46 @@ class Variants:
             reverse=True,
         )
         self._otherwise = None if reason.otherwise is None else Text(reason.otherwise, facts, zone)
-        self._only = self._otherwise if not texts else None
+        self._only = self._otherwise if not texts and not self.cases else None
+
+    @property
+    def unchosen(self) -> str:
+        """Why no text is due, where `choose` gives none."""
+        if self.cases:
+            return "it cannot be told which of its cases it is"
+        return "no variant fits what is known"
+
+    def case_of(self, facts: Facts) -> int | None:
+        """The number of the case whose text is due, one beyond the last for the rest.
+
+        None where that cannot be told: a case above it is neither met nor not, and has another text.
+        """
+        assert self._case is not None, "a reason with cases is made with its policy's conditions"
+        number, cant = self._case(facts)
+        texts = [*self._by_case, self._otherwise]
+        unclear = (text for at, text in enumerate(texts) if cant >> at & 1)
+        due = texts[number]
+        if any(due is None or text is None or text.wording != due.wording for text in unclear):
+            return None
+        return number
+
+    def needs_evidence(self, facts: Facts) -> bool:
+        """Whether evidence that is not at hand may say which text is due, or stands in it."""
+        for case, text in zip(self.cases, self._by_case, strict=True):
+            assert self._conditions is not None
+            answer = self._conditions.answer(case.when, facts)
+            if answer == NEEDS:
+                return True
+            if answer is True:
+                return text.needs_evidence
+        chosen = self._otherwise if self.cases else self.choose(facts)
+        return chosen is not None and chosen.needs_evidence
 
     def choose(self, facts: Facts) -> Text | None:
         """The text that is due; None where none is, or where that cannot be known."""
+        if self.cases:
+            number = self.case_of(facts)
+            return None if number is None else (*self._by_case, self._otherwise)[number]
         if self._only is not None:
             return self._only
         before = facts.past.sent_back_before
@@ -93,6 +166,20 @@ class Variants:
                 if number <= before + 1:
                     return text
         return self._platforms.get(facts.task.platform or "", self._otherwise)
+
+
+def _asked_in_order(
+    cases: tuple[TextCase, ...], conditions: Conditions
+) -> Callable[[Facts], tuple[int, int]]:
+    """The function that finds the first case that is met, and those above it that cannot be told."""
+    program = Program(conditions, traced=False)
+    arms = [
+        Arm(case.when, f"return {number}, cant", f"cant |= {1 << number}")
+        for number, case in enumerate(cases)
+    ]
+    program.add("case", arms, f"return {len(cases)}, cant")
+    found: Callable[[Facts], tuple[int, int]] = program.load()["case"]
+    return found
 
 
 def may_be_sent(text: str, facts: Facts, *, repeat: bool = False) -> str | None:
@@ -110,23 +197,44 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-def formatter(part: Placeholder, fact: Fact, zone: ZoneInfo) -> Format:
-    """Make the function that writes a known value as the placeholder asks."""
+def formatter(part: Placeholder, fact: Fact, zone: ZoneInfo, locale: str = ENGLISH) -> Format:
+    """Make the function that writes a known value as the placeholder and the text's locale ask."""
     match part.format:
         case "first":
             longest = part.first or 0
-            plain = plain_format(fact, zone)
+            plain = _in_text(fact, zone, locale)
             return lambda value: _first(plain(value), longest)
         case "date":
+            return lambda value: date_words(value.astimezone(zone).date(), locale)
+        case "date iso":
             return lambda value: value.astimezone(zone).strftime("%Y-%m-%d")
         case "time":
             return lambda value: value.astimezone(zone).strftime("%H:%M")
         case "times":
-            return times
-        case "money":
-            return money
+            return times if locale.partition("-")[0] == ENGLISH else partial(_so_often, locale)
         case _:
-            return plain_format(fact, zone)
+            return _in_text(fact, zone, locale)
+
+
+def _in_text(fact: Fact, zone: ZoneInfo, locale: str) -> Format:
+    """Make the function that writes a value in a text where no format is asked for."""
+    match fact.type:
+        case FactType.MOMENT:
+            return lambda value: date_and_time(value.astimezone(zone), locale)
+        case FactType.COUNT:
+            return lambda value: number(value, locale)
+        case FactType.SCORE:
+            return lambda value: number(value, locale, figures=2)
+        case FactType.MONEY:
+            return lambda value: f"{number(value, locale, figures=2)} USD"
+        case FactType.SHARE:
+            return lambda value: percent(value, locale)
+    return plain_format(fact, zone)
+
+
+def _so_often(locale: str, count: int) -> str:
+    """3×, which says so in every language."""
+    return f"{number(count, locale)}×"
 
 
 def plain_format(fact: Fact, zone: ZoneInfo) -> Format:

@@ -13,6 +13,7 @@ from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.engine.templates import Text, plain_format
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, RuleResult
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.locales import language_of
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -99,6 +100,7 @@ class Prose:
     def __init__(self, policy: Policy, example: Facts | None = None) -> None:
         self._facts = CATALOGUE[policy.applies_to.review]
         self._zone = ZoneInfo(policy.timezone)
+        self._locale = policy.locale
         self._opened = _OPENED[policy.applies_to.review]
         self._example = example
 
@@ -143,6 +145,10 @@ class Prose:
             return f"“{safe_line(filled)}”"
         parts = (_place(p) if isinstance(p, Placeholder) else p for p in template.parts)
         return f"“{safe_line(''.join(parts))}”"
+
+    def language(self, template: Template) -> str:
+        """In which language a text is, where that is not the policy's own."""
+        return "" if template.locale == self._locale else f" in {language_of(template.locale)}"
 
     def _line(self, fact: Fact, test: FactTest) -> str:
         subject = _subject(fact)

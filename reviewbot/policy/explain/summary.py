@@ -12,6 +12,7 @@ from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import money, share
 from reviewbot.policy.explain.phrases import Prose, prose_value
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.locales import ENGLISH, language_of
 from reviewbot.policy.model import (
     Cap,
     Deadline,
@@ -22,8 +23,8 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     Then,
-    parted,
 )
+from reviewbot.policy.parts import parted
 from reviewbot.policy.text_forms import listed
 
 _KIND = {"comments": "comment tasks", "accounts": "accounts in review"}
@@ -129,6 +130,8 @@ def _head(policy: Policy) -> Iterator[str]:
     if count > 1:
         yield f"Its {count} rules are asked in this order, and the first that matches decides."
     yield f"Its hours, days and times are those of {policy.timezone}."
+    if policy.locale != ENGLISH:
+        yield f"Its texts write dates, numbers and money as {language_of(policy.locale)} does."
     if policy.owner:
         yield f"Questions go to {safe_line(policy.owner)}."
 
@@ -175,10 +178,14 @@ def _does(then: Then, prose: Prose) -> str:
 def _texts(then: Then, prose: Prose) -> Iterator[str]:
     if then.reason is not None:
         for variant, template in then.reason.variants:
-            yield f"The manager reads, {_for(variant)}: {prose.text(template)}"
-        if then.reason.otherwise is not None:
-            also = ", otherwise" if then.reason.variants else ""
-            yield f"The manager reads{also}: {prose.text(then.reason.otherwise)}"
+            yield f"The manager reads{prose.language(template)}, {_for(variant)}: {prose.text(template)}"
+        for case in then.reason.cases:
+            when, language = prose.condition(case.when), prose.language(case.text)
+            yield f"The manager reads{language}, when {when}: {prose.text(case.text)}"
+        last = then.reason.otherwise
+        if last is not None:
+            also = ", otherwise" if then.reason.variants or then.reason.cases else ""
+            yield f"The manager reads{prose.language(last)}{also}: {prose.text(last)}"
     if then.comment is not None:
         yield f"The manager reads: {prose.text(then.comment)}"
     for field, template in then.fields:

@@ -15,7 +15,8 @@ from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, with_fact
-from reviewbot.policy.model import Compare, Policy, all_compares
+from reviewbot.policy.model import Compare, Policy
+from reviewbot.policy.parts import all_compares
 
 SMALLEST_STEPS: dict[FactType, float] = {
     FactType.COUNT: 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
-from reviewbot.policy.language.grammar import CONDITION, PATTERN
+from reviewbot.policy.language.grammar import CONDITION, PATTERN, RULE
 from reviewbot.policy.language.hints import (
     misread_test,
     misread_value,
@@ -17,7 +17,7 @@ from reviewbot.policy.language.hints import (
     refuse_range,
     see_facts,
 )
-from reviewbot.policy.language.reader import Reading, first_line
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
@@ -33,7 +33,7 @@ from reviewbot.policy.model import (
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
 from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in
-from reviewbot.policy.values import Misread
+from reviewbot.policy.values import Misread, read_yes_no
 
 MAX_LEVELS = 3
 
@@ -390,3 +390,34 @@ def _pattern(reading: Reading, key: Scalar, tree: Tree) -> Pattern | None:
         does_not_match=tuple(example.value for example in others),
         span=fields.span,
     )
+
+
+def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
+    """Read `when:`, `when any:` or `always: yes`; None stands for always (or for a mistake)."""
+    present = fields.present(("when", "when any", "always"))
+    if len(present) > 1:
+        reading.add(
+            "P113",
+            fields.key_span(present[1]),
+            f"{fields.what} has both  {present[0]}:  and  {present[1]}:",
+            cure="keep one; further alternatives go under  any of:",
+        )
+    if not present:
+        is_rule = fields.what == RULE.what
+        cure = "for one that always matches write  always: yes"
+        if not is_rule:
+            cure = "write  when:  and what must hold; what no case is for stands under  otherwise:"
+        reading.add("P030", first_line(fields.span), f"{fields.what} has no  when:", cure=cure)
+        return None
+    if "always" in present:
+        scalar = fields.text("always")
+        if scalar is not None and reading.read(scalar, read_yes_no) is False:
+            cure = "write  always: yes,  or a condition under  when:"
+            reading.add("P113", scalar.span, "a rule that never matches is no rule", cure=cure)
+    when: Condition | None = None
+    if "when" in present:
+        when = read_all(reading, fields.get("when"), "when:")
+    if "when any" in present:
+        any_of = read_any(reading, fields.get("when any"), "when any:")
+        when = when or any_of
+    return when

@@ -76,6 +76,7 @@ TEXT = _kind("a text")
 TEMPLATE = _kind("a text, perhaps with `{facts}`")
 NAME = _kind("small letters, digits and `-`", "starter")
 VERSION = _kind("a number", "1", choices=("1",))
+LOCALE = _kind("a language, and perhaps a country", "de", "pt-BR")
 ZONE = _kind("a time zone", "Europe/Paris", "UTC")
 YES_NO = _kind("`yes` or `no`", "yes", choices=("yes", "no"))
 YES = _kind("`yes`", "yes", choices=("yes",))
@@ -106,6 +107,7 @@ ALTERNATIVES = _kind(
 ATTEMPT = _kind("conditions on an attempt", "{outcome_kind: scrape_failed}", facts="attempt")
 PAUSE = _kind("conditions on `fleet.*` facts", "{fleet.open_tasks: more than 500}", facts="fleet")
 REASON = _kind("the name of a reason, or the text", "not_found", named=(("{}", "reason"),))
+LAST_WORDS = _kind("nothing, or a mapping with `text`")
 CORRECTIONS = _kind("a text for each field", "{username: Please drop the digits.}")
 FALLBACK = _kind("an action, or a list of cases", "approve")
 CASE_ACTION = _kind("an action, or a mapping with its keys", "escalate")
@@ -132,6 +134,7 @@ POLICY = _section(
     Key("owner", TEXT, "Who to ask about this policy."),
     Key("about", TEXT, "What the policy is for, in a sentence."),
     Key("timezone", ZONE, "For hours, dates in tests and dates in texts; UTC if absent."),
+    Key("locale", LOCALE, "How texts write dates, numbers and money; `en` if absent."),
     Key("applies to", PART, "Which reviews this policy judges; without it every comment task."),
     Key("hours", NAMED, "Named calendars in the policy's zone; the end of a range is outside it."),
     Key("lists", NAMED, "Named lists, to be asked by `in list NAME`."),
@@ -276,6 +279,24 @@ REASON_TEXT = _section(
     "not_found: Please open the video.",
     *(Key(platform, TEMPLATE, f"For tasks on {platform}.") for platform in PLATFORMS),
     Key("otherwise", TEMPLATE, "For all that no other variant is for."),
+    Key("text", TEMPLATE, "The one text, where `locale` stands beside it."),
+    Key("locale", LOCALE, "How this text writes dates, numbers and money."),
+)
+
+TEXT_CASE = _section(
+    "a case of a text",
+    "- {when: {task.platform: tiktok}, text: Please open the video.}",
+    *_WHEN,
+    Key("text", TEMPLATE, "What is said where they hold.", required=True),
+    Key("locale", LOCALE, "How this text writes dates, numbers and money."),
+)
+
+LAST_TEXT = _section(
+    "the last case of a text",
+    "- {otherwise: {text: Please open the video.}}",
+    Key("otherwise", LAST_WORDS, "For all that no case above it is for; it ends the list."),
+    Key("text", TEMPLATE, "What is said then."),
+    Key("locale", LOCALE, "How this text writes dates, numbers and money."),
 )
 
 DEADLINE = _section(

@@ -26,10 +26,11 @@ from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
 from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
+from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
 from reviewbot.policy.language.statements import read_statements
-from reviewbot.policy.language.templates import read_reasons
+from reviewbot.policy.language.templates import read_locale
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
 from reviewbot.policy.language.yaml import Mapping, Sequence, YamlDocument, load_yaml, reload_yaml
@@ -140,6 +141,7 @@ class _PolicyReading:
         name = self._name(fields)
         self._language(fields)
         reading.zone = self._zone(fields)
+        reading.locale = read_locale(reading, fields.text("locale")) or reading.locale
         applies_to = self._applies_to(fields)
         self._declare(fields)
         lists = read_lists(reading, fields.get("lists"), self.files)
@@ -173,6 +175,7 @@ class _PolicyReading:
             owner=owner,
             about=about,
             timezone=reading.zone.key,
+            locale=reading.locale,
             applies_to=applies_to,
             never=never,
             hours=hours,

@@ -12,6 +12,7 @@ from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import NAMED, PART, PARTS, GrammarSection
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
+from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
@@ -58,6 +59,7 @@ class Reading:
         self.document = document
         self.review: ReviewKind = review
         self.zone = ZoneInfo("UTC")
+        self.locale = ENGLISH
         self.declared: dict[str, tuple[str, ...]] = {}
         self.lists: dict[str, NamedList] = {}
         self.reasons: dict[str, ReasonText] = {}

@@ -6,16 +6,17 @@ from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
 from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
-from reviewbot.policy.language.conditions import read_all, read_any
+from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import STARTS, read_moment
-from reviewbot.policy.language.templates import read_reason, read_template
+from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.text_forms import listed
-from reviewbot.policy.values import read_share, read_yes_no
+from reviewbot.policy.values import read_share
 
 
 def read_rules(reading: Reading, tree: Tree | None) -> tuple[Rule, ...]:
@@ -80,35 +81,6 @@ def _name(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
     return scalar
 
 
-def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
-    """Read `when:`, `when any:` or `always: yes`; None stands for always (or for a mistake)."""
-    present = fields.present(("when", "when any", "always"))
-    if len(present) > 1:
-        reading.add(
-            "P113",
-            fields.key_span(present[1]),
-            f"{fields.what} has both  {present[0]}:  and  {present[1]}:",
-            cure="keep one; further alternatives go under  any of:",
-        )
-    if not present:
-        is_rule = fields.what == RULE.what
-        cure = "for one that always matches write  always: yes" if is_rule else None
-        reading.add("P030", first_line(fields.span), f"{fields.what} has no  when:", cure=cure)
-        return None
-    if "always" in present:
-        scalar = fields.text("always")
-        if scalar is not None and reading.read(scalar, read_yes_no) is False:
-            cure = "write  always: yes,  or a condition under  when:"
-            reading.add("P113", scalar.span, "a rule that never matches is no rule", cure=cure)
-    when: Condition | None = None
-    if "when" in present:
-        when = read_all(reading, fields.get("when"), "when:")
-    if "when any" in present:
-        any_of = read_any(reading, fields.get("when any"), "when any:")
-        when = when or any_of
-    return when
-
-
 def _unless(reading: Reading, fields: MappingReader, when: Condition | None) -> Condition | None:
     """Put `unless:` at the end of a rule's condition; None there stands for always."""
     tree = fields.get("unless")
@@ -135,7 +107,7 @@ def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ..
     then = Then(
         action=action or Action.ESCALATE,
         reason=read_reason(reading, fields.get("reason")),
-        comment=read_template(reading, fields.get("comment"), "comment:"),
+        comment=_read_by_them(reading, fields.get("comment"), "comment:"),
         fields=_corrections(reading, fields.get("fields")),
         until=read_moment(reading, fields.get("until"), "until:"),
         to=fields.words("to"),
@@ -201,6 +173,14 @@ def _require(reading: Reading, fields: MappingReader, action: Action) -> None:
                 need(key, "P124", f"request corrections  needs  {key}:", cure)
 
 
+def _read_by_them(reading: Reading, tree: Tree | None, what: str) -> Template | None:
+    """Read a text for the other side that is no reason."""
+    template = read_template(reading, tree, what)
+    if template is not None:
+        question_internals(reading, template)
+    return template
+
+
 def _corrections(reading: Reading, tree: Tree | None) -> tuple[tuple[str, Template], ...]:
     mapping = reading.mapping(tree, "fields:", "username: Please drop the digits.")
     takes = f"it takes {listed(CORRECTABLE_FIELDS)}"
@@ -208,7 +188,7 @@ def _corrections(reading: Reading, tree: Tree | None) -> tuple[tuple[str, Templa
         reading.add("P124", mapping.span, "fields:  names no field", cure=takes)
     found = []
     for key, value in reading.entries(mapping):
-        template = read_template(reading, value, f"the text for {key.value}")
+        template = _read_by_them(reading, value, f"the text for {key.value}")
         if key.value not in CORRECTABLE_FIELDS:
             message = f'no field of a profile that can be corrected is called "{key.value}"'
             reading.add("P020", key, message, among=CORRECTABLE_FIELDS, cure=takes)

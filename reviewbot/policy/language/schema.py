@@ -136,7 +136,7 @@ def _top(key: Key) -> Schema:
         case "patterns":
             return words | _named(_CLOSED | _object(grammar.PATTERN))
         case "reasons":
-            return words | _named(_reason())
+            return words | _named(_reason("comments"))
     return _property(key, _values("comments"), words)
 
 
@@ -251,7 +251,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         **dict.fromkeys(_PLAIN, _TEXT),
         grammar.NAME: {"type": "string", "pattern": "^[a-z0-9-]+$"},
         grammar.VERSION: {"anyOf": [{"const": 1}, {"const": "1"}]},
-        **{key: {"type": "string"} for key in (grammar.ZONE, grammar.DATE)},
+        **{key: {"type": "string"} for key in (grammar.ZONE, grammar.DATE, grammar.LOCALE)},
         grammar.COLUMNS: _named(_one_or_more(_TEXT)),
         grammar.YES_NO: _YES_NO,
         grammar.YES: {"anyOf": [{"const": True}, {"type": "string", "enum": ["yes", "true"]}]},
@@ -272,7 +272,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         grammar.ALTERNATIVES: {"type": "array", "minItems": 1, "items": conditions},
         grammar.ATTEMPT: _ref("attempt"),
         grammar.PAUSE: {"anyOf": [conditions, {"type": "array", "items": conditions}]},
-        grammar.REASON: {"anyOf": [_TEXT, _reason()]},
+        grammar.REASON: {"anyOf": [_TEXT, _reason(review)]},
         grammar.CORRECTIONS: {
             "type": "object",
             "minProperties": 1,
@@ -304,7 +304,22 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
     return values
 
 
-def _reason() -> Schema:
+def _reason(review: ReviewKind) -> Schema:
+    condition = _ref(f"{review} condition")
+    values: Values = {
+        grammar.CONDITIONS: condition,
+        grammar.ALTERNATIVES: {"type": "array", "minItems": 1, "items": condition},
+        **dict.fromkeys((grammar.TEMPLATE, grammar.LOCALE), _TEXT),
+    }
+    text = _properties(
+        {name: grammar.TEXT_CASE.keys[name] for name in ("text", "locale")}, values, review
+    )
+    values[grammar.LAST_WORDS] = {
+        "anyOf": [{"type": "null"}, {"const": ""}, _closed_object(text, ["text"])]
+    }
+    cases = _closed_object(
+        _properties(grammar.TEXT_CASE.keys | grammar.LAST_TEXT.keys, values, review), []
+    )
     variants = {
         "type": "object",
         "minProperties": 1,
@@ -312,7 +327,7 @@ def _reason() -> Schema:
         "properties": dict.fromkeys(grammar.REASON_TEXT.keys, _TEXT),
         "patternProperties": {r"^round [1-9]\d*$": _TEXT},
     }
-    return {"anyOf": [_TEXT, variants]}
+    return {"anyOf": [_TEXT, variants, {"type": "array", "minItems": 1, "items": cases}]}
 
 
 def _named(value: Schema) -> Schema:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.grammar import STATEMENT
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.rules import read_action, read_when_part
+from reviewbot.policy.language.rules import read_action
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
 from reviewbot.policy.text_forms import listed

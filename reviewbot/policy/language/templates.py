@@ -1,25 +1,26 @@
-"""Texts with places for facts, and the named reasons with their variants."""
+"""Texts with places for facts."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import Fact, FactType, described
-from reviewbot.policy.language.grammar import REASON_TEXT
 from reviewbot.policy.language.hints import refuse_fact
-from reviewbot.policy.language.reader import Reading, first_line, unknown
-from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
-from reviewbot.policy.model import Placeholder, ReasonText, Template
-from reviewbot.policy.text_forms import did_you_mean, is_name, nearest, only_cure
+from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.yaml import Scalar, Tree
+from reviewbot.policy.locales import locale_named, locale_names
+from reviewbot.policy.model import Placeholder, Template
+from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
 
-SHORTEST, LONGEST = 3, 500
+LONGEST = 500
 """The length of a dispute's reason, in characters, as the API states it."""
 
-Format = Literal["plain", "date", "time", "times", "money", "first"]
+Format = Literal["plain", "date", "date and time", "date iso", "time", "times", "money", "first"]
 
 FORMATS: dict[Format, tuple[FactType, ...]] = {
     "date": (FactType.MOMENT,),
+    "date and time": (FactType.MOMENT,),
+    "date iso": (FactType.MOMENT,),
     "time": (FactType.MOMENT,),
     "times": (FactType.COUNT,),
     "money": (FactType.MONEY,),
@@ -27,8 +28,34 @@ FORMATS: dict[Format, tuple[FactType, ...]] = {
 }
 
 
-def read_template(reading: Reading, tree: Tree | None, what: str) -> Template | None:
-    """Read a text in which `{fact}` and `{fact, format}` stand for values."""
+def read_locale(reading: Reading, scalar: Scalar | None) -> str | None:
+    """Read the name of a locale; None where there is none, or no such one."""
+    if scalar is None:
+        return None
+    locale = locale_named(scalar.value)
+    if locale is None:
+        names = locale_names(scalar.value)
+        message = f'there is no locale "{scalar.value}"'
+        cure = "locales have names such as  de  or  pt-BR"
+        only = names[0] if len(names) == 1 else None
+        reading.add(
+            "P037",
+            scalar,
+            message,
+            under=f"did you mean  {only}  ?" if only else did_you_mean(scalar.value, names),
+            cure=cure,
+            replacement=only or only_cure(scalar.value, names),
+        )
+    return locale
+
+
+def read_template(
+    reading: Reading, tree: Tree | None, what: str, locale: str | None = None
+) -> Template | None:
+    """Read a text in which `{fact}` and `{fact, format}` stand for values.
+
+    `locale` is the text's own, where it has one.
+    """
     scalar = reading.free_text(tree, what)
     if scalar is None:
         return None
@@ -62,7 +89,64 @@ def read_template(reading: Reading, tree: Tree | None, what: str) -> Template | 
             plain += char
             at += 1
     parts.append(plain)
-    return Template(parts=_trimmed(parts), span=scalar.span)
+    _refuse_bare_facts(reading, scalar)
+    return Template(parts=_trimmed(parts), locale=locale or reading.locale, span=scalar.span)
+
+
+_BRACKETS = {"[": "]", "<": ">", "{": "}"}
+
+
+def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:
+    """Refuse a fact's name that stands in a text as such: whoever reads it would read the name."""
+    text = scalar.value
+    families = {name.partition(".")[0] for name in reading.facts if "." in name}
+    at = 0
+    while (dot := text.find(".", at)) >= 0:
+        start, end = dot, dot + 1
+        while start and _is_of_name(text[start - 1]):
+            start -= 1
+        while end < len(text) and _is_of_name(text[end]):
+            end += 1
+        at = end
+        name = text[start:end].rstrip(".")
+        end = start + len(name)
+        if name.partition(".")[0] not in families or text[:start].endswith(("/", "@")):
+            continue
+        if _in_braces(text, start):
+            continue
+        opened = 0
+        while (
+            opened < min(start, len(text) - end)
+            and _BRACKETS.get(text[start - opened - 1]) == text[end + opened]
+        ):
+            opened += 1
+        if name in reading.facts:
+            place = (scalar, start - opened, end + opened)
+            message = f"the fact {name} stands outside of braces, so its name is what is read"
+            write = f"{{{name}}}"
+            reading.add("P025", place, message, under=f"write  {write}", replacement=write)
+        elif opened:
+            refuse_fact(reading, scalar, (start, end), code="P025")
+
+
+def _is_of_name(char: str) -> bool:
+    return char.isascii() and (char.isalnum() or char in "_.")
+
+
+def _in_braces(text: str, start: int) -> bool:
+    """Whether a place of the text lies in a pair of single braces."""
+    at = 0
+    while at < start:
+        if text[at : at + 2] in ("{{", "}}"):
+            at += 2
+        elif text[at] == "{":
+            close = text.find("}", at)
+            if close >= start:
+                return True
+            at = close + 1
+        else:
+            at += 1
+    return False
 
 
 def _trimmed(parts: list[str | Placeholder]) -> tuple[str | Placeholder, ...]:
@@ -105,22 +189,22 @@ def _format(
     """Read the format of a placeholder, with the number that `first` takes."""
     place = (scalar, at, at + max(1, len(form)))
     word, _, number = form.partition(" ")
-    number = number.strip()
+    word, number = (word, number.strip()) if word == "first" else (" ".join(form.split()), "")
     known = next((name for name in FORMATS if name == word), None)
-    if known is None or (number and known != "first"):
+    if known is None:
         reading.add(
             "P026",
             place,
             f'there is no format "{form}"',
             under=did_you_mean(form, FORMATS),
-            cure="formats are date, time, times, money and first 60",
+            cure=f"formats are {listed([*(name for name in FORMATS if name != 'first'), 'first 60'], 'and')}",
             replacement=only_cure(form, (name for name in FORMATS if name != "first")),
         )
         return None
     if fact.type not in FORMATS[known]:
         fitting = ", ".join(name for name, types in FORMATS.items() if fact.type in types)
         cure = f"it takes {fitting}, or no format" if fitting else "write it without a format"
-        message = f"{fact.name} is {described(fact)}, which has no format {word}"
+        message = f"{fact.name} is {described(fact)}, which has no format {known}"
         reading.add("P026", place, message, cure=cure)
         return None
     if known != "first":
@@ -130,124 +214,3 @@ def _format(
         reading.add("P026", place, message, cure="write it as  first 60")
         return None
     return "first", int(number)
-
-
-# Reasons ---------------------------------------------------------------------------------------
-
-
-def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
-    """Read the named reasons; their names are declared before the rules are read."""
-    read = (
-        _reason_text(reading, value, key.value, f'the reason "{key.value}"')
-        for key, value in reading.named_entries(tree, "reasons:", REASON_TEXT.example, "a reason")
-    )
-    return tuple(reason for reason in read if reason is not None)
-
-
-def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
-    """Read a rule's `reason:`: the name of a reason, or the text itself."""
-    if isinstance(tree, Scalar) and not tree.broken:
-        name = tree.value.strip()
-        names = reading.declared.get("reason", ())
-        if name in names:
-            return reading.reasons.get(name)
-        is_word = name and " " not in name and "{" not in name and len(name) <= 60
-        if is_word and (nearest(name, names) or is_name(name)):
-            cure = "a name of  reasons:  stands here, or the text itself"
-            place = (tree, 0, len(name))
-            reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
-            return None
-    return _reason_text(reading, tree, None, "this reason")
-
-
-def _reason_text(
-    reading: Reading, tree: Tree | None, name: str | None, what: str
-) -> ReasonText | None:
-    """Read one reason: a text, or a mapping of its variants."""
-    if not isinstance(tree, Mapping):
-        template = read_template(reading, tree, what)
-        if template is None or tree is None:
-            return None
-        _check_length(reading, tree, template, what)
-        return ReasonText(name=name, otherwise=template, span=tree.span)
-    texts: list[tuple[str, Template]] = []
-    keys: dict[str, Scalar] = {}
-    for key, value in reading.entries(tree):
-        variant = _variant(reading, key, what)
-        template = read_template(reading, value, f"{key.value}: of {what}")
-        if variant is not None and template is not None:
-            _check_length(reading, value, template, what)
-            texts.append((variant, template))
-            keys[key.value] = key
-    _check_variants(reading, tree, keys, what)
-    return ReasonText(
-        name=name,
-        variants=tuple(text for text in texts if text[0] != "otherwise"),
-        otherwise=dict(texts).get("otherwise"),
-        span=tree.span,
-    )
-
-
-def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
-    name = key.value
-    if name in REASON_TEXT.keys:
-        return name
-    number = name.removeprefix("round ").strip()
-    is_number = number.isascii() and number.isdecimal() and 1 <= int(number[:4]) <= 100
-    if name.startswith("round ") and is_number:
-        return f"round {int(number)}"
-    known = ("round 1", "round 2", *REASON_TEXT.keys)
-    if not key.quoted and not did_you_mean(name, known) and (" " in name or not name.islower()):
-        message = f"with  {name}:  {what} would be a list of variants, not one text"
-        named = what.partition('"')[2].rstrip('"') or "reason"
-        cure = f"put  |  behind the colon on the line above:  {named}: |"
-        reading.add("P020", key, message, cure=cure)
-        return None
-    reading.add(
-        "P020",
-        key,
-        f'{what} knows no variant "{name}"',
-        under=did_you_mean(name, known),
-        cure="variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:",
-        replacement=only_cure(name, known) if not name.startswith("round") else None,
-    )
-    return None
-
-
-def _check_variants(reading: Reading, mapping: Mapping, keys: dict[str, Scalar], what: str) -> None:
-    """Refuse variants of two kinds, and a text that is missing for some tasks."""
-    otherwise = keys.get("otherwise")
-    rounds = [name for name in keys if name.startswith("round ")]
-    platforms = [name for name in keys if name in PLATFORMS]
-    if rounds and platforms:
-        message = f"{what} mixes variants by round with variants by platform"
-        cure = "use one kind; which of them should win is in doubt"
-        reading.add("P119", keys[platforms[0]].span, message, cure=cure)
-        return
-    if otherwise is not None:
-        if "round 1" in rounds:
-            cure = "the last round's text serves later rounds too; delete  otherwise:"
-            reading.warn("P313", otherwise.span, "no round is left for this text", cure=cure)
-        return
-    wanted = ("round 1",) if rounds else PLATFORMS if platforms else ()
-    missing = next((name for name in wanted if name not in keys), None)
-    if missing is not None:
-        message = f"{what} has no text for {missing}"
-        cure = f"add  {missing}:  or  otherwise:"
-        reading.add("P030", first_line(mapping.span), message, cure=cure)
-
-
-def _check_length(reading: Reading, tree: Tree, template: Template, what: str) -> None:
-    """Refuse a text that is too short or too long whatever the facts are."""
-    plain = "".join(part for part in template.parts if isinstance(part, str))
-    fixed = all(isinstance(part, str) for part in template.parts)
-    length = max(len(plain), len(plain.encode("utf-16-le")) // 2)
-    takes = f"the API takes {SHORTEST} to {LONGEST}"
-    span = first_line(tree.span)
-    if fixed and len(plain) < SHORTEST:
-        cure = "say what is wrong and what to do"
-        reading.add("P130", span, f"{what} has {len(plain)} characters; {takes}", cure=cure)
-    elif length > LONGEST:
-        message = f"{what} has {length} characters{'' if fixed else ' without its placeholders'}"
-        cure = f"shorten it by {length - LONGEST}"
-        reading.add("P131", span, f"{message}; {takes}", cure=cure)

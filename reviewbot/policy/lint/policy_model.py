@@ -9,7 +9,7 @@ together with that of the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -49,6 +49,7 @@ from reviewbot.policy.lint.solver import (
 from reviewbot.policy.lint.texts import texts_like
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
 from reviewbot.policy.lint.walks import (
+    Demand,
     bare,
     compares_in,
     conditions_of,
@@ -72,6 +73,7 @@ from reviewbot.policy.model import (
     NoneOf,
     Policy,
     Rule,
+    Template,
 )
 from reviewbot.policy.operators import IsKnown, Range
 
@@ -139,6 +141,9 @@ class PolicyModel:
         self._make_facts()
         self.rules = tuple(map(self._rule, policy.rules))
         self.fallbacks = tuple(self._circuit(case.when) for case in policy.deadline.fallbacks)
+        for demands, _ in self._texts():
+            for condition, _ in demands:
+                self._circuit(condition)  # lays out what it asks of the attempts
         self._relate()
         boxes = ((number, node.boxes()) for number, node in enumerate(self.rules))
         self._boxes = Boxes((number, found) for number, found in boxes if found is not None)
@@ -318,9 +323,13 @@ class PolicyModel:
         ]
         clocks = (self._clock_test(rule.then.until) for rule in self.policy.rules)
         asked += filter(None, clocks)
-        parts = rules_and_cases(self.policy)
-        texts = [text for part in parts for text in sent_texts(part.then)]
-        asked += [variant for variant, _ in texts if variant is not None]
+        texts = list(self._texts())
+        asked += [
+            (name, bare(line.test))
+            for demands, _ in texts
+            for condition, _ in demands
+            for name, line in compares_in(condition)
+        ]
         names = {self.waited, self.left, self.returns, *(name for name, _ in asked)}
         names |= {place.fact for _, template in texts for place in placeholders_in(template)}
         if any(name.startswith(("last.", "checks.")) for name in names):
@@ -333,6 +342,10 @@ class PolicyModel:
         for name, test in (*asked, *((name, KNOWN) for name in tests)):
             tests[name][test] = None
         return tests
+
+    def _texts(self) -> Iterator[tuple[tuple[Demand, ...], Template]]:
+        for part in rules_and_cases(self.policy):
+            yield from sent_texts(part.then)
 
     def _relate(self) -> None:
         """Lay out how the variables depend on each other, for each kind of question."""

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from datetime import UTC, datetime
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
 from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
-from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, Cell, Wish
-from reviewbot.policy.lint.walks import deciding, placeholders_in, sent_texts
+from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, Wish
+from reviewbot.policy.lint.walks import (
+    compares_in,
+    deciding,
+    placeholders_in,
+    sent_texts,
+    wording,
+)
 from reviewbot.policy.lint.witnesses import example_words, realistic
 from reviewbot.policy.model import Placeholder, Template, Then, hours_of
 
 PERHAPS_UNKNOWN = "P220"
 TOO_LONG = "P221"
 TOO_SHORT = "P222"
+CASE_UNTOLD = "P223"
 FOR_EVER = "P240"
 
 ALL_KNOWN = "whether every place of its text is known when it is sent"
 FITS = "how long its text can be"
+CASE_TOLD = "whether it can always be told which case of its text it is"
 ENDS = "whether it could send a task back for ever"
 _WIDEST = 20
 """The widest a number, an amount or a length of time gets."""
@@ -53,7 +64,7 @@ def texts_sent(world: PolicyModel, dead: frozenset[int]) -> Iterator[SentText]:
     """Every text that can be sent, with its conditions."""
     for what, number, span, then, wishes in _senders(world, dead):
         for index, (asked, template) in enumerate(sent_texts(then)):
-            narrower = [] if asked is None else [(world.meets(*asked), TRUE)]
+            narrower = [(world.circuit(condition), truths) for condition, truths in asked]
             yield SentText(
                 what=what,
                 rule=number,
@@ -89,13 +100,50 @@ def _senders(
 
 
 def unproven_texts(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find places that may be unknown when their text is sent, and texts that may not fit."""
+    """Find places that may be unknown when their text is sent, and texts that may not fit.
+
+    And cases of a text of which cannot be told whether they are met: a person is asked then.
+    """
+    for what, number, _, then, wishes in _senders(world, dead):
+        yield from _untold_cases(world, what, number, then, wishes)
     for text in texts_sent(world, dead):
         places = placeholders_in(text.template)
         for fact in dict.fromkeys(place.fact for place in places):
             yield from _known(world, text, next(p for p in places if p.fact == fact))
         if places:
             yield from _fits(world, text)
+
+
+def _untold_cases(
+    world: PolicyModel, what: str, rule: int, then: Then, wishes: list[Wish]
+) -> Iterator[Finding]:
+    """Find the first case of a text that may be neither met nor not, while another text is near."""
+    cases = then.text_cases()
+    assert then.reason is not None or not cases
+    for number, case in enumerate(cases):
+        assert then.reason is not None
+        later = [*(c.text for c in cases[number + 1 :]), *filter(None, [then.reason.otherwise])]
+        if all(wording(text) == wording(case.text) for text in later):
+            continue
+        doubt = Doubt(CASE_TOLD, rule)
+        above = [(world.circuit(c.when), FALSE) for c in cases[:number]]
+        found = world.surely([*wishes, *above, (world.circuit(case.when), UNKNOWN)], doubt)
+        if found is None or not realistic(world, found):
+            continue
+        facts = list(dict.fromkeys(name for name, _ in compares_in(case.when)))
+        missing = [fact for fact in facts if found.facts.get(fact, ...) is None]
+        yield Finding(
+            code=CASE_UNTOLD,
+            severity=Severity.WARNING,
+            span=case.span,
+            message=f"it may not be told whether {what} sends this text or one below it;"
+            " then a person is asked in place of sending one",
+            detail=example_words(world, found, facts),
+            cure=f"put a case before it that says what is sent then:  - when: {{{missing[0]}: unknown}}"
+            if missing
+            else "put a case before it for what is not known",
+        )
+        return
 
 
 def _known(world: PolicyModel, text: SentText, place: Placeholder) -> Iterator[Finding]:
@@ -168,7 +216,7 @@ class Lengths(NamedTuple):
 def _measured(world: PolicyModel, text: SentText, *, exact: bool) -> Lengths:
     """Add up the parts of a text with places, over all values or over those that can be."""
     plain = "".join(part for part in text.template.parts if isinstance(part, str))
-    units = len(plain.encode("utf-16-le", "surrogatepass")) // 2
+    units = _units(plain)
     places = placeholders_in(text.template)
     extents = [_extent(world, text, place, exact=exact) for place in places]
     highs = [high for _, high in extents]
@@ -187,7 +235,7 @@ def _extent(
 ) -> tuple[int, float]:
     fact = world.fact(place.fact)
     extents = [
-        _cell_extent(world, fact, place, cell)
+        _cell_extent(fact, place, cell, text.template.locale)
         for cell in _cells(world, text, place.fact, exact=exact)
     ]
     low = min((low for low, _ in extents), default=0)
@@ -213,24 +261,43 @@ def _cells(world: PolicyModel, text: SentText, fact: str, *, exact: bool) -> lis
     ]
 
 
-def _cell_extent(
-    world: PolicyModel, fact: Fact, place: Placeholder, cell: Cell
-) -> tuple[int, float]:
+def _cell_extent(fact: Fact, place: Placeholder, cell: Cell, locale: str) -> tuple[int, float]:
     match fact.type:
         case FactType.TEXT:
             longest = cell.high if cell.high is not None else fact.longest
             return int(cell.low or 0), math.inf if longest is None else _UNITS * int(longest)
-        case FactType.COUNT | FactType.MOMENT | FactType.CHOICE | FactType.YES_NO:
+        case FactType.MOMENT:
+            return _moment_widths(place.format, locale)
+        case FactType.COUNT | FactType.CHOICE | FactType.YES_NO:
             plain = place.format == "first"
             shown = msgspec.structs.replace(place, format="plain") if plain else place
-            write = formatter(shown, fact, ZoneInfo(world.policy.timezone))
+            write = formatter(shown, fact, ZoneInfo("UTC"), locale)
             ends = [cell.low, cell.high] if fact.type is FactType.COUNT else []
-            widths = [len(write(v)) for v in (*(int(e) for e in ends if e is not None), cell.value)]
+            widths = [
+                _units(write(v)) for v in (*(int(e) for e in ends if e is not None), cell.value)
+            ]
             endless = fact.type is FactType.COUNT and cell.high is None
             return min(widths), max(*widths, _WIDEST if endless else 0)
         case FactType.NAMES:
             return 0, len(", ".join(fact.values))
     return 1, _WIDEST
+
+
+@cache
+def _moment_widths(form: str, locale: str) -> tuple[int, int]:
+    """How short and how long a moment gets: each month, short and long days, each hour of the day."""
+    fact = CATALOGUE["comments"]["task.created_at"]
+    place = Placeholder(fact=fact.name, format=cast(Any, form))
+    write = formatter(place, fact, ZoneInfo("UTC"), locale)
+    hours = range(24) if form in ("plain", "date and time") else (12,)
+    days = product(range(1, 13), (5, 25), hours)
+    texts = [write(datetime(2026, month, day, hour, 5, tzinfo=UTC)) for month, day, hour in days]
+    return min(map(len, texts)), max(map(_units, texts))
+
+
+def _units(text: str) -> int:
+    """UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def endless_rounds(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from reviewbot.policy.diagnostics import NOWHERE
+from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE
 from reviewbot.policy.model import (
     Compare,
     Condition,
@@ -17,6 +18,7 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     Template,
+    TextCase,
     Then,
 )
 from reviewbot.policy.operators import OneOf, Range
@@ -66,17 +68,54 @@ def shape(condition: Condition) -> object:
     return (type(condition), *map(shape, condition.parts))
 
 
-def sent_texts(then: Then) -> Iterator[tuple[tuple[str, FactTest] | None, Template]]:
+Demand = tuple[Condition, int]
+"""A condition, and which truths it may come to."""
+
+
+def sent_texts(then: Then) -> Iterator[tuple[tuple[Demand, ...], Template]]:
     """The texts that the other side may read, each with what a task must be for it to serve."""
     reason = then.reason
-    if reason is not None:
+    if reason is not None and reason.cases:
+        yield from by_case(reason.cases, reason.otherwise)
+    elif reason is not None:
         keys = tuple(key for key, _ in reason.variants)
-        yield from ((_variant_test(keys, key), template) for key, template in reason.variants)
+        yield from ((_only(*_variant_test(keys, key)), text) for key, text in reason.variants)
         if reason.otherwise is not None:
-            yield _otherwise_test(keys), reason.otherwise
+            test = _otherwise_test(keys)
+            yield () if test is None else _only(*test), reason.otherwise
     if then.comment is not None:
-        yield None, then.comment
-    yield from ((None, template) for _, template in then.fields)
+        yield (), then.comment
+    yield from (((), template) for _, template in then.fields)
+
+
+def by_case(
+    cases: tuple[TextCase, ...], otherwise: Template | None
+) -> Iterator[tuple[tuple[Demand, ...], Template]]:
+    """The texts of some cases: each serves where its case is met and those above it are surely not.
+
+    Those that would say the same need not be sure.
+    """
+    texts = [*(case.text for case in cases), *filter(None, [otherwise])]
+    for number, text in enumerate(texts):
+        above: list[Demand] = [
+            (case.when, NOT_TRUE if wording(case.text) == wording(text) else FALSE)
+            for case in cases[:number]
+        ]
+        own: list[Demand] = [(case.when, TRUE) for case in cases[number : number + 1]]
+        yield (*above, *own), text
+
+
+def wording(template: Template) -> tuple[object, ...]:
+    """What a text says, wherever it stands."""
+    parts = (
+        p if isinstance(p, str) else msgspec.structs.replace(p, span=NOWHERE)
+        for p in template.parts
+    )
+    return (*parts, template.locale)
+
+
+def _only(fact: str, test: FactTest) -> tuple[Demand, ...]:
+    return ((Compare(fact=fact, test=test, text=""), TRUE),)
 
 
 def _variant_test(keys: tuple[str, ...], key: str) -> tuple[str, FactTest]:

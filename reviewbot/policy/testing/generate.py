@@ -30,8 +30,8 @@ from reviewbot.policy.model import (
     Moment,
     Placeholder,
     PolicyTest,
-    all_compares,
 )
+from reviewbot.policy.parts import all_compares
 from reviewbot.policy.testing.cases import MOVING, case_facts
 from reviewbot.policy.values import Misread
 

@@ -51,6 +51,11 @@ _SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
         "Under each name a text, or one for each round (`round 1`, `round 2`, …; the last one serves"
         " later rounds too), or one for each of these:",
     ),
+    (
+        "A case of a reason",
+        grammar.TEXT_CASE,
+        "In place of one text a list of these; its last one has only `otherwise`, with `text` below it.",
+    ),
     ("`deadline`", grammar.DEADLINE, ""),
     (
         "A case of `if undecided`",

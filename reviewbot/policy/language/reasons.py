@@ -1,0 +1,241 @@
+"""Reasons: the texts for the other side, with their variants and cases."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reviewbot.domain.task import PLATFORMS
+from reviewbot.policy.language.conditions import read_when_part
+from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line, unknown
+from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
+from reviewbot.policy.text_forms import did_you_mean, nearest, only_cure
+
+SHORTEST = 3
+"""The fewest characters of a dispute's reason, as the API states it."""
+LEAST_WORDS = 3
+"""With fewer words what stands in place of a name is a mistyped name."""
+
+
+def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
+    """Read the named reasons; their names are declared before the rules are read."""
+    read = (
+        _reason_text(reading, value, key.value, f'the reason "{key.value}"')
+        for key, value in reading.named_entries(tree, "reasons:", REASON_TEXT.example, "a reason")
+    )
+    return tuple(reason for reason in read if reason is not None)
+
+
+def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
+    """Read a rule's `reason:`: the name of a reason, or the text itself."""
+    if isinstance(tree, Scalar) and not tree.broken:
+        name = tree.value.strip()
+        names = reading.declared.get("reason", ())
+        if name in names:
+            return reading.reasons.get(name)
+        if name and len(name.split()) < LEAST_WORDS:
+            near = nearest(name, names)
+            cure = f"a text in place of a name has at least {LEAST_WORDS} words"
+            if not near:
+                cure = f"a name of  reasons:  stands here, or the text itself: {cure}"
+            place = (tree, 0, len(name))
+            reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
+            return None
+    return _reason_text(reading, tree, None, "this reason")
+
+
+def _reason_text(
+    reading: Reading, tree: Tree | None, name: str | None, what: str
+) -> ReasonText | None:
+    """Read one reason: a text, a mapping of its variants, or a list of its cases."""
+    if isinstance(tree, Sequence):
+        return _by_case(reading, tree, name, what)
+    if not isinstance(tree, Mapping):
+        template = _checked(reading, tree, what)
+        if template is None or tree is None:
+            return None
+        return ReasonText(name=name, otherwise=template, span=tree.span)
+    entries = reading.entries(tree)
+    own = next((value for key, value in entries if key.value == "locale"), None)
+    locale = read_locale(reading, reading.text(own, "locale:"))
+    texts: list[tuple[str, Template]] = []
+    keys: dict[str, Scalar] = {}
+    for key, value in entries:
+        if key.value == "locale":
+            continue
+        variant = _variant(reading, key, what)
+        template = _checked(reading, value, f"{key.value}: of {what}", locale)
+        if variant is not None and template is not None:
+            texts.append((variant, template))
+            keys[key.value] = key
+    _check_variants(reading, tree, keys, what)
+    if "text" in keys:
+        return ReasonText(name=name, otherwise=dict(texts)["text"], span=tree.span)
+    return ReasonText(
+        name=name,
+        variants=tuple(text for text in texts if text[0] != "otherwise"),
+        otherwise=dict(texts).get("otherwise"),
+        span=tree.span,
+    )
+
+
+class _OneCase(NamedTuple):
+    """A case as read: None is a condition or a text with a mistake."""
+
+    when: Condition | None
+    text: Template | None
+
+
+def _by_case(
+    reading: Reading, sequence: Sequence, name: str | None, what: str
+) -> ReasonText | None:
+    """Read the cases of a reason: conditions with their texts, and in the end the text for the rest."""
+    if not sequence.items:
+        cure = "write a text, or cases that end in  - otherwise:  with  text:  below it"
+        reading.add("P108", sequence.span, f"{what} is empty", cure=cure)
+        return None
+    cases: list[TextCase] = []
+    otherwise: Template | None = None
+    for item in sequence.items:
+        mapping = reading.mapping(item, f"a case of {what}", TEXT_CASE.example.removeprefix("- "))
+        if mapping is None:
+            continue
+        is_last = item is sequence.items[-1]
+        if any(key.value == "otherwise" for key, _ in mapping.entries):
+            otherwise = _otherwise(reading, mapping, what)
+            if not is_last:
+                message = "otherwise:  must be the last case"
+                cure = "cases below it are never reached"
+                reading.add("P141", first_line(mapping.span), message, cure=cure)
+            continue
+        when, text = _case(reading, mapping, what)
+        if when is not None and text is not None:
+            cases.append(TextCase(when=when, text=text, span=mapping.span))
+        if is_last and otherwise is None:
+            message = f"the cases of {what} do not end in  otherwise:"
+            cure = "add  - otherwise:  with  text:  below it, for what no case covers"
+            reading.add("P141", first_line(mapping.span), message, cure=cure)
+    if otherwise is None:
+        return None
+    return ReasonText(name=name, cases=tuple(cases), otherwise=otherwise, span=sequence.span)
+
+
+def _case(reading: Reading, mapping: Mapping, what: str) -> _OneCase:
+    fields = MappingReader(reading, mapping, TEXT_CASE)
+    return _OneCase(read_when_part(reading, fields), _text_of(reading, fields, what))
+
+
+def _otherwise(reading: Reading, mapping: Mapping, what: str) -> Template | None:
+    """Read the last case: its text stands below `otherwise:`, in its column or further in."""
+    fields = MappingReader(reading, mapping, LAST_TEXT)
+    tree = fields.peek("otherwise")
+    if isinstance(tree, Mapping):
+        return _text_of(reading, MappingReader(reading, tree, LAST_TEXT), what)
+    if isinstance(tree, Scalar) and not tree.value.strip():
+        return _text_of(reading, fields, what)
+    if tree is not None and not (isinstance(tree, Scalar) and tree.broken):
+        message = "the text of the last case stands under  text:"
+        cure = "write  - otherwise:  and below it  text:  with the text"
+        reading.add("P141", first_line(tree.span), message, cure=cure)
+    return None
+
+
+def _text_of(reading: Reading, fields: MappingReader, what: str) -> Template | None:
+    locale = read_locale(reading, fields.text("locale"))
+    if not fields.has("text"):
+        cure = "write  text:  and what is to be sent"
+        reading.add("P030", first_line(fields.span), f"a case of {what} has no  text:", cure=cure)
+    return _checked(reading, fields.peek("text"), f"text: of {what}", locale)
+
+
+def _checked(
+    reading: Reading, tree: Tree | None, what: str, locale: str | None = None
+) -> Template | None:
+    """Read a text for the other side."""
+    template = read_template(reading, tree, what, locale)
+    if template is not None and tree is not None:
+        _check_length(reading, tree, template, what)
+        question_internals(reading, template)
+    return template
+
+
+def question_internals(reading: Reading, template: Template) -> None:
+    """Ask whether whoever reads a text is meant to read our ids, scores and tags."""
+    for part in template.parts:
+        if isinstance(part, Placeholder) and reading.facts[part.fact].internal:
+            message = f"{part.fact} is an internal value; whoever reads the text cannot use it"
+            cure = "leave it out, or say in words what it means"
+            reading.warn("P314", part.span, message, cure=cure)
+
+
+def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
+    name = key.value
+    if name in REASON_TEXT.keys:
+        return name
+    number = name.removeprefix("round ").strip()
+    is_number = number.isascii() and number.isdecimal() and 1 <= int(number[:4]) <= 100
+    if name.startswith("round ") and is_number:
+        return f"round {int(number)}"
+    known = ("round 1", "round 2", *REASON_TEXT.keys)
+    if not key.quoted and not did_you_mean(name, known) and (" " in name or not name.islower()):
+        message = f"with  {name}:  {what} would be a list of variants, not one text"
+        named = what.partition('"')[2].rstrip('"') or "reason"
+        cure = f"put  |  behind the colon on the line above:  {named}: |"
+        reading.add("P020", key, message, cure=cure)
+        return None
+    reading.add(
+        "P020",
+        key,
+        f'{what} knows no variant "{name}"',
+        under=did_you_mean(name, known),
+        cure="variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:;"
+        "  for anything else write cases:  - when: {…}",
+        replacement=only_cure(name, known) if not name.startswith("round") else None,
+    )
+    return None
+
+
+def _check_variants(reading: Reading, mapping: Mapping, keys: dict[str, Scalar], what: str) -> None:
+    """Refuse variants of two kinds, and a text that is missing for some tasks."""
+    otherwise = keys.get("otherwise")
+    if "text" in keys and len(keys) > 1:
+        message = f"{what} has one text and variants beside it"
+        cure = "write  otherwise:  in place of  text:"
+        reading.add("P119", keys["text"].span, message, cure=cure)
+        return
+    rounds = [name for name in keys if name.startswith("round ")]
+    platforms = [name for name in keys if name in PLATFORMS]
+    if rounds and platforms:
+        message = f"{what} mixes variants by round with variants by platform"
+        cure = "use one kind; which of them should win is in doubt"
+        reading.add("P119", keys[platforms[0]].span, message, cure=cure)
+        return
+    if otherwise is not None:
+        if "round 1" in rounds:
+            cure = "the last round's text serves later rounds too; delete  otherwise:"
+            reading.warn("P313", otherwise.span, "no round is left for this text", cure=cure)
+        return
+    wanted = ("round 1",) if rounds else PLATFORMS if platforms else ()
+    missing = next((name for name in wanted if name not in keys), None)
+    if missing is not None:
+        message = f"{what} has no text for {missing}"
+        cure = f"add  {missing}:  or  otherwise:"
+        reading.add("P030", first_line(mapping.span), message, cure=cure)
+
+
+def _check_length(reading: Reading, tree: Tree, template: Template, what: str) -> None:
+    """Refuse a text that is too short or too long whatever the facts are."""
+    plain = "".join(part for part in template.parts if isinstance(part, str))
+    fixed = all(isinstance(part, str) for part in template.parts)
+    length = max(len(plain), len(plain.encode("utf-16-le")) // 2)
+    takes = f"the API takes {SHORTEST} to {LONGEST}"
+    span = first_line(tree.span)
+    if fixed and len(plain) < SHORTEST:
+        cure = "say what is wrong and what to do"
+        reading.add("P130", span, f"{what} has {len(plain)} characters; {takes}", cure=cure)
+    elif length > LONGEST:
+        message = f"{what} has {length} characters{'' if fixed else ' without its placeholders'}"
+        cure = f"shorten it by {length - LONGEST}"
+        reading.add("P131", span, f"{message}; {takes}", cure=cure)
