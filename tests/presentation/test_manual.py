@@ -57,6 +57,7 @@ QUESTIONS = {
     "nobody answers": "When nobody answers in time",
     "how do I test my policy": "Test it",
     "what does escalate mean": "escalate",
+    "how do I review accounts": "Review accounts instead of comments",
     "wochenende": "Not at weekends or at night",
     "weekand": "Not at weekends or at night",
     "how do I start": "Start from one that works",
@@ -144,6 +145,13 @@ def test_the_contents_name_every_chapter() -> None:
     shown = contents(manual.chapters())
     assert all(chapter.title in shown for chapter in manual.chapters())
     assert shown.index("What is at stake") < shown.index("Not at weekends") < shown.index("Test it")
+
+
+def test_every_answer_knows_how_people_ask_for_it() -> None:
+    """A chapter of *How do I say …* comes with other words than its own."""
+    answers = [chapter for chapter in manual.chapters() if chapter.within == "How do I say …"]
+    assert len(answers) >= 20
+    assert [chapter.title for chapter in answers if not chapter.asked] == []
 
 
 def test_every_entry_can_be_laid_out() -> None:
