@@ -22,7 +22,8 @@ OLDEST = (3, 11)
 
 COMPILE = [
     *["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes"],
-    *["--no-emit-index-url", "--no-header", "--quiet", "--extra", "postgres"],
+    *["--no-emit-index-url", "--no-header", "--quiet"],
+    *["--extra", "postgres", "--extra", "console"],
 ]
 PYTEST = ["-m", "pytest"]
 
