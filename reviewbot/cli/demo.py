@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ import msgspec
 
 from reviewbot.cli.command import command
 from reviewbot.cli.screen import Screen
-from reviewbot.config import Settings
+from reviewbot.config import Settings, read_address
 from reviewbot.core.questions import open_questions
 from reviewbot.domain.decision import DONE, Action, Decision, Mode, State
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError
@@ -55,7 +57,11 @@ SHOWN = {
 
 @command
 @click.option("--seed", default=0, show_default=True, help="Which week to live through.")
-def demo(screen: Screen, seed: int) -> None:
+@click.option("--console", is_flag=True, help="Then stay up, with the desk in a browser.")
+@click.option(
+    "--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="Where."
+)
+def demo(screen: Screen, seed: int, console: bool, listen: str) -> None:
     """Review a simulated week at fast-forward. Needs no key and no network.
 
     The bot, its client and its decision log are the real ones; only TokPortal, the managers and a
@@ -64,17 +70,33 @@ def demo(screen: Screen, seed: int) -> None:
 
     $ reviewbot demo  # the same week each time
     $ reviewbot demo --seed 7  # another week
+    $ reviewbot demo --console  # a week that ends now, and then the desk in a browser
     """
-    began = time.perf_counter()
+    if console:
+        from reviewbot.cli.demo_console import a_week_until_now, stay_up
+
+        with tempfile.TemporaryDirectory(prefix="reviewbot-demo-") as folder:
+            week = a_week_until_now(seed, Path(folder))
+            _live_through(screen, week)
+            stay_up(screen, week, read_address(listen))
+        return
     week = Week(seed)
+    tally = _live_through(screen, week)
+    if not tally.shows_everything or not week.ledger.verify().whole:
+        raise ReviewbotError("the demo did not come out as it should: please report this")
+    screen.say("To stay up with the desk in a browser: reviewbot demo --console")
+
+
+def _live_through(screen: Screen, week: Week) -> Tally:
+    """Review the week, and say what it came to."""
+    began = time.perf_counter()
     for line in _headline(week):
         screen.say(line)
     _watch(screen, week.review())
     tally = tally_of(week.ledger.iter_decisions(), week.ledger.endings())
     for line in _summary(week, tally, time.perf_counter() - began):
         screen.data(line)
-    if not tally.shows_everything or not week.ledger.verify().whole:
-        raise ReviewbotError("the demo did not come out as it should: please report this")
+    return tally
 
 
 class Person:
@@ -111,26 +133,34 @@ class Person:
 class Week:
     """One week of the demo, reviewed by the real bot in virtual time; iterate `review` to live it."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self.clock = VirtualClock(START)
-        self.world = build_world("demo", seed=seed, clock=self.clock)
-        self.ledger = open_ledger("memory:")
+    def __init__(
+        self, seed: int = 0, *, ledger: str = "memory:", ends: datetime | None = None
+    ) -> None:
+        """`ends` is when it ends, to the hour before; the same week as ever without it."""
+        self.start = (
+            START if ends is None else ends.replace(minute=0, second=0, microsecond=0) - WEEK
+        )
+        self.clock = VirtualClock(self.start)
+        self.world = build_world("demo", seed=seed, clock=self.clock, now=self.start)
+        self.ledger = open_ledger(ledger)
         self._person = Person(self.world)
-        self._app = build(
-            Settings(api_key=Secret(KEY), mode=Mode.LIVE),
+        self.settings = Settings(api_key=Secret(KEY), mode=Mode.LIVE, ledger=ledger)
+        self.transport = SimulatorTransport(self.world)
+        self.app = build(
+            self.settings,
             judges=[demo_judge()],
-            transport=SimulatorTransport(self.world),
+            transport=self.transport,
             clock=self.clock,
             ledger=self.ledger,
             chance=self.world.rng.random,
         )
-        self.traffic = self._app.traffic
+        self.traffic = self.app.traffic
 
     def review(self) -> Iterator[str]:
         """Poll through the week; give after each pass what waits, and what was sent so far."""
-        end = START + WEEK
+        end = self.start + WEEK
         while (now := self.clock.now()) < end:
-            summary = poll_once(self._app)
+            summary = poll_once(self.app)
             questions = [question.decision for question in open_questions(self.ledger, now)]
             self._person.work(now, questions)
             sent = Counter(effect.action for effect in self.world.effects if effect.by == "client")
