@@ -60,7 +60,14 @@ def _text(text: str) -> str:
 
 
 def _paths(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(os.pathsep) if part)
+    """Paths, and policies in the ledger (`ledger:NAME`), whose colon parts nothing."""
+    parts: list[str] = []
+    for part in text.split(os.pathsep):
+        if parts and parts[-1] == "ledger":
+            parts[-1] = f"ledger:{part}"
+        elif part:
+            parts.append(part)
+    return tuple(parts)
 
 
 def read_seconds(text: str) -> float:

@@ -17,7 +17,8 @@ from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.findings import render_text
-from reviewbot.runtime.policy_files import PolicyFile, policy_paths
+from reviewbot.runtime.policy_files import PolicyFile, PolicySource, policy_paths, source_at
+from reviewbot.runtime.published import policy_sources
 
 if TYPE_CHECKING:
     from reviewbot.insights.heartbeat import Running
@@ -30,6 +31,7 @@ COMMANDS = {
         "facts": Lazy("policy_guide:facts", "what a rule may ask about"),
         "test": Lazy("policy_test:test", "run the tests a policy brings"),
         "read": Lazy("policy_read:read", "say a policy, or a change, in sentences"),
+        "publish": Lazy("policy_accept:publish", "put a policy into the ledger"),
         "accept": Lazy("policy_accept:accept", "let a changed policy run"),
         "watch": Lazy("policy_watch:watch", "check and test again on each save"),
         "lsp": Lazy("policy_lsp:lsp", "help while typing, in your editor"),
@@ -59,11 +61,15 @@ def policy() -> None:
 def load_all(paths: Iterable[str]) -> list[Parsed]:
     """Read policy files, and every policy of a folder; without paths, those of the settings."""
     today = datetime.now(UTC).date()
-    return [
-        PolicyFile(file).load(today=today)
-        for path in tuple(paths) or Opening().settings().need_policies()
-        for file in (policy_paths(Path(path)) if Path(path).is_dir() else (path,))
-    ]
+    sources = tuple(paths) or policy_sources(Opening().settings())
+    return [source_at(file).load(today=today) for source in sources for file in _files_of(source)]
+
+
+def _files_of(source: str | PolicySource) -> Iterable[str | PolicySource]:
+    """Every policy of a folder; what is none stands for itself."""
+    if isinstance(source, str) and Path(source).is_dir():
+        return map(str, policy_paths(Path(source)))
+    return (source,)
 
 
 def load_usable(path: str) -> Policy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
@@ -10,14 +11,18 @@ import click
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import command, ledger_option
 from reviewbot.cli.opening import ledger_at, with_settings
+from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line
+from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import LogNote
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.stories import impact_lines
 from reviewbot.presentation.style import styled
+from reviewbot.runtime import published
+from reviewbot.runtime.policy_files import PolicyFile
 from reviewbot.safety import impact, rollout
 
 SHORTEST = 6
@@ -88,3 +93,29 @@ def _the_one(waiting: list[LogNote], beginning: str) -> LogNote:
         names = ", ".join(note.subject[:8] for note in waiting) or "none"
         raise UsageError(f"no revision {safe_line(beginning)!r} waits; those that wait: {names}")
     return found[0]
+
+
+@command
+@click.argument("file", type=click.Path())
+@click.option("--note", default="", metavar="TEXT", help="What changes, for whoever accepts it.")
+@with_settings(as_option, ledger_option)
+def publish(screen: Screen, settings: Settings, file: str, note: str) -> None:
+    """Put a policy into the ledger, where `policy = "ledger:NAME"` runs it once it is accepted.
+
+    It is checked first, and its tests have to pass. Its lists go with it. Until somebody accepts the
+    revision the one before it runs on.
+
+    $ reviewbot policy publish policies/starter.yaml --note "first one"  # waits to be accepted
+    $ reviewbot policy accept 7c1e09ab  # now  --policy ledger:starter  runs it
+    """
+    policy, beside = load_usable(file), PolicyFile(file).tests_path
+    tests = beside.read_text(encoding="utf-8") if beside.exists() else None
+    by, now = person_of(settings), datetime.now(UTC)
+    with closing(open_ledger(settings.ledger)) as ledger:
+        made = published.publish(
+            ledger, policy.source, dict(policy.files), by=by, now=now, note=note, tests=tests
+        )
+    screen.data(
+        f"{safe_line(made.name)} {made.revision[:8]} is in the ledger; it runs as"
+        f"  ledger:{safe_line(made.name)}  after  reviewbot policy accept {made.revision[:8]}"
+    )

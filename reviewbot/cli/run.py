@@ -34,6 +34,7 @@ from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.runtime.daemon import Daemon, say_pass
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
 from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.watcher import Watcher
 from reviewbot.safety.stop_conditions import StopConditions, keep
 
@@ -86,7 +87,7 @@ def run(
     settings = opening.settings(mode=mode, every=every, listen=listen)
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
-    stop, watch = LivelyEvent(), PolicyWatch(settings.need_policies())
+    stop, watch = LivelyEvent(), PolicyWatch(policy_sources(settings))
     app = build(settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop)
     pulse, events = Pulse(app, settings.every), app.events
     app.events, stop.turn = pulse.hearing(events), pulse.turn

@@ -39,7 +39,8 @@ from reviewbot.presentation.format import counted, table
 from reviewbot.presentation.status import health_line, lines
 from reviewbot.presentation.style import styled
 from reviewbot.runtime.bot_health import bot_of, look
-from reviewbot.runtime.policy_files import PolicyFile
+from reviewbot.runtime.policy_files import PolicyFile, source_at
+from reviewbot.runtime.published import SCHEME, policy_sources
 
 NOT_HEALTHY = 1
 
@@ -107,6 +108,8 @@ def policy_lines(beat: Beat | None, ledger: Ledger | None) -> list[str]:
 
 def _policy(running: Running, revisions: Revisions | None) -> str:
     text = f"{safe_line(running.name)} {running.revision[:8]}"
+    if running.path.startswith(SCHEME):
+        return text
     on_disk = PolicyFile(running.path).load().policy
     path = safe_line(running.path, 80)
     if on_disk is None:
@@ -212,9 +215,10 @@ def _policies(settings: Settings) -> Iterator[Diagnosis]:
     if not settings.policy:
         cure = "set REVIEWBOT_POLICY, or give --policy FILE; a start: policies/starter.yaml"
         yield Diagnosis("fail", "policy", "none is named", cure)
-    for path in settings.policy:
-        today = datetime.now(UTC).date()
-        read = PolicyFile(path).load(today=today)
+    today = datetime.now(UTC).date()
+    sources = policy_sources(settings) if settings.policy else []
+    for path, source in zip(settings.policy, sources, strict=True):
+        read = source_at(source).load(today=today)
         parsed = checked(read, today=today, poll=settings.every)
         more = f"reviewbot policy check {path}"
         severities = Counter(finding.severity for finding in parsed.findings)
@@ -231,7 +235,10 @@ def _channels(settings: Settings) -> Iterator[Diagnosis]:
     from reviewbot.alarms.routing import unheard
 
     notices = settings.notices
-    loaded = [PolicyFile(path).load().policy for path in settings.policy]
+    loaded = [
+        source_at(path).load().policy
+        for path in (policy_sources(settings) if settings.policy else ())
+    ]
     for sentence in unheard((policy for policy in loaded if policy is not None), notices.routes):
         yield Diagnosis("warn", "channels", sentence, "targets = [NAME] under one of  [channels.…]")
     if notices.channels:

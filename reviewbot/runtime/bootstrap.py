@@ -28,6 +28,7 @@ from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.orders import OrderWriter, TaskReader
 from reviewbot.ports.queue import Clock, Post, ReviewQueue
 from reviewbot.runtime.policy_files import load_judges
+from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.state_files import PauseFile
 from reviewbot.safety.rollout import adopt
 from reviewbot.tokportal.accounts import AccountsQueue
@@ -188,7 +189,7 @@ def build(
     Raises ConfigError, PolicyInvalid, LedgerBusy and other `LedgerError`.
     """
     stop = stop or threading.Event()
-    given = tuple(judges) if judges is not None else load_judges(settings.need_policies())
+    given = tuple(judges) if judges is not None else load_judges(policy_sources(settings))
     live = settings.mode is Mode.LIVE and not read_only
     connection = connect(
         settings,

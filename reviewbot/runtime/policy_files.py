@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import AlarmKind
@@ -21,16 +22,16 @@ from reviewbot.policy.testing.cases import run_cases
 from reviewbot.safety.rollout import adopt
 
 
-def load_judges(paths: Iterable[str]) -> tuple[Judge, ...]:
+def load_judges(paths: Iterable[str | PolicySource]) -> tuple[Judge, ...]:
     """Read, check and compile policy files that are to run together.
 
     Raises PolicyInvalid with the findings of all of them when one is not usable, and ConfigError
     when two cover the same reviews.
     """
-    return judges_of([PolicyFile(path) for path in paths])
+    return judges_of(map(source_at, paths))
 
 
-def judges_of(files: Iterable[PolicyFile]) -> tuple[Judge, ...]:
+def judges_of(files: Iterable[PolicySource]) -> tuple[Judge, ...]:
     """As `load_judges`, of files that the caller keeps an eye on."""
     from reviewbot.policy.testing.check import analyse
 
@@ -70,10 +71,30 @@ def _overlap(one: AppliesTo, two: AppliesTo) -> bool:
     )
 
 
+Seen = tuple[tuple[str, tuple[int, ...] | None], ...]
+
+
+class PolicySource(Protocol):
+    """Where a policy is read from."""
+
+    def load(self, *, today: date | None = None) -> Parsed:
+        """Read and check it; what is wrong is a finding."""
+
+    def changed(self) -> bool:
+        """Whether it may be another one since `load`."""
+
+    def stamps(self) -> Seen:
+        """What tells one state of it from another; two equal answers mean that nobody writes to it."""
+
+
+def source_at(path: str | PolicySource) -> PolicySource:
+    """A file by its path; what is a source already stays one."""
+    return PolicyFile(path) if isinstance(path, str) else path
+
+
 MAX_LIST_BYTES = 8 * 1024 * 1024
 _ATTEMPTS = 3
 _ENDINGS = (".yaml", ".yml")
-Seen = tuple[tuple[str, tuple[int, ...] | None], ...]
 
 
 class PolicyFile:
@@ -212,8 +233,8 @@ class PolicyWatch:
     off policies that are sound, by giving others.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._files = [PolicyFile(path) for path in paths]
+    def __init__(self, paths: Iterable[str | PolicySource]) -> None:
+        self._files = [source_at(path) for path in paths]
         self.admit: Callable[[Sequence[Judge]], Sequence[Judge]] = lambda judges: judges
         self.problem: str | None = None
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from reviewbot.domain.errors import Halted, LedgerError, ReviewbotError, UsageError
 from reviewbot.domain.text import safe
 from reviewbot.review.pending import Changed
-from reviewbot.web import acts, desk, policies, record, signin, status, task
+from reviewbot.web import acts, desk, editor, policies, record, signin, status, task
 from reviewbot.web.console import Console, Visit
 from reviewbot.web.guard import LONGEST_BODY, SAFE, Guard
 from reviewbot.web.people import ConsolePerson, Role, note, session_of
@@ -61,6 +61,10 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("GET", "/log/export", "viewer", record.export),
     WebRoute("GET", "/policies", "viewer", policies.all_policies),
     WebRoute("GET", "/policies/{policy}", "viewer", policies.one_policy),
+    WebRoute("GET", "/policies/{policy}/edit", "author", editor.edit),
+    WebRoute("POST", "/policies/{policy}/edit", "author", editor.save),
+    WebRoute("POST", "/policies/{policy}/check", "author", editor.check),
+    WebRoute("GET", "/policies/{policy}/patch", "author", editor.patch),
     WebRoute("GET", "/rules", "viewer", policies.rules),
     WebRoute("GET", "/status", "viewer", status.show),
     WebRoute("POST", "/pause", "operator", acts.pause),

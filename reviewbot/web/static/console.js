@@ -155,6 +155,59 @@
     area.addEventListener("input", () => { meter.value = [...area.value].length; });
   }
 
+  // Findings while somebody types, after a short rest; an answer that comes too late is dropped.
+  const editor = document.querySelector("textarea[data-editor]");
+  if (editor) {
+    const form = editor.closest("form");
+    const list = document.querySelector("[data-findings]");
+    const tests = document.querySelector("[data-tests]");
+    let turn = 0;
+    const element = (tag, text, className) => {
+      const made = document.createElement(tag);
+      made.textContent = text;
+      if (className) made.className = className;
+      return made;
+    };
+    const goTo = (line) => {
+      const before = editor.value.split("\n").slice(0, line - 1).join("\n").length;
+      editor.focus();
+      editor.setSelectionRange(before ? before + 1 : 0, before ? before + 1 : 0);
+    };
+    const show = (found) => {
+      list.replaceChildren(...found.findings.map((finding) => {
+        const row = element("li", "", finding.severity);
+        const link = element("a", `line ${finding.from[0]}`);
+        link.href = "#line";
+        link.dataset.line = finding.from[0];
+        row.append(link, " ", element("strong", finding.severity), ` ${finding.message}`);
+        if (finding.cure) row.append(element("span", `→ ${finding.cure}`, "faint"));
+        return row;
+      }));
+      tests.replaceChildren(...found.tests.filter((test) => !test.passed).map((test) => {
+        const row = element("li", "", "error");
+        row.append(element("strong", test.name), ...test.problems.map((problem) => element("span", problem, "faint")));
+        return row;
+      }));
+      document.querySelector("[data-findings-count]").textContent = found.findings.length || "none";
+      document.querySelector("[data-tests-count]").textContent =
+        `${found.tests.filter((test) => test.passed).length} of ${found.tests.length} pass`;
+    };
+    const check = async () => {
+      const mine = ++turn;
+      const body = new URLSearchParams({
+        form_token: form.querySelector("input[name=form_token]").value, source: editor.value,
+      });
+      const response = await fetch(form.dataset.check, { method: "POST", body });
+      if (response.ok && mine === turn) show(await response.json());
+    };
+    let rest = 0;
+    editor.addEventListener("input", () => { clearTimeout(rest); turn++; rest = setTimeout(check, 250); });
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-line]");
+      if (link) { event.preventDefault(); goTo(Number(link.dataset.line)); }
+    });
+  }
+
   // A press counts once, however fast a hand is.
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.sent) { event.preventDefault(); return; }
