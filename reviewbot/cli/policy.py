@@ -18,7 +18,6 @@ from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.findings import render_text
 from reviewbot.runtime.policy_files import PolicyFile, PolicySource, policy_paths, source_at
-from reviewbot.runtime.published import policy_sources
 
 if TYPE_CHECKING:
     from reviewbot.insights.heartbeat import Running
@@ -61,7 +60,11 @@ def policy() -> None:
 def load_all(paths: Iterable[str]) -> list[Parsed]:
     """Read policy files, and every policy of a folder; without paths, those of the settings."""
     today = datetime.now(UTC).date()
-    sources = tuple(paths) or policy_sources(Opening().settings())
+    sources: Sequence[str | PolicySource] = tuple(paths)
+    if not sources:
+        from reviewbot.runtime.published import policy_sources
+
+        sources = policy_sources(Opening().settings())
     return [source_at(file).load(today=today) for source in sources for file in _files_of(source)]
 
 
