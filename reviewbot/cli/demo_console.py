@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from msgspec.structs import replace
 
-from reviewbot.cli.demo import Week
+from reviewbot.cli.demo_week import Week
 from reviewbot.cli.screen import Screen
 from reviewbot.core.context import BotContext
 from reviewbot.insights.heartbeat import beating_poll, heart_of

@@ -33,7 +33,7 @@ MOST_CAUSES = 3
 LONGEST_NOTE = 200
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class MovedReviews(msgspec.Struct, frozen=True, kw_only=True):
     """How many reviews would go from one action to another."""
 
     old: str
@@ -51,7 +51,7 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     actions: tuple[str, ...]
     matrix: dict[tuple[str, str], int]
-    moves: tuple[Cell, ...]
+    moves: tuple[MovedReviews, ...]
     queue: tuple[tuple[str, str, str], ...]
     """Open tasks that would be decided otherwise: id, now, then."""
     limits: tuple[str, ...]
@@ -228,7 +228,7 @@ def try_on_the_past(visit: Visit, running: Judge, draft: Judge) -> WhatIf:
         actions=tuple([word for word in usual if word in met] + sorted(met - set(usual))),
         matrix={pair: cell.count for pair, cell in flips.items()},
         moves=tuple(
-            Cell(
+            MovedReviews(
                 old=old,
                 new=new,
                 count=cell.count,

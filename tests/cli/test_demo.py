@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.cli import demo
+from reviewbot.cli import demo, demo_week
 from reviewbot.cli.demo import tally_of
 from reviewbot.domain.decision import Action
 from reviewbot.ports.ledger import Ending
@@ -23,7 +23,8 @@ def test_the_demo_approves_disputes_waits_escalates_and_leaves_nothing_to_silenc
     call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two simulated days already show every action, in the lines that the README shows."""
-    monkeypatch.setattr(demo, "WEEK", timedelta(days=2))
+    for module in (demo, demo_week):
+        monkeypatch.setattr(module, "WEEK", timedelta(days=2))
     ran = call("demo")
     assert ran.code == 0, ran.err
     assert "waiting" in ran.err
