@@ -160,6 +160,7 @@ CODES: dict[str, str] = {
     "P232": "hours shorter than the time between two polls",
     "P233": "confirmation times from which a rule with hours can never act",
     "P234": "too little time between the last decision and the deadline",
+    "P235": "a reminder at or after the last moment to decide",
     "P240": "a review that could be sent back for ever",
     "P310": "a text is cut by #",
     "P311": "curly quotes are part of a text",

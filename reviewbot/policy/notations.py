@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from html import unescape
 from unicodedata import category
 
 from reviewbot.policy.text_forms import shape
@@ -38,6 +39,7 @@ _NUMBERS = _numbered(
     "seven sieben,eight acht,nine neun,ten zehn,eleven elf,twelve zwölf"
 )
 _NUMBERS |= {"twenty": 20, "zwanzig": 20, "thirty": 30, "dreißig": 30, "fifty": 50, "fünfzig": 50}
+_NUMBERS |= {"never": 0, "nie": 0, "once": 1, "einmal": 1, "twice": 2, "zweimal": 2, "dreimal": 3}
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 
 _UNITS = {
@@ -85,6 +87,7 @@ def plain(text: str) -> str:
         spaced = (" " if category(char) == "Zs" else char for char in text)
         text = "".join(char for char in spaced if category(char) not in ("Cf", "Cc"))
         text = text.translate(_PLAIN)
+    text = unescape(text) if "&" in text and ";" in text else text
     return " ".join(text.split())
 
 
@@ -155,11 +158,31 @@ def as_score(text: str) -> str | None:
     return _tidy(value) if 0 <= value <= 1 else None
 
 
+_SHARES = {
+    "half": "50%",
+    "half of them": "50%",
+    "a half": "50%",
+    "die hälfte": "50%",
+    "hälfte": "50%",
+}
+_SHARES |= {
+    "a quarter": "25%",
+    "quarter": "25%",
+    "ein viertel": "25%",
+    "a third": "33%",
+    "all": "100%",
+}
+
+
 def as_share(text: str) -> str | None:
     """A percentage with its sign, or a number from 0 to 1."""
+    text = _SHARES.get(bare(text).casefold(), text)
     percent = as_percent(text)
     if percent is not None:
         return f"{_tidy(Decimal(percent))}%"
+    part = shape(r"(\d{1,3}) ?(?:/|of|out of|von|in) ?(\d{1,3})").fullmatch(bare(text))
+    if part is not None and 0 < int(part.group(1)) <= int(part.group(2)):
+        return f"{_tidy((Decimal(part.group(1)) * 100 / Decimal(part.group(2))).quantize(Decimal(1)))}%"
     number = as_number(text)
     if number is None or Decimal(number) < 0:
         return None
@@ -233,7 +256,7 @@ def as_dates(text: str) -> tuple[str, ...]:
     found = shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text)
     if found is not None:
         year, month, day = map(int, found.groups())
-        return _days((year, month, day))
+        return _days((year, month, day) if month <= 12 else (year, day, month))
     found = shape(r"(\d{1,2}) ?([-./ ]) ?(\d{1,2}) ?[-./ ] ?(\d{4}|\d{2})").fullmatch(text)
     if found is not None:
         first, sign, second, year = found.groups()

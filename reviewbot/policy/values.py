@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.policy.notations import (
-    as_dates,
     as_duration,
     as_money,
     as_share,
@@ -161,7 +160,8 @@ def read_date(text: str, at: int) -> date:
     """Read `2026-12-01`."""
     day = _date(text)
     if day is None:
-        raise _no_date(text, at, as_dates(plain(text)), "a date is written as year-month-day")
+        days = tuple(dict.fromkeys(when[:10] for when in as_when(plain(text))))
+        raise _no_date(text, at, days, "a date is written as year-month-day")
     return day
 
 

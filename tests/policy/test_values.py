@@ -266,7 +266,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (
             read_date,
             "2026-13-01",
-            ("P101", '"2026-13-01" is not a date', None, A_DATE, None),
+            ("P101", '"2026-13-01" is not a date', "write  2026-01-13", None, "2026-01-13"),
         ),
         (
             read_date,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import Meant, meant_test, meant_value
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.spoken import STARTS, as_moment
 from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import FactTest
-from reviewbot.policy.notations import as_number, as_percent
+from reviewbot.policy.notations import as_duration, as_number, as_percent, plain
+from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
+    asked,
     did_you_mean,
     fold,
     letter_name,
@@ -25,6 +30,44 @@ from reviewbot.policy.text_forms import (
 from reviewbot.policy.values import Misread
 
 _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in facts}
+
+
+def _with_more(
+    reading: Reading, text: str, allowed: tuple[Action, ...]
+) -> tuple[str, str | None] | None:
+    """An action with what it needs in one line, two actions, or the name of a rule or a person."""
+    if text in reading.declared.get("rule", ()):
+        return f'"{text}" is the name of a rule, not an action', f"write  by: {text}"
+    word, _, rest = plain(text).partition(" ")
+    named = next((name for name in allowed if fold(word) == name), None)
+    action = named or meaning(word, ACTIONS, allowed)
+    rest = (
+        rest.strip("():, \"'").removeprefix("to ").removeprefix("until ").removeprefix("because ")
+    )
+    if action is None or not rest:
+        return None
+    joined = rest.partition(" ")
+    if joined[0] in ("or", "and", "oder", "und"):
+        return (
+            "one rule does one thing",
+            f"write  {action}  here, and a rule of its own for the other",
+        )
+    key = {
+        Action.WAIT: "until",
+        Action.DISPUTE: "reason",
+        Action.ESCALATE: "to",
+        Action.LEAVE: "because",
+    }
+    if action not in key:
+        return None
+    if action == Action.WAIT:
+        start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
+        rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
+    name = key[Action(action)]
+    return (
+        f"{name}:  stands on a line of its own",
+        f"write  then: {action}  and below it  {name}: {rest}",
+    )
 
 
 _EFFECTS = {
@@ -51,6 +94,8 @@ def refuse_action(reading: Reading, scalar: Scalar, allowed: tuple[Action, ...])
         message, replacement = f'"{word}" is {where}', None
     elif meant is not None and replacement is None:
         under = f"did you mean  {meant}  ?"
+    elif replacement is None and (more := _with_more(reading, word, allowed)) is not None:
+        message, under = more
     cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
@@ -67,18 +112,12 @@ def refuse_fact(
     name = scalar.value[slice(*at)] if at else scalar.value
     facts = ATTEMPT_FACTS if inside_check else reading.facts
     is_line = code == "P021"
+    if is_line and _refuse_not(reading, scalar, facts):
+        return
     meant = _meant_elsewhere(reading, name, inside_check=inside_check, is_line=is_line)
     if meant is None:
         names = (*facts, *(CONDITION.keys if is_line and not inside_check else ()))
-        odd = odd_letter(name)
-        looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
-        message = f'no fact is called "{name}"{looks}'
-        sure = only_cure(name, names)
-        meant = message, meant_among(name, names), sure
-        other = meaning(name.rpartition(".")[2], FACTS, facts)
-        if other is not None and meant[2] is None:
-            shown = f"{{{other}}}" if code == "P025" else other
-            meant = message, f"did you mean  {shown}  ?", None
+        meant = _nearest_fact(name, names, facts, in_text=code == "P025")
     message, under, replacement = meant
     near = nearest(name, facts, most=1)
     reading.add(
@@ -90,6 +129,31 @@ def refuse_fact(
         see=see_facts(near[0] if near else name),
         replacement=replacement,
     )
+
+
+def _nearest_fact(
+    name: str, names: tuple[str, ...], facts: Mapping[str, Fact], *, in_text: bool
+) -> tuple[str, str | None, str | None]:
+    """What to say of a word that is no fact: message, hint and what to write."""
+    odd = odd_letter(name)
+    looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
+    message, sure = f'no fact is called "{name}"{looks}', only_cure(name, names)
+    other = None if sure else meaning(name.rpartition(".")[2], FACTS, facts)
+    if other is None:
+        return message, meant_among(name, names), sure
+    return message, asked(f"{{{other}}}" if in_text else other), None
+
+
+def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> bool:
+    """Report `not` in front of a fact; whether it stood there."""
+    turned = begins(scalar.value, NOT)
+    fact = None if turned is None else facts.get(only_cure(turned[2], facts) or "")
+    if fact is None:
+        return False
+    rest = reading.document.lines[scalar.span.line - 1][scalar.span.end_column :].strip()
+    message = "not  stands behind the colon, in front of the value"
+    reading.add("P021", scalar, message, under=f"write  {fact.name}: not {rest}")
+    return True
 
 
 def _meant_elsewhere(
@@ -154,7 +218,9 @@ def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, sta
         reading.declared_name(kind, scalar, start)
         return
     names = reading.declared.get(kind, ())
-    cure = meant.cure or f"the policy has {listed(names, 'and')}"
+    cure = meant.cure or (
+        f"the policy has {listed(names, 'and')}" if names else f"the policy has no {kind}s"
+    )
     if shape(r".*\b(?:until|till|bis) .*\d.*").fullmatch(scalar.value):
         cure = "a date belongs to an entry of the list, as its  until:"
     under = (

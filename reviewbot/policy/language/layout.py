@@ -37,7 +37,8 @@ def lay_out(text: str, path: str) -> Layout | None:
     walk.run()
     if not walk.findings:
         return None
-    return Layout("\n".join(walk.lines), tuple(walk.findings), tuple(walk.edits))
+    meant = "" if walk.stopped else "\n".join(walk.lines)
+    return Layout(meant, tuple(walk.findings), tuple(walk.edits))
 
 
 class _Walk(LineWalk):
@@ -46,7 +47,7 @@ class _Walk(LineWalk):
     def run(self) -> None:
         self.mend_fences()
         self.mend_tabs()
-        while self.now < len(self.lines):
+        while self.now < len(self.lines) and not self.stopped:
             line = self.lines[self.now]
             if (
                 line.strip()
@@ -61,6 +62,7 @@ class _Walk(LineWalk):
         if self.mend_remark():
             return
         self._missing_pipe()
+        self.mend_inline()
         self.mend_dash()
         self.mend_colon()
         line = self.lines[self.now]
@@ -317,7 +319,7 @@ class _Walk(LineWalk):
         ):
             return False
         key, value = parts_of(line, indent)
-        name = text.rstrip("|> ") if key is None else key
+        name = text.rstrip("|>: ") if key is None else key
         is_short = is_name(name) and len(name.split(" ")) <= 3
         if key is None:
             return not (is_short and (name != text or self._is_deeper_behind(number)))

@@ -64,6 +64,7 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.SHARE: as_share,
     FactType.DURATION: as_duration,
 }
+_ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 _OF_MOMENTS = {
     "at least": "after",
     "more than": "after",
@@ -198,8 +199,11 @@ class _Asked:
         ):
             if joint in (" and ", " und ", ",") and not is_between:
                 continue
+            if joint not in text.casefold():
+                continue
             head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
-            first, joined, second = head.partition(joint)
+            at = head.casefold().find(joint)
+            first, joined, second = head[:at], at > 0, head[at + len(joint) :]
             first, second = first.strip(), second.strip().removeprefix("and ")
             if not joined or not first or not second:
                 continue
@@ -315,6 +319,10 @@ class _Asked:
         if same is not None:
             return same
         sure = only_cure(text, values)
+        inside = [value for value in values if value in text.casefold().split()]
+        if sure is None and len(inside) == 1:
+            self.sure = False
+            return inside[0]
         near = sure or meaning(text, VALUES, values) or next(iter(nearest(text, values)), None)
         self.sure = self.sure and sure is not None
         return near
@@ -323,31 +331,39 @@ class _Asked:
 
     def text(self, text: str) -> Meant | str | None:
         """Read a test of a text."""
-        if is_nothing(text):
-            return "unknown"
         negated = False
         found = begins(text, NOT_TEXTS)
         if found is None and (turned := begins(text, NOT)) and turned[2]:
             negated, text = True, turned[2]
         while found is None and (is_so := begins(text, IS)) and is_so[2]:
             text = is_so[2]
-        if found is not None:
-            negated, (words, _, rest) = True, found
-        elif (found := begins(text, TEXTS)) is not None:
-            words, _, rest = found
-        else:
+        if is_nothing(text) or text in ("known", "unknown"):
+            return "known" if negated is (text != "known") else "unknown"
+        negated = negated or found is not None
+        found = found or begins(text, TEXTS)
+        if found is None:
             return self._plain_texts(text, negated)
-        if not rest:
-            return None
+        words, _, rest = found
+        return self._with_words(words, rest, negated) if rest else None
+
+    def _with_words(self, words: str, rest: str, negated: bool) -> Meant | str | None:
         if words == "in list":
             return self._in_lists(rest, negated)
         if words == "matches pattern":
-            name = self._named("pattern", rest)
-            return f"{'not ' * negated}matches pattern {name}" if name else None
+            return self._pattern(rest, negated)
         return self._words_inside(words, rest, negated)
 
+    def _pattern(self, rest: str, negated: bool) -> Meant | str:
+        name = self._named("pattern", rest)
+        if name is not None:
+            return f"{'not ' * negated}matches pattern {name}"
+        self.sure = False
+        return self._words_inside("contains", rest.strip("/"), negated)
+
     def _words_inside(self, words: str, rest: str, negated: bool) -> Meant | str:
-        rest = rest.removeprefix("the word ").strip("* ")
+        for word in ("the word ", "the text ", "any of ", "one of ", "either "):
+            rest = rest[len(word) :] if rest.casefold().startswith(word) else rest
+        rest = rest.strip("*%/ []").strip("\"'*%") if "%" in rest else rest.strip("* []")
         pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
         no = "not " * negated
         if len(pieces) == 1:
@@ -385,16 +401,8 @@ class _Asked:
         no = "not " * negated
         if name := self._named("list", text, closely=True):
             return f"{no}in list {name}"
-        inner = text.strip("*").strip()
-        if "*" in (text[0], text[-1]) and inner:
-            words = (
-                "contains"
-                if text[0] == text[-1]
-                else "ends with"
-                if text[0] == "*"
-                else "starts with"
-            )
-            return f"{no}{words} {inner}"
+        if (inside := self._wild(text)) is not None:
+            return f"{no}{inside}"
         pieces = [piece for piece in _unquoted(text.strip("[]"), _SEVERAL) if piece]
         if len(pieces) == 1:
             return f"{no}{pieces[0]}"
@@ -403,32 +411,32 @@ class _Asked:
         no = no or "not " * (len(pieces) > 1 and all(begins(piece, NOT) for piece in pieces))
         return f"{no}[{', '.join(stripped)}]" if pieces else None
 
+    def _wild(self, text: str) -> str | None:
+        """`*promo*`, `%promo`, `/promo/`."""
+        if len(text) > 2 and text[0] == text[-1] == "/":
+            self.sure = False
+            return f"contains {text[1:-1]}"
+        text = text.replace("%", "*")
+        inner = text.strip("*").strip()
+        if "*" not in (text[0], text[-1]) or not inner:
+            return None
+        if text[0] == text[-1]:
+            return f"contains {inner}"
+        return f"{'ends with' if text[0] == '*' else 'starts with'} {inner}"
+
     def _named(self, kind: str, text: str, *, closely: bool = False) -> str | None:
         """The declared list or pattern that words mean; `closely` where they may mean no name at all."""
         names = self.reading.declared.get(kind, ())
         word = bare(text)
-        for article in (
-            "the ",
-            "list ",
-            "lists ",
-            "liste ",
-            "our ",
-            "der ",
-            "die ",
-            "pattern ",
-            "named ",
-        ):
+        for article in _ARTICLES:
             word = word.removeprefix(article)
-        word = word.removesuffix(" list").removesuffix(" liste").removesuffix(" lists")
+        for end in (" list", " liste", " lists", "list", "liste"):
+            word = word.removesuffix(end) if len(word) > len(end) + 2 else word
         same = next((name for name in names if fold(name) == fold(word)), None)
         if same is not None:
             return same
-        for named in self.reading.lists.values() if kind == "list" else ():
-            if named.file is not None and fold(word) in (
-                fold(named.file),
-                fold(named.file).rpartition(".")[0],
-            ):
-                return named.name
+        if kind == "list" and (of_file := self._by_file(fold(word))) is not None:
+            return of_file
         stem = word.rpartition(".")[0] if word.casefold().endswith(".csv") else word
         if closely:
             return None
@@ -437,6 +445,14 @@ class _Asked:
         near = near or next((name for name in names if fold(name) in fold(word)), None)
         self.sure = self.sure and sure is not None
         return near
+
+    def _by_file(self, word: str) -> str | None:
+        """The list that is read from a file of this name."""
+        for named in self.reading.lists.values():
+            file = fold(named.file or "")
+            if file and word in (file, file.rpartition(".")[0]):
+                return named.name
+        return None
 
 
 def _unquoted(text: str, joints: str) -> list[str]:

@@ -217,7 +217,7 @@ class _PolicyReading:
         scalar = fields.text("language", "write  language: 1")
         if scalar is not None and scalar.value != str(LANGUAGE):
             message = f'the language of policies is 1, not "{scalar.value}"'
-            self.reading.add("P035", scalar, message, replacement="1")
+            self.reading.add("P035", scalar, message, under="write  language: 1", replacement="1")
 
     def _zone(self, fields: MappingReader) -> ZoneInfo:
         scalar = fields.text("timezone")
@@ -298,7 +298,7 @@ _SPELLED = str.maketrans(
 )
 
 _COUNTRIES = {
-    "Europe/Berlin": "cet,cest,mez,mesz,met,germany,deutschland,german time,münchen,munich,hamburg,köln,frankfurt,mitteleuropa,central european time",
+    "Europe/Berlin": "cet,cest,mez,mesz,met,germany,deutschland,german time,münchen,munich,hamburg,köln,frankfurt,mitteleuropa,utc+1,utc+2,gmt+1,gmt+2,+01:00,+02:00,central european time",
     "Europe/Vienna": "austria,österreich,wien",
     "Europe/Zurich": "switzerland,schweiz,zürich",
     "Europe/Paris": "france,frankreich",
@@ -318,6 +318,11 @@ def _zones_of(word: str) -> tuple[str, ...]:
     """The zones that a town, a country or letters such as CET mean."""
     folded = plain(word).casefold()
     named = tuple(zone for zone, words in _COUNTRIES.items() if folded in words.split(","))
+    turned = "/".join(reversed(folded.split("/")))
+    if (
+        zone := next((zone for zone in all_zones() if zone.casefold() == turned), None)
+    ) is not None:
+        return (zone,)
     town = folded.rpartition("/")[2].replace(" ", "_")
     towns = tuple(
         zone for zone in all_zones() if zone.casefold().rpartition("/")[2] == town and "/" in zone

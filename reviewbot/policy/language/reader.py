@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
-from reviewbot.policy.language.grammar import NAMED, PART, PARTS, GrammarSection
+from reviewbot.policy.language.forms import ENTRIES, LINES, kind_of, only_text, with_own
+from reviewbot.policy.language.grammar import GrammarSection
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
@@ -186,11 +187,11 @@ class Reading:
             return None
         if tree is None or isinstance(tree, Scalar):
             return None if tree is None or tree.broken else tree
-        own = _only_text(tree)
+        own = only_text(tree)
         self.add(
             "P031",
             first_line(tree.span),
-            f"{what} is one text, not {_kind(tree)}",
+            f"{what} is one text, not {kind_of(tree)}",
             under=f"write  {own}" if own else None,
         )
         return None
@@ -282,13 +283,13 @@ class Reading:
         """Take a tree as a mapping."""
         if isinstance(tree, Mapping):
             return tree
-        self._refuse_form(tree, what, _LINES, example)
+        self._refuse_form(tree, what, LINES, example)
         return None
 
     def items(self, tree: Tree | None, what: str, example: str) -> tuple[Tree, ...]:
         """Take a tree as a list with something in it."""
         if not isinstance(tree, Sequence):
-            self._refuse_form(tree, what, _ENTRIES, example)
+            self._refuse_form(tree, what, ENTRIES, example)
             return ()
         if not tree.items:
             self.add("P108", tree.span, f"{what} is empty")
@@ -300,12 +301,12 @@ class Reading:
         if isinstance(tree, Scalar) and not tree.value.strip():
             self.empty(tree, what)
             return
-        message = f"{what} takes {wanted}, not {_kind(tree)}"
+        message = f"{what} takes {wanted}, not {kind_of(tree)}"
         cure = f"write below it  {example}"
-        if isinstance(tree, Sequence) and wanted == _LINES:
+        if isinstance(tree, Sequence) and wanted == LINES:
             message = f"{what} takes {wanted}, and none of them begins with a dash"
             cure = "remove the dashes"
-        elif isinstance(tree, Mapping) and wanted == _ENTRIES:
+        elif isinstance(tree, Mapping) and wanted == ENTRIES:
             key = tree.entries[0][0].value if tree.entries else "name"
             cure = f"begin each entry with a dash:  - {key}: …"
         self.add("P031", first_line(tree.span), message, cure=cure)
@@ -430,32 +431,6 @@ class MappingReader:
             self._trees[meant] = tree
 
 
-_PARTS = (PART, PARTS, NAMED)
-_LINES = "lines below it, each with a name and a colon"
-_ENTRIES = "entries below it, each beginning with a dash"
-
-
-def with_own(tree: Tree | None, section: GrammarSection) -> str:
-    """How a section is written that holds what stands in its place: her value behind its first key."""
-    if not isinstance(tree, Scalar) or "\n" in tree.value:
-        return section.example
-    value, keys = tree.value.strip(), section.keys
-    fitting = [row.name for row in keys.values() if value in row.kind.examples]
-    needed = [row.name for row in keys.values() if row.required and row.kind not in _PARTS]
-    names = fitting or needed
-    return f"{names[0]}: {value}" if names else section.example
-
-
-def _only_text(tree: Tree) -> str | None:
-    """The one text in a list or in braces, where there is no other."""
-    texts = tree.items if isinstance(tree, Sequence) else ()
-    if isinstance(tree, Mapping) and len(tree.entries) == 1:
-        key, value = tree.entries[0]
-        texts = (key,) if isinstance(value, Scalar) and not value.value else ()
-    only = texts[0] if len(texts) == 1 else None
-    return only.value if isinstance(only, Scalar) else None
-
-
 def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
     """Take a value or a list of values as a list."""
     if tree is None:
@@ -489,9 +464,3 @@ def first_line(span: Span) -> Span:
     if span.line == span.end_line:
         return span
     return Span(span.line, span.column, span.line, span.column + 1)
-
-
-def _kind(tree: Tree) -> str:
-    if isinstance(tree, Scalar):
-        return "a text"
-    return "a list" if isinstance(tree, Sequence) else "lines with names and colons"

@@ -27,7 +27,7 @@ _ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
 
 
-_NO_TEXTS = frozenset(
+NO_TEXTS = frozenset(
     name
     for facts in (ATTEMPT_FACTS, *CATALOGUE.values())
     for name, fact in facts.items()
@@ -190,9 +190,9 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
         return _quotes(value)
     if first in _CLOSING:
         return _brackets(value, in_flow)
-    if first in ">*%":
+    if first in ">*%&`":
         fact = key.strip().removeprefix("- ").rstrip(": ")
-        if fact in _NO_TEXTS:  # whoever reads the test knows better what was meant
+        if fact in NO_TEXTS:  # whoever reads the test knows better what was meant
             return None, Repair(value.line, value.column, _single(text), is_told=False)
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":

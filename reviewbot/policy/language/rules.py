@@ -11,7 +11,8 @@ from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
-from reviewbot.policy.language.schedule import STARTS, read_moment
+from reviewbot.policy.language.schedule import read_moment
+from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless

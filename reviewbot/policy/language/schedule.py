@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more, unknown
-from reviewbot.policy.language.spoken import as_moment, is_clock
+from reviewbot.policy.language.spoken import STARTS, as_moment, is_clock
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
@@ -29,9 +29,6 @@ _ALL_DAY = 24 * 60
 
 WINDOW = 72 * 3600
 """How long silence takes to pay, in seconds."""
-
-STARTS = {"comments": "after confirmed", "accounts": "after first seen"}
-"""What a moment after the start of a review is called, by kind of review."""
 
 _NEARLY_STARTS = "after confirmation|after confirm|from confirmed|after first sight|after seen"
 
@@ -247,7 +244,14 @@ def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
 def read_reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
     """Read `remind:`: moments, and whom to tell at each."""
     found = []
-    for key, value in reading.entries(reading.mapping(tree, "remind:", "6h before deadline: lead")):
+    who = tree.value if isinstance(tree, Scalar) else "lead"
+    for key, value in reading.entries(
+        reading.mapping(tree, "remind:", f"6h before deadline: {who}")
+    ):
+        if isinstance(value, Scalar) and _is_moment(reading, key, value.value):
+            message = "the moment stands in front of the colon, whom to remind behind it"
+            reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
+            continue
         at = read_moment_text(reading, key)
         to = reading.free_text(value, "whom to remind")
         if at is not None and to is not None:

@@ -15,7 +15,7 @@ from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import GrammarSection, Key, Kind
-from reviewbot.policy.language.schedule import STARTS
+from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.statements import is_deed
 from reviewbot.policy.operators import OPERATORS
 

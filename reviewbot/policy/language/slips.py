@@ -118,6 +118,8 @@ class LineWalk:
         self.key_column = 0
         self.open = True
         """Whether the line above has no value, so that a deeper level may begin."""
+        self.stopped = False
+        """Whether the rest cannot be read before this line is mended."""
         self.moved: tuple[int, int] | None = None
         """From and to which column the line above was moved: those that follow go with it."""
 
@@ -291,6 +293,8 @@ class LineWalk:
             begins = indent_of(line, begins + 2)
         rest = line[begins:]
         word = word_of(rest)
+        if self._if(rest, begins):
+            return
         if word is None:
             self._bare_name(line, begins)
             return
@@ -314,6 +318,46 @@ class LineWalk:
             written = f"{word}: {value}".rstrip()
             self.say("P017", begins, here, message, under=f"write  {written}")
             self.put(here, len(line), f": {value}".rstrip())
+
+    def mend_inline(self) -> None:
+        """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
+        line = self.lines[self.now]
+        key, value = parts_of(line, indent_of(line))
+        if key not in _OPENS.split(",") or value[:1] in ("[", "{", "|", "#", "'", '"'):
+            return
+        inner = value.removeprefix("- ")
+        if ": " not in inner and not inner.endswith(":"):
+            return
+        at = line.index(value)
+        self.say(
+            "P017",
+            at,
+            len(line),
+            f"what belongs to  {key}:  begins on the line below it",
+            under=f"write  {value}  on a line of its own, below  {key}:",
+        )
+        if self.next_is_deeper() or inner.endswith(":"):
+            self.stopped = True
+        else:
+            item = f"{{{inner}}}"
+            self.put(at, len(line), f"[{item}]" if value != inner else item, fixed=False)
+
+    def _if(self, rest: str, begins: int) -> bool:
+        """`if last.outcome_kind == wrong_account:` in place of lines under `when:`."""
+        found = shape(
+            r"(?:if|when|wenn|falls|and|und)[: (]+([\p{L}\d_.]+) *(==?|is|:|ist)? *(.+?)[:)]*"
+        ).fullmatch(rest)
+        if found is None or found.group(1) not in FACTS:
+            return False
+        fact, _, value = found.groups()
+        line = self.lines[self.now]
+        message = "conditions stand under  when:,  one a line"
+        self.say(
+            "P017", begins, len(line), message, under=f"write  when:  and below it  {fact}: {value}"
+        )
+        meant = "when:" if self.next_is_deeper() else f"when: {{{fact}: {value}}}"
+        self.put(begins, len(line), meant, fixed=False)
+        return True
 
     def _lacks_colon(self, word: str, behind: str, begins: int) -> bool:
         if not behind.strip():
@@ -366,9 +410,15 @@ class LineWalk:
         """A name of the author's own with lines below it, and no colon behind it."""
         rest = line[begins:].rstrip()
         in_level = any(level.column == begins and not level.is_list for level in self.levels)
-        if ":" in rest or not in_level or self.continues(begins) or not self.next_is_deeper():
+        if (
+            ": " in rest
+            or rest.endswith(":")
+            or not in_level
+            or self.continues(begins)
+            or not self.next_is_deeper()
+        ):
             return
-        pipe = shape(r"(.+?) ?([|>][-+]?)").fullmatch(rest)
+        pipe = shape(r"(.+?) ?:? ?([|>][-+]?)").fullmatch(rest)
         name, behind = pipe.groups() if pipe else (rest, "")
         self.say(
             "P017",

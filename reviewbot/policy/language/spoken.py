@@ -18,6 +18,10 @@ from reviewbot.policy.operators.phrases import COMPARISONS, begins
 from reviewbot.policy.text_forms import fold, nearest, shape
 
 _END = "before deadline"
+
+STARTS = {"comments": "after confirmed", "accounts": "after first seen"}
+"""What a moment after the start of a review is called, by kind of review."""
+
 _ENDS = r"(?:deadline|end|expiry|due|payout|payment|limit|timeout|frist|ende|ablauf|schluss|it expires|it ends|silence)"
 _BEFORE = r"(?:before|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
 _AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
@@ -76,20 +80,16 @@ def is_clock(text: str) -> bool:
 def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     """Write a cap of `money`, a `count` or a `share` as a policy does; whether nothing in it is a guess."""
     said = fold(plain(text)).strip(" .;").replace("calendar day", "kalendertag")
-    sure, after = True, ""
+    after = ""
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
     ).fullmatch(said)
     said = f"{one.group(1)}{one.group(2)}" if one else said
     account = "per account " if one and kind == "any" else ""
     if behind := shape(r"(.+?),? (?:after|nach|from|ab) (\d+)(?: \p{L}+)?").fullmatch(said):
-        said, after = (
-            behind.group(1),
-            f" after {behind.group(2)} decisions" if kind == "share" else "",
-        )
-    words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
-    if words is not None:
-        sure, said = words[0] == "at most", words[2]
+        said = behind.group(1)
+        after = f" after {behind.group(2)} decisions" if kind == "share" else ""
+    said, sure = _without_bound(said)
     said, period = _period(said)
     if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b).*").fullmatch(said):
         kind = "money"
@@ -103,6 +103,17 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
         sure, period = False, "day"
     window = f" {account}per {period}" if period else ""
     return f"at most {amount}{window}{after}", sure
+
+
+def _without_bound(said: str) -> tuple[str, bool]:
+    """Take `at most` off, before the amount or behind it; whether nothing else stands there."""
+    words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
+    if words is not None:
+        return words[2], words[0] == "at most"
+    middle = shape(r"(.*\d.*?),? (?:at most|max|maximum|at max|höchstens|maximal)\b(.*)").fullmatch(
+        said
+    )
+    return (f"{middle.group(1)}{middle.group(2)}" if middle else said), True
 
 
 _WINDOWS = {"week": Decimal(7), "month": Decimal(30), "minute": Decimal(1) / 60}

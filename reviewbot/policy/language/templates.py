@@ -171,8 +171,21 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
         reading.add("P025", (scalar, start - 1, end + 1), message, cure=cure)
         return None
     if fact is None:
+        fact_name, sign, form = (part.strip() for part in name.partition("|"))
+        if sign and fact_name in reading.facts and not comma:
+            message = "a comma stands between a fact and its format"
+            write = f"{fact_name}, {form}"
+            place = (scalar, start, end)
+            under = f"write  {{{write}}}"
+            reading.add("P026", place, message, under=under, replacement=write)
+            return None
         refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
         return None
+    if scalar.value[max(0, start - 2) : start - 1] in ("$", "%"):
+        sign = scalar.value[start - 2]
+        message = f"the sign {sign} in front of a brace is read as part of the text"
+        place = (scalar, start - 2, end + 1)
+        reading.add("P026", place, message, under=f"write  {{{inner}}}", replacement=f"{{{inner}}}")
     span = reading.document.part(scalar, at, at + len(name))
     if not comma:
         return Placeholder(fact=name, span=span)

@@ -79,6 +79,13 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
         return None if scalar is None else scalar.value
     message = f'no rule is called "{scalar.value}"'
     cure = "it is a rule's name,  no rule  or  deadline"
+    number = scalar.value.casefold().removeprefix("rule").strip(" #.")
+    named = int(number[:4]) if number.isascii() and number.isdecimal() else 0
+    if 0 < named <= len(rules) - 2:
+        reading.add(
+            "P027", scalar, message, under=f"did you mean  {rules[named - 1]}  ?", cure=cure
+        )
+        return None
     reading.add("P027", scalar, message, among=rules, cure=cure)
     return None
 

@@ -18,7 +18,14 @@ from msgspec.structs import replace
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
-from reviewbot.policy.language.repair import Repair, diagnose, error, spot, unfit_characters
+from reviewbot.policy.language.repair import (
+    NO_TEXTS,
+    Repair,
+    diagnose,
+    error,
+    spot,
+    unfit_characters,
+)
 from reviewbot.policy.language.slips import Layout
 
 MAX_BYTES = 1024 * 1024
@@ -321,7 +328,8 @@ class _Builder:
             rest = self._line(mark.line)[mark.column :].strip()
             message = "a text cannot begin with ! unless it stands in quotes"
             cure = "put quotes around the whole text"
-            if event.tag in ("!", "!="):
+            key = self._line(mark.line)[: mark.column].strip().removeprefix("- ").rstrip(": ")
+            if event.tag in ("!", "!=") or key in NO_TEXTS:
                 message = (
                     "comparisons are words: ! is not one"
                     if event.tag == "!"

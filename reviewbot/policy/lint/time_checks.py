@@ -29,6 +29,7 @@ NEVER_OPEN = "P231"
 SHORTER_THAN_POLL = "P232"
 WINDOWS = "P233"
 DECIDES_TOO_LATE = "P234"
+REMINDS_LATE = "P235"
 SILENCE_PAYS = "P325"
 
 _MOVING = frozenset({"clock", "account", "fleet"})
@@ -62,6 +63,25 @@ def waits_too_long(world: PolicyModel) -> Iterator[Finding]:
             cure=f"change to {_hours(latest)} or less, or lower  decide by {line}".rstrip(),
             related=(("", decide_by.span, "decisions stop here"),),
         )
+
+
+def late_reminders(world: PolicyModel) -> Iterator[Finding]:
+    """Find reminders of tasks that are no longer open: `if undecided` acted at `decide by`."""
+    deadline = world.policy.deadline
+    latest = offset_of(deadline.decide_by)
+    if latest is None or any(case.then.action is Action.ESCALATE for case in deadline.fallbacks):
+        return
+    for reminder in deadline.remind:
+        at = offset_of(reminder.at)
+        if at is not None and at >= latest:
+            yield Finding(
+                code=REMINDS_LATE,
+                severity=Severity.WARNING,
+                span=reminder.span,
+                message=f"this reminder comes too late: everything is decided {deadline.decide_by.text}",
+                cure=f"remind earlier than  {deadline.decide_by.text},  or lower  decide by",
+                related=(("", deadline.decide_by.span, "decisions stop here"),),
+            )
 
 
 def _hours(seconds: float) -> str:

@@ -46,7 +46,7 @@ IS = (
 )
 TEXTS = {
     "contains": "contains,contain,containing,includes,include,including,does contain,contains the word,"
-    "contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has,having,holds,"
+    "contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,"
     "with,mit,like",
     "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning"
     " with,begins,beginnt mit,fängt an mit",
@@ -137,6 +137,13 @@ def swallowed(text: str) -> str | None:
     joint = next((joint for joint in _JOINTS if joint in folded), None)
     if joint is not None:
         return joint.strip()
-    if folded.endswith(_FILES):
-        return folded[folded.rindex(".") :]
+    return folded[folded.rindex(".") :] if folded.endswith(_FILES) else _wild(text)
+
+
+def _wild(text: str) -> str | None:
+    """The sign with which other tools say that any text may stand there."""
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "%/":
+        return text[0]
+    if text.casefold().startswith("like ") and "%" in text:
+        return "like"
     return "*" if len(text) > 1 and "*" in (text[0], text[-1]) else None

@@ -14,7 +14,7 @@ from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import Key, Kind
 from reviewbot.policy.language.parser import all_zones
-from reviewbot.policy.language.schedule import STARTS
+from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.statements import is_deed
 from reviewbot.policy.language.templates import FORMATS
 from reviewbot.policy.operators import OPERATORS, Operator

@@ -34,6 +34,7 @@ from reviewbot.policy.lint.text_checks import endless_rounds, unproven_texts
 from reviewbot.policy.lint.time_checks import (
     idle_waits,
     late_deadline,
+    late_reminders,
     limits_that_end_in_silence,
     short_hours,
     waits_too_long,
@@ -79,6 +80,7 @@ def analyse(
         uncovered(world),
         endless_rounds(world, dead),
         waits_too_long(world),
+        late_reminders(world),
         idle_waits(world, dead),
         impossible_tests(policy),
         limits_that_end_in_silence(world),
