@@ -67,11 +67,19 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     shadow: tuple[tuple[str, Action], ...] = ()
     trace: Any = None
     note: str | None = None
+    kept_by: str | None = None
 
 
 APPROVE = Answer(action=Action.APPROVE)
 DISPUTE = Answer(action=Action.DISPUTE, reason="Please post it again.")
 ESCALATE = Answer(action=Action.ESCALATE, rule=NO_RULE, rule_index=None)
+
+
+class NothingForbidden:
+    """The statements of a policy that has none."""
+
+    def forbids(self, *_: object, **__: object) -> None:
+        """Nothing is."""
 
 
 @dataclass
@@ -85,6 +93,7 @@ class FakeJudge:
     needs_fleet: bool = False
     ever_needs_evidence: bool = True
     calendars: dict[str, Any] = field(default_factory=dict)
+    statements: NothingForbidden = field(default_factory=NothingForbidden)
     asked: int = 0
     policy: Policy = field(
         default_factory=lambda: Policy(
@@ -102,6 +111,14 @@ class FakeJudge:
         """Answer with the evidence at hand."""
         self.asked += 1
         return self.answer(facts)
+
+    def guarded(self, facts: Facts, made: Answer) -> Answer:
+        """The answer itself."""
+        return made
+
+    def guarded_fallback(self, facts: Facts) -> Answer | None:
+        """The fallback itself."""
+        return self.fallback(facts)
 
     def triage(self, facts: Facts, *, trace: bool = False) -> Answer | None:
         """Answer without the evidence, or ask for it."""

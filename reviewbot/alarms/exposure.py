@@ -151,6 +151,7 @@ def _tell(notifier: Notifier, kind: AlarmKind, subject: str, what: str, stakes: 
 _KINDS = {
     "cap": (AlarmKind.CAP, "the cap {!r}"),
     "guardrail": (AlarmKind.CAP, "the policy's own rule to {}"),
+    "statement": (AlarmKind.STATEMENT, "the statement {!r} of its policy"),
     "probation": (AlarmKind.PROBATION, "the probation of revision {}"),
 }
 """What keeps back some decisions, not all: those are counted."""

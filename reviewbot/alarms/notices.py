@@ -60,6 +60,21 @@ def _deadline(notifier: Notifier, decision: Decision) -> str:
     return f"{about}{format_moment(decision.deadline_at, _zone(notifier, decision))}"
 
 
+def tell_forbidden(notifier: Notifier, decision: Decision, why: str) -> None:
+    """A person's answer was refused because a statement of the policy forbids it."""
+    until = "" if decision.deadline_at is None else f" at {_deadline(notifier, decision)}"
+    notifier.notify(
+        AlarmKind.STATEMENT,
+        f"{_about(decision)}: {safe_line(str(decision.decided_by))} answered {decision.action}, and"
+        f" {why}. Nothing was sent; where nobody answers otherwise, silence pays it{until}",
+        subject=round_name(decision.task_id, decision.epoch),
+        urgency="warning",
+        again=EACH_TIME,
+        task_id=decision.task_id,
+        deadline_at=decision.deadline_at,
+    )
+
+
 def tell_stale_effect(notifier: Notifier, decision: Decision, receipt: Receipt) -> None:
     """An approval landed in another round than it was decided for."""
     notifier.notify(

@@ -97,7 +97,7 @@ def _as_decided(explanation: Explanation, decision: Decision, future: Future | N
     other = decision.action is not explanation.action and decision.wanted is not None
     return msgspec.structs.replace(
         explanation,
-        kept_back=decision.held_by,
+        kept_back=decision.held_by or explanation.kept_back,
         instead=decision.action if other else None,
         end=None if future is None else future.end,
         end_at=None if future is None else future.at,

@@ -65,6 +65,8 @@ class AlarmKind(StrEnum):
     """A person paused some or all actions."""
     CAP = "cap"
     """A cap of the policy has no room left."""
+    STATEMENT = "statement"
+    """What a statement of the policy forbids was about to be done; a person is asked."""
     PROBATION = "probation"
     """A changed policy is on probation, or waits to be accepted."""
     CLOCK = "clock"

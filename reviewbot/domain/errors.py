@@ -74,8 +74,8 @@ class PolicyInvalid(ReviewbotError):
 class Halted(ReviewbotError):
     """A decision may not be sent now; the message says what keeps it back, and stays the same while it does.
 
-    `by` is `pause`, `breaker`, `cap`, `guardrail` or `probation`; `subject` names the one of them.
-    `asks` says that a person is to be asked instead, `skips` that the rule is passed over and those
+    `by` is `pause`, `statement`, `breaker`, `cap`, `guardrail` or `probation`; `subject` names the one of
+    them. `asks` says that a person is to be asked instead, `skips` that the rule is passed over and those
     below it are asked. `room_at` is when a cap has room again, where that is known.
     """
 

@@ -379,7 +379,8 @@ class _Following:
         """What becomes of a round of which nothing is sent before it ends."""
         if self._is_left(ahead, judge, said, stop):
             return Future(round=ahead, end="left", at=ahead.deadline_at, kept=kept)
-        return self._silence(ahead, kept and kept.sentence, kept)
+        forbidden = said.note if said is not None and said.kept_by is not None else None
+        return self._silence(ahead, kept.sentence if kept else forbidden, kept)
 
     def _meanwhile(
         self,
@@ -397,7 +398,7 @@ class _Following:
             return None, stop.free_at
         if at < due:
             return None, due if stop.asks or stop.free_at is None else min(stop.free_at, due)
-        answer = judge.fallback(replace(ahead.facts, now=at))
+        answer = judge.guarded_fallback(replace(ahead.facts, now=at))
         if answer is None or not answer.action.writes:
             return None, stop.free_at
         instead = ahead.wish(judge, answer.action, DEADLINE)
@@ -440,7 +441,7 @@ class _Following:
         decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
         if stop is None or stop.by not in ("cap", "guardrail") or not decides:
             return said.action is Action.LEAVE
-        answer = judge.fallback(replace(ahead.facts, now=end - timedelta(microseconds=1)))
+        answer = judge.guarded_fallback(replace(ahead.facts, now=end - timedelta(microseconds=1)))
         return answer is not None and answer.action is Action.LEAVE
 
     # People ----------------------------------------------------------------------------------

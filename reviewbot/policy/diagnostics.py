@@ -162,6 +162,8 @@ CODES: dict[str, str] = {
     "P234": "too little time between the last decision and the deadline",
     "P235": "a reminder at or after the last moment to decide",
     "P240": "a review that could be sent back for ever",
+    "P250": "a rule or a fallback that can do what a statement forbids",
+    "P251": "a statement that cannot be proved",
     "P310": "a text is cut by #",
     "P311": "curly quotes are part of a text",
     "P312": "a word that other YAML tools read as yes, no or nothing",

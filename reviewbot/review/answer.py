@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from reviewbot.alarms.notices import tell_forbidden
 from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
-from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline
+from reviewbot.core.pipeline import Events, HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import Round, answered_in, asked_in, refuse_if_held
 from reviewbot.core.recorded_facts import Revisions, zone_of
-from reviewbot.core.rounds import memories_of
 from reviewbot.core.verdict import Verdict, cannot_send
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import (
@@ -48,9 +48,15 @@ from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
-from reviewbot.review.fetch import evidence_for, note_sights, with_window
+from reviewbot.review.fetch import (
+    evidence_for,
+    judge_for,
+    note_sights,
+    with_memories,
+    with_window,
+)
 from reviewbot.review.recover import Recovery
-from reviewbot.safety import limits
+from reviewbot.safety import gate, limits
 
 LONGEST_NAME = 80
 
@@ -97,7 +103,8 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
     """Answer an open round. Without a desk (a dry run) everything but the sending is done.
 
     Raises UsageError for an answer that cannot be given, Halted while a person has paused the action or
-    the policy's hours hold it, `ApiError` where the API cannot be asked, and `LedgerError`.
+    the policy's hours hold it or a statement forbids it, `ApiError` where the API cannot be asked, and
+    `LedgerError`.
     """
     sighting = chosen.sighting
     bench = app.bench(sighting.review) or app.make_bench(sighting.review)
@@ -121,18 +128,57 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
         # Somebody may have answered through the same log since it was asked above.
         late = _answered_before(app.ledger, chosen) or late
         return AnswerResult(sentence=late or "it is gone: the API no longer knows it")
-    facts = build_facts(
-        item,
-        now=app.clock.now(),
-        evidence=None if held is None else held.evidence,
-        past=memories_of(app.ledger, item.review, [item])[item.id].history,
-    )
+    judge = judge or judge_for(item, bench.judges)
+    facts = _facts(app.ledger, app.clock, bench, item, held, judge)
     decision = _decision(
         app.mode, app.skew, item, facts, held, chosen, checked(reply, facts, chosen)
     )
+    _refuse_forbidden(app.events, app.notifier, judge, facts, decision)
     if bench.desk is None:
         return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
-    return _perform(app, bench, chosen, decision)
+    return _perform(app, bench, chosen, decision, facts, judge)
+
+
+def _facts(
+    ledger: Ledger,
+    clock: Clock,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    held: HeldEvidence | None,
+    judge: Judge | None,
+) -> Facts:
+    """What is known of this one task; of all others together nothing is asked for it."""
+    judges = () if judge is None else (judge,)
+    ((_, known),) = with_memories(ledger, clock, bench, [item], judges)
+    return build_facts(
+        item,
+        now=clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=known.memory.history,
+        account=known.account,
+    )
+
+
+def _refuse_forbidden(
+    events: Events, notifier: Notifier, judge: Judge | None, facts: Facts, decision: Decision
+) -> None:
+    """Refuse what a statement forbids, and let others know that it was tried. Raises Halted."""
+    halted = gate.forbids(judge, facts, decision, by_person=True)
+    if halted is None:
+        return
+    events(
+        "answer forbidden",
+        level="warning",
+        review=decision.review,
+        task_id=decision.task_id,
+        epoch=decision.epoch,
+        action=decision.action.value,
+        decided_by=decision.decided_by,
+        statement=halted.subject,
+    )
+    if decision.mode is Mode.LIVE:
+        tell_forbidden(notifier, decision, str(halted))
+    raise halted
 
 
 def _judge(ledger: Ledger, bench: ReviewPipeline, chosen: Round) -> Judge | None:
@@ -317,9 +363,14 @@ _STANDS = {
 
 
 def _perform(
-    app: BotContext, bench: ReviewPipeline, chosen: Round, decision: Decision
+    app: BotContext,
+    bench: ReviewPipeline,
+    chosen: Round,
+    decision: Decision,
+    facts: Facts,
+    judge: Judge | None,
 ) -> AnswerResult:
-    state = perform(app, bench, decision)
+    state = perform(app, bench, decision, facts, judge)
     if state is None:
         late = _answered_before(app.ledger, chosen)
         return AnswerResult(sentence=late or "somebody else was first")

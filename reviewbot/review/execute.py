@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -46,11 +47,21 @@ from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
 from reviewbot.safety import breaker, gate, writes
 
+if TYPE_CHECKING:
+    from reviewbot.policy.engine.judge import Judge
 
-def perform(app: BotContext, bench: ReviewPipeline, decision: Decision) -> State | None:
+
+def perform(
+    app: BotContext,
+    bench: ReviewPipeline,
+    decision: Decision,
+    facts: Facts,
+    judge: Judge | None,
+) -> State | None:
     """Write the intent down, send it, write down the outcome; give the outcome.
 
-    None when the round already has an intent: then nothing is sent. Raises Halted when a pause, a
+    `facts` are what it was decided by, `judge` is the policy whose statements it must keep. None when
+    the round already has an intent: then nothing is sent. Raises Halted when a pause, a statement, a
     breaker, a cap or probation keeps it back, KeyRefused after having noted that nothing was done,
     and `LedgerError` when the log cannot be written.
     """
@@ -58,6 +69,7 @@ def perform(app: BotContext, bench: ReviewPipeline, decision: Decision) -> State
     assert decision.action.writes and decision.epoch is not None
     run = _Execution(app, bench, decision)
     by_person = decision.decided_by is not None
+    gate.check_statements(judge, facts, decision, by_person=by_person)
     gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
     sent = app.sent.get(decision.key)
     try:

@@ -172,7 +172,7 @@ def at_the_deadline(
     while there is time, and where the fallback changes nothing. Raises `ApiError`.
     """
     judge = known.judge
-    if judge is None or halted.by not in ("cap", "guardrail", "refusal"):
+    if judge is None or halted.by not in ("cap", "guardrail", "refusal", "statement"):
         return None
     if judge.fallback(judged.facts) is None:
         return None

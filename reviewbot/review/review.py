@@ -118,13 +118,22 @@ class _Review:
             self.known,
         )
         fault_point("review.judged")
+        return self._decide(judged)
+
+    def _decide(self, judged: Judged) -> Reviewed:
+        """Carry out what is due and forbidden by no statement; hold the rest, or ask about it."""
+        if (halted := self._forbidden(judged)) is not None:
+            return self._kept_back(judged, halted)
         if not self._sends(judged):
-            return self._hold(
-                judged,
-            )
-        return self._carry_out(
-            judged,
-        )
+            return self._hold(judged)
+        return self._carry_out(judged)
+
+    def _forbidden(self, judged: Judged) -> Halted | None:
+        """The statement that forbids what is to be done now, also what is left to silence."""
+        verdict = judged.verdict
+        if not verdict.due and (verdict.action is not Action.LEAVE or verdict.held_by is not None):
+            return None
+        return gate.forbids(self.known.judge, judged.facts, verdict)
 
     def _carry_out(self, judged: Judged) -> Reviewed:
         """Send what is to be sent, on a look that is fresh."""
@@ -168,10 +177,8 @@ class _Review:
                 self.known,
                 fresh=True,
             )
-            if not self._sends(judged):
-                return self._hold(
-                    judged,
-                )
+            if self._forbidden(judged) is not None or not self._sends(judged):
+                return self._decide(judged)
         return Reviewed(item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict)
 
     def _sends(self, judged: Judged) -> bool:
@@ -207,7 +214,7 @@ class _Review:
         )
         seen_ago = self.app.clock.monotonic() - self.bench.sights[judged.item.id].at
         try:
-            state = perform(self.app, self.bench, decision)
+            state = perform(self.app, self.bench, decision, judged.facts, self.known.judge)
         except Halted as halted:
             return self._kept_back(judged, halted)
         if state is None:
@@ -257,7 +264,7 @@ class _Review:
             known = replace(self.known, full=(*self.known.full, judged.verdict.rule))
             return _Review(self.app, self.bench, known).run(judged.item)
         instead = at_the_deadline(self.app.clock, self.bench, judged, self.known, halted)
-        if instead is None:
+        if instead is None or self._forbidden(instead) is not None:
             return self._hold(judged, halted)
         if not self._sends(instead):
             return self._hold(

@@ -1,10 +1,11 @@
 """Gate: everything that may keep a due decision from being sent, in the order in which it is asked.
 
 Theory of operation. `perform` asks right before it writes the intent, and once more right before
-the request leaves: the brakes, a person's pause, the breaker, then the policy's own pauses and its
-probation; the caps are checked by the log itself in the transaction of the intent. What is kept back
+the request leaves: the policy's statements, the brakes, a person's pause, the breaker, then the
+policy's own pauses and its probation; the caps are checked by the log itself in the transaction of the intent. What is kept back
 is recorded as held, or as a question where a full cap asks a person, and tried again at each poll.
-A person's own answer is stopped by a pause only: the others guard against what nobody looked at.
+A person's own answer is stopped by a pause, and by a statement that does not except people: the
+others guard against what nobody looked at.
 
 There is no neutral action: what is kept back is paid by silence. So after each pass the guard says
 who that will be, and from when.
@@ -24,7 +25,7 @@ from reviewbot.core.pipeline import Events, ReviewPipeline
 from reviewbot.domain.decision import Decision, Mode, State, decision_id
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import Fleet
+from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker, limits, mix, probation, schema_drift, second_look
@@ -66,6 +67,26 @@ def check(
             limits.check_pauses(own, wanted.action, _fleet(ledger, clock, guard, bench), now)
     if (trial := guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
+
+
+def check_statements(
+    judge: Judge | None, facts: Facts, wanted: Decision | Verdict, *, by_person: bool = False
+) -> None:
+    """Raise Halted where a statement of the policy forbids this, or where that cannot be told."""
+    if (halted := forbids(judge, facts, wanted, by_person=by_person)) is not None:
+        raise halted
+
+
+def forbids(
+    judge: Judge | None, facts: Facts, wanted: Decision | Verdict, *, by_person: bool = False
+) -> Halted | None:
+    """The statement of the policy that keeps this back, as what a person is asked about."""
+    if judge is None:
+        return None
+    found = judge.statements.forbids(facts, wanted.action, wanted.rule, by_person=by_person)
+    if found is None:
+        return None
+    return Halted(found.sentence, by="statement", subject=found.statement, asks=True)
 
 
 def foresee(

@@ -27,6 +27,7 @@ from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.domain.text import format_moment
 from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Pauses, compile_pauses, fleet_facts
+from reviewbot.policy.engine.statements import FORBIDS, UNCLEAR
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.model import compares_of, window_of
 from reviewbot.ports.ledger import Limit, Need
@@ -100,7 +101,7 @@ def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | Non
     """Whether a full cap asked a person in place of this very wish: it is theirs till `decide by`."""
     return (
         last.held_by is not None
-        and not last.held_by.startswith(NOTE)
+        and not last.held_by.startswith((NOTE, FORBIDS, UNCLEAR))
         and last.action is Action.ESCALATE
         and (last.epoch, last.rule, last.revision) == (epoch, wish.rule, wish.revision)
     )

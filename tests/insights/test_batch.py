@@ -228,7 +228,7 @@ def plainly(old: Policy, new: Policy, lines: list[bytes]) -> tuple[Impact, int]:
             unread += 1
             continue
         facts, subject = record.facts(CONFIRMED), record.subject
-        before, after = (Interpreter(policy, facts).judge() for policy in (old, new))
+        before, after = (Interpreter(policy, facts).guarded() for policy in (old, new))
         tells.update(after["cannot_tell"])
         impact.add(
             (before["action"], before["rule"]),

@@ -19,6 +19,7 @@ from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.policy import model as m
 from reviewbot.policy import operators as ops
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
+from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, build_facts
 from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
 
@@ -89,11 +90,28 @@ def a_random_policy(chance: Random, facts: tuple[Fact, ...] = COMMENT_FACTS) -> 
         revision="0" * 64,
         timezone=chance.choice(("UTC", "Europe/Paris", "Pacific/Auckland")),
         rules=rules,
+        never=_statements(chance, facts),
         deadline=m.Deadline(decide_by=_moment(chance), fallbacks=tuple(cases)),
         hours=HOURS,
         lists=LISTS,
         patterns=PATTERNS,
         applies_to=m.AppliesTo(review="accounts" if facts is ACCOUNT_FACTS else "comments"),
+    )
+
+
+def _statements(chance: Random, facts: tuple[Fact, ...]) -> tuple[m.Statement, ...]:
+    """No statement, or some: short ones, that a task may well meet."""
+    return tuple(
+        m.Statement(
+            name=f"statement {number}",
+            when=_mapping(chance, facts, chance.choice((0, 0, 1))),
+            actions=chance.choice(
+                ((_paying(facts),), (Action.LEAVE,), (_paying(facts), Action.LEAVE))
+            ),
+            but=chance.choice(((), ("deadline",), ("people",), ("deadline", "people"))),
+            name_span=Span(1, 1, 1, 2),
+        )
+        for number in range(chance.choice((0, 1, 1, 2)))
     )
 
 

@@ -96,6 +96,28 @@ class Interpreter:
                 trace["deadline"] = self.tried
         return found | {"cannot_tell": cannot_tell, "shadow": shadow, "trace": trace}
 
+    def guarded(self) -> dict[str, Any]:
+        """The same, where no statement forbids it; else the fallback from its moment on, or a person."""
+        found = self.judge()
+        if found["until"] is not None or not self.forbids(found["action"], found["rule"]):
+            return found
+        decide_by = self.moment(self.policy.deadline.decide_by)
+        if found["rule"] != "deadline" and decide_by is not None and self.facts.now >= decide_by:
+            case = next((c for c in self.policy.deadline.fallbacks if self.case(c) is True), None)
+            action = "escalate" if case is None else case.then.action.value
+            if action != "escalate" and not self.forbids(action, "deadline"):
+                return found | {"action": action, "rule": "deadline"}
+        return found | {"action": "escalate"}
+
+    def forbids(self, action: str, rule: str) -> bool:
+        """Whether a statement forbids this, or may."""
+        for statement in self.policy.never:
+            exempt = rule == "deadline" and "deadline" in statement.but
+            outcome = all3([part["outcome"] for part in self.top(statement.when)])
+            if action in statement.actions and not exempt and outcome is not False:
+                return True
+        return False
+
     def rule(self, rule: m.Rule) -> bool | None:
         """One rule, written down as it is tried."""
         parts = self.top(rule.when)

@@ -47,6 +47,7 @@ from tests.fakes import (
     world_of,
 )
 from tests.ledger.things import a_decision
+from tests.policy.judging import facts_at
 
 TASK = an_item().id
 
@@ -387,7 +388,9 @@ def test_a_try_that_the_log_forgot_is_not_sent_again() -> None:
     app.ledger.intend(decision)
     app.ledger.mark(decision.id, State.VOID, START)
     app.sent[decision.key] = Sent(decision, f"{decision.id}-2", -60.0)
-    assert perform(app, app.benches[0], replace(decision, decided_at=START)) is None
+    assert (
+        perform(app, app.benches[0], replace(decision, decided_at=START), facts_at(), None) is None
+    )
     (logged,) = app.ledger.open_intents()
     assert (logged.state, logged.tries) == (State.UNKNOWN, 2)
     assert app.sent == {decision.key: Sent(decision, f"{decision.id}-2", -60.0)}
@@ -400,7 +403,7 @@ def test_the_other_action_that_the_log_forgot_is_written_down_as_it_was() -> Non
     paid = a_due(app)
     app.sent[paid.key] = Sent(paid, paid.id, 0.0)
     sent_back = a_due(a_bot(DISPUTE))
-    assert perform(app, app.benches[0], sent_back) is None
+    assert perform(app, app.benches[0], sent_back, facts_at(), None) is None
     assert [one.decision for one in app.ledger.open_intents()] == [paid]
     assert world_of(app).keys == []
 
@@ -412,6 +415,6 @@ def test_what_somebody_else_has_settled_meanwhile_is_tried_again() -> None:
     app.ledger.intend(decision)
     app.sent[decision.key] = Sent(decision, decision.id, 0.0)
     app.ledger.mark(decision.id, State.VOID, START)
-    assert perform(app, app.benches[0], decision) is State.PERFORMED
+    assert perform(app, app.benches[0], decision, facts_at(), None) is State.PERFORMED
     assert world_of(app).keys == [f"{decision.id}-2"]
     assert app.sent == {}

@@ -43,6 +43,7 @@ from tests.fakes import (
     said,
     world_of,
 )
+from tests.policy.judging import facts_at
 
 ITEM = an_item()
 TASK = ITEM.id
@@ -51,7 +52,7 @@ ABOUT: dict[str, Any] = {"request_id": "req_9"}
 
 def performed(app: BotContext, decision: Decision | None = None) -> State | None:
     """Carry out what its judge decides."""
-    return perform(app, app.benches[0], decision or a_due(app))
+    return perform(app, app.benches[0], decision or a_due(app), facts_at(), None)
 
 
 def newest(app: BotContext) -> Logged:

@@ -29,6 +29,7 @@ from reviewbot.safety import breaker, gate, pauses, probation, rollout
 from reviewbot.safety.rollout import adopt
 from tests.builders import a_task
 from tests.fakes import APPROVE, HandClock, Said, World, always, an_app, item_of
+from tests.policy.judging import facts_at
 from tests.tier import times
 
 HEAD = "policy: guarded\nlanguage: 1\n"
@@ -388,10 +389,10 @@ def test_a_person_gets_past_a_breaker_and_not_past_a_pause() -> None:
         for n, one in enumerate(room.ledger.decisions())
     )
 
-    assert perform(room.app, room.bench, first) == "performed"
+    assert perform(room.app, room.bench, first, facts_at(), None) == "performed"
     a_pause(room)
     with pytest.raises(Halted, match="paused by ana"):
-        perform(room.app, room.bench, second)
+        perform(room.app, room.bench, second, facts_at(), None)
 
 
 def test_what_is_at_stake_is_what_a_pause_leaves_to_silence() -> None:

@@ -108,12 +108,16 @@ class Judge:
         forbidden = self._forbids(facts, made)
         if forbidden is None:
             return made
-        fallback = None if made.rule == DEADLINE else self.fallback(facts)
+        fallback = None if made.rule == DEADLINE else self.guarded_fallback(facts)
         if fallback is None or fallback.action is Action.ESCALATE:
             return in_place_of(made, forbidden)
-        if self._forbids(facts, fallback) is not None:
-            return in_place_of(made, forbidden)
         return replace(fallback, note=forbidden.sentence, cannot_tell=made.cannot_tell)
+
+    def guarded_fallback(self, facts: Facts) -> Evaluation | None:
+        """What `if undecided` says where no statement forbids it; a question where one does."""
+        made = self.fallback(facts)
+        forbidden = None if made is None else self._forbids(facts, made)
+        return made if made is None or forbidden is None else in_place_of(made, forbidden)
 
     def _forbids(self, facts: Facts, made: Evaluation) -> ForbiddenAction | None:
         if made.until is not None:  # not due yet

@@ -102,7 +102,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     later: tuple[TurningPoint, ...]
     tree: tuple[Branch, ...]
     kept_back: str | None = None
-    """What kept it from being sent, where the log says that something did."""
+    """What kept it from being sent, where the log says that something did, or a statement does."""
     instead: Action | None = None
     """What was decided in its place because of that: a question, or what the deadline does."""
     end: str | None = None
@@ -147,10 +147,17 @@ def explain(
             for result in results
             if result is not winner and result.outcome is not Outcome.MET
         ),
+        kept_back=_forbidden(judge, facts, evaluation),
         nearest=nearest_words(nearest_other(judge, facts), wording),
         later=_turning_points(judge, facts) if over_time else (),
         tree=_tree((*results, *cases), wording, facts),
     )
+
+
+def _forbidden(judge: Judge, facts: Facts, evaluation: Evaluation) -> str | None:
+    """Which statement keeps the answer from being carried out, where one does."""
+    kept = judge.guarded(facts, evaluation)
+    return None if kept is evaluation else kept.note
 
 
 def _turning_points(judge: Judge, facts: Facts) -> tuple[TurningPoint, ...]:

@@ -49,6 +49,18 @@ UNDECIDED = "When nobody has decided"
 """The title of the passage on the deadline."""
 
 
+NEVER = "What must never happen"
+"""The title of the passage on the statements."""
+_NEVER = {
+    Action.APPROVE: "no approval pays the manager",
+    Action.FINALIZE: "the account is not made live",
+    Action.DISPUTE: "the task is not sent back",
+    Action.REQUEST_CORRECTIONS: "no corrections are asked for",
+    Action.LEAVE: "it is not left to silence on purpose",
+}
+_BUT = {"deadline": "what the deadline does is free", "people": "a person may do it"}
+
+
 class Passage(msgspec.Struct, frozen=True):
     """One part of a policy in sentences. The title stays the same when its content changes."""
 
@@ -73,6 +85,7 @@ def read_policy(
     )
     return (
         Passage(f"Policy {policy.name}", tuple(_head(policy))),
+        *([Passage(NEVER, tuple(_never(policy, prose)))] if policy.never else []),
         *rules,
         Passage("When no rule matches", (_no_rule(policy.rules[-1]),)),
         Passage(UNDECIDED, tuple(_deadline(policy.deadline, prose))),
@@ -134,6 +147,15 @@ def _head(policy: Policy) -> Iterator[str]:
         yield f"Its texts write dates, numbers and money as {language_of(policy.locale)} does."
     if policy.owner:
         yield f"Questions go to {safe_line(policy.owner)}."
+
+
+def _never(policy: Policy, prose: Prose) -> Iterator[str]:
+    for statement in policy.never:
+        where = "" if statement.when is None else f"where {prose.condition(statement.when)}, "
+        deeds = listed((_NEVER[action] for action in statement.actions), "and")
+        but = "".join(f"; {_BUT[who]}" for who in statement.but)
+        yield f"{safe_line(statement.name)}: {where}{deeds}{but}."
+    yield "Where that cannot be told a person is asked, and silence pays if nobody answers."
 
 
 def _no_rule(last: Rule) -> str:

@@ -115,7 +115,8 @@ def over_time(
     """
     found: list[tuple[datetime, Evaluation]] = []
     for moment in (facts.now, *turns(judge, facts, end)):
-        made = judge.judge(msgspec.structs.replace(facts, now=moment))
+        then = msgspec.structs.replace(facts, now=moment)
+        made = judge.guarded(then, judge.judge(then))
         if not found or _said(found[-1][1]) != _said(made):
             found.append((moment, made))
     return found

@@ -140,10 +140,11 @@ class PolicyModel:
         self._rest: dict[object, tuple[int, EachAttempt]] = {}
         self._make_facts()
         self.rules = tuple(map(self._rule, policy.rules))
-        self.fallbacks = tuple(self._circuit(case.when) for case in policy.deadline.fallbacks)
+        self.statements = tuple(self.circuit(statement.when) for statement in policy.never)
+        self.fallbacks = tuple(self.circuit(case.when) for case in policy.deadline.fallbacks)
         for demands, _ in self._texts():
             for condition, _ in demands:
-                self._circuit(condition)  # lays out what it asks of the attempts
+                self.circuit(condition)  # lays out what it asks of the attempts
         self._relate()
         boxes = ((number, node.boxes()) for number, node in enumerate(self.rules))
         self._boxes = Boxes((number, found) for number, found in boxes if found is not None)
@@ -191,6 +192,16 @@ class PolicyModel:
             return None
         raise TooHardError
 
+    def documented(self, wishes: Sequence[Wish]) -> Witness | None:
+        """Find a review that meets `wishes` within what the API documents, however unusual."""
+        live = Search(self._shown, self._budget).find(wishes)
+        found = None if live is None else self._witness([b.bit_length() - 1 for b in live])
+        return None if found is None or self._misfit(found) is not None else found
+
+    def not_due(self) -> Expression | None:
+        """Whether `decide by` is still to come; None where no clock tells. Only for statements."""
+        return (clock := self._clock_test(self.policy.deadline.decide_by)) and self.meets(*clock)
+
     def surely(self, wishes: Sequence[Wish], doubt: Doubt) -> Witness | None:
         """As `example`; what cannot be told is noted down as `doubt`, to be said in the end."""
         try:
@@ -198,10 +209,6 @@ class PolicyModel:
         except TooHardError:
             self.doubts.append(doubt)
             return None
-
-    def circuit(self, condition: Condition) -> Expression:
-        """A condition, of tests that the policy makes, as it can be asked for."""
-        return self._circuit(condition)
 
     def decides(self, number: int) -> list[Wish]:
         """What must hold for a rule to decide: it matches, and no rule before it does."""
@@ -321,8 +328,9 @@ class PolicyModel:
             for condition in conditions_of(self.policy)
             for name, line in compares_in(condition)
         ]
-        clocks = (self._clock_test(rule.then.until) for rule in self.policy.rules)
-        asked += filter(None, clocks)
+        moments = [rule.then.until for rule in self.policy.rules]
+        moments += [self.policy.deadline.decide_by] * bool(self.policy.never)
+        asked += filter(None, map(self._clock_test, moments))
         texts = list(self._texts())
         asked += [
             (name, bare(line.test))
@@ -363,16 +371,18 @@ class PolicyModel:
         links.add_all(CERTAIN, self._numbers)
         self._possible = variables((1 << len(row)) - 1 for row in cells)
         links.add_all(DOCUMENTED, self._numbers)
-        self._documented = variables(bits(cell.documented for cell in row) for row in cells)
+        documented = [bits(cell.documented for cell in row) for row in cells]
+        shown = [bits(cell.sure for cell in row) for row in cells]
+        self._documented = variables(documented)
+        self._shown = variables(map(int.__and__, documented, shown))
         links.add_all(USUAL, self._numbers)
         self._sensible = variables(self._sensible_cells)
-        sure = (bits(cell.sure for cell in row) for row in cells)
-        self._usual = variables(map(int.__and__, self._sensible_cells, sure))
+        self._usual = variables(map(int.__and__, self._sensible_cells, shown))
 
     # Conditions as circuits --------------------------------------------------------------
 
     def _rule(self, rule: Rule) -> Expression:
-        parts = [self._circuit(rule.when)]
+        parts = [self.circuit(rule.when)]
         if rule.then.until is not None:
             parts.append(self._not_yet(rule.then.until))
         if rule.rollout is not None and rule.rollout < 1:
@@ -404,7 +414,8 @@ class PolicyModel:
         domain = Domain(cells=cells, order=tuple(range(len(cells))))
         return PartitionedTest.of(self._new_variable(domain, (1 << len(cells)) - 1), truths)
 
-    def _circuit(self, condition: Condition | None, prefix: str = "") -> Expression:
+    def circuit(self, condition: Condition | None, prefix: str = "") -> Expression:
+        """A condition, of tests that the policy makes; `last.` stands before those of attempts."""
         match condition:
             case None:
                 return all_of()
@@ -412,7 +423,7 @@ class PolicyModel:
                 return self.meets(prefix + fact, test)
             case EachAttempt():
                 return self._over_attempts(condition)
-        parts = [self._circuit(part, prefix) for part in condition.parts]
+        parts = [self.circuit(part, prefix) for part in condition.parts]
         node = of_one_variable(all_of(*parts) if isinstance(condition, AllOf) else any_of(*parts))
         return node.negated() if isinstance(condition, NoneOf) else node
 
@@ -426,7 +437,7 @@ class PolicyModel:
             if all(ATTEMPT_FACTS[line.fact].with_attempt for _, line in lines):
                 self._sensible_cells[rest.variable] = 0b011
         rest = PartitionedTest.of(self._rest[asked][0], _TRUTHS)
-        parts = (self._circuit(checks.condition, "last."), rest)
+        parts = (self.circuit(checks.condition, "last."), rest)
         body = all_of(*parts) if checks.quantifier == "every" else any_of(*parts)
         exists = self.meets(COUNT, EXISTS)
         unknown = PartitionedTest(exists.variable, 0, exists.true | exists.false, exists.unknown)
@@ -477,7 +488,10 @@ class PolicyModel:
             found.facts[name], answers, self._patterns, int(wanted.low or 0), wanted.high
         ):
             self._budget.left -= len(answers)
-            if all(may_come_to(test, candidate, self.lists) == truth for test, truth in answers):
+            if all(
+                may_come_to(test, candidate, self.lists) in (truth, TRUE | FALSE)
+                for test, truth in answers
+            ):
                 found.facts.update({name: candidate, length: len(candidate)})
                 return True
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import reduce
 from itertools import chain, islice, permutations, product
 from unicodedata import normalize
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from reviewbot.policy.lint.boxes import each_bit
 from reviewbot.policy.lint.solver import Cell, Masks, bits, truth_of
+from reviewbot.policy.lint.usual import CONFIRMED, WINDOW
 from reviewbot.policy.model import FactTest, Lists, Pattern
 from reviewbot.policy.operators import InList, IsKnown, Matches, OneOf, TextTest
 from reviewbot.policy.text_forms import fold, nfc
@@ -52,8 +54,8 @@ class TextClasses:
         self._folded: dict[str, int] = {}
         """By a folded text: the tests that name it."""
         self._exact: dict[str, int] = {}
-        self._ending: dict[str, int] = {}
-        """By a folded text: the tests of a list that it is in for some days only."""
+        self._ending: dict[str, dict[str, int]] = {}
+        """By a folded text: the lists that it is in for some days only, with their tests."""
         self._looks: dict[Look, int] = {}
         self._rows: dict[Answers, Cell] = {}
         self._named: dict[str, None] = {}
@@ -73,8 +75,11 @@ class TextClasses:
                     self._named[value] = None
             case InList(list=name):
                 for text, until in self._lists.entries[name].items():
-                    listed = self._folded if until is None else self._ending
-                    listed[text] = listed.get(text, 0) | bit
+                    if until is None:
+                        self._folded[text] = self._folded.get(text, 0) | bit
+                    else:
+                        lists = self._ending.setdefault(text, {})
+                        lists[name] = lists.get(name, 0) | bit
                     self._named[text] = None
             case TextTest() | Matches():
                 self._looks[_look(test)] = self._looks.get(_look(test), 0) | bit
@@ -105,9 +110,9 @@ class TextClasses:
             for spelled in (text, text.lower(), text.upper()) if self._minds else (text,):
                 self._add_named(spelled)
         for text in dict.fromkeys(map(fold, self._named)) if self._minds else ():
-            true, false = self._ask(text)  # what may hold of its further spellings
-            row = true | self._minds, false | self._minds
-            self._rows.setdefault(row, Cell(value=self._typical, low=0, sure=False))
+            for (true, false), _ in self._in_time(text):  # what may hold of its further spellings
+                row = true | self._minds, false | self._minds
+                self._rows.setdefault(row, Cell(value=self._typical, low=0, sure=False))
         free = self._sampled if len(self._looks) > MOST_CLASSED else self._combined
         for answers, found in free():
             known = self._rows.get(answers)
@@ -128,8 +133,26 @@ class TextClasses:
             elif held is None:
                 unclear |= places
         true = (named ^ self._negated) & ~unclear
-        some_days = self._ending.get(folded, 0) & ~named
+        some_days = sum(self._ending.get(folded, {}).values())
         return true | some_days, self._every & ~true & ~unclear | some_days
+
+    def _in_time(self, text: str) -> Iterator[tuple[Answers, bool]]:
+        """While an entry of a list counts, and once its last day is over: each is a class of its own.
+
+        One of them is sure where it holds for as long as the usual review lasts.
+        """
+        true, false = self._ask(text)
+        ends = self._ending.get(fold(text), {})
+        some_days = sum(ends.values())
+        for chosen in product((True, False), repeat=len(ends)):
+            on = sum(tests for tests, counts in zip(ends.values(), chosen, strict=True) if counts)
+            met = (on ^ self._negated) & some_days
+            sure = all(
+                self._lists.holds(name, text, at) is counts
+                for name, counts in zip(ends, chosen, strict=True)
+                for at in (CONFIRMED, CONFIRMED + timedelta(seconds=WINDOW))
+            )
+            yield (true & ~some_days | met, false & ~some_days | some_days & ~met), sure
 
     def _unnamed(self, held: int, perhaps: int) -> Answers:
         """What tests come to for a text that none names, of which these looks hold, and those may."""
@@ -138,11 +161,13 @@ class TextClasses:
 
     def _add_named(self, text: str) -> None:
         shortest, longest = spelled_lengths(text)
-        answers = self._ask(text)
-        known = self._rows.get(answers, Cell(value=text, low=shortest, high=longest))
-        low, high = min(known.low or 0, shortest), max(known.high or 0, longest)
-        if answers not in self._rows or (low, high) != (known.low, known.high):
-            self._rows[answers] = replace(known, low=low, high=high)
+        for answers, sure in self._in_time(text):
+            known = self._rows.get(answers, Cell(value=text, low=shortest, high=longest, sure=sure))
+            if sure and not known.sure:
+                known = replace(known, value=text, sure=True)
+            low, high = min(known.low or 0, shortest), max(known.high or 0, longest)
+            if known is not self._rows.get(answers) or (low, high) != (known.low, known.high):
+                self._rows[answers] = replace(known, low=low, high=high)
 
     def _combined(self) -> Iterator[tuple[Answers, str | None]]:
         """Every class that does not contradict itself, with a text where one was found."""

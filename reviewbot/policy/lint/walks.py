@@ -30,8 +30,9 @@ def rules_and_cases(policy: Policy) -> tuple[Rule | Fallback, ...]:
 
 
 def conditions_of(policy: Policy) -> list[Condition]:
-    """Every condition by which `policy` chooses an action."""
-    return [part.when for part in rules_and_cases(policy) if part.when is not None]
+    """Every condition by which `policy` chooses an action, or forbids one."""
+    parts = (*policy.never, *rules_and_cases(policy))
+    return [part.when for part in parts if part.when is not None]
 
 
 def compares_in(condition: Condition, prefix: str = "") -> Iterator[tuple[str, Compare]]:

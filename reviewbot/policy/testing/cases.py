@@ -55,7 +55,10 @@ def run_cases(judge: Judge) -> tuple[CaseResult, ...]:
 
 def still_passes(judge: Judge, result: CaseResult) -> bool:
     """Whether another judge gives every answer that this test expects."""
-    return all(_agrees(result.test, look, judge.decide(look.facts)) for look in result.looks)
+    return all(
+        _agrees(result.test, look, judge.guarded(look.facts, judge.decide(look.facts)))
+        for look in result.looks
+    )
 
 
 def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
@@ -133,7 +136,7 @@ class _Runner:
         facts = self.facts(test, at)
         return Look(
             facts=facts,
-            evaluation=self._judge.judge(facts, trace=True),
+            evaluation=self._judge.guarded(facts, self._judge.judge(facts, trace=True)),
             expected=expected,
             at=at.text if at is not None else None,
             until=self._moment(test.until, facts) if test.until is not None else None,

@@ -30,6 +30,7 @@ from reviewbot.policy.lint.rule_checks import (
     uncovered,
     unreachable_rules,
 )
+from reviewbot.policy.lint.statements import unkept_statements
 from reviewbot.policy.lint.text_checks import endless_rounds, unproven_texts
 from reviewbot.policy.lint.time_checks import (
     idle_waits,
@@ -73,6 +74,7 @@ def analyse(
     unreachable, dead = unreachable_rules(world)
     found = [*lines, *_not_said_already(policy, unreachable, lines)]
     for part in (
+        unkept_statements(world, dead),
         unproven_texts(world, dead),
         overlaps(world, dead),
         reached_by_not_knowing(world, dead),

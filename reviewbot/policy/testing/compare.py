@@ -100,6 +100,19 @@ def opinion(judge: Judge) -> Opinion:
     return says
 
 
+def _guarded(judge: Judge) -> Opinion:
+    """The same, once the policy's statements have been asked."""
+    says = opinion(judge)
+    if not judge.policy.never:
+        return says
+
+    def guarded(record: Recorded, facts: Facts) -> Evaluation:
+        made = says(record, facts)
+        return made if made is NOT_COVERED else judge.guarded(facts, made)
+
+    return guarded
+
+
 def answerer(judge: Judge, at: datetime) -> Callable[[Recorded], RecordedAnswer]:
     """Make the function that judges a record as it stood and answers in the published form.
 
@@ -261,8 +274,8 @@ def counter(
     order of time (`Impact.timed`).
     """
     kind = new.policy.applies_to.review
-    new_says = opinion(new)
-    old_says = opinion(old) if old is not None else lambda *_: NOT_COVERED
+    new_says = _guarded(new)
+    old_says = _guarded(old) if old is not None else lambda *_: NOT_COVERED
     timed = None
     if limits and old is not None and (has_limits(old) or has_limits(new)):
         timed = _wisher(old), _wisher(new)
@@ -312,7 +325,9 @@ def _wisher(judge: Judge) -> Callable[[Evaluation, Facts], Wish]:
         if made.action.writes and made.rule != DEADLINE:
             due = find(facts.started_at, facts.deadline_at)
             if due is not None:
-                answer = judge.fallback(msgspec.structs.replace(facts, now=max(due, facts.now)))
+                answer = judge.guarded_fallback(
+                    msgspec.structs.replace(facts, now=max(due, facts.now))
+                )
                 fallback = None if answer is None else answer.action
         pause = pauses.approvals if made.action.pays else pauses.disputes
         paused = (
