@@ -62,7 +62,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     fields: dict[str, str] | None = None
     until: datetime | None = None
-    to: str | None = None
+    to: tuple[str, ...] = ()
     cannot_tell: tuple[str, ...] = ()
     shadow: tuple[tuple[str, Action], ...] = ()
     trace: Any = None

@@ -29,12 +29,12 @@ from reviewbot.core.pipeline import (
     deadline_of,
 )
 from reviewbot.domain.alarm import HOUR, AlarmKind, Urgency
-from reviewbot.domain.decision import DONE, Action, State
+from reviewbot.domain.decision import DEADLINE, DONE, Action, State
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment
 from reviewbot.foresight.gather import Foreseen
-from reviewbot.policy.engine.calendar import calendars_of, resolver
+from reviewbot.policy.engine.calendar import Resolver, calendars_of, resolver
 from reviewbot.policy.model import Reminder
 from reviewbot.ports.ledger import Ledger, Logged, OpenRound
 
@@ -318,28 +318,26 @@ class _Watch:
         return None if left is None else app.clock.now() + timedelta(seconds=left)
 
     def _remind(self, judge: Judge) -> None:
-        reminders = judge.policy.deadline.remind
-        if not reminders:
-            return
-        calendars, now = calendars_of(judge.policy), self._now
-        resolved = [(reminder, resolver(reminder.at, calendars)) for reminder in reminders]
+        reminders = _reminders(judge)
+        now = self._now
         theirs = [seen for seen in self._open if self._judge_of(seen) is judge]
-        for to in dict.fromkeys(reminder.to for reminder in reminders):
-            due: list[tuple[Undecided, Reminder]] = []
-            soon: list[tuple[Undecided, Reminder]] = []
+        for to in dict.fromkeys(to for _, reminder, _ in reminders for to in reminder.to):
+            due: list[tuple[Undecided, tuple[Reminder, str]]] = []
+            soon: list[tuple[Undecided, tuple[Reminder, str]]] = []
             for seen in theirs:
                 moments = {
                     at: reminder
-                    for reminder, find in reversed(resolved)
-                    if reminder.to == to
+                    for asking, reminder, find in reversed(reminders)
+                    if to in reminder.to
+                    and (asking is None or (asking, Action.ESCALATE) == (seen.rule, seen.action))
                     and (at := find(seen.started_at, seen.deadline_at)) is not None
                 }
                 passed = max((at for at in moments if at <= now), default=None)
                 coming = min((at for at in moments if now < at <= now + REMIND_AHEAD), default=None)
                 if passed is not None and _deadline(seen) > now:
-                    due.append((seen, moments[passed]))
+                    due.append((seen, (moments[passed], to)))
                 if coming is not None:
-                    soon.append((seen, moments[coming]))
+                    soon.append((seen, (moments[coming], to)))
             self._together(self._reminder, due, soon)
 
     @staticmethod
@@ -354,17 +352,18 @@ class _Watch:
             for seen, what in soon:
                 tell(seen, what)
 
-    def _reminder(self, seen: Undecided, reminder: Reminder) -> bool:
+    def _reminder(self, seen: Undecided, what: tuple[Reminder, str]) -> bool:
+        reminder, to = what
         return self._tell(
             seen,
-            f"{reminder.at.text} {reminder.to}",
+            f"{reminder.at.text} {to}",
             lambda zone: (
                 f"; its {_estimated(seen)}deadline is {format_moment(_deadline(seen), zone)};"
                 f" otherwise {otherwise(self._foreseen.of(seen), zone)}"
             ),
             kind=AlarmKind.REMINDER,
             group=reminder.at.text,
-            to=(reminder.to,),
+            to=(to,),
         )
 
     def _tell(
@@ -413,6 +412,16 @@ class _Watch:
         if seen.policy:
             return next((judge for judge in judges if judge.policy.name == seen.policy), None)
         return judges[0] if len(judges) == 1 else None
+
+
+def _reminders(judge: Judge) -> list[tuple[str | None, Reminder, Resolver]]:
+    """Each reminder with the rule of whose questions alone it speaks, and how to find its moment."""
+    policy = judge.policy
+    calendars = calendars_of(policy)
+    found: list[tuple[str | None, Reminder]] = [(None, one) for one in policy.deadline.remind]
+    found += [(rule.name, one) for rule in policy.rules for one in rule.then.remind]
+    found += [(DEADLINE, one) for case in policy.deadline.fallbacks for one in case.then.remind]
+    return [(asking, one, resolver(one.at, calendars)) for asking, one in found]
 
 
 def _deadline(seen: Undecided) -> datetime:

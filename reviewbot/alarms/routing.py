@@ -135,15 +135,17 @@ def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:
     """Say of each target that a policy names and no channel stands for, in a sentence each."""
     found = []
     for policy in policies:
+        thens = [rule.then for rule in policy.rules]
+        thens += [case.then for case in policy.deadline.fallbacks]
+        reminders = (*policy.deadline.remind, *(one for then in thens for one in then.remind))
         targets = dict.fromkeys(
             [
-                *(rule.then.to for rule in policy.rules),
-                *(case.then.to for case in policy.deadline.fallbacks),
-                *(reminder.to for reminder in policy.deadline.remind),
+                *(to for then in thens for to in then.to),
+                *(to for reminder in reminders for to in reminder.to),
             ]
         )
         for target in targets:
-            if target and not routes.stands_for(target):
+            if not routes.stands_for(target):
                 found.append(
                     f"{policy.path} tells {target!r}, and no channel stands for that"
                     " name; the default channels and the log get it"

@@ -76,7 +76,7 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     epoch: str | None
     question: str | None
-    to: str | None
+    to: tuple[str, ...]
     rule: str
     policy: str
     decided_at: datetime
@@ -260,7 +260,7 @@ def _in_full(
     )
     yield f"  question   {safe(decision.reason or 'none was written').replace(chr(10), chr(10) + ' ' * 13)}"
     yield f"  asked      {format_moment(decision.decided_at, zone)} by rule {safe_line(decision.rule)!r}{_by(decision)}"
-    yield f"  to         {safe_line(decision.to or 'whoever looks')}"
+    yield f"  to         {safe_line(', '.join(decision.to) or 'whoever looks')}"
     yield f"  claimed    {claimed_by(asked.round.claim, zone)}"
     yield f"  {styled('if you do nothing:', 'care')} {ends}"
     yield ""

@@ -37,7 +37,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     fields: dict[str, str] | None = None
     until: datetime | None = None
-    to: str | None = None
+    to: tuple[str, ...] = ()
     cannot_tell: tuple[str, ...] = ()
     note: str | None = None
     held_by: str | None = None

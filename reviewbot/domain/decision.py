@@ -105,7 +105,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str] | None = None
     """Corrections only: field → text."""
     until: datetime | None = None
-    to: str | None = None
+    to: tuple[str, ...] = ()
     cannot_tell: tuple[str, ...] = ()
     policy: str
     revision: str

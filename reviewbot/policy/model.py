@@ -187,6 +187,13 @@ class ReasonText(Node, frozen=True, kw_only=True):
         return (*texts, *([] if self.otherwise is None else [self.otherwise]))
 
 
+class Reminder(Node, frozen=True, kw_only=True):
+    """At `at`, tell each of `to`."""
+
+    at: Moment
+    to: tuple[str, ...]
+
+
 class Then(Node, frozen=True, kw_only=True):
     """What follows when a rule matches, with all that its action needs."""
 
@@ -195,7 +202,9 @@ class Then(Node, frozen=True, kw_only=True):
     comment: Template | None = None
     fields: tuple[tuple[str, Template], ...] = ()
     until: Moment | None = None
-    to: str | None = None
+    to: tuple[str, ...] = ()
+    remind: tuple[Reminder, ...] = ()
+    """Whom to remind of this rule's questions, beside those of the deadline."""
     question: Template | None = None
     because: str | None = None
 
@@ -316,13 +325,6 @@ class Fallback(Node, frozen=True, kw_only=True):
     then: Then
 
 
-class Reminder(Node, frozen=True, kw_only=True):
-    """At `at`, tell `to`."""
-
-    at: Moment
-    to: str
-
-
 class Deadline(Node, frozen=True, kw_only=True):
     """The last moment to act by ourselves, and what then happens to the undecided."""
 
@@ -358,6 +360,10 @@ class Expectation(Node, frozen=True, kw_only=True):
     action: Action
 
 
+WHY_NOT = ("limit", "hours", "pause", "statement")
+"""What may keep a rule's action from being sent."""
+
+
 class PolicyTest(Node, frozen=True, kw_only=True):
     """One test a policy brings. `given` values are as written."""
 
@@ -369,8 +375,16 @@ class PolicyTest(Node, frozen=True, kw_only=True):
     by: str | None = None
     reason_says: str | None = None
     until: Moment | None = None
+    to: tuple[str, ...] = ()
+    because: str | None = None
+    """Why the action is not sent: one of `WHY_NOT`."""
     at: Moment | None = None
     over_time: tuple[Expectation, ...] = ()
+    reminded: tuple[Reminder, ...] = ()
+    full: tuple[str, ...] = ()
+    """The rules whose own limit is full."""
+    paused: tuple[str, ...] = ()
+    """What the policy itself pauses: `disputes`, `approvals`."""
     path: str = ""
 
 
@@ -399,22 +413,6 @@ class Policy(Node, frozen=True, kw_only=True):
     files: tuple[tuple[str, str], ...] = ()
     """Texts of the list files beside the policy, by the name the policy gives them; part of the
     revision. Test files are not: they change nothing that runs."""
-
-
-def hours_of(policy: Policy, rule: Rule) -> tuple[str, ...]:
-    """The hours that hold a rule's action: its own, and those of the guardrails for its kind."""
-    action = rule.then.action
-    own = None if action in (Action.WAIT, Action.LEAVE) else rule.act_during
-    both = filter(None, (own, window_of(policy, action)))
-    return tuple(dict.fromkeys(both))
-
-
-def window_of(policy: Policy, action: Action) -> str | None:
-    """The hours during which the guardrails let such an action through; None: at all times."""
-    rails = policy.guardrails
-    if action.sends_back:
-        return rails.disputes_during
-    return rails.approvals_during if action.pays else None
 
 
 class OpeningHours(Protocol):

@@ -25,11 +25,11 @@ from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, WRITES, Action, Deci
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.domain.text import format_moment
-from reviewbot.policy.engine.calendar import resolver
+from reviewbot.policy.engine.calendar import resolver, window_of
 from reviewbot.policy.engine.judge import Pauses, compile_pauses, fleet_facts
 from reviewbot.policy.engine.statements import FORBIDS, UNCLEAR
 from reviewbot.policy.facts import Facts, Fleet
-from reviewbot.policy.model import compares_of, window_of
+from reviewbot.policy.model import compares_of
 from reviewbot.ports.ledger import Limit, Need
 from reviewbot.safety.pauses import PAYING, SENDING_BACK
 

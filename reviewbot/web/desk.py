@@ -124,7 +124,7 @@ def _rows(visit: Visit, questions: Iterator[OpenQuestion]) -> Iterator[QueueRow]
             round=decision.round,
             rule=decision.rule,
             question=safe_line(decision.reason or "", 200),
-            to=decision.to or "",
+            to=", ".join(map(safe_line, decision.to)),
             account=account or decision.account_id or "",
             platform=platform,
             comment=comment,

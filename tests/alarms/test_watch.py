@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import LoopLimits
@@ -23,7 +24,7 @@ from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.model import BeforeDeadline, Reminder
 from reviewbot.ports.queue import Listing
 from reviewbot.review.poll import poll_once
-from tests.builders import CONFIRMED, an_item
+from tests.builders import CONFIRMED, a_task, an_item
 from tests.fakes import (
     APPROVE,
     ESCALATE,
@@ -33,7 +34,9 @@ from tests.fakes import (
     World,
     always,
     an_app,
+    item_of,
 )
+from tests.policy.judging import judge_of
 
 DEADLINE = CONFIRMED + timedelta(hours=72)
 
@@ -246,11 +249,11 @@ def test_an_alarm_says_why_and_what_otherwise(answer: Any, says: str) -> None:
 
 def reminding(*reminders: tuple[float, str]) -> FakeJudge:
     """A judge that escalates, whose policy reminds so many hours before the deadline."""
-    from msgspec.structs import replace
-
     judge = always(ESCALATE)
     remind = tuple(
-        Reminder(at=BeforeDeadline(seconds=hours * 3600, text=f"{hours:g}h before deadline"), to=to)
+        Reminder(
+            at=BeforeDeadline(seconds=hours * 3600, text=f"{hours:g}h before deadline"), to=(to,)
+        )
         for hours, to in reminders
     )
     judge.policy = replace(judge.policy, deadline=replace(judge.policy.deadline, remind=remind))
@@ -272,6 +275,38 @@ def test_each_target_is_reminded_at_each_of_its_moments() -> None:
         (("lead",), "12h before deadline lead"),
         (("lead",), "6h before deadline lead"),
         (("desk",), "6h before deadline desk"),
+    ]
+
+
+def test_a_rule_reminds_of_its_own_questions_and_of_each_several_people() -> None:
+    """Beside the deadline's reminders, and of nothing that another rule asked."""
+    judge = judge_of(
+        "rules:\n"
+        "  - {name: first, when: {task.platform: tiktok}, then: escalate, to: [desk, lead],"
+        " remind: {12h before deadline: [lead, boss]}}\n"
+        "  - {name: second, always: yes, then: escalate}\n",
+        deadline="deadline:\n  decide by: 1h before deadline\n  if undecided: approve\n"
+        "  because: In time.\n  remind:\n    6h before deadline: desk\n",
+    )
+    clock, world = HandClock(CONFIRMED), World()
+    world.add(an_item(id="t1"), item_of(replace(a_task(), id="t2", platform="instagram")))
+    app = an_app(world, judge, clock=clock)
+    for _ in range(142):
+        poll_once(app)
+        clock.forward(minutes=30)
+
+    questions = told(app, AlarmKind.QUESTION)
+    asked = [about["to"] for about in questions if about["subject"].startswith("t1")]
+    assert asked == [("desk", "lead")]
+    found = [
+        (about["subject"][:2], about["subject"].split(" ", 1)[1])
+        for about in told(app, AlarmKind.REMINDER)
+    ]
+    assert sorted(found) == [
+        ("t1", "12h before deadline boss"),
+        ("t1", "12h before deadline lead"),
+        ("t1", "6h before deadline desk"),
+        ("t2", "6h before deadline desk"),
     ]
 
 
@@ -341,7 +376,7 @@ def test_what_needs_a_person_is_told_at_once(error: ReviewbotError, kind: AlarmK
 def test_a_question_goes_to_whom_its_rule_names_once() -> None:
     """Without a name it is a note for the default channels."""
     answer = Answer(
-        action=Action.ESCALATE, rule="second visit", reason="Is it there now?", to="desk"
+        action=Action.ESCALATE, rule="second visit", reason="Is it there now?", to=("desk",)
     )
     app = an_app(a_world(1), always(answer))
     poll_once(app)

@@ -84,7 +84,9 @@ def test_a_budget_too_small_leaves_the_rest_to_silence() -> None:
 )
 def test_what_a_cap_never_lets_through_goes_to_silence(over: str, why: str, by: str) -> None:
     """One approval a day and twenty tasks: the cap is named, with all that it keeps back."""
-    cap = f"guardrails:\n  approvals: at most 1 per day\n  when over: {over}\n"
+    cap = (
+        f"guardrails:\n  approvals: at most 1 per day\n  when over: {over}\n  fallback exempt: no\n"
+    )
     with house(policy=EVERYTHING_IS_PAID + cap, tasks=20) as made:
         found = ahead(made)
 

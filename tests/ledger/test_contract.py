@@ -43,7 +43,7 @@ def test_a_decision_comes_back_as_it_was_written(ledger: Any) -> None:
         reason="“Unreal” is missing 👀",
         cannot_tell=("late",),
         until=after(hours=9),
-        to="ops",
+        to=("ops",),
         deadline_at=after(hours=72),
         evidence_hash="ab",
         decided_by="Kim",

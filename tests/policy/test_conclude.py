@@ -346,22 +346,24 @@ BY_RULE: list[tuple[str, tuple[int, ...], Evaluation]] = [
     ("pay", ALL, Evaluation(APPROVE, "pay", 2)),
     ("by day", (DAY, END), Evaluation(APPROVE, "pay by day", 3)),
     ("by day", (NIGHT,), Evaluation(APPROVE, "pay by day", 3, until=MORNING)),
-    ("ask", (DAY, NIGHT), Evaluation(ESCALATE, "ask", 4, to="lead")),
-    ("why", (DAY, NIGHT), Evaluation(ESCALATE, "ask why", 5, "Why?", to="lead")),
+    ("ask", (DAY, NIGHT), Evaluation(ESCALATE, "ask", 4, to=("lead",))),
+    ("why", (DAY, NIGHT), Evaluation(ESCALATE, "ask why", 5, "Why?", to=("lead",))),
     (
         "what",
         (DAY, NIGHT),
-        Evaluation(ESCALATE, "ask what", 6, "What are 60 comments?", to="lead"),
+        Evaluation(ESCALATE, "ask what", 6, "What are 60 comments?", to=("lead",)),
     ),
     (
         "asked by day",
         (DAY,),
-        Evaluation(ESCALATE, "ask by day", 7, 'What is "asked by day"?', to="lead"),
+        Evaluation(ESCALATE, "ask by day", 7, 'What is "asked by day"?', to=("lead",)),
     ),
     (
         "asked by day",
         (NIGHT,),
-        Evaluation(ESCALATE, "ask by day", 7, 'What is "asked by day"?', until=MORNING, to="lead"),
+        Evaluation(
+            ESCALATE, "ask by day", 7, 'What is "asked by day"?', until=MORNING, to=("lead",)
+        ),
     ),
     ("back", ALL, Evaluation(DISPUTE, "back", 8, WORDS)),
     ("again", ALL, Evaluation(DISPUTE, "back again", 9, WORDS)),
@@ -562,4 +564,4 @@ def test_a_question_whose_hours_never_open_goes_to_whom_it_was_meant_for() -> No
         facts_at(comment_text="asked by day", platform="instagram", target_author_handle="else")
     )
     never = "its hours never open again"
-    assert made == Evaluation(ESCALATE, "ask by day", 7, never, to="lead", note=never)
+    assert made == Evaluation(ESCALATE, "ask by day", 7, never, to=("lead",), note=never)

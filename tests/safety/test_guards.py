@@ -175,7 +175,9 @@ def test_a_question_of_a_full_cap_stays_with_its_person_until_the_fallback_is_du
 def test_a_cap_keeps_room_for_what_expires_first() -> None:
     """An asked task that the fallback will pay in time is not paid by silence for a later one."""
     rules = "  - name: ask\n    when:\n      task.platform: instagram\n    then: escalate\n" + PAY
-    rails = "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n"
+    rails = (
+        "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n  fallback exempt: no\n"
+    )
     room = a_room(a_policy(rules, rails))
     room.world.add(*tasks(2, hours=8, platform="instagram"), *tasks(3, first=10, hours=50))
 
@@ -194,7 +196,7 @@ def test_a_dispute_held_past_decide_by_takes_the_room_of_its_fallback() -> None:
         "  - name: back\n    when:\n      task.platform: instagram\n    then: dispute\n"
         "    reason: Please post it again, as written.\n" + PAY
     )
-    rails = "guardrails:\n  approvals: at most 1 per day\n  disputes: at most 1 per day\n  when over: hold\n"
+    rails = "guardrails:\n  approvals: at most 1 per day\n  disputes: at most 1 per day\n  when over: hold\n  fallback exempt: no\n"
     room = a_room(a_policy(rules, rails))
     room.world.add(*tasks(2, hours=2, platform="instagram"), *tasks(1, first=10, hours=50))
 
@@ -208,7 +210,9 @@ def test_a_dispute_held_past_decide_by_takes_the_room_of_its_fallback() -> None:
 
 def test_a_full_cap_names_who_would_be_paid_by_silence() -> None:
     """Those whose deadline comes before there is room again, and only those."""
-    rails = "guardrails:\n  approvals: at most 1 per day\n  when over: hold\n"
+    rails = (
+        "guardrails:\n  approvals: at most 1 per day\n  when over: hold\n  fallback exempt: no\n"
+    )
     room = a_room(a_policy(PAY, rails))
     room.world.add(*tasks(3, hours=2), *tasks(2, first=10, hours=60))
 

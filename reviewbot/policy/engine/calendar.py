@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from reviewbot.domain.decision import Action
 from reviewbot.policy.model import (
     BeforeDeadline,
     Fixed,
@@ -22,7 +23,6 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     WhenOpens,
-    hours_of,
 )
 
 _DAY = timedelta(days=1)
@@ -137,6 +137,22 @@ class CommonHours:
             if opens is None or self.is_open(opens):
                 return opens
         return None
+
+
+def hours_of(policy: Policy, rule: Rule) -> tuple[str, ...]:
+    """The hours that hold a rule's action: its own, and those of the guardrails for its kind."""
+    action = rule.then.action
+    own = None if action in (Action.WAIT, Action.LEAVE) else rule.act_during
+    both = filter(None, (own, window_of(policy, action)))
+    return tuple(dict.fromkeys(both))
+
+
+def window_of(policy: Policy, action: Action) -> str | None:
+    """The hours during which the guardrails let such an action through; None: at all times."""
+    rails = policy.guardrails
+    if action.sends_back:
+        return rails.disputes_during
+    return rails.approvals_during if action.pays else None
 
 
 def holding(

@@ -92,7 +92,7 @@ class JudgementEnd:
 
     def _evaluation(self, reason: str | None, fields: dict[str, str] | None = None) -> Evaluation:
         then = self._rule.then
-        to = then.to if then.action is Action.ESCALATE else None
+        to = then.to if then.action is Action.ESCALATE else ()
         return Evaluation(then.action, self._rule.name, self._index, reason, fields, to=to)
 
     def _dispute(self, facts: Facts) -> Evaluation:

@@ -44,7 +44,7 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
     fields: dict[str, str] | None = None
     until: datetime | None = None
-    to: str | None = None
+    to: tuple[str, ...] = ()
     cannot_tell: tuple[str, ...] = ()
     shadow: tuple[tuple[str, Action], ...] = ()
     trace: Trace | None = None

@@ -10,6 +10,7 @@ import msgspec
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS
+from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import duration, money
 from reviewbot.policy.engine.trace import (
@@ -34,7 +35,6 @@ from reviewbot.policy.model import (
     Policy,
     Unless,
     compares_of,
-    hours_of,
 )
 
 

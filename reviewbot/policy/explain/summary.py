@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 import msgspec
@@ -21,6 +21,7 @@ from reviewbot.policy.model import (
     ListEntry,
     NamedList,
     Policy,
+    Reminder,
     Rule,
     Then,
 )
@@ -193,7 +194,7 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
 def _does(then: Then, prose: Prose) -> str:
     if then.until is not None:
         return f"it waits until {prose.moment(then.until)}"
-    who = f" ({safe_line(then.to)})" if then.to else ""
+    who = f" ({listed(map(safe_line, then.to), 'and')})" if then.to else ""
     return DOES[then.action] + who
 
 
@@ -214,6 +215,7 @@ def _texts(then: Then, prose: Prose) -> Iterator[str]:
         yield f"About {field}: {prose.text(template)}"
     if then.question is not None:
         yield f"The person is asked: {prose.text(then.question)}"
+    yield from _reminders(then.remind, prose, "of its question")
     if then.because:
         yield f"Because: {_sentence(then.because)}"
 
@@ -236,10 +238,15 @@ def _deadline(deadline: Deadline, prose: Prose) -> Iterator[str]:
         yield from _texts(case.then, prose)
     if deadline.because:
         yield f"Because: {_sentence(deadline.because)}"
-    for reminder in deadline.remind:
+    yield from _reminders(deadline.remind, prose, "of what is still undecided")
+
+
+def _reminders(reminders: Iterable[Reminder], prose: Prose, what: str) -> Iterator[str]:
+    for reminder in reminders:
         moment = prose.moment(reminder.at)
-        who = safe_line(reminder.to)
-        yield f"{moment[0].upper()}{moment[1:]}, {who} is reminded of what is still undecided."
+        who = listed(map(safe_line, reminder.to), "and")
+        are = "are" if len(reminder.to) > 1 else "is"
+        yield f"{moment[0].upper()}{moment[1:]}, {who} {are} reminded {what}."
 
 
 def _hours(hours: Hours) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action
 from reviewbot.domain.task import PLATFORMS
+from reviewbot.policy.model import WHY_NOT as WHY
 
 FactsBelow = Literal["", "review", "fleet", "attempt", "given"]
 """Facts with tests: of the review, those on all tasks, an attempt's own; or `given` ones with values."""
@@ -119,6 +120,9 @@ SHARE_CAP = _kind("`at most N%`, with `after N decisions`")
 WHEN_OVER = _kind("`escalate` or `hold`", "hold", choices=("escalate", "hold"))
 RULE_OVER = _kind("`escalate`, `hold` or `skip`", "skip", choices=("escalate", "hold", "skip"))
 DECIDER = _kind("the name of a rule, `no rule` or `deadline`", named=(("{}", "rule"),))
+PAUSED = ("disputes", "approvals")
+"""What a policy may pause by itself."""
+WHY_NOT = _kind("`limit`, `hours`, `pause` or `statement`", "limit", choices=WHY)
 GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}", facts="given")
 EXPECTATIONS = _kind("moments and actions", "{1h after confirmed: escalate}")
 PART = _kind("a mapping: see below")
@@ -204,7 +208,8 @@ ACTION_ROWS = (
         required=True,
         actions=_CORRECT,
     ),
-    Key("to", TEXT, "Who is asked.", actions=_ESCALATE),
+    Key("to", TEXT, "Who is asked.", many=True, actions=_ESCALATE),
+    Key("remind", REMINDERS, "Whom to remind of this rule's questions.", actions=_ESCALATE),
     Key("question", TEMPLATE, "What that person is asked.", actions=_ESCALATE),
     Key("until", MOMENT, "When to look again.", required=True, actions=_WAIT),
     Key("because", TEXT, "Why it is left to be paid by silence.", required=True, actions=_LEAVE),
@@ -366,14 +371,21 @@ TEST = _section(
     "a test",
     "- name: …",
     Key("name", TEXT, "A name of its own for the test.", required=True),
-    Key("given", GIVEN, "What differs from the typical task; a fact may be `unknown`."),
+    Key(
+        "given",
+        GIVEN,
+        "What differs from the typical task; a fact may be `unknown`. `limits: {RULE: full}`, `paused: disputes`.",
+    ),
     Key("expect", ACTION, "The action that must come of it."),
     Key("expect never", ACTION, "An action that must not come of it."),
     Key("by", DECIDER, "Who must decide it."),
     Key("reason says", TEXT, "Words that the text must hold."),
-    Key("until", MOMENT, "Until when it must wait."),
+    Key("until", MOMENT, "Until when it must wait, or its hours hold it."),
+    Key("to", TEXT, "Who must be asked.", many=True),
+    Key("because", WHY_NOT, "What must keep the action from being sent."),
     Key("at", MOMENT, "The moment of judging.", ("1h after confirmed",)),
     Key("over time", EXPECTATIONS, "What must come of it at each of several moments."),
+    Key("reminded", REMINDERS, "Who must be reminded at each of several moments."),
     Key("note", TEXT, "For readers."),
 )
 

@@ -23,7 +23,7 @@ from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.conditions import read_conditions, read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
-from reviewbot.policy.language.grammar import APPLIES_TO, POLICY, TESTS_FILE
+from reviewbot.policy.language.grammar import APPLIES_TO, PAUSED, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
 from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.reasons import read_reasons
@@ -270,7 +270,11 @@ class _PolicyReading:
             tree = fields.peek(key)
             entries = tree.entries if isinstance(tree, Mapping) else ()
             self.reading.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
-        self.reading.declared["rule"] = rule_names(fields.peek("rules"))
+        rules, rails = fields.peek("rules"), fields.peek("guardrails")
+        keys = [key.value for key, _ in rails.entries] if isinstance(rails, Mapping) else []
+        self.reading.declared["rule"] = rule_names(rules)
+        self.reading.declared["limit"] = rule_names(rules, "limit")
+        self.reading.declared["pause"] = tuple(w for w in PAUSED if f"pause {w} when" in keys)
 
     def _tests_beside(
         self, tests: tuple[str, bytes] | None, sources: list[tuple[str, str]]

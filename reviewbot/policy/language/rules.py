@@ -11,7 +11,7 @@ from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
-from reviewbot.policy.language.schedule import read_moment
+from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
 from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
@@ -27,12 +27,12 @@ def read_rules(reading: Reading, tree: Tree | None) -> tuple[Rule, ...]:
     return tuple(rule for rule in read if rule is not None)
 
 
-def rule_names(tree: Tree | None) -> tuple[str, ...]:
-    """Find the names of all rules, also of those with mistakes, for what refers to them."""
+def rule_names(tree: Tree | None, having: str = "name") -> tuple[str, ...]:
+    """Find the names of all rules that have a key, also of those with mistakes, for what refers to them."""
     return tuple(
         value.value
         for item in getattr(tree, "items", ())
-        if isinstance(item, Mapping)
+        if isinstance(item, Mapping) and any(key.value == having for key, _ in item.entries)
         for key, value in item.entries
         if key.value == "name" and isinstance(value, Scalar)
     )
@@ -111,7 +111,8 @@ def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ..
         comment=_read_by_them(reading, fields.get("comment"), "comment:"),
         fields=_corrections(reading, fields.get("fields")),
         until=read_moment(reading, fields.get("until"), "until:"),
-        to=fields.words("to"),
+        to=read_targets(reading, fields.get("to")),
+        remind=read_reminders(reading, fields.get("remind")),
         question=read_template(reading, fields.get("question"), "question:"),
         because=fields.words("because"),
         span=fields.span if tree is None else tree.span,

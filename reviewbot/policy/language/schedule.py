@@ -241,22 +241,30 @@ def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
     return True
 
 
-def read_reminders(reading: Reading, tree: Tree | None) -> tuple[Reminder, ...]:
+def read_reminders(
+    reading: Reading, tree: Tree | None, part: str = "remind:"
+) -> tuple[Reminder, ...]:
     """Read `remind:`: moments, and whom to tell at each."""
     found = []
     who = tree.value if isinstance(tree, Scalar) else "lead"
-    for key, value in reading.entries(
-        reading.mapping(tree, "remind:", f"6h before deadline: {who}")
-    ):
+    for key, value in reading.entries(reading.mapping(tree, part, f"6h before deadline: {who}")):
         if isinstance(value, Scalar) and _is_moment(reading, key, value.value):
             message = "the moment stands in front of the colon, whom to remind behind it"
             reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
             continue
         at = read_moment_text(reading, key)
-        to = reading.free_text(value, "whom to remind")
-        if at is not None and to is not None:
-            found.append(Reminder(at=at, to=to.value.strip(), span=key.span))
+        to = read_targets(reading, value, "whom to remind")
+        if at is not None and to:
+            found.append(Reminder(at=at, to=to, span=key.span))
     return tuple(found)
+
+
+def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tuple[str, ...]:
+    """Read the name of somebody to tell, or a list of names."""
+    if tree is not None and not one_or_more(tree):
+        reading.add("P108", tree.span, f"{what} is empty")
+    names = [reading.free_text(item, what) for item in one_or_more(tree)]
+    return tuple(dict.fromkeys(name.value.strip() for name in names if name is not None))
 
 
 def _moment(reading: Reading, scalar: Scalar) -> Moment:

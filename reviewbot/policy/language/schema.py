@@ -14,7 +14,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import GrammarSection, Key, Kind
+from reviewbot.policy.language.grammar import PAUSED, GrammarSection, Key, Kind
 from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.statements import is_deed
 from reviewbot.policy.operators import OPERATORS
@@ -52,7 +52,16 @@ _CAPS: Values = {
     grammar.SHARE_CAP: _matching(r"^at most \d+(\.\d+)?%?( .+)?$"),
     grammar.WHEN_OVER: {"enum": ["escalate", "hold"]},
     grammar.RULE_OVER: {"enum": ["escalate", "hold", "skip"]},
+    grammar.WHY_NOT: {"enum": list(grammar.WHY_NOT.choices)},
 }
+
+_HELD: Schema = {
+    "limits": {"type": "object", "additionalProperties": {"const": "full"}},
+    "paused": {
+        "anyOf": [{"enum": list(PAUSED)}, {"type": "array", "items": {"enum": list(PAUSED)}}]
+    },
+}
+"""What a test may give beside facts."""
 
 _YAML_TYPES: dict[FactType, list[str]] = {
     FactType.COUNT: ["string", "integer"],
@@ -78,7 +87,7 @@ _YES_NO: Schema = {
 _TITLES = {"policy": "name", "language": "version of the language", "timezone": "time zone"}
 """What editors call a key where that is not its name."""
 
-_ORDER = ("to", "question", "because", "until", "reason", "comment", "repeat", "fields")
+_ORDER = ("to", "question", "remind", "because", "until", "reason", "comment", "repeat", "fields")
 """How the keys of actions follow each other in the published schema."""
 
 _WITH_EXAMPLES = (
@@ -279,7 +288,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
             "additionalProperties": False,
             "properties": dict.fromkeys(CORRECTABLE_FIELDS, _TEXT),
         },
-        grammar.REMINDERS: _named(_TEXT),
+        grammar.REMINDERS: _named(_one_or_more(_TEXT)),
         **_CAPS,
         grammar.GIVEN: {
             "type": "object",
@@ -287,7 +296,8 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
             "properties": {
                 name: {"title": name, "description": fact.sentence}
                 for name, fact in CATALOGUE[review].items()
-            },
+            }
+            | _HELD,
         },
         grammar.EXPECTATIONS: _named({"enum": every}),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from zoneinfo import ZoneInfo
 
@@ -13,14 +14,22 @@ from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
 from reviewbot.policy.language.rules import read_action
-from reviewbot.policy.language.schedule import read_moment, read_moment_text
+from reviewbot.policy.language.schedule import (
+    read_moment,
+    read_moment_text,
+    read_reminders,
+    read_targets,
+)
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
-from reviewbot.policy.model import Expectation, PolicyTest
+from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
 from reviewbot.policy.operators import operator_of, read_literal
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
 
-_CLAIMS = ("expect", "expect never", "by", "reason says", "until", "over time")
+_CLAIMS = (
+    *("expect", "expect never", "by", "reason says", "until"),
+    *("to", "because", "over time", "reminded"),
+)
 
 _SAMPLES = {
     FactType.COUNT: "87",
@@ -57,9 +66,19 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> Po
         cure = "add  expect:  with an action, or  over time:"
         reading.add("P136", fields.key_span("name"), message, cure=cure)
     says = fields.free_text("reason says")
+    given, full, paused = _given(reading, fields.get("given"))
+    because = fields.text("because")
+    if because is not None and because.value not in WHY_NOT:
+        message = f'because:  is {listed(WHY_NOT)}, not "{because.value}"'
+        reading.add("P022", because, message, among=WHY_NOT)
     return PolicyTest(
         name=name.value if name is not None else "",
-        given=_given(reading, fields.get("given")),
+        given=given,
+        full=full,
+        paused=paused,
+        to=read_targets(reading, fields.get("to")),
+        because=None if because is None else because.value,
+        reminded=read_reminders(reading, fields.get("reminded"), "reminded:"),
         expect=expect,
         expect_never=never,
         by=_by(reading, fields),
@@ -102,17 +121,53 @@ def _over_time(reading: Reading, tree: Tree | None) -> tuple[Expectation, ...]:
     return tuple(found)
 
 
-def _given(reading: Reading, tree: Tree | None) -> tuple[tuple[str, str, Span], ...]:
+def _given(
+    reading: Reading, tree: Tree | None
+) -> tuple[tuple[tuple[str, str, Span], ...], tuple[str, ...], tuple[str, ...]]:
+    """Read the facts, the rules whose limit is full, and what is paused."""
     mapping = reading.mapping(tree, "given:", "last.comments_scraped: 87")
-    found = []
+    found, full, paused = [], list[str](), list[str]()
     for key, value in reading.entries(mapping):
+        if key.value == "limits":
+            full += _full(reading, value)
+            continue
+        if key.value == "paused":
+            paused += _paused(reading, value)
+            continue
         fact = find_fact(reading, key)
         if fact is not None:
             read = _given_names if fact.type is FactType.NAMES else _given_value
             written = read(reading, value, fact)
             if written is not None:
                 found.append((fact.name, written, value.span))
-    return tuple(found)
+    return tuple(found), tuple(full), tuple(paused)
+
+
+def _full(reading: Reading, tree: Tree) -> Iterator[str]:
+    """Read `limits: {RULE NAME: full}`; each names a rule that has a limit."""
+    names = reading.declared.get("limit", ())
+    for key, value in reading.entries(reading.mapping(tree, "limits:", "{RULE NAME: full}")):
+        state = reading.text(value, f"the limit of {key.value}")
+        if key.value not in names:
+            message = f'no rule with a  limit:  is called "{key.value}"'
+            reading.add("P027", key, message, among=names)
+        elif state is not None and state.value != "full":
+            cure = "without this line it has room"
+            reading.add("P022", state, "a limit is given as  full", among=("full",), cure=cure)
+        else:
+            yield key.value
+
+
+def _paused(reading: Reading, tree: Tree) -> Iterator[str]:
+    """Read `paused: disputes`; the policy must be able to pause it."""
+    names = reading.declared.get("pause", ())
+    for scalar in reading.texts(tree, "paused:"):
+        if scalar.value in names:
+            yield scalar.value
+            continue
+        message = f'the policy never pauses "{scalar.value}" by itself'
+        cure = "it does by  pause disputes when:  or  pause approvals when:  under  guardrails:"
+        reading.add("P027", scalar, message, among=names, cure=cure)
 
 
 def _given_value(reading: Reading, tree: Tree, fact: Fact) -> str | None:

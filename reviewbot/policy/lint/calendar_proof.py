@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
-from reviewbot.policy.engine.calendar import Calendar, calendars_of
+from reviewbot.policy.engine.calendar import Calendar, calendars_of, hours_of
 from reviewbot.policy.lint.policy_model import COUNT, PolicyModel
 from reviewbot.policy.lint.solver import TRUE, Cell, Expression, TooHardError, Wish, bits
 from reviewbot.policy.lint.time_checks import offset_of
@@ -36,7 +36,6 @@ from reviewbot.policy.model import (
     OpeningHours,
     Policy,
     Rule,
-    hours_of,
 )
 from reviewbot.policy.operators import InHours
 from reviewbot.policy.text_forms import listed

@@ -15,6 +15,7 @@ import msgspec
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
+from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
 from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, Wish
@@ -26,7 +27,7 @@ from reviewbot.policy.lint.walks import (
     wording,
 )
 from reviewbot.policy.lint.witnesses import example_words, realistic
-from reviewbot.policy.model import Placeholder, Template, Then, hours_of
+from reviewbot.policy.model import Placeholder, Template, Then
 
 PERHAPS_UNKNOWN = "P220"
 TOO_LONG = "P221"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
+from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.templates import duration
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.usual import WINDOW
@@ -20,7 +21,6 @@ from reviewbot.policy.model import (
     Policy,
     Rule,
     WhenOpens,
-    hours_of,
 )
 
 WAIT_OUTLIVES = "P140"

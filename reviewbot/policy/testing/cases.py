@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import CATALOGUE
@@ -17,8 +19,16 @@ from reviewbot.policy.engine.trace import Evaluation, Outcome, RuleResult, rule_
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
-from reviewbot.policy.model import Moment, PolicyTest
+from reviewbot.policy.model import Moment, PolicyTest, Reminder
+from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
+
+
+class TestedAnswer(NamedTuple):
+    """What comes of a judgement: the answer, and where it is not sent one of `WHY_NOT`."""
+
+    made: Evaluation
+    because: str | None = None
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +36,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: Facts
     evaluation: Evaluation
+    because: str | None = None
     expected: Action | None = None
     at: str | None = None
     until: datetime | None = None
@@ -55,13 +66,14 @@ def run_cases(judge: Judge) -> tuple[CaseResult, ...]:
 
 def still_passes(judge: Judge, result: CaseResult) -> bool:
     """Whether another judge gives every answer that this test expects."""
+    test = result.test
     return all(
-        _agrees(result.test, look, judge.guarded(look.facts, judge.decide(look.facts)))
-        for look in result.looks
-    )
+        _agrees(test, look, tested_answer(judge, test, look.facts)) for look in result.looks
+    ) and not any(_Runner(judge).unreminded(test))
 
 
-def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
+def _agrees(test: PolicyTest, look: Look, effect: TestedAnswer) -> bool:
+    made = effect.made
     if look.expected is not None and made.action is not look.expected:
         return False
     return not look.main or (
@@ -69,7 +81,45 @@ def _agrees(test: PolicyTest, look: Look, made: Evaluation) -> bool:
         and made.action is not test.expect_never
         and (test.reason_says is None or _says(made, test.reason_says))
         and (test.until is None or made.until == look.until)
+        and (not test.to or {*test.to} == {*made.to})
+        and test.because in (None, effect.because)
     )
+
+
+def tested_answer(
+    judge: Judge, test: PolicyTest, facts: Facts, *, trace: bool = False
+) -> TestedAnswer:
+    """What comes of it under the limits and pauses that a test gives, as the daemon would have it.
+
+    What a limit or a pause of the policy keeps back gets the fallback from `decide by` on.
+    """
+    judged = judge.judge(facts, trace=trace)
+    made = replace(judge.guarded(facts, judged), trace=judged.trace)
+    if not made.action.writes:
+        return TestedAnswer(made, made.kept_by)
+    if made.until is not None:
+        return TestedAnswer(made, "hours")
+    because = _held_because(judge, test, made)
+    rule = None if made.rule_index is None else judge.policy.rules[made.rule_index]
+    over = None if rule is None or because != "limit" else rule.when_over
+    if over == "skip":
+        below = replace(facts, full=(*facts.full, made.rule))
+        return tested_answer(judge, test, below, trace=trace)
+    by_rule = because is not None and made.rule != DEADLINE
+    instead = judge.guarded_fallback(facts) if by_rule else None
+    if instead is not None and instead.action is not Action.ESCALATE:
+        return TestedAnswer(replace(instead, trace=made.trace))
+    if over == "escalate":
+        made = replace(made, action=Action.ESCALATE, reason=None, fields=None)
+    return TestedAnswer(made, because)
+
+
+def _held_because(judge: Judge, test: PolicyTest, made: Evaluation) -> str | None:
+    exempt = made.rule == DEADLINE and judge.policy.guardrails.fallback_exempt
+    if not exempt and ("disputes" if made.action.sends_back else "approvals") in test.paused:
+        return "pause"
+    rule = None if made.rule_index is None else judge.policy.rules[made.rule_index]
+    return "limit" if rule is not None and rule.limit and rule.name in test.full else None
 
 
 def _says(made: Evaluation, words: str) -> bool:
@@ -107,6 +157,7 @@ class _Runner:
                 look = self._look(test, expectation.at, expectation.action, main=False)
                 looks.append(look)
                 problems += self._problems(test, look)
+            problems += self.unreminded(test)
         except Impossible as problem:
             lines = [span.line for name, _, span in test.given if name == problem.fact]
             problems.append((f"line {lines[0]}: " if lines else "") + str(problem))
@@ -134,9 +185,11 @@ class _Runner:
         self, test: PolicyTest, at: Moment | None, expected: Action | None, *, main: bool = True
     ) -> Look:
         facts = self.facts(test, at)
+        effect = tested_answer(self._judge, test, facts, trace=True)
         return Look(
             facts=facts,
-            evaluation=self._judge.guarded(facts, self._judge.judge(facts, trace=True)),
+            evaluation=effect.made,
+            because=effect.because,
             expected=expected,
             at=at.text if at is not None else None,
             until=self._moment(test.until, facts) if test.until is not None else None,
@@ -171,6 +224,39 @@ class _Runner:
         if test.until is not None and look.until != made.until:
             yield f"expected it until {self._shown(look.until)}, got {self._shown(made.until)}"
 
+        if test.to and {*test.to} != {*made.to}:
+            asked = listed(made.to, "and") or "whoever looks"
+            yield f"expected {listed(test.to, 'and')} to be asked, got {asked}"
+        if test.because not in (None, look.because):
+            found = look.because or (
+                "it is sent" if made.action.writes else "nothing is to be sent"
+            )
+            yield f"expected it not to be sent because of {test.because}, got {found}"
+
+    def unreminded(self, test: PolicyTest) -> Iterator[str]:
+        """Who is expected to be reminded of this review at some moment, and is not."""
+        for wanted in test.reminded:
+            facts = self.facts(test, wanted.at)
+            made, because = tested_answer(self._judge, test, facts)
+            for to in wanted.to:
+                if not (made.undecided or because):
+                    yield f"{wanted.at.text}: expected {to} to be reminded, got {_answer(made)}"
+                elif to not in (told := self._reminded(facts, made)):
+                    words = f"of {listed(told, 'and')}" if told else "of nobody"
+                    yield f"{wanted.at.text}: expected {to} to be reminded, got a reminder {words}"
+
+    def _reminded(self, facts: Facts, made: Evaluation) -> list[str]:
+        """Whom the policy reminds of this review at its moment."""
+        policy, questions = self._policy, list[Reminder]()
+        if made.action is Action.ESCALATE and made.rule_index is not None:
+            questions += policy.rules[made.rule_index].then.remind
+        due = (
+            reminder
+            for reminder in (*policy.deadline.remind, *questions)
+            if self._moment(reminder.at, facts) == facts.now
+        )
+        return list(dict.fromkeys(to for reminder in due for to in reminder.to))
+
     def _shown(self, at: datetime | None) -> str:
         return "no moment" if at is None else shown_moment(at, self._zone)
 
@@ -179,7 +265,8 @@ class _Runner:
         made = look.evaluation
         if made.note is not None:
             return f": {made.note}"
-        assert made.trace is not None
+        if made.trace is None:
+            return ""
         results = rule_results(self._policy, made.trace)
         wanted = self._wanted_rule(test, look, results)
         if wanted is not None and (line := deciding(wanted)) is not None:
@@ -218,7 +305,8 @@ MOVING = frozenset(
 
 
 def _claims_now(test: PolicyTest) -> tuple[object, ...]:
-    return test.expect, test.expect_never, test.by, test.reason_says, test.until
+    says = test.expect, test.expect_never, test.by, test.reason_says, test.until, test.because
+    return *says, test.to or None
 
 
 def _named(rule: str) -> str:

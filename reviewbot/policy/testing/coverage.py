@@ -195,6 +195,16 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             rules = (*policy.rules[:index], replace(rule, when=when), *policy.rules[index + 1 :])
             changed = replace(policy, rules=rules)
             yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
+        if rule.limit:
+            free = replace(rule, limit=())
+            yield Mutant(
+                policy=replace(
+                    policy, rules=(*policy.rules[:index], free, *policy.rules[index + 1 :])
+                ),
+                line=rule.limit[0].span.line,
+                rule=rule.name,
+                change="its limit is dropped",
+            )
         for condition in () if rule.when is None else _named_in(rule.when):
             named.setdefault(condition.name, (condition, rule))
     for name, (condition, rule) in named.items():
