@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import from_fs_path, to_fs_path
 
 from reviewbot import __version__
@@ -45,11 +47,25 @@ _SEVERITIES = {
 }
 
 
+class _TextsOfOurOwn(LanguageServerProtocol):
+    """The protocol without pygls' copy of the texts.
+
+    It takes U+2028 and others for line ends, and moves the places of an edit by that, in place.
+    """
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(
+        self, params: types.DidChangeTextDocumentParams
+    ) -> Iterator[Any]:
+        """Hand an edit on as it came."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+
 class PolicyServer(LanguageServer):
     """The texts that an editor has open, and what is known of each."""
 
     def __init__(self, opening: Opening) -> None:
-        super().__init__("reviewbot", __version__)
+        super().__init__("reviewbot", __version__, protocol_cls=_TextsOfOurOwn)
         self.opening = opening
         self.texts: dict[str, ClientText] = {}
         """By address, as the editor has them."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.yaml import Mapping
 from reviewbot.policy.model import (
+    Compare,
     FactTest,
     Guardrails,
     Hours,
     Named,
+    Node,
     Policy,
     ReasonText,
     Rule,
+    Template,
     WhenOpens,
 )
 
@@ -60,11 +61,25 @@ def warn_unused(reading: Reading, policy: Policy, fields: MappingReader) -> None
                 reading.warn("P340", key.span, message, cure=cure.format(name))
 
 
-def _used_in(node: object) -> Iterator[Name]:
+def _used_in(root: object) -> Iterator[Name]:
     """Every name that a part of the policy speaks of, at any depth."""
-    match node:
-        case FactTest():
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, tuple):
+            nodes.extend(node)
+        elif isinstance(node, FactTest):
             yield from filter(None, [node.refers()])
+        elif isinstance(node, Compare):
+            nodes.append(node.test)
+        elif isinstance(node, Node) and not isinstance(node, Template):
+            yield from _named_by(node)
+            parts = (getattr(node, field) for field in node.__struct_fields__)
+            nodes.extend(part for part in parts if isinstance(part, (tuple, Node)))
+
+
+def _named_by(node: Node) -> Iterator[Name]:
+    match node:
         case WhenOpens():
             yield "calendar", node.hours
         case Hours():
@@ -80,9 +95,3 @@ def _used_in(node: object) -> Iterator[Name]:
             yield from (("calendar", name) for name in windows if name is not None)
         case _:
             pass
-    if isinstance(node, msgspec.Struct):
-        for field in node.__struct_fields__:
-            yield from _used_in(getattr(node, field))
-    elif isinstance(node, tuple):
-        for part in node:
-            yield from _used_in(part)

@@ -89,9 +89,10 @@ def is_nothing(text: str) -> bool:
 def begins(text: str, phrases: str | dict[str, str]) -> tuple[str, str, str] | None:
     """Find the longest phrase at the start of a text: what it stands for, the phrase, and the rest."""
     folded = text.casefold()
-    for phrase, words in _longest_first(
-        phrases if isinstance(phrases, str) else tuple(phrases.items())
-    ):
+    table = phrases if isinstance(phrases, str) else tuple(phrases.items())
+    if not folded.startswith(_phrases_of(table)):
+        return None
+    for phrase, words in _longest_first(table):
         rest = text[len(phrase) :]
         if folded.startswith(phrase) and (
             not rest or not phrase[-1].isalpha() or rest[0] in " :\"'([=<>"
@@ -108,6 +109,11 @@ def ends(text: str, phrases: dict[str, str]) -> tuple[str, str] | None:
         if folded.endswith(phrase) and before and (before[-1] == " " or not phrase[0].isalpha()):
             return words, before.strip()
     return None
+
+
+@cache
+def _phrases_of(table: str | tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(phrase for phrase, _ in _longest_first(table))
 
 
 @cache

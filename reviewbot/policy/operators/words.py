@@ -24,10 +24,15 @@ from reviewbot.policy.values import Misread
 OPERATORS: tuple[Operator, ...] = (*OF_RANGES, *OF_TEXTS, *OF_NAMES, *OF_THE_UNKNOWN)
 """Every test of a value, apart from plain values and lists of them."""
 
+_BY_FIRST_WORD: dict[str, list[Operator]] = {}
+for _operator in OPERATORS:
+    _BY_FIRST_WORD.setdefault(_operator.words.partition(" ")[0], []).append(_operator)
+
 
 def operator_of(text: str) -> Operator | None:
     """Find the operator whose words a text begins with."""
-    return next((operator for operator in OPERATORS if operator.begins(text)), None)
+    likely = _BY_FIRST_WORD.get(text.partition(" ")[0], ())
+    return next((operator for operator in likely if operator.begins(text)), None)
 
 
 def refuse_near_words(text: str, fact: Fact, at: int) -> None:
@@ -35,20 +40,21 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
     if text == "exactly" or text.startswith("exactly "):
         return
     is_text = fact.type is FactType.TEXT
+    if text in fact.values or (text[:1].isdigit() and not is_text):
+        return
     itself = f"for the text itself write  exactly {text}" if is_text else None
     folded = text.casefold()
-    for operator in OPERATORS:
+    if (operator := operator_of(folded)) is not None:
         words = operator.words
-        if operator.begins(folded):
-            raise Misread(
-                "P112",
-                f"tests are written in small letters: {words}",
-                at,
-                at + len(words),
-                under=f"write  {words}{text[len(words) :]}",
-                cure=itself,
-                replacement=None if is_text else words,
-            )
+        raise Misread(
+            "P112",
+            f"tests are written in small letters: {words}",
+            at,
+            at + len(words),
+            under=f"write  {words}{text[len(words) :]}",
+            cure=itself,
+            replacement=None if is_text else words,
+        )
     if is_nothing(text) and folded not in fact.values:
         message = f'"{text}" is no value; a fact without a value is  unknown'
         raise Misread("P112", message, at, at + len(text), write="unknown", cure=itself)
