@@ -39,11 +39,11 @@ SAID = {
     "last.comments_scraped: between": "From the first to the second, both ends count.",
     "then: approve": "The manager is paid, for good.",
     "read all {last.comments_scraped": "How many comments the checker read; 100 means the page was cut, 0 that it saw nothing; on its last try of this round.",
-    "act during: desk": "Open Mon, Tue, Wed, Thu, Fri 09:00 to 18:00, closed on the list holidays.",
-    "not in list watched": "It has 2 entries.",
+    "act during: desk": "09:00 to 18:00",
+    "not in list watched": "2 entries",
     "name: could not look": "the manager is paid",
     "by: not there": "the task is sent back",
-    "  holidays": "It has 1 entry.",
+    "  holidays": "1 entry",
 }
 
 
