@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from reviewbot.policy.diagnostics import Finding, Severity, Span
-from reviewbot.policy.lint.policy_model import COUNT, EXISTS, Doubt, PolicyModel
+from reviewbot.policy.lint.asked import COUNT, EXISTS
+from reviewbot.policy.lint.policy_model import Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, TooHardError
 from reviewbot.policy.model import AllOf, Compare, Condition, EachAttempt, Fallback, Rule
 

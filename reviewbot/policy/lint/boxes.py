@@ -46,7 +46,7 @@ def each_bit(number: int) -> Iterator[int]:
         number ^= low
 
 
-class _Axis:
+class Axis:
     """What the boxes say of one variable: for some cells, which boxes may hold and which are marked.
 
     A box is marked in the cells that it is given with, or (`beyond`) in all others.
@@ -67,17 +67,19 @@ class _Axis:
                 self._may[cell] = self._may.get(cell, 0) | boxes
             for cell in each_bit(marked):
                 self._marked[cell] = self._marked.get(cell, self._usual) ^ boxes
-        self._known: dict[int, tuple[int, int]] = {}
+        self.known: dict[int, tuple[int, int]] = {}
+        """What was looked at before, by its cells."""
 
     def look(self, cells: int) -> tuple[int, int]:
         """The boxes that may hold in some of the cells, and those that are marked in some."""
-        if cells not in self._known:
+        found = self.known.get(cells)
+        if found is None:
             may, marked = self._elsewhere, 0
             for cell in each_bit(cells):
                 may |= self._may.get(cell, 0)
                 marked |= self._marked.get(cell, self._usual)
-            self._known[cells] = may, marked
-        return self._known[cells]
+            found = self.known[cells] = may, marked
+        return found
 
 
 class Boxes:
@@ -87,35 +89,34 @@ class Boxes:
         self.sides: list[Sides] = []
         self.of_rule: dict[int, int] = {}
         """By the number of a rule: its boxes, as bits."""
-        self._rule_of: list[int] = []
+        self.rule_of: list[int] = []
+        """By box: the number of its rule."""
         for number, boxes in of_rules:
             self.of_rule[number] = ((1 << len(boxes)) - 1) << len(self.sides)
             self.sides += boxes
-            self._rule_of += [number] * len(boxes)
+            self.rule_of += [number] * len(boxes)
         self._every = (1 << len(self.sides)) - 1
-        self._axes = self._laid_out(lambda side: (side.may, side.sure), beyond=True)
+        self.axes = self._laid_out(lambda side: (side.may, side.sure), beyond=True)
+        """By variable: the boxes that may hold in some of its cells, and those that do not in all."""
         self._hopes = self._laid_out(lambda side: (side.hopeful, side.unknown), beyond=False)
-        self.variables = tuple(self._axes)
 
     def _laid_out(
         self, part: Callable[[Side], tuple[int, int]], *, beyond: bool
-    ) -> dict[int, _Axis]:
+    ) -> dict[int, Axis]:
         found: dict[int, list[tuple[int, int, int]]] = {}
         for box, sides in enumerate(self.sides):
             for variable, side in sides.items():
                 found.setdefault(variable, []).append((box, *part(side)))
-        return {v: _Axis(found[v], self._every, beyond=beyond) for v in sorted(found)}
+        return {v: Axis(found[v], self._every, beyond=beyond) for v in sorted(found)}
 
-    def look(self, variable: int, cells: int) -> tuple[int, int]:
-        """The boxes that may hold in some cells of a variable, and those that do not in all of them."""
-        return self._axes[variable].look(cells)
-
-    def may_hold(self, live: Sequence[int]) -> int:
-        """The boxes that may hold in the cells that are left."""
-        boxes = self._every
-        for variable, axis in self._axes.items():
-            boxes &= axis.look(live[variable])[0]
-        return boxes
+    def look(self, live: Sequence[int]) -> tuple[int, int]:
+        """The boxes that may hold in the cells that are left, and those that surely do."""
+        may, unsure = self._every, 0
+        for variable, axis in self.axes.items():
+            boxes, open_here = axis.look(live[variable])
+            may &= boxes
+            unsure |= open_here
+        return may, may & ~unsure
 
     def may_be_unknown(self, live: Sequence[int]) -> int:
         """The boxes of which, in the cells that are left, it may not be known whether they hold."""
@@ -125,16 +126,19 @@ class Boxes:
             boxes, some = boxes & hopeful, some | unknown
         return boxes & some
 
-    def surely_hold(self, live: Sequence[int]) -> int:
-        """The boxes that hold in all of the cells that are left."""
-        unsure = 0
-        for variable, axis in self._axes.items():
-            unsure |= axis.look(live[variable])[1]
-        return self._every & ~unsure
-
-    def rules_in(self, boxes: int) -> list[int]:
+    def rules_in(self, boxes: int) -> Iterator[int]:
         """The rules that some of these boxes are of, in order."""
-        return list(dict.fromkeys(self._rule_of[box] for box in each_bit(boxes)))
+        while boxes:
+            number = self.rule_of[(boxes & -boxes).bit_length() - 1]
+            yield number
+            boxes &= ~self.of_rule[number]
+
+    def of_rules(self, numbers: Iterable[int]) -> int:
+        """The boxes of some rules."""
+        boxes = 0
+        for number in numbers:
+            boxes |= self.of_rule.get(number, 0)
+        return boxes
 
 
 def both_of(box: Sides, other: Sides) -> Sides | None:

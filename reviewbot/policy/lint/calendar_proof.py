@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,8 +22,9 @@ import msgspec
 
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
 from reviewbot.policy.engine.calendar import Calendar, calendars_of, hours_of
-from reviewbot.policy.lint.policy_model import COUNT, PolicyModel
-from reviewbot.policy.lint.solver import TRUE, Cell, Expression, TooHardError, Wish, bits
+from reviewbot.policy.lint.asked import COUNT
+from reviewbot.policy.lint.policy_model import PolicyModel
+from reviewbot.policy.lint.solver import TRUE, Cell, TooHardError, Wish, bits
 from reviewbot.policy.lint.time_checks import offset_of
 from reviewbot.policy.lint.usual import CHECKED_BEFORE, WINDOW
 from reviewbot.policy.lint.walks import deciding
@@ -84,17 +85,23 @@ def prove(
     if latest is None:
         return ()
     proofs = _Proofs(world.policy, today)
+    whole = timedelta(), timedelta(seconds=latest)
     held = []
     for number, rule in deciding(world.policy):
         asked = tuple(_hours_asked(world.policy, rule))
         if number in dead or not asked:
             continue
-        ages = _ages(world, number, latest, usually=False)
-        if ages is not None:
-            often = _ages(world, number, latest, usually=True) if world.reads(COUNT) else ages
-            best = proofs.of(asked, ages)
-            usual = proofs.of(asked, often) if often else None
-            held.append(HeldRule(rule=number, best=best, usual=usual))
+        usual = _ages(world, number, latest, usually=True) if world.reads(COUNT) else None
+        best = usual if usual == whole else _ages(world, number, latest, usually=False)
+        if best is not None:
+            often = usual if world.reads(COUNT) else best
+            held.append(
+                HeldRule(
+                    rule=number,
+                    best=proofs.of(asked, best),
+                    usual=None if often is None else proofs.of(asked, often),
+                )
+            )
     return tuple(held)
 
 
@@ -139,24 +146,42 @@ class _Together:
 
 def _ages(world: PolicyModel, number: int, latest: float, *, usually: bool) -> Ages | None:
     """The youngest and oldest age at which a rule can decide; None when it never can."""
-    cells = [
-        (cell, world.lies_in(world.waited, 1 << index))
-        for index, cell in enumerate(world.cells_of(world.waited))
-        if cell.low is not None and cell.low < latest
-    ]
+    ages = world.cells_of(world.waited)
+    places = [i for i, age in enumerate(ages) if age.low is not None and age.low < latest]
+    wishes = world.decides(number)
 
-    def first(cells: Iterable[tuple[Cell, Expression]]) -> Cell | None:
-        for cell, at in cells:
-            more = _usual_checks(world, cell) if usually else []
-            if _may_decide(world, [*world.decides(number), (at, TRUE), *more]):
-                return cell
-        return None
+    def decides(some: Sequence[int]) -> bool:
+        """Whether it may at one of these ages: usual checks depend on the age, so each is asked."""
+        if usually and world.reads("last.age"):
+            return any(
+                _may(world, [*wishes, *_usual_checks(world, ages[i]), at([i])]) for i in some
+            )
+        more = _usual_checks(world, ages[some[0]]) if usually else ()
+        return _may(world, [*wishes, *more, at(some)])
 
-    youngest, oldest = first(cells), first(reversed(cells))
+    def at(some: Sequence[int]) -> Wish:
+        return world.lies_in(world.waited, sum(1 << i for i in some)), TRUE
+
+    youngest = _first(places, decides)
+    oldest = None if youngest is None else _first(places[::-1], decides)
     if youngest is None or oldest is None:
         return None
-    high = latest if oldest.high is None else min(oldest.high, latest)
-    return timedelta(seconds=youngest.low or 0), timedelta(seconds=high)
+    last = ages[oldest].high
+    high = latest if last is None else min(last, latest)
+    return timedelta(seconds=ages[youngest].low or 0), timedelta(seconds=high)
+
+
+def _first(some: Sequence[int], may: Callable[[Sequence[int]], bool]) -> int | None:
+    """The first of which it may, found by halves."""
+    if not some or may(some[:1]):
+        return some[0] if some else None
+    if not may(some[1:]):
+        return None
+    low, high = 1, len(some)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if may(some[low:middle]) else (middle, high)
+    return some[low]
 
 
 def _usual_checks(world: PolicyModel, waited: Cell) -> Iterator[Wish]:
@@ -177,7 +202,7 @@ def _meet(cell: Cell, low: float, high: float) -> bool:
     return (first < high and low < last) or (first, last) == (low, high)
 
 
-def _may_decide(world: PolicyModel, wishes: list[Wish]) -> bool:
+def _may(world: PolicyModel, wishes: list[Wish]) -> bool:
     """Whether an ordinary review meets the wishes, or may: a longer time to act claims less."""
     try:
         return world.example(wishes) is not None

@@ -22,7 +22,7 @@ MEETS = {
     Severity.NOTE: "whether it meets an earlier rule that does something else",
 }
 MEETS_MORE = "whether it meets more rules than were asked about"
-MOST_ASKED = 600
+MOST_ASKED = 300
 """Pairs of each severity that are asked about one by one, shared by the rules that come first."""
 MOST_NAMED = 9
 """Rules that one finding names, before it only counts them."""
@@ -44,64 +44,95 @@ def overlaps(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
     comes first, then the rest, is how policies are written and not said. Pairs that share a rule are
     one finding.
     """
-    rules = {i: rule for i, rule in deciding(world.policy) if i not in dead}
+    pairs = _Pairs(world, dead)
     for severity in (Severity.WARNING, Severity.NOTE):
-        for hub, pairs in _by_cause(list(_proven(world, rules, severity))):
-            yield _finding(world, severity, hub, pairs)
+        for hub, found in _by_cause(list(pairs.proven(severity))):
+            yield _finding(world, severity, hub, found)
 
 
-def _proven(world: PolicyModel, rules: dict[int, Rule], severity: Severity) -> Iterator[Overlap]:
-    """Pairs of a severity that a task was found for."""
-    partners = {i: wanted for i in rules if (wanted := _partners(world, rules, i, severity))}
-    share = max(1, MOST_ASKED // max(1, len(partners)))
-    for i, wanted in partners.items():
-        above = world.none_of(k for k in rules if k < i)
-        proven = asked = 0
-        while wanted and asked < share:
-            asked += 1
-            j = min(wanted)
-            wanted.discard(j)
+class _Pairs:
+    """The pairs of rules of a policy; rules stand for their boxes, as bits, and the large ones beside."""
+
+    def __init__(self, world: PolicyModel, dead: frozenset[int]) -> None:
+        self._world = world
+        self._rules = {i: rule for i, rule in deciding(world.policy) if i not in dead}
+        groups: dict[Action, list[int]] = {}
+        for i, rule in self._rules.items():
+            groups.setdefault(rule.then.action, []).append(i)
+        self._by_action = {a: world.boxes.of_rules(numbers) for a, numbers in groups.items()}
+        whole = (i for i, rule in self._rules.items() if rule.when is None)
+        self._whole = world.boxes.of_rules(whole)
+        alive = world.boxes.of_rules(self._rules)
+        self._later: dict[int, int] = {}
+        for i in self._rules:
+            alive &= ~world.boxes.of_rule.get(i, 0)
+            self._later[i] = alive
+
+    def proven(self, severity: Severity) -> Iterator[Overlap]:
+        """Pairs of a severity that a task was found for."""
+        partners = {i: self._partners(i, severity) for i in self._rules}
+        partners = {i: wanted for i, wanted in partners.items() if any(wanted)}
+        share = max(1, MOST_ASKED // max(1, len(partners)))
+        for i, (boxes, large) in partners.items():
+            yield from self._met(i, boxes, large, severity, share)
+
+    def _met(
+        self, i: int, boxes: int, large: list[int], severity: Severity, share: int
+    ) -> Iterator[Overlap]:
+        """What one rule meets of those it may meet, as far as its share of the questions goes."""
+        world, proven = self._world, False
+        while share and (boxes or large):
+            share -= 1
+            j = next(world.boxes.rules_in(boxes)) if boxes else large.pop()
+            boxes &= ~world.boxes.of_rule.get(j, 0)
             try:
-                found = _meeting(world, i, j, above)
+                found = _meeting(world, i, j)
             except TooHardError:
                 world.doubts.append(Doubt(MEETS[severity], j))
                 continue
             if found is not None:
-                also = wanted & world.matched(found)
-                for k in (j, *sorted(also)):
-                    yield Overlap(i, k, found)
-                wanted -= also
-                proven += 1
-        if wanted and proven:
+                proven = True
+                also = world.matched(found) & boxes
+                boxes &= ~world.boxes.of_rules(world.boxes.rules_in(also))
+                yield from (Overlap(i, k, found) for k in (j, *world.boxes.rules_in(also)))
+        left = (*world.boxes.rules_in(boxes), *large)
+        if left and proven:
             world.doubts.append(Doubt(MEETS_MORE, i))
         else:
-            world.doubts += [Doubt(MEETS[severity], j) for j in sorted(wanted)]
+            world.doubts += [Doubt(MEETS[severity], j) for j in left]
+
+    def _partners(self, i: int, severity: Severity) -> tuple[int, list[int]]:
+        """Later rules that may meet a rule in a way of this severity."""
+        world, first = self._world, self._rules[i].then.action
+        clashing = [a for a in self._by_action if _clash(first, a)]
+        others = [a for a in self._by_action if a is not first and not _clash(first, a)]
+        quiet = first in (Action.ESCALATE, Action.WAIT)
+        boxes = [
+            sum(self._by_action[a] for a in clashing),
+            0 if quiet else sum(self._by_action[a] for a in others) & ~self._whole,
+        ]
+        implied = world.boxes.of_rules(world.boxes.rules_in(world.implied_by(i)))
+        if severity is Severity.WARNING:
+            wanted, actions = boxes[0] & ~implied, clashing
+        else:
+            wanted, actions = boxes[0] & implied | boxes[1] & ~implied, [] if quiet else others
+        large = [j for j in world.large if j > i and j in self._rules]
+        large = [j for j in large if self._rules[j].then.action in actions]
+        return wanted & self._later[i] & world.meeting(i), large
 
 
-def _partners(world: PolicyModel, rules: dict[int, Rule], i: int, severity: Severity) -> set[int]:
-    """Later rules that may meet a rule in a way of this severity."""
-    implied = set(world.implied_by(i))
-    return {
-        j
-        for j in world.meeting(i)
-        if j > i and j in rules and _severity(rules[i], rules[j], j in implied) is severity
-    }
+def _clash(first: Action, later: Action) -> bool:
+    """Whether one pays and one sends back."""
+    return (first.pays and later.sends_back) or (first.sends_back and later.pays)
 
 
-def _severity(first: Rule, later: Rule, narrower: bool) -> Severity | None:
-    a, b = first.then.action, later.then.action
-    if (a.pays and b.sends_back) or (a.sends_back and b.pays):
-        return Severity.NOTE if narrower else Severity.WARNING
-    guard = a in (Action.ESCALATE, Action.WAIT)
-    return None if guard or a is b or narrower or later.when is None else Severity.NOTE
-
-
-def _meeting(world: PolicyModel, i: int, j: int, above: Wish) -> Witness | None:
+def _meeting(world: PolicyModel, i: int, j: int) -> Witness | None:
     """Find an ordinary review that both rules match and none above the first.
 
     Raises TooHardError when it cannot be told.
     """
-    found = world.example([(world.rules[i], TRUE), (world.rules[j], TRUE), above])
+    both: list[Wish] = [(world.rules[i], TRUE), (world.rules[j], TRUE)]
+    found = world.example([*both, world.none_above(i)])
     if found is not None and not realistic(world, found):
         raise TooHardError
     return found

@@ -9,13 +9,14 @@ together with that of the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.engine.calendar import calendars_of
+from reviewbot.policy.lint.asked import CLOCKS, COUNT, EXISTS, clock_test, tests_asked, texts_of
 from reviewbot.policy.lint.boxes import Boxes
 from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
 from reviewbot.policy.lint.relations import (
@@ -49,46 +50,28 @@ from reviewbot.policy.lint.solver import (
 from reviewbot.policy.lint.texts import texts_like
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
 from reviewbot.policy.lint.walks import (
-    Demand,
     bare,
     compares_in,
-    conditions_of,
-    deciding,
     facts_asked,
-    placeholders_in,
-    rules_and_cases,
-    sent_texts,
     shape,
 )
 from reviewbot.policy.model import (
     AllOf,
-    BeforeDeadline,
     Compare,
     Condition,
     EachAttempt,
     FactTest,
-    FromConfirmed,
     Lists,
     Moment,
     NoneOf,
     Policy,
     Rule,
-    Template,
 )
-from reviewbot.policy.operators import IsKnown, Range
 
-COUNT = "checks.count"
-EXISTS = Range(low=1)
-KNOWN = IsKnown(known=True)
 MOST_WORK = 1_000_000
 """Answers of single tests that one part of the analysis may take, unless it is told otherwise."""
 MOST_RETRIES = 8
 """Examples that are looked at before a text of the right length counts as not found."""
-_CLOCKS = {
-    "comments": ("task.waiting_for", "task.time_left", "task.times_disputed"),
-    "accounts": ("review.waiting_for", "review.time_left", "feedback.corrections_requested"),
-}
-"""How long it has waited, how long is left, how often it was sent back."""
 _TRUTHS = (FALSE, TRUE, UNKNOWN)
 """What a variable that no fact states comes to, cell by cell; a share of a rollout is never unknown."""
 
@@ -114,13 +97,6 @@ class Witness(msgspec.Struct, frozen=True):
     """The cell (a bit) of every variable."""
 
 
-def _needed_beside(names: set[str]) -> set[str]:
-    """Facts that those depend on: a text has a length, and a length its platform's limit."""
-    if "task.comment_text" in names:
-        return {"task.comment_length", "task.platform"}
-    return {"task.platform"} if "task.comment_length" in names else set()
-
-
 class PolicyModel:
     """All that can be asked about a policy."""
 
@@ -129,12 +105,13 @@ class PolicyModel:
         self.doubts: list[Doubt] = []
         """What was asked and could not be told."""
         self.lists = Lists(policy, calendars_of(policy))
-        self.waited, self.left, self.returns = _CLOCKS[policy.applies_to.review]
+        self.waited, self.left, self.returns = CLOCKS[policy.applies_to.review]
         self._patterns = {pattern.name: pattern for pattern in policy.patterns}
         self._catalogue = CATALOGUE[policy.applies_to.review]
         self._budget = Budget(MOST_WORK)
         self._domains: list[Domain] = []
         self._sensible_cells: list[int] = []
+        self._known_cells: list[tuple[int, int]] = []
         self._numbers: dict[str, int] = {}
         self._tests: dict[tuple[str, FactTest], PartitionedTest] = {}
         self._rest: dict[object, tuple[int, EachAttempt]] = {}
@@ -142,12 +119,12 @@ class PolicyModel:
         self.rules = tuple(map(self._rule, policy.rules))
         self.statements = tuple(self.circuit(statement.when) for statement in policy.never)
         self.fallbacks = tuple(self.circuit(case.when) for case in policy.deadline.fallbacks)
-        for demands, _ in self._texts():
+        for demands, _ in texts_of(policy):
             for condition, _ in demands:
                 self.circuit(condition)  # lays out what it asks of the attempts
         self._relate()
-        boxes = ((number, node.boxes()) for number, node in enumerate(self.rules))
-        self._boxes = Boxes((number, found) for number, found in boxes if found is not None)
+        self._lengths = [both for both in LENGTHS if self._numbers.keys() >= set(both)]
+        self._box_up()
 
     # Questions ---------------------------------------------------------------------------
 
@@ -168,7 +145,7 @@ class PolicyModel:
         """Rules that together leave nothing of what is wished: enough of them, if not as few as can be."""
         search = Search(self._possible, self._budget)
         search.find(wishes)
-        return self._boxes.rules_in(search.pressed)
+        return list(self.boxes.rules_in(search.pressed))
 
     def example(self, wishes: Sequence[Wish]) -> Witness | None:
         """Find an ordinary review that meets `wishes`; None where there is none.
@@ -200,7 +177,8 @@ class PolicyModel:
 
     def not_due(self) -> Expression | None:
         """Whether `decide by` is still to come; None where no clock tells. Only for statements."""
-        return (clock := self._clock_test(self.policy.deadline.decide_by)) and self.meets(*clock)
+        clock = clock_test(self.policy, self.policy.deadline.decide_by)
+        return None if clock is None else self.meets(*clock)
 
     def surely(self, wishes: Sequence[Wish], doubt: Doubt) -> Witness | None:
         """As `example`; what cannot be told is noted down as `doubt`, to be said in the end."""
@@ -212,40 +190,43 @@ class PolicyModel:
 
     def decides(self, number: int) -> list[Wish]:
         """What must hold for a rule to decide: it matches, and no rule before it does."""
-        return [(self.rules[number], TRUE), self.none_of(self.earlier(number))]
+        return [(self.rules[number], TRUE), self.none_above(number)]
 
-    def earlier(self, number: int) -> list[int]:
-        """The rules above one that can decide."""
-        return [i for i, _ in deciding(self.policy) if i < number]
+    def none_above(self, number: int, *, but: int | None = None) -> Wish:
+        """The wish that no rule above one that can decide matches, `but` one rule."""
+        wish, want = self._above[number]
+        assert isinstance(wish, NoneMatches)
+        if but is None:
+            return wish, want
+        own = self.boxes.of_rule.get(but, 0)
+        large = tuple(node for node in wish.large if node is not self.rules[but])
+        return NoneMatches(self.boxes, wish.wanted & ~own, large), want
 
     def none_of(self, numbers: Iterable[int]) -> Wish:
         """The wish that none of these rules matches."""
-        wanted, large = 0, []
-        for number in numbers:
-            wanted |= self._boxes.of_rule.get(number, 0)
-            if number not in self._boxes.of_rule:
-                large.append(self.rules[number])
-        return NoneMatches(self._boxes, wanted, tuple(large)), TRUE
+        numbers = list(numbers)
+        large = tuple(self.rules[number] for number in numbers if number in self.large)
+        return NoneMatches(self.boxes, self.boxes.of_rules(numbers), large), TRUE
 
-    def implied_by(self, number: int) -> list[int]:
-        """Rules that are seen, without a search, to match whatever this one matches."""
+    # Many rules at once, as the bits of their boxes: necessary signs, where a search would be sure;
+    # rules that have too many boxes (`large`) are not among them.
+
+    def implied_by(self, number: int) -> int:
+        """Boxes of rules that are seen to match whatever this rule matches."""
         reach = Search(self._possible, self._budget).narrowed([(self.rules[number], TRUE)])
-        return self._boxes.rules_in(self._boxes.surely_hold(reach)) if all(reach) else []
+        return self.boxes.look(reach)[1] if all(reach) else 0
 
-    def meeting(self, number: int) -> list[int]:
-        """Rules that may have a sensible review in common with this one: all but those seen apart."""
+    def meeting(self, number: int) -> int:
+        """Boxes of rules that may have a sensible review in common with this one."""
+        return self.boxes.look(self._sensibly(number))[0]
+
+    def matched(self, found: Witness) -> int:
+        """Boxes of the rules that match a review."""
+        return self.boxes.look(found.live)[1]
+
+    def perhaps_untold(self, number: int) -> int:
+        """Boxes of rules of which it may not be told whether they match, where this one does, and that might."""
         reach = self._sensibly(number)
-        return [*self._boxes.rules_in(self._boxes.may_hold(reach)), *self._large()]
-
-    def matched(self, found: Witness) -> set[int]:
-        """The rules that match a review."""
-        large = (n for n in self._large() if self.rules[n].value(list(found.live)) == TRUE)
-        return {*self._boxes.rules_in(self._boxes.surely_hold(found.live)), *large}
-
-    def perhaps_untold(self, number: int) -> list[int]:
-        """Rules of which it may not be told whether they match, where this one does, and that might."""
-        reach = self._sensibly(number)
-        unknown = self._boxes.may_be_unknown(reach)
         asked = {self._numbers[name] for name in facts_asked(self.policy.rules[number])}
         fixed = [
             cells
@@ -253,13 +234,23 @@ class PolicyModel:
             else every
             for v, (cells, every) in enumerate(zip(reach, self._sensible.start, strict=True))
         ]
-        return [*self._boxes.rules_in(unknown & self._boxes.may_hold(fixed)), *self._large()]
+        return self.boxes.may_be_unknown(reach) & self.boxes.look(fixed)[0]
 
     def _sensibly(self, number: int) -> tuple[int, ...]:
         return Search(self._sensible, self._budget).narrowed([(self.rules[number], TRUE)])
 
-    def _large(self) -> list[int]:
-        return [n for n in range(len(self.rules)) if n not in self._boxes.of_rule]
+    def _box_up(self) -> None:
+        """Take the rules apart into boxes."""
+        boxes = {number: node.boxes() for number, node in enumerate(self.rules)}
+        self.large = frozenset(number for number, found in boxes.items() if found is None)
+        self.boxes = Boxes((n, found) for n, found in boxes.items() if found is not None)
+        self._above: list[Wish] = []
+        wanted, large = 0, tuple[Expression, ...]()
+        for number, rule in enumerate(self.policy.rules):
+            self._above.append((NoneMatches(self.boxes, wanted, large), TRUE))
+            if not rule.shadow:
+                wanted |= self.boxes.of_rule.get(number, 0)
+                large += (self.rules[number],) if number in self.large else ()
 
     def reads(self, fact: str) -> bool:
         """Whether the policy reads a fact."""
@@ -288,10 +279,7 @@ class PolicyModel:
 
     def within(self, fact: str, *, documented: bool) -> int:
         """The cells (bits) of the values that a fact can have, or of those the API documents."""
-        return bits(
-            cell.value is not None and (cell.documented or not documented)
-            for cell in self.cells_of(fact)
-        )
+        return self._known_cells[self._numbers[fact]][documented]
 
     def _domain(self, fact: str) -> Domain:
         return self._domains[self._numbers[fact]]
@@ -299,7 +287,7 @@ class PolicyModel:
     # Facts as variables ------------------------------------------------------------------
 
     def _make_facts(self) -> None:
-        tests = self._collect_tests()
+        tests = tests_asked(self.policy)
         cuts = {name: cut_points(self._catalogue[name], found) for name, found in tests.items()}
         cuts = shared_cuts(cuts)
         for name in sorted(tests, key=lambda name: name != COUNT):
@@ -310,6 +298,10 @@ class PolicyModel:
 
     def _new_variable(self, domain: Domain, sensible: int) -> int:
         self._domains.append(domain)
+        known = [cell.value is not None for cell in domain.cells]
+        documented = (cell.documented for cell in domain.cells)
+        within = (held and says for held, says in zip(known, documented, strict=True))
+        self._known_cells.append((bits(known), bits(within)))
         self._sensible_cells.append(sensible)
         return len(self._domains) - 1
 
@@ -321,39 +313,6 @@ class PolicyModel:
         if cell.value is None:
             return not judged and not ordinarily_known(fact)
         return cell.documented and (not judged or cell.value in judged)
-
-    def _collect_tests(self) -> dict[str, dict[FactTest, None]]:
-        asked = [
-            (name, bare(line.test))
-            for condition in conditions_of(self.policy)
-            for name, line in compares_in(condition)
-        ]
-        moments = [rule.then.until for rule in self.policy.rules]
-        moments += [self.policy.deadline.decide_by] * bool(self.policy.never)
-        asked += filter(None, map(self._clock_test, moments))
-        texts = list(self._texts())
-        asked += [
-            (name, bare(line.test))
-            for demands, _ in texts
-            for condition, _ in demands
-            for name, line in compares_in(condition)
-        ]
-        names = {self.waited, self.left, self.returns, *(name for name, _ in asked)}
-        names |= {place.fact for _, template in texts for place in placeholders_in(template)}
-        if any(name.startswith(("last.", "checks.")) for name in names):
-            names |= {COUNT, "last.outcome_kind"}
-            asked.append((COUNT, EXISTS))
-        names |= _needed_beside(names)
-        tests: dict[str, dict[FactTest, None]] = {
-            name: {} for name in sorted(names & self._catalogue.keys())
-        }
-        for name, test in (*asked, *((name, KNOWN) for name in tests)):
-            tests[name][test] = None
-        return tests
-
-    def _texts(self) -> Iterator[tuple[tuple[Demand, ...], Template]]:
-        for part in rules_and_cases(self.policy):
-            yield from sent_texts(part.then)
 
     def _relate(self) -> None:
         """Lay out how the variables depend on each other, for each kind of question."""
@@ -393,20 +352,13 @@ class PolicyModel:
 
     def _not_yet(self, until: Moment) -> Expression:
         """Whether a wait's moment is still to come; without its clock that cannot be said."""
-        clock = self._clock_test(until)
+        clock = clock_test(self.policy, until)
         if clock is None:
             return self._free(_TRUTHS)
         test = self.meets(*clock)
         return PartitionedTest(
             test.variable, test.true | test.unknown, test.false | test.unknown, test.unknown
         )
-
-    def _clock_test(self, until: Moment | None) -> tuple[str, FactTest] | None:
-        if isinstance(until, FromConfirmed):
-            return self.waited, Range(high=until.seconds, high_included=False)
-        if isinstance(until, BeforeDeadline):
-            return self.left, Range(low=until.seconds, low_included=False)
-        return None
 
     def _free(self, truths: tuple[int, ...]) -> PartitionedTest:
         """A truth that no fact states, as a variable of its own."""
@@ -468,7 +420,7 @@ class PolicyModel:
         waited, left = facts.get(self.waited), facts.get(self.left)
         if waited is not None and left is not None:
             facts[self.left] = WINDOW - as_number(waited)
-        for text, length in LENGTHS:
+        for text, length in self._lengths:
             if facts.get(text) is None or facts.get(length) is None:
                 continue
             if not self._fit(found, text, length):
@@ -479,6 +431,10 @@ class PolicyModel:
     def _fit(self, found: Witness, name: str, length: str) -> bool:
         """Give a text the length that was chosen, if that changes no answer about it."""
         wanted = self.cells_of(length)[found.cells[length]]
+        own = len(found.facts[name])
+        if own >= (wanted.low or 0) and (wanted.high is None or own <= wanted.high):
+            found.facts[length] = own
+            return True
         here = 1 << found.cells[name]
         answers = [
             (test, PartitionedTest(0, *masks).truths_in(here))

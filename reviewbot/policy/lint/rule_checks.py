@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import merge
+from itertools import islice
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.lint.policy_model import COUNT, EXISTS, Doubt, PolicyModel, Witness
+from reviewbot.policy.lint.asked import COUNT, EXISTS
+from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, TooHardError, Wish
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding, facts_asked
 from reviewbot.policy.lint.witnesses import (
@@ -36,7 +39,7 @@ ALL_COVERED = "whether every task is covered"
 PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
 MOST_EATERS_NAMED = 3
 """Earlier rules that are named as taking all tasks of a rule."""
-MOST_ASKED = 600
+MOST_ASKED = 300
 """Questions about the unknown that are put in all, shared by the rules that move money."""
 
 
@@ -98,7 +101,10 @@ def _eaters(world: PolicyModel, eaten: list[int]) -> dict[tuple[int, ...], list[
 
     Of several earlier rules that each take all, the one that does so to the most is named.
     """
-    alone = {n: set(world.implied_by(n)) & set(world.earlier(n)) for n in eaten}
+    deciders = {i for i, _ in deciding(world.policy)}
+    alone = {
+        n: {i for i in world.boxes.rules_in(world.implied_by(n)) if i < n} & deciders for n in eaten
+    }
     takes = Counter(eater for eaters in alone.values() for eater in eaters)
     by_eaters: dict[tuple[int, ...], list[int]] = {}
     for number in eaten:
@@ -119,7 +125,7 @@ def _smallest(world: PolicyModel, number: int) -> list[int]:
             return not world.possible([own, world.none_of(rules)])
         return False
 
-    kept = world.earlier(number)
+    kept = [i for i, _ in deciding(world.policy) if i < number]
     with suppress(TooHardError):
         pressing = world.in_the_way([own, world.none_of(kept)])
         kept = pressing if suffice(pressing) else kept
@@ -196,30 +202,35 @@ def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator
 
     All that one rule lets by, because the same facts are unknown, is one finding.
     """
-    rules = dict(deciding(world.policy))
-    alive = [i for i in rules if i not in dead]
-    acting = [i for i in alive if rules[i].then.action.pays or rules[i].then.action.sends_back]
+    rules = {i: rule for i, rule in deciding(world.policy) if i not in dead}
+    acting = [i for i, r in rules.items() if r.then.action.pays or r.then.action.sends_back]
     share = max(2, MOST_ASKED // max(1, len(acting)))
     passed: dict[tuple[int, tuple[str, ...]], list[tuple[int, Witness]]] = {}
     for i in acting:
-        before = [j for j in alive if j < i]
-        action = rules[i].then.action
-        unsure = [j for j in sorted(world.perhaps_untold(i)) if j in before]
-        unsure = [j for j in unsure if rules[j].then.action is not action]
+        unsure = _perhaps_untold(world, rules, i)
         try:
-            for j in unsure[:share]:
-                found = _past_unknown(world, before, i, j)
+            for j in islice(unsure, share):
+                found = _past_unknown(world, i, j)
                 if found is not None:
                     missing = (n for n in facts_asked(rules[j]) if found.facts[n] is None)
                     passed.setdefault((j, tuple(missing)), []).append((i, found))
                     break
             else:
-                if len(unsure) > share:
+                if next(unsure, None) is not None:
                     raise TooHardError
         except TooHardError:
             world.doubts.append(Doubt(PAST_UNKNOWN, i))
     for (j, unknown), takers in passed.items():
         yield _passed(world, j, unknown, takers)
+
+
+def _perhaps_untold(world: PolicyModel, rules: dict[int, Rule], i: int) -> Iterator[int]:
+    """Rules above one, with another action, of which it may not be told whether they match what it takes."""
+    for j in merge(sorted(world.large), world.boxes.rules_in(world.perhaps_untold(i))):
+        if j >= i:
+            return
+        if j in rules and rules[j].then.action is not rules[i].then.action:
+            yield j
 
 
 def _passed(
@@ -249,12 +260,12 @@ def _passed(
     )
 
 
-def _past_unknown(world: PolicyModel, before: list[int], i: int, j: int) -> Witness | None:
+def _past_unknown(world: PolicyModel, i: int, j: int) -> Witness | None:
     """Find a review that rule `i` takes while `j`, of which it cannot be told, might have matched."""
     wishes: list[Wish] = [
         (world.rules[i], TRUE),
         (world.rules[j], UNKNOWN),
-        world.none_of(k for k in before if k != j),
+        world.none_above(i, but=j),
     ]
     scenarios: list[list[Wish]] = [[]]
     if world.reads(COUNT):  # a rule that asks for an attempt, or for none, is not surprised by it

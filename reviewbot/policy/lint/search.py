@@ -149,19 +149,29 @@ class Search:
 
     def _typical(self, live: Live, unwanted: int) -> Live | None:
         """Take the most typical cell of each variable that is still open; None where that fails."""
+        found = self._typical_cells(live, 0)
+        if found is None or not unwanted:
+            return found
+        assert self._boxes is not None
+        if self._boxes.look(found)[0] & unwanted:  # so press after each of them
+            return self._typical_cells(live, unwanted)
+        return found
+
+    def _typical_cells(self, live: Live, unwanted: int) -> Live | None:
         live = live.copy()
         for variable, order in enumerate(self._variables.order):
             cells = live[variable]
             if not cells & (cells - 1):
                 continue
             self._budget.left -= 1
-            live[variable] = next(1 << cell for cell in order if cells >> cell & 1)
+            live[variable] = _first(order, cells)
             if not self._settle(live, (variable,)):
                 return None
-            pressed = self._press(live, unwanted)
-            if pressed is None:
-                return None
-            unwanted, _ = pressed
+            if unwanted:
+                pressed = self._press(live, unwanted)
+                if pressed is None:
+                    return None
+                unwanted, _ = pressed
         return None if unwanted else live
 
     def _press(self, live: Live, unwanted: int) -> tuple[int, int] | None:
@@ -172,11 +182,10 @@ class Search:
         """
         touched = 0
         while unwanted and self._boxes is not None:
-            boxes = self._boxes
             once = twice = 0
-            self._budget.left -= 1 + len(boxes.variables) // 4
-            for variable in boxes.variables:
-                may, unsure = boxes.look(variable, live[variable])
+            self._budget.left -= 1 + len(self._boxes.axes) // 4
+            for variable, axis in self._boxes.axes.items():
+                may, unsure = axis.look(live[variable])
                 unwanted &= may
                 if not unwanted:
                     return 0, touched
@@ -199,9 +208,9 @@ class Search:
         """Take from each variable the cells in which a box with nothing else open would hold."""
         assert self._boxes is not None
         touched = 0
-        for variable in self._boxes.variables:
-            pressing = single & self._boxes.look(variable, live[variable])[1]
+        for variable, axis in self._boxes.axes.items():
             cells = live[variable]
+            pressing = single & axis.look(cells)[1]
             for box in each_bit(pressing):
                 cells &= ~self._boxes.sides[box][variable].sure
             if cells == live[variable]:
@@ -252,9 +261,7 @@ class Search:
         return 0, []
 
     def _typical_first(self, variable: int, classes: list[int]) -> list[int]:
-        every = sum(classes)
-        order = self._variables.order[variable]
-        typical = next(1 << cell for cell in order if every >> cell & 1)
+        typical = _first(self._variables.order[variable], sum(classes))
         classes.sort(key=lambda part: not part & typical)
         return classes
 
@@ -265,8 +272,11 @@ class Search:
         """
         count, one_attempt = self._variables.count, self._variables.one_attempt
         links = self._variables.links
-        touched = sum(1 << variable for variable in variables)
-        queue = [variable for variable in variables if not live[variable] & (live[variable] - 1)]
+        touched, queue = 0, []
+        for variable in variables:
+            touched |= 1 << variable
+            if not live[variable] & (live[variable] - 1):
+                queue.append(variable)
         while queue:
             variable = queue.pop()
             cell = live[variable].bit_length() - 1
@@ -290,3 +300,11 @@ class Search:
                 if not after & (after - 1):
                     queue.append(other)
         return touched
+
+
+def _first(order: Sequence[int], cells: int) -> int:
+    """The first of some cells, as a bit."""
+    for cell in order:
+        if cells >> cell & 1:
+            return 1 << cell
+    raise AssertionError(cells)

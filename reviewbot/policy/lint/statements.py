@@ -73,11 +73,8 @@ def _rules(world: PolicyModel, dead: frozenset[int]) -> Iterator[_Actor]:
 
 
 def _cases(world: PolicyModel) -> Iterator[_Actor]:
-    wishes: list[Wish] = [
-        (world.rules[number], NOT_TRUE)
-        for number, rule in deciding(world.policy)
-        if rule.then.action is Action.LEAVE
-    ]
+    left = (n for n, rule in deciding(world.policy) if rule.then.action is Action.LEAVE)
+    wishes: list[Wish] = [world.none_of(left)]
     not_due = world.not_due()
     wishes += [] if not_due is None else [(not_due, FALSE)]
     for case, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):

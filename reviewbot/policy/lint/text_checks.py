@@ -17,7 +17,8 @@ from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
-from reviewbot.policy.lint.policy_model import KNOWN, Doubt, PolicyModel
+from reviewbot.policy.lint.asked import KNOWN
+from reviewbot.policy.lint.policy_model import Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, Wish
 from reviewbot.policy.lint.walks import (
     compares_in,

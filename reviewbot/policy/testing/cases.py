@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import CATALOGUE
-from reviewbot.policy.engine.calendar import resolver
+from reviewbot.policy.engine.calendar import Calendar, resolver
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, Outcome, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
-from reviewbot.policy.model import Moment, PolicyTest, Reminder
+from reviewbot.policy.model import Moment, Policy, PolicyTest, Reminder
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
 
@@ -132,9 +132,23 @@ def _texts(made: Evaluation) -> list[str]:
     return [" ".join(text.split()) for text in texts if text]
 
 
-def case_facts(judge: Judge, test: PolicyTest) -> Facts:
-    """The facts that a test starts from, at its moment. Raises Impossible or Misread."""
-    return _Runner(judge).facts(test, test.at)
+def case_facts(
+    policy: Policy,
+    calendars: Mapping[str, Calendar],
+    test: PolicyTest,
+    at: Moment | None,
+) -> Facts:
+    """The typical review with what a test gives, at a moment of it. Raises Impossible or Misread."""
+    review, zone = policy.applies_to.review, ZoneInfo(policy.timezone)
+    given = {name: read_given(text, CATALOGUE[review][name], zone) for name, text, _ in test.given}
+    if at is None:
+        return usual_facts(review, given)
+    start = usual_facts(review, {n: v for n, v in given.items() if n not in MOVING})
+    now = resolver(at, calendars)(start.started_at, start.deadline_at)
+    if now is None:
+        anchors = {"comments": "task.manually_confirmed_at", "accounts": "review.waiting_for"}
+        raise Impossible(anchors[review])
+    return usual_facts(review, given, now)
 
 
 class _Runner:
@@ -165,26 +179,10 @@ class _Runner:
             problems.append(problem.message)
         return CaseResult(test=test, looks=tuple(looks), problems=tuple(problems))
 
-    def facts(self, test: PolicyTest, at: Moment | None) -> Facts:
-        """The typical review with what the test gives, at a moment of it."""
-        review = self._policy.applies_to.review
-        given = {
-            name: read_given(text, CATALOGUE[review][name], self._zone)
-            for name, text, _ in test.given
-        }
-        if at is None:
-            return usual_facts(review, given)
-        start = usual_facts(review, {n: v for n, v in given.items() if n not in MOVING})
-        now = self._moment(at, start)
-        if now is None:
-            anchors = {"comments": "task.manually_confirmed_at", "accounts": "review.waiting_for"}
-            raise Impossible(anchors[review])
-        return usual_facts(review, given, now)
-
     def _look(
         self, test: PolicyTest, at: Moment | None, expected: Action | None, *, main: bool = True
     ) -> Look:
-        facts = self.facts(test, at)
+        facts = case_facts(self._policy, self._judge.calendars, test, at)
         effect = tested_answer(self._judge, test, facts, trace=True)
         return Look(
             facts=facts,
@@ -236,7 +234,7 @@ class _Runner:
     def unreminded(self, test: PolicyTest) -> Iterator[str]:
         """Who is expected to be reminded of this review at some moment, and is not."""
         for wanted in test.reminded:
-            facts = self.facts(test, wanted.at)
+            facts = case_facts(self._policy, self._judge.calendars, test, wanted.at)
             made, because = tested_answer(self._judge, test, facts)
             for to in wanted.to:
                 if not (made.undecided or because):

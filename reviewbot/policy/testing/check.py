@@ -13,7 +13,7 @@ from datetime import date
 import msgspec
 
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.engine.judge import compile_policy
+from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.lint.attempt_checks import moved_without_a_check
 from reviewbot.policy.lint.calendar_proof import out_of_hours
@@ -166,12 +166,10 @@ def untold(world: PolicyModel) -> Iterator[Finding]:
 
 def impossible_tests(policy: Policy) -> Iterator[Finding]:
     """Find each test for whose facts there is no task."""
-    if not policy.tests:
-        return
-    judge = compile_policy(policy)
+    calendars = calendars_of(policy)
     for test in policy.tests:
         try:
-            case_facts(judge, test)
+            case_facts(policy, calendars, test, test.at)
         except Impossible as problem:
             fact = problem.fact
             spans = [span for name, _, span in test.given if name == fact]

@@ -170,8 +170,9 @@ class _Writer:
     def _holds(self, given: Mapping[str, str], at: Moment | None) -> bool:
         """Whether a test of these facts at this moment gets the wanted answer."""
         values = tuple((name, text, NOWHERE) for name, text in given.items())
+        test = PolicyTest(name="", given=values)
         try:
-            facts = case_facts(self.judge, PolicyTest(name="", given=values, at=at))
+            facts = case_facts(self.judge.policy, self.judge.calendars, test, at)
         except (Impossible, Misread):
             return False
         made = self.judge.decide(facts)
