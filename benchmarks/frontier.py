@@ -2,11 +2,12 @@
 
     python -m benchmarks.frontier [--days 30] [--seeds 2] [--per-hour 2] [--write]
 
-Four choices make a policy of the usual kind: what counts as having looked, how often a machine sends
-back, what becomes of a page that was cut, and of a check that saw nothing. Every combination of
-them reviews the same months in all populations (`quality.py` says how and what is measured). Those that
-no other beats on all of it at once are the frontier; `docs/benchmarks/frontier.svg` draws them with the
-policies to start from, and `docs/benchmarks/frontier.json` keeps the figures.
+Five choices make a policy of the usual kind: what counts as having looked, how often a machine sends
+back, what becomes of a page that was cut, before and after a dispute, and of a check that saw nothing.
+Every combination of them reviews the same months in all populations, on the engine alone (`quality.py`
+says what is measured). Those that no other beats on all of it at once are the frontier;
+`docs/benchmarks/frontier.svg` draws them with the policies to start from, and
+`docs/benchmarks/frontier.json` keeps the figures.
 """
 
 from __future__ import annotations
@@ -22,35 +23,33 @@ from typing import Any
 from benchmarks.kept import FOLDER, keep
 from benchmarks.picture import Mark, Panel, draw
 from benchmarks.populations import POPULATIONS
-from benchmarks.quality import POLICIES, Span, live_through, outcome, policy_figures
+from benchmarks.quality import POLICIES, Span, by_engine, policy_figures
 
 PICTURE = FOLDER / "frontier.svg"
 LOOKED = {
-    "last check": "last.comments_scraped: between 1 and 99",
-    "every check": "last.comments_scraped: between 1 and 99\n      checks.most_comments: at most 99",
+    "last check": "",
+    "checks agree": "      checks.most_comments: at most 99\n      checks.failed: 0\n",
+    "checks agree, two after a dispute": (
+        "      checks.most_comments: at most 99\n      checks.failed: 0\n"
+        "    unless:\n      task.times_disputed: at least 1\n      checks.count: 1\n"
+    ),
 }
-"""What must hold of a round before "not there" is believed."""
-VISITS = {"once": 1, "twice": 2, "three times": 3}
+"""What must hold besides "1 to 99 read" before "not there" is believed."""
+VISITS = {"once": 1, "three times": 3}
 """How often a machine sends one task back."""
-RECORD = "account.decisions_30d: at least 5\n      account.dispute_share_30d: at most 25%"
 CUT = {
-    "asked": None,
-    "paid on a clean record": f"last.comments_scraped: at least 100\n      {RECORD}",
-    "paid": "last.comments_scraped: at least 100",
+    "asked": (),
+    "believed on a clean record": ("account.dispute_share_30d: at most 25%",),
+    "clean record, or the desk is full": (
+        "account.dispute_share_30d: at most 25%",
+        "fleet.escalated: more than 30",
+    ),
+    "paid": ("task.times_disputed: 0",),
 }
-"""What becomes of a full page, under which the comment may stand."""
-BLIND = {
-    "asked": None,
-    "paid unless the record is bad": """any of:
-        - last.outcome_kind: scrape_failed
-        - last.comments_scraped: 0
-      none of:
-        - account.decisions_30d: at least 5
-          account.dispute_share_30d: more than 50%""",
-    "paid": """any of:
-        - last.outcome_kind: scrape_failed
-        - last.comments_scraped: 0""",
-}
+"""On which grounds, one after the other, a full page is paid, under which the comment may stand."""
+AGAIN = {"asked": False, "sent back": True}
+"""What becomes of a full page after a dispute."""
+BLIND = {"asked": False, "paid": True}
 """What becomes of a check that saw nothing."""
 AXES = (
     "questions per 100 rounds",
@@ -67,12 +66,16 @@ class Variant:
     looked: str
     visits: str
     cut: str
+    again: str
     blind: str
 
     @property
     def name(self) -> str:
         """The choices, for a table."""
-        return f"{self.looked} / {self.visits} / cut page {self.cut} / saw nothing {self.blind}"
+        return (
+            f"{self.looked}; sent back {self.visits}; cut page {self.cut}, after a dispute"
+            f" {self.again}; nothing seen {self.blind}"
+        )
 
     def text(self) -> bytes:
         """The policy."""
@@ -83,16 +86,27 @@ class Variant:
         yield "  - name: found\n    when:\n      last.outcome_kind: verified\n    then: approve"
         yield "  - name: came back too often\n    when:"
         yield f"      task.times_disputed: at least {VISITS[self.visits]}\n    then: escalate"
+        yield "  - name: another text\n    when:\n      last.outcome_kind: wrong_text"
+        yield "      last.comments_scraped: at least 1\n    then: dispute\n    reason: wrong"
         yield "  - name: not as ordered\n    when:"
-        yield "      last.outcome_kind: [couldnt_verify, wrong_text, wrong_account]"
-        yield f"      {LOOKED[self.looked]}\n    then: dispute\n    reason: not_found"
+        yield "      last.outcome_kind: [couldnt_verify, wrong_account]"
+        yield "      last.comments_scraped: between 1 and 99"
+        yield f"{LOOKED[self.looked]}    then: dispute\n    reason: wrong"
+        if AGAIN[self.again]:
+            yield "  - name: not among the newest\n    when:\n      task.times_disputed: at least 1"
+            yield "      last.comments_scraped: at least 100\n    then: dispute\n    reason: wrong"
         yield "  - name: came back\n    when:\n      task.times_disputed: at least 1"
         yield "    then: escalate"
-        for name, test in (("cut page", CUT[self.cut]), ("saw nothing", BLIND[self.blind])):
-            if test is not None:
-                yield f"  - name: {name}\n    when:\n      {test}\n    then: approve"
+        for number, ground in enumerate(CUT[self.cut], 1):
+            yield f"  - name: cut page {number}\n    when:\n      last.comments_scraped: at least 100"
+            if "share" in ground:
+                yield "      account.decisions_30d: at least 5"
+            yield f"      {ground}\n    then: approve"
+        if BLIND[self.blind]:
+            yield "  - name: nothing seen\n    when any:\n      - last.outcome_kind: scrape_failed"
+            yield "      - last.comments_scraped: 0\n    then: approve"
         yield "  - name: the rest\n    always: yes\n    then: escalate"
-        yield "reasons:\n  not_found:"
+        yield "reasons:\n  wrong:"
         for number, words in enumerate(("Not there.", "Still not there.", "Not there at all."), 1):
             yield f"    round {number}: {words} Please post it as written and press re-check."
         yield "deadline:\n  decide by: 3h before deadline\n  if undecided: approve"
@@ -100,20 +114,16 @@ class Variant:
 
 
 VARIANTS = tuple(
-    Variant(looked=looked, visits=visits, cut=cut, blind=blind)
-    for looked, visits, cut, blind in product(LOOKED, VISITS, CUT, BLIND)
+    Variant(looked=looked, visits=visits, cut=cut, again=again, blind=blind)
+    for looked, visits, cut, again, blind in product(LOOKED, VISITS, CUT, AGAIN, BLIND)
 )
 
 
 def over_all(source: Any, span: Span) -> dict[str, Any]:
     """The figures of one policy over all populations together."""
     counts: Counter[str] = Counter()
-    for population, seed in product(POPULATIONS, range(span.seeds)):
-        month = live_through(
-            source, seed=seed, days=span.days, per_hour=span.per_hour, population=population
-        )
-        counts += outcome(month)
-        month.ledger.close()
+    for population in POPULATIONS:
+        counts += by_engine(source, population, span)
     return policy_figures(counts)
 
 

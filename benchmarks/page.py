@@ -12,11 +12,12 @@ PAGE = FOLDER.parent / "benchmarks.md"
 
 
 class About(NamedTuple):
-    """One benchmark: what it asks, and what its figures stand beside."""
+    """One benchmark: what it asks, what its figures stand beside, and perhaps its picture."""
 
     title: str
     question: str
     beside: str
+    picture: str = ""
 
 
 BENCHMARKS: dict[str, About] = {
@@ -57,7 +58,18 @@ BENCHMARKS: dict[str, About] = {
     "quality": About(
         "Quality of the policies to start from",
         "Are honest managers paid, and provable misses sent back? Are the grades of rules true?",
-        "The simulator's own truth.",
+        "The simulator's own truth. An honest round: the comment stands there as ordered. A provable miss: it does"
+        " not, and the newest check read 1 to 99 comments. An open miss: it does not, and the checker failed, read"
+        " nothing or a full page. A desk answers two questions in an office hour, two in a hundred wrongly. Policies on"
+        " the engine alone, some also as the whole bot.",
+    ),
+    "frontier": About(
+        "What a policy can reach",
+        "How many honest can be paid, how many misses sent back, for how many questions?",
+        "Every combination of five choices that make a policy of the usual kind, in the same months of all populations."
+        " Grey: beaten by another on everything; blue: the frontier; red: the policies to start from; green: what is"
+        " aimed at.",
+        "frontier.svg",
     ),
 }
 
@@ -85,6 +97,8 @@ def _section(name: str, about: About, kept: Mapping[str, Mapping[str, Any]]) -> 
     yield f"{about.question}\n"
     yield f"Beside: {about.beside}\n"
     yield f"Again: `python -m benchmarks.{name} --write`\n"
+    if about.picture and kept:
+        yield f"![{about.question}](benchmarks/{about.picture})\n"
     if not kept:
         yield "Not measured yet.\n"
     for machine, figures in kept.items():

@@ -1,18 +1,20 @@
 """How good the policies we ship are, and how good their grades: simulated months, where the truth is known.
 
-    python -m benchmarks.quality [--days 30] [--seeds 10] [--per-hour 2] [--policy NAME …]
-                                 [--population NAME …] [--no-grades] [--write]
+    python -m benchmarks.quality [--days 30] [--seeds 10] [--per-hour 2] [--policy NAME …] [--population NAME …]
+                                 [--whole NAME …] [--whole-days 14] [--whole-seeds 10] [--grades] [--write]
 
-Each policy reviews the same months by itself, live: those of each population (`populations.py`), with a
-desk that answers two questions in an office hour and errs in one of fifty answers. What was there when a
+Each policy reviews the same months by itself: those of each population (`populations.py`), with a desk
+that answers two questions in an office hour and errs in one of fifty answers. What was there when a
 round began is read from the world, whatever is decided later:
 
 * honest: the ordered comment stands under the video, from the ordered account, with the ordered text;
 * provable miss: it does not, and the newest check read 1 to 99 comments, so all that stand there;
 * open miss: it does not, and the checker failed, read nothing, a full page, or gave no count.
 
-Then the mixed month again with a policy that asks people about everything, while all others speak in its
-shadow: how true their grades are. With `--write` the figures are kept in docs/benchmarks/quality.json.
+All policies are measured on the engine alone (`light.py`), those named by `--whole` also as the whole bot:
+log, API, caps, hours, pauses and breakers. With `--grades` the mixed month is lived through again with a
+policy that asks people about everything, while all others speak in its shadow: how true their grades are.
+With `--write` the figures are kept in docs/benchmarks/quality.json; what is not measured again stays.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from random import Random  # noqa: TID251 - seeded chance of a benchmark
 from typing import Any
 
 from benchmarks.kept import keep
+from benchmarks.light import counts_of
 from benchmarks.populations import POPULATIONS, Kind, kind_of, world_of
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
@@ -44,6 +47,7 @@ from reviewbot.insights.scorecard import (
 )
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
+from reviewbot.policy import starters
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.review import shadow
@@ -62,7 +66,8 @@ POLICIES = {
     "vendor-sample": ROOT / "policies" / "vendor-sample.yaml",
     **{
         name: ROOT / "reviewbot" / "policy" / "starters" / f"{name}.yaml"
-        for name in ("cautious", "trusting", "desk")
+        for name in starters.names()
+        if name != "accounts"
     },
 }
 ASKS = b"""
@@ -337,47 +342,81 @@ class Span:
     per_hour: float = PER_HOUR
 
 
-def measure(
-    policies: Mapping[str, Path | bytes], populations: Iterable[str], span: Span, live: Confusion
-) -> dict[str, Any]:
-    """Every policy in every population, over every seed."""
+def by_engine(source: Path | bytes, population: str, span: Span) -> Counter[str]:
+    """What became of every round of a population over every seed, on the engine alone."""
+    counts: Counter[str] = Counter()
+    judge, people = judge_of(source), POPULATIONS[population]
+    for seed in range(span.seeds):
+        counts += counts_of(judge, people, seed=seed, days=span.days, per_hour=span.per_hour)
+    return counts
+
+
+def by_bot(source: Path | bytes, population: str, span: Span) -> Counter[str]:
+    """The same with the whole bot."""
+    counts: Counter[str] = Counter()
+    for seed in range(span.seeds):
+        month = live_through(
+            source, seed=seed, days=span.days, per_hour=span.per_hour, population=population
+        )
+        counts += outcome(month)
+        month.ledger.close()
+    return counts
+
+
+def worst(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The worst figure of any population: the least that is right, the most that is asked."""
+    rows = list(rows)
+    least = ("honest: paid %", "provable misses: sent back %", "all misses: sent back %")
+    most = ("provable misses: paid by a rule %", "questions per 100 rounds", "paid by silence")
+    return {
+        "rounds": sum(row["rounds"] for row in rows),
+        **{name: min(row[name] for row in rows) for name in least},
+        **{name: max(row[name] for row in rows) for name in most},
+    }
+
+
+def measure(policies: Mapping[str, Path], populations: Sequence[str], span: Span) -> dict[str, Any]:
+    """Every policy in every population, and the worst of each."""
+    found: dict[str, dict[str, Any]] = {population: {} for population in populations}
+    for name, source in policies.items():
+        for population in populations:
+            found[population][name] = policy_figures(by_engine(source, population, span))
+        figures = worst(found[population][name] for population in populations)
+        print(name, f"{time.process_time():.0f} s", figures, flush=True)
+    summary = {name: worst(found[each][name] for each in populations) for name in policies}
+    return {"worst of all populations": summary, **found}
+
+
+def measure_whole(names: Iterable[str], populations: Sequence[str], span: Span) -> dict[str, Any]:
+    """Some policies as the whole bot."""
     found: dict[str, Any] = {}
-    for population in populations:
-        rows = found[population] = {}
-        for name, source in policies.items():
-            counts: Counter[str] = Counter()
-            for seed in range(span.seeds):
-                month = live_through(
-                    source,
-                    seed=seed,
-                    days=span.days,
-                    per_hour=span.per_hour,
-                    population=population,
-                )
-                counts += outcome(month)
-                if population == "mixed":
-                    live.add(month)
-                month.ledger.close()
-            rows[name] = policy_figures(counts)
-            print(population, name, f"{time.process_time():.0f} s", rows[name], flush=True)
+    for name, population in ((name, population) for name in names for population in populations):
+        figures = policy_figures(by_bot(POLICIES[name], population, span))
+        found[f"{name}, {population}"] = figures
+        print(name, population, f"{time.process_time():.0f} s", figures, flush=True)
     return found
 
 
-def grades(policies: Iterable[Path], span: Span) -> Confusion:
-    """How true the grades are of what policies said in the shadow of people who answer everything."""
-    beside = Confusion()
+def measure_grades(policies: Sequence[Path], span: Span) -> dict[str, Any]:
+    """How true the grades are: of what each policy did, and of what it said in others' shadow."""
+    live, beside = Confusion(), Confusion()
     for seed in range(span.seeds):
-        month = live_through(
-            ASKS,
-            seed=seed,
-            days=span.days,
-            per_hour=span.per_hour,
-            desk=12.0,
-            shadows=policies,
+        months = [
+            live_through(source, seed=seed, days=span.days, per_hour=span.per_hour)
+            for source in policies
+        ]
+        asking = live_through(
+            ASKS, seed=seed, days=span.days, per_hour=span.per_hour, desk=12.0, shadows=policies
         )
-        beside.add(month)
-        month.ledger.close()
-    return beside
+        for month in months:
+            live.add(month)
+        beside.add(asking)
+        for month in (*months, asking):
+            month.ledger.close()
+    return {
+        "grades of what rules did, live": live.figures(),
+        "grades of what rules said, in the shadow": beside.figures(),
+    }
 
 
 def main() -> None:
@@ -390,23 +429,27 @@ def main() -> None:
     options.add_argument("--per-hour", type=float, default=PER_HOUR)
     options.add_argument("--policy", action="append", choices=POLICIES, metavar="NAME")
     options.add_argument("--population", action="append", choices=POPULATIONS, metavar="NAME")
-    options.add_argument("--no-grades", action="store_true")
+    options.add_argument("--whole", action="append", choices=POLICIES, default=[], metavar="NAME")
+    options.add_argument("--whole-days", type=float, default=14.0)
+    options.add_argument("--whole-seeds", type=int, default=SEEDS)
+    options.add_argument("--grades", action="store_true")
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
     span = Span(days=chosen.days, seeds=chosen.seeds, per_hour=chosen.per_hour)
+    populations = chosen.population or list(POPULATIONS)
     policies = {name: POLICIES[name] for name in chosen.policy or POLICIES}
-    live = Confusion()
     figures: dict[str, Any] = {
         "days": span.days,
         "seeds": span.seeds,
         "tasks an hour": span.per_hour,
-        **measure(policies, chosen.population or POPULATIONS, span, live),
+        **measure(policies, populations, span),
     }
-    if not chosen.no_grades:
-        figures["grades of what rules did, live"] = live.figures()
-        figures["grades of what rules said, in the shadow"] = grades(
-            policies.values(), span
-        ).figures()
+    if chosen.whole:
+        whole = Span(days=chosen.whole_days, seeds=chosen.whole_seeds, per_hour=chosen.per_hour)
+        key = f"the whole bot, {whole.days:g} days, {whole.seeds} seeds"
+        figures[key] = measure_whole(chosen.whole, populations, whole)
+    if chosen.grades:
+        figures |= measure_grades(list(policies.values()), Span(days=30.0, seeds=3))
     if chosen.write:
         print(keep("quality", figures, part=True))
 

@@ -50,6 +50,7 @@ def _schema_text() -> str:
 @click.option("--owner", metavar="WHO", help="Who answers questions about it.")
 @click.option("--timezone", metavar="ZONE", help="Zone of its hours and dates: Europe/Paris.")
 @click.option("--output", type=click.Path(), metavar="FILE", help="Where to; NAME.yaml without it.")
+@click.option("--list", "lists", is_flag=True, help="Say which templates there are, and end.")
 def new(
     screen: Screen,
     template: str | None,
@@ -57,6 +58,7 @@ def new(
     owner: str | None,
     timezone: str | None,
     output: str | None,
+    lists: bool,
 ) -> None:
     """Start a policy from a template, with its tests beside it and completion for your editor.
 
@@ -64,10 +66,16 @@ def new(
     A file that is there is never written over.
 
     $ reviewbot policy new  # answer a few questions
+    $ reviewbot policy new --list  # which templates are there?
     $ reviewbot policy new --template cautious --name my-policy  # ask nothing
     $ reviewbot policy new --template desk --name desk --timezone Europe/Paris
       --owner ops@example.com --output policies/desk.yaml  # say everything
     """
+    if lists:
+        wide = max(map(len, starters.names()))
+        for each in map(starters.read, starters.names()):
+            screen.data(f"{each.name:{wide}}  {each.about}")
+        return
     if sys.stdin.isatty() and sys.stderr.isatty():
         template = template or _ask_template(screen)
         name = name or _ask("What shall it be called (small letters, digits, -)", template)
@@ -84,7 +92,8 @@ def new(
     tests = policy.with_name(f"{policy.stem}.tests{policy.suffix}")
     _write(policy, tests, starter)
     screen.say(
-        f"{styled('written', 'good')}  {policy}, its tests {tests.name}, and {SCHEMA} for your editor"
+        f"{styled('written', 'good')}  {policy}, its tests {tests.name},"
+        f" {''.join(f'its list {file}, ' for file in starter.beside)}and {SCHEMA} for your editor"
     )
     screen.say(f"next     reviewbot policy check {policy}")
     screen.say(f"         reviewbot policy test {policy}")
@@ -118,7 +127,7 @@ def _starter(template: str, name: str, owner: str | None, timezone: str | None) 
     parsed = parse_policy(
         starter.policy,
         path=name,
-        read=_no_file,
+        read=lambda file: starter.beside[file].encode(),
         tests=("tests", starter.tests.encode()),
         today=datetime.now(UTC).date(),
     )
@@ -129,12 +138,8 @@ def _starter(template: str, name: str, owner: str | None, timezone: str | None) 
     return starter
 
 
-def _no_file(name: str) -> bytes:
-    raise FileNotFoundError(name)
-
-
 def _write(policy: Path, tests: Path, starter: Starter) -> None:
-    """Write the policy and its tests, neither over a file that is there; the schema if it is not."""
+    """Write the policy and its tests, neither over a file that is there; lists and schema if they are not."""
     for path in (policy, tests):
         if path.exists():
             raise UsageError(f"{path} is there already and stays; name another with --output")
@@ -144,6 +149,9 @@ def _write(policy: Path, tests: Path, starter: Starter) -> None:
         for path, text in ((policy, starter.policy), (tests, starter.tests)):
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
+        for name, text in starter.beside.items():
+            if not (beside := policy.with_name(name)).exists():
+                beside.write_text(text, encoding="utf-8")
         if not schema.exists():
             schema.write_text(_schema_text() + "\n", encoding="utf-8")
     except OSError as error:

@@ -50,15 +50,32 @@ def test_a_started_policy_is_clean_tested_and_laid_out(
     monkeypatch.chdir(tmp_path)
     ran = call("policy", "new", "--template", template, "--name", "mine", "--timezone", "UTC")
     assert ran.code == 0, ran.err
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "mine.tests.yaml",
-        "mine.yaml",
-        "policy.schema.json",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["mine.tests.yaml", "mine.yaml", "policy.schema.json", *starters.read(template).beside]
+    )
     checked = call("policy", "check", "--strict", ".")
     assert (checked.code, checked.out.splitlines()[1:]) == (0, []), checked.out
     assert call("policy", "test", ".").code == 0
     assert call("policy", "fmt", "--check", ".").code == 0
+
+
+def test_the_templates_are_listed_with_what_they_are_for(call) -> None:
+    """--list says a line for each, and writes nothing."""
+    ran = call("policy", "new", "--list")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert [line.split()[0] for line in lines] == list(starters.names())
+    assert "rings         who is sent back again and again" in ran.out
+
+
+def test_a_list_that_is_there_stays(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template comes with its lists; one that somebody has filled is not written over."""
+    monkeypatch.chdir(tmp_path)
+    Path("german.csv").write_text("id,note\nacc-berlin,ours\n")
+    ran = call("policy", "new", "--template", "languages", "--name", "mine")
+    assert ran.code == 0
+    assert "its list german.csv" in ran.err
+    assert "acc-berlin" in Path("german.csv").read_text()
 
 
 def test_nothing_is_asked_where_nobody_can_answer(call, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -16,15 +17,18 @@ from reviewbot.policy.testing.examples import examples
 from tests.steady.texts import steady
 
 
-def policy_of(text: str) -> Policy:
-    """Read a text that is known to be a policy."""
-    parsed = parse_policy(text, path="p.yaml", read=_no_file)
+def policy_of(text: str, beside: Mapping[str, str] | None = None) -> Policy:
+    """Read a text that is known to be a policy, with the files that lie beside it."""
+    files = beside or {}
+    parsed = parse_policy(text, path="p.yaml", read=lambda name: files[name].encode())
     assert parsed.policy is not None, parsed.findings
     return parsed.policy
 
 
-def _no_file(name: str) -> bytes:
-    raise FileNotFoundError(name)
+def starting(name: str) -> Policy:
+    """Read a starter."""
+    starter = starters.read(name)
+    return policy_of(starter.policy, starter.beside)
 
 
 def said(text: str) -> str:
@@ -35,7 +39,7 @@ def said(text: str) -> str:
 @pytest.mark.parametrize("name", starters.names())
 def test_every_rule_is_said_in_order(name: str) -> None:
     """Each rule has a passage of its own, in the order in which they decide."""
-    policy = policy_of(starters.read(name).policy)
+    policy = starting(name)
     titles = [p.title for p in read_policy(policy) if p.title.startswith("Rule ")]
     assert titles == [f'Rule "{rule.name}"' for rule in policy.rules]
 
@@ -80,7 +84,7 @@ def test_a_policy_without_conditions_of_its_own_shows_the_usual_task() -> None:
 @pytest.mark.parametrize("name", starters.names())
 def test_each_rule_has_a_task_that_it_decides(name: str) -> None:
     """Without any test the usual task is changed until the rule decides it; the last takes any."""
-    judge = compile_policy(policy_of(starters.read(name).policy))
+    judge = compile_policy(starting(name))
     *asking, last = (rule.name for rule in judge.policy.rules)
     found = examples(judge, ())
     assert set(found) == {*asking, last}

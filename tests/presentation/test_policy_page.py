@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,14 @@ from tests.presentation.test_page import HOSTILE, read
 from tests.steady.texts import steady
 
 
-def policy_of(text: str, tests: str | None = None) -> Policy:
+def policy_of(
+    text: str, tests: str | None = None, files: Mapping[str, str] | None = None
+) -> Policy:
     """Read a text that is known to be a policy."""
     beside = None if tests is None else ("p.tests.yaml", tests.encode())
-    parsed = parse_policy(text, path="p.yaml", read=lambda name: b"", tests=beside)
+    parsed = parse_policy(
+        text, path="p.yaml", read=lambda name: (files or {})[name].encode(), tests=beside
+    )
     assert parsed.policy is not None, parsed.findings
     return parsed.policy
 
@@ -39,7 +44,7 @@ def page_of(policy: Policy) -> str:
 def test_a_page_is_whole_and_can_be_signed(name: str) -> None:
     """Each rule by number and name, the full revision, three blanks; no script and nothing loaded."""
     starter = starters.read(name)
-    policy = policy_of(starter.policy, starter.tests)
+    policy = policy_of(starter.policy, starter.tests, starter.beside)
     page = page_of(policy)
     tags = read(page)
     assert not {tag for tag, _ in tags.seen} & {"script", "link", "img", "iframe", "object"}

@@ -128,6 +128,8 @@ class Draft:
         if entry.item:
             # The bare list of a file of tests will do as well as `tests:`.
             bare = slot.sections == (grammar.TESTS_FILE,)
+            if grammar.REASON_TEXT in slot.sections:
+                return Slot(sections=(grammar.TEXT_CASE, grammar.LAST_TEXT))
             return Slot(sections=(grammar.TEST,)) if bare else slot
         if slot.named and slot.key is not None:
             kind = grammar.UNDER_NAMES.get(slot.key.name, slot.key.kind)

@@ -7,20 +7,30 @@ from importlib.resources import files
 import msgspec
 
 _ABOUT = {
-    "cautious": "a person looks, unless the checker was beyond doubt",
-    "trusting": "we pay, unless we can show what is wrong",
+    "cautious": "a person looks wherever the checker or the account gives a reason to",
+    "trusting": "we pay, unless we can show what is wrong; people are hardly asked",
+    "first-week": "before the log knows anybody: small sums, and a person wherever there is doubt",
     "desk": "what is sent back is sent in office hours",
+    "agency": "several clients' desks: who is asked, who is reminded, and in which hours",
+    "languages": "what managers read is German for the accounts of a list, English for the rest",
+    "watch-list": "accounts of a list are never paid or sent back by a rule, and that is proved",
+    "new-accounts": "what is dear and comes from an account that has finished little goes to a person",
+    "rings": "who is sent back again and again is believed nothing that the checker did not see",
     "accounts": "review of accounts: ask once for what is plainly wrong",
 }
+_BESIDE = {"languages": ("german.csv",), "watch-list": ("watched.csv",)}
+"""The lists that a policy reads from files beside it."""
 
 
 class Starter(msgspec.Struct, frozen=True):
-    """A policy to start from: what it is for in one sentence, its text and its tests."""
+    """A policy to start from: what it is for in one sentence, its text, its tests, and its lists."""
 
     name: str
     about: str
     policy: str
     tests: str
+    beside: dict[str, str] = {}
+    """The text of each file that the policy reads, by the file's name."""
 
 
 def names() -> tuple[str, ...]:
@@ -35,7 +45,8 @@ def read(name: str) -> Starter:
     policy, tests = (
         folder.joinpath(f"{name}.{end}").read_text("utf-8") for end in ("yaml", "tests.yaml")
     )
-    return Starter(name, about, policy, tests)
+    beside = {file: folder.joinpath(file).read_text("utf-8") for file in _BESIDE.get(name, ())}
+    return Starter(name, about, policy, tests, beside)
 
 
 def render(
@@ -49,7 +60,7 @@ def render(
     starter = read(name)
     values = {"policy": policy_name, "owner": owner, "timezone": timezone}
     lines = [_filled(line, values) for line in starter.policy.splitlines(keepends=True)]
-    return Starter(policy_name, starter.about, "".join(lines), starter.tests)
+    return msgspec.structs.replace(starter, name=policy_name, policy="".join(lines))
 
 
 def _filled(line: str, values: dict[str, str | None]) -> str:
