@@ -64,6 +64,8 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("GET", "/policies/{policy}/edit", "author", editor.edit),
     WebRoute("POST", "/policies/{policy}/edit", "author", editor.save),
     WebRoute("POST", "/policies/{policy}/check", "author", editor.check),
+    WebRoute("POST", "/policies/{policy}/complete", "author", editor.offers),
+    WebRoute("POST", "/policies/{policy}/hover", "author", editor.hovered),
     WebRoute("GET", "/policies/{policy}/patch", "author", editor.patch),
     WebRoute("GET", "/rules", "viewer", policies.rules),
     WebRoute("GET", "/status", "viewer", status.show),

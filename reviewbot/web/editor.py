@@ -14,9 +14,12 @@ from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.errors import UsageError
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.limited import hold_against_limits
-from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import Parsed
+from reviewbot.policy.service.completion import complete
+from reviewbot.policy.service.draft import Draft
+from reviewbot.policy.service.hover import hover
 from reviewbot.policy.testing.cases import CaseResult, run_cases
 from reviewbot.policy.testing.compare import Impact, counter
 from reviewbot.ports.ledger import StoredPolicy
@@ -138,6 +141,48 @@ def check(visit: Visit) -> Response:
             "tests": [_test(result) for result in results],
         }
     )
+
+
+def offers(visit: Visit) -> Response:
+    """What can stand at a place of the text."""
+    draft = Draft(visit.form.get("source", ""), f"{_stored(visit).name}.yaml")
+    return JSONResponse(
+        [
+            {
+                "label": offer.label,
+                "kind": offer.kind,
+                "insert": offer.insert,
+                "detail": offer.detail,
+                "sentence": offer.sentence,
+                **_place_of(offer.span),
+            }
+            for offer in complete(draft, *_asked_at(visit))
+        ]
+    )
+
+
+def hovered(visit: Visit) -> Response:
+    """What can be said of the word at a place of the text."""
+    stored = _stored(visit)
+    draft = Draft(visit.form.get("source", ""), f"{stored.name}.yaml")
+    policy = read_text(draft.text, draft.path, stored.files, today=visit.now.date()).policy
+    found = hover(draft, *_asked_at(visit), policy)
+    if found is None:
+        return JSONResponse(None)
+    about = {"title": found.title, "sentences": found.sentences}
+    return JSONResponse(about | _place_of(found.span))
+
+
+def _asked_at(visit: Visit) -> tuple[int, int]:
+    """The place that was asked about: line and column from 1, in characters."""
+    line, column = visit.form.get("line", ""), visit.form.get("column", "")
+    if not (line.isdecimal() and column.isdecimal()):
+        raise UsageError("a place is a line and a column")
+    return int(line), int(column)
+
+
+def _place_of(span: Span) -> dict[str, list[int]]:
+    return {"from": [span.line, span.column], "to": [span.end_line, span.end_column]}
 
 
 def patch(visit: Visit) -> Response:
@@ -262,12 +307,10 @@ def _queue(visit: Visit, running: Judge, draft: Judge) -> tuple[tuple[str, str, 
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
-    span = finding.span
     return {
         "code": finding.code,
         "severity": finding.severity.value,
-        "from": [span.line, span.column],
-        "to": [span.end_line, span.end_column],
+        **_place_of(finding.span),
         "message": finding.message,
         "cure": finding.cure,
     }

@@ -278,3 +278,28 @@ def test_a_press_is_visible_soon_and_its_undo_too(browser: Any, tmp_path: Path) 
         desk.house.clock.sleep(60)
         desk.send_due()
         assert desk.effects() == []
+
+
+def test_the_editor_completes_marks_and_hovers_under_the_page_s_own_policy(
+    browser: Any, tmp_path: Path
+) -> None:
+    """In its shadow root, without one violation; what is typed is what the form sends."""
+    with web_desk(tmp_path, tasks=2) as desk:
+        visit = Visit(browser, desk, "aline", "author")
+        visit.go("/policies/asks/edit")
+        visit.tab.wait_for_selector(".editorhost .cm-content")
+        assert visit.tab.is_hidden("textarea[data-editor]")
+        visit.tab.click(".editorhost .cm-line:has-text('always: yes')")
+        visit.key("End")
+        visit.key("Enter")
+        visit.tab.keyboard.type("no")
+        visit.key("Control+Space")
+        visit.tab.wait_for_selector(".editorhost .cm-tooltip-autocomplete")
+        visit.key("Escape")
+        visit.tab.keyboard.type("tte: approve")
+        visit.tab.wait_for_selector(".editorhost .cm-lintRange-error")
+        visit.tab.wait_for_selector("[data-findings] li.error")
+        assert "notte: approve" in visit.tab.input_value("textarea[data-editor]")
+        visit.tab.hover(".editorhost .cm-line span:has-text('decide by') >> nth=0")
+        visit.tab.wait_for_selector(".editorhost .hovered")
+        assert visit.said == []

@@ -169,11 +169,16 @@
       return made;
     };
     const goTo = (line) => {
+      if (editor.hidden) {
+        document.dispatchEvent(new CustomEvent("goto", { detail: line }));
+        return;
+      }
       const before = editor.value.split("\n").slice(0, line - 1).join("\n").length;
       editor.focus();
       editor.setSelectionRange(before ? before + 1 : 0, before ? before + 1 : 0);
     };
     const show = (found) => {
+      document.dispatchEvent(new CustomEvent("findings", { detail: found.findings }));
       list.replaceChildren(...found.findings.map((finding) => {
         const row = element("li", "", finding.severity);
         const link = element("a", `line ${finding.from[0]}`);
@@ -200,6 +205,7 @@
       const response = await fetch(form.dataset.check, { method: "POST", body });
       if (response.ok && mine === turn) show(await response.json());
     };
+    document.addEventListener("editor-ready", check);
     let rest = 0;
     editor.addEventListener("input", () => { clearTimeout(rest); turn++; rest = setTimeout(check, 250); });
     document.addEventListener("click", (event) => {
