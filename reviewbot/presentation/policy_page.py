@@ -14,7 +14,6 @@ from reviewbot.presentation.style import styled
 
 Decided = Mapping[str, tuple[int, int]]
 """By the title of a passage: how often it decided in the last 30 days, and could not tell."""
-QUOTE = '"'
 SIGNED = ("Name", "Date", "Signature")
 
 
@@ -62,12 +61,15 @@ def policy_document(
     policy: Policy, passages: Sequence[Passage], decided: Decided, results: Sequence[CaseResult]
 ) -> Document:
     """The policy as one page, with a place to sign; the revision says which text was signed."""
-    numbers = {title_of(rule): number for number, rule in enumerate(policy.rules, 1)}
+    titles = {
+        title_of(rule): f"{number}. {rule.name}" for number, rule in enumerate(policy.rules, 1)
+    }
+    titles[f"Policy {policy.name}"] = "What it is for"
     failed = sum(not result.passed for result in results)
     tests = f"{len(results) - failed} of {len(results)} pass" if results else "none"
     return Document(
         title=f"Policy {policy.name}",
-        lead=passages[0].sentences,
+        lead=("A text to be read and signed.",),
         cards=(
             KeyFigure(label="Rules", value=str(len(policy.rules))),
             KeyFigure(
@@ -83,8 +85,12 @@ def policy_document(
             KeyFigure(label="Revision", value=policy.revision[:8], note=safe_line(policy.path)),
         ),
         sections=tuple(
-            _section(number, passage, numbers, decided)
-            for number, passage in enumerate(passages[1:], 1)
+            _section(
+                number,
+                titles.get(passage.title, passage.title),
+                (*passage.sentences, *_past(passage, decided)),
+            )
+            for number, passage in enumerate(passages, 1)
         ),
         foot=(
             f"What is signed here is revision {policy.revision}. Texts are shown with the values of"
@@ -94,14 +100,7 @@ def policy_document(
     )
 
 
-def _section(
-    number: int, passage: Passage, numbers: Mapping[str, int], decided: Decided
-) -> Section:
-    rule = numbers.get(passage.title)
-    title = passage.title
-    if rule is not None:
-        title = f"{rule}. {title.removeprefix('Rule').strip(' ').strip(QUOTE)}"
-    sentences = (*passage.sentences, *_past(passage, decided))
+def _section(number: int, title: str, sentences: Sequence[str]) -> Section:
     return Section(id=f"part-{number}", title=title, lines=tuple(map(_line, sentences)))
 
 

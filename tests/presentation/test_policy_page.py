@@ -64,6 +64,15 @@ def test_a_text_of_the_policy_is_only_text() -> None:
     assert "img" not in {tag for tag, _ in read(page).seen}
 
 
+def test_statements_come_first() -> None:
+    """What must never happen is read before what the policy is for."""
+    statement = (
+        "{name: nothing dear, when: {task.cm_payout_amount: more than 9 USD}, then: approve}"
+    )
+    page = page_of(policy_of(starters.read("trusting").policy + f"\nnever: [{statement}]\n"))
+    assert page.index("nothing dear: where") < page.index("What it is for</h2>")
+
+
 def test_a_failing_test_is_said() -> None:
     """Nobody signs what fails without reading it."""
     starter = steady("cautious")

@@ -59,7 +59,7 @@ _NEVER = {
     Action.REQUEST_CORRECTIONS: "no corrections are asked for",
     Action.LEAVE: "it is not left to silence on purpose",
 }
-_BUT = {"deadline": "what the deadline does is free", "people": "a person may do it"}
+_BUT = {"deadline": "the deadline", "people": "a person"}
 
 
 class Passage(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Passage(msgspec.Struct, frozen=True):
 def read_policy(
     policy: Policy, examples: Mapping[str, Facts] | None = None, today: date | None = None
 ) -> tuple[Passage, ...]:
-    """A policy, part by part, in the order in which it decides.
+    """A policy, part by part: what must never happen, what it is for, then as it decides.
 
     With `examples`, a typical task for each rule, texts are written as they will be sent, and of a
     long list not every entry is named; `today` says which entries have ended.
@@ -85,8 +85,8 @@ def read_policy(
         for rule in policy.rules
     )
     return (
-        Passage(f"Policy {policy.name}", tuple(_head(policy))),
         *([Passage(NEVER, tuple(_never(policy, prose)))] if policy.never else []),
+        Passage(f"Policy {policy.name}", tuple(_head(policy))),
         *rules,
         Passage("When no rule matches", (_no_rule(policy.rules[-1]),)),
         Passage(UNDECIDED, tuple(_deadline(policy.deadline, prose))),
@@ -154,7 +154,7 @@ def _never(policy: Policy, prose: Prose) -> Iterator[str]:
     for statement in policy.never:
         where = "" if statement.when is None else f"where {prose.condition(statement.when)}, "
         deeds = listed((_NEVER[action] for action in statement.actions), "and")
-        but = "".join(f"; {_BUT[who]}" for who in statement.but)
+        but = f", except by {listed(_BUT[who] for who in statement.but)}" if statement.but else ""
         yield f"{safe_line(statement.name)}: {where}{deeds}{but}."
     yield "Where that cannot be told a person is asked, and silence pays if nobody answers."
 
