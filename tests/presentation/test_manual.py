@@ -132,7 +132,7 @@ def test_a_key_is_said_with_its_place_its_kind_and_an_example() -> None:
 
 def test_a_key_comes_with_what_is_really_written_below_it() -> None:
     """An example of `remind` is taken from a policy that is known to be sound."""
-    assert "24h before deadline: " in manual.find("remind")[0].text
+    assert "before deadline: lead\n" in manual.find("remind")[0].text
 
 
 def test_nothing_is_found_for_words_that_mean_nothing_here() -> None:

@@ -194,7 +194,8 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
 def _does(then: Then, prose: Prose) -> str:
     if then.until is not None:
         return f"it waits until {prose.moment(then.until)}"
-    who = f" ({listed(map(safe_line, then.to), 'and')})" if then.to else ""
+    are = "are" if len(then.to) > 1 else "is"
+    who = f" ({listed(map(safe_line, then.to), 'and')} {are} asked)" if then.to else ""
     return DOES[then.action] + who
 
 
