@@ -26,7 +26,7 @@ _PUBLISHED = (
 
 @command
 @click.argument("words", nargs=-1)
-@format_option("text", "json")
+@format_option("text", "json", "markdown")
 def guide(screen: Screen, words: tuple[str, ...], form: str) -> None:
     """Read the manual: its contents, or with WORDS what answers them best.
 
@@ -36,6 +36,7 @@ def guide(screen: Screen, words: tuple[str, ...], form: str) -> None:
     $ reviewbot policy guide how do I not pay at weekends  # a question
     $ reviewbot policy guide decide by  # a key, with an example
     $ reviewbot policy guide P203  # what the checker said
+    $ reviewbot policy guide --format markdown  # the whole of it
     """
     found = manual.find(" ".join(words)) if words else list(manual.chapters())
     if not found:
@@ -45,6 +46,9 @@ def guide(screen: Screen, words: tuple[str, ...], form: str) -> None:
     if form == "json":
         names = ("kind", "title", "within", "text")
         screen.data(_json([{name: getattr(entry, name) for name in names} for entry in found]))
+    elif form == "markdown":
+        parts = (f"## {entry.title}\n\n{entry.text}\n" for entry in found)
+        screen.data(("\n".join(parts) if words else manual.guide_text()).rstrip("\n"))
     else:
         screen.data(answer(found) if words else contents(found))
 
