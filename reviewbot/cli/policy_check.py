@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from reviewbot import __version__
 from reviewbot.cli.command import FOUND, command, format_option
@@ -16,11 +17,13 @@ from reviewbot.cli.policy import load_all, running_policies, said_of_running, sh
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import PolicyInvalid, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
+from reviewbot.insights.usual_load import limits_below_load
 from reviewbot.policy.diagnostics import Finding, Severity, apply_fixes
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.language.yaml import MAX_BYTES
 from reviewbot.policy.testing.check import POLL, checked
+from reviewbot.policy.testing.compare import has_limits
 from reviewbot.presentation.findings import as_github, as_json, as_sarif, summary
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
@@ -66,12 +69,34 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
 
 def _load(paths: Sequence[str]) -> list[Parsed]:
     """Read policies, and find what is wrong with what they mean where they can be read."""
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     try:
         poll = Opening().settings().every
     except ReviewbotError:
         poll = POLL
-    return [checked(parsed, today=today, poll=poll) for parsed in load_all(paths)]
+    return _by_the_log([checked(one, today=now.date(), poll=poll) for one in load_all(paths)], now)
+
+
+def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
+    """Add how the limits stand to the usual load, where there is a log that can be read."""
+    if not any(parsed.policy is not None and has_limits(parsed.policy) for parsed in found):
+        return found
+    try:
+        with Opening().log() as ledger:
+            return [
+                parsed
+                if parsed.policy is None
+                else replace(
+                    parsed,
+                    findings=(
+                        *parsed.findings,
+                        *limits_below_load(parsed.policy, ledger, now),
+                    ),
+                )
+                for parsed in found
+            ]
+    except ReviewbotError:
+        return found
 
 
 def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Finding]) -> None:

@@ -175,6 +175,8 @@ CODES: dict[str, str] = {
     "P323": "a cap of zero",
     "P324": "a cap on a share without a least number of decisions",
     "P325": "a limit that also holds the fallback, so that silence pays what it saves",
+    "P326": "a limit or a pause behind which silence can pay, as the fallback only asks a person",
+    "P327": "a limit below the usual load",
     "P330": "a list of which every entry has expired",
     "P331": "a value twice in one list",
     "P332": "a list file without values",

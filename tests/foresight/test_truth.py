@@ -61,6 +61,12 @@ BEHAVIOURS = {
     "leave": "then: leave\n    because: The timer may pay it.",
     "wait": "then: wait\n    until: 2h before deadline",
     "at night": "then: approve\n    act during: night",
+    "pay one an hour": "then: approve\n    limit: at most 1 per hour\n    when over: hold",
+    "pay one an account": "then: approve\n    limit: at most 1 per account per day\n"
+    "    when over: skip",
+    "pay half a dollar": "then: approve\n    limit: at most 0.50 USD per calendar day",
+    "send one back": "then: dispute\n    reason: Please post it again, as written.\n"
+    "    limit: at most 1 per hour\n    when over: skip",
 }
 ACCOUNT_BEHAVIOURS = {
     "pay": "then: finalize",
@@ -79,6 +85,8 @@ LIMITS = (
     "disputes per account: at most 1 per day",
     "pause approvals when: {fleet.open_tasks: at least 1}",
     "pause disputes when: {fleet.open_tasks: at least 1}",
+    "disputes during: night",
+    "approvals during: night",
 )
 
 
@@ -91,6 +99,8 @@ class Situation:
     accounts: list[int]
     """Hours before the estimated deadline of each account."""
     behaviours: list[str]
+    rest: str
+    """What is done where a rule passes one over."""
     account_behaviour: str
     fallback: str
     account_fallback: str
@@ -110,12 +120,18 @@ class Situation:
     every: int
     """Minutes between two passes."""
 
+    @property
+    def limited(self) -> bool:
+        """Whether something of the policy may keep back what is due."""
+        return bool(self.limits) or any("limit:" in BEHAVIOURS[b] for b in self.behaviours)
+
 
 SITUATIONS = st.builds(
     Situation,
     tasks=st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 9)), min_size=1, max_size=6),
     accounts=st.lists(st.integers(1, 9), max_size=2),
     behaviours=st.lists(st.sampled_from(sorted(BEHAVIOURS)), min_size=4, max_size=4),
+    rest=st.sampled_from(("ask", "back", "pay", "leave")),
     account_behaviour=st.sampled_from(sorted(ACCOUNT_BEHAVIOURS)),
     fallback=st.sampled_from(FALLBACKS),
     account_fallback=st.sampled_from(ACCOUNT_FALLBACKS),
@@ -301,6 +317,7 @@ def policies(of: Situation) -> list[Judge]:
         f"  - name: r{n}\n    when:\n      task.comment_text: ends with {n}\n    {BEHAVIOURS[b]}\n"
         for n, b in enumerate(of.behaviours)
     )
+    rules += f"  - name: rest\n    always: yes\n    {BEHAVIOURS[of.rest]}\n"
     more = "".join(f"  {line}\n" for line in of.limits)
     return [
         judge_of(
@@ -341,7 +358,7 @@ def the_screens(scene: Scene) -> Told:
     # that what got no answer was done, only to who reads the list.
     looked_at = {one.round.key for one in ahead.futures.values() if one.round.facts is not None}
     unclear = {(i.decision.review, i.decision.task_id) for i in ledger.open_intents()}
-    is_all_known = not scene.of.limits or (unclear <= set(by_report) <= looked_at)
+    is_all_known = not scene.of.limited or (unclear <= set(by_report) <= looked_at)
     for key, told in by_report.items():
         if is_all_known and key in by_log and told[0] != "unknown":
             assert by_log[key] == told, (key, by_log[key], told)
@@ -411,6 +428,7 @@ ROOM_HANGS_ON_AN_UNCLEAR_WRITE = Situation(
     tasks=[(0, -1), (2, 5), (3, 0), (2, 0), (3, 7), (3, 1)],
     accounts=[],
     behaviours=["ask", "wait", "wait", "pay"],
+    rest="ask",
     account_behaviour="back",
     fallback="escalate",
     account_fallback="leave",
@@ -439,11 +457,12 @@ ROOM_HANGS_ON_AN_UNCLEAR_WRITE = Situation(
 def test_what_every_screen_says_is_what_then_happens(of: Situation) -> None:
     """Each end, and each moment to the pass, but where a limit keeps room for others."""
     # What opens again after `decide by`, where the fallback has sent nothing, is kept no room for.
-    opens_again = "at night" in of.behaviours and of.fallback in ("escalate", "leave")
-    assume(not (opens_again and of.limits and not of.exempt))
+    at_night = "at night" in of.behaviours or any("during" in line for line in of.limits)
+    opens_again = at_night and of.fallback in ("escalate", "leave")
+    assume(not (opens_again and of.limited and not of.exempt))
     # Nor is any kept for what was refused, while it is left alone and a pass goes by.
     passed_over = of.lost in ("refused", "not now") and of.every < 20
-    assume(not (passed_over and of.limits))
+    assume(not (passed_over and of.limited))
     scene = Scene(of)
     scene.come_to_pass()
     now = scene.clock.now()
@@ -454,7 +473,7 @@ def test_what_every_screen_says_is_what_then_happens(of: Situation) -> None:
         scene.go_on()
 
     # When a limit gives up the room that it keeps depends on what each pass finds undecided.
-    keeps = bool(of.limits) and not of.exempt
+    keeps = of.limited and not of.exempt
     slack = (len(told) + 2) * timedelta(minutes=20) if keeps else timedelta(0)
     for key, (end, at) in told.items():
         happened, moment = what_happened(scene, key, done)
@@ -467,5 +486,5 @@ def test_what_every_screen_says_is_what_then_happens(of: Situation) -> None:
             # What may have been done already was done, or is done once that is known.
             was_done = key[1] in unclear and moment < at
             # When there is room beside a write in doubt, only its outcome tells.
-            hangs = bool(unclear and of.limits)
+            hangs = bool(unclear and of.limited)
             assert abs(moment - at) <= slack or was_done or hangs, (key, end, at, moment)

@@ -394,6 +394,52 @@ def test_a_limit_that_ends_in_silence_is_told(
         assert finding.cure is not None and "delete  fallback exempt: no" in finding.cure
 
 
+PAID = "\n  - name: paid\n    when: {task.platform: tiktok}\n    then: approve\n"
+CASES = """
+deadline:
+  decide by: 3h before deadline
+  if undecided:
+    - when: {task.cm_payout_amount: less than 1.00 USD}
+      then: approve
+    - otherwise: escalate
+  because: In time.
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "rails", "deadline", "told"),
+    [
+        ("limit: at most 5 per day", "", CASES, 'once the limit of "paid" is full'),
+        ("limit: at most 5 per day\n    when over: hold", "", CASES, "is full, silence can pay"),
+        ("limit: at most 5 per day\n    when over: skip", "", CASES, None),
+        ("limit: at most 5 per day", "", CASES.replace("escalate", "leave"), None),
+        ("limit: at most 5 per day", "", CASES.replace("escalate", "approve"), None),
+        ("", "  approvals: at most 5 per day\n", CASES, "once  approvals:  is full"),
+        ("", "  disputes: at most 5 per day\n", CASES, None),
+        (
+            "",
+            "  pause approvals when: {fleet.open_tasks: more than 500}\n",
+            CASES,
+            "while  pause approvals when:  holds",
+        ),
+    ],
+)
+def test_a_limit_behind_which_silence_can_pay_is_told_with_a_task(
+    own: str, rails: str, deadline: str, told: str | None
+) -> None:
+    """Where the fallback of such a task only asks a person; the moment is its deadline."""
+    more = f"    {own}\n" if own else ""
+    text = deadline + (f"guardrails:\n{rails}" if rails else "")
+    found = [f for f in found_in(PAID + more + REST, deadline=text) if f.code == "P326"]
+
+    assert len(found) == (told is not None)
+    for finding in found:
+        assert told is not None and told in finding.message
+        assert finding.detail is not None and "task.platform: tiktok" in finding.detail
+        assert finding.detail.endswith("paid by silence 72h after it was confirmed")
+        assert finding.under is not None and "3h before deadline" in finding.under
+
+
 def test_hours_that_never_open_are_a_warning() -> None:
     """A desk that is open on Mondays and closed on every Monday to come holds a rule for ever."""
     mondays = [date(2026, 11, 16) + timedelta(weeks=n) for n in range(60)]

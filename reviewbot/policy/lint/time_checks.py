@@ -1,8 +1,8 @@
-"""Waits, hours, limits and the last moment to decide: what cannot work out in time."""
+"""Waits, hours and the last moment to decide: what cannot work out in time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
@@ -13,9 +13,7 @@ from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (
     BeforeDeadline,
-    Cap,
     FromConfirmed,
-    Guardrails,
     Hours,
     Moment,
     Policy,
@@ -30,7 +28,6 @@ SHORTER_THAN_POLL = "P232"
 WINDOWS = "P233"
 DECIDES_TOO_LATE = "P234"
 REMINDS_LATE = "P235"
-SILENCE_PAYS = "P325"
 
 _MOVING = frozenset({"clock", "account", "fleet"})
 _DAY = 24 * 60
@@ -71,7 +68,8 @@ def late_reminders(world: PolicyModel) -> Iterator[Finding]:
     latest = offset_of(deadline.decide_by)
     if latest is None or any(case.then.action is Action.ESCALATE for case in deadline.fallbacks):
         return
-    for reminder in deadline.remind:
+    questions = (reminder for rule in world.policy.rules for reminder in rule.then.remind)
+    for reminder in (*deadline.remind, *questions):
         at = offset_of(reminder.at)
         if at is not None and at >= latest:
             yield Finding(
@@ -177,42 +175,3 @@ def _stretches(hours: Hours) -> Iterator[int]:
             start, end = joined[-1][0], max(joined.pop()[1], end)
         joined.append((start, end))
     return (end - start for start, end in joined if _WEEK <= start < 2 * _WEEK)
-
-
-def _caps_on(guards: Guardrails, fallbacks: Iterable[Action]) -> list[tuple[str, Cap]]:
-    """The limits, by their key, that may hold what these fallbacks do; a limit of 0 is a prohibition."""
-    actions, names = tuple(fallbacks), list[str]()
-    if any(action.pays or action is Action.ESCALATE for action in actions):
-        names += ["money approved", "approvals"]
-    if any(action.sends_back for action in actions):
-        names += ["disputes", "disputes per account", "dispute share"]
-    caps = ((name, cap) for name in names for cap in getattr(guards, name.replace(" ", "_")))
-    return [(name, cap) for name, cap in caps if cap.amount > 0]
-
-
-def limits_that_end_in_silence(world: PolicyModel) -> Iterator[Finding]:
-    """Find the limits that, once full, leave a task to the timer: they hold the fallback as well."""
-    guards = world.policy.guardrails
-    if guards.fallback_exempt:
-        return
-    fallbacks = [fallback.then.action for fallback in world.policy.deadline.fallbacks]
-    caps = _caps_on(guards, fallbacks)
-    if not caps:
-        return
-    acts = any(action.pays or action.sends_back for action in fallbacks)
-    (name, first), *others = caps
-    then = "a person is asked" if guards.when_over == "escalate" else "it is tried again"
-    yield Finding(
-        code=SILENCE_PAYS,
-        severity=Severity.WARNING,
-        span=first.span,
-        message=f"once  {name}:  is full, silence pays: this limit saves no money",
-        under="it holds the fallback too" if acts else "the fallback decides nothing",
-        detail=f"{then}, and where that comes to nothing before the deadline, the manager is paid all the same",
-        cure="delete  fallback exempt: no"
-        if acts
-        else "let  if undecided:  decide, and delete  fallback exempt: no",
-        related=tuple(
-            ("", cap.span, f"{other}:  as well") for other, cap in others if cap.span != NOWHERE
-        ),
-    )

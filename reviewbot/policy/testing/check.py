@@ -17,6 +17,7 @@ from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.lint.attempt_checks import moved_without_a_check
 from reviewbot.policy.lint.calendar_proof import out_of_hours
+from reviewbot.policy.lint.limit_checks import limits_that_end_in_silence, silences_behind_limits
 from reviewbot.policy.lint.overlaps import MEETS, overlaps
 from reviewbot.policy.lint.policy_model import MOST_WORK, PolicyModel
 from reviewbot.policy.lint.rule_checks import (
@@ -36,7 +37,6 @@ from reviewbot.policy.lint.time_checks import (
     idle_waits,
     late_deadline,
     late_reminders,
-    limits_that_end_in_silence,
     short_hours,
     waits_too_long,
 )
@@ -86,6 +86,7 @@ def analyse(
         idle_waits(world, dead),
         impossible_tests(policy),
         limits_that_end_in_silence(world),
+        silences_behind_limits(world, dead),
         late_deadline(world, margin=margin),
         short_hours(world, poll=poll),
         out_of_hours(world, today, dead) if today is not None else (),

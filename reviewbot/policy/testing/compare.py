@@ -22,7 +22,7 @@ from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge, compile_pauses, fleet_facts
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.model import AppliesTo
+from reviewbot.policy.model import AppliesTo, Policy
 
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
@@ -277,7 +277,7 @@ def counter(
     new_says = _guarded(new)
     old_says = _guarded(old) if old is not None else lambda *_: NOT_COVERED
     timed = None
-    if limits and old is not None and (has_limits(old) or has_limits(new)):
+    if limits and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
         timed = _wisher(old), _wisher(new)
 
     def count(record: Recorded) -> bool:
@@ -302,15 +302,15 @@ def counter(
     return count
 
 
-def has_limits(judge: Judge) -> bool:
+def has_limits(policy: Policy) -> bool:
     """Whether a policy limits or pauses what it does."""
-    rails = judge.policy.guardrails
+    rails = policy.guardrails
     return any(
         (
             *(rails.approvals, rails.disputes, rails.disputes_per_account),
             *(rails.money_approved, rails.dispute_share),
             *(rails.pause_disputes_when, rails.pause_approvals_when),
-            *(rule.limit for rule in judge.policy.rules),
+            *(rule.limit for rule in policy.rules),
         )
     )
 
