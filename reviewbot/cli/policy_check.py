@@ -30,6 +30,8 @@ from reviewbot.presentation.style import styled
 from reviewbot.runtime.policy_files import read_capped
 
 INVALID = 3
+_ROUNDS = 20
+"""How often a file is read again after its cures were written: one may lay another mistake open."""
 
 
 @command
@@ -49,7 +51,9 @@ def check(screen: Screen, paths: tuple[str, ...], strict: bool, fix: bool, form:
     $ reviewbot policy check --format github policies  # for a CI job
     """
     found = _load(paths)
-    if fix and _mend(screen, found):
+    for _ in range(_ROUNDS if fix else 0):
+        if not _mend(screen, found):
+            break
         found = _load(paths)
     findings = [finding for parsed in found for finding in parsed.findings]
     match form:

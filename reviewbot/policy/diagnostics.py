@@ -53,6 +53,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     cure: str | None = None
     see: str | None = None
     fix: Fix | None = None
+    more: tuple[Fix, ...] = ()
+    """Replacements on other lines that belong to the cure."""
     path: str = ""
     related: tuple[tuple[str, Span, str], ...] = ()
     """Other places that matter: (path, span, what is there)."""
@@ -204,7 +206,8 @@ def apply_fixes(source: str, findings: Iterable[Finding], path: str) -> tuple[st
     """
     lines = lines_of(source.removeprefix("\ufeff"))
     mark = "\ufeff" if source.startswith("\ufeff") else ""
-    fixes = {finding.fix for finding in findings if finding.path == path and finding.fix}
+    own = [finding for finding in findings if finding.path == path]
+    fixes = {fix for finding in own for fix in (finding.fix, *finding.more) if fix}
     applied = 0
     above: Fix | None = None
     for fix in sorted(fixes, key=_place, reverse=True):
@@ -214,6 +217,8 @@ def apply_fixes(source: str, findings: Iterable[Finding], path: str) -> tuple[st
         if above is not None and _overlap(fix, above):
             continue
         line = lines[span.line - 1]
+        if span.end_column > len(line.rstrip("\r\n")) + 1:
+            continue  # a fix never joins lines
         lines[span.line - 1] = (
             line[: span.column - 1] + fix.replacement + line[span.end_column - 1 :]
         )

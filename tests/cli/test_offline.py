@@ -121,6 +121,50 @@ def test_check_mends_what_has_one_cure(call, tmp_path: Path) -> None:
     assert path.read_text() == Path(POLICY).read_text()
 
 
+def test_one_run_mends_all_that_is_certain_and_nothing_else(call, tmp_path: Path) -> None:
+    """Also what only shows once a line above it is mended; what moves money is left to a person."""
+    path = tmp_path / "p.yaml"
+    path.write_text(SLIPS, encoding="utf-8")
+
+    ran = call("policy", "check", "--fix", str(path))
+
+    assert ran.code == 3
+    assert ran.out.count("did you mean  approve  ?") == ran.out.count("error") - 1 == 1
+    assert path.read_text(encoding="utf-8") == MENDED
+
+
+SLIPS = """```yaml
+policy: Mein Regelwerk
+language: 1
+rules
+  • name: cheap
+     when:
+\ttask.cm_payout_amount < 20 cents
+      last.outcome_kind: wrong_text or wrong_account
+    then = genehmigen
+deadline:
+  decide by: 2 hours before the end
+  if undecided: escalate
+  because: A person looks: always.
+```
+"""
+MENDED = """
+policy: mein-regelwerk
+language: 1
+rules:
+  - name: cheap
+    when:
+      task.cm_payout_amount: less than 0.20 USD
+      last.outcome_kind: [wrong_text, wrong_account]
+    then: genehmigen
+deadline:
+  decide by: 2h before deadline
+  if undecided: escalate
+  because: "A person looks: always."
+
+"""
+
+
 def test_check_without_a_file_takes_the_settings(call, monkeypatch: pytest.MonkeyPatch) -> None:
     """REVIEWBOT_POLICY serves where no file is named; without either it is bad configuration."""
     assert call("policy", "check").code == 78

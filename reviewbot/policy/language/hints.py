@@ -251,7 +251,7 @@ def refuse_named(reading: Reading, scalar: Scalar, meant: str) -> None:
     """Report a plain text that is the name of a list: which of them is meant is in doubt."""
     message = f'"{scalar.value}" is the name of a list, and would be read as one text'
     cure = f"for the text itself write  exactly {scalar.value}"
-    reading.add("P112", scalar, message, under=f"write  {meant}", cure=cure, whole=(scalar, meant))
+    reading.add("P112", scalar, message, under=f"did you mean  {meant}  ?", cure=cure)
 
 
 def out_of_range(test: FactTest, fact: Fact) -> float | None:

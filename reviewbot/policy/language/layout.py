@@ -38,7 +38,7 @@ def lay_out(text: str, path: str) -> Layout | None:
     if not walk.findings:
         return None
     meant = "" if walk.stopped else "\n".join(walk.lines)
-    return Layout(meant, tuple(walk.findings), tuple(walk.edits))
+    return Layout(meant, walk.with_fixes(), tuple(walk.edits))
 
 
 class _Walk(LineWalk):
@@ -108,7 +108,7 @@ class _Walk(LineWalk):
         if is_new:
             self._say_column(column, wanted)
         known = is_item or (key is not None and wanted.takes(key))
-        self.put(0, column, " " * wanted.column, fixed=known and is_new)
+        self.put(0, column, " " * wanted.column, fixed=known)
         self.moved = (column, wanted.column)
         return True
 
@@ -215,7 +215,7 @@ class _Walk(LineWalk):
         wanted = taking[-1].column if taking else column
         if self.open and not taking:
             wanted = self.key_column + 2
-        self.put(0, column, " " * wanted, fixed=False)
+        self.put(0, column, " " * wanted)
         self.moved = None
         return True
 

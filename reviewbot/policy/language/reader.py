@@ -127,11 +127,15 @@ class Reading:
             detail=detail,
             cure=cure,
             see=see,
-            fix=fix,
+            fix=self._on_its_line(fix),
             path=own if path is None else path,
             related=() if first is None else ((own, first.span, "the first one"),),
         )
         self._append(finding)
+
+    def _on_its_line(self, fix: Fix | None) -> Fix | None:
+        """A fix, unless its line was read otherwise than it stands."""
+        return None if fix is None or fix.span.line in self.document.edited else fix
 
     def _unseen(self, scalar: Scalar) -> tuple[Span, str, str] | None:
         """What in a text nobody sees: its place, what it is, and the text without it."""

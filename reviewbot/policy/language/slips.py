@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from unicodedata import category
 
+from msgspec.structs import replace
+
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language import grammar
@@ -74,8 +76,10 @@ class Layout(NamedTuple):
 
     def _back(self, line: int, column: int) -> int:
         at = column - 1
-        for edit in sorted(edit for edit in self.edits if edit.line == line - 1):
+        for edit in reversed([edit for edit in self.edits if edit.line == line - 1]):
             shift = len(edit.text) - (edit.end - edit.start)
+            if shift == 0:
+                continue
             if at >= edit.start + len(edit.text):
                 at -= shift
             elif at > edit.start:
@@ -109,6 +113,10 @@ class LineWalk:
 
     def __init__(self, lines: list[str], path: str) -> None:
         self.lines = list(lines)
+        self._written = tuple(lines)
+        self._owners: dict[int, int] = {}
+        """By edited line, the finding that says why."""
+        self._guessed: set[int] = set()
         self.path = path
         self.findings: list[Finding] = []
         self.edits: list[Edit] = []
@@ -135,21 +143,25 @@ class LineWalk:
     def put(self, start: int, end: int, text: str, *, fixed: bool = True) -> None:
         """Edit this line; the newest finding is cured by that where it is `fixed`."""
         line = self.lines[self.now]
-        whole = line[:start] + text + line[end:]
-        if fixed and self.findings and not any(edit.line == self.now for edit in self.edits):
-            place = Span(self.now + 1, 1, self.now + 1, len(line) + 1)
-            last = self.findings[-1]
-            self.findings[-1] = error(
-                self.path,
-                last.code,
-                last.span,
-                last.message,
-                last.cure,
-                last.under,
-                Fix(place, whole),
-            )
         self.edits.append(Edit(self.now, start, end, text))
-        self.lines[self.now] = whole
+        self.lines[self.now] = line[:start] + text + line[end:]
+        self._owners.setdefault(self.now, len(self.findings) - 1)
+        if not fixed:
+            self._guessed.add(self.now)
+
+    def with_fixes(self) -> tuple[Finding, ...]:
+        """The findings, each with the lines that certainly cure it."""
+        fixes: dict[int, list[Fix]] = {}
+        for number, owner in self._owners.items():
+            if number not in self._guessed and self.lines[number] != self._written[number]:
+                place = Span(number + 1, 1, number + 1, len(self._written[number]) + 1)
+                fixes.setdefault(owner, []).append(Fix(place, self.lines[number]))
+        return tuple(
+            finding
+            if not (cures := fixes.get(number))
+            else replace(finding, fix=cures[0], more=tuple(cures[1:]))
+            for number, finding in enumerate(self.findings)
+        )
 
     def mend_fences(self) -> None:
         """Lines of three backticks, as a chat and a wiki put around what is copied from them."""
@@ -163,7 +175,7 @@ class LineWalk:
                 message = f"the signs {self.lines[number].strip()[:3]} come from a chat or a wiki"
                 end = len(self.lines[number])
                 self.say("P017", 0, end, message, cure=f"delete this line{also}")
-            self.put(0, len(self.lines[number]), "", fixed=number == fences[0])
+            self.put(0, len(self.lines[number]), "")
         self.now = 0
 
     def mend_tabs(self) -> None:
@@ -187,8 +199,7 @@ class LineWalk:
                 )
             if "\t" in line[:begins]:
                 self.tabbed.add(number)
-            self.edits.append(Edit(number, 0, 0, ""))
-            self.lines[number] = line.replace("\t", " ")
+            self.put(0, len(line), line.replace("\t", " "))
         self.now = 0
 
     def mend_spaces(self) -> None:
@@ -237,12 +248,14 @@ class LineWalk:
             f"comments begin with #, not with {sign}",
             under=f"write  # {line[at + len(sign) :].removesuffix('*/').removesuffix('-->').strip()}",
         )
-        self.put(at, at + len(sign), "#")
-        while sign in ("/*", "<!--") and not self.lines[self.now].rstrip().endswith(("*/", "-->")):
-            if self.now + 1 >= len(self.lines):
-                break
+        self.put(at, len(line), f"#{line[at + len(sign) :].removesuffix('-->').removesuffix('*/')}")
+        closing = {"/*": "*/", "<!--": "-->"}.get(sign)
+        if closing is None or closing in line:
+            return True
+        last = next((n for n in range(self.now, len(self.lines)) if closing in self.lines[n]), None)
+        while last is not None and self.now < last:
             self.now += 1
-            self.put(0, 0, "# ", fixed=False)
+            self.put(0, 0, "# ")
         return True
 
     def _is_known(self, text: str) -> bool:

@@ -84,6 +84,8 @@ class YamlDocument(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     root: Tree | None
     findings: tuple[Finding, ...] = ()
+    edited: frozenset[int] = frozenset()
+    """Lines that were read otherwise than they stand, so that no words of them can be replaced."""
 
     def part(self, scalar: Scalar, start: int, end: int) -> Span:
         """Find the place of `scalar.value[start:end]`, also inside block and quoted texts."""
@@ -137,6 +139,7 @@ class _YamlReading:
         self.text = text
         self.path = path
         self.layout = layout
+        self.edited = frozenset(edit.line + 1 for edit in (layout.edits if layout else ()))
         self.budget = MAX_NODES
         self.repairs: dict[int, Repair] = {}
 
@@ -146,8 +149,7 @@ class _YamlReading:
 
     def run(self, unfit: list[Finding]) -> YamlDocument:
         findings: list[Finding] = []
-        text = self.text if self.layout is None else self.layout.text
-        text = text.replace("\t", " ") if unfit else text
+        text = self.layout.text if self.layout else self.text.replace("\t", " ")
         root: Tree | None = None
         allowance = _REPAIRED_CHARACTERS
         for _ in range(_MAX_REPAIRS):
@@ -179,6 +181,7 @@ class _YamlReading:
             lines=tuple(self.text.split("\n")),
             root=root,
             findings=tuple(findings),
+            edited=self.edited,
         )
 
     def _placed(self, findings: list[Finding]) -> list[Finding]:
@@ -253,19 +256,16 @@ class _Builder:
         else:
             span = Span(line, column, last, end.column + 1)
         repair = self.repairs.get(line - 1) if self.repairs else None
+        is_repaired = repair is not None and style == "'" and start.column >= repair.column
+        if is_repaired:  # the quotes are ours
+            style, span = "", Span(line, column, line, column + len(event.value))
         return Scalar(
             value=event.value,
             span=place(span),
             last_line=last,
             style=style,
-            cut=self._cut(end.line, end.column) if self.remarks and not style else None,
-            broken=bool(event.tag)
-            or (
-                repair is not None
-                and repair.is_told
-                and style == "'"
-                and start.column >= repair.column
-            ),
+            cut=self._cut(end.line, end.column) if self.remarks and not event.style else None,
+            broken=bool(event.tag) or (is_repaired and repair is not None and repair.is_told),
         )
 
     def _cut(self, line: int, column: int) -> Span | None:

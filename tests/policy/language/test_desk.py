@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reviewbot.policy.diagnostics import Severity
-from tests.policy.language.desk.measure import Case, check, judge, planted, read_cases
+from reviewbot.policy.diagnostics import Severity, apply_fixes
+from tests.policy.language.desk.measure import NAME, Case, check, judge, planted, read_cases
 
 MISTAKES = [*read_cases("mistakes.txt"), *read_cases("more.txt")]
 RIGHT = read_cases("right.txt")
@@ -26,6 +26,21 @@ def test_what_is_right_stays_usable(case: Case) -> None:
 
     assert not [f for f in parsed.findings if f.severity is Severity.ERROR]
     assert parsed.policy is not None
+
+
+@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
+def test_what_is_mended_by_itself_stays_mended(case: Case) -> None:
+    """A few rounds end it; only lines at fault change; nothing is usable that was not told of first."""
+    source, sheet = planted(case)
+    text = before = source.decode("utf-8", "replace")
+    for _ in range(4):
+        findings = check(text.encode(), sheet).findings
+        text, applied = apply_fixes(text, findings, NAME)
+        if not applied:
+            break
+    assert not applied
+    changed = sum(old != new for old, new in zip(before.split("\n"), text.split("\n"), strict=True))
+    assert changed <= 3
 
 
 def test_no_title_stands_twice() -> None:
