@@ -17,13 +17,13 @@ import msgspec
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.questions import Round, answered_in, open_rounds, refuse_if_held
-from reviewbot.domain.decision import Decision, State
+from reviewbot.domain.decision import OPEN, Decision
 from reviewbot.domain.errors import ApiError, Halted, LedgerError, UsageError
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.foresight.future import Future
 from reviewbot.foresight.gather import facts_of
 from reviewbot.ports.ledger import KeptValue, Ledger
-from reviewbot.review.answer import AnswerResult, PersonAnswer, answer, checked, who_was_first
+from reviewbot.review.answer import PersonAnswer, answer, checked, who_was_first
 
 KIND = "answer"
 AUDIT = "console"
@@ -120,6 +120,7 @@ def press(
     )
     if not ledger.keep(KIND, pending.question, msgspec.json.encode(pending), now, new=True):
         return pending_on(ledger, pending.question) or pending
+    fault_point("pending.kept")
     _note(ledger, pending, now, "pressed")
     return pending
 
@@ -180,34 +181,28 @@ def send_due(app: BotContext) -> Iterator[SentAnswer]:
 
 
 def _send_one(app: BotContext, pending: PendingAnswer, chosen: Round | None) -> SentAnswer:
-    if chosen is None:
-        first = answered_in(app.ledger, pending.task_id, pending.epoch)
-        mine = first is not None and first.decision.decided_by == pending.reply.who
-        late = "the round is over" if first is None else who_was_first(app.ledger, first)
-        return SentAnswer(pending=pending, sentence=late, done=mine)
-    try:
-        result = answer(app, chosen, msgspec.structs.replace(pending.reply, take_over=True))
-    except (UsageError, Halted) as error:
-        return SentAnswer(pending=pending, sentence=str(error), done=False)
-    except LedgerError:
-        raise
-    except ApiError as error:
-        sentence = f"it could not be sent yet: {error}"
-        return SentAnswer(pending=pending, sentence=sentence, done=False, retry=True)
-    return SentAnswer(
-        pending=pending, sentence=result.sentence, done=_is_done(app, pending, result)
-    )
-
-
-def _is_done(app: BotContext, pending: PendingAnswer, result: AnswerResult) -> bool:
-    """Whether this very answer was sent, by us or by another who sends them."""
-    if result.done or result.state in (State.INTENT, State.UNKNOWN):
-        return True
+    sentence = "the round is over"
+    if chosen is not None:
+        try:
+            reply = msgspec.structs.replace(pending.reply, take_over=True)
+            sentence = answer(app, chosen, reply).sentence
+        except (UsageError, Halted) as error:
+            return SentAnswer(pending=pending, sentence=str(error), done=False)
+        except LedgerError:
+            raise
+        except ApiError as error:
+            sentence = f"it could not be sent yet: {error}"
+            return SentAnswer(pending=pending, sentence=sentence, done=False, retry=True)
     first = answered_in(app.ledger, pending.task_id, pending.epoch)
     if first is None:
-        return False
+        return SentAnswer(pending=pending, sentence=sentence, done=False)
     same = first.decision.decided_by == pending.reply.who
-    return same and first.decision.action is pending.reply.action
+    if not same or first.decision.action is not pending.reply.action:
+        late = who_was_first(app.ledger, first)
+        return SentAnswer(pending=pending, sentence=late, done=False)
+    # It stays until it is known to have arrived: what did not is sent again, in the person's name.
+    is_open = first.state in OPEN
+    return SentAnswer(pending=pending, sentence=sentence, done=not is_open, retry=is_open)
 
 
 def _note(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reviewbot.domain.decision import Action
+from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.review.pending import pending_answers
 from reviewbot.safety import pauses
 from tests.web.desk import WebDesk, web_desk
@@ -198,3 +201,42 @@ def test_a_claim_is_a_courtesy_that_can_be_taken_over(asked: WebDesk) -> None:
     assert ben.post(f"/task/{task}/claim").status_code == 409
     assert ben.answer(task, "approve").status_code == 422
     assert ben.answer(task, "approve", take_over="yes").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "pending.kept",
+        "pending.before_send",
+        "write.before",
+        "write.answered",
+        "pending.after_send",
+    ],
+)
+def test_a_console_killed_at_any_point_of_an_answer_leaves_it_in_the_log_or_unmade(
+    asked: WebDesk, point: str
+) -> None:
+    """Whatever had happened by then, the bot's next pass brings it to one end, once."""
+    ana, task = asked.person("ana", "reviewer"), first(asked)
+
+    def dies(name: str) -> None:
+        if name == point:
+            raise Dead(name)
+
+    on_fault_point(dies)
+    try:
+        with suppress(Dead, httpx.HTTPError):
+            ana.answer(task, "approve")
+            asked.house.clock.sleep(11)
+            asked.send_due()
+    finally:
+        on_fault_point(None)
+    for _ in range(3):
+        asked.house.poll(minutes=20)
+    assert asked.effects() == ["approve"]
+    assert pending_answers(asked.console.ledger) == []
+    assert asked.console.ledger.verify().whole
+
+
+class Dead(Exception):
+    """The process ends here."""

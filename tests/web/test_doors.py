@@ -18,6 +18,7 @@ from reviewbot.web.app import ROUTES, WebRoute
 from reviewbot.web.guard import HEADERS, SAFE
 from reviewbot.web.people import ROLES, Passwords, Role
 from reviewbot.web.server import first_look, refuse_without_sign_in
+from tests.acceptance.house import KEY
 from tests.web.desk import PASSWORD, WebDesk, web_desk
 
 pytestmark = pytest.mark.timeout(120)
@@ -210,3 +211,16 @@ def test_a_proxy_is_believed_only_from_its_own_address(tmp_path: Path) -> None:
                     stranger = browser.get("/queue", headers={"x-forwarded-user": "eve"})
                     assert stranger.status_code == 403
                     assert browser.get("/people").status_code == 403
+
+
+def test_no_page_shows_the_key_a_cookie_or_a_hash(desk: WebDesk) -> None:
+    """Every page that an admin can open, with somebody whose password is kept."""
+    now = desk.house.clock.now()
+    hashed = Passwords().hash(PASSWORD)
+    people.add_person(desk.console.ledger, "greta", "viewer", hashed, by="test", now=now)
+    admin = desk.person("an admin", "admin")
+    for route in ROUTES:
+        if route.method == "GET" and route.role is not None:
+            text = admin.get(path_of(route, desk)).text
+            for secret in (KEY, hashed, admin.cookie, PASSWORD):
+                assert secret not in text, route
