@@ -166,6 +166,7 @@ CODES: dict[str, str] = {
     "P240": "a review that could be sent back for ever",
     "P250": "a rule or a fallback that can do what a statement forbids",
     "P251": "a statement that cannot be proved",
+    "P252": "tasks of which cannot be told whether a statement is about them",
     "P310": "a text is cut by #",
     "P311": "curly quotes are part of a text",
     "P312": "a word that other YAML tools read as yes, no or nothing",

@@ -29,6 +29,40 @@ def policy(rails: str, name: str = "p") -> Policy:
     return parsed.policy
 
 
+WATCHED = "task.saved_account_id: in list watched"
+KEPT = 'statement "kept"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (f"{WATCHED} | approve |", f"{WATCHED} | approve |", ()),
+        (f"{WATCHED} | approve |", f"{WATCHED} | [leave, approve] |", ()),
+        (f"{WATCHED} | approve | deadline", f"{WATCHED} | approve |", ()),
+        (f"{WATCHED} | approve |", f"{WATCHED} | approve | people", (KEPT,)),
+        (f"{WATCHED} | [leave, approve] |", f"{WATCHED} | approve |", (KEPT,)),
+        (f"{WATCHED} | approve |", "task.round: 2 | approve |", (KEPT,)),
+        (f"{WATCHED} | approve |", "", (KEPT,)),
+        ("", f"{WATCHED} | approve |", ()),
+    ],
+)
+def test_a_statement_that_goes_or_forbids_less_is_named(
+    old: str, new: str, found: tuple[str, ...]
+) -> None:
+    """As a limit is; what its lists hold may change every day."""
+
+    def stated(statement: str) -> Policy:
+        text = f"policy: p\n{REST}lists:\n  watched: [lumen]\n"
+        if statement:
+            when, then, but = statement.split(" |")
+            text += f"never:\n  - {{name: kept, when: {{{when}}}, then: {then}, but: [{but}]}}\n"
+        parsed = parse_policy(text, path="p.yaml", read=lambda name: b"")
+        assert parsed.policy is not None, parsed.findings
+        return parsed.policy
+
+    assert loosened(stated(old), stated(new)) == found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [

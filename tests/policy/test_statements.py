@@ -18,7 +18,13 @@ from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.solver import TRUE, TooHardError
-from reviewbot.policy.lint.statements import BROKEN, UNPROVED, breach, unkept_statements
+from reviewbot.policy.lint.statements import (
+    BROKEN,
+    UNCLEAR,
+    UNPROVED,
+    breach,
+    unkept_statements,
+)
 from reviewbot.policy.model import Policy, Statement
 from reviewbot.policy.testing.cases import run_cases
 from reviewbot.policy.testing.check import checked
@@ -206,6 +212,25 @@ rules:
     ((code, severity, message),) = said_of(source)
     assert (code, severity) == (UNPROVED, Severity.WARNING)
     assert message == 'it cannot be proved that "no codes" is kept by rule 1 "pay"'
+
+
+def test_tasks_of_which_nobody_can_tell_are_noted() -> None:
+    """The statement looks at a try of the checker, and there may be none yet."""
+    source = """
+never:
+  - {name: blind, when: {last.comments_scraped: 0}, then: approve, but: deadline}
+rules:
+  - {name: ask, when: {last.comments_scraped: 0}, then: escalate}
+  - {name: odd, when: {task.platform: tiktok}, then: approve}
+"""
+    found = [f for f in said_of(source) if f[0] == UNCLEAR]
+    assert [(severity, message) for _, severity, message in found] == [
+        (
+            Severity.NOTE,
+            'of some tasks that rule 2 "odd" would approve it cannot be told whether "blind"'
+            " forbids it: they go to a person",
+        )
+    ]
 
 
 def test_the_fallback_breaks_nothing_before_its_moment() -> None:

@@ -17,7 +17,15 @@ from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.engine.statements import binds
 from reviewbot.policy.lint.policy_model import PolicyModel, Witness
-from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, TooHardError, Wish
+from reviewbot.policy.lint.solver import (
+    FALSE,
+    NOT_TRUE,
+    TRUE,
+    UNKNOWN,
+    Expression,
+    TooHardError,
+    Wish,
+)
 from reviewbot.policy.lint.walks import compares_in, deciding, facts_asked
 from reviewbot.policy.lint.witnesses import example_words, realistic, rule_words
 from reviewbot.policy.model import Condition, Statement
@@ -25,6 +33,7 @@ from reviewbot.policy.text_forms import listed
 
 BROKEN = "P250"
 UNPROVED = "P251"
+UNCLEAR = "P252"
 
 
 class _Actor(NamedTuple):
@@ -44,6 +53,7 @@ def unkept_statements(world: PolicyModel, dead: frozenset[int]) -> Iterator[Find
     actors = [*_rules(world, dead), *_cases(world)] if world.policy.never else []
     for statement, node in zip(world.policy.never, world.statements, strict=True):
         unproved: list[_Actor] = []
+        unclear: list[Finding] = []
         for actor in actors:
             if not binds(statement, actor.action, actor.rule):
                 continue
@@ -54,6 +64,9 @@ def unkept_statements(world: PolicyModel, dead: frozenset[int]) -> Iterator[Find
                 continue
             if found is not None:
                 yield _broken(world, statement, actor, found)
+            else:
+                unclear += _unclear(world, statement, actor, node)
+        yield from unclear[:1]
         if unproved:
             yield _unproved(statement, unproved)
 
@@ -128,6 +141,26 @@ def _broken(world: PolicyModel, statement: Statement, actor: _Actor, found: Witn
         cure=cure,
         related=(("", statement.name_span, "the statement"),),
     )
+
+
+def _unclear(
+    world: PolicyModel, statement: Statement, actor: _Actor, node: Expression
+) -> Iterator[Finding]:
+    """Note the ordinary tasks that go to a person because nobody can tell whether it is about them."""
+    found = None
+    with suppress(TooHardError):
+        found = world.example([(node, UNKNOWN), *actor.wishes])
+    if found is not None and statement.when is not None and realistic(world, found):
+        yield Finding(
+            code=UNCLEAR,
+            severity=Severity.NOTE,
+            span=statement.name_span,
+            message=f"of some tasks that {actor.words} would {actor.action} it cannot be told whether"
+            f' "{statement.name}" forbids it: they go to a person',
+            detail=example_words(world, found, [name for name, _ in compares_in(statement.when)]),
+            cure="ask in the statement for what must be known as well, such as  known,  or let a rule"
+            " take these tasks before",
+        )
 
 
 def _unproved(statement: Statement, actors: list[_Actor]) -> Finding:

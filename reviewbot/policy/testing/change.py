@@ -9,7 +9,7 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE
 from reviewbot.policy.diagnostics import Span
-from reviewbot.policy.model import Cap, Policy, Rule
+from reviewbot.policy.model import Cap, Policy, Rule, Statement
 
 _FOR_READERS = frozenset({"note", "because"})
 """Words that change nothing."""
@@ -33,7 +33,7 @@ def changed_rules(old: Policy | None, new: Policy) -> frozenset[str]:
 
 
 def loosened(old: Policy, new: Policy) -> tuple[str, ...]:
-    """Name the limits of `old` that `new` raises, lacks or changes beyond comparison."""
+    """Name the limits and statements of `old` that `new` loosens, lacks or changes beyond comparison."""
     return tuple(_loosened(old, new))
 
 
@@ -84,11 +84,20 @@ def _loosened(old: Policy, new: Policy) -> Iterator[str]:
         kept = limits.get(rule.name)
         if kept is not None and not _all_kept(rule.limit, kept, "limit"):
             yield f'limit of rule "{rule.name}"'
+    for statement in old.never:
+        if not any(_forbids_as_much(other, statement) for other in new.never):
+            yield f'statement "{statement.name}"'
     if any(getattr(before, name) for name in _CAPS):
         if after.fallback_exempt and not before.fallback_exempt:
             yield "fallback exempt"
         if new.name != old.name:
             yield "another name, under which every cap counts anew"
+
+
+def _forbids_as_much(new: Statement, old: Statement) -> bool:
+    """Whether a statement forbids what the old one did; what its lists hold is not compared."""
+    same = _bare(new.when) == _bare(old.when)
+    return same and {*old.actions} <= {*new.actions} and {*new.but} <= {*old.but}
 
 
 def _all_kept(before: tuple[Cap, ...], after: tuple[Cap, ...], name: str) -> bool:

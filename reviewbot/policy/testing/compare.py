@@ -90,27 +90,17 @@ Opinion = Callable[[Recorded, Facts], Evaluation]
 
 
 def opinion(judge: Judge) -> Opinion:
-    """Make the function that says what a policy makes of a record and its facts."""
-    scope, decide = judge.policy.applies_to, judge.decide
+    """Make the function that says what a policy makes of a record and its facts, statements asked."""
+    scope, decide, guarded = judge.policy.applies_to, judge.decide, judge.guarded
+    is_asked = bool(judge.policy.never)
 
     def says(record: Recorded, facts: Facts) -> Evaluation:
-        covered = covers(scope, record.review, record.subject)
-        return decide(facts) if covered else NOT_COVERED
+        if not covers(scope, record.review, record.subject):
+            return NOT_COVERED
+        made = decide(facts)
+        return guarded(facts, made) if is_asked else made
 
     return says
-
-
-def _guarded(judge: Judge) -> Opinion:
-    """The same, once the policy's statements have been asked."""
-    says = opinion(judge)
-    if not judge.policy.never:
-        return says
-
-    def guarded(record: Recorded, facts: Facts) -> Evaluation:
-        made = says(record, facts)
-        return made if made is NOT_COVERED else judge.guarded(facts, made)
-
-    return guarded
 
 
 def answerer(judge: Judge, at: datetime) -> Callable[[Recorded], RecordedAnswer]:
@@ -274,8 +264,8 @@ def counter(
     order of time (`Impact.timed`).
     """
     kind = new.policy.applies_to.review
-    new_says = _guarded(new)
-    old_says = _guarded(old) if old is not None else lambda *_: NOT_COVERED
+    new_says = opinion(new)
+    old_says = opinion(old) if old is not None else lambda *_: NOT_COVERED
     timed = None
     if limits and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
         timed = _wisher(old), _wisher(new)
