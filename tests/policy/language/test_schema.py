@@ -80,3 +80,48 @@ def test_a_typical_typo_is_underlined(right: str, wrong: str) -> None:
     text = steady("cautious").policy
     assert right in text
     assert problems(text.replace(right, wrong, 1))
+
+
+STATED = """
+policy: stated
+language: 1
+hours:
+  desk: {open: mon-fri 09:00-18:00}
+conditions:
+  clear miss: {last.comments_scraped: between 1 and 99}
+  odd:
+    - {task.times_disputed: at least 1}
+    - {task.platform: instagram}
+never:
+  - name: nothing is paid by night
+    when: {now: not in hours desk}
+    then: [approve, leave]
+    but: deadline
+rules:
+  - name: by day
+    when: {condition: [clear miss, odd], now: after 2026-12-24, any of: [{condition: odd}]}
+    unless: [{task.round: 2}, {condition: odd}]
+    then: approve
+  - name: the rest
+    always: yes
+    unless: {now: in hours desk}
+    then: escalate
+deadline: {decide by: 3h before deadline, if undecided: approve, because: P.}
+"""
+OFF = [
+    ("unless: [", "unles: ["),
+    ("but: deadline", "but: people too"),
+    ("then: [approve, leave]", "then: [approve, escalate]"),
+    ("not in hours desk", "not in hour desk"),
+    ("condition: [clear miss, odd]", "condition: {odd: yes}"),
+    ("    then: [approve, leave]\n", ""),
+]
+
+
+@pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.SafeLoader])
+def test_conditions_statements_and_the_clock_pass(loader: Any) -> None:
+    """And what is mistyped in them is underlined."""
+    assert problems(STATED, loader) == []
+    for right, wrong in OFF:
+        assert right in STATED
+        assert problems(STATED.replace(right, wrong, 1), loader), wrong
