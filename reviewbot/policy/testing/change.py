@@ -84,14 +84,18 @@ def _loosened(old: Policy, new: Policy) -> Iterator[str]:
         kept = limits.get(rule.name)
         if kept is not None and not _all_kept(rule.limit, kept, "limit"):
             yield f'limit of rule "{rule.name}"'
-    for statement in old.never:
-        if not any(_forbids_as_much(other, statement) for other in new.never):
-            yield f'statement "{statement.name}"'
+    yield from _statements_gone(old, new)
     if any(getattr(before, name) for name in _CAPS):
         if after.fallback_exempt and not before.fallback_exempt:
             yield "fallback exempt"
         if new.name != old.name:
             yield "another name, under which every cap counts anew"
+
+
+def _statements_gone(old: Policy, new: Policy) -> Iterator[str]:
+    for statement in old.never:
+        if not any(_forbids_as_much(other, statement) for other in new.never):
+            yield f'statement "{statement.name}"'
 
 
 def _forbids_as_much(new: Statement, old: Statement) -> bool:
