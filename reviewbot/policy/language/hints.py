@@ -27,7 +27,7 @@ from reviewbot.policy.text_forms import (
     only_cure,
     shape,
 )
-from reviewbot.policy.values import Misread
+from reviewbot.policy.values import Misread, read_duration
 
 _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in facts}
 
@@ -276,29 +276,34 @@ _SURE: dict[FactType, tuple[float, float]] = {
 
 def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> None:
     """Report a value beyond what its fact can ever be, with the one within that was meant."""
-    written = next(
-        (
-            word
-            for word in scalar.value.split()
-            if (as_number(word) or as_percent(word)) is not None
-            and abs(float(as_number(word) or as_percent(word) or 0) - value) < 1e-9
-        ),
-        scalar.value,
-    )
+    written = next((word for word in scalar.value.split() if _is_number(word, value)), scalar.value)
     at = scalar.value.index(written)
     place = (scalar, at, at + len(written))
     if fact.type is FactType.DURATION:
-        message = f"{fact.name} is at most 72h, the time from confirmation to the deadline"
-        reading.add("P101", (scalar, 0, len(scalar.value)), message, see=see_facts(fact.name))
-        return
-    ends = "from 0 to 1" if fact.type in _SURE else "0 or more"
-    within = f"{value / 100:g}" if 1 < value <= 100 else "0" if value < 0 else "1"
+        ends, within = "at most 72h, the time from confirmation to the deadline", "72h"
+    else:
+        ends = "from 0 to 1" if fact.type in _SURE else "0 or more"
+        within = f"{value / 100:g}" if 2 <= value <= 100 else "0" if value < 0 else "1"
+        within = "100%" if written.endswith("%") and value > 1 else within
     meant = f"{scalar.value[:at]}{within}{scalar.value[at + len(written) :]}"
     message = f"{written} lies outside {fact.name}, which is {ends}"
     under = f"did you mean  {meant}  ?"
     reading.add(
         "P101", place, message, under=under, detail=detail_of(fact), see=see_facts(fact.name)
     )
+
+
+def _is_number(word: str, value: float) -> bool:
+    """Whether a word is how this number is written: plainly, as a percentage or as a length of time."""
+    percent, plain = as_percent(word), as_number(word)
+    if percent is not None:
+        return abs(float(percent) / 100 - value) < 1e-9
+    if plain is not None:
+        return abs(float(plain) - value) < 1e-9
+    try:
+        return read_duration(word, 0) == value
+    except Misread:
+        return False
 
 
 def detail_of(fact: Fact) -> str:

@@ -50,6 +50,13 @@ def overlaps(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
             yield _finding(world, severity, hub, found)
 
 
+def met_in_pairs(world: PolicyModel, dead: frozenset[int]) -> Iterator[Overlap]:
+    """Every pair that a task is shown for."""
+    pairs = _Pairs(world, dead)
+    for severity in (Severity.WARNING, Severity.NOTE):
+        yield from pairs.proven(severity)
+
+
 class _Pairs:
     """The pairs of rules of a policy; rules stand for their boxes, as bits, and the large ones beside."""
 

@@ -61,6 +61,7 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     FactTest,
+    Fixed,
     Lists,
     Moment,
     NoneOf,
@@ -353,8 +354,12 @@ class PolicyModel:
     def _not_yet(self, until: Moment) -> Expression:
         """Whether a wait's moment is still to come; without its clock that cannot be said."""
         clock = clock_test(self.policy, until)
+        if isinstance(until, Fixed):
+            return self._free(_TRUTHS[:2])
         if clock is None:
-            return self._free(_TRUTHS)
+            opens = self._free(_TRUTHS)
+            self._sensible_cells[opens.variable] = 0b011
+            return opens
         test = self.meets(*clock)
         return PartitionedTest(
             test.variable, test.true | test.unknown, test.false | test.unknown, test.unknown

@@ -202,26 +202,32 @@ def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator
 
     All that one rule lets by, because the same facts are unknown, is one finding.
     """
+    passed: dict[tuple[int, tuple[str, ...]], list[tuple[int, Witness]]] = {}
+    for i, j, found in passed_unknown(world, dead):
+        missing = (n for n in facts_asked(world.policy.rules[j]) if found.facts[n] is None)
+        passed.setdefault((j, tuple(missing)), []).append((i, found))
+    for (j, unknown), takers in passed.items():
+        yield _passed(world, j, unknown, takers)
+
+
+def passed_unknown(world: PolicyModel, dead: frozenset[int]) -> Iterator[tuple[int, int, Witness]]:
+    """Rules that move money, the first rule above each that could not tell, and a task of both."""
     rules = {i: rule for i, rule in deciding(world.policy) if i not in dead}
     acting = [i for i, r in rules.items() if r.then.action.pays or r.then.action.sends_back]
     share = max(2, MOST_ASKED // max(1, len(acting)))
-    passed: dict[tuple[int, tuple[str, ...]], list[tuple[int, Witness]]] = {}
     for i in acting:
         unsure = _perhaps_untold(world, rules, i)
         try:
             for j in islice(unsure, share):
                 found = _past_unknown(world, i, j)
                 if found is not None:
-                    missing = (n for n in facts_asked(rules[j]) if found.facts[n] is None)
-                    passed.setdefault((j, tuple(missing)), []).append((i, found))
+                    yield i, j, found
                     break
             else:
                 if next(unsure, None) is not None:
                     raise TooHardError
         except TooHardError:
             world.doubts.append(Doubt(PAST_UNKNOWN, i))
-    for (j, unknown), takers in passed.items():
-        yield _passed(world, j, unknown, takers)
 
 
 def _perhaps_untold(world: PolicyModel, rules: dict[int, Rule], i: int) -> Iterator[int]:
@@ -296,19 +302,22 @@ def idle_lines(world: PolicyModel) -> Iterator[Finding]:
 
     Where that is so only within what the API documents it is said as such: other values are kept.
     """
+    for name, line, truth, sure in idle_tests(world):
+        yield (_always if truth == TRUE else _never)(world.fact(name), line, sure=sure)
+
+
+def idle_tests(world: PolicyModel) -> Iterator[tuple[str, Compare, int, bool]]:
+    """Lines that always come to the same, what that is, and whether it is so beyond the documents too."""
     for condition in conditions_of(world.policy):
         for name, line in compares_in(condition):
-            fact = world.fact(name)
-            if isinstance(line.test, IsKnown) and fact.nullable:
+            if isinstance(line.test, IsKnown) and world.fact(name).nullable:
                 continue
             test = world.meets(name, line.test)
             every, documented = (
                 test.truths_in(world.within(name, documented=only)) for only in (False, True)
             )
-            if documented == TRUE:
-                yield _always(fact, line, sure=every == TRUE)
-            elif documented == FALSE:
-                yield _never(fact, line, sure=every == FALSE)
+            if documented in (TRUE, FALSE):
+                yield name, line, documented, every == documented
 
 
 def _always(fact: Fact, line: Compare, *, sure: bool) -> Finding:

@@ -43,27 +43,49 @@ def attempts_behind(world: PolicyModel, found: Witness) -> tuple[AttemptFacts, .
     last |= {name: found.facts[f"last.{name}"] for name in read}
     if count == 1:
         return (last,)
-    values = product(*([cell.value for cell in world.cells_of(f"last.{name}")] for name in read))
-    changes = (dict(zip(read, chosen, strict=True)) for chosen in islice(values, MOST_TRIED))
-    for first in (last, *(last | change for change in changes)):
-        for rest in (first, last):
+    by_last = _answers(world, found, last)
+    for first in (last, *(last | change for change in _changes(world, found, read))):
+        by_first = _answers(world, found, first)
+        for rest, by_rest in ((first, by_first), (last, by_last))[: count - 1]:
+            if not _as_said(found, by_first, by_rest if count > 2 else by_first):
+                continue
             attempts = (first, *[rest] * (count - 2), last)
-            if _fits(world, found, attempts):
+            figures = _figures(attempts).items()
+            if all(found.facts[name] == value for name, value in figures if name in found.facts):
                 return attempts
     return None
 
 
-def _fits(world: PolicyModel, found: Witness, attempts: tuple[AttemptFacts, ...]) -> bool:
-    """Whether the attempts before the last, and the figures over all, are as the example says."""
-    for checks, wanted in found.rest.items():
-        answers = [_inside(checks.condition, each, world.lists) for each in attempts[:-1]]
-        if _joined(answers, FALSE if checks.quantifier == "every" else TRUE) != truth_of(wanted):
+def _changes(world: PolicyModel, found: Witness, read: list[str]) -> Iterator[AttemptFacts]:
+    """What may be otherwise in an earlier attempt: all that a test over attempts or a figure asks."""
+    asked = {name for checks in found.rest for name, _ in compares_in(checks.condition)}
+    asked |= {field for figure, field in _FIGURES if figure in found.facts}
+    varied = [name for name in read if name in asked]
+    values = product(*([c.value for c in world.cells_of(f"last.{name}")] for name in varied))
+    return (dict(zip(varied, chosen, strict=True)) for chosen in islice(values, MOST_TRIED))
+
+
+_FIGURES = (
+    ("checks.failed", "outcome_kind"),
+    ("checks.best_score", "match_score"),
+    ("checks.most_comments", "comments_scraped"),
+    ("checks.fewest_comments", "comments_scraped"),
+)
+"""Figures over the attempts of a round, and the field that each is counted from."""
+
+
+def _answers(world: PolicyModel, found: Witness, attempt: AttemptFacts) -> list[int]:
+    """What each test over the attempts comes to for one of them."""
+    return [_inside(checks.condition, attempt, world.lists) for checks in found.rest]
+
+
+def _as_said(found: Witness, first: list[int], rest: list[int]) -> bool:
+    """Whether the attempts before the last come to what the example says of them."""
+    for (checks, wanted), *answers in zip(found.rest.items(), first, rest, strict=True):
+        settled = FALSE if checks.quantifier == "every" else TRUE
+        if _joined(answers, settled) != truth_of(wanted):
             return False
-    return all(
-        found.facts[name] == value
-        for name, value in _figures(attempts).items()
-        if name in found.facts
-    )
+    return True
 
 
 def _figures(attempts: tuple[AttemptFacts, ...]) -> dict[str, Any]:

@@ -305,3 +305,23 @@ def test_the_end_of_too_many_mistakes_stands_at_the_last_of_them() -> None:
     assert (last.code, last.severity, last.path) == ("P036", Severity.ERROR, "agency.yaml")
     before = max(f.span.line for f in parsed.findings[:-1])
     assert (last.span.line, last.span.end_line) == (before, before)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("last.match_score: between 0.80 and 95", "between 0.80 and 0.95"),
+        ("last.match_score: at least 1.2", "at least 1"),
+        ("account.dispute_share_30d: at least 101%", "at least 100%"),
+        ("account.dispute_share_30d: more than 350%", "more than 100%"),
+        ("task.time_left: less than 80h", "less than 72h"),
+        ("last.comments_scraped: at least -1", "at least 0"),
+    ],
+)
+def test_a_bound_beyond_what_can_be_is_an_error_that_offers_one_within(
+    line: str, meant: str
+) -> None:
+    """A score or a share is 0 to 1, a count not below 0, and at most 72 hours are left."""
+    text = POLICY.replace("KIND", "comments").replace("task.platform: tiktok", line)
+    found = [f for f in parse(text).findings if f.code == "P101"]
+    assert [f.under for f in found] == [f"did you mean  {meant}  ?"]
