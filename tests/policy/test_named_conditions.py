@@ -100,8 +100,13 @@ def test_named_conditions_mean_what_they_name() -> None:
 def test_a_named_condition_is_told_of_by_its_name_and_its_meaning() -> None:
     """Read aloud, in the trace, for the rule that decided and for the one that did not match."""
     judge = judge_of(NAMED)
-    said = "\n".join(s for passage in read_policy(judge.policy) for s in passage.sentences)
-    assert '"clear miss" holds (what the checker concluded on its last try is' in said
+    said = {passage.title: passage.sentences for passage in read_policy(judge.policy)}
+    assert said['Condition "clear miss"'][0].startswith("It holds when what the checker concluded")
+    assert said['Rule "not there"'][0].startswith('When "clear miss" holds, and "odd" holds: ')
+    assert said['Condition "odd"'] == (
+        "It holds when either the number of times that we sent it back is at least 1, or the"
+        " manager's pay for this task is more than 5.00 USD.",
+    )
     told = explain(judge, facts_at())
     assert told.seen[0].test == "couldnt_verify (condition clear miss)"
     assert told.passed[0].why.startswith("line 10 `at least 1` of condition odd was not met by 0")

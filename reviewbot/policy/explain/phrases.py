@@ -113,19 +113,26 @@ class Prose:
             return _ATTEMPTS[condition.quantifier] + self.condition(
                 condition.condition, attempt=True
             )
-        parts = [self.condition(part, attempt=attempt) for part in condition.parts]
         match condition:
-            case AnyOf():
-                return _either(parts)
-            case NoneOf():
-                return f"it is certain that {_none(parts)}"
+            case AnyOf(parts=parts):
+                return _either([self._alternative(part, attempt) for part in parts])
+            case NoneOf(parts=parts):
+                return f"it is certain that {_none([self._alternative(part, attempt) for part in parts])}"
             case Named(name=name):
-                return f'"{name}" holds ({", and ".join(parts)})'
-        return ", and ".join(parts)
+                return f'"{name}" holds'
+        return self.meaning(condition, attempt=attempt)
+
+    def meaning(self, whole: AllOf, *, attempt: bool = False) -> str:
+        """What must hold together, as a clause, also where the whole has a name."""
+        return ", and ".join(self.condition(part, attempt=attempt) for part in whole.parts)
+
+    def _alternative(self, part: AllOf, attempt: bool) -> str:
+        words = self.condition(part, attempt=attempt)
+        return f"({words})" if len(part.parts) > 1 and not isinstance(part, Named) else words
 
     def unless(self, unless: Unless) -> str:
         """What keeps a rule from matching, as a clause."""
-        return _either([self.condition(part) for part in unless.parts])
+        return _either([self._alternative(part, attempt=False) for part in unless.parts])
 
     def moment(self, moment: Moment) -> str:
         """A moment of a wait, a reminder or the deadline."""

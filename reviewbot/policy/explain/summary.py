@@ -14,16 +14,21 @@ from reviewbot.policy.explain.phrases import Prose, prose_value
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.locales import ENGLISH, language_of
 from reviewbot.policy.model import (
+    AllOf,
+    AnyOf,
     Cap,
     Deadline,
     Guardrails,
     Hours,
     ListEntry,
+    Named,
     NamedList,
+    NoneOf,
     Policy,
     Reminder,
     Rule,
     Then,
+    conditions_of,
 )
 from reviewbot.policy.parts import parted
 from reviewbot.policy.text_forms import listed
@@ -87,6 +92,10 @@ def read_policy(
     return (
         *([Passage(NEVER, tuple(_never(policy, prose)))] if policy.never else []),
         Passage(f"Policy {policy.name}", tuple(_head(policy))),
+        *(
+            Passage(f'Condition "{safe_line(name)}"', (f"It holds when {prose.meaning(named)}.",))
+            for name, named in _named(policy).items()
+        ),
         *rules,
         Passage("When no rule matches", (_no_rule(policy.rules[-1]),)),
         Passage(UNDECIDED, tuple(_deadline(policy.deadline, prose))),
@@ -148,6 +157,19 @@ def _head(policy: Policy) -> Iterator[str]:
         yield f"Its texts write dates, numbers and money as {language_of(policy.locale)} does."
     if policy.owner:
         yield f"Questions go to {safe_line(policy.owner)}."
+
+
+def _named(policy: Policy) -> dict[str, Named]:
+    """Every named condition that is asked for, in the order of the policy."""
+    found: dict[str, Named] = {}
+    open_ = [*conditions_of(policy)][::-1]
+    while open_:
+        match open_.pop():
+            case Named(name=name) as named:
+                found.setdefault(name, named)
+            case AllOf(parts=parts) | AnyOf(parts=parts) | NoneOf(parts=parts):
+                open_ += reversed(parts)
+    return found
 
 
 def _never(policy: Policy, prose: Prose) -> Iterator[str]:
