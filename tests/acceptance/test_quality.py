@@ -11,8 +11,18 @@ import pytest
 
 from benchmarks.frontier import VARIANTS, frontier
 from benchmarks.populations import POPULATIONS, Kind, kind_of, world_of
-from benchmarks.quality import ASKS, POLICIES, Confusion, live_through, outcome, policy_figures
-from tests.tier import times
+from benchmarks.quality import (
+    ASKS,
+    POLICIES,
+    Confusion,
+    Span,
+    by_bot,
+    by_engine,
+    live_through,
+    outcome,
+    policy_figures,
+)
+from tests.tier import FULL, times
 
 DAYS = times(5, 30)
 pytestmark = pytest.mark.timeout(600)
@@ -35,16 +45,27 @@ def test_the_starter_pays_who_posted_and_sends_back_who_provably_did_not() -> No
     assert found["paid by silence"] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("population", POPULATIONS)
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("name", STARTS if FULL else ["starter"])
 def test_each_start_keeps_its_promise_whoever_posts(name: str, population: str) -> None:
     """In every population the honest are paid, provable misses sent back, and people are asked little."""
-    found = figures(name, population)
-    assert found["honest: paid %"] >= 94
-    assert found["provable misses: sent back %"] >= 90
-    assert found["questions per 100 rounds"] <= 55
+    found = policy_figures(by_engine(POLICIES[name], population, Span(days=30, seeds=times(1, 4))))
+    assert found["honest: paid %"] >= times(93, 95)
+    assert found["provable misses: sent back %"] >= times(90, 94)
+    assert found["questions per 100 rounds"] <= times(55, 54)
     assert found["paid by silence"] == 0
+
+
+def test_the_engine_alone_comes_to_what_the_whole_bot_does() -> None:
+    """What log, API, caps and breakers add to the engine changes the shares little."""
+    alone = policy_figures(by_engine(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=1)))
+    whole = policy_figures(by_bot(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=1)))
+    assert alone["rounds"] == pytest.approx(whole["rounds"], rel=0.25)
+    for name in ("honest: paid %", "provable misses: sent back %"):
+        assert alone[name] == pytest.approx(whole[name], abs=8), name
+    assert alone["questions per 100 rounds"] == pytest.approx(
+        whole["questions per 100 rounds"], abs=15
+    )
 
 
 def test_the_sample_that_is_only_for_comparison_does_wrong_the_honest() -> None:
