@@ -245,6 +245,21 @@ rules:
     assert [code for code, _, _ in said_of(source % "2h")] == [BROKEN]
 
 
+def test_what_may_not_be_left_may_come_to_the_fallback() -> None:
+    """What a rule leaves on purpose the fallback never gets, unless that is forbidden as well."""
+    source = """
+never:
+  - {name: unpaid, when: {task.platform: tiktok}, then: approve}
+%s
+rules:
+  - {name: it is fine, always: yes, then: leave, because: Paid by silence.}
+"""
+    assert said_of(source % "") == []
+    more = "  - {name: unleft, when: {task.round: 2}, then: leave}"
+    said = {message.partition(" what")[0] for _, _, message in said_of(source % more)}
+    assert said == {"the fallback (if undecided) can approve", 'rule 1 "it is fine" can leave'}
+
+
 def test_statements_are_read_first_and_explained() -> None:
     """Before the rules; of a task that one forbids the explanation says so, with a test that knows it."""
     tests = """

@@ -86,8 +86,9 @@ def _rules(world: PolicyModel, dead: frozenset[int]) -> Iterator[_Actor]:
 
 
 def _cases(world: PolicyModel) -> Iterator[_Actor]:
+    forbids_leaving = any(Action.LEAVE in statement.actions for statement in world.policy.never)
     left = (n for n, rule in deciding(world.policy) if rule.then.action is Action.LEAVE)
-    wishes: list[Wish] = [world.none_of(left)]
+    wishes: list[Wish] = [] if forbids_leaving else [world.none_of(left)]
     not_due = world.not_due()
     wishes += [] if not_due is None else [(not_due, FALSE)]
     for case, node in zip(world.policy.deadline.fallbacks, world.fallbacks, strict=True):
