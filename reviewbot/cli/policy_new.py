@@ -6,6 +6,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.policy import starters
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.language.parser import parse_policy
-from reviewbot.policy.language.schema import policy_schema
+from reviewbot.policy.language.schema import policy_schema, schema_of_tests
 from reviewbot.policy.starters import Starter
 from reviewbot.policy.text_forms import listed
 from reviewbot.presentation.style import styled
@@ -24,7 +25,8 @@ SCHEMA = "policy.schema.json"
 
 
 @command
-def schema(screen: Screen) -> None:
+@click.option("--tests", is_flag=True, help="The schema of NAME.tests.yaml instead.")
+def schema(screen: Screen, tests: bool) -> None:
     """Print the JSON Schema (draft-07) of policies.
 
     An editor that knows YAML (VS Code with its YAML extension, Neovim, IntelliJ) reads it by this
@@ -37,11 +39,11 @@ def schema(screen: Screen) -> None:
     $ reviewbot policy schema > policies/policy.schema.json
       # beside the policies, whose first line names it for the editor
     """
-    screen.data(_schema_text())
+    screen.data(_text(schema_of_tests() if tests else policy_schema()))
 
 
-def _schema_text() -> str:
-    return json.dumps(policy_schema(), indent=2, ensure_ascii=False)
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False)
 
 
 @command
@@ -153,6 +155,6 @@ def _write(policy: Path, tests: Path, starter: Starter) -> None:
             if not (beside := policy.with_name(name)).exists():
                 beside.write_text(text, encoding="utf-8")
         if not schema.exists():
-            schema.write_text(_schema_text() + "\n", encoding="utf-8")
+            schema.write_text(_text(policy_schema()) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error

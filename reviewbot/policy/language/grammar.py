@@ -121,6 +121,9 @@ WHEN_OVER = _kind("`escalate` or `hold`", "hold", choices=("escalate", "hold"))
 RULE_OVER = _kind("`escalate`, `hold` or `skip`", "skip", choices=("escalate", "hold", "skip"))
 DECIDER = _kind("the name of a rule, `no rule` or `deadline`", named=(("{}", "rule"),))
 PAUSED = ("disputes", "approvals")
+HELD = _kind("`disputes` or `approvals`", "disputes", choices=PAUSED)
+FULL = _kind("`full`", "full", choices=("full",))
+FULL_LIMITS = _kind("names of rules, each `full`", "{pay small ones: full}")
 """What a policy may pause by itself."""
 WHY_NOT = _kind("`limit`, `hours`, `pause` or `statement`", "limit", choices=WHY)
 GIVEN = _kind("facts and their values", "{last.comments_scraped: 87}", facts="given")
@@ -374,7 +377,7 @@ TEST = _section(
     Key(
         "given",
         GIVEN,
-        "What differs from the typical task; a fact may be `unknown`. `limits: {RULE: full}`, `paused: disputes`.",
+        "What differs from the typical task; a fact may be `unknown`.",
     ),
     Key("expect", ACTION, "The action that must come of it."),
     Key("expect never", ACTION, "An action that must not come of it."),
@@ -402,9 +405,19 @@ CORRECTION_TEXTS = _section(
     *(Key(field, TEMPLATE, "What to change in it.") for field in CORRECTABLE_FIELDS),
 )
 
+GIVEN_STATE = _section(
+    "given:",
+    "paused: disputes",
+    Key("limits", FULL_LIMITS, "The rules whose own limit is full."),
+    Key("paused", HELD, "What the policy's pauses hold.", many=True),
+)
+
+_REASONS = (REASON_TEXT, TEXT_CASE, LAST_TEXT)
 _INSIDE_KINDS: dict[Kind, tuple[GrammarSection, ...]] = {
     **dict.fromkeys((CONDITIONS, ALTERNATIVES, PAUSE, ATTEMPT), (CONDITION,)),
-    REASON: (REASON_TEXT,),
+    REASON: _REASONS,
+    LAST_WORDS: (LAST_TEXT,),
+    GIVEN: (GIVEN_STATE,),
     CORRECTIONS: (CORRECTION_TEXTS,),
     FALLBACK: (FALLBACK_ACTION, CASE, LAST_CASE),
     CASE_ACTION: (FALLBACK_ACTION,),
@@ -417,7 +430,7 @@ _INSIDE_KEYS: dict[str, tuple[GrammarSection, ...]] = {
     "conditions": (CONDITION,),
     "never": (STATEMENT,),
     "rules": (RULE,),
-    "reasons": (REASON_TEXT,),
+    "reasons": _REASONS,
     "deadline": (DEADLINE,),
     "guardrails": (GUARDRAILS,),
     "tests": (TEST,),
@@ -427,7 +440,11 @@ _INSIDE_KEYS: dict[str, tuple[GrammarSection, ...]] = {
 UNDER_NAMES: dict[str, Kind] = {"reasons": TEMPLATE, "conditions": CONDITIONS}
 """What may stand behind a name of the author's own beside such a mapping, by the key above it."""
 
-PAIRS: dict[Kind, tuple[Kind, Kind]] = {EXPECTATIONS: (MOMENT, ACTION), REMINDERS: (MOMENT, TEXT)}
+PAIRS: dict[Kind, tuple[Kind, Kind]] = {
+    EXPECTATIONS: (MOMENT, ACTION),
+    REMINDERS: (MOMENT, TEXT),
+    FULL_LIMITS: (DECIDER, FULL),
+}
 """The kinds that are mappings of values to values."""
 
 

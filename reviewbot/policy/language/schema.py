@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
@@ -55,14 +54,6 @@ _CAPS: Values = {
     grammar.WHY_NOT: {"enum": list(grammar.WHY_NOT.choices)},
 }
 
-_HELD: Schema = {
-    "limits": {"type": "object", "additionalProperties": {"const": "full"}},
-    "paused": {
-        "anyOf": [{"enum": list(PAUSED)}, {"type": "array", "items": {"enum": list(PAUSED)}}]
-    },
-}
-"""What a test may give beside facts."""
-
 _YAML_TYPES: dict[FactType, list[str]] = {
     FactType.COUNT: ["string", "integer"],
     FactType.SCORE: ["string", "number"],
@@ -72,13 +63,21 @@ _YAML_TYPES: dict[FactType, list[str]] = {
 }
 """What an editor's YAML makes of a plain value; the policy itself is read as text throughout."""
 
-_PLAIN = (
-    *(grammar.TEXT, grammar.TEMPLATE, grammar.OPEN, grammar.CLOSED),
-    *(grammar.OPEN_HOURS, grammar.DECIDER, grammar.CONDITION_NAME),
-)
-"""The kinds of which any text is taken here."""
-
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
+_NAME = r"^[^\W][\w-]*( [\w-]+)*$"
+"""The name of hours, a list, a pattern, a reason or a condition."""
+
+_FORMS: Values = {
+    **dict.fromkeys((grammar.TEXT, grammar.TEMPLATE, grammar.DECIDER), _TEXT),
+    **dict.fromkeys((grammar.OPEN_HOURS, grammar.CONDITION_NAME), _TEXT | {"pattern": _NAME}),
+    grammar.OPEN: _TEXT | {"pattern": r"^(.+ )?\d{1,2}:\d{2}-\d{1,2}:\d{2}$"},
+    grammar.CLOSED: _TEXT | {"pattern": r"^(in list .+|\d{4}-\d{2}-\d{2}|[a-z, -]+)$"},
+    grammar.DATE: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+    grammar.ZONE: {"type": "string", "pattern": r"^[A-Za-z][\w+-]*(/[\w+-]+)*$"},
+    grammar.LOCALE: {"type": "string", "pattern": r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"},
+}
+"""What may stand there where it is one text, whatever the review."""
+
 _CLOSED: Schema = {"type": "object", "additionalProperties": False}
 _YES_NO: Schema = {
     "anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["yes", "no", "true", "false"]}]
@@ -128,6 +127,24 @@ def policy_schema() -> Schema:
         "then": _parts("accounts"),
         "else": _parts("comments"),
         "definitions": definitions,
+    }
+
+
+def schema_of_tests() -> Schema:
+    """The schema of a file of tests: a list, or `tests:` with one."""
+    names = [f"{review} {part}" for review in ACTIONS_OF for part in ("test", "moment")]
+    known = _definitions("comments") | _definitions("accounts")
+    test = {"anyOf": [_ref(f"{review} test") for review in ACTIONS_OF]}
+    tests = {"type": "array", "items": test}
+    keys = grammar.TESTS_FILE.keys
+    own = {"tests": tests | {"description": keys["tests"].sentence}}
+    words = {name: _property(key, _values("comments")) for name, key in keys.items()}
+    return {
+        "$schema": DRAFT,
+        "title": "tests of a reviewbot policy",
+        "description": "NAME.tests.yaml beside NAME.yaml: given these facts, this is expected.",
+        "anyOf": [tests, _closed_object(words | own, _required(grammar.TESTS_FILE))],
+        "definitions": {name: known[name] for name in names},
     }
 
 
@@ -245,7 +262,7 @@ def _property(key: Key, values: Values, words: Schema | None = None) -> Schema:
     value = values.get(key.kind, {})
     if key.many:
         value = _one_or_more(value)
-    words = words or ({"description": key.sentence} if key.hover else {})
+    words = words or {"description": key.sentence}
     schema = {**value, **words} if key.kind in _SHARED else {**words, **value}
     return schema | (
         {"examples": list(key.examples or key.kind.examples)} if key.kind in _WITH_EXAMPLES else {}
@@ -257,10 +274,9 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
     every = [action.value for action in ACTIONS_OF[review]]
     conditions = _ref(condition or f"{review} condition")
     values: Values = {
-        **dict.fromkeys(_PLAIN, _TEXT),
+        **_FORMS,
         grammar.NAME: {"type": "string", "pattern": "^[a-z0-9-]+$"},
         grammar.VERSION: {"anyOf": [{"const": 1}, {"const": "1"}]},
-        **{key: {"type": "string"} for key in (grammar.ZONE, grammar.DATE, grammar.LOCALE)},
         grammar.COLUMNS: _named(_one_or_more(_TEXT)),
         grammar.YES_NO: _YES_NO,
         grammar.YES: {"anyOf": [{"const": True}, {"type": "string", "enum": ["yes", "true"]}]},
@@ -286,20 +302,17 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
             "type": "object",
             "minProperties": 1,
             "additionalProperties": False,
-            "properties": dict.fromkeys(CORRECTABLE_FIELDS, _TEXT),
+            "properties": _texts(grammar.CORRECTION_TEXTS),
         },
-        grammar.REMINDERS: _named(_one_or_more(_TEXT)),
+        grammar.REMINDERS: _at_moments(review, _one_or_more(_TEXT)),
         **_CAPS,
         grammar.GIVEN: {
             "type": "object",
             "additionalProperties": False,
-            "properties": {
-                name: {"title": name, "description": fact.sentence}
-                for name, fact in CATALOGUE[review].items()
-            }
-            | _HELD,
+            "properties": {name: _given(name, fact) for name, fact in CATALOGUE[review].items()}
+            | {key.name: _property(key, _GIVEN_STATE) for key in grammar.GIVEN_STATE.keys.values()},
         },
-        grammar.EXPECTATIONS: _named({"enum": every}),
+        grammar.EXPECTATIONS: _at_moments(review, {"enum": every}),
     }
     section = grammar.FALLBACK_ACTION
     written = _closed_object(_properties(section.keys, values, review), _required(section))
@@ -334,14 +347,29 @@ def _reason(review: ReviewKind) -> Schema:
         "type": "object",
         "minProperties": 1,
         "additionalProperties": False,
-        "properties": dict.fromkeys(grammar.REASON_TEXT.keys, _TEXT),
+        "properties": _texts(grammar.REASON_TEXT),
         "patternProperties": {r"^round [1-9]\d*$": _TEXT},
     }
     return {"anyOf": [_TEXT, variants, {"type": "array", "minItems": 1, "items": cases}]}
 
 
+def _texts(section: GrammarSection) -> Schema:
+    """A text under each key of a section."""
+    return {name: _TEXT | {"description": key.sentence} for name, key in section.keys.items()}
+
+
+def _at_moments(review: ReviewKind, value: Schema) -> Schema:
+    return _named(value) | {"propertyNames": _ref(f"{review} moment")}
+
+
 def _named(value: Schema) -> Schema:
     return {"type": "object", "additionalProperties": value}
+
+
+_GIVEN_STATE: Values = {
+    grammar.FULL_LIMITS: _named({"const": "full"}),
+    grammar.HELD: {"enum": list(PAUSED)},
+}
 
 
 def _one_or_more(value: Schema) -> Schema:
@@ -370,6 +398,16 @@ def _fact(fact: Fact, name: str) -> Schema:
         "anyOf": choices,
         "examples": list(dict.fromkeys(examples)),
     }
+
+
+def _given(name: str, fact: Fact) -> Schema:
+    """What a test may give a fact: one plain value, or for a list of names several."""
+    value = {
+        "type": _YAML_TYPES.get(fact.type, "string"),
+        "pattern": f"^({_argument(fact)}|unknown)$",
+    }
+    own = {"title": name, "description": _sentence(fact)}
+    return own | (_one_or_more(value) if fact.type is FactType.NAMES else value)
 
 
 def _sentence(fact: Fact) -> str:

@@ -64,6 +64,7 @@ _SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
     ),
     ("`guardrails`", grammar.GUARDRAILS, ""),
     ("A test", grammar.TEST, ""),
+    ("`given`", grammar.GIVEN_STATE, "Facts with their values, and:"),
     ("A file of tests", grammar.TESTS_FILE, "`NAME.tests.yaml` beside `NAME.yaml`:"),
 )
 

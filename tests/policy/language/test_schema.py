@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import yaml
 
 from reviewbot.policy import starters
 from reviewbot.policy.catalog import CATALOGUE
-from reviewbot.policy.language.schema import policy_schema
+from reviewbot.policy.language import grammar
+from reviewbot.policy.language.schema import policy_schema, schema_of_tests
 from tests.steady.texts import steady
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,6 +57,70 @@ def test_every_example_of_the_catalogue_passes(kind: str) -> None:
     validator = jsonschema.Draft7Validator(wanted)
     for fact in CATALOGUE[kind].values():  # type: ignore[index]
         assert list(validator.iter_errors({fact.name: fact.example})) == [], fact.name
+
+
+TESTS_FILE = ROOT / "docs" / "schemas" / "policy-tests.json"
+TEST_TEXTS = {p.stem: p.read_text() for p in ROOT.glob("policies/*.tests.yaml")} | {
+    name: starters.read(name).tests for name in starters.names()
+}
+
+
+def test_the_published_schema_of_tests_is_the_one_that_is_made() -> None:
+    """After a change: `reviewbot policy schema --tests > docs/schemas/policy-tests.json`."""
+    assert json.loads(TESTS_FILE.read_text(encoding="utf-8")) == schema_of_tests()
+
+
+@pytest.mark.parametrize("name", TEST_TEXTS)
+def test_good_tests_pass(name: str) -> None:
+    """Of each policy of the house, as a mapping and as the bare list."""
+    validator = jsonschema.Draft7Validator(schema_of_tests())
+    read = yaml.load(TEST_TEXTS[name], yaml.BaseLoader)
+
+    assert [error.message for error in validator.iter_errors(read)] == []
+    assert validator.is_valid(read["tests"] if isinstance(read, dict) else {"tests": read})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nme": "a"},
+        {"given": {"last.verified": "perhaps"}},
+        {"given": {"last.comments_scraped": "at least 3"}},
+        {"expect": "pay"},
+        {"over time": {"soon": "approve"}},
+    ],
+)
+def test_a_typo_in_a_test_is_underlined(wrong: dict[str, Any]) -> None:
+    """A key, a value, a comparison where a value stands, an action, a moment."""
+    test = {"name": "a", "expect": "approve"} | wrong
+    assert not jsonschema.Draft7Validator(schema_of_tests()).is_valid([test])
+
+
+def described(schema: Any, path: str = "") -> list[str]:
+    """The properties of a schema that say nothing of themselves."""
+    found = []
+    for name, inner in schema.items() if isinstance(schema, dict) else ():
+        if name == "properties":
+            keys = {key for section in SECTIONS for key in section.keys}
+            found += [
+                f"{path}/{key}"
+                for key, value in inner.items()
+                if key in keys and "description" not in value and not {"const", "$ref"} & set(value)
+            ]
+        found += described(inner, f"{path}/{name}")
+    for inner in schema if isinstance(schema, list) else ():
+        found += described(inner, path)
+    return found
+
+
+SECTIONS = [part for part in vars(grammar).values() if isinstance(part, grammar.GrammarSection)]
+
+
+def test_every_key_is_explained() -> None:
+    """Whatever the editor points at has its sentence from the grammar."""
+    parts = ("then", "else", "if")  # they say again what differs by the kind of review
+    schema = {name: part for name, part in SCHEMA.items() if name not in parts}
+    assert [path for path in described(schema) if "/allOf/" not in path] == []
 
 
 MISTYPED = [

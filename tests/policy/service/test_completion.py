@@ -139,6 +139,17 @@ PLACES = {
         ["yes", "unknown"],
         ["known"],
     ),
+    "what a test gives beside facts": (
+        HEAD + "tests:\n  - given:\n      |",
+        ["limits", "paused", "last.verified"],
+        ["expect"],
+    ),
+    "a rule whose limit is full": (
+        HEAD + "tests:\n  - given:\n      limits:\n        |",
+        ["one rule"],
+        [],
+    ),
+    "a case of a text": ("reasons:\n  a:\n    - |", ["when", "text", "otherwise"], ["then"]),
     "a placeholder in a line": (HEAD + "    question: Look {task.pl|} up", ["task.platform"], []),
     "a placeholder in a block": (
         "reasons:\n  a: |\n    One {last.|",
@@ -198,9 +209,13 @@ def test_every_part_of_the_grammar_leads_inside() -> None:
     sections = [part for part in vars(grammar).values() if isinstance(part, GrammarSection)]
     parts = {grammar.PART, grammar.PARTS, grammar.NAMED}
 
-    for section in sections:
+    reached = [grammar.POLICY, grammar.TESTS_FILE]
+    for section in reached:
         for key in section.keys.values():
             assert key.kind not in parts or inside(key), f"{key.name} of {section.what}"
+            reached += [part for part in inside(key) if part not in reached]
+
+    assert [section.what for section in sections if section not in reached] == []
 
 
 def written(entry: OutlineEntry) -> list[OutlineEntry]:
