@@ -136,7 +136,9 @@ def as_count(text: str) -> str | None:
 
 def as_percent(text: str) -> str | None:
     """`87 percent`, `87 Prozent`, `87 %` without its sign."""
-    found = shape(r"(.+?) ?(?:%|percent|per cent|pct|prozent|v\.?h\.?)").fullmatch(bare(text))
+    found = shape(
+        r"(.+?) ?(?:%|percent|per cent|pct|prozent|v\.?h\.?)(?: (?:of|der|von) .*)?"
+    ).fullmatch(bare(text))
     return None if found is None else as_number(found.group(1))
 
 
@@ -225,6 +227,7 @@ def as_duration(text: str) -> str | None:
 def _seconds(text: str) -> Decimal:
     """The sum of `2 days 3 hours 10`, where a number alone counts the next smaller unit; 0 for no length."""
     seconds, rest, smaller = Decimal(0), text, ""
+    seen: set[str] = set()
     while rest:
         if smaller and rest.isdecimal() and len(rest) < 3:
             rest = f"{rest}{smaller}"
@@ -233,6 +236,9 @@ def _seconds(text: str) -> Decimal:
         unit = _UNIT_OF.get(found.group(2)) if found else None
         if found is None or number is None or unit is None:
             return Decimal(0)
+        if unit in seen:
+            return Decimal(0)
+        seen.add(unit)
         seconds += Decimal(number) * _SECONDS[unit]
         rest = found.group(3) or ""
         smaller = {"w": "d", "d": "h", "h": "m", "m": "s"}.get(unit, "")
@@ -252,7 +258,9 @@ def _spelled(seconds: int) -> str:
 def as_dates(text: str) -> tuple[str, ...]:
     """The days that `31.12.2026`, `12/31/2026`, `Dec 31, 2026` can mean, as `2026-12-31`."""
     text = bare(text).casefold()
-    text = shape(r"(?:on |am |the |den |\p{L}+day,? |\p{L}+tag,? )*(.*)").fullmatch(text).group(1)
+    text = (
+        shape(r"(?:on |am |the |den |dem |\p{L}+day,? |\p{L}+tag,? )*(.*)").fullmatch(text).group(1)
+    )
     found = shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text)
     if found is not None:
         year, month, day = map(int, found.groups())

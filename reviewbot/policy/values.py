@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.policy.notations import (
+    as_clock,
     as_duration,
     as_money,
     as_share,
@@ -100,6 +101,9 @@ def read_score(text: str, at: int) -> int | float:
 def read_money(text: str, at: int) -> float:
     """Read `0.24 USD`."""
     amount, currency = text[:-3].rstrip(), text[-3:]
+    if shape(r"[1-9]\d{0,2}([.]\d{3})+").fullmatch(amount):
+        under = f"did you mean  {amount.replace('.', '')} USD  ?"
+        raise _misread("P101", f'"{text}" may be a thousand times more', text, at, under=under)
     if currency == "USD":
         return float(_not_negative(_decimal(amount, at, "an amount of money"), text, at))
     bare = text.strip()
@@ -170,6 +174,8 @@ def _no_date(
 ) -> Misread:
     """Not a date; what it can mean is offered, and put in place where that is one day."""
     message = f'"{text}" is not {what}'
+    if not meant and as_clock(plain(text)) is not None and not text.isdigit():
+        cure = "for a time of day declare hours, and ask  now: in hours NAME"
     if len(meant) == 1:
         return _misread("P101", message, text, at, write=meant[0])
     cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else cure

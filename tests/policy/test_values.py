@@ -93,6 +93,7 @@ COMPACT = 'a length of time is written without spaces and with s, m, h or d: "{}
 NO_CURRENCY = "an amount of money needs its currency"
 A_DATE = "a date is written as year-month-day"
 A_MOMENT = "a day is written as year-month-day, a moment with its time behind it"
+A_TIME = "for a time of day declare hours, and ask  now: in hours NAME"
 OTHER_TIME = "write another time, or one with its offset, as  2026-12-01 09:00+01:00"
 CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small letter o'
 
@@ -234,7 +235,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (
             read_duration,
             "1h1h",
-            ("P103", FALLING.format("1h1h"), "write  2h", None, "2h"),
+            ("P103", FALLING.format("1h1h"), None, "write it as  1d2h30m", None),
         ),
         (
             read_duration,
@@ -273,7 +274,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             "2026-W05-1",
             ("P101", '"2026-W05-1" is not a date', None, A_DATE, None),
         ),
-        (when, "9:00", ("P101", '"9:00" is not a date or a moment', None, A_MOMENT, None)),
+        (when, "9:00", ("P101", '"9:00" is not a date or a moment', None, A_TIME, None)),
         (when, "soon", ("P101", '"soon" is not a date or a moment', None, A_MOMENT, None)),
         (
             when,

@@ -120,7 +120,7 @@ def read_any(
         return None
     read = [
         read_all(reading, item, f"an entry of {what}", level=level, inside_check=inside_check)
-        for item in reading.items(tree, what, f"- {CONDITION.example}")
+        for item in reading.items(tree, what, f"- {_own(tree)}")
     ]
     parts = tuple(part for part in read if part is not None)
     return AnyOf(parts=parts, span=tree.span) if tree is not None and parts else None
@@ -324,6 +324,10 @@ def _as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | N
     if low is None or high is None or fact.type is FactType.MOMENT:
         return None
     return f"between {low} and {high}"
+
+
+def _own(tree: Tree | None) -> str:
+    return tree.value if isinstance(tree, Scalar) else CONDITION.example
 
 
 def _first_line(mapping: Mapping) -> str:

@@ -15,7 +15,8 @@ def with_own(tree: Tree | None, section: GrammarSection) -> str:
     if not isinstance(tree, Scalar) or "\n" in tree.value:
         return section.example
     value, keys = tree.value.strip(), section.keys
-    fitting = [row.name for row in keys.values() if value in row.kind.examples]
+    said = f"`{value.casefold()}`"
+    fitting = [row.name for row in keys.values() if said in row.kind.words]
     needed = [row.name for row in keys.values() if row.required and row.kind not in _PARTS]
     names = fitting or needed
     return f"{names[0]}: {value}" if names else section.example

@@ -146,6 +146,8 @@ def _nearest_fact(
 
 def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> bool:
     """Report `not` in front of a fact; whether it stood there."""
+    if _refuse_joint(reading, scalar, facts):
+        return True
     turned = begins(scalar.value, NOT)
     fact = None if turned is None else facts.get(only_cure(turned[2], facts) or "")
     if fact is None:
@@ -153,6 +155,27 @@ def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> 
     rest = reading.document.lines[scalar.span.line - 1][scalar.span.end_column :].strip()
     message = "not  stands behind the colon, in front of the value"
     reading.add("P021", scalar, message, under=f"write  {fact.name}: not {rest}")
+    return True
+
+
+_JOINTS = {
+    "unless:  stands in the rule, beside  when:,  with its lines below it": "unless,außer,but not,except,if not",
+    "alternatives stand under  when any:,  each behind a dash": "or,oder,else",
+    "every line under  when:  must hold, without a word in front of it": "and,und,also,if,wenn,when,but",
+}
+
+
+def _refuse_joint(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> bool:
+    """Report a word of a sentence in front of a fact; whether one stood there."""
+    found = begins(scalar.value, _JOINTS)
+    fact = None if found is None else facts.get(only_cure(found[2], facts) or "")
+    if found is None or fact is None:
+        return False
+    rest = reading.document.lines[scalar.span.line - 1][scalar.span.end_column :].strip()
+    under = f"write there  {fact.name}: {rest}"
+    reading.add(
+        "P021", scalar, f"{found[1]}  is no part of a fact's name", under=under, cure=found[0]
+    )
     return True
 
 

@@ -11,18 +11,18 @@ taken away, and the columns of an edited line are told as they stand in the auth
 from __future__ import annotations
 
 from reviewbot.domain.task import PLATFORMS
-from reviewbot.policy.language.slips import (
+from reviewbot.policy.language.lines import (
     FACTS,
     FREE_TEXTS,
     KEYS,
     LISTS,
     Layout,
     Level,
-    LineWalk,
     indent_of,
     is_closed,
     parts_of,
 )
+from reviewbot.policy.language.slips import LineWalk
 from reviewbot.policy.text_forms import is_name, shape
 
 MOST_LINES = 3000
@@ -104,12 +104,12 @@ class _Walk(LineWalk):
         wanted = self._wanted(column, is_item, key)
         if wanted is None:
             return False
-        is_new = self.moved != (column, wanted.column)
+        is_new = self.shift != column - wanted.column
         if is_new:
             self._say_column(column, wanted)
         known = is_item or (key is not None and wanted.takes(key))
         self.put(0, column, " " * wanted.column, fixed=known)
-        self.moved = (column, wanted.column)
+        self.shift = column - wanted.column
         return True
 
     def _dash_is_wrong(self, column: int, is_item: bool, key: str) -> bool:
@@ -118,16 +118,16 @@ class _Walk(LineWalk):
     def _stands(self, column: int, is_item: bool, key: str | None) -> bool:
         """Whether a line stands in a column that is open for it."""
         fitting = [lvl for lvl in self.levels if lvl.column == column and lvl.is_list == is_item]
+        if fitting and is_item:
+            self.shift = None
         return bool(fitting) and not self._strays(fitting[-1], key)
 
     def _strays(self, level: Level, key: str | None) -> bool:
         """Whether a test stands in a column of other keys, while one of tests is open."""
-        return (
-            key in FACTS
-            and not level.takes(str(key))
-            and bool(level.keys)
-            and any(other.takes(str(key)) for other in self.levels if other is not level)
-        )
+        if key is None or key not in FACTS | KEYS or not level.keys or level.takes(key):
+            return False
+        others = [other for other in self.levels if other is not level and other.takes(key)]
+        return bool(others) and (key in FACTS or others == self.levels[:1])
 
     def _dash_too_many(self, column: int, key: str) -> bool:
         """A dash in front of a key that belongs to the entry above."""
@@ -216,7 +216,7 @@ class _Walk(LineWalk):
         if self.open and not taking:
             wanted = self.key_column + 2
         self.put(0, column, " " * wanted)
-        self.moved = None
+        self.shift = None
         return True
 
     def _wanted(self, column: int, is_item: bool, key: str | None) -> Level | None:
@@ -254,8 +254,6 @@ class _Walk(LineWalk):
 
     def _enter(self, column: int, begins: int, is_item: bool, key: str | None) -> None:
         """Close the levels that this line ends, and open those that it begins."""
-        if self.moved is not None and self.moved[1] != column:
-            self.moved = None
         parent = self._above if self._begins_level(column, is_item) else ""
         while len(self.levels) > 1 and self.levels[-1].ends_at(column, is_item):
             self.levels.pop()

@@ -154,11 +154,15 @@ def _from_file(
     cannot, cure = f'the list file "{file}" cannot be read', None
     if "/" in file or "\\" in file or file.startswith("."):
         cannot = "a list file lies beside the policy, so its name has no folder"
-        cure = "write only the file's name, as  watched.csv"
+        cure = (
+            f"put it beside the policy, and write  {file.replace(chr(92), '/').rpartition('/')[2]}"
+        )
     else:
         try:
             return ListSheet(reading, file, what, wanted).read(files.text(file))
         except OSError as problem:
+            if file.endswith((".xlsx", ".xls", ".ods", ".numbers")):
+                cure = f"save the sheet as CSV, and write  {file.rpartition('.')[0]}.csv"
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
             cannot = f'the list file "{file}" is not UTF-8'

@@ -34,6 +34,7 @@ NO_TEXTS = frozenset(
     if fact.type is not FactType.TEXT
 )
 """Facts of which no test begins with a sign."""
+FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
 
 
 class Repair(NamedTuple):
@@ -186,14 +187,12 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
     """Say what is wrong with the value behind a key, if it is that value."""
     text = value.text
     first = text[0]
+    if _is_test(key, text):  # whoever reads the test knows better what was meant
+        return None, Repair(value.line, value.column, _single(text), is_told=False)
     if first in "\"'":
         return _quotes(value)
     if first in _CLOSING:
         return _brackets(value, in_flow)
-    if first in ">*%&`":
-        fact = key.strip().removeprefix("- ").rstrip(": ")
-        if fact in NO_TEXTS:  # whoever reads the test knows better what was meant
-            return None, Repair(value.line, value.column, _single(text), is_told=False)
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)
@@ -222,6 +221,16 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
         message = "a colon followed by a space stands inside a text without quotes"
         return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
     return None
+
+
+def _is_test(key: str, text: str) -> bool:
+    """Whether a value is a test that only YAML stumbles over: `> 5`, `"a" or "b"`."""
+    fact = key.strip().removeprefix("- ").rstrip(": ")
+    if text[0] in "\"'":
+        rest = text.rpartition(text[0])[2].strip()
+        whole = text.count(text[0]) == 2 and rest[:1] in ("", "#")
+        return fact in FACTS and text.count(text[0]) > 1 and not whole
+    return text[0] in ">*%&`" and fact in NO_TEXTS
 
 
 def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
@@ -268,7 +277,8 @@ def _quotes(value: _Value) -> tuple[Finding, Repair] | None:
     ):
         close = text.find(mark, close + (1 if mark == '"' else 2))
     if close < 0:
-        cure = f"put {mark} at the end of the text"
+        shown = f":  {text}{mark}" if len(text) <= _SHOWN else ""
+        cure = f"put {mark} at the end of the text{shown}"
         return value.mistake("P015", "this quote is never closed", cure, meant=text[1:])
     rest = text[close + 1 :].strip()
     if not rest or rest.startswith(("#", ":", ",", "]", "}")):

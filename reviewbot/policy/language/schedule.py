@@ -79,7 +79,7 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
 
 def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     """Report what are no hours, with those that were meant."""
-    meant = as_hours(scalar.value)
+    meant = as_hours(scalar.value) or _with_a_break(scalar.value)
     if meant is None or meant == scalar.value:
         reading.misread(scalar, misread)
         return
@@ -88,6 +88,16 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     message = misread.message if timed else f'"{scalar.value}" has no times'
     under = f"write  {meant}" if timed else f"for whole days write  {meant}"
     reading.add(misread.code, place, message, under=under, whole=(scalar, meant) if timed else None)
+
+
+def _with_a_break(text: str) -> str | None:
+    """`mon-fri 09:00-12:00, 13:00-18:00` as a list of two."""
+    first, _, second = text.replace(" and ", ", ").replace(" und ", ", ").rpartition(",")
+    begins, goes_on = as_hours(first), as_hours(second)
+    if begins is None or goes_on is None or not any(char.isdigit() for char in first):
+        return None
+    days = begins.rpartition(" ")[0] if " " not in goes_on else ""
+    return f"[{begins}, {f'{days} {goes_on}'.strip()}]"
 
 
 def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bool) -> None:

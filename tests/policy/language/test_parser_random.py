@@ -15,6 +15,7 @@ from reviewbot.presentation.findings import as_github, as_json, as_sarif, render
 from tests.proof import proven
 from tests.tier import times
 
+DESK = (Path(__file__).parent / "desk" / "policy.yaml").read_text(encoding="utf-8")
 BASE = (Path(__file__).parent / "mistakes" / "base.yaml").read_text(encoding="utf-8")
 SHORT = """policy: short
 language: 1
@@ -107,6 +108,23 @@ _PIECES = [
     "yes",
     "no",
     "~",
+    "\xa0",
+    "\u200b",
+    "•",
+    "–",
+    "„",
+    "```",
+    "//",
+    " = ",
+    " >= ",
+    "::",
+    "\n- ",
+    "\n name: x\n",
+    " or ",
+    " bis ",
+    "31.12.2026",
+    "0,20 $",
+    "&gt;",
 ]
 
 
@@ -203,7 +221,7 @@ def test_thousands_of_mutated_documents_give_no_crash() -> None:
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         return (state >> 33) % bound
 
-    parts = parts_of(BASE)
+    parts = [*parts_of(BASE), *parts_of(DESK)]
     for number in range(DOCUMENTS):
         text = BASE if number % 100 == 0 else SHORT if number % 10 == 0 else parts[pick(len(parts))]
         for _ in range(1 + pick(3)):

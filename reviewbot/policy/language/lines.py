@@ -1,0 +1,134 @@
+"""A policy's lines: their columns and keys, and what was put in place of their words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
+from reviewbot.policy.diagnostics import Finding, Span
+from reviewbot.policy.language import grammar
+from reviewbot.policy.language.grammar import GrammarSection
+
+FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
+_SECTIONS = tuple(
+    frozenset(section.keys)
+    for section in vars(grammar).values()
+    if isinstance(section, GrammarSection)
+)
+KEYS = frozenset().union(*_SECTIONS)
+_WORDS = FACTS | KEYS
+LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
+"""Keys under which each entry begins with a dash."""
+FREE_TEXTS = frozenset(
+    (
+        "name",
+        "question",
+        "note",
+        "because",
+        "about",
+        "comment",
+        "text",
+        "owner",
+        "reason says",
+        "regex",
+    )
+)
+"""Keys behind which any text may stand."""
+
+
+class Edit(NamedTuple):
+    """Words of a line (from 0), and what stands in their place."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+
+
+class Layout(NamedTuple):
+    """The text as it was probably meant, what is wrong with it as it stands, and what was changed."""
+
+    text: str
+    findings: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
+
+    def place(self, span: Span) -> Span:
+        """Find the place in the author's text of one in the text as it was meant."""
+        begins = self._back(span.line, span.column)
+        ends = self._back(span.end_line, span.end_column)
+        if span.line == span.end_line:
+            ends = max(ends, begins + (span.end_column > span.column))
+        return Span(span.line, begins, span.end_line, ends)
+
+    def _back(self, line: int, column: int) -> int:
+        at = column - 1
+        for edit in reversed([edit for edit in self.edits if edit.line == line - 1]):
+            shift = len(edit.text) - (edit.end - edit.start)
+            if shift == 0:
+                continue
+            if at >= edit.start + len(edit.text):
+                at -= shift
+            elif at > edit.start:
+                at = edit.start
+        return at + 1
+
+
+class Level:
+    """A column in which keys (or dashes) begin, under a key of the level above."""
+
+    def __init__(self, column: int, parent: str, *, is_list: bool) -> None:
+        self.column = column
+        self.parent = parent
+        self.is_list = is_list
+        self.keys: list[str] = []
+
+    def ends_at(self, column: int, is_item: bool) -> bool:
+        """Whether a line in a column ends this level."""
+        return self.column > column or (self.column == column and self.is_list and not is_item)
+
+    def takes(self, key: str) -> bool:
+        """Whether a key is one of those that stand with what is there already."""
+        if any(other in FACTS and other not in KEYS for other in self.keys):
+            return key in FACTS
+        here = {*self.keys, key}
+        return key in KEYS and any(here <= section for section in _SECTIONS)
+
+
+def indent_of(line: str, at: int = 0) -> int:
+    """The column (from 0) of the first character from `at` on that is no space."""
+    return len(line) - len(line[at:].lstrip(" "))
+
+
+def word_of(text: str) -> str | None:
+    """The fact or key of the language with which a text begins."""
+    end = next((at for at, char in enumerate(text) if not (char.isalnum() or char in "_.- ")), None)
+    words = text[:end].split(" ")
+    for many in (3, 2, 1):
+        word = " ".join(words[:many])
+        if word in _WORDS:
+            return word
+    return None
+
+
+def parts_of(line: str, begins: int) -> tuple[str | None, str]:
+    """The key of a line and its value; no key where there is no colon."""
+    rest = line[begins:]
+    if rest[:1] in ("'", '"'):
+        close = rest.find(rest[0], 1)
+        if close < 0 or rest[close + 1 : close + 2] != ":":
+            return None, rest
+        return rest[1:close], rest[close + 2 :].strip()
+    colon = rest.find(": ")
+    if colon < 0 and rest.rstrip().endswith(":"):
+        colon = len(rest.rstrip()) - 1
+    if colon < 0 or rest[:1] in ("[", "{"):
+        return None, rest
+    value = rest[colon + 1 :].strip()
+    if value.startswith("#"):
+        value = ""
+    return rest[:colon].strip(), value
+
+
+def is_closed(text: str) -> bool:
+    """Whether every bracket in a text is closed."""
+    return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")
