@@ -13,7 +13,7 @@ from reviewbot.domain.task import Timeline
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.engine.trace import Evaluation, trace_json
 from reviewbot.policy.facts import build_facts
-from reviewbot.policy.model import facts_named
+from reviewbot.policy.parts import facts_named
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     COMMENT_FACTS,
