@@ -90,6 +90,8 @@ class FakeJudge:
     looks_first: bool = True
     fallback: Callable[[Facts], Answer | None] = lambda facts: None
     needs_account: bool = False
+    needs_directory: bool = False
+    needs_total: bool = False
     needs_fleet: bool = False
     ever_needs_evidence: bool = True
     calendars: dict[str, Any] = field(default_factory=dict)
@@ -119,6 +121,10 @@ class FakeJudge:
     def guarded_fallback(self, facts: Facts) -> Answer | None:
         """The fallback itself."""
         return self.fallback(facts)
+
+    def asks_for_total(self, facts: Facts) -> bool:
+        """It never does."""
+        return False
 
     def triage(self, facts: Facts, *, trace: bool = False) -> Answer | None:
         """Answer without the evidence, or ask for it."""

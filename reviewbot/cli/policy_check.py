@@ -22,8 +22,11 @@ from reviewbot.policy.diagnostics import Finding, Severity, apply_fixes
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.language.yaml import MAX_BYTES
+from reviewbot.policy.lint.memory_checks import all_accounts_are_new, goes_by_our_counts
+from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.check import POLL, checked
 from reviewbot.policy.testing.compare import has_limits
+from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.findings import as_github, as_json, as_sarif, summary
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
@@ -82,8 +85,9 @@ def _load(paths: Sequence[str]) -> list[Parsed]:
 
 
 def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
-    """Add how the limits stand to the usual load, where there is a log that can be read."""
-    if not any(parsed.policy is not None and has_limits(parsed.policy) for parsed in found):
+    """Add what a log that can be read says: how limits stand to the usual load, whom it knows."""
+    policies = [parsed.policy for parsed in found if parsed.policy is not None]
+    if not any(has_limits(policy) or goes_by_our_counts(policy) for policy in policies):
         return found
     try:
         with Opening().log() as ledger:
@@ -92,15 +96,20 @@ def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
                 if parsed.policy is None
                 else replace(
                     parsed,
-                    findings=(
-                        *parsed.findings,
-                        *limits_below_load(parsed.policy, ledger, now),
-                    ),
+                    findings=(*parsed.findings, *_said_by(ledger, parsed.policy, now)),
                 )
                 for parsed in found
             ]
     except ReviewbotError:
         return found
+
+
+def _said_by(ledger: Ledger, policy: Policy, now: datetime) -> Iterator[Finding]:
+    if has_limits(policy):
+        yield from limits_below_load(policy, ledger, now)
+    known = ledger.policies() if goes_by_our_counts(policy) else ()
+    if known:
+        yield from all_accounts_are_new(policy, known[0].first_run_at, now)
 
 
 def _print_text(screen: Screen, found: Sequence[Parsed], findings: Sequence[Finding]) -> None:

@@ -177,7 +177,9 @@ def _from_api(task: str, opening: Opening) -> tuple[Judge, Facts]:
             what = "several waiting tasks begin" if found else "no waiting task begins"
             raise UsageError(f"{what} with {task!r}")
         bench, item = found[0]
-        ((item, known),) = with_memories(app.ledger, app.clock, bench, [item], bench.judges)
+        ((item, known),) = with_memories(
+            app.ledger, app.clock, app.events, bench, [item], bench.judges
+        )
         if known.judge is None:
             raise UsageError(f"no policy covers {item.id}")
         seen = look_and_judge(app.clock, app.contact, app.events, app.limits, bench, item, known)

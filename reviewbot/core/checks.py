@@ -11,8 +11,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from reviewbot.core.pipeline import CheckerTry
+from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import Evidence, ReviewKind
-from reviewbot.domain.task import Timeline
+from reviewbot.domain.task import PLATFORMS, Timeline
 from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.facts import Fleet
 from reviewbot.ports.ledger import Ledger
@@ -20,11 +24,11 @@ from reviewbot.ports.queue import Clock
 
 if TYPE_CHECKING:
     from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.ports.ledger import Ledger, LogNote
+    from reviewbot.ports.ledger import LogNote, Memory
 
 
-Tries = dict[tuple[str, datetime], bool]
-"""Whether a try failed to read the video, by task and moment."""
+Tries = dict[tuple[str, datetime], CheckerTry]
+"""The tries by task and moment."""
 
 
 TOPIC = "checks"
@@ -48,16 +52,18 @@ def note_checks(clock: Clock, bench: ReviewPipeline, evidence: Evidence) -> None
         if attempt.scraped_at is not None and attempt.outcome_kind is not None:
             key = (evidence.task_id, attempt.scraped_at)
             if key not in bench.checks_seen:
-                bench.checks_seen[key] = attempt.outcome_kind == "scrape_failed"
+                failed = attempt.outcome_kind == "scrape_failed"
+                blind = failed or attempt.comments_scraped == 0
+                bench.checks_seen[key] = CheckerTry(failed, blind, attempt.platform)
                 bench.checks_unwritten.append(key)
 
 
-def failed_share(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> float | None:
-    """The share of the last hour's tries that could not read the video; None where none is known."""
+def checker_shares(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> dict[str, float | None]:
+    """How the last hour's tries went, under the names of the fleet's facts; None where none is known."""
     if not bench.checks_recalled and any(judge.needs_fleet for judge in bench.judges):
         _recall(ledger, clock, bench)
     _forget_old(clock, bench)
-    return share_of(bench.checks_seen, clock.now())
+    return shares_of(bench.checks_seen, clock.now())
 
 
 def fleet_now(
@@ -66,9 +72,42 @@ def fleet_now(
     """What is true of all reviews together at this moment."""
     return Fleet(
         open_tasks=waiting,
-        scrape_failed_share_1h=failed_share(ledger, clock, bench),
         escalated=escalated,
+        **checker_shares(ledger, clock, bench),
     )
+
+
+def fleet_again(
+    ledger: Ledger, clock: Clock, bench: ReviewPipeline, fleet: Fleet, *, count: bool
+) -> Fleet:
+    """The same right before a write: what was seen of the verifier since counts at once.
+
+    With `count` the log is asked as well which of all that was listed waits still, and for whom.
+    """
+    if count and bench.sights:
+        waiting, escalated = 0, 0
+        memories = ledger.memories(bench.review, list(bench.sights))
+        for item_id, sight in bench.sights.items():
+            memory, epoch = memories.get(item_id), sight.item.epoch
+            if memory is None or not _is_sent(memory, epoch):
+                waiting += 1
+                escalated += memory is not None and asks_a_person(memory, epoch)
+        fleet = replace(fleet, open_tasks=waiting, escalated=escalated)
+    return replace(fleet, **checker_shares(ledger, clock, bench))
+
+
+def _is_sent(memory: Memory, epoch: str | None) -> bool:
+    """Whether an answer to a round has left; one that is about to leave waits still."""
+    latest = memory.latest
+    return epoch in memory.claimed and latest is not None and latest.state is not State.INTENT
+
+
+def asks_a_person(memory: Memory, epoch: str | None) -> bool:
+    """Whether a round stands as a question for a person."""
+    latest = memory.latest
+    if latest is None or latest.decision.epoch != epoch:
+        return False
+    return latest.decision.action is Action.ESCALATE
 
 
 def write_down(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
@@ -78,7 +117,7 @@ def write_down(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
     bench.checks_unwritten.clear()
     if new and any(judge.needs_fleet for judge in bench.judges):
         now = clock.now()
-        tries = [[task_id, iso(at), bench.checks_seen[task_id, at]] for task_id, at in new]
+        tries = [[task_id, iso(at), *bench.checks_seen[task_id, at]] for task_id, at in new]
         ledger.note(TOPIC, _subject(bench.review, now), {"tries": tries}, now)
 
 
@@ -91,10 +130,20 @@ def tries_on(ledger: Ledger, review: ReviewKind, now: datetime) -> Tries:
     return found
 
 
-def share_of(tries: Tries, now: datetime) -> float | None:
-    """The share of those of the last hour that could not read the video; None where there are none."""
-    failed = [tries[key] for key in tries if key[1] > now - HOUR]
-    return sum(failed) / len(failed) if failed else None
+def shares_of(tries: Tries, now: datetime) -> dict[str, float | None]:
+    """The shares of those of the last hour, on all platforms and on each; None where there are none."""
+    recent = [one for (_, at), one in tries.items() if at > now - HOUR]
+    shares: dict[str, float | None] = {}
+    for platform in (None, *PLATFORMS):
+        those = [one for one in recent if platform in (None, one.platform)]
+        suffix = "" if platform is None else f"_{platform}"
+        shares[f"scrape_failed_share_1h{suffix}"] = _share([one.failed for one in those])
+        shares[f"blind_share_1h{suffix}"] = _share([one.blind for one in those])
+    return shares
+
+
+def _share(answers: list[bool]) -> float | None:
+    return sum(answers) / len(answers) if answers else None
 
 
 def _recall(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
@@ -105,7 +154,7 @@ def _recall(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
 
 def _tries(note: LogNote) -> Tries:
     tries: list[list[Any]] = note.value["tries"]
-    return {(task_id, parse_iso(at)): failed for task_id, at, failed in tries}
+    return {(task_id, parse_iso(at)): CheckerTry(*how) for task_id, at, *how in tries}
 
 
 def _subject(review: ReviewKind, at: datetime) -> str:

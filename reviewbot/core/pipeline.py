@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from reviewbot.core.account_book import AccountBook
 from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet
 from reviewbot.ports.ledger import Ending, Logged, Memory, OpenRound
-from reviewbot.ports.queue import ReviewQueue, ReviewWriter
+from reviewbot.ports.queue import AccountDirectory, ReviewQueue, ReviewWriter
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -94,6 +95,14 @@ class HeldEvidence(msgspec.Struct, frozen=True):
     at: float
 
 
+class CheckerTry(NamedTuple):
+    """How one try of the verifier went: it could not read the video, or saw no comment at all; where."""
+
+    failed: bool
+    blind: bool = False
+    platform: str | None = None
+
+
 class Backoff(msgspec.Struct, frozen=True):
     """One thing whose review keeps failing: how often, and until when it is left alone."""
 
@@ -125,6 +134,10 @@ class ReviewPipeline:
     queue: ReviewQueue
     judges: tuple[Judge, ...]
     desk: ReviewWriter | None = None
+    directory: AccountDirectory | None = None
+    """Where the API lists our accounts; None where nobody may ask it."""
+    accounts: AccountBook = field(default_factory=AccountBook)
+    """What was read there."""
     shadows: tuple[Judge, ...] = ()
     """Challengers that are asked beside the judges, and never decide."""
     sights: dict[str, Sight] = field(default_factory=dict)
@@ -143,8 +156,8 @@ class ReviewPipeline:
     """Unclear writes, by id, whose thing the list shows waiting while reading it finds nothing."""
     incomplete: set[tuple[str, str | None]] = field(default_factory=set)
     """Rounds, by id and epoch, that an answer called paid without saying when or in which round."""
-    checks_seen: dict[tuple[str, datetime], bool] = field(default_factory=dict)
-    """The verifier's recent tries: (task, when) → whether it failed to read the video."""
+    checks_seen: dict[tuple[str, datetime], CheckerTry] = field(default_factory=dict)
+    """The verifier's recent tries: (task, when) → how it went."""
     checks_unwritten: list[tuple[str, datetime]] = field(default_factory=list)
     """Those of them that the log does not hold yet."""
     checks_recalled: bool = False

@@ -19,7 +19,7 @@ from reviewbot.domain.errors import LedgerError
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Key, RoundAhead, Standing
 from reviewbot.foresight.room import House, Spent
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, as_told
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.safety.breaker import SENT
@@ -205,7 +205,9 @@ def _rounds(
         accounts = ledger.accounts(review, ids, now)
         for ahead in rounds:
             account = accounts.get(ahead.account_id or "", NO_ACCOUNT_HISTORY)
-            facts = None if ahead.facts is None else replace(ahead.facts, account=account)
+            facts = ahead.facts
+            if facts is not None:
+                facts = replace(facts, account=as_told(account, facts.account))
             yield replace(ahead, facts=facts)
 
 

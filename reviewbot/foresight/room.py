@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reviewbot.core import guard_state
-from reviewbot.core.checks import HOUR, Tries, share_of
+from reviewbot.core.checks import HOUR, Tries, shares_of
 from reviewbot.core.guard_state import Trial
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import Halted
@@ -117,7 +117,7 @@ class Room:
         fleet = self._house.fleet
         if not self._sees_tries:
             return fleet
-        return replace(fleet, scrape_failed_share_1h=share_of(self._house.tries, at))
+        return replace(fleet, **shares_of(self._house.tries, at))
 
     def _unpaused(self, wish: Decision, at: datetime, end: datetime) -> datetime | None:
         """When enough tries are older than an hour, if there are no new ones."""

@@ -172,7 +172,7 @@ def plan(
         )
         agreed = agreed and whole
         for number, (item, known) in enumerate(
-            with_memories(app.ledger, app.clock, bench, items, bench.judges)
+            with_memories(app.ledger, app.clock, app.events, bench, items, bench.judges)
         ):
             fetch = app.clock.monotonic() < end
             try:

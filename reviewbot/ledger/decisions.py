@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -37,6 +37,7 @@ from reviewbot.ports.ledger import Limit, Logged, Memory
 
 ACCOUNT_MEMORY = timedelta(days=30)
 """How far back the figures of an account reach."""
+_BEFORE_ALL = -(2**62)
 LEAST_REMEMBERED = 128
 _WIDTH = len(DecisionRow.__struct_fields__)
 _DONE = frozenset(state.value for state in DONE)
@@ -212,23 +213,55 @@ class DecisionLog(LogPart):
     def accounts(
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime
     ) -> Mapping[str, AccountHistory]:
-        """The last 30 days of these accounts; one without decisions has counts of 0."""
-        figures: dict[str, tuple[int, int, int]] = {}
-        overruled: dict[str, int] = {}
+        """The last 30 days of these accounts, and all days; one without decisions has counts of 0."""
         since = to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
         with self._engine.reading():
             names = statements.names_of(account_ids)
-            asked = {"review": review, "since": since, "names": names}
-            for account_id, *counts in self._engine.run(statements.ACCOUNT_FIGURES, asked):
-                approvals, disputes, paid = map(int, counts)
-                figures[account_id] = approvals, disputes, paid
-            overruled.update(self._engine.run(statements.ACCOUNT_OVERRULED, asked).fetchall())
+            recent, ever = (
+                self._figures({"review": review, "since": start, "names": names})
+                for start in (since, _BEFORE_ALL)
+            )
         return {
             account_id: account_history(
-                *figures.get(account_id, (0, 0, 0)), overruled.get(account_id, 0)
+                recent.get(account_id, NO_FIGURES), ever.get(account_id, NO_FIGURES)
             )
             for account_id in account_ids
         }
+
+    def _figures(self, asked: Mapping[str, Any]) -> dict[str, AccountFigures]:
+        overruled = dict(self._engine.run(statements.ACCOUNT_OVERRULED, asked).fetchall())
+        found = {}
+        for account_id, *counts in self._engine.run(statements.ACCOUNT_FIGURES, asked):
+            approvals, disputes, paid = map(int, counts)
+            more = overruled.get(account_id, 0)
+            found[account_id] = AccountFigures(approvals, disputes, paid, more)
+        return found
+
+
+class AccountFigures(NamedTuple):
+    """What was intended for an account in a span of time, and is done, open or unclear.
+
+    `overruled` are those by a person in a round for which the policy had decided something else; to
+    answer a question or to end a wait overrules nobody.
+    """
+
+    approvals: int = 0
+    disputes: int = 0
+    paid_micros: int = 0
+    overruled: int = 0
+
+    @property
+    def decisions(self) -> int:
+        """All of them."""
+        return self.approvals + self.disputes
+
+    @property
+    def dispute_share(self) -> float | None:
+        """A share of nothing is unknown."""
+        return self.disputes / self.decisions if self.decisions else None
+
+
+NO_FIGURES = AccountFigures()
 
 
 def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision]:
@@ -283,21 +316,19 @@ def _done_at(row: DecisionRow) -> int | None:
     return row.intended_at if row.state == State.SETTLED else row.settled_at
 
 
-def account_history(
-    approvals: int, disputes: int, paid_micros: int, overruled: int
-) -> AccountHistory:
-    """The figures of one account; a share of nothing is unknown.
-
-    They count what was intended in the last 30 days and is done, open or unclear. `overruled` are
-    those by a person in a round for which the policy had decided something else; to answer a
-    question or to end a wait overrules nobody.
-    """
-    decisions = approvals + disputes
+def account_history(recent: AccountFigures, ever: AccountFigures) -> AccountHistory:
+    """The figures of one account, of the last 30 days and of all."""
     return AccountHistory(
-        decisions_30d=decisions,
-        disputes_30d=disputes,
-        approvals_30d=approvals,
-        dispute_share_30d=disputes / decisions if decisions else None,
-        paid_30d=paid_micros / 1_000_000,
-        overruled_30d=overruled,
+        decisions_30d=recent.decisions,
+        disputes_30d=recent.disputes,
+        approvals_30d=recent.approvals,
+        dispute_share_30d=recent.dispute_share,
+        paid_30d=recent.paid_micros / 1_000_000,
+        overruled_30d=recent.overruled,
+        decisions_ever=ever.decisions,
+        disputes_ever=ever.disputes,
+        approvals_ever=ever.approvals,
+        dispute_share_ever=ever.dispute_share,
+        paid_ever=ever.paid_micros / 1_000_000,
+        overruled_ever=ever.overruled,
     )

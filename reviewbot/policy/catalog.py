@@ -7,160 +7,35 @@ facts`, the compiler and the docs all read this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Iterator
 from functools import partial
-from operator import attrgetter
-from typing import Any, Literal
 
 import msgspec
 
 from reviewbot.domain.account import CORRECTABLE_FIELDS, PROFILE_FIELDS
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import OUTCOME_KINDS, PLATFORMS, TASK_STATUSES
+from reviewbot.policy.fact_rows import Fact as Fact
+from reviewbot.policy.fact_rows import FactType as FactType
+from reviewbot.policy.fact_rows import (
+    Row,
+    choice,
+    count,
+    duration,
+    moment,
+    money,
+    names,
+    reader,
+    score,
+    share,
+    tally,
+    text,
+    yes_no,
+)
+from reviewbot.policy.fact_rows import Source as Source
 from reviewbot.policy.facts import length, plus_one, since
 from reviewbot.policy.text_forms import listed
 
-
-class FactType(StrEnum):
-    """What kind of value a fact has, in the words that messages use."""
-
-    COUNT = "a whole number"
-    SCORE = "a number"
-    MONEY = "an amount of money"
-    SHARE = "a share"
-    DURATION = "a length of time"
-    MOMENT = "a moment"
-    TEXT = "a text"
-    CHOICE = "one of"
-    YES_NO = "yes or no"
-    NAMES = "a list of names"
-
-
-Source = Literal["row", "evidence", "history", "account", "fleet", "clock"]
-"""What must be at hand: the listed thing itself, evidence fetched on demand, our log's memory of
-the thing, of its account, or of all; `clock` needs the row and the time."""
-
-_SOURCES: dict[str, Source] = {
-    "last": "evidence",
-    "checks": "evidence",
-    "account": "account",
-    "fleet": "fleet",
-}
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact. `low`, `high` and `longest` (characters) bound it where the API states a bound.
-
-    What the API sends is kept as it comes, also beyond these. `sure` are the ends that no value can
-    pass, because we count it ourselves; only they may be called impossible.
-
-    `values` is the closed list of a choice or of the names a list may hold. `with_attempt` marks
-    attempt fields that are known as soon as there is an attempt, so that a test on a neighbour
-    proves them known.
-    """
-
-    name: str
-    type: FactType
-    sentence: str
-    example: str
-    paths: tuple[str, ...]
-    """Where it stands on `Facts`, or what it is worked out from; `attempt.…` is the attempt's own."""
-    work: Callable[..., Any] | None = None
-    """How it is worked out from what stands at `paths`."""
-    read: Callable[[Any], Any]
-    """What it is for the facts of a review, or for an attempt; None where that is unknown."""
-    source: Source = "row"
-    low: float | None = None
-    high: float | None = None
-    longest: int | None = None
-    sure: tuple[float | None, float | None] = (None, None)
-    values: tuple[str, ...] = ()
-    nullable: bool = True
-    with_attempt: bool = False
-    internal: bool = False
-    """Whether it means something to us alone: an id, a score, a tag."""
-    doubtful: str = ""
-    """For a list of names: where those stand of which nobody can tell whether they belong."""
-
-
-Row = Callable[[str], Fact]
-"""A fact that waits for its name."""
-
-
-def _fact(
-    kind: FactType,
-    sentence: str,
-    example: str,
-    *,
-    of: str | tuple[Any, ...] = "",
-    values: tuple[str, ...] = (),
-    source: Source | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    longest: int | None = None,
-    ours: bool = False,
-    nullable: bool = True,
-    with_attempt: bool = False,
-    internal: bool = False,
-    doubtful: str = "",
-) -> Row:
-    """A row stands at its name, or is `of` another path or a function with its paths.
-
-    What is `ours` is counted by us, so that it cannot lie outside its range.
-    """
-
-    def named(name: str) -> Fact:
-        own = name if "." in name else f"attempt.{name}"
-        work, *paths = of if isinstance(of, tuple) else (None, of or own)
-        return Fact(
-            name=name,
-            type=kind,
-            sentence=sentence,
-            example=example,
-            paths=tuple(paths),
-            work=work,
-            read=_reader(paths, work, values if kind is FactType.CHOICE else ()),
-            source=source or _SOURCES.get(name.partition(".")[0], "row"),
-            low=low,
-            high=high,
-            longest=longest,
-            sure=(float(low or 0), 1.0 if kind is FactType.SHARE else None)
-            if ours
-            else (None, None),
-            values=values,
-            nullable=nullable,
-            with_attempt=with_attempt,
-            internal=internal,
-            doubtful=doubtful,
-        )
-
-    return named
-
-
-def _reader(
-    paths: Sequence[str], work: Callable[..., Any] | None, values: tuple[str, ...]
-) -> Callable[[Any], Any]:
-    read: Callable[[Any], Any] = attrgetter(*(path.removeprefix("attempt.") for path in paths))
-    if work is not None:
-        single = len(paths) == 1
-        return lambda facts: work(read(facts)) if single else work(*read(facts))
-    if values:
-        return lambda facts: value if (value := read(facts)) in values else None
-    return read
-
-
-count = partial(_fact, FactType.COUNT)
-tally = partial(_fact, FactType.COUNT, low=0, ours=True)
-score = partial(_fact, FactType.SCORE)
-money = partial(_fact, FactType.MONEY)
-share = partial(_fact, FactType.SHARE)
-duration = partial(_fact, FactType.DURATION)
-moment = partial(_fact, FactType.MOMENT)
-text = partial(_fact, FactType.TEXT)
-choice = partial(_fact, FactType.CHOICE)
-yes_no = partial(_fact, FactType.YES_NO)
-names = partial(_fact, FactType.NAMES)
 _ATTEMPT: dict[str, Row] = {
     "attempt_n": count(
         "which try of the checker on this task it was, counted from 1",
@@ -213,13 +88,61 @@ def _last(fact: Fact, name: str) -> Fact:
         fact,
         name=name,
         paths=(name,),
-        read=_reader((name,), None, fact.values),
+        read=reader((name,), None, fact.values),
         source="evidence",
         sentence=f"{fact.sentence}; on its last try of this round",
     )
 
 
 _NOW = moment("the moment of judging", "in hours desk", of="now", source="clock", nullable=False)
+
+
+def _counted(suffix: str, span: str) -> dict[str, Row]:
+    """What our log counts of an account over a span of time."""
+    return {
+        f"account.decisions{suffix}": tally(
+            f"decisions {span} for this account in our log", "at least 10"
+        ),
+        f"account.disputes{suffix}": tally(
+            f"disputes {span} for this account in our log", "at least 3"
+        ),
+        f"account.approvals{suffix}": tally(
+            f"approvals {span} for this account in our log", "at least 20"
+        ),
+        f"account.dispute_share{suffix}": share(
+            f"disputes among the decisions {span}; unknown without decisions",
+            "more than 35%",
+            low=0,
+            high=1,
+            ours=True,
+        ),
+        f"account.paid{suffix}": money(
+            f"what our approvals {span} paid for this account",
+            "more than 20 USD",
+            low=0,
+            ours=True,
+        ),
+        f"account.overruled{suffix}": tally(
+            f"how often a person decided otherwise than the policy had, in decisions {span}",
+            "at least 1",
+        ),
+    }
+
+
+def _shares(name: str, what: str, example: str) -> dict[str, Row]:
+    """A share of the checker's tries of the last hour, on all platforms and on each."""
+    where = {"": "", **{f"_{platform}": f" on {platform}" for platform in PLATFORMS}}
+    return {
+        f"fleet.{name}{suffix}": share(
+            f"{what} among all tries of the checker{on} that we saw in the last hour",
+            example,
+            low=0,
+            high=1,
+            ours=True,
+        )
+        for suffix, on in where.items()
+    }
+
 
 _COMMENTS: dict[str, Row] = {
     "now": _NOW,
@@ -319,6 +242,11 @@ _COMMENTS: dict[str, Row] = {
         source="clock",
         low=0,
     ),
+    "task.confirm_took": duration(
+        "how long the manager took from saying that it was posted to insisting on it",
+        "less than 5m",
+        of=(since, "task.manually_confirmed_at", "task.submitted_at"),
+    ),
     **{f"last.{field}": partial(_last, fact) for field, fact in ATTEMPT_FACTS.items()},
     "last.age": duration(
         "how long ago the checker last tried",
@@ -342,39 +270,31 @@ _COMMENTS: dict[str, Row] = {
     "checks.fewest_comments": count(
         "the fewest comments read by one try of this round", "at least 20", low=0, high=100
     ),
-    "account.decisions_30d": tally(
-        "decisions of the last 30 days for this account in our log", "at least 10"
+    "account.handle": text(
+        "the account's user name, from the API's list of accounts",
+        "in list partners",
+        longest=24,
+        source="directory",
     ),
-    "account.disputes_30d": tally(
-        "disputes of the last 30 days for this account in our log", "at least 3"
+    "account.display_name": text(
+        "the account's visible name, from the API's list of accounts",
+        "contains studio",
+        longest=30,
+        source="directory",
     ),
-    "account.approvals_30d": tally(
-        "approvals of the last 30 days for this account in our log", "at least 20"
+    "account.country": text(
+        "the account's country, from the API's list of accounts", "DE", source="directory"
     ),
-    "account.dispute_share_30d": share(
-        "disputes among the decisions of the last 30 days; unknown without decisions",
-        "more than 35%",
-        low=0,
-        high=1,
-        ours=True,
+    "account.finalized_total": tally(
+        "how many of its tasks the API counts as finalized, ours and those from before our log",
+        "at least 20",
+        source="total",
     ),
-    "account.paid_30d": money(
-        "what our approvals of the last 30 days paid for this account",
-        "more than 20 USD",
-        low=0,
-        ours=True,
-    ),
-    "account.overruled_30d": tally(
-        "how often in 30 days a person decided otherwise than the policy had", "at least 1"
-    ),
+    **_counted("_30d", "of the last 30 days"),
+    **_counted("_ever", "since our log began"),
     "fleet.open_tasks": tally("how many tasks wait for a decision now", "more than 500"),
-    "fleet.scrape_failed_share_1h": share(
-        "failed tries among all tries of the checker that we saw in the last hour",
-        "more than 30%",
-        low=0,
-        high=1,
-        ours=True,
-    ),
+    **_shares("scrape_failed_share_1h", "failed tries", "more than 30%"),
+    **_shares("blind_share_1h", "tries that failed or read no comment at all", "more than 60%"),
     "fleet.escalated": tally("how many tasks wait for a person now", "more than 50"),
 }
 

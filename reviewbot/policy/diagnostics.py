@@ -187,6 +187,7 @@ CODES: dict[str, str] = {
     "P335": "an entry of a list that has expired",
     "P336": "a column of a list file that is nearly one that is read",
     "P340": "a reason, a list, a pattern, a condition or hours that nothing uses",
+    "P350": "a rule on our own counts while every account is new to our log",
 }
 """Every code a finding can have, with what it means; codes never change their meaning.
 

@@ -44,14 +44,38 @@ NO_HISTORY = History()
 
 
 class AccountHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What our log remembers of one account over 30 days. None means that there is no log."""
+    """What the API says of one account, and what our log remembers of it: over 30 days, and ever.
 
+    None means that it could not be read, or that there is no log.
+    """
+
+    handle: str | None = None
+    display_name: str | None = None
+    country: str | None = None
+    finalized_total: int | None = None
     decisions_30d: int | None = None
     disputes_30d: int | None = None
     approvals_30d: int | None = None
     dispute_share_30d: float | None = None
     paid_30d: float | None = None
     overruled_30d: int | None = None
+    decisions_ever: int | None = None
+    disputes_ever: int | None = None
+    approvals_ever: int | None = None
+    dispute_share_ever: float | None = None
+    paid_ever: float | None = None
+    overruled_ever: int | None = None
+
+
+def as_told(counted: AccountHistory, told: AccountHistory) -> AccountHistory:
+    """What our log counts of an account now, with what the API had said of it."""
+    return replace(
+        counted,
+        handle=told.handle,
+        display_name=told.display_name,
+        country=told.country,
+        finalized_total=told.finalized_total,
+    )
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +83,11 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
 
     open_tasks: int | None = None
     scrape_failed_share_1h: float | None = None
+    scrape_failed_share_1h_tiktok: float | None = None
+    scrape_failed_share_1h_instagram: float | None = None
+    blind_share_1h: float | None = None
+    blind_share_1h_tiktok: float | None = None
+    blind_share_1h_instagram: float | None = None
     escalated: int | None = None
 
 

@@ -215,6 +215,11 @@ class Then(Node, frozen=True, kw_only=True):
             texts += self.reason.templates()
         return tuple(text for text in texts if text is not None)
 
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """Every place of a fact in what it may send or ask."""
+        parts = (part for text in self.templates() for part in text.parts)
+        return tuple(part for part in parts if isinstance(part, Placeholder))
+
     def text_cases(self) -> tuple[TextCase, ...]:
         """The cases by which its text is chosen."""
         return () if self.reason is None else self.reason.cases

@@ -247,7 +247,7 @@ class Ledger(Protocol):
     def accounts(
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime
     ) -> Mapping[str, AccountHistory]:
-        """The last 30 days of these accounts; one without decisions has counts of 0."""
+        """The last 30 days of these accounts, and all days; one without decisions has counts of 0."""
 
     def record(self, decision: Decision, state: State) -> None:
         """Write down a decision that sends nothing (`held`, `dry-run`).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -111,6 +111,24 @@ class Archive(Protocol):
 
         `pages`: no more of the list than so many pages of it.
         """
+
+
+class AccountCard(NamedTuple):
+    """What the API's list says of one of our accounts."""
+
+    handle: str | None = None
+    display_name: str | None = None
+    country: str | None = None
+
+
+class AccountDirectory(Protocol):
+    """Our accounts as the API lists them. Raises `ApiError`; it never tries again."""
+
+    def cards(self) -> Mapping[str, AccountCard]:
+        """Read what the list says of every account, by its id: one request for a hundred."""
+
+    def finalized(self, account_id: str) -> int | None:
+        """Ask how many of its tasks were finalized: one request. None where that cannot be told."""
 
 
 class ReviewWriter(Protocol):

@@ -18,7 +18,9 @@ _COMES_FROM = {
     "row": "listed with the task",
     "evidence": "fetched only when a rule needs it (one request a task)",
     "history": "from our own log",
-    "account": "from our own log, over 30 days",
+    "account": "from our own log",
+    "directory": "from the API's list of accounts, read at most once an hour; unknown where it cannot be",
+    "total": "asked only when a rule needs it (one request an account and day)",
     "fleet": "counted over all tasks",
     "clock": "worked out from the API's times",
 }

@@ -129,7 +129,7 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
         late = _answered_before(app.ledger, chosen) or late
         return AnswerResult(sentence=late or "it is gone: the API no longer knows it")
     judge = judge or judge_for(item, bench.judges)
-    facts = _facts(app.ledger, app.clock, bench, item, held, judge)
+    facts = _facts(app.ledger, app.clock, app.events, bench, item, held, judge)
     decision = _decision(
         app.mode, app.skew, item, facts, held, chosen, checked(reply, facts, chosen)
     )
@@ -142,6 +142,7 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
 def _facts(
     ledger: Ledger,
     clock: Clock,
+    events: Events,
     bench: ReviewPipeline,
     item: ReviewItem,
     held: HeldEvidence | None,
@@ -149,7 +150,7 @@ def _facts(
 ) -> Facts:
     """What is known of this one task; of all others together nothing is asked for it."""
     judges = () if judge is None else (judge,)
-    ((_, known),) = with_memories(ledger, clock, bench, [item], judges)
+    ((_, known),) = with_memories(ledger, clock, events, bench, [item], judges)
     return build_facts(
         item,
         now=clock.now(),
@@ -465,8 +466,7 @@ def _reasons(policy: Policy, facts: Facts) -> _Found:
     for name, reason in named:
         assert name is not None, "a reason without a name belongs to a rule, which has one"
         variants = Variants(reason, catalogue, zone, conditions)
-        text = variants.choose(facts)
-        if text is None:
+        if (text := variants.choose(facts)) is None:
             none = "none of its variants is for this round or platform"
             yield name, variants.unchosen if reason.cases else none
             continue

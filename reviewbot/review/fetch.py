@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from reviewbot.alarms.notices import tell_count, tell_drift, tell_new_value, tell_unread
-from reviewbot.core.checks import fleet_now, note_checks
+from reviewbot.core.checks import asks_a_person, fleet_now, note_checks
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     REVIEW_WINDOW,
@@ -22,7 +22,6 @@ from reviewbot.core.pipeline import (
 )
 from reviewbot.core.remote_state import lacks_its_end, waits
 from reviewbot.core.rounds import memories_of
-from reviewbot.domain.decision import Action
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
@@ -211,6 +210,7 @@ def hear(events: Events, notifier: Notifier, bench: ReviewPipeline, odd: Odd) ->
 def with_memories(
     ledger: Ledger,
     clock: Clock,
+    events: Events,
     bench: ReviewPipeline,
     items: Sequence[ReviewItem],
     judges: tuple[Judge, ...],
@@ -219,7 +219,7 @@ def with_memories(
     if not items:
         return
     memories = memories_of(ledger, bench.review, items)
-    accounts = _accounts(ledger, clock, bench, items, judges)
+    accounts = _accounts(ledger, clock, events, bench, items, judges)
     fleet = _fleet(ledger, clock, bench, items, memories, judges)
     for item in items:
         yield (
@@ -250,14 +250,22 @@ def _covers(policy: Policy, item: ReviewItem) -> bool:
 def _accounts(
     ledger: Ledger,
     clock: Clock,
+    events: Events,
     bench: ReviewPipeline,
     items: Sequence[ReviewItem],
     judges: tuple[Judge, ...],
 ) -> dict[str, AccountHistory]:
+    """What our log and the API's list say of each account, as far as a policy asks for it."""
     if not any(judge.needs_account for judge in judges):
         return {}
     ids = sorted({item.account_id for item in items if item.account_id})
-    return dict(ledger.accounts(bench.review, ids, clock.now()))
+    found = dict(ledger.accounts(bench.review, ids, clock.now()))
+    book, now = bench.accounts, clock.now()
+    if any(judge.needs_directory or judge.needs_total for judge in judges):
+        book.recall(ledger)
+    if bench.directory is not None and any(judge.needs_directory for judge in judges):
+        book.read_cards(bench.directory, clock, events)
+    return {name: book.told(name, account, now) for name, account in found.items()}
 
 
 def _fleet(
@@ -270,11 +278,6 @@ def _fleet(
 ) -> Fleet:
     if not any(judge.needs_fleet for judge in judges):
         return NO_FLEET
-    escalated = sum(
-        memory.latest is not None
-        and memory.latest.decision.epoch == item.epoch
-        and memory.latest.decision.action is Action.ESCALATE
-        for item in items
-        if (memory := memories.get(item.id)) is not None
-    )
+    known = ((item, memories.get(item.id)) for item in items)
+    escalated = sum(memory is not None and asks_a_person(memory, i.epoch) for i, memory in known)
     return fleet_now(ledger, clock, bench, waiting=len(items), escalated=escalated)

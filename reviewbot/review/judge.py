@@ -71,7 +71,11 @@ def look_and_judge(
     A policy that breaks asks a person. Raises `ApiError` when evidence that is needed cannot be had.
     """
     try:
-        return _look_and_judge(clock, contact, limits, bench, item, known, fresh)
+        judged = _look_and_judge(clock, contact, limits, bench, item, known, fresh)
+        more = _with_total(clock, events, bench, judged, known)
+        if more is None:
+            return judged
+        return _look_and_judge(clock, contact, limits, bench, item, more, fresh)
     except (ReviewbotError, MemoryError):
         raise
     except Exception as error:
@@ -115,6 +119,25 @@ def _look_and_judge(
         return _without_evidence(clock, bench, item, facts, known.judge, error)
     contact.failed_reads = 0
     return _with_evidence(clock, item, known, known.judge, held)
+
+
+def _with_total(
+    clock: Clock, events: Events, bench: ReviewPipeline, judged: Judged, known: Background
+) -> Background | None:
+    """What is known with the total of the account's finalized tasks, where the answer hangs on it.
+
+    None where it does not, or where it cannot be had.
+    """
+    judge, account_id = known.judge, judged.item.account_id
+    if judge is None or account_id is None or bench.directory is None:
+        return None
+    if not judge.asks_for_total(judged.facts):
+        return None
+    total = bench.accounts.total(bench.directory, account_id, clock, events)
+    if total is None:
+        return None
+    account = msgspec.structs.replace(known.account, finalized_total=total)
+    return msgspec.structs.replace(known, account=account)
 
 
 def needs_evidence(

@@ -34,7 +34,7 @@ from reviewbot.domain.errors import ApiError, CannotConnect, KeyRefused, RateLim
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET
-from reviewbot.ports.ledger import Ending
+from reviewbot.ports.ledger import Ending, Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.fetch import hear, look_at_all, note_sights, with_memories
@@ -96,6 +96,12 @@ def api_is_away(clock: Clock, contact: ApiContact, bench: ReviewPipeline, item: 
         return True
     contact.failed_reads = 0
     return False
+
+
+def _write_down(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
+    """Put what was seen of the verifier and of our accounts into the log."""
+    checks.write_down(ledger, clock, bench)
+    bench.accounts.write_down(ledger, clock)
 
 
 OUTAGE = 3
@@ -245,7 +251,7 @@ class _Pass:
         self._in_quarantine[bench.review] = resume(app, bench, waiting)
         endings, missing = reconcile(app, bench, waiting, looks=app.limits.looks_per_pass)
         self._endings += endings
-        todo = list(with_memories(app.ledger, app.clock, bench, items, bench.judges))
+        todo = list(with_memories(app.ledger, app.clock, app.events, bench, items, bench.judges))
         expect(app.ledger, bench, todo, missing)
         gate.begin(
             app.ledger,
@@ -262,14 +268,14 @@ class _Pass:
         for _ in self._review_all(bench, todo, reviewed):
             gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
             say_stakes(app, bench)
-            checks.write_down(app.ledger, app.clock, bench)
+            _write_down(app.ledger, app.clock, bench)
             yield
         # What evidence drifted is known now; a process of one pass reads no further list.
         hear(app.events, app.notifier, bench, bench.queue.odd())
         gate.look_at_drift(app.ledger, app.clock, app.guard, app.events, app.mode, bench)
         gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
         say_stakes(app, bench)
-        checks.write_down(app.ledger, app.clock, bench)
+        _write_down(app.ledger, app.clock, bench)
 
     def _review_all(
         self, bench: ReviewPipeline, todo: Sequence[Todo], reviewed: list[Reviewed]

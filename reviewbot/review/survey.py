@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from reviewbot.core.checks import failed_share
+from reviewbot.core.checks import checker_shares
 from reviewbot.core.pipeline import Background, LoopLimits
 from reviewbot.domain.errors import ApiError, KeyRefused
 from reviewbot.ports.ledger import Ledger
@@ -47,7 +47,7 @@ def survey(
     end = clock.monotonic() + limits.freshness * SHARE_OF_FRESHNESS
     left = ENOUGH
     for item, known in todo:
-        failed_share(ledger, clock, bench)
+        checker_shares(ledger, clock, bench)
         if len(bench.checks_seen) >= ENOUGH or left == 0 or clock.monotonic() > end:
             break
         if stopping():

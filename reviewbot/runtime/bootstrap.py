@@ -33,6 +33,7 @@ from reviewbot.runtime.state_files import PauseFile
 from reviewbot.safety.rollout import adopt
 from reviewbot.tokportal.accounts import AccountsQueue
 from reviewbot.tokportal.client import ReadApi, ReviewApi
+from reviewbot.tokportal.directory import ApiAccountDirectory
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import TRIES, RateLimiter, ReadRetry, ServerTime
 from reviewbot.tokportal.tasks import ApiTaskReader, CommentsQueue
@@ -74,9 +75,13 @@ class CorrectedClock:
 
 
 class Connection(NamedTuple):
-    """One key's way to the API, with the API's own clock. Without `writer` nothing can be written."""
+    """One key's way to the API, with the API's own clock. Without `writer` nothing can be written.
+
+    `hasty` asks each thing once: for what a pass must not wait for.
+    """
 
     api: ReadApi
+    hasty: ReadApi
     writer: ReviewApi | None
     clock: CorrectedClock
     server: ServerTime
@@ -92,6 +97,15 @@ class Connection(NamedTuple):
     def desk(self) -> OrderWriter | None:
         """Where tasks are ordered and cancelled."""
         return None if self.writer is None else ApiOrderWriter(self.writer)
+
+    def bench(self, review: ReviewKind) -> ReviewPipeline:
+        """The bench of one kind of review; nobody judges on it yet."""
+        return ReviewPipeline(
+            queue=QUEUES[review](self.api),
+            judges=(),
+            desk=None if self.writer is None else ApiReviewWriter(self.writer, review),
+            directory=ApiAccountDirectory(self.hasty),
+        )
 
     def knock(self) -> None:
         """Ask whether the API takes our key; a row too large to be read answers that as well."""
@@ -128,6 +142,7 @@ def connect(
     writer = ReviewApi(exchange, retry) if live else None
     return Connection(
         api=writer or ReadApi(exchange, retry),
+        hasty=ReadApi(exchange, ReadRetry(base, chance, 1, stopping=stopping)),
         writer=writer,
         clock=CorrectedClock(base, server),
         server=server,
@@ -202,10 +217,6 @@ def build(
     writer = connection.writer
     log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
 
-    def bench_of(review: ReviewKind) -> ReviewPipeline:
-        desk = None if writer is None else ApiReviewWriter(writer, review)
-        return ReviewPipeline(queue=QUEUES[review](connection.api), judges=(), desk=desk)
-
     def close() -> None:
         app.notifier.alarms.close(LAST_WORDS)
         if ledger is None:
@@ -232,7 +243,7 @@ def build(
         limits=_limits(settings),
         traffic=connection.exchange.traffic,
         stopping=stop.is_set,
-        make_bench=bench_of,
+        make_bench=connection.bench,
         skew=lambda: connection.server.offset,
         guard=GuardState(
             pause_file=PauseFile(settings.pause_path()).read,

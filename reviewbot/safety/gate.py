@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from reviewbot.core import guard_state
-from reviewbot.core.checks import failed_share
+from reviewbot.core.checks import fleet_again
 from reviewbot.core.guard_state import FullLimit, GuardState, HeldBack
 from reviewbot.core.pipeline import Events, ReviewPipeline
 from reviewbot.domain.decision import Decision, Mode, State, decision_id
@@ -64,7 +64,9 @@ def check(
     if judge is not None and not limits.is_exempt(judge.policy, wanted.rule):
         own = _pauses_of(guard, judge)
         if own is not None:
-            limits.check_pauses(own, wanted.action, _fleet(ledger, clock, guard, bench), now)
+            counts = fresh and limits.looks_at_what_waits(judge.policy)
+            fleet = fleet_again(ledger, clock, bench, guard.fleet, count=counts)
+            limits.check_pauses(own, wanted.action, fleet, now)
     if (trial := guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
 
@@ -160,11 +162,6 @@ def _pauses_of(guard: GuardState, judge: Judge) -> Pauses | None:
     if revision not in guard.pauses:
         guard.pauses[revision] = limits.pauses_of(judge)
     return guard.pauses[revision]
-
-
-def _fleet(ledger: Ledger, clock: Clock, guard: GuardState, bench: ReviewPipeline) -> Fleet:
-    """As when the pass began; but what it has seen of the verifier counts at once."""
-    return replace(guard.fleet, scrape_failed_share_1h=failed_share(ledger, clock, bench))
 
 
 def _check_breaker(guard: GuardState, policy: str) -> None:
@@ -316,6 +313,8 @@ def end(
             mode is Mode.LIVE
             and limits.looks_at_the_checker(policy)
             and (pauses := _pauses_of(guard, judge)) is not None
-            and limits.holds_now(pauses, _fleet(ledger, clock, guard, bench), clock.now())
+            and limits.holds_now(
+                pauses, fleet_again(ledger, clock, bench, guard.fleet, count=False), clock.now()
+            )
         ):
             second_look.while_it_is_sick(ledger, clock, events, policy.name)

@@ -44,8 +44,8 @@ SECONDS = {"hour": 3600.0, "day": 86_400.0, "calendar day": 86_400.0, None: 86_4
 """A cap's window; a share without one looks at the last day, a calendar day is as long as it is."""
 
 
-CHECKER_FACT = "fleet.scrape_failed_share_1h"
-"""The fact that tells how well the verifier does."""
+WAITING_FACTS = frozenset({"fleet.open_tasks", "fleet.escalated"})
+"""The facts of the fleet that tell how much waits; the others tell how well the verifier does."""
 
 
 REACHED, FULL = "the cap is reached: ", "the limit is full: "
@@ -157,9 +157,19 @@ def holds_now(pauses: Pauses, fleet: Fleet, now: datetime) -> bool:
 
 def looks_at_the_checker(policy: Policy) -> bool:
     """Whether one of its pauses goes by how well the verifier does."""
+    return not _paused_by(policy) <= WAITING_FACTS
+
+
+def looks_at_what_waits(policy: Policy) -> bool:
+    """Whether one of its pauses goes by how much waits."""
+    return bool(_paused_by(policy) & WAITING_FACTS)
+
+
+def _paused_by(policy: Policy) -> frozenset[str]:
+    """The facts that its pauses look at."""
     rails = policy.guardrails
-    return any(
-        compare.fact == CHECKER_FACT
+    return frozenset(
+        compare.fact
         for when in (rails.pause_disputes_when, rails.pause_approvals_when)
         if when is not None
         for compare in compares_of(when)

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core import checks
+from reviewbot.core.pipeline import CheckerTry
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import KeyRefused, ServerFault
 from reviewbot.domain.task import Timeline
@@ -62,6 +63,50 @@ def test_one_pass_alone_pauses_while_the_verifier_is_sick(first: int) -> None:
     assert held == ["the policy pauses disputes while its condition is true"] * 3
 
 
+@pytest.mark.parametrize(
+    ("fact", "pauses"),
+    [
+        ("fleet.blind_share_1h: more than 80%", True),
+        ("fleet.blind_share_1h_tiktok: more than 80%", True),
+        ("fleet.blind_share_1h_instagram: known", False),
+        ("fleet.scrape_failed_share_1h_tiktok: more than 80%", False),
+        ("fleet.open_tasks: more than 6", False),
+        ("fleet.escalated: at least 1", False),
+    ],
+)
+def test_a_pause_goes_by_what_was_seen_on_each_platform(fact: str, pauses: bool) -> None:
+    """Tries that read no comment are blind and have not failed; after a restart they are known."""
+    ledger, clock = open_ledger("memory:"), HandClock()
+    rails = f"guardrails:\n  pause disputes when:\n    {fact}\n"
+    room = paused(ledger, clock, rails)
+    room.world.add(*tasks(6))
+
+    def evidence(item: Any) -> Timeline:
+        seen = an_attempt(scraped_at=clock.now(), comments_scraped=0, platform="tiktok")
+        return Timeline(task_id=item.id, attempts=(seen,))
+
+    room.world.evidence = evidence  # type: ignore[method-assign]
+    room.app.limits = replace(room.app.limits, always_evidence=True)
+    poll_once(room.app)
+
+    again = paused(ledger, clock, rails)
+    again.world.add(*tasks(3, first=6))
+    again.world.evidence = evidence  # type: ignore[method-assign]
+    poll_once(again.app)
+
+    assert (room.sent(Action.DISPUTE), again.sent(Action.DISPUTE)) == ((0, 0) if pauses else (6, 3))
+
+
+def test_how_much_waits_is_asked_again_right_before_a_write() -> None:
+    """Once two of six are sent back four wait still, and the pause is over within the pass."""
+    rails = "guardrails:\n  pause disputes when:\n    fleet.open_tasks: less than 5\n"
+    room = paused(rails=rails)
+    room.world.add(*tasks(6))
+    poll_once(room.app)
+
+    assert room.sent(Action.DISPUTE) == 2
+
+
 def test_a_restart_knows_what_was_seen() -> None:
     """From the log: the eight are not read again, and the three still wait."""
     ledger, clock = open_ledger("memory:"), HandClock()
@@ -110,7 +155,7 @@ def test_each_try_is_written_once_and_only_where_a_policy_asks() -> None:
         for one in note.value["tries"]
     ]
     assert len(written) == len(set(written)) == 4
-    assert sum(failed for *_, failed in written) == 1
+    assert sum(failed for _, _, failed, *_ in written) == 1
 
     careless = paused(rails="")
     careless.world.add(*tasks(4))
@@ -153,7 +198,9 @@ def surveyed(room: Room, count: int = 30) -> int:
         room.app.ledger, room.app.clock, room.app.events, room.app.notifier, room.bench
     )
     todo = list(
-        with_memories(room.app.ledger, room.app.clock, room.bench, items, room.bench.judges)
+        with_memories(
+            room.app.ledger, room.app.clock, room.app.events, room.bench, items, room.bench.judges
+        )
     )
     survey.survey(
         room.app.ledger, room.app.clock, room.app.limits, room.app.stopping, room.bench, todo
@@ -207,7 +254,7 @@ def test_old_tries_are_not_written() -> None:
     """An hour later they say nothing."""
     room = paused()
     key = ("t1", room.clock.now() - timedelta(hours=2))
-    room.bench.checks_seen[key] = True
+    room.bench.checks_seen[key] = CheckerTry(True)
     room.bench.checks_unwritten.append(key)
     checks.write_down(room.app.ledger, room.app.clock, room.bench)
     assert room.ledger.notes(checks.TOPIC) == []

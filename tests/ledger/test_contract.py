@@ -270,6 +270,10 @@ def test_an_account_shows_its_last_30_days(ledger: Any) -> None:
     assert figures["a1"].paid_30d == pytest.approx(0.48)
     assert (figures["a2"].decisions_30d, figures["a2"].dispute_share_30d) == (0, None)
     assert figures["a2"].paid_30d == 0.0
+    assert (figures["a1"].decisions_ever, figures["a1"].approvals_ever) == (4, 3)
+    assert (figures["a1"].disputes_ever, figures["a1"].dispute_share_ever) == (1, 0.25)
+    assert figures["a1"].paid_ever == pytest.approx(0.72)
+    assert (figures["a2"].decisions_ever, figures["a2"].dispute_share_ever) == (0, None)
 
 
 AUTUMN = datetime(2026, 11, 1, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -310,8 +310,17 @@ def random_facts(chance: Random) -> Facts:
             decisions_30d=_maybe(chance, chance.randint(0, 4)),
             dispute_share_30d=_maybe(chance, chance.choice((0.0, 0.35, 0.5))),
             paid_30d=_maybe(chance, 0.24),
+            handle=_maybe(chance, chance.choice(TEXTS[:4])),
+            country=_maybe(chance, chance.choice(("DE", "promo"))),
+            finalized_total=_maybe(chance, chance.randint(0, 6)),
+            decisions_ever=_maybe(chance, chance.randint(0, 6)),
+            dispute_share_ever=_maybe(chance, chance.choice((0.0, 0.35, 1.0))),
         ),
-        fleet=Fleet(open_tasks=_maybe(chance, 99)),
+        fleet=Fleet(
+            open_tasks=_maybe(chance, 99),
+            blind_share_1h=_maybe(chance, chance.choice((0.0, 0.35, 0.5))),
+            scrape_failed_share_1h_tiktok=_maybe(chance, chance.choice((0.0, 0.5))),
+        ),
         full=tuple(f"rule {n}" for n in range(4) if chance.random() < 0.25),
     )
 

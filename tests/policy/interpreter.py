@@ -247,6 +247,9 @@ class Interpreter:
             "task.round": lambda: None if self.sent_back is None else self.sent_back + 1,
             "task.waiting_for": lambda: gap(facts.task.manually_confirmed_at, facts.now),
             "task.time_left": lambda: gap(facts.now, facts.task.client_dispute_deadline_at),
+            "task.confirm_took": lambda: gap(
+                facts.task.submitted_at, facts.task.manually_confirmed_at
+            ),
             "task.posted_ago": lambda: gap(facts.task.submitted_at, facts.now),
             "task.comment_length": lambda: (
                 None if facts.task.comment_text is None else len(facts.task.comment_text)

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import REVIEW_WINDOW, Background, HeldEvidence, Sight
+from reviewbot.core.pipeline import REVIEW_WINDOW, Background, CheckerTry, HeldEvidence, Sight
 from reviewbot.core.rounds import NEW
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import ReviewItem
@@ -226,7 +226,7 @@ def memories_of(
     app: BotContext, listed: list[ReviewItem], *judges: Any
 ) -> list[tuple[str, Background]]:
     """What each is judged with."""
-    found = with_memories(app.ledger, app.clock, app.benches[0], listed, judges)
+    found = with_memories(app.ledger, app.clock, app.events, app.benches[0], listed, judges)
     return [(item.id, known) for item, known in found]
 
 
@@ -292,7 +292,7 @@ def test_the_fleet_is_counted_where_a_policy_asks_for_it() -> None:
     a, b, c, d, e = items(5)
     judge = FakeJudge(lambda facts: APPROVE, needs_fleet=True)
     app = bot_over()
-    app.benches[0].checks_seen = {("x", START): True, ("y", START): False}
+    app.benches[0].checks_seen = {("x", START): CheckerTry(True), ("y", START): CheckerTry(False)}
     decided(app, a, Action.ESCALATE)
     decided(app, e, Action.ESCALATE)
     decided(app, b, Action.WAIT)
@@ -300,7 +300,7 @@ def test_the_fleet_is_counted_where_a_policy_asks_for_it() -> None:
 
     found = memories_of(app, [a, b, c, d, e], always(APPROVE), judge)
 
-    counted = Fleet(open_tasks=5, scrape_failed_share_1h=0.5, escalated=2)
+    counted = Fleet(open_tasks=5, scrape_failed_share_1h=0.5, blind_share_1h=0.0, escalated=2)
     assert {known.fleet for _, known in found} == {counted}
 
 

@@ -13,6 +13,7 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import (
     REVIEW_WINDOW,
     Backoff,
+    CheckerTry,
     HeldEvidence,
     ReviewPipeline,
     Sight,
@@ -131,7 +132,7 @@ def test_the_verifiers_tries_of_an_hour_ago_are_dropped_where_there_are_many() -
     app = an_app(World(), always(ESCALATE), clock=clock)
     (bench,) = app.benches
     old = clock.now() - timedelta(hours=2)
-    bench.checks_seen = {(f"t{n}", old): True for n in range(MANY_CHECKS + 1)}
+    bench.checks_seen = {(f"t{n}", old): CheckerTry(True) for n in range(MANY_CHECKS + 1)}
 
     evidence_for(app.clock, bench, an_item())
 
@@ -284,8 +285,8 @@ def test_each_try_of_the_verifier_is_remembered_by_its_task_and_moment() -> None
     evidence_for(app.clock, bench, an_item())
 
     at = [START - timedelta(minutes=minutes) for minutes in (1, 2, 5)]
-    found = {(an_item().id, at[0]): True, (an_item().id, at[1]): False, (an_item().id, at[2]): True}
-    assert bench.checks_seen == found
+    found = {(an_item().id, at[n]): failed for n, failed in enumerate((True, False, True))}
+    assert {key: seen.failed for key, seen in bench.checks_seen.items()} == found
     share = fleet_now(app.ledger, app.clock, bench, 1, 0).scrape_failed_share_1h
     assert share == pytest.approx(2 / 3)
 
@@ -294,7 +295,10 @@ def test_a_try_counts_for_less_than_an_hour() -> None:
     """At 60 minutes it is forgotten, a microsecond before that it is not."""
     app, bench = a_bench()
     hour = START - timedelta(hours=1)
-    bench.checks_seen = {("a", hour): True, ("b", hour + timedelta(microseconds=1)): False}
+    bench.checks_seen = {
+        ("a", hour): CheckerTry(True),
+        ("b", hour + timedelta(microseconds=1)): CheckerTry(False),
+    }
     assert fleet_now(app.ledger, app.clock, bench, 0, 0).scrape_failed_share_1h == 0.0
     assert list(bench.checks_seen) == [("b", hour + timedelta(microseconds=1))]
 
@@ -304,7 +308,7 @@ def test_old_tries_are_looked_for_where_there_are_more_than_500(many: int, left:
     """Not at each reading."""
     app, bench = a_bench()
     old = START - timedelta(hours=2)
-    bench.checks_seen = {(f"t{n}", old): True for n in range(many)}
+    bench.checks_seen = {(f"t{n}", old): CheckerTry(True) for n in range(many)}
     world = bench.queue
     world.evidence = lambda item: Timeline(task_id=item.id, attempts=(checked(1),))  # type: ignore[method-assign]
     evidence_for(app.clock, bench, an_item())

@@ -16,17 +16,27 @@ from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.engine.conditions import NEEDS, Arm, Asked, Conditions, Program
 from reviewbot.policy.engine.outcome import NONE, Conclusions
 from reviewbot.policy.engine.statements import ForbiddenAction, Statements, in_place_of
-from reviewbot.policy.engine.trace import Evaluation, Trace, trace_json
+from reviewbot.policy.engine.trace import (
+    Evaluation,
+    Trace,
+    case_results,
+    hangs_on,
+    rule_results,
+    trace_json,
+)
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.model import (
     Condition,
     Policy,
+    compares_of,
     conditions_of,
 )
 from reviewbot.policy.parts import facts_named, has_checks
 from reviewbot.policy.source import Pool
 
 _TRACES_KEPT = 256
+TOTAL = "account.finalized_total"
+"""The fact that costs a request for each account and day."""
 
 
 class Judge:
@@ -44,8 +54,12 @@ class Judge:
         self._ends = Conclusions(policy, self.calendars, self.conditions)
         facts = CATALOGUE[policy.applies_to.review]
         sources = {facts[name].source for name in facts_named(policy) if name in facts}
-        self.needs_account = "account" in sources
-        """Whether anything in the policy asks for the account's history."""
+        self.needs_account = bool(sources & {"account", "directory", "total"})
+        """Whether anything in the policy asks for the account's history, or what the API says of it."""
+        self.needs_directory = "directory" in sources
+        """Whether anything in the policy asks for what the API's list of accounts says."""
+        self.needs_total = "total" in sources
+        """Whether anything in the policy asks how many tasks of an account were finalized."""
         self.needs_fleet = "fleet" in sources
         """Whether anything in the policy asks what is true of all reviews together."""
         self.ever_needs_evidence = "evidence" in sources or any(
@@ -98,6 +112,38 @@ class Judge:
                     or self.statements.need_evidence(facts, case.then.action, DEADLINE)
                 )
         return False
+
+    def asks_for_total(self, facts: Facts) -> bool:
+        """Whether the answer hangs on how many tasks of the account were finalized, which is not known.
+
+        That is where, going down the rules, one cannot be answered, or its text not written, without it.
+        """
+        if not self.needs_total or facts.account.finalized_total is not None:
+            return False
+        made = self.judge(facts, trace=True)
+        assert made.trace is not None
+        tried = (*rule_results(self.policy, made.trace), *case_results(self.policy, made.trace))
+        if any(hangs_on(result, TOTAL) for result in tried):
+            return True
+        ends = [rule.then for rule in self.policy.rules if rule.name == made.rule]
+        if made.rule == DEADLINE:
+            ends = [case.then for case in self.policy.deadline.fallbacks]
+        named = {
+            *(part.fact for then in ends for part in then.placeholders()),
+            *(
+                c.fact
+                for then in ends
+                for case in then.text_cases()
+                for c in compares_of(case.when)
+            ),
+            *(
+                line.fact
+                for statement in self.policy.never
+                if statement.when is not None
+                for line in compares_of(statement.when)
+            ),
+        }
+        return TOTAL in named
 
     def guarded(self, facts: Facts, made: Evaluation) -> Evaluation:
         """What comes of an answer once the statements are asked: itself, or what is done instead.

@@ -26,6 +26,7 @@ from reviewbot.policy.model import (
     Policy,
     Unless,
 )
+from reviewbot.policy.operators import IsKnown
 
 
 class Evaluation(msgspec.Struct, frozen=True, gc=False):
@@ -177,6 +178,21 @@ def _every(parts: Iterable[ConditionResult]) -> Outcome:
 
 def _some(parts: Iterable[ConditionResult]) -> Outcome:
     return max((part.outcome for part in parts), key=_ORDER.index, default=Outcome.NOT_MET)
+
+
+def hangs_on(result: RuleResult, fact: str) -> bool:
+    """Whether a rule could not be told for lack of a fact, or asks whether that is known."""
+    lines = [line for line in _lines(result.parts) if line.fact == fact]
+    if result.outcome is Outcome.CANNOT_TELL:
+        return bool(lines)
+    return any(isinstance(line.test, IsKnown) for line in lines)
+
+
+def _lines(parts: Iterable[ConditionResult]) -> Iterator[Compare]:
+    for part in parts:
+        if isinstance(part.condition, Compare):
+            yield part.condition
+        yield from _lines(part.parts)
 
 
 def trace_json(policy: Policy, trace: Trace) -> bytes:

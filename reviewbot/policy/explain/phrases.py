@@ -62,18 +62,33 @@ _NOUNS = {
     "task.waiting_for": "the time since the manager insisted",
     "task.time_left": "the time left until silence pays",
     "task.posted_ago": "the time since the manager said it was posted",
+    "task.confirm_took": "the time that the manager took to insist",
     "last.age": "the time since the checker's last try",
     "checks.count": "the number of the checker's tries in this round",
     "checks.failed": "the number of tries in this round that could not read the video",
-    "account.decisions_30d": "the number of our decisions on this account in 30 days",
-    "account.disputes_30d": "the number of times that we sent this account's work back in 30 days",
-    "account.approvals_30d": "the number of our approvals of this account in 30 days",
-    "account.dispute_share_30d": "the share of this account's decisions in 30 days that sent back",
-    "account.paid_30d": "our pay to this account in 30 days",
-    "account.overruled_30d": "the number of times in 30 days that a person decided otherwise",
+    "account.finalized_total": "the number of this account's finalized tasks",
+    **{
+        f"account.{figure}_{span}": words.format(when)
+        for span, when in (("30d", " in 30 days"), ("ever", " since our log began"))
+        for figure, words in (
+            ("decisions", "the number of our decisions on this account{}"),
+            ("disputes", "the number of times that we sent this account's work back{}"),
+            ("approvals", "the number of our approvals of this account{}"),
+            ("dispute_share", "the share of this account's decisions{} that sent back"),
+            ("paid", "our pay to this account{}"),
+            ("overruled", "the number of times{} that a person decided otherwise"),
+        )
+    },
     "fleet.open_tasks": "the number of tasks that wait for a decision",
     "fleet.escalated": "the number of tasks that wait for a person",
-    "fleet.scrape_failed_share_1h": "the share of the checker's tries that failed in the last hour",
+    **{
+        f"fleet.{share}{suffix}": f"the share of the checker's tries{where} that {how} in the last hour"
+        for suffix, where in (("", ""), ("_tiktok", " on TikTok"), ("_instagram", " on Instagram"))
+        for share, how in (
+            ("scrape_failed_share_1h", "failed"),
+            ("blind_share_1h", "failed or read no comment"),
+        )
+    },
     "feedback.corrections_requested": "the number of times that corrections were asked for",
     "feedback.corrections_applied": "the number of times that corrections were made",
     "review.round": "the round of this review",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from reviewbot.domain.account import PROFILE_FIELDS
-from reviewbot.domain.task import COMMENT_LIMITS
+from reviewbot.domain.task import COMMENT_LIMITS, PLATFORMS
 from reviewbot.policy.catalog import ATTEMPT_FACTS
 from reviewbot.policy.lint.solver import Cell, Link, bits
 from reviewbot.policy.lint.usual import WINDOW
@@ -196,9 +196,23 @@ USUAL: tuple[Relation, ...] = (
     Relation("last.outcome_kind", "last.verified", _implies("verified", True)),
     Relation("last.outcome_kind", "last.comments_scraped", _implies("scrape_failed", 0)),
     Relation("task.platform", "last.platform", lambda a, b: not _known(b) or a.value == b.value),
-    _at_least("account.decisions_30d", "account.disputes_30d"),
-    _at_least("account.decisions_30d", "account.approvals_30d"),
-    Relation("account.decisions_30d", "account.dispute_share_30d", _some_attempt),
+    *(
+        relation
+        for span in ("30d", "ever")
+        for relation in (
+            _at_least(f"account.decisions_{span}", f"account.disputes_{span}"),
+            _at_least(f"account.decisions_{span}", f"account.approvals_{span}"),
+            Relation(f"account.decisions_{span}", f"account.dispute_share_{span}", _some_attempt),
+        )
+    ),
+    *(
+        _at_least(f"account.{figure}_ever", f"account.{figure}_30d")
+        for figure in ("decisions", "disputes", "approvals", "paid", "overruled")
+    ),
+    *(
+        _at_least(f"fleet.blind_share_1h{where}", f"fleet.scrape_failed_share_1h{where}")
+        for where in ("", *(f"_{platform}" for platform in PLATFORMS))
+    ),
 )
 
 _FIXED_CUTS: dict[str, tuple[float, ...]] = {
@@ -211,6 +225,7 @@ _FIXED_CUTS: dict[str, tuple[float, ...]] = {
     "review.waiting_for": (0, WINDOW),
     "review.time_left": (0, WINDOW),
     "account.decisions_30d": (0,),
+    "account.decisions_ever": (0,),
     "last.comments_scraped": (0,),
 }
 """Points at which a fact is always cut, because a relation turns there."""

@@ -29,7 +29,7 @@ WINDOWS = "P233"
 DECIDES_TOO_LATE = "P234"
 REMINDS_LATE = "P235"
 
-_MOVING = frozenset({"clock", "account", "fleet"})
+_MOVING = frozenset({"clock", "account", "total", "fleet"})
 _DAY = 24 * 60
 _WEEK = 7 * _DAY
 

@@ -41,6 +41,12 @@ _WINDOW = timedelta(seconds=WINDOW)
 
 Given = Mapping[str, Any]
 
+SHARES = tuple(
+    name
+    for name, fact in CATALOGUE["comments"].items()
+    if fact.source == "fleet" and fact.type is FactType.SHARE
+)
+"""The shares of the verifier's tries."""
 _USUAL: Given = {
     "task.id": "00000000-0000-4000-8000-000000000001",
     "task.status": "manually_confirmed",
@@ -55,14 +61,24 @@ _USUAL: Given = {
     "task.created_at": CONFIRMED - timedelta(hours=12),
     "task.target_type": "video",
     "task.execution_blocked": False,
-    "account.decisions_30d": 0,
-    "account.disputes_30d": 0,
-    "account.approvals_30d": 0,
-    "account.paid_30d": 0.0,
-    "account.overruled_30d": 0,
+    "account.handle": "maker.lisbon",
+    "account.display_name": "Maker",
+    "account.country": "PT",
+    "account.finalized_total": 0,
+    **{
+        f"account.{figure}_{span}": nothing
+        for span in ("30d", "ever")
+        for figure, nothing in (
+            ("decisions", 0),
+            ("disputes", 0),
+            ("approvals", 0),
+            ("paid", 0.0),
+            ("overruled", 0),
+        )
+    },
     "fleet.open_tasks": 1,
-    "fleet.scrape_failed_share_1h": 0.0,
     "fleet.escalated": 0,
+    **dict.fromkeys(SHARES, 0.0),
     "bundle.id": "00000000-0000-4000-8000-000000000002",
     "bundle.platform": "tiktok",
     "bundle.country": "PT",
@@ -319,13 +335,20 @@ def _of_length(length: int | None) -> str | None:
 # What examples of the checker take ---------------------------------------------------------------
 
 _IN_DAILY_WORK: Given = {
-    "account.decisions_30d": 10,
-    "account.disputes_30d": 1,
-    "account.approvals_30d": 9,
-    "account.dispute_share_30d": 0.1,
-    "account.paid_30d": 2.16,
+    "account.finalized_total": 30,
+    **{
+        f"account.{figure}_{span}": usual
+        for span, times in (("30d", 1), ("ever", 2))
+        for figure, usual in (
+            ("decisions", 10 * times),
+            ("disputes", times),
+            ("approvals", 9 * times),
+            ("dispute_share", 0.1),
+            ("paid", 2.16 * times),
+        )
+    },
     "fleet.open_tasks": 20,
-    "fleet.scrape_failed_share_1h": 0.02,
+    **dict.fromkeys(SHARES, 0.02),
     "task.waiting_for": HOUR,
     "task.time_left": WINDOW - HOUR,
     "review.waiting_for": HOUR,
@@ -382,7 +405,13 @@ _STATED: dict[str, frozenset[str]] = {
         "review": "round waiting_for time_left",
     }.items()
 }
-_UNKNOWN_WITHOUT_CASES = frozenset({"account.dispute_share_30d", "fleet.scrape_failed_share_1h"})
+_UNKNOWN_WITHOUT_CASES = frozenset(
+    {
+        *("account.dispute_share_30d", "account.dispute_share_ever", *SHARES),
+        # What the API does not answer.
+        *("account.handle", "account.display_name", "account.country", "account.finalized_total"),
+    }
+)
 
 
 def ordinarily_known(fact: Fact) -> bool:

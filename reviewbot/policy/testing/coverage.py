@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise, product
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
 from reviewbot.policy.catalog import CATALOGUE, FactType
+from reviewbot.policy.engine.calendar import calendars_of
+from reviewbot.policy.engine.conditions import Conditions
 from reviewbot.policy.engine.judge import Judge, compile_policy
+from reviewbot.policy.engine.templates import Variants
 from reviewbot.policy.engine.trace import ConditionResult, Outcome, rule_results
 from reviewbot.policy.explain.phrases import Wording
 from reviewbot.policy.explain.what_if import SMALLEST_STEPS, within_documents
@@ -29,6 +33,7 @@ from reviewbot.policy.model import (
     Named,
     NoneOf,
     Policy,
+    ReasonText,
     Rule,
     Unless,
     compares_of,
@@ -92,7 +97,7 @@ def _rules(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
             yield index in decided, Untried(line=rule.span.line, rule=rule.name, message=message)
 
 
-def _conditions(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
+def _conditions(policy: Policy, looks: Sequence[Look]) -> Iterator[Tried]:
     outcomes: dict[tuple[int, int], set[Outcome]] = defaultdict(set)
     for look in looks:
         assert look.evaluation.trace is not None
@@ -108,6 +113,23 @@ def _conditions(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
             ):
                 untried = Untried(line=line, rule=rule.name, message=f"{none} {words}")
                 yield outcome in outcomes[index, number], untried
+    yield from _cases_of_texts(policy, looks)
+
+
+def _cases_of_texts(policy: Policy, looks: Sequence[Look]) -> Iterator[Tried]:
+    """Each case of a text counts once: a test was sent its text."""
+    conditions = Conditions(policy, calendars_of(policy))
+    for index, rule in enumerate(policy.rules):
+        reason = rule.then.reason
+        if reason is None or not reason.cases:
+            continue
+        facts, zone = CATALOGUE[policy.applies_to.review], ZoneInfo(policy.timezone)
+        texts = Variants(reason, facts, zone, conditions)
+        sent = {texts.case_of(look.facts) for look in looks if look.evaluation.rule_index == index}
+        for number, template in enumerate(reason.templates()):
+            message = "no test is sent this text"
+            untried = Untried(line=template.span.line, rule=rule.name, message=message)
+            yield number in sent, untried
 
 
 def _boundaries(policy: Policy, looks: Iterable[Look]) -> Iterator[Tried]:
@@ -207,6 +229,11 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             )
         for condition in () if rule.when is None else _named_in(rule.when):
             named.setdefault(condition.name, (condition, rule))
+        for reason, line, change in _changed_texts(rule.then.reason, wording):
+            other = replace(rule, then=replace(rule.then, reason=reason))
+            rules = (*policy.rules[:index], other, *policy.rules[index + 1 :])
+            changed = replace(policy, rules=rules)
+            yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
     for name, (condition, rule) in named.items():
         whole = AllOf(parts=condition.parts, span=condition.span)
         for when, line, change in _changed(whole, wording):
@@ -214,6 +241,19 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             changed = replace(policy, rules=rules)
             yield Mutant(policy=changed, line=line, rule=rule.name, change=change)
     yield from _swapped(policy)
+
+
+def _changed_texts(reason: ReasonText | None, wording: Wording) -> Iterator[_Change]:
+    """Every change of one case of a text: a change of its condition, or the case dropped."""
+    if reason is None:
+        return
+    for place, case in enumerate(reason.cases):
+        before, after = reason.cases[:place], reason.cases[place + 1 :]
+        line = case.span.line
+        yield replace(reason, cases=(*before, *after)), line, "this case of the text is dropped"
+        for when, line, change in _changed(case.when, wording):
+            changed = replace(case, when=when)
+            yield replace(reason, cases=(*before, changed, *after)), line, change
 
 
 def _named_in(condition: Condition) -> Iterator[Named]:
