@@ -381,3 +381,32 @@ def json_of(beat: Beat) -> bytes:
     import msgspec
 
     return msgspec.json.encode(beat)
+
+
+@pytest.mark.parametrize(("age", "said"), [(timedelta(hours=2), True), (timedelta(days=2), False)])
+def test_on_the_first_day_of_a_log_every_account_is_new(
+    call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: timedelta, said: bool
+) -> None:
+    """A rule on our own counts is warned of while the log at hand knows nobody yet."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(
+        """policy: mine
+language: 1
+rules:
+  - name: new accounts go to a person
+    when: {account.decisions_ever: less than 5}
+    then: escalate
+deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
+"""
+    )
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    monkeypatch.setenv("REVIEWBOT_LEDGER", url)
+    ledger = open_ledger(url)
+    policy = PolicyFile("mine.yaml").load().policy
+    assert policy is not None
+    ledger.remember_policy(policy, datetime.now(UTC) - age)
+    ledger.close()
+
+    ran = call("policy", "check", "mine.yaml")
+    assert ("P350" in ran.out) == said, ran.out
+    assert ran.code == 0

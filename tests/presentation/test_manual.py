@@ -30,6 +30,8 @@ QUESTIONS = {
     "daily budget": "At most so much a day",
     "an account in its first week": "The first week of an account",
     "new accounts should be looked at": "The first week of an account",
+    "an account that has been with us for long": "An account that the API knows for long",
+    "outage of one platform": "An outage of one platform",
     "try a new rule on a few tasks only": "The first week of a new rule",
     "second round goes to the lead": "The second time, ask the lead",
     "it came back a second time": "The second time, ask the lead",
