@@ -167,7 +167,7 @@ def with_what_was_seen(
     What was decided without it is what would be decided with it; where it cannot be had, the question
     is asked all the same. Raises KeyRefused.
     """
-    judge = known.judge
+    judge, known = known.judge, _as_judged(known, judged)
     if judged.evidence is not None:
         return judged
     try:
@@ -200,11 +200,15 @@ def at_the_deadline(
     if judge.fallback(judged.facts) is None:
         return None
     if judged.evidence is None and judge.ever_needs_evidence:
-        judged = _with_evidence(
-            clock, judged.item, known, judge, evidence_for(clock, bench, judged.item)
-        )
+        held = evidence_for(clock, bench, judged.item)
+        judged = _with_evidence(clock, judged.item, _as_judged(known, judged), judge, held)
     instead = in_its_place(judge, judged.facts, judged.verdict)
     return None if instead is None else msgspec.structs.replace(judged, verdict=instead)
+
+
+def _as_judged(known: Background, judged: Judged) -> Background:
+    """What is known, with what was asked of the account as it was judged."""
+    return msgspec.structs.replace(known, account=judged.facts.account)
 
 
 def _without_evidence(

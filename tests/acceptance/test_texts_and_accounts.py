@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.decision import State
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge, compile_policy
@@ -139,6 +140,8 @@ def test_what_the_api_says_of_accounts_is_asked_seldom(
                 one.decision.task_id: (one.decision.action.value, one.decision.reason)
                 for one in bot.app.ledger.decisions()
             }
+            kept = [facts_from_json(one.decision.facts) for one in bot.app.ledger.decisions()]
+            assert {facts.account.finalized_total for facts in kept} == {0, 2}
 
     assert states[first.id] == states[second.id] == ("approve", None)
     asked_of_new = states[new.id]

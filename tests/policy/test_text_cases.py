@@ -317,6 +317,20 @@ def test_a_case_that_may_not_be_told_is_warned_of() -> None:
     assert not [f for f in findings(sure) if f.code == "P223"]
 
 
+def test_a_case_that_no_task_is_left_for_is_warned_of() -> None:
+    """Its condition cannot be, or the cases above take all; what is sent is not called so."""
+    never = """
+    - when: {task.platform: [tiktok, instagram]}
+      text: Please open the video and post it.
+    - when: {task.platform: tiktok}
+      text: Please look again at the video.
+    - otherwise:
+      text: "Your comment was not under the video"
+"""
+    assert [f.span.line for f in findings(never) if f.code == "P313"] == [25, 27]
+    assert not [f for f in findings(BOTH) if f.code == "P313"]
+
+
 def test_the_policy_has_a_locale_and_a_text_its_own() -> None:
     """Named as CLDR does, in any letter case, and read aloud."""
     policy = policy_of("{locale: pt-br, text: 'Em {last.scraped_at, date}.'}", "locale: de")

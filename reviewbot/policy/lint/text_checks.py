@@ -19,7 +19,7 @@ from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
 from reviewbot.policy.lint.asked import KNOWN
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel
-from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, Wish
+from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, TooHardError, Wish
 from reviewbot.policy.lint.walks import (
     compares_in,
     deciding,
@@ -34,6 +34,7 @@ PERHAPS_UNKNOWN = "P220"
 TOO_LONG = "P221"
 TOO_SHORT = "P222"
 CASE_UNTOLD = "P223"
+NEVER_SENT = "P313"
 FOR_EVER = "P240"
 
 ALL_KNOWN = "whether every place of its text is known when it is sent"
@@ -57,6 +58,8 @@ class SentText(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     first: bool
     """Whether it is the first text of its sender."""
+    by_case: bool
+    """Whether a case chooses it."""
     sender_wishes: list[Wish]
     """What must hold for any of the sender's texts."""
     wishes: list[Wish]
@@ -73,6 +76,7 @@ def texts_sent(world: PolicyModel, dead: frozenset[int]) -> Iterator[SentText]:
                 span=span,
                 template=template,
                 first=index == 0,
+                by_case=bool(then.text_cases()),
                 sender_wishes=wishes,
                 wishes=[*wishes, *narrower],
             )
@@ -109,11 +113,29 @@ def unproven_texts(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding
     for what, number, _, then, wishes in _senders(world, dead):
         yield from _untold_cases(world, what, number, then, wishes)
     for text in texts_sent(world, dead):
+        if text.by_case and not _possible(world, text):
+            yield Finding(
+                code=NEVER_SENT,
+                severity=Severity.WARNING,
+                span=text.template.span,
+                message=f"{text.what} never sends this text: no task is left for its case",
+                cure="delete it, or ask for less in the cases above it",
+                related=(("", text.span, "sends the others"),),
+            )
+            continue
         places = placeholders_in(text.template)
         for fact in dict.fromkeys(place.fact for place in places):
             yield from _known(world, text, next(p for p in places if p.fact == fact))
         if places:
             yield from _fits(world, text)
+
+
+def _possible(world: PolicyModel, text: SentText) -> bool:
+    """Whether any task at all is sent a text; where that cannot be told, it may be."""
+    try:
+        return world.possible(text.wishes)
+    except TooHardError:
+        return True
 
 
 def _untold_cases(

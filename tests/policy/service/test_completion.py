@@ -167,6 +167,7 @@ PLACES = {
     "a zone": ("timezone: Europe/P|", ["Europe/Paris"], []),
     "one of few words": ("guardrails:\n  when over: |", ["escalate", "hold"], ["approve"]),
     "a limit": ("guardrails:\n  disputes: |", ["at most 10 per hour"], []),
+    "a fact of a case": ("reasons:\n  a:\n    - when: {task.pl|", ["task.platform"], ["when"]),
     "a variant of a text": ("reasons:\n  a:\n    |", ["tiktok", "otherwise"], []),
     "nothing in a comment": (HEAD + "    # wh|", [], ["when"]),
     "nothing for a name": ("lists:\n  |", [], ["id", "file"]),
