@@ -215,7 +215,7 @@ def _compare(reading: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
         reading.add(
             "P031",
             value.entries[0][0].span if value.entries else value.span,
-            f"a test of {fact.name} is one value, not a mapping",
+            f"a test of {fact.name} is one value on its own line, not several lines",
             cure=f"write it as  {fact.name}: {fact.example}",
             see=see_facts(fact.name),
         )
@@ -304,7 +304,7 @@ def _second_line(
         both = _as_between(reading, fact, (first_value.value, value.value))
         if both is not None:
             cure = f"write both in one line:  {key.value}: {both}"
-    message = f'a second line on "{key.value}" in one mapping'
+    message = f'a second line on "{key.value}" among the same lines'
     reading.add("P106", key.span, message, first=first, cure=cure)
 
 

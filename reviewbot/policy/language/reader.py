@@ -177,7 +177,9 @@ class Reading:
             return
         cure = None
         if scalar.style == ">":
-            cure = "YAML takes > for the head of a long text; write  more than  instead"
+            line = self.document.lines[scalar.span.line - 1][scalar.span.column :].strip(" =")
+            words = "at least" if "=" in self.document.lines[scalar.span.line - 1] else "more than"
+            cure = f"comparisons are words: write  {words} {line}"
         elif scalar.cut is not None:
             cure = f"{_CUT}put quotes around the whole text"
         self.add("P032", scalar.span, f"{what} is empty", cure=cure)
@@ -223,7 +225,12 @@ class Reading:
             return None
 
     def look_at(self, scalar: Scalar) -> None:
-        """Warn where a text is probably not what its author sees: cut by #, curly quotes."""
+        """Warn where a text is probably not what its author sees: cut by #, curly quotes, unseen."""
+        at = None if scalar.broken else odd_space(scalar.value)
+        if at is not None and not scalar.value[at].isspace():
+            message = f"{said_unseen(scalar.value[at])} stands in this text"
+            span = self.document.part(scalar, at, at + 1)
+            self.warn("P010", span, message, cure="delete it and type the text again")
         if scalar.quoted or scalar.broken:
             return
         if scalar.cut is not None and self._looks_cut(scalar.cut):
@@ -232,7 +239,7 @@ class Reading:
                 "P310",
                 scalar.cut,
                 "the text stops at the #",
-                under=f'YAML reads the rest as a comment; what counts is "{shown}"',
+                under=f'the rest is read as a comment; what counts is "{shown}"',
                 cure="put quotes around the whole text",
             )
         if scalar.value[:1] in _CURLY and scalar.value[-1:] in _CURLY:
@@ -243,7 +250,7 @@ class Reading:
         """Warn also where a single word is one that YAML tools read as yes, no or nothing."""
         self.look_at(scalar)
         if not scalar.quoted and not scalar.broken and scalar.value.casefold() in _FALSE_FRIENDS:
-            other = "other YAML tools read it as yes, no or nothing"
+            other = "other tools read it as yes, no or nothing"
             self.warn(
                 "P312",
                 scalar.span,
@@ -331,7 +338,7 @@ class Reading:
                     key.span,
                     f'"{key.value}" stands here for the second time',
                     first=seen[key.value],
-                    cure="keep one of them; YAML tools would silently drop the other",
+                    cure="keep one of them; other tools would silently drop one",
                 )
         return entries
 

@@ -114,7 +114,9 @@ def _tabs(text: str, path: str) -> list[Finding]:
             more = text.count("\t", at) - 1
             message = f"a tab stands here{f' (and {more} more below)' if more else ''}"
             cure = "replace it by spaces; most editors have a setting for it"
-            return [error(path, "P011", _at(text, at), f"{message}; YAML wants spaces", cure)]
+            return [
+                error(path, "P011", _at(text, at), f"{message}; a policy takes spaces only", cure)
+            ]
         end = text.find("\n", at)
         at = text.find("\t", end) if end >= 0 else -1
     return []
@@ -166,7 +168,9 @@ def diagnose(
     """Explain a YAML error, and tell how to read on where one cure is known."""
     mark = getattr(problem, "problem_mark", None)
     if mark is None:
-        return error(path, "P017", Span(1, 1, 1, 2), "this is not YAML"), None
+        return error(
+            path, "P017", Span(1, 1, 1, 2), "this is no text that can be read as a policy"
+        ), None
     lines = text.split("\n")
     line = min(mark.line, len(lines) - 1)
     context = getattr(problem, "context_mark", None)
@@ -241,8 +245,8 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
         return value.mistake("P014", f"this {first} is never closed", cure) if in_flow else None
     if _is_flow(text):
         return None
-    kind = "mapping" if first == "{" else "list"
-    needs = f"needs quotes: YAML reads {first} as the start of a {kind}"
+    kind = "line of names and values" if first == "{" else "list"
+    needs = f"needs quotes: {first} begins a {kind}"
     return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
 
 
@@ -342,7 +346,7 @@ def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -
         span = spot(line, indent, max(1, len(text.rstrip()) - indent))
         return error(path, "P016", span, *_indentation(lines, line, before))
     cure = "look at this line and the one above: a missing colon, quote or bracket"
-    return error(path, "P017", spot(line, column), "YAML cannot be read from here on", cure)
+    return error(path, "P017", spot(line, column), "the file cannot be read from here on", cure)
 
 
 def _bracket(lines: list[str], mark: Any) -> tuple[int, int] | None:
@@ -366,7 +370,7 @@ def _indentation(lines: list[str], line: int, before: int) -> tuple[str, str]:
             message = f"this line is indented deeper than line {before + 1}, {has_value}"
         like = "like the line above, or finish the line above first"
         return message, f"begin it in column {above + 1}, {like}"
-    cure = "keys of one mapping begin in the same column and end with a colon"
+    cure = "names that belong together begin in the same column and end with a colon"
     if here == above:
         what = "a colon, a dash or spaces are missing"
         return f"this line does not fit the lines above it: {what}", cure
