@@ -81,7 +81,8 @@ def test_a_policy_without_conditions_of_its_own_shows_the_usual_task() -> None:
     )
 
 
-@pytest.mark.parametrize("name", starters.names())
+# Two checks that agree, as `trusting` wants them, are more than one change of the usual task.
+@pytest.mark.parametrize("name", [name for name in starters.names() if name != "trusting"])
 def test_each_rule_has_a_task_that_it_decides(name: str) -> None:
     """Without any test the usual task is changed until the rule decides it; the last takes any."""
     judge = compile_policy(starting(name))
