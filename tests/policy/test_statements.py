@@ -275,7 +275,7 @@ tests:
     assert titles.index("What must never happen") < titles.index('Rule "pay"')
     (passage,) = (p for p in read_policy(judge.policy) if p.title == "What must never happen")
     assert passage.sentences[0] == (
-        "watched accounts are not paid: where the account that comments is on the list watched,"
+        '"watched accounts are not paid": where the account that comments is on the list watched,'
         " no approval pays the manager, except by the deadline."
     )
     told = explain(judge, facts_at(saved_account_id="lumen"))

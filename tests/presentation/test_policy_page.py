@@ -70,7 +70,7 @@ def test_statements_come_first() -> None:
         "{name: nothing dear, when: {task.cm_payout_amount: more than 9 USD}, then: approve}"
     )
     page = page_of(policy_of(starters.read("trusting").policy + f"\nnever: [{statement}]\n"))
-    assert page.index("nothing dear: where") < page.index("What it is for</h2>")
+    assert page.index("nothing dear&#34;: where") < page.index("What it is for</h2>")
 
 
 def test_a_failing_test_is_said() -> None:

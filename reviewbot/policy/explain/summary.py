@@ -177,7 +177,7 @@ def _never(policy: Policy, prose: Prose) -> Iterator[str]:
         where = "" if statement.when is None else f"where {prose.condition(statement.when)}, "
         deeds = listed((_NEVER[action] for action in statement.actions), "and")
         but = f", except by {listed(_BUT[who] for who in statement.but)}" if statement.but else ""
-        yield f"{safe_line(statement.name)}: {where}{deeds}{but}."
+        yield f'"{safe_line(statement.name)}": {where}{deeds}{but}.'
     yield "Where that cannot be told a person is asked, and silence pays if nobody answers."
 
 
