@@ -23,6 +23,7 @@ from reviewbot.foresight.future import Future, Paid, RoundAhead, Standing
 from reviewbot.foresight.gather import Bot, facts_of, standing_of
 from reviewbot.insights.limits_forecast import LimitHit, bites_of
 from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.explain.explain import on_a_threshold
 from reviewbot.policy.explain.what_if import turns
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports.queue import Clock
@@ -56,6 +57,12 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     future: Future
     now: str
     note: str | None = None
+
+    @property
+    def threshold(self) -> str | None:
+        """What one step of one number would bring; None where the answer does not hang on that."""
+        judge = self.future.round.judge
+        return None if judge is None else on_a_threshold(judge, self.facts)
 
     @property
     def round(self) -> int:

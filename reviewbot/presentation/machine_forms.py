@@ -64,7 +64,8 @@ class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that waits: what would be done now, and at each later moment.
 
     It holds `task`, a comment task, or `bundle`, an account, under the API's names. `end` is how it
-    will end if nobody steps in; `logged` what was done in this round already.
+    will end if nobody steps in; `logged` what was done in this round already. `threshold` says what one
+    step of one number would bring, null where the answer does not hang on that.
     """
 
     task: CommentTask | msgspec.UnsetType = msgspec.UNSET
@@ -81,6 +82,7 @@ class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
     end: Paid
     end_at: Moment | None
     logged: State | None
+    threshold: str | None
     note: str | None
 
 
@@ -366,6 +368,7 @@ def _decision(planned: Planned) -> DecisionLine:
         end=planned.end,
         end_at=_iso(planned.end_at),
         logged=planned.logged,
+        threshold=planned.threshold,
         note=planned.note or planned.future.why or verdict.note,
     )
 

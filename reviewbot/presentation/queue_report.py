@@ -14,11 +14,8 @@ from reviewbot.domain.task import CommentTask
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Paid
 from reviewbot.insights.plan import Planned, QueuePlan
-from reviewbot.policy.catalog import Source
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.explain.explain import Explanation, explain, nearest_words
-from reviewbot.policy.explain.phrases import Wording
-from reviewbot.policy.explain.what_if import Nearest, nearest_other
+from reviewbot.policy.explain.explain import Explanation, explain
 from reviewbot.presentation import html
 from reviewbot.presentation.document import (
     DetailLine,
@@ -45,8 +42,6 @@ BUCKETS = (
     (0, "48 h +"),
 )
 """Hours left, and what the bar is called; the last has no upper end."""
-MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
-"""What was measured of the task itself may lie on a threshold; what our log counts does not."""
 PAYING: tuple[Paid, ...] = ("rule", "fallback", "left", "silence")
 
 
@@ -106,25 +101,8 @@ class _Row:
     ) -> None:
         self.planned, self.now, self.zone = planned, now, zone.key
         self.told: Explanation | None = None
-        self.nearest: Nearest | None = None
-        self.step: str | None = None
         if judge is not None:
             self.told = explain(judge, planned.facts)
-            self.nearest = nearest_other(judge, planned.facts, MEASURED)
-            self.step = nearest_words(self.nearest, Wording(judge.policy))
-
-    @property
-    def fragile(self) -> bool:
-        """Whether one step of one number would bring another action."""
-        near = self.nearest
-        if near is None:
-            return False
-        here, there = near.instead_of, near.value
-        if isinstance(here, bool) or not isinstance(here, int | float):
-            return False
-        if isinstance(here, int) and isinstance(there, int):
-            return abs(there - here) <= 1
-        return bool(abs(there - here) <= 0.02 * max(abs(there), abs(here)))
 
 
 def _cards(plan: QueuePlan) -> tuple[KeyFigure, ...]:
@@ -358,18 +336,14 @@ def _fragile(rows: Sequence[_Row], noun: str) -> Section:
                     row.planned.item.id[:8],
                     row.planned.verdict.action.value,
                     row.planned.verdict.rule,
-                    f"it is {_number(row.nearest.instead_of)}; {row.step}",
+                    threshold,
                 )
                 for row in rows
-                if row.fragile and row.nearest is not None
+                if (threshold := row.planned.threshold) is not None
             ),
         ),
         empty="None.",
     )
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _unjudged(plan: QueuePlan) -> Section:

@@ -63,6 +63,7 @@ _QUEUE: dict[str, Callable[[Planned], object]] = {
     "end": lambda planned: planned.end,
     "end_at": lambda planned: planned.end_at,
     "amount_usd": lambda planned: _in_usd(planned.item.amount_micros),
+    "threshold": lambda planned: planned.threshold,
     "note": lambda planned: planned.note or planned.verdict.note,
 }
 QUEUE_COLUMNS = tuple(_QUEUE)

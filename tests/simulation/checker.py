@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tests.simulation.history import (
@@ -26,7 +26,7 @@ from tests.simulation.history import (
     Wrote,
 )
 from tests.simulation.known import OPEN, SLACK, Key, Known, Write, is_clean
-from tests.simulation.policies import allowed
+from tests.simulation.policies import ACCOUNTS, OPEN_HOURS, allowed
 
 WORDS = {"corrections": "request corrections"}
 """What the API calls otherwise than the log does."""
@@ -231,6 +231,7 @@ def caps_hold(known: Known) -> Iterator[str]:
             for first, last in zip(times, times[most:], strict=False):
                 if last - first < 3600 - 10:
                     yield f"{policy}: more than {most} of {action} from {first:.0f} to {last:.0f}"
+        yield from _own_caps_hold(policy, words, caps)
         paid = sorted((_decided(word), word.amount or 0) for word in words if word.action in PAYING)
         start, total = 0, 0
         for at, amount in paid:
@@ -240,6 +241,28 @@ def caps_hold(known: Known) -> Iterator[str]:
                 start += 1
             if total > caps.get("micros", total):
                 yield f"{policy}: {total / 1e6:.2f} USD within the day before {at:.0f}"
+
+
+def _own_caps_hold(
+    policy: str | None, words: Sequence[Wrote], caps: dict[str, int]
+) -> Iterator[str]:
+    """Those of single rules, which the deadline has none of, and the hours of what is sent back."""
+    for rule in caps.keys() & {word.rule for word in words}:
+        assert rule is not None
+        times = sorted(_decided(word) for word in words if word.rule == rule)
+        for first, last in zip(times, times[caps[rule] :], strict=False):
+            same_day = first // 86400 == last // 86400
+            if last - first < 86400 - 10 and (same_day or caps[rule] > 1):
+                yield f"{policy}: more than {caps[rule]} by {rule!r} from {first:.0f} to {last:.0f}"
+    for word in words:
+        hour = _decided(word) % 86400 / 3600
+        back = word.action in SENDING_BACK and word.rule != "deadline" and policy != ACCOUNTS
+        if (
+            "something else stands there" in caps
+            and back
+            and not OPEN_HOURS[0] <= hour < OPEN_HOURS[1]
+        ):
+            yield f"{policy}: {word.task} was sent back at {hour:.1f} h, outside the policy's hours"
 
 
 def _decided(word: Wrote) -> float:

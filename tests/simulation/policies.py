@@ -17,17 +17,20 @@ policy: {platform}
 language: 1
 applies to:
   platform: {platform}
-rules:
+{hours}rules:
   - name: sent back twice, a person looks
     when:
       task.times_disputed: at least 2
     then: escalate
+    to: [desk, lead]
+    remind:
+      5h before deadline: lead
     question: Is "{{task.comment_text}}" there now?
   - name: nothing could be read
     when any:
       - last.outcome_kind: scrape_failed
       - last.comments_scraped: 0
-    then: approve
+    then: approve{few}
   - name: looked at everything, not there
     when:
       last.outcome_kind: couldnt_verify
@@ -39,7 +42,7 @@ rules:
       - last.outcome_kind: wrong_text
       - last.outcome_kind: wrong_account
     then: dispute
-    reason: not_found
+    reason: not_found{fewer}
   - name: the page was cut
     when:
       last.comments_scraped: at least 100
@@ -58,10 +61,20 @@ RAILS = """guardrails:
   approvals: at most 2 per hour
   disputes: at most 3 per hour
   money approved: at most 4 USD per day
+  disputes during: day
   when over: {over}
+  fallback exempt: no
 """
-CAPS = {"approve": 2, "dispute": 3, "micros": 4_000_000}
-"""The same caps as numbers, for each policy."""
+HOURS = "hours: {day: {open: 05:00-23:00}}\n"
+FEW = "\n    limit: at most 3 per day\n    when over: {over}"
+FEWER = "\n    limit: at most 1 per calendar day\n    when over: skip"
+CAPS = {
+    "approve": 2, "dispute": 3, "micros": 4_000_000,
+    "nothing could be read": 3, "something else stands there": 1,
+}  # fmt: skip
+"""The same caps as numbers, for each policy; those of rules, for each 24 hours or day, by their names."""
+OPEN_HOURS = (5, 23)
+"""Between which hours of the day a rule sends something back, where there are caps."""
 ACCOUNTS = "profiles"
 PROFILES = """
 policy: profiles
@@ -114,6 +127,7 @@ ACCOUNT_RAILS = """guardrails:
   approvals: at most 2 per hour
   disputes: at most 3 per hour
   when over: {over}
+  fallback exempt: no
 """
 """As for comments, without the money: the API does not say what an account costs."""
 WAITS = ("6h", "4h", "9h")
@@ -128,7 +142,10 @@ def judges_of(
     """The policies of a revision; compiled once for all runs of a process."""
 
     def judge(text: str, rails: str, **words: str) -> Judge:
-        text = text.format(wait=WAITS[revision], decide_by=decide_by, **words)
+        limited = {"hours": "", "few": "", "fewer": ""}
+        if capped is not None:
+            limited = {"hours": HOURS, "few": FEW.format(over=capped), "fewer": FEWER}
+        text = text.format(wait=WAITS[revision], decide_by=decide_by, **limited, **words)
         return judge_of(text if capped is None else text + rails.format(over=capped))
 
     return (

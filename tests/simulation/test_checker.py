@@ -640,6 +640,23 @@ def test_more_than_a_cap_allows_is_found(cap: dict[str, int]) -> None:
     assert found(words, closed, scene=scene) == {"P5 caps"}
 
 
+@pytest.mark.parametrize(
+    ("cap", "rule", "broken"),
+    [
+        ({"nothing could be read": 1}, "nothing could be read", {"P5 caps"}),
+        ({"nothing could be read": 2}, "nothing could be read", set()),
+        ({"nothing could be read": 1}, "deadline", set()),
+    ],
+)
+def test_more_than_a_rule_may_is_found(cap: dict[str, int], rule: str, broken: set[str]) -> None:
+    """Two on one day by a rule that may send one; what the deadline decides it does not limit."""
+    words = [intend(T0 + n * 60, id=f"k{n}", task=f"t{n}", rule=rule) for n in range(2)]
+    closed = [mark(T0 + 200, "performed", f"k{n}") for n in range(2)]
+    scene = Scene(at=T0, every=600.0, caps=cap)
+
+    assert found(words, closed, scene=scene) & {"P5 caps"} == broken
+
+
 @pytest.mark.parametrize(("early", "broken"), [(3599, set()), (3601, {"P10 alarms"})])
 def test_an_alarm_that_could_not_name_the_round_counts_in_its_hour(
     early: float, broken: set[str]

@@ -9,7 +9,7 @@ import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.text import format_moment, safe_line
-from reviewbot.policy.catalog import ATTEMPT_FACTS
+from reviewbot.policy.catalog import ATTEMPT_FACTS, Source
 from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import duration, money
@@ -237,6 +237,28 @@ def nearest_words(found: Nearest | None, wording: Wording) -> str | None:
     who = f"rule {found.rule_index + 1}" if found.rule_index is not None else found.rule
     value = wording.value_words(found.fact, found.value)
     return f"with {found.fact} {value}, {who} would {found.action.upper()}"
+
+
+MEASURED: frozenset[Source] = frozenset({"row", "evidence", "clock"})
+"""What was measured of the task itself may lie on a threshold; what our log counts does not."""
+
+
+def on_a_threshold(judge: Judge, facts: Facts) -> str | None:
+    """What one step of one number would bring, in words; None where the answer does not hang on that."""
+    near = nearest_other(judge, facts, MEASURED)
+    if near is None or not _is_one_step(near.instead_of, near.value):
+        return None
+    here = f"{near.instead_of:g}" if isinstance(near.instead_of, float) else near.instead_of
+    return f"it is {here}; {nearest_words(near, Wording(judge.policy))}"
+
+
+def _is_one_step(here: object, there: object) -> bool:
+    if isinstance(here, bool) or not isinstance(here, int | float):
+        return False
+    assert isinstance(there, int | float)
+    if isinstance(here, int) and isinstance(there, int):
+        return abs(there - here) <= 1
+    return abs(there - here) <= 0.02 * max(abs(there), abs(here))
 
 
 def _tree(results: Iterable[RuleResult], wording: Wording, facts: Facts) -> tuple[Branch, ...]:
