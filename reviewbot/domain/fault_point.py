@@ -36,7 +36,11 @@ COUNTER: tuple[str, ...] = (
 """The points of ordering and cancelling."""
 
 
-POINTS = LOOP + COUNTER
+CONSOLE: tuple[str, ...] = ("pending.kept", "pending.before_send", "pending.after_send")
+"""The points of an answer that was pressed at the console."""
+
+
+POINTS = LOOP + COUNTER + CONSOLE
 
 
 _hook: Callable[[str], None] | None = None

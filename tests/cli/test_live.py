@@ -81,7 +81,7 @@ def test_caps_that_will_bite_are_named_by_report_and_forecast(
     policy.write_text(
         "policy: capped\nlanguage: 1\nrules:\n  - name: pay\n    always: yes\n    then: approve\n"
         "deadline:\n  decide by: 3h before deadline\n  if undecided: approve\n  because: In time.\n"
-        "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n"
+        "guardrails:\n  approvals: at most 2 per day\n  when over: hold\n  fallback exempt: no\n"
     )
     monkeypatch.setenv("REVIEWBOT_POLICY", str(policy))
 

@@ -42,6 +42,7 @@ deadline:
 guardrails:
   money approved: at most 0.30 USD per day
   when over: escalate
+  fallback exempt: no
 """
 TASKS = 6
 

@@ -13,7 +13,9 @@ from tests.cli.schemas import FOLDER, assert_fits
 
 def test_docs_hold_the_schemas_of_today() -> None:
     """`python -m reviewbot.presentation.machine_forms docs/schemas` writes them anew."""
-    assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == published()
+    kept = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    del kept["policy-tests.json"]  # the editors' own, made by `policy schema`
+    assert kept == published()
 
 
 @pytest.mark.parametrize("name", sorted(published()))

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reviewbot.domain.fault_point import POINTS, on_fault_point
+from reviewbot.domain.fault_point import LOOP, POINTS, on_fault_point
 from reviewbot.ledger.open import open_ledger
 from reviewbot.orders.cancel import Canceller, CancelState
 from reviewbot.review.poll import poll_once
@@ -28,7 +28,7 @@ from tests.tier import FULL
 __all__ = ["postgres"]
 
 SOURCE = Path(__file__).resolve().parents[2] / "reviewbot"
-REVIEWING = {name for name in POINTS if name.split(".")[0] not in ("order", "cancel")}
+REVIEWING = set(LOOP)
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 
 Story = Callable[[Line], None]

@@ -20,7 +20,7 @@ __all__ = ["ledger", "opened", "postgres", "store_url"]
 
 HEAD = Checkpoint(
     count=787,
-    head="7fb49fe1aa617a5a39935196f9cf5ccddaa6b6be98c2f1d8581eef1142f2f8e2",
+    head="e20c5c5a291654b1d60ebe694203de6e1c14ec0a8f69c3144d7c774c4e86d602",
     at=CONFIRMED,
 )
 TEXT = b"the same text " * 3 + b"and some more of it"

@@ -143,6 +143,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "forecast": ("",),
     "status": ("", "--probe"),
     "policy check": ("{policy}", "{folder}/broken.yaml"),
+    "policy publish": ("{policy} --note {hostile}",),
     "policy guide": ("", "{hostile}"),
     "policy facts": ("", "{hostile}"),
     "policy test": (
@@ -192,6 +193,13 @@ RECIPES: dict[str, tuple[str, ...]] = {
 LEFT_OUT = {
     "demo": "shows the simulator's own words",
     "simulator": "is the other side: a program of its own",
+    "console": "is a server; the browser's tests hold hostile texts against its pages",
+    "console user add": "asks on a terminal, or takes a file",
+    "console user list": "shows names that were refused unless they are plain",
+    "console user remove": "says a name that is there",
+    "console user reset": "asks on a terminal, or takes a file",
+    "policy lsp": "speaks to an editor; the language service is tested with every mistake",
+    "policy watch": "goes on until it is stopped; it says what check says",
 }
 """Commands without hostile words, and why."""
 

@@ -144,12 +144,10 @@ def test_a_line_that_cannot_be_read_fits_no_row(
 
 def test_a_row_out_of_nothing_is_found(attacked: Callable[..., tuple[str, ...]]) -> None:
     """A decision that the chain never heard of."""
-    columns = (
-        "recorded, last, review, task_id, epoch, action, policy, by_person, state, state_at, tries"
-    )
+    columns = "recorded, last, review, task_id, epoch, action, rule, policy, by_person, state, state_at, tries"
     problems = attacked(
         f"INSERT INTO decision (seq, id, {columns})"
-        f" SELECT 9999, 'x', recorded, last, review, 'new', epoch, action, policy, 0, state, 0, 1"
+        f" SELECT 9999, 'x', recorded, last, review, 'new', epoch, action, rule, policy, 0, state, 0, 1"
         " FROM decision WHERE task_id = 't3'"
     )
     assert any("no line in the chain" in problem for problem in problems)

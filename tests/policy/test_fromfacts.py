@@ -100,7 +100,8 @@ def test_whatever_is_written_holds_the_answer(seed: int) -> None:
     for _ in range(6):
         facts = random_facts(chance)
         if (test := written_test(judge, facts, "t")) is not None:
-            made = judge.decide(case_facts(judge, read_back(test)))
+            case = read_back(test)
+            made = judge.decide(case_facts(judge.policy, judge.calendars, case, case.at))
             wanted = judge.decide(facts)
             assert (test.expect, test.by) == (wanted.action, wanted.rule)
             assert (made.action, made.rule) == (wanted.action, wanted.rule)
