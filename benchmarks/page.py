@@ -34,6 +34,11 @@ BENCHMARKS: dict[str, About] = {
         " compared first; whole commands, in turn. Memory is that of all processes, what they share counted"
         " once. DuckDB and Polars only read and count a slice: they do not judge.",
     ),
+    "checker": About(
+        "Checking a policy",
+        "What does `policy check` cost for 30 to 1,000 rules, and reading alone, as an editor does at each change?",
+        "The smallest policy of the same kind in the same run. CPU time of the process.",
+    ),
     "growth": About(
         "Growth",
         "Does a pass cost more when the log is large? Does memory grow? What does a decision ask of the API?",

@@ -65,7 +65,7 @@ CODES: dict[str, str] = {
     "P002": "the file is not UTF-8",
     "P003": "the file is empty",
     "P004": "the file is larger than 1 MiB",
-    "P005": "the file holds more than 15,000 values",
+    "P005": "the file holds more than 40,000 values",
     "P006": "more than 20 levels lie inside each other",
     "P007": "anchors and aliases (& and *) are not taken",
     "P008": "YAML tags (!) are not taken",

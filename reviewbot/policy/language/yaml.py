@@ -29,7 +29,7 @@ from reviewbot.policy.language.repair import (
 )
 
 MAX_BYTES = 1024 * 1024
-MAX_NODES = 15_000
+MAX_NODES = 40_000
 MAX_DEPTH = 20
 
 _MAX_REPAIRS = 25

@@ -23,6 +23,7 @@ import msgspec
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
 from reviewbot.policy.engine.calendar import Calendar, calendars_of, hours_of
 from reviewbot.policy.lint.asked import COUNT
+from reviewbot.policy.lint.boxes import each_bit
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.solver import TRUE, Cell, TooHardError, Wish, bits
 from reviewbot.policy.lint.time_checks import offset_of
@@ -147,7 +148,8 @@ class _Together:
 def _ages(world: PolicyModel, number: int, latest: float, *, usually: bool) -> Ages | None:
     """The youngest and oldest age at which a rule can decide; None when it never can."""
     ages = world.cells_of(world.waited)
-    places = [i for i, age in enumerate(ages) if age.low is not None and age.low < latest]
+    reached = world.reaches(number, world.waited)
+    places = [i for i in each_bit(reached) if (low := ages[i].low) is not None and low < latest]
     wishes = world.decides(number)
 
     def decides(some: Sequence[int]) -> bool:

@@ -22,7 +22,7 @@ MEETS = {
     Severity.NOTE: "whether it meets an earlier rule that does something else",
 }
 MEETS_MORE = "whether it meets more rules than were asked about"
-MOST_ASKED = 300
+MOST_ASKED = 200
 """Pairs of each severity that are asked about one by one, shared by the rules that come first."""
 MOST_NAMED = 9
 """Rules that one finding names, before it only counts them."""

@@ -237,6 +237,10 @@ class PolicyModel:
         ]
         return self.boxes.may_be_unknown(reach) & self.boxes.look(fixed)[0]
 
+    def reaches(self, number: int, fact: str) -> int:
+        """The cells (bits) of a fact that a rule may match: all but those its own tests exclude."""
+        return self._sensibly(number)[self._numbers[fact]]
+
     def _sensibly(self, number: int) -> tuple[int, ...]:
         return Search(self._sensible, self._budget).narrowed([(self.rules[number], TRUE)])
 

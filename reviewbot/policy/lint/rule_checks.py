@@ -39,7 +39,7 @@ ALL_COVERED = "whether every task is covered"
 PAST_UNKNOWN = "whether it takes tasks of which an earlier rule could not tell"
 MOST_EATERS_NAMED = 3
 """Earlier rules that are named as taking all tasks of a rule."""
-MOST_ASKED = 300
+MOST_ASKED = 200
 """Questions about the unknown that are put in all, shared by the rules that move money."""
 
 
