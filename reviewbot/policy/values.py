@@ -37,8 +37,25 @@ _CURRENCY_SIGNS = "$€£"
 _LARGEST = Decimal("1e15")
 YES = ("yes", "true")
 NO = ("no", "false")
-_OTHER_YES = ("y", "on", "1", "ja", "wahr", "oui", "si", "sí", "ok", "✓", "✔", "x", "yeah", "yep")
-_OTHER_NO = ("n", "off", "0", "nein", "falsch", "non", "✗", "✘", "nope")
+_OTHER_YES = (
+    "y",
+    "on",
+    "1",
+    "ja",
+    "wahr",
+    "oui",
+    "si",
+    "sí",
+    "ok",
+    "✓",
+    "✔",
+    "x",
+    "yeah",
+    "yep",
+    "verified",
+    "found",
+)
+_OTHER_NO = ("n", "off", "0", "nein", "falsch", "non", "✗", "✘", "nope", "unverified")
 
 
 class Misread(Exception):

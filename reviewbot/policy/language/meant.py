@@ -133,9 +133,9 @@ class _Asked:
             self._range,
             self._compared,
             self._behind,
+            lambda text, _: self._several(text, exactly=True),
             self._negated,
             self._is_so,
-            lambda text, _: self._several(text, exactly=True),
             lambda text, _: self.value(text),
             lambda text, _: self._several(text),
         ):

@@ -19,6 +19,7 @@ from reviewbot.policy.language.lines import (
 )
 from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
+from reviewbot.policy.operators.phrases import IS, begins
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
 _OPENS = (
@@ -274,6 +275,7 @@ class LineWalk:
         elif sign is not None:
             self._signed(word, here, sign.group(1), sign.group(2))
         elif self._lacks_colon(word, behind, begins):
+            value = _without_is(value) if word in FACTS else value
             message = f"the colon is missing behind  {word}"
             written = f"{word}: {value}".rstrip()
             self.say("P017", begins, here, message, under=f"write  {written}")
@@ -402,3 +404,9 @@ class LineWalk:
                     indent_of(line) == here and line.lstrip().startswith("-")
                 )
         return False
+
+
+def _without_is(value: str) -> str:
+    """A value without the `is` or `equals` in front of it."""
+    found = begins(value, IS)
+    return found[2] if found is not None and found[2] else value

@@ -23,7 +23,7 @@ STARTS = {"comments": "after confirmed", "accounts": "after first seen"}
 """What a moment after the start of a review is called, by kind of review."""
 
 _ENDS = r"(?:deadline|end|expiry|due|payout|payment|limit|timeout|frist|ende|ablauf|schluss|it expires|it ends|silence)"
-_BEFORE = r"(?:before|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
+_BEFORE = r"(?:before|bevor|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
 _AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
 _PERIODS = {
     "hour": "hour hours h hourly stunde stunden stündlich std 1h 60m",
