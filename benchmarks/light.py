@@ -122,7 +122,9 @@ class LightMonth:
     def _history(self, account: str) -> AccountHistory:
         recent = [pays for at, pays in self.of_account[account] if at > self.world.now - MONTH]
         disputes = recent.count(False)
+        finalized = self.world.board.page(["finalized"], account, 1, 1)[1]
         return AccountHistory(
+            finalized_total=finalized,
             decisions_30d=len(recent),
             disputes_30d=disputes,
             approvals_30d=len(recent) - disputes,

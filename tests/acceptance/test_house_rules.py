@@ -21,7 +21,7 @@ from reviewbot.review.poll import poll_once
 from reviewbot.runtime.bootstrap import build
 from reviewbot.simulator import tasks as tasks_module
 from reviewbot.simulator.clock import HOUR, VirtualClock
-from reviewbot.simulator.model import Effect, SavedAccount, Task, VerifierRun
+from reviewbot.simulator.model import Actor, Effect, SavedAccount, Task, VerifierRun
 from reviewbot.simulator.seed_data import add_account, order
 from reviewbot.simulator.transport import SimulatorTransport
 from reviewbot.simulator.world import World
@@ -51,14 +51,13 @@ class House:
         )
 
     def account(self, id_: str = "acc-known", *, finished: int = 10) -> SavedAccount:
-        """An account of that id, of which so many tasks were approved."""
+        """An account of that id, of which so many tasks are finalized."""
         account = add_account(self.world, username=id_, habit=None)
         del self.world.accounts[account.id]
         account.id = id_
         self.world.accounts[id_] = account
         for _ in range(finished):
-            self.waiting(account, read=0, pay=0.01)
-        poll_once(self.app)
+            tasks_module.approve(self.world, self.waiting(account), Actor(by="stranger"))
         return account
 
     def waiting(
