@@ -156,18 +156,20 @@ def panels(
         AXES[2]: "Misses that the checker saw",
         AXES[3]: "All misses, also under cut pages and unread",
     }
+    rows = list(named.values())
     drawn = []
     for axis, title in titles.items():
         marks = [
             Mark(x=row[AXES[0]], y=row[axis], kind="best" if name in best else "some")
             for name, row in found.items()
         ]
+        # The first of several that come to the same has the label; what lies far below is not drawn.
+        low = 10 * (min(mark.y for mark in marks) // 10)
         marks += [
             Mark(x=row[AXES[0]], y=row[axis], kind="named", name=name)
-            for name, row in named.items()
-            if row not in [named[other] for other in named if other < name]
+            for number, (name, row) in enumerate(named.items())
+            if row not in rows[:number] and row[axis] >= low
         ]
-        low = 10 * (min(mark.y for mark in marks) // 10)
         goal = (50.0, goals[axis] or 100.0)
         drawn.append(
             Panel(
