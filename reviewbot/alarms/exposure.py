@@ -75,9 +75,18 @@ def say_stakes(app: BotContext, bench: ReviewPipeline) -> None:
     """Say what is kept back, by what, and who is paid by silence because of it."""
     if app.mode is not Mode.LIVE:
         return
-    ahead = Foreseen(app)
-    for (by, subject), those in app.guard.kept.items():
-        if by in _KINDS:
+    ahead, guard = Foreseen(app), app.guard
+    # To look ahead takes as long as to judge all that waits: while the same is kept back, now and then will do.
+    kept = {
+        f"kept {bench.review} {by} {subject} {len(those)}": (by, subject, those)
+        for (by, subject), those in guard.kept.items()
+        if by in _KINDS
+    }
+    for gone in [name for name in guard.said if name.startswith(f"kept {bench.review} ")]:
+        if gone not in kept:
+            del guard.said[gone]
+    for name, (by, subject, those) in kept.items():
+        if guard.is_time(name, app.clock.monotonic()):
             _say_kept(app.notifier, bench, ahead, by, subject, those)
     _say_pauses(app.clock, app.guard, app.notifier, ahead)
     _say_breakers(app.clock, app.guard, app.notifier, bench, ahead)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -25,7 +26,11 @@ def imported_by(*words: str) -> set[str]:
         "print('\\n' + ' '.join({name.split('.')[0] for name in sys.modules}))\n"
         "raise SystemExit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # A log in the state folder of whoever runs this would be read.
+    env = os.environ | {"XDG_STATE_HOME": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
+    )
     return set(done.stdout.rsplit("\n", 2)[-2].split())
 
 

@@ -40,6 +40,9 @@ class Calendar:
         self._ranges = hours.open
         self._zone = zone
         self._closed = closed
+        self._points: dict[date, tuple[datetime, ...]] = {}
+        """The turning points of each day that was asked about: a look ahead asks for the same few days again
+        and again, which was a quarter of its time (`benchmarks/simulation.py`)."""
 
     def is_open(self, at: datetime) -> bool:
         """Whether the hours are open at this moment; the end of a range is outside it."""
@@ -85,7 +88,15 @@ class Calendar:
             day += _DAY
         yield from sorted(moment for moment in found if start <= moment <= end)
 
-    def _turning_points(self, day: date) -> Iterator[datetime]:
+    def _turning_points(self, day: date) -> tuple[datetime, ...]:
+        points = self._points.get(day)
+        if points is None:
+            if len(self._points) > HORIZON:
+                self._points.clear()
+            points = self._points[day] = tuple(self._points_of(day))
+        return points
+
+    def _points_of(self, day: date) -> Iterator[datetime]:
         yield from self._instants(day, 0)
         for hours in self._ranges:
             yield from self._instants(day, hours.start)

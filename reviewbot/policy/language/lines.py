@@ -96,7 +96,12 @@ class Level:
 
 def indent_of(line: str, at: int = 0) -> int:
     """The column (from 0) of the first character from `at` on that is no space."""
-    return len(line) - len(line[at:].lstrip(" "))
+    if at == 0:
+        return len(line) - len(line.lstrip(" "))
+    # Without a copy of the rest: a line may hold half a million dashes.
+    while line.startswith(" ", at):
+        at += 1
+    return at
 
 
 def word_of(text: str) -> str | None:

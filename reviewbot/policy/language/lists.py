@@ -136,6 +136,12 @@ def _refuse_unseen(reading: Reading, scalar: Scalar) -> None:
         start = scalar.value.index(value[at])
         message = f"{said_unseen(value[at])} stands in this value of a list"
         cure = "delete it and type the value again; a value stays on one line"
+        # In any other text it is only warned of, which was said as the value was read.
+        reading.findings[:] = [
+            finding
+            for finding in reading.findings
+            if finding.code != "P010" or finding.span.line != scalar.span.line
+        ]
         reading.add("P010", (scalar, start, start + 1), message, cure=cure)
 
 
