@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 from msgspec.structs import replace
@@ -90,6 +91,10 @@ def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
     if not any(has_limits(policy) or goes_by_our_counts(policy) for policy in policies):
         return found
     try:
+        url = Opening().settings().ledger
+        path = unquote(url.removeprefix("sqlite:///"))
+        if url.startswith("sqlite:///") and not Path(path).exists():
+            return found  # nobody waits for a database to be imported that is not there
         with Opening().log() as ledger:
             return [
                 parsed
