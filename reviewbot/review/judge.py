@@ -164,8 +164,7 @@ def with_what_was_seen(
 ) -> Judged:
     """The same with the evidence, where it can be had: a person who is asked sees what the checker saw.
 
-    What was decided without it is what would be decided with it; where it cannot be had, the question
-    is asked all the same. Raises KeyRefused.
+    Where it cannot be had, the question is asked all the same. Raises KeyRefused.
     """
     judge, known = known.judge, _as_judged(known, judged)
     if judged.evidence is not None:
@@ -184,6 +183,21 @@ def with_what_was_seen(
     if judge is not None and verdict.trace is not no_trace:
         verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
     return Judged(item=judged.item, facts=facts, verdict=verdict, evidence=held)
+
+
+def judged_otherwise(judge: Judge | None, before: Judged, seen: Judged) -> Judged | None:
+    """What is decided now that the evidence came after all; None where that is the same.
+
+    What needs no evidence is the same with it. But where reading it had failed a moment before, rules
+    could not tell, and a person was to be asked, or the deadline to decide, in the place of one that can.
+    """
+    if judge is None or before.verdict.broke:
+        return None
+    if before.evidence is not None or seen.evidence is None:
+        return None
+    verdict = verdict_of(judge, seen.facts, judge.judge(seen.facts))
+    same = verdict.rule == before.verdict.rule
+    return None if same else msgspec.structs.replace(seen, verdict=verdict)
 
 
 def at_the_deadline(

@@ -48,7 +48,13 @@ from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.execute import decide, differs, perform
 from reviewbot.review.fetch import see_again
-from reviewbot.review.judge import DEAD_LETTER, at_the_deadline, look_and_judge, with_what_was_seen
+from reviewbot.review.judge import (
+    DEAD_LETTER,
+    at_the_deadline,
+    judged_otherwise,
+    look_and_judge,
+    with_what_was_seen,
+)
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate
 from reviewbot.safety.limits import decide_by
@@ -297,6 +303,8 @@ class _Review:
                 replace(judged, verdict=verdict),
                 self.known,
             )
+            if (again := judged_otherwise(self.known.judge, judged, seen)) is not None:
+                return self._decide(again)
             judged, verdict = seen, seen.verdict
         decision = decide(
             self.app.mode, self.app.skew, item, judged.facts, verdict, judged.evidence

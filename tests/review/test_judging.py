@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Backoff, HeldEvidence, Judged, LoopLimits
 from reviewbot.core.refusals import LONGEST_PAUSE
-from reviewbot.core.verdict import UNCOVERED
+from reviewbot.core.verdict import UNCOVERED, Verdict
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import (
     ApiError,
@@ -26,10 +26,18 @@ from reviewbot.domain.errors import (
     ServerFault,
 )
 from reviewbot.domain.review import ReviewItem
-from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History
+from reviewbot.domain.task import Attempt, CommentTask, Timeline
+from reviewbot.policy.facts import AccountHistory, Facts, Fleet, History, about_task
 from reviewbot.ports.ledger import Memory
-from reviewbot.review.judge import DEAD_LETTER, LAST_CALL, at_the_deadline, look_and_judge
-from tests.builders import an_account_item, an_item
+from reviewbot.review.judge import (
+    DEAD_LETTER,
+    LAST_CALL,
+    at_the_deadline,
+    judged_otherwise,
+    look_and_judge,
+)
+from tests.acceptance.house import judge_of as judge_of_policy
+from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
 from tests.fakes import (
     APPROVE,
     DISPUTE,
@@ -391,3 +399,38 @@ def test_a_fallback_that_changes_nothing_is_none(rule: str, action: Action) -> N
         fallback=lambda facts: replace(PAID, action=action),
     )
     assert kept_back(judge)[0] is None
+
+
+# What was decided for want of evidence, when it comes after all -------------------------------
+
+
+def test_evidence_that_comes_after_all_is_judged_by_the_rules() -> None:
+    """A person was to be asked because reading it had failed a moment before; now a rule can tell."""
+    judge = judge_of_policy()
+    task = a_task()
+    blind = about(task, attempts=None, now=CONFIRMED)
+    sighted = about(task, attempts=(an_attempt(outcome_kind="scrape_failed"),), now=CONFIRMED)
+    held = HeldEvidence(("t", "e", "v"), Timeline(task_id=task.id), 0.0)
+    asked = Verdict(action=Action.ESCALATE, rule=DEADLINE, policy="acceptance", revision="r")
+    before = Judged(item=ITEM, facts=blind, verdict=asked)
+    seen = Judged(item=ITEM, facts=sighted, verdict=asked, evidence=held)
+
+    again = judged_otherwise(judge, before, seen)
+    assert again is not None
+    assert (again.verdict.action, again.verdict.rule) == (Action.APPROVE, "nothing could be read")
+    assert again.facts is sighted
+
+    same = replace(asked, rule="nothing could be read")
+    assert judged_otherwise(judge, replace(before, verdict=same), seen) is None
+    assert judged_otherwise(judge, replace(before, evidence=held), seen) is None
+    assert judged_otherwise(judge, before, replace(seen, evidence=None)) is None
+
+
+def about(task: CommentTask, *, attempts: tuple[Attempt, ...] | None, now: datetime) -> Facts:
+    """Facts about a task, with the checker's tries or without."""
+    return Facts(
+        now=now,
+        started_at=task.manually_confirmed_at,
+        deadline_at=task.client_dispute_deadline_at,
+        **about_task(task, attempts),
+    )

@@ -144,7 +144,8 @@ def test_what_a_person_sends_while_it_is_judged_is_acted_on_before() -> None:
 
 def test_the_fallback_of_a_thing_never_seen_to_its_end_asks_a_person() -> None:
     """After eight tries without evidence, a rule that needs it makes a question."""
-    failures: list[ApiError] = [ServerFault("broken", status=500) for _ in range(DEAD_LETTER + 1)]
+    # Once more as the question is asked: what came then would be judged by the rules.
+    failures: list[ApiError] = [ServerFault("broken", status=500) for _ in range(DEAD_LETTER + 2)]
     world, clock = World(trouble={"evidence": failures}), HandClock()
     world.add(an_item())
     app = an_app(world, always(APPROVE), clock=clock)
