@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from reviewbot.core.context import BotContext
+from reviewbot.core.pipeline import Events
 from reviewbot.core.questions import Round, answered_in, open_rounds, refuse_if_held
 from reviewbot.domain.decision import OPEN, Decision
 from reviewbot.domain.errors import ApiError, Halted, LedgerError, UsageError
@@ -178,6 +179,18 @@ def send_due(app: BotContext) -> Iterator[SentAnswer]:
             became = "sent" if sent.done else "not sent"
             _note(app.ledger, pending, app.clock.now(), became, sentence=sent.sentence)
         yield sent
+
+
+def say_sent(events: Events, sent: SentAnswer) -> None:
+    """One line per answer that was due."""
+    events(
+        "answer sent" if sent.done else "answer not sent",
+        level="info" if sent.done else "warning",
+        task_id=sent.pending.task_id,
+        action=sent.pending.reply.action.value,
+        decided_by=sent.pending.reply.who,
+        sentence=sent.sentence,
+    )
 
 
 def _send_one(app: BotContext, pending: PendingAnswer, chosen: Round | None) -> SentAnswer:

@@ -38,7 +38,7 @@ from reviewbot.ports.ledger import Ending, Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.fetch import hear, look_at_all, note_sights, with_memories
-from reviewbot.review.pending import send_due
+from reviewbot.review.pending import say_sent, send_due
 from reviewbot.review.reconcile import reconcile
 from reviewbot.review.recover import resume
 from reviewbot.review.review import review
@@ -176,14 +176,7 @@ class Polling:
         if app.mode is not Mode.LIVE:
             return
         for sent in send_due(app):
-            app.events(
-                "answer sent" if sent.done else "answer not sent",
-                level="info" if sent.done else "warning",
-                task_id=sent.pending.task_id,
-                action=sent.pending.reply.action.value,
-                decided_by=sent.pending.reply.who,
-                sentence=sent.sentence,
-            )
+            say_sent(app.events, sent)
 
 
 class _Pass:

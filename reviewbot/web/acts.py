@@ -14,13 +14,14 @@ from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import UsageError
+from reviewbot.foresight.gather import Outlook
 from reviewbot.insights.questions import texts_for
 from reviewbot.presentation.format import dollars
 from reviewbot.review import pending
 from reviewbot.review.answer import PersonAnswer, answer, how_it_ended
 from reviewbot.review.pending import Changed
 from reviewbot.runtime.bot_health import bot_of
-from reviewbot.safety import breaker, pauses, rollout
+from reviewbot.safety import breaker, limits, pauses, rollout
 from reviewbot.web import task as task_pages
 from reviewbot.web.console import Visit
 from reviewbot.web.people import note
@@ -80,7 +81,7 @@ def _press(visit: Visit, action: Action) -> Response:
         )
     if not visit.console.live:
         return _rehearse(visit, chosen, reply)
-    _refuse_if_paused(visit, action)
+    _refuse_if_held(visit, chosen, action)
     try:
         pending.press(
             visit.console.ledger,
@@ -134,8 +135,12 @@ def _needs_second_look(visit: Visit, chosen: Round) -> bool:
     return decision.round >= 2 or decision.amount_micros is None or decision.amount_micros > above
 
 
-def _refuse_if_paused(visit: Visit, action: Action) -> None:
+def _refuse_if_held(visit: Visit, chosen: Round, action: Action) -> None:
+    """Raise Halted where a pause, or hours that bind people too, would keep the answer from being sent."""
     console = visit.console
+    judge = console.revisions().judge(chosen.decision.revision)
+    if judge is not None:
+        limits.check_people(judge, action, visit.now)
     bot = bot_of(console.settings, visit.now)
     words = console.ledger.notes(PAUSE_TOPIC)
     pauses.check(pauses.pauses_on(words, bot.file, visit.now), action)
@@ -211,17 +216,21 @@ def answer_several(visit: Visit) -> Response:
             total=sum(chosen.decision.amount_micros or 0 for chosen in rounds),
             reason=visit.form.get("reason", ""),
         )
-    _refuse_if_paused(visit, action)
+    for chosen in rounds:
+        _refuse_if_held(visit, chosen, action)
+    outlook = visit.console.outlook()
     seen = dict(zip(visit.several["task"], visit.several.get("seen", ()), strict=False))
     became = [
-        (task, _press_one_of_several(visit, chosen, action, seen.get(task, "")))
+        (task, _press_one_of_several(visit, chosen, action, seen.get(task, ""), outlook))
         for chosen in rounds
         for task in [chosen.sighting.task_id]
     ]
     return page(visit, "several_done.html.jinja", told=became, action=action)
 
 
-def _press_one_of_several(visit: Visit, chosen: Round, action: Action, seen: str) -> str:
+def _press_one_of_several(
+    visit: Visit, chosen: Round, action: Action, seen: str, outlook: Outlook
+) -> str:
     """Press one; say what became of it."""
     if not visit.console.live:
         return "dry run: nothing was sent"
@@ -235,6 +244,7 @@ def _press_one_of_several(visit: Visit, chosen: Round, action: Action, seen: str
             now=visit.now,
             seen=seen,
             undo=visit.console.undo,
+            future=outlook.of(chosen.sighting.review, chosen.sighting.task_id),
         )
     except UsageError as error:
         return str(error)

@@ -40,7 +40,6 @@ class ConsolePerson(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     password: str | None = None
     added_at: datetime
-    last_seen_at: datetime | None = None
 
     def may(self, role: Role) -> bool:
         """Whether this person may do what needs a role."""

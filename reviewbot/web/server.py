@@ -14,7 +14,7 @@ from reviewbot.core.pipeline import Events
 from reviewbot.domain.errors import ConfigError, ReviewbotError
 from reviewbot.ledger.open import open_ledger
 from reviewbot.network import is_loopback
-from reviewbot.review.pending import due_answers, send_due
+from reviewbot.review.pending import due_answers, say_sent, send_due
 from reviewbot.web import people
 from reviewbot.web.app import make_app
 from reviewbot.web.console import Console
@@ -94,14 +94,7 @@ class ConsoleServer:
         bot = self._console.bot()
         try:
             for sent in send_due(bot):
-                self._events(
-                    "answer sent" if sent.done else "answer not sent",
-                    level="info" if sent.done else "warning",
-                    task_id=sent.pending.task_id,
-                    action=sent.pending.reply.action.value,
-                    decided_by=sent.pending.reply.who,
-                    sentence=sent.sentence,
-                )
+                say_sent(self._events, sent)
         finally:
             bot.close()
 

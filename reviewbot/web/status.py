@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from starlette.responses import Response
 
+from reviewbot.core.guard_state import PAUSE_TOPIC
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.limits_forecast import bites_of
 from reviewbot.insights.status import situation
@@ -17,8 +16,6 @@ from reviewbot.web.console import Visit
 from reviewbot.web.people import people
 from reviewbot.web.render import page
 
-LATELY = timedelta(hours=24)
-
 
 def show(visit: Visit) -> Response:
     """How the bot stands, what is held back, what a limit will keep back, and what waits for acceptance."""
@@ -26,7 +23,7 @@ def show(visit: Visit) -> Response:
     bot = bot_of(console.settings, visit.now)
     found = situation(console.ledger, visit.now, bot)
     outlook = outlook_of(console.ledger, visit.now, bot)
-    words = console.ledger.notes("pause")
+    words = console.ledger.notes(PAUSE_TOPIC)
     return page(
         visit,
         "status.html.jinja",

@@ -30,7 +30,7 @@ from reviewbot.web.render import page
 
 SCRAPE_CAP = 100
 """About how many comments the checker reads at most, by the API's documents."""
-LONGEST, SHORTEST = 500, 3
+LONGEST = 500
 """Characters of a reason that the API takes."""
 
 

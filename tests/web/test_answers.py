@@ -14,6 +14,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.review.pending import pending_answers
 from reviewbot.safety import pauses
+from tests.review.test_people import EVERYTHING_IS_ASKED
 from tests.web.desk import WebDesk, web_desk
 
 pytestmark = pytest.mark.timeout(120)
@@ -162,6 +163,39 @@ def test_near_its_end_an_answer_is_sent_at_once(asked: WebDesk) -> None:
     ana.answer(task, "dispute", reason="I looked: it is not there.")
     asked.send_due()
     assert asked.effects() == ["dispute"]
+
+
+def test_near_its_end_one_of_several_is_sent_at_once_too(asked: WebDesk) -> None:
+    """Together or alone, no time to undo lasts into the fallback."""
+    ana, task = asked.person("ana", "reviewer"), first(asked)
+    future = asked.console.outlook().of("comments", task)
+    assert future is not None and future.at is not None
+    left = future.at - asked.house.clock.now()
+    asked.house.clock.sleep((left - timedelta(minutes=1)).total_seconds())
+    ana.post(
+        "/queue/answer",
+        act="dispute",
+        task=task,
+        seen=ana.seen(task),
+        confirmed="yes",
+        reason="I looked: it is not there.",
+    )
+    asked.send_due()
+    assert asked.effects() == ["dispute"]
+
+
+def test_hours_that_bind_people_too_refuse_a_press_and_keep_nothing(tmp_path: Path) -> None:
+    """The person is told when they open, in place of an answer that would be dropped later."""
+    never_now = EVERYTHING_IS_ASKED.replace(
+        "deadline:", "hours:\n  desk:\n    open: sat-sun 00:00-24:00\ndeadline:", 1
+    )
+    never_now += "guardrails:\n  disputes during: desk\n  people too: yes\n"
+    with web_desk(tmp_path, tasks=1, policy=never_now) as desk:
+        ana, task = desk.person("ana", "reviewer"), first(desk)
+        refused = ana.answer(task, "dispute", reason="I looked: it is not there.")
+        assert refused.status_code == 409 and "desk" in refused.text
+        assert pending_answers(desk.console.ledger) == []
+        assert ana.answer(task, "approve").status_code == 303
 
 
 def test_a_rehearsal_says_what_it_would_do_and_sends_nothing(tmp_path: Path) -> None:
