@@ -18,6 +18,7 @@ from reviewbot.policy.language.lines import (
     LISTS,
     Layout,
     Level,
+    behind_dashes,
     indent_of,
     is_closed,
     parts_of,
@@ -68,8 +69,7 @@ class _Walk(LineWalk):
         line = self.lines[self.now]
         column = indent_of(line)
         begins, is_item = column, line[column:].startswith("- ") or line[column:] == "-"
-        while line.startswith("- ", begins):
-            begins = indent_of(line, begins + 2)
+        begins = behind_dashes(line, begins)
         key, value = parts_of(line, begins)
         if key is None and not self.open and not is_item and column > self.key_column:
             self._skip(line, self.key_column)
@@ -86,8 +86,7 @@ class _Walk(LineWalk):
         line = self.lines[self.now]
         column = begins = indent_of(line)
         is_item = line.startswith("- ", column)
-        while line.startswith("- ", begins):
-            begins = indent_of(line, begins + 2)
+        begins = behind_dashes(line, begins)
         self._enter(column, begins, is_item, key)
         self._value(key, value, begins)
 

@@ -104,6 +104,15 @@ def indent_of(line: str, at: int = 0) -> int:
     return at
 
 
+def behind_dashes(line: str, at: int) -> int:
+    """The column behind the dashes that begin here; no more are looked at than levels may lie inside each other."""
+    for _ in range(25):
+        if not line.startswith("- ", at):
+            break
+        at = indent_of(line, at + 2)
+    return at
+
+
 def word_of(text: str) -> str | None:
     """The fact or key of the language with which a text begins."""
     end = next((at for at, char in enumerate(text) if not (char.isalnum() or char in "_.- ")), None)

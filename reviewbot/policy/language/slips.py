@@ -13,6 +13,7 @@ from reviewbot.policy.language.lines import (
     LISTS,
     Edit,
     Level,
+    behind_dashes,
     indent_of,
     parts_of,
     word_of,
@@ -250,8 +251,7 @@ class LineWalk:
         """A key whose colon, or the space behind it, is missing, doubled or another sign."""
         line = self.lines[self.now]
         begins = indent_of(line)
-        while line.startswith("- ", begins):
-            begins = indent_of(line, begins + 2)
+        begins = behind_dashes(line, begins)
         rest = line[begins:]
         word = word_of(rest)
         if self._if(rest, begins):
