@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType, Source
-from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts, with_fact
-from reviewbot.policy.model import Compare, Policy
+from reviewbot.policy.model import Compare
 from reviewbot.policy.parts import all_compares
 
 SMALLEST_STEPS: dict[FactType, float] = {
@@ -98,14 +96,6 @@ def _distance(fact: Fact, now: Any, value: Any) -> float:
     return float(abs(value - now) / size)
 
 
-# The exact moments at which an answer changes if the facts stay as they are. Between two boundaries
-# nothing that depends on time can change: the moments of waits and of the deadline, the bounds of tests
-# on lengths of time, the hours' turning points, the last days of list entries. So the policy is judged
-# at each boundary and a moment after it, nowhere else, and what it says there is all it will ever say.
-
-_INSTANT = timedelta(microseconds=1)
-
-
 def over_time(
     judge: Judge, facts: Facts, end: datetime | None = None
 ) -> list[tuple[datetime, Evaluation]]:
@@ -124,45 +114,8 @@ def over_time(
 
 def turns(judge: Judge, facts: Facts, end: datetime | None = None) -> list[datetime]:
     """Every moment after now and before `end` at which the answer may change, in order."""
-    end = end or facts.deadline_at or facts.now
-    candidates = {
-        candidate
-        for moment in _moments(judge, facts, end)
-        for candidate in (moment, moment + _INSTANT)
-    }
-    return sorted(moment for moment in candidates if facts.now < moment < end)
+    return judge.turns.between(facts, end or facts.deadline_at or facts.now)
 
 
 def _said(answer: Evaluation) -> tuple[Action, str, datetime | None]:
     return answer.action, answer.rule, answer.until
-
-
-def _moments(judge: Judge, facts: Facts, end: datetime) -> Iterator[datetime]:
-    policy = judge.policy
-    named = [rule.then.until for rule in policy.rules if rule.then.until is not None]
-    for moment in (*named, policy.deadline.decide_by):
-        at = resolver(moment, judge.calendars)(facts.started_at, facts.deadline_at)
-        if at is not None:
-            yield at
-    for compare in all_compares(policy):
-        yield from _crossings(policy, compare, facts)
-    for calendar in judge.calendars.values():
-        yield from calendar.turning_points(facts.now, end)
-    zone = ZoneInfo(policy.timezone)
-    for listed in policy.lists:
-        for entry in listed.entries:
-            if entry.until is not None:
-                yield datetime.combine(entry.until + timedelta(days=1), time(), zone)
-
-
-def _crossings(policy: Policy, compare: Compare, facts: Facts) -> Iterator[datetime]:
-    """When the clock, or a length of time, reaches a bound of its test: it grows or runs down to it."""
-    fact = CATALOGUE[policy.applies_to.review].get(compare.fact)
-    if compare.fact == "now":
-        yield from compare.test.boundaries()
-    value = fact.read(facts) if fact is not None and fact.type is FactType.DURATION else None
-    if value is None:
-        return
-    grows = not compare.fact.endswith("time_left")
-    for bound in compare.test.boundaries():
-        yield facts.now + timedelta(seconds=bound - value if grows else value - bound)
