@@ -24,7 +24,7 @@ from reviewbot.policy.engine.trace import (
     rule_results,
     trace_json,
 )
-from reviewbot.policy.engine.turns import Turns
+from reviewbot.policy.engine.turning_moments import TurningMoments
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.policy.model import (
     Condition,
@@ -49,7 +49,7 @@ class Judge:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.calendars = calendars_of(policy)
-        self.turns = Turns(policy, self.calendars)
+        self.turns = TurningMoments(policy, self.calendars)
         """When time alone may change what it says."""
         self.conditions = Conditions(policy, self.calendars)
         self.statements = Statements(policy, self.conditions)

@@ -1,4 +1,4 @@
-"""Turns: the moments at which what a policy says may change though all facts stay as they are.
+"""Turning moments: the moments at which what a policy says may change though all facts stay as they are.
 
 Between two of them nothing that depends on time can change: the moments of waits and of the deadline,
 the bounds of tests on lengths of time, the hours' turning points, the last days of list entries.
@@ -22,7 +22,7 @@ from reviewbot.policy.parts import all_compares
 _INSTANT = timedelta(microseconds=1)
 
 
-class Turns:
+class TurningMoments:
     """What of a policy the clock alone changes, gathered once: a look ahead asks it of every open round."""
 
     def __init__(self, policy: Policy, calendars: Mapping[str, Calendar]) -> None:
