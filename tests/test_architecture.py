@@ -142,11 +142,14 @@ def test_the_loop_knows_no_kind_of_review() -> None:
 LANGUAGE, CONSOLE = 9_900, 5_000
 """What the wider language and the console may add to the bot, in lines."""
 
+PACKAGING = 2_500
+"""What being watched may add to the bot (metrics, channels, silences, traces), in lines."""
+
 LIMITS = {
-    "lines of the bot": 49_500 + LANGUAGE + CONSOLE,
+    "lines of the bot": 49_500 + LANGUAGE + CONSOLE + PACKAGING,
     "lines of the simulator": 4_000,
-    "lines of the tests": 55_900 + 12_000,
-    "files of the bot and the simulator": 274 + 80,
+    "lines of the tests": 55_900 + 12_000 + PACKAGING,
+    "files of the bot and the simulator": 274 + 80 + 20,
     "files in circles": 0,
     "class names used twice": 0,
     "functions that take the context": 40,

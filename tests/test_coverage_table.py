@@ -107,6 +107,9 @@ def test_a_method_sends_the_operation_of_its_row(line: Line) -> None:
         )
 
     assert transport.sent == [line.operation]
+    counted = "create_comments" if line.method == "create_comment" else line.method
+    assert exchange.traffic.calls == {(counted, "404"): 1}
+    assert sum(exchange.traffic.seconds.counts) == 1
 
 
 def test_the_operations_are_those_that_the_simulator_serves() -> None:

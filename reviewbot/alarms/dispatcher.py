@@ -203,6 +203,7 @@ class AlarmDispatcher:
         self._dry_run = dry_run
         self._told = AlarmHistory(ledger, clock, events)
         self._failing: dict[str, str] | None = None
+        self._failures = dict.fromkeys(self._routes.names, 0)
         self._waiting: list[Alarm] = []
         self._on_its_way: dict[int, _OnItsWay] = {}
         self._letters = 0
@@ -270,6 +271,10 @@ class AlarmDispatcher:
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day no channel has taken, by kind."""
         return self._told.unheard(self._clock.now() - _DAY)
+
+    def failures(self) -> Mapping[str, int]:
+        """How often each channel, or the ping, failed since the start."""
+        return self._failures.copy()
 
     def pulse(self) -> None:
         """Ping the outside."""
@@ -344,6 +349,7 @@ class AlarmDispatcher:
                 self._told.note(HEALTH, name, {"ok": True})
                 self.mended(AlarmKind.CHANNEL, name, f"{what} works again")
             return
+        self._failures[name] = self._failures.get(name, 0) + 1
         if failing.get(name) != error:
             self._events("channel failed", level="error", channel=name, error=error)
         if name not in failing:

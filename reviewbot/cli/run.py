@@ -33,10 +33,11 @@ from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.runtime.daemon import Daemon, say_pass
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
+from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.watcher import Watcher
-from reviewbot.safety.stop_conditions import StopConditions, keep
+from reviewbot.safety.stop_conditions import StopConditions, keep, newest_at
 
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
@@ -87,9 +88,13 @@ def run(
     settings = opening.settings(mode=mode, every=every, listen=listen)
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
-    stop, watch = LivelyEvent(), PolicyWatch(policy_sources(settings))
-    app = build(settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop)
-    pulse, events = Pulse(app, settings.every), app.events
+    stop, watch, meters = LivelyEvent(), PolicyWatch(policy_sources(settings)), Meters()
+    app = build(
+        settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop, meters=meters
+    )
+    is_scraped = settings.listen is not None and not once
+    pulse = Pulse(app, settings.every, meters=meters, is_scraped=is_scraped)
+    events = app.events
     app.events, stop.turn = pulse.hearing(events), pulse.turn
     with ExitStack() as end:
         end.enter_context(Watcher(app, pulse, events=events))
@@ -142,14 +147,15 @@ def _announce(bot: _Bot) -> None:
 
 
 def _daemon(bot: _Bot) -> int:
-    settings, pulse = bot.settings, bot.pulse
+    settings, pulse, book = bot.settings, bot.pulse, checkpoints_of(bot.settings)
     pulse.policy_problem = lambda: bot.watch.problem
+    pulse.meters.checkpoint_at = newest_at(book)
     daemon = Daemon(
         bot.app,
         every=settings.every,
         stop=bot.stop,
         refresh=lambda asked: bot.watch.refresh(asked=asked),
-        book=checkpoints_of(settings),
+        book=book,
         pulse=pulse,
         poll=_poll(settings, min(settings.every, STRETCH)),
     )

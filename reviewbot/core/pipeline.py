@@ -15,6 +15,7 @@ from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
+from reviewbot.domain.timing import Timing
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet
 from reviewbot.ports.ledger import Ending, Logged, Memory, OpenRound
 from reviewbot.ports.queue import AccountDirectory, ReviewQueue, ReviewWriter
@@ -52,6 +53,14 @@ class TrafficCounts(Protocol):
     def remaining(self) -> int | None:
         """Requests that the API last said are left of this key's budget."""
 
+    @property
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Answers so far, by operation and HTTP status."""
+
+    @property
+    def seconds(self) -> Timing:
+        """How long the calls took."""
+
 
 class NoTrafficCounts(msgspec.Struct, frozen=True):
     """The count of a bot that has no transport."""
@@ -59,6 +68,8 @@ class NoTrafficCounts(msgspec.Struct, frozen=True):
     requests: int = 0
     writes: int = 0
     remaining: int | None = None
+    calls: Mapping[tuple[str, str], int] = {}
+    seconds: Timing = msgspec.field(default_factory=Timing)
 
 
 class LoopLimits(msgspec.Struct, frozen=True, kw_only=True):

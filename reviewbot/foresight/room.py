@@ -204,6 +204,22 @@ def _counts(limit: Limit, decision: Decision) -> bool:
     )
 
 
+def room_left(limit: Limit, spent: Sequence[Spent], now: datetime) -> float:
+    """How much of a limit is left now: decisions, US dollars, or the part by which a share is below it.
+
+    Below 0 where what was sent before a limit was lowered is more than it allows.
+    """
+    begins = limit.begins(now)
+    counted = [one.decision for one in spent if one.at > begins and _counts(limit, one.decision)]
+    if limit.measure == "share":
+        part = sum(decision.action in limit.share_of for decision in counted)
+        return limit.at_most / 1_000_000 - (part / len(counted) if counted else 0.0)
+    if limit.measure == "count":
+        return limit.at_most - len(counted)
+    used = sum(decision.amount_micros or 0 for decision in counted)
+    return (limit.at_most - used) / 1_000_000
+
+
 class LimitTrack:
     """What counts against one limit: (when, how much, whether no room is kept for it), in order.
 

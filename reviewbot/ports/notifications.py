@@ -26,6 +26,9 @@ class Alarms(Protocol):
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day only the log has taken, by kind."""
 
+    def failures(self) -> Mapping[str, int]:
+        """How often each channel failed to take a message since the start, those that never did too."""
+
     def pulse(self) -> None:
         """Say that a pass succeeded, to whoever outside would miss that."""
 

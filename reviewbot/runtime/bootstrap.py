@@ -27,6 +27,7 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.orders import OrderWriter, TaskReader
 from reviewbot.ports.queue import Clock, Post, ReviewQueue
+from reviewbot.runtime.meters import Meters, measured
 from reviewbot.runtime.policy_files import load_judges
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.state_files import PauseFile
@@ -194,12 +195,13 @@ def build(
     post: Post | None = None,
     read_only: bool = False,
     chance: Callable[[], float] = random.random,
+    meters: Meters | None = None,
 ) -> BotContext:
     """Plug a bot together. Without `settings.mode` live, or with `read_only`, nothing can write.
 
     `read_only` is for reports: the ledger is read beside a running daemon, never locked or made.
     The rest are other parts than the usual ones, for tests and for the demo. `judges` replaces the
-    policies of the settings.
+    policies of the settings; `meters` count what goes through the ledger.
 
     Raises ConfigError, PolicyInvalid, LedgerBusy and other `LedgerError`.
     """
@@ -216,6 +218,8 @@ def build(
     )
     writer = connection.writer
     log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+    if meters is not None:
+        log = measured(log, meters)
 
     def close() -> None:
         app.notifier.alarms.close(LAST_WORDS)

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Events, Level, PassSummary
 from reviewbot.domain.errors import LedgerError, ReviewbotError
+from reviewbot.runtime.meters import Meters, look_ahead
 from reviewbot.safety.pauses import holds_on, nothing_is_sent
 
 
@@ -114,6 +115,10 @@ STUCK = 300.0
 """Seconds without one after which only a new start helps."""
 MISSED = 5
 """Polls without a good pass after which the bot is not ready."""
+AHEAD = 60.0
+"""Seconds between two looks ahead for the figures that are scraped."""
+ONLY_KEY = "default"
+"""What a bot's key is called where it has the only one."""
 BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds between seeing a thing and a write on it; `freshness` is the end."""
 
@@ -147,10 +152,22 @@ class Pulse:
         app: BotContext,
         every: float,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        key: str = ONLY_KEY,
+        meters: Meters | None = None,
+        is_scraped: bool = False,
     ) -> None:
-        """`wall` is this machine's own clock: what is told to its watchers is by no other."""
+        """`wall` is this machine's own clock: what is told to its watchers is by no other.
+
+        `key` is what the bot's key is called. What takes a look ahead is worked out where the
+        figures are scraped.
+        """
         self._wall = wall
         self.app = app
+        self.key = key
+        self.meters = meters or Meters()
+        self._is_scraped = is_scraped
+        self._looked_at = float("-inf")
         self._patience = max(STUCK, MISSED * every)
         self._turned_at = self._good_at = app.clock.monotonic()
         self._watchdog = watchdog_seconds()
@@ -162,6 +179,7 @@ class Pulse:
         self.summary: PassSummary | None = None
         self.lines = 0
         self.breakers_open = 0
+        self.paused = False
         self.policy_problem: Callable[[], str | None] = lambda: None
         self.decisions: Counter[tuple[str, str, str, str, str]] = Counter()
         """By policy, rule, action, state and mode."""
@@ -180,6 +198,8 @@ class Pulse:
             self.turn()
             if event == "decision":
                 self._count(about)
+            elif event == "checkpoint" and isinstance(at := about.get("at"), datetime):
+                self.meters.checkpoint_at = at
             events(event, level=level, **about)
 
         return say
@@ -232,6 +252,7 @@ class Pulse:
             breakers = ledger.notes("breaker")
             self.breakers_open = sum(one.value.get("open") is not False for one in breakers)
             self._held = self._what_holds()
+            self._look_ahead()
         except LedgerError as error:
             self.failed(error)
 
@@ -239,10 +260,17 @@ class Pulse:
         """Why nothing at all is sent; None where something is, or would be."""
         app, now = self.app, self.app.clock.now()
         holds = holds_on(app.ledger, now, app.guard.pause_file(), brake=app.brake())
+        self.paused = any(hold.by == "pause" for hold in holds)
         policies = [judge.policy.name for bench in app.benches for judge in bench.judges]
         if not nothing_is_sent(holds, policies, now):
             return None
         return f"nothing is sent: {'; '.join(hold.sentence for hold in holds)}"
+
+    def _look_ahead(self) -> None:
+        now = self.app.clock.monotonic()
+        if self._is_scraped and now - self._looked_at >= AHEAD:
+            self.meters.ahead = look_ahead(self.app)
+            self._looked_at = now
 
     # What is asked of it ---------------------------------------------------------------------
 

@@ -218,14 +218,31 @@ def _has_caps(policy: Policy) -> bool:
     )
 
 
+def limits_of(policy: Policy) -> Iterator[Limit]:
+    """Every limit of a policy that counts all accounts together, those of its rules first."""
+    for rule in policy.rules:
+        yield from (_of_rule(policy, rule.name, cap) for cap in rule.limit if not cap.account)
+    yield from (limit for limit, cap in _of_guardrails(policy) if not cap.account)
+
+
 def _limits(policy: Policy, decision: Decision) -> Iterator[Limit]:
     """Those of the rule first: what it may not send is no matter of the policy's."""
     rule = rule_named(policy, decision.rule)
-    for cap in () if rule is None else rule.limit:
+    own = () if rule is None else rule.limit
+    for limit, cap in (
+        *((_of_rule(policy, decision.rule, cap), cap) for cap in own),
+        *_of_guardrails(policy),
+    ):
+        # A thing without an account has no account for which it could be too many.
         if not cap.account or decision.account_id is not None:
-            limit = _limit(policy, f'rule "{decision.rule}"', WRITES, cap)
-            own = msgspec.structs.replace(limit, rule=decision.rule)
-            yield _of_account(own, cap, decision)
+            yield _of_account(limit, cap, decision)
+
+
+def _of_rule(policy: Policy, rule: str, cap: Cap) -> Limit:
+    return msgspec.structs.replace(_limit(policy, f'rule "{rule}"', WRITES, cap), rule=rule)
+
+
+def _of_guardrails(policy: Policy) -> Iterator[tuple[Limit, Cap]]:
     rails = policy.guardrails
     everything: tuple[tuple[str, frozenset[Action], tuple[Cap, ...]], ...] = (
         ("approvals", PAYING, rails.approvals),
@@ -241,9 +258,7 @@ def _limits(policy: Policy, decision: Decision) -> Iterator[Limit]:
                 limit = msgspec.structs.replace(
                     limit, measure="share", share_of=SENDING_BACK, after=cap.after or 0
                 )
-            # A thing without an account has no account for which it could be too many.
-            if not cap.account or decision.account_id is not None:
-                yield _of_account(limit, cap, decision)
+            yield limit, cap
 
 
 def _of_account(limit: Limit, cap: Cap, decision: Decision) -> Limit:

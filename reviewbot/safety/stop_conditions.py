@@ -79,6 +79,15 @@ def keep(ledger: Ledger, book: CheckpointBook | None, at: datetime) -> Checkpoin
     return book.add(point)
 
 
+def newest_at(book: CheckpointBook | None) -> datetime | None:
+    """When the newest checkpoint that counts was kept; None where there is none to be read."""
+    try:
+        points = () if book is None else book.read().checkpoints
+    except LedgerError:
+        return None
+    return max((point.at for point in points), default=None)
+
+
 def accepted(ledger: Ledger) -> tuple[int, datetime] | None:
     """By which word, and when, a person last took the log as it is."""
     words = [word for word in ledger.notes(TOPIC) if word.subject == ACCEPTED]

@@ -10,6 +10,7 @@ try, for a write only reading can tell. No layer here or below tries anything tw
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,9 +27,11 @@ from reviewbot.domain.errors import (
     TooLarge,
 )
 from reviewbot.domain.text import safe_line
+from reviewbot.domain.timing import Timing
 from reviewbot.ports.queue import Clock
 from reviewbot.tokportal.envelope import OkResponse
 from reviewbot.tokportal.errors import failure
+from reviewbot.tokportal.operations import operation_of
 from reviewbot.tokportal.rate_limit import RateLimiter, ServerTime
 
 TIME_BUDGET = 30.0
@@ -55,6 +58,20 @@ class Traffic:
     writes = 0
     remaining: int | None = None
     """What the API last said is left of the key's budget."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str]] = Counter()
+        """Answers by operation and HTTP status, or why there was none."""
+        self.seconds = Timing()
+        """How long each call took, without the wait for its turn."""
+
+    def count(self, operation: str, outcome: OkResponse | ApiError, seconds: float) -> None:
+        """Count one call that has come to its end."""
+        status = "no connection" if isinstance(outcome, CannotConnect) else "no answer"
+        if outcome.status is not None:
+            status = str(outcome.status)
+        self.calls[operation, status] += 1
+        self.seconds.add(seconds)
 
 
 class Exchange:
@@ -136,8 +153,11 @@ class Exchange:
         self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
     ) -> OkResponse:
         self.traffic.requests += 1
+        began = self._clock.monotonic()
         # Raised here, outside the handler, where no frame and no chained error holds the key.
         outcome = self._exchange(method, path, headers, stream)
+        took = self._clock.monotonic() - began
+        self.traffic.count(operation_of(method, path), outcome, took)
         if isinstance(outcome, ApiError):
             raise outcome
         return outcome

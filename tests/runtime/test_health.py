@@ -126,13 +126,13 @@ def test_metrics_say_what_was_done_and_by_which_rule(
 
     assert status == 200
     lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    sent = 'action="approve",mode="live",outcome="performed",policy="fake",rule="the rule"'
+    sent = 'action="approve",key="default",mode="live",outcome="performed",policy="fake",rule="the rule"'
     assert float(lines[f"reviewbot_decisions_total{{{sent}}}"]) == 1
-    assert float(lines['reviewbot_read_to_post_seconds_bucket{le="1"}']) == 1
-    assert float(lines["reviewbot_policy_reload_success"]) == 0
-    assert float(lines["reviewbot_clock_skew_seconds"]) == -7
-    assert float(lines["reviewbot_ledger_last_seq"]) == pulse.lines > 0
-    assert f'reviewbot_policy_info{{policy="fake",sha256="{"f" * 64}"}}' in lines
+    assert float(lines['reviewbot_read_to_post_seconds_bucket{key="default",le="1"}']) == 1
+    assert float(lines['reviewbot_policy_reload_success{key="default"}']) == 0
+    assert float(lines['reviewbot_clock_skew_seconds{key="default"}']) == -7
+    assert float(lines['reviewbot_ledger_last_seq{key="default"}']) == pulse.lines > 0
+    assert f'reviewbot_policy_info{{key="default",policy="fake",sha256="{"f" * 64}"}}' in lines
     named = {line.split("{")[0] for line in lines}
     assert named >= {
         "reviewbot_oldest_undecided_seconds",
