@@ -1,7 +1,7 @@
 # Each target does its own set-up on a bare Python 3.11+ with pip; see dev.py.
 PYTHON ?= python3
 
-.PHONY: help demo test test-full test-mutants soak coverage check format benchmarks lock setup
+.PHONY: help demo test test-full test-mutants soak coverage check format benchmarks release lock setup
 
 help:
 	@echo "make demo       review a simulated week of tasks; no key, no network"
@@ -13,8 +13,9 @@ help:
 	@echo "make check      format, lint, types, floors"
 	@echo "make format     mend what the first two of these can"
 	@echo "make benchmarks measure everything anew, into docs/benchmarks.md (long)"
+	@echo "make release    what would be published, into dist/: wheel, source, bill of materials, licences"
 	@echo "make lock       write the lock files anew from pyproject.toml (needs uv)"
 
-demo test test-full test-mutants soak coverage check format benchmarks lock setup:
+demo test test-full test-mutants soak coverage check format benchmarks release lock setup:
 	@command -v $(PYTHON) >/dev/null || { echo "error: no '$(PYTHON)' here. Install Python 3.11 or newer." >&2; exit 1; }
 	@$(PYTHON) dev.py $@

@@ -51,6 +51,7 @@ TASKS = {
         ["-m", "ruff", "check", "--fix", "."],
     ],
     "benchmarks": [["-m", "benchmarks.all"]],
+    "release": [["release.py"]],
     "lock": [],
 }
 
@@ -178,7 +179,7 @@ def lock():
     """Write both lock files anew from pyproject.toml, keeping the versions that still fit."""
     if not shutil.which("uv"):
         return complain("locking needs uv", "Install it: pip install uv")
-    groups = ["--group", "test", "--group", "dev", "--group", "build"]
+    groups = ["--group", "test", "--group", "dev", "--group", "build", "--group", "release"]
     return run_all(
         [*COMPILE, "-o", "requirements.lock"],
         [*COMPILE, *groups, "-o", LOCK.name],
