@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import os
-import re
+import socket
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -24,17 +24,43 @@ from reviewbot.channels.config import Notices, read_notices
 from reviewbot.console_settings import ConsoleSettings, read_console
 from reviewbot.core.paths import default_ledger
 from reviewbot.domain.decision import Mode
-from reviewbot.domain.errors import ConfigError
+from reviewbot.domain.errors import ConfigError, UsageError
 from reviewbot.domain.text import Secret, mark_of, masked, remember, safe_line
-from reviewbot.network import NONE, USUAL, Proxy, is_loopback, proxy_of, spared_by
+from reviewbot.key_settings import (
+    DEFAULT,
+    KEY_FILE,
+    KeyTable,
+    chosen_keys,
+    named_and_not,
+    names_of,
+    one_key_file,
+    read_key_file,
+    read_keys,
+)
+from reviewbot.key_settings import TABLES as KEY_TABLES
+from reviewbot.network import USUAL, Proxy, is_loopback, spared_by
 from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.secret_file import Unusable, read_secret_file
+from reviewbot.setting_values import (
+    Misread,
+    parse_address,
+    parse_base_url,
+    parse_key,
+    parse_ledger,
+    parse_mode,
+    parse_one_of,
+    parse_paths,
+    parse_proxy,
+    parse_rate,
+    parse_seconds,
+    parse_text,
+    parse_yes_or_no,
+)
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
 FILE_NAME = "reviewbot.toml"
 PAUSE = "PAUSE"
 _SHORT_QUARANTINE = timedelta(minutes=10)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 CLOCK_BRAKE = 30 * 60.0
 """Seconds a real API's clock and this machine's may differ before nothing is sent."""
 
@@ -49,210 +75,101 @@ class Setting(msgspec.Struct, frozen=True):
     in_file: bool = True
 
 
-class _Misread(ValueError):
-    """A value that cannot be read, in one sentence."""
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise _Misread("is empty")
-    return text.strip()
-
-
-def _paths(text: str) -> tuple[str, ...]:
-    """Paths, and policies in the ledger (`ledger:NAME`), whose colon parts nothing."""
-    parts: list[str] = []
-    for part in text.split(os.pathsep):
-        if parts and parts[-1] == "ledger":
-            parts[-1] = f"ledger:{part}"
-        elif part:
-            parts.append(part)
-    return tuple(parts)
-
-
-def read_seconds(text: str) -> float:
-    """Read `60s`, `15m`, `1h30m` or `2d`.
-
-    Raises ConfigError for anything else.
-    """
-    try:
-        return _seconds(text)
-    except _Misread as wrong:
-        raise ConfigError(f"{text!r} {wrong}") from None
-
-
-def _seconds(text: str) -> float:
-    text = text.strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        raise _Misread(f"has no unit: did you mean {text}s, {text}m or {text}h?")
-    if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
-        raise _Misread("is no length of time: write it like 60s, 15m or 1h30m")
-    seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
-    if not 1 <= seconds <= 86400 * 30:
-        raise _Misread("is out of range: from 1s to 30d")
-    return seconds
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise _Misread("is no number of requests a minute") from None
-    if not 1 <= rate <= 1_000_000:
-        raise _Misread("is out of range: at least 1 request a minute")
-    return rate
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.strip() not in words:
-            raise _Misread(f"is none of {', '.join(words)}")
-        return text.strip()
-
-    return read
-
-
-def _mode(text: str) -> Mode:
-    return Mode(_one_of(*Mode)(text))
-
-
-def _yes_or_no(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in _YES_NO:
-        raise _Misread("is neither yes nor no")
-    return _YES_NO[word]
-
-
-_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-def _base_url(text: str) -> str:
-    try:
-        parts = urlsplit(text.strip())
-        _ = parts.port
-    except ValueError:
-        raise _Misread("is no address: write it like https://host/path") from None
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise _Misread("would send the key in clear: plain http is only for a loopback address")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _Misread("is no address: write it like https://host/path")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise _Misread("holds more than host and path")
-    return text.strip().rstrip("/")
-
-
-def _ledger(text: str) -> str:
-    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise _Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
-    if not text.startswith("sqlite:///") and text.count("@") > 1:
-        raise _Misread("holds more than one @: in a password write @ as %40 and / as %2F")
-    return text
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.strip().rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise _Misread("is no address to listen at: write it like 127.0.0.1:9464")
-    return (host.strip("[]") or "127.0.0.1", int(port))
-
-
-def read_address(text: str) -> tuple[str, int]:
-    """Read `HOST:PORT`. Raises ConfigError for anything else."""
-    try:
-        return _address(text)
-    except _Misread as wrong:
-        raise ConfigError(f"{text!r} {wrong}") from None
-
-
-def _key(text: str) -> Secret:
-    text = text.strip()
-    remember(text)
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise _Misread("is no API key (one word of plain characters)")
-    return Secret(text)
-
-
-def _proxy(text: str) -> Proxy | None:
-    try:
-        return proxy_of(text)
-    except ValueError as wrong:
-        raise _Misread(f"{wrong}; or write {NONE} to go without one") from None
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, read and checked. `origins` tells for each name where its value came from."""
 
     api_key: Annotated[
-        Secret | None, Setting(_key, "the key", env="TOKPORTAL_API_KEY", in_file=False)
+        Secret | None, Setting(parse_key, "the key", env="TOKPORTAL_API_KEY", in_file=False)
     ] = None
-    base_url: Annotated[str, Setting(_base_url, "API root", env="TOKPORTAL_BASE_URL")] = (
+    base_url: Annotated[str, Setting(parse_base_url, "API root", env="TOKPORTAL_BASE_URL")] = (
         DEFAULT_BASE_URL
     )
-    mode: Annotated[Mode, Setting(_mode, "dry-run or live")] = Mode.DRY_RUN
-    policy: Annotated[tuple[str, ...], Setting(_paths, "policy file(s)")] = ()
-    ledger: Annotated[str, Setting(_ledger, "database URL")] = ""
-    every: Annotated[float, Setting(_seconds, "poll interval")] = 60.0
+    mode: Annotated[Mode, Setting(parse_mode, "dry-run or live")] = Mode.DRY_RUN
+    policy: Annotated[tuple[str, ...], Setting(parse_paths, "policy file(s)")] = ()
+    ledger: Annotated[str, Setting(parse_ledger, "database URL")] = ""
+    every: Annotated[float, Setting(parse_seconds, "poll interval")] = 60.0
     rate_per_minute: Annotated[
         float | None,
         Setting(
-            _rate, "this bot's share of the key's budget; 80 % of the advertised limit without it"
+            parse_rate,
+            "this bot's share of the key's budget; 80 % of the advertised limit without it",
         ),
     ] = None
     quarantine: Annotated[
-        float, Setting(_seconds, "how long an ambiguous write may still arrive")
+        float, Setting(parse_seconds, "how long an ambiguous write may still arrive")
     ] = 900.0
     freshness: Annotated[
-        float, Setting(_seconds, "how old the last sight of a task may be when a write leaves")
+        float, Setting(parse_seconds, "how old the last sight of a task may be when a write leaves")
     ] = 60.0
     clock_brake: Annotated[
         float | None,
         Setting(
-            _seconds, "how far this machine's clock may be off the API's before nothing is sent"
+            parse_seconds,
+            "how far this machine's clock may be off the API's before nothing is sent",
         ),
     ] = None
     evidence: Annotated[
         str,
         Setting(
-            _one_of("when-needed", "always"),
+            parse_one_of("when-needed", "always"),
             "when-needed or always: when the verifier's timeline is fetched",
         ),
     ] = "when-needed"
     checkpoint_file: Annotated[
         str | None,
-        Setting(_text, "file, best on another disk, to which the log's checkpoints are added"),
+        Setting(parse_text, "file, best on another disk, to which the log's checkpoints are added"),
     ] = None
     checkpoint_key_file: Annotated[
-        str | None, Setting(_text, "file with the key that signs checkpoints; unsigned without it")
+        str | None,
+        Setting(parse_text, "file with the key that signs checkpoints; unsigned without it"),
     ] = None
     listen: Annotated[
         tuple[str, int] | None,
-        Setting(_address, "HOST:PORT for health checks and metrics; off without it"),
+        Setting(parse_address, "HOST:PORT for health checks and metrics; off without it"),
     ] = None
     proxy: Annotated[
         Proxy | None,
         Setting(
-            _proxy, "proxy for the API and the channels; HTTPS_PROXY and NO_PROXY are honoured"
+            parse_proxy, "proxy for the API and the channels; HTTPS_PROXY and NO_PROXY are honoured"
         ),
     ] = None
     pause_file: Annotated[
         str | None,
         Setting(
-            _text, "a file that pauses the bot while it is there; PAUSE beside the log without it"
+            parse_text,
+            "a file that pauses the bot while it is there; PAUSE beside the log without it",
         ),
     ] = None
     require_ack: Annotated[
-        bool, Setting(_yes_or_no, "whether a changed policy waits for  reviewbot policy accept")
+        bool,
+        Setting(parse_yes_or_no, "whether a changed policy waits for  reviewbot policy accept"),
     ] = False
     two_for_caps: Annotated[
         bool,
-        Setting(_yes_or_no, "whether one that raises a limit waits for that word of two people"),
+        Setting(
+            parse_yes_or_no, "whether one that raises a limit waits for that word of two people"
+        ),
     ] = False
     person: Annotated[
         str | None,
-        Setting(_text, "the name under which your answers are logged; your login without it"),
+        Setting(parse_text, "the name under which your answers are logged; your login without it"),
     ] = None
+    name: Annotated[
+        str, Setting(parse_text, "this process's name in leases, alarms and heartbeats")
+    ] = ""
+    keys_dir: Annotated[str | None, Setting(parse_text, "a folder with a key per file")] = None
     notices: Notices = Notices()
     console: ConsoleSettings = ConsoleSettings()
+    keys: tuple[KeyTable, ...] = ()
+    """Every key that has a name; without any there is one, called `default`."""
+    chosen: tuple[str, ...] = ()
+    """The keys that were asked for by --key; all without it."""
+    key: str = DEFAULT
+    """The name of the key that these are the settings of."""
+    owner: str = ""
+    """Whose key it is."""
+    key_file: str | None = None
+    """The file that the key is in; read again when it changes."""
     origins: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -261,12 +178,61 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises ConfigError when there is none.
         """
-        if self.api_key is None:
-            raise ConfigError(
-                "no API key: put it in a file that only you can read and set "
-                "TOKPORTAL_API_KEY_FILE to its path, or set TOKPORTAL_API_KEY"
-            )
-        return self.api_key
+        if self.api_key is not None:
+            return self.api_key
+        if self.key_file is not None:
+            return read_key_file(self.key_file)
+        raise ConfigError(
+            "no API key: put it in a file that only you can read and set "
+            "TOKPORTAL_API_KEY_FILE to its path, or set TOKPORTAL_API_KEY"
+        )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether any key was named."""
+        return self.api_key is not None or self.key_file is not None
+
+    def each(self) -> tuple[Settings, ...]:
+        """The settings of each key that was asked for, by name."""
+        if not self.keys or self.key_file is not None:
+            return (self,)
+        return tuple(
+            self._of(key) for key in self.keys if not self.chosen or key.name in self.chosen
+        )
+
+    def one(self) -> Settings:
+        """The settings of the one key that was asked for. Raises UsageError where there are several."""
+        found = self.each()
+        if len(found) > 1:
+            names = names_of([key.key for key in found])
+            raise UsageError(f"this is done for one key: name it by --key NAME; {names}")
+        return found[0]
+
+    def _of(self, key: KeyTable) -> Settings:
+        """The settings of one key: its own, else the common ones. A flag wins over both.
+
+        A key that is set to dry run stays so, whatever --live says.
+        """
+        own = {
+            "api_key": key.place,
+            "policy": f"{key.place}.policy" if key.policy else self.origins["policy"],
+            "mode": self.origins["mode"] if key.mode is None else f"{key.place}.mode",
+        }
+        policy, mode = key.policy or self.policy, key.mode or self.mode
+        if self.policy and self.origins["policy"] == "--policy":
+            policy, own["policy"] = self.policy, "--policy"
+        if self.mode is Mode.DRY_RUN and self.origins["mode"] == "--mode":
+            mode, own["mode"] = self.mode, "--mode"
+        return msgspec.structs.replace(
+            self,
+            key=key.name,
+            owner=key.owner,
+            key_file=key.file,
+            policy=policy,
+            mode=mode,
+            notices=self.notices if key.channels is None else self.notices.only(key.channels),
+            origins=self.origins | own,
+        )
 
     def brake_at(self) -> float:
         """How many seconds this machine's clock may be off before nothing is sent.
@@ -285,7 +251,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises ConfigError when none is named.
         """
         if not self.policy:
-            raise ConfigError("no policy: name one with --policy FILE or REVIEWBOT_POLICY")
+            own = f", or policy below [keys.{self.key}]" if self.keys else ""
+            raise ConfigError(f"no policy: name one with --policy FILE or REVIEWBOT_POLICY{own}")
         return self.policy
 
     def pause_path(self) -> Path:
@@ -302,10 +269,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each setting as (name, value fit for a screen, origin)."""
-        return [
+        rows = [
             (row.env, _shown(getattr(self, row.name)), masked(self.origins[row.name]))
             for row in TABLE
         ]
+        named = self.each() if self.keys else ()
+        return rows + [(f"keys.{key.key}", _in_words(key), key.origins["api_key"]) for key in named]
 
     def secrets(self) -> tuple[str, ...]:
         """All that must never be written anywhere, to be masked where it turns up."""
@@ -323,9 +292,8 @@ def _settings() -> Iterator[Setting]:
 
 TABLE = tuple(_settings())
 """Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
-TABLES = ("channels", "alarms", "deadman", "console")
-"""The tables of `reviewbot.toml`: how people are told, and the console."""
-_KEY_FILE = "TOKPORTAL_API_KEY_FILE"
+TABLES = ("channels", "alarms", "deadman", "console", *KEY_TABLES)
+"""The tables of `reviewbot.toml`: how people are told, the console, and the keys."""
 _CONFIG = "REVIEWBOT_CONFIG"
 
 
@@ -335,8 +303,11 @@ def load_settings(
     *,
     config: str | None = None,
     folder: Path | None = None,
+    keys: Sequence[str] = (),
 ) -> Settings:
     """Read every setting. `flags` maps names of `TABLE` to texts (None: not given).
+
+    `keys` names the keys that are asked for, all without any; UsageError for one that is not there.
 
     Raises ConfigError that names all that is wrong, each with its place.
     """
@@ -345,8 +316,8 @@ def load_settings(
     remember(env.get("TOKPORTAL_API_KEY", "").strip())
     file = _read_file(config or env.get(_CONFIG), folder or Path(), problems)
     # First, so that their secrets are known before anything else is said.
-    notices = read_notices(file.table, file.path, problems, seconds=_seconds)
-    console = read_console(file.table, file.path, problems, seconds=_seconds)
+    notices = read_notices(file.table, file.path, problems, seconds=parse_seconds)
+    console = read_console(file.table, file.path, problems, seconds=parse_seconds)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for row in TABLE:
@@ -354,13 +325,33 @@ def load_settings(
         origins[row.name] = "default" if found is None else found[1]
         if found is not None:
             _take(row, *found, values, problems)
+    named = read_keys(
+        file.table,
+        file.path,
+        problems,
+        folder=values.get("keys_dir"),
+        channels=[channel.name for channel in notices.channels],
+    )
+    alone = one_key_file(env, file.table, file.path)
+    if named:
+        values.pop("api_key", None)
+        problems += named_and_not(named, env, alone)
     if problems:
         raise ConfigError(masked("\n".join(problems)))
     if (proxy := values.get("proxy")) is not None:
         values["proxy"] = msgspec.structs.replace(proxy, spared=spared_by(env))
     if "ledger" not in values:
         values["ledger"] = default_ledger(env)
-    settings = Settings(**values, notices=notices, console=console, origins=origins)
+    values.setdefault("name", socket.gethostname())
+    settings = Settings(
+        **values,
+        notices=notices,
+        console=console,
+        keys=named,
+        chosen=chosen_keys(keys, named),
+        key_file=None if named or alone is None or env.get("TOKPORTAL_API_KEY") else alone[0],
+        origins=origins,
+    )
     return msgspec.structs.replace(settings, warnings=_warnings(settings))
 
 
@@ -368,7 +359,7 @@ def _take(row: Setting, text: str, place: str, values: dict[str, Any], problems:
     """Read one setting into `values`, or say what is wrong with it."""
     try:
         values[row.name] = row.read(text)
-    except _Misread as wrong:
+    except Misread as wrong:
         shown = "" if row.name == "api_key" else f" {safe_line(masked(text), 80)!r}"
         problems.append(f"{place}:{shown} {wrong}")
         return
@@ -439,14 +430,10 @@ def _find(
 def _key_from_file(
     env: Mapping[str, str], file: _File, problems: list[str]
 ) -> tuple[str, str] | None:
-    path, place = env.get(_KEY_FILE), _KEY_FILE
-    credentials = env.get("CREDENTIALS_DIRECTORY")
-    if not path and credentials and (Path(credentials) / "api_key").exists():
-        path, place = str(Path(credentials) / "api_key"), "CREDENTIALS_DIRECTORY"
-    if not path and isinstance(file.table.get("api_key_file"), str):
-        path, place = file.table["api_key_file"], f"{file.path}: api_key_file"
-    if not path:
+    found = one_key_file(env, file.table, file.path)
+    if found is None:
         return None
+    path, place = found
     try:
         return read_secret_file(path, env), f"{place} ({path})"
     except Unusable as wrong:
@@ -455,7 +442,7 @@ def _key_from_file(
 
 
 def _unknown_names(env: Mapping[str, str]) -> list[str]:
-    known = [row.env for row in TABLE] + [_KEY_FILE, _CONFIG]
+    known = [row.env for row in TABLE] + [KEY_FILE, _CONFIG]
     return [
         _unknown(name, name, known)
         for name in sorted(env)
@@ -474,6 +461,19 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
             f"{settings.origins['quarantine']}: under 10m a write that arrives late may be sent twice",
         )
     return ()
+
+
+def _in_words(settings: Settings) -> str:
+    """A key in words fit for a screen: never the key itself."""
+    channels = ", ".join(channel.name for channel in settings.notices.channels)
+    parts = [
+        settings.mode.value,
+        f"by {', '.join(settings.policy)}" if settings.policy else "no policy",
+        f"for {settings.owner}" if settings.owner else "",
+        f"told by {channels}" if channels else "",
+        f"its key is in {settings.key_file}",
+    ]
+    return safe_line(masked("; ".join(filter(None, parts))))
 
 
 def _shown(value: Any) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reviewbot.config import TABLE, Settings, load_settings, read_seconds
+from reviewbot.config import TABLE, Settings, load_settings
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
+from reviewbot.setting_values import read_seconds
 
 KEY = "sk_" + "ab12" * 16
 

@@ -10,13 +10,14 @@ import click
 import pytest
 
 from reviewbot.channels.config import read_notices
-from reviewbot.config import DEFAULT_BASE_URL, TABLE, Settings, read_seconds
+from reviewbot.config import DEFAULT_BASE_URL, TABLE, Settings
 from reviewbot.console_settings import read_console
 from reviewbot.domain import errors
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.testing.cases import run_cases
+from reviewbot.setting_values import read_seconds
 from tests.cli.walk import assert_parses, every_command
 from tests.proof import KEEPING, with_table
 

@@ -6,11 +6,12 @@ can be secrets) is wrapped as it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from reviewbot.alarms.routing import Route, Routes
 from reviewbot.channels.base import Channel, WebChannel
@@ -52,6 +53,16 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes = Routes((), ())
     away: float = AWAY
     ping: Ping | None = None
+
+    def only(self, names: Collection[str]) -> Notices:
+        """The same with some of the channels."""
+        kept = tuple(route for route in self.routes.routes if route.channel in names)
+        default = tuple(name for name in self.routes.default if name in names)
+        return replace(
+            self,
+            channels=tuple(channel for channel in self.channels if channel.name in names),
+            routes=Routes(kept, default or tuple(names)),
+        )
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

@@ -161,9 +161,9 @@ class MomentType(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Read the moment, or say what one looks like."""
-        from reviewbot.config import read_seconds
         from reviewbot.domain.errors import ConfigError
         from reviewbot.domain.text import parse_iso
+        from reviewbot.setting_values import read_seconds
 
         if isinstance(value, datetime):
             return value
@@ -187,6 +187,13 @@ policy_option: Decorator = click.option(
 )
 ledger_option: Decorator = click.option(
     "--ledger", metavar="URL", help="Decision log: sqlite:///PATH or postgresql+psycopg://…"
+)
+key_option: Decorator = click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="NAME",
+    help="Only this key of reviewbot.toml; repeat for several.",
 )
 config_option: Decorator = click.option(
     "--config", type=click.Path(), metavar="FILE", help="Settings file (reviewbot.toml)."

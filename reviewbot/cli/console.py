@@ -15,11 +15,12 @@ from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, group, ledger_option
 from reviewbot.cli.opening import logs_for, with_settings
 from reviewbot.cli.screen import Screen
-from reviewbot.config import Settings, read_address
+from reviewbot.config import Settings
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.format import table
+from reviewbot.setting_values import read_address
 from reviewbot.web import people
 from reviewbot.web.people import ROLES, Passwords, Role
 from reviewbot.web.server import serving
@@ -108,7 +109,7 @@ def _password(path: str | None) -> str:
 @click.argument("name")
 @role_option
 @password_option
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def add(
     screen: Screen, settings: Settings, name: str, role: Role | None, password_file: str | None
 ) -> None:
@@ -127,7 +128,7 @@ def add(
 
 
 @command
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 def list_(screen: Screen, settings: Settings) -> None:
     """Everybody who may sign in.
 
@@ -144,7 +145,7 @@ def list_(screen: Screen, settings: Settings) -> None:
 
 @command
 @click.argument("name")
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def remove(screen: Screen, settings: Settings, name: str) -> None:
     """Let somebody sign in no more; their sessions end at once.
 
@@ -159,7 +160,7 @@ def remove(screen: Screen, settings: Settings, name: str) -> None:
 @click.argument("name")
 @role_option
 @password_option
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def reset(
     screen: Screen, settings: Settings, name: str, role: Role | None, password_file: str | None
 ) -> None:

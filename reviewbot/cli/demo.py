@@ -15,7 +15,6 @@ import msgspec
 from reviewbot.cli.command import command
 from reviewbot.cli.demo_week import WEEK, Week
 from reviewbot.cli.screen import Screen
-from reviewbot.config import read_address
 from reviewbot.domain.decision import DONE, Action, Decision, State
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.text import safe_line
@@ -23,6 +22,7 @@ from reviewbot.insights.scorecard import PayoutTotals, add_up
 from reviewbot.ports.ledger import Ending, Logged
 from reviewbot.presentation.format import counted, dollars, length
 from reviewbot.presentation.style import styled
+from reviewbot.setting_values import read_address
 
 _DAY = len("Mon 01 Jun")
 SHOWN = {

@@ -189,7 +189,7 @@ class PolicyServer(LanguageServer):
 
     def _poll(self) -> float:
         try:
-            return self.opening.settings().every
+            return self.opening.all_settings().every
         except ReviewbotError:
             return POLL
 

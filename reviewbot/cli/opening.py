@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reviewbot.cli.command import Decorator, config_option, ledger_option, policy_option
+from reviewbot.cli.command import Decorator, config_option, key_option, ledger_option, policy_option
 from reviewbot.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -17,18 +17,26 @@ if TYPE_CHECKING:
 
 
 class Opening(NamedTuple):
-    """What the flags --policy, --ledger and --config name, opened where a command asks for it."""
+    """What --policy, --ledger, --config and --key name, opened where a command asks for it."""
 
     policies: tuple[str, ...] = ()
     ledger: str | None = None
     config: str | None = None
+    keys: tuple[str, ...] = ()
 
     def settings(self, **flags: Any) -> Settings:
-        """Read every setting, the flags first."""
+        """Read every setting, the flags first; of the one key where there is only one to choose.
+
+        Raises ConfigError, and UsageError where it is not clear which key is meant.
+        """
+        return self.all_settings(**flags).one()
+
+    def all_settings(self, **flags: Any) -> Settings:
+        """Read every setting; `each` gives those of each key that was asked for."""
         from reviewbot.config import load_settings
 
         flags |= {"policy": self.policies, "ledger": self.ledger}
-        return load_settings(flags, config=self.config)
+        return load_settings(flags, config=self.config, keys=self.keys)
 
     @contextmanager
     def log(self) -> Iterator[Ledger]:
@@ -40,11 +48,16 @@ class Opening(NamedTuple):
             yield opened
 
 
-_OPENING = {"policies": policy_option, "ledger": ledger_option, "config": config_option}
+_OPENING = {
+    "policies": policy_option,
+    "ledger": ledger_option,
+    "config": config_option,
+    "keys": key_option,
+}
 
 
 def opens(*names: str) -> Decorator:
-    """Add these of `policies`, `ledger` and `config`; the command takes them as one `opening`."""
+    """Add these of `policies`, `ledger`, `config`, `keys`; the command takes them as one `opening`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -60,13 +73,14 @@ def opens(*names: str) -> Decorator:
     return decorate
 
 
-opens_log = opens("ledger", "config")
+opens_log = opens("ledger", "config", "keys")
 
 
-def with_settings(*options: Decorator) -> Decorator:
-    """Give a command these options and --config, and hand it the settings in their place.
+def with_settings(*options: Decorator, every_key: bool = False) -> Decorator:
+    """Give a command these options, --config and --key, and hand it the settings in their place.
 
-    The settings stand for --policy, --ledger, --as, --live and --config. A command that may do
+    They are those of one key, or with `every_key` the whole, whose `each` gives those of each key
+    that was asked for. The settings stand for --policy, --ledger, --as, --live and --config. A command that may do
     without settings, or that knows more flags of them, takes an `opening` instead.
     """
 
@@ -76,6 +90,7 @@ def with_settings(*options: Decorator) -> Decorator:
             screen: Screen,
             *,
             config: str | None = None,
+            keys: tuple[str, ...] = (),
             policies: tuple[str, ...] = (),
             ledger: str | None = None,
             person: str | None = None,
@@ -83,11 +98,12 @@ def with_settings(*options: Decorator) -> Decorator:
             **more: Any,
         ) -> None:
             mode = "live" if live else None
-            opening = Opening(policies, ledger, config)
-            function(screen, opening.settings(person=person, mode=mode), **more)
+            opening = Opening(policies, ledger, config, keys)
+            settings = opening.all_settings(person=person, mode=mode)
+            function(screen, settings if every_key else settings.one(), **more)
 
         decorated: Callable[..., Any] = with_them
-        for option in (config_option, *reversed(options)):
+        for option in (key_option, config_option, *reversed(options)):
             decorated = option(decorated)
         return decorated
 

@@ -14,7 +14,7 @@ from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, group, ledger_option
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
-from reviewbot.config import Settings, read_seconds
+from reviewbot.config import Settings
 from reviewbot.domain.alarm import Alarm, AlarmKind, Message
 from reviewbot.domain.errors import ChannelFailed, ConfigError, LedgerError, UsageError
 from reviewbot.domain.text import format_moment, parse_iso, safe_line
@@ -28,6 +28,7 @@ from reviewbot.runtime.state_files import PauseFile
 from reviewbot.safety import breaker
 from reviewbot.safety import pauses as pauses_module
 from reviewbot.safety.pauses import Pause
+from reviewbot.setting_values import read_seconds
 
 LONGEST_REASON = 300
 
@@ -184,7 +185,7 @@ _DRILL_TASKS = 3
 @command
 @click.option("--channel", metavar="NAME", help="Only this channel.")
 @click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
-@with_settings()
+@with_settings(every_key=True)
 def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -> None:
     """Send a message through every channel, and say which of them took it.
 

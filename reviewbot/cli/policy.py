@@ -64,7 +64,8 @@ def load_all(paths: Iterable[str]) -> list[Parsed]:
     if not sources:
         from reviewbot.runtime.published import policy_sources
 
-        sources = policy_sources(Opening().settings())
+        named = [policy_sources(key) for key in Opening().all_settings().each()]
+        sources = tuple(dict.fromkeys(source for key in named for source in key))
     return [source_at(file).load(today=today) for source in sources for file in _files_of(source)]
 
 

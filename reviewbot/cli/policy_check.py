@@ -79,7 +79,7 @@ def _load(paths: Sequence[str]) -> list[Parsed]:
     """Read policies, and find what is wrong with what they mean where they can be read."""
     now = datetime.now(UTC)
     try:
-        poll = Opening().settings().every
+        poll = Opening().all_settings().every
     except ReviewbotError:
         poll = POLL
     return _by_the_log([checked(one, today=now.date(), poll=poll) for one in load_all(paths)], now)
@@ -91,7 +91,7 @@ def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
     if not any(has_limits(policy) or goes_by_our_counts(policy) for policy in policies):
         return found
     try:
-        url = Opening().settings().ledger
+        url = Opening().all_settings().ledger
         path = unquote(url.removeprefix("sqlite:///"))
         if url.startswith("sqlite:///") and not Path(path).exists():
             return found  # nobody waits for a database to be imported that is not there

@@ -31,7 +31,7 @@ from reviewbot.presentation.phrases import if_you_do_nothing
 
 @command
 @click.argument("task", required=False)
-@opens("policies", "ledger", "config")
+@opens("policies", "ledger", "config", "keys")
 @click.option(
     "--record", "--records", type=click.Path(), metavar="FILE", help="Look in a file of records."
 )

@@ -19,7 +19,7 @@ from reviewbot.alarms.routing import unheard
 from reviewbot.cli.command import command
 from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
 from reviewbot.cli.screen import Screen
-from reviewbot.config import Settings, read_address
+from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.decision import Mode
@@ -38,6 +38,7 @@ from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.watcher import Watcher
 from reviewbot.safety.stop_conditions import StopConditions, keep, newest_at
+from reviewbot.setting_values import read_address
 
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
@@ -61,7 +62,7 @@ class _Bot(NamedTuple):
 @click.option("--every", metavar="TIME", help="Poll interval, like 60s or 5m.")
 @click.option("--listen", metavar="HOST:PORT", help="Answer health checks and metrics there.")
 @click.option("--console", metavar="HOST:PORT", help="Serve the console there as well.")
-@opens("policies", "ledger", "config")
+@opens("policies", "ledger", "config", "keys")
 def run(
     screen: Screen,
     opening: Opening,

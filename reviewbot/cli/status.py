@@ -300,7 +300,7 @@ def _key(settings: Settings) -> Iterator[Diagnosis]:
 def _api(settings: Settings) -> Iterator[Diagnosis]:
     from reviewbot.runtime.bootstrap import reach
 
-    if settings.api_key is None:
+    if not settings.has_key:
         yield Diagnosis("warn", "api", "not asked: there is no key")
         return
     reached = reach(settings)
@@ -318,7 +318,7 @@ CHECKS = (_settings, _zones, _policies, _channels, _ledger, _pause, _proxy, _key
 
 
 @command
-@with_settings(policy_option, ledger_option)
+@with_settings(policy_option, ledger_option, every_key=True)
 @format_option("text", "json")
 def config(screen: Screen, settings: Settings, form: str) -> None:
     """Show each setting, its value and where that came from. Secrets are not shown.

@@ -180,14 +180,14 @@ def _rehearse(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Resul
     with ledger_at(settings.ledger) as log:
         plan = planned(wanted.rows.good, OrderBook(log))
     credits, accounts = None, None
-    if settings.api_key is not None:
+    if settings.has_key:
         with closing(connect(settings)) as connection:
             credits = _credits(connection.tasks)
             accounts = _accounts(connection.api) if plan.fresh else None
     plan = foreseen(plan, accounts)
     rows = _print(screen, wanted, plan.results)
     if plan.fresh and (accounts is None or not accounts.whole):
-        why = "no key is set" if settings.api_key is None else "the API did not show all of them"
+        why = "no key is set" if not settings.has_key else "the API did not show all of them"
         screen.say(
             styled("\nnote: ", "care") + f"not every account was checked, because {why};"
             " the API may refuse rows."

@@ -138,6 +138,7 @@ def connect(
         clock=base,
         bucket=RateLimiter(base, per_minute=settings.rate_per_minute),
         server_time=server,
+        name=settings.key if settings.keys else None,
     )
     retry = ReadRetry(base, chance, tries, stopping=stopping)
     writer = ReviewApi(exchange, retry) if live else None

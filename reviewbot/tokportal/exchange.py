@@ -92,10 +92,13 @@ class Exchange:
         server_time: ServerTime | None = None,
         time_budget: float = TIME_BUDGET,
         size_budget: int = SIZE_BUDGET,
+        name: str | None = None,
     ) -> None:
+        """`name` is what the key is called, for whoever reads the API's own log."""
+        self._name = name
         self._transport = transport
         self._base = httpx.URL(base_url.rstrip("/"))
-        self._headers = _headers(key, self._base)
+        self._headers = _headers(key, self._base, name)
         self._clock = clock
         self._bucket = bucket
         self._server_time = server_time or ServerTime(clock.now)
@@ -114,6 +117,10 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<Exchange with {self._base.host}>"
+
+    def use(self, key: str) -> None:
+        """Send another key of the same account from the next request on."""
+        self._headers = _headers(key, self._base, self._name)
 
     def get(self, path: str) -> OkResponse:
         """Read. `path` is below the API root and already quoted, with its query."""
@@ -270,14 +277,15 @@ def _aim(root: httpx.URL, target: str) -> None:
     root._uri_reference = parts._replace(path=parts.path.rstrip("/") + path, query=query or None)
 
 
-def _headers(key: str, base: httpx.URL) -> httpx.Headers:
+def _headers(key: str, base: httpx.URL, name: str | None) -> httpx.Headers:
+    agent = f"reviewbot/{__version__}"
     return httpx.Headers(
         {
             "Host": base.netloc.decode("ascii"),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": f"reviewbot/{__version__}",
-            "X-TokPortal-Client": f"reviewbot/{__version__}",
+            "User-Agent": agent if name is None else f"{agent} (key {name})",
+            "X-TokPortal-Client": agent,
             "X-API-Key": key,
         }
     )

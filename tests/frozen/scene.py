@@ -78,6 +78,7 @@ class Desk:
             "REVIEWBOT_POLICY": STARTER,
             "REVIEWBOT_LEDGER": f"sqlite:///{folder / 'log.db'}",
             "REVIEWBOT_PERSON": "pat",
+            "REVIEWBOT_NAME": "here",
             "XDG_STATE_HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
             "HOME": str(folder),
