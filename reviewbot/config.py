@@ -55,6 +55,7 @@ from reviewbot.setting_values import (
     parse_seconds,
     parse_text,
     parse_yes_or_no,
+    shown,
 )
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
@@ -270,7 +271,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self) -> list[tuple[str, str, str]]:
         """Each setting as (name, value fit for a screen, origin)."""
         rows = [
-            (row.env, _shown(getattr(self, row.name)), masked(self.origins[row.name]))
+            (row.env, shown(getattr(self, row.name)), masked(self.origins[row.name]))
             for row in TABLE
         ]
         named = self.each() if self.keys else ()
@@ -474,20 +475,3 @@ def _in_words(settings: Settings) -> str:
         f"its key is in {settings.key_file}",
     ]
     return safe_line(masked("; ".join(filter(None, parts))))
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None | ():
-            return "–"
-        case Secret():
-            return "set (not shown)"
-        case float():
-            return f"{value:g}"
-        case (str() as host, int() as port):
-            return f"{host}:{port}"
-        case tuple():
-            return safe_line(masked(", ".join(map(str, value))))
-        case bool():
-            return "yes" if value else "no"
-    return safe_line(masked(str(value)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
-from reviewbot.domain.text import Secret, remember
+from reviewbot.domain.text import Secret, masked, remember, safe_line
 from reviewbot.network import NONE, Proxy, is_loopback, proxy_of
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -155,3 +156,21 @@ def parse_proxy(text: str) -> Proxy | None:
         return proxy_of(text)
     except ValueError as wrong:
         raise Misread(f"{wrong}; or write {NONE} to go without one") from None
+
+
+def shown(value: Any) -> str:
+    """A value fit for a screen."""
+    match value:
+        case None | ():
+            return "–"
+        case Secret():
+            return "set (not shown)"
+        case float():
+            return f"{value:g}"
+        case (str() as host, int() as port):
+            return f"{host}:{port}"
+        case tuple():
+            return safe_line(masked(", ".join(map(str, value))))
+        case bool():
+            return "yes" if value else "no"
+    return safe_line(masked(str(value)))

@@ -175,7 +175,9 @@ def test_what_is_wrong_with_a_table_has_its_place_and_a_cure(
 
 def test_a_name_is_a_word_and_no_key(tmp_path: Path) -> None:
     """It stands in file names, headers and on every screen."""
-    lines = wrong(tmp_path, f'[keys."a b"]\napi_key_file = "a"\n[keys.{KEY[:40]}]\napi_key_file = "b"\n')
+    lines = wrong(
+        tmp_path, f'[keys."a b"]\napi_key_file = "a"\n[keys.{KEY[:40]}]\napi_key_file = "b"\n'
+    )
 
     assert "is no name of a key" in lines[0]
     assert "looks like a key itself" in lines[1]
