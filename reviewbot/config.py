@@ -42,7 +42,7 @@ from reviewbot.network import USUAL, Proxy, is_loopback, spared_by
 from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import (
-    Misread,
+    NotASetting,
     parse_address,
     parse_base_url,
     parse_key,
@@ -360,7 +360,7 @@ def _take(row: Setting, text: str, place: str, values: dict[str, Any], problems:
     """Read one setting into `values`, or say what is wrong with it."""
     try:
         values[row.name] = row.read(text)
-    except Misread as wrong:
+    except NotASetting as wrong:
         shown = "" if row.name == "api_key" else f" {safe_line(masked(text), 80)!r}"
         problems.append(f"{place}:{shown} {wrong}")
         return

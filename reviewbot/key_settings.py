@@ -19,7 +19,7 @@ from reviewbot.domain.errors import ConfigError, UsageError
 from reviewbot.domain.text import Secret, masked, safe_line
 from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.secret_file import Unusable, read_secret_file
-from reviewbot.setting_values import Misread, parse_key
+from reviewbot.setting_values import NotASetting, parse_key
 from reviewbot.settings_table import SettingsTable
 
 DEFAULT = "default"
@@ -56,7 +56,7 @@ def read_key_file(path: str, env: Mapping[str, str] = os.environ) -> Secret:
         return parse_key(read_secret_file(path, env))
     except Unusable as wrong:
         raise ConfigError(f"no key: {wrong}") from None
-    except Misread as wrong:
+    except NotASetting as wrong:
         raise ConfigError(f"{path}: {wrong}") from None
 
 

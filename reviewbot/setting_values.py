@@ -1,4 +1,4 @@
-"""How the text of each kind of setting is read; each raises Misread, in one sentence."""
+"""How the text of each kind of setting is read; each raises NotASetting, in one sentence."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reviewbot.network import NONE, Proxy, is_loopback, proxy_of
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Misread(ValueError):
+class NotASetting(ValueError):
     """A value that cannot be read, in one sentence."""
 
 
 def parse_text(text: str) -> str:
     """A text that is not empty."""
     if not text.strip():
-        raise Misread("is empty")
+        raise NotASetting("is empty")
     return text.strip()
 
 
@@ -45,7 +45,7 @@ def read_seconds(text: str) -> float:
     """
     try:
         return parse_seconds(text)
-    except Misread as wrong:
+    except NotASetting as wrong:
         raise ConfigError(f"{text!r} {wrong}") from None
 
 
@@ -53,12 +53,12 @@ def parse_seconds(text: str) -> float:
     """A length of time, in seconds."""
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        raise Misread(f"has no unit: did you mean {text}s, {text}m or {text}h?")
+        raise NotASetting(f"has no unit: did you mean {text}s, {text}m or {text}h?")
     if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
-        raise Misread("is no length of time: write it like 60s, 15m or 1h30m")
+        raise NotASetting("is no length of time: write it like 60s, 15m or 1h30m")
     seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
     if not 1 <= seconds <= 86400 * 30:
-        raise Misread("is out of range: from 1s to 30d")
+        raise NotASetting("is out of range: from 1s to 30d")
     return seconds
 
 
@@ -67,9 +67,9 @@ def parse_rate(text: str) -> float:
     try:
         rate = float(text)
     except ValueError:
-        raise Misread("is no number of requests a minute") from None
+        raise NotASetting("is no number of requests a minute") from None
     if not 1 <= rate <= 1_000_000:
-        raise Misread("is out of range: at least 1 request a minute")
+        raise NotASetting("is out of range: at least 1 request a minute")
     return rate
 
 
@@ -78,7 +78,7 @@ def parse_one_of(*words: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text.strip() not in words:
-            raise Misread(f"is none of {', '.join(words)}")
+            raise NotASetting(f"is none of {', '.join(words)}")
         return text.strip()
 
     return read
@@ -93,7 +93,7 @@ def parse_yes_or_no(text: str) -> bool:
     """Yes or no."""
     word = text.strip().lower()
     if word not in _YES_NO:
-        raise Misread("is neither yes nor no")
+        raise NotASetting("is neither yes nor no")
     return _YES_NO[word]
 
 
@@ -106,22 +106,22 @@ def parse_base_url(text: str) -> str:
         parts = urlsplit(text.strip())
         _ = parts.port
     except ValueError:
-        raise Misread("is no address: write it like https://host/path") from None
+        raise NotASetting("is no address: write it like https://host/path") from None
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise Misread("would send the key in clear: plain http is only for a loopback address")
+        raise NotASetting("would send the key in clear: plain http is only for a loopback address")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misread("is no address: write it like https://host/path")
+        raise NotASetting("is no address: write it like https://host/path")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise Misread("holds more than host and path")
+        raise NotASetting("holds more than host and path")
     return text.strip().rstrip("/")
 
 
 def parse_ledger(text: str) -> str:
     """A decision log's URL."""
     if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise Misread("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
+        raise NotASetting("is no ledger: sqlite:///PATH or postgresql+psycopg://…")
     if not text.startswith("sqlite:///") and text.count("@") > 1:
-        raise Misread("holds more than one @: in a password write @ as %40 and / as %2F")
+        raise NotASetting("holds more than one @: in a password write @ as %40 and / as %2F")
     return text
 
 
@@ -129,7 +129,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """`HOST:PORT`."""
     host, _, port = text.strip().rpartition(":")
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise Misread("is no address to listen at: write it like 127.0.0.1:9464")
+        raise NotASetting("is no address to listen at: write it like 127.0.0.1:9464")
     return (host.strip("[]") or "127.0.0.1", int(port))
 
 
@@ -137,7 +137,7 @@ def read_address(text: str) -> tuple[str, int]:
     """Read `HOST:PORT`. Raises ConfigError for anything else."""
     try:
         return parse_address(text)
-    except Misread as wrong:
+    except NotASetting as wrong:
         raise ConfigError(f"{text!r} {wrong}") from None
 
 
@@ -146,7 +146,7 @@ def parse_key(text: str) -> Secret:
     text = text.strip()
     remember(text)
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise Misread("is no API key (one word of plain characters)")
+        raise NotASetting("is no API key (one word of plain characters)")
     return Secret(text)
 
 
@@ -155,7 +155,7 @@ def parse_proxy(text: str) -> Proxy | None:
     try:
         return proxy_of(text)
     except ValueError as wrong:
-        raise Misread(f"{wrong}; or write {NONE} to go without one") from None
+        raise NotASetting(f"{wrong}; or write {NONE} to go without one") from None
 
 
 def shown(value: Any) -> str:
