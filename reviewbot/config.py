@@ -326,17 +326,7 @@ def load_settings(
         origins[row.name] = "default" if found is None else found[1]
         if found is not None:
             _take(row, *found, values, problems)
-    named = read_keys(
-        file.table,
-        file.path,
-        problems,
-        folder=values.get("keys_dir"),
-        channels=[channel.name for channel in notices.channels],
-    )
-    alone = one_key_file(env, file.table, file.path)
-    if named:
-        values.pop("api_key", None)
-        problems += named_and_not(named, env, alone)
+    named, key_file = _read_keys(file, env, values, notices, problems)
     if problems:
         raise ConfigError(masked("\n".join(problems)))
     if (proxy := values.get("proxy")) is not None:
@@ -350,10 +340,30 @@ def load_settings(
         console=console,
         keys=named,
         chosen=chosen_keys(keys, named),
-        key_file=None if named or alone is None or env.get("TOKPORTAL_API_KEY") else alone[0],
+        key_file=key_file,
         origins=origins,
     )
     return msgspec.structs.replace(settings, warnings=_warnings(settings))
+
+
+def _read_keys(
+    file: _File,
+    env: Mapping[str, str],
+    values: dict[str, Any],
+    notices: Notices,
+    problems: list[str],
+) -> tuple[tuple[KeyTable, ...], str | None]:
+    """The keys that have names; without any, the file of the one that has none, where it is in one."""
+    channels = [channel.name for channel in notices.channels]
+    named = read_keys(
+        file.table, file.path, problems, folder=values.get("keys_dir"), channels=channels
+    )
+    alone = one_key_file(env, file.table, file.path)
+    if named:
+        values.pop("api_key", None)
+        problems += named_and_not(named, env, alone)
+        return named, None
+    return (), None if alone is None or env.get("TOKPORTAL_API_KEY") else alone[0]
 
 
 def _take(row: Setting, text: str, place: str, values: dict[str, Any], problems: list[str]) -> None:
