@@ -29,6 +29,7 @@ from tests.simulation.history import (
 SLACK = 2.0
 """Seconds by which a client's idea of the API's clock may be off."""
 OPEN = frozenset({"intent", "unknown"})
+DONE = frozenset({"performed", "settled"})
 LATEST = 1800.0
 """What ended so many seconds before the end of a run must be known to the log."""
 BACKOFF = 900.0
@@ -429,6 +430,8 @@ class Known:
                     return None
                 case Wrote(verb="sight") if caps:
                     return None
+                case Wrote(verb="mark", state=state) if caps and state not in DONE:
+                    return None  # what was to take room then takes it later, or keeps it in vain
                 case Effect(by=by, task=task) if by != "client" and task == key[0]:
                     return None
                 case Passed(began=began) if key[0] in line.spoiled or self._came_to_nothing(

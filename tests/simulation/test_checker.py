@@ -712,6 +712,28 @@ def test_what_the_api_refused_since_makes_no_screen_untrue() -> None:
     assert "P10 screens" not in found([*lines[: said + 1], *refused, *lines[said + 1 :]])
 
 
+@pytest.mark.parametrize(
+    ("state", "caps", "broken"),
+    [
+        ("void", {"": 2}, False),
+        ("unknown", {"": 2}, False),
+        ("performed", {"": 2}, True),
+        ("void", {}, True),
+    ],
+)
+def test_under_a_cap_a_write_of_another_that_came_to_nothing_changes_what_is_foreseen(
+    state: str, caps: dict[str, int], broken: bool
+) -> None:
+    """It takes its room later than it was to, and what was said to come then has none."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    at = DEADLINE - 3600
+    another = [intend(at, id="o", task="o"), mark(at, state, "o")]
+    scene = Scene(at=T0, every=600.0, pays=("tiktok",), caps=caps)
+    history = [*lines[: said + 1], *another, *lines[said + 1 :]]
+    assert ("P10 screens" in found(history, scene=scene)) is broken
+
+
 @pytest.mark.parametrize(("late", "broken"), [(0.0, True), (7200.0, False)])
 def test_an_estimated_deadline_may_come_before_what_was_said(late: float, broken: bool) -> None:
     """Only where the round was first seen so late that nobody could know better."""
