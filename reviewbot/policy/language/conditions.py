@@ -145,7 +145,6 @@ def _line(
 
 def read_conditions(reading: Reading, tree: Tree | None) -> None:
     """Read `conditions:` for what asks for them."""
-    reading.naming = True
     example = f"clear_miss: {{{CONDITION.example}}}"
     for key, value in reading.named_entries(tree, "conditions:", example, "a condition"):
         what = f'the condition "{key.value}"'
@@ -153,7 +152,6 @@ def read_conditions(reading: Reading, tree: Tree | None) -> None:
         condition = read(reading, value, what)
         if condition is not None:
             reading.conditions[key.value] = condition
-    reading.naming = False
 
 
 def _named(reading: Reading, key: Scalar, value: Tree, inside_check: bool) -> Condition | None:
@@ -162,7 +160,7 @@ def _named(reading: Reading, key: Scalar, value: Tree, inside_check: bool) -> Co
         message = "a named condition asks about the whole task, not about one attempt"
         reading.add("P118", key.span, message, cure="write  condition:  outside the check")
         return None
-    if reading.naming:
+    if reading.owner is not None and reading.owner[0] == "condition":
         message = "a named condition cannot ask for another one"
         reading.add("P150", key.span, message, cure="write the lines of the other one here")
         return None
@@ -254,7 +252,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
     if name is not None:
         kind, word = name
         start = scalar.value.rindex(word)
-        if word in reading.declared.get(kind, ()):
+        if reading.uses_declared(kind, word):
             return test
         refuse_declared(reading, scalar, fact, kind, start)
         return None

@@ -16,6 +16,7 @@ from reviewbot.policy.language.lines import (
     FREE_TEXTS,
     KEYS,
     LISTS,
+    WORDS,
     Layout,
     Level,
     behind_dashes,
@@ -23,7 +24,7 @@ from reviewbot.policy.language.lines import (
     is_closed,
     parts_of,
 )
-from reviewbot.policy.language.slips import LineWalk
+from reviewbot.policy.language.slips import LineWalk, is_tidy
 from reviewbot.policy.text_forms import is_name, shape
 
 MOST_LINES = 3000
@@ -50,26 +51,52 @@ class _Walk(LineWalk):
         self.mend_tabs()
         while self.now < len(self.lines) and not self.stopped:
             line = self.lines[self.now]
-            if (
-                line.strip()
-                and not line.lstrip().startswith("#")
-                and line.strip() not in ("---", "...")
-            ):
-                self._line()
+            if not self._goes_on(line):
+                text = line.strip()
+                if text and text[0] != "#" and text not in ("---", "..."):
+                    self._line(line)
             self.now += 1
 
-    def _line(self) -> None:
-        self.mend_spaces()
-        if self.mend_remark():
-            return
-        self._missing_pipe()
-        self.mend_inline()
-        self.mend_dash()
-        self.mend_colon()
-        line = self.lines[self.now]
+    def _goes_on(self, line: str) -> bool:
+        """Pass over a line that is surely in order: one more value or key where others stand."""
+        level = self.levels[-1]
+        if level.is_list:
+            text = line[level.column + 2 :]
+            is_value = text.isalnum() and text.isascii() and text not in WORDS
+            if self.open or not is_value or line[: level.column + 2] != f"{' ' * level.column}- ":
+                return False
+            self.shift, self.key_column = None, level.column + 2
+            return self.now not in self.tabbed
+        colon = line.find(": ")
+        key = line[level.column : colon]
+        if (
+            self.open
+            or colon < 0
+            or key not in WORDS
+            or key in ("id", level.keys[0])
+            or not is_tidy(line, level.column)
+            or line[colon + 2] in "|>[{"
+            or line[: level.column].strip()
+            or self.now in self.tabbed
+            or not level.takes(key)
+        ):
+            return False
+        level.add(key)
+        self.key_column = level.column
+        return True
+
+    def _line(self, line: str) -> None:
         column = indent_of(line)
-        begins, is_item = column, line[column:].startswith("- ") or line[column:] == "-"
-        begins = behind_dashes(line, begins)
+        begins = behind_dashes(line, column)
+        if not is_tidy(line, begins):
+            if self._mended():
+                return
+            line = self.lines[self.now]
+            column = indent_of(line)
+            begins = behind_dashes(line, column)
+        elif self.open:
+            self._missing_pipe()
+        is_item = begins > column or line[column:] == "-"
         key, value = parts_of(line, begins)
         if key is None and not self.open and not is_item and column > self.key_column:
             self._skip(line, self.key_column)
@@ -80,6 +107,17 @@ class _Walk(LineWalk):
             return
         self._enter(column, begins, is_item, key)
         self._value(key, value, begins)
+
+    def _mended(self) -> bool:
+        """Mend the words of this line; whether it is a comment, of which no more is to be said."""
+        self.mend_spaces()
+        if self.mend_remark():
+            return True
+        self._missing_pipe()
+        self.mend_inline()
+        self.mend_dash()
+        self.mend_colon()
+        return False
 
     def _again(self, key: str | None, value: str) -> None:
         """After a line was moved it stands in an open level."""
@@ -123,7 +161,7 @@ class _Walk(LineWalk):
 
     def _strays(self, level: Level, key: str | None) -> bool:
         """Whether a test stands in a column of other keys, while one of tests is open."""
-        if key is None or key not in FACTS | KEYS or not level.keys or level.takes(key):
+        if key is None or key not in WORDS or not level.keys or level.takes(key):
             return False
         others = [other for other in self.levels if other is not level and other.takes(key)]
         return bool(others) and (key in FACTS or others == self.levels[:1])
@@ -265,7 +303,7 @@ class _Walk(LineWalk):
         elif innermost.column < column:
             self.levels.append(Level(column, parent, is_list=False))
         if key is not None:
-            self.levels[-1].keys.append(key)
+            self.levels[-1].add(key)
 
     def _value(self, key: str | None, value: str, begins: int) -> None:
         """Pass over the lines that belong to the value of this one."""

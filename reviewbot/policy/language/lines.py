@@ -16,7 +16,7 @@ _SECTIONS = tuple(
     if isinstance(section, GrammarSection)
 )
 KEYS = frozenset().union(*_SECTIONS)
-_WORDS = FACTS | KEYS
+WORDS = FACTS | KEYS
 LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
 """Keys under which each entry begins with a dash."""
 FREE_TEXTS = frozenset(
@@ -81,6 +81,14 @@ class Level:
         self.parent = parent
         self.is_list = is_list
         self.keys: list[str] = []
+        self._of_facts = False
+        self._sections = _SECTIONS
+
+    def add(self, key: str) -> None:
+        """Note a key that stands here."""
+        self.keys.append(key)
+        self._of_facts = self._of_facts or (key in FACTS and key not in KEYS)
+        self._sections = tuple(section for section in self._sections if key in section)
 
     def ends_at(self, column: int, is_item: bool) -> bool:
         """Whether a line in a column ends this level."""
@@ -88,10 +96,9 @@ class Level:
 
     def takes(self, key: str) -> bool:
         """Whether a key is one of those that stand with what is there already."""
-        if any(other in FACTS and other not in KEYS for other in self.keys):
+        if self._of_facts:
             return key in FACTS
-        here = {*self.keys, key}
-        return key in KEYS and any(here <= section for section in _SECTIONS)
+        return any(key in section for section in self._sections)
 
 
 def indent_of(line: str, at: int = 0) -> int:
@@ -119,7 +126,7 @@ def word_of(text: str) -> str | None:
     words = text[:end].split(" ")
     for many in (3, 2, 1):
         word = " ".join(words[:many])
-        if word in _WORDS:
+        if word in WORDS:
             return word
     return None
 

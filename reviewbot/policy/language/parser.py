@@ -25,7 +25,13 @@ from reviewbot.policy.language.conditions import read_conditions, read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, PAUSED, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
-from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
+from reviewbot.policy.language.reader import (
+    DECLARED,
+    MappingReader,
+    Reading,
+    TooManyFindings,
+    first_line,
+)
 from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
@@ -41,15 +47,6 @@ from reviewbot.policy.values import read_choice
 LANGUAGE = 1
 
 _LONGEST_NAME = 80
-
-DECLARED = {
-    "list": "lists",
-    "pattern": "patterns",
-    "calendar": "hours",
-    "condition": "conditions",
-    "reason": "reasons",
-}
-
 
 class Parsed(msgspec.Struct, frozen=True):
     """What came of a text: the policy, unless there is an error among the findings.
@@ -188,7 +185,7 @@ class _PolicyReading:
             span=fields.span,
         )
         if not _has_error(reading.findings):
-            warn_unused(reading, policy, fields)
+            warn_unused(reading, fields)
         return policy
 
     def _name(self, fields: MappingReader) -> str | None:
@@ -288,6 +285,7 @@ class _PolicyReading:
         sources.append((tests[0], document.text))
         own = Reading(document, self.reading.review)
         own.zone, own.declared = self.reading.zone, self.reading.declared
+        own.uses = self.reading.uses
         try:
             if isinstance(document.root, Sequence):
                 return read_tests(own, document.root)

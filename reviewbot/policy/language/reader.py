@@ -43,6 +43,20 @@ _FALSE_FRIENDS = frozenset(
 )
 _CURLY = "“”„‟«»"
 _PLURALS = {"calendar": "hours"}
+
+DECLARED = {
+    "list": "lists",
+    "pattern": "patterns",
+    "calendar": "hours",
+    "condition": "conditions",
+    "reason": "reasons",
+}
+"""What a policy gives names of its own, each with the part where it does."""
+
+_KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
+
+Name = tuple[str, str]
+"""(kind, name)."""
 _CUT = "the # and what follows was read as a comment; "
 
 
@@ -65,8 +79,10 @@ class Reading:
         self.lists: dict[str, NamedList] = {}
         self.reasons: dict[str, ReasonText] = {}
         self.conditions: dict[str, AllOf | AnyOf] = {}
-        self.naming = False
-        """Whether it is a named condition that is read: those name no others."""
+        self.uses: dict[Name | None, set[Name]] = {}
+        """The names that are used, by what uses them: something with a name itself, or the rest."""
+        self.owner: Name | None = None
+        """What has a name of its own and is being read."""
         self.findings: list[Finding] = []
 
     @property
@@ -263,12 +279,19 @@ class Reading:
         comment = self.document.lines[cut.line - 1][cut.column :]
         return comment[:1].isalnum() or comment[1:2].isdigit()
 
+    def uses_declared(self, kind: str, name: str) -> bool:
+        """Whether a name is declared; it is used then."""
+        if name not in self.declared.get(kind, ()):
+            return False
+        self.uses.setdefault(self.owner, set()).add((kind, name))
+        return True
+
     def declared_name(self, kind: str, scalar: Scalar, start: int = 0) -> str | None:
         """Check that a text from `start` on is a name that is declared."""
         name = scalar.value[start:]
-        names = self.declared.get(kind, ())
-        if name in names:
+        if self.uses_declared(kind, name):
             return name
+        names = self.declared.get(kind, ())
         cure = f"the policy declares no {_PLURALS.get(kind, f'{kind}s')}"
         if names:
             cure = f"a name from  {_PLURALS.get(kind, f'{kind}s')}:  stands here; the policy has {listed(names, 'and')}"
@@ -351,7 +374,9 @@ class Reading:
                 message = f'"{key.value}" cannot be the name of {noun}'
                 cure = "letters, digits, _ and - make a name"
                 self.add("P034", key.span, message, cure=cure)
+            self.owner = (_KIND_IN[part], key.value)
             yield key, value
+            self.owner = None
 
 
 class MappingReader:

@@ -32,9 +32,9 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
     """Read a rule's `reason:`: the name of a reason, or the text itself."""
     if isinstance(tree, Scalar) and not tree.broken:
         name = tree.value.strip()
-        names = reading.declared.get("reason", ())
-        if name in names:
+        if reading.uses_declared("reason", name):
             return reading.reasons.get(name)
+        names = reading.declared.get("reason", ())
         if name and len(name.split()) < LEAST_WORDS:
             near = nearest(name, names)
             cure = f"a text in place of a name has at least {LEAST_WORDS} words"

@@ -305,9 +305,9 @@ def _moment(reading: Reading, scalar: Scalar) -> Moment:
 def _when_opens(reading: Reading, scalar: Scalar) -> WhenOpens:
     text = scalar.value
     name = text[5:-6].strip()
-    names = reading.declared.get("calendar", ())
-    if name in names:
+    if reading.uses_declared("calendar", name):
         return WhenOpens(hours=name, text=text, span=scalar.span)
+    names = reading.declared.get("calendar", ())
     at = text.index(name, 5) if name else 5
     raise Misread(
         "P023",

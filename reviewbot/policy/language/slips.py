@@ -11,6 +11,7 @@ from reviewbot.policy.language.lines import (
     FACTS,
     FREE_TEXTS,
     LISTS,
+    WORDS,
     Edit,
     Level,
     behind_dashes,
@@ -23,9 +24,9 @@ from reviewbot.policy.notations import plain
 from reviewbot.policy.operators.phrases import IS, begins
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-_OPENS = (
-    ",rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
-    "when any,any of,none of,any check,every check,no check,over time,applies to,"
+OPENS = frozenset(
+    "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
+    "when any,any of,none of,any check,every check,no check,over time,applies to".split(",")
 )
 """Keys under which more lines stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
@@ -285,7 +286,7 @@ class LineWalk:
         """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
         line = self.lines[self.now]
         key, value = parts_of(line, indent_of(line))
-        if key not in _OPENS.split(",") or value[:1] in ("[", "{", "|", "#", "'", '"'):
+        if key not in OPENS or value[:1] in ("[", "{", "|", "#", "'", '"'):
             return
         inner = value.removeprefix("- ")
         if ": " not in inner and not inner.endswith(":"):
@@ -323,7 +324,7 @@ class LineWalk:
 
     def _lacks_colon(self, word: str, behind: str, begins: int) -> bool:
         if not behind.strip():
-            return f",{word}," in _OPENS and self.next_is_deeper()
+            return word in OPENS and self.next_is_deeper()
         is_own = word in FACTS or not self.continues(begins)
         return is_own and behind.startswith((" ", "\xa0"))
 
@@ -404,6 +405,28 @@ class LineWalk:
                     indent_of(line) == here and line.lstrip().startswith("-")
                 )
         return False
+
+
+_SIGNS_OF_OTHERS = (" //", " --", " /*", " ;;")
+
+
+def is_tidy(line: str, begins: int) -> bool:
+    """Whether no slip of the hand can stand in a line whose text begins in this column: most are so."""
+    if not line.isascii():
+        return False
+    colon = line.find(":", begins)
+    key = line[begins:] if colon < 0 else line[begins:colon]
+    if key in WORDS:
+        behind = line[colon + 1 :]
+        if colon < 0 or (key in OPENS and behind):
+            return False
+        return not behind or (
+            behind[0] == " "
+            and behind[1:2] not in (" ", ":", "#")
+            and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
+        )
+    is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
+    return is_name and line[colon + 1 : colon + 2] == " " and colon > 0 and "-" not in line[:begins]
 
 
 def _without_is(value: str) -> str:

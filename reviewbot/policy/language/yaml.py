@@ -206,8 +206,8 @@ class _Builder:
         self.text = text
         self.lines = text.split("\n")
         self.reading = reading
-        self.repairs = reading.repairs
-        self.remarks = "#" in text
+        self.is_plain = not reading.repairs and reading.layout is None and "#" not in text
+        """Whether each text is as it stands: nothing was mended, and no comment cuts one."""
         self.anchors: set[str] = set()
         self.findings: list[Finding] = []
 
@@ -215,11 +215,11 @@ class _Builder:
         stack: list[tuple[Any, list[Tree]]] = []
         root: Tree | None = None
         documents = 0
-        for event in iter(_Loader(self.text).get_event, None):
+        next_event = _Loader(self.text).get_event
+        while (event := next_event()) is not None:
             kind = type(event)
-            done: Tree | None = None
             if kind is yaml.ScalarEvent:
-                done = self._scalar(event)
+                done: Tree = self._scalar(event)
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 self._open(event, len(stack))
                 stack.append((event, []))
@@ -229,12 +229,12 @@ class _Builder:
                 done = self._close(start, event, items)
             elif kind is yaml.AliasEvent:
                 done = self._alias(event)
-            elif kind is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    message = "a second document starts here (---)"
-                    self._refuse("P009", event, message, "put it in a file of its own")
-            if done is None:
+            else:
+                if kind is yaml.DocumentStartEvent:
+                    documents += 1
+                    if documents > 1:
+                        message = "a second document starts here (---)"
+                        self._refuse("P009", event, message, "put it in a file of its own")
                 continue
             if stack:
                 stack[-1][1].append(done)
@@ -246,26 +246,24 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Scalar:
         self._count(event)
-        self._refuse_extras(event)
         start, end = event.start_mark, event.end_mark
-        line, column, last = start.line + 1, start.column + 1, end.line + 1
-        style = event.style or ""
-        place = self.reading.place
+        style, line, column, last = event.style or "", start.line + 1, start.column + 1, end.line + 1
+        span, broken = Span(line, column, last, end.column + 1), False
+        if self.is_plain and event.tag is None and style not in ("|", ">"):
+            return Scalar(value=event.value, span=span, last_line=last, style=style)
         if style == "|" or style == ">":
             span = Span(line, column, line, len(self._line(line - 1)) + 1)
-        else:
-            span = Span(line, column, last, end.column + 1)
-        repair = self.repairs.get(line - 1) if self.repairs else None
-        is_repaired = repair is not None and style == "'" and start.column >= repair.column
-        if is_repaired:  # the quotes are ours
+        repair = self.reading.repairs.get(line - 1)
+        if repair is not None and style == "'" and start.column >= repair.column:  # our quotes
             style, span = "", Span(line, column, line, column + len(event.value))
+            broken = repair.is_told
         return Scalar(
             value=event.value,
-            span=place(span),
+            span=self.reading.place(span),
             last_line=last,
             style=style,
-            cut=self._cut(end.line, end.column) if self.remarks and not event.style else None,
-            broken=bool(event.tag) or (is_repaired and repair is not None and repair.is_told),
+            cut=self._cut(end.line, end.column) if not event.style else None,
+            broken=broken or bool(event.tag),
         )
 
     def _cut(self, line: int, column: int) -> Span | None:
@@ -279,7 +277,6 @@ class _Builder:
 
     def _open(self, event: Any, depth: int) -> None:
         self._count(event)
-        self._refuse_extras(event)
         if depth >= MAX_DEPTH:
             message = f"more than {MAX_DEPTH} levels lie inside each other here"
             self._refuse("P006", event, message, "a policy needs six")
@@ -304,7 +301,6 @@ class _Builder:
         return Mapping(entries=tuple(entries), span=span)
 
     def _alias(self, event: Any) -> Scalar:
-        self._count(event)
         start, end = event.start_mark, event.end_mark
         span = Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
         if event.anchor in self.anchors:
@@ -315,8 +311,6 @@ class _Builder:
         return Scalar(value=f"*{event.anchor}", span=span, broken=True)
 
     def _refuse_extras(self, event: Any) -> None:
-        if event.anchor is None and event.tag is None:
-            return
         mark = event.start_mark
         word = self._line(mark.line)[mark.column : mark.column + 100].split(" ", 1)[0]
         span = spot(mark.line, mark.column, max(1, len(word)))
@@ -330,11 +324,8 @@ class _Builder:
             cure = "put quotes around the whole text"
             key = self._line(mark.line)[: mark.column].strip().removeprefix("- ").rstrip(": ")
             if event.tag in ("!", "!=") or key in NO_TEXTS:
-                message = (
-                    "comparisons are words: ! is not one"
-                    if event.tag == "!"
-                    else "comparisons are words: != is not one"
-                )
+                sign = "!=" if event.tag.startswith("!=") else "!"
+                message = f"comparisons are words: {sign} is not one"
                 cure = f"write  not {rest.lstrip('!= ')}"
                 end = len(self._line(mark.line).rstrip())
                 self._add(
@@ -353,6 +344,8 @@ class _Builder:
             message = f"the file holds more than {MAX_NODES:,} values"
             cure = "move long lists to a CSV file beside the policy"
             self._refuse("P005", event, message, cure)
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_extras(event)
 
     def _line(self, number: int) -> str:
         """A line by its number from 0; libyaml's marks may point one behind the last."""

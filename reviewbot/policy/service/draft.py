@@ -14,7 +14,7 @@ from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import GrammarSection, Key, Kind, inside
-from reviewbot.policy.language.parser import DECLARED
+from reviewbot.policy.language.reader import DECLARED
 from reviewbot.policy.service.outline import OutlineEntry, outline
 
 _ANYBODY = (NO_RULE, DEADLINE)
