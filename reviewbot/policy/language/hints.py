@@ -266,7 +266,8 @@ def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, sta
 
 def only_named(reading: Reading, text: str) -> str | None:
     """The test that a plain text names by its list alone, or its file."""
-    name = next((n for n in reading.declared.get("list", ()) if fold(n) == fold(text)), None)
+    folded = fold(text)
+    name = next((name for name in reading.declared.get("list", ()) if fold(name) == folded), None)
     return None if name is None else f"in list {name}"
 
 

@@ -39,7 +39,7 @@ from reviewbot.policy.language.statements import read_statements
 from reviewbot.policy.language.templates import read_locale
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
-from reviewbot.policy.language.yaml import Mapping, Sequence, YamlDocument, load_yaml, reload_yaml
+from reviewbot.policy.language.yaml import Mapping, Sequence, YamlDocument, load_yaml, reload_yaml, stands_well
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.notations import plain
 from reviewbot.policy.values import read_choice
@@ -75,7 +75,7 @@ def parse_policy(
     document = load_yaml(source, path)
     files = ListFiles(read)
     parsed = _parsed(document, files, tests, today)
-    if parsed.policy is None and (again := reload_yaml(document)) is not None:
+    if _may_be_laid_out_wrong(parsed, document) and (again := reload_yaml(document)) is not None:
         meant = _parsed(again, files, tests, today)
         if document.root is None or _errors(meant) <= _errors(parsed):
             return meant
@@ -105,6 +105,23 @@ def _parsed(
     if _has_error(findings):
         policy = None
     return Parsed(policy, findings, tuple(sources))
+
+
+_OF_VALUES = frozenset("P022 P023 P024 P025 P101 P102 P103 P104 P105 P109 P110 P111 P112 P114 P117".split())
+"""Mistakes that lie in a value alone, however the lines of the file stand."""
+
+
+def _may_be_laid_out_wrong(parsed: Parsed, document: YamlDocument) -> bool:
+    """Whether a mistake may come from how the lines stand, and not from what one of them says."""
+    return parsed.policy is None and any(
+        finding.severity is Severity.ERROR
+        and finding.path == document.path
+        and not (
+            (finding.fix is not None or finding.code in _OF_VALUES)
+            and stands_well(document, finding.span)
+        )
+        for finding in parsed.findings
+    )
 
 
 def _errors(parsed: Parsed) -> int:

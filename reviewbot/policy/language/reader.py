@@ -204,11 +204,13 @@ class Reading:
 
     def text(self, tree: Tree | None, what: str) -> Scalar | None:
         """Take a tree as one text that is not empty."""
-        if isinstance(tree, Scalar) and not tree.value.strip():
-            self.empty(tree, what)
+        if isinstance(tree, Scalar):
+            if not tree.value.strip():
+                self.empty(tree, what)
+                return None
+            return None if tree.broken else tree
+        if tree is None:
             return None
-        if tree is None or isinstance(tree, Scalar):
-            return None if tree is None or tree.broken else tree
         own = only_text(tree)
         self.add(
             "P031",
@@ -415,15 +417,16 @@ class MappingReader:
 
     def get(self, key: str, missing: str | None = None) -> Tree | None:
         """Take what stands under a key; a required one that is not there is reported."""
-        row = self._section.keys[key]
-        if key not in self._trees and row.required and not row.actions:
+        tree = self._trees.get(key)
+        if tree is None and (row := self._section.keys[key]).required and not row.actions:
             message = f"{self.what} has no  {key}:"
             self.reading.add("P030", first_line(self.span), message, cure=missing)
-        return self._trees.get(key)
+        return tree
 
     def text(self, key: str, missing: str | None = None) -> Scalar | None:
         """Take one text that is not empty."""
-        return self.reading.text(self.get(key, missing), f"{key}:")
+        tree = self.get(key, missing)
+        return None if tree is None else self.reading.text(tree, f"{key}:")
 
     def texts(self, key: str) -> list[Scalar]:
         """Take a text or a list of texts."""
@@ -431,7 +434,8 @@ class MappingReader:
 
     def free_text(self, key: str) -> Scalar | None:
         """Take a text for people."""
-        return self.reading.free_text(self.get(key), f"{key}:")
+        tree = self.get(key)
+        return None if tree is None else self.reading.free_text(tree, f"{key}:")
 
     def words(self, key: str) -> str | None:
         """Take the words of a text for people, without outer white space."""
@@ -440,7 +444,8 @@ class MappingReader:
 
     def yes_no(self, key: str) -> bool | None:
         """Take `yes` or `no`."""
-        return self.reading.read(self.text(key), read_yes_no)
+        scalar = self.text(key)
+        return None if scalar is None else self.reading.read(scalar, read_yes_no)
 
     def key_span(self, key: str) -> Span:
         """The place of a key, or of the whole where it is missing."""

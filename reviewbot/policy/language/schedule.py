@@ -255,6 +255,8 @@ def read_reminders(
     reading: Reading, tree: Tree | None, part: str = "remind:"
 ) -> tuple[Reminder, ...]:
     """Read `remind:`: moments, and whom to tell at each."""
+    if tree is None:
+        return ()
     found = []
     who = tree.value if isinstance(tree, Scalar) else "lead"
     for key, value in reading.entries(reading.mapping(tree, part, f"6h before deadline: {who}")):

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
-from reviewbot.policy.language.lines import Layout
+from reviewbot.policy.language.lines import Layout, behind_dashes, indent_of
 from reviewbot.policy.language.repair import (
     NO_TEXTS,
     Repair,
@@ -27,6 +27,7 @@ from reviewbot.policy.language.repair import (
     spot,
     unfit_characters,
 )
+from reviewbot.policy.language.slips import is_tidy
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 40_000
@@ -132,6 +133,12 @@ def reload_yaml(document: YamlDocument) -> YamlDocument | None:
     return _YamlReading(document.text, document.path, layout).run([])
 
 
+def stands_well(document: YamlDocument, span: Span) -> bool:
+    """Whether a mistake lies in what a line says, and cannot come from its form."""
+    line = document.lines[span.line - 1]
+    return is_tidy(line, behind_dashes(line, indent_of(line)))
+
+
 class _YamlReading:
     """The reading of one text, with as many repairs as the budget of nodes allows."""
 
@@ -145,7 +152,9 @@ class _YamlReading:
 
     def place(self, span: Span) -> Span:
         """Find a place in the author's text."""
-        return span if self.layout is None else self.layout.place(span)
+        if self.layout is None or not (span.line in self.edited or span.end_line in self.edited):
+            return span
+        return self.layout.place(span)
 
     def run(self, unfit: list[Finding]) -> YamlDocument:
         findings: list[Finding] = []
@@ -206,8 +215,8 @@ class _Builder:
         self.text = text
         self.lines = text.split("\n")
         self.reading = reading
-        self.is_plain = not reading.repairs and reading.layout is None and "#" not in text
-        """Whether each text is as it stands: nothing was mended, and no comment cuts one."""
+        self.is_plain = not reading.repairs and "#" not in text
+        """Whether each text is as it stands: none was put into quotes by us, and no comment cuts one."""
         self.anchors: set[str] = set()
         self.findings: list[Finding] = []
 
@@ -250,6 +259,7 @@ class _Builder:
         style, line, column, last = event.style or "", start.line + 1, start.column + 1, end.line + 1
         span, broken = Span(line, column, last, end.column + 1), False
         if self.is_plain and event.tag is None and style not in ("|", ">"):
+            span = self.reading.place(span) if self.reading.edited else span
             return Scalar(value=event.value, span=span, last_line=last, style=style)
         if style == "|" or style == ">":
             span = Span(line, column, line, len(self._line(line - 1)) + 1)
