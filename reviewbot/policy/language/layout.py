@@ -59,30 +59,40 @@ class _Walk(LineWalk):
 
     def _goes_on(self, line: str) -> bool:
         """Pass over a line that is surely in order: one more value or key where others stand."""
-        level = self.levels[-1]
+        if self.open or self.now in self.tabbed:
+            return False
+        column = indent_of(line)
+        behind = len(self.levels)
+        while behind and self.levels[behind - 1].column > column:
+            behind -= 1
+        level = self.levels[behind - 1]
+        if level.column != column:
+            return False
         if level.is_list:
-            text = line[level.column + 2 :]
-            is_value = text.isalnum() and text.isascii() and text not in WORDS
-            if self.open or not is_value or line[: level.column + 2] != f"{' ' * level.column}- ":
-                return False
-            self.shift, self.key_column = None, level.column + 2
-            return self.now not in self.tabbed
-        colon = line.find(": ")
-        key = line[level.column : colon]
+            return behind == len(self.levels) and self._is_value(line[column:])
+        colon = line.find(": ", column)
+        key = line[column:colon]
         if (
-            self.open
-            or colon < 0
+            colon < 0
             or key not in WORDS
-            or key in ("id", level.keys[0])
-            or not is_tidy(line, level.column)
+            or key == "id"
+            or level.keys[:1] == [key]
+            or not is_tidy(line, column)
             or line[colon + 2] in "|>[{"
-            or line[: level.column].strip()
-            or self.now in self.tabbed
             or not level.takes(key)
         ):
             return False
+        del self.levels[behind:]
         level.add(key)
-        self.key_column = level.column
+        self.key_column = column
+        return True
+
+    def _is_value(self, text: str) -> bool:
+        """Whether a line is a plain value behind its dash, as most of a list are."""
+        value = text[2:]
+        if text[:2] != "- " or not value.isalnum() or not value.isascii() or value in WORDS:
+            return False
+        self.shift, self.key_column = None, self.levels[-1].column + 2
         return True
 
     def _line(self, line: str) -> None:

@@ -77,7 +77,7 @@ class _Pairs:
 
     def proven(self, severity: Severity) -> Iterator[Overlap]:
         """Pairs of a severity that a task was found for."""
-        partners = {i: self._partners(i, severity) for i in self._rules}
+        partners = {i: self._partners(i, severity) for i in self._rules if self._later[i]}
         partners = {i: wanted for i, wanted in partners.items() if any(wanted)}
         share = max(1, MOST_ASKED // max(1, len(partners)))
         for i, (boxes, large) in partners.items():

@@ -185,7 +185,8 @@ class Search:
             once = twice = 0
             self._budget.left -= 1 + len(self._boxes.axes) // 4
             for variable, axis in self._boxes.axes.items():
-                may, unsure = axis.look(live[variable])
+                cells = live[variable]
+                may, unsure = axis.known.get(cells) or axis.look(cells)
                 unwanted &= may
                 if not unwanted:
                     return 0, touched
