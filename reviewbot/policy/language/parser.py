@@ -39,7 +39,14 @@ from reviewbot.policy.language.statements import read_statements
 from reviewbot.policy.language.templates import read_locale
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
-from reviewbot.policy.language.yaml import Mapping, Sequence, YamlDocument, load_yaml, reload_yaml, stands_well
+from reviewbot.policy.language.yaml import (
+    Mapping,
+    Sequence,
+    YamlDocument,
+    load_yaml,
+    reload_yaml,
+    stands_well,
+)
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.notations import plain
 from reviewbot.policy.values import read_choice
@@ -47,6 +54,7 @@ from reviewbot.policy.values import read_choice
 LANGUAGE = 1
 
 _LONGEST_NAME = 80
+
 
 class Parsed(msgspec.Struct, frozen=True):
     """What came of a text: the policy, unless there is an error among the findings.
@@ -107,7 +115,7 @@ def _parsed(
     return Parsed(policy, findings, tuple(sources))
 
 
-_OF_VALUES = frozenset("P022 P023 P024 P025 P101 P102 P103 P104 P105 P109 P110 P111 P112 P114 P117".split())
+_OF_VALUES = "P022 P023 P024 P025 P101 P102 P103 P104 P105 P109 P110 P111 P112 P114 P117"
 """Mistakes that lie in a value alone, however the lines of the file stand."""
 
 

@@ -24,10 +24,11 @@ from reviewbot.policy.notations import plain
 from reviewbot.policy.operators.phrases import IS, begins
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-OPENS = frozenset(
+_OPENS = (
     "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
-    "when any,any of,none of,any check,every check,no check,over time,applies to".split(",")
+    "when any,any of,none of,any check,every check,no check,over time,applies to"
 )
+OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
@@ -422,7 +423,7 @@ def is_tidy(line: str, begins: int) -> bool:
             return False
         return not behind or (
             behind[0] == " "
-            and behind[1:2] not in (" ", ":", "#")
+            and behind[1:2] not in ("", " ", ":", "#")
             and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
         )
     is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()

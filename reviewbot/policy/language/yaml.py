@@ -256,7 +256,12 @@ class _Builder:
     def _scalar(self, event: Any) -> Scalar:
         self._count(event)
         start, end = event.start_mark, event.end_mark
-        style, line, column, last = event.style or "", start.line + 1, start.column + 1, end.line + 1
+        style, line, column, last = (
+            event.style or "",
+            start.line + 1,
+            start.column + 1,
+            end.line + 1,
+        )
         span, broken = Span(line, column, last, end.column + 1), False
         if self.is_plain and event.tag is None and style not in ("|", ">"):
             span = self.reading.place(span) if self.reading.edited else span
