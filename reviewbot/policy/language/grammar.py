@@ -456,3 +456,13 @@ def inside(key: Key) -> tuple[GrammarSection, ...]:
 def keys_of(action: Action) -> tuple[str, ...]:
     """The keys that an action takes."""
     return tuple(key.name for key in ACTION_ROWS if action in key.actions)
+
+
+DECLARED = {
+    "list": "lists",
+    "pattern": "patterns",
+    "calendar": "hours",
+    "condition": "conditions",
+    "reason": "reasons",
+}
+"""What a policy gives names of its own, each with the part where it does."""

@@ -23,10 +23,9 @@ from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.conditions import read_conditions, read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
-from reviewbot.policy.language.grammar import APPLIES_TO, PAUSED, POLICY, TESTS_FILE
+from reviewbot.policy.language.grammar import APPLIES_TO, DECLARED, PAUSED, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
 from reviewbot.policy.language.reader import (
-    DECLARED,
     MappingReader,
     Reading,
     TooManyFindings,

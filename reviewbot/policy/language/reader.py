@@ -10,7 +10,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.forms import ENTRIES, LINES, kind_of, only_text, with_own
-from reviewbot.policy.language.grammar import GrammarSection
+from reviewbot.policy.language.grammar import DECLARED, GrammarSection
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
@@ -43,15 +43,6 @@ _FALSE_FRIENDS = frozenset(
 )
 _CURLY = "“”„‟«»"
 _PLURALS = {"calendar": "hours"}
-
-DECLARED = {
-    "list": "lists",
-    "pattern": "patterns",
-    "calendar": "hours",
-    "condition": "conditions",
-    "reason": "reasons",
-}
-"""What a policy gives names of its own, each with the part where it does."""
 
 _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
 

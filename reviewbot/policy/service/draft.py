@@ -13,8 +13,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language import grammar
-from reviewbot.policy.language.grammar import GrammarSection, Key, Kind, inside
-from reviewbot.policy.language.reader import DECLARED
+from reviewbot.policy.language.grammar import DECLARED, GrammarSection, Key, Kind, inside
 from reviewbot.policy.service.outline import OutlineEntry, outline
 
 _ANYBODY = (NO_RULE, DEADLINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.language.reader import DECLARED
+from reviewbot.policy.language.grammar import DECLARED
 from reviewbot.policy.service.draft import Draft
 from reviewbot.policy.service.findings import Beside, check, cures, read
 from reviewbot.policy.service.hover import Hover, hover
