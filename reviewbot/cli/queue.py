@@ -42,6 +42,8 @@ from reviewbot.safety.second_look import marked
             "show": Lazy("queue:show", "one question with all that was seen"),
             "claim": Lazy("answering:claim", "say that you look at it"),
             "release": Lazy("answering:release", "let others look at it"),
+            "sealed": Lazy("sealed:sealed", "what a rule holds a while before it is sent"),
+            "cancel": Lazy("sealed:cancel", "keep one of those from being sent"),
         },
         "Answer a comment task": {
             "approve": Lazy("answering:approve", "pay it, for good"),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from reviewbot.core.log_text import SEALED
 from reviewbot.core.recorded_facts import Revisions, facts_from_json
 from reviewbot.core.verdict import NO_TRACE
 from reviewbot.domain.decision import DEADLINE, Action, Decision
@@ -93,7 +94,8 @@ def _of_log(decision: Decision) -> dict[str, object]:
         "rule": decision.rule,
         "reason": decision.reason,
         "fields": decision.fields,
-        "until": decision.until,
+        # What is sealed is due by the policy, and lies only for a while.
+        "until": None if (decision.held_by or "").startswith(SEALED) else decision.until,
         "to": decision.to,
         "cannot tell": decision.cannot_tell,
     }

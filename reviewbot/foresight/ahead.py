@@ -41,6 +41,7 @@ from reviewbot.foresight.room import Room, Stop
 from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.ports.ledger import Logged
+from reviewbot.safety import seal
 from reviewbot.safety.limits import decide_by, people_may_from
 from reviewbot.safety.pauses import Hold
 
@@ -186,6 +187,8 @@ class _Way:
     said: Evaluation | None = None
     stop: Stop | None = None
     kept: Kept | None = None
+    seal: tuple[str, datetime] | None = None
+    """Of which rule a decision lies sealed, and up to when."""
 
 
 class _Following:
@@ -305,7 +308,7 @@ class _Following:
         self, ahead: RoundAhead, judge: Judge, answers: AnswersAhead, ready: datetime
     ) -> Steps:
         """Follow a round through the policy's answers, to the first that is sent."""
-        way = _Way()
+        way = _Way(seal=_sealed_in_log(ahead))
         coming = stretches(answers, ahead.ends_by(self._now))
         sent = yield from self._walk(ahead, judge, coming, ready, way)
         if sent is not None:
@@ -328,15 +331,21 @@ class _Following:
             if passed(at) >= until:  # no pass is made while this is the answer
                 continue
             way.said, way.stop = answer, None
+            way.seal = way.seal if _is_sent(answer) else None
             wish = ahead.wish(judge, answer.action, answer.rule)
             due = with_a_person_until(ahead, judge, wish) or at
             if at < due:
                 way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
-                stop = way.stop = self._stop(judge, wish, tried, until)
+                stop = way.stop = self._stop(judge, wish, tried, until) or _cancelled(ahead, wish)
                 if stop is None:
-                    return self._sent(ahead, judge, wish, tried, way.kept)
+                    opens = _opens(ahead, judge, wish, tried, way)
+                    if opens is None:
+                        return self._sent(ahead, judge, wish, tried, way.kept)
+                    at = min(opens, until)
+                    continue
+                way.seal = None
                 if stop.skips:
                     at = min(stop.free_at or until, until)
                     sent = yield from self._below(ahead, judge, answer.rule, (tried, at), way)
@@ -394,7 +403,7 @@ class _Following:
         """What the deadline sends in its place at `at`, or when to try again (None: not before `end`)."""
         assert ahead.facts is not None
         due = None if wish.rule == DEADLINE else decide_by(judge, ahead.facts)
-        if stop.by not in ("cap", "guardrail") or due is None:
+        if stop.by not in ("cap", "guardrail", "cancelled") or due is None:
             return None, stop.free_at
         if at < due:
             return None, due if stop.asks or stop.free_at is None else min(stop.free_at, due)
@@ -439,7 +448,7 @@ class _Following:
             return _was_left(ahead)
         end, due = ahead.ends_by(self._now), decide_by(judge, ahead.facts)
         decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
-        if stop is None or stop.by not in ("cap", "guardrail") or not decides:
+        if stop is None or stop.by not in ("cap", "guardrail", "cancelled") or not decides:
             return said.action is Action.LEAVE
         answer = judge.guarded_fallback(replace(ahead.facts, now=end - timedelta(microseconds=1)))
         return answer is not None and answer.action is Action.LEAVE
@@ -484,6 +493,34 @@ class _Following:
             if all(hold.stops(action, policy, self._now) for action in acts)
         ]
         return max(holds, key=Hold.lasting, default=None)
+
+
+def _sealed_in_log(ahead: RoundAhead) -> tuple[str, datetime] | None:
+    """The seal that the log shows on a round."""
+    last = None if ahead.latest is None else ahead.latest.decision
+    if last is None or ahead.latest is None:
+        return None
+    until = seal.begun(ahead.latest, last, ahead.epoch)
+    return None if until is None else (last.rule, until)
+
+
+def _opens(
+    ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, way: _Way
+) -> datetime | None:
+    """When the seal ends under which a rule's decision lies; None where it is sent at `at`."""
+    hold = seal.hold_of(judge.policy, wish.rule)
+    if hold is None or ahead.facts is None:
+        return None
+    since = way.seal[1] if way.seal is not None and way.seal[0] == wish.rule else None
+    until = seal.sealed_until(hold, since, at, decide_by(judge, ahead.facts))
+    if until is not None:
+        way.seal = (wish.rule, until)
+    return until
+
+
+def _cancelled(ahead: RoundAhead, wish: Decision) -> Stop | None:
+    """Who keeps back what a rule decides; the deadline still decides."""
+    return None if wish.rule == DEADLINE else ahead.cancelled
 
 
 def _was_left(ahead: RoundAhead) -> bool:

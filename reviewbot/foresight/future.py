@@ -57,6 +57,8 @@ class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
     listed: bool = False
     latest: Logged | None = None
     unsendable: str | None = None
+    cancelled: Stop | None = None
+    """Who keeps back what a rule decides of it; the deadline still decides."""
 
     @property
     def key(self) -> Key:

@@ -18,14 +18,16 @@ from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
 from reviewbot.domain.errors import LedgerError
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Key, RoundAhead, Standing
-from reviewbot.foresight.room import House, Spent
+from reviewbot.foresight.room import House, Spent, Stop
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, as_told
 from reviewbot.policy.testing.compare import covers
-from reviewbot.ports.ledger import Ledger, Logged
+from reviewbot.ports.ledger import Ledger, Logged, LogNote
 from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import looks_at_the_checker
 from reviewbot.safety.pauses import Hold, holds_on
 from reviewbot.safety.probation import trial_on
+from reviewbot.safety.seal import cancelled as cancelled_by
+from reviewbot.safety.seal import cancelled_rounds, subject
 
 if TYPE_CHECKING:
     from reviewbot.core.context import BotContext
@@ -192,10 +194,14 @@ def _rounds(
     found = {
         (round.sighting.review, round.sighting.task_id): round for round in open_rounds(ledger)
     }
+    cancelled = cancelled_rounds(ledger)
     for review in ACTIONS_OF:
         rounds = [
-            _as_recorded(ledger, round, judges, judge_of)
-            for (kind, _), round in found.items()
+            replace(
+                _as_recorded(ledger, round, judges, judge_of),
+                cancelled=_stop_of(cancelled.get(subject(review, name, round.sighting.epoch))),
+            )
+            for (kind, name), round in found.items()
             if kind == review
         ]
         if not any(ahead.judge is not None and ahead.judge.needs_account for ahead in rounds):
@@ -209,6 +215,10 @@ def _rounds(
             if facts is not None:
                 facts = replace(facts, account=as_told(account, facts.account))
             yield replace(ahead, facts=facts)
+
+
+def _stop_of(word: LogNote | None) -> Stop | None:
+    return None if word is None else Stop("cancelled", str(cancelled_by(word)), None, asks=True)
 
 
 def _as_recorded(

@@ -250,6 +250,8 @@ class Rule(Node, frozen=True, kw_only=True):
     """What it may send, counted by its name."""
     when_over: Literal["escalate", "hold", "skip"] = "escalate"
     """What follows where a limit of its own is full; `skip`: the rules below are asked."""
+    hold: float | None = None
+    """Seconds for which its decision is sealed before it is sent."""
     rollout: float | None = None
     shadow: bool = False
     repeat: bool = False

@@ -45,7 +45,7 @@ from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
-from reviewbot.safety import breaker, gate, writes
+from reviewbot.safety import breaker, gate, seal, writes
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -71,6 +71,7 @@ def perform(
     by_person = decision.decided_by is not None
     gate.check_statements(judge, facts, decision, by_person=by_person)
     gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
+    seal.check(app.ledger, decision)
     sent = app.sent.get(decision.key)
     try:
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
@@ -86,6 +87,7 @@ def perform(
         gate.check(
             app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person
         )
+        seal.check(app.ledger, decision)
     except Halted:
         run.close(State.VOID, "not sent: halted at the last moment", None)
         raise

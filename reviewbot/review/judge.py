@@ -209,7 +209,7 @@ def at_the_deadline(
     while there is time, and where the fallback changes nothing. Raises `ApiError`.
     """
     judge = known.judge
-    if judge is None or halted.by not in ("cap", "guardrail", "refusal", "statement"):
+    if judge is None or halted.by not in ("cap", "guardrail", "refusal", "statement", "cancelled"):
         return None
     if judge.fallback(judged.facts) is None:
         return None

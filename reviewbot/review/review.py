@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from reviewbot.alarms.notices import tell_dead_letter, tell_late, tell_question
 from reviewbot.core import refusals
 from reviewbot.core.context import BotContext
+from reviewbot.core.log_text import CANCELLED, SEALED
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     Background,
@@ -56,7 +57,7 @@ from reviewbot.review.judge import (
     with_what_was_seen,
 )
 from reviewbot.review.recover import Recovery
-from reviewbot.safety import gate
+from reviewbot.safety import gate, seal
 from reviewbot.safety.limits import decide_by
 
 if TYPE_CHECKING:
@@ -159,6 +160,10 @@ class _Review:
             )
         ) is not None:
             return self._kept_back(judged, halted)
+        if (halted := self._cancelled(judged)) is not None:
+            return self._kept_back(judged, halted)
+        if (sealed := self._sealed(judged)) is not None:
+            return self._hold(sealed)
         for _ in range(LOOKS):
             self.app.wait_turn()
             if self._is_fresh(judged):
@@ -183,7 +188,11 @@ class _Review:
                 self.known,
                 fresh=True,
             )
-            if self._forbidden(judged) is not None or not self._sends(judged):
+            if (
+                self._forbidden(judged) is not None
+                or not self._sends(judged)
+                or self._sealed(judged) is not None
+            ):
                 return self._decide(judged)
         return Reviewed(item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict)
 
@@ -195,6 +204,31 @@ class _Review:
         if cannot_send(item) is not None:
             return False
         return not _too_late(item, self.app.clock.now())
+
+    def _sealed(self, judged: Judged) -> Judged | None:
+        """The same sealed, where its rule holds what it decides for a while; None where it may go."""
+        judge, item, verdict = self.known.judge, judged.item, judged.verdict
+        hold = None if judge is None else seal.hold_of(judge.policy, verdict.rule)
+        if judge is None or hold is None:
+            return None
+        since = seal.begun(self.known.memory.latest, verdict, item.epoch)
+        due = decide_by(judge, item)
+        until = seal.sealed_until(hold, since, self.app.clock.now(), due)
+        if until is None:
+            return None
+        held = replace(verdict, until=until, held_by=seal.words_of(hold))
+        return replace(judged, verdict=held)
+
+    def _cancelled(self, judged: Judged) -> Halted | None:
+        """Who cancelled it while it lay sealed, where that may be."""
+        judge, latest = self.known.judge, self.known.memory.latest
+        held_by = "" if latest is None else latest.decision.held_by or ""
+        was_sealed = held_by.startswith((SEALED, CANCELLED))
+        if judge is None or not (was_sealed or seal.hold_of(judge.policy, judged.verdict.rule)):
+            return None
+        item = judged.item
+        at = (item.review, item.id, item.epoch)
+        return seal.cancelled_in(self.app.ledger, *at, judged.verdict.rule)
 
     def _seen_lately(self, item: ReviewItem) -> bool:
         sight = self.bench.sights.get(item.id)

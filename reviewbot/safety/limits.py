@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reviewbot.core.guard_state import ExpectedNeed
+from reviewbot.core.log_text import CANCELLED
 from reviewbot.core.refusals import NOTE
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, WRITES, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
@@ -101,7 +102,7 @@ def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | Non
     """Whether a full cap asked a person in place of this very wish: it is theirs till `decide by`."""
     return (
         last.held_by is not None
-        and not last.held_by.startswith((NOTE, FORBIDS, UNCLEAR))
+        and not last.held_by.startswith((NOTE, FORBIDS, UNCLEAR, CANCELLED))
         and last.action is Action.ESCALATE
         and (last.epoch, last.rule, last.revision) == (epoch, wish.rule, wish.revision)
     )

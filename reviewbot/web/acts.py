@@ -21,7 +21,7 @@ from reviewbot.review import pending
 from reviewbot.review.answer import PersonAnswer, answer, how_it_ended
 from reviewbot.review.pending import Changed
 from reviewbot.runtime.bot_health import bot_of
-from reviewbot.safety import breaker, limits, pauses, rollout
+from reviewbot.safety import breaker, limits, pauses, rollout, seal
 from reviewbot.web import task as task_pages
 from reviewbot.web.console import Visit
 from reviewbot.web.people import note
@@ -166,6 +166,19 @@ def undo(visit: Visit) -> Response:
         visit.console.ledger, waiting, who=visit.who.name, now=visit.now
     ):
         raise Changed("there is nothing left to undo: it was sent")
+    return RedirectResponse(f"/task/{visit.path['task']}", 303)
+
+
+def cancel(visit: Visit) -> Response:
+    """Keep a sealed decision from being sent."""
+    chosen = open_round(visit, visit.path["task"])
+    seal.cancel(
+        visit.console.ledger,
+        chosen,
+        who=visit.who.name,
+        reason=visit.form.get("reason", ""),
+        now=visit.now,
+    )
     return RedirectResponse(f"/task/{visit.path['task']}", 303)
 
 

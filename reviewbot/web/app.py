@@ -53,6 +53,7 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("POST", "/task/{task}/finalize", "reviewer", acts.finalize),
     WebRoute("POST", "/task/{task}/corrections", "reviewer", acts.corrections),
     WebRoute("POST", "/task/{task}/undo", "reviewer", acts.undo),
+    WebRoute("POST", "/task/{task}/cancel", "reviewer", acts.cancel),
     WebRoute("POST", "/task/{task}/claim", "reviewer", acts.claim),
     WebRoute("POST", "/task/{task}/release", "reviewer", acts.release),
     WebRoute("GET", "/decision/{decision}", "viewer", record.show),

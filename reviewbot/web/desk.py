@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from starlette.responses import Response
 
+from reviewbot.core.questions import Round
 from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line
@@ -19,6 +20,7 @@ from reviewbot.insights.status import situation
 from reviewbot.presentation.phrases import if_you_do_nothing
 from reviewbot.review.pending import pending_answers
 from reviewbot.runtime.bot_health import bot_of
+from reviewbot.safety.seal import sealed_rounds
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
 
@@ -58,6 +60,7 @@ def today(visit: Visit) -> Response:
     return page(
         visit,
         "today.html.jinja",
+        sealed=sealed_rows(visit),
         found=found,
         books=found.books,
         rows=rows[:10],
@@ -85,6 +88,7 @@ def queue(visit: Visit) -> Response:
     return page(
         visit,
         "queue.html.jinja",
+        sealed=sealed_rows(visit),
         rows=shown,
         count=len(rows),
         number=number,
@@ -92,6 +96,13 @@ def queue(visit: Visit) -> Response:
         wanted=wanted,
         mine=mine,
         way=lambda n: "/queue?" + urlencode({**kept, "page": n}),
+    )
+
+
+def sealed_rows(visit: Visit) -> list[Round]:
+    """What a rule holds a while before it is sent, by when it goes."""
+    return sorted(
+        sealed_rounds(visit.console.ledger), key=lambda found: found.decision.until or visit.now
     )
 
 

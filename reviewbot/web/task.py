@@ -25,6 +25,7 @@ from reviewbot.presentation.sheets import outcome_of
 from reviewbot.presentation.stories import evidence_lines
 from reviewbot.review.answer import Texts
 from reviewbot.review.pending import pending_on, seen_mark
+from reviewbot.safety.seal import cancelled_in, is_sealed
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
 
@@ -91,6 +92,8 @@ def shown(
 
 
 _NOTHING_DECIDED: dict[str, Any] = {
+    "sealed": False,
+    "cancelled": "",
     **dict.fromkeys(("decision", "facts", "told", "pending", "claim", "amount")),
     **dict.fromkeys(("tries", "evidence", "ladder", "turns"), ()),
     "texts": Texts(),
@@ -110,6 +113,8 @@ def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None)
         "evidence": evidence_lines(logged.decision.facts, zone),
         "seen": seen_mark(ledger, chosen),
         "pending": pending_on(ledger, logged.decision.id),
+        "sealed": is_sealed(logged),
+        "cancelled": _cancelled(visit, chosen),
         "claim": holder(ledger, logged.decision.id, visit.now),
         "amount": dollars(logged.decision.amount_micros),
         "zone": zone,
@@ -124,6 +129,13 @@ def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None)
         "turns": _turns(told, future, visit.now, zone),
         "texts": texts_for(ledger, chosen, revisions),
     }
+
+
+def _cancelled(visit: Visit, chosen: Round) -> str:
+    """Who cancelled what a rule decided of it, where somebody did."""
+    seen = chosen.sighting
+    halted = cancelled_in(visit.console.ledger, seen.review, seen.task_id, seen.epoch, "")
+    return "" if halted is None else str(halted)
 
 
 def _facts(logged: Logged) -> Facts | None:

@@ -163,6 +163,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "queue list": ("",),
     "queue show": ("{task}", "{hostile}"),
     "queue claim": ("{task} --as {hostile}", "{task}"),
+    "queue sealed": ("",),
+    "queue cancel": ("{task} --reason {hostile}", "{hostile} --reason no"),
     "queue release": ("{task} --as {hostile}", "{task}"),
     "queue approve": ("{task}", "{task} --as {hostile} --take-over"),
     "queue dispute": ("{task} --reason {hostile}",),

@@ -9,7 +9,7 @@ import msgspec
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.text import safe_line
-from reviewbot.policy.engine.templates import money, share
+from reviewbot.policy.engine.templates import duration, money, share
 from reviewbot.policy.explain.phrases import Prose, prose_value
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.locales import ENGLISH, language_of
@@ -205,6 +205,11 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
         does = "pays" if cap.money else "acts"
         most += "" if cap.money else f" time{'' if cap.amount == 1 else 's'}"
         yield f"It {does} at most {most}{account}{_span(cap)}; then {_OVER[rule.when_over]}."
+    if rule.hold is not None:
+        yield (
+            f"What it decides is sealed for {duration(rule.hold)} before it is sent: any reviewer can"
+            " cancel it, and the deadline is never crossed."
+        )
     if rule.rollout is not None:
         yield f"It takes {share(rule.rollout)} of the tasks, always the same ones."
     if rule.shadow:

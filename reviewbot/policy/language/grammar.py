@@ -100,6 +100,7 @@ DEED = _kind("an action that pays or sends back, or `leave`", "approve")
 EXCEPTION = _kind("`deadline` or `people`", "deadline", choices=("deadline", "people"))
 MOMENT = _kind("a moment", "24h after confirmed", named=(("when {} opens", "calendar"),))
 SHARE = _kind("a share", "25%")
+SPAN = _kind("a length of time", "10m")
 CONDITION_NAME = _kind("the name of conditions", "clear_miss", named=(("{}", "condition"),))
 CONDITIONS = _kind("conditions", "{task.platform: tiktok}", facts="review")
 ALTERNATIVES = _kind(
@@ -249,6 +250,12 @@ RULE = _section(
         "when over",
         RULE_OVER,
         "Ask a person (if absent), try again at each poll, or ask the rules below.",
+        hover=True,
+    ),
+    Key(
+        "hold",
+        SPAN,
+        "Seal the decision so long before it is sent: any reviewer can cancel it meanwhile.",
         hover=True,
     ),
     Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),

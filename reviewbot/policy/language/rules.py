@@ -17,7 +17,7 @@ from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.text_forms import listed
-from reviewbot.policy.values import read_share
+from reviewbot.policy.values import read_duration, read_share
 
 
 def read_rules(reading: Reading, tree: Tree | None) -> tuple[Rule, ...]:
@@ -52,6 +52,7 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
         act_during=_act_during(reading, fields, then),
         limit=_limit(reading, fields, then),
         when_over=read_over(reading, fields, RULE_OVER),
+        hold=_hold(reading, fields, then),
         rollout=_rollout(reading, fields),
         shadow=bool(fields.yes_no("shadow")),
         repeat=bool(fields.yes_no("repeat")),
@@ -212,6 +213,20 @@ def _act_during(reading: Reading, fields: MappingReader, then: Then | None) -> s
             cure="write  until: when HOURS opens",
         )
     return reading.declared_name("calendar", scalar)
+
+
+def _hold(reading: Reading, fields: MappingReader, then: Then | None) -> float | None:
+    scalar = fields.text("hold")
+    seconds = reading.read(scalar, read_duration)
+    if scalar is None or seconds is None:
+        return None
+    if then is not None and not then.action.writes:
+        belongs = f"does not belong to  then: {then.action.value},  which sends nothing to be held"
+        reading.add("P120", fields.key_span("hold"), f"hold:  {belongs}", cure="delete  hold:")
+    elif seconds == 0:
+        cure = "write how long, as in  hold: 10m  or delete the line"
+        reading.add("P101", scalar.span, "a hold of no time holds nothing", cure=cure)
+    return seconds
 
 
 def _limit(reading: Reading, fields: MappingReader, then: Then | None) -> tuple[Cap, ...]:

@@ -72,6 +72,7 @@ _FORMS: Values = {
     **dict.fromkeys((grammar.OPEN_HOURS, grammar.CONDITION_NAME), _TEXT | {"pattern": _NAME}),
     grammar.OPEN: _TEXT | {"pattern": r"^(.+ )?\d{1,2}:\d{2}-\d{1,2}:\d{2}$"},
     grammar.CLOSED: _TEXT | {"pattern": r"^(in list .+|\d{4}-\d{2}-\d{2}|[a-z, -]+)$"},
+    grammar.SPAN: {"type": "string", "pattern": f"^{_DURATION}$"},
     grammar.DATE: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
     grammar.ZONE: {"type": "string", "pattern": r"^[A-Za-z][\w+-]*(/[\w+-]+)*$"},
     grammar.LOCALE: {"type": "string", "pattern": r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"},

@@ -67,6 +67,7 @@ question: frage, ask, text, message
 until: expires, expiry, expire, expires on, valid until, valid to, end, ends, end date, bis, gültig bis, ablauf, ablaufdatum, till, to, wait, wait until, für
 because: warum, why, weil, begründung, reason, grund
 act during: during, hours, während, nur während, only during, act in, time, when open, zeiten
+hold: delay, cooldown, cool down, seal, grace, grace period, hold for, zurückhalten, wartezeit
 rollout: share, percentage, sample, anteil
 shadow: dry run, test, probe, probeweise
 note: comment, remark, notiz, bemerkung, kommentar, hinweis, description, reason, why, about
