@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,10 +37,10 @@ from reviewbot.foresight.future import (
     with_a_person_until,
 )
 from reviewbot.foresight.room import Room, Stop
+from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
 from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.ports.ledger import Logged
-from reviewbot.safety import seal
 from reviewbot.safety.limits import decide_by, people_may_from
 from reviewbot.safety.pauses import Hold
 
@@ -180,17 +179,6 @@ def _refusal(latest: Logged) -> str | None:
     return words if words is not None and words.startswith(refusals.NOTE) else None
 
 
-@dataclass(slots=True)
-class _Way:
-    """What was met on the way through the answers: the last one, and what kept it back first and last."""
-
-    said: Evaluation | None = None
-    stop: Stop | None = None
-    kept: Kept | None = None
-    seal: tuple[str, datetime] | None = None
-    """Of which rule a decision lies sealed, and up to when."""
-
-
 class _Following:
     """Follows rounds one after the other; the room that one takes is gone for the next."""
 
@@ -253,7 +241,7 @@ class _Following:
 
     def _timer(self, ahead: RoundAhead, why: str | None, kept: Kept | None = None) -> Future:
         """Nothing more of ours comes: the timer pays it, left to it as it may be by the log."""
-        if _was_left(ahead):
+        if was_left(ahead):
             return Future(round=ahead, end="left", at=ahead.deadline_at, kept=kept)
         return self._silence(ahead, why, kept)
 
@@ -302,13 +290,13 @@ class _Following:
         hold, end = self._holding_all(ahead), ahead.ends_by(self._now)
         if hold is None or (hold.until is not None and hold.until < end):
             return None
-        return None if _may_leave(ahead.judge, hold) else self._timer(ahead, hold.sentence, kept)
+        return None if may_leave(ahead.judge, hold) else self._timer(ahead, hold.sentence, kept)
 
     def _follow(
         self, ahead: RoundAhead, judge: Judge, answers: AnswersAhead, ready: datetime
     ) -> Steps:
         """Follow a round through the policy's answers, to the first that is sent."""
-        way = _Way(seal=_sealed_in_log(ahead))
+        way = Way(seal=sealed_in_log(ahead))
         coming = stretches(answers, ahead.ends_by(self._now))
         sent = yield from self._walk(ahead, judge, coming, ready, way)
         if sent is not None:
@@ -323,29 +311,24 @@ class _Following:
         judge: Judge,
         coming: Iterable[Stretch],
         ready: datetime,
-        way: _Way,
+        way: Way,
     ) -> Generator[datetime, None, Future | None]:
         passed = self._standing.pass_at
         for start, until, answer in coming:
             at = max(start, ready)
             if passed(at) >= until:  # no pass is made while this is the answer
                 continue
-            way.said, way.stop = answer, None
-            way.seal = way.seal if _is_sent(answer) else None
+            way.go_on(answer, is_sent=_is_sent(answer))
             wish = ahead.wish(judge, answer.action, answer.rule)
             due = with_a_person_until(ahead, judge, wish) or at
             if at < due:
                 way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
-                stop = way.stop = self._stop(judge, wish, tried, until) or _cancelled(ahead, wish)
+                stop = self._stop(judge, wish, tried, until)
+                stop = way.stop = way.stopped(ahead, judge, wish, tried, stop)
                 if stop is None:
-                    opens = _opens(ahead, judge, wish, tried, way)
-                    if opens is None:
-                        return self._sent(ahead, judge, wish, tried, way.kept)
-                    at = min(opens, until)
-                    continue
-                way.seal = None
+                    return self._sent(ahead, judge, wish, tried, way.kept)
                 if stop.skips:
                     at = min(stop.free_at or until, until)
                     sent = yield from self._below(ahead, judge, answer.rule, (tried, at), way)
@@ -365,7 +348,7 @@ class _Following:
         judge: Judge,
         rule: str,
         between: tuple[datetime, datetime],
-        way: _Way,
+        way: Way,
     ) -> Generator[datetime, None, Future | None]:
         """What comes of the rules below one that is passed over while its limit is full."""
         assert ahead.facts is not None
@@ -445,7 +428,7 @@ class _Following:
         """Whether the last pass leaves it to the timer; what the log says of it where there is none."""
         assert ahead.facts is not None
         if said is None or any(hold.by == "bot" for hold in self._standing.holds):
-            return _was_left(ahead)
+            return was_left(ahead)
         end, due = ahead.ends_by(self._now), decide_by(judge, ahead.facts)
         decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
         if stop is None or stop.by not in ("cap", "guardrail", "cancelled") or not decides:
@@ -493,45 +476,3 @@ class _Following:
             if all(hold.stops(action, policy, self._now) for action in acts)
         ]
         return max(holds, key=Hold.lasting, default=None)
-
-
-def _sealed_in_log(ahead: RoundAhead) -> tuple[str, datetime] | None:
-    """The seal that the log shows on a round."""
-    last = None if ahead.latest is None else ahead.latest.decision
-    if last is None or ahead.latest is None:
-        return None
-    until = seal.begun(ahead.latest, last, ahead.epoch)
-    return None if until is None else (last.rule, until)
-
-
-def _opens(
-    ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, way: _Way
-) -> datetime | None:
-    """When the seal ends under which a rule's decision lies; None where it is sent at `at`."""
-    hold = seal.hold_of(judge.policy, wish.rule)
-    if hold is None or ahead.facts is None:
-        return None
-    since = way.seal[1] if way.seal is not None and way.seal[0] == wish.rule else None
-    until = seal.sealed_until(hold, since, at, decide_by(judge, ahead.facts))
-    if until is not None:
-        way.seal = (wish.rule, until)
-    return until
-
-
-def _cancelled(ahead: RoundAhead, wish: Decision) -> Stop | None:
-    """Who keeps back what a rule decides; the deadline still decides."""
-    return None if wish.rule == DEADLINE else ahead.cancelled
-
-
-def _was_left(ahead: RoundAhead) -> bool:
-    return ahead.latest is not None and ahead.latest.decision.action is Action.LEAVE
-
-
-def _may_leave(judge: Judge | None, hold: Hold) -> bool:
-    """Whether a bot that judges, though it sends nothing, may leave it to the timer on purpose."""
-    if judge is None or hold.by == "bot":
-        return False
-    policy = judge.policy
-    said = [rule.then.action for rule in policy.rules]
-    said += [case.then.action for case in policy.deadline.fallbacks]
-    return Action.LEAVE in said

@@ -35,7 +35,7 @@ from reviewbot.safety.pauses import By
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
 
-StoppedBy = By | Literal["guardrail", "probation", "cap", "cancelled"]
+StoppedBy = By | Literal["guardrail", "probation", "cap", "cancelled", "sealed"]
 PROBATION = f"probation: {guard_state.AN_HOUR} approvals an hour by new and changed rules"
 
 
