@@ -26,12 +26,17 @@ from sqlalchemy import Table
 from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
-from reviewbot.ledger.engine import LedgerEngine
+from reviewbot.ledger.engine import KeyRows, LedgerEngine
 from reviewbot.ledger.tables import ChainLine, entry
-from reviewbot.ports.ledger import Checkpoint, Verification
+from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
 GENESIS = bytes(32)
-"""The hash before the first line."""
+"""The hash before the first line of the key `default`."""
+
+
+def genesis(key: str) -> bytes:
+    """The hash before the first line of a key: so that no chain can be passed off as another key's."""
+    return GENESIS if key == DEFAULT_KEY else sha256(f"reviewbot key {key}".encode()).digest()
 
 
 MOST_PROBLEMS = 20
@@ -69,15 +74,16 @@ class ChainReader:
     `newest` is the last line of every subject: what the projections are held against.
     """
 
-    def __init__(self, checkpoints: Iterable[Checkpoint] = ()) -> None:
+    def __init__(self, checkpoints: Iterable[Checkpoint] = (), start: bytes = GENESIS) -> None:
+        """`start` is the hash before the first line."""
         self.count = 0
-        self.head = GENESIS
+        self.head = start
         self.newest: dict[str, int] = {}
         self._problems: list[str] = []
         self._checkpoints = tuple(checkpoints)
         self._heads = {checkpoint.count: b"" for checkpoint in self._checkpoints}
         """The hash of each line that a checkpoint names; empty until it is read."""
-        self._heads[0] = GENESIS
+        self._heads[0] = start
 
     def read(self, lines: Iterable[Columns]) -> None:
         """Check the next lines, each as the columns of a `Line`."""
@@ -124,11 +130,14 @@ def departure(checkpoint: Checkpoint, lines: int, head: bytes) -> str | None:
     return None
 
 
-class Chain:
-    """The chain of an open log: where it ends, and whether it still holds what this process wrote."""
+class Chain(KeyRows):
+    """The chain of a key: where it ends, and whether it still holds what this process wrote."""
 
-    def __init__(self, engine: LedgerEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: LedgerEngine, key: str) -> None:
+        super().__init__(engine, key)
+        self.genesis = genesis(key)
+        self.own_lines = 0
+        """How many lines this process has added."""
         self._written: tuple[int, bytes] | None = None
         """The newest line that this process has committed; the log must go on from there."""
         self._began = 0
@@ -140,12 +149,12 @@ class Chain:
 
     def end(self) -> tuple[int, bytes]:
         """The number and the hash of the last line; 0 and the hash before the first where there is none."""
-        row = self._engine.run(statements.LAST_LINE).fetchone()
-        return (row[0], row[1]) if row else (0, GENESIS)
+        row = self._run(statements.LAST_LINE).fetchone()
+        return (row[0], row[1]) if row else (0, self.genesis)
 
     def line(self, seq: int) -> ChainLine | None:
         """The line of this number."""
-        row = self._engine.run(statements.LINE, {"seq": seq}).fetchone()
+        row = self._run(statements.LINE, {"seq": seq}).fetchone()
         return ChainLine(*row) if row else None
 
     def back_from(self, seq: int) -> list[ChainLine]:
@@ -164,8 +173,9 @@ class Chain:
         with self._engine.writing():
             count, head = self.end()
             self._notice_loss(count, head)
-            end = ChainEnd(self._engine, count, head)
+            end = ChainEnd(self._engine, self._key, count, head)
             yield end
+        self.own_lines += end.count - count
         if end.count > count and self._lost is None:
             self._written = end.count, end.head
 
@@ -212,16 +222,16 @@ class Chain:
 
     def _count_lines(self, count: int) -> None:
         """See whether all lines since this process began to write are there, the newest one aside."""
-        there = self._engine.run(statements.LINES_SINCE, {"seq": self._began}).fetchone()[0]
+        there = self._run(statements.LINES_SINCE, {"seq": self._began}).fetchone()[0]
         if there < count - self._began:
             self._lost = f"lines between line {self._began} and line {count} are not there any more"
 
 
-class ChainEnd:
+class ChainEnd(KeyRows):
     """Where the chain ends, as one transaction adds to it; nobody else can meanwhile."""
 
-    def __init__(self, engine: LedgerEngine, count: int, head: bytes) -> None:
-        self._engine = engine
+    def __init__(self, engine: LedgerEngine, key: str, count: int, head: bytes) -> None:
+        super().__init__(engine, key)
         self.count, self.head = count, head
 
     @property
@@ -232,25 +242,24 @@ class ChainEnd:
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
         self.count, self.head = line.seq, digest(self.head, line)
-        self._engine.run(statements.add(entry), asdict(replace(line, hash=self.head)))
-        self._engine.own_lines += 1
+        self._run(statements.add(entry), asdict(replace(line, hash=self.head)))
 
 
-class LogPart:
-    """What the parts of a ledger share: its engine, its chain, and how they keep a row."""
+class LogPart(KeyRows):
+    """What the parts of a ledger share: its engine, its key, its chain, and how they keep a row."""
 
-    def __init__(self, engine: LedgerEngine) -> None:
-        self._engine = engine
-        self._chain = Chain(engine)
+    def __init__(self, engine: LedgerEngine, key: str = DEFAULT_KEY) -> None:
+        super().__init__(engine, key)
+        self._chain = Chain(engine, key)
 
     def _put(self, table: Table, row: Struct, before: Struct | None) -> None:
         """Keep a new row, or what has changed of a known one: other columns' indexes are left in peace."""
         values = asdict(row)
         if before is None:
-            self._engine.run(statements.add(table), values)
+            self._run(statements.add(table), values)
             return
         known = asdict(before)
         changed = [name for name, value in values.items() if value != known[name]]
         new = {f"new_{name}": values[name] for name in changed}
-        keys = {f"key_{key.name}": values[key.name] for key in table.primary_key}
-        self._engine.run(statements.change(table, tuple(changed)), new | keys)
+        old = {f"old_{name}": value for name, value in known.items()} | {"old_key": self._key}
+        self._run(statements.change(table, tuple(changed)), new | old)

@@ -33,7 +33,7 @@ from reviewbot.ledger.mapping import (
 )
 from reviewbot.ledger.tables import COUNTED, DecisionRow
 from reviewbot.policy.facts import AccountHistory, History
-from reviewbot.ports.ledger import Limit, Logged, Memory
+from reviewbot.ports.ledger import DEFAULT_KEY, Limit, Logged, Memory
 
 ACCOUNT_MEMORY = timedelta(days=30)
 """How far back the figures of an account reach."""
@@ -53,8 +53,8 @@ class DecisionLog(LogPart):
     were ever asked for at once.
     """
 
-    def __init__(self, engine: LedgerEngine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: LedgerEngine, key: str = DEFAULT_KEY) -> None:
+        super().__init__(engine, key)
         self._remembered: dict[tuple[str, str], tuple[Hashable, Memory | None]] = {}
         self._most_remembered = LEAST_REMEMBERED
 
@@ -98,9 +98,7 @@ class DecisionLog(LogPart):
             window = limit.policy, window_start(limit, decision)
             if window not in windows:
                 asked = {"policy": window[0], "since": window[1]}
-                windows[window] = [
-                    SpentRoom(*row) for row in self._engine.run(statements.SPENT, asked)
-                ]
+                windows[window] = [SpentRoom(*row) for row in self._run(statements.SPENT, asked)]
             yield limit, [room for room in windows[window] if room.counts_for(limit)]
 
     def mark(
@@ -126,7 +124,7 @@ class DecisionLog(LogPart):
         fault_point("outcome.committed")
 
     def _row(self, decision_id: str) -> DecisionRow | None:
-        row = self._engine.run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
+        row = self._run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
         return None if row is None else DecisionRow(*row)
 
     def open_intents(self) -> Sequence[Logged]:
@@ -185,14 +183,14 @@ class DecisionLog(LogPart):
     def _found(self, statement: ClauseElement, **parameters: Any) -> list[Logged]:
         """The decisions that a statement finds."""
         with self._engine.reading():
-            rows = self._engine.run(statement, parameters).fetchall()
+            rows = self._run(statement, parameters).fetchall()
             return [logged(*_row_and_text(row)) for row in rows]
 
     def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""
         self._most_remembered = max(self._most_remembered, 2 * len(ids))
         with self._engine.reading():
-            version = self._engine.others()
+            version = self._engine.others(self._key, self._chain.own_lines)
             known = {name: self._remembered.pop((review, name), (None, None)) for name in ids}
             old = [name for name, (seen, _) in known.items() if seen != version]
             known |= {name: (version, memory) for name, memory in self._read(review, old).items()}
@@ -205,7 +203,7 @@ class DecisionLog(LogPart):
         decisions: dict[str, list[tuple[DecisionRow, Decision]]] = {name: [] for name in ids}
         if ids:
             asked = {"review": review, "names": statements.names_of(ids)}
-            for columns in self._engine.run(statements.DECISIONS_OF_TASKS, asked):
+            for columns in self._run(statements.DECISIONS_OF_TASKS, asked):
                 row, decision = _row_and_text(columns)
                 decisions[row.task_id].append((row, decision))
         return {name: memory_of(found) if found else None for name, found in decisions.items()}
@@ -229,9 +227,9 @@ class DecisionLog(LogPart):
         }
 
     def _figures(self, asked: Mapping[str, Any]) -> dict[str, AccountFigures]:
-        overruled = dict(self._engine.run(statements.ACCOUNT_OVERRULED, asked).fetchall())
+        overruled = dict(self._run(statements.ACCOUNT_OVERRULED, asked).fetchall())
         found = {}
-        for account_id, *counts in self._engine.run(statements.ACCOUNT_FIGURES, asked):
+        for account_id, *counts in self._run(statements.ACCOUNT_FIGURES, asked):
             approvals, disputes, paid = map(int, counts)
             more = overruled.get(account_id, 0)
             found[account_id] = AccountFigures(approvals, disputes, paid, more)

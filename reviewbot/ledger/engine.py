@@ -32,6 +32,7 @@ from reviewbot.domain.text import safe_line
 
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another one."""
+NOTHING: Mapping[str, Any] = {}
 UNREADABLE = (
     zlib.error,
     msgspec.DecodeError,
@@ -83,8 +84,8 @@ class Backend:
         """Whether this connection must not be used again, though another one may be."""
         return False
 
-    def changes_of_others(self, driver: Any, own_lines: int) -> Hashable:
-        """What stays the same as long as no other connection writes anything."""
+    def changes_of_others(self, driver: Any, key: str, own_lines: int) -> Hashable:
+        """What stays the same as long as no other connection writes anything about a key."""
         raise NotImplementedError
 
     def backup(self, driver: Any, path: Path) -> None:
@@ -98,6 +99,18 @@ class _Compiled(NamedTuple):
     text: str
     order: tuple[str, ...]
     constants: dict[str, Any]
+
+
+class KeyRows:
+    """The rows of one key, through the engine that the ledgers of all keys may share."""
+
+    def __init__(self, engine: LedgerEngine, key: str) -> None:
+        self._engine = engine
+        self._key = key
+
+    def _run(self, statement: ClauseElement, parameters: Mapping[str, Any] = NOTHING) -> Any:
+        """Run a statement about the rows of this key."""
+        return self._engine.run(statement, {"key": self._key, **parameters})
 
 
 _COMPILED: dict[str, dict[ClauseElement, _Compiled]] = {}
@@ -129,10 +142,11 @@ class LedgerEngine:
         self._driver: Any = None
         self._broken: LedgerError | None = None
         self._mutex = threading.RLock()
+        self.place = ""
+        """The process and the database, where it may be used for several keys: `keys`."""
+        self.keys: set[str] = set()
         self.opened = 0
         """How often the database was opened."""
-        self.own_lines = 0
-        """How many lines of the log this process has written."""
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
@@ -169,14 +183,12 @@ class LedgerEngine:
         if self.read_only:
             raise LedgerUnwritable("this log was opened for reading only")
         with self.reading() as driver:
-            lines = self.own_lines
             try:
                 driver.execute(self.backend.begin_write)
                 self.backend.check_place()
                 yield driver
                 driver.execute("COMMIT")
             except BaseException:
-                self.own_lines = lines
                 self._roll_back()
                 raise
 
@@ -202,9 +214,9 @@ class LedgerEngine:
         self._compiled[statement] = _Compiled(str(compiled), order, constants)
         return self._compiled[statement]
 
-    def others(self) -> Hashable:
-        """What stays the same as long as nobody writes on another connection; for use in `reading`."""
-        return self.opened, self.backend.changes_of_others(self._driver, self.own_lines)
+    def others(self, key: str, own_lines: int) -> Hashable:
+        """What stays the same as long as nobody else writes about a key; for use in `reading`."""
+        return self.opened, self.backend.changes_of_others(self._driver, key, own_lines)
 
     def driver(self) -> Any:
         """The driver's connection, opened if there is none."""

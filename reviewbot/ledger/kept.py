@@ -28,7 +28,7 @@ class KeptLog(LogPart):
     def kept(self, kind: str) -> Sequence[KeptValue]:
         """Every value of a kind, oldest first."""
         with self._engine.reading():
-            rows = self._engine.run(statements.KEPT, {"kind": kind})
+            rows = self._run(statements.KEPT, {"kind": kind})
             return [_kept(KeptRow(*row)) for row in rows]
 
     def kept_one(self, kind: str, name: str) -> KeptValue | None:
@@ -41,10 +41,10 @@ class KeptLog(LogPart):
         """Let go of a value; gives whether it was there, which of several askers only one is told."""
         with self._engine.writing():
             asked = {"kind": kind, "name": name}
-            return bool(self._engine.run(statements.UNKEEP, asked).rowcount)
+            return bool(self._run(statements.UNKEEP, asked).rowcount)
 
     def _kept_row(self, kind: str, name: str) -> KeptRow | None:
-        row = self._engine.run(statements.KEPT_ROW, {"kind": kind, "name": name}).fetchone()
+        row = self._run(statements.KEPT_ROW, {"kind": kind, "name": name}).fetchone()
         return KeptRow(*row) if row else None
 
 

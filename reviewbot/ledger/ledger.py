@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from reviewbot.ledger import statements
-from reviewbot.ledger.chain import GENESIS, departure
+from reviewbot.ledger.chain import departure
 from reviewbot.ledger.decisions import DecisionLog
+from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.kept import KeptLog
 from reviewbot.ledger.rounds import NoteLog, RoundLog
 from reviewbot.ledger.verify import verify
-from reviewbot.ports.ledger import Checkpoint, Verification
+from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
 
 class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
-    """The decision log over one engine, which it closes."""
+    """The decision log of one key over an engine, which it closes."""
+
+    def __init__(
+        self,
+        engine: LedgerEngine,
+        key: str = DEFAULT_KEY,
+        *,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        """`close` is how it lets go of an engine that is not its own."""
+        super().__init__(engine, key)
+        self._let_go_of = close or engine.close
+
+    @property
+    def key(self) -> str:
+        """Whose decisions these are."""
+        return self._key
 
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
@@ -29,7 +47,7 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
         with self._engine.reading():
             count, _ = self._chain.end()
             line = self._chain.line(min(checkpoint.count, count))
-            return departure(checkpoint, count, line.hash if line else GENESIS)
+            return departure(checkpoint, count, line.hash if line else self._chain.genesis)
 
     def lost(self) -> str | None:
         """What this process wrote and the log no longer holds."""
@@ -45,7 +63,19 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
 
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain and every row, and hold them against checkpoints."""
-        return verify(self._engine, checkpoints)
+        return verify(self._engine, self._run, self._chain.genesis, checkpoints)
+
+    def keys(self) -> Sequence[str]:
+        """The names of all keys that have lines, in order; one look at an index for each."""
+        found: list[str] = []
+        with self._engine.reading():
+            while (name := self._next_key(found[-1] if found else "")) is not None:
+                found.append(name)
+        return found
+
+    def _next_key(self, after: str) -> str | None:
+        (name,) = self._engine.run(statements.NEXT_KEY, {"after": after}).fetchone()
+        return None if name is None else str(name)
 
     def probe(self) -> None:
         """Rewrite the version of the schema as it is, to the disk."""
@@ -59,4 +89,4 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.close()
+        self._let_go_of()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from urllib.parse import quote
+from weakref import WeakSet
 
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from reviewbot.domain.errors import ConfigError, LedgerCorrupt, LedgerError
-from reviewbot.domain.text import mark_of, without_password
+from reviewbot.domain.text import mark_of, safe_line, without_password
 from reviewbot.ledger import statements
 from reviewbot.ledger.checkpoints import CheckpointFile
 from reviewbot.ledger.engine import Backend, LedgerEngine
+from reviewbot.ledger.events import is_name
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.sqlite import SQLiteFile, SQLiteMemory
 from reviewbot.ledger.tables import SCHEMA_VERSION, metadata, schema_version
+from reviewbot.ports.ledger import DEFAULT_KEY
 
 IN_MEMORY = "memory:"
 """The URL of a ledger that ends with the process."""
@@ -26,34 +31,79 @@ _FORMS = "sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
 def open_ledger(
-    url: str, *, create: bool = True, read_only: bool = False, lock: bool = False
+    url: str,
+    *,
+    key: str = DEFAULT_KEY,
+    create: bool = True,
+    read_only: bool = False,
+    lock: bool = False,
 ) -> SqlLedger:
-    """Open the ledger at `url` (`sqlite:///PATH`, `postgresql+psycopg://…` or `memory:`).
+    """Open the ledger of a key at `url` (`sqlite:///PATH`, `postgresql+psycopg://…` or `memory:`).
 
-    `lock` makes this the one instance on it, or raises LedgerBusy. `read_only` never writes and
-    never locks; a ledger that does not exist is then an empty history, and is not made. Without
-    `create`, a missing file is LedgerUnwritable.
+    `lock` makes this the one instance on it, or raises LedgerBusy; a process that opens it so for
+    several keys is one instance, with one engine. `read_only` never writes and never locks; a ledger
+    that does not exist is then an empty history, and is not made. Without `create`, a missing file is
+    LedgerUnwritable.
     """
+    if not key or not is_name(key):
+        raise ConfigError(f"a key cannot be called {safe_line(key, 60)!r}")
     if url == IN_MEMORY:
-        return SqlLedger(in_memory(read_only=read_only))
+        return SqlLedger(in_memory(read_only=read_only), key)
     parsed = _parse(url)
+    if not lock or read_only:
+        return SqlLedger(_open(parsed, create=create, read_only=read_only), key)
+    engine = _instance(parsed, key, create=create)
+    return SqlLedger(engine, key, close=lambda: _leave(engine, key))
+
+
+_INSTANCES: WeakSet[LedgerEngine] = WeakSet()
+"""The engines with which this process is the one instance on a database."""
+_JOINING = threading.Lock()
+
+
+def _instance(url: URL, key: str, *, create: bool) -> LedgerEngine:
+    """The engine for a further key on the database that this process has open already, or a new one."""
+    place = f"{os.getpid()} {url.render_as_string(hide_password=False)}"
+    with _JOINING:
+        for engine in _INSTANCES:
+            if engine.place == place and key not in engine.keys:
+                engine.keys.add(key)
+                return engine
+        engine = _open(url, create=create, lock=True)
+        engine.place, engine.keys = place, {key}
+        _INSTANCES.add(engine)
+        return engine
+
+
+def _leave(engine: LedgerEngine, key: str) -> None:
+    """Close the engine, unless another key uses it."""
+    with _JOINING:
+        engine.keys.discard(key)
+        if not engine.keys:
+            _INSTANCES.discard(engine)
+            engine.close()
+
+
+def _open(
+    parsed: URL, *, create: bool, read_only: bool = False, lock: bool = False
+) -> LedgerEngine:
     backend: Backend
     if parsed.get_backend_name() == "sqlite":
         backend = SQLiteFile(Path(parsed.database or ""), create=create, read_only=read_only)
         if read_only and not backend.exists():
-            return SqlLedger(in_memory(read_only=True))
+            return in_memory(read_only=True)
     else:
         backend = _on_server(parsed, read_only=read_only)
-    engine = LedgerEngine(backend, read_only=read_only, lock=lock and not read_only)
+    engine = LedgerEngine(backend, read_only=read_only, lock=lock)
     try:
         if read_only and version_of(engine) is None:
             engine.close()
-            return SqlLedger(in_memory(read_only=True))
+            return in_memory(read_only=True)
         prepare(engine)
     except BaseException:
         engine.close()
         raise
-    return SqlLedger(engine)
+    return engine
 
 
 def in_memory(*, read_only: bool = False) -> LedgerEngine:
@@ -77,12 +127,13 @@ def _on_server(url: URL, *, read_only: bool) -> Backend:
 
 
 def open_checkpoints(
-    url: str, *, file: str | None, key_file: str | None, folder: Path
+    url: str, *, file: str | None, key_file: str | None, folder: Path, key: str = DEFAULT_KEY
 ) -> CheckpointFile | None:
-    """Open the place where the checkpoints of the ledger at `url` are kept.
+    """Open the place where the checkpoints of a key of the ledger at `url` are kept.
 
-    Unless `file` names it, that is beside an SQLite ledger, and in `folder` for one on a server. A
-    ledger in memory has none. Raises ConfigError where the key cannot be used.
+    Unless `file` names it, that is beside an SQLite ledger, and in `folder` for one on a server; each
+    key but `default` has a file of its own, with its name. A ledger in memory has none. Raises
+    ConfigError where the key that signs cannot be used.
     """
     if file is None and url == IN_MEMORY:
         return None
@@ -92,6 +143,8 @@ def open_checkpoints(
         path = Path(f"{parsed.database}.checkpoints.jsonl")
     else:
         path = folder / f"checkpoints-{mark_of(url)}.jsonl"
+    if key != DEFAULT_KEY:
+        path = path.with_name(f"{path.stem}-{quote(key, safe='')}{path.suffix}")
     return CheckpointFile(path, None if key_file is None else _key(Path(key_file)))
 
 

@@ -68,6 +68,9 @@ _END_SESSION = (
 """A session whose client has given it up still holds the lock, at worst for hours."""
 
 
+_LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM entry WHERE key = %s"
+
+
 class PostgreSQL(Backend):
     """A database on a server."""
 
@@ -137,9 +140,9 @@ class PostgreSQL(Backend):
             return LedgerBroken(f"{self._place}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{self._place}: the ledger cannot be used now ({error})")
 
-    def changes_of_others(self, driver: Any, own_lines: int) -> Hashable:
+    def changes_of_others(self, driver: Any, key: str, own_lines: int) -> Hashable:
         """How many lines are not ours: everything that anybody writes ends in a line."""
-        (last,) = driver.execute("SELECT coalesce(max(seq), 0) FROM entry").fetchone()
+        (last,) = driver.execute(_LAST_SEQ, (key,)).fetchone()
         return int(last) - own_lines
 
     def backup(self, driver: Any, path: Path) -> None:  # noqa: ARG002  nothing is copied

@@ -85,14 +85,14 @@ class RoundLog(LogPart):
     def unended(self, review: ReviewKind) -> Sequence[OpenRound]:
         """Rounds seen waiting that have no ending, in the order they were seen."""
         with self._engine.reading():
-            rows = self._engine.run(statements.ROUNDS_OPEN, {"review": review})
+            rows = self._run(statements.ROUNDS_OPEN, {"review": review})
             return [open_round(RoundRow(*row)) for row in rows]
 
     def endings(self, since: datetime | None = None) -> Sequence[Ending]:
         """How rounds ended, oldest first."""
         start = 0 if since is None else to_micros(since)
         with self._engine.reading():
-            rows = self._engine.run(statements.ROUNDS_ENDED, {"since": start})
+            rows = self._run(statements.ROUNDS_ENDED, {"since": start})
             return [round_ending(RoundRow(*row)) for row in rows]
 
     def _rows(self, keys: Iterable[_Key]) -> dict[_Key, RoundRow]:
@@ -103,7 +103,7 @@ class RoundLog(LogPart):
         rows: dict[_Key, RoundRow] = {}
         for review, ids in things.items():
             asked = {"review": review, "names": statements.names_of(ids)}
-            for columns in self._engine.run(statements.ROUNDS, asked):
+            for columns in self._run(statements.ROUNDS, asked):
                 row = RoundRow(*columns)
                 rows[row.review, row.task_id, row.epoch] = row
         return rows
@@ -116,10 +116,10 @@ class NoteLog(LogPart):
         """Keep the text of a revision, once."""
         known = {"revision": policy.revision}
         with self._engine.reading():
-            if self._engine.run(statements.POLICY_SEQ, known).fetchone():
+            if self._run(statements.POLICY_SEQ, known).fetchone():
                 return
         with self._chain.adding() as end:
-            if self._engine.run(statements.POLICY_SEQ, known).fetchone():
+            if self._run(statements.POLICY_SEQ, known).fetchone():
                 return
             line = events.remembered(policy, at, end.next)
             end.add(line)
@@ -133,7 +133,7 @@ class NoteLog(LogPart):
     def policies(self) -> Sequence[StoredPolicy]:
         """Every revision that ever ran, oldest first."""
         with self._engine.reading():
-            rows = self._engine.run(statements.POLICIES)
+            rows = self._run(statements.POLICIES)
             return [stored_policy(body, detail, at) for _, body, detail, at in rows]
 
     def note(self, topic: str, subject: str, value: Mapping[str, Any], at: datetime) -> None:
@@ -163,7 +163,7 @@ class NoteLog(LogPart):
     def notes(self, *topics: str) -> Sequence[LogNote]:
         """The newest word on each subject of some topics."""
         with self._engine.reading():
-            rows = self._engine.run(statements.NOTES, {"names": statements.names_of(topics)})
+            rows = self._run(statements.NOTES, {"names": statements.names_of(topics)})
             return [noted_from_line(ChainLine(*row)) for row in rows]
 
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:
@@ -175,7 +175,7 @@ class NoteLog(LogPart):
 
     def _note_row(self, topic: str, subject: str) -> NoteRow | None:
         asked = {"topic": topic, "subject": subject}
-        row = self._engine.run(statements.NOTE_ROW, asked).fetchone()
+        row = self._run(statements.NOTE_ROW, asked).fetchone()
         return NoteRow(*row) if row else None
 
     def beat(self, text: bytes) -> None:
@@ -190,7 +190,7 @@ class NoteLog(LogPart):
             return (row.beat, (self._now() - row.at) / 1_000_000) if row else None
 
     def _beat_row(self) -> BeatRow | None:
-        row = self._engine.run(statements.BEAT, {"name": BOT}).fetchone()
+        row = self._run(statements.BEAT, {"name": BOT}).fetchone()
         return BeatRow(*row) if row else None
 
     def _now(self) -> int:

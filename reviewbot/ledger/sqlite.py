@@ -57,7 +57,7 @@ class SQLite(Backend):
             return LedgerBroken(f"{self.name}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{self.name}: the ledger cannot be used now ({error})")
 
-    def changes_of_others(self, driver: Any, own_lines: int) -> Hashable:  # noqa: ARG002
+    def changes_of_others(self, driver: Any, key: str, own_lines: int) -> Hashable:  # noqa: ARG002
         """SQLite's own count of what others have committed: a look at shared memory."""
         version: int = driver.execute("PRAGMA data_version").fetchone()[0]
         return version

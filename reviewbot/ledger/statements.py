@@ -1,4 +1,7 @@
-"""The statements of the log, each built once from the tables and serving both databases."""
+"""The statements of the log, each built once from the tables and serving both databases.
+
+Each but those of the whole database is about the rows of the parameter `key`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    FromClause,
     Insert,
     Select,
     Table,
@@ -35,6 +39,7 @@ from reviewbot.ledger.tables import (
     COUNTED,
     PAYS,
     UNDECIDED,
+    columns_of,
     decision,
     entry,
     heartbeat,
@@ -56,6 +61,29 @@ def names_of(names: Iterable[str]) -> str:
     What can be no name stands nowhere, and a database would refuse the question for all of them.
     """
     return msgspec.json.encode([name for name in names if is_name(name)]).decode()
+
+
+class _Ours(ColumnElement[bool]):
+    """The row is one of the key that is asked about.
+
+    SQLite keeps no statistics here, and would take the key alone for as good as all of an index: on a
+    database with one key it tells nothing apart.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, table: FromClause) -> None:
+        self.is_ours = table.c.key == bindparam("key")
+
+
+@compiles(_Ours, "sqlite")
+def _ours_in_sqlite(ours: _Ours, compiler: SQLCompiler, **options: Any) -> str:
+    return f"likelihood({compiler.process(ours.is_ours, **options)}, 0.9)"
+
+
+@compiles(_Ours, "postgresql")
+def _ours_in_postgresql(ours: _Ours, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(ours.is_ours, **options)
 
 
 class _Named(ColumnElement[bool]):
@@ -88,26 +116,39 @@ def add(table: Table) -> Insert:
 
 @cache
 def change(table: Table, columns: tuple[str, ...]) -> Update:
-    """Some columns of a known row, given as `new_COLUMN`; its primary key is given as `key_COLUMN`."""
-    keys = (key == bindparam(f"key_{key.name}", type_=key.type) for key in table.primary_key)
-    return update(table).where(*keys).values({name: bindparam(f"new_{name}") for name in columns})
+    """Some columns of a known row, given as `new_COLUMN`; what it is found by is given as `old_COLUMN`."""
+    found_by = (
+        column == bindparam(f"old_{column.name}", type_=column.type) for column in table.primary_key
+    )
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    return update(table).where(*found_by).values(new)
 
 
 # The chain -----------------------------------------------------------------------------------
 
-LAST_LINE = select(entry.c.seq, entry.c.hash).order_by(entry.c.seq.desc()).limit(1)
+LAST_LINE = (
+    select(entry.c.seq, entry.c.hash).where(_Ours(entry)).order_by(entry.c.seq.desc()).limit(1)
+)
 """Where the chain ends."""
 
-LINES_SINCE = select(func.count()).select_from(entry).where(entry.c.seq > bindparam("seq"))
+LINES_SINCE = (
+    select(func.count()).select_from(entry).where(_Ours(entry), entry.c.seq > bindparam("seq"))
+)
 """How many lines came after one."""
 
-LINE = select(entry).where(entry.c.seq == bindparam("seq"))
+LINE = select(*columns_of(entry)).where(_Ours(entry), entry.c.seq == bindparam("seq"))
 """One line."""
 
 LINES_AFTER = (
-    select(entry).where(entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(PAGE)
+    select(*columns_of(entry))
+    .where(_Ours(entry), entry.c.seq > bindparam("after"))
+    .order_by(entry.c.seq)
+    .limit(PAGE)
 )
 """The next lines of a walk."""
+
+NEXT_KEY = select(func.min(entry.c.key)).where(entry.c.key > bindparam("after"))
+"""The key after another of those that have lines."""
 
 VERSION = select(schema_version.c.version_num)
 """The schema that the database has."""
@@ -123,14 +164,17 @@ _recorded = entry.alias("recorded")
 
 def _decisions(*more: ColumnElement[Any]) -> Select[Any]:
     """Rows of decisions, each with the line that last wrote it down in full."""
-    columns = (*decision.c, _recorded.c.body, *more)
-    return select(*columns).join_from(decision, _recorded, _recorded.c.seq == decision.c.recorded)
+    columns = (*columns_of(decision), _recorded.c.body, *more)
+    line = and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
+    return select(*columns).join_from(decision, _recorded, line).where(_Ours(decision))
 
 
 _changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
 """Every state there is, each with its own order of time in the index."""
 
-DECISION_ROW = select(decision).where(decision.c.id == bindparam("id"))
+DECISION_ROW = select(*columns_of(decision)).where(
+    _Ours(decision), decision.c.id == bindparam("id")
+)
 """Where one decision stands."""
 
 DECISIONS_AFTER = (
@@ -192,9 +236,11 @@ DECISIONS_OF_TASKS = _decisions().where(
 
 # Accounts and limits -------------------------------------------------------------------------
 
-_counts = or_(*(decision.c.state == state for state in COUNTED))
+_counts = or_(*(decision.c.state.concat("") == state for state in COUNTED))
+"""As an expression it is no column: SQLite would take the index of states, which holds almost every row."""
 _pays = or_(*(decision.c.action == action for action in PAYS))
 _of_accounts = (
+    _Ours(decision),
     _Named(decision.c.account_id),
     decision.c.intended_at > bindparam("since"),
     decision.c.review == bindparam("review"),
@@ -220,6 +266,7 @@ ACCOUNT_OVERRULED = (
         *_of_accounts,
         decision.c.by_person == 1,
         exists().where(
+            _Ours(_by_policy),
             _by_policy.c.review == decision.c.review,
             _by_policy.c.task_id == decision.c.task_id,
             _by_policy.c.epoch == decision.c.epoch,
@@ -242,6 +289,7 @@ SPENT = (
         decision.c.by_person,
     )
     .where(
+        _Ours(decision),
         decision.c.policy == bindparam("policy"),
         decision.c.intended_at > bindparam("since"),
         _counts,
@@ -253,19 +301,21 @@ SPENT = (
 
 # Rounds --------------------------------------------------------------------------------------
 
-ROUNDS = select(round_).where(round_.c.review == bindparam("review"), _Named(round_.c.task_id))
+ROUNDS = select(*columns_of(round_)).where(
+    _Ours(round_), round_.c.review == bindparam("review"), _Named(round_.c.task_id)
+)
 """All rounds of some things."""
 
 ROUNDS_OPEN = (
-    select(round_)
-    .where(round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
+    select(*columns_of(round_))
+    .where(_Ours(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
     .order_by(round_.c.first_seen_at, round_.c.last)
 )
 """Rounds seen waiting that have no ending."""
 
 ROUNDS_ENDED = (
-    select(round_)
-    .where(round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
+    select(*columns_of(round_))
+    .where(_Ours(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
     .order_by(round_.c.ended_at, round_.c.last)
 )
 """Rounds that ended since a moment."""
@@ -273,40 +323,42 @@ ROUNDS_ENDED = (
 
 # Policies, notes and the heartbeat -----------------------------------------------------------
 
-POLICY_SEQ = select(policy.c.seq).where(policy.c.revision == bindparam("revision"))
+POLICY_SEQ = select(policy.c.seq).where(_Ours(policy), policy.c.revision == bindparam("revision"))
 """Whether a revision is kept."""
 
 POLICIES = (
     select(policy.c.revision, entry.c.body, entry.c.detail, entry.c.at)
-    .join_from(policy, entry, entry.c.seq == policy.c.seq)
+    .join_from(policy, entry, and_(entry.c.key == policy.c.key, entry.c.seq == policy.c.seq))
+    .where(_Ours(policy))
     .order_by(policy.c.seq)
 )
 """Every revision, oldest first."""
 
-NOTE_ROW = select(note).where(
-    note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
+NOTE_ROW = select(*columns_of(note)).where(
+    _Ours(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
 )
 """The newest word on a subject."""
 
 NOTES = (
-    select(entry)
-    .join_from(note, entry, entry.c.seq == note.c.last)
-    .where(_Named(note.c.topic))
+    select(*columns_of(entry))
+    .join_from(note, entry, and_(entry.c.key == note.c.key, entry.c.seq == note.c.last))
+    .where(_Ours(note), _Named(note.c.topic))
     .order_by(note.c.topic, note.c.subject)
 )
 """The newest word on each subject of some topics."""
 
-BEAT = select(heartbeat).where(heartbeat.c.name == bindparam("name"))
+BEAT = select(*columns_of(heartbeat)).where(_Ours(heartbeat), heartbeat.c.name == bindparam("name"))
 """What the bot last said of itself, and when."""
 
 
 # Verification of the rows --------------------------------------------------------------------
 
 _first = entry.alias("first")
+_round = (round_.c.review, round_.c.task_id, round_.c.epoch)
 
 ROWS_AFTER = (
     select(
-        *decision.c,
+        *columns_of(decision),
         _recorded.c.subject.label("recorded_subject"),
         _recorded.c.body.label("recorded_body"),
         entry.c.subject.label("last_subject"),
@@ -315,9 +367,11 @@ ROWS_AFTER = (
         entry.c.body.label("last_body"),
     )
     .select_from(decision)
-    .outerjoin(_recorded, _recorded.c.seq == decision.c.recorded)
-    .outerjoin(entry, entry.c.seq == decision.c.last)
-    .where(decision.c.seq > bindparam("after"))
+    .outerjoin(
+        _recorded, and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
+    )
+    .outerjoin(entry, and_(entry.c.key == decision.c.key, entry.c.seq == decision.c.last))
+    .where(_Ours(decision), decision.c.seq > bindparam("after"))
     .order_by(decision.c.seq)
     .limit(PAGE)
 )
@@ -325,7 +379,7 @@ ROWS_AFTER = (
 
 ROUNDS_AFTER = (
     select(
-        *round_.c,
+        *columns_of(round_),
         entry.c.subject,
         entry.c.kind,
         entry.c.at,
@@ -335,31 +389,39 @@ ROUNDS_AFTER = (
         _first.c.body.label("first_body"),
     )
     .select_from(round_)
-    .outerjoin(entry, entry.c.seq == round_.c.last)
-    .outerjoin(_first, _first.c.seq == entry.c.prior)
+    .outerjoin(entry, and_(entry.c.key == round_.c.key, entry.c.seq == round_.c.last))
+    .outerjoin(_first, and_(_first.c.key == round_.c.key, _first.c.seq == entry.c.prior))
     .where(
-        tuple_(*round_.primary_key)
-        > tuple_(*(bindparam(f"after_{key.name}") for key in round_.primary_key))
+        _Ours(round_),
+        tuple_(*_round) > tuple_(*(bindparam(f"after_{column.name}") for column in _round)),
     )
-    .order_by(*round_.primary_key)
+    .order_by(*_round)
     .limit(PAGE)
 )
 """The next rounds, each beside its newest line and, where it ended, its first."""
 
-ALL_POLICIES = select(policy.c.revision, policy.c.seq)
+ALL_POLICIES = select(policy.c.revision, policy.c.seq).where(_Ours(policy))
 """Which line keeps which revision."""
 
-ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last)
+ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(_Ours(note))
 """Which line is the newest word on which subject."""
 
 
 # What is kept beside the chain ---------------------------------------------------------------
 
-KEPT = select(kept).where(kept.c.kind == bindparam("kind")).order_by(kept.c.at, kept.c.name)
+KEPT = (
+    select(*columns_of(kept))
+    .where(_Ours(kept), kept.c.kind == bindparam("kind"))
+    .order_by(kept.c.at, kept.c.name)
+)
 """Every value of a kind, oldest first."""
 
-KEPT_ROW = select(kept).where(kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name"))
+KEPT_ROW = select(*columns_of(kept)).where(
+    _Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+)
 """One value."""
 
-UNKEEP = delete(kept).where(kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name"))
+UNKEEP = delete(kept).where(
+    _Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+)
 """Let go of one value."""

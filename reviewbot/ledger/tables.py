@@ -1,4 +1,8 @@
-"""The rows of the log, one struct each, and the schema made of them: the chain, and what is asked by index."""
+"""The rows of the log, one struct each, and the schema made of them: the chain, and what is asked by index.
+
+Every row but the schema's version belongs to a key (an account at the API), which its struct leaves
+out: a ledger is opened for one key, and sees and writes its rows alone.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -29,7 +34,7 @@ COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
 UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
 """What a person who answers does not overrule."""
 PAYS = tuple(action.value for action in Action if action.pays)
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; `migrations/` brings older ledgers here."""
 
 
@@ -109,7 +114,7 @@ class NoteRow(msgspec.Struct, frozen=True):
 
 
 class BeatRow(msgspec.Struct, frozen=True):
-    """How the bot on this log was when it last said so; no part of the log, and overwritten in place."""
+    """How a replica was when it last said so; no part of the log, and overwritten in place."""
 
     name: str
     at: int
@@ -123,6 +128,23 @@ class KeptRow(msgspec.Struct, frozen=True):
     name: str
     at: int
     value: bytes
+
+
+class LeaseRow(msgspec.Struct, frozen=True):
+    """Who may act for a key, and until when by the database's clock; never removed, so that tokens only grow."""
+
+    holder: str
+    token: int
+    until: int
+    since: int
+
+
+class ReplicaRow(msgspec.Struct, frozen=True):
+    """A process that takes part in holding keys, and until when it counts as alive."""
+
+    name: str
+    until: int
+    about: bytes
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -151,32 +173,47 @@ _TYPES: dict[type, TypeEngine[Any]] = {
 }
 
 
-def _columns(row: type[msgspec.Struct], *key: str, small: str = "") -> Iterator[Column[Any]]:
+def _columns(row: type[msgspec.Struct]) -> Iterator[Column[Any]]:
     """A column for each field of a row, in its order."""
     for name, hint in get_type_hints(row).items():
         kind, *rest = get_args(hint) or (hint,)
         yield Column(
             name,
-            SmallInteger() if name == small else _TYPES[kind],
-            primary_key=name in key,
+            SmallInteger() if name == "by_person" else _TYPES[kind],
             nullable=bool(rest),
             autoincrement=False,
         )
 
 
+def _table(name: str, row: type[msgspec.Struct], *unique: str, rowid: bool = True) -> Table:
+    """Rows of a key, each found by the key and by what is `unique` within it."""
+    return Table(
+        name,
+        metadata,
+        *_columns(row),
+        Column("key", Text(), nullable=False),
+        PrimaryKeyConstraint("key", *unique),
+        sqlite_with_rowid=rowid,
+    )
+
+
+def columns_of(table: Table) -> tuple[Column[Any], ...]:
+    """What the struct of a row is made of: all columns but the key."""
+    return tuple(column for column in table.c if column.name != "key")
+
+
 schema_version = Table("alembic_version", metadata, *_columns(VersionRow))
-entry = Table("entry", metadata, *_columns(ChainLine, "seq"))
-decision = Table("decision", metadata, *_columns(DecisionRow, "seq", small="by_person"))
-round_ = Table(
-    "round",
-    metadata,
-    *_columns(RoundRow, "review", "task_id", "epoch"),
-    sqlite_with_rowid=False,
-)
-policy = Table("policy", metadata, *_columns(PolicyRow, "revision"))
-note = Table("note", metadata, *_columns(NoteRow, "topic", "subject"))
-heartbeat = Table("heartbeat", metadata, *_columns(BeatRow, "name"))
-kept = Table("kept", metadata, *_columns(KeptRow, "kind", "name"))
+entry = _table("entry", ChainLine, "seq")
+decision = _table("decision", DecisionRow, "seq", rowid=False)
+round_ = _table("round", RoundRow, "review", "task_id", "epoch", rowid=False)
+policy = _table("policy", PolicyRow, "revision")
+note = _table("note", NoteRow, "topic", "subject")
+heartbeat = _table("heartbeat", BeatRow, "name")
+kept = _table("kept", KeptRow, "kind", "name")
+lease = _table("lease", LeaseRow)
+turn = Table("turn", metadata, Column("key", Text(), nullable=False), PrimaryKeyConstraint("key"))
+"""Whoever adds lines to a key's chain on a server locks its row, so that they stand in line there."""
+replica = Table("replica", metadata, *_columns(ReplicaRow), PrimaryKeyConstraint("name"))
 
 
 def state_in(states: Iterable[State]) -> TextClause:
@@ -186,11 +223,12 @@ def state_in(states: Iterable[State]) -> TextClause:
 
 
 _was_intended = decision.c.intended_at.is_not(None)
-Index("decision_id", decision.c.id, unique=True)
-Index("decision_state", decision.c.state, decision.c.state_at)
-Index("decision_task", decision.c.review, decision.c.task_id)
+Index("decision_id", decision.c.key, decision.c.id, unique=True)
+Index("decision_state", decision.c.state, decision.c.key, decision.c.state_at)
+Index("decision_task", decision.c.review, decision.c.task_id, decision.c.key)
 Index(
     "decision_claim",
+    decision.c.key,
     decision.c.review,
     decision.c.task_id,
     decision.c.epoch,
@@ -200,6 +238,7 @@ Index(
 )
 Index(
     "decision_account",
+    decision.c.key,
     decision.c.review,
     decision.c.account_id,
     decision.c.intended_at,
@@ -209,8 +248,16 @@ Index(
 Index(
     "decision_spent",
     decision.c.policy,
+    decision.c.key,
     decision.c.intended_at,
     sqlite_where=_was_intended,
     postgresql_where=_was_intended,
 )
-Index("round_ended", round_.c.ended_at, round_.c.review, round_.c.first_seen_at, round_.c.last)
+Index(
+    "round_ended",
+    round_.c.key,
+    round_.c.ended_at,
+    round_.c.review,
+    round_.c.first_seen_at,
+    round_.c.last,
+)

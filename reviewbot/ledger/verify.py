@@ -7,7 +7,7 @@ newest one; subjects that no row names are missing rows. All in one snapshot, pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -40,18 +40,24 @@ _ROUND_WIDTH = len(RoundRow.__struct_fields__)
 _BEFORE_ROUNDS = {"after_review": "", "after_task_id": "", "after_epoch": ""}
 
 
-def verify(engine: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> Verification:
-    """Recompute everything, and say what does not fit."""
-    reader = ChainReader(checkpoints)
+Run = Callable[[ClauseElement, Mapping[str, Any]], Any]
+"""Runs a statement about the rows of one key."""
+
+
+def verify(
+    engine: LedgerEngine, run: Run, start: bytes, checkpoints: Iterable[Checkpoint] = ()
+) -> Verification:
+    """Recompute everything of a key, whose chain begins with the hash `start`, and say what does not fit."""
+    reader = ChainReader(checkpoints, start)
     with engine.snapshot():
-        reader.read(_pages(engine, statements.LINES_AFTER, {"after": -1}))
-        for columns in _pages(engine, statements.ROWS_AFTER, {"after": -1}):
+        reader.read(_pages(run, statements.LINES_AFTER, {"after": -1}))
+        for columns in _pages(run, statements.ROWS_AFTER, {"after": -1}):
             _check_decision(reader, columns)
-        for columns in _pages(engine, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
+        for columns in _pages(run, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
             _check_round(reader, columns)
-        for revision, seq in engine.run(statements.ALL_POLICIES):
+        for revision, seq in run(statements.ALL_POLICIES, {}):
             _take(reader, f"{POLICY}\x1f{revision}", seq, "policy", revision)
-        for topic, subject, last in engine.run(statements.ALL_NOTES):
+        for topic, subject, last in run(statements.ALL_NOTES, {}):
             name = "\x1f".join((NOTE, topic, subject))
             _take(reader, name, last, "note", f"{topic} {subject}")
     for seq in reader.newest.values():
@@ -59,11 +65,9 @@ def verify(engine: LedgerEngine, checkpoints: Iterable[Checkpoint] = ()) -> Veri
     return reader.verification()
 
 
-def _pages(
-    engine: LedgerEngine, statement: ClauseElement, after: Mapping[str, Any]
-) -> Iterator[Any]:
+def _pages(run: Run, statement: ClauseElement, after: Mapping[str, Any]) -> Iterator[Any]:
     """All rows of a walk; each page starts after the first columns of the last row."""
-    while page := engine.run(statement, after).fetchall():
+    while page := run(statement, after).fetchall():
         yield from page
         after = dict(zip(after, page[-1], strict=False))
 

@@ -15,6 +15,9 @@ from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.policy.model import Policy
 
+DEFAULT_KEY = "default"
+"""The name of the key where there is only one, and of the rows of ledgers from before there were several."""
+
 
 class StoredPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """A policy text as it ran."""
@@ -368,6 +371,9 @@ class Ledger(Protocol):
 
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain, and hold it against earlier checkpoints."""
+
+    def keys(self) -> Sequence[str]:
+        """The names of all keys that have lines in this database, in order."""
 
     def probe(self) -> None:
         """Write something that changes nothing; LedgerUnwritable where nothing can be written."""

@@ -83,7 +83,7 @@ LINE_ATTACKS = {
     "edit of hash": "UPDATE entry SET hash = zeroblob(32) WHERE seq = 9",
     "delete": "DELETE FROM entry WHERE seq = 20",
     "delete first": "DELETE FROM entry WHERE seq = 1",
-    "insert": "INSERT INTO entry SELECT 1000, at, kind, subject, prior, body, detail, hash"
+    "insert": "INSERT INTO entry SELECT 1000, at, kind, subject, prior, body, detail, hash, key"
     " FROM entry WHERE seq = 5",
     "cut off": "DELETE FROM entry WHERE seq = 51",
 }
@@ -146,8 +146,8 @@ def test_a_row_out_of_nothing_is_found(attacked: Callable[..., tuple[str, ...]])
     """A decision that the chain never heard of."""
     columns = "recorded, last, review, task_id, epoch, action, rule, policy, by_person, state, state_at, tries"
     problems = attacked(
-        f"INSERT INTO decision (seq, id, {columns})"
-        f" SELECT 9999, 'x', recorded, last, review, 'new', epoch, action, rule, policy, 0, state, 0, 1"
+        f"INSERT INTO decision (seq, id, key, {columns})"
+        f" SELECT 9999, 'x', key, recorded, last, review, 'new', epoch, action, rule, policy, 0, state, 0, 1"
         " FROM decision WHERE task_id = 't3'"
     )
     assert any("no line in the chain" in problem for problem in problems)
