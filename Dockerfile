@@ -20,6 +20,7 @@ ARG PYTHON_DIGEST=
 FROM python:3.13-slim${PYTHON_DIGEST:+@${PYTHON_DIGEST}} AS build
 ARG PYTHON_DIGEST
 ARG VERSION=
+# hadolint ignore=DL4006
 RUN test -z "$VERSION" || printf %s "$PYTHON_DIGEST" | grep -Eqx 'sha256:[0-9a-f]{64}' \
  || { echo "error: an image with a VERSION names its base: --build-arg PYTHON_DIGEST=sha256:…" >&2; exit 1; }
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -31,6 +32,7 @@ COPY docs/policy-guide.md /src/docs/
 COPY reviewbot /src/reviewbot
 RUN /opt/reviewbot/bin/pip install --no-deps /src \
  && /opt/reviewbot/bin/python -m compileall -q /opt/reviewbot
+# hadolint ignore=DL4006
 RUN test -z "$VERSION" || /opt/reviewbot/bin/reviewbot --version | grep -Fqx "reviewbot, version $VERSION"
 
 FROM python:3.13-slim${PYTHON_DIGEST:+@${PYTHON_DIGEST}}

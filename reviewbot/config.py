@@ -292,9 +292,11 @@ def _settings() -> Iterator[Setting]:
 
 
 TABLE = tuple(_settings())
-"""Every setting. `TOKPORTAL_API_KEY_FILE` and `REVIEWBOT_CONFIG` name files and are no settings."""
+"""Every setting. `TOKPORTAL_API_KEY_FILE`, `REVIEWBOT_LEDGER_FILE` and `REVIEWBOT_CONFIG` name files and are none."""
 TABLES = ("channels", "alarms", "deadman", "console", *KEY_TABLES)
 """The tables of `reviewbot.toml`: how people are told, the console, and the keys."""
+LEDGER_FILE = "REVIEWBOT_LEDGER_FILE"
+"""Names a file with the database's URL, for that may hold a password."""
 _CONFIG = "REVIEWBOT_CONFIG"
 
 
@@ -428,8 +430,11 @@ def _find(
         return env[row.env], row.env
     if row.name == "proxy" and "proxy" not in file.table:
         return next(((env[name], name) for name in USUAL if env.get(name)), None)
-    if row.name == "api_key":
-        return _key_from_file(env, file, problems)
+    named = one_key_file(env, file.table, file.path) if row.name == "api_key" else None
+    if row.name == "ledger" and env.get(LEDGER_FILE):
+        named = env[LEDGER_FILE], LEDGER_FILE
+    if named is not None or row.name == "api_key":
+        return None if named is None else _from_secret_file(*named, env, problems)
     if row.name not in file.table:
         return None
     value, place = file.table[row.name], f"{file.path}: {row.name}"
@@ -438,22 +443,18 @@ def _find(
     return str(value), place
 
 
-def _key_from_file(
-    env: Mapping[str, str], file: _File, problems: list[str]
+def _from_secret_file(
+    path: str, place: str, env: Mapping[str, str], problems: list[str]
 ) -> tuple[str, str] | None:
-    found = one_key_file(env, file.table, file.path)
-    if found is None:
-        return None
-    path, place = found
     try:
-        return read_secret_file(path, env), f"{place} ({path})"
+        return read_secret_file(path, env).strip(), f"{place} ({path})"
     except Unusable as wrong:
         problems.append(f"{place}: {wrong}")
         return None
 
 
 def _unknown_names(env: Mapping[str, str]) -> list[str]:
-    known = [row.env for row in TABLE] + [KEY_FILE, _CONFIG]
+    known = [row.env for row in TABLE] + [KEY_FILE, LEDGER_FILE, _CONFIG]
     return [
         _unknown(name, name, known)
         for name in sorted(env)

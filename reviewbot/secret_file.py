@@ -10,7 +10,7 @@ from pathlib import Path
 LONGEST = 4096
 GUARDED = ("/run/secrets", "/var/run/secrets")
 """Where container platforms put secrets, for this container alone and often readable by all in it."""
-_ROOT, _HANDED_OUT = 0, 0o440
+_ROOT, _HANDED_OUT = 0, (0o440, 0o640)
 
 
 class Unusable(ValueError):
@@ -30,12 +30,11 @@ def read_secret_file(path: str, env: Mapping[str, str] = os.environ) -> str:
 
 
 def is_private(file: os.stat_result, groups: Collection[int]) -> bool:
-    """Whether only its owner can read the file, or it is handed out as a secret volume does: root's,
-    readable by our own group, writable by nobody."""
+    """Whether only its owner can read the file, or root hands it out to our own group to be read."""
     rights = stat.S_IMODE(file.st_mode)
     if not rights & (stat.S_IRWXG | stat.S_IRWXO):
         return True
-    return rights == _HANDED_OUT and file.st_uid == _ROOT and file.st_gid in groups
+    return rights in _HANDED_OUT and file.st_uid == _ROOT and file.st_gid in groups
 
 
 def _groups() -> set[int]:

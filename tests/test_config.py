@@ -144,6 +144,22 @@ def test_the_key_is_shown_nowhere(tmp_path: Path) -> None:
     assert KEY not in str(told.value)
 
 
+def test_the_url_of_the_ledger_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """Guarded like a key's; a variable wins over it, and its password is shown nowhere."""
+    file = tmp_path / "url"
+    file.write_text("postgresql+psycopg://bot:hunter2@db/reviews\n")
+    file.chmod(0o644)
+    env = {"REVIEWBOT_LEDGER_FILE": str(file)}
+    with pytest.raises(ConfigError, match="REVIEWBOT_LEDGER_FILE.*chmod 600"):
+        load(tmp_path, env)
+
+    file.chmod(0o600)
+    settings = load(tmp_path, env)
+    assert settings.ledger == "postgresql+psycopg://bot:hunter2@db/reviews"
+    assert "hunter2" not in str(settings.shown())
+    assert load(tmp_path, env | {"REVIEWBOT_LEDGER": "sqlite:///x.db"}).ledger == "sqlite:///x.db"
+
+
 def test_a_password_of_the_ledger_is_shown_nowhere(tmp_path: Path) -> None:
     """The URL is shown without it."""
     settings = load(tmp_path, {"REVIEWBOT_LEDGER": "postgresql+psycopg://bot:hunter2@db/reviews"})

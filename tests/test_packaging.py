@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -152,37 +151,6 @@ def test_what_the_image_copies_is_not_ignored() -> None:
     }
     assert copied == allowed
     assert all((ROOT / name).exists() for name in copied)
-
-
-# The unit ------------------------------------------------------------------------------------
-
-UNIT = ROOT / "packaging/systemd/reviewbot.service"
-
-
-def test_the_unit_starts_what_the_package_installs() -> None:
-    """The unit calls a command that exists, and stops restarting where a restart cannot help."""
-    text = UNIT.read_text()
-    assert re.search(r"^ExecStart=\S+/reviewbot run$", text, re.M)
-    assert "RestartPreventExitStatus=2 3 78" in text
-
-
-def test_the_unit_hears_the_bot_and_keeps_checkpoints_apart_from_the_log() -> None:
-    """It waits for READY=1, watches for signs of life, and the second place is another directory."""
-    text = UNIT.read_text()
-    assert re.search(r"^Type=notify$", text, re.M)
-    assert re.search(r"^WatchdogSec=5min$", text, re.M)
-    assert "REVIEWBOT_CHECKPOINT_FILE=/var/log/reviewbot/" in text
-    assert re.search(r"^LogsDirectory=reviewbot$", text, re.M)
-
-
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_the_unit_is_hardened() -> None:
-    """systemd's own judgement of its exposure is 2.0 or better."""
-    command = ["systemd-analyze", "security", "--offline=yes", str(UNIT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"exposure level for reviewbot.service: ([0-9.]+)", done.stdout)
-    assert found, done.stdout + done.stderr
-    assert float(found.group(1)) <= 2.0
 
 
 # The developer's door ------------------------------------------------------------------------

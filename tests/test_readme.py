@@ -93,7 +93,7 @@ def test_the_table_of_exit_codes_is_what_errors_say() -> None:
     assert {0, 4, 130} <= listed
 
 
-NOT_IN_TABLE = {"TOKPORTAL_API_KEY_FILE", "REVIEWBOT_CONFIG"}
+NOT_IN_TABLE = {"TOKPORTAL_API_KEY_FILE", "REVIEWBOT_LEDGER_FILE", "REVIEWBOT_CONFIG"}
 """Variables that name files and are no settings themselves."""
 
 

@@ -23,7 +23,13 @@ KEYS = st.one_of(
     st.text(LETTERS, min_size=12, max_size=120).map("tok_live_".__add__),
 )
 OTHERS = [row.env for row in TABLE if row.env != "TOKPORTAL_API_KEY"]
-NAMES = [*OTHERS, "TOKPORTAL_API_KEY_FILE", "REVIEWBOT_CONFIG", "REVIEWBOT_CHANEL"]
+NAMES = [
+    *OTHERS,
+    "TOKPORTAL_API_KEY_FILE",
+    "REVIEWBOT_LEDGER_FILE",
+    "REVIEWBOT_CONFIG",
+    "REVIEWBOT_CHANEL",
+]
 AROUND = ("{}", "x{}", "/tmp/{}/x", "sqlite:///{}", "https://{}/x", "https://a.example/{}",
           "postgresql+psycopg://u:{}@127.0.0.1:1/d", "{}s", "a" * 70 + "{}", "'{}", "\\{}")  # fmt: skip
 COMMANDS = (("config",), ("config", "--format", "json"), ("doctor",), ("status",),
