@@ -150,7 +150,7 @@ def test_the_url_of_the_ledger_may_stand_in_a_file_of_its_own(tmp_path: Path) ->
     file.write_text("postgresql+psycopg://bot:hunter2@db/reviews\n")
     file.chmod(0o644)
     env = {"REVIEWBOT_LEDGER_FILE": str(file)}
-    with pytest.raises(ConfigError, match="REVIEWBOT_LEDGER_FILE.*chmod 600"):
+    with pytest.raises(ConfigError, match=r"REVIEWBOT_LEDGER_FILE.*chmod 600"):
         load(tmp_path, env)
 
     file.chmod(0o600)
