@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from reviewbot.domain.alarm import DEFAULT_KEY
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, UsageError
 from reviewbot.domain.text import Secret, masked, safe_line
@@ -22,7 +23,7 @@ from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import NotASetting, parse_key
 from reviewbot.settings_table import SettingsTable
 
-DEFAULT = "default"
+DEFAULT = DEFAULT_KEY
 """The name of the key where no table names one; rows of a log from before are under it."""
 TABLES = ("keys", "key_defaults")
 KEY_FILE = "TOKPORTAL_API_KEY_FILE"

@@ -153,7 +153,7 @@ KEYS = 2_000
 
 LIMITS = {
     "lines of the bot": 49_500 + LANGUAGE + CONSOLE + PACKAGING + KEYS + REPLICAS,
-    "lines of the simulator": 4_000,
+    "lines of the simulator": 4_000 + 50,
     "lines of the tests": 55_900 + 12_000 + PACKAGING + KEYS + REPLICAS,
     "files of the bot and the simulator": 274 + 80 + 20 + 12,
     "files in circles": 0,

@@ -194,13 +194,15 @@ class AlarmDispatcher:
         routes: Routes | None = None,
         post: Post | None = None,
         dry_run: bool = False,
+        key: str = "",
+        owner: str = "",
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._events = events
         self._routes = routes or Routes()
         self._post = post or NoPost()
-        self._dry_run = dry_run
+        self._dry_run, self._key, self._owner = dry_run, key, owner
         self._told = AlarmHistory(ledger, clock, events)
         self._failing: dict[str, str] | None = None
         self._failures = dict.fromkeys(self._routes.names, 0)
@@ -256,7 +258,7 @@ class AlarmDispatcher:
             return
         self._hear()
         gathered, self._waiting = self._waiting, []
-        for message in messages_of(gathered, dry_run=self._dry_run):
+        for message in self._messages(gathered):
             channels = self._routes.channels(message)
             if channels and not self._send(message, channels):
                 self._waiting += message.alarms
@@ -264,9 +266,12 @@ class AlarmDispatcher:
 
     def aside(self, alarms: Sequence[Alarm]) -> None:
         """Hand these to their channels, and remember nothing of it."""
-        for message in messages_of(alarms, dry_run=self._dry_run):
+        for message in self._messages(alarms):
             if channels := self._routes.channels(message):
                 self._post.send(Letter(number=_ASIDE, message=message, channels=channels))
+
+    def _messages(self, alarms: Sequence[Alarm]) -> list[Message]:
+        return messages_of(alarms, dry_run=self._dry_run, key=self._key, owner=self._owner)
 
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day no channel has taken, by kind."""

@@ -74,13 +74,17 @@ class Routes(msgspec.Struct, frozen=True):
         return tuple(route.channel for route in self.routes if route.channel not in tried)
 
 
-def messages_of(alarms: Iterable[Alarm], *, dry_run: bool = False) -> list[Message]:
+def messages_of(
+    alarms: Iterable[Alarm], *, dry_run: bool = False, key: str = "", owner: str = ""
+) -> list[Message]:
     """Put alarms of one kind, group and target into one message, most urgent first."""
     groups: dict[tuple[AlarmKind, str, tuple[str, ...], bool], list[Alarm]] = {}
     for alarm in alarms:
         groups.setdefault((alarm.kind, alarm.group, alarm.to, alarm.mended), []).append(alarm)
     return [
-        Message(headline=_headline(group), alarms=tuple(group), dry_run=dry_run)
+        Message(
+            headline=_headline(group), alarms=tuple(group), dry_run=dry_run, key=key, owner=owner
+        )
         for group in (sorted(group, key=_order) for group in groups.values())
     ]
 

@@ -90,7 +90,9 @@ def headline(message: Message) -> str:
     """The message in one safe line, with how urgent it is."""
     word = "Well again" if message.alarms[0].mended else WARNING_MARKS[message.urgency]
     dry = " (dry run)" if message.dry_run else ""
-    return safe_line(f"{word}{dry}: {message.headline}", LONGEST_HEADLINE)
+    whose = f" for {message.key}" if message.key else ""
+    owner = f" ({message.owner})" if message.owner else ""
+    return safe_line(f"{word}{dry}{whose}{owner}: {message.headline}", LONGEST_HEADLINE)
 
 
 def lines(message: Message) -> Iterator[str]:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Self
 
 from reviewbot.channels.base import Clock, WebChannel, headline
-from reviewbot.domain.alarm import Alarm, Message
+from reviewbot.domain.alarm import DEFAULT_KEY, Alarm, Message
 from reviewbot.domain.text import Secret, iso, safe, safe_line
 from reviewbot.settings_table import SettingsTable
 
@@ -68,6 +68,8 @@ def sign(secret: Secret, stamp: str, body: bytes) -> str:
 def _as_object(message: Message, shown: int) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
+        "key": message.key or DEFAULT_KEY,
+        "owner": message.owner or None,
         "kind": message.kind.value,
         "urgency": message.urgency,
         "mended": message.alarms[0].mended,

@@ -21,7 +21,7 @@ from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
-from reviewbot.core.pipeline import PassSummary
+from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
@@ -32,7 +32,9 @@ from reviewbot.review.poll import STRETCH, Polling
 from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.runtime.daemon import Daemon, say_pass
+from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
+from reviewbot.runtime.logging import about_key
 from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
@@ -52,6 +54,7 @@ class _Bot(NamedTuple):
     app: BotContext
     stop: LivelyEvent
     watch: PolicyWatch
+    keys: KeyWatch
     pulse: Pulse
 
 
@@ -90,11 +93,12 @@ def run(
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
     stop, watch, meters = LivelyEvent(), PolicyWatch(policy_sources(settings)), Meters()
-    app = build(
-        settings, judges=watch.load(), events=logs_for(screen, settings), stop=stop, meters=meters
-    )
+    keys = KeyWatch(settings.key_file)
+    logs = logs_for(screen, settings)
+    told: Events = about_key(logs, settings.key) if settings.keys else logs
+    app = build(settings, judges=watch.load(), events=told, stop=stop, meters=meters)
     is_scraped = settings.listen is not None and not once
-    pulse = Pulse(app, settings.every, meters=meters, is_scraped=is_scraped)
+    pulse = Pulse(app, settings.every, key=settings.key, meters=meters, is_scraped=is_scraped)
     events = app.events
     app.events, stop.turn = pulse.hearing(events), pulse.turn
     with ExitStack() as end:
@@ -107,7 +111,7 @@ def run(
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()
-        code = _review(_Bot(screen, settings, app, stop, watch, pulse), once=once)
+        code = _review(_Bot(screen, settings, app, stop, watch, keys, pulse), once=once)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -117,6 +121,7 @@ def _review(bot: _Bot, *, once: bool) -> int:
     app = bot.app
     try:
         bot.watch.attach(app)
+        bot.keys.attach(app)
         _announce(bot)
         judges = [judge for bench in app.benches for judge in bench.judges]
         for warning in unheard((judge.policy for judge in judges), bot.settings.notices.routes):
@@ -155,7 +160,8 @@ def _daemon(bot: _Bot) -> int:
         bot.app,
         every=settings.every,
         stop=bot.stop,
-        refresh=lambda asked: bot.watch.refresh(asked=asked),
+        refresh=lambda asked: _refresh(bot, asked),
+        key_changed=bot.keys.changed,
         book=book,
         pulse=pulse,
         poll=_poll(settings, min(settings.every, STRETCH)),
@@ -168,6 +174,11 @@ def _daemon(bot: _Bot) -> int:
 
     with closing(HealthServer(settings.listen, pulse)):
         return daemon.run()
+
+
+def _refresh(bot: _Bot, asked: bool) -> None:
+    bot.keys.refresh(asked=asked)
+    bot.watch.refresh(asked=asked)
 
 
 def _one_pass(bot: _Bot) -> None:

@@ -35,7 +35,8 @@ def simulator(
     """Serve a simulated TokPortal on this machine until interrupted, and print its URL.
 
     It keeps tasks and accounts with a life of their own, and answers as the documents say. Any key
-    that begins with sk_ or tok_live_ is accepted. Point the bot at it with TOKPORTAL_BASE_URL.
+    that begins with sk_ or tok_live_ is accepted, and each has a queue of its own; what stands behind
+    a dot makes no other key of it, so sk_acme.1 can be rotated to sk_acme.2. Point the bot at it with TOKPORTAL_BASE_URL.
 
     $ reviewbot simulator  # on port 8080, in real time
     $ reviewbot simulator --port 0 --speed 60  # any free port; a minute is a second

@@ -53,6 +53,10 @@ def _never() -> bool:
     return False
 
 
+def _keeps_its_key(_key: str) -> bool:
+    return False
+
+
 def _no_more_benches(review: ReviewKind) -> ReviewPipeline:
     raise LookupError(f"no bench can be made for {review}")
 
@@ -85,6 +89,8 @@ class BotContext:
     """How the API has answered lately."""
     sent: dict[tuple[str, str | None], Sent] = field(default_factory=dict)
     """The writes of this process that have no clear answer yet, by the id and the epoch of their round."""
+    renew_key: Callable[[str], bool] = _keeps_its_key
+    """Sends another key of the same account from now on; gives whether it is another."""
     knock: Callable[[], None] = _nothing
     """Asks the API, by one cheap read, whether it takes our key. Raises `ApiError`."""
     watched_at: float = 0.0

@@ -16,6 +16,8 @@ URGENCIES: tuple[Urgency, ...] = ("info", "warning", "error")
 
 
 HOUR = timedelta(hours=1)
+DEFAULT_KEY = "default"
+"""The name of the key where only one is set up."""
 
 
 EACH_TIME = timedelta(0)
@@ -112,6 +114,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     alarms: tuple[Alarm, ...]
     dry_run: bool = False
+    key: str = ""
+    """The name of the key that it is about; empty where there is only one."""
+    owner: str = ""
+    """Whose key that is."""
 
     @property
     def kind(self) -> AlarmKind:

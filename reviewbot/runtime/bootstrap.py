@@ -218,7 +218,11 @@ def build(
         stopping=stop.is_set,
     )
     writer = connection.writer
-    log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+    try:
+        log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+    except BaseException:
+        connection.close()
+        raise
     if meters is not None:
         log = measured(log, meters)
 
@@ -243,6 +247,8 @@ def build(
             routes=None if read_only else settings.notices.routes,
             post=None if read_only else post or _post(settings),
             dry_run=not live,
+            key=settings.key if settings.keys else "",
+            owner=settings.owner,
         ),
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=_limits(settings),
@@ -257,7 +263,7 @@ def build(
         ),
         close=close,
     )
-    app.knock = connection.knock
+    app.knock, app.renew_key = connection.knock, connection.exchange.use
     if writer is not None:
         app.wait_turn = writer.ready
     adopt(app, given, remember=not read_only)

@@ -53,7 +53,8 @@ class Daemon:
     """Runs one bot until `stop` is set.
 
     `poll` makes a pass, or a stretch of one. `refresh` takes over changed policies before it; it is
-    told whether somebody asked for that. `book` is where checkpoints are kept. `stop` is the event
+    told whether somebody asked for that. `key_changed` says whether a key that is refused may have
+    become another one. `book` is where checkpoints are kept. `stop` is the event
     that also ends the sleeps of the bot's clock, `wake` the one that its pauses wait for.
     """
 
@@ -68,11 +69,13 @@ class Daemon:
         pulse: Pulse | None = None,
         poll: Callable[[BotContext], PassSummary] | None = None,
         wake: threading.Event | None = None,
+        key_changed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._app = app
         self._every = every
         self._stop = stop
         self._refresh = refresh
+        self._key_changed = key_changed
         self._book = book
         self._pulse = pulse or Pulse(app, every)
         self._brakes = app.brake = StopConditions(app, book)
@@ -166,7 +169,9 @@ class Daemon:
             if self._stop.is_set():
                 break
             self._pulse.turn()
-            if self._wake.wait(min(left, SLICE)):
+            if self._wake.wait(min(left, SLICE, self._every or SLICE)):
+                break
+            if self._app.contact.key_refused_since is not None and self._key_changed():
                 break
 
     def _interval(self) -> float:

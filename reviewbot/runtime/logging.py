@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from reviewbot.core.pipeline import Events, Level
 from reviewbot.domain.text import MASK, iso, masked, safe_line
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -27,6 +28,15 @@ class Log:
     def __call__(self, event: str, /, *, level: str = "info", **about: object) -> None:
         """Write one event."""
         self._logger.log(LEVELS[level], event, **about)
+
+
+def about_key(events: Events, key: str) -> Events:
+    """The same events, each with the name of the key that it is about."""
+
+    def say(event: str, /, *, level: Level = "info", **about: object) -> None:
+        events(event, level=level, **({"key": key} | about))
+
+    return say
 
 
 def configure_logs(

@@ -132,7 +132,7 @@ class PolicyFile:
 
     def stamps(self) -> Seen:
         """What the disk says of its files now; two equal answers mean that nobody writes to them."""
-        return tuple((path.name, _stamp(path)) for path in self._files())
+        return tuple((path.name, stamp_of(path)) for path in self._files())
 
     def _load(self, today: date | None) -> Parsed:
         if self.path.stem.endswith(".tests"):
@@ -206,7 +206,8 @@ def read_capped(path: Path, most: int) -> bytes:
         return file.read(most + 1)
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def stamp_of(path: Path) -> tuple[int, ...] | None:
+    """What tells one state of a file from another; None where there is none to be seen."""
     try:
         found = path.stat()
     except OSError:

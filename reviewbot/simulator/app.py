@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
+from zlib import crc32
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.clock import PacedClock
 from reviewbot.simulator.faults import Faults, Transit
-from reviewbot.simulator.middleware import ROOT, FrontDesk
+from reviewbot.simulator.middleware import KEY_PREFIXES, ROOT, FrontDesk
 from reviewbot.simulator.model import Choices
 from reviewbot.simulator.wire import HttpAnswer, call_of
 from reviewbot.simulator.world import World
@@ -51,21 +52,61 @@ def serve(
     """
     now = datetime.now(UTC)
     clock = PacedClock(now, speed=speed)
-    world = scenarios.build(scenario, seed=seed, now=now, clock=clock, choices=choices, **options)
+
+    def build(seed: int) -> World:
+        at = datetime.fromtimestamp(clock.time, UTC)
+        return scenarios.build(scenario, seed=seed, now=at, clock=clock, choices=choices, **options)
+
     with socket.create_server((HOST, port)) as listener:
         if on_ready is not None:
             on_ready(root_url(listener))
-        _server(world, faults).run(sockets=[listener])
+        _server(
+            Counters(build(seed), lambda name: build(crc32(f"{seed} {name}".encode()))), faults
+        ).run(sockets=[listener])
+
+
+class Counters:
+    """The desk of each account, by the key that asks; without `build` all keys are of one account.
+
+    What stands before the first dot of a key names its account, so `sk_acme.1` can become
+    `sk_acme.2`. The account that asks first has `world`.
+    """
+
+    def __init__(self, world: World, build: Callable[[str], World] | None = None) -> None:
+        self._first = FrontDesk(world)
+        self._build = build
+        self._desks: dict[str, FrontDesk] = {}
+
+    def desk(self, key: str) -> FrontDesk:
+        """The desk where the account of a key is served, at the present moment."""
+        desk = self._first
+        if self._build is not None and key.startswith(KEY_PREFIXES):
+            name = key.partition(".")[0]
+            if name not in self._desks:
+                self._desks[name] = FrontDesk(self._build(name)) if self._desks else self._first
+            desk = self._desks[name]
+        desk.world.catch_up()
+        return desk
 
 
 class Served:
-    """A world behind HTTP in a thread of its own, for as long as the `with` block lasts."""
+    """A world behind HTTP in a thread of its own, for as long as the `with` block lasts.
 
-    def __init__(self, world: World, *, faults: Faults | None = None, port: int = 0) -> None:
+    `worlds` makes a world for each further account; without it all keys see the same one.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        faults: Faults | None = None,
+        port: int = 0,
+        worlds: Callable[[str], World] | None = None,
+    ) -> None:
         self.world = world
         self._listener = socket.create_server((HOST, port))
         self.url = root_url(self._listener)
-        self._server = _server(world, faults)
+        self._server = _server(Counters(world, worlds), faults)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
         )
@@ -87,9 +128,8 @@ class Served:
         self._listener.close()
 
 
-def make_app(world: World, faults: Faults | None = None) -> Starlette:
-    """The ASGI application that answers from a world."""
-    desk = FrontDesk(world)
+def make_app(counters: Counters, faults: Faults | None = None) -> Starlette:
+    """The ASGI application that answers from the world of each account."""
     schedule = faults or Faults()
 
     async def answer(request: Request) -> Response:
@@ -97,7 +137,7 @@ def make_app(world: World, faults: Faults | None = None) -> Starlette:
         call = call_of(
             request.method, request.url.path, request.url.query, request.headers.items(), body
         )
-        world.catch_up()
+        desk = counters.desk(call.headers.get("x-api-key", ""))
         return await _travel(schedule.deliver(desk, call))
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
@@ -109,10 +149,10 @@ def root_url(listener: socket.socket) -> str:
     return f"http://{host}:{port}{ROOT}"
 
 
-def _server(world: World, faults: Faults | None) -> uvicorn.Server:
+def _server(counters: Counters, faults: Faults | None) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            make_app(world, faults),
+            make_app(counters, faults),
             log_config=None,
             access_log=False,
             lifespan="off",

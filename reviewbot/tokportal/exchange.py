@@ -118,9 +118,10 @@ class Exchange:
     def __repr__(self) -> str:
         return f"<Exchange with {self._base.host}>"
 
-    def use(self, key: str) -> None:
-        """Send another key of the same account from the next request on."""
-        self._headers = _headers(key, self._base, self._name)
+    def use(self, key: str) -> bool:
+        """Send another key of the same account from the next request on; give whether it is another."""
+        before, self._headers = self._headers, _headers(key, self._base, self._name)
+        return before["X-API-Key"] != key
 
     def get(self, path: str) -> OkResponse:
         """Read. `path` is below the API root and already quoted, with its query."""

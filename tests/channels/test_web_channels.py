@@ -44,6 +44,17 @@ def test_a_signed_webhook_arrives_whole() -> None:
     assert said["alarms"][0]["sentence"] == "Task 3b0e7c52 (0.24 USD) is undecided"
 
 
+def test_whose_key_it_is_about_is_said() -> None:
+    """In the headline that every channel shows, and as fields; with one key there is only its field."""
+    said = json.loads(as_json(a_message(key="acme", owner="Ana")))
+    assert (said["key"], said["owner"]) == ("acme", "Ana")
+    assert said["headline"].startswith("ALARM for acme (Ana): ")
+
+    alone = json.loads(as_json(a_message()))
+    assert (alone["key"], alone["owner"]) == ("default", None)
+    assert alone["headline"].startswith("ALARM: ")
+
+
 def test_a_webhook_without_a_secret_is_not_signed() -> None:
     """There is no header that only looks like a signature."""
     with web_server() as server:

@@ -64,3 +64,33 @@ def test_a_speed_that_is_none_is_refused(speed: float) -> None:
     """Time must go forward."""
     with pytest.raises(ValueError, match="above 0"):
         PacedClock(datetime.now(UTC), speed=speed)
+
+
+def test_each_account_has_a_queue_of_its_own() -> None:
+    """What one key approves is there for no other; a rotated key is the same account."""
+
+    def ids(client: httpx.Client, key: str) -> list[str]:
+        page = client.get("/comments", params={"status": "manually_confirmed"}, headers=named(key))
+        return [task["id"] for task in page.json()["data"]]
+
+    def named(key: str) -> dict[str, str]:
+        return {"X-API-Key": key}
+
+    def another(name: str) -> World:
+        return scenarios.build("backlog", tasks=2, seed=len(name), now=now, clock=clock)
+
+    now = datetime.now(UTC)
+    clock = PacedClock(now)
+    first = scenarios.build("backlog", tasks=3, now=now, clock=clock)
+    with (
+        Served(first, worlds=another) as served,
+        httpx.Client(base_url=served.url) as client,
+    ):
+        ours, theirs = ids(client, "sk_acme.1"), ids(client, "sk_orbit")
+        client.post(f"/comments/{ours[0]}/approve", headers=named("sk_acme.2"))
+
+        assert (len(ours), len(theirs)) == (3, 2)
+        assert not set(ours) & set(theirs)
+        assert ids(client, "sk_acme.2") == ours[1:]
+        assert ids(client, "sk_orbit") == theirs
+        assert client.get("/me", headers=named("nope")).status_code == 401

@@ -1,0 +1,59 @@
+"""A key that changes while the bot runs: its file is read again, and the next request sends the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reviewbot.core.context import BotContext
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.errors import ConfigError
+from reviewbot.key_settings import read_key_file
+from reviewbot.runtime.policy_files import stamp_of
+
+SUBJECT = "file"
+
+
+class KeyWatch:
+    """Keeps the key of one bot as its file says; a key that is in no file stays as it is.
+
+    Made before the bot reads its key, so that no change goes unseen.
+    """
+
+    def __init__(self, file: str | None) -> None:
+        self._path = None if file is None else Path(file)
+        self._seen = self._stamp()
+
+    def attach(self, app: BotContext) -> None:
+        """Take charge of the key of a bot."""
+        self._app = app
+
+    def changed(self) -> bool:
+        """Whether the file was touched, swapped, taken away or forbidden since it was last read."""
+        return self._path is not None and self._stamp() != self._seen
+
+    def refresh(self, *, asked: bool = False) -> None:
+        """Before a pass: take over a changed key; `asked` even where nothing seems to have changed.
+
+        A file that cannot be used is told, and the key from before is sent on.
+        """
+        if self._path is None or not (asked or self.changed()):
+            return
+        self._seen = self._stamp()
+        app = self._app
+        try:
+            key = read_key_file(str(self._path))
+        except ConfigError as error:
+            app.notifier.notify(
+                AlarmKind.KEY,
+                f"The changed key is not used, the one before is sent on: {error}",
+                subject=SUBJECT,
+            )
+            return
+        if app.renew_key(key.reveal()):
+            app.events("key renewed", file=str(self._path))
+        app.notifier.resolved(
+            AlarmKind.KEY, "The key in the file is the one that is sent", subject=SUBJECT
+        )
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        return None if self._path is None else stamp_of(self._path)
