@@ -121,7 +121,7 @@ def _review(bot: _Bot, *, once: bool) -> int:
     app = bot.app
     try:
         bot.watch.attach(app)
-        bot.keys.attach(app)
+        bot.keys.attach(app.renew_key, app.notifier, app.events)
         _announce(bot)
         judges = [judge for bench in app.benches for judge in bench.judges]
         for warning in unheard((judge.policy for judge in judges), bot.settings.notices.routes):

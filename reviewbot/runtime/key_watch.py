@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import Events
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import ConfigError
 from reviewbot.key_settings import read_key_file
@@ -23,9 +25,9 @@ class KeyWatch:
         self._path = None if file is None else Path(file)
         self._seen = self._stamp()
 
-    def attach(self, app: BotContext) -> None:
-        """Take charge of the key of a bot."""
-        self._app = app
+    def attach(self, renew: Callable[[str], bool], notifier: Notifier, events: Events) -> None:
+        """Take charge of the key of a bot; `renew` sends another, and gives whether it is another."""
+        self._renew, self._notifier, self._events = renew, notifier, events
 
     def changed(self) -> bool:
         """Whether the file was touched, swapped, taken away or forbidden since it was last read."""
@@ -39,19 +41,18 @@ class KeyWatch:
         if self._path is None or not (asked or self.changed()):
             return
         self._seen = self._stamp()
-        app = self._app
         try:
             key = read_key_file(str(self._path))
         except ConfigError as error:
-            app.notifier.notify(
+            self._notifier.notify(
                 AlarmKind.KEY,
                 f"The changed key is not used, the one before is sent on: {error}",
                 subject=SUBJECT,
             )
             return
-        if app.renew_key(key.reveal()):
-            app.events("key renewed", file=str(self._path))
-        app.notifier.resolved(
+        if self._renew(key.reveal()):
+            self._events("key renewed", file=str(self._path))
+        self._notifier.resolved(
             AlarmKind.KEY, "The key in the file is the one that is sent", subject=SUBJECT
         )
 

@@ -29,7 +29,7 @@ class Bot:
         self.sent = OLD
         self.app.renew_key = self.renew
         self.watch = KeyWatch(str(self.file))
-        self.watch.attach(self.app)
+        self.watch.attach(self.app.renew_key, self.app.notifier, self.app.events)
 
     def renew(self, key: str) -> bool:
         """Send another one."""
