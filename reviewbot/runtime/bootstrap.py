@@ -218,11 +218,7 @@ def build(
         stopping=stop.is_set,
     )
     writer = connection.writer
-    try:
-        log = ledger or open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
-    except BaseException:
-        connection.close()
-        raise
+    log = ledger or _opened(settings, connection, read_only=read_only)
     if meters is not None:
         log = measured(log, meters)
 
@@ -268,6 +264,15 @@ def build(
         app.wait_turn = writer.ready
     adopt(app, given, remember=not read_only)
     return app
+
+
+def _opened(settings: Settings, connection: Connection, *, read_only: bool) -> Ledger:
+    """The log of the settings; where it cannot be opened the connection is closed."""
+    try:
+        return open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _limits(settings: Settings) -> LoopLimits:
