@@ -20,6 +20,7 @@ from reviewbot.core.pipeline import (
 from reviewbot.core.refusals import LONGEST_PAUSE
 from reviewbot.core.verdict import (
     UNCOVERED,
+    Verdict,
     elsewhere,
     failed,
     in_its_place,
@@ -190,14 +191,21 @@ def judged_otherwise(judge: Judge | None, before: Judged, seen: Judged) -> Judge
 
     What needs no evidence is the same with it. But where reading it had failed a moment before, rules
     could not tell, and a person was to be asked, or the deadline to decide, in the place of one that can.
+    Where the deadline decides all the same, the log must not say any more that they could not tell.
     """
     if judge is None or before.verdict.broke:
         return None
     if before.evidence is not None or seen.evidence is None:
         return None
     verdict = verdict_of(judge, seen.facts, judge.judge(seen.facts))
-    same = verdict.rule == before.verdict.rule
+    same = _said(verdict) == _said(before.verdict)
     return None if same else msgspec.structs.replace(seen, verdict=verdict)
+
+
+def _said(verdict: Verdict) -> tuple[object, ...]:
+    """The parts of an answer that are judged again by `log replay`."""
+    texts = verdict.reason, verdict.fields, verdict.to, verdict.cannot_tell
+    return verdict.action, verdict.rule, verdict.until, *texts
 
 
 def at_the_deadline(

@@ -420,8 +420,11 @@ def test_evidence_that_comes_after_all_is_judged_by_the_rules() -> None:
     assert (again.verdict.action, again.verdict.rule) == (Action.APPROVE, "nothing could be read")
     assert again.facts is sighted
 
-    same = replace(asked, rule="nothing could be read")
-    assert judged_otherwise(judge, replace(before, verdict=same), seen) is None
+    same = replace(before, verdict=again.verdict)
+    assert judged_otherwise(judge, same, seen) is None
+    could_not_tell = replace(again.verdict, cannot_tell=("nothing could be read",))
+    told = judged_otherwise(judge, replace(before, verdict=could_not_tell), seen)
+    assert told is not None and told.verdict.cannot_tell == ()
     assert judged_otherwise(judge, replace(before, evidence=held), seen) is None
     assert judged_otherwise(judge, before, replace(seen, evidence=None)) is None
 
