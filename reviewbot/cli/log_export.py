@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
-from itertools import chain, islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,23 +22,22 @@ from reviewbot.cli.command import MomentType, command, format_option, ledger_opt
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.domain.decision import Action, Decision, Mode, State
+from reviewbot.core.replay import was_judged
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import quiet_bytes
+from reviewbot.history.files import need_arrow
+from reviewbot.insights.spill import SortedRuns
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.format import counted
-from reviewbot.presentation.sheets import COLUMNS, Kind, cell, line_of
+from reviewbot.presentation.sheets import BESIDE, COLUMNS, Kind, cell, line_of
 
+FIRST = "first_of_round"
+Marked = Iterable[tuple[Logged, bool]]
+"""Decisions, each with whether it is the first of its round."""
 SHOWN = 1_000
 """So often, in decisions, a terminal hears how far it is."""
 ROWS = 2_000
 """Decisions in a row group of Parquet; so many are held in memory at a time."""
-_MAGIC = b"PAR1"
-_NEEDED = frozenset(
-    {"seq", "id", "decided_at", "review", "task_id", "round", "epoch", "action", "rule", "policy"}
-    | {"revision", "mode", "account_id", "amount_micros", "decided_by", "trace", "facts"}
-)
-"""The columns of an export without which it cannot be judged again."""
 
 since_option = click.option(
     "--since",
@@ -59,6 +59,46 @@ def chosen(ledger: Ledger, *, task: str | None, since: datetime | None) -> Itera
             yield logged
 
 
+def first_decisions(decisions: Iterable[Logged]) -> Iterator[int]:
+    """The `seq` of each round's first decision that a policy judged, in order and in bounded memory."""
+    rounds: SortedRuns[tuple[str, str, str, int]] = SortedRuns(tuple[str, str, str, int])
+    for logged in decisions:
+        decision = logged.decision
+        if was_judged(decision):
+            rounds.add((decision.review, decision.task_id, decision.epoch or "", logged.seq))
+    firsts: SortedRuns[tuple[int, int]] = SortedRuns(tuple[int, int])
+    for _, decided in groupby(rounds, itemgetter(0, 1, 2)):
+        firsts.add((next(decided)[3], 0))
+    rounds.close()
+    yield from (seq for seq, _ in firsts)
+    firsts.close()
+
+
+def marked(
+    ledger: Ledger, *, task: str | None, since: datetime | None
+) -> Iterator[tuple[Logged, bool]]:
+    """The decisions that the options mean, each with whether it is the first of its round in the log."""
+    every = 0
+
+    def of_task() -> Iterator[Logged]:
+        nonlocal every
+        for logged in chosen(ledger, task=task, since=None):
+            every = logged.seq
+            yield logged
+
+    firsts = first_decisions(of_task())
+    first = next(firsts, None)
+    for logged in chosen(ledger, task=task, since=None):
+        # What came meanwhile was not looked at.
+        if logged.seq > every:
+            return
+        is_first = logged.seq == first
+        if is_first:
+            first = next(firsts, None)
+        if since is None or logged.decision.decided_at >= since:
+            yield logged, is_first
+
+
 @command
 @task_option
 @since_option
@@ -75,8 +115,8 @@ def export(
 ) -> None:
     """Write out every decision with its trace and facts, oldest first.
 
-    The fields are those of  log show --format json;  a table has the account, the amount and the
-    person beside them. However long the log is, only a few decisions are held in memory, and a
+    The fields are those of  log show --format json,  with the account, the amount, the person and
+    whether it is the first decision of its round by a policy, which  policy backtest  judges again. However long the log is, only a few decisions are held in memory, and a
     running bot is not disturbed. FILE appears when it is whole. Parquet needs a FILE, and
     pip install 'reviewbot[parquet]'.
 
@@ -96,10 +136,10 @@ def export(
         screen.progress() as progress,
     ):
 
-        def counting() -> Iterator[Logged]:
+        def counting() -> Iterator[tuple[Logged, bool]]:
             nonlocal count
-            for count, logged in enumerate(chosen(ledger, task=task, since=since), 1):
-                yield logged
+            for count, decision in enumerate(marked(ledger, task=task, since=since), 1):
+                yield decision
                 if count % SHOWN == 0:
                     progress(f"{counted(count, 'decision')} written")
 
@@ -128,18 +168,21 @@ def _target(output: str | None) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def _write_lines(file: BinaryIO, decisions: Iterable[Logged]) -> None:
+def _write_lines(file: BinaryIO, decisions: Marked) -> None:
     encode = msgspec.json.Encoder().encode
-    for logged in decisions:
-        file.write(quiet_bytes(encode(line_of(logged))) + b"\n")
+    for logged, is_first in decisions:
+        more = {field.name: field.read(logged) for field in BESIDE}
+        line = line_of(logged) | more | {FIRST: is_first}
+        file.write(quiet_bytes(encode(line)) + b"\n")
 
 
-def _write_csv(file: BinaryIO, decisions: Iterable[Logged]) -> None:
+def _write_csv(file: BinaryIO, decisions: Marked) -> None:
     text = TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)
-    writer.writerow([field.name for field in COLUMNS])
-    for logged in decisions:
-        row = ((field.kind, field.read(logged)) for field in COLUMNS)
+    writer.writerow([*(field.name for field in COLUMNS), FIRST])
+    for logged, is_first in decisions:
+        cells = ((field.kind, field.read(logged)) for field in COLUMNS)
+        row = (*cells, ("yes or no", is_first))
         writer.writerow(_ascii(value) if kind == "json" else cell(value) for kind, value in row)
     text.detach()
 
@@ -149,72 +192,27 @@ def _ascii(text: str) -> str:
     return text if text.isascii() else json.dumps(msgspec.json.decode(text))
 
 
-def _write_parquet(file: BinaryIO, decisions: Iterable[Logged]) -> None:
+def _write_parquet(file: BinaryIO, decisions: Marked) -> None:
     """Write decisions, a row group at a time."""
     arrow, parquet = need_arrow()
-    schema = arrow.schema([(field.name, _type(arrow, field.kind)) for field in COLUMNS])
-    rows = ([field.read(logged) for field in COLUMNS] for logged in decisions)
+    columns = [(field.name, _type(arrow, field.kind)) for field in COLUMNS]
+    schema = arrow.schema([*columns, (FIRST, arrow.bool_())])
+    rows = ([*(field.read(logged) for field in COLUMNS), first] for logged, first in decisions)
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         while row_group := list(islice(rows, ROWS)):
-            columns = zip(*row_group, strict=True)
+            cells = zip(*row_group, strict=True)
             arrays = [
                 arrow.array(values, type=field.type)
-                for values, field in zip(columns, schema, strict=True)
+                for values, field in zip(cells, schema, strict=True)
             ]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
 
-_WRITERS: dict[str, Callable[[BinaryIO, Iterable[Logged]], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, Marked], None]] = {
     "jsonl": _write_lines,
     "csv": _write_csv,
     "parquet": _write_parquet,
 }
-
-
-def is_parquet(path: Path) -> bool:
-    """Whether a file is one, by its first bytes. Raises OSError when it cannot be read."""
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
-
-
-def read_parquet(path: Path, unread: Callable[[int, str], None]) -> Iterator[Logged]:
-    """Give the decisions of an exported file in the order of the log, without texts and outcomes.
-
-    A row that is no decision goes to `unread`, counted from 1, with why. Raises UsageError for a
-    file that lacks what judging again needs.
-    """
-    arrow, parquet = need_arrow()
-    try:
-        with parquet.ParquetFile(path) as file:
-            missing = sorted(_NEEDED - set(file.schema_arrow.names))
-            if missing:
-                raise UsageError(
-                    f"{path} holds no exported decisions: the column {missing[0]!r} is missing;"
-                    " write one with  reviewbot log export --format parquet"
-                )
-            groups = file.iter_batches(ROWS, columns=sorted(_NEEDED))
-            rows = chain.from_iterable(group.to_pylist() for group in groups)
-            for number, row in enumerate(rows, 1):
-                try:
-                    decision = _logged(row)
-                except (ValueError, AttributeError) as error:
-                    unread(number, f"this row is no decision: {error}")
-                else:
-                    yield decision
-    except (arrow.ArrowInvalid, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-
-
-def need_arrow() -> tuple[Any, Any]:
-    """Load the library. Raises UsageError that says how to get it."""
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise UsageError(
-            "Parquet needs a library that is not installed: pip install 'reviewbot[parquet]'"
-        ) from error
-    return arrow, parquet
 
 
 def _type(arrow: Any, kind: Kind) -> Any:
@@ -231,15 +229,3 @@ def _type(arrow: Any, kind: Kind) -> Any:
             return arrow.decimal128(18, 6)
         case _:
             return arrow.string()
-
-
-def _logged(row: dict[str, Any]) -> Logged:
-    values = row | {
-        "action": Action(row["action"]),
-        "mode": Mode(row["mode"]),
-        "trace": row["trace"].encode(),
-        "facts": row["facts"].encode(),
-    }
-    seq = values.pop("seq")
-    decision = Decision(**values)
-    return Logged(seq=seq, decision=decision, state=State.HELD, state_at=decision.decided_at)

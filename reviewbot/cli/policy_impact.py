@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 from reviewbot.cli.unread import UnreadCount
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.text import safe_line
+from reviewbot.history.partial import PastTotals
 from reviewbot.insights.limited import KeptBack
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import explain
@@ -25,39 +26,40 @@ MOST_EXPLAINED = 3
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was counted, over what, and how to find one review of it again."""
+    """What was counted, by which run, and how to find some of the reviews again."""
 
-    impact: Impact
-    what: str
+    totals: PastTotals
+    run: forms.Run
     unread: UnreadCount
-    kept: tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]
-    """What the limits of the old and of the new policy kept back."""
-    find: Callable[[str], Recorded | None]
+    find: Callable[[Sequence[str]], Mapping[str, Recorded]]
 
     def over(self) -> str:
         """How much was counted."""
         sums = f" ({self.unread.sums()})" if self.unread.count else ""
-        return f"{counted(self.impact.total, 'review')} {self.what}{sums}"
+        return f"{counted(self.totals.judged, 'review')} {self.run.over}{sums}"
 
     def share(self, cell: Transition) -> str:
         """How many of all reviews these are."""
-        return f"{cell.count / self.impact.total:.1%}" if self.impact.total else "–"
+        return f"{cell.count / self.totals.judged:.1%}" if self.totals.judged else "–"
 
     def published(self) -> dict[str, Any]:
-        """What both published shapes say of what was read."""
-        unread = self.unread
+        """What both published shapes say of what was read, and of the run."""
+        totals = self.totals
         return {
-            "over": self.what,
-            "read": unread.read,
-            "reviews": self.impact.total,
-            "unread": unread.count,
-            "unreadable": tuple(forms.Unreadable(*problem) for problem in unread.problems),
+            "version": totals.version,
+            "read": totals.read,
+            "reviews": totals.judged,
+            "others": totals.impact.others,
+            "unread": totals.unread,
+            "unreadable": tuple(forms.UnreadableRecord(*found) for found in totals.unreadable),
+            "run": self.run,
         }
 
 
 def backtest_text(counts: Counts, judge: Judge) -> str:
     """What one policy comes to, rule by rule."""
-    impact, policy = counts.impact, judge.policy
+    totals, policy = counts.totals, judge.policy
+    impact = totals.impact
     by_rule = impact.by_rule()
     rows = [
         (
@@ -66,7 +68,7 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
             f"{cell.count:,}",
             counts.share(cell),
             dollars(cell.micros),
-            f"{len(cell.accounts):,}",
+            f"{totals.accounts[action, rule]:,}",
             f"{impact.could_not_tell.get(rule, 0):,}",
         )
         for action, rule, cell in by_rule
@@ -80,14 +82,15 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
     ]
     if idle and impact.total:
         lines += ["", f"never decided: {', '.join(map(safe_line, idle))}"]
-    return "\n".join([*lines, *_limits(counts.kept[1], "limits")])
+    return "\n".join([*lines, *_limits(counts.totals.kept[1], "limits")])
 
 
 def backtest_json(counts: Counts, judge: Judge) -> str:
     """The same as one JSON object."""
-    impact, policy = counts.impact, judge.policy
+    totals, policy = counts.totals, judge.policy
+    impact = totals.impact
     rules = tuple(
-        forms.RuleCount(action=action, rule=rule, **_published(cell))
+        forms.RuleCount(action=action, rule=rule, **_published(cell, totals.accounts[action, rule]))
         for action, rule, cell in impact.by_rule()
     )
     return forms.as_text(
@@ -95,8 +98,8 @@ def backtest_json(counts: Counts, judge: Judge) -> str:
             policy=policy.name,
             revision=policy.revision,
             rules=rules,
-            could_not_tell=impact.could_not_tell,
-            limits=counts.kept[1],
+            could_not_tell=dict(sorted(impact.could_not_tell.items())),
+            limits=counts.totals.kept[1],
             **counts.published(),
         )
     )
@@ -108,25 +111,26 @@ def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
 
 
 def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> Iterator[str]:
-    impact = counts.impact
+    impact, accounts = counts.totals.impact, counts.totals.accounts
     names = f"{old.policy.path} → {new.policy.path}"
     yield styled(f"{safe_line(names)} over {counts.over()}", "strong")
     yield ""
     yield _matrix(impact, old)
     yield ""
     flips = [(pair, cell) for pair, cell in impact.flips().items() if pair[0] != pair[1]]
+    examples = counts.find(counts.totals.examples(MOST_EXPLAINED))
     if not flips:
         yield styled("No review would be decided otherwise.", "good")
     for number, ((before, after), cell) in enumerate(flips):
         yield (
             f"{counted(cell.count, 'review')} {before} → {after} ({counts.share(cell)};"
-            f" {dollars(cell.micros)}, {counted(len(cell.accounts), 'account')})"
+            f" {dollars(cell.micros)}, {counted(accounts[before, after], 'account')})"
         )
         for old_rule, new_rule, part in impact.causes(before, after)[:MOST_CAUSES]:
             yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
         if number < MOST_EXPLAINED:
-            yield from _example(counts, cell, old, new)
-    for word, kept in zip(("old", "new"), counts.kept, strict=True):
+            yield from _example(examples.get(cell.samples[0]), old, new)
+    for word, kept in zip(("old", "new"), counts.totals.kept, strict=True):
         yield from _limits(kept, f"{word} limits")
     yield from _totals(impact)
     yield from (styled(f"stopped: {safe_line(text)}", "bad") for text in broken)
@@ -145,8 +149,7 @@ def _matrix(impact: Impact, old: Judge) -> str:
     return table(("old ↓  new →", *actions, "all"), rows)
 
 
-def _example(counts: Counts, cell: Transition, old: Judge, new: Judge) -> Iterator[str]:
-    record = counts.find(cell.samples[0])
+def _example(record: Recorded | None, old: Judge, new: Judge) -> Iterator[str]:
     if record is None:
         return
     facts = record.facts(datetime.now(UTC))
@@ -186,7 +189,7 @@ def _totals(impact: Impact) -> Iterator[str]:
 
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
-    impact = counts.impact
+    impact, accounts = counts.totals.impact, counts.totals.accounts
     moves = tuple(
         forms.Moved(
             old=before,
@@ -195,7 +198,7 @@ def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
                 forms.Pair(old_rule, new_rule, part.count)
                 for old_rule, new_rule, part in impact.causes(before, after)
             ),
-            **_published(cell),
+            **_published(cell, accounts[before, after]),
         )
         for (before, after), cell in impact.flips().items()
     )
@@ -204,17 +207,17 @@ def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
             old=forms.Which(old.policy.name, old.policy.revision),
             new=forms.Which(new.policy.name, new.policy.revision),
             moves=moves,
-            limits=forms.BothLimits(*counts.kept),
+            limits=forms.BothLimits(*counts.totals.kept),
             broken=tuple(broken),
             **counts.published(),
         )
     )
 
 
-def _published(cell: Transition) -> dict[str, Any]:
+def _published(cell: Transition, accounts: int) -> dict[str, Any]:
     return {
         "count": cell.count,
         "money_usd": cell.micros / 1_000_000,
-        "accounts": len(cell.accounts),
-        "samples": tuple(cell.samples),
+        "accounts": accounts,
+        "samples": cell.samples,
     }

@@ -4,48 +4,45 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import time
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
 from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option
-from reviewbot.cli.log_export import SHOWN, is_parquet, read_parquet
+from reviewbot.cli.log_export import SHOWN
 from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
-from reviewbot.cli.policy_impact import Counts, backtest_json, backtest_text, diff_json, diff_text
+from reviewbot.cli.policy_impact import (
+    MOST_EXPLAINED,
+    Counts,
+    backtest_json,
+    backtest_text,
+    diff_json,
+    diff_text,
+)
+from reviewbot.cli.policy_records import RecordedPast, records_options
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.core.replay import past_reviews
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.text import quiet_bytes
-from reviewbot.insights.batch import count_records, decide_records, every_line
-from reviewbot.insights.limited import hold_against_limits
+from reviewbot.history.partial import Counting, JudgingJob, Sums
 from reviewbot.policy.engine.judge import Judge, compile_policy
-from reviewbot.policy.testing.compare import Impact, Recorded, counter, read_gate
-from reviewbot.ports.ledger import Logged
+from reviewbot.policy.testing.compare import read_gate
+from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.format import counted
-from reviewbot.tokportal.records import decode_record
+from reviewbot.presentation.machine_forms import Run
 
-STDIN = Path("/dev/stdin")
 _PAST = re.compile(r"(\d+)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_EVER = datetime.min.replace(tzinfo=UTC)
-_MOST_EXAMPLES = 1000
 
 
 @command
 @click.argument("file", type=click.Path())
-@click.option("--records", required=True, type=click.Path(), help="JSON lines; - reads stdin.")
 @click.option("--at", type=MomentType(), help="The moment to judge at; a record's own wins.")
-@click.option("--workers", type=click.IntRange(1), help="Processes; by the file's size without it.")
-def decide(
-    screen: Screen, file: str, records: str, at: datetime | None, workers: int | None
-) -> None:
+@records_options(required=True)
+def decide(screen: Screen, file: str, at: datetime | None, past: RecordedPast) -> None:
     """Judge recorded reviews by policy FILE: one line of JSON each, in order.
 
     A record is {"task": {…API fields…}, "attempts": [{…}], "history": {"disputes": 0,
@@ -58,21 +55,13 @@ def decide(
     $ reviewbot policy decide policies/starter.yaml --records tasks.jsonl  # judge all
     $ reviewbot policy decide policies/starter.yaml --records tasks.jsonl --at 2026-06-02T12:00:00Z
       # as of that moment, where a record names none
+    $ reviewbot policy decide policies/starter.yaml --records 's3://lake/tasks/*.parquet' --column raw
+      # Parquet with a record as JSON in the column raw
     """
-    judge = compile_policy(load_usable(file))
-    path = STDIN if records == "-" else Path(records)
     unread = UnreadCount(screen)
-    try:
-        batches = decide_records(
-            judge, path, at=at or datetime.now(UTC), decode=decode_record, workers=workers
-        )
-        for batch in batches:
-            sys.stdout.buffer.write(quiet_bytes(batch.answers))
-            unread.judged += batch.judged
-            for problem in batch.problems:
-                unread.add(f"{records}:{problem.line}", problem.message)
-    except OSError as error:
-        raise UsageError(f"{records} cannot be read: {error.strerror or error}") from error
+    job = JudgingJob.of(compile_policy(load_usable(file)), at or datetime.now(UTC))
+    for answers in past.decide(screen, job, unread):
+        sys.stdout.buffer.write(answers)
     sys.stdout.buffer.flush()
     unread.end()
 
@@ -94,11 +83,6 @@ class PastType(click.ParamType[timedelta]):
         return timedelta(hours=int(found[1]) * _HOURS[found[2]])
 
 
-records_option: Decorator = click.option(
-    "--records",
-    type=click.Path(),
-    help="Recorded reviews: JSON lines (also .gz), or a log exported as Parquet.",
-)
 over_option: Decorator = click.option(
     "--over", type=PastType(), default="30d", show_default=True, help="How far back."
 )
@@ -106,12 +90,17 @@ over_option: Decorator = click.option(
 
 @command
 @click.argument("file", type=click.Path())
-@records_option
+@records_options()
 @over_option
 @opens_log
 @format_option("text", "json")
 def backtest(
-    screen: Screen, opening: Opening, file: str, records: str | None, over: timedelta, form: str
+    screen: Screen,
+    opening: Opening,
+    file: str,
+    past: RecordedPast | None,
+    over: timedelta,
+    form: str,
 ) -> None:
     """Judge the past by policy FILE and count: by rule, in reviews, money and accounts.
 
@@ -121,9 +110,11 @@ def backtest(
     $ reviewbot policy backtest policies/starter.yaml  # over the last 30 days of the log
     $ reviewbot policy backtest policies/starter.yaml --records tasks.jsonl
       # over recorded reviews, see  policy decide
+    $ reviewbot policy backtest policies/starter.yaml --records exported/ --format json
+      # over a folder of Parquet or JSON lines, for a program
     """
     judge = compile_policy(load_usable(file))
-    counts = _count(screen, (judge, judge), records, over, opening)
+    counts = _count(screen, (judge, judge), past, over, opening)
     screen.data((backtest_json if form == "json" else backtest_text)(counts, judge))
     counts.unread.end()
 
@@ -131,7 +122,7 @@ def backtest(
 @command
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@records_option
+@records_options()
 @over_option
 @click.option(
     "--fail-if", "gates", multiple=True, metavar="CONDITION", help="End with code 4 if so."
@@ -143,7 +134,7 @@ def diff(
     opening: Opening,
     old: str,
     new: str,
-    records: str | None,
+    past: RecordedPast | None,
     over: timedelta,
     gates: tuple[str, ...],
     form: str,
@@ -167,8 +158,8 @@ def diff(
     before, after = compile_policy(load_usable(old)), compile_policy(load_usable(new))
     if before.policy.applies_to.review != after.policy.applies_to.review:
         raise UsageError(f"{old} and {new} judge different kinds of review")
-    counts = _count(screen, (before, after), records, over, opening)
-    broken = [text for gate in read if (text := gate.broken(counts.impact)) is not None]
+    counts = _count(screen, (before, after), past, over, opening)
+    broken = [text for gate in read if (text := gate.broken(counts.totals.impact)) is not None]
     screen.data((diff_json if form == "json" else diff_text)(counts, before, after, broken))
     counts.unread.end()
     if broken:
@@ -178,80 +169,56 @@ def diff(
 def _count(
     screen: Screen,
     judges: tuple[Judge, Judge],
-    records: str | None,
+    past: RecordedPast | None,
     over: timedelta,
     opening: Opening,
 ) -> Counts:
     """Judge the past by an old and a new policy; the same one twice is a back-test."""
     unread = UnreadCount(screen)
-    if records is None:
+    job = JudgingJob.of(judges[1], datetime.now(UTC), judges[0])
+    sums = Sums(judges)
+    try:
+        if past is not None:
+            return past.count(screen, job, sums, unread)
         with opening.log() as log:
             days = f"{over.days} d" if over.days else f"{over.seconds // 3600} h"
             what = f"decided in the last {days}"
-            since = datetime.now(UTC) - over
-            return _count_decisions(screen, judges, log.iter_decisions(), since, what, unread)
-    path = Path(records)
-    try:
-        if is_parquet(path):
-            decisions = read_parquet(path, lambda row, why: unread.add(f"{path}, row {row}", why))
-            return _count_decisions(screen, judges, decisions, _EVER, f"exported to {path}", unread)
-        return _count_records(screen, judges, path, unread)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _count_records(
-    screen: Screen, judges: tuple[Judge, Judge], path: Path, unread: UnreadCount
-) -> Counts:
-    """Count a file of recorded reviews, one a line."""
-    impact, done, size = Impact(), 0, path.stat().st_size
-    parts = count_records(judges, path, at=datetime.now(UTC), decode=decode_record)
-    with screen.progress() as progress:
-        for part in parts:
-            impact.take(part.impact)
-            done += part.read
-            progress(f"judging: {done / max(size, done, 1):.0%}")
-            for problem in part.problems:
-                unread.add(f"{path}:{problem.line}", problem.message)
-    kept = hold_against_limits(impact, *judges)
-    unread.judged = impact.total
-    find = partial(_find_line, path)
-    return Counts(impact=impact, what=f"recorded in {path}", unread=unread, kept=kept, find=find)
-
-
-def _find_line(path: Path, subject: str) -> Recorded | None:
-    wanted = subject.encode()
-    for line in every_line(path):
-        if wanted in line:
-            with suppress(ValueError):
-                if (record := decode_record(line)).subject.id == subject:
-                    return record
-    return None
+            return _count_decisions(screen, job, sums, log, job.at - over, what, unread)
+    finally:
+        sums.close()
 
 
 def _count_decisions(
     screen: Screen,
-    judges: tuple[Judge, Judge],
-    decisions: Iterable[Logged],
+    job: JudgingJob,
+    sums: Sums,
+    log: Ledger,
     since: datetime,
     what: str,
     unread: UnreadCount,
 ) -> Counts:
     """Count the rounds that some decisions of the log are about, each by its first one."""
-    impact = Impact()
-    judged = counter(impact, *judges, datetime.now(UTC), limits=True)
-    examples: dict[str, Recorded] = {}
+    began, counting = time.perf_counter(), Counting(job)
 
     def cannot_read(logged: Logged) -> None:
         unread.add(f"decision {logged.decision.id[:8]}", UNREADABLE)
+        counting.give_up(logged.decision.facts, UNREADABLE)
 
     with screen.progress() as progress:
-        for number, review in enumerate(past_reviews(decisions, since, cannot_read), 1):
-            moved = judged(review)
-            if moved and len(examples) < _MOST_EXAMPLES:
-                examples[review.subject.id] = review
+        reviews = past_reviews(log.iter_decisions(), since, cannot_read)
+        for number, review in enumerate(reviews, 1):
+            counting.count(review)
             if number % SHOWN == 0:
                 progress(f"{counted(number, 'review')} judged")
-    kept = hold_against_limits(impact, *judges)
-    unread.judged = impact.total
-    return Counts(impact=impact, what=what, unread=unread, kept=kept, find=examples.get)
+                sums.merge(counting.rows())
+    sums.merge(counting.rows())
+    totals = sums.finish()
+    unread.take(totals)
+    took = time.perf_counter() - began
+    run = Run.of(what, "local", totals.parts, job.at, took, unread.problems)
+    examples = {
+        review.subject.id: review
+        for name in totals.examples(MOST_EXPLAINED)
+        for review in past_reviews(log.decisions(task_id=name), since, lambda _: None)
+    }
+    return Counts(totals=totals, run=run, unread=unread, find=lambda _: examples)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from reviewbot.cli.command import FOUND
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.text import safe_line
+from reviewbot.history.partial import PastTotals
 from reviewbot.presentation.format import counted
 
 NAMED = 5
@@ -22,7 +25,7 @@ class UnreadCount:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self.judged = 0
+        self.judged = self.others = 0
         self.problems: list[tuple[str, str]] = []
         """(place, why) of the first few."""
         self.count = 0
@@ -30,7 +33,7 @@ class UnreadCount:
     @property
     def read(self) -> int:
         """All of them."""
-        return self.judged + self.count
+        return self.judged + self.others + self.count
 
     def add(self, place: str, why: str) -> None:
         """Count one that could not be judged, and name it where few were before."""
@@ -40,10 +43,25 @@ class UnreadCount:
             self.problems.append((place, why))
             self._screen.complain(f"{place}: {why}")
 
+    def add_all(self, count: int, problems: Iterable[tuple[str, str]]) -> None:
+        """Count many that could not be judged, of which the first are given with their places."""
+        for place, why in problems:
+            self.add(place, why)
+            count -= 1
+        self.count += count
+
+    def take(self, totals: PastTotals) -> None:
+        """Count what a result counted; where nobody gave the places, name some by their words."""
+        self.judged, self.others = totals.judged, totals.impact.others
+        if not self.count:
+            self.add_all(totals.unread, totals.unreadable)
+        self.count = totals.unread
+
     def sums(self) -> str:
         """What was read, in one line."""
+        others = f" {self.others:,} of another kind," if self.others else ""
         return (
-            f"{counted(self.read, 'record')} read, {self.judged:,} judged,"
+            f"{counted(self.read, 'record')} read, {self.judged:,} judged,{others}"
             f" {self.count:,} unreadable"
         )
 

@@ -3,29 +3,36 @@
 Theory of operation. The loop sends a decision when its limits have room; where they have none a
 person is asked or it is held, and from `decide by` on the deadline decides what they still keep back.
 The same is done here with recorded reviews: each comes at its own moment and takes the first room
-that there is. What finds none before its deadline is paid by silence.
+that there is. What finds none before its deadline is paid by silence. Of reviews at the same moment
+the one whose recorded words come first goes first, whatever the order in which they were read; they
+wait in sorted runs (`spill.py`), so that no number of them needs more memory.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.foresight.future import RoundAhead
 from reviewbot.foresight.room import House, Room, Stop
+from reviewbot.insights.spill import SortedRuns
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.testing.compare import Impact, Timed, Wish
+from reviewbot.policy.testing.compare import ActionRule, Impact, Timed, Wish
 from reviewbot.safety.limits import is_exempt
 
 SILENCE = "silence"
 """What becomes of a review whose action found no room before its deadline."""
 _PAUSED = Stop("guardrail", "its own pause by a condition", None)
 _EVER = datetime.min.replace(tzinfo=UTC)
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMED = msgspec.json.Decoder(Timed).decode
+Heard = Callable[[ActionRule, ActionRule, str], object]
+"""Hears what both policies say of a review, and whose it is."""
 
 
 class KeptBack(msgspec.Struct, frozen=True):
@@ -48,26 +55,78 @@ class Said(NamedTuple):
     rule: str
 
 
-def hold_against_limits(
-    impact: Impact, old: Judge, new: Judge
-) -> tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]:
-    """Count the timed reviews of an impact; give what the old and the new limits kept back."""
-    walked = [(_Walk(old), [review.old for review in impact.timed])]
-    if new is not old:
-        walked.append((_Walk(new), [review.new for review in impact.timed]))
-    said = [_in_order(walk, impact.timed, wishes) for walk, wishes in walked]
-    for review, before, after in zip(impact.timed, said[0], said[-1], strict=True):
-        impact.add(before, after, review.id, review.account_id, review.amount_micros)
-    impact.timed.clear()
-    return walked[0][0].kept, walked[-1][0].kept
+class TimedReviews:
+    """Reviews that wait to be held against the limits of two policies, in no order."""
+
+    def __init__(self) -> None:
+        self._old: SortedRuns[tuple[int, str]] = SortedRuns(tuple[int, str])
+        self._new: SortedRuns[tuple[int, str]] = SortedRuns(tuple[int, str])
+
+    def add(self, review: Timed) -> None:
+        """Take one in."""
+        self.add_written(msgspec.json.encode(review).decode())
+
+    def add_written(self, text: str) -> None:
+        """Take one in that was written down as JSON."""
+        review = _TIMED(text)
+        self._old.add((_micros(review.old.at), text))
+        self._new.add((_micros(review.new.at), text))
+
+    def hold(
+        self, impact: Impact, old: Judge, new: Judge, account: Heard | None = None
+    ) -> tuple[tuple[KeptBack, ...], tuple[KeptBack, ...]]:
+        """Count them; give what the old and the new limits kept back. `account` is as in `counter`."""
+        after = _Walk(new)
+        if old is new:
+            pairs = ((said, said, review) for said, review in _walked(after, self._new, "new"))
+            _count(impact, pairs, account)
+            return after.kept, after.kept
+        before = _Walk(old)
+        told = [
+            _by_review(_walked(before, self._old, "old")),
+            _by_review(_walked(after, self._new, "new")),
+        ]
+        pairs = (
+            (Said(*a), Said(*b), _TIMED(text)) for (text, a), (_, b) in zip(*told, strict=True)
+        )
+        _count(impact, pairs, account)
+        for answers in told:
+            answers.close()
+        return before.kept, after.kept
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._old.close()
+        self._new.close()
 
 
-def _in_order(walk: _Walk, timed: Sequence[Timed], wishes: Sequence[Wish]) -> list[Said]:
-    """What becomes of each review, in the order given, walked in the order of time."""
-    said: dict[int, Said] = {}
-    for place in sorted(range(len(wishes)), key=lambda place: wishes[place].at):
-        said[place] = walk.says(timed[place], wishes[place])
-    return [said[place] for place in range(len(wishes))]
+def _micros(at: datetime) -> int:
+    return (at - _1970) // timedelta(microseconds=1)
+
+
+def _walked(
+    walk: _Walk, runs: Iterable[tuple[int, str]], side: Literal["old", "new"]
+) -> Iterator[tuple[Said, Timed]]:
+    """What becomes of each review by one policy, in the order of time."""
+    for _, text in runs:
+        review = _TIMED(text)
+        yield walk.says(review, review.old if side == "old" else review.new), review
+
+
+def _by_review(answers: Iterable[tuple[Said, Timed]]) -> SortedRuns[tuple[str, tuple[str, str]]]:
+    """The answers in an order that both policies share."""
+    found: SortedRuns[tuple[str, tuple[str, str]]] = SortedRuns(tuple[str, tuple[str, str]])
+    for said, review in answers:
+        found.add((msgspec.json.encode(review).decode(), (said.action, said.rule)))
+    return found
+
+
+def _count(impact: Impact, told: Iterable[tuple[Said, Said, Timed]], account: Heard | None) -> None:
+    for before, after, review in told:
+        old, new = (before.action, before.rule), (after.action, after.rule)
+        impact.add(old, new, review.id, review.amount_micros)
+        if account is not None and review.account_id is not None:
+            account(old, new, review.account_id)
 
 
 class _Walk:

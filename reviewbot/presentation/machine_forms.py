@@ -206,26 +206,67 @@ class Unreadable(msgspec.Struct, frozen=True):
     why: str
 
 
+class UnreadableRecord(msgspec.Struct, frozen=True):
+    """A record that could not be judged, as far as it can be shown, and why."""
+
+    record: str
+    why: str
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What belongs to one run: the same records give the same result by another."""
+
+    over: str
+    engine: str
+    parts: int
+    started_at: str
+    seconds: float
+    unreadable: tuple[Unreadable, ...]
+
+    @classmethod
+    def of(
+        cls,
+        over: str,
+        engine: str,
+        parts: int,
+        started_at: datetime,
+        seconds: float,
+        unreadable: Iterable[tuple[str, str]],
+    ) -> Run:
+        """Write down a run; `unreadable` are the first records that could not be judged, by place."""
+        return cls(
+            over=over,
+            engine=engine,
+            parts=parts,
+            started_at=iso(started_at),
+            seconds=round(seconds, 3),
+            unreadable=tuple(Unreadable(*problem) for problem in unreadable),
+        )
+
+
 class BackTest(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.backtest/1"
 ):
     """What one policy makes of the past.
 
-    Of `read` records `reviews` were judged and `unread` could not be, the first few of which are
-    named in `unreadable`; `could_not_tell` by rule the reviews that passed it over
-    because something was unknown.
+    Of `read` records `reviews` were judged, `others` are of another kind than the policy and `unread`
+    could not be judged, some of which are shown in `unreadable`; `could_not_tell` by rule the reviews
+    that passed it over because something was unknown. Everything but `run` is the same, byte for
+    byte, wherever and however often the same records are judged.
     """
 
     policy: str
     revision: str
-    over: str
+    version: str
     read: int
     reviews: int
+    others: int
     unread: int
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[UnreadableRecord, ...]
     rules: tuple[RuleCount, ...]
     could_not_tell: dict[str, int]
     limits: tuple[KeptBack, ...]
+    run: Run
 
 
 class Which(msgspec.Struct, frozen=True):
@@ -270,14 +311,16 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="r
 
     old: Which
     new: Which
-    over: str
+    version: str
     read: int
     reviews: int
+    others: int
     unread: int
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[UnreadableRecord, ...]
     moves: tuple[Moved, ...]
     limits: BothLimits
     broken: tuple[str, ...]
+    run: Run
 
 
 def published() -> dict[str, str]:

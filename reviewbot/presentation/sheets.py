@@ -128,15 +128,19 @@ LINE: tuple[Field, ...] = (
     Field("facts", "json", lambda logged: logged.decision.facts.decode()),
 )
 """What `log show --format json` holds of each decision, in this order."""
+BESIDE: tuple[Field, ...] = (
+    _of_decision("account_id", "text"),
+    _of_decision("amount_micros", "micros"),
+    _of_decision("decided_by", "text"),
+)
+"""What an export holds beside, to be sliced and added up by."""
 COLUMNS = (
     *LINE,
     _of_decision("deadline_is_estimate", "yes or no"),
-    _of_decision("account_id", "text"),
-    _of_decision("amount_micros", "micros"),
+    *BESIDE,
     Field("amount_usd", "usd", _usd),
-    _of_decision("decided_by", "text"),
 )
-"""The columns of CSV and Parquet: beside these, what a table is sliced and added up by."""
+"""The columns of CSV and Parquet."""
 
 
 def line_of(logged: Logged, second_look: str | None = None) -> dict[str, Any]:

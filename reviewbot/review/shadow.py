@@ -196,9 +196,7 @@ def comparisons(ledger: Ledger) -> tuple[Comparison, ...]:
             one = found[(who, revision)] = msgspec.structs.replace(one, since=note.at)
         value = note.value
         live, says = value["live"], value["says"]
-        one.impact.add(
-            (live[0], live[1]), (says[0], says[1]), value["task"], value["account"], value["micros"]
-        )
+        one.impact.add((live[0], live[1]), (says[0], says[1]), value["task"], value["micros"])
     return tuple(found[key] for key in sorted(found))
 
 

@@ -120,8 +120,8 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
 _RECORD = msgspec.json.Decoder(Record)
 
 
-def decode_record(line: bytes) -> Record | AccountRecord:
-    """Read one line of records.
+def decode_record(line: bytes | memoryview) -> Record | AccountRecord:
+    """Read one record.
 
     Raises UnreadableBody (a ValueError) when the line is no JSON object with a task or a bundle, or
     when one of its moments is none: judging it at another time would be a guess.
@@ -129,10 +129,10 @@ def decode_record(line: bytes) -> Record | AccountRecord:
     try:
         record = _RECORD.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _lenient_record(parse_json(line))
+        return _lenient_record(parse_json(bytes(line)))
     history = record.history
     if (history.disputes or 0) < 0 or history.rounds_before < 0:
-        return _lenient_record(parse_json(line))
+        return _lenient_record(parse_json(bytes(line)))
     return record
 
 

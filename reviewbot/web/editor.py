@@ -13,7 +13,7 @@ from reviewbot.core.replay import past_reviews
 from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.errors import UsageError
 from reviewbot.foresight.gather import outlook_of
-from reviewbot.insights.limited import hold_against_limits
+from reviewbot.insights.limited import TimedReviews
 from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import Parsed
@@ -260,10 +260,12 @@ def try_on_the_past(visit: Visit, running: Judge, draft: Judge) -> WhatIf:
     """The last 30 days and the open queue by both, limits included."""
     since = visit.now - WINDOW
     impact = Impact()
-    judged = counter(impact, running, draft, visit.now, limits=True)
+    timed = TimedReviews()
+    judged = counter(impact, running, draft, visit.now, timed=timed.add)
     for review in past_reviews(visit.console.ledger.iter_decisions(), since, lambda _: None):
         judged(review)
-    kept = hold_against_limits(impact, running, draft)
+    kept = timed.hold(impact, running, draft)
+    timed.close()
     flips = impact.flips()
     met = {action for pair in flips for action in pair}
     usual = [action.value for action in ACTIONS_OF[draft.policy.applies_to.review]]
@@ -282,7 +284,7 @@ def try_on_the_past(visit: Visit, running: Judge, draft: Judge) -> WhatIf:
                     (before, after, part.count)
                     for before, after, part in impact.causes(old, new)[:MOST_CAUSES]
                 ),
-                samples=tuple(cell.samples),
+                samples=cell.samples,
             )
             for (old, new), cell in flips.items()
             if old != new

@@ -143,7 +143,8 @@ def test_a_bad_line_is_named_and_the_rest_is_counted(
     told = json.loads(ran.out)
     assert ran.code == 4
     assert (told["read"], told["reviews"], told["unread"]) == (102, 101, 1)
-    assert told["unreadable"][0]["place"] == f"{records}:1"
+    assert told["unreadable"][0]["record"] == "not json"
+    assert told["run"]["unreadable"][0]["place"] == f"{records}:1"
     assert f"{records}:1:" in ran.err
 
 

@@ -108,7 +108,10 @@ def test_an_export_holds_every_decision(call, log: Path, tmp_path: Path, form: s
 
     assert ran.code == 0, ran.err
     if form == "jsonl":
-        assert target.read_text().splitlines() == shown
+        written = [json.loads(line) for line in target.read_text().splitlines()]
+        for line, same in zip(written, map(json.loads, shown), strict=True):
+            assert line | same == line
+        assert {line["first_of_round"] for line in written} <= {True, False}
     else:
         with target.open(newline="") as file:
             rows = list(csv.DictReader(file))
@@ -222,17 +225,18 @@ def test_changes_of_policy_are_shown_with_what_they_moved(call, log: Path) -> No
     assert [len(json.loads(line)["past"]["moves"]) for line in lines] == [0, 1]
 
 
-def test_a_parquet_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Path) -> None:
-    """Log → back-test, and log → Parquet → back-test: the same counts, money and accounts; so with diff."""
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_an_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Path, form: str) -> None:
+    """Log → back-test, and log → export → back-test: the same but for the run; so with diff."""
     pytest.importorskip("pyarrow", reason="needs the extra: pip install 'reviewbot[parquet]'")
-    target = tmp_path / "log.parquet"
-    assert call("log", "export", "--format", "parquet", "--output", target).code == 0
+    target = tmp_path / f"log.{form}"
+    assert call("log", "export", "--format", form, "--output", target).code == 0
 
     def counts(*words: object) -> dict[str, object]:
         ran = call("policy", *words, "--format", "json")
         assert ran.code == 0, ran.err
         told = json.loads(ran.out)
-        del told["over"]
+        del told["run"]
         return told
 
     mine = "policies/starter.yaml"
@@ -246,13 +250,13 @@ def test_a_parquet_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Pat
 
 
 def test_a_row_of_a_parquet_export_that_is_none_is_counted(call, log: Path, tmp_path: Path) -> None:
-    """A row without facts, one with nonsense and one with an unknown action; the rest is judged."""
+    """A row without facts, one with nonsense and one that nobody marked; the rest is judged."""
     parquet = pytest.importorskip("pyarrow.parquet")
     arrow = pytest.importorskip("pyarrow")
     target = tmp_path / "log.parquet"
     assert call("log", "export", "--format", "parquet", "--output", target).code == 0
     rows = parquet.read_table(target).to_pylist()
-    rows[0]["facts"], rows[1]["facts"], rows[2]["action"] = None, "[]", "applaud"
+    rows[0]["facts"], rows[1]["facts"], rows[2]["first_of_round"] = None, "[]", None
     parquet.write_table(arrow.Table.from_pylist(rows), target)
 
     ran = call(

@@ -84,7 +84,9 @@ def test_the_first_few_unreadable_records_are_named(call, records: Path) -> None
     assert ran.code == 4
     told = json.loads(ran.out)
     assert (told["read"], told["reviews"], told["unread"]) == (50, 0, 50)
-    assert [one["place"] for one in told["unreadable"]] == [f"{records}:{n}" for n in range(1, 6)]
+    places = [one["place"] for one in told["run"]["unreadable"]]
+    assert places == [f"{records}:{n}" for n in range(1, 6)]
+    assert [one["record"] for one in told["unreadable"]] == ["nonsense"]
     assert len(ran.err.splitlines()) == 7
 
 

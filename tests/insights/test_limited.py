@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reviewbot.core.replay import PastReview
 from reviewbot.domain.decision import Action
-from reviewbot.insights.limited import KeptBack, hold_against_limits
+from reviewbot.insights.limited import KeptBack, TimedReviews
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.testing.compare import Impact, counter
 from reviewbot.ports.ledger import Logged
@@ -41,10 +41,11 @@ def counted(
     exempt = "" if "exempt" in rails else "  fallback exempt: no\n"
     judge = a_policy(rules, f"guardrails:\n{rails}{exempt}", fallback)
     impact = Impact()
-    count = counter(impact, judge, judge, START, limits=True)
+    timed = TimedReviews()
+    count = counter(impact, judge, judge, START, timed=timed.add)
     for one in found:
         count(one)
-    return impact, hold_against_limits(impact, judge, judge)[1]
+    return impact, timed.hold(impact, judge, judge)[1]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_the_first_in_time_take_the_room_however_they_were_recorded() -> None:
     impact, _ = counted(reviews(3, apart=1.0)[::-1], rails)
 
     ((_, asked),) = [(pair, cell) for pair, cell in impact.flips().items() if pair[1] != "approve"]
-    assert asked.samples == ["task-002"]
+    assert asked.samples == ("task-002",)
 
 
 def test_an_exempt_fallback_decides_what_the_limit_keeps_back() -> None:

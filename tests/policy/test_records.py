@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.insights.batch import decide_records
-from reviewbot.tokportal.records import decode_record
+from reviewbot.history.batch import Part, decide_files
+from reviewbot.history.files import find_files
+from reviewbot.history.partial import JudgingJob
+from reviewbot.policy.engine.judge import Judge
 from tests.builders import CONFIRMED
 from tests.policy.chance import a_random_task, random_attempts
 from tests.policy.judging import judge_of
@@ -76,6 +78,11 @@ def random_records(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def decided(judge: Judge, file: Path, workers: int = 1) -> list[Part]:
+    """What every record of a file is answered."""
+    return list(decide_files(JudgingJob.of(judge, CONFIRMED), find_files(str(file)), workers=workers))
+
+
 def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
     """Three thousand records, one answer each, in order, by one process and by two."""
     records = random_records(3000)
@@ -85,9 +92,7 @@ def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
 
     outputs = []
     for workers in (1, 2):
-        batches = list(
-            decide_records(judge, file, at=CONFIRMED, decode=decode_record, workers=workers)
-        )
+        batches = decided(judge, file, workers)
         assert not any(batch.problems for batch in batches)
         outputs.append(b"".join(batch.answers for batch in batches))
 
@@ -104,12 +109,12 @@ def test_a_bad_line_is_named_and_costs_no_other(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     file.write_text(f"{good}\n\nnot json\n[1]\n{good}")
 
-    batches = list(decide_records(judge_of(RULES), file, at=CONFIRMED, decode=decode_record))
+    batches = decided(judge_of(RULES), file)
 
     answers = [json.loads(line) for batch in batches for line in batch.answers.splitlines()]
     assert ["error" in answer for answer in answers] == [False, True, True, False]
-    assert sum(batch.judged for batch in batches) == 2
-    assert [problem.line for batch in batches for problem in batch.problems] == [3, 4]
+    assert sum(batch.answered for batch in batches) == 2
+    assert [problem.number for batch in batches for problem in batch.problems] == [3, 4]
 
 
 def test_a_policy_that_does_not_apply_asks_a_person(tmp_path: Path) -> None:
@@ -119,5 +124,5 @@ def test_a_policy_that_does_not_apply_asks_a_person(tmp_path: Path) -> None:
     record["task"]["platform"] = "tiktok"
     file = tmp_path / "r.jsonl"
     file.write_text(json.dumps(record))
-    (batch,) = decide_records(judge, file, at=CONFIRMED, decode=decode_record)
+    (batch,) = decided(judge, file)
     assert json.loads(batch.answers)["rule"] == "no rule"

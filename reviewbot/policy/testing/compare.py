@@ -2,7 +2,9 @@
 
 Theory of operation. Every review is judged by both policies on the same facts at the same moment; a
 back-test is the same with one policy. Only sums are kept, so a million reviews take no more memory
-than a thousand, and sums of parts add up: several processes can each count their share.
+than a thousand, and sums of parts add up: several processes can each count their share. They are
+whole numbers, and the reviews named are those whose names hash lowest, so neither the cut nor the
+order of the parts can change a result.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal, NamedTuple, Protocol
+from zlib import crc32
 
 import msgspec
 
@@ -26,6 +29,7 @@ from reviewbot.policy.model import AppliesTo, Policy
 
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
+_SEED = 0x5EED
 NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not apply to it")
 """What a policy says of a review that it does not cover."""
 _WINDOW = timedelta(hours=72)
@@ -123,29 +127,45 @@ ActionRule = tuple[str, str]
 """(action, rule): what a policy says of a review."""
 
 
+Sample = tuple[int, str]
+"""A name and, before it, what chooses among names."""
+
+
+def sample_hash(name: str) -> int:
+    """What chooses the names that are kept: the lowest, whatever the order in which they come."""
+    return crc32(name.encode("utf-8", "surrogatepass"), _SEED)
+
+
+def lowest(samples: Iterable[Sample], most: int = SAMPLES) -> list[Sample]:
+    """The samples to keep, each once."""
+    return sorted(set(samples))[:most]
+
+
 class Transition(msgspec.Struct):
-    """All reviews that went the same way. `accounts` are the accounts they belong to."""
+    """All reviews that went the same way."""
 
     count: int = 0
     micros: int = 0
-    accounts: set[str] = msgspec.field(default_factory=set)
-    samples: list[str] = msgspec.field(default_factory=list)
+    kept: list[Sample] = msgspec.field(default_factory=list)
 
-    def add(self, review_id: str, account: str | None, micros: int) -> None:
+    def add(self, review_id: str, micros: int) -> None:
         """Count one review."""
         self.count += 1
         self.micros += micros
-        if account is not None:
-            self.accounts.add(account)
-        if self.count <= SAMPLES:
-            self.samples.append(review_id)
+        sample = (sample_hash(review_id), review_id)
+        if len(self.kept) < SAMPLES or sample < self.kept[-1]:
+            self.kept = lowest((*self.kept, sample))
 
     def take(self, other: Transition) -> None:
         """Add what another part has counted."""
         self.count += other.count
         self.micros += other.micros
-        self.accounts |= other.accounts
-        self.samples = (self.samples + other.samples)[:SAMPLES]
+        self.kept = lowest((*self.kept, *other.kept))
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Some of them by name."""
+        return tuple(name for _, name in self.kept)
 
 
 class Wish(NamedTuple):
@@ -186,14 +206,10 @@ class Impact(msgspec.Struct):
     """Reviews that passed a rule of the new policy over because something was unknown."""
     others: int = 0
     """Reviews of another kind than the policies are for; they count nowhere."""
-    timed: list[Timed] = msgspec.field(default_factory=list)
-    """Reviews that wait to be held against limits."""
 
-    def add(
-        self, old: ActionRule, new: ActionRule, review_id: str, account: str | None, micros: int
-    ) -> None:
+    def add(self, old: ActionRule, new: ActionRule, review_id: str, micros: int) -> None:
         """Count one review."""
-        self.moves[old, new].add(review_id, account, micros)
+        self.moves[old, new].add(review_id, micros)
 
     def take(self, other: Impact) -> None:
         """Add what another part has counted."""
@@ -202,7 +218,6 @@ class Impact(msgspec.Struct):
         for rule, count in other.could_not_tell.items():
             self.could_not_tell[rule] += count
         self.others += other.others
-        self.timed += other.timed
 
     @property
     def total(self) -> int:
@@ -239,11 +254,11 @@ class Impact(msgspec.Struct):
 def _summed(
     parts: Iterable[tuple[tuple[str, str], Transition]],
 ) -> dict[tuple[str, str], Transition]:
-    """The sum for each key, the largest first."""
+    """The sum for each key, the largest first, those alike by name."""
     sums: dict[tuple[str, str], Transition] = defaultdict(Transition)
     for key, transition in parts:
         sums[key].take(transition)
-    return dict(sorted(sums.items(), key=lambda pair: -pair[1].count))
+    return dict(sorted(sums.items(), key=lambda pair: (-pair[1].count, pair[0])))
 
 
 def _sum(transitions: Iterable[Transition]) -> Transition:
@@ -254,21 +269,27 @@ def _sum(transitions: Iterable[Transition]) -> Transition:
 
 
 def counter(
-    impact: Impact, old: Judge | None, new: Judge, at: datetime, *, limits: bool = False
+    impact: Impact,
+    old: Judge | None,
+    new: Judge,
+    at: datetime,
+    *,
+    account: Callable[[ActionRule, ActionRule, str], object] | None = None,
+    timed: Callable[[Timed], object] | None = None,
 ) -> Callable[[Recorded], bool]:
     """Make the function that counts what both policies say of a review; it tells whether the action
     changes.
 
     Without an old policy nothing covered it. `at` serves the reviews that carry no moment, those of
-    another kind count nowhere. With `limits` reviews by policies that have some are only laid up in
-    order of time (`Impact.timed`).
+    another kind count nowhere. `account` hears whose each counted review is. With `timed`, what a
+    policy with limits might send is not counted yet but goes there, to be held against them.
     """
     kind = new.policy.applies_to.review
     new_says = opinion(new)
     old_says = opinion(old) if old is not None else lambda *_: NOT_COVERED
-    timed = None
-    if limits and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
-        timed = _wisher(old), _wisher(new)
+    wishers = None
+    if timed is not None and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
+        wishers = _wisher(old), _wisher(new)
 
     def count(record: Recorded) -> bool:
         if record.review != kind:
@@ -279,15 +300,20 @@ def counter(
         before = after if new is old else old_says(record, facts)
         for rule in after.cannot_tell:
             impact.could_not_tell[rule] += 1
-        micros, account = record.amount_micros, subject.saved_account_id
-        if timed is None:
-            moved = (before.action, before.rule), (after.action, after.rule)
-            impact.add(*moved, subject.id, account, micros)
-        else:
+        moved = before.action is not after.action
+        if wishers is not None and (before.action.writes or after.action.writes):
+            assert timed is not None
             end = facts.deadline_at or facts.now + _WINDOW
-            wishes = timed[0](before, facts), timed[1](after, facts)
-            impact.timed.append(Timed(end, kind, subject.id, account, micros, *wishes))
-        return before.action != after.action
+            wishes = wishers[0](before, facts), wishers[1](after, facts)
+            whose, micros = subject.saved_account_id, record.amount_micros
+            timed(Timed(end, kind, subject.id, whose, micros, *wishes))
+            return moved
+        # Their words, for an enum's own hash is slow.
+        was, is_now = (before.action._value_, before.rule), (after.action._value_, after.rule)
+        impact.moves[was, is_now].add(subject.id, record.amount_micros)
+        if account is not None and (whose := subject.saved_account_id) is not None:
+            account(was, is_now, whose)
+        return moved
 
     return count
 

@@ -1,0 +1,205 @@
+"""Recorded reviews in whatever they are kept: JSON lines, a column of JSON, or an exported log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+
+from reviewbot.core.recorded_facts import facts_from_json
+from reviewbot.domain.errors import UsageError
+from reviewbot.domain.review import ReviewKind, Subject
+from reviewbot.history.files import Lines, Piece, LineRange, RowRange, lines_from, need_arrow, open_file
+from reviewbot.policy.facts import Facts
+from reviewbot.policy.testing.compare import Recorded
+from reviewbot.tokportal.records import decode_record
+
+COLUMN = "record"
+"""The column that holds records as JSON, where no other is named."""
+EXPORTED = ("review", "first_of_round", "amount_micros", "facts")
+"""The columns of `log export` that judging again needs."""
+AT_ONCE = 4096
+"""RowRange that are read at once."""
+Payload = Any
+"""A record as it lies there: the bytes of a line or a cell, or the cells of an exported row."""
+
+
+class ExportedReview(msgspec.Struct, frozen=True):
+    """The first decision of a round, as `log export` wrote it."""
+
+    review: ReviewKind
+    seen: Facts
+    amount_micros: int
+
+    @property
+    def subject(self) -> Subject:
+        """The thing as it was seen."""
+        return self.seen.task if self.seen.task.id else self.seen.bundle
+
+    def facts(self, at: datetime) -> Facts:  # noqa: ARG002 - the log has the moment
+        """The facts, as of the moment of that decision."""
+        return self.seen
+
+
+class _ExportedLine(msgspec.Struct):
+    review: ReviewKind
+    first_of_round: bool
+    facts: msgspec.Raw
+    amount_micros: int | None = None
+
+
+_EXPORTED_LINE = msgspec.json.Decoder(_ExportedLine).decode
+
+
+class Source(NamedTuple):
+    """Payloads and how each is read: None where it is not the first of its round. Raises ValueError."""
+
+    payloads: Iterable[Payload]
+    read: Callable[[Payload], Recorded | None]
+
+
+def read_text(text: bytes | memoryview) -> Recorded | None:
+    """A record, or a line of an exported log; None where that is not the first of its round.
+
+    Raises ValueError for what is neither.
+    """
+    try:
+        return decode_record(text)
+    except ValueError:
+        text = bytes(text)
+        if b'"facts"' not in text:
+            raise
+    line = _EXPORTED_LINE(text)
+    return _exported(line.review, line.first_of_round, line.amount_micros, line.facts)
+
+
+def read_row(row: tuple[str, bool | None, int | None, bytes]) -> Recorded | None:
+    """The same of the cells of an exported row, in the order of `EXPORTED`."""
+    return _exported(*row)
+
+
+def _exported(review: Any, first: bool | None, micros: int | None, facts: Any) -> Recorded | None:
+    if first is None or facts is None:
+        raise ValueError("a decision needs first_of_round and facts; export the log anew")
+    if not first:
+        return None
+    try:
+        # Which limits were full then is worked out anew.
+        seen = msgspec.structs.replace(facts_from_json(bytes(facts)), full=())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its facts cannot be read: {error!r}") from error
+    return ExportedReview(review, seen, micros or 0)
+
+
+def source_of(batch: Any, column: str | None) -> Source:
+    """What an Arrow record batch holds: a column of records, or an exported log. Raises UsageError."""
+    chosen = columns_of(batch.schema.names, column)
+    if len(chosen) == 1:
+        return Source(_texts(batch.column(chosen[0])), read_text)
+    review, first, micros, facts = (batch.column(name) for name in chosen)
+    cells = (review.to_pylist(), first.to_pylist(), micros.to_pylist(), _texts(facts))
+    return Source(zip(*cells, strict=True), read_row)
+
+
+def columns_of(names: Sequence[str], column: str | None, where: str = "the table") -> list[str]:
+    """The columns that are read of a table. Raises UsageError where it holds no records."""
+    if column is not None and column not in names:
+        raise UsageError(f"{where} has no column {column!r}; there are {', '.join(names)}")
+    if column is not None or COLUMN in names:
+        return [column or COLUMN]
+    missing = [name for name in EXPORTED if name not in names]
+    if missing:
+        raise UsageError(
+            f"{where} holds neither a column of records ({COLUMN!r}, or name another with --column)"
+            f" nor an exported log (the column {missing[0]!r} is missing;  reviewbot log export"
+            " --format parquet  writes one)"
+        )
+    return list(EXPORTED)
+
+
+def _texts(column: Any) -> Iterator[bytes | memoryview | None]:
+    """The cells of a column of text as bytes, without copying them where that can be."""
+    import pyarrow as arrow
+
+    kind = column.type
+    if arrow.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    if not (arrow.types.is_string(kind) or arrow.types.is_binary(kind)) or column.null_count:
+        if not _is_text(arrow, kind):
+            raise UsageError(f"the column of records must hold text, and it holds {kind}")
+        yield from column.cast(arrow.large_binary()).to_pylist()
+        return
+    _, offsets, data = column.buffers()
+    if offsets is None or data is None:
+        yield from [b""] * len(column)
+        return
+    ends, text = memoryview(offsets).cast("i"), memoryview(data)
+    for at in range(column.offset, column.offset + len(column)):
+        yield text[ends[at] : ends[at + 1]]
+
+
+def _is_text(arrow: Any, kind: Any) -> bool:
+    types = arrow.types
+    tests = (types.is_string, types.is_binary, types.is_large_string, types.is_large_binary)
+    return any(test(kind) for test in tests) or str(kind) in ("string_view", "binary_view")
+
+
+class PieceReader:
+    """Reads pieces of files, each file opened once; pieces of a row group best in their order."""
+
+    def __init__(self, column: str | None) -> None:
+        self._column = column
+        self._path = ""
+        self._file: BinaryIO | None = None
+        self._group: tuple[str, int] = ("", -1)
+        self._batches: Iterator[Any] = iter(())
+        self._at = 0
+
+    def sources(self, piece: Piece) -> Iterator[Source]:
+        """What stands in a piece. Raises OSError and UsageError."""
+        match piece:
+            case Lines(lines=lines):
+                yield Source(BytesIO(lines), read_text)
+            case LineRange():
+                yield Source(lines_from(self._opened(piece.path), piece), read_text)
+            case RowRange():
+                for batch in self._rows(piece):
+                    yield source_of(batch, self._column)
+
+    def _opened(self, path: str) -> BinaryIO:
+        if self._file is None or self._path != path:
+            if self._file is not None:
+                self._file.close()
+            self._file, self._path = open_file(path), path
+        return self._file
+
+    def _rows(self, piece: RowRange) -> Iterator[Any]:
+        if self._group != (piece.path, piece.group) or piece.first < self._at:
+            self._open_group(piece)
+        end = piece.first + piece.rows
+        arrow, _ = need_arrow()
+        while self._at < end:
+            try:
+                batch = next(self._batches)
+            except (arrow.ArrowException, StopIteration) as error:
+                raise UsageError(f"{piece.path} cannot be read: {error}") from error
+            # AT_ONCE divides ROWS, so no batch lies in two pieces.
+            self._at += batch.num_rows
+            if self._at > piece.first:
+                yield batch
+
+    def _open_group(self, piece: RowRange) -> None:
+        arrow, parquet = need_arrow()
+        try:
+            file = parquet.ParquetFile(self._opened(piece.path), pre_buffer=False)
+            chosen = columns_of(file.schema_arrow.names, self._column, piece.path)
+            self._batches = file.iter_batches(
+                AT_ONCE, row_groups=[piece.group], columns=chosen, use_threads=False
+            )
+        except (arrow.ArrowException, ValueError) as error:
+            raise UsageError(f"{piece.path} cannot be read: {error}") from error
+        self._group, self._at = (piece.path, piece.group), 0
