@@ -48,6 +48,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "version": totals.version,
             "read": totals.read,
+            "judged": totals.judged,
             "reviews": totals.judged,
             "others": totals.impact.others,
             "unread": totals.unread,

@@ -101,7 +101,9 @@ def _text_of(payload: Any) -> bytes:
 # For any engine ---------------------------------------------------------------------------------
 
 
-def count_batches(job: JudgingJob, column: str | None, batches: Iterable[Any]) -> Iterator[list[Partial]]:
+def count_batches(
+    job: JudgingJob, column: str | None, batches: Iterable[Any]
+) -> Iterator[list[Partial]]:
     """The partial sums of Arrow record batches, a few rows at a time."""
     counting = Counting(job)
     for batch in batches:

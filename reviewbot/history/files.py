@@ -25,7 +25,7 @@ from reviewbot.domain.errors import UsageError
 SIZE = 4 << 20
 """Bytes of lines in a piece."""
 ROWS = 1 << 16
-"""RowRange of a row group in a piece."""
+"""Rows of a row group in a piece."""
 ENDINGS = (".parquet", ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 """What is read of a folder."""
 _PACKED, _PARQUET = b"\x1f\x8b", b"PAR1"

@@ -12,7 +12,15 @@ import msgspec
 from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewKind, Subject
-from reviewbot.history.files import Lines, Piece, LineRange, RowRange, lines_from, need_arrow, open_file
+from reviewbot.history.files import (
+    LineRange,
+    Lines,
+    Piece,
+    RowRange,
+    lines_from,
+    need_arrow,
+    open_file,
+)
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.tokportal.records import decode_record
@@ -22,7 +30,7 @@ COLUMN = "record"
 EXPORTED = ("review", "first_of_round", "amount_micros", "facts")
 """The columns of `log export` that judging again needs."""
 AT_ONCE = 4096
-"""RowRange that are read at once."""
+"""Rows that are read at once."""
 Payload = Any
 """A record as it lies there: the bytes of a line or a cell, or the cells of an exported row."""
 

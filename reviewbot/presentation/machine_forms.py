@@ -249,7 +249,7 @@ class BackTest(
 ):
     """What one policy makes of the past.
 
-    Of `read` records `reviews` were judged, `others` are of another kind than the policy and `unread`
+    Of `read` records `judged` (`reviews`) were judged, `others` are of another kind than the policy and `unread`
     could not be judged, some of which are shown in `unreadable`; `could_not_tell` by rule the reviews
     that passed it over because something was unknown. Everything but `run` is the same, byte for
     byte, wherever and however often the same records are judged.
@@ -259,6 +259,7 @@ class BackTest(
     revision: str
     version: str
     read: int
+    judged: int
     reviews: int
     others: int
     unread: int
@@ -313,6 +314,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="r
     new: Which
     version: str
     read: int
+    judged: int
     reviews: int
     others: int
     unread: int

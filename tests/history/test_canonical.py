@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from reviewbot.history import batch, files
 from reviewbot.history.batch import count_batches, count_files
 from reviewbot.history.files import find_files
-from reviewbot.history.partial import Counting, JudgingJob, MixedResults, Partial, Sums, PastTotals
+from reviewbot.history.partial import Counting, JudgingJob, MixedResults, Partial, PastTotals, Sums
 from reviewbot.history.records import Source, read_text
 from reviewbot.insights import spill
 from reviewbot.policy.engine.judge import Judge, compile_policy

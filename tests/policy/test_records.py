@@ -80,7 +80,9 @@ def random_records(count: int) -> list[dict[str, Any]]:
 
 def decided(judge: Judge, file: Path, workers: int = 1) -> list[Part]:
     """What every record of a file is answered."""
-    return list(decide_files(JudgingJob.of(judge, CONFIRMED), find_files(str(file)), workers=workers))
+    return list(
+        decide_files(JudgingJob.of(judge, CONFIRMED), find_files(str(file)), workers=workers)
+    )
 
 
 def test_decide_agrees_with_an_oracle(tmp_path: Path) -> None:
