@@ -32,6 +32,7 @@ COMMANDS = {
         "read": Lazy("policy_read:read", "say a policy, or a change, in sentences"),
         "publish": Lazy("policy_accept:publish", "put a policy into the ledger"),
         "accept": Lazy("policy_accept:accept", "let a changed policy run"),
+        "stage": Lazy("policy_stage:stage", "where rules with a ladder stand"),
         "watch": Lazy("policy_watch:watch", "check and test again on each save"),
         "lsp": Lazy("policy_lsp:lsp", "help while typing, in your editor"),
         "fmt": Lazy("policy_check:fmt", "lay policies out one way"),

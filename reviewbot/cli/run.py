@@ -33,6 +33,7 @@ from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import build, settle
 from reviewbot.runtime.daemon import Daemon, say_pass
 from reviewbot.runtime.key_watch import KeyWatch
+from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
 from reviewbot.runtime.logging import about_key
 from reviewbot.runtime.meters import Meters
@@ -196,6 +197,7 @@ def _one_pass(bot: _Bot) -> None:
     brakes.check()
     summary = _poll(bot.settings, math.inf)(app)
     if summary.stopped is None:
+        move_ladders(app)
         follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app.events, summary)

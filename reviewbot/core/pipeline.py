@@ -151,6 +151,8 @@ class ReviewPipeline:
     """What was read there."""
     shadows: tuple[Judge, ...] = ()
     """Challengers that are asked beside the judges, and never decide."""
+    stages: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    """On which step the rules of each policy stand that have a ladder."""
     sights: dict[str, Sight] = field(default_factory=dict)
     evidence: dict[str, HeldEvidence] = field(default_factory=dict)
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -197,6 +199,8 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet = Fleet()
     full: tuple[str, ...] = ()
     """The rules that are passed over because their own limit is full."""
+    stages: tuple[tuple[str, float], ...] = ()
+    """On which step each rule with a ladder stands."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

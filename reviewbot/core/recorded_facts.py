@@ -53,6 +53,8 @@ def facts_to_json(facts: Facts) -> bytes:
             record[name] = known
     if facts.full:
         record["full"] = facts.full
+    if facts.stages:
+        record["stages"] = dict(facts.stages)
     return _encode(record)
 
 
@@ -70,6 +72,7 @@ def facts_from_json(text: bytes) -> Facts:
         "account": msgspec.convert(record.get("account", {}), AccountHistory),
         "fleet": msgspec.convert(record.get("fleet", {}), Fleet),
         "full": tuple(record.get("full", ())),
+        "stages": tuple((name, float(step)) for name, step in record.get("stages", {}).items()),
     }
     if "bundle" in record:
         delivered = record.get("delivered")

@@ -71,6 +71,8 @@ class AlarmKind(StrEnum):
     """What a statement of the policy forbids was about to be done; a person is asked."""
     PROBATION = "probation"
     """A changed policy is on probation, or waits to be accepted."""
+    STAGE = "stage"
+    """A rule with a ladder went a step up or down."""
     CLOCK = "clock"
     """This machine's clock and the API's differ too much."""
     CHANNEL = "channel"

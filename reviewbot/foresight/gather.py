@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, as_told
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Logged, LogNote
 from reviewbot.safety.breaker import SENT
+from reviewbot.safety.ladder import Steps, steps_of
 from reviewbot.safety.limits import looks_at_the_checker
 from reviewbot.safety.pauses import Hold, holds_on
 from reviewbot.safety.probation import trial_on
@@ -195,11 +196,13 @@ def _rounds(
         (round.sighting.review, round.sighting.task_id): round for round in open_rounds(ledger)
     }
     cancelled = cancelled_rounds(ledger)
+    stages = steps_of(ledger, judges)
     for review in ACTIONS_OF:
         rounds = [
-            replace(
+            _as_it_stands(
                 _as_recorded(ledger, round, judges, judge_of),
-                cancelled=_stop_of(cancelled.get(subject(review, name, round.sighting.epoch))),
+                cancelled.get(subject(review, name, round.sighting.epoch)),
+                stages,
             )
             for (kind, name), round in found.items()
             if kind == review
@@ -217,8 +220,15 @@ def _rounds(
             yield replace(ahead, facts=facts)
 
 
-def _stop_of(word: LogNote | None) -> Stop | None:
-    return None if word is None else Stop("cancelled", str(cancelled_by(word)), None, asks=True)
+def _as_it_stands(
+    ahead: RoundAhead, word: LogNote | None, stages: Mapping[str, Steps]
+) -> RoundAhead:
+    """A round with the word of a person who cancelled it, and its rules where they stand now."""
+    facts, judge = ahead.facts, ahead.judge
+    if facts is not None and judge is not None and judge.policy.name in stages:
+        facts = replace(facts, stages=stages[judge.policy.name])
+    stop = None if word is None else Stop("cancelled", str(cancelled_by(word)), None, asks=True)
+    return replace(ahead, facts=facts, cancelled=stop)
 
 
 def _as_recorded(

@@ -150,6 +150,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of the profile of which nobody can tell whether they differ, while others can be told."""
     full: tuple[str, ...] = ()
     """The rules whose own limit was full as it was judged; no fact of the policy's."""
+    stages: tuple[tuple[str, float], ...] = ()
+    """On which step each rule with a ladder stood as it was judged; no fact of the policy's either."""
 
 
 def build_facts(
@@ -161,6 +163,7 @@ def build_facts(
     account: AccountHistory = NO_ACCOUNT_HISTORY,
     fleet: Fleet = NO_FLEET,
     full: tuple[str, ...] = (),
+    stages: tuple[tuple[str, float], ...] = (),
 ) -> Facts:
     """Freeze what is known of one review at `now`. `evidence` None means: not at hand."""
     return Facts(
@@ -171,6 +174,7 @@ def build_facts(
         account=account,
         fleet=fleet,
         full=full,
+        stages=stages,
         **_ABOUT[item.review](item.subject, evidence, past),
     )
 

@@ -18,6 +18,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import NOWHERE, Span
+from reviewbot.policy.ladder import Stage
 from reviewbot.policy.source import Emitted, Pool
 from reviewbot.policy.text_forms import fold, searcher
 
@@ -240,7 +241,7 @@ class Cap(Node, frozen=True, kw_only=True):
 
 
 class Rule(Node, frozen=True, kw_only=True):
-    """One named rule. `when` is None for `always: yes`."""
+    """One named rule. `when` is None for `always: yes`; its decision is sealed for `hold` seconds."""
 
     name: str
     when: Condition | None
@@ -251,8 +252,8 @@ class Rule(Node, frozen=True, kw_only=True):
     when_over: Literal["escalate", "hold", "skip"] = "escalate"
     """What follows where a limit of its own is full; `skip`: the rules below are asked."""
     hold: float | None = None
-    """Seconds for which its decision is sealed before it is sent."""
     rollout: float | None = None
+    stage: Stage | None = None
     shadow: bool = False
     repeat: bool = False
     note: str | None = None
@@ -392,6 +393,7 @@ class PolicyTest(Node, frozen=True, kw_only=True):
     """The rules whose own limit is full."""
     paused: tuple[str, ...] = ()
     """What the policy itself pauses: `disputes`, `approvals`."""
+    stage: float | None = None
     path: str = ""
 
 

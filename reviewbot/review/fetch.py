@@ -222,11 +222,13 @@ def with_memories(
     accounts = _accounts(ledger, clock, events, bench, items, judges)
     fleet = _fleet(ledger, clock, bench, items, memories, judges)
     for item in items:
+        judge = judge_for(item, judges)
         yield (
             item,
             Background(
                 memory=memories[item.id],
-                judge=judge_for(item, judges),
+                judge=judge,
+                stages=() if judge is None else bench.stages.get(judge.policy.name, ()),
                 account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
                 fleet=fleet,
             ),

@@ -269,4 +269,5 @@ def _facts(clock: Clock, item: ReviewItem, known: Background, held: HeldEvidence
         account=known.account,
         fleet=known.fleet,
         full=known.full,
+        stages=known.stages,
     )

@@ -43,7 +43,7 @@ from reviewbot.review.reconcile import reconcile
 from reviewbot.review.recover import resume
 from reviewbot.review.review import review
 from reviewbot.review.survey import survey
-from reviewbot.safety import gate
+from reviewbot.safety import gate, ladder
 from reviewbot.safety.rollout import adopt_accepted
 
 # ------------------------------------------------------------------------------------------------
@@ -164,6 +164,7 @@ class Polling:
             app.contact.key_refused_since = None
         adopt_accepted(app)
         self._send_answers(app)
+        ladder.begin(app)
         shadow.begin(app.ledger, app.events, app.benches, app.revisions)
         going = self._pass
         if going is None or going.benches is not app.benches:

@@ -147,6 +147,7 @@ def _asked(
             past=known.memory.history,
             account=known.account,
             fleet=known.fleet,
+            stages=known.stages,
         )
     made = made or judge.judge(facts)
     return made.action.value, made.rule

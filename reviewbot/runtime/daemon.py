@@ -26,6 +26,7 @@ from reviewbot.domain.errors import ApiError, LedgerBroken, LedgerCorrupt, Revie
 from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
+from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import (
     INTERRUPTED,
     SLICE,
@@ -201,6 +202,7 @@ class Daemon:
         time.tzset()
         self._chores.clear()
         self._chores.every().hour.at(":00").do(self._safely, self._checkpoint)
+        self._chores.every().hour.at(":20").do(self._safely, self._move_ladders)
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
         self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
@@ -228,6 +230,9 @@ class Daemon:
             signature=point.signature or "none: no key is configured",
         )
         stop_conditions.tell(self._app.notifier, point)
+
+    def _move_ladders(self) -> None:
+        move_ladders(self._app)
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)

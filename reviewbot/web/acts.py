@@ -16,12 +16,13 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import UsageError
 from reviewbot.foresight.gather import Outlook
 from reviewbot.insights.questions import texts_for
+from reviewbot.policy.ladder import LIVE, MIDDLE, SHADOW, step_name
 from reviewbot.presentation.format import dollars
 from reviewbot.review import pending
 from reviewbot.review.answer import PersonAnswer, answer, how_it_ended
 from reviewbot.review.pending import Changed
 from reviewbot.runtime.bot_health import bot_of
-from reviewbot.safety import breaker, limits, pauses, rollout, seal
+from reviewbot.safety import breaker, ladder, limits, pauses, rollout, seal
 from reviewbot.web import task as task_pages
 from reviewbot.web.console import Visit
 from reviewbot.web.people import note
@@ -29,6 +30,7 @@ from reviewbot.web.render import page
 
 LONG_AGO = timedelta(days=30)
 LONGEST_REASON = 500
+STEPS = {step_name(step): step for step in (SHADOW, MIDDLE, LIVE)}
 
 
 def open_round(visit: Visit, task: str) -> Round:
@@ -320,3 +322,18 @@ def accept(visit: Visit) -> Response:
         left=left,
     )
     return RedirectResponse("/status", 303)
+
+
+def move_stage(visit: Visit) -> Response:
+    """Hold a rule on its step, let it move again, or put it on another."""
+    ledger, form, who = visit.console.ledger, visit.form, visit.who.name
+    standing = ladder.standing_of(ledger, form.get("rule", ""), visit.path["policy"])
+    reason, step = form.get("reason", ""), form.get("step", "")
+    if form.get("act") == "put":
+        if step not in STEPS:
+            raise UsageError(f"choose a step: {', '.join(STEPS)}")
+        ladder.put(ledger, standing, STEPS[step], who=who, reason=reason, now=visit.now)
+    else:
+        held = form.get("act") == "hold"
+        ladder.hold(ledger, standing, held=held, who=who, reason=reason, now=visit.now)
+    return RedirectResponse(f"/policies/{visit.path['policy']}", 303)

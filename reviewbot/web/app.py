@@ -68,6 +68,7 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("POST", "/policies/{policy}/complete", "author", editor.offers),
     WebRoute("POST", "/policies/{policy}/hover", "author", editor.hovered),
     WebRoute("GET", "/policies/{policy}/patch", "author", editor.patch),
+    WebRoute("POST", "/policies/{policy}/stage", "operator", acts.move_stage),
     WebRoute("GET", "/rules", "viewer", policies.rules),
     WebRoute("GET", "/status", "viewer", status.show),
     WebRoute("POST", "/pause", "operator", acts.pause),

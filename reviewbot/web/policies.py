@@ -10,8 +10,11 @@ from starlette.responses import Response
 from reviewbot.domain.errors import UsageError
 from reviewbot.insights.scorecard import TOPICS, hits, scorecard
 from reviewbot.policy.explain.summary import read_policy, title_of
+from reviewbot.policy.ladder import step_name
 from reviewbot.policy.model import Rule
 from reviewbot.presentation.format import dollars
+from reviewbot.safety.ladder import standings
+from reviewbot.web.acts import STEPS
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
 
@@ -59,6 +62,9 @@ def one_policy(visit: Visit) -> Response:
             )
             for passage in read_policy(judge.policy)
         ],
+        stages=standings(visit.console.ledger, judge.policy),
+        step_name=step_name,
+        steps=tuple(STEPS),
         decisions=counts.decisions,
         revisions=list(reversed(stored)),
     )

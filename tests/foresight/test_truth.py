@@ -61,6 +61,7 @@ BEHAVIOURS = {
     "leave": "then: leave\n    because: The timer may pay it.",
     "wait": "then: wait\n    until: 2h before deadline",
     "pay after a while": "then: approve\n    hold: 1h",
+    "pay some": "then: approve\n    stage: 60%",
     "at night": "then: approve\n    act during: night",
     "pay one an hour": "then: approve\n    limit: at most 1 per hour\n    when over: hold",
     "pay one an account": "then: approve\n    limit: at most 1 per account per day\n"

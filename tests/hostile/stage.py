@@ -152,6 +152,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
         "{policy} --junit {folder}/junit.xml",
     ),
     "policy read": ("{policy}", "{policy} {folder}/new.yaml"),
+    "policy stage": ("", "{hostile} --hold --reason {hostile}"),
     "policy accept": ("{hostile}",),
     "policy fmt": ("{policy} --check",),
     "policy schema": ("",),

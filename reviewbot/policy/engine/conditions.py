@@ -18,6 +18,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.engine.calendar import Calendar, resolver
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.ladder import Stage
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -74,6 +75,21 @@ class Conditions:
             rule.name: tuple(_besides(rule, calendars, subject_id)) for rule in policy.rules
         }
 
+        self._stages = {
+            rule.name: _in_stage(rule.name, rule.stage, subject_id)
+            for rule in policy.rules
+            if rule.stage is not None
+        }
+
+    def stage(self, rule: Rule) -> Asked | None:
+        """Whether a rule that matches decides, by the step of its ladder; None for one without."""
+        return self._stages.get(rule.name)
+
+    def decides(self, rule: Rule, facts: Facts) -> bool:
+        """Whether a rule that matches decides; else it only watches."""
+        stage = self.stage(rule)
+        return not rule.shadow and (stage is None or bool(stage(facts)))
+
     def besides(self, rule: Rule) -> tuple[Asked, ...]:
         """What a rule asks besides its conditions: its share of tasks, its wait not over, room."""
         return self._besides[rule.name]
@@ -128,6 +144,14 @@ def _besides(
         yield lambda facts: rule.name not in facts.full
 
 
+def _in_stage(name: str, stage: Stage, subject_id: Callable[[Facts], str]) -> Asked:
+    def asked(facts: Facts) -> bool:
+        step = next((share for rule, share in facts.stages if rule == name), stage.now)
+        return step > 0 and place_in_rollout(subject_id(facts), name) < step
+
+    return asked
+
+
 def _not_over(moment: Moment, calendars: Mapping[str, Calendar]) -> Asked:
     resolve = resolver(moment, calendars)
 
@@ -151,13 +175,15 @@ class Arm(NamedTuple):
     """A rule or a case of the fallback: what it asks, and the statement for when that is met.
 
     In `then` a traced function puts the tuple of outcomes in place of `OUTCOMES`. `passed` is for
-    when it cannot be told.
+    when it cannot be told. Where `stage` is not met, `watched` takes the place of `then`.
     """
 
     condition: Condition | None
     then: str
     passed: str = "pass"
     besides: tuple[Asked, ...] = ()
+    stage: Asked | None = None
+    watched: str = "pass"
 
 
 class Program:
@@ -222,13 +248,23 @@ class _Function:
             asked = [three_way(pool.local(f"{pool.constant(ask)}(f)")) for ask in arm.besides]
             sides = [self._sides(arm.condition), *map(self._test, asked)]
             possible, sure = _joined(sides, " and ")
+            then, passed = self._ends(arm)
             if possible == sure:
-                self._add(f"if {sure}:", f"{_IN}{arm.then}")
+                self._add(f"if {sure}:", *_inside(then))
             else:
-                self._add(f"if {possible}:", f"{_IN}if {sure}:", f"{_IN * 2}{arm.then}")
-                self._add(f"{_IN}else:", f"{_IN * 2}{arm.passed}")
+                self._add(f"if {possible}:", f"{_IN}if {sure}:", *_inside(_inside(then)))
+                self._add(f"{_IN}else:", *_inside(_inside(passed)))
         self._add(end)
         return "\n".join(self._lines)
+
+    def _ends(self, arm: Arm) -> tuple[list[str], list[str]]:
+        """What follows where an arm is met, and where that cannot be told: by its stage, if it has one."""
+        if arm.stage is None:
+            return [arm.then], [arm.passed]
+        pool = self._program.pool
+        _, decides = self._test(three_way(pool.local(f"{pool.constant(arm.stage)}(f)")))
+        then = [f"if {decides}:", f"{_IN}{arm.then}", "else:", f"{_IN}{arm.watched}"]
+        return then, [f"if {decides}:", f"{_IN}{arm.passed}"]
 
     def _add(self, *lines: str) -> None:
         outcomes = f"({''.join(f'{slot}, ' for slot in self._slots)})"
@@ -273,6 +309,10 @@ class _Function:
             for other in looks_at:
                 self._read_local(other)
             self._add(f"{local} = {source}")
+
+
+def _inside(lines: Iterable[str]) -> list[str]:
+    return [f"{_IN}{line}" for line in lines]
 
 
 def _joined(sides: Sequence[tuple[str, str]], word: str) -> tuple[str, str]:

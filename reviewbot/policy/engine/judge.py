@@ -96,7 +96,7 @@ class Judge:
             answer = self.conditions.rule(rule, facts)
             if answer == NEEDS:
                 return True
-            if answer and not rule.shadow:
+            if answer and self.conditions.decides(rule, facts):
                 if ending.needs_evidence(facts):
                     return True
                 made = ending.make(facts)
@@ -186,9 +186,11 @@ class Judge:
         for index, rule in enumerate(self.policy.rules):
             besides = self.conditions.besides(rule)
             then, passed = self._end(pool, index, outcomes), f"cant |= {1 << index}"
+            watched = f"shadow |= {1 << index}"
             if rule.shadow:
-                then, passed = f"shadow |= {1 << index}", "pass"
-            arms.append(Arm(rule.when, then, passed, besides))
+                then, passed = watched, "pass"
+            stage = self.conditions.stage(rule)
+            arms.append(Arm(rule.when, then, passed, besides, stage, watched))
         for index, case in enumerate(self.policy.deadline.fallbacks):
             cases.append(Arm(case.when, f"return {index}{outcomes}"))
         program.add("judge", arms, self._end(pool, NONE, outcomes))

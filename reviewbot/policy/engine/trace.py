@@ -118,6 +118,8 @@ def rule_results(policy: Policy, trace: Trace) -> tuple[RuleResult, ...]:
             parts.append(_labelled(f"until {rule.then.until.text} has not come", outcomes))
         if rule.limit and rule.when_over == "skip":
             parts.append(_labelled("its limit has room", outcomes))
+        if rule.stage is not None:
+            parts.append(_labelled("its stage takes it", outcomes))
         results.append(_rule_result(rule.name, index, parts, shadow=rule.shadow))
     return tuple(results)
 

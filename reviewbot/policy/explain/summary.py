@@ -12,6 +12,7 @@ from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import duration, money, share
 from reviewbot.policy.explain.phrases import Prose, prose_value
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.ladder import Stage
 from reviewbot.policy.locales import ENGLISH, language_of
 from reviewbot.policy.model import (
     AllOf,
@@ -182,7 +183,9 @@ def _never(policy: Policy, prose: Prose) -> Iterator[str]:
 
 
 def _no_rule(last: Rule) -> str:
-    takes_all = last.when is None and last.rollout is None and not last.shadow
+    takes_all = (
+        last.when is None and last.rollout is None and not last.shadow and last.stage is None
+    )
     if takes_all:
         return "That cannot be: the last rule takes all that is left."
     return "A person decides. So it is too where a rule cannot tell because something is not known."
@@ -212,10 +215,27 @@ def _rule(rule: Rule, prose: Prose) -> Iterator[str]:
         )
     if rule.rollout is not None:
         yield f"It takes {share(rule.rollout)} of the tasks, always the same ones."
+    if rule.stage is not None:
+        yield from _ladder(rule.stage)
     if rule.shadow:
         yield "It only watches: it is recorded and never decides."
     if rule.repeat:
         yield "It may send the same words twice."
+
+
+def _ladder(stage: Stage) -> Iterator[str]:
+    begins = {0.0: "watching only", 1.0: "with all tasks"}.get(
+        stage.now, f"with {share(stage.now)} of the tasks, always the same ones"
+    )
+    climbs = "Only a person moves it up or down"
+    if stage.agreeing is not None:
+        climbs = f"It goes a step up after {stage.agreeing} decisions that agree"
+    elif stage.after is not None:
+        climbs = f"It goes a step up after {duration(stage.after)}"
+    down = ""
+    if stage.overruled is not None:
+        down = f", and a step down when more than {share(stage.overruled)} are overruled"
+    yield f"It begins {begins}. {climbs}{down}."
 
 
 def _does(then: Then, prose: Prose) -> str:

@@ -100,6 +100,11 @@ DEED = _kind("an action that pays or sends back, or `leave`", "approve")
 EXCEPTION = _kind("`deadline` or `people`", "deadline", choices=("deadline", "people"))
 MOMENT = _kind("a moment", "24h after confirmed", named=(("when {} opens", "calendar"),))
 SHARE = _kind("a share", "25%")
+STEP = _kind("`shadow`, a share, or `live`", "shadow")
+LADDER = _kind("a step, or a mapping: see below", "shadow")
+PROMOTION = _kind("`N decisions agreeing`, or a length of time", "200 decisions agreeing", "7d")
+DEMOTION = _kind("`more than N%`", "more than 5%")
+ENDS_OF_LADDER = _kind("`shadow` or `live`", "live", choices=("shadow", "live"))
 SPAN = _kind("a length of time", "10m")
 CONDITION_NAME = _kind("the name of conditions", "clear_miss", named=(("{}", "condition"),))
 CONDITIONS = _kind("conditions", "{task.platform: tiktok}", facts="review")
@@ -259,8 +264,21 @@ RULE = _section(
         hover=True,
     ),
     Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),
+    Key("stage", LADDER, "A ladder: it watches, then decides a share, then all.", hover=True),
     Key("shadow", YES_NO, "Evaluated and recorded, never decides.", hover=True),
     Key("note", TEXT, "For readers."),
+)
+
+STAGE = _section(
+    "stage:",
+    "{now: shadow, promote after: 200 decisions agreeing}",
+    Key("now", STEP, "The step on which it begins; from there on the log knows.", required=True),
+    Key("promote after", PROMOTION, "What takes it a step up: shadow, 25%, live."),
+    Key(
+        "demote when overruled",
+        DEMOTION,
+        "What takes it a step down; a person lets it climb again.",
+    ),
 )
 
 STATEMENT = _section(
@@ -417,6 +435,11 @@ GIVEN_STATE = _section(
     "paused: disputes",
     Key("limits", FULL_LIMITS, "The rules whose own limit is full."),
     Key("paused", HELD, "What the policy's pauses hold.", many=True),
+    Key(
+        "stage",
+        ENDS_OF_LADDER,
+        "Where every rule with a `stage:` stands; if absent, where it begins.",
+    ),
 )
 
 _REASONS = (REASON_TEXT, TEXT_CASE, LAST_TEXT)
@@ -425,6 +448,7 @@ _INSIDE_KINDS: dict[Kind, tuple[GrammarSection, ...]] = {
     REASON: _REASONS,
     LAST_WORDS: (LAST_TEXT,),
     GIVEN: (GIVEN_STATE,),
+    LADDER: (STAGE,),
     CORRECTIONS: (CORRECTION_TEXTS,),
     FALLBACK: (FALLBACK_ACTION, CASE, LAST_CASE),
     CASE_ACTION: (FALLBACK_ACTION,),

@@ -9,6 +9,7 @@ from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
+from reviewbot.policy.language.ladder import read_stage
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
@@ -54,6 +55,7 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
         when_over=read_over(reading, fields, RULE_OVER),
         hold=_hold(reading, fields, then),
         rollout=_rollout(reading, fields),
+        stage=read_stage(reading, fields),
         shadow=bool(fields.yes_no("shadow")),
         repeat=bool(fields.yes_no("repeat")),
         note=fields.words("note"),

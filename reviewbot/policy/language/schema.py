@@ -72,6 +72,9 @@ _FORMS: Values = {
     **dict.fromkeys((grammar.OPEN_HOURS, grammar.CONDITION_NAME), _TEXT | {"pattern": _NAME}),
     grammar.OPEN: _TEXT | {"pattern": r"^(.+ )?\d{1,2}:\d{2}-\d{1,2}:\d{2}$"},
     grammar.CLOSED: _TEXT | {"pattern": r"^(in list .+|\d{4}-\d{2}-\d{2}|[a-z, -]+)$"},
+    grammar.STEP: _TEXT | {"pattern": r"^(shadow|live|\d+(\.\d+)?%)$"},
+    grammar.PROMOTION: {"type": "string", "pattern": rf"^(\d+ decisions agreeing|{_DURATION})$"},
+    grammar.DEMOTION: {"type": "string", "pattern": r"^more than \d+(\.\d+)?%$"},
     grammar.SPAN: {"type": "string", "pattern": f"^{_DURATION}$"},
     grammar.DATE: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
     grammar.ZONE: {"type": "string", "pattern": r"^[A-Za-z][\w+-]*(/[\w+-]+)*$"},
@@ -315,6 +318,9 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         },
         grammar.EXPECTATIONS: _at_moments(review, {"enum": every}),
     }
+    section = grammar.STAGE
+    ladder = _closed_object(_properties(section.keys, values, review), _required(section))
+    values[grammar.LADDER] = {"anyOf": [values[grammar.STEP], ladder]}
     section = grammar.FALLBACK_ACTION
     written = _closed_object(_properties(section.keys, values, review), _required(section))
     choices = [values[grammar.LAST_ACTION], written]

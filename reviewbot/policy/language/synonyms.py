@@ -68,6 +68,9 @@ until: expires, expiry, expire, expires on, valid until, valid to, end, ends, en
 because: warum, why, weil, begründung, reason, grund
 act during: during, hours, während, nur während, only during, act in, time, when open, zeiten
 hold: delay, cooldown, cool down, seal, grace, grace period, hold for, zurückhalten, wartezeit
+stage: ladder, steps, phase, canary, stufe
+promote after: promote, promote when, climb after
+demote when overruled: demote, demote when, demote after
 rollout: share, percentage, sample, anteil
 shadow: dry run, test, probe, probeweise
 note: comment, remark, notiz, bemerkung, kommentar, hinweis, description, reason, why, about

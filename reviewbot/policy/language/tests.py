@@ -12,6 +12,7 @@ from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language.conditions import find_fact
 from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
+from reviewbot.policy.language.ladder import ENDS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
 from reviewbot.policy.language.rules import read_action
 from reviewbot.policy.language.schedule import (
@@ -66,7 +67,7 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> Po
         cure = "add  expect:  with an action, or  over time:"
         reading.add("P136", fields.key_span("name"), message, cure=cure)
     says = fields.free_text("reason says")
-    given, full, paused = _given(reading, fields.get("given"))
+    given, full, paused, stage = _given(reading, fields.get("given"))
     because = fields.text("because")
     if because is not None and because.value not in WHY_NOT:
         message = f'because:  is {listed(WHY_NOT)}, not "{because.value}"'
@@ -76,6 +77,7 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> Po
         given=given,
         full=full,
         paused=paused,
+        stage=stage,
         to=read_targets(reading, fields.get("to")),
         because=None if because is None else because.value,
         reminded=read_reminders(reading, fields.get("reminded"), "reminded:"),
@@ -123,10 +125,11 @@ def _over_time(reading: Reading, tree: Tree | None) -> tuple[Expectation, ...]:
 
 def _given(
     reading: Reading, tree: Tree | None
-) -> tuple[tuple[tuple[str, str, Span], ...], tuple[str, ...], tuple[str, ...]]:
-    """Read the facts, the rules whose limit is full, and what is paused."""
+) -> tuple[tuple[tuple[str, str, Span], ...], tuple[str, ...], tuple[str, ...], float | None]:
+    """Read the facts, the rules whose limit is full, what is paused, and where ladders stand."""
     mapping = reading.mapping(tree, "given:", "last.comments_scraped: 87")
     found, full, paused = [], list[str](), list[str]()
+    stage: float | None = None
     for key, value in reading.entries(mapping):
         if key.value == "limits":
             full += _full(reading, value)
@@ -134,13 +137,16 @@ def _given(
         if key.value == "paused":
             paused += _paused(reading, value)
             continue
+        if key.value == "stage":
+            stage = _stage(reading, value)
+            continue
         fact = find_fact(reading, key)
         if fact is not None:
             read = _given_names if fact.type is FactType.NAMES else _given_value
             written = read(reading, value, fact)
             if written is not None:
                 found.append((fact.name, written, value.span))
-    return tuple(found), tuple(full), tuple(paused)
+    return tuple(found), tuple(full), tuple(paused), stage
 
 
 def _full(reading: Reading, tree: Tree) -> Iterator[str]:
@@ -168,6 +174,17 @@ def _paused(reading: Reading, tree: Tree) -> Iterator[str]:
         message = f'the policy never pauses "{scalar.value}" by itself'
         cure = "it does by  pause disputes when:  or  pause approvals when:  under  guardrails:"
         reading.add("P027", scalar, message, among=names, cure=cure)
+
+
+def _stage(reading: Reading, tree: Tree) -> float | None:
+    """Read `stage: live`: where every rule with a ladder stands in this test."""
+    scalar = reading.text(tree, "stage:")
+    if scalar is None or scalar.value in ENDS:
+        return None if scalar is None else ENDS[scalar.value]
+    message = f"the stage of a test is {listed(tuple(ENDS))}"
+    cure = "without this line each rule stands where it begins"
+    reading.add("P022", scalar, message, among=tuple(ENDS), cure=cure)
+    return None
 
 
 def _given_value(reading: Reading, tree: Tree, fact: Fact) -> str | None:

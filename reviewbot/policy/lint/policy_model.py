@@ -351,6 +351,8 @@ class PolicyModel:
             parts.append(self._not_yet(rule.then.until))
         if rule.rollout is not None and rule.rollout < 1:
             parts.append(self._free(_TRUTHS[:2]) if rule.rollout > 0 else any_of())
+        if rule.stage is not None:
+            parts.append(self._free(_TRUTHS[:2]))
         if rule.limit and rule.when_over == "skip":
             parts.append(self._free(_TRUTHS[:2]))
         return parts[0] if len(parts) == 1 else all_of(*parts)

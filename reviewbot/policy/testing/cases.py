@@ -139,6 +139,16 @@ def case_facts(
     at: Moment | None,
 ) -> Facts:
     """The typical review with what a test gives, at a moment of it. Raises Impossible or Misread."""
+    facts = _facts_at(policy, calendars, test, at)
+    if test.stage is None:
+        return facts
+    staged = tuple((rule.name, test.stage) for rule in policy.rules if rule.stage is not None)
+    return replace(facts, stages=staged)
+
+
+def _facts_at(
+    policy: Policy, calendars: Mapping[str, Calendar], test: PolicyTest, at: Moment | None
+) -> Facts:
     review, zone = policy.applies_to.review, ZoneInfo(policy.timezone)
     given = {name: read_given(text, CATALOGUE[review][name], zone) for name, text, _ in test.given}
     if at is None:

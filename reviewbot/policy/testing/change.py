@@ -39,7 +39,8 @@ def loosened(old: Policy, new: Policy) -> tuple[str, ...]:
 
 def _rule_meaning(policy: Policy, rule: Rule) -> Any:
     # A rule's name chooses which tasks a rollout takes; otherwise it is only a name.
-    whole = rule if rule.rollout is not None else msgspec.structs.replace(rule, name="")
+    chosen_by_name = rule.rollout is not None or rule.stage is not None
+    whole = rule if chosen_by_name else msgspec.structs.replace(rule, name="")
     return _meaning(policy, whole)
 
 

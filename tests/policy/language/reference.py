@@ -39,6 +39,7 @@ _SECTIONS: tuple[tuple[str, GrammarSection, str], ...] = (
     ("A list in a file", grammar.LIST_FILE, "In place of a list:"),
     ("`patterns`", grammar.PATTERN, "Under each name:"),
     ("A rule", grammar.RULE, "A key that is *with* an action belongs to that action only."),
+    ("`stage`", grammar.STAGE, "A step alone, or:"),
     ("A statement of `never`", grammar.STATEMENT, ""),
     (
         "Conditions",

@@ -1,0 +1,81 @@
+"""`stage:` of a rule: the step on which it begins, and what moves it up and down."""
+
+from __future__ import annotations
+
+from reviewbot.policy.ladder import LIVE, SHADOW, Stage
+from reviewbot.policy.language.grammar import STAGE
+from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
+from reviewbot.policy.values import Misread, read_count, read_duration, read_share
+
+_AGREEING = " decisions agreeing"
+_MORE = "more than "
+ENDS = {"shadow": SHADOW, "live": LIVE}
+
+
+def read_stage(reading: Reading, fields: MappingReader) -> Stage | None:
+    """Read `stage:`, a step alone or with what moves it."""
+    tree = fields.get("stage")
+    if tree is None:
+        return None
+    for other in fields.present(("rollout", "shadow")):
+        message = f"{other}:  and  stage:  both say which tasks the rule decides"
+        cure = "keep  stage:  alone; its step begins with  now:"
+        reading.add("P120", fields.key_span(other), message, cure=cure)
+    if isinstance(tree, Scalar):
+        now = reading.read(reading.text(tree, "stage:"), read_step)
+        return None if now is None else Stage(now=now)
+    inside = reading.section(tree, STAGE)
+    return None if inside is None else _ladder(reading, inside, tree)
+
+
+def _ladder(reading: Reading, fields: MappingReader, tree: Tree) -> Stage | None:
+    now = reading.read(fields.text("now", "add  now: shadow"), read_step)
+    climbs = reading.read(fields.text("promote after"), _promotion)
+    overruled = reading.read(fields.text("demote when overruled"), _demotion)
+    if now is None or not isinstance(tree, Mapping):
+        return None
+    count, seconds = (None, None) if climbs is None else climbs
+    return Stage(now=now, agreeing=count, after=seconds, overruled=overruled)
+
+
+def read_step(text: str, at: int) -> float:
+    """Read `shadow`, a share, or `live`."""
+    if text in ENDS:
+        return ENDS[text]
+    if not text[:1].isdigit():
+        message = f'"{text}" is no step of a ladder: it is  shadow,  a share, or  live'
+        raise Misread("P134", message, at, at + len(text), cure="write it as  now: shadow")
+    share = read_share(text, at)
+    if share in (SHADOW, LIVE) or share > LIVE or not text.endswith("%"):
+        message = "a share of a ladder lies between 0% and 100%"
+        cure = "write  shadow  for none,  live  for all, or a share such as  25%"
+        raise Misread("P101", message, at, at + len(text), cure=cure)
+    return share
+
+
+def _promotion(text: str, at: int) -> tuple[int | None, float | None]:
+    if not text.endswith(_AGREEING):
+        if "decision" in text:
+            message = "a number of decisions is written with  decisions agreeing"
+            number = text.split(" ")[0]
+            cure = f"write it as  {number if number.isdecimal() else 200}{_AGREEING}"
+            raise Misread("P134", message, at, at + len(text), cure=cure)
+        return None, read_duration(text, at)
+    count = read_count(text.removesuffix(_AGREEING), at)
+    if count < 1:
+        raise Misread(
+            "P101", "that would climb at once", at, at + len(text), cure="write  now: live"
+        )
+    return count, None
+
+
+def _demotion(text: str, at: int) -> float:
+    if not text.startswith(_MORE):
+        message, cure = "it is written with  more than", "write it as  more than 5%"
+        raise Misread("P134", message, at, at + len(text), cure=cure)
+    share = read_share(text.removeprefix(_MORE), at + len(_MORE))
+    if share >= 1:
+        message = "more than all of them are never overruled"
+        raise Misread("P101", message, at, at + len(text), cure="write a share below 100%")
+    return share
