@@ -197,7 +197,7 @@ def _one_pass(bot: _Bot) -> None:
     brakes.check()
     summary = _poll(bot.settings, math.inf)(app)
     if summary.stopped is None:
-        move_ladders(app)
+        move_ladders(app.ledger, app.events, app.notifier, app.benches)
         follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is
     say_pass(app.events, summary)

@@ -8,15 +8,16 @@ nothing either way counts for neither, so silence takes no rule up by decisions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from reviewbot.insights.grades import Grade
-from reviewbot.insights.scorecard import TOPICS, graded_claims
+from reviewbot.insights.grades import Grade, RuleClaim
+from reviewbot.insights.scorecard import TOPICS, WATCHES, Graded, graded_claims
 from reviewbot.policy.ladder import SHADOW, Stage
 from reviewbot.policy.model import Policy
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.review.shadow import RULE, SAYS
 from reviewbot.safety.ladder import RuleStanding, staged, standings
 
@@ -57,28 +58,43 @@ def shown(
     decisions = [
         logged for logged in ledger.decisions(since=since) if logged.decision.policy == policy.name
     ]
-    graded = graded_claims(decisions, ledger.endings(since), notes)
-    lived = {
+    lived = _lived(notes)
+    counts = {name: [0, 0] for name in found}
+    for answer in graded_claims(decisions, ledger.endings(since), notes):
+        standing = found.get(answer.claim.rule)
+        if standing is None or not _is_of_its_step(answer.claim, standing):
+            continue
+        agrees = answer.claim.carried_out or _agreed(answer, lived)
+        counts[answer.claim.rule][0] += agrees and not answer.grade.against
+        counts[answer.claim.rule][1] += answer.grade.against
+    return {name: Shown(agreeing=yes, against=no) for name, (yes, no) in counts.items()}
+
+
+def _is_of_its_step(claim: RuleClaim, standing: RuleStanding) -> bool:
+    """Whether it was said since the rule came to its step, as that step says things."""
+    voice = WATCHES if standing.step == SHADOW else ""
+    return claim.voice == voice and claim.at >= standing.since
+
+
+Lived = dict[tuple[str, str, datetime], str]
+"""What was decided live where a rule watched: by task, rule and moment."""
+
+
+def _lived(notes: Iterable[LogNote]) -> Lived:
+    return {
         (str(note.value["task"]), str(note.value["says"][1]), note.at): str(note.value["live"][0])
         for note in notes
         if note.topic == SAYS and str(note.value["who"]).startswith(RULE)
     }
-    counts = {name: [0, 0] for name in found}
-    for answer in graded:
-        claim = answer.claim
-        standing = found.get(claim.rule)
-        watches = claim.voice == "a shadow rule"
-        if standing is None or claim.at < standing.since or (claim.voice and not watches):
-            continue
-        if watches is not (standing.step == SHADOW):
-            continue
-        agrees = claim.carried_out and not answer.grade.against
-        if watches:
-            same = lived.get((claim.task_id, claim.rule, claim.at)) == claim.action.value
-            agrees = same or answer.grade in (Grade.RIGHT, Grade.PROBABLY_RIGHT)
-        counts[claim.rule][0] += agrees and not answer.grade.against
-        counts[claim.rule][1] += answer.grade.against
-    return {name: Shown(agreeing=yes, against=no) for name, (yes, no) in counts.items()}
+
+
+def _agreed(answer: Graded, lived: Lived) -> bool:
+    """Whether what a rule only said is what was done, or what turned out."""
+    claim = answer.claim
+    if claim.voice != WATCHES:
+        return False
+    same = lived.get((claim.task_id, claim.rule, claim.at)) == claim.action.value
+    return same or answer.grade in (Grade.RIGHT, Grade.PROBABLY_RIGHT)
 
 
 def due_steps(ledger: Ledger, policy: Policy, now: datetime) -> list[DueStep]:

@@ -37,6 +37,8 @@ from reviewbot.review.shadow import RULE, SAYS
 
 TOPICS = (LATER, SAYS)
 """What the log notes beside decisions and endings, and scorecards read."""
+WATCHES = "a shadow rule"
+"""The voice of a policy's own rule that watches."""
 SOMEBODY = "somebody in the dashboard, or another tool,"
 PERSON = "a person"
 Thing = tuple[str, str]
@@ -164,7 +166,7 @@ def claims_of(decisions: Iterable[Logged], notes: Iterable[LogNote]) -> Iterator
         action = Action(says[0])
         if action.writes:
             yield RuleClaim(
-                voice="a shadow rule" if who == f"{RULE} {says[1]}" else who,
+                voice=WATCHES if who == f"{RULE} {says[1]}" else who,
                 rule=str(says[1]),
                 action=action,
                 review=beside.review,

@@ -164,7 +164,7 @@ class Polling:
             app.contact.key_refused_since = None
         adopt_accepted(app)
         self._send_answers(app)
-        ladder.begin(app)
+        ladder.begin(app.ledger, app.clock, app.events, app.benches)
         shadow.begin(app.ledger, app.events, app.benches, app.revisions)
         going = self._pass
         if going is None or going.benches is not app.benches:

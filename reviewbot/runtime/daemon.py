@@ -232,7 +232,8 @@ class Daemon:
         stop_conditions.tell(self._app.notifier, point)
 
     def _move_ladders(self) -> None:
-        move_ladders(self._app)
+        app = self._app
+        move_ladders(app.ledger, app.events, app.notifier, app.benches)
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)

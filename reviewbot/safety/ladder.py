@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
-from reviewbot.core.pipeline import Events
+from reviewbot.core.pipeline import Events, ReviewPipeline
 from reviewbot.domain.alarm import EACH_TIME, AlarmKind
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import iso, parse_iso, safe_line
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
     from reviewbot.policy.model import Policy, Rule
     from reviewbot.ports.ledger import Ledger, LogNote
+    from reviewbot.ports.queue import Clock
 
 TOPIC = "stage"
 LONGEST_REASON = 300
@@ -98,12 +98,12 @@ def steps_of(ledger: Ledger, judges: Iterable[Judge]) -> dict[str, Steps]:
     }
 
 
-def begin(app: BotContext) -> None:
+def begin(ledger: Ledger, clock: Clock, events: Events, benches: Iterable[ReviewPipeline]) -> None:
     """Find where every ladder stands as a pass begins; write down where new ones do."""
-    now = app.clock.now()
-    for bench in app.benches:
+    now = clock.now()
+    for bench in benches:
         for judge in bench.judges:
-            known = standings(app.ledger, judge.policy)
+            known = standings(ledger, judge.policy)
             for rule in staged(judge.policy):
                 if rule.name in known:
                     continue
@@ -117,18 +117,27 @@ def begin(app: BotContext) -> None:
                     since=now,
                     why="its policy begins here",
                 )
-                _write(app.ledger, first, now)
-                _say(app.events, first)
-        bench.stages = steps_of(app.ledger, bench.judges)
+                _write(ledger, first, now)
+                _say(events, first)
+        bench.stages = steps_of(ledger, bench.judges)
 
 
-def move(app: BotContext, before: RuleStanding, step: float, why: str, *, held: bool) -> None:
+def move(
+    ledger: Ledger,
+    events: Events,
+    notifier: Notifier,
+    before: RuleStanding,
+    step: float,
+    why: str,
+    *,
+    held: bool,
+) -> None:
     """Let a rule climb or fall; it is logged and told."""
-    now = app.clock.now()
+    now = notifier.clock.now()
     after = msgspec.structs.replace(before, step=step, since=now, why=why, who=None, held=held)
-    _write(app.ledger, after, now)
-    _say(app.events, after)
-    _tell(app.notifier, before, after)
+    _write(ledger, after, now)
+    _say(events, after)
+    _tell(notifier, before, after)
 
 
 def hold(
