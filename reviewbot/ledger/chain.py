@@ -1,7 +1,8 @@
 """The hash chain: every line of the log names, by its hash, everything that stands before it.
 
 Theory of operation. A line's hash is SHA-256 over the hash before it and over all of its own
-content, with its length, so that no two contents read the same. Whoever edits, removes, inserts or
+content, with its length, so that no two contents read the same; what people wrote stands in it by
+its salted digest, so that it can be forgotten without a hole in the chain. Whoever edits, removes, inserts or
 moves a line must rewrite every hash after it; a chain rewritten to the end, or a tail cut off, shows
 against a `Checkpoint` that was kept elsewhere.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import asdict, astuple, replace
@@ -26,7 +28,8 @@ from sqlalchemy import Table
 from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
-from reviewbot.ledger.engine import KeyRows, LedgerEngine
+from reviewbot.ledger.engine import UNREADABLE, KeyRows, LedgerEngine
+from reviewbot.ledger.mapping import POLICY, note_subject, plain_from_line
 from reviewbot.ledger.tables import ChainLine, entry
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
@@ -39,16 +42,33 @@ def genesis(key: str) -> bytes:
     return GENESIS if key == DEFAULT_KEY else sha256(f"reviewbot key {key}".encode()).digest()
 
 
+SEALED = note_subject("sealed", "chain")
+"""The line that ends a chain of before, whose hashes are over the texts themselves."""
+_ERASED = note_subject("erased", "")
+"""How the subjects of lines begin that say which lines lost their text."""
+
+
 MOST_PROBLEMS = 20
 """How many problems a verification names; more would not help anybody."""
 
 
-Columns = tuple[int, int, str, str, int, bytes, bytes | None, bytes]
+Columns = tuple[
+    int, int, str, str, int, bytes, bytes | None, bytes, bytes | None, bytes | None, bytes | None
+]
+"""A line as a database gives it: the fields of a `ChainLine`."""
 
 
 def digest(before: bytes, line: ChainLine) -> bytes:
     """The hash of `line` after a line with the hash `before`."""
-    return digest_of(before, *astuple(line)[:-1])
+    mark = line.digest if line.salt is None else text_digest(line.salt, line.text, line.detail)
+    seq, at, kind, subject, prior, body, detail, *_ = astuple(line)
+    return digest_of(before, seq, at, kind, subject, prior, body, detail, mark)
+
+
+def text_digest(salt: bytes, text: bytes | None, detail: bytes | None) -> bytes:
+    """What stands for a text in the chain; without the salt nobody can try out what it was."""
+    head = f"{-1 if text is None else len(text)} {-1 if detail is None else len(detail)}\n"
+    return sha256(salt + head.encode() + (text or b"") + (detail or b"")).digest()
 
 
 def digest_of(
@@ -60,25 +80,67 @@ def digest_of(
     prior: int,
     body: bytes,
     detail: bytes | None,
+    mark: bytes | None = None,
 ) -> bytes:
-    """The hash of a line by its columns: a verification makes a million, and no `Line` for them."""
+    """The hash of a line by its columns: a verification makes a million, and no `Line` for them.
+
+    `mark` is the salted digest of its texts, and stands in place of the detail where there is one.
+    """
+    if mark is not None:
+        head = f"{seq} {at} {prior} {kind} {len(body)} text {subject}\n"
+        return sha256(before + head.encode() + body + mark).digest()
     bulk = -1 if detail is None else len(detail)
     head = f"{seq} {at} {prior} {kind} {len(body)} {bulk} {subject}\n"
     text = before + head.encode() + body
     return sha256(text + detail if detail else text).digest()
 
 
+def salted(line: ChainLine, salt: bytes) -> ChainLine:
+    """The line with a salt where it holds what people wrote; a policy's text is nobody's in particular."""
+    if line.kind == POLICY or (line.text is None and line.detail is None):
+        return line
+    return replace(line, salt=salt)
+
+
+def erased(line: ChainLine) -> ChainLine:
+    """The line without its texts: their digest stays, and so does its own hash."""
+    assert line.salt is not None
+    mark = text_digest(line.salt, line.text, line.detail)
+    return replace(line, text=None, detail=None, salt=None, digest=mark)
+
+
+class Seal(NamedTuple):
+    """Of a chain from before: how many lines it had, and the hash of the last with its texts as digests."""
+
+    lines: int = 0
+    head: bytes = b""
+
+
 class ChainReader:
     """Walks the chain from its first line and gathers what does not fit.
 
     `newest` is the last line of every subject: what the projections are held against.
+
+    Theory of operation. The hash of a line of today is over the salted digest of its texts, so that it
+    fits with them and without. Up to the `seal` it is over the texts themselves. Beside it, a second
+    chain over the same lines with digests ends in the head that the seal names, so that those lines are
+    bound once their texts are gone. Only a later word of erasure may have taken a text away.
     """
 
-    def __init__(self, checkpoints: Iterable[Checkpoint] = (), start: bytes = GENESIS) -> None:
+    def __init__(
+        self,
+        checkpoints: Iterable[Checkpoint] = (),
+        start: bytes = GENESIS,
+        seal: Seal | None = None,
+    ) -> None:
         """`start` is the hash before the first line."""
         self.count = 0
         self.head = start
         self.newest: dict[str, int] = {}
+        self.erased: set[int] = set()
+        """Lines without their texts, for which no word of erasure was met yet."""
+        self._seal = seal or Seal()
+        self._resealed = start
         self._problems: list[str] = []
         self._checkpoints = tuple(checkpoints)
         self._heads = {checkpoint.count: b"" for checkpoint in self._checkpoints}
@@ -88,10 +150,18 @@ class ChainReader:
     def read(self, lines: Iterable[Columns]) -> None:
         """Check the next lines, each as the columns of a `Line`."""
         count, head, newest, heads = self.count, self.head, self.newest, self._heads
-        for seq, at, kind, subject, prior, body, detail, found in lines:
+        for line in lines:
+            seq, at, kind, subject, prior, body, detail, found, text, salt, known = line
             if seq != count + 1:
                 self.blame(f"line {count + 1} is missing: line {seq} follows line {count}")
-            if digest_of(head, seq, at, kind, subject, prior, body, detail) != found:
+            mark = known if salt is None else text_digest(salt, text, detail)
+            if known is not None:
+                self._note_erased(seq, text is None and detail is None and salt is None)
+            if seq <= self._seal.lines:
+                fits = self._fits_of_before(head, line, mark)
+            else:
+                fits = digest_of(head, seq, at, kind, subject, prior, body, detail, mark) == found
+            if not fits:
                 self.blame(f"line {seq} or the one before it was changed: its hash does not fit")
             if newest.get(subject, 0) != prior:
                 self.blame(f"line {seq} does not follow the line before it about the same thing")
@@ -99,7 +169,36 @@ class ChainReader:
             newest[subject] = count
             if count in heads:
                 heads[count] = head
+            if subject.startswith(_ERASED):
+                self._take_erasure(body)
         self.count, self.head = count, head
+
+    def _fits_of_before(self, head: bytes, line: Columns, mark: bytes | None) -> bool:
+        """Whether a line from before the seal fits what stands before it, in both chains."""
+        seq, at, kind, subject, prior, body, detail, found, text, salt, known = line
+        self._resealed = digest_of(
+            self._resealed, seq, at, kind, subject, prior, body, detail, mark
+        )
+        if seq == self._seal.lines and self._resealed != self._seal.head:
+            self.blame(f"line {seq} or one before it was changed: the seal knows another hash")
+        if salt is None and known is not None:
+            return True
+        whole = body if salt is None else text or b""
+        return digest_of(head, seq, at, kind, subject, prior, whole, detail) == found
+
+    def _note_erased(self, seq: int, is_gone: bool) -> None:
+        if is_gone:
+            self.erased.add(seq)
+        else:
+            self.blame(f"line {seq} has a text, and the mark of an erased one")
+
+    def _take_erasure(self, body: bytes) -> None:
+        """Take up which lines a word of erasure names."""
+        try:
+            for first, last in plain_from_line(body)["lines"]:
+                self.erased.difference_update(range(first, last + 1))
+        except UNREADABLE:
+            self.blame("a word of erasure cannot be read")
 
     def blame(self, problem: str) -> None:
         """Take up a problem, unless there are too many already."""
@@ -108,6 +207,8 @@ class ChainReader:
 
     def verification(self) -> Verification:
         """What was found, once every line was read."""
+        for seq in sorted(self.erased):
+            self.blame(f"line {seq} lost its text, and no word of erasure says so")
         for checkpoint in self._checkpoints:
             found = departure(checkpoint, self.count, self._heads[checkpoint.count])
             if found is not None:
@@ -241,6 +342,7 @@ class ChainEnd(KeyRows):
 
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
+        line = salted(line, self._engine.salt())
         self.count, self.head = line.seq, digest(self.head, line)
         self._run(statements.add(entry), asdict(replace(line, hash=self.head)))
 

@@ -27,7 +27,7 @@ from reviewbot.ledger.mapping import (
     entry_of,
     from_micros,
     logged,
-    step_from_body,
+    step_from_line,
     to_micros,
     with_bulk,
 )
@@ -264,8 +264,8 @@ NO_FIGURES = AccountFigures()
 
 def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision]:
     """A decision's row, and what the line that recorded it says; with its bulk where that was asked for."""
-    body, *detail = columns[_WIDTH:]
-    decision = step_from_body(body).decision
+    body, text, *detail = columns[_WIDTH:]
+    decision = step_from_line(body, text).decision
     assert decision is not None
     return DecisionRow(*columns[:_WIDTH]), with_bulk(decision, *detail)
 

@@ -7,10 +7,12 @@ and with a dozen of them a pass would cost half as much again (`benchmarks/simul
 
 from __future__ import annotations
 
+import os
 import threading
 import zlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -30,6 +32,8 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.text import safe_line
 
+SALT = 16
+"""Bytes of a salt: too many to try out."""
 BUSY_TIMEOUT_MS = 5000
 """How long a writer waits for another one."""
 NOTHING: Mapping[str, Any] = {}
@@ -145,6 +149,8 @@ class LedgerEngine:
         self.place = ""
         """The process and the database, where it may be used for several keys: `keys`."""
         self.keys: set[str] = set()
+        self.salt: Callable[[], bytes] = partial(os.urandom, SALT)
+        """Gives a new salt; chance comes in here."""
         self.opened = 0
         """How often the database was opened."""
 

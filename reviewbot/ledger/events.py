@@ -23,10 +23,12 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import safe_line
 from reviewbot.ledger.mapping import (
     ENDED,
+    NO_JSON,
     NOTE,
     POLICY,
     SEEN,
     DecisionBody,
+    LineText,
     NoteBody,
     PolicyHead,
     PolicyTexts,
@@ -34,7 +36,10 @@ from reviewbot.ledger.mapping import (
     bulk_of,
     decision_row,
     decision_to_body,
+    decision_to_text,
     ended_row,
+    note_subject,
+    note_to_text,
     round_subject,
     seen_row,
     to_body,
@@ -75,11 +80,13 @@ def recorded(
         recorded=seq,
         tries=(before.tries if before else 0) + (state is State.INTENT),
         intended_at=at if state is State.INTENT else None,
+        by_person=decision.decided_by is not None,
     )
     with writing_down(what):
         body, bulk = decision_to_body(step, decision), bulk_of(decision)
+        text = decision_to_text(decision)
     prior = before.last if before else 0
-    line = ChainLine(seq, at, state.value, decision.id, prior, body, bulk)
+    line = ChainLine(seq, at, state.value, decision.id, prior, body, bulk, text=text)
     return line, decision_row(decision, seq, at, state.value, step)
 
 
@@ -131,10 +138,10 @@ def marked(
         tries=before.tries,
         intended_at=before.intended_at,
         settled_at=moment if state in FINAL else None,
-        note=note,
         request_id=request_id,
     )
-    line = ChainLine(seq, moment, state.value, decision_id, before.last, to_body(step), None)
+    text, body = note_to_text(note), to_body(step)
+    line = ChainLine(seq, moment, state.value, decision_id, before.last, body, None, text=text)
     row = replace(
         before,
         last=seq,
@@ -182,7 +189,8 @@ def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[ChainLine,
     )
     subject = round_subject(ending.review, ending.task_id, ending.epoch)
     prior = before.last if before else 0
-    line = ChainLine(seq, to_micros(ending.at), ENDED, subject, prior, to_body(ending), None)
+    body, text = to_body(replace(ending, note=None)), note_to_text(ending.note)
+    line = ChainLine(seq, to_micros(ending.at), ENDED, subject, prior, body, None, text=text)
     return line, ended_row(ending, seq, before)
 
 
@@ -197,15 +205,26 @@ def remembered(policy: Policy, at: datetime, seq: int) -> ChainLine:
 
 
 def noted(
-    topic: str, subject: str, value: Mapping[str, Any], at: datetime, seq: int, prior: int
+    topic: str,
+    subject: str,
+    value: Mapping[str, Any],
+    at: datetime,
+    seq: int,
+    prior: int,
+    plain: Mapping[str, Any] | None = None,
 ) -> ChainLine:
-    """A word on something that is neither a decision nor a round. Raises NotRecordable."""
+    """A word on something that is neither a decision nor a round. Raises NotRecordable.
+
+    `plain` is what of it can never be erased.
+    """
     check(f"the word on {topic} {subject[:12]}", topic=topic, subject=subject)
     with writing_down(f"the word on {topic} {subject[:12]}"):
-        raw = msgspec.Raw(to_body(value))
-        body = to_body(NoteBody(topic=topic, subject=subject, at=at, value=raw))
-    name = "\x1f".join((NOTE, topic, subject))
-    return ChainLine(seq, to_micros(at), NOTE, name, prior, body, None)
+        stays = NO_JSON if plain is None else msgspec.Raw(to_body(plain))
+        body = to_body(NoteBody(topic=topic, subject=subject, at=at, plain=stays))
+        text = to_body(LineText(value=msgspec.Raw(to_body(value))))
+    return ChainLine(
+        seq, to_micros(at), NOTE, note_subject(topic, subject), prior, body, None, text=text
+    )
 
 
 def is_name(text: str) -> bool:

@@ -47,8 +47,15 @@ def _moment(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
+NO_JSON = msgspec.Raw()
+"""Stands for a part that is left out."""
+
+
 class DecisionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of a decision's line: where it stands after it, and in full where it was recorded."""
+    """The body of a decision's line: where it stands after it, and in full where it was recorded.
+
+    The note, and what `TEXTS` names of the decision, stand in the line's text.
+    """
 
     first: int
     recorded: int
@@ -57,7 +64,32 @@ class DecisionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     settled_at: int | None = None
     note: str | None = None
     request_id: str | None = None
+    by_person: bool = False
     decision: Decision | None = None
+
+
+class DecisionWords(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people wrote and are called in a decision."""
+
+    reason: str | None = None
+    fields: dict[str, str] | None = None
+    evidence_hash: str | None = None
+    decided_by: str | None = None
+    held_by: str | None = None
+
+
+class LineText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The text of a line, whatever its kind; that of a line from before 0004 is its whole old body."""
+
+    note: str | None = None
+    decision: DecisionWords | None = None
+    value: msgspec.Raw = NO_JSON
+
+
+TEXTS = DecisionWords.__struct_fields__
+"""The fields of a decision that can be erased, besides its trace and facts."""
+ERASED = "(erased)"
+"""Stands for the name of a person that was erased."""
 
 
 class SeenBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,32 +119,65 @@ class PolicyTexts(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-class NoteBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a `note` line: the newest word on one subject of one topic."""
+class NoteBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a `note` line, the newest word on one subject of one topic; what it says is its text."""
 
     topic: str
     subject: str
     at: datetime
-    value: msgspec.Raw
+    plain: msgspec.Raw = NO_JSON
+    """What is no text of people, and stays: which lines were erased, say."""
 
 
 to_body = msgspec.json.Encoder().encode
-step_from_body = msgspec.json.Decoder(DecisionBody).decode
+_step_from_body = msgspec.json.Decoder(DecisionBody).decode
 seen_from_body = msgspec.json.Decoder(SeenBody).decode
-ending_from_body = msgspec.json.Decoder(Ending).decode
+_ending_from_body = msgspec.json.Decoder(Ending).decode
+_words_from_text = msgspec.json.Decoder(LineText).decode
 _policy_from_body = msgspec.json.Decoder(PolicyHead).decode
 _note_from_body = msgspec.json.Decoder(NoteBody).decode
 _policy_texts = msgspec.json.Decoder(PolicyTexts).decode
 _bulk = msgspec.json.Decoder(tuple[msgspec.Raw, msgspec.Raw]).decode
-_HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in ("trace", "facts"))
+_NO_HEAD = {"trace", "facts", *TEXTS}
+_HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in _NO_HEAD)
 
 
 def decision_to_body(step: DecisionBody, decision: Decision) -> bytes:
-    """A decision in full, without its bulk (`bulk_of`) and without what is not set."""
+    """A decision in full, without its texts (`decision_to_text`, `bulk_of`) and what is not set."""
     fields = {
         name: value for name in _HEAD_FIELDS if (value := getattr(decision, name)) is not None
     }
     return to_body(asdict(step) | {"decision": fields})
+
+
+def decision_to_text(decision: Decision) -> bytes:
+    """What people wrote and are called in a decision."""
+    words = DecisionWords(**{name: getattr(decision, name) for name in TEXTS})
+    return to_body(LineText(decision=words))
+
+
+def note_to_text(note: str | None) -> bytes | None:
+    """A note on a decision or on the end of a round."""
+    return None if note is None else to_body(LineText(note=note))
+
+
+def step_from_line(body: bytes, text: bytes | None) -> DecisionBody:
+    """A decision's line, with its texts as far as they were not erased."""
+    step = _step_from_body(body)
+    if text is None:
+        if step.by_person and step.decision is not None:
+            return replace(step, decision=replace(step.decision, decided_by=ERASED))
+        return step
+    words = _words_from_text(text)
+    if step.decision is None or words.decision is None:
+        return step if words.note is None else replace(step, note=words.note)
+    return replace(step, note=words.note, decision=replace(step.decision, **asdict(words.decision)))
+
+
+def ending_from_line(body: bytes, text: bytes | None) -> Ending:
+    """A round's end, with its note unless it was erased."""
+    ending = _ending_from_body(body)
+    return ending if text is None else replace(ending, note=_words_from_text(text).note)
 
 
 def bulk_of(decision: Decision) -> bytes:
@@ -123,7 +188,7 @@ def bulk_of(decision: Decision) -> bytes:
 
 
 def with_bulk(decision: Decision, detail: bytes | None = None) -> Decision:
-    """The decision with its trace and facts again."""
+    """The decision with its trace and facts again; as it is where those were erased."""
     if detail is None:
         return decision
     trace, facts = _bulk(zlib.decompress(detail))
@@ -189,6 +254,11 @@ def logged(row: DecisionRow, decision: Decision) -> Logged:
 def round_subject(review: str, task_id: str, epoch: str) -> str:
     """The name of a round as the subject of lines."""
     return "\x1f".join((review, task_id, epoch))
+
+
+def note_subject(topic: str, subject: str) -> str:
+    """The name of a subject of a topic as the subject of lines."""
+    return "\x1f".join((NOTE, topic, subject))
 
 
 def seen_row(seen: SeenBody, last: int, at: int) -> RoundRow:
@@ -268,7 +338,7 @@ def first_seen(row: RoundRow) -> datetime:
 
 def entry_of(line: ChainLine) -> Entry:
     """A decision's line as one step of its story."""
-    step = step_from_body(line.body)
+    step = step_from_line(line.body, line.text)
     return Entry(
         seq=line.seq,
         at=from_micros(line.at),
@@ -279,8 +349,17 @@ def entry_of(line: ChainLine) -> Entry:
     )
 
 
+def plain_from_line(body: bytes) -> dict[str, Any]:
+    """What of a `note` line is no text of people."""
+    plain: dict[str, Any] = msgspec.json.decode(_note_from_body(body).plain, type=dict[str, Any])
+    return plain
+
+
 def noted_from_line(line: ChainLine) -> LogNote:
-    """A `note` line as a value."""
+    """A `note` line as a value; of one whose text was erased only what is plain is left."""
     note = _note_from_body(line.body)
-    value: dict[str, Any] = msgspec.json.decode(note.value, type=dict[str, Any])
+    parts = [note.plain, _words_from_text(line.text).value if line.text else NO_JSON]
+    value: dict[str, Any] = {}
+    for part in filter(None, map(bytes, parts)):
+        value |= msgspec.json.decode(part, type=dict[str, Any])
     return LogNote(topic=note.topic, subject=note.subject, at=note.at, value=value, seq=line.seq)

@@ -164,7 +164,7 @@ _recorded = entry.alias("recorded")
 
 def _decisions(*more: ColumnElement[Any]) -> Select[Any]:
     """Rows of decisions, each with the line that last wrote it down in full."""
-    columns = (*columns_of(decision), _recorded.c.body, *more)
+    columns = (*columns_of(decision), _recorded.c.body, _recorded.c.text, *more)
     line = and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
     return select(*columns).join_from(decision, _recorded, line).where(_Ours(decision))
 
@@ -361,10 +361,12 @@ ROWS_AFTER = (
         *columns_of(decision),
         _recorded.c.subject.label("recorded_subject"),
         _recorded.c.body.label("recorded_body"),
+        _recorded.c.text.label("recorded_text"),
         entry.c.subject.label("last_subject"),
         entry.c.kind.label("last_kind"),
         entry.c.at.label("last_at"),
         entry.c.body.label("last_body"),
+        entry.c.text.label("last_text"),
     )
     .select_from(decision)
     .outerjoin(
@@ -384,6 +386,7 @@ ROUNDS_AFTER = (
         entry.c.kind,
         entry.c.at,
         entry.c.body,
+        entry.c.text,
         _first.c.seq.label("first_seq"),
         _first.c.at.label("first_at"),
         _first.c.body.label("first_body"),

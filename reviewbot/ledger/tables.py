@@ -34,7 +34,7 @@ COUNTED = tuple(sorted(state.value for state in DONE | OPEN))
 UNDECIDED = (Action.ESCALATE.value, Action.WAIT.value)
 """What a person who answers does not overrule."""
 PAYS = tuple(action.value for action in Action if action.pays)
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; `migrations/` brings older ledgers here."""
 
 
@@ -44,6 +44,9 @@ class ChainLine(msgspec.Struct, frozen=True):
     `kind` says what happened (a decision's state, or `seen`, `ended`, `policy`, `note`), `subject`
     to what, and `prior` is the line before this one about the same subject (0: there is none).
     `detail` is the bulky part, compressed.
+
+    What people wrote and are called stands in `text` and in the detail of decisions, and in the chain
+    by their salted digest alone: so both can be erased, and `digest` then stands in their place.
     """
 
     seq: int
@@ -54,6 +57,9 @@ class ChainLine(msgspec.Struct, frozen=True):
     body: bytes
     detail: bytes | None
     hash: bytes = b""
+    text: bytes | None = None
+    salt: bytes | None = None
+    digest: bytes | None = None
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -173,6 +179,10 @@ _TYPES: dict[type, TypeEngine[Any]] = {
 }
 
 
+LATER = ("text", "salt", "digest")
+"""Columns that were added to tables; they stand behind the key, as an added one does."""
+
+
 def _columns(row: type[msgspec.Struct]) -> Iterator[Column[Any]]:
     """A column for each field of a row, in its order."""
     for name, hint in get_type_hints(row).items():
@@ -187,11 +197,14 @@ def _columns(row: type[msgspec.Struct]) -> Iterator[Column[Any]]:
 
 def _table(name: str, row: type[msgspec.Struct], *unique: str, rowid: bool = True) -> Table:
     """Rows of a key, each found by the key and by what is `unique` within it."""
+    columns = {column.name: column for column in _columns(row)}
+    later = [columns.pop(name) for name in LATER if name in columns]
     return Table(
         name,
         metadata,
-        *_columns(row),
+        *columns.values(),
         Column("key", Text(), nullable=False),
+        *later,
         PrimaryKeyConstraint("key", *unique),
         sqlite_with_rowid=rowid,
     )

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.ledger import statements
-from reviewbot.ledger.chain import ChainReader
+from reviewbot.ledger.chain import ChainReader, Seal
 from reviewbot.ledger.engine import UNREADABLE, LedgerEngine
 from reviewbot.ledger.mapping import (
     NOTE,
@@ -22,13 +22,14 @@ from reviewbot.ledger.mapping import (
     SEEN,
     decision_row,
     ended_row,
-    ending_from_body,
+    ending_from_line,
+    plain_from_line,
     round_subject,
     seen_from_body,
     seen_row,
-    step_from_body,
+    step_from_line,
 )
-from reviewbot.ledger.tables import DecisionRow, RoundRow
+from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
 from reviewbot.ports.ledger import Checkpoint, Verification
 
 _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
@@ -48,8 +49,8 @@ def verify(
     engine: LedgerEngine, run: Run, start: bytes, checkpoints: Iterable[Checkpoint] = ()
 ) -> Verification:
     """Recompute everything of a key, whose chain begins with the hash `start`, and say what does not fit."""
-    reader = ChainReader(checkpoints, start)
     with engine.snapshot():
+        reader = ChainReader(checkpoints, start, _seal(run))
         reader.read(_pages(run, statements.LINES_AFTER, {"after": -1}))
         for columns in _pages(run, statements.ROWS_AFTER, {"after": -1}):
             _check_decision(reader, columns)
@@ -65,6 +66,19 @@ def verify(
     return reader.verification()
 
 
+def _seal(run: Run) -> Seal | None:
+    """What the chain of before came to, where there is one; that its line is whole is checked with the rest."""
+    row = run(statements.NOTE_ROW, {"topic": "sealed", "subject": "chain"}).fetchone()
+    line = row and run(statements.LINE, {"seq": row[-1]}).fetchone()
+    if not line:
+        return None
+    try:
+        plain = plain_from_line(ChainLine(*line).body)
+        return Seal(int(plain["lines"]), bytes.fromhex(plain["head"]))
+    except UNREADABLE:
+        return None
+
+
 def _pages(run: Run, statement: ClauseElement, after: Mapping[str, Any]) -> Iterator[Any]:
     """All rows of a walk; each page starts after the first columns of the last row."""
     while page := run(statement, after).fetchall():
@@ -74,14 +88,14 @@ def _pages(run: Run, statement: ClauseElement, after: Mapping[str, Any]) -> Iter
 
 def _check_decision(reader: ChainReader, columns: Any) -> None:
     _, name, recorded_at, last_at, *_ = row = columns[:_DECISION_WIDTH]
-    recorded_subject, recorded_body, subject, kind, at, body = columns[_DECISION_WIDTH:]
+    recorded_subject, *recorded_line, subject, kind, at, body, text = columns[_DECISION_WIDTH:]
     _take(reader, name, last_at, "decision", name)
     if recorded_subject != name or subject != name:
         reader.blame(f"line {last_at}: the row of decision {name} names lines not its own")
         return
     try:
-        last = step_from_body(body)
-        recorded = last if recorded_at == last_at else step_from_body(recorded_body)
+        last = step_from_line(body, text)
+        recorded = last if recorded_at == last_at else step_from_line(*recorded_line)
         fits = recorded.decision is not None and row == msgspec.structs.astuple(
             decision_row(recorded.decision, last_at, at, kind, last)
         )
@@ -105,12 +119,19 @@ def _check_round(reader: ChainReader, columns: Any) -> None:
 
 
 def _round_from(
-    last: int, kind: str, at: int, body: bytes, first: int | None, first_at: int, seen: bytes
+    last: int,
+    kind: str,
+    at: int,
+    body: bytes,
+    text: bytes | None,
+    first: int | None,
+    first_at: int,
+    seen: bytes,
 ) -> RoundRow:
     if kind == SEEN:
         return seen_row(seen_from_body(body), last, at)
     before = None if first is None else seen_row(seen_from_body(seen), first, first_at)
-    return ended_row(ending_from_body(body), last, before)
+    return ended_row(ending_from_line(body, text), last, before)
 
 
 def _take(reader: ChainReader, subject: str, last: int, kind: str, name: str) -> None:

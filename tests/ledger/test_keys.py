@@ -10,25 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from reviewbot.domain.decision import State
 from reviewbot.domain.errors import ConfigError, LedgerBusy
-from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import (
-    _parse,
     in_memory,
     open_checkpoints,
     open_ledger,
-    prepare,
-    upgrade,
-    version_of,
 )
-from reviewbot.ledger.postgresql import PostgreSQL
-from reviewbot.ledger.sqlite import SQLiteFile
-from reviewbot.ledger.tables import SCHEMA_VERSION
-from reviewbot.ports.ledger import DEFAULT_KEY, Ending, Limit
+from reviewbot.ports.ledger import Ending, Limit
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, a_policy, after
 
@@ -196,47 +187,3 @@ def test_checkpoints_of_each_key_lie_in_a_file_of_its_own(tmp_path: Path) -> Non
     assert place("acme") == "ledger.db.checkpoints-acme.jsonl"
     assert place("../acme") == "ledger.db.checkpoints-..%2Facme.jsonl"
     assert place("acme", "/far/away/points.jsonl") == "points-acme.jsonl"
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_ledger_from_before_is_the_one_of_the_default_key(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """Every row is there, and the hashes of its lines hold; other keys begin beside it."""
-    if kind == "sqlite":
-        backend: Any = SQLiteFile(tmp_path / "ledger.db", create=True, read_only=False)
-    else:
-        server = request.getfixturevalue("postgres")
-        backend = PostgreSQL(_parse(server.new_database()), read_only=False)
-    with closing(SqlLedger(in_memory())) as source:
-        _live(source)
-        engine = LedgerEngine(backend)
-        upgrade(engine, None, to="0002")
-        _copy(source._engine, engine)
-        told, kept = _seen(source), source.checkpoint(CONFIRMED)
-    assert version_of(engine) == "0002"
-
-    prepare(engine)
-
-    ledger = SqlLedger(engine)
-    assert version_of(engine) == SCHEMA_VERSION
-    assert _seen(ledger) == told
-    assert ledger.verify(kept).whole
-    assert ledger.keys() == [DEFAULT_KEY]
-    _live(SqlLedger(engine, "acme"))
-    ledger.intend(a_decision(task_id="t2"))
-    assert ledger.verify(kept).whole
-    ledger.close()
-
-
-def _copy(source: LedgerEngine, old: LedgerEngine) -> None:
-    """All rows into tables of before there were keys."""
-    with source.reading() as driver, old.writing():
-        for table in TABLES:
-            cursor = driver.execute(f"SELECT * FROM {table}")
-            names = [column[0] for column in cursor.description if column[0] != "key"]
-            marks = ", ".join(f":{name}" for name in names)
-            rows = [dict(zip(names, row, strict=False)) for row in cursor]
-            into = text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})")
-            if rows:
-                old.connection.execute(into, rows)

@@ -80,11 +80,16 @@ LINE_ATTACKS = {
     "edit": "UPDATE entry SET body = CAST(replace(body, 'comments', 'c0mments') AS BLOB) WHERE seq = 7",
     "edit of time": "UPDATE entry SET at = at + 1 WHERE seq = 9",
     "edit of detail": "UPDATE entry SET detail = NULL WHERE kind = 'policy'",
+    "edit of text": "UPDATE entry SET text = CAST(replace(text, 'r', 'R') AS BLOB) WHERE seq = 15",
+    "edit of salt": "UPDATE entry SET salt = zeroblob(16) WHERE seq = 15",
+    "text without salt": "UPDATE entry SET salt = NULL WHERE seq = 15",
+    "text lost": "UPDATE entry SET text = NULL, detail = NULL, salt = NULL,"
+    " digest = zeroblob(32) WHERE seq = 15",
     "edit of hash": "UPDATE entry SET hash = zeroblob(32) WHERE seq = 9",
     "delete": "DELETE FROM entry WHERE seq = 20",
     "delete first": "DELETE FROM entry WHERE seq = 1",
-    "insert": "INSERT INTO entry SELECT 1000, at, kind, subject, prior, body, detail, hash, key"
-    " FROM entry WHERE seq = 5",
+    "insert": "INSERT INTO entry SELECT 1000, at, kind, subject, prior, body, detail, hash, key,"
+    " text, salt, digest FROM entry WHERE seq = 5",
     "cut off": "DELETE FROM entry WHERE seq = 51",
 }
 
@@ -175,7 +180,9 @@ def test_a_tail_cut_with_care_shows_against_a_checkpoint(written: Path, tmp_path
 @settings(max_examples=40, deadline=None)
 @given(
     line=st.integers(0, 10**6),
-    column=st.sampled_from(["seq", "at", "kind", "subject", "prior", "body", "detail", "hash"]),
+    column=st.sampled_from(
+        ["seq", "at", "kind", "subject", "prior", "body", "detail", "hash", "text", "salt"]
+    ),
     place=st.integers(0, 10**6),
     bit=st.integers(0, 6),
 )
@@ -286,6 +293,13 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "edit": (CHANGED.format(7), DIFFERS.format(8, OF_T1)),
     "edit of time": (CHANGED.format(9),),
     "edit of detail": (CHANGED.format(1),),
+    "edit of text": (CHANGED.format(15),),
+    "edit of salt": (CHANGED.format(15),),
+    "text without salt": (CHANGED.format(15),),
+    "text lost": (
+        CHANGED.format(15),
+        "line 15 lost its text, and no word of erasure says so",
+    ),
     "edit of hash": (CHANGED.format(9), CHANGED.format(10)),
     "delete": (
         "line 20 is missing: line 21 follows line 19",
