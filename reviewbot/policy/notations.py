@@ -261,6 +261,13 @@ def as_dates(text: str) -> tuple[str, ...]:
     text = (
         shape(r"(?:on |am |the |den |dem |\p{L}+day,? |\p{L}+tag,? )*(.*)").fullmatch(text).group(1)
     )
+    found = shape(
+        r"(?:(?:the )?(?:very )?end of|ende|jahresende|till) (?:(\p{L}+) )?(\d{4})"
+    ).fullmatch(text)
+    if found is not None:  # the last day of a month or a year
+        month = _MONTHS.get(found.group(1) or "dec", 0)
+        days = (_days((int(found.group(2)), month, day)) for day in (31, 30, 29, 28))
+        return next((day for day in days if day), ())
     found = shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text)
     if found is not None:
         year, month, day = map(int, found.groups())

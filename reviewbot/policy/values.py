@@ -135,6 +135,8 @@ def read_money(text: str, at: int) -> float:
     if not is_foreign and (meant := as_money(plain(text))) is not None:
         raise _misread("P101", f'"{text}" is not an amount of money', text, at, write=meant)
     if _is_number(bare) or (_is_number(amount) and currency.isalpha()):
+        number = bare if _is_number(bare) else amount
+        example = f"write the amount in dollars; where it is as much,  {number} USD"
         raise _misread("P104", "amounts are in US dollars", text, at, cure=example)
     raise _misread("P101", f'"{text}" is not an amount of money', text, at, cure=example)
 

@@ -76,6 +76,10 @@ def read_all(
         under = "write  always: yes  in place of  when:"
         reading.add("P031", tree, message, under=under)
         return None
+    if isinstance(tree, Scalar) and what == "when:" and not tree.value and not tree.broken:
+        cure = "write below it what must hold, one a line; for a rule that always matches write  always: yes"
+        reading.add("P032", tree.span, "when: is empty", cure=cure)
+        return None
     mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
         return None

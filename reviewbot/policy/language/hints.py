@@ -10,7 +10,7 @@ from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import Meant, meant_test, meant_value
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.spoken import STARTS, as_moment
-from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning
+from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import FactTest
 from reviewbot.policy.notations import as_duration, as_number, as_percent, plain
@@ -33,7 +33,7 @@ _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in 
 
 
 def _with_more(
-    reading: Reading, text: str, allowed: tuple[Action, ...]
+    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
 ) -> tuple[str, str | None] | None:
     """An action with what it needs in one line, two actions, or the name of a rule or a person."""
     if text in reading.declared.get("rule", ()):
@@ -47,7 +47,7 @@ def _with_more(
     if action is None or not rest:
         return None
     joined = rest.partition(" ")
-    if joined[0] in ("or", "and", "oder", "und"):
+    if joined[0] in ("or", "and", "oder", "und", "/", "|", "+", "&", "then"):
         return (
             "one rule does one thing",
             f"write  {action}  here, and a rule of its own for the other",
@@ -60,6 +60,8 @@ def _with_more(
     }
     if action not in key:
         return None
+    if what != "then:":
+        return f"{what}  takes an action alone", f"did you mean  {action}  ?"
     if action == Action.WAIT:
         start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
         rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
@@ -81,21 +83,23 @@ _EFFECTS = {
 }
 
 
-def refuse_action(reading: Reading, scalar: Scalar, allowed: tuple[Action, ...]) -> None:
+def refuse_action(
+    reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str = "then:"
+) -> None:
     """Report a word that is no action here."""
     word = scalar.value
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    meant = meaning(word, ACTIONS, allowed)
+    meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
     if word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
         where = "an action of the other kind of review" if other else "no action here"
         message, replacement = f'"{word}" is {where}', None
+    elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
+        message, under = more
     elif meant is not None and replacement is None:
         under = f"did you mean  {meant}  ?"
-    elif replacement is None and (more := _with_more(reading, word, allowed)) is not None:
-        message, under = more
     cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 

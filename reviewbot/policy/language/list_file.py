@@ -16,6 +16,7 @@ from reviewbot.policy.diagnostics import Severity, Span
 from reviewbot.policy.language.grammar import LIST_ENTRY
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.repair import spot
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import ListEntry
 from reviewbot.policy.text_forms import (
@@ -133,7 +134,12 @@ class ListSheet:
             self.reading.add("P129", scalar, message, among=names, cure=has)
             return
         message = f'the list file has no column "{name}"'
+        likely = [name for name in names if meaning(name, KEYS, (_ID,))]
         cure = "write  column:  and the name of the one that holds the values"
+        if len(likely) == 1:
+            cure = (
+                f"write  {_ID}  in its place, or in the policy, below  file:,  column: {likely[0]}"
+            )
         near = did_you_mean(name, names)
         self._add("P129", head.cells[0].span, message, cure, under=near or has)
 

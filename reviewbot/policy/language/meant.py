@@ -71,6 +71,8 @@ _OF_MOMENTS = {
     "at most": "before",
     "less than": "before",
 }
+_TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
+"""Words that may turn a value into its opposite."""
 _SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 _RANGE = r"(?:between |zwischen |from |von |in |range )?(.+?)(?: ?-{1,2} ?| ?[.]{2,3} ?| to | bis | till | until | through | and | und |,)(.+)"
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
@@ -126,6 +128,9 @@ class _Asked:
         if depth > 4 or not text:
             return None
         if is_nothing(text):
+            if self.fact.type is FactType.COUNT:
+                self.sure = False
+                return "0  or  unknown"
             return "unknown"
         sure, why = self.sure, self.why
         for read in (
@@ -263,6 +268,8 @@ class _Asked:
     def _behind(self, text: str, _: int) -> str | None:
         """`3 or more`, `10+`."""
         found = ends(text, BEHIND) if self.fact.type in _NUMBERS else None
+        if found is None and self.fact.type is FactType.COUNT:  # 1 or more times
+            found = ends(text.rpartition(" ")[0], BEHIND)
         value = self.value(found[1]) if found else None
         return None if found is None or value is None else f"{found[0]} {value}"
 
@@ -319,8 +326,9 @@ class _Asked:
         if same is not None:
             return same
         sure = only_cure(text, values)
-        inside = [value for value in values if value in text.casefold().split()]
-        if sure is None and len(inside) == 1:
+        words = text.casefold().split()
+        inside = [value for value in values if value in words]
+        if sure is None and len(inside) == 1 and not any(word in _TURNING for word in words):
             self.sure = False
             return inside[0]
         near = sure or meaning(text, VALUES, values) or next(iter(nearest(text, values)), None)
@@ -385,6 +393,8 @@ class _Asked:
     def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
         pieces = _unquoted(rest, _SEVERAL)
         names = [self._named("list", piece, closely=True) for piece in pieces]
+        if len(pieces) > 1 and not all(names) and not negated:
+            return self._lists_and_others(pieces)
         if len(pieces) == 1 or not all(names):
             name = self._named("list", rest)
             if name is not None:
@@ -396,6 +406,23 @@ class _Asked:
             values = f"[{', '.join(pieces)}]" if len(pieces) > 1 else pieces[0]
             return f"{'not ' * negated}{values}"
         return None
+
+    def _lists_and_others(self, pieces: list[str]) -> Meant | None:
+        """`in list a and not in list b`: the second stands under a key of its own."""
+        asked = {False: list[str](), True: list[str]()}
+        for piece in pieces:
+            found = begins(piece, NOT_TEXTS) or begins(piece, NOT)
+            rest = found[2] if found else piece
+            words = begins(rest, TEXTS)
+            name = self._named("list", words[2] if words else rest, closely=True)
+            if name is None:
+                return None
+            asked[found is not None].append(f"{self.fact.name}: in list {name}")
+        if not asked[True] or len(asked[False]) != 1:
+            return None
+        lines = ",  ".join(f"- {line}" for line in asked[True])
+        cure = f"write  {asked[False][0]}  and below it  none of:  with  {lines}"
+        return Meant("", why="one test asks one list", cure=cure)
 
     def _plain_texts(self, text: str, negated: bool) -> str | None:
         no = "not " * negated

@@ -11,7 +11,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line,
 from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
-from reviewbot.policy.text_forms import did_you_mean, nearest, only_cure
+from reviewbot.policy.text_forms import did_you_mean, listed, nearest, only_cure
 
 SHORTEST = 3
 """The fewest characters of a dispute's reason, as the API states it."""
@@ -30,6 +30,9 @@ def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
 
 def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
     """Read a rule's `reason:`: the name of a reason, or the text itself."""
+    if isinstance(tree, Sequence) and all(isinstance(item, Scalar) for item in tree.items):
+        reading.text(tree, "reason:")
+        return None
     if isinstance(tree, Scalar) and not tree.broken:
         name = tree.value.strip()
         if reading.uses_declared("reason", name):
@@ -39,7 +42,8 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
             near = nearest(name, names)
             cure = f"a text in place of a name has at least {LEAST_WORDS} words"
             if not near:
-                cure = f"a name of  reasons:  stands here, or the text itself: {cure}"
+                named = f"; the policy has {listed(names, 'and')}" if 0 < len(names) <= 12 else ""
+                cure = f"a name of  reasons:  stands here, or the text itself{named}: {cure}"
             place = (tree, 0, len(name))
             reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
             return None

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
+from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS
 from reviewbot.policy.text_forms import shape
 
 _CLOSING = {"{": "}", "[": "]"}
@@ -34,7 +35,6 @@ NO_TEXTS = frozenset(
     if fact.type is not FactType.TEXT
 )
 """Facts of which no test begins with a sign."""
-FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
 
 
 class Repair(NamedTuple):
@@ -214,11 +214,12 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
             return value.mistake(
                 "P013", message, cure, at=colon, under=under, meant=text[:-1].rstrip()
             )
-        if (second := _second_test(key, text)) is not None:
+        is_test = (second := _second_test(key, text)) is not None
+        if second := second or _second_key(key, text, colon):
             return value.mistake(
                 "P013",
-                "a second test stands in this line",
-                f"one test a line: write  {second}  on a line of its own",
+                f"a second {'test' if is_test else 'key'} stands in this line",
+                f"one {'test' if is_test else 'key'} a line: write  {second}  on a line of its own",
                 at=text.index(second),
                 length=len(second),
             )
@@ -248,6 +249,18 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
     kind = "line of names and values" if first == "{" else "list"
     needs = f"needs quotes: {first} begins a {kind}"
     return value.mistake("P012", f"a text that starts with {first} {needs}", _WHOLE, fixed=True)
+
+
+def _second_key(key: str, text: str, colon: int) -> str | None:
+    """A second key of the language behind the value of one that takes no sentence."""
+    words = text[:colon].split(" ")
+    if key.strip().removeprefix("- ").rstrip(": ") in FREE_TEXTS:
+        return None
+    for many in (3, 2, 1):
+        second = " ".join(words[-many:])
+        if len(words) > many and second in KEYS:
+            return f"{second}{text[colon:]}"
+    return None
 
 
 def _second_test(key: str, text: str) -> str | None:

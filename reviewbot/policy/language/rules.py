@@ -137,7 +137,7 @@ def read_action(
     for action in allowed:
         if scalar.value == action.value:
             return action
-    refuse_action(reading, scalar, allowed)
+    refuse_action(reading, scalar, allowed, what)
     return None
 
 

@@ -20,8 +20,8 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import as_days, as_hours
-from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
+from reviewbot.policy.notations import as_days, as_hours, plain
+from reviewbot.policy.text_forms import did_you_mean, listed, only_cure, shape
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -271,11 +271,23 @@ def read_reminders(
     return tuple(found)
 
 
+_SEVERAL = " ?, ?| ?; ?| and | und | or | oder | ?& ?| ?/ ?| ?[+] ?"
+"""What stands between the names of several people."""
+
+
 def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tuple[str, ...]:
     """Read the name of somebody to tell, or a list of names."""
     if tree is not None and not one_or_more(tree):
         reading.add("P108", tree.span, f"{what} is empty")
     names = [reading.free_text(item, what) for item in one_or_more(tree)]
+    for name in names:
+        several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))
+        if name is not None and several is not None and len(several) > 1:
+            meant = f"[{', '.join(several)}]"
+            message = "several people stand in brackets, with commas"
+            cure = f'for one name that has such a word in it write  "{name.value}"'
+            whole = (name, meant) if isinstance(tree, Scalar) else None
+            reading.add("P031", name, message, under=f"write  {meant}", cure=cure, whole=whole)
     return tuple(dict.fromkeys(name.value.strip() for name in names if name is not None))
 
 

@@ -31,7 +31,7 @@ _OPENS = (
 OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
-_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
 
 
@@ -205,6 +205,12 @@ class LineWalk:
                 self.say("P017", at, at + 2, message, under=f"write  - {behind}")
                 self.put(at, at + len(rest) - len(rest.partition(" ")[2]), "- ")
                 return
+        if rest.startswith("- - ") and word_of(rest[4:]) and self._entries_may_stand(at):
+            following = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+            if indent_of(following) <= at + 2:
+                self.say("P017", at, at + 3, "a dash too many", under=f"write  {rest[2:]}")
+                self.put(at, at + 4, "- ")
+            return
         found = shape(_BULLET).match(rest)
         is_entry = self._entries_may_stand(at)
         if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
@@ -287,6 +293,9 @@ class LineWalk:
         """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
         line = self.lines[self.now]
         key, value = parts_of(line, indent_of(line))
+        if key is not None and value.endswith(":"):
+            self._opens_behind(line, value)
+            return
         if key not in OPENS or value[:1] in ("[", "{", "|", "#", "'", '"'):
             return
         inner = value.removeprefix("- ")
@@ -305,6 +314,17 @@ class LineWalk:
         else:
             item = f"{{{inner}}}"
             self.put(at, len(line), f"[{item}]" if value != inner else item, fixed=False)
+
+    def _opens_behind(self, line: str, value: str) -> None:
+        """`name: wrong account when:`, with the lines of `when` below it."""
+        words = value[:-1].split(" ")
+        last = next((w for n in (2, 1) if (w := " ".join(words[-n:])) in OPENS), None)
+        if last is None or len(words) < 2 or not self.next_is_deeper():
+            return
+        at = len(line.rstrip()) - len(last) - 1
+        message = f"{last}:  begins a line of its own"
+        self.say("P017", at, at + len(last) + 1, message, under=f"write  {last}:  on the next line")
+        self.stopped = True
 
     def _if(self, rest: str, begins: int) -> bool:
         """`if last.outcome_kind == wrong_account:` in place of lines under `when:`."""
@@ -355,7 +375,7 @@ class LineWalk:
 
     def _signed(self, word: str, here: int, sign: str, value: str) -> None:
         """`key = value`, `key >= 5`, `key != value`."""
-        plain_signs = ("=", "==", "=>", "==>", ":=", "->", "≔", "=:")
+        plain_signs = ("=", "==", "=>", "==>", ":=", "->", "≔", "=:", ";", "→", "⇒")
         words = {
             ">=": "at least ",
             "≥": "at least ",
@@ -424,6 +444,8 @@ def is_tidy(line: str, begins: int) -> bool:
         return not behind or (
             behind[0] == " "
             and behind[1:2] not in ("", " ", ":", "#")
+            and behind[-1] != ":"
+            and line.count("- ", 0, begins) < 2
             and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
         )
     is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()

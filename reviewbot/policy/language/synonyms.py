@@ -27,9 +27,37 @@ def meaning(word: str, words: Words, allowed: Iterable[str]) -> str | None:
     return next((name for name in words.get(folded, ()) if name in names), None)
 
 
+_TURNING = {
+    "not",
+    "no",
+    "never",
+    "don't",
+    "dont",
+    "nicht",
+    "kein",
+    "nie",
+    "without",
+    "ohne",
+    "or",
+    "and",
+}
+
+
+def meaning_inside(text: str, words: Words, allowed: Iterable[str]) -> str | None:
+    """Find the allowed name that some words of a sentence stand for; None where they are in doubt."""
+    spaced = f" {fold(text).strip(' .!')} "
+    if _TURNING & set(spaced.split()):
+        return None
+    names = tuple(allowed)
+    found = {
+        meaning(word, words, names) for word in words if len(word) > 2 and f" {word} " in spaced
+    }
+    return found.pop() if len(found) == 1 else None
+
+
 ACTIONS = _table("""
-approve: accept, pay, pays, paid, pay out, ok, okay, yes, approval, allow, confirm, release, genehmigen, genehmigt, freigeben, bezahlen, zahlen, auszahlen, akzeptieren, annehmen, bestätigen, approuver, payer, aprobar, pagar
-dispute: reject, rejected, refuse, deny, decline, send back, sendback, return, redo, correct, correction, no, ablehnen, abgelehnt, zurückweisen, zurückschicken, zurücksenden, beanstanden, reklamieren, refuser, rechazar
+approve: accept, pay, pays, paid, gets paid, is paid, pay out, ok, okay, yes, approval, allow, confirm, release, genehmigen, genehmigt, freigeben, bezahlen, zahlen, auszahlen, akzeptieren, annehmen, bestätigen, approuver, payer, aprobar, pagar
+dispute: reject, rejected, refuse, sent back, goes back, bounce, give back, deny, decline, send back, sendback, return, redo, correct, correction, no, ablehnen, abgelehnt, zurückweisen, zurückschicken, zurücksenden, beanstanden, reklamieren, refuser, rechazar
 escalate: ask, ask a person, a person, person, people, human, manual, manually, review, check, to a person, send to a person, a person decides, somebody, team, lead, supervisor, maria, eskalieren, eskaliert, fragen, prüfen, mensch, person fragen, nachfragen, weiterleiten
 wait: hold, delay, later, postpone, pause, look again, try again, recheck, check again, re check, warten, warte, später, nochmal prüfen, attendre, esperar
 leave: skip, ignore, nothing, do nothing, none, pass, let it pay, keep, liegen lassen, lassen, ignorieren, nichts, nichts tun, überspringen

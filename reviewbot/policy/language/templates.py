@@ -171,8 +171,10 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
         reading.add("P025", (scalar, start - 1, end + 1), message, cure=cure)
         return None
     if fact is None:
-        fact_name, sign, form = (part.strip() for part in name.partition("|"))
-        if sign and fact_name in reading.facts and not comma:
+        sign = next((char for char in name if not _is_of_name(char)), "")
+        fact_name, _, form = (part.strip() for part in name.partition(sign or "|"))
+        form = form.strip("|:; ")
+        if sign and form and fact_name in reading.facts and not comma:
             message = "a comma stands between a fact and its format"
             write = f"{fact_name}, {form}"
             place = (scalar, start, end)
@@ -196,6 +198,16 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     )
 
 
+def _format_by_letters(form: str) -> str | None:
+    """`DD.MM.YYYY`, `%H:%M`: the format that other tools write in letters."""
+    letters = {char for char in form if char.isalpha()}
+    if not letters or not letters <= set("DdMmYyJjTtHhSsAaPp"):
+        return None
+    day, clock = letters & set("DdYyTtJj"), letters & set("HhSs")
+    meant = "date and time" if day and clock else "date" if day else "time"
+    return f"did you mean  {meant}  ?"
+
+
 def _format(
     reading: Reading, scalar: Scalar, fact: Fact, form: str, at: int
 ) -> tuple[Format, int | None] | None:
@@ -209,7 +221,7 @@ def _format(
             "P026",
             place,
             f'there is no format "{form}"',
-            under=did_you_mean(form, FORMATS),
+            under=did_you_mean(form, FORMATS) or _format_by_letters(form),
             cure=f"formats are {listed([*(name for name in FORMATS if name != 'first'), 'first 60'], 'and')}",
             replacement=only_cure(form, (name for name in FORMATS if name != "first")),
         )
