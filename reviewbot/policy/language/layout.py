@@ -121,7 +121,7 @@ class _Walk(LineWalk):
     def _mended(self) -> bool:
         """Mend the words of this line; whether it is a comment, of which no more is to be said."""
         self.mend_spaces()
-        if self.mend_remark():
+        if self.mend_remark() or self.mend_joint():
             return True
         self._missing_pipe()
         self.mend_inline()
@@ -174,7 +174,7 @@ class _Walk(LineWalk):
         if key is None or key not in WORDS or not level.keys or level.takes(key):
             return False
         others = [other for other in self.levels if other is not level and other.takes(key)]
-        return bool(others) and (key in FACTS or others == self.levels[:1])
+        return bool(others)
 
     def _dash_too_many(self, column: int, key: str) -> bool:
         """A dash in front of a key that belongs to the entry above."""
@@ -280,7 +280,9 @@ class _Walk(LineWalk):
     def _missing_dash(self, column: int, key: str) -> bool:
         """A line that begins the next entry of a list, or the first, without its dash."""
         if self.open and column > self.key_column:
-            if self._above not in ("rules", "tests") or key != "name" or column < 2:
+            is_named = self._above in ("rules", "tests", "never") and key == "name"
+            is_listed = self.levels[-1].parent == "lists" and key == "id"
+            if not (is_named or is_listed) or column < self.key_column + 2:
                 return False
             self._say_dash(key, column)
             self.put(column - 2, column, "- ")

@@ -97,7 +97,7 @@ class Level:
     def takes(self, key: str) -> bool:
         """Whether a key is one of those that stand with what is there already."""
         if self._of_facts:
-            return key in FACTS
+            return key in FACTS or key in grammar.CONDITION.keys
         return any(key in section for section in self._sections)
 
 

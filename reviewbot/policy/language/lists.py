@@ -121,11 +121,24 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
         scalar = reading.text(tree, what)
         if scalar is not None:
             reading.look_at_word(scalar)
+            _refuse_several(reading, scalar, what)
     if scalar is None:
         return None
     _refuse_unseen(reading, scalar)
     note_text = None if note is None else note.value
     return ListEntry(id=scalar.value.strip(), note=note_text, until=until, span=tree.span)
+
+
+def _refuse_several(reading: Reading, scalar: Scalar, what: str) -> None:
+    """Refuse several values behind one dash: they would be one that nothing equals."""
+    pieces = [piece.strip() for piece in scalar.value.replace(";", ",").split(",") if piece.strip()]
+    if scalar.quoted or len(pieces) < 2:
+        return
+    first, *others = (f"- {piece}" for piece in pieces)
+    message = f"{what} is one value, and several stand here"
+    under = f"write  {first}  and below it  {'  and  '.join(others)}"
+    cure = f'for one value that holds a comma write  "{scalar.value}"'
+    reading.add("P031", scalar, message, under=under, cure=cure)
 
 
 def _refuse_unseen(reading: Reading, scalar: Scalar) -> None:

@@ -9,6 +9,7 @@ test is: only what the language really takes is ever proposed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact, FactType
@@ -73,6 +74,8 @@ _OF_MOMENTS = {
 }
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
+_ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
+_NEAR_SCORE = Decimal("0.05")
 _SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 _RANGE = r"(?:between |zwischen |from |von |in |range )?(.+?)(?: ?-{1,2} ?| ?[.]{2,3} ?| to | bis | till | until | through | and | und |,)(.+)"
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
@@ -127,6 +130,9 @@ class _Asked:
         """Read a test of anything but a text."""
         if depth > 4 or not text:
             return None
+        glued = shape(r"(\p{L}[\p{L} ]*\p{L})(\d.*)").fullmatch(text) if not depth else None
+        if glued is not None and begins(glued.group(1), COMPARISONS):
+            text = " ".join(glued.groups())
         if is_nothing(text):
             if self.fact.type is FactType.COUNT:
                 self.sure = False
@@ -135,6 +141,7 @@ class _Asked:
         sure, why = self.sure, self.why
         for read in (
             self._in_hours,
+            self._about,
             self._range,
             self._compared,
             self._behind,
@@ -165,6 +172,23 @@ class _Asked:
         found = begins(text, IN_HOURS)
         name = self._named("calendar", found[2] if found else text, closely=found is None)
         return None if name is None else f"in hours {name}"
+
+    def _about(self, text: str, _: int) -> str | None:
+        """`about 0.9`: a range around it."""
+        found = begins(text, _ABOUT) if self.fact.type in _NUMBERS else None
+        value = None if found is None else self.value(found[2])
+        number = shape(r"([\d.]+)(.*)").fullmatch(value) if value else None
+        if number is None:
+            return None
+        self.sure, self.why = False, "a test is exact: for about so much write a range"
+        middle, unit = Decimal(number.group(1)), number.group(2)
+        if self.fact.type is FactType.SCORE:
+            low, high = max(Decimal(0), middle - _NEAR_SCORE), min(Decimal(1), middle + _NEAR_SCORE)
+        else:
+            low, high = middle * 9 / 10, middle * 11 / 10
+        if self.fact.type in (FactType.COUNT, FactType.DURATION):
+            low, high = (end.to_integral_value() for end in (low, high))
+        return f"between {low.normalize():f}{unit} and {high.normalize():f}{unit}"
 
     def _turned(self, inner: str) -> str | None:
         if inner in ("known", "unknown"):

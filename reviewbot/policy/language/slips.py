@@ -32,6 +32,7 @@ OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
 
 
@@ -187,6 +188,20 @@ class LineWalk:
             self.put(0, 0, "# ")
         return True
 
+    def mend_joint(self) -> bool:
+        """A line with nothing but `or` or `and` on it; whether this line is one."""
+        line = self.lines[self.now]
+        word = line.strip(" -:,").casefold()
+        if word not in _JOINTS or ":" in line or self.continues(indent_of(line)):
+            return False
+        cure = "delete it: every line under  when:  must hold"
+        if word in _JOINTS[:4]:
+            cure = "delete it: each entry behind a dash is an alternative, and they stand under  when any:"
+        at = indent_of(line)
+        self.say("P017", at, len(line.rstrip()), f"the word  {word}  stands alone here", cure=cure)
+        self.put(0, len(line), "")
+        return True
+
     def _is_known(self, text: str) -> bool:
         return word_of(text) is not None
 
@@ -296,18 +311,36 @@ class LineWalk:
         if key is not None and value.endswith(":"):
             self._opens_behind(line, value)
             return
+        if (
+            value[:1] in ("|", ">")
+            and key not in FACTS
+            and shape(r"[|>][-+]? +[\p{L}{\"].*").fullmatch(value)
+        ):
+            at = line.index(value, indent_of(line))
+            message = f"the text begins on the line below the  {value[0]}"
+            self.say(
+                "P012",
+                at,
+                at + 1,
+                message,
+                cure="begin a new line behind it, further in than its name",
+            )
+            self.put(at, at + len(value) - len(value[1:].lstrip("-+ ")), "", fixed=False)
+            return
         if key not in OPENS or value[:1] in ("[", "{", "|", "#", "'", '"'):
             return
         inner = value.removeprefix("- ")
         if ": " not in inner and not inner.endswith(":"):
             return
         at = line.index(value)
+        lines = _lines_in(value)
+        own = "on a line of its own" if len(lines) == 1 else "on lines of their own"
         self.say(
             "P017",
             at,
             len(line),
             f"what belongs to  {key}:  begins on the line below it",
-            under=f"write  {value}  on a line of its own, below  {key}:",
+            under=f"write  {'  and  '.join(lines)}  {own}, below  {key}:",
         )
         if self.next_is_deeper() or inner.endswith(":"):
             self.stopped = True
@@ -449,7 +482,23 @@ def is_tidy(line: str, begins: int) -> bool:
             and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
         )
     is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
-    return is_name and line[colon + 1 : colon + 2] == " " and colon > 0 and "-" not in line[:begins]
+    behind = line[colon + 1 :]
+    is_plain = behind[:1] == " " and behind[1:2] not in ("|", ">") and behind[-1] != ":"
+    return is_name and is_plain and colon > 0 and "-" not in line[:begins]
+
+
+def _lines_in(text: str) -> list[str]:
+    """The tests that stand in one line, each as a line of its own."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if word.removesuffix(":") in FACTS and word.endswith(":") and lines:
+            while lines[-1].rpartition(" ")[2].casefold() in ("and", "und", "&", "&&", ","):
+                lines[-1] = lines[-1].rpartition(" ")[0]
+            lines[-1] = lines[-1].rstrip(",;")
+            lines.append(word)
+        else:
+            lines[-1:] = [f"{lines[-1]} {word}" if lines else word]
+    return lines
 
 
 def _without_is(value: str) -> str:

@@ -22,7 +22,7 @@ def _table(rows: str) -> Words:
 
 def meaning(word: str, words: Words, allowed: Iterable[str]) -> str | None:
     """Find the allowed name that a word stands for by its meaning."""
-    folded = " ".join(fold(word).replace("_", " ").replace("-", " ").strip(" .:;,!…").split())
+    folded = " ".join(fold(word).replace("_", " ").replace("-", " ").strip(" .:;,!?…").split())
     names = tuple(allowed)
     return next((name for name in words.get(folded, ()) if name in names), None)
 
@@ -45,7 +45,7 @@ _TURNING = {
 
 def meaning_inside(text: str, words: Words, allowed: Iterable[str]) -> str | None:
     """Find the allowed name that some words of a sentence stand for; None where they are in doubt."""
-    spaced = f" {fold(text).strip(' .!')} "
+    spaced = f" {fold(text).strip(' .!?')} "
     if _TURNING & set(spaced.split()):
         return None
     names = tuple(allowed)

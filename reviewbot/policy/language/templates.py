@@ -70,10 +70,19 @@ def read_template(
             at += 2
         elif char == "{":
             close = text.find("}", at)
-            if close < 0:
-                cure = "close it with }, or write {{ for a brace"
-                message = "this { is never closed"
-                reading.add("P026", (scalar, at, at + 1), message, cure=cure)
+            if close < 0 or "{" in text[at + 1 : close]:
+                end = next(
+                    (i for i in range(at + 1, len(text)) if not _is_of_name(text[i])), len(text)
+                )
+                named = text[at + 1 : end]
+                reading.add(
+                    "P026",
+                    (scalar, at, end),
+                    "this { is never closed",
+                    under=f"write  {{{named}}}" if named in reading.facts else None,
+                    cure="close it with }, or write {{ for a brace",
+                    replacement=f"{{{named}}}" if named in reading.facts else None,
+                )
                 return None
             parts.append(plain)
             plain = ""

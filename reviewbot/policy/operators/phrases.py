@@ -5,17 +5,20 @@ from __future__ import annotations
 from functools import cache
 
 COMPARISONS = {
-    "at least": ">=,=>,≥,⩾,min.,at least,atleast,al least,a minimum of,minimum of,minimum,min,no less"
+    "at least": ">=,=>,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,"
+    "upwards of,starting from,starting with,nicht kleiner als,atleast,al least,a minimum of,minimum of,minimum,min,no less"
     " than,not less than,no fewer than,not fewer than,not below,not under,from,starting at,mindestens,"
     "wenigstens,ab,nicht weniger als,nicht unter,greater than or equal to,more than or equal to,greater"
     " or equal to,greater or equal,größer gleich,größer oder gleich,since,seit",
-    "at most": "<=,=<,≤,⩽,max.,at most,atmost,a maximum of,maximum of,maximum,max,no more than,not more"
+    "at most": "<=,=<,≤,⩽,max.,lte,at most,at the most,not higher than,not greater than,no higher than,"
+    "not exceeding,capped at,nicht größer als,atmost,a maximum of,maximum of,maximum,max,no more than,not more"
     " than,not above,not over,up to,till,until,höchstens,maximal,bis zu,bis,nicht mehr als,nicht über,"
     "less than or equal to,less or equal to,less or equal,kleiner gleich,kleiner oder gleich",
-    "more than": ">,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger"
+    "more than": ">,gt,in excess of,better than,beyond,more expensive than,pricier than,worth more than,"
+    "teurer als,besser als,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger"
     " than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer"
     " als,größer,über,höher als,älter als,länger als,later than",
-    "less than": "<,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,"
+    "less than": "<,lt,cheaper than,cheaper,worse than,short of,worth less than,billiger als,günstiger als,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,"
     "under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer"
     " als,jünger als,earlier than",
     "before": "before,prior to,vor",
