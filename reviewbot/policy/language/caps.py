@@ -10,7 +10,7 @@ from reviewbot.policy.language.spoken import as_cap
 from reviewbot.policy.language.synonyms import ACTIONS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import Cap
-from reviewbot.policy.text_forms import asked, did_you_mean, listed, only_cure
+from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
 Over = TypeVar("Over", bound=str)
@@ -75,6 +75,10 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
     """Report what is no cap, with the one that was meant."""
     kind = {"money approved": "money", "dispute share": "share", OWN: "any"}.get(key, "count")
     meant = as_cap(scalar.value, kind)
+    if fold(scalar.value) in _NO_CAP.split(","):
+        cure = "delete the line: what no line names has no cap"
+        reading.add(misread.code, scalar, misread.message, cure=cure)
+        return
     if meant is None or meant[0] == scalar.value:
         reading.misread(scalar, misread)
         return
@@ -87,6 +91,9 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
         cure=misread.cure if (misread.cure or "").startswith("add") else None,
         whole=(scalar, text) if sure else None,
     )
+
+
+_NO_CAP = "unlimited,none,no limit,no cap,infinite,∞,unbegrenzt,ohne,off,no,never,keine,any"
 
 
 def _cap(key: str, scalar: Scalar) -> Cap:

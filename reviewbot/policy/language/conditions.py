@@ -33,27 +33,12 @@ from reviewbot.policy.model import (
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
 from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in
-from reviewbot.policy.values import Misread, read_yes_no
+from reviewbot.policy.values import NO, YES, Misread
 
 MAX_LEVELS = 3
 
 _NAMED = "condition"
-_ALWAYS = frozenset(
-    (
-        "always",
-        "immer",
-        "all",
-        "alle",
-        "everything",
-        "any",
-        "anything",
-        "true",
-        "yes",
-        "ja",
-        "*",
-        "default",
-    )
-)
+_ALWAYS = "always,immer,all,alle,everything,any,anything,true,yes,ja,*,default"
 _GROUPS = ("any of", "none of")
 _CHECKS: dict[str, Literal["any", "every", "no"]] = {
     "any check": "any",
@@ -71,7 +56,11 @@ def read_all(
         cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
         reading.add("P031", first_line(tree.span), message, cure=cure)
         return None
-    if isinstance(tree, Scalar) and what == "when:" and fold(tree.value.strip(" .")) in _ALWAYS:
+    if (
+        isinstance(tree, Scalar)
+        and what == "when:"
+        and fold(tree.value.strip(" .")) in _ALWAYS.split(",")
+    ):
         message = f'"{tree.value}" is no condition'
         under = "write  always: yes  in place of  when:"
         reading.add("P031", tree, message, under=under)
@@ -417,7 +406,11 @@ def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
         return None
     if "always" in present:
         scalar = fields.text("always")
-        if scalar is not None and reading.read(scalar, read_yes_no) is False:
+        is_always = scalar is None or scalar.value in YES
+        if scalar is not None and not is_always and scalar.value not in NO:
+            message = f'always:  is yes, not "{scalar.value}"'
+            reading.add("P101", scalar, message, under="write  yes", replacement="yes")
+        elif scalar is not None and not is_always:
             cure = "write  always: yes,  or a condition under  when:"
             reading.add("P113", scalar.span, "a rule that never matches is no rule", cure=cure)
     when: Condition | None = None

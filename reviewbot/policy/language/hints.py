@@ -39,7 +39,7 @@ def _with_more(
     if text in reading.declared.get("rule", ()):
         return f'"{text}" is the name of a rule, not an action', f"write  by: {text}"
     word, _, rest = plain(text).partition(" ")
-    named = next((name for name in allowed if fold(word) == name), None)
+    named = next((name for name in allowed if fold(word.rstrip(":")) == name), None)
     action = named or meaning(word, ACTIONS, allowed)
     rest = (
         rest.strip("():, \"'").removeprefix("to ").removeprefix("until ").removeprefix("because ")
@@ -60,6 +60,9 @@ def _with_more(
     }
     if action not in key:
         return None
+    if action == Action.ESCALATE and (len(rest.split(" ")) > 2 or rest.startswith("question")):
+        key[Action.ESCALATE] = "question"
+    rest = rest.removeprefix(key[Action(action)]).lstrip(": ")
     if what != "then:":
         return f"{what}  takes an action alone", f"did you mean  {action}  ?"
     if action == Action.WAIT:
@@ -91,7 +94,15 @@ def refuse_action(
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
     meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
-    if word in set(Action):
+    turned = begins(word, NOT)
+    denied = None if turned is None else only_cure(turned[2], allowed) or turned[2]
+    if denied in allowed:
+        message, replacement = (
+            f"{what}  takes an action, without  {turned[1] if turned else ''}",
+            None,
+        )
+        under = f"write  expect never: {denied}" if what == "expect:" else None
+    elif word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
         where = "an action of the other kind of review" if other else "no action here"

@@ -11,8 +11,8 @@ taken away, and the columns of an edited line are told as they stand in the auth
 from __future__ import annotations
 
 from reviewbot.domain.task import PLATFORMS
+from reviewbot.policy.language.grammar import DECLARED
 from reviewbot.policy.language.lines import (
-    FACTS,
     FREE_TEXTS,
     KEYS,
     LISTS,
@@ -22,12 +22,23 @@ from reviewbot.policy.language.lines import (
     behind_dashes,
     indent_of,
     is_closed,
+    is_tidy,
     parts_of,
 )
-from reviewbot.policy.language.slips import LineWalk, is_tidy
+from reviewbot.policy.language.slips import LineWalk
 from reviewbot.policy.text_forms import is_name, shape
 
 MOST_LINES = 3000
+_OF_NAMES = (
+    *DECLARED.values(),
+    "deadline",
+    "guardrails",
+    "given",
+    "when",
+    "applies to",
+    "over time",
+)
+"""Keys below which each line has a name of its own, and no dash."""
 
 
 def lay_out(text: str, path: str) -> Layout | None:
@@ -177,7 +188,16 @@ class _Walk(LineWalk):
         return bool(others)
 
     def _dash_too_many(self, column: int, key: str) -> bool:
-        """A dash in front of a key that belongs to the entry above."""
+        """A dash in front of a key that belongs to the entry above, or of a name among names."""
+        own = next((level for level in self.levels if level.column == column), None)
+        if own is not None and own.keys and own.parent in _OF_NAMES and not own.is_list:
+            written = self.lines[self.now].strip().removeprefix("- ")
+            message = (
+                f"a dash too many: each name under  {own.parent}:  stands as the first one does"
+            )
+            self.say("P017", column, column + 1, message, under=f"write  {written}")
+            self.put(column, column + 2, "")
+            return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
             if (
                 above.is_list
@@ -361,7 +381,7 @@ class _Walk(LineWalk):
         indent = indent_of(line)
         if (
             text.startswith(("- ", "#"))
-            or indent == 0
+            or (indent == 0 and first is not None)
             or (indent < begins and first is not None and first - indent > 3)
         ):
             return False

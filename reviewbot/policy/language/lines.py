@@ -19,6 +19,12 @@ KEYS = frozenset().union(*_SECTIONS)
 WORDS = FACTS | KEYS
 LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
 """Keys under which each entry begins with a dash."""
+_OPENS = (
+    "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
+    "when any,any of,none of,any check,every check,no check,over time,applies to"
+)
+OPENS = frozenset(_OPENS.split(","))
+"""Keys under which more lines stand."""
 FREE_TEXTS = frozenset(
     (
         "name",
@@ -153,3 +159,43 @@ def parts_of(line: str, begins: int) -> tuple[str | None, str]:
 def is_closed(text: str) -> bool:
     """Whether every bracket in a text is closed."""
     return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")
+
+
+_SIGNS_OF_OTHERS = (" //", " --", " /*", " ;;")
+
+
+def is_tidy(line: str, begins: int) -> bool:
+    """Whether no slip of the hand can stand in a line whose text begins in this column: most are so."""
+    if not line.isascii():
+        return False
+    colon = line.find(":", begins)
+    key = line[begins:] if colon < 0 else line[begins:colon]
+    if key in WORDS:
+        behind = line[colon + 1 :]
+        if colon < 0 or (key in OPENS and behind):
+            return False
+        return not behind or (
+            behind[0] == " "
+            and behind[1:2] not in ("", " ", ":", "#")
+            and behind[-1] != ":"
+            and line.count("- ", 0, begins) < 2
+            and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
+        )
+    is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
+    behind = line[colon + 1 :]
+    is_plain = behind[:1] == " " and behind[1:2] not in ("|", ">") and behind[-1] != ":"
+    return is_name and is_plain and colon > 0 and "-" not in line[:begins]
+
+
+def tests_in(text: str) -> list[str]:
+    """The tests that stand in one line, each as a line of its own."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if word.removesuffix(":") in FACTS and word.endswith(":") and lines:
+            while lines[-1].rpartition(" ")[2].casefold() in ("and", "und", "&", "&&", ","):
+                lines[-1] = lines[-1].rpartition(" ")[0]
+            lines[-1] = lines[-1].rstrip(",;")
+            lines.append(word)
+        else:
+            lines[-1:] = [f"{lines[-1]} {word}" if lines else word]
+    return lines

@@ -27,7 +27,7 @@ from reviewbot.policy.notations import (
     bare,
     plain,
 )
-from reviewbot.policy.operators import read_test
+from reviewbot.policy.operators import MOMENT_WORDS, read_test
 from reviewbot.policy.operators.phrases import (
     BEHIND,
     COMPARISONS,
@@ -41,7 +41,7 @@ from reviewbot.policy.operators.phrases import (
     ends,
     is_nothing,
 )
-from reviewbot.policy.text_forms import fold, listed, nearest, only_cure, shape
+from reviewbot.policy.text_forms import fold, nearest, only_cure, shape
 from reviewbot.policy.values import Misread
 
 
@@ -66,18 +66,14 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.DURATION: as_duration,
 }
 _ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
-_OF_MOMENTS = {
-    "at least": "after",
-    "more than": "after",
-    "at most": "before",
-    "less than": "before",
-}
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 _ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
+_SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
+"""What people write for a count that is not 0."""
 _NEAR_SCORE = Decimal("0.05")
 _SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
-_RANGE = r"(?:between |zwischen |from |von |in |range )?(.+?)(?: ?-{1,2} ?| ?[.]{2,3} ?| to | bis | till | until | through | and | und |,)(.+)"
+_JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 
 
@@ -133,6 +129,9 @@ class _Asked:
         glued = shape(r"(\p{L}[\p{L} ]*\p{L})(\d.*)").fullmatch(text) if not depth else None
         if glued is not None and begins(glued.group(1), COMPARISONS):
             text = " ".join(glued.groups())
+        if self.fact.type is FactType.COUNT and text.casefold() in _SOME.split(","):
+            self.sure = False
+            return "at least 1"
         if is_nothing(text):
             if self.fact.type is FactType.COUNT:
                 self.sure = False
@@ -212,20 +211,7 @@ class _Asked:
             turned = {"<": "more than", "<=": "at least", "≤": "at least"}
             return self._between(f"{turned[first]} {low}", f"{second} {high}")
         is_between = text.casefold().startswith(("between", "zwischen"))
-        for joint in (
-            " - ",
-            " to ",
-            " bis ",
-            " and ",
-            " und ",
-            "...",
-            "..",
-            "--",
-            "-",
-            " till ",
-            " until ",
-            ",",
-        ):
+        for joint in _JOINTS.split("|"):
             if joint in (" and ", " und ", ",") and not is_between:
                 continue
             if joint not in text.casefold():
@@ -242,6 +228,10 @@ class _Asked:
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
                 return f"between {starts} and {ends_at}"
+        spaces = [at + 1 for at, char in enumerate(text) if char == " "]
+        second = next((at for at in spaces if begins(text[at:], COMPARISONS)), None)
+        if second is not None and (both := self._between(text[:second], text[second:])):
+            return both
         halves = shape(r"(.+?)(?: and | und |,| but | & | && )(.+)").fullmatch(text)
         return None if halves is None else self._between(halves.group(1), halves.group(2))
 
@@ -280,7 +270,7 @@ class _Asked:
         if value is None and begins(rest, COMPARISONS) and depth < 2:
             return self._compared(rest, depth + 1)
         if self.fact.type is FactType.MOMENT:
-            words = _OF_MOMENTS.get(words, words)
+            words = MOMENT_WORDS.get(words, words)
         elif words in ("before", "after"):
             words = "less than" if words == "before" else "more than"
         if value is None or self.fact.type not in (*_NUMBERS, FactType.MOMENT):
@@ -509,8 +499,3 @@ class _Asked:
 def _unquoted(text: str, joints: str) -> list[str]:
     """Split what stands between joints, each without its quotes."""
     return [piece.strip().strip("\"'").strip() for piece in shape(joints).split(text)]
-
-
-def said_lists(names: tuple[str, ...]) -> str:
-    """Name the lists there are."""
-    return f"the policy has the lists {listed(names, 'and')}" if names else "the policy has no list"

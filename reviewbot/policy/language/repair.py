@@ -231,6 +231,8 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
 def _is_test(key: str, text: str) -> bool:
     """Whether a value is a test that only YAML stumbles over: `> 5`, `"a" or "b"`."""
     fact = key.strip().removeprefix("- ").rstrip(": ")
+    if fact in ("then", "if undecided", "expect") and text[0].isalpha():
+        return True
     if text[0] in "\"'":
         rest = text.rpartition(text[0])[2].strip()
         whole = text.count(text[0]) == 2 and rest[:1] in ("", "#")
@@ -301,7 +303,7 @@ def _quotes(value: _Value) -> tuple[Finding, Repair] | None:
     if not rest or rest.startswith(("#", ":", ",", "]", "}")):
         return None
     whole = text
-    if text.endswith(mark) and text.count(mark) % 2:
+    if text.endswith(mark) and (text.count(mark) % 2 or text[close + 1].isalnum()):
         whole = text[1:-1]  # an apostrophe within apostrophes
     fix = Fix(spot(value.line, value.column, len(text)), quoted(whole))
     finding, repair = value.mistake(

@@ -14,6 +14,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
 from reviewbot.policy.language.spoken import STARTS
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
@@ -40,6 +41,13 @@ def rule_names(tree: Tree | None, having: str = "name") -> tuple[str, ...]:
 
 
 def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None:
+    if isinstance(tree, Mapping) and len(tree.entries) == 1:
+        key, value = tree.entries[0]
+        if isinstance(value, Scalar) and meaning(key.value, KEYS, ("always",)):
+            message = f'"{key.value}" is no rule: the last rule is written as the others are'
+            cure = f"write  - name: the rest,  and below it  always: yes  and  then: {value.value}"
+            reading.add("P020", key, message, cure=cure)
+            return None
     fields = reading.section(tree, RULE)
     if fields is None:
         return None

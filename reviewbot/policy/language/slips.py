@@ -11,12 +11,13 @@ from reviewbot.policy.language.lines import (
     FACTS,
     FREE_TEXTS,
     LISTS,
-    WORDS,
+    OPENS,
     Edit,
     Level,
     behind_dashes,
     indent_of,
     parts_of,
+    tests_in,
     word_of,
 )
 from reviewbot.policy.language.repair import error, spot
@@ -24,12 +25,6 @@ from reviewbot.policy.notations import plain
 from reviewbot.policy.operators.phrases import IS, begins
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-_OPENS = (
-    "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
-    "when any,any of,none of,any check,every check,no check,over time,applies to"
-)
-OPENS = frozenset(_OPENS.split(","))
-"""Keys under which more lines stand."""
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
@@ -277,7 +272,7 @@ class LineWalk:
         begins = behind_dashes(line, begins)
         rest = line[begins:]
         word = word_of(rest)
-        if self._if(rest, begins):
+        if self._if(rest, begins) or self._in_brackets(rest, begins):
             return
         if word is None:
             self._bare_name(line, begins)
@@ -333,7 +328,7 @@ class LineWalk:
         if ": " not in inner and not inner.endswith(":"):
             return
         at = line.index(value)
-        lines = _lines_in(value)
+        lines = tests_in(value)
         own = "on a line of its own" if len(lines) == 1 else "on lines of their own"
         self.say(
             "P017",
@@ -358,6 +353,18 @@ class LineWalk:
         message = f"{last}:  begins a line of its own"
         self.say("P017", at, at + len(last) + 1, message, under=f"write  {last}:  on the next line")
         self.stopped = True
+
+    def _in_brackets(self, rest: str, begins: int) -> bool:
+        """`{last.outcome_kind}: wrong_account`."""
+        found = shape(r"[{\[<(]+ *([\p{L}\d_.]+) *[}\])>]+ *: *(.*)").fullmatch(rest)
+        if found is None or found.group(1) not in FACTS:
+            return False
+        fact, value = found.groups()
+        message = "the name of a fact stands without brackets here"
+        end = begins + rest.index(":")
+        self.say("P017", begins, end, message, under=f"write  {fact}: {value}")
+        self.put(begins, len(self.lines[self.now]), f"{fact}: {value}")
+        return True
 
     def _if(self, rest: str, begins: int) -> bool:
         """`if last.outcome_kind == wrong_account:` in place of lines under `when:`."""
@@ -459,46 +466,6 @@ class LineWalk:
                     indent_of(line) == here and line.lstrip().startswith("-")
                 )
         return False
-
-
-_SIGNS_OF_OTHERS = (" //", " --", " /*", " ;;")
-
-
-def is_tidy(line: str, begins: int) -> bool:
-    """Whether no slip of the hand can stand in a line whose text begins in this column: most are so."""
-    if not line.isascii():
-        return False
-    colon = line.find(":", begins)
-    key = line[begins:] if colon < 0 else line[begins:colon]
-    if key in WORDS:
-        behind = line[colon + 1 :]
-        if colon < 0 or (key in OPENS and behind):
-            return False
-        return not behind or (
-            behind[0] == " "
-            and behind[1:2] not in ("", " ", ":", "#")
-            and behind[-1] != ":"
-            and line.count("- ", 0, begins) < 2
-            and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
-        )
-    is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
-    behind = line[colon + 1 :]
-    is_plain = behind[:1] == " " and behind[1:2] not in ("|", ">") and behind[-1] != ":"
-    return is_name and is_plain and colon > 0 and "-" not in line[:begins]
-
-
-def _lines_in(text: str) -> list[str]:
-    """The tests that stand in one line, each as a line of its own."""
-    lines: list[str] = []
-    for word in text.split(" "):
-        if word.removesuffix(":") in FACTS and word.endswith(":") and lines:
-            while lines[-1].rpartition(" ")[2].casefold() in ("and", "und", "&", "&&", ","):
-                lines[-1] = lines[-1].rpartition(" ")[0]
-            lines[-1] = lines[-1].rstrip(",;")
-            lines.append(word)
-        else:
-            lines[-1:] = [f"{lines[-1]} {word}" if lines else word]
-    return lines
 
 
 def _without_is(value: str) -> str:

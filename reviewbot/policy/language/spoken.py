@@ -90,6 +90,8 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
         said = behind.group(1)
         after = f" after {behind.group(2)} decisions" if kind == "share" else ""
     said, sure = _without_bound(said)
+    if ends := shape(r"(?:between |from )?[\d.,]+ ?(?:-|to|and|bis|und) ?(\d.*)").fullmatch(said):
+        said, sure = ends.group(1), False
     said, period = _period(said)
     if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b).*").fullmatch(said):
         kind = "money"

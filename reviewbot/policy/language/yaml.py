@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
-from reviewbot.policy.language.lines import Layout, behind_dashes, indent_of
+from reviewbot.policy.language.lines import Layout, behind_dashes, indent_of, is_tidy
 from reviewbot.policy.language.repair import (
     NO_TEXTS,
     Repair,
@@ -27,7 +27,6 @@ from reviewbot.policy.language.repair import (
     spot,
     unfit_characters,
 )
-from reviewbot.policy.language.slips import is_tidy
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 40_000

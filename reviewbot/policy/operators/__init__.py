@@ -25,6 +25,7 @@ __all__ = [
     "InHours",
     "InList",
     "IsKnown",
+    "MOMENT_WORDS",
     "Matches",
     "OPERATORS",
     "OneOf",
@@ -97,7 +98,12 @@ def _argument(operator: Operator, whole: Argument) -> Argument:
     return Argument(whole.fact, whole.zone, rest, at, whole.negated)
 
 
-_MEANT = {"at least": "after", "more than": "after", "at most": "before", "less than": "before"}
+MOMENT_WORDS = {
+    "at least": "after",
+    "more than": "after",
+    "at most": "before",
+    "less than": "before",
+}
 """What a comparison of numbers means of moments."""
 
 _MEANT_OF_NUMBERS = {"before": "less than", "after": "more than"}
@@ -106,8 +112,8 @@ _MEANT_OF_NUMBERS = {"before": "less than", "after": "more than"}
 def _not_for(operator: Operator, whole: Argument) -> Misread:
     fact, words = whole.fact, operator.words
     under = None
-    if fact.type is FactType.MOMENT and words in _MEANT:
-        under = f"did you mean  {_MEANT[words]}  ?"
+    if fact.type is FactType.MOMENT and words in MOMENT_WORDS:
+        under = f"did you mean  {MOMENT_WORDS[words]}  ?"
     elif fact.type in NUMBERS and words in _MEANT_OF_NUMBERS:
         under = f"did you mean  {_MEANT_OF_NUMBERS[words]}  ?"
     elif fact.type is FactType.TEXT:
