@@ -29,6 +29,7 @@ from reviewbot.policy.notations import (
 )
 from reviewbot.policy.operators import MOMENT_WORDS, read_test
 from reviewbot.policy.operators.phrases import (
+    ABOUT,
     BEHIND,
     COMPARISONS,
     IN_HOURS,
@@ -36,6 +37,7 @@ from reviewbot.policy.operators.phrases import (
     NOT,
     NOT_TEXTS,
     OPPOSITES,
+    SOME,
     TEXTS,
     begins,
     ends,
@@ -68,9 +70,6 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
 _ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
-_ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
-_SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
-"""What people write for a count that is not 0."""
 _NEAR_SCORE = Decimal("0.05")
 _SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
@@ -129,7 +128,7 @@ class _Asked:
         glued = shape(r"(\p{L}[\p{L} ]*\p{L})(\d.*)").fullmatch(text) if not depth else None
         if glued is not None and begins(glued.group(1), COMPARISONS):
             text = " ".join(glued.groups())
-        if self.fact.type is FactType.COUNT and text.casefold() in _SOME.split(","):
+        if self.fact.type is FactType.COUNT and text.casefold() in SOME.split(","):
             self.sure = False
             return "at least 1"
         if is_nothing(text):
@@ -174,7 +173,7 @@ class _Asked:
 
     def _about(self, text: str, _: int) -> str | None:
         """`about 0.9`: a range around it."""
-        found = begins(text, _ABOUT) if self.fact.type in _NUMBERS else None
+        found = begins(text, ABOUT) if self.fact.type in _NUMBERS else None
         value = None if found is None else self.value(found[2])
         number = shape(r"([\d.]+)(.*)").fullmatch(value) if value else None
         if number is None:

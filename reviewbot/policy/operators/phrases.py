@@ -63,6 +63,9 @@ TEXTS = {
     " list,listed in,listed on,member of,part of,one of list,one of the list,any of list,list,liste,lists,"
     "in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
 }
+ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
+SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
+"""What people write for a count that is not 0."""
 IN_HOURS = "in hours,during hours,during,within,inside,while,in the hours,in,on,innerhalb von,innerhalb,während,zu"
 """For the hours of the policy, asked of a moment."""
 NOT_TEXTS = {
