@@ -67,6 +67,7 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.SHARE: as_share,
     FactType.DURATION: as_duration,
 }
+_ORDERED = (*_NUMBERS, FactType.MOMENT)
 _ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
@@ -140,7 +141,7 @@ class _Asked:
         for read in (
             self._in_hours,
             self._about,
-            self._range,
+            *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
             self._compared,
             self._behind,
             lambda text, _: self._several(text, exactly=True),
@@ -201,38 +202,35 @@ class _Asked:
         return f"not {inner}"
 
     def _range(self, text: str, _: int) -> str | None:
-        """`1-99`, `80 to 95%`, `between A, B`, `>= A and <= B`, `A < x < B`."""
-        if self.fact.type not in (*_NUMBERS, FactType.MOMENT):
-            return None
-        middle = shape(_MIDDLE).fullmatch(text)
-        if middle is not None:
-            low, first, second, high = middle.groups()
-            turned = {"<": "more than", "<=": "at least", "≤": "at least"}
-            return self._between(f"{turned[first]} {low}", f"{second} {high}")
+        """`1-99`, `80 to 95%`, `between A, B`."""
         is_between = text.casefold().startswith(("between", "zwischen"))
+        head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
         for joint in _JOINTS.split("|"):
-            if joint in (" and ", " und ", ",") and not is_between:
-                continue
-            if joint not in text.casefold():
-                continue
-            head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
             at = head.casefold().find(joint)
-            first, joined, second = head[:at], at > 0, head[at + len(joint) :]
-            first, second = first.strip(), second.strip().removeprefix("and ")
-            if not joined or not first or not second:
+            if at <= 0 or (joint in (" and ", " und ", ",") and not is_between):
                 continue
-            ends_at = self.value(second)
+            second = head[at + len(joint) :].strip().removeprefix("and ")
             unit = shape(r"[\d.,]+ ?(\D*)").fullmatch(second)
-            starts = self._same_unit(first, unit.group(1) if unit else "")
+            starts = self._same_unit(head[:at].strip(), unit.group(1) if unit else "")
+            ends_at = self.value(second) if second else None
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
                 return f"between {starts} and {ends_at}"
+        return None
+
+    def _two_ends(self, text: str, _: int) -> str | None:
+        """`>= A and <= B`, `at least A at most B`, `A < x < B`."""
+        middle = shape(_MIDDLE).fullmatch(text)
+        if middle is not None:
+            low, first, sign, high = middle.groups()
+            turned = {"<": "more than", "<=": "at least", "≤": "at least"}
+            return self._between(f"{turned[first]} {low}", f"{sign} {high}")
+        halves = shape(r"(.+?)(?: and | und |,| but | & | && )(.+)").fullmatch(text)
+        if halves is not None:
+            return self._between(halves.group(1), halves.group(2))
         spaces = [at + 1 for at, char in enumerate(text) if char == " "]
         second = next((at for at in spaces if begins(text[at:], COMPARISONS)), None)
-        if second is not None and (both := self._between(text[:second], text[second:])):
-            return both
-        halves = shape(r"(.+?)(?: and | und |,| but | & | && )(.+)").fullmatch(text)
-        return None if halves is None else self._between(halves.group(1), halves.group(2))
+        return None if second is None else self._between(text[:second], text[second:])
 
     def _same_unit(self, text: str, unit: str) -> str | None:
         """A first end, which may leave its unit to the second: `6-12h`, `80-95%`."""
@@ -272,7 +270,7 @@ class _Asked:
             words = MOMENT_WORDS.get(words, words)
         elif words in ("before", "after"):
             words = "less than" if words == "before" else "more than"
-        if value is None or self.fact.type not in (*_NUMBERS, FactType.MOMENT):
+        if value is None or self.fact.type not in _ORDERED:
             return None
         if not phrase[:1].isalpha():
             self.why = f"comparisons are words: {phrase} is not one"
