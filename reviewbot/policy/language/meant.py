@@ -138,7 +138,7 @@ class _Asked:
                 return "0  or  unknown"
             return "unknown"
         sure, why = self.sure, self.why
-        for read in (
+        ways: tuple[Callable[[str, int], str | None], ...] = (
             self._in_hours,
             self._about,
             *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
@@ -149,7 +149,8 @@ class _Asked:
             self._is_so,
             lambda text, _: self.value(text),
             lambda text, _: self._several(text),
-        ):
+        )
+        for read in ways:
             if fact_test := read(text, depth):
                 return fact_test
             self.sure, self.why = sure, why  # what was no way to read it says nothing
