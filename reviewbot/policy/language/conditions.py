@@ -51,23 +51,7 @@ def read_all(
     reading: Reading, tree: Tree | None, what: str, *, level: int = 1, inside_check: bool = False
 ) -> AllOf | None:
     """Read a mapping of which every line must hold."""
-    if isinstance(tree, Sequence) and what == "when:" and tree.items:
-        message = "all lines under  when:  must hold, so none of them begins with a dash"
-        cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
-        reading.add("P031", first_line(tree.span), message, cure=cure)
-        return None
-    if (
-        isinstance(tree, Scalar)
-        and what == "when:"
-        and fold(tree.value.strip(" .")) in _ALWAYS.split(",")
-    ):
-        message = f'"{tree.value}" is no condition'
-        under = "write  always: yes  in place of  when:"
-        reading.add("P031", tree, message, under=under)
-        return None
-    if isinstance(tree, Scalar) and what == "when:" and not tree.value and not tree.broken:
-        cure = "write below it what must hold, one a line; for a rule that always matches write  always: yes"
-        reading.add("P032", tree.span, "when: is empty", cure=cure)
+    if what == "when:" and _no_lines(reading, tree):
         return None
     mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
@@ -95,6 +79,28 @@ def read_all(
         if part is not None:
             parts.append(part)
     return AllOf(parts=tuple(parts), span=mapping.span)
+
+
+def _no_lines(reading: Reading, tree: Tree | None) -> bool:
+    """Report what stands below `when:` in place of lines; whether something does."""
+    if isinstance(tree, Sequence) and tree.items:
+        message = "all lines under  when:  must hold, so none of them begins with a dash"
+        cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
+        reading.add("P031", first_line(tree.span), message, cure=cure)
+        return True
+    if not isinstance(tree, Scalar) or tree.broken:
+        return False
+    if fold(tree.value.strip(" .")) in _ALWAYS.split(","):
+        message = f'"{tree.value}" is no condition'
+        reading.add("P031", tree, message, under="write  always: yes  in place of  when:")
+        return True
+    if not tree.value and tree.cut is None:
+        cure = (
+            "write below it what must hold, one a line; for a rule that always matches  always: yes"
+        )
+        reading.add("P032", tree.span, "when: is empty", cure=cure)
+        return True
+    return False
 
 
 def read_any(

@@ -300,13 +300,7 @@ class _Walk(LineWalk):
     def _missing_dash(self, column: int, key: str) -> bool:
         """A line that begins the next entry of a list, or the first, without its dash."""
         if self.open and column > self.key_column:
-            is_named = self._above in ("rules", "tests", "never") and key == "name"
-            is_listed = self.levels[-1].parent == "lists" and key == "id"
-            if not (is_named or is_listed) or column < self.key_column + 2:
-                return False
-            self._say_dash(key, column)
-            self.put(column - 2, column, "- ")
-            return True
+            return self._missing_first_dash(column, key)
         for above, level in zip(self.levels, self.levels[1:], strict=False):
             reach = (level.column,) if key != "id" else range(above.column, level.column + 2)
             begins = column in reach and above.is_list and level.keys[:1] == [key]
@@ -315,6 +309,15 @@ class _Walk(LineWalk):
                 self.put(0, column, f"{' ' * above.column}- ")
                 return True
         return False
+
+    def _missing_first_dash(self, column: int, key: str) -> bool:
+        is_named = self._above in ("rules", "tests", "never") and key == "name"
+        is_listed = self.levels[-1].parent == "lists" and key == "id"
+        if not (is_named or is_listed) or column < self.key_column + 2:
+            return False
+        self._say_dash(key, column)
+        self.put(column - 2, column, "- ")
+        return True
 
     def _say_dash(self, key: str, column: int) -> None:
         message = "a dash is missing: a new entry begins here"

@@ -170,21 +170,22 @@ def is_tidy(line: str, begins: int) -> bool:
         return False
     colon = line.find(":", begins)
     key = line[begins:] if colon < 0 else line[begins:colon]
-    if key in WORDS:
-        behind = line[colon + 1 :]
-        if colon < 0 or (key in OPENS and behind):
-            return False
-        return not behind or (
-            behind[0] == " "
-            and behind[1:2] not in ("", " ", ":", "#")
-            and behind[-1] != ":"
-            and line.count("- ", 0, begins) < 2
-            and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
-        )
-    is_name = key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
     behind = line[colon + 1 :]
-    is_plain = behind[:1] == " " and behind[1:2] not in ("|", ">") and behind[-1] != ":"
-    return is_name and is_plain and colon > 0 and "-" not in line[:begins]
+    if colon < 0 or behind[-1:] == ":" or behind[:1] not in ("", " "):
+        return False
+    if key not in WORDS:
+        return _is_name(key) and "-" not in line[:begins] and behind[1:2] not in "|>"
+    if not behind or key in OPENS:
+        return not behind
+    return (
+        behind[1:2] not in ("", " ", ":", "#")
+        and line.count("- ", 0, begins) < 2
+        and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
+    )
+
+
+def _is_name(key: str) -> bool:
+    return key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
 
 
 def tests_in(text: str) -> list[str]:

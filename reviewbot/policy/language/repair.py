@@ -205,27 +205,30 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
     colon = text.find(": ")
     if colon < 0 and text.endswith(":") and ": " in key:
         colon = len(text) - 1
-    if colon > 0:
-        if text.endswith(":") and text.find(": ") < 0:
-            message = "a colon stands at the end of this text"
-            name = key.strip().removeprefix("- ")
-            cure = "if it belongs to the text, put it into quotes with the text"
-            under = f"write  {name} {text[:-1].rstrip()}"
-            return value.mistake(
-                "P013", message, cure, at=colon, under=under, meant=text[:-1].rstrip()
-            )
-        is_test = (second := _second_test(key, text)) is not None
-        if second := second or _second_key(key, text, colon):
-            return value.mistake(
-                "P013",
-                f"a second {'test' if is_test else 'key'} stands in this line",
-                f"one {'test' if is_test else 'key'} a line: write  {second}  on a line of its own",
-                at=text.index(second),
-                length=len(second),
-            )
-        message = "a colon followed by a space stands inside a text without quotes"
-        return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
-    return None
+    return _colon_inside(value, key, colon) if colon > 0 else None
+
+
+def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]:
+    """Say what a colon means within a value: the end of a text, a second line, or itself."""
+    text = value.text
+    if text.endswith(":") and text.find(": ") < 0:
+        message = "a colon stands at the end of this text"
+        name = key.strip().removeprefix("- ")
+        cure = "if it belongs to the text, put it into quotes with the text"
+        under = f"write  {name} {text[:-1].rstrip()}"
+        return value.mistake("P013", message, cure, at=colon, under=under, meant=text[:-1].rstrip())
+    test = _second_test(key, text)
+    if second := test or _second_key(key, text, colon):
+        what = "test" if test else "key"
+        return value.mistake(
+            "P013",
+            f"a second {what} stands in this line",
+            f"one {what} a line: write  {second}  on a line of its own",
+            at=text.index(second),
+            length=len(second),
+        )
+    message = "a colon followed by a space stands inside a text without quotes"
+    return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
 
 
 def _is_test(key: str, text: str) -> bool:

@@ -208,18 +208,7 @@ class LineWalk:
         if rest[:1] == ">" and rest.lstrip("> ")[:1].isalpha() and self.levels[-1].keys:
             self._quoted_mail(line)
             return
-        if rest[:3].casefold() in ("or ", "ode") and self._entries_may_stand(at):
-            behind = rest.partition(" ")[2].strip()
-            if word_of(behind) in FACTS:
-                message = "alternatives begin with a hyphen  -"
-                self.say("P017", at, at + 2, message, under=f"write  - {behind}")
-                self.put(at, at + len(rest) - len(rest.partition(" ")[2]), "- ")
-                return
-        if rest.startswith("- - ") and word_of(rest[4:]) and self._entries_may_stand(at):
-            following = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
-            if indent_of(following) <= at + 2:
-                self.say("P017", at, at + 3, "a dash too many", under=f"write  {rest[2:]}")
-                self.put(at, at + 4, "- ")
+        if self._entries_may_stand(at) and (self._or_entry(at, rest) or self._two_dashes(at, rest)):
             return
         found = shape(_BULLET).match(rest)
         is_entry = self._entries_may_stand(at)
@@ -246,6 +235,26 @@ class LineWalk:
                 under=f"write  - {glued.group(2)}",
             )
             self.put(at, at + len(glued.group(1)), "- ")
+
+    def _or_entry(self, at: int, rest: str) -> bool:
+        """`or last.outcome_kind: scrape_failed` among entries of a list."""
+        word, _, behind = rest.partition(" ")
+        if word.casefold() not in ("or", "oder") or word_of(behind.strip()) not in FACTS:
+            return False
+        message = "alternatives begin with a hyphen  -"
+        self.say("P017", at, at + 2, message, under=f"write  - {behind.strip()}")
+        self.put(at, at + len(word) + 1, "- ")
+        return True
+
+    def _two_dashes(self, at: int, rest: str) -> bool:
+        """`- - name: …`, with the lines of the entry where they stand behind one."""
+        if not rest.startswith("- - ") or not word_of(rest[4:]):
+            return False
+        following = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+        if indent_of(following) <= at + 2:
+            self.say("P017", at, at + 3, "a dash too many", under=f"write  {rest[2:]}")
+            self.put(at, at + 4, "- ")
+        return True
 
     def _quoted_mail(self, line: str) -> None:
         """`> ` at the start of a line, as mails quote what they answer."""
