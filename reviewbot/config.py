@@ -27,7 +27,6 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, UsageError
 from reviewbot.domain.text import Secret, mark_of, masked, remember, safe_line
 from reviewbot.key_settings import (
-    DEFAULT,
     KEY_FILE,
     KeyTable,
     chosen_keys,
@@ -40,6 +39,7 @@ from reviewbot.key_settings import (
 from reviewbot.key_settings import TABLES as KEY_TABLES
 from reviewbot.network import USUAL, Proxy, is_loopback, spared_by
 from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import (
     NotASetting,
@@ -165,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every key that has a name; without any there is one, called `default`."""
     chosen: tuple[str, ...] = ()
     """The keys that were asked for by --key; all without it."""
-    key: str = DEFAULT
+    key: str = DEFAULT_KEY
     """The name of the key that these are the settings of."""
     owner: str = ""
     """Whose key it is."""
@@ -256,8 +256,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"no policy: name one with --policy FILE or REVIEWBOT_POLICY{own}")
         return self.policy
 
+    def pause_paths(self) -> tuple[Path, ...]:
+        """The files that pause the bot: the one for all keys, and its own where its key has a name."""
+        common = self.pause_path()
+        return (common, common.with_name(f"{common.name}-{self.key}")) if self.keys else (common,)
+
     def pause_path(self) -> Path:
-        """The file whose presence pauses the bot: as set, or beside the log.
+        """The file whose presence pauses every bot: as set, or beside the log.
 
         A log on a server has none beside it, and shares the state directory with others: its file
         there has its mark in its name.

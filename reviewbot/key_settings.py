@@ -14,17 +14,15 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.domain.alarm import DEFAULT_KEY
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError, UsageError
 from reviewbot.domain.text import Secret, masked, safe_line
 from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import NotASetting, parse_key
 from reviewbot.settings_table import SettingsTable
 
-DEFAULT = DEFAULT_KEY
-"""The name of the key where no table names one; rows of a log from before are under it."""
 TABLES = ("keys", "key_defaults")
 KEY_FILE = "TOKPORTAL_API_KEY_FILE"
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
@@ -190,13 +188,13 @@ def named_and_not(
         return []  # what else a service keeps among its credentials is no word of ours
     return [
         f"{place}: names the one key, and {named[0].place} names keys as well; take one of the two"
-        f" away, or make it  [keys.{DEFAULT}]"
+        f" away, or make it  [keys.{DEFAULT_KEY}]"
     ]
 
 
 def chosen_keys(asked: Sequence[str], named: Sequence[KeyTable]) -> tuple[str, ...]:
     """The names that were asked for. Raises UsageError for one that there is not."""
-    known = [key.name for key in named] or [DEFAULT]
+    known = [key.name for key in named] or [DEFAULT_KEY]
     for name in asked:
         if name not in known:
             hint = did_you_mean(name, known) or names_of(known)

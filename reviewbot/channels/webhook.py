@@ -12,8 +12,9 @@ from enum import Enum
 from typing import Any, Self
 
 from reviewbot.channels.base import Clock, WebChannel, headline
-from reviewbot.domain.alarm import DEFAULT_KEY, Alarm, Message
+from reviewbot.domain.alarm import Alarm, Message
 from reviewbot.domain.text import Secret, iso, safe, safe_line
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.settings_table import SettingsTable
 
 SCHEMA = "reviewbot.alarm/1"

@@ -85,7 +85,7 @@ def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
     The bot holds its lock against other bots. What two writers could do to one round is kept apart
     by the log's own transactions and its unique intents.
     """
-    with closing(open_ledger(settings.ledger, create=False)) as opened:
+    with closing(open_ledger(settings.ledger, key=settings.key, create=False)) as opened:
         yield opened
 
 
@@ -312,7 +312,9 @@ def _answer(
 ) -> None:
     """Answer the question that the log holds of a task or an account."""
     sends = settings.mode is Mode.LIVE
-    with closing(open_ledger(settings.ledger, create=False, read_only=not sends)) as ledger:
+    with closing(
+        open_ledger(settings.ledger, key=settings.key, create=False, read_only=not sends)
+    ) as ledger:
         chosen = _find(ledger, task)
         if reply.action.sends_back and reply.text is None:
             canned = _canned_reply(ledger, chosen, reason_name)
@@ -327,7 +329,7 @@ def _act(screen: Screen, settings: Settings, account: str, reply: PersonAnswer) 
     """Answer what the API shows of an account, whether or not the log has met it."""
     sends = settings.mode is Mode.LIVE
     with (
-        closing(open_ledger(settings.ledger, read_only=not sends)) as ledger,
+        closing(open_ledger(settings.ledger, key=settings.key, read_only=not sends)) as ledger,
         _bot_beside(screen, settings, ledger) as app,
     ):
         item, chosen = account_round(app.ledger, app.clock, app.make_bench("accounts"), account)

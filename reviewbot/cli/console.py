@@ -121,7 +121,7 @@ def add(
     if role is None:
         raise UsageError(f"say what they may do: --role {'|'.join(ROLES)}")
     hashed = Passwords().hash(_password(password_file))
-    with closing(open_ledger(settings.ledger)) as opened:
+    with closing(open_ledger(settings.ledger, key=settings.key)) as opened:
         by, now = person_of(settings), datetime.now(UTC)
         person = people.add_person(opened, name, role, hashed, by=by, now=now)
     screen.data(f"{safe_line(person.name)} may sign in as {role}.")
@@ -134,7 +134,7 @@ def list_(screen: Screen, settings: Settings) -> None:
 
     $ reviewbot console user list  # names and roles
     """
-    with closing(open_ledger(settings.ledger, read_only=True)) as opened:
+    with closing(open_ledger(settings.ledger, key=settings.key, read_only=True)) as opened:
         found = people.people(opened)
     if not found:
         screen.say("Nobody may sign in yet: reviewbot console user add NAME --role admin")

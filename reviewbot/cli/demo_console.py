@@ -46,7 +46,7 @@ def stay_up(screen: Screen, week: Week, address: tuple[str, int]) -> None:
     """Serve the console on the week's log until interrupted; the bot goes on beside it."""
     transport = OneAtATime(week.transport)
     settings = replace(week.settings, every=EVERY)
-    ledger = open_ledger(settings.ledger)
+    ledger = open_ledger(settings.ledger, key=settings.key)
 
     def bot() -> BotContext:
         return build(settings, judges=(), transport=transport, clock=week.clock, ledger=ledger)

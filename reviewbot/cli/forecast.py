@@ -60,7 +60,7 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
     """
     say_health(screen, settings, form)
     now = datetime.now(UTC)
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         bot = bot_of(settings, now)
         found, zones = None, zones_of(settings)
         by_flag = settings.origins["policy"] == "--policy"

@@ -88,7 +88,7 @@ def show(
     $ reviewbot log show --format json --all > decisions.jsonl  # everything
     $ reviewbot log show --changes  # how policies took over, and what that moved
     """
-    with ledger_at(settings.ledger) as ledger:
+    with ledger_at(settings) as ledger:
         zones = zones_of(settings, ledger)
         if changes:
             _show_changes(screen, ledger, zones, since, form)
@@ -200,7 +200,7 @@ def replay(
     $ reviewbot log replay --since 7d --format json  # the last week, for a machine
     """
     count, different = 0, []
-    with ledger_at(settings.ledger) as ledger, screen.progress() as progress:
+    with ledger_at(settings) as ledger, screen.progress() as progress:
         answers = judge_again(chosen(ledger, task=task, since=since), Revisions(ledger))
         for count, answer in enumerate(answers, 1):
             if not answer.agrees:
@@ -279,7 +279,7 @@ def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> N
         settings = msgspec.structs.replace(settings, checkpoint_file=checkpoint_file)
     book = checkpoints_of(settings)
     kept = KeptCheckpoints() if book is None else book.read()
-    with ledger_at(settings.ledger) as ledger:
+    with ledger_at(settings) as ledger:
         found = ledger.verify(*kept.checkpoints)
     for remark in kept.remarks:
         screen.say(styled("note: ", "care") + safe_line(remark, 300))
@@ -324,7 +324,7 @@ def checkpoint(screen: Screen, settings: Settings, why: str | None) -> None:
     now = datetime.now(UTC)
     book = checkpoints_of(settings)
     if why is None:
-        with ledger_at(settings.ledger) as ledger:
+        with ledger_at(settings) as ledger:
             point = keep(ledger, book, now)
     else:
         if book is None or not why.strip():

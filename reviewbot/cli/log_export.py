@@ -131,7 +131,7 @@ def export(
             raise UsageError("Parquet is written to a file: name one with --output FILE")
     count = 0
     with (
-        ledger_at(settings.ledger) as ledger,
+        ledger_at(settings) as ledger,
         _target(output) as file,
         screen.progress() as progress,
     ):

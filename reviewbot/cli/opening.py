@@ -44,7 +44,7 @@ class Opening(NamedTuple):
 
         One that does not exist yet is an empty history, and is not made.
         """
-        with ledger_at(self.settings().ledger) as opened:
+        with ledger_at(self.settings()) as opened:
             yield opened
 
 
@@ -125,6 +125,7 @@ def checkpoints_of(settings: Settings) -> CheckpointBook | None:
 
     return open_checkpoints(
         settings.ledger,
+        key=settings.key,
         file=settings.checkpoint_file,
         key_file=settings.checkpoint_key_file,
         folder=state_folder(),
@@ -132,11 +133,11 @@ def checkpoints_of(settings: Settings) -> CheckpointBook | None:
 
 
 @contextmanager
-def ledger_at(url: str) -> Iterator[Ledger]:
-    """The decision log at a URL, to be read only."""
+def ledger_at(settings: Settings) -> Iterator[Ledger]:
+    """The decision log of a key, to be read only."""
     from reviewbot.ledger.open import open_ledger
 
-    opened = open_ledger(url, read_only=True)
+    opened = open_ledger(settings.ledger, key=settings.key, read_only=True)
     try:
         yield opened
     finally:

@@ -44,7 +44,7 @@ def accept(screen: Screen, settings: Settings, revision: str | None) -> None:
     $ reviewbot policy accept 7c1e09ab  # it judges from the next poll on
     """
     if revision is None:
-        with ledger_at(settings.ledger) as ledger:
+        with ledger_at(settings) as ledger:
             waiting = rollout.waiting(ledger)
         changes = ("\n".join(_waiting_lines(change)) for change in waiting)
         screen.data("\n\n".join(changes) or "No policy waits.")
@@ -111,7 +111,7 @@ def publish(screen: Screen, settings: Settings, file: str, note: str) -> None:
     policy, beside = load_usable(file), PolicyFile(file).tests_path
     tests = beside.read_text(encoding="utf-8") if beside.exists() else None
     by, now = person_of(settings), datetime.now(UTC)
-    with closing(open_ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings.ledger, key=settings.key)) as ledger:
         made = published.publish(
             ledger, policy.source, dict(policy.files), by=by, now=now, note=note, tests=tests
         )

@@ -103,7 +103,7 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
     """
     now = datetime.now(UTC)
     say_health(screen, settings, form)
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         looks = len(marked(opened, now - LATEST))
         zones = zones_of(settings, opened)
         questions = [
@@ -198,7 +198,7 @@ def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
     """
     now = datetime.now(UTC)
     say_health(screen, settings, form)
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         chosen = find_round(opened, task)
         if chosen.latest is None:
             screen.say(f"{safe_line(chosen.sighting.task_id)} waits, and nothing is decided yet.")

@@ -128,7 +128,7 @@ def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Sett
         raise UsageError("the past as CSV is  reviewbot log export --format csv")
     # What a program reads stays in UTC.
     zone = "UTC" if form == "json" else zones_of(settings).first
-    with ledger_at(settings.ledger) as log:
+    with ledger_at(settings) as log:
         decisions, endings = log.decisions(since=since), log.endings(since)
         notes = log.notes(*TOPICS)
         document = past_document(

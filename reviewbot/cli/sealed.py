@@ -44,7 +44,7 @@ def sealed(screen: Screen, settings: Settings, form: str) -> None:
     $ reviewbot queue sealed --format json  # one object a line, for a script
     """
     now = datetime.now(UTC)
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         zones = zones_of(settings, opened)
         rounds = sorted(seal.sealed_rounds(opened), key=lambda found: found.decision.until or now)
     if form == "json":

@@ -84,7 +84,7 @@ def show(screen: Screen, settings: Settings, form: str) -> None:
     $ reviewbot shadow show --format json  # for a program
     """
     zone = zones_of(settings).first
-    with ledger_at(settings.ledger) as log:
+    with ledger_at(settings) as log:
         running, found = shadows.challengers(log), shadows.comparisons(log)
     if form == "json":
         screen.data(_json(running, found))

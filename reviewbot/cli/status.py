@@ -64,7 +64,7 @@ def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
         return
     found, problem, policies = None, None, None
     try:
-        with ledger_at(settings.ledger) as opened:
+        with ledger_at(settings) as opened:
             policies = policy_lines(beat, opened)
             found = situation(opened, now, bot_of(settings, now))
     except LedgerError as error:
@@ -265,7 +265,7 @@ def _ledger(settings: Settings) -> Iterator[Diagnosis]:
             yield Diagnosis("ok", "ledger", f"{path} will be made by the first run")
             return
         yield from _readable_by_others(path)
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         newest = opened.decisions(newest=1)
     lines = counted(newest[-1].seq if newest else 0, "line")
     yield Diagnosis("ok", "ledger", f"can be read; {lines} up to the newest decision")

@@ -204,7 +204,7 @@ def show(screen: Screen, settings: Settings, task_id: str, form: str) -> None:
     $ reviewbot tasks show 3b0e7c52-91d4-4a7f-8f0e-6a2d5c9b1e40  # its whole life
     """
     zone = "UTC" if form == "json" else zones_of(settings).of(review="comments")
-    with ledger_at(settings.ledger) as log, closing(connect(settings)) as connection:
+    with ledger_at(settings) as log, closing(connect(settings)) as connection:
         try:
             task = connection.api.get_comment(task_id)
         except NotFound as no:

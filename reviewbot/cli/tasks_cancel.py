@@ -78,7 +78,7 @@ def _cancel(connection: Connection, settings: Settings, task_ids: list[str]) -> 
     assert connection.desk is not None
     quarantine = timedelta(seconds=settings.quarantine)
     zone = zones_of(settings).of(review="comments")
-    with closing(open_ledger(settings.ledger)) as log:
+    with closing(open_ledger(settings.ledger, key=settings.key)) as log:
         canceller = Canceller(
             desk=connection.desk,
             tasks=connection.tasks,

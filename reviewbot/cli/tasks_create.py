@@ -42,7 +42,7 @@ from reviewbot.presentation.sheets import sheet
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import connect
-from reviewbot.runtime.state_files import PauseFile
+from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.pagination import read_all
 
@@ -177,7 +177,7 @@ def create(
 
 def _rehearse(screen: Screen, settings: Settings, wanted: _Wanted) -> list[ResultRow]:
     """Say what would be ordered, going by the file, the log, and the accounts that can post."""
-    with ledger_at(settings.ledger) as log:
+    with ledger_at(settings) as log:
         plan = planned(wanted.rows.good, OrderBook(log))
     credits, accounts = None, None
     if settings.has_key:
@@ -204,7 +204,7 @@ def _rehearse(screen: Screen, settings: Settings, wanted: _Wanted) -> list[Resul
 def _place_orders(screen: Screen, settings: Settings, wanted: _Wanted) -> list[ResultRow]:
     """Order what is good and was not ordered before."""
     with (
-        closing(open_ledger(settings.ledger)) as log,
+        closing(open_ledger(settings.ledger, key=settings.key)) as log,
         closing(connect(settings, live=True)) as connection,
     ):
         assert connection.desk is not None
@@ -238,7 +238,7 @@ def _place_orders(screen: Screen, settings: Settings, wanted: _Wanted) -> list[R
 
 def order_stops(log: Ledger, settings: Settings) -> OrderStops:
     """What keeps orders and cancellations back: pauses, and a log that went back."""
-    file = PauseFile(settings.pause_path()).read
+    file = PauseFiles(settings.pause_paths()).read
     return OrderStops(log, file=file, book=checkpoints_of(settings))
 
 

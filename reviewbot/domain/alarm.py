@@ -16,8 +16,6 @@ URGENCIES: tuple[Urgency, ...] = ("info", "warning", "error")
 
 
 HOUR = timedelta(hours=1)
-DEFAULT_KEY = "default"
-"""The name of the key where only one is set up."""
 
 
 EACH_TIME = timedelta(0)

@@ -26,6 +26,7 @@ from reviewbot.core.pipeline import ApiContact, ReviewPipeline, TrafficCounts
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.domain.text import known_zone, mark_of
+from reviewbot.ports.ledger import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from reviewbot.config import Settings
@@ -110,6 +111,8 @@ def running(judge: Judge) -> Running:
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """How the bot was after its newest pass."""
 
+    key: str = DEFAULT_KEY
+    """Whose bot it is."""
     at: datetime
     pid: int
     room: str | None = None
@@ -178,11 +181,12 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
         return max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
 
 
-def beat_path(ledger: str, state_folder: Path) -> Path:
-    """Where the heartbeat of the bot on this ledger lies: beside an SQLite file, or by itself."""
+def beat_path(ledger: str, state_folder: Path, key: str = DEFAULT_KEY) -> Path:
+    """Where the heartbeat of a key's bot on this ledger lies: beside an SQLite file, or by itself."""
+    own = "" if key == DEFAULT_KEY else f".{key}"
     if ledger.startswith("sqlite:///"):
-        return Path(unquote(ledger.removeprefix("sqlite:///")) + ".status.json")
-    return state_folder / f"reviewbot-{mark_of(ledger)}.status.json"
+        return Path(unquote(ledger.removeprefix("sqlite:///")) + f"{own}.status.json")
+    return state_folder / f"reviewbot-{mark_of(ledger)}{own}.status.json"
 
 
 def read_beat(path: Path) -> Beat | None:
@@ -194,18 +198,18 @@ def read_beat(path: Path) -> Beat | None:
 
 
 def newest_beat(settings: Settings) -> Beat | None:
-    """The newest heartbeat of the bot on this log, by this machine's clock; None where there is none."""
-    beats = [read_beat(beat_path(settings.ledger, state_folder()))]
+    """The newest heartbeat of the key's bot, by this machine's clock; None where there is none."""
+    beats = [read_beat(beat_path(settings.ledger, state_folder(), settings.key))]
     if not settings.ledger.startswith("sqlite:///"):
-        beats.append(_beat_on_server(settings.ledger))
+        beats.append(_beat_on_server(settings.ledger, settings.key))
     return max((beat for beat in beats if beat is not None), key=lambda beat: beat.at, default=None)
 
 
-def _beat_on_server(url: str) -> Beat | None:
+def _beat_on_server(url: str, key: str) -> Beat | None:
     from reviewbot.ledger.open import open_ledger
 
     try:
-        with closing(open_ledger(url, read_only=True)) as ledger:
+        with closing(open_ledger(url, key=key, read_only=True)) as ledger:
             found = ledger.last_beat()
         if found is None:
             return None
@@ -226,6 +230,7 @@ class Heart:
     """Where a bot leaves its heartbeat."""
 
     path: Path
+    key: str = DEFAULT_KEY
     on_server: bool = False
     once: bool = False
     now: Callable[[], datetime] = machine_time
@@ -244,7 +249,8 @@ class Heart:
 def heart_of(settings: Settings, *, once: bool) -> Heart:
     """Where the bot of these settings leaves its heartbeat."""
     return Heart(
-        path=beat_path(settings.ledger, state_folder()),
+        key=settings.key,
+        path=beat_path(settings.ledger, state_folder(), settings.key),
         on_server=settings.ledger.startswith("postgresql"),
         once=once,
     )
@@ -306,6 +312,7 @@ def _beat(
     tries = [trouble.tries for bench in benches for trouble in bench.troubles.values()]
     open_now = undecided(benches)
     return Beat(
+        key=heart.key,
         at=heart.now(),
         pid=os.getpid(),
         room=room(),

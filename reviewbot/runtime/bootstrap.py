@@ -30,7 +30,7 @@ from reviewbot.ports.queue import Clock, Post, ReviewQueue
 from reviewbot.runtime.meters import Meters, measured
 from reviewbot.runtime.policy_files import load_judges
 from reviewbot.runtime.published import policy_sources
-from reviewbot.runtime.state_files import PauseFile
+from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.safety.rollout import adopt
 from reviewbot.tokportal.accounts import AccountsQueue
 from reviewbot.tokportal.client import ReadApi, ReviewApi
@@ -253,7 +253,7 @@ def build(
         make_bench=connection.bench,
         skew=lambda: connection.server.offset,
         guard=GuardState(
-            pause_file=PauseFile(settings.pause_path()).read,
+            pause_file=PauseFiles(settings.pause_paths()).read,
             require_ack=settings.require_ack,
             two_for_caps=settings.two_for_caps,
         ),
@@ -269,7 +269,9 @@ def build(
 def _opened(settings: Settings, connection: Connection, *, read_only: bool) -> Ledger:
     """The log of the settings; where it cannot be opened the connection is closed."""
     try:
-        return open_ledger(settings.ledger, read_only=read_only, lock=not read_only)
+        return open_ledger(
+            settings.ledger, key=settings.key, read_only=read_only, lock=not read_only
+        )
     except BaseException:
         connection.close()
         raise

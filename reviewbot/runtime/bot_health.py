@@ -16,7 +16,7 @@ from reviewbot.insights.heartbeat import Beat, Health, newest_beat
 from reviewbot.insights.status import not_used
 from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.format import ago
-from reviewbot.runtime.state_files import PauseFile
+from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.safety import rollout
 from reviewbot.safety.pauses import Hold, holds_on, nothing_is_sent
 
@@ -60,9 +60,9 @@ def health_of(
 
 def look(settings: Settings, beat: Beat | None, now: datetime) -> Health:
     """The health of the bot on the log of the settings, by its newest heartbeat."""
-    file = PauseFile(settings.pause_path()).read()
+    file = PauseFiles(settings.pause_paths()).read()
     try:
-        with closing(open_ledger(settings.ledger, read_only=True)) as opened:
+        with closing(open_ledger(settings.ledger, key=settings.key, read_only=True)) as opened:
             return health_of(beat, opened, now, file=file)
     except LedgerError as error:
         return health_of(beat, None, now, problem=str(error))
@@ -112,7 +112,7 @@ def bot_of(settings: Settings, now: datetime) -> Bot:
         every=settings.every,
         requests_per_minute=settings.rate_per_minute or ADVERTISED * SHARE,
         quarantine=timedelta(seconds=settings.quarantine),
-        file=PauseFile(settings.pause_path()).read(),
+        file=PauseFiles(settings.pause_paths()).read(),
     )
     if beat is None:
         return alone

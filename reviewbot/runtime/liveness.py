@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Events, Level, PassSummary
 from reviewbot.domain.errors import LedgerError, ReviewbotError
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.runtime.meters import Meters, look_ahead
 from reviewbot.safety.pauses import holds_on, nothing_is_sent
 
@@ -117,8 +118,6 @@ MISSED = 5
 """Polls without a good pass after which the bot is not ready."""
 AHEAD = 60.0
 """Seconds between two looks ahead for the figures that are scraped."""
-ONLY_KEY = "default"
-"""What a bot's key is called where it has the only one."""
 BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds between seeing a thing and a write on it; `freshness` is the end."""
 
@@ -153,7 +152,7 @@ class Pulse:
         every: float,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
-        key: str = ONLY_KEY,
+        key: str = DEFAULT_KEY,
         meters: Meters | None = None,
         is_scraped: bool = False,
     ) -> None:

@@ -145,15 +145,15 @@ def accepted(ledger: Ledger, name: str) -> PublishedPolicy | None:
 class LedgerPolicy:
     """A policy that runs as `ledger:NAME`: the newest revision there that a person has accepted."""
 
-    def __init__(self, path: str, url: str) -> None:
+    def __init__(self, path: str, url: str, key: str) -> None:
         self.path = path
-        self._url = url
+        self._url, self._key = url, key
         self._loaded: tuple[tuple[str, None], ...] | None = None
 
     def load(self, *, today: date | None = None) -> Parsed:
         """Read and check it."""
         self._loaded = self.stamps()
-        with closing(open_ledger(self._url, read_only=True)) as ledger:
+        with closing(open_ledger(self._url, key=self._key, read_only=True)) as ledger:
             return load_published(ledger, self.path, today=today)
 
     def changed(self) -> bool:
@@ -162,7 +162,7 @@ class LedgerPolicy:
 
     def stamps(self) -> tuple[tuple[str, None], ...]:
         """The revision that is accepted now."""
-        with closing(open_ledger(self._url, read_only=True)) as ledger:
+        with closing(open_ledger(self._url, key=self._key, read_only=True)) as ledger:
             found = accepted(ledger, self.path.removeprefix(SCHEME))
         return () if found is None else ((found.revision, None),)
 
@@ -170,7 +170,7 @@ class LedgerPolicy:
 def policy_sources(settings: Settings) -> list[str | PolicySource]:
     """Where the policies of the settings are read from. Raises ConfigError where none is named."""
     return [
-        LedgerPolicy(path, settings.ledger) if path.startswith(SCHEME) else path
+        LedgerPolicy(path, settings.ledger, settings.key) if path.startswith(SCHEME) else path
         for path in settings.need_policies()
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 _LONGEST = 4096
@@ -55,3 +56,19 @@ class PauseFile:
 
     def _unread(self, why: str | None) -> str:
         return f"all: {self.path} cannot be read ({why})"
+
+
+class PauseFiles:
+    """The file that pauses every key, and the one that pauses only ours."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._files = [PauseFile(path) for path in paths]
+
+    def read(self) -> str | None:
+        """Give all that stands in those that are there, or None where none is."""
+        texts = [text for file in self._files if (text := file.read()) is not None]
+        if len(texts) < 2:
+            return texts[0] if texts else None
+        parts = [text.strip().replace("\n", ":", 1).partition(":") for text in texts]
+        words = " ".join(head.strip() or "all" for head, _, _ in parts)
+        return f"{words}: {'; '.join(filter(None, (why.strip() for _, _, why in parts)))}"
