@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
-from reviewbot.alarms.outages import DowntimeReport, tell_crash
+from reviewbot.alarms.outages import tell_crash
 from reviewbot.alarms.routing import unheard
 from reviewbot.cli.command import command
 from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
@@ -25,38 +26,29 @@ from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
-from reviewbot.insights.heartbeat import beating_poll, heart_of, newest_beat
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
-from reviewbot.review.poll import STRETCH, Polling
 from reviewbot.review.reconcile import follow_up
-from reviewbot.runtime.bootstrap import build, settle
-from reviewbot.runtime.daemon import Daemon, say_pass
+from reviewbot.runtime.bootstrap import settle
+from reviewbot.runtime.daemon import say_pass
+from reviewbot.runtime.key_bot import KeyBot, daemon_of, make_bot, passes
 from reviewbot.runtime.key_watch import KeyWatch
+from reviewbot.runtime.keyring import KeyLoop, Keyring
 from reviewbot.runtime.ladders import move_ladders
-from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, Pulse, StopSignals
+from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, StopSignals
 from reviewbot.runtime.logging import about_key
-from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
-from reviewbot.runtime.watcher import Watcher
-from reviewbot.safety.stop_conditions import StopConditions, keep, newest_at
+from reviewbot.runtime.watcher import HangWatch, Watcher
+from reviewbot.safety.stop_conditions import StopConditions, keep
 from reviewbot.setting_values import read_address
 
+if TYPE_CHECKING:
+    from reviewbot.runtime.health import Bots
+
+UNEXPECTED = 1
 PATIENCE = 60.0
 """Seconds that `--once` waits for its alarms to arrive: nobody sends them later."""
-
-
-class _Bot(NamedTuple):
-    """The bot and what its process watches beside it."""
-
-    screen: Screen
-    settings: Settings
-    app: BotContext
-    stop: LivelyEvent
-    watch: PolicyWatch
-    keys: KeyWatch
-    pulse: Pulse
 
 
 @command
@@ -90,112 +82,164 @@ def run(
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
     mode = "live" if live else "dry-run" if dry_run else None
-    settings = opening.settings(mode=mode, every=every, listen=listen)
+    settings = opening.all_settings(mode=mode, every=every, listen=listen)
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
-    stop, watch, meters = LivelyEvent(), PolicyWatch(policy_sources(settings)), Meters()
-    keys = KeyWatch(settings.key_file)
-    logs = logs_for(screen, settings)
-    told: Events = about_key(logs, settings.key) if settings.keys else logs
-    app = build(settings, judges=watch.load(), events=told, stop=stop, meters=meters)
-    is_scraped = settings.listen is not None and not once
-    pulse = Pulse(app, settings.every, key=settings.key, meters=meters, is_scraped=is_scraped)
-    events = app.events
-    app.events, stop.turn = pulse.hearing(events), pulse.turn
+    logs, keys = logs_for(screen, settings), settings.each()
     with ExitStack() as end:
-        end.enter_context(Watcher(app, pulse, events=events))
-        end.callback(app.close)
         if console is not None and not once:
             from reviewbot.web.server import serving
 
-            served = end.enter_context(serving(settings, read_address(console), app.events))
+            served = end.enter_context(serving(settings.one(), read_address(console), logs))
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()
-        code = _review(_Bot(screen, settings, app, stop, watch, keys, pulse), once=once)
+        if len(keys) > 1:
+            code = _passes_of_all(screen, keys, logs) if once else _run_all(screen, keys, logs)
+        else:
+            code = _run_one(screen, keys[0], logs, once=once)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _review(bot: _Bot, *, once: bool) -> int:
-    """Run to the end; give the exit code."""
-    app = bot.app
-    try:
-        bot.watch.attach(app)
-        bot.keys.attach(app.renew_key, app.notifier, app.events)
-        _announce(bot)
-        judges = [judge for bench in app.benches for judge in bench.judges]
-        for warning in unheard((judge.policy for judge in judges), bot.settings.notices.routes):
-            app.events("target without a channel", level="warning", why=warning)
-        if not once:
-            return _daemon(bot)
-        _one_pass(bot)
-        app.notifier.alarms.close(PATIENCE)
-        return 0
-    except ReviewbotError:
-        raise
-    except Exception as error:
-        tell_crash(app.notifier, error)
-        raise
+def _run_one(screen: Screen, settings: Settings, logs: Events, *, once: bool) -> int:
+    """Run the bot of one key to its end; give the exit code."""
+    bot = _made(settings, logs, LivelyEvent(), is_scraped=settings.listen is not None and not once)
+    loop = HangWatch(bot.app, bot.pulse, bot.events)
+    with Watcher(lambda: (loop,)), closing(bot):
+        try:
+            _announce(screen, bot.app, settings)
+            if not once:
+                return _daemon(bot)
+            _stop_on_signals((bot.stop,))
+            _one_pass(screen, bot)
+            bot.app.notifier.alarms.close(PATIENCE)
+            return 0
+        except ReviewbotError:
+            raise
+        except Exception as error:
+            tell_crash(bot.app.notifier, error)
+            raise
 
 
-def _announce(bot: _Bot) -> None:
+def _made(
+    settings: Settings, logs: Events, stop: LivelyEvent, *, is_scraped: bool = False
+) -> KeyBot:
+    events = about_key(logs, settings.key) if settings.keys else logs
+    policies = PolicyWatch(policy_sources(settings))
+    return make_bot(
+        settings,
+        policies,
+        KeyWatch(settings.key_file),
+        events,
+        stop=stop,
+        is_scraped=is_scraped,
+    )
+
+
+def _announce(screen: Screen, app: BotContext, settings: Settings) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
-    app, screen, api = bot.app, bot.screen, bot.settings.base_url
-    key = bot.settings.need_key().reveal()
     judges = [judge for bench in app.benches for judge in bench.judges]
     policies = [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in judges]
+    api = settings.base_url
+    for warning in unheard((judge.policy for judge in judges), settings.notices.routes):
+        app.events("target without a channel", level="warning", why=warning)
     if not screen.is_terminal(sys.stderr):
         app.events("started", mode=app.mode.value, policies=policies, api=api)
         return
     live = app.mode is Mode.LIVE
     how = styled("LIVE: decisions are sent", "bad") if live else "dry run: nothing is sent"
-    screen.say(f"{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {api}")
+    key = settings.need_key().reveal()
+    name = f"{settings.key}: " if settings.keys else ""
+    screen.say(f"{name}{how}; {safe_line(', '.join(policies))}; key …{key[-4:]} at {api}")
 
 
-def _daemon(bot: _Bot) -> int:
-    settings, pulse, book = bot.settings, bot.pulse, checkpoints_of(bot.settings)
-    pulse.policy_problem = lambda: bot.watch.problem
-    pulse.meters.checkpoint_at = newest_at(book)
-    daemon = Daemon(
-        bot.app,
-        every=settings.every,
-        stop=bot.stop,
-        refresh=lambda asked: _refresh(bot, asked),
-        key_changed=bot.keys.changed,
-        book=book,
-        pulse=pulse,
-        poll=_poll(settings, min(settings.every, STRETCH)),
-    )
+def _daemon(bot: KeyBot) -> int:
+    daemon = daemon_of(bot, checkpoints_of(bot.settings))
     daemon.obey_signals()
     settle()
-    if settings.listen is None:
+    with _health(bot.settings, bot.pulse):
         return daemon.run()
+
+
+def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
+    """Run the bots of several keys, each in a thread of its own, until told to stop."""
+    keyring = Keyring()
+    loops = [
+        KeyLoop(
+            settings,
+            keyring,
+            events=logs,
+            book=checkpoints_of,
+            is_scraped=settings.listen is not None,
+            began=lambda bot: _announce(screen, bot.app, bot.settings),
+        )
+        for settings in keys
+    ]
+    keyring.obey_signals()
+    with Watcher(keyring.hang_watches), _health(keys[0], keyring):
+        return keyring.run(loops)
+
+
+def _health(settings: Settings, bots: Bots) -> AbstractContextManager[object]:
+    """The pages for probes and metrics, where an address is set."""
+    if settings.listen is None:
+        return nullcontext()
     from reviewbot.runtime.health import HealthServer
 
-    with closing(HealthServer(settings.listen, pulse)):
-        return daemon.run()
+    return closing(HealthServer(settings.listen, bots))
 
 
-def _refresh(bot: _Bot, asked: bool) -> None:
-    bot.keys.refresh(asked=asked)
-    bot.watch.refresh(asked=asked)
-
-
-def _one_pass(bot: _Bot) -> None:
-    app, signals = bot.app, StopSignals(time.monotonic)
+def _stop_on_signals(stops: Sequence[LivelyEvent]) -> None:
+    """Let a signal end the passes under way in order, a later one the process at once."""
+    signals = StopSignals(time.monotonic)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if signals.again():
             os._exit(INTERRUPTED)
-        bot.stop.set()
+        for stop in stops:
+            stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    book = checkpoints_of(bot.settings)
+
+
+def _passes_of_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
+    """One pass of each key, side by side; give the exit code of the first that could make none."""
+    stops = [LivelyEvent() for _ in keys]
+    _stop_on_signals(stops)
+
+    def one(settings: Settings, stop: LivelyEvent) -> Exception | None:
+        try:
+            with closing(_made(settings, logs, stop)) as bot:
+                _announce(screen, bot.app, settings)
+                _one_pass(screen, bot)
+                bot.app.notifier.alarms.close(PATIENCE)
+        except Exception as error:  # noqa: BLE001  the passes of the others go on
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(keys), "key") as threads:
+        ended = list(threads.map(one, keys, stops))
+    failed = [(settings, error) for settings, error in zip(keys, ended, strict=True) if error]
+    for settings, error in failed:
+        about_key(logs, settings.key)("pass failed", level="error", error=_why(error))
+        screen.complain(f"{settings.key}: {safe_line(_why(error), 300)}")
+    if not failed:
+        return 0
+    error = failed[0][1]
+    return error.exit_code if isinstance(error, ReviewbotError) else UNEXPECTED
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ReviewbotError) else type(error).__name__
+
+
+def _one_pass(screen: Screen, bot: KeyBot) -> None:
+    app, book = bot.app, checkpoints_of(bot.settings)
     app.brake = brakes = StopConditions(app, book)
     brakes.check()
-    summary = _poll(bot.settings, math.inf)(app)
+    summary = passes(bot.settings, math.inf)(app)
     if summary.stopped is None:
         move_ladders(app.ledger, app.events, app.notifier, app.benches)
         follow_up(app)  # at most once a day; the daemon has a chore for it
@@ -203,18 +247,9 @@ def _one_pass(bot: _Bot) -> None:
     say_pass(app.events, summary)
     with suppress(LedgerCorrupt):  # a log that went back was told above, and gets no checkpoint
         keep(app.ledger, book, app.clock.now())
-    if bot.screen.is_terminal(sys.stderr):
-        bot.screen.say(in_words(summary, app.mode))
-
-
-def _poll(settings: Settings, stretch: float) -> Callable[[BotContext], PassSummary]:
-    """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
-    last = newest_beat(settings)
-    heart = heart_of(settings, once=stretch == math.inf)
-    return DowntimeReport(
-        beating_poll(heart, settings.every, Polling(stretch), last),
-        None if last is None else last.looked_until,
-    )
+    if screen.is_terminal(sys.stderr):
+        name = f"{bot.settings.key}: " if bot.settings.keys else ""
+        screen.say(name + in_words(summary, app.mode))
 
 
 def in_words(summary: PassSummary, mode: Mode) -> str:

@@ -57,6 +57,8 @@ class AlarmKind(StrEnum):
     """A changed policy could not be loaded; the old one keeps judging."""
     HANGS = "hangs"
     """The loop shows no sign of life: some call does not come back."""
+    PARKED = "parked"
+    """The bot of one key of several does not run; the others go on."""
     STOPPED = "stopped"
     """The process ended by itself."""
     BREAKER = "breaker"

@@ -21,6 +21,7 @@ import schedule
 
 from reviewbot.alarms.outages import tell_stopped
 from reviewbot.core.context import BotContext
+from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.errors import ApiError, LedgerBroken, LedgerCorrupt, ReviewbotError
 from reviewbot.ports.ledger import CheckpointBook, Ledger
@@ -55,8 +56,9 @@ class Daemon:
 
     `poll` makes a pass, or a stretch of one. `refresh` takes over changed policies before it; it is
     told whether somebody asked for that. `key_changed` says whether a key that is refused may have
-    become another one. `book` is where checkpoints are kept. `stop` is the event
-    that also ends the sleeps of the bot's clock, `wake` the one that its pauses wait for.
+    become another one, `tell` speaks to the service manager, `tell_fatal` to people at such an end. `book` is where checkpoints are kept.
+    `stop` is the event that also ends the sleeps of the bot's clock, `wake` the one that its pauses
+    wait for.
     """
 
     def __init__(
@@ -71,13 +73,17 @@ class Daemon:
         poll: Callable[[BotContext], PassSummary] | None = None,
         wake: threading.Event | None = None,
         key_changed: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = tell_manager,
+        tell_fatal: Callable[[Notifier, ReviewbotError], None] = tell_stopped,
     ) -> None:
         self._app = app
         self._every = every
         self._stop = stop
         self._refresh = refresh
-        self._key_changed = key_changed
-        self._book = book
+        self._key_changed, self._tell = key_changed, tell
+        self._book, self._tell_fatal = book, tell_fatal
+        self.ended_by: ReviewbotError | None = None
+        """What no later pass could mend."""
         self._pulse = pulse or Pulse(app, every)
         self._brakes = app.brake = StopConditions(app, book)
         self._poll = poll or Polling(min(every, STRETCH))
@@ -94,7 +100,7 @@ class Daemon:
     def run(self) -> int:
         """Poll until stopped; give the exit code."""
         self._plan_chores()
-        tell_manager("READY=1")
+        self._tell("READY=1")
         code, began = STOPPED, 0.0
         while not self._stop.is_set():
             if not self._goes_on:
@@ -103,12 +109,12 @@ class Daemon:
                 self._tick()
             except FATAL as error:
                 self._app.events("stopped", level="error", error=str(error))
-                tell_stopped(self._app.notifier, error)
-                code = error.exit_code
+                self._tell_fatal(self._app.notifier, error)
+                self.ended_by, code = error, error.exit_code
                 break
             if not self._goes_on:
                 self._pause(began)
-        tell_manager("STOPPING=1")
+        self._tell("STOPPING=1")
         self._safely(self._checkpoint)
         self._app.events("ended", passes=self._passes, exit_code=code)
         return code

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from reviewbot.domain.errors import ConfigError
@@ -23,6 +23,19 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Page = tuple[HTTPStatus, str, bytes]
 
 
+class Bots(Protocol):
+    """The bots of this process, as probes see them."""
+
+    def pulses(self) -> Iterable[Pulse]:
+        """The pulse of each that runs."""
+
+    def stuck(self) -> str | None:
+        """Why the process should be started anew; None while it turns."""
+
+    def unready(self) -> str | None:
+        """Why not all of the work can be done now."""
+
+
 class HealthServer(ThreadingHTTPServer):
     """Answers until `close`; never in the way of the loop, and gone with the process."""
 
@@ -30,9 +43,9 @@ class HealthServer(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 16
 
-    def __init__(self, address: tuple[str, int], pulse: Pulse) -> None:
-        self.pulse = pulse
-        self.exposition = Exposition(lambda: (pulse,))
+    def __init__(self, address: tuple[str, int], bots: Bots) -> None:
+        self.bots = bots
+        self.exposition = Exposition(bots.pulses)
         try:
             super().__init__(address, _Handler)
         except OSError as error:
@@ -79,8 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Probes come every few seconds; nobody wants to read of each."""
 
     PAGES: ClassVar[dict[str, Callable[[HealthServer], Page]]] = {
-        "/-/healthy": lambda server: _answer(server.pulse.stuck()),
-        "/-/ready": lambda server: _answer(server.pulse.unready()),
+        "/-/healthy": lambda server: _answer(server.bots.stuck()),
+        "/-/ready": lambda server: _answer(server.bots.unready()),
         "/metrics": lambda server: (HTTPStatus.OK, CONTENT_TYPE, server.exposition.text()),
     }
 

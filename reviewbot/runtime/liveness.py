@@ -155,17 +155,19 @@ class Pulse:
         key: str = DEFAULT_KEY,
         meters: Meters | None = None,
         is_scraped: bool = False,
+        tell: Callable[[str], None] = tell_manager,
     ) -> None:
         """`wall` is this machine's own clock: what is told to its watchers is by no other.
 
         `key` is what the bot's key is called. What takes a look ahead is worked out where the
-        figures are scraped.
+        figures are scraped. `tell` speaks to the service manager.
         """
         self._wall = wall
         self.app = app
         self.key = key
         self.meters = meters or Meters()
         self._is_scraped = is_scraped
+        self._tell = tell
         self._looked_at = float("-inf")
         self._patience = max(STUCK, MISSED * every)
         self._turned_at = self._good_at = app.clock.monotonic()
@@ -208,7 +210,7 @@ class Pulse:
         now = self._turned_at = self.app.clock.monotonic()
         if self._watchdog is not None and now - self._told_at >= self._watchdog / 4:
             self._told_at = now
-            tell_manager("WATCHDOG=1")
+            self._tell("WATCHDOG=1")
 
     def passed(self, summary: PassSummary) -> None:
         """A pass could be made."""
@@ -221,7 +223,7 @@ class Pulse:
             self.good_pass_at = self._wall()
         self._read_ledger()
         left = f", {summary.left} not reviewed yet" if summary.left else ""
-        tell_manager(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided{left}")
+        self._tell(f"STATUS={summary.waiting} waiting, {len(summary.undecided)} undecided{left}")
 
     def failed(self, error: ReviewbotError) -> None:
         """A pass could not be made."""
@@ -283,6 +285,10 @@ class Pulse:
         return (
             None if quiet <= patience else f"the loop has shown no sign of life for {quiet:.0f} s"
         )
+
+    def pulses(self) -> tuple[Pulse, ...]:
+        """Itself, for whoever asks all that there are."""
+        return (self,)
 
     def unready(self) -> str | None:
         """Why it cannot do its work now: the loop hangs, the log, the API, a pause, a pass too long."""

@@ -249,6 +249,10 @@ class PolicyWatch:
             refuse_failing(judge)
         return judges
 
+    def changed(self) -> bool:
+        """Whether any of them may be another one since it was read. Raises `LedgerError`."""
+        return any(file.changed() for file in self._files)
+
     def attach(self, app: BotContext) -> None:
         """Take charge of the policies of a bot that was built by them."""
         self._app = app
@@ -260,7 +264,7 @@ class PolicyWatch:
 
     def refresh(self, *, asked: bool = False) -> None:
         """Before a pass: take over changed files where they are sound; `asked` even if unchanged."""
-        if not (asked or self.problem or any(file.changed() for file in self._files)):
+        if not (asked or self.problem or self.changed()):
             return
         if not self._settled():
             return

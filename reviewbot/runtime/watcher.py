@@ -15,7 +15,8 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -44,26 +45,19 @@ _REACH = timedelta(hours=STAGES[-1])
 
 
 class Watcher:
-    """Watches one loop from `with` to its end. `look` is one look; all else is the thread's."""
+    """The thread beside the loops, from `with` to its end. `look` is one look at each of them."""
 
     def __init__(
         self,
-        app: BotContext,
-        pulse: Pulse,
+        loops: Callable[[], Iterable[HangWatch]],
         *,
-        events: Events,
+        monotonic: Callable[[], float] = time.monotonic,
         leave: Callable[[int], object] = os._exit,
     ) -> None:
-        self._app = app
-        self._pulse = pulse
-        self._events = events
-        """Not the loop's own, for those count as its signs of life."""
+        self._loops = loops
         self._leave = leave
-        self._monotonic = app.clock.monotonic
-        self._signals = StopSignals(self._monotonic)
-        self._hung_since: float | None = None
-        self._told_at = float("-inf")
-        self._told: set[tuple[str, str | None, int]] = set()
+        self._monotonic = monotonic
+        self._signals = StopSignals(monotonic)
         self._over = threading.Event()
         self._heard, self._rung = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -98,10 +92,41 @@ class Watcher:
             self._leave(INTERRUPTED)
 
     def look(self) -> None:
-        """Look once: end a stop that takes too long, and say that the loop hangs, or goes on."""
+        """Look once: end a stop that takes too long, and say of each loop that it hangs, or goes on."""
         first = self._signals.first_at
         if first is not None and self._monotonic() - first > LATEST:
             self._leave(INTERRUPTED)
+        for loop in self._loops():
+            loop.look()
+
+    # The thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            for number in self._numbers():
+                self.heard(number)
+            self.look()
+
+    def _numbers(self) -> Iterator[int]:
+        ready, _, _ = select.select([self._heard], [], [], LOOK)
+        yield from self._heard.recv(64) if ready else b""
+
+
+class HangWatch:
+    """Says that one loop hangs, or goes on again."""
+
+    def __init__(self, app: BotContext, pulse: Pulse, events: Events) -> None:
+        """`events` are not the loop's own, for those count as its signs of life."""
+        self._app = app
+        self._pulse = pulse
+        self._events = events
+        self._monotonic = app.clock.monotonic
+        self._hung_since: float | None = None
+        self._told_at = float("-inf")
+        self._told: set[tuple[str, str | None, int]] = set()
+
+    def look(self) -> None:
+        """Look once."""
         quiet = self._pulse.quiet()
         if quiet > HANGS:
             self._hangs(quiet)
@@ -204,18 +229,6 @@ class Watcher:
     def _log(self, alarms: list[Alarm]) -> None:
         for alarm in alarms:
             log_alarm(self._events, alarm)
-
-    # The thread ------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            for number in self._numbers():
-                self.heard(number)
-            self.look()
-
-    def _numbers(self) -> Iterator[int]:
-        ready, _, _ = select.select([self._heard], [], [], LOOK)
-        yield from self._heard.recv(64) if ready else b""
 
 
 def _stage(one: Undecided, at: datetime) -> int:

@@ -24,7 +24,7 @@ from reviewbot.ledger.open import in_memory
 from reviewbot.ports.queue import Letter
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.liveness import HANGS, STUCK, Pulse
-from reviewbot.runtime.watcher import LATEST, Watcher
+from reviewbot.runtime.watcher import LATEST, HangWatch, Watcher
 from tests.builders import an_item
 from tests.fakes import ESCALATE, HandClock, Said, World, always, an_app
 
@@ -108,7 +108,10 @@ class Scene:
         )
         self.pulse = Pulse(self.app, 60.0)
         self.said = Said()
-        self.watcher = Watcher(self.app, self.pulse, events=self.said, leave=self.left.append)
+        self.loop = HangWatch(self.app, self.pulse, self.said)
+        self.watcher = Watcher(
+            lambda: (self.loop,), monotonic=self.clock.monotonic, leave=self.left.append
+        )
         self.pulse.passed(poll_once(self.app))
         self.post.letters.clear()
 
@@ -212,7 +215,7 @@ def test_the_log_line_of_an_alarm_waits_for_nobody() -> None:
     """Whoever reads the log may be what hangs."""
     scene = Scene()
     free = threading.Event()
-    scene.watcher._events = lambda *_, **__: free.wait(10)  # type: ignore[assignment]
+    scene.loop._events = lambda *_, **__: free.wait(10)  # type: ignore[assignment]
     began = time.monotonic()
 
     scene.hang(HANGS + 2)
@@ -233,7 +236,8 @@ watcher.LATEST = {latest}
 app = an_app(World(), always(APPROVE), clock=SystemClock())
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: None)
-with watcher.Watcher(app, Pulse(app, 60.0), events=app.events):
+loop = watcher.HangWatch(app, Pulse(app, 60.0), app.events)
+with watcher.Watcher(lambda: (loop,)):
     print("hanging", flush=True)
     while True:  # as a library does that goes on waiting after each signal
         ctypes.CDLL(None).poll(None, 0, 3_600_000)

@@ -1,0 +1,411 @@
+"""The keyring: the bots of many keys in one process, each in a thread of its own.
+
+Theory of operation. What goes wrong with one key parks that key alone, be it its file, its policies,
+its part of the log, or a fault of ours: people are told, and it is tried again every few minutes, and
+at once when one of its files changes. Its alarms then go out by themselves, for its own log may be
+what is wrong. A key that the API refuses is parked by its own daemon, as it would be alone. The
+process ends by itself only where no key could begin, or where nothing but a new start helps any.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+
+from reviewbot.alarms.dispatcher import AlarmDispatcher
+from reviewbot.channels.config import make_channels, make_ping
+from reviewbot.channels.sender import BackgroundPost
+from reviewbot.config import Settings
+from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import Events
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.errors import ConfigError, LedgerError, ReviewbotError
+from reviewbot.ledger.open import IN_MEMORY, open_ledger
+from reviewbot.ports.ledger import CheckpointBook
+from reviewbot.ports.queue import Post
+from reviewbot.runtime.bootstrap import LAST_WORDS, SystemClock, settle
+from reviewbot.runtime.daemon import FATAL, PROBE, STOPPED, Daemon
+from reviewbot.runtime.key_bot import KeyBot, Renew, daemon_of, make_bot
+from reviewbot.runtime.key_watch import KeyWatch
+from reviewbot.runtime.liveness import (
+    INTERRUPTED,
+    SLICE,
+    LivelyEvent,
+    Pulse,
+    SignalEvent,
+    StopSignals,
+    tell_manager,
+)
+from reviewbot.runtime.logging import about_key
+from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.published import policy_sources
+from reviewbot.runtime.watcher import HangWatch
+
+LOOK = 0.2
+"""Seconds between two looks at the loops."""
+FIRST_TRY = 5.0
+"""Seconds before a parked key is tried again; twice as long after each further failure in a row."""
+MOST_NAMED = 5
+"""Keys that a sentence for a probe names."""
+
+
+class KeyLoop:
+    """One key: its bot made, run, and made again after a while where that failed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: Keyring,
+        *,
+        events: Events,
+        book: Callable[[Settings], CheckpointBook | None],
+        is_scraped: bool = False,
+        began: Callable[[KeyBot], None] = lambda _: None,
+    ) -> None:
+        """`book` opens where checkpoints are kept; `began` hears of each bot that begins."""
+        self._began = began
+        self.name = settings.key
+        self.settings = settings
+        self.bot: KeyBot | None = None
+        self.hangs: HangWatch | None = None
+        self.error: Exception | None = None
+        """What it is parked for."""
+        self.has_run = False
+        self._keyring = keyring
+        self._events = about_key(events, self.name)
+        self._book = book
+        self._is_scraped = is_scraped
+        self._stop = LivelyEvent()
+        self._wake = SignalEvent()
+        self._daemon: Daemon | None = None
+        self._told: _ParkingAlarms | None = None
+        self._changed: Callable[[], bool] = lambda: False
+        self._thread = threading.Thread(target=self._run, name=f"key {self.name}", daemon=True)
+        self.start, self.join, self.is_alive = (
+            self._thread.start,
+            self._thread.join,
+            self._thread.is_alive,
+        )
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the API refuses its key."""
+        bot = self.bot
+        return bot is not None and bot.app.contact.key_refused_since is not None
+
+    def stop(self) -> None:
+        """Finish the write in flight, then end."""
+        self._stop.set()
+        self._wake.set()
+        if (daemon := self._daemon) is not None:
+            daemon.stop()
+
+    def ask_reload(self) -> None:
+        """Read key and policies again before the next pass; a parked key is tried now."""
+        self._wake.set()
+        if (daemon := self._daemon) is not None:
+            daemon.ask_reload()
+
+    def look(self) -> None:
+        """Say that it runs again, once a pass went through; called from beside its thread."""
+        bot, told = self.bot, self._told
+        if bot is not None and told is not None and bot.pulse.good_pass_at is not None:
+            told.over()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            began = time.monotonic()
+            error = self._live()
+            if error is None or self._stop.is_set():
+                break
+            failures = 1 if time.monotonic() - began > PROBE else failures + 1
+            pause = min(FIRST_TRY * 2.0 ** (failures - 1), PROBE)
+            self._park(error, pause)
+        if self._told is not None:
+            self._told.close()
+
+    def _live(self) -> Exception | None:
+        """Make the bot and run it to its end; give what ended it before it was told to stop."""
+        try:
+            bot = self._make()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this key's trouble alone
+            self._keyring.release(self.name)
+            return error
+        self.bot, self.error, self.has_run = bot, None, True
+        self.hangs = HangWatch(bot.app, bot.pulse, self._events)
+        try:
+            self._began(bot)
+            daemon = daemon_of(
+                bot, self._book(self.settings), tell=_says_alive, tell_fatal=lambda *_: None
+            )
+            self._daemon = daemon
+            return None if daemon.run() == STOPPED else daemon.ended_by
+        except Exception as error:  # noqa: BLE001  the same
+            return error
+        finally:
+            self.bot = self.hangs = self._daemon = None
+            with suppress(ReviewbotError):
+                bot.close()
+            self._keyring.release(self.name)
+
+    def _make(self) -> KeyBot:
+        settings = self.settings
+        key = KeyWatch(settings.key_file)
+        self._changed = key.changed
+        policies = PolicyWatch(policy_sources(settings))
+        self._changed = lambda: key.changed() or policies.changed()
+        self._keyring.claim(self.name, settings.need_key().reveal())
+        return make_bot(
+            settings,
+            policies,
+            key,
+            self._events,
+            stop=self._stop,
+            post=_post(settings, lambda: self._keyring.passed(self.name)),
+            is_scraped=self._is_scraped,
+            tell=_says_alive,
+            renews=self._renews,
+        )
+
+    def _renews(self, renew: Renew) -> Renew:
+        def claimed(key: str) -> bool:
+            self._keyring.claim(self.name, key)
+            return renew(key)
+
+        return claimed
+
+    def _park(self, error: Exception, pause: float) -> None:
+        """Tell that it is parked, and wait until it is to be tried again."""
+        self.error = error
+        why = str(error) if isinstance(error, ReviewbotError) else type(error).__name__
+        self._events("parked", level="error", error=why, seconds=pause)
+        if self._told is None:
+            self._told = _ParkingAlarms(self.settings, self._events)
+        self._told.tell(why)
+        end, self._wake = time.monotonic() + pause, self._wake
+        slices = min(SLICE, self.settings.every)
+        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            if self._wake.wait(min(left, slices)):
+                self._wake.clear()
+                break
+            with suppress(ReviewbotError):
+                if self._changed():
+                    break
+            self._told.flush()
+
+
+class _ParkingAlarms:
+    """Tells people of a parked key, without its log: what was told is remembered by the process alone."""
+
+    def __init__(self, settings: Settings, events: Events) -> None:
+        clock = SystemClock()
+        self._lock = threading.Lock()
+        self._alarms = AlarmDispatcher(
+            ledger=open_ledger(IN_MEMORY),
+            clock=clock,
+            events=events,
+            routes=settings.notices.routes,
+            post=_post(settings, lambda: False),
+            key=settings.key,
+            owner=settings.owner,
+        )
+        self._notifier = Notifier(clock, self._alarms, lambda: ())
+
+    def tell(self, why: str) -> None:
+        with self._lock:
+            self._notifier.notify(
+                AlarmKind.PARKED,
+                "The bot of this key does not run, so nothing is reviewed and silence pays; it is tried"
+                f" again every few minutes, and when one of its files changes: {why}",
+            )
+            self._alarms.flush()
+
+    def over(self) -> None:
+        with self._lock:
+            self._notifier.resolved(AlarmKind.PARKED, "The bot of this key runs again")
+            self._alarms.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            self._alarms.flush()
+
+    def close(self) -> None:
+        with self._lock:
+            self._alarms.close(LAST_WORDS)
+
+
+class _KeyPost(BackgroundPost):
+    """Pings the outside only where every key that runs has passed since the last ping."""
+
+    all_passed: Callable[[], bool]
+
+    def ping(self) -> None:
+        if self.all_passed():
+            super().ping()
+
+
+def _post(settings: Settings, all_passed: Callable[[], bool]) -> Post | None:
+    notices = settings.notices
+    if not notices.channels and notices.ping is None:
+        return None
+    post = _KeyPost(make_channels(notices, settings.proxy), make_ping(notices, settings.proxy))
+    post.all_passed = all_passed
+    return post
+
+
+def _says_alive(words: str) -> None:
+    """One loop that turns is a sign of life of the process; all else it says of itself."""
+    if words.startswith("WATCHDOG="):
+        tell_manager(words)
+
+
+class Keyring:
+    """Runs the bots of all keys until told to stop."""
+
+    def __init__(self) -> None:
+        self.loops: Sequence[KeyLoop] = ()
+        self._signals = StopSignals(time.monotonic)
+        self._stopping = False
+        self._never = SignalEvent()
+        self._lock = threading.Lock()
+        self._claims: dict[str, bytes] = {}
+        self._passed: set[str] = set()
+
+    def run(self, loops: Sequence[KeyLoop]) -> int:
+        """Run them to the end; give the exit code.
+
+        Raises what ended the first of them where none could begin.
+        """
+        self.loops = loops
+        for loop in loops:
+            if not self._stopping:
+                loop.start()
+        tell_manager("READY=1")
+        said, is_settled = "", False
+        while any(loop.is_alive() for loop in loops):
+            self._never.wait(LOOK)  # handlers of signals run here
+            for loop in loops:
+                loop.look()
+            if (words := self._in_words()) != said:
+                said = words
+                tell_manager(f"STATUS={words}")
+            if not is_settled and all(loop.has_run or loop.error for loop in loops):
+                is_settled = True
+                settle()
+            if not self._stopping and self._is_hopeless():
+                self.stop()
+        tell_manager("STOPPING=1")
+        return self._code()
+
+    def _is_hopeless(self) -> bool:
+        """Whether none could begin, or nothing but a new start helps any of them."""
+        errors = [loop.error for loop in self.loops]
+        if not all(errors):
+            return False
+        return not any(loop.has_run for loop in self.loops) or all(
+            isinstance(error, FATAL) for error in errors
+        )
+
+    def _code(self) -> int:
+        if self._signals.first_at is not None or not self.loops:
+            return STOPPED
+        error = self.loops[0].error
+        if error is not None and not any(loop.has_run for loop in self.loops):
+            raise error
+        return error.exit_code if isinstance(error, LedgerError) else STOPPED
+
+    def stop(self) -> None:
+        """Let each finish its write in flight, then end."""
+        self._stopping = True
+        for loop in self.loops:
+            loop.stop()
+
+    def obey_signals(self) -> None:
+        """SIGTERM and SIGINT stop in order, a later one at once; SIGHUP reads keys and policies again."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+
+    def _on_stop(self, *_: object) -> None:
+        if self._signals.again():
+            os._exit(INTERRUPTED)
+        self.stop()
+
+    def _on_reload(self, *_: object) -> None:
+        for loop in self.loops:
+            loop.ask_reload()
+
+    # What the loops ask ----------------------------------------------------------------------
+
+    def claim(self, name: str, key: str) -> None:
+        """Take a key for a name. Raises ConfigError where another name has it: one account, two bots."""
+        mark = sha256(key.encode()).digest()
+        with self._lock:
+            other = next(
+                (n for n, taken in self._claims.items() if taken == mark and n != name), ""
+            )
+            if other:
+                raise ConfigError(f"it is the same key as that of {other}; each name has its own")
+            self._claims[name] = mark
+
+    def release(self, name: str) -> None:
+        """Let go of the key of a name."""
+        with self._lock:
+            self._claims.pop(name, None)
+
+    def passed(self, name: str) -> bool:
+        """Note a good pass; give whether by now every key that runs and is taken has passed."""
+        due = {loop.name for loop in self.loops if loop.bot is not None and not loop.is_refused}
+        with self._lock:
+            self._passed.add(name)
+            if not due <= self._passed:
+                return False
+            self._passed.clear()
+            return True
+
+    # What probes ask -------------------------------------------------------------------------
+
+    def pulses(self) -> tuple[Pulse, ...]:
+        """The pulse of every bot that runs."""
+        bots = [loop.bot for loop in self.loops]
+        return tuple(bot.pulse for bot in bots if bot is not None)
+
+    def hang_watches(self) -> Iterator[HangWatch]:
+        """What looks whether the loop of a key hangs."""
+        found = [loop.hangs for loop in self.loops]
+        return (watch for watch in found if watch is not None)
+
+    def stuck(self) -> str | None:
+        """Why the process should be started anew: every loop hangs. One that does is told by its alarm."""
+        found = [pulse.stuck() for pulse in self.pulses()]
+        return f"every loop hangs: {found[0]}" if found and all(found) else None
+
+    def unready(self) -> str | None:
+        """Why some key is not reviewed now; those that the API refuses are left out, unless all are."""
+        found = [(loop.name, self._why_not(loop)) for loop in self.loops]
+        wrong = [f"{name}: {why}" for name, why in found if why is not None]
+        if self.loops and all(loop.is_refused for loop in self.loops):
+            return "the API refuses every key"
+        more = f" (and {len(wrong) - MOST_NAMED} more)" if len(wrong) > MOST_NAMED else ""
+        return "; ".join(wrong[:MOST_NAMED]) + more if wrong else None
+
+    def _why_not(self, loop: KeyLoop) -> str | None:
+        bot, error = loop.bot, loop.error
+        if bot is None:
+            return "parked" if error is None else f"parked: {error}"
+        return None if loop.is_refused else bot.pulse.unready()
+
+    def _in_words(self) -> str:
+        running = sum(loop.bot is not None for loop in self.loops)
+        refused = sum(loop.is_refused for loop in self.loops)
+        return (
+            f"{running} of {len(self.loops)} keys run"
+            + (f", {refused} refused" if refused else "")
+            + (f", {len(self.loops) - running} parked" if running < len(self.loops) else "")
+        )
