@@ -48,7 +48,7 @@ def stage(
     """
     now = datetime.now(UTC)
     if rule is None:
-        with ledger_at(settings.ledger) as opened:
+        with ledger_at(settings) as opened:
             found = ladder.all_standings(opened)
         _show(screen, found, form)
         return
