@@ -21,7 +21,6 @@ from reviewbot.cli.command import command
 from reviewbot.cli.opening import Opening, checkpoints_of, logs_for, opens
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
@@ -108,7 +107,7 @@ def _run_one(screen: Screen, settings: Settings, logs: Events, *, once: bool) ->
     loop = HangWatch(bot.app, bot.pulse, bot.events)
     with Watcher(lambda: (loop,)), closing(bot):
         try:
-            _announce(screen, bot.app, settings)
+            _announce(screen, bot)
             if not once:
                 return _daemon(bot)
             _stop_on_signals((bot.stop,))
@@ -137,8 +136,9 @@ def _made(
     )
 
 
-def _announce(screen: Screen, app: BotContext, settings: Settings) -> None:
+def _announce(screen: Screen, bot: KeyBot) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
+    app, settings = bot.app, bot.settings
     judges = [judge for bench in app.benches for judge in bench.judges]
     policies = [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in judges]
     api = settings.base_url
@@ -172,7 +172,7 @@ def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
             events=logs,
             book=checkpoints_of,
             is_scraped=settings.listen is not None,
-            began=lambda bot: _announce(screen, bot.app, bot.settings),
+            began=lambda bot: _announce(screen, bot),
         )
         for settings in keys
     ]
@@ -212,7 +212,7 @@ def _passes_of_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> in
     def one(settings: Settings, stop: LivelyEvent) -> Exception | None:
         try:
             with closing(_made(settings, logs, stop)) as bot:
-                _announce(screen, bot.app, settings)
+                _announce(screen, bot)
                 _one_pass(screen, bot)
                 bot.app.notifier.alarms.close(PATIENCE)
         except Exception as error:  # noqa: BLE001  the passes of the others go on
