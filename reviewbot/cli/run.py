@@ -107,7 +107,7 @@ def _run_one(screen: Screen, settings: Settings, logs: Events, *, once: bool) ->
     loop = HangWatch(bot.app, bot.pulse, bot.events)
     with Watcher(lambda: (loop,)), closing(bot):
         try:
-            _announce(screen, bot)
+            _begin(screen, bot)
             if not once:
                 return _daemon(bot)
             _stop_on_signals((bot.stop,))
@@ -136,14 +136,19 @@ def _made(
     )
 
 
+def _begin(screen: Screen, bot: KeyBot) -> None:
+    _announce(screen, bot)
+    judges = [judge for bench in bot.app.benches for judge in bench.judges]
+    for warning in unheard((judge.policy for judge in judges), bot.settings.notices.routes):
+        bot.app.events("target without a channel", level="warning", why=warning)
+
+
 def _announce(screen: Screen, bot: KeyBot) -> None:
     """Say who acts, how and by what: on a terminal in words, elsewhere as an event."""
     app, settings = bot.app, bot.settings
     judges = [judge for bench in app.benches for judge in bench.judges]
     policies = [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in judges]
     api = settings.base_url
-    for warning in unheard((judge.policy for judge in judges), settings.notices.routes):
-        app.events("target without a channel", level="warning", why=warning)
     if not screen.is_terminal(sys.stderr):
         app.events("started", mode=app.mode.value, policies=policies, api=api)
         return
@@ -172,7 +177,7 @@ def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
             events=logs,
             book=checkpoints_of,
             is_scraped=settings.listen is not None,
-            began=lambda bot: _announce(screen, bot),
+            began=lambda bot: _begin(screen, bot),
         )
         for settings in keys
     ]
@@ -212,7 +217,7 @@ def _passes_of_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> in
     def one(settings: Settings, stop: LivelyEvent) -> Exception | None:
         try:
             with closing(_made(settings, logs, stop)) as bot:
-                _announce(screen, bot)
+                _begin(screen, bot)
                 _one_pass(screen, bot)
                 bot.app.notifier.alarms.close(PATIENCE)
         except Exception as error:  # noqa: BLE001  the passes of the others go on

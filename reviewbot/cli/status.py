@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,6 +21,7 @@ from reviewbot.cli.command import (
     command,
     config_option,
     format_option,
+    key_option,
     ledger_option,
     policy_option,
 )
@@ -147,26 +148,43 @@ class Diagnosis(NamedTuple):
 @policy_option
 @ledger_option
 @config_option
+@key_option
 def doctor(
-    screen: Screen, policies: tuple[str, ...], ledger: str | None, config: str | None
+    screen: Screen,
+    policies: tuple[str, ...],
+    ledger: str | None,
+    config: str | None,
+    keys: tuple[str, ...],
 ) -> None:
     """Check settings, key, API, clock, policies, decision log and zone data.
 
     Each line is ok, warn or fail, and says what to do. Exit code: 0, 77 for a refused key, 69 for an
-    API out of reach, else 78 where a line fails.
+    API out of reach, else 78 where a line fails. Of several keys each is checked.
 
     $ reviewbot doctor  # check everything; sends nothing that could change anything
     $ reviewbot doctor --policy policies/starter.yaml  # with another policy
     """
     try:
-        settings = Opening(policies, ledger, config).settings()
+        named = Opening(policies, ledger, config, keys).all_settings().each()
     except ConfigError as error:
         _print(
             screen, Diagnosis("fail", "settings", safe(str(error)), "reviewbot config shows each")
         )
         raise click.exceptions.Exit(FAILED) from None
+    codes = _examined(screen, named[0], OF_ALL)
+    for settings in named:
+        if settings.keys:
+            screen.data(styled(f"key {settings.key}", "strong"))
+        codes += _examined(screen, settings, OF_EACH)
+    if codes:
+        raise click.exceptions.Exit(codes[0])
+    screen.say("Everything is in place. Next: reviewbot report")
+
+
+def _examined(screen: Screen, settings: Settings, checks: Iterable[Check]) -> list[int]:
+    """Print what these checks find; give the exit code of each line that fails."""
     codes = []
-    for check in CHECKS:
+    for check in checks:
         try:
             for line in check(settings):
                 _print(screen, line)
@@ -174,9 +192,7 @@ def doctor(
         except ReviewbotError as error:
             _print(screen, Diagnosis("fail", check.__name__.strip("_"), str(error), _cure(error)))
             codes.append(error.exit_code)
-    if codes:
-        raise click.exceptions.Exit(codes[0])
-    screen.say("Everything is in place. Next: reviewbot report")
+    return codes
 
 
 def _print(screen: Screen, line: Diagnosis) -> None:
@@ -250,7 +266,8 @@ def _channels(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _pause(settings: Settings) -> Iterator[Diagnosis]:
-    yield Diagnosis("ok", "pause", f"the file {settings.pause_path()} would pause it at once")
+    named = " or ".join(map(str, settings.pause_paths()))
+    yield Diagnosis("ok", "pause", f"the file {named} would pause it at once")
 
 
 def _ledger(settings: Settings) -> Iterator[Diagnosis]:
@@ -314,7 +331,9 @@ def _api(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(verdict, "clock", found, "set this machine's clock (NTP)")
 
 
-CHECKS = (_settings, _zones, _policies, _channels, _ledger, _pause, _proxy, _key, _api)
+Check = Callable[[Settings], Iterator[Diagnosis]]
+OF_ALL: tuple[Check, ...] = (_settings, _zones, _proxy)
+OF_EACH: tuple[Check, ...] = (_policies, _channels, _ledger, _pause, _key, _api)
 
 
 @command
