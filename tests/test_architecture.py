@@ -25,9 +25,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"config"}),
     frozenset({"insights"}),
     frozenset({"history"}),
-    frozenset({"presentation", "spark"}),
+    frozenset({"presentation"}),
     frozenset({"runtime"}),
-    frozenset({"web"}),
+    frozenset({"web", "spark"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

@@ -1,17 +1,94 @@
-"""`--engine spark`: the same commands on Spark."""
+"""`--engine spark`: what lies somewhere as a data frame of the cluster, local Spark or Spark Connect."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from reviewbot.cli.unread import UnreadCount
+from reviewbot.domain.errors import UsageError
+from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, Sums
+from reviewbot.history.records import COLUMN
+from reviewbot.spark import PLACE, count_frame, decide_in_order
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
-def decide(where: str, column: str | None, job: JudgingJob, unread: UnreadCount) -> Iterator[bytes]:
-    """x."""
-    raise NotImplementedError
+TABLE = "table:"
+_LINES = (".jsonl", ".ndjson", ".json", ".txt", ".gz")
+_ELSEWHERE = ("SPARK_REMOTE", "SPARK_MASTER", "MASTER", "SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT")
+"""Where any of these is set, somebody has said which Spark to use."""
+SIZE = 8 << 20
+"""Bytes of files in a partition here; well-packed Parquet would come in too few by Spark's own 128 MB."""
 
 
 def count(where: str, column: str | None, job: JudgingJob, sums: Sums) -> None:
-    """x."""
+    """Add up what the policies of a job make of records. Raises UsageError."""
+    count_frame(_frame(where), job, sums, column)
+
+
+def decide(where: str, column: str | None, job: JudgingJob, unread: UnreadCount) -> Iterator[bytes]:
+    """The answer to each record as a JSON line: files by name, then rows. Raises UsageError."""
+    lines = decide_in_order(_frame(where), job, column)
+    for answer, error in lines.toLocalIterator():
+        if error is None:
+            unread.judged += 1
+        else:
+            unread.add(where, error)
+        yield answer.encode() + b"\n"
+
+
+def _frame(where: str) -> DataFrame:
+    """The records of a table (`table:NAME`), or of files, with where each row stands."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import functions as f
+
+    try:
+        session = _session()
+        if where.startswith(TABLE):
+            return session.table(where.removeprefix(TABLE))
+        reader = session.read.option("recursiveFileLookup", "true")
+        if _is_lines(where):
+            frame = reader.text(where).withColumnRenamed("value", COLUMN)
+        else:
+            frame = reader.parquet(where)
+        place = (f.col(f"_metadata.{name}").cast("string").alias(name) for name in PLACE)
+        return frame.select("*", *place)
+    except PySparkException as error:
+        raise UsageError(f"{where} cannot be read: {error.getMessage() or error}") from error
+
+
+def _session() -> SparkSession:
+    """The Spark that somebody has named, or one of this machine's own."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise UsageError(
+            "Spark is not installed: pip install 'reviewbot[spark]', and a Java runtime (17 or newer)"
+        ) from error
+    builder = SparkSession.builder.appName("reviewbot")
+    if not any(os.environ.get(name) for name in _ELSEWHERE):
+        # Its workers are this Python; a task is tried again; small files make enough parts.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.master("local[*,4]").config("spark.ui.enabled", "false")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+        builder = builder.config("spark.sql.files.maxPartitionBytes", str(SIZE))
+    session = builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def _is_lines(where: str) -> bool:
+    """Whether a place holds JSON lines and not Parquet; files here are looked at, others by name."""
+    if "://" in where or where.endswith((*_LINES, ".parquet")):
+        return where.endswith(_LINES)
+    try:
+        kinds = {file.path.endswith(".parquet") for file in find_files(where)}
+    except OSError as error:
+        raise UsageError(f"{where} cannot be read: {error.strerror or error}") from error
+    if len(kinds) > 1:
+        raise UsageError(f"{where} holds Parquet and JSON lines: Spark reads one kind at a time")
+    return kinds == {False}

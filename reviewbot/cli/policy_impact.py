@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -17,6 +16,7 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import explain
 from reviewbot.policy.testing.compare import Impact, Recorded, Transition
 from reviewbot.presentation import machine_forms as forms
+from reviewbot.presentation.counted_past import backtest_form, diff_form
 from reviewbot.presentation.document import explanation_text
 from reviewbot.presentation.format import counted, dollars, table
 from reviewbot.presentation.style import styled
@@ -41,20 +41,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     def share(self, cell: Transition) -> str:
         """How many of all reviews these are."""
         return f"{cell.count / self.totals.judged:.1%}" if self.totals.judged else "–"
-
-    def published(self) -> dict[str, Any]:
-        """What both published shapes say of what was read, and of the run."""
-        totals = self.totals
-        return {
-            "version": totals.version,
-            "read": totals.read,
-            "judged": totals.judged,
-            "reviews": totals.judged,
-            "others": totals.impact.others,
-            "unread": totals.unread,
-            "unreadable": tuple(forms.UnreadableRecord(*found) for found in totals.unreadable),
-            "run": self.run,
-        }
 
 
 def backtest_text(counts: Counts, judge: Judge) -> str:
@@ -88,22 +74,7 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
 
 def backtest_json(counts: Counts, judge: Judge) -> str:
     """The same as one JSON object."""
-    totals, policy = counts.totals, judge.policy
-    impact = totals.impact
-    rules = tuple(
-        forms.RuleCount(action=action, rule=rule, **_published(cell, totals.accounts[action, rule]))
-        for action, rule, cell in impact.by_rule()
-    )
-    return forms.as_text(
-        forms.BackTest(
-            policy=policy.name,
-            revision=policy.revision,
-            rules=rules,
-            could_not_tell=dict(sorted(impact.could_not_tell.items())),
-            limits=counts.totals.kept[1],
-            **counts.published(),
-        )
-    )
+    return forms.as_text(backtest_form(counts.totals, judge, counts.run))
 
 
 def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
@@ -190,35 +161,4 @@ def _totals(impact: Impact) -> Iterator[str]:
 
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
-    impact, accounts = counts.totals.impact, counts.totals.accounts
-    moves = tuple(
-        forms.Moved(
-            old=before,
-            new=after,
-            rules=tuple(
-                forms.Pair(old_rule, new_rule, part.count)
-                for old_rule, new_rule, part in impact.causes(before, after)
-            ),
-            **_published(cell, accounts[before, after]),
-        )
-        for (before, after), cell in impact.flips().items()
-    )
-    return forms.as_text(
-        forms.Diff(
-            old=forms.Which(old.policy.name, old.policy.revision),
-            new=forms.Which(new.policy.name, new.policy.revision),
-            moves=moves,
-            limits=forms.BothLimits(*counts.totals.kept),
-            broken=tuple(broken),
-            **counts.published(),
-        )
-    )
-
-
-def _published(cell: Transition, accounts: int) -> dict[str, Any]:
-    return {
-        "count": cell.count,
-        "money_usd": cell.micros / 1_000_000,
-        "accounts": accounts,
-        "samples": cell.samples,
-    }
+    return forms.as_text(diff_form(counts.totals, old, new, broken, counts.run))

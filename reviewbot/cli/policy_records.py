@@ -58,7 +58,9 @@ class RecordedPast(msgspec.Struct, frozen=True):
         totals = sums.finish()
         unread.take(totals)
         what, took = f"recorded in {self.where}", time.perf_counter() - began
-        run = Run.of(what, self.engine, totals.parts, job.at, took, unread.problems)
+        # A cluster's workers know no file.
+        places = unread.problems if self.engine == "local" else ()
+        run = Run.of(what, self.engine, totals.parts, job.at, took, places)
         return Counts(totals=totals, run=run, unread=unread, find=self._find)
 
     def _worked(

@@ -63,11 +63,13 @@ def each_record(
     source: Source,
     use: Callable[[Recorded], object],
     give_up: Callable[[bytes, str], object],
+    pass_over: Callable[[], object] = lambda: None,
 ) -> tuple[list[Problem], int, int]:
     """Use every record; give the first problems, numbered from 1, how many there were, and how many
     payloads.
 
-    `give_up` hears in their turn what could not be used, and why. Blank lines are nothing.
+    `give_up` hears in their turn what could not be used, and why, `pass_over` of what is no record to
+    be used: a blank line, a decision that is not the first of its round.
     """
     problems: list[Problem] = []
     number = unread = 0
@@ -75,11 +77,14 @@ def each_record(
     for number, payload in enumerate(source.payloads, 1):
         try:
             record = read(payload)
-            if record is not None:
+            if record is None:
+                pass_over()
+            else:
                 use(record)
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
             text = _text_of(payload)
             if text.isspace():
+                pass_over()
                 continue
             is_known = isinstance(problem, ValueError)
             why = str(problem) if is_known else f"it could not be judged: {problem!r}"
@@ -115,17 +120,19 @@ def count_batches(
 
 def decide_batches(
     job: JudgingJob, column: str | None, batches: Iterable[Any]
-) -> Iterator[list[RecordedAnswer | UnansweredRecord]]:
-    """An answer for each record of Arrow record batches, in their order, batch by batch."""
+) -> Iterator[tuple[Any, list[RecordedAnswer | UnansweredRecord | None]]]:
+    """Arrow record batches, each with an answer for each row; None for what is passed over."""
     answer = answerer(job.judges()[1], job.at)
     for batch in batches:
-        answers: list[RecordedAnswer | UnansweredRecord] = []
+        answers: list[RecordedAnswer | UnansweredRecord | None] = []
+        add = answers.append
         each_record(
             source_of(batch, column),
-            lambda record: answers.append(answer(record)),  # noqa: B023 - called at once
-            lambda _, why: answers.append(UnansweredRecord(error=why)),  # noqa: B023
+            lambda record, add=add: add(answer(record)),  # type: ignore[misc]
+            lambda _, why, add=add: add(UnansweredRecord(error=why)),  # type: ignore[misc]
+            partial(add, None),
         )
-        yield answers
+        yield batch, answers
 
 
 # Here -------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from reviewbot.policy.testing.compare import (
     Timed,
     Transition,
     counter,
+    has_limits,
     lowest,
     sample_hash,
 )
@@ -108,7 +109,7 @@ COLUMNS = (
     "version",
     "revision",
 )
-"""The columns of a row. Kinds: `read` (how many, and in `errors` how many of them could not be), `other`
+"""The columns of a row. Kinds: `read` (how many, in `errors` how many of them could not be, in `micros` in how many parts), `other`
 (of another kind of review), `move` (the sums of one, and a sample), `untold` (a rule passed over),
 `account` (one, or how many), `unreadable` (a sample), `timed` (a review that waits for limits)."""
 UNREADABLE = 5
@@ -148,7 +149,7 @@ class Counting:
         impact, row = self._impact, self._row
         timed = len(self._laid_up)
         read = impact.total + timed + impact.others + self._errors
-        found = [row("read", count=read, errors=self._errors)]
+        found = [row("read", count=read, micros=1, errors=self._errors)]
         if impact.others:
             found.append(row("other", count=impact.others))
         for (old, new), cell in impact.moves.items():
@@ -192,7 +193,7 @@ class Counting:
 
     def _lay_up(self, review: Timed) -> None:
         text = msgspec.json.encode(review).decode()
-        self._laid_up.append(self._row("timed", sample=(0, text)))
+        self._laid_up.append(self._row("timed", count=1, sample=(0, text)))
 
 
 class PastTotals(msgspec.Struct, kw_only=True):
@@ -227,6 +228,8 @@ class Sums:
 
     def __init__(self, judges: tuple[Judge, Judge]) -> None:
         self._judges = judges
+        self.has_limits = any(has_limits(judge.policy) for judge in judges)
+        """Whether some reviews are only counted in the end; so then are their accounts."""
         self._backtest = judges[0] is judges[1]
         self._made_by = (__version__, revision_of(judges))
         self._impact = Impact()
@@ -249,7 +252,7 @@ class Sums:
                 )
             match kind:
                 case "read":
-                    self._parts += 1
+                    self._parts += micros
                     self._read += count
                     self._errors += errors
                 case "other":
@@ -264,7 +267,8 @@ class Sums:
                 case "unreadable":
                     self._unreadable = lowest((*self._unreadable, (low, name)), UNREADABLE)
                 case _:
-                    self._timed.add_written(name)
+                    for _ in range(count):
+                        self._timed.add_written(name)
 
     def finish(self) -> PastTotals:
         """Hold against limits what waits for them, count the accounts, and give the result."""
