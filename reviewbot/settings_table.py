@@ -77,8 +77,10 @@ class SettingsTable(msgspec.Struct):
             self.wrong(key, f"{safe_line(str(found), 40)!r} is not known", hint)
         return default or ""
 
-    def url(self) -> Secret:
+    def url(self, default: str | None = None) -> Secret:
         """Read the address of a channel, from the table itself or from a file of its own."""
+        if default is not None and not {"url", "url_file"} & self.table.keys():
+            return Secret(default)
         if "url" in self.table and "url_file" in self.table:
             self.wrong(None, "has both url and url_file")
         elif "url_file" not in self.table and "url" not in self.table:

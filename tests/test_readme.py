@@ -126,7 +126,7 @@ def test_the_channels_it_shows_are_read() -> None:
     assert problems == []
     notices = read_notices(tomllib.loads(text), "operations.md", problems, seconds=read_seconds)
     assert all("cannot be read" in problem for problem in problems), problems
-    assert len(problems) == 3
+    assert len(problems) == 5
     assert notices.ping is not None
 
 

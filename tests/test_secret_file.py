@@ -42,7 +42,13 @@ def test_root_may_hand_a_file_to_our_group_and_nobody_else(
     mode: int, owner: int, group: int, private: bool
 ) -> None:
     """As a secret volume with `fsGroup` does; a file of anybody else stays its owner's alone."""
-    assert is_private(a_file(mode, owner, group), {OURS, 5}) is private
+    assert is_private(a_file(mode, owner, group), {OURS, 5}, 10001) is private
+
+
+def test_what_is_roots_own_is_handed_out_by_nobody() -> None:
+    """A bot that runs as root keeps its own files for itself."""
+    assert not is_private(a_file(0o640), {OURS}, ROOT)
+    assert is_private(a_file(0o440), {OURS}, ROOT)
 
 
 @pytest.mark.parametrize("link", [False, True])

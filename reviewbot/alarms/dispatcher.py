@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from reviewbot.alarms.mutes import ALARM_TOPIC, Muting
 from reviewbot.alarms.routing import Routes, messages_of
 from reviewbot.domain.alarm import EACH_TIME, Alarm, AlarmKind, Message, Urgency
 from reviewbot.domain.errors import LedgerError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from reviewbot.core.pipeline import Events
 
 
-TOPIC = "alarm"
+TOPIC = ALARM_TOPIC
 """The topic of the log under which the marks stand, by kind."""
 HEALTH = "channel"
 """The topic of the log under which the health of the channels stands."""
@@ -54,6 +55,8 @@ class AlarmMark(msgspec.Struct, kw_only=True, omit_defaults=True):
     to: tuple[str, ...] = ()
     urgency: Urgency = "error"
     arrived: bool = False
+    known: bool = False
+    """Somebody heard of it before, when it was last told."""
 
     def counts(self, now: datetime) -> bool:
         """Whether telling it again now would be a repetition."""
@@ -90,8 +93,13 @@ class AlarmHistory:
             keep_until=alarm.keep_until,
             to=alarm.to,
             urgency=alarm.urgency,
+            known=mark is not None and (mark.arrived or mark.known),
         )
         return True
+
+    def subjects(self, kind: AlarmKind) -> tuple[str, ...]:
+        """What was told of a kind and has not ended."""
+        return tuple(self._of(kind))
 
     def forget(self, kind: AlarmKind, subject: str) -> AlarmMark | None:
         """Take a mark away, and give it; None where there was none."""
@@ -117,7 +125,11 @@ class AlarmHistory:
         now, marks = self._clock.now(), self._of(kind)
         for subject in [subject for subject, mark in marks.items() if mark.may_go(now)]:
             del marks[subject]
-        told = {s: replace(mark, arrived=False) for s, mark in marks.items() if mark.arrived}
+        told = {
+            s: replace(mark, arrived=False, known=False)
+            for s, mark in marks.items()
+            if mark.arrived or mark.known
+        }
         self.note(TOPIC, kind.value, {"told": msgspec.to_builtins(told), "through": dict(through)})
 
     def note(self, topic: str, subject: str, value: Mapping[str, Any]) -> None:
@@ -204,6 +216,8 @@ class AlarmDispatcher:
         self._post = post or NoPost()
         self._dry_run, self._key, self._owner = dry_run, key, owner
         self._told = AlarmHistory(ledger, clock, events)
+        self._muting = Muting(ledger)
+        self._has_run = False
         self._failing: dict[str, str] | None = None
         self._failures = dict.fromkeys(self._routes.names, 0)
         self._waiting: list[Alarm] = []
@@ -239,7 +253,8 @@ class AlarmDispatcher:
             to=mark.to,
             mended=True,
         )
-        if len(self._waiting) < waiting:
+        was_muted = self._muting.ended(kind, subject, over.at)
+        if len(self._waiting) < waiting or (was_muted and not (mark.arrived or mark.known)):
             log_alarm(self._events, over)
         else:
             self._take(over)
@@ -257,7 +272,10 @@ class AlarmDispatcher:
         if self._closed:
             return
         self._hear()
-        gathered, self._waiting = self._waiting, []
+        now = self._clock.now()
+        for kind, subject in self._muting.renew(now):
+            self._told.forget(kind, subject)
+        gathered, self._waiting = self._muting.let_through(self._waiting, now), []
         for message in self._messages(gathered):
             channels = self._routes.channels(message)
             if channels and not self._send(message, channels):
@@ -266,7 +284,9 @@ class AlarmDispatcher:
 
     def aside(self, alarms: Sequence[Alarm]) -> None:
         """Hand these to their channels, and remember nothing of it."""
-        for message in self._messages(alarms):
+        now = self._clock.now()
+        told = [alarm for alarm in alarms if self._muting.is_let_through(alarm, now)]
+        for message in self._messages(told):
             if channels := self._routes.channels(message):
                 self._post.send(Letter(number=_ASIDE, message=message, channels=channels))
 
@@ -282,8 +302,27 @@ class AlarmDispatcher:
         return self._failures.copy()
 
     def pulse(self) -> None:
-        """Ping the outside."""
+        """Ping the outside; the first time, also say that what ended the process before it is over."""
         self._post.ping()
+        if not self._has_run:
+            self._has_run = True
+            self._say_it_runs()
+
+    def _say_it_runs(self) -> None:
+        for subject in self._told.subjects(AlarmKind.STOPPED):
+            self.mended(AlarmKind.STOPPED, subject, "reviewbot runs again, and reviews")
+        # That the loop hung is told past the log: a process before this one may have said so.
+        over = Alarm(
+            kind=AlarmKind.HANGS,
+            sentence="The loop goes on, in another process",
+            at=self._clock.now(),
+            urgency="info",
+            mended=True,
+        )
+        for message in self._messages([over]):
+            quiet = replace(message, closes=True)
+            if channels := self._routes.channels(quiet):
+                self._post.send(Letter(number=_ASIDE, message=quiet, channels=channels))
 
     def close(self, seconds: float) -> None:
         """Send what has gathered, and once more what failed; wait at most so long for it."""

@@ -1,22 +1,17 @@
-"""What every channel is, and the plain forms of a message that they share."""
+"""What every channel is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 import msgspec
 
+from reviewbot.channels.wording import PLAIN, Wording, read_wording
 from reviewbot.domain.alarm import Message
-from reviewbot.domain.text import Secret, safe_line
+from reviewbot.domain.text import Secret
 from reviewbot.network import Proxy, way_to
 from reviewbot.settings_table import SettingsTable
-
-LONGEST_HEADLINE = 200
-LONGEST_LINE = 600
-MOST_LINES = 25
-"""Alarms that a person gets to read in one message; the rest is counted."""
-WARNING_MARKS = {"error": "ALARM", "warning": "Warning", "info": "Note"}
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +21,10 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """What `reviewbot.toml` calls it."""
     keys: ClassVar[tuple[str, ...]]
     """What its table in `reviewbot.toml` may hold, beside what tables of all types do."""
+    keeps_open: ClassVar[bool] = False
+    """Whether what it is told stays open there until it hears of the end."""
     name: str
+    wording: Wording = PLAIN
 
     @classmethod
     def read(cls, name: str, section: SettingsTable) -> Self:
@@ -36,6 +34,11 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     def through(self, _proxy: Proxy | None) -> Self:
         """The same one, going through the proxy where it uses the web."""
         return self
+
+    def linking(self, runbooks: str | None) -> Self:
+        """The same one, which says where the runbook of each kind lies."""
+        wording = msgspec.structs.replace(self.wording, runbooks=runbooks)
+        return msgspec.structs.replace(self, wording=wording)
 
     def deliver(self, message: Message) -> str | None:
         """Carry one message; give what went wrong for a part of its readers, if anything did.
@@ -65,8 +68,8 @@ class WebChannel(Channel, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, name: str, section: SettingsTable) -> Self:
-        """Read its address."""
-        return cls(name=name, url=section.url())
+        """Read its address, and its templates where it takes any."""
+        return cls(name=name, url=section.url(), wording=read_wording(section))
 
     def through(self, proxy: Proxy | None) -> Self:
         """The same one, going through the proxy unless its address is spared."""
@@ -84,23 +87,3 @@ class WebChannel(Channel, frozen=True, kw_only=True):
 
 Clock = Callable[[], float]
 """Seconds since 1970."""
-
-
-def headline(message: Message) -> str:
-    """The message in one safe line, with how urgent it is."""
-    word = "Well again" if message.alarms[0].mended else WARNING_MARKS[message.urgency]
-    dry = " (dry run)" if message.dry_run else ""
-    whose = f" for {message.key}" if message.key else ""
-    owner = f" ({message.owner})" if message.owner else ""
-    return safe_line(f"{word}{dry}{whose}{owner}: {message.headline}", LONGEST_HEADLINE)
-
-
-def lines(message: Message) -> Iterator[str]:
-    """The alarms of a digest, each in one safe line; nothing where the headline says it all."""
-    if len(message.alarms) == 1 and len(message.headline) <= LONGEST_HEADLINE - 30:
-        return
-    for alarm in message.alarms[:MOST_LINES]:
-        yield safe_line(alarm.sentence, LONGEST_LINE)
-    left = len(message.alarms) - MOST_LINES
-    if left > 0:
-        yield f"… and {left} more; the log has them all."

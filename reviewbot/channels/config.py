@@ -19,12 +19,19 @@ from reviewbot.domain.alarm import URGENCIES, AlarmKind, Urgency
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.network import Proxy
 from reviewbot.policy.text_forms import listed
-from reviewbot.settings_table import SettingsTable
+from reviewbot.settings_table import SettingsTable, problem_of_url
 
-TYPES = {"webhook": "webhook.Webhook", "slack": "slack.Slack", "email": "email.Mail"}
+TYPES = {
+    "webhook": "webhook.Webhook",
+    "slack": "slack.Slack",
+    "email": "email.Mail",
+    "ntfy": "ntfy.Ntfy",
+    "pagerduty": "pagerduty.PagerDuty",
+    "alertmanager": "alertmanager.Alertmanager",
+}
 """Every type of channel and its class; imported where a file names it, for settings are read often."""
 COMMON_KEYS = ("type", "targets", "min_level", "kinds")
-ALARM_KEYS = ("to", "away")
+ALARM_KEYS = ("to", "away", "runbooks")
 AWAY = 600.0
 _METHODS = ("GET", "POST", "HEAD")
 
@@ -53,6 +60,8 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes = Routes((), ())
     away: float = AWAY
     ping: Ping | None = None
+    runbooks: str | None = None
+    """Where the runbook of each kind of alarm lies, as `KIND.md` below it."""
 
     def only(self, names: Collection[str]) -> Notices:
         """The same with some of the channels."""
@@ -78,6 +87,8 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if self.channels:
             rows.append(("alarms.to", ", ".join(self.routes.default) or "–"))
+        if self.runbooks is not None:
+            rows.append(("alarms.runbooks", safe_line(self.runbooks)))
         if self.ping is not None:
             rows.append(("deadman.url", f"set (not shown), by {self.ping.method}"))
         return rows
@@ -85,7 +96,7 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_channels(notices: Notices, proxy: Proxy | None = None) -> tuple[Channel, ...]:
     """The channels, ready to carry; what they send over the web goes through the proxy."""
-    return tuple(channel.through(proxy) for channel in notices.channels)
+    return tuple(channel.through(proxy).linking(notices.runbooks) for channel in notices.channels)
 
 
 def make_ping(notices: Notices, proxy: Proxy | None = None) -> Ping | None:
@@ -109,9 +120,10 @@ def read_notices(
     names = () if described is None else tuple(described.table)
     found = [_channel(described, name) for name in names if described is not None]
     read = [pair for pair in found if pair is not None]
-    away, default = AWAY, names
+    away, default, runbooks = AWAY, names, None
     if (alarms := file.inner("alarms")) is not None:
         default = _default(alarms, names)
+        runbooks = _runbooks(alarms)
         if "away" in alarms.table:
             try:
                 away = seconds(str(alarms.table["away"]))
@@ -122,6 +134,7 @@ def read_notices(
         routes=Routes(tuple(route for _, route in read), default),
         away=away,
         ping=_ping(file.inner("deadman")),
+        runbooks=runbooks,
     )
 
 
@@ -133,6 +146,16 @@ def _default(alarms: SettingsTable, names: tuple[str, ...]) -> tuple[str, ...]:
         if target not in names:
             alarms.unknown("to", f"no channel is called {target!r}", target, names)
     return default
+
+
+def _runbooks(alarms: SettingsTable) -> str | None:
+    """Where the runbooks lie, with a slash at its end."""
+    if "runbooks" not in alarms.table:
+        return None
+    url = alarms.text("runbooks")
+    if url and (wrong := problem_of_url(url)) is not None:
+        alarms.wrong("runbooks", wrong)
+    return url.rstrip("/") + "/"
 
 
 def _ping(deadman: SettingsTable | None) -> Ping | None:

@@ -13,8 +13,9 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Self
 
-from reviewbot.channels.base import Channel, Clock, headline, lines
+from reviewbot.channels.base import Channel, Clock
 from reviewbot.channels.http import within
+from reviewbot.channels.wording import TEMPLATES, read_wording
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import Secret, safe_line
@@ -23,6 +24,8 @@ from reviewbot.settings_table import SettingsTable
 
 TIMEOUT = 20.0
 """Seconds that one e-mail may take, from connecting to the server's last word."""
+LONGEST_SUBJECT = 230
+"""Characters of a subject, the mark of a dry run and the key's name included."""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -30,7 +33,7 @@ class Mail(Channel, frozen=True, kw_only=True):
     """Sends each message as one e-mail to all its readers."""
 
     type = "email"
-    keys = ("host", "port", "from", "to", "username", "password_file", "tls")
+    keys = ("host", "port", "from", "to", "username", "password_file", "tls", *TEMPLATES)
     host: str
     port: int
     sender: str
@@ -71,6 +74,7 @@ class Mail(Channel, frozen=True, kw_only=True):
             username=None if username is None else section.text("username"),
             password=password,
             tls=tls,
+            wording=read_wording(section),
         )
 
     @property
@@ -131,12 +135,15 @@ def as_email(message: Message, box: Mail, at: datetime) -> EmailMessage:
     letter = EmailMessage(policy=SMTP)
     letter["From"] = box.sender
     letter["To"] = ", ".join(box.to)
-    letter["Subject"] = f"[reviewbot] {headline(message)}"
+    headline = safe_line(box.wording.headline(message), LONGEST_SUBJECT)
+    letter["Subject"] = headline if box.wording.title is not None else f"[reviewbot] {headline}"
     letter["Date"] = format_datetime(at)
     letter["Message-ID"] = make_msgid(domain=box.sender.rpartition("@")[2])
     letter["Auto-Submitted"] = "auto-generated"
-    told = [headline(message), *(f"- {line}" for line in lines(message))]
-    letter.set_content("\n\n".join(told) + "\n", charset="utf-8", cte="quoted-printable")
+    text = box.wording.written(message)
+    if text is None:
+        text = "\n\n".join([headline, *(f"- {line}" for line in box.wording.lines(message))])
+    letter.set_content(text + "\n", charset="utf-8", cte="quoted-printable")
     return letter
 
 

@@ -69,6 +69,8 @@ class BackgroundPost:
     def send(self, letter: Letter) -> bool:
         """Hand a letter to its channels; one whose queue is full counts as failed."""
         for name in letter.channels:
+            if letter.message.closes and not self._channels[name].keeps_open:
+                continue
             self._begin()
             deliver = partial(self._channels[name].deliver, letter.message)
             if not self._workers[name].take(letter.number, deliver):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from reviewbot.channels.base import WebChannel, headline, lines
+from reviewbot.channels.base import WebChannel
+from reviewbot.channels.wording import PLAIN, TEMPLATES, Wording
 from reviewbot.domain.alarm import Message
 
 LONGEST = 12_000
@@ -19,17 +20,21 @@ class Slack(WebChannel, frozen=True, kw_only=True):
     """Posts each message as text."""
 
     type = "slack"
+    keys = (*WebChannel.keys, *TEMPLATES)
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises ChannelFailed."""
-        self.post(as_slack_json(message))
+        self.post(as_slack_json(message, self.wording))
 
 
-def as_slack_json(message: Message) -> bytes:
+def as_slack_json(message: Message, wording: Wording = PLAIN) -> bytes:
     """A message in the form of an incoming webhook."""
-    text = f"*{escaped(headline(message))}*"
-    for line in lines(message):
-        more = f"\n• {escaped(line)}"
+    title = wording.headline(message, escaped)
+    text = title if wording.title is not None else f"*{title}*"
+    written = wording.written(message, escaped)
+    bullets = (f"• {escaped(line)}" for line in wording.lines(message))
+    for line in bullets if written is None else written.split("\n"):
+        more = f"\n{line}"
         if len(text) + len(more) > LONGEST:
             break
         text += more

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Self
 
-from reviewbot.channels.base import Clock, WebChannel, headline
+from reviewbot.channels.base import Clock, WebChannel
+from reviewbot.channels.wording import PLAIN, Wording
 from reviewbot.domain.alarm import Alarm, Message
 from reviewbot.domain.text import Secret, iso, safe, safe_line
 from reviewbot.ports.ledger import DEFAULT_KEY
@@ -41,7 +42,7 @@ class Webhook(WebChannel, frozen=True, kw_only=True):
 
     def deliver(self, message: Message) -> None:
         """Post one message. Raises ChannelFailed."""
-        body = as_json(message)
+        body = as_json(message, self.wording)
         if self.secret is None:
             return self.post(body)
         stamp = str(int(self.now()))
@@ -50,11 +51,11 @@ class Webhook(WebChannel, frozen=True, kw_only=True):
         return self.post(body, signed)
 
 
-def as_json(message: Message) -> bytes:
+def as_json(message: Message, wording: Wording = PLAIN) -> bytes:
     """A message as an object; of very many alarms only the first are in it, and `count` says all."""
     shown = MOST_ALARMS
     while True:
-        body = json.dumps(_as_object(message, shown), allow_nan=False).encode("ascii")
+        body = json.dumps(_as_object(message, wording, shown), allow_nan=False).encode("ascii")
         if len(body) <= MOST_BYTES or shown == 0:
             return body
         shown //= 2
@@ -66,7 +67,7 @@ def sign(secret: Secret, stamp: str, body: bytes) -> str:
     return hmac.new(secret.reveal().encode("utf-8"), signed, hashlib.sha256).hexdigest()
 
 
-def _as_object(message: Message, shown: int) -> dict[str, Any]:
+def _as_object(message: Message, wording: Wording, shown: int) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "key": message.key or DEFAULT_KEY,
@@ -75,7 +76,8 @@ def _as_object(message: Message, shown: int) -> dict[str, Any]:
         "urgency": message.urgency,
         "mended": message.alarms[0].mended,
         "dry_run": message.dry_run,
-        "headline": headline(message),
+        "headline": wording.headline(message),
+        "runbook": wording.runbook(message.kind),
         "count": len(message.alarms),
         "alarms": [_alarm_as_object(alarm) for alarm in message.alarms[:shown]],
     }

@@ -45,7 +45,7 @@ COMMANDS = {
         "status": Lazy("status:status", "how the bot is doing"),
     },
     "Set up": {
-        "notify": Lazy("operate:notify", "try the channels that tell people"),
+        "notify": Lazy("notify:notify", "try the channels, acknowledge and silence alarms"),
         "config": Lazy("status:config", "each setting and where it came from"),
         "simulator": Lazy("simulator:simulator", "serve a simulated TokPortal"),
         "completion": Lazy("main:completion", "completion for your shell"),

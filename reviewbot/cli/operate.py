@@ -1,26 +1,21 @@
-"""`reviewbot pause`: stop some or all actions, at once, beside a running bot."""
+"""`reviewbot pause` and `resume`: stop some or all actions, at once, beside a running bot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from reviewbot.alarms.exposure import at_stake
-from reviewbot.channels.base import Channel
-from reviewbot.channels.config import make_channels
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
-from reviewbot.cli.command import Lazy, command, group, ledger_option
+from reviewbot.cli.command import command, ledger_option
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.domain.alarm import Alarm, AlarmKind, Message
-from reviewbot.domain.errors import ChannelFailed, ConfigError, LedgerError, UsageError
+from reviewbot.domain.errors import ConfigError, LedgerError, UsageError
 from reviewbot.domain.text import format_moment, parse_iso, safe_line
 from reviewbot.foresight.gather import outlook_of
-from reviewbot.policy.text_forms import did_you_mean
-from reviewbot.presentation.format import counted, due
+from reviewbot.presentation.format import due
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bot_health import bot_of
@@ -53,7 +48,7 @@ def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str
     """
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
-    end = None if until is None else _end(until, now)
+    end = None if until is None else end_of(until, now)
     zone = zones_of(settings).first
     stakes = "Whom silence will pay meanwhile cannot be said: the log cannot be used."
     try:
@@ -99,7 +94,7 @@ def _no_end(end: datetime | None, zone: str) -> str:
     return f", until you remove it; it does not end by itself at {format_moment(end, zone)}"
 
 
-def _end(text: str, now: datetime) -> datetime:
+def end_of(text: str, now: datetime) -> datetime:
     """Read `--until`: a length of time from now, or a moment to come."""
     try:
         end = parse_iso(text)
@@ -167,89 +162,3 @@ def _end_file(file: PauseFile, what: str) -> tuple[Pause, ...]:
     except OSError as error:
         raise UsageError(f"{file.path} cannot be removed ({error.strerror})") from error
     return pauses
-
-
-@group({"Try": {"test": Lazy("operate:test", "send a drill through channels")}})
-def notify() -> None:
-    """Try the channels of reviewbot.toml, through which alarms reach people.
-
-    $ reviewbot notify test  # does every channel work?
-    $ reviewbot notify test --channel ops  # does this one?
-    """
-
-
-SOME_FAILED = 4
-_DRILL_TASKS = 3
-
-
-@command
-@click.option("--channel", metavar="NAME", help="Only this channel.")
-@click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
-@with_settings(every_key=True)
-def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -> None:
-    """Send a message through every channel, and say which of them took it.
-
-    Each is tried once. What a channel otherwise takes (min_level, kinds) does not matter here. The
-    dead man's ping is left out: it must only come from a bot that works. Exit code 4 where any
-    channel failed.
-
-    $ reviewbot notify test  # a short message through every channel
-    $ reviewbot notify test --channel ops  # through one
-    $ reviewbot notify test --drill  # in the form of a real alarm, to practise
-    """
-    channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
-    message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
-    failed = 0
-    for chosen in channels:
-        try:
-            note = chosen.deliver(message)
-        except ChannelFailed as error:
-            failed += 1
-            screen.data(f"{styled('failed', 'bad')}  {chosen.name}: {safe_line(str(error))}")
-        else:
-            more = f", but {safe_line(note)}" if note else ""
-            screen.data(f"{styled('ok', 'good')}      {chosen.name}{more}")
-    if failed:
-        screen.say(f"{counted(failed, 'channel')} of {len(channels)} failed.")
-        raise click.exceptions.Exit(SOME_FAILED)
-
-
-def _chosen(channels: Iterable[Channel], name: str | None) -> list[Channel]:
-    found = {channel.name: channel for channel in channels}
-    if not found:
-        raise UsageError(
-            "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
-        )
-    if name is None:
-        return list(found.values())
-    if name not in found:
-        hint = did_you_mean(name, list(found)) or f"there are {', '.join(found)}"
-        raise UsageError(f"no channel is called {name!r}; {hint}")
-    return [found[name]]
-
-
-def _hello(now: datetime) -> Message:
-    sentence = "This is a test by  reviewbot notify test . Nothing is wrong."
-    return Message(
-        headline=sentence,
-        alarms=(Alarm(kind=AlarmKind.DRILL, sentence=sentence, at=now, urgency="info"),),
-    )
-
-
-def _drill(now: datetime) -> Message:
-    alarms = []
-    for number in range(1, _DRILL_TASKS + 1):
-        deadline = now + timedelta(minutes=50 + number)
-        alarms.append(
-            Alarm(
-                kind=AlarmKind.DRILL,
-                sentence=f"DRILL: task example{number} (0.24 USD) is undecided, 1 h or less before"
-                f" its deadline ({format_moment(deadline)}); otherwise silence pays it",
-                at=now,
-                facts={"task_id": f"example{number}", "deadline_at": deadline},
-            )
-        )
-    return Message(
-        headline=f"DRILL, nothing is wrong: {_DRILL_TASKS} tasks expire undecided within 1 h",
-        alarms=tuple(alarms),
-    )

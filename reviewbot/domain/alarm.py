@@ -83,6 +83,25 @@ class AlarmKind(StrEnum):
     """Nothing is wrong: somebody tests the channels."""
 
 
+ENDS = frozenset(
+    {
+        AlarmKind.LIST,
+        AlarmKind.KEY,
+        AlarmKind.WRITES,
+        AlarmKind.API_AWAY,
+        AlarmKind.LEDGER,
+        AlarmKind.RELOAD,
+        AlarmKind.HANGS,
+        AlarmKind.STOPPED,
+        AlarmKind.BREAKER,
+        AlarmKind.PAUSED,
+        AlarmKind.CLOCK,
+        AlarmKind.CHANNEL,
+    }
+)
+"""What lasts, and whose end is told; anything else has happened once it is told."""
+
+
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell, in a sentence that stands on its own.
 
@@ -116,6 +135,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     alarms: tuple[Alarm, ...]
     dry_run: bool = False
+    closes: bool = False
+    """It is for those that keep what stands open until they hear of its end; people know already."""
     key: str = ""
     """The name of the key that it is about; empty where there is only one."""
     owner: str = ""

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from reviewbot.alarms.exposure import Exposure, at_stake
+from reviewbot.alarms.mutes import mutes_on
 from reviewbot.alarms.outages import Downtime, last_away
 from reviewbot.core.questions import open_questions
 from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.review import ReviewKind
-from reviewbot.domain.text import parse_iso, safe_line
+from reviewbot.domain.text import iso, parse_iso, safe_line
 from reviewbot.foresight.future import Paid
 from reviewbot.foresight.gather import Bot, outlook_of
 from reviewbot.insights.scorecard import PayoutTotals, add_up
@@ -68,6 +69,8 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     not_used: tuple[str, ...] = ()
     """Why a changed policy is not used, for each that is not."""
     alarms: tuple[StandingAlarms, ...] = ()
+    muted: tuple[str, ...] = ()
+    """What people have acknowledged or silenced, each with its end."""
     failing_channels: tuple[str, ...] = ()
     away: Downtime | None = None
     second_looks: int = 0
@@ -110,6 +113,9 @@ def situation(ledger: Ledger, now: datetime, bot: Bot) -> BotStatus:
         changes=tuple(_changes(ledger, waiting, now)),
         not_used=not_used(ledger),
         alarms=_alarms(ledger, now),
+        muted=tuple(
+            f"{safe_line(one.name, 80)} until {iso(one.until)}" for one in mutes_on(ledger, now)
+        ),
         failing_channels=tuple(
             f"{safe_line(note.subject, 40)}: {_text(note, 'error')}"
             for note in ledger.notes(CHANNEL)

@@ -162,6 +162,8 @@ def _alarms(found: BotStatus, zone: str) -> Iterator[tuple[str, str, str]]:
             for alarm in found.alarms
         )
         yield "alarms 24h", told, "care"
+    for muted in found.muted:
+        yield "muted", muted, "care"
 
 
 def _away(away: Downtime | None, zone: str) -> Iterator[tuple[str, str, str]]:

@@ -65,8 +65,12 @@ class FakePost:
         self.closed = True
 
     def said(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each letter's headline and channels, in the order of sending."""
-        return [(letter.message.headline, letter.channels) for letter in self.letters]
+        """Each letter's headline and channels, in the order of sending; not what people are not told."""
+        return [
+            (letter.message.headline, letter.channels)
+            for letter in self.letters
+            if not letter.message.closes
+        ]
 
 
 ROUTES = Routes(

@@ -62,10 +62,10 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     """Its sentence is in the e-mail, in the text for Slack and in the webhook's object."""
     mail, web = servers
     app = a_bot(mail, web)
+    app.notifier.alarms.pulse()
     for kind in AlarmKind:
         to = (TARGET,) if kind is AlarmKind.CHECKPOINT else ()
         assert app.notifier.notify(kind, f"About {kind.value}: {HARD}", to=to)
-    app.notifier.alarms.pulse()
     app.close()
 
     sentences = {f"About {kind.value}: Ünïcode, <!channel> & [31m" for kind in AlarmKind}

@@ -92,7 +92,7 @@ def test_nothing_secret_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[channels.a]\nurl = 'https://h/'", "channels.a.type: is missing: webhook, slack or"),
+        ("[channels.a]\nurl = 'https://h/'", "channels.a.type: is missing: webhook, slack, email"),
         ("[channels.a]\ntype = 'slak'", "'slak' is not known; did you mean  slack"),
         (SLACK + "min_levl = 'info'", "channels.ops.min_levl: no setting has this name; did you"),
         (SLACK + "min_level = 'warn'", "'warn' is not known; did you mean  warning"),

@@ -83,3 +83,87 @@ def test_a_simulator_with_an_unknown_fault_is_wrong_usage(call) -> None:
 
     assert ran.code == 2
     assert "no fault '430'; there are 429" in ran.err
+
+
+# Be told less ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    """A log in which one alarm stands."""
+    from contextlib import closing
+
+    from reviewbot.ledger.open import open_ledger
+    from tests.builders import CONFIRMED
+
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with closing(open_ledger(url)) as opened:
+        told = {"told": {"starter 7": {"at": "2026-06-02T12:00:00Z"}}, "through": {}}
+        opened.note("alarm", "breaker", told, CONFIRMED)
+    return url
+
+
+def test_a_kind_is_silenced_listed_and_lifted(call, log: str) -> None:
+    """With who, why and until when; what is told all the same is said."""
+    said = call(
+        "notify",
+        "silence",
+        "cap",
+        "--until",
+        "2d",
+        "--reason",
+        "large",
+        "--as",
+        "ana",
+        "--ledger",
+        log,
+    )
+    assert said.code == 0
+    assert said.out.startswith("cap is silenced by ana until ")
+    assert "Told all the same: what silence has paid" in said.out
+    (line,) = call("notify", "list", "--format", "json", "--ledger", log).out.splitlines()
+    assert {"kind": "cap", "by": "silence", "who": "ana", "reason": "large"}.items() <= json.loads(
+        line
+    ).items()
+    assert "muted" in call("status", "--ledger", log).out
+
+    lifted = call("notify", "lift", "cap", "--reason", "over", "--as", "ben", "--ledger", log)
+
+    assert lifted.out.startswith("Lifted: cap is silenced by ana")
+    assert call("notify", "list", "--ledger", log).out == "Nothing is acknowledged or silenced.\n"
+    assert call("log", "verify", "--ledger", log).code == 0
+
+
+def test_an_alarm_that_stands_is_acknowledged_by_what_it_is_about(call, log: str) -> None:
+    """How that begins will do; what there is to acknowledge is listed."""
+    assert "breaker stands: starter 7" in call("notify", "list", "--standing", "--ledger", log).out
+
+    said = call(
+        "notify", "ack", "breaker", "start", "--reason", "seen", "--as", "ana", "--ledger", log
+    )
+
+    assert said.out.startswith("breaker starter 7 is acknowledged by ana until ")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("silence", "silence", "--until", "2h", "--reason", "x"), "told whatever is silenced"),
+        (("silence", "cap", "--reason", "x"), "--until"),
+        (("silence", "cap", "--until", "2h"), "--reason"),
+        (("silence", "cap", "--until", "2001-01-01T00:00:00Z", "--reason", "x"), "is over already"),
+        (("silence", "caps", "--until", "2h", "--reason", "x"), "'caps'"),
+        (("ack", "clock", "--reason", "x"), "no alarm of the kind clock stands"),
+        (("ack", "breaker", "other", "--reason", "x"), "no breaker stands that begins so"),
+        (("lift", "cap", "--reason", "x"), "no such silence stands"),
+    ],
+)
+def test_what_cannot_be_silenced_is_wrong_usage(
+    call, log: str, words: tuple[str, ...], says: str
+) -> None:
+    """And nothing is written."""
+    ran = call("notify", *words, "--ledger", log)
+
+    assert ran.code == 2
+    assert says in ran.err
+    assert call("notify", "list", "--format", "json", "--ledger", log).out == ""

@@ -35,6 +35,7 @@ SECRETS = {
     "webhook address": "W0CANARYhook4Kd8Lm2Xs",
     "webhook secret": "S0CANARYsign6Hf1Jq9Pz",
     "ping address": "P0CANARYping3Gt7Nb5Vc",
+    "channel token": "C0CANARYtoken8Lr4Kx2Wq",
     "database password": "D0CANARYbase2Wm6Rx8Yd",
 }
 HOSTILE = (
@@ -104,6 +105,23 @@ tls = "none"
 from = "bot@example.com"
 to = ["desk@example.com"]
 min_level = "info"
+[channels."phone"]
+type = "ntfy"
+url = "{web}/topic"
+token_file = "{folder}/token"
+min_level = "info"
+[channels."duty"]
+type = "pagerduty"
+url = "{web}/enqueue"
+routing_key_file = "{folder}/token"
+min_level = "info"
+[channels."alerts"]
+type = "alertmanager"
+url = "{web}"
+token_file = "{folder}/token"
+min_level = "info"
+[alarms]
+runbooks = "https://runbooks.example.com/"
 [deadman]
 url = "{web}/{ping address}"
 """
@@ -190,6 +208,10 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "log replay": ("",),
     "log export": ("", "--output {folder}/export.out"),
     "notify test": ("", "--drill"),
+    "notify silence": ("cap --until 2h --as {hostile} --reason {hostile}",),
+    "notify ack": ("question {hostile} --as {hostile} --reason {hostile}",),
+    "notify list": ("--standing",),
+    "notify lift": ("cap {hostile} --reason {hostile}", "cap --as {hostile} --reason {hostile}"),
     "completion": ("bash",),
 }
 """How each command is called; its formats are added from the command itself."""
@@ -284,10 +306,16 @@ def perform(folder: Path) -> Stage:
             }
             with environment(values):
                 _play(stage, known, world)
-            stage.bytes["Slack and webhook messages"] = b"\n".join(got.body for got in web.got)
+            sent = [got for got in web.got if got.path != "/enqueue"]
+            stage.bytes["Slack and webhook messages"] = b"\n".join(got.body for got in sent)
             stage.bytes["webhook headers"] = b"\n".join(
-                str(sorted(got.headers.items())).encode() for got in web.got
+                str(sorted(_but(got.headers, "authorization").items())).encode() for got in web.got
             )
+            # The token belongs into each event, and nowhere else in it.
+            events = [json.loads(got.body) for got in web.got if got.path == "/enqueue"]
+            stage.out["pagerduty"] = [json.dumps(_but(event, "routing_key")) for event in events]
+            for name, path in (("ntfy", "/"), ("alertmanager", "/api/v2/alerts")):
+                stage.out[name] = [got.body.decode() for got in web.got if got.path == path]
             stage.out["slack"] = [
                 g.body.decode() for g in web.got if SECRETS["Slack address"] in g.path
             ]
@@ -303,9 +331,13 @@ def perform(folder: Path) -> Stage:
             logging.getLogger(name).setLevel(level)
     stage.bytes["library logs"] = log.getvalue().encode()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in ("key", "secret", "reviewbot.toml"):
+        if path.is_file() and path.name not in ("key", "secret", "token", "reviewbot.toml"):
             stage.bytes[f"file {path.name}"] = path.read_bytes()
     return stage
+
+
+def _but(table: Mapping[str, Any], left_out: str) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name != left_out}
 
 
 def _furnish(folder: Path, web: str, port: int) -> dict[str, str]:
@@ -315,7 +347,8 @@ def _furnish(folder: Path, web: str, port: int) -> dict[str, str]:
     (folder / "broken.yaml").write_text(POLICY.replace("last.comments", "last.\u202e<b>comments"))
     (folder / "key").write_text(SECRETS["API key"])
     (folder / "secret").write_text(SECRETS["webhook secret"])
-    for name in ("key", "secret"):
+    (folder / "token").write_text(SECRETS["channel token"])
+    for name in ("key", "secret", "token"):
         (folder / name).chmod(0o600)
     text = CONFIG.format(web=web.rstrip("/"), folder=folder, port=port, **SECRETS)
     (folder / "reviewbot.toml").write_text(text)

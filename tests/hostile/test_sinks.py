@@ -27,7 +27,7 @@ from reviewbot.presentation.sheets import sheet
 from reviewbot.runtime.logging import Masking
 from tests.builders import CONFIRMED
 from tests.channels.messages import a_message, an_alarm
-from tests.channels.test_sinks import BOX
+from tests.channels.test_sinks import BOX, strings_in
 from tests.hostile.stage import LEFT_OUT, RECIPES, Stage, leaves
 from tests.proof import proven
 
@@ -154,13 +154,21 @@ def test_annotations_stay_on_their_line(stage: Stage) -> None:
     ElementTree.fromstring(stage.bytes["file junit.xml"])
 
 
+def texts_in(body: str) -> list[str]:
+    """Every text of a JSON, as a screen would get it."""
+    return strings_in(json.loads(body))
+
+
 def test_every_type_of_channel_was_written_to(stage: Stage) -> None:
     """And what arrived calls nobody."""
-    assert set(TYPES) == {"slack", "webhook", "email"}
+    assert set(TYPES) == {"slack", "webhook", "email", "ntfy", "pagerduty", "alertmanager"}
     for body in stage.out["slack"]:
         text = json.loads(body)["text"]
         assert "<" not in text and not lively(text)
     assert stage.out["slack"] and stage.out["webhook"] and stage.out["mail"]
+    for name in ("ntfy", "pagerduty", "alertmanager"):
+        assert stage.out[name]
+        assert not any(lively(text) for body in stage.out[name] for text in texts_in(body))
 
 
 def test_every_line_of_the_log_is_an_object(stage: Stage) -> None:

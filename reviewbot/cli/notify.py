@@ -1,0 +1,307 @@
+"""`reviewbot notify …`: try the channels, and say that people need not hear of an alarm again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import msgspec
+
+from reviewbot.alarms import mutes
+from reviewbot.alarms.mutes import How, Mute, mutes_on, standing_causes
+from reviewbot.channels.base import Channel
+from reviewbot.channels.config import make_channels
+from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
+from reviewbot.cli.command import Decorator, Lazy, command, format_option, group, ledger_option
+from reviewbot.cli.opening import ledger_at, with_settings
+from reviewbot.cli.operate import end_of, reason_of
+from reviewbot.cli.screen import Screen
+from reviewbot.config import Settings
+from reviewbot.domain.alarm import Alarm, AlarmKind, Message
+from reviewbot.domain.errors import ChannelFailed, UsageError
+from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.ports.ledger import Ledger
+from reviewbot.presentation.format import counted
+from reviewbot.presentation.style import styled
+from reviewbot.presentation.zones import zones_of
+
+
+@group(
+    {
+        "Try": {"test": Lazy("notify:test", "send a drill through channels")},
+        "Be told less": {
+            "ack": Lazy("notify:ack", "say that you know of an alarm that stands"),
+            "silence": Lazy("notify:silence", "hear nothing of a kind for a while"),
+            "list": Lazy("notify:list_", "what is acknowledged or silenced now"),
+            "lift": Lazy("notify:lift", "hear of it again"),
+        },
+    }
+)
+def notify() -> None:
+    """Try the channels of reviewbot.toml, and say which alarms need not be told again.
+
+    Whatever is silenced, two things are told all the same: that silence has paid something, and the
+    last hour before it does.
+
+    $ reviewbot notify test  # does every channel work?
+    $ reviewbot notify ack api-away --until 4h --reason "TokPortal knows"  # no more repeats
+    $ reviewbot notify silence cap --until 2d --reason "the campaign is large"  # nothing of caps
+    """
+
+
+SOME_FAILED = 4
+_DRILL_TASKS = 3
+
+
+@command
+@click.option("--channel", metavar="NAME", help="Only this channel.")
+@click.option("--drill", is_flag=True, help="Send what a real alarm looks like, marked as a drill.")
+@with_settings(every_key=True)
+def test(screen: Screen, settings: Settings, channel: str | None, drill: bool) -> None:
+    """Send a message through every channel, and say which of them took it.
+
+    Each is tried once. What a channel otherwise takes (min_level, kinds) does not matter here. The
+    dead man's ping is left out: it must only come from a bot that works. Exit code 4 where any
+    channel failed.
+
+    $ reviewbot notify test  # a short message through every channel
+    $ reviewbot notify test --channel ops  # through one
+    $ reviewbot notify test --drill  # in the form of a real alarm, to practise
+    """
+    channels = _chosen(make_channels(settings.notices, settings.proxy), channel)
+    message = _drill(datetime.now(UTC)) if drill else _hello(datetime.now(UTC))
+    failed = 0
+    for chosen in channels:
+        try:
+            note = chosen.deliver(message)
+        except ChannelFailed as error:
+            failed += 1
+            screen.data(f"{styled('failed', 'bad')}  {chosen.name}: {safe_line(str(error))}")
+        else:
+            more = f", but {safe_line(note)}" if note else ""
+            screen.data(f"{styled('ok', 'good')}      {chosen.name}{more}")
+    if failed:
+        screen.say(f"{counted(failed, 'channel')} of {len(channels)} failed.")
+        raise click.exceptions.Exit(SOME_FAILED)
+
+
+def _chosen(channels: Iterable[Channel], name: str | None) -> list[Channel]:
+    found = {channel.name: channel for channel in channels}
+    if not found:
+        raise UsageError(
+            "no channel is set up: add a table  [channels.NAME]  to reviewbot.toml; docs/operations.md shows how"
+        )
+    if name is None:
+        return list(found.values())
+    if name not in found:
+        hint = did_you_mean(name, list(found)) or f"there are {', '.join(found)}"
+        raise UsageError(f"no channel is called {name!r}; {hint}")
+    return [found[name]]
+
+
+def _hello(now: datetime) -> Message:
+    sentence = "This is a test by  reviewbot notify test . Nothing is wrong."
+    return Message(
+        headline=sentence,
+        alarms=(Alarm(kind=AlarmKind.DRILL, sentence=sentence, at=now, urgency="info"),),
+    )
+
+
+def _drill(now: datetime) -> Message:
+    alarms = []
+    for number in range(1, _DRILL_TASKS + 1):
+        deadline = now + timedelta(minutes=50 + number)
+        alarms.append(
+            Alarm(
+                kind=AlarmKind.DRILL,
+                sentence=f"DRILL: task example{number} (0.24 USD) is undecided, 1 h or less before"
+                f" its deadline ({format_moment(deadline)}); otherwise silence pays it",
+                at=now,
+                facts={"task_id": f"example{number}", "deadline_at": deadline},
+            )
+        )
+    return Message(
+        headline=f"DRILL, nothing is wrong: {_DRILL_TASKS} tasks expire undecided within 1 h",
+        alarms=tuple(alarms),
+    )
+
+
+# Be told less ------------------------------------------------------------------------------------
+
+
+TOLD_ALL_THE_SAME = (
+    "Told all the same: what silence has paid, and each task an hour before silence pays it."
+)
+kind_argument = click.argument(
+    "kind", metavar="KIND", type=click.Choice([kind.value for kind in AlarmKind])
+)
+about_argument = click.argument("about", required=False)
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; it is logged.")
+
+
+def until_option(**more: Any) -> Decorator:
+    """Make `--until`, which is asked for where there is no default."""
+    told = "When it ends by itself: 2h, or 2026-06-02T12:00:00Z."
+    return click.option("--until", metavar="TIME", help=told, **more)
+
+
+@command
+@kind_argument
+@about_argument
+@until_option(default="24h", show_default=True)
+@reason_option
+@with_settings(as_option, ledger_option)
+def ack(
+    screen: Screen, settings: Settings, kind: str, about: str | None, until: str, reason: str
+) -> None:
+    """Say that you know of an alarm that stands: it is not repeated until it is over, or until --until.
+
+    That it is over is told. ABOUT is what it is about, or how that begins (`notify list --standing`
+    shows it); without it every alarm of the kind that stands now. A new one of the kind is told.
+
+    $ reviewbot notify ack api-away --reason "TokPortal knows"  # for a day, or until it answers
+    $ reviewbot notify ack breaker starter --until 4h --reason "we look at it"  # one of several
+    """
+    with ledger_for_a_word(settings) as opened:
+        causes = _chosen_causes(standing_causes(opened, AlarmKind(kind)), kind, about)
+        made = [
+            _mute(opened, settings, kind, one, "acknowledgement", until, reason) for one in causes
+        ]
+        zone = zones_of(settings, opened).first
+    for one in made:
+        screen.data(f"{_in_words(one, zone)}.")
+    screen.data(TOLD_ALL_THE_SAME)
+
+
+@command
+@kind_argument
+@until_option(required=True)
+@reason_option
+@with_settings(as_option, ledger_option)
+def silence(screen: Screen, settings: Settings, kind: str, until: str, reason: str) -> None:
+    """Hear nothing of a kind of alarm until then. The log and `status` go on to show it.
+
+    What stands when it ends is told again. That silence has paid something cannot be silenced, nor
+    the last hour before it does.
+
+    $ reviewbot notify silence cap --until 2d --reason "the campaign is large"  # two days of quiet
+    $ reviewbot notify silence list --until 2026-06-02T12:00:00Z --reason "known"  # until a moment
+    """
+    with ledger_for_a_word(settings) as opened:
+        made = _mute(opened, settings, kind, None, "silence", until, reason)
+        zone = zones_of(settings, opened).first
+    screen.data(f"{_in_words(made, zone)}.")
+    screen.data(TOLD_ALL_THE_SAME)
+
+
+@command
+@click.option(
+    "--standing", is_flag=True, help="Also the alarms that stand, which can be acknowledged."
+)
+@with_settings(ledger_option)
+@format_option("text", "json")
+def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None:
+    """List what is acknowledged or silenced now, the first to end first.
+
+    $ reviewbot notify list  # who silenced what, why, and until when
+    $ reviewbot notify list --standing  # and what there is to acknowledge
+    $ reviewbot notify list --format json  # one object a line
+    """
+    with ledger_at(settings.ledger) as opened:
+        zone = zones_of(settings, opened).first
+        found = mutes_on(opened, datetime.now(UTC))
+        stands = [
+            (kind, cause)
+            for kind in AlarmKind
+            if standing
+            for cause in standing_causes(opened, kind)
+        ]
+    if form == "json":
+        for one in found:
+            screen.data(msgspec.json.encode(_as_object(one)).decode())
+        return
+    for one in found:
+        screen.data(f"{_in_words(one, zone)}.")
+    for kind, cause in stands:
+        screen.data(f"{kind.value} stands" + (f": {safe_line(cause, 200)}" if cause else ""))
+    if not found and not stands:
+        screen.data("Nothing is acknowledged or silenced.")
+
+
+@command
+@kind_argument
+@about_argument
+@reason_option
+@with_settings(as_option, ledger_option)
+def lift(screen: Screen, settings: Settings, kind: str, about: str | None, reason: str) -> None:
+    """Hear of it again: end a silence, and what was acknowledged of the kind, before their time.
+
+    $ reviewbot notify lift cap --reason "the campaign is over"  # told again from now on
+    """
+    now, who, why = datetime.now(UTC), person_of(settings), reason_of(reason)
+    with ledger_for_a_word(settings) as opened:
+        stands = [one for one in mutes_on(opened, now) if one.kind.value == kind]
+        chosen = [one for one in stands if about is None or (one.subject or "").startswith(about)]
+        for one in chosen:
+            mutes.lift(opened, one, who=who, reason=why, now=now)
+        zone = zones_of(settings, opened).first
+    if not chosen:
+        raise UsageError(f"no such silence stands of {kind}; see: reviewbot notify list")
+    for one in chosen:
+        screen.data(f"Lifted: {_in_words(one, zone)}.")
+
+
+def _chosen_causes(causes: Sequence[str], kind: str, about: str | None) -> list[str]:
+    chosen = [one for one in causes if about is None or one.startswith(about)]
+    if not causes:
+        raise UsageError(
+            f"no alarm of the kind {kind} stands; to hear nothing of it in advance:"
+            " reviewbot notify silence"
+        )
+    if not chosen:
+        raise UsageError(f"no {kind} stands that begins so; see: reviewbot notify list --standing")
+    return chosen
+
+
+def _mute(
+    ledger: Ledger,
+    settings: Settings,
+    kind: str,
+    subject: str | None,
+    by: How,
+    until: str,
+    reason: str,
+) -> Mute:
+    now = datetime.now(UTC)
+    return mutes.mute(
+        ledger,
+        AlarmKind(kind),
+        subject=subject,
+        by=by,
+        who=person_of(settings),
+        reason=reason_of(reason),
+        until=end_of(until, now),
+        now=now,
+    )
+
+
+def _in_words(one: Mute, zone: str) -> str:
+    what = f"{one.kind.value} {safe_line(one.subject, 200)}" if one.subject else one.kind.value
+    how = "acknowledged" if one.by == "acknowledgement" else "silenced"
+    end = format_moment(one.until, zone)
+    return f"{what} is {how} by {safe_line(one.who, 80)} until {end}: {safe_line(one.reason)}"
+
+
+def _as_object(one: Mute) -> dict[str, Any]:
+    return {
+        "kind": one.kind.value,
+        "subject": one.subject,
+        "by": one.by,
+        "who": one.who,
+        "reason": one.reason,
+        "since": iso(one.since),
+        "until": iso(one.until),
+    }
