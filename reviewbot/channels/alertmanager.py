@@ -12,9 +12,10 @@ import msgspec
 
 from reviewbot.channels.base import Clock, WebChannel
 from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, Wording, lines_of, read_wording
-from reviewbot.domain.alarm import DEFAULT_KEY, EACH_TIME, AlarmKind, Message
+from reviewbot.channels.wording import TEMPLATES, MessageWording, lines_of, read_wording
+from reviewbot.domain.alarm import EACH_TIME, AlarmKind, Message
 from reviewbot.domain.text import Secret, iso, safe_line
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.settings_table import SettingsTable
 
 PATH = "/api/v2/alerts"
@@ -71,7 +72,7 @@ def bearer(token: Secret | None) -> Mapping[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token.reveal()}"}
 
 
-def as_alert(cause: Cause, source: str, wording: Wording, now: datetime) -> dict[str, Any]:
+def as_alert(cause: Cause, source: str, wording: MessageWording, now: datetime) -> dict[str, Any]:
     """A cause as an alert: its labels say which it is, and are the same from its first word to its last."""
     message, alarm = cause.message, cause.alarm
     again = alarm.again or ONCE if alarm.again != EACH_TIME else ONCE

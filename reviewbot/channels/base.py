@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import msgspec
 
-from reviewbot.channels.wording import PLAIN, Wording, read_wording
+from reviewbot.channels.wording import PLAIN, MessageWording, read_wording
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret
 from reviewbot.network import Proxy, way_to
@@ -24,7 +24,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     keeps_open: ClassVar[bool] = False
     """Whether what it is told stays open there until it hears of the end."""
     name: str
-    wording: Wording = PLAIN
+    wording: MessageWording = PLAIN
 
     @classmethod
     def read(cls, name: str, section: SettingsTable) -> Self:

@@ -11,7 +11,7 @@ import msgspec
 from reviewbot.channels.alertmanager import bearer
 from reviewbot.channels.base import WebChannel
 from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, Wording, read_wording
+from reviewbot.channels.wording import TEMPLATES, MessageWording, read_wording
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret
 from reviewbot.settings_table import SettingsTable
@@ -55,7 +55,7 @@ class Ntfy(WebChannel, frozen=True, kw_only=True):
             there.post(json.dumps(body, allow_nan=False).encode("ascii"), bearer(self.token))
 
 
-def as_push(cause: Cause, wording: Wording) -> dict[str, Any]:
+def as_push(cause: Cause, wording: MessageWording) -> dict[str, Any]:
     """A cause as a message of a topic."""
     message = cause.message
     text = wording.written(message)

@@ -7,9 +7,10 @@ from typing import Any, Self
 
 from reviewbot.channels.base import WebChannel
 from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, Wording, lines_of, read_wording
-from reviewbot.domain.alarm import DEFAULT_KEY, Message
+from reviewbot.channels.wording import TEMPLATES, MessageWording, lines_of, read_wording
+from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret, iso, safe_line
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.settings_table import SettingsTable
 
 ADDRESS = "https://events.pagerduty.com/v2/enqueue"
@@ -49,7 +50,7 @@ class PagerDuty(WebChannel, frozen=True, kw_only=True):
             self.post(json.dumps(event, allow_nan=False).encode("ascii"))
 
 
-def as_event(cause: Cause, source: str, wording: Wording) -> dict[str, Any]:
+def as_event(cause: Cause, source: str, wording: MessageWording) -> dict[str, Any]:
     """A cause as an event, without the key of the integration."""
     if cause.is_over:
         return {"event_action": "resolve", "dedup_key": cause.key}

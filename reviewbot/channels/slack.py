@@ -6,7 +6,7 @@ import json
 import re
 
 from reviewbot.channels.base import WebChannel
-from reviewbot.channels.wording import PLAIN, TEMPLATES, Wording
+from reviewbot.channels.wording import PLAIN, TEMPLATES, MessageWording
 from reviewbot.domain.alarm import Message
 
 LONGEST = 12_000
@@ -27,7 +27,7 @@ class Slack(WebChannel, frozen=True, kw_only=True):
         self.post(as_slack_json(message, self.wording))
 
 
-def as_slack_json(message: Message, wording: Wording = PLAIN) -> bytes:
+def as_slack_json(message: Message, wording: MessageWording = PLAIN) -> bytes:
     """A message in the form of an incoming webhook."""
     title = wording.headline(message, escaped)
     text = title if wording.title is not None else f"*{title}*"

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Self
 
 from reviewbot.channels.base import Clock, WebChannel
-from reviewbot.channels.wording import PLAIN, Wording
+from reviewbot.channels.wording import PLAIN, MessageWording
 from reviewbot.domain.alarm import Alarm, Message
 from reviewbot.domain.text import Secret, iso, safe, safe_line
 from reviewbot.ports.ledger import DEFAULT_KEY
@@ -51,7 +51,7 @@ class Webhook(WebChannel, frozen=True, kw_only=True):
         return self.post(body, signed)
 
 
-def as_json(message: Message, wording: Wording = PLAIN) -> bytes:
+def as_json(message: Message, wording: MessageWording = PLAIN) -> bytes:
     """A message as an object; of very many alarms only the first are in it, and `count` says all."""
     shown = MOST_ALARMS
     while True:
@@ -67,7 +67,7 @@ def sign(secret: Secret, stamp: str, body: bytes) -> str:
     return hmac.new(secret.reveal().encode("utf-8"), signed, hashlib.sha256).hexdigest()
 
 
-def _as_object(message: Message, wording: Wording, shown: int) -> dict[str, Any]:
+def _as_object(message: Message, wording: MessageWording, shown: int) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "key": message.key or DEFAULT_KEY,

@@ -12,9 +12,10 @@ from string import Formatter
 
 import msgspec
 
-from reviewbot.domain.alarm import DEFAULT_KEY, AlarmKind, Message
+from reviewbot.domain.alarm import AlarmKind, Message
 from reviewbot.domain.text import iso, safe_line
 from reviewbot.policy.text_forms import did_you_mean, listed
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.settings_table import SettingsTable
 
 LONGEST_HEADLINE = 200
@@ -58,7 +59,7 @@ def problem_of_template(text: str) -> str | None:
     return None
 
 
-class Wording(msgspec.Struct, frozen=True, kw_only=True):
+class MessageWording(msgspec.Struct, frozen=True, kw_only=True):
     """How one channel words its messages. `runbooks` is where the runbook of each kind lies."""
 
     title: str | None = None
@@ -111,10 +112,10 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-PLAIN = Wording()
+PLAIN = MessageWording()
 
 
-def read_wording(section: SettingsTable) -> Wording:
+def read_wording(section: SettingsTable) -> MessageWording:
     """Read the templates of a channel; what is wrong with them is noted there."""
     found: dict[str, str] = {}
     for name in TEMPLATES:
@@ -129,7 +130,7 @@ def read_wording(section: SettingsTable) -> Wording:
             section.wrong(name, problem)
         else:
             found[name] = text
-    return Wording(**found)
+    return MessageWording(**found)
 
 
 def lines_of(message: Message) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reviewbot.channels.config import make_channels, read_notices
-from reviewbot.channels.wording import PLACEHOLDERS, Wording, problem_of_template
+from reviewbot.channels.wording import PLACEHOLDERS, MessageWording, problem_of_template
 from tests.channels.messages import a_message, an_alarm
 from tests.channels.servers import mail_server, web_server
 from tests.channels.test_sinks import TEXT, message_of, odd
@@ -99,7 +99,7 @@ def test_where_and_what_a_template_may_be(table: dict[str, Any], says: str) -> N
 @given(TEXT, st.sampled_from(PLACEHOLDERS))
 def test_whatever_fills_a_template_is_safe(text: str, name: str) -> None:
     """And is filled in once: braces in it mean nothing."""
-    wording = Wording(title=f"a {{{name}}} b", runbooks="https://r.example.com/")
+    wording = MessageWording(title=f"a {{{name}}} b", runbooks="https://r.example.com/")
     made = wording.headline(message_of(text))
     assert made.startswith("a ")
     assert made.endswith(" b")
@@ -110,4 +110,4 @@ def test_whatever_fills_a_template_is_safe(text: str, name: str) -> None:
 def test_a_template_that_is_let_through_can_be_filled(template: str) -> None:
     """No error is left for the moment of an alarm."""
     if problem_of_template(template) is None:
-        Wording(text=template).written(a_message())
+        MessageWording(text=template).written(a_message())
