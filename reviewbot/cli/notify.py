@@ -210,7 +210,7 @@ def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None
     $ reviewbot notify list --standing  # and what there is to acknowledge
     $ reviewbot notify list --format json  # one object a line
     """
-    with ledger_at(settings.ledger) as opened:
+    with ledger_at(settings) as opened:
         zone = zones_of(settings, opened).first
         found = mutes_on(opened, datetime.now(UTC))
         stands = [
