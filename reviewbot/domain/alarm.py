@@ -92,6 +92,7 @@ ENDS = frozenset(
         AlarmKind.LEDGER,
         AlarmKind.RELOAD,
         AlarmKind.HANGS,
+        AlarmKind.PARKED,
         AlarmKind.STOPPED,
         AlarmKind.BREAKER,
         AlarmKind.PAUSED,
