@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
+from reviewbot.network import is_loopback
 from reviewbot.settings_table import SettingsTable
 
-KEYS = ("undo", "second_look", "sign_in", "hosts", "secure", "proxy_header", "proxy_peers")
+KEYS = ("url", "undo", "second_look", "sign_in", "hosts", "secure", "proxy_header", "proxy_peers")
 SIGN_IN = ("local", "proxy")
 LONGEST_UNDO = 600.0
 MICROS = 1_000_000
@@ -24,12 +26,20 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     second_look_micros: int = MICROS
     sign_in: str | None = None
     """`local` (passwords) or `proxy` (a header); without it only the one-time link on a loopback address."""
+    url: str = ""
+    """Where people reach it, for the links in messages; empty where that is not known."""
     hosts: tuple[str, ...] = ()
     """Names under which it is reached, beside the address it listens at."""
     secure: bool = False
     """Whether browsers reach it by https."""
     proxy_header: str = "X-Forwarded-User"
     proxy_peers: tuple[str, ...] = ()
+
+    @property
+    def own_host(self) -> tuple[str, ...]:
+        """The name in `url`, under which requests come as well."""
+        host = urlsplit(self.url).hostname
+        return () if host is None else (host,)
 
 
 def read_console(
@@ -44,6 +54,7 @@ def read_console(
         undo=_undo(found, seconds),
         second_look_micros=_second_look(found),
         sign_in=found.one_of("sign_in", SIGN_IN, None) if "sign_in" in found.table else None,
+        url=_url(found),
         hosts=tuple(host.lower() for host in found.texts("hosts")),
         secure=_yes(found, "secure"),
         proxy_header=found.text("proxy_header")
@@ -70,6 +81,26 @@ def _undo(found: SettingsTable, seconds: Callable[[str], float]) -> timedelta:
     if length > LONGEST_UNDO:
         found.wrong("undo", "is longer than 10m: what is decided has to leave in time")
     return timedelta(seconds=length)
+
+
+def _url(found: SettingsTable) -> str:
+    """An address without a path, by https or on this machine."""
+    if "url" not in found.table:
+        return ""
+    text = found.text("url").rstrip("/")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not parts.hostname or not (plain or parts.scheme == "https") or not text.isprintable():
+        found.wrong("url", 'is no address: write it like "https://desk.example.com"')
+        return ""
+    if parts.username or parts.password or parts.path or parts.query or parts.fragment:
+        found.wrong("url", "holds more than a host: links are made from it")
+        return ""
+    return text
 
 
 def _second_look(found: SettingsTable) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from reviewbot.alarms.links import link_of
 from reviewbot.alarms.mutes import ALARM_TOPIC, Muting
 from reviewbot.alarms.routing import Routes, messages_of
 from reviewbot.domain.alarm import EACH_TIME, Alarm, AlarmKind, Message, Urgency
@@ -208,6 +209,7 @@ class AlarmDispatcher:
         dry_run: bool = False,
         key: str = "",
         owner: str = "",
+        console: str = "",
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -215,6 +217,7 @@ class AlarmDispatcher:
         self._routes = routes or Routes()
         self._post = post or NoPost()
         self._dry_run, self._key, self._owner = dry_run, key, owner
+        self._console = console
         self._told = AlarmHistory(ledger, clock, events)
         self._muting = Muting(ledger)
         self._has_run = False
@@ -230,6 +233,8 @@ class AlarmDispatcher:
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm, unless the same was told lately."""
         if alarm.kind is AlarmKind.CHECKPOINT and not any(map(self._routes.stands_for, alarm.to)):
+            return False
+        if alarm.kind is AlarmKind.QUESTION and alarm.mended and not self._routes.update:
             return False
         if alarm.again != EACH_TIME and not self._told.is_news(alarm):
             return False
@@ -260,6 +265,7 @@ class AlarmDispatcher:
             self._take(over)
 
     def _take(self, alarm: Alarm) -> None:
+        alarm = replace(alarm, link=link_of(alarm, self._console, self._key))
         log_alarm(self._events, alarm)
         self._waiting.append(alarm)
         if len(self._waiting) > MOST_WAITING:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from reviewbot.core.log_text import named
 from reviewbot.core.notifier import Notifier
+from reviewbot.core.questions import asked_in, seen_of
 from reviewbot.domain.alarm import EACH_TIME, HOUR, AlarmKind
 from reviewbot.domain.decision import Decision, State
 from reviewbot.domain.errors import ReviewbotError
@@ -33,6 +34,24 @@ def tell_question(notifier: Notifier, decision: Decision) -> None:
         rule=decision.rule,
         zone=_zone(notifier, decision),
         deadline_at=decision.deadline_at,
+        seen=seen_of(decision, State.HELD),
+    )
+
+
+def tell_over(
+    ledger: Ledger, notifier: Notifier, task_id: str, epoch: str | None, how: str
+) -> None:
+    """Tell where messages can be brought up to date that a question needs nobody any more."""
+    asked = asked_in(ledger, task_id, epoch)
+    if asked is None:
+        return
+    notifier.over(
+        AlarmKind.QUESTION,
+        f"{_about(asked)} needs nobody any more: {how}",
+        subject=round_name(task_id, epoch),
+        to=asked.to,
+        task_id=task_id,
+        rule=asked.rule,
     )
 
 

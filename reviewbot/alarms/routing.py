@@ -19,6 +19,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     targets: frozenset[str] = frozenset()
     least: Urgency = "warning"
     kinds: frozenset[AlarmKind] | None = None
+    updates: bool = False
+    """Whether what it carried can be brought up to date: a question that needs nobody any more."""
 
     def answers_to(self, target: str) -> bool:
         """Whether a policy's `to:` of this name means this channel."""
@@ -26,7 +28,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     def takes(self, message: Message) -> bool:
         """Whether it wants a message that is addressed to nobody."""
-        urgent = URGENCIES.index(message.urgency) >= URGENCIES.index(self.least)
+        wanted = message.kind is AlarmKind.DIGEST  # the settings ask for it
+        urgent = wanted or URGENCIES.index(message.urgency) >= URGENCIES.index(self.least)
         mended = any(alarm.mended for alarm in message.alarms)
         return (urgent or mended) and (self.kinds is None or message.kind in self.kinds)
 
@@ -41,6 +44,11 @@ class Routes(msgspec.Struct, frozen=True):
     def names(self) -> frozenset[str]:
         """The name of every channel."""
         return frozenset(route.channel for route in self.routes)
+
+    @property
+    def update(self) -> bool:
+        """Whether any channel can be brought up to date."""
+        return any(route.updates for route in self.routes)
 
     def channels(self, message: Message) -> tuple[str, ...]:
         """The channels of a message: those its targets name, or the default ones that want it.
@@ -59,6 +67,9 @@ class Routes(msgspec.Struct, frozen=True):
             for route in self.routes
             if route.channel in self.default and route.takes(message)
         )
+        if message.kind is AlarmKind.QUESTION and message.alarms[0].mended:
+            updating = {route.channel for route in self.routes if route.updates}
+            return tuple(channel for channel in found if channel in updating)
         if message.kind is not AlarmKind.CHANNEL:
             return found
         failing = {alarm.subject for alarm in message.alarms}
@@ -101,6 +112,7 @@ _MANY = {
     AlarmKind.LATE: "{count} decisions came late",
     AlarmKind.DEAD_LETTER: "{count} reviews keep failing",
     AlarmKind.LIST: "{count} troubles with the lists of what waits: {first}, …",
+    AlarmKind.DIGEST: "The week in {count} lines",
     AlarmKind.DRIFT: "{count} parts of the API's answers have changed their shape",
 }
 """The headline of several alarms of a kind."""

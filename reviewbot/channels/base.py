@@ -23,6 +23,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """What its table in `reviewbot.toml` may hold, beside what tables of all types do."""
     keeps_open: ClassVar[bool] = False
     """Whether what it is told stays open there until it hears of the end."""
+    updates: ClassVar[bool] = False
+    """Whether what it carried can be brought up to date."""
     name: str
     wording: MessageWording = PLAIN
 

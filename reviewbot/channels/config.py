@@ -6,6 +6,7 @@ can be secrets) is wrapped as it is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from reviewbot.alarms.routing import Route, Routes
 from reviewbot.channels.base import Channel, WebChannel
-from reviewbot.domain.alarm import URGENCIES, AlarmKind, Urgency
+from reviewbot.domain.alarm import URGENCIES, AlarmKind, Urgency, WeeklyHour
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.network import Proxy
 from reviewbot.policy.text_forms import listed
@@ -31,7 +32,7 @@ TYPES = {
 }
 """Every type of channel and its class; imported where a file names it, for settings are read often."""
 COMMON_KEYS = ("type", "targets", "min_level", "kinds")
-ALARM_KEYS = ("to", "away", "runbooks")
+ALARM_KEYS = ("to", "away", "digest", "runbooks")
 AWAY = 600.0
 _METHODS = ("GET", "POST", "HEAD")
 
@@ -62,6 +63,8 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True):
     ping: Ping | None = None
     runbooks: str | None = None
     """Where the runbook of each kind of alarm lies, as `KIND.md` below it."""
+    digest: WeeklyHour | None = None
+    """When the week is told; never without it."""
 
     def only(self, names: Collection[str]) -> Notices:
         """The same with some of the channels."""
@@ -120,7 +123,7 @@ def read_notices(
     names = () if described is None else tuple(described.table)
     found = [_channel(described, name) for name in names if described is not None]
     read = [pair for pair in found if pair is not None]
-    away, default, runbooks = AWAY, names, None
+    away, default, digest, runbooks = AWAY, names, None, None
     if (alarms := file.inner("alarms")) is not None:
         default = _default(alarms, names)
         runbooks = _runbooks(alarms)
@@ -129,13 +132,32 @@ def read_notices(
                 away = seconds(str(alarms.table["away"]))
             except ValueError as wrong:
                 alarms.wrong("away", f"{alarms.table['away']!r} {wrong}")
+        digest = _weekly(alarms)
     return Notices(
         channels=tuple(channel for channel, _ in read),
         routes=Routes(tuple(route for _, route in read), default),
         away=away,
         ping=_ping(file.inner("deadman")),
         runbooks=runbooks,
+        digest=digest,
     )
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _weekly(alarms: SettingsTable) -> WeeklyHour | None:
+    """When the week is told."""
+    if "digest" not in alarms.table:
+        return None
+    day, _, hour = str(alarms.table["digest"]).strip().lower().partition(" ")
+    found = _HOUR.fullmatch(hour.strip())
+    if day not in _DAYS or found is None:
+        wrong = f"{safe_line(str(alarms.table['digest']), 40)!r} is no hour of a week"
+        alarms.wrong("digest", f'{wrong}: write it like "mon 09:00"')
+        return None
+    return WeeklyHour(day=_DAYS.index(day), minute=int(found[1]) * 60 + int(found[2]))
 
 
 def _default(alarms: SettingsTable, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -182,6 +204,7 @@ def _channel(described: SettingsTable, name: str) -> tuple[Channel, Route] | Non
         targets=frozenset(section.texts("targets")),
         least=cast(Urgency, section.one_of("min_level", URGENCIES, "warning")),
         kinds=_kinds(section),
+        updates=channel_type.updates,
     )
     channel: Channel = channel_type.read(name, section)
     return None if len(section.problems) > before else (channel, route)

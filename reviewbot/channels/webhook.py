@@ -32,6 +32,7 @@ class Webhook(WebChannel, frozen=True, kw_only=True):
 
     type = "webhook"
     keys = ("url", "url_file", "secret_file")
+    updates = True
     secret: Secret | None = None
     now: Clock = time.time
 
@@ -92,6 +93,7 @@ def _alarm_as_object(alarm: Alarm) -> dict[str, Any]:
         "mended": alarm.mended,
         "to": [safe_line(target) for target in alarm.to],
         "at": iso(alarm.at),
+        "link": alarm.link or None,
         "facts": {safe_line(name): _plain(value) for name, value in alarm.facts.items()},
     }
 

@@ -37,9 +37,11 @@ PLACEHOLDERS = (
     "to",
     "at",
     "runbook",
+    "link",
 )
 """The headline; the alarms one a line; the kind's name; `error`, `warning` or `info`; ALARM, Warning, Note
-or Well again; how many alarms; the key's name and owner; the targets; the moment; the runbook's address."""
+or Well again; how many alarms; the key's name and owner; the targets; the moment; the address of the
+runbook, and of the page in the console."""
 
 
 def problem_of_template(text: str) -> str | None:
@@ -102,6 +104,7 @@ class MessageWording(msgspec.Struct, frozen=True, kw_only=True):
             "to": safe_line(", ".join(message.to)),
             "at": iso(message.alarms[0].at),
             "runbook": self.runbook(message.kind) or "",
+            "link": message.alarms[0].link,
         }
         filled = {name: safe(value) for name, value in values.items()}
         shown = lines_of(message) if len(message.alarms) > 1 else [message.alarms[0].sentence]
@@ -134,15 +137,17 @@ def read_wording(section: SettingsTable) -> MessageWording:
 
 
 def lines_of(message: Message) -> Iterator[str]:
-    """The alarms of a digest, each in one safe line; nothing where the headline says it all."""
-    if len(message.alarms) == 1 and len(message.headline) <= LONGEST_HEADLINE - 30:
-        return
+    """The alarms of a digest, each in one safe line with its link; only that where the headline says it."""
+    alone = len(message.alarms) == 1 and len(message.headline) <= LONGEST_HEADLINE - 30
     for alarm in message.alarms[:MOST_LINES]:
-        yield safe_line(alarm.sentence, LONGEST_LINE)
+        said = "" if alone else safe_line(alarm.sentence, LONGEST_LINE)
+        if line := f"{said} {alarm.link}".strip():
+            yield line
     left = len(message.alarms) - MOST_LINES
     if left > 0:
         yield f"… and {left} more; the log has them all."
 
 
 def _word(message: Message) -> str:
-    return "Well again" if message.alarms[0].mended else WARNING_MARKS[message.urgency]
+    over = "Answered" if message.kind is AlarmKind.QUESTION else "Well again"
+    return over if message.alarms[0].mended else WARNING_MARKS[message.urgency]

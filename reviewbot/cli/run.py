@@ -30,6 +30,7 @@ from reviewbot.presentation.style import styled
 from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import settle
 from reviewbot.runtime.daemon import say_pass
+from reviewbot.runtime.digest import tell_week
 from reviewbot.runtime.key_bot import KeyBot, daemon_of, make_bot, passes
 from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.keyring import KeyLoop, Keyring
@@ -246,6 +247,7 @@ def _one_pass(screen: Screen, bot: KeyBot) -> None:
     brakes.check()
     summary = passes(bot.settings, math.inf)(app)
     if summary.stopped is None:
+        tell_week(app.ledger, app.notifier, app.limits.digest)
         move_ladders(app.ledger, app.events, app.notifier, app.benches)
         follow_up(app)  # at most once a day; the daemon has a chore for it
     brakes.check()  # the first answer told how far off this machine's clock is

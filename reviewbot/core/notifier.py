@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reviewbot.core.pipeline import ReviewPipeline
-from reviewbot.domain.alarm import HOUR, Alarm, AlarmKind, Urgency
+from reviewbot.domain.alarm import EACH_TIME, HOUR, Alarm, AlarmKind, Urgency
 from reviewbot.ports.notifications import Alarms
 from reviewbot.ports.queue import Clock
 
@@ -71,3 +71,21 @@ class Notifier:
     def resolved(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
         """Say that something that was told is over; call it whenever all is well, it is cheap."""
         self.alarms.mended(kind, subject, sentence)
+
+    def over(
+        self, kind: AlarmKind, sentence: str, *, subject: str, to: tuple[str, ...], **facts: Any
+    ) -> None:
+        """Bring a message up to date whose matter is over; channels that cannot do that are spared it."""
+        self.alarms.tell(
+            Alarm(
+                kind=kind,
+                sentence=sentence,
+                at=self.clock.now(),
+                subject=subject,
+                urgency="info",
+                to=to,
+                again=EACH_TIME,
+                facts=facts,
+                mended=True,
+            )
+        )

@@ -12,6 +12,7 @@ import msgspec
 
 from reviewbot.core.account_book import AccountBook
 from reviewbot.core.verdict import Verdict
+from reviewbot.domain.alarm import WeeklyHour
 from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
@@ -89,6 +90,8 @@ class LoopLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds without a whole pass after which people are told."""
     every: float = 60.0
     """Seconds between two passes of a bot that runs."""
+    digest: WeeklyHour | None = None
+    """When the week is told; never without it."""
 
 
 class Sight(msgspec.Struct, frozen=True):

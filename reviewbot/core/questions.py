@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -200,3 +201,27 @@ def answered_in(ledger: Ledger, task_id: str, epoch: str | None) -> Logged | Non
         ),
         None,
     )
+
+
+# ------------------------------------------------------------------------------------------------
+# What of a question somebody saw, whom a message or a page showed it.
+
+
+def seen_of(decision: Decision | None, state: State | None, epoch: str | None = None) -> str:
+    """A hash over the epoch, the evidence and the decision; `epoch` stands where nothing is decided."""
+    parts = [str(epoch if decision is None else decision.epoch)]
+    if decision is not None and state is not None:
+        parts += [decision.id, decision.revision, decision.rule, decision.reason or ""]
+        parts += [_evidence_of(decision), state.value]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
+
+
+def _evidence_of(decision: Decision) -> str:
+    """The recorded facts without the moment of judging and what is counted of all tasks."""
+    try:
+        record = msgspec.json.decode(decision.facts)
+    except msgspec.DecodeError:
+        return decision.facts.hex()
+    if isinstance(record, dict):
+        record = {name: record[name] for name in sorted(record) if name not in ("at", "fleet")}
+    return msgspec.json.encode(record).decode()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -73,6 +74,8 @@ class AlarmKind(StrEnum):
     """A changed policy is on probation, or waits to be accepted."""
     STAGE = "stage"
     """A rule with a ladder went a step up or down."""
+    DIGEST = "digest"
+    """The week, as the settings want it told."""
     CLOCK = "clock"
     """This machine's clock and the API's differ too much."""
     CHANNEL = "channel"
@@ -128,6 +131,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """The zone in which its readers read moments."""
     mended: bool = False
     """It says that what was told is over."""
+    link: str = ""
+    """Where in the console it is answered, or looked at; empty where no console is known."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,3 +162,20 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def to(self) -> tuple[str, ...]:
         """The targets it is meant for; none means the default channels."""
         return self.alarms[0].to
+
+
+class WeeklyHour(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment of every week: the day (0 is Monday), and minutes after its midnight."""
+
+    day: int
+    minute: int
+
+    def latest(self, now: datetime, zone: str) -> datetime:
+        """The last such moment at or before `now`, by the clocks of a zone."""
+        here = now.astimezone(ZoneInfo(zone))
+        at = time(self.minute // 60, self.minute % 60)
+        day = here.date() - timedelta(days=(here.weekday() - self.day) % 7)
+        found = datetime.combine(day, at, here.tzinfo)
+        if found > here:
+            found = datetime.combine(day - timedelta(days=7), at, here.tzinfo)
+        return found.astimezone(UTC)

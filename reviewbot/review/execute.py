@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.alarms.notices import tell_stale_effect
+from reviewbot.alarms.notices import tell_over, tell_stale_effect
 from reviewbot.core import refusals, remote_state
 from reviewbot.core.context import BotContext, Sent
 from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.refusals import Says
 from reviewbot.core.verdict import Verdict
-from reviewbot.domain.decision import Decision, Mode, State, decision_id
+from reviewbot.domain.decision import DONE, Decision, Mode, State, decision_id
 from reviewbot.domain.errors import (
     AlreadyIntended,
     ApiError,
@@ -95,6 +95,10 @@ def perform(
         return run.close(State.VOID, f"not sent: {why}", None)
     state = run.send(bench.desk, key)
     gate.sent(app.guard, decision, state)
+    if state in DONE:
+        who = decision.decided_by or f"rule {decision.rule!r}"
+        how = f"{decision.action} by {who}"
+        tell_over(app.ledger, app.notifier, decision.task_id, decision.epoch, how)
     return state
 
 

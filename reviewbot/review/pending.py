@@ -9,7 +9,6 @@ never lasts into the moment at which something else would end the round.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -17,8 +16,8 @@ import msgspec
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Events
-from reviewbot.core.questions import Round, answered_in, open_rounds, refuse_if_held
-from reviewbot.domain.decision import OPEN, Decision
+from reviewbot.core.questions import Round, answered_in, open_rounds, refuse_if_held, seen_of
+from reviewbot.domain.decision import OPEN
 from reviewbot.domain.errors import ApiError, Halted, LedgerError, UsageError
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.foresight.future import Future
@@ -66,23 +65,11 @@ class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
 def seen_mark(ledger: Ledger, chosen: Round) -> str:
     """What a person who answers has seen: a hash over the epoch, the evidence and the decision."""
     asked = ledger.decision(chosen.decision.id) if chosen.latest is not None else None
-    parts = [chosen.sighting.epoch]
-    if asked is not None:
-        decision = asked.decision
-        parts += [decision.id, decision.revision, decision.rule, decision.reason or ""]
-        parts += [_evidence_of(decision), asked.state.value]
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:24]
-
-
-def _evidence_of(decision: Decision) -> str:
-    """The recorded facts without the moment of judging and what is counted of all tasks."""
-    try:
-        record = msgspec.json.decode(decision.facts)
-    except msgspec.DecodeError:
-        return decision.facts.hex()
-    if isinstance(record, dict):
-        record = {name: record[name] for name in sorted(record) if name not in ("at", "fleet")}
-    return msgspec.json.encode(record).decode()
+    return seen_of(
+        None if asked is None else asked.decision,
+        None if asked is None else asked.state,
+        chosen.sighting.epoch,
+    )
 
 
 def press(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from reviewbot.alarms.notices import tell_silence
+from reviewbot.alarms.notices import tell_over, tell_silence
 from reviewbot.alarms.reminders import now_and_then
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Backoff, ReviewPipeline, deadline_of
@@ -171,6 +171,9 @@ def _attributed(
             cause=note,
         )
         tell_silence(app.clock, app.notifier, ending)
+    if by != "ours":
+        how = "silence paid it" if by == "silence" else f"it is {item.status} by {by}"
+        tell_over(app.ledger, app.notifier, ending.task_id, ending.epoch, how)
     return ending
 
 

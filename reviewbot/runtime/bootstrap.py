@@ -245,6 +245,7 @@ def build(
             dry_run=not live,
             key=settings.key if settings.keys else "",
             owner=settings.owner,
+            console=settings.console.url,
         ),
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=_limits(settings),
@@ -285,6 +286,7 @@ def _limits(settings: Settings) -> LoopLimits:
         always_evidence=settings.evidence == "always",
         away=settings.notices.away,
         every=settings.every,
+        digest=settings.notices.digest,
     )
 
 

@@ -27,6 +27,7 @@ from reviewbot.domain.errors import ApiError, LedgerBroken, LedgerCorrupt, Revie
 from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
+from reviewbot.runtime.digest import tell_week
 from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import (
     INTERRUPTED,
@@ -209,6 +210,7 @@ class Daemon:
         self._chores.clear()
         self._chores.every().hour.at(":00").do(self._safely, self._checkpoint)
         self._chores.every().hour.at(":20").do(self._safely, self._move_ladders)
+        self._chores.every(5).minutes.do(self._safely, self._tell_week)
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
         self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
@@ -240,6 +242,9 @@ class Daemon:
     def _move_ladders(self) -> None:
         app = self._app
         move_ladders(app.ledger, app.events, app.notifier, app.benches)
+
+    def _tell_week(self) -> None:
+        tell_week(self._app.ledger, self._app.notifier, self._app.limits.digest)
 
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)

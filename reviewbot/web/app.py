@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.applications import Starlette
@@ -123,6 +123,7 @@ def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
             several=several,
             now=console.now(),
             url=request.url.path,
+            from_elsewhere=request.headers.get("sec-fetch-site") in ("cross-site", "same-site"),
         )
         cookie = request.cookies.get(signin.cookie_name(console))
         peer = "" if request.client is None else request.client.host
@@ -207,7 +208,11 @@ def _told(visit: Visit, error: ReviewbotError) -> Response:
 
 def _sign_in_first(visit: Visit, route: WebRoute) -> Response:
     if route.method in SAFE:
-        way = "/login" if visit.url == "/" else f"/login?next={quote(visit.url)}"
+        here = visit.url + (f"?{urlencode(visit.query)}" if visit.query else "")
+        if visit.from_elsewhere:
+            # A browser keeps a strict cookie back from a link in a message: it comes along from here.
+            return page(visit, "onward.html.jinja", here=here)
+        way = "/login" if here == "/" else f"/login?{urlencode({'next': here})}"
         return RedirectResponse(way, 303)
     return PlainTextResponse("sign in first\n", 401)
 

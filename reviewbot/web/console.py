@@ -91,6 +91,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of the form that came more than once too."""
     now: datetime
     url: str = "/"
+    from_elsewhere: bool = False
+    """Whether a page of another site led here."""
 
     @property
     def who(self) -> Session:

@@ -111,7 +111,7 @@ def serving(
         console = Console(
             settings=settings,
             ledger=ledger,
-            hosts=hosts_of(address, settings.console.hosts),
+            hosts=hosts_of(address, (*settings.console.hosts, *settings.console.own_host)),
             is_secure=settings.console.secure,
             passwords=passwords_of(settings),
             events=events,

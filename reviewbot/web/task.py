@@ -49,12 +49,20 @@ def show(visit: Visit) -> Response:
     task = visit.path["task"]
     for found in open_rounds(visit.console.ledger):
         if found.sighting.task_id == task:
-            return shown(visit, found)
+            return shown(visit, found, problem=_since_the_message(visit, found))
     decisions = visit.console.ledger.decisions(task_id=task)
     status = 200 if decisions else 404
     return page(
         visit, "task_over.html.jinja", status=status, task=task, rows=_story(visit, decisions)
     )
+
+
+def _since_the_message(visit: Visit, found: Round) -> str:
+    """What to say where a message led here that knew something else of it."""
+    told = visit.query.get("seen")
+    if not told or told == seen_mark(visit.console.ledger, found):
+        return ""
+    return "It has changed since the message was written that led you here."
 
 
 def shown(

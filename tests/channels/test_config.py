@@ -10,7 +10,7 @@ import pytest
 from reviewbot.channels.config import Notices, make_channels, make_ping, read_notices
 from reviewbot.channels.email import Mail
 from reviewbot.config import load_settings
-from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.alarm import AlarmKind, WeeklyHour
 from reviewbot.domain.errors import ConfigError
 
 SLACK = '[channels.ops]\ntype = "slack"\nurl = "https://hooks.example.com/T0SECRET"\n'
@@ -41,10 +41,11 @@ def test_no_table_is_no_channel() -> None:
 def test_every_channel_carries_what_is_addressed_to_nobody() -> None:
     """Unless `[alarms] to` names some."""
     both, none_wrong = read(SLACK + EMAIL)
-    one, _ = read(SLACK + EMAIL + '[alarms]\nto = ["mail"]\naway = "90s"\n')
+    one, _ = read(SLACK + EMAIL + '[alarms]\nto = ["mail"]\naway = "90s"\ndigest = "tue 07:30"\n')
 
     assert (both.routes.default, none_wrong) == (("ops", "mail"), [])
     assert (one.routes.default, one.away) == (("mail",), 90.0)
+    assert one.digest == WeeklyHour(day=1, minute=450)
 
 
 def test_a_full_description_is_made() -> None:
@@ -118,6 +119,8 @@ def test_nothing_secret_is_shown(tmp_path: Path) -> None:
         ("[channels]\nops = 'slack'", "channels.ops: is no table; write"),
         (SLACK + "[alarms]\nto = ['opss']", "no channel is called 'opss'; did you mean  ops"),
         (SLACK + "[alarms]\nsend = ['ops']", "alarms.send: no setting has this name"),
+        ("[alarms]\ndigest = 'monday'", "alarms.digest: 'monday' is no hour of a week"),
+        ("[alarms]\ndigest = 'mon 9:00'", 'write it like "mon 09:00"'),
         ("[alarms]\naway = 'soon'", "alarms.away: 'soon' is no length of time"),
         ("[deadman]\nmethod = 'GET'", "deadman.url: is missing"),
         ("[deadman]\nurl = 'https://h/'\nmethod = 'PUT'", "deadman.method: 'PUT' is not known"),
