@@ -33,7 +33,7 @@ class SlippedRule(msgspec.Struct, frozen=True, kw_only=True):
     before: RuleScore | None
 
 
-class Week(msgspec.Struct, frozen=True, kw_only=True):
+class DigestWeek(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, from `since` up to `until`."""
 
     since: datetime
@@ -46,7 +46,7 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     """Each step of a rule with a ladder."""
 
 
-def week(ledger: Ledger, until: datetime) -> Week:
+def week(ledger: Ledger, until: datetime) -> DigestWeek:
     """The seven days up to a moment. Raises `LedgerError`."""
     since = until - WEEK
     decisions = [
@@ -56,7 +56,7 @@ def week(ledger: Ledger, until: datetime) -> Week:
     ]
     endings = [ending for ending in ledger.endings(since - BEFORE) if ending.at < until]
     lately = [logged for logged in decisions if logged.state_at >= since]
-    return Week(
+    return DigestWeek(
         since=since,
         until=until,
         books=add_up(lately, [ending for ending in endings if ending.at >= since]),

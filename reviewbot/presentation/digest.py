@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from reviewbot.domain.text import format_moment, safe_line
-from reviewbot.insights.digest import SlippedRule, Week
+from reviewbot.insights.digest import DigestWeek, SlippedRule
 from reviewbot.policy.ladder import step_name
 from reviewbot.presentation.format import counted, dollars
 
@@ -14,7 +14,7 @@ Line = tuple[str, str]
 """A sentence, and the path of its page."""
 
 
-def digest_lines(found: Week, zone: str) -> Iterator[Line]:
+def digest_lines(found: DigestWeek, zone: str) -> Iterator[Line]:
     """Every line, the books first."""
     since, until = (format_moment(at, zone) for at in (found.since, found.until))
     yield f"The week from {since} to {until}. {_paid(found)}", "/log"
@@ -35,7 +35,7 @@ def digest_lines(found: Week, zone: str) -> Iterator[Line]:
         )
 
 
-def _paid(found: Week) -> str:
+def _paid(found: DigestWeek) -> str:
     paid = found.books.paid
     parts = [
         f"{word} {paid[ground].tasks} ({dollars(paid[ground].micros)})"

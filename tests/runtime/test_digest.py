@@ -9,7 +9,7 @@ import pytest
 from reviewbot.core.questions import find_round
 from reviewbot.domain.alarm import WeeklyHour
 from reviewbot.domain.decision import Action
-from reviewbot.insights.digest import SlippedRule, Week, week
+from reviewbot.insights.digest import DigestWeek, SlippedRule, week
 from reviewbot.insights.grades import Grade
 from reviewbot.insights.scorecard import GroundTotal, PayoutTotals, RuleScore
 from reviewbot.presentation.digest import digest_lines
@@ -91,7 +91,7 @@ def test_a_rule_slipped_where_more_turned_out_wrong_than_before_beyond_chance() 
         paid={name: GroundTotal() for name in ("rule", "person", "fallback", "silence")},
         nobody_answered=3,
     )
-    found = Week(
+    found = DigestWeek(
         since=at - timedelta(days=7),
         until=at,
         books=books,
