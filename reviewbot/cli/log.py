@@ -46,6 +46,7 @@ MOST_DIFFERENT = 20
             "checkpoint": Lazy("log:checkpoint", "state how far the log has come"),
             "replay": Lazy("log:replay", "judge every decision again"),
             "export": Lazy("log_export:export", "all decisions as JSON lines or CSV"),
+            "erase": Lazy("log_keep:erase", "take out what people wrote"),
         }
     }
 )
@@ -199,23 +200,31 @@ def replay(
     $ reviewbot log replay  # exit code 0: every answer is the same; 5: one is not
     $ reviewbot log replay --since 7d --format json  # the last week, for a machine
     """
-    count, different = 0, []
+    count, gone, different = 0, 0, []
     with ledger_at(settings) as ledger, screen.progress() as progress:
-        answers = judge_again(chosen(ledger, task=task, since=since), Revisions(ledger))
+
+        def kept() -> Iterator[Logged]:
+            nonlocal gone
+            for logged in chosen(ledger, task=task, since=since):
+                gone += logged.erased
+                if not logged.erased:
+                    yield logged
+
+        answers = judge_again(kept(), Revisions(ledger))
         for count, answer in enumerate(answers, 1):
             if not answer.agrees:
                 different.append(answer)
             if count % SHOWN == 0:
                 progress(f"{count:,} judged again …")
     if form == "json":
-        screen.data(json_lines([_replay_json(count, different)]))
+        screen.data(json_lines([_replay_json(count, gone, different)]))
     else:
-        screen.data("\n".join(_replay_lines(count, different)))
+        screen.data("\n".join(_replay_lines(count, gone, different)))
     if different:
         raise LedgerCorrupt(f"{len(different)} of {counted(count, 'decision')} came out otherwise")
 
 
-def _replay_lines(count: int, different: list[Replayed]) -> Iterator[str]:
+def _replay_lines(count: int, gone: int, different: list[Replayed]) -> Iterator[str]:
     for answer in islice(different, MOST_DIFFERENT):
         decision = answer.decision
         yield (
@@ -233,12 +242,15 @@ def _replay_lines(count: int, different: list[Replayed]) -> Iterator[str]:
         yield f"… and {len(different) - MOST_DIFFERENT} more"
     if not different:
         yield f"{styled('same', 'good')}  {counted(count, 'decision')}, each as logged"
+    if gone:
+        yield f"      {counted(gone, 'decision')} not judged again: their texts were erased"
 
 
-def _replay_json(count: int, different: list[Replayed]) -> dict[str, object]:
+def _replay_json(count: int, gone: int, different: list[Replayed]) -> dict[str, object]:
     return {
         "schema": "reviewbot.replay/1",
         "replayed": count,
+        "erased": gone,
         "different": [
             {
                 "seq": answer.seq,

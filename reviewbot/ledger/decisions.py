@@ -123,6 +123,10 @@ class DecisionLog(LogPart):
             self._remembered.pop((row.review, row.task_id), None)
         fault_point("outcome.committed")
 
+    def _forget(self, review: str, task_id: str) -> None:
+        """Read the memory of a thing again when it is next asked for."""
+        self._remembered.pop((review, task_id), None)
+
     def _row(self, decision_id: str) -> DecisionRow | None:
         row = self._run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
         return None if row is None else DecisionRow(*row)
@@ -204,7 +208,7 @@ class DecisionLog(LogPart):
         if ids:
             asked = {"review": review, "names": statements.names_of(ids)}
             for columns in self._run(statements.DECISIONS_OF_TASKS, asked):
-                row, decision = _row_and_text(columns)
+                row, decision, _ = _row_and_text(columns)
                 decisions[row.task_id].append((row, decision))
         return {name: memory_of(found) if found else None for name, found in decisions.items()}
 
@@ -262,12 +266,15 @@ class AccountFigures(NamedTuple):
 NO_FIGURES = AccountFigures()
 
 
-def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision]:
-    """A decision's row, and what the line that recorded it says; with its bulk where that was asked for."""
+def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision, bool]:
+    """A decision's row, and what the line that recorded it says; with its bulk where that was asked for.
+
+    And whether its texts were erased.
+    """
     body, text, *detail = columns[_WIDTH:]
     decision = step_from_line(body, text).decision
     assert decision is not None
-    return DecisionRow(*columns[:_WIDTH]), with_bulk(decision, *detail)
+    return DecisionRow(*columns[:_WIDTH]), with_bulk(decision, *detail), text is None
 
 
 def memory_of(decisions: Sequence[tuple[DecisionRow, Decision]]) -> Memory:

@@ -96,6 +96,10 @@ class Backend:
         """Copy the database to a new file."""
         raise NotImplementedError
 
+    def scrub(self, driver: Any) -> None:
+        """Write the files anew, so that nothing is left in them of what was taken out."""
+        raise NotImplementedError
+
 
 class _Compiled(NamedTuple):
     """A statement as text, its parameters in their order, and those that are constant."""
@@ -246,6 +250,11 @@ class LedgerEngine:
         """Copy the database to a new file."""
         with self.reading() as driver:
             self.backend.backup(driver, path)
+
+    def scrub(self) -> None:
+        """Write the files anew, so that nothing is left in them of what was taken out."""
+        with self.reading() as driver:
+            self.backend.scrub(driver)
 
     def close(self) -> None:
         """Let go of the database and the lock."""

@@ -10,13 +10,14 @@ from reviewbot.ledger import statements
 from reviewbot.ledger.chain import departure
 from reviewbot.ledger.decisions import DecisionLog
 from reviewbot.ledger.engine import LedgerEngine
+from reviewbot.ledger.erasure import ErasureLog
 from reviewbot.ledger.kept import KeptLog
 from reviewbot.ledger.rounds import NoteLog, RoundLog
 from reviewbot.ledger.verify import verify
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
 
-class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog):
+class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
     """The decision log of one key over an engine, which it closes."""
 
     def __init__(

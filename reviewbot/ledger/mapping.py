@@ -236,7 +236,7 @@ def decision_row(
     )
 
 
-def logged(row: DecisionRow, decision: Decision) -> Logged:
+def logged(row: DecisionRow, decision: Decision, is_erased: bool = False) -> Logged:
     """A decision and where it stands."""
     return Logged(
         seq=row.seq,
@@ -248,6 +248,7 @@ def logged(row: DecisionRow, decision: Decision) -> Logged:
         settled_at=_moment(row.settled_at),
         note=row.note,
         request_id=row.request_id,
+        erased=is_erased,
     )
 
 
@@ -349,10 +350,15 @@ def entry_of(line: ChainLine) -> Entry:
     )
 
 
+def says(line: ChainLine) -> bool:
+    """Whether a `note` line says anything: one whose text was erased does not."""
+    return line.text is not None or line.digest is None
+
+
 def plain_from_line(body: bytes) -> dict[str, Any]:
     """What of a `note` line is no text of people."""
-    plain: dict[str, Any] = msgspec.json.decode(_note_from_body(body).plain, type=dict[str, Any])
-    return plain
+    plain = bytes(_note_from_body(body).plain)
+    return msgspec.json.decode(plain, type=dict[str, Any]) if plain else {}
 
 
 def noted_from_line(line: ChainLine) -> LogNote:

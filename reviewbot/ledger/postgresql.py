@@ -30,6 +30,8 @@ from reviewbot.ledger.place import busy
 
 PATIENCE = 25.0
 """Seconds that a server may take for an answer; its own limit for a statement is shorter."""
+SCRUBBING = 3600.0
+"""Seconds that the server may take to write a table anew."""
 NOTICEABLE, REST = 1.0, 15.0
 """Seconds that an attempt in vain takes, and then nobody tries: a pass uses the log in many places, and
 would wait in each."""
@@ -139,6 +141,17 @@ class PostgreSQL(Backend):
         if isinstance(error, psycopg.errors.IoError):
             return LedgerBroken(f"{self._place}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{self._place}: the ledger cannot be used now ({error})")
+
+    def scrub(self, driver: Any) -> None:  # noqa: ARG002  its statements end too soon
+        """Write each table anew; what the server's own log and backups hold is for its operator."""
+        connection = self._reach()
+        connection.patience = SCRUBBING
+        try:
+            connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+            for table in ("entry", "decision", "round", "kept", "heartbeat"):
+                connection.execute(f"VACUUM (FULL) {table}")
+        finally:
+            connection.close()
 
     def changes_of_others(self, driver: Any, key: str, own_lines: int) -> Hashable:
         """How many lines are not ours: everything that anybody writes ends in a line."""

@@ -15,6 +15,7 @@ from reviewbot.ledger.mapping import (
     noted_from_line,
     open_round,
     round_ending,
+    says,
     seen_round,
     stored_policy,
     to_micros,
@@ -164,14 +165,14 @@ class NoteLog(LogPart):
         """The newest word on each subject of some topics."""
         with self._engine.reading():
             rows = self._run(statements.NOTES, {"names": statements.names_of(topics)})
-            return [noted_from_line(ChainLine(*row)) for row in rows]
+            return [noted_from_line(line) for row in rows if says(line := ChainLine(*row))]
 
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:
         """Every word on one subject, oldest first."""
         with self._engine.reading():
             row = self._note_row(topic, subject)
             lines = self._chain.back_from(row.last if row else 0)
-            return [noted_from_line(line) for line in lines]
+            return [noted_from_line(line) for line in lines if says(line)]
 
     def _note_row(self, topic: str, subject: str) -> NoteRow | None:
         asked = {"topic": topic, "subject": subject}

@@ -57,6 +57,19 @@ class SQLite(Backend):
             return LedgerBroken(f"{self.name}: the disk failed under the ledger ({error})")
         return LedgerUnwritable(f"{self.name}: the ledger cannot be used now ({error})")
 
+    def scrub(self, driver: Any) -> None:
+        """Build the database anew without free space, and write back what lies beside it.
+
+        Raises LedgerUnwritable where a reader keeps the old pages in use.
+        """
+        driver.execute("VACUUM")
+        busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerUnwritable(
+                f"{self.name}: somebody reads the log, so what was erased still lies in {self.name}-wal;"
+                " erase again once they are done"
+            )
+
     def changes_of_others(self, driver: Any, key: str, own_lines: int) -> Hashable:  # noqa: ARG002
         """SQLite's own count of what others have committed: a look at shared memory."""
         version: int = driver.execute("PRAGMA data_version").fetchone()[0]

@@ -27,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -147,6 +148,14 @@ LINES_AFTER = (
 )
 """The next lines of a walk."""
 
+WORDS_AFTER = (
+    select(*columns_of(entry))
+    .where(_Ours(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
+    .order_by(entry.c.seq)
+    .limit(PAGE)
+)
+"""The next lines of a walk that are neither decisions nor rounds nor policies."""
+
 NEXT_KEY = select(func.min(entry.c.key)).where(entry.c.key > bindparam("after"))
 """The key after another of those that have lines."""
 
@@ -228,10 +237,43 @@ DECISIONS_OF_POLICY = (
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
+ROWS_OF_TASKS = select(*columns_of(decision)).where(
+    _Ours(decision), decision.c.review == bindparam("review"), _Named(decision.c.task_id)
+)
+"""Where all decisions on some things stand."""
+
 DECISIONS_OF_TASKS = _decisions().where(
     decision.c.review == bindparam("review"), _Named(decision.c.task_id)
 )
 """All decisions on some things, without trace and facts."""
+
+
+# Erasure -------------------------------------------------------------------------------------
+
+THINGS_OF_ACCOUNT = (
+    select(decision.c.review, decision.c.task_id)
+    .where(_Ours(decision), decision.c.account_id == bindparam("account_id"))
+    .distinct()
+)
+"""What was ever decided about for an account."""
+
+THINGS_ENDED = union(
+    select(round_.c.review, round_.c.task_id).where(
+        _Ours(round_),
+        round_.c.ended_at >= bindparam("since"),
+        round_.c.ended_at < bindparam("before"),
+    ),
+    select(decision.c.review, decision.c.task_id).where(
+        _Ours(decision),
+        state_in(State),
+        decision.c.state_at >= bindparam("since"),
+        decision.c.state_at < bindparam("before"),
+    ),
+)
+"""What ended, or came to stand where it does, within a span of time."""
+
+UNBEAT = delete(heartbeat).where(_Ours(heartbeat))
+"""Let go of what the bots said of themselves; each says it again at its next pass."""
 
 
 # Accounts and limits -------------------------------------------------------------------------

@@ -43,6 +43,8 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None = None
     note: str | None = None
     request_id: str | None = None
+    erased: bool = False
+    """Whether its texts, its trace and its facts were taken out."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,34 @@ class CheckpointBook(Protocol):
 
     def read(self) -> KeptCheckpoints:
         """Read all that count: from the newest accepted one on."""
+
+
+class ErasureOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose texts are to be erased: one of a task's, an account's, those that say a handle, or by age."""
+
+    task: str | None = None
+    account: str | None = None
+    handle: str | None = None
+    before: datetime | None = None
+
+    @property
+    def what(self) -> str:
+        """Which of them it is."""
+        names = ("task", "account", "handle")
+        return next((name for name in names if getattr(self, name) is not None), "age")
+
+    @property
+    def name(self) -> str | None:
+        """The id or the handle; None for an age."""
+        return self.task or self.account or self.handle
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What an erasure came to: how many lines lost their text, of how many tasks, and what was left as open."""
+
+    lines: int
+    tasks: int
+    still_open: tuple[str, ...] = ()
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -371,6 +401,15 @@ class Ledger(Protocol):
 
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain, and hold it against earlier checkpoints."""
+
+    def erase(self, order: ErasureOrder, at: datetime, *, who: str, because: str) -> Erased:
+        """Take out the texts that an order means, and say so in a line; what is open is left."""
+
+    def finish_erasures(self) -> bool:
+        """Take what was erased out of the database's files; whether there was anything to do."""
+
+    def keep_retained(self, until: datetime) -> None:
+        """Remember up to when texts were erased for their age."""
 
     def keys(self) -> Sequence[str]:
         """The names of all keys that have lines in this database, in order."""
