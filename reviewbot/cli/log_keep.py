@@ -55,19 +55,11 @@ def erase(
     $ reviewbot log erase --task 0d8b5a3e-5f1c --because "asked for on 3 May"  # one task
     $ reviewbot log erase --handle @ana.b --because "asked for on 3 May"  # wherever the handle stands
     """
-    order = ErasureOrder(task=task, account=account, handle=handle)
-    if len([name for name in (task, account, handle) if name and name.strip("@ ")]) != 1:
-        raise UsageError("say whose texts: one of --task ID, --account ID and --handle H")
-    if because is None or not because.strip():
-        raise UsageError("an erasure needs its reason: --because TEXT")
-    if handle is not None and handle.strip("@ ").casefold() in because.casefold():
-        raise UsageError("the reason stands in the log, so it must not name the handle")
+    order, why = _order(task, account, handle, because)
     results: list[tuple[str, Erased]] = []
     for each in settings.each():
         with _written(each) as ledger:
-            done = ledger.erase(
-                order, datetime.now(UTC), who=person_of(each), because=because.strip()
-            )
+            done = ledger.erase(order, datetime.now(UTC), who=person_of(each), because=why)
             ledger.finish_erasures()
         results.append((each.key, done))
     if form == "json":
@@ -76,6 +68,19 @@ def erase(
         screen.data("\n".join(_line(key, done) for key, done in results))
     if not any(done.lines or done.still_open for _, done in results):
         screen.say(styled("note: ", "care") + "the log holds no such text, or it was erased before")
+
+
+def _order(
+    task: str | None, account: str | None, handle: str | None, because: str | None
+) -> tuple[ErasureOrder, str]:
+    """Whose texts, and why. Raises UsageError."""
+    if len([name for name in (task, account, handle) if name and name.strip("@ ")]) != 1:
+        raise UsageError("say whose texts: one of --task ID, --account ID and --handle H")
+    if because is None or not because.strip():
+        raise UsageError("an erasure needs its reason: --because TEXT")
+    if handle is not None and handle.strip("@ ").casefold() in because.casefold():
+        raise UsageError("the reason stands in the log, so it must not name the handle")
+    return ErasureOrder(task=task, account=account, handle=handle), because.strip()
 
 
 def _line(key: str, done: Erased) -> str:
