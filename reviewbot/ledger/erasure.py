@@ -307,21 +307,26 @@ def without_texts(value: Any, wanted: re.Pattern[str] | None) -> Any:
     """A word without what is people's in it: what says the thing meant, is prose, or an address."""
     match value:
         case dict():
-            return {
-                key: GONE if _PERSONAL.search(key) and isinstance(inner, str) else
-                without_texts(inner, wanted)
-                for key, inner in value.items()
-            }  # fmt: skip
+            return {key: _under(key, inner, wanted) for key, inner in value.items()}
+        case list() if any(_says(one, wanted) for one in value):
+            rest = (None if isinstance(one, str) else one for one in value)
+            return [without_texts(one, wanted) for one in rest]
         case list():
-            meant = wanted and any(isinstance(one, str) and wanted.search(one) for one in value)
-            return [
-                None if meant and isinstance(one, str) else without_texts(one, wanted)
-                for one in value
-            ]
-        case str() if "://" in value or "@" in value or (wanted and wanted.search(value)):
+            return [without_texts(one, wanted) for one in value]
+        case str() if "://" in value or "@" in value or _says(value, wanted):
             return GONE
         case _:
             return value
+
+
+def _under(key: str, value: Any, wanted: re.Pattern[str] | None) -> Any:
+    if isinstance(value, str) and _PERSONAL.search(key):
+        return GONE
+    return without_texts(value, wanted)
+
+
+def _says(value: Any, wanted: re.Pattern[str] | None) -> bool:
+    return isinstance(value, str) and wanted is not None and wanted.search(value) is not None
 
 
 def ranges(numbers: Iterable[int]) -> Iterator[list[int]]:
