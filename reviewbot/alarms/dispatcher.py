@@ -38,6 +38,10 @@ MOST_WAITING = 20_000
 """Alarms kept while no channel takes them; the oldest go first."""
 _ROUNDS_AT_THE_END = 2
 """How often the last letters are sent: what failed may get through elsewhere, and is told of."""
+_PAST_THE_LOG = {
+    AlarmKind.HANGS: "The loop goes on, in another process",
+    AlarmKind.PARKED: "The bot of this key runs, in another process",
+}
 _ASIDE = -1
 """The number of a letter that nobody waits to hear of."""
 _DAY = timedelta(days=1)
@@ -317,18 +321,15 @@ class AlarmDispatcher:
     def _say_it_runs(self) -> None:
         for subject in self._told.subjects(AlarmKind.STOPPED):
             self.mended(AlarmKind.STOPPED, subject, "reviewbot runs again, and reviews")
-        # That the loop hung is told past the log: a process before this one may have said so.
-        over = Alarm(
-            kind=AlarmKind.HANGS,
-            sentence="The loop goes on, in another process",
-            at=self._clock.now(),
-            urgency="info",
-            mended=True,
-        )
-        for message in self._messages([over]):
-            quiet = replace(message, closes=True)
-            if channels := self._routes.channels(quiet):
-                self._post.send(Letter(number=_ASIDE, message=quiet, channels=channels))
+        # These are told past the log: a process before this one may have said so.
+        for kind, sentence in _PAST_THE_LOG.items():
+            over = Alarm(
+                kind=kind, sentence=sentence, at=self._clock.now(), urgency="info", mended=True
+            )
+            for message in self._messages([over]):
+                quiet = replace(message, closes=True)
+                if channels := self._routes.channels(quiet):
+                    self._post.send(Letter(number=_ASIDE, message=quiet, channels=channels))
 
     def close(self, seconds: float) -> None:
         """Send what has gathered, and once more what failed; wait at most so long for it."""

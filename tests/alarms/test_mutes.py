@@ -187,7 +187,8 @@ def test_a_process_that_was_stopped_says_once_that_it_runs_again() -> None:
     later.desk.flush()
 
     letters = [(one.message.kind, one.message.closes) for one in later.post.letters]
-    assert letters == [(AlarmKind.HANGS, True), (AlarmKind.STOPPED, False)]
+    past_the_log = [(AlarmKind.HANGS, True), (AlarmKind.PARKED, True)]
+    assert letters == [*past_the_log, (AlarmKind.STOPPED, False)]
     assert all(one.message.alarms[0].mended for one in later.post.letters)
 
 
