@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, StopSignals
 from reviewbot.runtime.logging import about_key
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
+from reviewbot.runtime.traces import Traces, open_traces
 from reviewbot.runtime.watcher import HangWatch, Watcher
 from reviewbot.safety.stop_conditions import StopConditions, keep
 from reviewbot.setting_values import read_address
@@ -87,6 +89,9 @@ def run(
         screen.say(styled("warning: ", "care") + warning)
     logs, keys = logs_for(screen, settings), settings.each()
     with ExitStack() as end:
+        traces = open_traces(settings.name or socket.gethostname(), logs, settings.proxy)
+        if traces is not None:
+            end.callback(traces.close)
         if console is not None and not once:
             from reviewbot.web.server import serving
 
@@ -95,16 +100,23 @@ def run(
                 screen.data(line)
             sys.stdout.flush()
         if len(keys) > 1:
-            code = _passes_of_all(screen, keys, logs) if once else _run_all(screen, keys, logs)
+            code = (
+                _passes_of_all(screen, keys, logs, traces)
+                if once
+                else _run_all(screen, keys, logs, traces)
+            )
         else:
-            code = _run_one(screen, keys[0], logs, once=once)
+            code = _run_one(screen, keys[0], logs, traces, once=once)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _run_one(screen: Screen, settings: Settings, logs: Events, *, once: bool) -> int:
+def _run_one(
+    screen: Screen, settings: Settings, logs: Events, traces: Traces | None, *, once: bool
+) -> int:
     """Run the bot of one key to its end; give the exit code."""
-    bot = _made(settings, logs, LivelyEvent(), is_scraped=settings.listen is not None and not once)
+    is_scraped = settings.listen is not None and not once
+    bot = _made(settings, logs, LivelyEvent(), traces, is_scraped=is_scraped)
     loop = HangWatch(bot.app, bot.pulse, bot.events)
     with Watcher(lambda: (loop,)), closing(bot):
         try:
@@ -123,7 +135,12 @@ def _run_one(screen: Screen, settings: Settings, logs: Events, *, once: bool) ->
 
 
 def _made(
-    settings: Settings, logs: Events, stop: LivelyEvent, *, is_scraped: bool = False
+    settings: Settings,
+    logs: Events,
+    stop: LivelyEvent,
+    traces: Traces | None,
+    *,
+    is_scraped: bool = False,
 ) -> KeyBot:
     events = about_key(logs, settings.key) if settings.keys else logs
     policies = PolicyWatch(policy_sources(settings))
@@ -134,6 +151,7 @@ def _made(
         events,
         stop=stop,
         is_scraped=is_scraped,
+        traces=traces,
     )
 
 
@@ -168,7 +186,7 @@ def _daemon(bot: KeyBot) -> int:
         return daemon.run()
 
 
-def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
+def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events, traces: Traces | None) -> int:
     """Run the bots of several keys, each in a thread of its own, until told to stop."""
     keyring = Keyring()
     loops = [
@@ -179,6 +197,7 @@ def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
             book=checkpoints_of,
             is_scraped=settings.listen is not None,
             began=lambda bot: _begin(screen, bot),
+            traces=traces,
         )
         for settings in keys
     ]
@@ -210,14 +229,16 @@ def _stop_on_signals(stops: Sequence[LivelyEvent]) -> None:
         signal.signal(number, on_signal)
 
 
-def _passes_of_all(screen: Screen, keys: Sequence[Settings], logs: Events) -> int:
+def _passes_of_all(
+    screen: Screen, keys: Sequence[Settings], logs: Events, traces: Traces | None
+) -> int:
     """One pass of each key, side by side; give the exit code of the first that could make none."""
     stops = [LivelyEvent() for _ in keys]
     _stop_on_signals(stops)
 
     def one(settings: Settings, stop: LivelyEvent) -> Exception | None:
         try:
-            with closing(_made(settings, logs, stop)) as bot:
+            with closing(_made(settings, logs, stop, traces)) as bot:
                 _begin(screen, bot)
                 _one_pass(screen, bot)
                 bot.app.notifier.alarms.close(PATIENCE)

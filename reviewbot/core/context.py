@@ -26,6 +26,7 @@ from reviewbot.domain.review import ReviewKind
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.notifications import Alarms
 from reviewbot.ports.queue import Clock
+from reviewbot.ports.tracing import NoSpans, Spans
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -73,6 +74,8 @@ class BotContext:
     mode: Mode = Mode.DRY_RUN
     limits: LoopLimits = field(default_factory=LoopLimits)
     traffic: TrafficCounts = field(default_factory=NoTrafficCounts)
+    spans: Spans = field(default_factory=NoSpans)
+    """Where the time of passes and decisions is noted."""
     wait_turn: Callable[[], None] = _nothing
     """Returns when the rate allows one more request now."""
     skew: Callable[[], timedelta | None] = _nothing

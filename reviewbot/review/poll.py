@@ -144,7 +144,9 @@ class Polling:
         """Go on with the pass under way, or begin one; give what it has done so far."""
         app.watched_at = app.clock.monotonic()
         try:
-            summary = self._go_on(app)
+            with app.spans.span("pass", mode=app.mode.value) as span:
+                summary = self._go_on(app)
+                span.note(waiting=summary.waiting, reviewed=summary.reviewed, left=summary.left)
         except ReviewbotError as error:
             self._pass = None
             went_wrong(app.clock, app.contact, app.notifier, app.limits, error)

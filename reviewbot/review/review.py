@@ -88,7 +88,7 @@ def review(app: BotContext, bench: ReviewPipeline, item: ReviewItem, known: Back
             latest = None
         return Reviewed(item=item, outcome=ReviewOutcome.POSTPONED, latest=latest)
     try:
-        reviewed = _Review(app, bench, known).run(item)
+        reviewed = _Review(app, bench, known).timed(item)
     except (KeyRefused, CannotConnect, RateLimited):
         raise
     except AlreadyIntended:  # a person answered while it was judged here
@@ -113,6 +113,16 @@ class _Review:
     app: BotContext
     bench: ReviewPipeline
     known: Background
+
+    def timed(self, item: ReviewItem) -> Reviewed:
+        """Run it, and note what it came to and how long it took."""
+        with self.app.spans.span("decide", review=item.review, task_id=item.id) as span:
+            reviewed = self.run(item)
+            span.note(outcome=reviewed.outcome.value)
+            if (verdict := reviewed.verdict) is not None:
+                span.note(action=verdict.action.value, rule=verdict.rule)
+                span.note(policy=verdict.policy, revision=verdict.revision)
+        return reviewed
 
     def run(self, item: ReviewItem) -> Reviewed:
         judged = look_and_judge(

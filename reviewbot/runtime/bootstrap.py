@@ -27,6 +27,7 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.orders import OrderWriter, TaskReader
 from reviewbot.ports.queue import Clock, Post, ReviewQueue
+from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.runtime.meters import Meters, measured
 from reviewbot.runtime.policy_files import load_judges
 from reviewbot.runtime.published import policy_sources
@@ -123,6 +124,7 @@ def connect(
     chance: Callable[[], float] = random.random,
     tries: int = TRIES,
     stopping: Callable[[], bool] = lambda: False,
+    spans: Spans | None = None,
 ) -> Connection:
     """Open the way to the API; only `live` gives a writer, so a dry run cannot write.
 
@@ -139,6 +141,7 @@ def connect(
         bucket=RateLimiter(base, per_minute=settings.rate_per_minute),
         server_time=server,
         name=settings.key if settings.keys else None,
+        spans=spans,
     )
     retry = ReadRetry(base, chance, tries, stopping=stopping)
     writer = ReviewApi(exchange, retry) if live else None
@@ -216,11 +219,10 @@ def build(
         clock=clock or SystemClock(stop),
         chance=chance,
         stopping=stop.is_set,
+        spans=_spans(meters),
     )
     writer = connection.writer
-    log = ledger or _opened(settings, connection, read_only=read_only)
-    if meters is not None:
-        log = measured(log, meters)
+    log = _counted(ledger or _opened(settings, connection, read_only=read_only), meters)
 
     def close() -> None:
         app.notifier.alarms.close(LAST_WORDS)
@@ -250,6 +252,7 @@ def build(
         mode=Mode.LIVE if live else Mode.DRY_RUN,
         limits=_limits(settings),
         traffic=connection.exchange.traffic,
+        spans=_spans(meters),
         stopping=stop.is_set,
         make_bench=connection.bench,
         skew=lambda: connection.server.offset,
@@ -265,6 +268,14 @@ def build(
         app.wait_turn = writer.ready
     adopt(app, given, remember=not read_only)
     return app
+
+
+def _spans(meters: Meters | None) -> Spans:
+    return NoSpans() if meters is None else meters.spans
+
+
+def _counted(log: Ledger, meters: Meters | None) -> Ledger:
+    return log if meters is None else measured(log, meters)
 
 
 def _opened(settings: Settings, connection: Connection, *, read_only: bool) -> Ledger:

@@ -22,6 +22,7 @@ from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.liveness import LivelyEvent, Pulse, tell_manager
 from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.traces import Traces, spans_of
 from reviewbot.safety.stop_conditions import newest_at
 
 Renew = Callable[[str], bool]
@@ -56,13 +57,14 @@ def make_bot(
     is_scraped: bool = False,
     tell: Callable[[str], None] = tell_manager,
     renews: Callable[[Renew], Renew] = lambda renew: renew,
+    traces: Traces | None = None,
 ) -> KeyBot:
     """Plug the bot of a key together, and let it watch its policies and its key.
 
     `tell` speaks to the service manager; `renews` may have a say in which key is sent. Raises
     ConfigError, PolicyInvalid and `LedgerError`.
     """
-    meters = Meters()
+    meters = Meters(spans=spans_of(traces, settings.key))
     app = build(
         settings, judges=policies.load(), events=events, stop=stop, meters=meters, post=post
     )

@@ -44,6 +44,7 @@ from reviewbot.runtime.liveness import (
 from reviewbot.runtime.logging import about_key
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
+from reviewbot.runtime.traces import Traces
 from reviewbot.runtime.watcher import HangWatch
 
 LOOK = 0.2
@@ -66,6 +67,7 @@ class KeyLoop:
         book: Callable[[Settings], CheckpointBook | None],
         is_scraped: bool = False,
         began: Callable[[KeyBot], None] = lambda _: None,
+        traces: Traces | None = None,
     ) -> None:
         """`book` opens where checkpoints are kept; `began` hears of each bot that begins."""
         self._began = began
@@ -79,7 +81,7 @@ class KeyLoop:
         self._keyring = keyring
         self._events = about_key(events, self.name)
         self._book = book
-        self._is_scraped = is_scraped
+        self._is_scraped, self._traces = is_scraped, traces
         self._stop = LivelyEvent()
         self._wake = SignalEvent()
         self._daemon: Daemon | None = None
@@ -171,6 +173,7 @@ class KeyLoop:
             is_scraped=self._is_scraped,
             tell=_says_alive,
             renews=self._renews,
+            traces=self._traces,
         )
 
     def _renews(self, renew: Renew) -> Renew:

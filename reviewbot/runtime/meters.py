@@ -23,6 +23,7 @@ from reviewbot.foresight.room import Spent, room_left
 from reviewbot.insights.scorecard import GROUNDS, ground_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ending, Ledger, Logged, Memory
+from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import limits_of
 
@@ -52,6 +53,8 @@ class Meters:
     paid_micros: Counter[str] = field(default_factory=Counter)
     checkpoint_at: datetime | None = None
     ahead: Ahead | None = None
+    spans: Spans = field(default_factory=NoSpans)
+    """Where the time of passes, decisions and calls is noted."""
 
     def count_paid(self, by: str, micros: int | None) -> None:
         """Count one payment."""

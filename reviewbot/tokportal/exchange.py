@@ -29,6 +29,7 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.text import safe_line
 from reviewbot.domain.timing import Timing
 from reviewbot.ports.queue import Clock
+from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.tokportal.envelope import OkResponse
 from reviewbot.tokportal.errors import failure
 from reviewbot.tokportal.operations import operation_of
@@ -93,6 +94,7 @@ class Exchange:
         time_budget: float = TIME_BUDGET,
         size_budget: int = SIZE_BUDGET,
         name: str | None = None,
+        spans: Spans | None = None,
     ) -> None:
         """`name` is what the key is called, for whoever reads the API's own log."""
         self._name = name
@@ -102,6 +104,7 @@ class Exchange:
         self._clock = clock
         self._bucket = bucket
         self._server_time = server_time or ServerTime(clock.now)
+        self._spans = spans or NoSpans()
         self._time_budget = time_budget
         self._size_budget = size_budget
         connect = min(CONNECT_BUDGET, time_budget)
@@ -161,11 +164,13 @@ class Exchange:
         self, method: str, path: str, headers: list[Header], stream: httpx.ByteStream
     ) -> OkResponse:
         self.traffic.requests += 1
-        began = self._clock.monotonic()
-        # Raised here, outside the handler, where no frame and no chained error holds the key.
-        outcome = self._exchange(method, path, headers, stream)
-        took = self._clock.monotonic() - began
-        self.traffic.count(operation_of(method, path), outcome, took)
+        began, operation = self._clock.monotonic(), operation_of(method, path)
+        with self._spans.span("api", operation=operation, method=method) as span:
+            # Raised below, outside the handler, where no frame and no chained error holds the key.
+            outcome = self._exchange(method, path, headers, stream)
+            failed = type(outcome).__name__ if isinstance(outcome, ApiError) else None
+            span.note(status=outcome.status, error=failed, request_id=outcome.request_id)
+        self.traffic.count(operation, outcome, self._clock.monotonic() - began)
         if isinstance(outcome, ApiError):
             raise outcome
         return outcome
