@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot.channels.email import Mail
 from reviewbot.channels.slack import Slack
 from reviewbot.config import load_settings
 from reviewbot.domain.alarm import Alarm, AlarmKind, Message
@@ -172,6 +174,33 @@ def test_a_channel_goes_through_the_proxy_as_well() -> None:
 
     assert proxy.heard[0].startswith(b"CONNECT hooks.example:443 ")
     assert b"B1" not in proxy.heard[0]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        ("http://127.0.0.1:1", "nothing listens at the proxy"),
+        (
+            "http://no-such-proxy.invalid:3128",
+            "the proxy's name(.*) cannot be found|not done within",
+        ),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_named_as_the_cause(
+    proxy: str, says: str, tmp_path: Path
+) -> None:
+    """Not the API, and not the receiver of a message."""
+    assert re.search(says, ask("https://api.example", tmp_path, HTTPS_PROXY=proxy))
+    alarm = Alarm(kind=AlarmKind.DRILL, sentence="x", at=datetime.now(UTC))
+    slack = Slack(name="ops", url=Secret("https://hooks.example/T0/B1"), proxy=proxy)
+    with pytest.raises(ChannelFailed, match=says):
+        slack.deliver(Message(headline="x", alarms=(alarm,)))
+
+
+def test_e_mail_goes_straight_to_its_server() -> None:
+    """A proxy for the web carries none."""
+    mail = Mail(name="m", host="mail.example", port=587, sender="a@b.example", to=("c@d.example",))
+    assert mail.through(proxy_of("http://127.0.0.1:3128")) == mail
 
 
 def test_each_cause_reads_differently(tmp_path: Path) -> None:

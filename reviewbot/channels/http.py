@@ -83,7 +83,9 @@ def _send(sent: httpx.Request, proxy: str | None) -> None:
     except httpx.TimeoutException:
         raise ChannelFailed("no answer in time", passing=True) from None
     except httpx.ConnectError as error:
-        raise ChannelFailed(why(error), passing=True) from None
+        # Through a proxy only the tunnel is connected; what fails in it is TLS, and the receiver's.
+        words = {} if proxy is None else {"name": "the proxy's name", "place": "at the proxy"}
+        raise ChannelFailed(why(error, **words), passing=True) from None
     except httpx.ProxyError as error:
         raise ChannelFailed(
             f"the proxy refused ({safe_line(str(error), 80)})", passing=True

@@ -46,7 +46,7 @@ class Transport(httpx.HTTPTransport):
             "max_keepalive_connections": CONNECTIONS,
             "keepalive_expiry": KEPT_FOR,
             "retries": 0,
-            "network_backend": _Backend(self._deadline),
+            "network_backend": _Backend(self._deadline, through_proxy=proxy is not None),
         }
         if proxy is None:
             self._pool = httpcore.ConnectionPool(**options)
@@ -120,8 +120,10 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: _Deadline, *, through_proxy: bool) -> None:
         self._deadline = deadline
+        self._whose = "the proxy's name" if through_proxy else "the name"
+        self._at = "at the proxy" if through_proxy else "at"
 
     def connect_tcp(
         self,
@@ -135,6 +137,8 @@ class _Backend(httpcore.SyncBackend):
         try:
             stream = super().connect_tcp(host, port, left, local_address, socket_options)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            error.add_note(why(error, name=f"the name {host}", place=f"at {host}:{port}"))
+            error.add_note(
+                why(error, name=f"{self._whose} {host}", place=f"{self._at} {host}:{port}")
+            )
             raise
         return _Stream(stream, self._deadline)
