@@ -235,6 +235,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             origins=self.origins | own,
         )
 
+    @property
+    def by_another(self) -> bool:
+        """Whether somebody else than its author has to accept a proposed policy."""
+        return self.require_ack or self.two_for_caps
+
     def brake_at(self) -> float:
         """How many seconds this machine's clock may be off before nothing is sent.
 

@@ -52,7 +52,9 @@ def accept(screen: Screen, settings: Settings, revision: str | None) -> None:
     who, now = person_of(settings), datetime.now(UTC)
     with ledger_for_a_word(settings) as ledger:
         change = _the_one(rollout.waiting(ledger), revision)
-        missing = rollout.accept(ledger, change.subject, who=who, now=now)
+        missing = rollout.accept(
+            ledger, change.subject, who=who, now=now, by_another=settings.by_another
+        )
     for line in _change_lines(change):
         screen.data(line)
     then = "it judges from the next poll on" if not missing else "another person has to as well"

@@ -18,13 +18,12 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.questions import WAITS
 from reviewbot.domain.decision import DONE, Action
 from reviewbot.domain.timing import Timing
-from reviewbot.foresight.gather import DAY, Foreseen
-from reviewbot.foresight.room import Spent, room_left
+from reviewbot.foresight.gather import Foreseen
+from reviewbot.foresight.room import room_left
+from reviewbot.insights.limits_in_use import spent_by
 from reviewbot.insights.scorecard import GROUNDS, ground_of
-from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ending, Ledger, Logged, Memory
 from reviewbot.ports.tracing import NoSpans, Spans
-from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import limits_of
 
 OTHER = "other"
@@ -74,7 +73,7 @@ def look_ahead(app: BotContext) -> Ahead:
         limits = tuple(limits_of(judge.policy))
         if limits:
             house = houses.get(name)
-            spent = _spent(app.ledger, judge, now) if house is None else house.spent
+            spent = spent_by(app.ledger, judge, now) if house is None else house.spent
             rooms += [(name, limit.name, room_left(limit, spent, now)) for limit in limits]
     return Ahead(
         questions=sum(_asks(future.round.latest) for future in rounds),
@@ -86,15 +85,6 @@ def look_ahead(app: BotContext) -> Ahead:
 def _asks(latest: Logged | None) -> bool:
     return (
         latest is not None and latest.state in WAITS and latest.decision.action is Action.ESCALATE
-    )
-
-
-def _spent(ledger: Ledger, judge: Judge, now: datetime) -> tuple[Spent, ...]:
-    """What a policy sent in the last day, where nothing of it is open."""
-    return tuple(
-        Spent(logged.intended_at, logged.decision)
-        for logged in ledger.decided(judge.policy.name, now - DAY)
-        if logged.intended_at is not None and logged.state in SENT
     )
 
 

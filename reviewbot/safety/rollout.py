@@ -55,15 +55,20 @@ def _raises(before: StoredPolicy, policy: Policy) -> tuple[str, ...]:
     return ("the revision before can no longer be read",) if old is None else loosened(old, policy)
 
 
-def accept(ledger: Ledger, revision: str, *, who: str, now: datetime) -> int:
+def accept(
+    ledger: Ledger, revision: str, *, who: str, now: datetime, by_another: bool = False
+) -> int:
     """Write down that a person accepts a revision; give how many more it waits for.
 
-    Raises UsageError where this person has accepted it before, and `LedgerError`.
+    With `by_another` nobody accepts what they proposed. Raises UsageError where this person may not, or
+    has accepted it before, and `LedgerError`.
     """
     for _ in range(TRIES):
         asked = _newest(ledger, revision)
         value: dict[str, Any] = {} if asked is None else dict(asked.value)
         people = accepted_by(value)
+        if by_another and who.casefold() == str(value.get("asked_by")).casefold():
+            raise UsageError(f"{who} proposed it; another person has to accept it")
         if who.casefold() in {name.casefold() for name in people}:
             raise UsageError(f"{who} has accepted it already; another person has to")
         people = (*people, who)

@@ -312,7 +312,13 @@ def resume(visit: Visit) -> Response:
 def accept(visit: Visit) -> Response:
     """Let a changed policy run."""
     revision = visit.form.get("revision", "")
-    left = rollout.accept(visit.console.ledger, revision, who=visit.who.name, now=visit.now)
+    left = rollout.accept(
+        visit.console.ledger,
+        revision,
+        who=visit.who.name,
+        now=visit.now,
+        by_another=visit.console.settings.by_another,
+    )
     note(
         visit.console.ledger,
         "policy accepted",

@@ -62,6 +62,7 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("GET", "/log/export", "viewer", record.export),
     WebRoute("GET", "/policies", "viewer", policies.all_policies),
     WebRoute("GET", "/policies/{policy}", "viewer", policies.one_policy),
+    WebRoute("GET", "/policies/{policy}/print", "viewer", policies.to_sign),
     WebRoute("GET", "/policies/{policy}/edit", "author", editor.edit),
     WebRoute("POST", "/policies/{policy}/edit", "author", editor.save),
     WebRoute("POST", "/policies/{policy}/check", "author", editor.check),

@@ -15,6 +15,8 @@ from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Mode
 from reviewbot.foresight.gather import Outlook, outlook_of
 from reviewbot.insights.heartbeat import Beat, Health, newest_beat
+from reviewbot.insights.limits_in_use import LimitInUse, limits_in_use
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.zones import Zones, zones_of
 from reviewbot.runtime.bootstrap import build, silence
@@ -47,6 +49,11 @@ class Console:
         return self.settings.mode is Mode.LIVE
 
     @property
+    def key(self) -> str:
+        """The key whose desk this is; empty where there is only one."""
+        return self.settings.key if self.settings.keys else ""
+
+    @property
     def undo(self) -> timedelta:
         """How long an answer can be taken back."""
         return self.settings.console.undo
@@ -73,6 +80,18 @@ class Console:
     def zones(self) -> Zones:
         """In which zone each moment is shown."""
         return zones_of(self.settings, self.ledger)
+
+    def running(self) -> list[Judge]:
+        """The policies that the bot runs, as it last said; where it said nothing, the newest that ran."""
+        beat, revisions = self.beat(), self.revisions()
+        newest = {stored.name: stored.revision for stored in self.ledger.policies()}
+        names = list(newest.values()) if beat is None else [one.revision for one in beat.policies]
+        found = (revisions.judge(revision) for revision in names)
+        return [judge for judge in found if judge is not None]
+
+    def limits(self) -> list[LimitInUse]:
+        """What is used of the limits of every running policy."""
+        return list(limits_in_use(self.ledger, self.running(), self.now()))
 
     def revisions(self) -> Revisions:
         """Policies as they ran."""

@@ -60,6 +60,7 @@ def today(visit: Visit) -> Response:
     return page(
         visit,
         "today.html.jinja",
+        limits=visit.console.limits(),
         sealed=sealed_rows(visit),
         found=found,
         books=found.books,

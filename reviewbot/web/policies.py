@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from reviewbot.domain.errors import UsageError
 from reviewbot.insights.scorecard import TOPICS, hits, scorecard
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.summary import read_policy, title_of
 from reviewbot.policy.ladder import step_name
 from reviewbot.policy.model import Rule
+from reviewbot.policy.testing.cases import run_cases
+from reviewbot.policy.testing.examples import examples
+from reviewbot.ports.ledger import StoredPolicy
 from reviewbot.presentation.format import dollars
+from reviewbot.presentation.policy_page import SIGNED, passage_of_tests
+from reviewbot.safety import impact
 from reviewbot.safety.ladder import standings
 from reviewbot.web.acts import STEPS
 from reviewbot.web.console import Visit
@@ -36,19 +43,24 @@ def all_policies(visit: Visit) -> Response:
     )
 
 
-def one_policy(visit: Visit) -> Response:
-    """One policy, rule by rule, with what each did in the last 30 days."""
+def _running(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
+    """The revision of a policy that runs, or the newest that ran; and every revision, the newest first."""
     name = visit.path["policy"]
     beat = visit.console.beat()
     running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
     stored = [found for found in visit.console.ledger.policies() if found.name == name]
     if not stored:
         raise UsageError(f"no policy is called {name!r}")
-    revision = running.get(name, stored[-1].revision)
-    judge = visit.console.revisions().judge(revision)
+    judge = visit.console.revisions().judge(running.get(name, stored[-1].revision))
     if judge is None:
         raise UsageError("this version of the program can no longer read that revision")
-    counts = hits(visit.console.ledger, name, visit.now)
+    return judge, list(reversed(stored))
+
+
+def one_policy(visit: Visit) -> Response:
+    """One policy, rule by rule, with what each did in the last 30 days."""
+    judge, revisions = _running(visit)
+    counts = hits(visit.console.ledger, judge.policy.name, visit.now)
     titles = {title_of(rule): rule for rule in judge.policy.rules}
     return page(
         visit,
@@ -66,7 +78,32 @@ def one_policy(visit: Visit) -> Response:
         step_name=step_name,
         steps=tuple(STEPS),
         decisions=counts.decisions,
-        revisions=list(reversed(stored)),
+        revisions=revisions,
+        changes=_changes(visit, judge.policy.name),
+    )
+
+
+def _changes(visit: Visit, policy: str) -> dict[str, str]:
+    """What each revision moved as it took over, in a sentence."""
+    found = {}
+    for word in visit.console.ledger.story(impact.TOPIC, policy):
+        change = impact.from_value(word.value)
+        if change is not None:
+            found[change.revision] = change.sentence()
+    return found
+
+
+def to_sign(visit: Visit) -> Response:
+    """The policy as a text that is printed and signed."""
+    judge, _ = _running(visit)
+    results = run_cases(judge)
+    zone = ZoneInfo(judge.policy.timezone)
+    passages = read_policy(
+        judge.policy, examples(judge, results), visit.now.astimezone(zone).date()
+    )
+    tests = passage_of_tests(results)
+    return page(
+        visit, "print.html.jinja", policy=judge.policy, passages=(*passages, tests), signed=SIGNED
     )
 
 

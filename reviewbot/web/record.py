@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import Any
+from io import SEEK_END
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.decision import Action
@@ -17,6 +22,7 @@ from reviewbot.policy.explain.explain import Explanation, explain
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation.document import told_lines
 from reviewbot.presentation.format import dollars
+from reviewbot.presentation.log_files import WRITERS
 from reviewbot.presentation.machine_forms import json_lines
 from reviewbot.presentation.sheets import line_of, outcome_of
 from reviewbot.presentation.stories import evidence_lines
@@ -26,7 +32,15 @@ from reviewbot.web.render import environment, page
 
 ROWS = 50
 MOST_EXPORTED = 100_000
-FILTERS = ("action", "rule", "policy", "account", "who", "outcome", "text")
+PIECE = 64 * 1024
+KINDS = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+FILTERS = ("action", "rule", "policy", "account", "who", "outcome", "text", "since", "until")
+PATIENCE = 0.1
+"""Seconds that a page looks through the log at most; then it offers to look further back."""
 
 
 def show(visit: Visit) -> Response:
@@ -156,13 +170,7 @@ def _packed(values: dict[str, Any], logged: Logged) -> dict[str, Any]:
 def log(visit: Visit) -> Response:
     """Every decision, newest first, with filters; pages by a cursor."""
     wanted = _wanted(visit)
-    rows: list[Logged] = []
-    cursor = None
-    for logged in _matching(visit, wanted):
-        if len(rows) == ROWS:
-            cursor = rows[-1].seq
-            break
-        rows.append(logged)
+    rows, cursor = _page_of(visit, wanted)
     zones = visit.console.zones()
     kept = {name: value for name, value in wanted.items() if value}
     return page(
@@ -190,14 +198,42 @@ def _wanted(visit: Visit) -> dict[str, str]:
     return {name: visit.query.get(name, "").strip() for name in FILTERS}
 
 
+def _page_of(visit: Visit, wanted: dict[str, str]) -> tuple[list[Logged], int | None]:
+    """So many as fit a page, and from where on the next one looks; None at the log's beginning."""
+    rows: list[Logged] = []
+    end = time.monotonic() + PATIENCE
+    last = None
+    for logged in _newest_first(visit):
+        if last is not None and (len(rows) == ROWS or time.monotonic() > end):
+            return rows, last
+        if _fits_all(visit, logged, wanted):
+            rows.append(logged)
+        last = logged.seq
+    return rows, None
+
+
 def _matching(visit: Visit, wanted: dict[str, str]) -> Iterator[Logged]:
-    """Newest first, a stretch of the log at a time."""
+    """Everything that fits, newest first."""
+    return (logged for logged in _newest_first(visit) if _fits_all(visit, logged, wanted))
+
+
+def _newest_first(visit: Visit) -> Iterator[Logged]:
+    """The log from the cursor back, a stretch at a time."""
     before = visit.query.get("before", "")
     if before and not before.isdecimal():
         raise UsageError("the place in the log is a number")
-    for logged in visit.console.ledger.newest_first(int(before) if before else None):
-        if all(not value or _fits(logged, name, value) for name, value in wanted.items()):
-            yield logged
+    return visit.console.ledger.newest_first(int(before) if before else None)
+
+
+def _fits_all(visit: Visit, logged: Logged, wanted: dict[str, str]) -> bool:
+    day = ""
+    if wanted["since"] or wanted["until"]:
+        zone = ZoneInfo(visit.console.zones().first)
+        day = logged.decision.decided_at.astimezone(zone).date().isoformat()
+    if day < wanted["since"] or (wanted["until"] and day > wanted["until"]):
+        return False
+    named = ((name, value) for name, value in wanted.items() if name not in ("since", "until"))
+    return all(not value or _fits(logged, name, value) for name, value in named)
 
 
 def _fits(logged: Logged, name: str, value: str) -> bool:
@@ -217,21 +253,40 @@ def _fits(logged: Logged, name: str, value: str) -> bool:
 
 
 def export(visit: Visit) -> Response:
-    """What the filters let through, as JSON lines; its own line in the log."""
-    wanted = _wanted(visit)
-    body: list[str] = []
-    for logged in _matching(visit, wanted):
-        if len(body) == MOST_EXPORTED:
-            break
-        body.append(json_lines([line_of(logged)]))
+    """What the filters let through, newest first, in one of three forms; its own line in the log."""
+    wanted, form = _wanted(visit), visit.query.get("form", "jsonl")
+    if form not in WRITERS:
+        raise UsageError(f"choose a form: {', '.join(WRITERS)}")
+    count = 0
+
+    def chosen() -> Iterator[tuple[Logged, None]]:
+        nonlocal count
+        for logged in islice(_matching(visit, wanted), MOST_EXPORTED):
+            count += 1
+            yield logged, None
+
+    file = TemporaryFile()  # noqa: SIM115 - the answer reads it, and closes it at its end
+    WRITERS[form](file, chosen())
     note(
         visit.console.ledger,
         "export",
         who=visit.who.name,
         now=visit.now,
-        decisions=len(body),
+        decisions=count,
+        form=form,
         filters=safe_line(urlencode({k: v for k, v in wanted.items() if v}), 200),
     )
-    stamp = iso(visit.now)[:10]
-    headers = {"Content-Disposition": f'attachment; filename="reviewbot-log-{stamp}.jsonl"'}
-    return Response("\n".join(body) + "\n", media_type="application/x-ndjson", headers=headers)
+    length = file.seek(0, SEEK_END)
+    file.seek(0)
+    name = f"reviewbot-log-{iso(visit.now)[:10]}.{form}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(length),
+    }
+    return StreamingResponse(_pieces(file), media_type=KINDS[form], headers=headers)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece

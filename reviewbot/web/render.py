@@ -77,6 +77,7 @@ def page(
         "session": visit.session,
         "health": health,
         "live": visit.console.live,
+        "key": visit.console.key,
         "pages": PAGES,
         "here": "/" + visit.url.strip("/").split("/")[0],
         "now": visit.now,

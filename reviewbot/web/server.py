@@ -107,7 +107,7 @@ def serving(
 
     Raises ConfigError where anybody who reaches the address could use it, and `LedgerError`.
     """
-    with closing(open_ledger(settings.ledger)) as ledger:
+    with closing(open_ledger(settings.ledger, key=settings.key)) as ledger:
         console = Console(
             settings=settings,
             ledger=ledger,

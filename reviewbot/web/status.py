@@ -29,6 +29,7 @@ def show(visit: Visit) -> Response:
         "status.html.jinja",
         lines=lines(console.beat(), console.health(), found, [], visit.now, None),
         found=found,
+        limits=console.limits(),
         pauses=pauses.pauses_on(words, bot.file, visit.now),
         words=tuple(WORDS),
         caps=[bite.summary for bite in bites_of(outlook.futures.values())],

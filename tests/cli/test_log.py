@@ -275,7 +275,7 @@ def test_the_columns_of_a_parquet_export_are_typed(
 ) -> None:
     """Moments in UTC, money as whole millionths and as a decimal, words as words; several row groups."""
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("reviewbot.cli.log_export.ROWS", 5)
+    monkeypatch.setattr("reviewbot.presentation.log_files.ROWS", 5)
     target = tmp_path / "log.parquet"
     assert call("log", "export", "--format", "parquet", "--output", target).code == 0
 

@@ -83,7 +83,7 @@ def test_what_cannot_run_is_not_proposed(desk: WebDesk) -> None:
 def test_a_published_policy_runs_once_somebody_accepts_it(desk: WebDesk, tmp_path: Path) -> None:
     """The one before it runs until then; `ledger:NAME` finds the accepted one."""
     ledger, now = desk.console.ledger, CONFIRMED
-    source = LedgerPolicy("ledger:asks", desk.console.settings.ledger)
+    source = LedgerPolicy("ledger:asks", desk.console.settings.ledger, "default")
     assert "holds no policy called asks" in source.load().findings[0].message
     first = published.publish(ledger, EVERYTHING_IS_ASKED, {}, by="aline", now=now)
     assert "is accepted yet" in source.load().findings[0].message

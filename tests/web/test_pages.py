@@ -1,0 +1,132 @@
+"""What pages hold besides answers: limits in use, exports, a policy to sign, and acceptance by another."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from reviewbot.key_settings import KeyTable
+from reviewbot.runtime import published
+from reviewbot.safety import rollout
+from tests.review.test_people import EVERYTHING_IS_ASKED
+from tests.web.desk import WebDesk, web_desk
+
+pytestmark = pytest.mark.timeout(120)
+LIMITED = """
+policy: limited
+language: 1
+never:
+  - name: nothing is left to the timer
+    when: {task.round: at least 1}
+    then: leave
+rules:
+  - name: pay two a day
+    always: yes
+    then: approve
+    limit: at most 2 per day
+deadline:
+  decide by: 1h before deadline
+  if undecided: escalate
+  because: People decide.
+"""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDesk]:
+    """Four tasks of which the policy pays two; the rest are questions."""
+    with web_desk(tmp_path_factory.mktemp("desk"), tasks=4, policy=LIMITED) as made:
+        yield made
+
+
+def test_limits_are_shown_with_what_is_used_of_them(desk: WebDesk) -> None:
+    """Two of two, full, on Today and on the status; in words for whoever sees no bar."""
+    somebody = desk.person("vic", "viewer")
+    for path in ("/", "/status"):
+        text = somebody.get(path).text
+        assert (
+            "2 of 2" in text and 'aria-label="100 % used"' in text and "at most 2 per day" in text
+        )
+
+
+def test_the_log_is_exported_as_filtered_in_three_forms(desk: WebDesk) -> None:
+    """The same decisions by lines and by cells, each export a line of the chain."""
+    somebody = desk.person("vic", "viewer")
+    lines = [
+        json.loads(line) for line in somebody.get("/log/export?action=approve").text.splitlines()
+    ]
+    cells = list(
+        csv.DictReader(io.StringIO(somebody.get("/log/export?action=approve&form=csv").text))
+    )
+    assert [line["id"] for line in lines] == [cell["id"] for cell in cells] and len(lines) == 2
+    pytest.importorskip("pyarrow", reason="pip install 'reviewbot[parquet]'")
+    import pyarrow.parquet as parquet
+
+    body = somebody.get("/log/export?action=approve&form=parquet").content
+    table = parquet.read_table(io.BytesIO(body))
+    assert table.column("id").to_pylist() == [line["id"] for line in lines]
+    assert somebody.get("/log/export?form=xml").status_code == 422
+    acts = [
+        word.value.get("form")
+        for word in desk.console.ledger.story("console", "vic")
+        if word.value["act"] == "export"
+    ]
+    assert acts == ["jsonl", "csv", "parquet"]
+
+
+def test_the_log_is_filtered_by_day_and_looks_only_so_long(
+    desk: WebDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clocks of the policy; a page that found nothing in its time offers to look further back."""
+    somebody = desk.person("vic", "viewer")
+    day = desk.house.clock.now().date().isoformat()
+    assert "<tr data-task-id" in somebody.get(f"/log?since={day}&until={day}").text
+    assert "No decision fits" in somebody.get("/log?since=2999-01-01").text
+    monkeypatch.setattr("reviewbot.web.record.PATIENCE", -1.0)
+    page = somebody.get("/log?text=nothing-is-called-so").text
+    assert "No decision up to here fits" in page and "before=" in page
+
+
+def test_a_policy_is_a_page_to_print_and_sign(desk: WebDesk) -> None:
+    """With what must never be, every rule in sentences, the whole revision and places to sign."""
+    text = desk.person("vic", "viewer").get("/policies/limited/print").text
+    for words in (
+        "nothing is left to the timer",
+        "pay two a day",
+        "Signature",
+        "What is signed here",
+    ):
+        assert words in text
+
+
+def test_where_two_people_are_asked_nobody_accepts_their_own(tmp_path: Path) -> None:
+    """Whoever proposed it is refused, by the page and by the order itself; another may."""
+    with web_desk(tmp_path, tasks=1) as desk:
+        console = desk.console
+        console.settings = replace(console.settings, require_ack=True)
+        made = published.publish(
+            console.ledger, EVERYTHING_IS_ASKED, {}, by="opal", now=desk.house.clock.now()
+        )
+        opal, omar = desk.person("opal", "operator"), desk.person("omar", "operator")
+        refused = opal.post("/accept", revision=made.revision)
+        assert refused.status_code == 422 and "another person" in refused.text
+        assert omar.post("/accept", revision=made.revision).status_code == 303
+        assert rollout.is_accepted(console.ledger, made.revision, 1)
+
+
+def test_a_desk_of_one_key_of_several_says_whose_it_is(desk: WebDesk) -> None:
+    """Its name stands beside the brand; without names there is none."""
+    somebody = desk.person("vic", "viewer")
+    assert 'class="key"' not in somebody.get("/").text
+    kept, console = desk.console.settings, desk.console
+    table = KeyTable(name="acme", file="/nowhere", place="keys.acme")
+    console.settings = replace(kept, keys=(table,), key="acme")
+    try:
+        assert '<span class="key">acme</span>' in somebody.get("/queue").text
+    finally:
+        console.settings = kept
