@@ -11,7 +11,9 @@ from typing import Any
 import click
 import msgspec
 
+from reviewbot.cli import each_key
 from reviewbot.cli.command import command, format_option, ledger_option, policy_option
+from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.report import planned_queue
@@ -22,6 +24,7 @@ from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.forecast import Forecast, ResponseTimes, Unread, pace
 from reviewbot.insights.forecast import forecast as look_ahead
+from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.presentation.format import counted, dollars, due, length, table
 from reviewbot.presentation.phrases import cap_line
 from reviewbot.presentation.style import styled
@@ -45,7 +48,7 @@ WHY = {
 
 @command
 @click.option("--fresh", is_flag=True, help="Read the whole queue and its evidence from the API.")
-@with_settings(policy_option, ledger_option)
+@with_settings(policy_option, ledger_option, every_key=True)
 @format_option("text", "json")
 def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None:
     """Say which open tasks will be paid unread: by silence or by the fallback, on nobody's word.
@@ -59,6 +62,37 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
     $ reviewbot forecast --fresh  # by the API instead of the log of a running bot
     """
     say_health(screen, settings, form)
+    told: list[tuple[str, Forecast]] = []
+
+    def of_one(key: Settings) -> None:
+        found, zones = _forecast_of(screen, key, fresh=fresh)
+        told.append((key.key, found))
+        if form == "text":
+            screen.data("\n".join(_lines(found, zones)))
+        if found.unread:
+            raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
+
+    try:
+        for_each_key(screen, settings, of_one, heads=form == "text")
+    finally:
+        if form == "json" and told:
+            screen.data(_as_json(told, alone=len(settings.each()) == 1))
+
+
+def _as_json(told: list[tuple[str, Forecast]], *, alone: bool) -> str:
+    if alone:
+        return forecast_json(told[0][1], told[0][0])
+    firsts = [at for _, found in told if found.unread and (at := found.unread[0].at) is not None]
+    return each_key.as_json(
+        [_object(found, key) for key, found in told],
+        will_be_paid_unread=sum(len(found.unread) for _, found in told),
+        first_at=min(firsts, default=None),
+        micros=sum(found.micros for _, found in told),
+    )
+
+
+def _forecast_of(screen: Screen, settings: Settings, *, fresh: bool) -> tuple[Forecast, Zones]:
+    """The forecast of one key, by its log where a bot has passed lately, else by the API."""
     now = datetime.now(UTC)
     with ledger_at(settings) as opened:
         bot = bot_of(settings, now)
@@ -68,13 +102,8 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
             ahead = outlook_of(opened, now, bot)
             found = look_ahead(tuple(ahead.futures.values()), ahead.standing, pace(opened, now))
     if found is None:
-        found, zones = _asked(screen, settings, patience=math.inf if fresh else PATIENCE)
-    if form == "json":
-        screen.data(forecast_json(found))
-    else:
-        screen.data("\n".join(_lines(found, zones)))
-    if found.unread:
-        raise click.exceptions.Exit(WILL_BE_PAID_UNREAD)
+        return _asked(screen, settings, patience=math.inf if fresh else PATIENCE)
+    return found, zones
 
 
 def _asked(screen: Screen, settings: Settings, *, patience: float) -> tuple[Forecast, Zones]:
@@ -161,17 +190,18 @@ def _when(task: Unread, found: Forecast, zones: Zones) -> str:
     return about + due(task.at, found.at, zones.of(review=task.review))
 
 
-def forecast_json(found: Forecast) -> str:
+def forecast_json(found: Forecast, key: str = DEFAULT_KEY) -> str:
     """The documented form."""
-    return msgspec.json.format(msgspec.json.encode(_object(found))).decode()
+    return msgspec.json.format(msgspec.json.encode(_object(found, key))).decode()
 
 
-def _object(found: Forecast) -> dict[str, Any]:
+def _object(found: Forecast, key: str) -> dict[str, Any]:
     known = msgspec.to_builtins(found)
     known["pace"] |= {"answers_per_hour": found.pace.per_hour, "people": len(found.pace.people)}
     known["pace"]["open_for"] = found.pace.open_for.total_seconds()
     return {
         "schema": "reviewbot.forecast/1",
+        "key": key,
         "will_be_paid_unread": len(found.unread),
         "first_at": found.unread[0].at if found.unread else None,
         "micros": found.micros,

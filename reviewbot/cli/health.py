@@ -19,9 +19,17 @@ def say_health(screen: Screen, settings: Settings, form: str) -> None:
     """
     if form != "text":
         return
+    for key in settings.each():
+        _say_of(screen, key)
+
+
+def _say_of(screen: Screen, settings: Settings) -> None:
     health = look(settings, newest_beat(settings), datetime.now(UTC))
     if not health.why:
         return
     more = len(health.why) - 1
     rest = f" (and {counted(more, 'more reason')}: reviewbot status)" if more else ""
-    screen.say(styled(f"{health.word}: ", "care" if health.ok else "bad") + health.why[0] + rest)
+    name = f"{settings.key} " if settings.keys else ""
+    screen.say(
+        name + styled(f"{health.word}: ", "care" if health.ok else "bad") + health.why[0] + rest
+    )

@@ -12,6 +12,7 @@ import msgspec
 
 from reviewbot.cli.answering import ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
+from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.log_export import SHOWN, chosen, since_option, task_option
 from reviewbot.cli.opening import checkpoints_of, ledger_at, with_settings
 from reviewbot.cli.screen import Screen
@@ -65,7 +66,7 @@ def log() -> None:
 @click.option("--changes", is_flag=True, help="Changes of policy in place of decisions.")
 @task_option
 @since_option
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
 def show(
     screen: Screen,
@@ -89,26 +90,32 @@ def show(
     $ reviewbot log show --format json --all > decisions.jsonl  # everything
     $ reviewbot log show --changes  # how policies took over, and what that moved
     """
-    with ledger_at(settings) as ledger:
-        zones = zones_of(settings, ledger)
-        if changes:
-            _show_changes(screen, ledger, zones, since, form)
-            return
-        if decision is not None:
-            found: Iterable[Logged] = [_the_one(ledger, decision)]
-        elif everything or task or since:
-            found = chosen(ledger, task=task, since=since)
-        else:
-            found = ledger.decisions(newest=NEWEST)
-        looks = marked(ledger)
-        if form == "json":
-            for logged in found:
-                screen.data(json_lines([line_of(logged, looks.get(logged.decision.id))]))
-        elif decision is not None:
-            (logged,) = found
-            screen.data("\n".join(decision_lines(ledger, logged, _zone_of(zones, logged))))
-        else:
-            _print_table(screen, list(found), looks, zones)
+    if decision is not None:
+        settings = settings.one()
+
+    def of_one(key: Settings) -> None:
+        with ledger_at(key) as ledger:
+            zones = zones_of(key, ledger)
+            if changes:
+                _show_changes(screen, ledger, zones, since, form)
+                return
+            if decision is not None:
+                found: Iterable[Logged] = [_the_one(ledger, decision)]
+            elif everything or task or since:
+                found = chosen(ledger, task=task, since=since)
+            else:
+                found = ledger.decisions(newest=NEWEST)
+            looks = marked(ledger)
+            if form == "json":
+                for logged in found:
+                    screen.data(json_lines([line_of(logged, looks.get(logged.decision.id))]))
+            elif decision is not None:
+                (logged,) = found
+                screen.data("\n".join(decision_lines(ledger, logged, _zone_of(zones, logged))))
+            else:
+                _print_table(screen, list(found), looks, zones)
+
+    for_each_key(screen, settings, of_one, heads=form == "text")
 
 
 def _show_changes(
@@ -187,7 +194,7 @@ def _print_table(screen: Screen, found: list[Logged], looks: Collection[str], zo
 @command
 @task_option
 @since_option
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
 def replay(
     screen: Screen, settings: Settings, task: str | None, since: datetime | None, form: str
@@ -200,6 +207,17 @@ def replay(
     $ reviewbot log replay  # exit code 0: every answer is the same; 5: one is not
     $ reviewbot log replay --since 7d --format json  # the last week, for a machine
     """
+    for_each_key(
+        screen,
+        settings,
+        lambda key: _replay(screen, key, task, since, form),
+        heads=form == "text",
+    )
+
+
+def _replay(
+    screen: Screen, settings: Settings, task: str | None, since: datetime | None, form: str
+) -> None:
     count, gone, different = 0, 0, []
     with ledger_at(settings) as ledger, screen.progress() as progress:
 
@@ -217,7 +235,7 @@ def replay(
             if count % SHOWN == 0:
                 progress(f"{count:,} judged again …")
     if form == "json":
-        screen.data(json_lines([_replay_json(count, gone, different)]))
+        screen.data(json_lines([_replay_json(settings.key, count, gone, different)]))
     else:
         screen.data("\n".join(_replay_lines(count, gone, different)))
     if different:
@@ -246,9 +264,10 @@ def _replay_lines(count: int, gone: int, different: list[Replayed]) -> Iterator[
         yield f"      {counted(gone, 'decision')} not judged again: their texts were erased"
 
 
-def _replay_json(count: int, gone: int, different: list[Replayed]) -> dict[str, object]:
+def _replay_json(key: str, count: int, gone: int, different: list[Replayed]) -> dict[str, object]:
     return {
         "schema": "reviewbot.replay/1",
+        "key": key,
         "replayed": count,
         "erased": gone,
         "different": [
@@ -274,7 +293,7 @@ def _replay_json(count: int, gone: int, different: list[Replayed]) -> dict[str, 
     metavar="FILE",
     help="Checkpoints to hold the log against, instead of those of the settings.",
 )
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> None:
     """Recompute the whole chain of the log, and say whether anything was changed or is missing.
 
@@ -286,9 +305,14 @@ def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> N
       # against checkpoints that were kept elsewhere
     """
     if checkpoint_file is not None:
+        settings = settings.one()
         if not Path(checkpoint_file).is_file():
             raise UsageError(f"{checkpoint_file} is no file of checkpoints")
         settings = msgspec.structs.replace(settings, checkpoint_file=checkpoint_file)
+    for_each_key(screen, settings, lambda key: _verify(screen, key))
+
+
+def _verify(screen: Screen, settings: Settings) -> None:
     book = checkpoints_of(settings)
     kept = KeptCheckpoints() if book is None else book.read()
     with ledger_at(settings) as ledger:
@@ -317,7 +341,7 @@ def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> N
     metavar="REASON",
     help="Take the log as it is; earlier checkpoints no longer count.",
 )
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 def checkpoint(screen: Screen, settings: Settings, why: str | None) -> None:
     """Take a checkpoint: print it, and add it to the file of checkpoints.
 
@@ -333,6 +357,11 @@ def checkpoint(screen: Screen, settings: Settings, why: str | None) -> None:
     $ reviewbot log checkpoint --accept "restored from Monday's backup, disk died"
       # the log is older than its last checkpoint, and that is understood: act again
     """
+    settings = settings if why is None else settings.one()
+    for_each_key(screen, settings, lambda key: _checkpoint(screen, key, why), heads=False)
+
+
+def _checkpoint(screen: Screen, settings: Settings, why: str | None) -> None:
     now = datetime.now(UTC)
     book = checkpoints_of(settings)
     if why is None:

@@ -93,7 +93,7 @@ def marked(
 @task_option
 @since_option
 @click.option("--output", type=click.Path(), metavar="FILE", help="Write there, not to stdout.")
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("jsonl", "csv", "parquet")
 def export(
     screen: Screen,
@@ -120,18 +120,17 @@ def export(
         if output is None:
             raise UsageError("Parquet is written to a file: name one with --output FILE")
     count = 0
-    with (
-        ledger_at(settings) as ledger,
-        _target(output) as file,
-        screen.progress() as progress,
-    ):
+    with _target(output) as file, screen.progress() as progress:
 
         def counting() -> Iterator[tuple[Logged, bool]]:
             nonlocal count
-            for count, decision in enumerate(marked(ledger, task=task, since=since), 1):
-                yield decision
-                if count % SHOWN == 0:
-                    progress(f"{counted(count, 'decision')} written")
+            for key in settings.each():
+                with ledger_at(key) as ledger:
+                    for decision in marked(ledger, task=task, since=since):
+                        count += 1
+                        yield decision
+                        if count % SHOWN == 0:
+                            progress(f"{counted(count, 'decision')} written")
 
         WRITERS[form](file, counting())
     screen.say(f"{counted(count, 'decision')} written{f' to {output}' if output else ''}")

@@ -9,6 +9,7 @@ import click
 from reviewbot.alarms.exposure import at_stake
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import command, ledger_option
+from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.opening import with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
@@ -34,7 +35,7 @@ LONGEST_REASON = 300
 @click.option(
     "--until", metavar="TIME", help="When it ends by itself: 2h, or 2026-06-02T12:00:00Z."
 )
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str | None) -> None:
     """Stop sending approvals, disputes, or anything, before the next request leaves.
 
@@ -49,6 +50,13 @@ def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str
     who, why = person_of(settings), reason_of(reason)
     now = datetime.now(UTC)
     end = None if until is None else end_of(until, now)
+    for_each_key(screen, settings, lambda key: _pause(screen, key, what, who=who, why=why, end=end))
+
+
+def _pause(
+    screen: Screen, settings: Settings, what: str, *, who: str, why: str, end: datetime | None
+) -> None:
+    now = datetime.now(UTC)
     zone = zones_of(settings).first
     stakes = "Whom silence will pay meanwhile cannot be said: the log cannot be used."
     try:
@@ -61,7 +69,7 @@ def pause(screen: Screen, settings: Settings, what: str, reason: str, until: str
             stakes = exposure.sentence(due(exposure.first_at, now, zone))
             stakes = styled(stakes, "care") if exposure.tasks else stakes
     except LedgerError as error:
-        file = PauseFile(settings.pause_path())
+        file = PauseFile(settings.pause_paths()[-1])
         on = _by_file(file, what, why, who)
         screen.say(styled("the log cannot be written", "bad") + f" ({safe_line(str(error), 200)}).")
         screen.say(f"Instead the file {file.path} pauses the bot{_no_end(end, zone)}.")
@@ -111,7 +119,7 @@ def end_of(text: str, now: datetime) -> datetime:
 @command
 @click.argument("what", type=click.Choice(tuple(pauses_module.WORDS)), default=pauses_module.ALL)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may go on; it is logged.")
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
     """End pauses, by word and by file, and close every open breaker.
 
@@ -121,8 +129,23 @@ def resume(screen: Screen, settings: Settings, what: str, reason: str) -> None:
     $ reviewbot resume --reason "the checker works again"  # everything goes on
     $ reviewbot resume dispute --reason "wording agreed"  # only disputes go on
     """
-    who, why, now = person_of(settings), reason_of(reason), datetime.now(UTC)
-    ended = _end_file(PauseFile(settings.pause_path()), what)
+    who, why = person_of(settings), reason_of(reason)
+    ended = () if settings.chosen else _end_file(PauseFile(settings.pause_path()), what)
+    for paused in ended if settings.keys else ():
+        screen.data(f"Ended: {paused.sentence()}.")
+    for_each_key(
+        screen,
+        settings,
+        lambda key: _resume(screen, key, what, who=who, why=why, ended=() if key.keys else ended),
+    )
+
+
+def _resume(
+    screen: Screen, settings: Settings, what: str, *, who: str, why: str, ended: tuple[Pause, ...]
+) -> None:
+    now = datetime.now(UTC)
+    for path in settings.pause_paths()[1:]:
+        ended += _end_file(PauseFile(path), what)
     try:
         with ledger_for_a_word(settings) as opened:
             ended += pauses_module.resume(opened, what, reason=why, who=who, now=now)

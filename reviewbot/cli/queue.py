@@ -25,7 +25,7 @@ from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.questions import OpenQuestion, questions_of, texts_for
 from reviewbot.insights.status import LATEST
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import DEFAULT_KEY, Ledger
 from reviewbot.presentation.format import counted, dollars, second_look_line
 from reviewbot.presentation.phrases import claimed_by, if_you_do_nothing
 from reviewbot.presentation.stories import evidence_lines
@@ -73,6 +73,7 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
     """One open question, as `queue list --format json` writes it."""
 
     id: str
+    key: str
     review: str
     task_id: str
     round: int
@@ -93,7 +94,7 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @command
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
 def list_(screen: Screen, settings: Settings, form: str) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers.
@@ -101,18 +102,21 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
     $ reviewbot queue list  # every open question, most urgent first
     $ reviewbot queue list --format json  # one object a line, for a script
     """
-    now = datetime.now(UTC)
+    now, looks = datetime.now(UTC), 0
     say_health(screen, settings, form)
-    with ledger_at(settings) as opened:
-        looks = len(marked(opened, now - LATEST))
-        zones = zones_of(settings, opened)
-        questions = [
-            (question, zone_of(zones, question))
-            for question in questions_of(opened, outlook_of(opened, now, bot_of(settings, now)))
-        ]
+    found: list[tuple[OpenQuestion, str, str]] = []
+    for key in settings.each():
+        with ledger_at(key) as opened:
+            looks += len(marked(opened, now - LATEST))
+            zones = zones_of(key, opened)
+            found += [
+                (question, zone_of(zones, question), key.key)
+                for question in questions_of(opened, outlook_of(opened, now, bot_of(key, now)))
+            ]
+    questions = sorted(found, key=lambda asked: _due(asked[0])) if settings.keys else found
     if form == "json":
-        for question, _ in questions:
-            screen.data(msgspec.json.encode(line_of(question)).decode())
+        for question, _, name in questions:
+            screen.data(msgspec.json.encode(line_of(question, name)).decode())
         return
     if looks:
         screen.say(second_look_line(looks))
@@ -120,9 +124,14 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
         screen.say("Nothing waits for a person.")
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    for question, zone in questions:
-        screen.data("\n".join(_lines(question, now, max(40, width), zone)))
+    for question, zone, name in questions:
+        whose = name if settings.keys else ""
+        screen.data("\n".join(_lines(question, now, max(40, width), zone, whose)))
     screen.say(f"{counted(len(questions), 'question')}. One in full: reviewbot queue show TASK")
+
+
+def _due(asked: OpenQuestion) -> datetime:
+    return asked.round.decision.deadline_at or datetime.max.replace(tzinfo=UTC)
 
 
 def zone_of(zones: Zones, asked: OpenQuestion) -> str:
@@ -131,10 +140,11 @@ def zone_of(zones: Zones, asked: OpenQuestion) -> str:
     return zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
 
 
-def line_of(asked: OpenQuestion) -> QueueLine:
-    """Put a question into the documented form."""
+def line_of(asked: OpenQuestion, key: str = DEFAULT_KEY) -> QueueLine:
+    """Put a question about the work of a key into the documented form."""
     decision, claim = asked.round.decision, asked.round.claim
     return QueueLine(
+        key=key,
         id=decision.id,
         review=decision.review,
         task_id=decision.task_id,
@@ -155,10 +165,10 @@ def line_of(asked: OpenQuestion) -> QueueLine:
     )
 
 
-def _lines(asked: OpenQuestion, now: datetime, width: int, zone: str) -> Iterator[str]:
+def _lines(asked: OpenQuestion, now: datetime, width: int, zone: str, whose: str) -> Iterator[str]:
     decision = asked.round.decision
     ends = if_you_do_nothing(asked.otherwise, now, zone)
-    head = f"{safe_line(decision.task_id[:8])}  round {decision.round}"
+    head = f"{whose}{'  ' * bool(whose)}{safe_line(decision.task_id[:8])}  round {decision.round}"
     money = f"  {dollars(decision.amount_micros)}" if decision.amount_micros is not None else ""
     yield f"{styled(head, 'strong')}{money}  asked by {safe_line(decision.rule, 60)!r}"
     yield f"  {styled('if you do nothing:', 'care')} {ends}"
@@ -209,20 +219,22 @@ def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
         future = outlook.futures[chosen.sighting.review, chosen.sighting.task_id]
         asked = OpenQuestion(round=chosen, otherwise=future)
         zone = zone_of(zones_of(settings, opened), asked)
-        offered = answers(opened, chosen, revisions)
+        offered = answers(opened, chosen, revisions, settings.key if settings.keys else "")
         logged = opened.decision(chosen.decision.id)
     facts = b"null" if logged is None else logged.decision.facts
     if form == "json":
         screen.data(
-            msgspec.json.format(msgspec.json.encode(_object(asked, offered, facts))).decode()
+            msgspec.json.format(
+                msgspec.json.encode(_object(asked, offered, facts, settings.key))
+            ).decode()
         )
     else:
         screen.data("\n".join(_in_full(asked, offered, facts, now, zone)))
 
 
-def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered]:
+def answers(ledger: Ledger, chosen: Round, revisions: Revisions, key: str = "") -> list[Offered]:
     """Both answers as lines to copy: the one that pays, and each text that may be sent."""
-    task = chosen.sighting.task_id[:8]
+    task = chosen.sighting.task_id[:8] + (f" --key {key}" if key else "")
     (pays, paying), (returns, returning) = _ANSWERS[chosen.sighting.review]
     back = f"reviewbot queue {returns} {task}"
     own = f'--reason "…"{" --field NAME=TEXT" * (returns == "corrections")}'
@@ -241,10 +253,10 @@ def answers(ledger: Ledger, chosen: Round, revisions: Revisions) -> list[Offered
     ]
 
 
-def _object(asked: OpenQuestion, offered: list[Offered], facts: bytes) -> dict[str, Any]:
+def _object(asked: OpenQuestion, offered: list[Offered], facts: bytes, key: str) -> dict[str, Any]:
     return {
         "schema": "reviewbot.question/1",
-        **msgspec.structs.asdict(line_of(asked)),
+        **msgspec.structs.asdict(line_of(asked, key)),
         "answers": offered,
         "facts": msgspec.Raw(facts),
     }

@@ -10,8 +10,11 @@ from textwrap import fill
 from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 
+from reviewbot.cli import each_key
 from reviewbot.cli.command import MomentType, command, format_option, ledger_option, policy_option
+from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, logs_for, with_settings
 from reviewbot.cli.screen import Screen
@@ -30,7 +33,7 @@ from reviewbot.presentation.document import Document
 from reviewbot.presentation.format import table
 from reviewbot.presentation.history_report import past_document
 from reviewbot.presentation.html import as_html
-from reviewbot.presentation.machine_forms import GradedLine, Past, as_text
+from reviewbot.presentation.machine_forms import GradedLine, Past
 from reviewbot.presentation.queue_report import queue_document
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
@@ -39,7 +42,7 @@ from reviewbot.runtime.bot_health import bot_by, bot_of
 
 
 @command
-@with_settings(policy_option, ledger_option)
+@with_settings(policy_option, ledger_option, every_key=True)
 @format_option("text", "json", "csv", "html")
 @click.option("--at", type=MomentType(), help="Judge as of this moment.")
 @click.option(
@@ -67,25 +70,43 @@ def report(
     $ reviewbot report --since 30d --format html --output june.html  # what was decided
     $ reviewbot report --at 2026-06-05T08:00:00Z  # as if it were then
     """
+    if form in ("csv", "html") or output is not None:
+        settings = settings.one()
     say_health(screen, settings, form)
-    unread = UnreadCount(screen)
-    if since is not None:
-        shown = _past_report(form, since, unread, settings)
-    else:
-        shown = _queue_report(screen, settings, form, at)
-    if output is None:
-        screen.data(shown)
-    else:
-        screen.write(output, shown)
-    if since is not None:
-        unread.end()
+    told: list[msgspec.Struct] = []
+    several = len(settings.each()) > 1
+
+    def of_one(key: Settings) -> None:
+        unread = UnreadCount(screen)
+        shown: str | msgspec.Struct
+        if since is not None:
+            shown = _past_report(form, since, unread, key)
+        else:
+            shown = _queue_report(screen, key, form, at)
+        if isinstance(shown, msgspec.Struct):
+            told.append(shown)
+            shown = "" if several else machine_forms.as_text(shown)
+        if output is not None:
+            screen.write(output, shown)
+        elif shown:
+            screen.data(shown)
+        if since is not None:
+            unread.end()
+
+    try:
+        for_each_key(screen, settings, of_one, heads=form == "text")
+    finally:
+        if several and told:
+            screen.data(each_key.as_json(told))
 
 
-def _queue_report(screen: Screen, settings: Settings, form: str, at: datetime | None) -> str:
+def _queue_report(
+    screen: Screen, settings: Settings, form: str, at: datetime | None
+) -> str | machine_forms.Report:
     with planned_queue(screen, settings, at=at) as (queue, app):
         match form:
             case "json":
-                return machine_forms.as_json(queue, app.benches)
+                return machine_forms.report_of(queue, app.benches, settings.key)
             case "csv":
                 return sheets.as_csv(queue)
             case "html":
@@ -119,7 +140,7 @@ def planned_queue(
         yield queue, app
 
 
-def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Settings) -> str:
+def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Settings) -> str | Past:
     """Write the report of the past in one of its forms. Reads the log only.
 
     What of it can no longer be judged goes to `unread`.
@@ -144,7 +165,9 @@ def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Sett
     if form == "html":
         return as_html(document)
     if form == "json":
-        return _as_json(document, scorecard(decisions, endings, notes).answered, unread)
+        return _as_past(
+            settings.key, document, scorecard(decisions, endings, notes).answered, unread
+        )
     return "\n".join(_as_text(document))
 
 
@@ -171,23 +194,22 @@ def _as_text(document: Document) -> Iterator[str]:
         yield table(section.table.heads, rows)
 
 
-def _as_json(document: Document, answered: Iterable[Graded], unread: UnreadCount) -> str:
-    return as_text(
-        Past(
-            title=document.title,
-            read=unread.read,
-            judged=unread.judged,
-            unreadable=unread.count,
-            figures={card.label: card.value for card in document.cards},
-            tables={
-                section.id: tuple(
-                    dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
-                )
-                for section in document.sections
-                if section.table is not None
-            },
-            graded=tuple(map(_graded, answered)),
-        )
+def _as_past(key: str, document: Document, answered: Iterable[Graded], unread: UnreadCount) -> Past:
+    return Past(
+        key=key,
+        title=document.title,
+        read=unread.read,
+        judged=unread.judged,
+        unreadable=unread.count,
+        figures={card.label: card.value for card in document.cards},
+        tables={
+            section.id: tuple(
+                dict(zip(section.table.heads, row, strict=True)) for row in section.table.rows
+            )
+            for section in document.sections
+            if section.table is not None
+        },
+        graded=tuple(map(_graded, answered)),
     )
 
 

@@ -38,7 +38,7 @@ from reviewbot.runtime.keyring import KeyLoop, Keyring
 from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, StopSignals
 from reviewbot.runtime.logging import about_key
-from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.policy_files import PolicyWatch, in_a_sentence
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.traces import Traces, open_traces
 from reviewbot.runtime.watcher import HangWatch, Watcher
@@ -259,7 +259,7 @@ def _passes_of_all(
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, ReviewbotError) else type(error).__name__
+    return in_a_sentence(error) if isinstance(error, ReviewbotError) else type(error).__name__
 
 
 def _one_pass(screen: Screen, bot: KeyBot) -> None:

@@ -7,16 +7,17 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import msgspec
 
+from reviewbot.cli import each_key
 from reviewbot.cli.command import (
     command,
     config_option,
@@ -37,7 +38,7 @@ from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.testing.change import changed_rules
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, table
-from reviewbot.presentation.status import health_line, lines
+from reviewbot.presentation.status import OVERVIEW, health_line, lines, overview
 from reviewbot.presentation.style import styled
 from reviewbot.runtime.bot_health import bot_of, look
 from reviewbot.runtime.policy_files import PolicyFile, source_at
@@ -48,21 +49,43 @@ NOT_HEALTHY = 1
 
 @command
 @click.option("--probe", is_flag=True, help="Only say whether the running bot is healthy.")
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
 def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid.
+
+    Of several keys it shows a line each. The probe then leaves out the keys that the API refuses,
+    unless it refuses all or --key asks for them.
 
     $ reviewbot status  # one screen
     $ reviewbot status --format json  # the same for a script
     $ reviewbot status --probe  # exit code 0: healthy; 1: not (for a health check)
     """
+    named = settings.each()
+    if len(named) > 1:
+        _several(screen, named, probe=probe, form=form)
+        return
+    settings = named[0]
     beat = newest_beat(settings)
     now = datetime.now(UTC)  # not before the heartbeat, which a server may have taken long to give
     health = look(settings, beat, now)
     if probe:
         _probe(screen, beat, health, now)
         return
+    known = _known(settings, beat, health, now)
+    if form == "json":
+        screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
+        return
+    found, problem, policies = known["situation"], known["problem"], known["policies"]
+    terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ
+    size = shutil.get_terminal_size() if terminal else None
+    screen.data("\n".join(lines(beat, health, found, policies, now, size)))
+    if problem is not None:
+        screen.data(styled(f"THE LOG     cannot be read: {safe_line(problem, 300)}", "bad"))
+
+
+def _known(settings: Settings, beat: Beat | None, health: Health, now: datetime) -> dict[str, Any]:
+    """All that is known of a key's bot and its log, in the documented form."""
     found, problem, policies = None, None, None
     try:
         with ledger_at(settings) as opened:
@@ -70,25 +93,44 @@ def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
             found = situation(opened, now, bot_of(settings, now))
     except LedgerError as error:
         problem = str(error)
-    policies = policy_lines(beat, None) if policies is None else policies
-    if form == "json":
-        known = {
-            "schema": "reviewbot.status/2",
-            "healthy": health.ok,
-            "health": health.word,
-            "why": health.why,
-            "heartbeat": beat,
-            "policies": policies,
-            "situation": found,
-            "problem": problem,
-        }
-        screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
+    return {
+        "schema": "reviewbot.status/2",
+        "key": settings.key,
+        "owner": settings.owner or None,
+        "healthy": health.ok,
+        "health": health.word,
+        "why": health.why,
+        "heartbeat": beat,
+        "policies": policy_lines(beat, None) if policies is None else policies,
+        "situation": found,
+        "problem": problem,
+    }
+
+
+def _several(screen: Screen, named: Sequence[Settings], *, probe: bool, form: str) -> None:
+    """A line for each key, what is wrong below; or what a probe is told of all of them."""
+    beats = [newest_beat(settings) for settings in named]
+    now = datetime.now(UTC)
+    seen = [
+        (settings, beat, look(settings, beat, now))
+        for settings, beat in zip(named, beats, strict=True)
+    ]
+    refused = [beat is not None and beat.key_refused for beat in beats]
+    counts = [
+        health.ok
+        for (settings, _, health), is_refused in zip(seen, refused, strict=True)
+        if settings.chosen or all(refused) or not is_refused
+    ]
+    if form == "json" and not probe:
+        known = [_known(settings, beat, health, now) for settings, beat, health in seen]
+        screen.data(each_key.as_json(known, healthy=all(counts)))
         return
-    terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ
-    size = shutil.get_terminal_size() if terminal else None
-    screen.data("\n".join(lines(beat, health, found, policies, now, size)))
-    if problem is not None:
-        screen.data(styled(f"THE LOG     cannot be read: {safe_line(problem, 300)}", "bad"))
+    screen.data(table(OVERVIEW, [overview(*one, now) for one in seen]))
+    for settings, _, health in seen:
+        for why in health.why:
+            screen.data(f"{settings.key}: {styled(why, 'care' if health.ok else 'bad')}")
+    if probe and not all(counts):
+        raise click.exceptions.Exit(NOT_HEALTHY)
 
 
 def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> None:

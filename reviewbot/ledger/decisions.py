@@ -188,7 +188,7 @@ class DecisionLog(LogPart):
         """The decisions that a statement finds."""
         with self._engine.reading():
             rows = self._run(statement, parameters).fetchall()
-            return [logged(*_row_and_text(row)) for row in rows]
+            return [logged(*_row_and_text(row), key=self._key) for row in rows]
 
     def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""

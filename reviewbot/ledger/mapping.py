@@ -18,6 +18,7 @@ from reviewbot.domain.decision import Decision, Entry, State
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
 from reviewbot.ports.ledger import (
+    DEFAULT_KEY,
     Attributed,
     Ending,
     Logged,
@@ -236,9 +237,12 @@ def decision_row(
     )
 
 
-def logged(row: DecisionRow, decision: Decision, is_erased: bool = False) -> Logged:
-    """A decision and where it stands."""
+def logged(
+    row: DecisionRow, decision: Decision, is_erased: bool = False, *, key: str = DEFAULT_KEY
+) -> Logged:
+    """A decision of a key and where it stands."""
     return Logged(
+        key=key,
         seq=row.seq,
         decision=decision,
         state=State(row.state),

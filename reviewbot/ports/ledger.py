@@ -45,6 +45,8 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     erased: bool = False
     """Whether its texts, its trace and its facts were taken out."""
+    key: str = DEFAULT_KEY
+    """Whose decision it is."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

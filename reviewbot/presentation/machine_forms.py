@@ -137,8 +137,9 @@ class CapLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
-    """The whole queue. `writes` is counted by the transport and always 0."""
+    """The whole queue of a key. `writes` is counted by the transport and always 0."""
 
+    key: str
     generated_at: Moment
     policy: str
     revision: str
@@ -179,6 +180,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=PA
     `unreadable` can no longer be judged again by what they were judged by; the rest are `judged`.
     """
 
+    key: str
     title: str
     read: int
     judged: int
@@ -342,23 +344,22 @@ def _schema_text(shape: type[msgspec.Struct], title: str) -> str:
     return json.dumps({"$schema": DIALECT, "title": title, **schema}, indent=2) + "\n"
 
 
-def as_json(plan: QueuePlan, benches: Sequence[ReviewPipeline]) -> str:
-    """Write the documented form. `writes` is what the transport itself has counted."""
+def report_of(plan: QueuePlan, benches: Sequence[ReviewPipeline], key: str) -> Report:
+    """The documented form. `writes` is what the transport itself has counted."""
     policies = [judge.policy for bench in benches for judge in bench.judges]
-    return as_text(
-        Report(
-            generated_at=iso(plan.at),
-            policy=", ".join(policy.name for policy in policies),
-            revision=", ".join(policy.revision for policy in policies),
-            writes=plan.writes,
-            requests=plan.requests,
-            list_agreed=plan.agreed,
-            summary=_summary(plan),
-            holds=tuple(hold.sentence for hold in plan.holds),
-            caps=tuple(map(_cap, plan.bites)),
-            decisions=tuple(map(_decision, plan.planned)),
-            failed=tuple(FailedLine(failed.item.id, failed.why) for failed in plan.failed),
-        )
+    return Report(
+        key=key,
+        generated_at=iso(plan.at),
+        policy=", ".join(policy.name for policy in policies),
+        revision=", ".join(policy.revision for policy in policies),
+        writes=plan.writes,
+        requests=plan.requests,
+        list_agreed=plan.agreed,
+        summary=_summary(plan),
+        holds=tuple(hold.sentence for hold in plan.holds),
+        caps=tuple(map(_cap, plan.bites)),
+        decisions=tuple(map(_decision, plan.planned)),
+        failed=tuple(FailedLine(failed.item.id, failed.why) for failed in plan.failed),
     )
 
 

@@ -110,6 +110,7 @@ def _usd(logged: Logged) -> Decimal | None:
 LINE: tuple[Field, ...] = (
     _of_decision("id", "text"),
     Field("seq", "count", lambda logged: logged.seq),
+    Field("key", "word", lambda logged: logged.key),
     _of_decision("decided_at", "moment"),
     _of_decision("review", "word"),
     _of_decision("task_id", "text"),

@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from reviewbot.alarms.outages import Downtime
+from reviewbot.config import Settings
 from reviewbot.domain.review import noun_of, things
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.insights.heartbeat import Beat, Health
@@ -31,6 +32,25 @@ def health_line(beat: Beat | None, health: Health, now: datetime) -> str:
     word = styled(health.word, "bad" if not health.ok else "care" if health.why else "good")
     mode = "LIVE" if beat.mode == "live" else "dry run, nothing is sent"
     return f"{word}: {mode}, last good pass {last}, one every {beat.every:g} s"
+
+
+OVERVIEW = ("key", "owner", "health", "mode", "last good pass", "waiting", "undecided", "next")
+
+
+def overview(settings: Settings, beat: Beat | None, health: Health, now: datetime) -> list[str]:
+    """One line on a key, in the columns of `OVERVIEW`."""
+    head = [settings.key, settings.owner, health.word]
+    if beat is None:
+        return [*head, settings.mode.value, "never", "", "", ""]
+    first = beat.first_deadline_at
+    return [
+        *head,
+        beat.mode,
+        "never" if beat.good_at is None else ago(beat.good_at, now, beat.zone),
+        str(beat.waiting),
+        str(beat.undecided),
+        "" if first is None else due(first, now, beat.zone),
+    ]
 
 
 def lines(

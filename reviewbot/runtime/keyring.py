@@ -42,7 +42,7 @@ from reviewbot.runtime.liveness import (
     tell_manager,
 )
 from reviewbot.runtime.logging import about_key
-from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.policy_files import PolicyWatch, in_a_sentence
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.traces import Traces
 from reviewbot.runtime.watcher import HangWatch
@@ -186,7 +186,7 @@ class KeyLoop:
     def _park(self, error: Exception, pause: float) -> None:
         """Tell that it is parked, and wait until it is to be tried again."""
         self.error = error
-        why = str(error) if isinstance(error, ReviewbotError) else type(error).__name__
+        why = in_a_sentence(error) if isinstance(error, ReviewbotError) else type(error).__name__
         self._events("parked", level="error", error=why, seconds=pause)
         if self._told is None:
             self._told = _ParkingAlarms(self.settings, self._events)

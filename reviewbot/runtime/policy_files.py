@@ -289,7 +289,7 @@ class PolicyWatch:
         return False
 
     def _refuse(self, error: ReviewbotError) -> None:
-        problem = _in_a_sentence(error)
+        problem = in_a_sentence(error)
         if problem != self.problem:
             self._app.events(
                 "policy not reloaded", level="error", error=problem, findings=_findings(error)
@@ -348,7 +348,8 @@ def refuse_failing(judge: Judge) -> None:
         )
 
 
-def _in_a_sentence(error: ReviewbotError) -> str:
+def in_a_sentence(error: ReviewbotError) -> str:
+    """What is wrong, with the first finding where policies are."""
     found = _findings(error)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{error}: {found[0]}{more}" if found else str(error)
