@@ -39,7 +39,7 @@ from reviewbot.insights.status import situation
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.presentation.machine_forms import as_json
+from reviewbot.presentation.machine_forms import as_text, report_of
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import pauses as pauses_module
 from reviewbot.safety.pauses import Hold
@@ -354,7 +354,7 @@ def the_screens(scene: Scene) -> Told:
     by_log = said_by_the_log(ahead)
     watcher = scene.a_bot(live=False)
     seen = plan(watcher, bot=bot)
-    report = json.loads(as_json(seen, watcher.benches))
+    report = json.loads(as_text(report_of(seen, watcher.benches, "default")))
     by_report = {_thing(one): (one["end"], _moment(one["end_at"])) for one in report["decisions"]}
     # Room that a thing will take at which nobody has looked is known only to who looks at it, and
     # that what got no answer was done, only to who reads the list.
