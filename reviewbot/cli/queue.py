@@ -102,18 +102,9 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
     $ reviewbot queue list  # every open question, most urgent first
     $ reviewbot queue list --format json  # one object a line, for a script
     """
-    now, looks = datetime.now(UTC), 0
+    now = datetime.now(UTC)
     say_health(screen, settings, form)
-    found: list[tuple[OpenQuestion, str, str]] = []
-    for key in settings.each():
-        with ledger_at(key) as opened:
-            looks += len(marked(opened, now - LATEST))
-            zones = zones_of(key, opened)
-            found += [
-                (question, zone_of(zones, question), key.key)
-                for question in questions_of(opened, outlook_of(opened, now, bot_of(key, now)))
-            ]
-    questions = sorted(found, key=lambda asked: _due(asked[0])) if settings.keys else found
+    questions, looks = _asked_of(settings, now)
     if form == "json":
         for question, _, name in questions:
             screen.data(msgspec.json.encode(line_of(question, name)).decode())
@@ -128,6 +119,21 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
         whose = name if settings.keys else ""
         screen.data("\n".join(_lines(question, now, max(40, width), zone, whose)))
     screen.say(f"{counted(len(questions), 'question')}. One in full: reviewbot queue show TASK")
+
+
+def _asked_of(settings: Settings, now: datetime) -> tuple[list[tuple[OpenQuestion, str, str]], int]:
+    """Each question with its zone and its key; and how many decisions need a second look."""
+    found: list[tuple[OpenQuestion, str, str]] = []
+    looks = 0
+    for key in settings.each():
+        with ledger_at(key) as opened:
+            looks += len(marked(opened, now - LATEST))
+            zones = zones_of(key, opened)
+            found += [
+                (question, zone_of(zones, question), key.key)
+                for question in questions_of(opened, outlook_of(opened, now, bot_of(key, now)))
+            ]
+    return (sorted(found, key=lambda asked: _due(asked[0])) if settings.keys else found), looks
 
 
 def _due(asked: OpenQuestion) -> datetime:

@@ -107,29 +107,37 @@ def _known(settings: Settings, beat: Beat | None, health: Health, now: datetime)
     }
 
 
+Seen = tuple[Settings, Beat | None, Health]
+
+
+def _all_well(seen: Sequence[Seen]) -> bool:
+    """Whether all are healthy; one that the API refuses counts where it was asked for, or all are."""
+    refused = [beat is not None and beat.key_refused for _, beat, _ in seen]
+    return all(
+        health.ok
+        for (settings, _, health), is_refused in zip(seen, refused, strict=True)
+        if settings.chosen or all(refused) or not is_refused
+    )
+
+
 def _several(screen: Screen, named: Sequence[Settings], *, probe: bool, form: str) -> None:
     """A line for each key, what is wrong below; or what a probe is told of all of them."""
     beats = [newest_beat(settings) for settings in named]
     now = datetime.now(UTC)
-    seen = [
+    seen: list[Seen] = [
         (settings, beat, look(settings, beat, now))
         for settings, beat in zip(named, beats, strict=True)
     ]
-    refused = [beat is not None and beat.key_refused for beat in beats]
-    counts = [
-        health.ok
-        for (settings, _, health), is_refused in zip(seen, refused, strict=True)
-        if settings.chosen or all(refused) or not is_refused
-    ]
+    healthy = _all_well(seen)
     if form == "json" and not probe:
         known = [_known(settings, beat, health, now) for settings, beat, health in seen]
-        screen.data(each_key.as_json(known, healthy=all(counts)))
+        screen.data(each_key.as_json(known, healthy=healthy))
         return
     screen.data(table(OVERVIEW, [overview(*one, now) for one in seen]))
     for settings, _, health in seen:
         for why in health.why:
             screen.data(f"{settings.key}: {styled(why, 'care' if health.ok else 'bad')}")
-    if probe and not all(counts):
+    if probe and not healthy:
         raise click.exceptions.Exit(NOT_HEALTHY)
 
 
