@@ -149,7 +149,7 @@ PACKAGING = 2_500
 REPLICAS = 1_500
 """What a ledger of many keys and their leases may add to the bot, in lines, and the same to its tests."""
 
-KEYS = 2_000
+KEYS = 2_800
 """What many keys in one process may add to the bot, in lines, and the same to its tests."""
 
 HISTORY = 1_900
