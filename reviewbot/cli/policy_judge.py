@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option
-from reviewbot.cli.log_export import SHOWN
 from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.policy_impact import (
@@ -34,6 +33,8 @@ from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.machine_forms import Run
 
+SHOWN = 1_000
+"""So often, in reviews, a terminal hears how far it is."""
 _PAST = re.compile(r"(\d+)\s*(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 

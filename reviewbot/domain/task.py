@@ -52,7 +52,7 @@ COMMENT_LIMITS = {"tiktok": 150, "instagram": 2200}
 """The longest comment text a platform takes, in characters (API: create)."""
 
 
-class CommentTask(msgspec.Struct, frozen=True, kw_only=True):
+class CommentTask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One comment somebody was paid to post.
 
     None in any field means that we do not know it: the API sent null, nothing, or something of
@@ -90,7 +90,7 @@ OUTCOME_KINDS = ("verified", "wrong_text", "wrong_account", "couldnt_verify", "s
 """Every documented outcome of an attempt (API: comments-verifications)."""
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run of the verifier. None means not known, as in `CommentTask`."""
 
     attempt_n: int | None = None

@@ -18,13 +18,14 @@ from reviewbot.domain.text import quiet_bytes
 from reviewbot.history.crew import cores, in_order
 from reviewbot.history.files import Piece, RecordFile, RowRange, pieces
 from reviewbot.history.partial import UNREADABLE, Counting, JudgingJob, Partial
-from reviewbot.history.records import PieceReader, Source, source_of
+from reviewbot.history.records import PieceReader, Source, reader_for, source_of
 from reviewbot.policy.testing.compare import (
     Recorded,
     RecordedAnswer,
     UnansweredRecord,
     answerer,
 )
+from reviewbot.tokportal.records import NO_RECORD
 
 WORTH_WORKERS = 8 << 20
 """From this size on several processes are faster than one."""
@@ -73,27 +74,29 @@ def each_record(
     """
     problems: list[Problem] = []
     number = unread = 0
-    read = source.read
+    quickly, slowly = source.reader
     for number, payload in enumerate(source.payloads, 1):
         try:
-            record = read(payload)
-            if record is None:
-                pass_over()
-            else:
-                use(record)
+            try:
+                record = quickly(payload)
+            except NO_RECORD:
+                read = slowly(payload)
+                if read is None:
+                    pass_over()
+                    continue
+                record = read
+            use(record)
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
             text = _text_of(payload)
-            if text.isspace():
+            if text.isspace() or not text:
                 pass_over()
                 continue
             is_known = isinstance(problem, ValueError)
             why = str(problem) if is_known else f"it could not be judged: {problem!r}"
-        else:
-            continue
-        unread += 1
-        if unread <= UNREADABLE:
-            problems.append(Problem(number, why))
-        give_up(text, why)
+            unread += 1
+            if unread <= UNREADABLE:
+                problems.append(Problem(number, why))
+            give_up(text, why)
     return problems, unread, number
 
 
@@ -112,7 +115,7 @@ def count_batches(
     """The partial sums of Arrow record batches, a few rows at a time."""
     counting = Counting(job)
     for batch in batches:
-        each_record(source_of(batch, column), counting.count, counting.give_up)
+        each_record(source_of(batch, column, counting.reader), counting.count, counting.give_up)
         if counting.is_full:
             yield counting.rows()
     yield counting.rows()
@@ -122,12 +125,13 @@ def decide_batches(
     job: JudgingJob, column: str | None, batches: Iterable[Any]
 ) -> Iterator[tuple[Any, list[RecordedAnswer | UnansweredRecord | None]]]:
     """Arrow record batches, each with an answer for each row; None for what is passed over."""
-    answer = answerer(job.judges()[1], job.at)
+    judge = job.judges()[1]
+    answer, reader = answerer(judge, job.at), reader_for([judge.policy])
     for batch in batches:
         answers: list[RecordedAnswer | UnansweredRecord | None] = []
         add = answers.append
         each_record(
-            source_of(batch, column),
+            source_of(batch, column, reader),
             lambda record, add=add: add(answer(record)),  # type: ignore[misc]
             lambda _, why, add=add: add(UnansweredRecord(error=why)),  # type: ignore[misc]
             partial(add, None),
@@ -198,7 +202,8 @@ def _worked(
 
 
 def _counter(job: JudgingJob, column: str | None) -> Callable[[Piece], Part]:
-    reader, counting = PieceReader(column), Counting(job)
+    counting = Counting(job)
+    reader = PieceReader(column, counting.reader)
 
     def work(piece: Piece) -> Part:
         part = _read(reader, piece, counting.count, counting.give_up)
@@ -208,7 +213,9 @@ def _counter(job: JudgingJob, column: str | None) -> Callable[[Piece], Part]:
 
 
 def _decider(job: JudgingJob, column: str | None) -> Callable[[Piece], Part]:
-    reader, answer = PieceReader(column), answerer(job.judges()[1], job.at)
+    judge = job.judges()[1]
+    reader = PieceReader(column, reader_for([judge.policy]))
+    answer = answerer(judge, job.at)
     encode = msgspec.json.Encoder().encode_lines
 
     def work(piece: Piece) -> Part:
@@ -235,7 +242,7 @@ def _finder(names: tuple[str, ...], column: str | None) -> Callable[[Piece], Par
                 text = _text_of(payload)
                 if any(name in text for name in wanted):
                     with suppress(ValueError):
-                        record = source.read(payload)
+                        record = source.reader.slowly(payload)
                         if record is not None and record.subject.id in names:
                             found.setdefault(record.subject.id, record)
         return Part(piece.path, 0, (), 0, piece.read, found=found)

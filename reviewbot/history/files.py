@@ -24,6 +24,8 @@ from reviewbot.domain.errors import UsageError
 
 SIZE = 4 << 20
 """Bytes of lines in a piece."""
+_AT_ONCE = 1 << 16
+"""Bytes of lines that are read at once: few enough that the processor still holds them when judged."""
 ROWS = 1 << 16
 """Rows of a row group in a piece."""
 ENDINGS = (".parquet", ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
@@ -236,6 +238,11 @@ def lines_from(file: BinaryIO, piece: LineRange) -> Iterator[bytes]:
     file.seek(max(at - 1, 0))
     if at:
         at += len(file.readline()) - 1
-    while at < end and (line := file.readline()):
-        yield line
-        at += len(line)
+    while at < end:
+        left = min(_AT_ONCE, end - at)
+        # They end where there are more bytes than the hint, and a hint of nothing means all.
+        lines = file.readlines(left - 1) if left > 1 else [file.readline()]
+        if not lines or not lines[0]:
+            return
+        at += sum(map(len, lines))
+        yield from lines

@@ -11,7 +11,7 @@ the parts come.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ import msgspec
 from reviewbot import __version__
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.text import safe_line
+from reviewbot.history.records import reader_for
 from reviewbot.insights.limited import KeptBack, TimedReviews
 from reviewbot.insights.spill import DistinctAccounts
 from reviewbot.policy.engine.judge import Judge, compile_policy
@@ -28,6 +29,7 @@ from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.compare import (
     ActionRule,
     Impact,
+    Recorded,
     Sample,
     Timed,
     Transition,
@@ -120,17 +122,22 @@ class Counting:
     """Counts what the policies of a job say of records, part by part."""
 
     def __init__(self, job: JudgingJob) -> None:
-        old, new = job.judges()
-        self._backtest = old is new
-        self._made_by = (__version__, revision_of((old, new)))
+        self._judges = old, new = job.judges()
+        self._at, self._backtest = job.at, old is new
+        self._made_by = (__version__, revision_of(self._judges))
         self._impact = Impact()
-        self._accounts: set[tuple[str, str, str, str]] = set()
+        self._accounts: dict[tuple[str, str, str], set[str]] = {}
         self._laid_up: list[Partial] = []
         self._unreadable: list[Sample] = []
         self._errors = 0
-        hears = self._by_rule if self._backtest else self._by_move
-        self.count = counter(self._impact, old, new, job.at, account=hears, timed=self._lay_up)
-        """Count one record."""
+        self.reader = reader_for([old.policy, new.policy])
+        """How records are read, as far as they are asked for."""
+        self.count = self._counter()
+        """Count one."""
+
+    def _counter(self) -> Callable[[Recorded], bool]:
+        hears, laid_up = self._accounts_of, self._lay_up
+        return counter(self._impact, *self._judges, self._at, account=hears, timed=laid_up)
 
     def give_up(self, text: bytes, why: str) -> None:
         """Count a record that cannot be read or judged."""
@@ -142,7 +149,8 @@ class Counting:
     @property
     def is_full(self) -> bool:
         """Whether it is time to give rows, so that memory stays bounded."""
-        return len(self._accounts) + len(self._laid_up) >= AT_ONCE
+        accounts = sum(map(len, self._accounts.values()))
+        return accounts + len(self._laid_up) >= AT_ONCE
 
     def rows(self) -> list[Partial]:
         """What was counted since the last call."""
@@ -157,14 +165,14 @@ class Counting:
         found += [row("untold", ("", "", "", rule), n) for rule, n in impact.could_not_tell.items()]
         found += [
             row("account", (was, "", action, rule), sample=(0, account))
-            for was, action, rule, account in self._accounts
+            for (was, action, rule), accounts in self._accounts.items()
+            for account in accounts
         ]
         found += [row("unreadable", sample=sample) for sample in self._unreadable]
         found += self._laid_up
-        impact.moves.clear()
-        impact.could_not_tell.clear()
-        impact.others = self._errors = 0
-        self._accounts, self._laid_up, self._unreadable = set(), [], []
+        self._impact, self._errors = Impact(), 0
+        self._accounts, self._laid_up, self._unreadable = {}, [], []
+        self.count = self._counter()
         return found
 
     def _move(self, keys: tuple[str, str, str, str], cell: Transition) -> Iterator[Partial]:
@@ -185,11 +193,9 @@ class Counting:
     ) -> Partial:
         return (kind, *keys, count, micros, *sample, errors, *self._made_by)
 
-    def _by_rule(self, _: ActionRule, new: ActionRule, account: str) -> None:
-        self._accounts.add(("", *new, account))
-
-    def _by_move(self, old: ActionRule, new: ActionRule, account: str) -> None:
-        self._accounts.add((old[0], new[0], "", account))
+    def _accounts_of(self, old: ActionRule, new: ActionRule) -> Callable[[str], None]:
+        group = ("", *new) if self._backtest else (old[0], new[0], "")
+        return self._accounts.setdefault(group, set()).add
 
     def _lay_up(self, review: Timed) -> None:
         text = msgspec.json.encode(review).decode()

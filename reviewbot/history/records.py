@@ -21,16 +21,19 @@ from reviewbot.history.files import (
     need_arrow,
     open_file,
 )
+from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.model import Policy
+from reviewbot.policy.parts import facts_named
 from reviewbot.policy.testing.compare import Recorded
-from reviewbot.tokportal.records import decode_record
+from reviewbot.tokportal.records import decode_record, decoder, lenient_record
 
 COLUMN = "record"
 """The column that holds records as JSON, where no other is named."""
 EXPORTED = ("review", "first_of_round", "amount_micros", "facts")
 """The columns of `log export` that judging again needs."""
-AT_ONCE = 4096
-"""Rows that are read at once."""
+AT_ONCE = 512
+"""Rows that are read at once: few enough that the processor still holds them when they are judged."""
 Payload = Any
 """A record as it lies there: the bytes of a line or a cell, or the cells of an exported row."""
 
@@ -62,31 +65,55 @@ class _ExportedLine(msgspec.Struct):
 _EXPORTED_LINE = msgspec.json.Decoder(_ExportedLine).decode
 
 
+Read = Callable[[Payload], Recorded | None]
+
+
+class Reader(NamedTuple):
+    """How a payload is read: `quickly` as we write records; where that raises one of `NO_RECORD`, `slowly`
+    whatever else may stand there: None for what is not the first of its round. Raises ValueError."""
+
+    quickly: Callable[[Payload], Recorded]
+    slowly: Read
+
+
 class Source(NamedTuple):
-    """Payloads and how each is read: None where it is not the first of its round. Raises ValueError."""
+    """Payloads, and how each is read."""
 
     payloads: Iterable[Payload]
-    read: Callable[[Payload], Recorded | None]
+    reader: Reader
 
 
-def read_text(text: bytes | memoryview) -> Recorded | None:
-    """A record, or a line of an exported log; None where that is not the first of its round.
-
-    Raises ValueError for what is neither.
-    """
-    try:
-        return decode_record(text)
-    except ValueError:
-        text = bytes(text)
-        if b'"facts"' not in text:
-            raise
+def _read_other(text: Any) -> Recorded | None:
+    """What is no record as we write it: perhaps a line of an exported log, or a record all the same."""
+    text = b"null" if text is None else bytes(text)
+    if b'"facts"' not in text or b'"first_of_round"' not in text:
+        return lenient_record(text)
     line = _EXPORTED_LINE(text)
     return _exported(line.review, line.first_of_round, line.amount_micros, line.facts)
 
 
-def read_row(row: tuple[str, bool | None, int | None, bytes]) -> Recorded | None:
-    """The same of the cells of an exported row, in the order of `EXPORTED`."""
+def reader_for(policies: Iterable[Policy]) -> Reader:
+    """How texts are read: of a comment task no more is decoded than these policies ask for."""
+    facts = CATALOGUE["comments"]
+    names = {name for policy in policies for name in facts_named(policy) if name in facts}
+    parts = (path.split(".") for name in names for path in facts[name].paths)
+    return Reader(decoder({part[1] for part in parts if part[0] == "task"}), _read_other)
+
+
+ALL_OF_IT = Reader(decode_record, _read_other)
+"""How texts are read in full."""
+
+
+def _read_row(row: tuple[str, bool | None, int | None, bytes]) -> Recorded | None:
+    """The cells of an exported row, in the order of `EXPORTED`."""
     return _exported(*row)
+
+
+def _no_text(_: Payload) -> Recorded:
+    raise msgspec.DecodeError
+
+
+ROWS = Reader(_no_text, _read_row)
 
 
 def _exported(review: Any, first: bool | None, micros: int | None, facts: Any) -> Recorded | None:
@@ -102,14 +129,14 @@ def _exported(review: Any, first: bool | None, micros: int | None, facts: Any) -
     return ExportedReview(review, seen, micros or 0)
 
 
-def source_of(batch: Any, column: str | None) -> Source:
+def source_of(batch: Any, column: str | None, reader: Reader = ALL_OF_IT) -> Source:
     """What an Arrow record batch holds: a column of records, or an exported log. Raises UsageError."""
     chosen = columns_of(batch.schema.names, column)
     if len(chosen) == 1:
-        return Source(_texts(batch.column(chosen[0])), read_text)
+        return Source(_texts(batch.column(chosen[0])), reader)
     review, first, micros, facts = (batch.column(name) for name in chosen)
     cells = (review.to_pylist(), first.to_pylist(), micros.to_pylist(), _texts(facts))
-    return Source(zip(*cells, strict=True), read_row)
+    return Source(zip(*cells, strict=True), ROWS)
 
 
 def columns_of(names: Sequence[str], column: str | None, where: str = "the table") -> list[str]:
@@ -159,8 +186,8 @@ def _is_text(arrow: Any, kind: Any) -> bool:
 class PieceReader:
     """Reads pieces of files, each file opened once; pieces of a row group best in their order."""
 
-    def __init__(self, column: str | None) -> None:
-        self._column = column
+    def __init__(self, column: str | None, reader: Reader = ALL_OF_IT) -> None:
+        self._column, self._reader = column, reader
         self._path = ""
         self._file: BinaryIO | None = None
         self._group: tuple[str, int] = ("", -1)
@@ -171,12 +198,12 @@ class PieceReader:
         """What stands in a piece. Raises OSError and UsageError."""
         match piece:
             case Lines(lines=lines):
-                yield Source(BytesIO(lines), read_text)
+                yield Source(BytesIO(lines), self._reader)
             case LineRange():
-                yield Source(lines_from(self._opened(piece.path), piece), read_text)
+                yield Source(lines_from(self._opened(piece.path), piece), self._reader)
             case RowRange():
                 for batch in self._rows(piece):
-                    yield source_of(batch, self._column)
+                    yield source_of(batch, self._column, self._reader)
 
     def _opened(self, path: str) -> BinaryIO:
         if self._file is None or self._path != path:

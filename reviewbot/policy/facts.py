@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,15 +21,15 @@ from reviewbot.domain.review import Evidence, ReviewItem
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
+class History(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What our log remembers of one thing. None means that it cannot be known."""
 
-    disputes: int | None = 0
+    disputes: Annotated[int, msgspec.Meta(ge=0)] | None = 0
     """How often we sent it back (performed or settled)."""
     last_dispute_at: datetime | None = None
     texts: tuple[str, ...] = ()
     """Every text we sent to the other side for it."""
-    rounds_before: int = 0
+    rounds_before: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many earlier rounds of it our log saw, whoever ended them: only what is sent back comes again."""
     round_before_until: datetime | None = None
     """Until when the newest of them lasted at least; what was scraped by then is not of this round."""
@@ -91,7 +91,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     escalated: int | None = None
 
 
-class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The attempts of this round in figures."""
 
     count: int | None = None
@@ -123,7 +123,7 @@ _UNKNOWN_BUNDLE = AccountReview(id="")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """Everything a policy can look at; the catalogue says where each fact stands.
 
     `attempts` are those of this round, oldest first; None means that the timeline is not at hand
@@ -229,7 +229,13 @@ def attempts_of_round(attempts: Iterable[Attempt], past: History) -> tuple[Attem
     since = begin_of_round(past)
     if since is not None:
         chosen = tuple([a for a in chosen if a.scraped_at is not None and a.scraped_at > since])
-    return tuple(sorted(chosen, key=_number)) if len(chosen) > 1 else chosen
+    before = -math.inf
+    for attempt in chosen:  # As they come they are mostly in order.
+        number = attempt.attempt_n
+        if number is None or number < before:
+            return tuple(sorted(chosen, key=_number)) if len(chosen) > 1 else chosen
+        before = number
+    return chosen
 
 
 def begin_of_round(past: History) -> datetime | None:
@@ -260,24 +266,26 @@ def summarise(attempts: tuple[Attempt, ...] | None) -> AttemptSummary:
         return UNKNOWN_CHECKS
     if not attempts:
         return NO_CHECKS
-    if len(attempts) == 1:  # As most have; `decide` summarises a million.
-        (only,) = attempts
-        failed, read = int(only.outcome_kind == "scrape_failed"), only.comments_scraped
-        return AttemptSummary(
-            count=1,
-            failed=failed,
-            best_score=only.match_score,
-            most_comments=read,
-            fewest_comments=read,
-        )
-    scores = [a.match_score for a in attempts if a.match_score is not None]
-    counts = [a.comments_scraped for a in attempts if a.comments_scraped is not None]
+    failed = 0
+    best: float | None = None
+    most: int | None = None
+    fewest: int | None = None
+    for attempt in attempts:
+        failed += attempt.outcome_kind == "scrape_failed"
+        score, read = attempt.match_score, attempt.comments_scraped
+        if score is not None and (best is None or score > best):
+            best = score
+        if read is not None:
+            if most is None or read > most:
+                most = read
+            if fewest is None or read < fewest:
+                fewest = read
     return AttemptSummary(
         count=len(attempts),
-        failed=[a.outcome_kind for a in attempts].count("scrape_failed"),
-        best_score=max(scores) if scores else None,
-        most_comments=max(counts) if counts else None,
-        fewest_comments=min(counts) if counts else None,
+        failed=failed,
+        best_score=best,
+        most_comments=most,
+        fewest_comments=fewest,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -15,8 +16,9 @@ from reviewbot.policy.facts import (
     Facts,
     History,
     about_account,
-    about_task,
     attempts_of_round,
+    last_attempt,
+    summarise,
 )
 from reviewbot.tokportal.decode import (
     MOMENT,
@@ -40,7 +42,7 @@ from reviewbot.tokportal.shapes import (
 _WINDOW = timedelta(hours=72)
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recorded comment task.
 
     `attempts` are those of all rounds, in any order; None means that they are not known.
@@ -68,14 +70,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def facts(self, at: datetime) -> Facts:
         """The facts at the record's own moment, or at `at` where it carries none."""
-        task, past = self.task, self.history
-        attempts = None if self.attempts is None else attempts_of_round(self.attempts, past)
+        # A million of these are made in a second or two: no call where nothing is to be done.
+        task, past, attempts = self.task, self.history, self.attempts
+        if attempts and (len(attempts) > 1 or past is not NO_HISTORY):
+            attempts = attempts_of_round(attempts, past)
         return Facts(
-            now=self.at or at,
-            started_at=task.manually_confirmed_at,
-            deadline_at=task.client_dispute_deadline_at,
-            past=past,
-            **about_task(task, attempts),
+            self.at or at,
+            task.manually_confirmed_at,
+            task.client_dispute_deadline_at,
+            past,
+            task,
+            attempts,
+            last_attempt(attempts),
+            summarise(attempts),
         )
 
 
@@ -117,27 +124,12 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_RECORD = msgspec.json.Decoder(Record)
+def lenient_record(line: bytes) -> Record | AccountRecord:
+    """Read a record that is not as written by us: what cannot be read of it is unknown.
 
-
-def decode_record(line: bytes | memoryview) -> Record | AccountRecord:
-    """Read one record.
-
-    Raises UnreadableBody (a ValueError) when the line is no JSON object with a task or a bundle, or
-    when one of its moments is none: judging it at another time would be a guess.
+    Raises UnreadableBody (a ValueError) as `decode_record`.
     """
-    try:
-        record = _RECORD.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _lenient_record(parse_json(bytes(line)))
-    history = record.history
-    if (history.disputes or 0) < 0 or history.rounds_before < 0:
-        return _lenient_record(parse_json(bytes(line)))
-    return record
-
-
-def _lenient_record(value: Json) -> Record | AccountRecord:
-    """Read a record that is not as written by us: what cannot be read of it is unknown."""
+    value = parse_json(line)
     if not isinstance(value, dict):
         raise UnreadableBody("a record must be a JSON object")
     drift = Drift()
@@ -157,6 +149,53 @@ def _lenient_record(value: Json) -> Record | AccountRecord:
         first_seen=_moment(value, "first_seen"),
         history=_history(value.get("history"), drift),
         at=_moment(value, "at"),
+    )
+
+
+_ALWAYS = frozenset(
+    {"id", "platform", "saved_account_id", "cm_payout_amount", "manually_confirmed_at"}
+    | {"client_dispute_deadline_at"}
+)
+"""The fields of a task that are looked at whatever the policy says."""
+
+
+def decoder(fields: Collection[str]) -> Callable[[bytes | memoryview], Record]:
+    """Make the function that reads one record as we write it, of its task only these fields.
+
+    It raises one of `NO_RECORD` for all else; `lenient_record` reads what can be read of that.
+    """
+    return msgspec.json.Decoder(_record_of(fields)).decode
+
+
+NO_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decode_all = msgspec.json.Decoder(Record).decode
+
+
+def decode_record(line: bytes) -> Record | AccountRecord:
+    """Read one record, all of it.
+
+    Raises UnreadableBody (a ValueError) when it is no JSON object with a task or a bundle, or when
+    one of its moments is none: judging it at another time would be a guess.
+    """
+    try:
+        return _decode_all(line)
+    except NO_RECORD:
+        return lenient_record(line)
+
+
+def _record_of(fields: Collection[str]) -> type[Record]:
+    """A record whose task has only some of its fields: what is never asked need not be decoded."""
+    wanted = [
+        (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(CommentTask)
+        if field.name in fields or field.name in _ALWAYS
+    ]
+    some = [(name, kind) if name == "id" else (name, kind, None) for name, kind, _ in wanted]
+    options: dict[str, Any] = {"frozen": True, "kw_only": True, "gc": False}
+    task = msgspec.defstruct("SomeOfATask", some, **options)
+    return cast(
+        type[Record],
+        msgspec.defstruct("SomeOfARecord", [("task", task)], bases=(Record,), **options),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
@@ -21,7 +21,7 @@ from reviewbot.history import batch, files
 from reviewbot.history.batch import count_batches, count_files
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import Counting, JudgingJob, MixedResults, Partial, PastTotals, Sums
-from reviewbot.history.records import Source, read_text
+from reviewbot.history.records import Source
 from reviewbot.insights import spill
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.model import Policy
@@ -110,7 +110,7 @@ def counted(
 def in_one(judges: tuple[Judge, Judge], lines: Sequence[bytes]) -> PastTotals:
     """What they come to one after the other."""
     counting = Counting(JudgingJob.of(judges[1], CONFIRMED, judges[0]))
-    batch.each_record(Source(lines, read_text), counting.count, counting.give_up)
+    batch.each_record(Source(lines, counting.reader), counting.count, counting.give_up)
     return summed(judges, [counting.rows()])
 
 
@@ -188,9 +188,8 @@ class _Killing(Counting):
 
     folder: Path
 
-    def __init__(self, job: JudgingJob) -> None:
-        super().__init__(job)
-        plain = self.count
+    def _counter(self) -> Callable[[Any], bool]:
+        plain = super()._counter()
 
         def count(record: Any) -> bool:
             mark = self.folder / record.subject.id.replace("/", "_")
@@ -199,7 +198,7 @@ class _Killing(Counting):
                 os.kill(os.getpid(), signal.SIGKILL)
             return plain(record)
 
-        self.count = count
+        return count
 
 
 def test_fifty_killed_workers_change_no_byte(

@@ -30,6 +30,8 @@ from reviewbot.policy.model import AppliesTo, Policy
 SAMPLES = 3
 """Reviews kept by name for each kind of move."""
 _SEED = 0x5EED
+_KNOWN = 1000
+"""Pairs of answers whose move is kept at hand."""
 NOT_COVERED = Evaluation(Action.ESCALATE, NO_RULE, None, "this policy does not apply to it")
 """What a policy says of a review that it does not cover."""
 _WINDOW = timedelta(hours=72)
@@ -97,9 +99,10 @@ def opinion(judge: Judge) -> Opinion:
     """Make the function that says what a policy makes of a record and its facts, statements asked."""
     scope, decide, guarded = judge.policy.applies_to, judge.decide, judge.guarded
     is_asked = bool(judge.policy.never)
+    narrow, kind = bool(scope.platform or scope.saved_account_id), scope.review
 
     def says(record: Recorded, facts: Facts) -> Evaluation:
-        if not covers(scope, record.review, record.subject):
+        if record.review != kind or (narrow and not covers(scope, kind, record.subject)):
             return NOT_COVERED
         made = decide(facts)
         return guarded(facts, made) if is_asked else made
@@ -133,7 +136,10 @@ Sample = tuple[int, str]
 
 def sample_hash(name: str) -> int:
     """What chooses the names that are kept: the lowest, whatever the order in which they come."""
-    return crc32(name.encode("utf-8", "surrogatepass"), _SEED)
+    try:
+        return crc32(name.encode(), _SEED)
+    except UnicodeEncodeError:  # half a character
+        return crc32(name.encode("utf-8", "surrogatepass"), _SEED)
 
 
 def lowest(samples: Iterable[Sample], most: int = SAMPLES) -> list[Sample]:
@@ -152,9 +158,9 @@ class Transition(msgspec.Struct):
         """Count one review."""
         self.count += 1
         self.micros += micros
-        sample = (sample_hash(review_id), review_id)
-        if len(self.kept) < SAMPLES or sample < self.kept[-1]:
-            self.kept = lowest((*self.kept, sample))
+        chance = sample_hash(review_id)
+        if len(self.kept) < SAMPLES or chance <= self.kept[-1][0]:
+            self.kept = lowest((*self.kept, (chance, review_id)))
 
     def take(self, other: Transition) -> None:
         """Add what another part has counted."""
@@ -274,48 +280,80 @@ def counter(
     new: Judge,
     at: datetime,
     *,
-    account: Callable[[ActionRule, ActionRule, str], object] | None = None,
+    account: Callable[[ActionRule, ActionRule], Callable[[str], object]] | None = None,
     timed: Callable[[Timed], object] | None = None,
 ) -> Callable[[Recorded], bool]:
     """Make the function that counts what both policies say of a review; it tells whether the action
     changes.
 
     Without an old policy nothing covered it. `at` serves the reviews that carry no moment, those of
-    another kind count nowhere. `account` hears whose each counted review is. With `timed`, what a
-    policy with limits might send is not counted yet but goes there, to be held against them.
+    another kind count nowhere. `account` gives what hears whose the reviews of one move are. With
+    `timed`, what a policy with limits might send is not counted yet but goes there, to be held
+    against them.
     """
     kind = new.policy.applies_to.review
     new_says = opinion(new)
+    simply = new.decide if _is_simple(new.policy) else None
     old_says = opinion(old) if old is not None else lambda *_: NOT_COVERED
     wishers = None
     if timed is not None and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
         wishers = _wisher(old), _wisher(new)
+    # Most reviews get one of few answers, the very same objects: what to do with these is kept.
+    known: dict[tuple[int, int], _KnownMove] = {}
+    could_not_tell = impact.could_not_tell
 
     def count(record: Recorded) -> bool:
         if record.review != kind:
             impact.others += 1
             return False
         facts, subject = record.facts(at), record.subject
-        after = new_says(record, facts)
+        after = simply(facts) if simply is not None else new_says(record, facts)
         before = after if new is old else old_says(record, facts)
         for rule in after.cannot_tell:
-            impact.could_not_tell[rule] += 1
-        moved = before.action is not after.action
+            could_not_tell[rule] += 1
         if wishers is not None and (before.action.writes or after.action.writes):
             assert timed is not None
             end = facts.deadline_at or facts.now + _WINDOW
             wishes = wishers[0](before, facts), wishers[1](after, facts)
             whose, micros = subject.saved_account_id, record.amount_micros
             timed(Timed(end, kind, subject.id, whose, micros, *wishes))
-            return moved
-        # Their words, for an enum's own hash is slow.
-        was, is_now = (before.action._value_, before.rule), (after.action._value_, after.rule)
-        impact.moves[was, is_now].add(subject.id, record.amount_micros)
-        if account is not None and (whose := subject.saved_account_id) is not None:
-            account(was, is_now, whose)
-        return moved
+            return before.action is not after.action
+        move = known.get((id(before), id(after)))
+        if move is None:
+            move = _move_of(impact, before, after, account)
+            if len(known) < _KNOWN:
+                known[id(before), id(after)] = move
+        move.sums.add(subject.id, record.amount_micros)
+        if move.account is not None and (whose := subject.saved_account_id) is not None:
+            move.account(whose)
+        return before.action is not after.action
 
     return count
+
+
+def _is_simple(policy: Policy) -> bool:
+    """Whether what its rules say of a review of its kind is all that it says."""
+    scope = policy.applies_to
+    return not (policy.never or scope.platform or scope.saved_account_id)
+
+
+class _KnownMove(NamedTuple):
+    """Where the reviews of one move are counted; the answers live on, so that no others get their ids."""
+
+    sums: Transition
+    account: Callable[[str], object] | None
+    answers: tuple[Evaluation, Evaluation]
+
+
+def _move_of(
+    impact: Impact,
+    before: Evaluation,
+    after: Evaluation,
+    account: Callable[[ActionRule, ActionRule], Callable[[str], object]] | None,
+) -> _KnownMove:
+    move = (before.action.value, before.rule), (after.action.value, after.rule)
+    hears = None if account is None else account(*move)
+    return _KnownMove(impact.moves[move], hears, (before, after))
 
 
 def has_limits(policy: Policy) -> bool:
