@@ -293,11 +293,8 @@ def counter(
     """
     kind = new.policy.applies_to.review
     new_says = opinion(new)
-    simply = new.decide if _is_simple(new.policy) else None
     old_says = opinion(old) if old is not None else lambda *_: NOT_COVERED
-    wishers = None
-    if timed is not None and old is not None and (has_limits(old.policy) or has_limits(new.policy)):
-        wishers = _wisher(old), _wisher(new)
+    waits = None if timed is None or old is None else _waiting(old, new, timed)
     # Most reviews get one of few answers, the very same objects: what to do with these is kept.
     known: dict[tuple[int, int], _KnownMove] = {}
     could_not_tell = impact.could_not_tell
@@ -307,16 +304,11 @@ def counter(
             impact.others += 1
             return False
         facts, subject = record.facts(at), record.subject
-        after = simply(facts) if simply is not None else new_says(record, facts)
+        after = new_says(record, facts)
         before = after if new is old else old_says(record, facts)
         for rule in after.cannot_tell:
             could_not_tell[rule] += 1
-        if wishers is not None and (before.action.writes or after.action.writes):
-            assert timed is not None
-            end = facts.deadline_at or facts.now + _WINDOW
-            wishes = wishers[0](before, facts), wishers[1](after, facts)
-            whose, micros = subject.saved_account_id, record.amount_micros
-            timed(Timed(end, kind, subject.id, whose, micros, *wishes))
+        if waits is not None and waits(record, facts, before, after):
             return before.action is not after.action
         move = known.get((id(before), id(after)))
         if move is None:
@@ -331,10 +323,27 @@ def counter(
     return count
 
 
-def _is_simple(policy: Policy) -> bool:
-    """Whether what its rules say of a review of its kind is all that it says."""
-    scope = policy.applies_to
-    return not (policy.never or scope.platform or scope.saved_account_id)
+def _waiting(
+    old: Judge, new: Judge, timed: Callable[[Timed], object]
+) -> Callable[[Recorded, Facts, Evaluation, Evaluation], bool] | None:
+    """Make the function that lays up what one of two policies may send; it tells whether it does.
+
+    None where neither has limits.
+    """
+    if not has_limits(old.policy) and not has_limits(new.policy):
+        return None
+    wish_before, wish_after = _wisher(old), _wisher(new)
+
+    def lay_up(record: Recorded, facts: Facts, before: Evaluation, after: Evaluation) -> bool:
+        if not (before.action.writes or after.action.writes):
+            return False
+        subject, end = record.subject, facts.deadline_at or facts.now + _WINDOW
+        wishes = wish_before(before, facts), wish_after(after, facts)
+        whose, micros = subject.saved_account_id, record.amount_micros
+        timed(Timed(end, record.review, subject.id, whose, micros, *wishes))
+        return True
+
+    return lay_up
 
 
 class _KnownMove(NamedTuple):
