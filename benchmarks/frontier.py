@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.kept import FOLDER, keep
 from benchmarks.picture import Mark, Panel, draw
 from benchmarks.populations import POPULATIONS
-from benchmarks.quality import POLICIES, Span, by_engine, policy_figures
+from benchmarks.quality import HELD_OUT, POLICIES, Span, by_engine, policy_figures
 
 PICTURE = FOLDER / "frontier.svg"
 TITLE = "What a policy can reach: honest paid and misses sent back, for so many questions"
@@ -206,7 +206,7 @@ def main() -> None:
     options.add_argument("--per-hour", type=float, default=2.0)
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
-    span = Span(days=chosen.days, seeds=chosen.seeds, per_hour=chosen.per_hour)
+    span = Span(days=chosen.days, seeds=HELD_OUT[: chosen.seeds], per_hour=chosen.per_hour)
     rows = measure(span, list(POLICIES))
     best = frontier(rows["combinations"])
     print("\n".join(best))
@@ -215,7 +215,7 @@ def main() -> None:
         short = {name: {axis: rows["combinations"][name][axis] for axis in AXES} for name in best}
         figures = {
             "days": span.days,
-            "seeds": span.seeds,
+            "seeds": len(span.seeds),
             "combinations": len(VARIANTS),
             "the frontier": short,
         }

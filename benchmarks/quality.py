@@ -1,7 +1,7 @@
 """How good the policies we ship are, and how good their grades: simulated months, where the truth is known.
 
-    python -m benchmarks.quality [--days 30] [--seeds 10] [--per-hour 2] [--policy NAME …] [--population NAME …]
-                                 [--whole NAME …] [--whole-days 14] [--whole-seeds 10] [--grades] [--write]
+    python -m benchmarks.quality [--days 30] [--seeds 10] [--tuned-on] [--per-hour 2] [--policy NAME …] [--population NAME …]
+                                 [--whole NAME …] [--whole-days 14] [--whole-seeds 5] [--grades] [--write]
 
 Each policy reviews the same months by itself: those of each population (`populations.py`), with a desk
 that answers two questions in an office hour and errs in one of fifty answers. What was there when a
@@ -11,6 +11,7 @@ round began is read from the world, whatever is decided later:
 * provable miss: it does not, and the newest check read 1 to 99 comments, so all that stand there;
 * open miss: it does not, and the checker failed, read nothing, a full page, or gave no count.
 
+The months are those of seeds that no policy was tuned on; `--tuned-on` takes the others, to compare.
 All policies are measured on the engine alone (`light.py`), those named by `--whole` also as the whole bot:
 log, API, caps, hours, pauses and breakers. With `--grades` the mixed month is lived through again with a
 policy that asks people about everything, while all others speak in its shadow: how true their grades are.
@@ -87,8 +88,12 @@ EVERY = 2 * HOUR
 ERRS = 0.02
 """Share of a person's answers that are mistaken."""
 Round = tuple[str, str | None]
-DAYS, SEEDS, PER_HOUR = 30.0, 10, 2.0
-"""How long and how often a population is lived through, and how many tasks it orders an hour."""
+DAYS, PER_HOUR = 30.0, 2.0
+"""How long a population is lived through, and how many tasks it orders an hour."""
+TUNED_ON = range(10)
+"""Seeds of the months in which the policies were tried while they were written: their figures flatter."""
+HELD_OUT = range(100, 110)
+"""Seeds of months that no policy was written for: the figures that are told."""
 
 
 @dataclass(kw_only=True)
@@ -338,7 +343,7 @@ class Span:
     """How much is lived through."""
 
     days: float = DAYS
-    seeds: int = SEEDS
+    seeds: Sequence[int] = HELD_OUT
     per_hour: float = PER_HOUR
 
 
@@ -346,7 +351,7 @@ def by_engine(source: Path | bytes, population: str, span: Span) -> Counter[str]
     """What became of every round of a population over every seed, on the engine alone."""
     counts: Counter[str] = Counter()
     judge, people = judge_of(source), POPULATIONS[population]
-    for seed in range(span.seeds):
+    for seed in span.seeds:
         counts += counts_of(judge, people, seed=seed, days=span.days, per_hour=span.per_hour)
     return counts
 
@@ -354,7 +359,7 @@ def by_engine(source: Path | bytes, population: str, span: Span) -> Counter[str]
 def by_bot(source: Path | bytes, population: str, span: Span) -> Counter[str]:
     """The same with the whole bot."""
     counts: Counter[str] = Counter()
-    for seed in range(span.seeds):
+    for seed in span.seeds:
         month = live_through(
             source, seed=seed, days=span.days, per_hour=span.per_hour, population=population
         )
@@ -400,7 +405,7 @@ def measure_whole(names: Iterable[str], populations: Sequence[str], span: Span) 
 def measure_grades(policies: Sequence[Path], span: Span) -> dict[str, Any]:
     """How true the grades are: of what each policy did, and of what it said in others' shadow."""
     live, beside = Confusion(), Confusion()
-    for seed in range(span.seeds):
+    for seed in span.seeds:
         months = [
             live_through(source, seed=seed, days=span.days, per_hour=span.per_hour)
             for source in policies
@@ -425,31 +430,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--days", type=float, default=DAYS)
-    options.add_argument("--seeds", type=int, default=SEEDS)
+    options.add_argument("--seeds", type=int, default=len(HELD_OUT), help="how many of ten")
+    options.add_argument("--tuned-on", action="store_true", help="the months they were tuned on")
     options.add_argument("--per-hour", type=float, default=PER_HOUR)
     options.add_argument("--policy", action="append", choices=POLICIES, metavar="NAME")
     options.add_argument("--population", action="append", choices=POPULATIONS, metavar="NAME")
     options.add_argument("--whole", action="append", choices=POLICIES, default=[], metavar="NAME")
     options.add_argument("--whole-days", type=float, default=14.0)
-    options.add_argument("--whole-seeds", type=int, default=SEEDS)
+    options.add_argument("--whole-seeds", type=int, default=5)
     options.add_argument("--grades", action="store_true")
     options.add_argument("--write", action="store_true")
     chosen = options.parse_args()
-    span = Span(days=chosen.days, seeds=chosen.seeds, per_hour=chosen.per_hour)
+    seeds = TUNED_ON if chosen.tuned_on else HELD_OUT
+    span = Span(days=chosen.days, seeds=seeds[: chosen.seeds], per_hour=chosen.per_hour)
     populations = chosen.population or list(POPULATIONS)
     policies = {name: POLICIES[name] for name in chosen.policy or POLICIES}
     figures: dict[str, Any] = {
         "days": span.days,
-        "seeds": span.seeds,
+        "seeds": len(span.seeds),
+        "months": "tuned on" if chosen.tuned_on else "held out",
         "tasks an hour": span.per_hour,
         **measure(policies, populations, span),
     }
     if chosen.whole:
-        whole = Span(days=chosen.whole_days, seeds=chosen.whole_seeds, per_hour=chosen.per_hour)
-        key = f"the whole bot, {whole.days:g} days, {whole.seeds} seeds"
+        some = seeds[: chosen.whole_seeds]
+        whole = Span(days=chosen.whole_days, seeds=some, per_hour=chosen.per_hour)
+        key = f"the whole bot, {whole.days:g} days, {len(some)} seeds"
         figures[key] = measure_whole(chosen.whole, populations, whole)
     if chosen.grades:
-        figures |= measure_grades(list(policies.values()), Span(days=30.0, seeds=3))
+        figures |= measure_grades(list(policies.values()), Span(days=30.0, seeds=HELD_OUT[:3]))
     if chosen.write:
         print(keep("quality", figures, part=True))
 

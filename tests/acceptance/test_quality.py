@@ -13,6 +13,7 @@ from benchmarks.frontier import VARIANTS, frontier
 from benchmarks.populations import POPULATIONS, Kind, kind_of, world_of
 from benchmarks.quality import (
     ASKS,
+    HELD_OUT,
     POLICIES,
     Confusion,
     Span,
@@ -49,7 +50,9 @@ def test_the_starter_pays_who_posted_and_sends_back_who_provably_did_not() -> No
 @pytest.mark.parametrize("name", STARTS if FULL else ["starter"])
 def test_each_start_keeps_its_promise_whoever_posts(name: str, population: str) -> None:
     """In every population the honest are paid, provable misses sent back, and people are asked little."""
-    found = policy_figures(by_engine(POLICIES[name], population, Span(days=30, seeds=times(1, 4))))
+    found = policy_figures(
+        by_engine(POLICIES[name], population, Span(days=30, seeds=HELD_OUT[: times(1, 4)]))
+    )
     assert found["honest: paid %"] >= times(93, 95)
     assert found["provable misses: sent back %"] >= times(90, 94)
     assert found["questions per 100 rounds"] <= times(55, 54)
@@ -58,8 +61,12 @@ def test_each_start_keeps_its_promise_whoever_posts(name: str, population: str) 
 
 def test_the_engine_alone_comes_to_what_the_whole_bot_does() -> None:
     """What log, API, caps and breakers add to the engine changes the shares little."""
-    alone = policy_figures(by_engine(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=1)))
-    whole = policy_figures(by_bot(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=1)))
+    alone = policy_figures(
+        by_engine(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=HELD_OUT[:1]))
+    )
+    whole = policy_figures(
+        by_bot(POLICIES["starter"], "mixed", Span(days=DAYS, seeds=HELD_OUT[:1]))
+    )
     assert alone["rounds"] == pytest.approx(whole["rounds"], rel=0.25)
     for name in ("honest: paid %", "provable misses: sent back %"):
         assert alone[name] == pytest.approx(whole[name], abs=8), name
