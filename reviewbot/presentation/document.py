@@ -186,6 +186,8 @@ def _seen(told: Explanation) -> Iterator[str]:
 def _said(told: Explanation, zone: str) -> Iterator[str]:
     if told.reason is not None:
         yield f"  says  {safe_line(told.reason, 160)}"
+    if told.case is not None:
+        yield f"        {safe_line(told.case, 160)}"
     if told.until is not None:
         moment = format_moment(told.until, zone)
         if told.action is Action.WAIT:

@@ -66,7 +66,7 @@ def test_a_save_is_checked_and_tested(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
 
     assert re.search(r'desk-one\.yaml:\d+:11  error   P024  there is no action "aprove"', first)
-    assert "no findings." in second
+    assert "1 note." in second
     assert process.returncode == 130
 
 

@@ -446,7 +446,40 @@ def test_hours_that_never_open_are_a_warning() -> None:
     closed = "".join(f"\n      - {monday}" for monday in mondays)
     head = f"hours:\n  desk:\n    open: mon 09:00-10:00\n    closed:{closed}\n"
     held = rule("held", "last.verified: yes", "approve", "act during: desk")
-    assert [f.code for f in found_in(held + REST, head=head)] == ["P231"]
+    assert [f.code for f in found_in(held + REST, head=head)] == ["P231", "P329"]
+
+
+EXEMPT = "guardrails:\n  approvals: at most 5 per hour\n  fallback exempt: no\n"
+
+
+@pytest.mark.parametrize(
+    ("deadline", "told"),
+    [
+        (DEADLINE, True),
+        (DEADLINE.replace("leave", "escalate"), False),
+        (DEADLINE.replace("4h before deadline", "when desk opens"), False),
+        (DEADLINE + EXEMPT, True),
+        (DEADLINE.replace("leave", "approve") + EXEMPT, False),
+    ],
+)
+def test_where_silence_cannot_come_to_pay_is_told_too(deadline: str, told: bool) -> None:
+    """Of a limit, hours and a pause at once: unless the fallback asks a person, or comes too late."""
+    head = "hours:\n  desk: {open: mon-sun 09:00-18:00}\n"
+    more = "    limit: at most 5 per day\n    act during: desk\n"
+    rails = "" if "guardrails" in deadline else "guardrails:\n"
+    pause = "  pause approvals when: {fleet.open_tasks: more than 500}\n"
+    text = deadline + rails + pause
+    found = [f for f in found_in(PAID + more + REST, head=head, deadline=text) if f.code == "P329"]
+
+    assert len(found) == told
+    for finding in found:
+        assert finding.severity is Severity.NOTE
+        for what in (
+            'the limit of "paid" is full',
+            'the hours "desk" are closed',
+            "pause approvals",
+        ):
+            assert what in finding.message
 
 
 def test_what_a_text_may_come_to_is_measured_by_its_variant() -> None:

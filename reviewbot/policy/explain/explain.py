@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.text import format_moment, safe_line
-from reviewbot.policy.catalog import ATTEMPT_FACTS, Source
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Source
 from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.engine.templates import duration, money
+from reviewbot.policy.engine.templates import Variants, duration, money
 from reviewbot.policy.engine.trace import (
     ConditionResult,
     Evaluation,
@@ -108,6 +109,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     end: str | None = None
     """How its round ends if nobody steps in, in the words of the report; None where it is over."""
     end_at: datetime | None = None
+    case: str | None = None
+    """Which case of its text was chosen, where the text has cases."""
 
 
 def explain(
@@ -148,10 +151,32 @@ def explain(
             if result is not winner and result.outcome is not Outcome.MET
         ),
         kept_back=_forbidden(judge, facts, evaluation),
+        case=_case(judge, facts, evaluation, len(cases)),
         nearest=nearest_words(nearest_other(judge, facts), wording),
         later=_turning_points(judge, facts) if over_time else (),
         tree=_tree((*results, *cases), wording, facts),
     )
+
+
+def _case(judge: Judge, facts: Facts, evaluation: Evaluation, tried: int) -> str | None:
+    """Which case of a text is sent, with what it asks; `tried` cases of the fallback were asked."""
+    policy = judge.policy
+    then = policy.rules[evaluation.rule_index].then if evaluation.rule_index is not None else None
+    if evaluation.rule == DEADLINE and tried:
+        then = policy.deadline.fallbacks[tried - 1].then
+    reason = None if then is None or not evaluation.action.sends_back else then.reason
+    if reason is None or not reason.cases:
+        return None
+    catalogue, zone = CATALOGUE[policy.applies_to.review], ZoneInfo(policy.timezone)
+    number = Variants(reason, catalogue, zone, judge.conditions).case_of(facts)
+    if number is None:
+        return None
+    which = f"of {reason.name}" if reason.name else "of the text"
+    if number == len(reason.cases):
+        return f"otherwise {which}, as none of its cases fits"
+    case = reason.cases[number]
+    asked = " · ".join(f"{line.fact}: {line.text}" for line in compares_of(case.when))
+    return f"case {number + 1} {which} (line {case.span.line}), for {asked}"
 
 
 def _forbidden(judge: Judge, facts: Facts, evaluation: Evaluation) -> str | None:

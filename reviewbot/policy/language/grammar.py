@@ -38,7 +38,7 @@ class Key(msgspec.Struct, frozen=True):
     """One row.
 
     `many` says that a list of such values may stand there too, `actions` to which actions the key
-    belongs where that is not all, `hover` that editors show the sentence.
+    belongs where that is not all.
     """
 
     name: str
@@ -47,7 +47,6 @@ class Key(msgspec.Struct, frozen=True):
     examples: tuple[str, ...] = ()
     required: bool = False
     many: bool = False
-    hover: bool = False
     actions: tuple[Action, ...] = ()
 
 
@@ -201,7 +200,7 @@ PATTERN = _section(
 )
 
 _WHEN = (
-    Key("when", CONDITIONS, "Every line must hold.", hover=True),
+    Key("when", CONDITIONS, "Every line must hold."),
     Key("when any", ALTERNATIVES, "In place of `when`: one of these mappings is enough."),
 )
 _ESCALATE, _WAIT, _LEAVE = (Action.ESCALATE,), (Action.WAIT,), (Action.LEAVE,)
@@ -229,7 +228,7 @@ ACTION_KEYS = tuple(key.name for key in ACTION_ROWS)
 RULE = _section(
     "a rule",
     "- name: …",
-    Key("name", TEXT, "A name of its own for the rule.", required=True, hover=True),
+    Key("name", TEXT, "A name of its own for the rule.", required=True),
     *_WHEN,
     Key("always", YES, "In place of `when`: the rule matches every task."),
     Key(
@@ -238,34 +237,30 @@ RULE = _section(
         "The rule does not match where this, or one of a list, holds or cannot be told.",
         ("{task.platform: tiktok}",),
         many=True,
-        hover=True,
     ),
-    Key("then", ACTION, "What the rule does.", required=True, hover=True),
+    Key("then", ACTION, "What the rule does.", required=True),
     *ACTION_ROWS,
-    Key("act during", OPEN_HOURS, "Hold the action until these hours open.", hover=True),
+    Key("act during", OPEN_HOURS, "Hold the action until these hours open."),
     Key(
         "limit",
         RULE_CAP,
         "What this rule may send, by its name; `per account` before the time counts each alone.",
         ("at most 30 USD per day", "at most 5 per account per day"),
         many=True,
-        hover=True,
     ),
     Key(
         "when over",
         RULE_OVER,
         "Ask a person (if absent), try again at each poll, or ask the rules below.",
-        hover=True,
     ),
     Key(
         "hold",
         SPAN,
         "Seal the decision so long before it is sent: any reviewer can cancel it meanwhile.",
-        hover=True,
     ),
-    Key("rollout", SHARE, "A share of the tasks, always the same ones.", hover=True),
-    Key("stage", LADDER, "A ladder: it watches, then decides a share, then all.", hover=True),
-    Key("shadow", YES_NO, "Evaluated and recorded, never decides.", hover=True),
+    Key("rollout", SHARE, "A share of the tasks, always the same ones."),
+    Key("stage", LADDER, "A ladder: it watches, then decides a share, then all."),
+    Key("shadow", YES_NO, "Evaluated and recorded, never decides."),
     Key("note", TEXT, "For readers."),
 )
 
@@ -284,10 +279,10 @@ STAGE = _section(
 STATEMENT = _section(
     "a statement",
     "- name: …",
-    Key("name", TEXT, "What must never be, in a few words.", required=True, hover=True),
+    Key("name", TEXT, "What must never be, in a few words.", required=True),
     *_WHEN,
-    Key("then", DEED, "What is never done there.", required=True, many=True, hover=True),
-    Key("but", EXCEPTION, "Who may do it all the same.", many=True, hover=True),
+    Key("then", DEED, "What is never done there.", required=True, many=True),
+    Key("but", EXCEPTION, "Who may do it all the same.", many=True),
 )
 
 CONDITION = _section(
@@ -298,13 +293,12 @@ CONDITION = _section(
         CONDITION_NAME,
         "The condition of that name, or all of several, must hold.",
         many=True,
-        hover=True,
     ),
-    Key("any of", ALTERNATIVES, "One of these mappings is enough.", hover=True),
-    Key("none of", ALTERNATIVES, "None of these mappings may hold.", hover=True),
-    Key("any check", ATTEMPT, "Any check of this round.", hover=True),
-    Key("every check", ATTEMPT, "Every check of this round.", hover=True),
-    Key("no check", ATTEMPT, "No check of this round.", hover=True),
+    Key("any of", ALTERNATIVES, "One of these mappings is enough."),
+    Key("none of", ALTERNATIVES, "None of these mappings may hold."),
+    Key("any check", ATTEMPT, "Any check of this round."),
+    Key("every check", ATTEMPT, "Every check of this round."),
+    Key("no check", ATTEMPT, "No check of this round."),
 )
 
 REASON_TEXT = _section(
@@ -341,10 +335,9 @@ DEADLINE = _section(
         "The last moment to act by ourselves.",
         ("3h before deadline",),
         required=True,
-        hover=True,
     ),
     Key("if undecided", FALLBACK, "What then happens if nobody decided.", required=True),
-    Key("because", TEXT, "Why; it goes into the log.", hover=True),
+    Key("because", TEXT, "Why; it goes into the log."),
     Key("remind", REMINDERS, "Whom to remind of a task that is still undecided."),
 )
 

@@ -1,25 +1,31 @@
 """Limits and pauses: whether silence can come to pay because of one, with a task and the moment.
 
-Theory of operation. What a limit or a pause keeps back is undecided, and the undecided get the fallback
-at `decide by`. Silence pays where that sends nothing (it asks a person) or is kept back as well. Of a
-limit about which nothing is said here that cannot happen. Hours are proved against the calendar.
+Theory of operation. What a limit, a pause or closed hours keep back is undecided, and the undecided get
+the fallback at `decide by`. Silence pays where that sends nothing (it asks a person) or is kept back as
+well; of all others it is said that it cannot. When hours are closed is proved against the calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
+from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import NOT_TRUE, TRUE
+from reviewbot.policy.lint.time_checks import offset_of
+from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import deciding, facts_asked
 from reviewbot.policy.lint.witnesses import example_words
 from reviewbot.policy.model import Cap, Guardrails, Rule
+from reviewbot.policy.text_forms import listed
 
 SILENCE_PAYS = "P325"
 MAY_BE_SILENCE = "P326"
+NO_SILENCE = "P329"
+MOST_NAMED = 9
 HELD_PAST = "whether silence can pay what a limit keeps back"
 _AFTER = {"comments": "it was confirmed", "accounts": "it was first seen in review"}
 
@@ -72,18 +78,45 @@ class _Holder(NamedTuple):
 
 
 def silences_behind_limits(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
-    """Find the limits and pauses that can leave a task to the timer: the fallback only asks a person."""
+    """Say of each limit, window and pause whether it can leave a task to the timer.
+
+    It does where the fallback only asks a person, and where it is held as well.
+    """
     policy = world.policy
-    if all(case.then.action is not Action.ESCALATE for case in policy.deadline.fallbacks):
-        return
+    asks = any(case.then.action is Action.ESCALATE for case in policy.deadline.fallbacks)
+    fallbacks = [fallback.then.action for fallback in policy.deadline.fallbacks]
+    held = [] if policy.guardrails.fallback_exempt else _caps_on(policy.guardrails, fallbacks)
     found: dict[int, Witness | None] = {}
+    safe: list[_Holder] = []
     for holder in _holders(world, dead):
-        for number, rule in holder.rules:
+        doubts = len(world.doubts)
+        for number, rule in holder.rules if asks else ():
             if number not in found:
                 found[number] = _asked_in_the_end(world, number)
             if (example := found[number]) is not None:
                 yield _silence(world, holder, rule, example)
                 break
+        else:
+            if len(world.doubts) == doubts and not held:
+                safe.append(holder)
+    latest = offset_of(policy.deadline.decide_by)
+    if safe and latest is not None and latest < WINDOW:
+        yield _no_silence(world, safe)
+
+
+def _no_silence(world: PolicyModel, holders: Sequence[_Holder]) -> Finding:
+    """Of all that cannot leave a task to the timer, in one finding."""
+    deadline = world.policy.deadline
+    what = list(dict.fromkeys(holder.words for holder in holders))
+    named = what[:MOST_NAMED] + ([f"{len(what) - MOST_NAMED} more"] if what[MOST_NAMED:] else [])
+    return Finding(
+        code=NO_SILENCE,
+        severity=Severity.NOTE,
+        span=holders[0].span,
+        message=f"silence cannot pay what is kept back {listed(named, 'and')}",
+        under=f"{deadline.decide_by.text}  if undecided:  decides it",
+        detail="as long as the bot runs then, and nobody has stopped it with  reviewbot pause",
+    )
 
 
 def _holders(world: PolicyModel, dead: frozenset[int]) -> Iterator[_Holder]:
@@ -106,6 +139,16 @@ def _holders(world: PolicyModel, dead: frozenset[int]) -> Iterator[_Holder]:
         yield from (
             _Holder(f"once  {name}:  is full", cap.span, rules) for cap in caps if cap.amount > 0
         )
+    by_hours: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
+    for number, rule in acting:
+        if rule.then.action.pays or rule.then.action.sends_back:
+            by_hours.setdefault(tuple(hours_of(policy, rule)), []).append((number, rule))
+    for hours, held in by_hours.items():
+        if hours:
+            words = (
+                "while the hours " + listed((f'"{name}"' for name in hours), "or") + " are closed"
+            )
+            yield _Holder(words, held[0][1].name_span, tuple(held))
     for name, pause, rules in (
         ("approvals", rails.pause_approvals_when, paying),
         ("disputes", rails.pause_disputes_when, sending_back),
