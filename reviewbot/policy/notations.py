@@ -121,6 +121,16 @@ def as_number(text: str) -> str | None:
     return None
 
 
+_YES = "yes,true,y,on,1,ja,wahr,oui,si,sí,ok,an,✓,✔,x,yeah,yep,verified,found"
+_NO = "no,false,n,off,0,nein,falsch,non,aus,never,✗,✘,nope,unverified"
+
+
+def as_yes_no(text: str) -> str | None:
+    """`ja`, `on`, `✓` as `yes`, their opposites as `no`."""
+    folded = bare(text).casefold()
+    return "yes" if folded in _YES.split(",") else "no" if folded in _NO.split(",") else None
+
+
 def as_count(text: str) -> str | None:
     """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
     text = bare(text)
@@ -161,18 +171,14 @@ def as_score(text: str) -> str | None:
 
 
 _SHARES = {
-    "half": "50%",
-    "half of them": "50%",
-    "a half": "50%",
-    "die hälfte": "50%",
-    "hälfte": "50%",
-}
-_SHARES |= {
-    "a quarter": "25%",
-    "quarter": "25%",
-    "ein viertel": "25%",
-    "a third": "33%",
-    "all": "100%",
+    word: share
+    for share, words in {
+        "50%": "half,half of them,a half,die hälfte,hälfte",
+        "25%": "a quarter,quarter,ein viertel",
+        "33%": "a third",
+        "100%": "all",
+    }.items()
+    for word in words.split(",")
 }
 
 

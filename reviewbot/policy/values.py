@@ -14,6 +14,7 @@ from reviewbot.policy.notations import (
     as_money,
     as_share,
     as_when,
+    as_yes_no,
     plain,
 )
 from reviewbot.policy.text_forms import (
@@ -37,25 +38,6 @@ _CURRENCY_SIGNS = "$€£"
 _LARGEST = Decimal("1e15")
 YES = ("yes", "true")
 NO = ("no", "false")
-_OTHER_YES = (
-    "y",
-    "on",
-    "1",
-    "ja",
-    "wahr",
-    "oui",
-    "si",
-    "sí",
-    "ok",
-    "✓",
-    "✔",
-    "x",
-    "yeah",
-    "yep",
-    "verified",
-    "found",
-)
-_OTHER_NO = ("n", "off", "0", "nein", "falsch", "non", "✗", "✘", "nope", "unverified")
 
 
 class Misread(Exception):
@@ -207,14 +189,8 @@ def read_yes_no(text: str, at: int) -> bool:
         return True
     if text in NO:
         return False
-    folded = text.casefold()
-    meant = None
-    if folded in (*YES, *_OTHER_YES):
-        meant = "yes"
-    elif folded in (*NO, *_OTHER_NO):
-        meant = "no"
     message = f'"{text}" is neither yes nor no'
-    raise _misread("P101", message, text, at, under="write  yes  or  no", write=meant)
+    raise _misread("P101", message, text, at, under="write  yes  or  no", write=as_yes_no(text))
 
 
 def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value") -> str:

@@ -25,20 +25,8 @@ _OPENS = (
 )
 OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""
-FREE_TEXTS = frozenset(
-    (
-        "name",
-        "question",
-        "note",
-        "because",
-        "about",
-        "comment",
-        "text",
-        "owner",
-        "reason says",
-        "regex",
-    )
-)
+_FREE_TEXTS = "name,question,note,because,about,comment,text,owner,reason says,regex"
+FREE_TEXTS = frozenset(_FREE_TEXTS.split(","))
 """Keys behind which any text may stand."""
 
 

@@ -24,6 +24,7 @@ from reviewbot.policy.notations import (
     as_score,
     as_share,
     as_when,
+    as_yes_no,
     bare,
     plain,
 )
@@ -318,7 +319,7 @@ class _Asked:
             self.sure = self.sure and len(days) == 1
             return days[0] if days else None
         if fact.type is FactType.YES_NO:
-            return meaning(text, VALUES, ("yes", "no"))
+            return as_yes_no(text)
         return self._choice(text)
 
     def _number(self, text: str) -> str | None:

@@ -27,26 +27,13 @@ def meaning(word: str, words: Words, allowed: Iterable[str]) -> str | None:
     return next((name for name in words.get(folded, ()) if name in names), None)
 
 
-_TURNING = {
-    "not",
-    "no",
-    "never",
-    "don't",
-    "dont",
-    "nicht",
-    "kein",
-    "nie",
-    "without",
-    "ohne",
-    "or",
-    "and",
-}
+_TURNING = "not no never don't dont nicht kein nie without ohne or and"
 
 
 def meaning_inside(text: str, words: Words, allowed: Iterable[str]) -> str | None:
     """Find the allowed name that some words of a sentence stand for; None where they are in doubt."""
     spaced = f" {fold(text).strip(' .!?')} "
-    if _TURNING & set(spaced.split()):
+    if set(_TURNING.split()) & set(spaced.split()):
         return None
     names = tuple(allowed)
     found = {
@@ -189,6 +176,4 @@ video: post, reel, film
 comment: reply, kommentar, antwort
 manually_confirmed: confirmed, waiting, insisted, bestätigt
 finalized: final, done, paid, bezahlt
-yes: ja, y, on, wahr, 1, oui, si, sí, true, ✓, ✔, ok, x, an
-no: nein, n, off, falsch, 0, non, false, ✗, ✘, aus, never
 """)

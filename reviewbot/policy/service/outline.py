@@ -25,19 +25,6 @@ class OutlineEntry:
     `value` is what stands behind it on its own lines, without quotes; `children` what lies below.
     """
 
-    __slots__ = (
-        "block",
-        "children",
-        "column",
-        "depth",
-        "item",
-        "key",
-        "key_span",
-        "parent",
-        "value",
-        "value_span",
-    )
-
     def __init__(self, parent: OutlineEntry | None, column: int, *, item: bool = False) -> None:
         while parent is not None and parent.depth >= _DEEPEST:
             parent = parent.parent
