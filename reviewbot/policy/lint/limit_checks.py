@@ -19,7 +19,7 @@ from reviewbot.policy.lint.time_checks import offset_of
 from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import deciding, facts_asked
 from reviewbot.policy.lint.witnesses import example_words
-from reviewbot.policy.model import Cap, Guardrails, Rule
+from reviewbot.policy.model import Cap, Guardrails, Policy, Rule
 from reviewbot.policy.text_forms import listed
 
 SILENCE_PAYS = "P325"
@@ -139,22 +139,26 @@ def _holders(world: PolicyModel, dead: frozenset[int]) -> Iterator[_Holder]:
         yield from (
             _Holder(f"once  {name}:  is full", cap.span, rules) for cap in caps if cap.amount > 0
         )
-    by_hours: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
-    for number, rule in acting:
-        if rule.then.action.pays or rule.then.action.sends_back:
-            by_hours.setdefault(tuple(hours_of(policy, rule)), []).append((number, rule))
-    for hours, held in by_hours.items():
-        if hours:
-            words = (
-                "while the hours " + listed((f'"{name}"' for name in hours), "or") + " are closed"
-            )
-            yield _Holder(words, held[0][1].name_span, tuple(held))
+    yield from _closed_hours(policy, acting)
     for name, pause, rules in (
         ("approvals", rails.pause_approvals_when, paying),
         ("disputes", rails.pause_disputes_when, sending_back),
     ):
         if pause is not None:
             yield _Holder(f"while  pause {name} when:  holds", pause.span, rules)
+
+
+def _closed_hours(policy: Policy, acting: Iterable[tuple[int, Rule]]) -> Iterator[_Holder]:
+    """Rules whose action the same hours hold."""
+    by_hours: dict[tuple[str, ...], list[tuple[int, Rule]]] = {}
+    for number, rule in acting:
+        if rule.then.action.pays or rule.then.action.sends_back:
+            by_hours.setdefault(tuple(hours_of(policy, rule)), []).append((number, rule))
+    for hours, held in by_hours.items():
+        if hours:
+            named = listed((f'"{name}"' for name in hours), "or")
+            words = f"while the hours {named} are closed"
+            yield _Holder(words, held[0][1].name_span, tuple(held))
 
 
 def _asked_in_the_end(world: PolicyModel, number: int) -> Witness | None:
