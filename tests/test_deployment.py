@@ -22,7 +22,7 @@ PACKAGING = ROOT / "packaging"
 KUBERNETES = PACKAGING / "kubernetes"
 OVERLAYS = ("base", "sqlite", "postgres")
 GRACE = 45
-"""Seconds that a stop has to be given: a call may take 30, what it came to is written down, people are told."""
+"""Seconds that a stop has to be given at least, though it takes ten by itself: disks may be slow."""
 KNOWN = {row.env for row in TABLE} | {
     "TOKPORTAL_API_KEY_FILE",
     "REVIEWBOT_LEDGER_FILE",

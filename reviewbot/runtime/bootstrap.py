@@ -132,7 +132,9 @@ def connect(
     """
     base = clock or SystemClock()
     server = ServerTime(base.now, base.monotonic)
-    used = transport or Transport(base.monotonic, proxy=way_to(settings.base_url, settings.proxy))
+    used = transport or Transport(
+        base.monotonic, proxy=way_to(settings.base_url, settings.proxy), stopping=stopping
+    )
     exchange = Exchange(
         used,
         base_url=settings.base_url,

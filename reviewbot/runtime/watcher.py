@@ -34,10 +34,10 @@ from reviewbot.runtime.liveness import HANGS, INTERRUPTED, Pulse, StopSignals
 
 LOOK = 1.0
 """Seconds between two looks."""
-LATEST = 33.0
+LATEST = 9.0
 """Seconds after the first signal to stop at which the process is ended, whatever it is doing.
 
-A call may take 30 s; what it came to is written down, and the last words go out, before that.
+A write in flight gets most of it; what it came to is written down, and the last words go out, before that.
 """
 STAGES = (1, 6, 24)
 """Hours before a deadline at which it is spoken of, nearest first, as the loop itself would."""

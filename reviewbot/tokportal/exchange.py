@@ -40,6 +40,9 @@ SIZE_BUDGET = 2 * 1024 * 1024
 BEGINNING = 64 * 1024
 """Bytes that are kept of an answer over the size budget: they may tell which thing is so large."""
 CONNECT_BUDGET = 10.0
+READ_AT_STOP, WRITE_AT_STOP = 1.0, 7.0
+"""Seconds that a call may still take once a stop is asked for: a stop ends within ten, and what a write came to
+without an answer is found out by reading, after the next start."""
 WRITE_PATIENCE = 15.0
 _REQUEST_ID_HEADERS = (b"x-tokportal-request-id", b"x-request-id", b"request-id", b"x-vercel-id")
 _NO_BODY = httpx.ByteStream(b"")
@@ -111,11 +114,13 @@ class Exchange:
         # `total` is ours; a transport that knows the usual ones alone is patient for no longer.
         self._timeouts = {
             "total": time_budget,
+            "at_stop": READ_AT_STOP,
             "connect": connect,
             "pool": connect,
             "read": time_budget,
             "write": time_budget,
         }
+        self._write_timeouts = self._timeouts | {"at_stop": WRITE_AT_STOP}
         self.traffic = Traffic()
 
     def __repr__(self) -> str:
@@ -185,7 +190,7 @@ class Exchange:
             self._base,
             headers=[*self._headers.raw, *headers] if headers else self._headers,
             stream=stream,
-            extensions={"timeout": self._timeouts},
+            extensions={"timeout": self._timeouts if method == "GET" else self._write_timeouts},
         )
         _aim(request.url, path)
         try:

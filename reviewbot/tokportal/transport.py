@@ -22,13 +22,15 @@ KEPT_FOR = 4.0
 """Seconds; below the idle limits of common servers (5 s and more)."""
 CONNECTIONS = 8
 _PIECE = 65_536
+_SLICE = 0.5
+"""Seconds between two looks at whether a stop was asked for, while an answer is waited for."""
 
 
 class Transport(httpx.HTTPTransport):
     """Real connections for one key. The caller owns it and closes it.
 
-    A request's `timeout` extension states, under `total`, how long the whole call may take. Why no
-    connection was made stands in a note on the cause of the error, in words that are safe to show.
+    A request's `timeout` extension states, under `total`, how long the whole call may take, and under
+    `at_stop` how much longer once a stop is asked for. Why no connection was made stands in a note on the cause of the error, in words that are safe to show.
     """
 
     def __init__(
@@ -37,9 +39,10 @@ class Transport(httpx.HTTPTransport):
         *,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         # In place of the pool that httpx would make: one whose sockets know the deadline.
-        self._deadline = _Deadline(monotonic)
+        self._deadline = _Deadline(monotonic, stopping)
         options: dict[str, Any] = {
             "ssl_context": ssl_context or trust(),
             "max_connections": CONNECTIONS,
@@ -65,25 +68,33 @@ class Transport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, once, and hand over its answer with the body unread."""
-        self._deadline.set(request.extensions.get("timeout", {}).get("total"))
+        timeouts = request.extensions.get("timeout", {})
+        self._deadline.set(timeouts.get("total"), timeouts.get("at_stop"))
         return super().handle_request(request)
 
 
 class _Deadline(threading.local):
     """When the call of this thread must be over."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], stopping: Callable[[], bool]) -> None:
         self._monotonic = monotonic
+        self._stopping = stopping
         self._at: float | None = None
+        self._at_stop: float | None = None
+        self._was_stopped = False
 
-    def set(self, budget: float | None) -> None:
+    def set(self, budget: float | None, at_stop: float | None) -> None:
         self._at = None if budget is None else self._monotonic() + budget
+        self._at_stop, self._was_stopped = at_stop, False
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """What is left of the budget, or the operation's own timeout where that is shorter."""
         if self._at is None:
             return timeout
-        left = self._at - self._monotonic()
+        now = self._monotonic()
+        if self._at_stop is not None and not self._was_stopped and self._stopping():
+            self._was_stopped, self._at = True, min(self._at, now + self._at_stop)
+        left = self._at - now
         if left <= 0:
             raise error("the time budget of the call is used up")
         return left if timeout is None else min(timeout, left)
@@ -97,7 +108,14 @@ class _Stream(httpcore.NetworkStream):
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout, httpcore.ReadTimeout))
+        while True:
+            left = self._deadline.left(timeout, httpcore.ReadTimeout)
+            piece = _SLICE if left is None else min(left, _SLICE)
+            try:
+                return self._stream.read(max_bytes, piece)
+            except httpcore.ReadTimeout:
+                if timeout is not None and (timeout := timeout - piece) <= 0:
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), _PIECE):

@@ -6,14 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from reviewbot.domain.errors import NoAnswer
 from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.runtime.bootstrap import SystemClock
 from reviewbot.runtime.daemon import Daemon
 from reviewbot.runtime.liveness import LivelyEvent
+from reviewbot.tokportal.exchange import Exchange
+from reviewbot.tokportal.rate_limit import RateLimiter
+from reviewbot.tokportal.transport import Transport
 from tests.acceptance.process import a_world, environment, running
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.disks import book_of
@@ -25,7 +32,7 @@ from tests.tier import times
 
 __all__ = ["own_server"]
 
-HEALTHY, HANGING = 10.0, 35.0
+HEALTHY = HANGING = 10.0
 """Seconds within which a bot ends: with an API that answers, and with one that never does."""
 
 
@@ -102,11 +109,12 @@ def _writes(room: Room) -> int:
     return sum(effect.by == "client" for effect in room.world.effects)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("fault", ["hang", "trickled headers"])
+@pytest.mark.parametrize(
+    "fault", ["hang", pytest.param("trickled headers", marks=pytest.mark.slow)]
+)
 def test_a_stop_within_a_call_that_never_ends(fault: str, tmp_path: Path) -> None:
-    """The call runs into its time budget; then the bot ends in order."""
+    """The call is given up; then the bot ends in order."""
     with RawServer(fault) as server:
         server.pause = 0.5
         bot = subprocess.Popen(
@@ -173,3 +181,31 @@ def test_a_frozen_database_is_told_and_a_stop_ends_the_bot(
     own_server.wait()
     with running(world, tmp_path, "--live", "--once", REVIEWBOT_LEDGER=ledger) as bot:
         assert bot.ended() == 0
+
+
+@pytest.mark.parametrize(("method", "given"), [("GET", 0.3), ("POST", 1.2)])
+def test_a_call_in_flight_is_given_up_soon_after_a_stop(
+    method: str, given: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read almost at once, a write after it has had its time; both are answers that did not come."""
+    monkeypatch.setattr("reviewbot.tokportal.exchange.READ_AT_STOP", 0.3)
+    monkeypatch.setattr("reviewbot.tokportal.exchange.WRITE_AT_STOP", 1.2)
+    stop, clock = threading.Event(), SystemClock()
+    with (
+        RawServer("hang") as server,
+        closing(Transport(clock.monotonic, stopping=stop.is_set)) as transport,
+    ):
+        server.pause = 10.0
+        exchange = Exchange(
+            transport, base_url=server.url, key="sk_test", clock=clock, bucket=RateLimiter(clock)
+        )
+        threading.Timer(0.2, stop.set).start()
+        began = time.monotonic()
+        with pytest.raises(NoAnswer):
+            if method == "GET":
+                exchange.get("/comments")
+            else:
+                exchange.write("POST", "/comments/a/approve", idempotency_key="k")
+        took = time.monotonic() - began
+
+    assert given <= took < given + 1.5
