@@ -92,6 +92,23 @@ class _Wake(threading.Event):
         return self.is_set()
 
 
+class NotedBrake:
+    """What stops every write, and whether it ever did since that was last forgotten.
+
+    By the hours that differ from answer to answer it may be on for one task of a pass and off for the next.
+    """
+
+    def __init__(self, brake: Callable[[], str | None]) -> None:
+        self._brake = brake
+        self.was_on = False
+
+    def __call__(self) -> str | None:
+        """Ask it."""
+        why = self._brake()
+        self.was_on = self.was_on or why is not None
+        return why
+
+
 class Passes:
     """The passes of one process, in the stretches that the daemon makes them in."""
 
@@ -105,7 +122,10 @@ class Passes:
     def __call__(self, app: BotContext) -> PassSummary:
         """Make a stretch; write into the history what came of the pass that it ends."""
         run = self._run
+        if not isinstance(app.brake, NotedBrake):
+            app.brake = NotedBrake(app.brake)
         if not self._goes_on:
+            app.brake.was_on = False
             self._began, self._before = run.clock.time, run.trouble()
             run.faults.spoiled.clear()
             run.figures.passes += 1
@@ -132,7 +152,7 @@ class Passes:
                         began=self._began,
                         stopped=stopped,
                         error=error,
-                        braked=app.brake() is not None,
+                        braked=app.brake() is not None or app.brake.was_on,
                         faults=faults - self._before[0],
                         lists=lists - self._before[1],
                         spoiled=tuple(sorted(run.faults.spoiled)),
