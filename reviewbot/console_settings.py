@@ -10,11 +10,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from reviewbot.domain.text import Secret
 from reviewbot.network import is_loopback
 from reviewbot.settings_table import SettingsTable
 
-KEYS = ("url", "undo", "second_look", "sign_in", "hosts", "secure", "proxy_header", "proxy_peers")
-SIGN_IN = ("local", "proxy")
+KEYS = (
+    *("url", "undo", "second_look", "sign_in", "hosts", "secure", "proxy_header", "proxy_peers"),
+    *("issuer", "client_id", "client_secret_file", "name_claim"),
+)
+SIGN_IN = ("local", "proxy", "oidc")
 LONGEST_UNDO = 600.0
 MICROS = 1_000_000
 
@@ -25,7 +29,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     undo: timedelta = timedelta(seconds=10)
     second_look_micros: int = MICROS
     sign_in: str | None = None
-    """`local` (passwords) or `proxy` (a header); without it only the one-time link on a loopback address."""
+    """`local` (passwords), `proxy` (a header) or `oidc`; without it only the one-time link on a loopback address."""
     url: str = ""
     """Where people reach it, for the links in messages; empty where that is not known."""
     hosts: tuple[str, ...] = ()
@@ -34,6 +38,12 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether browsers reach it by https."""
     proxy_header: str = "X-Forwarded-User"
     proxy_peers: tuple[str, ...] = ()
+    issuer: str = ""
+    """The OpenID Connect provider, as its tokens name it."""
+    client_id: str = ""
+    client_secret: Secret | None = None
+    name_claim: str = "email"
+    """What of an ID token is the name under which somebody was added."""
 
     @property
     def own_host(self) -> tuple[str, ...]:
@@ -56,17 +66,32 @@ def read_console(
         sign_in=found.one_of("sign_in", SIGN_IN, None) if "sign_in" in found.table else None,
         url=_url(found),
         hosts=tuple(host.lower() for host in found.texts("hosts")),
-        secure=_yes(found, "secure"),
-        proxy_header=found.text("proxy_header")
-        if "proxy_header" in found.table
-        else ConsoleSettings().proxy_header,
+        secure=_yes(found, "secure") or str(found.table.get("url", "")).startswith("https:"),
+        proxy_header=_text(found, "proxy_header", "X-Forwarded-User"),
         proxy_peers=found.texts("proxy_peers"),
+        issuer=_text(found, "issuer", ""),
+        client_id=_text(found, "client_id", ""),
+        client_secret=found.secret("client_secret_file"),
+        name_claim=_text(found, "name_claim", "email"),
     )
-    if settings.sign_in == "proxy" and not settings.proxy_peers:
-        found.wrong(
-            "proxy_peers", "is missing: the addresses of the proxy, whose header is believed"
-        )
+    if settings.sign_in == "oidc":
+        _refuse_oidc(found, settings)
     return settings
+
+
+def _text(found: SettingsTable, key: str, default: str) -> str:
+    return found.text(key) if key in found.table else default
+
+
+def _refuse_oidc(found: SettingsTable, settings: ConsoleSettings) -> None:
+    """Say what is missing to sign in by a provider."""
+    for key in ("issuer", "client_id", "url"):
+        if key not in found.table:
+            found.wrong(key, "is missing: signing in by OIDC needs it")
+    parts = urlsplit(settings.issuer)
+    plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if settings.issuer and not (parts.hostname and (plain or parts.scheme == "https")):
+        found.wrong("issuer", 'is no address: write it like "https://login.example.com"')
 
 
 def _undo(found: SettingsTable, seconds: Callable[[str], float]) -> timedelta:

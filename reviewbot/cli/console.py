@@ -20,10 +20,9 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.ledger.open import open_ledger
 from reviewbot.presentation.format import table
-from reviewbot.setting_values import read_address
 from reviewbot.web import people
 from reviewbot.web.people import ROLES, Passwords, Role
-from reviewbot.web.server import serving
+from reviewbot.web.server import read_listen, serving
 
 LISTEN = "127.0.0.1:8090"
 live_option = click.option(
@@ -37,7 +36,7 @@ live_option = click.option(
     default=LISTEN,
     show_default=True,
     metavar="HOST:PORT",
-    help="Port 0 takes a free one.",
+    help="Port 0 takes a free one; unix:/path is a socket for a proxy.",
 )
 @click.pass_obj
 @with_settings(live_option, ledger_option)
@@ -57,7 +56,7 @@ def console(screen: Screen, settings: Settings, listen: str) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with serving(settings, read_address(listen), events) as server:
+    with serving(settings, read_listen(listen), events) as server:
         for line in server.lines:
             screen.data(line)
         sys.stdout.flush()
@@ -120,7 +119,8 @@ def add(
     """
     if role is None:
         raise UsageError(f"say what they may do: --role {'|'.join(ROLES)}")
-    hashed = Passwords().hash(_password(password_file))
+    asks = settings.console.sign_in not in ("proxy", "oidc") or password_file is not None
+    hashed = Passwords().hash(_password(password_file)) if asks else None
     with closing(open_ledger(settings.ledger, key=settings.key)) as opened:
         by, now = person_of(settings), datetime.now(UTC)
         person = people.add_person(opened, name, role, hashed, by=by, now=now)

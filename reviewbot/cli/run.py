@@ -43,7 +43,6 @@ from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.traces import Traces, open_traces
 from reviewbot.runtime.watcher import HangWatch, Watcher
 from reviewbot.safety.stop_conditions import StopConditions, keep
-from reviewbot.setting_values import read_address
 
 if TYPE_CHECKING:
     from reviewbot.runtime.health import Bots
@@ -93,9 +92,9 @@ def run(
         if traces is not None:
             end.callback(traces.close)
         if console is not None and not once:
-            from reviewbot.web.server import serving
+            from reviewbot.web.server import read_listen, serving
 
-            served = end.enter_context(serving(settings.one(), read_address(console), logs))
+            served = end.enter_context(serving(settings.one(), read_listen(console), logs))
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()

@@ -43,6 +43,8 @@ class WebRoute(NamedTuple):
 ROUTES: tuple[WebRoute, ...] = (
     WebRoute("GET", "/login", None, signin.form),
     WebRoute("POST", "/login", None, signin.sign_in),
+    WebRoute("GET", "/login/start", None, signin.start),
+    WebRoute("GET", "/login/callback", None, signin.come_back),
     WebRoute("POST", "/logout", "viewer", signin.sign_out),
     WebRoute("GET", "/", "viewer", desk.today),
     WebRoute("GET", "/queue", "viewer", desk.queue),
@@ -124,6 +126,7 @@ def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
             several=several,
             now=console.now(),
             url=request.url.path,
+            cookies=request.cookies,
             from_elsewhere=request.headers.get("sec-fetch-site") in ("cross-site", "same-site"),
         )
         cookie = request.cookies.get(signin.cookie_name(console))

@@ -21,6 +21,7 @@ from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.zones import Zones, zones_of
 from reviewbot.runtime.bootstrap import build, silence
 from reviewbot.runtime.bot_health import bot_of, look
+from reviewbot.web.oidc import OidcProvider
 from reviewbot.web.people import Attempts, Passwords, Session
 
 
@@ -37,9 +38,13 @@ class Console:
     hosts: frozenset[str]
     is_secure: bool = False
     """Whether browsers reach it by https, through a proxy of ours."""
+    on_socket: bool = False
+    """Whether it listens at a unix socket, which only a proxy of ours can reach."""
     now: Callable[[], datetime] = _now
     make_bot: Callable[[], BotContext] | None = None
     passwords: Passwords | None = None
+    provider: OidcProvider | None = None
+    """Who says who somebody is, where signing in is its business."""
     attempts: Attempts = field(default_factory=Attempts)
     events: Events = silence
 
@@ -110,6 +115,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of the form that came more than once too."""
     now: datetime
     url: str = "/"
+    cookies: Mapping[str, str] = {}
     from_elsewhere: bool = False
     """Whether a page of another site led here."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -15,11 +17,15 @@ from reviewbot.domain.errors import ConfigError, ReviewbotError
 from reviewbot.ledger.open import open_ledger
 from reviewbot.network import is_loopback
 from reviewbot.review.pending import due_answers, say_sent, send_due
+from reviewbot.setting_values import read_address
 from reviewbot.web import people
 from reviewbot.web.app import make_app
 from reviewbot.web.console import Console
+from reviewbot.web.oidc import OidcProvider
 from reviewbot.web.people import Passwords
 
+SOCKET = "unix:"
+"""How an address on a unix socket begins."""
 LOOK = 0.5
 """Seconds between two looks at what is due."""
 PATIENCE = 5
@@ -34,9 +40,8 @@ class ConsoleServer:
         self._events = console.events
         self._stop = threading.Event()
         self._socket = _listen(address)
-        host, port = self._socket.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{port}/"
+        self._path = path_of(address)
+        self.url = _url_of(self._socket, address)
         self.lines: tuple[str, ...] = (f"console at {self.url}",)
         """What to print once it answers: where it is, and the link of a first look."""
         config = uvicorn.Config(
@@ -72,6 +77,8 @@ class ConsoleServer:
         for thread in self._threads:
             thread.join(PATIENCE * 2)
         self._socket.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
         # The process handles its signals itself.
@@ -113,7 +120,9 @@ def serving(
             ledger=ledger,
             hosts=hosts_of(address, (*settings.console.hosts, *settings.console.own_host)),
             is_secure=settings.console.secure,
+            on_socket=path_of(address) is not None,
             passwords=passwords_of(settings),
+            provider=provider_of(settings),
             events=events,
         )
         refuse_without_sign_in(console, address)
@@ -128,6 +137,11 @@ def serving(
             server.stop()
 
 
+def provider_of(settings: Settings) -> OidcProvider | None:
+    """Who says who somebody is, where the settings name a provider. Raises ConfigError."""
+    return OidcProvider(settings.console) if settings.console.sign_in == "oidc" else None
+
+
 def passwords_of(settings: Settings) -> Passwords | None:
     """Needed where passwords are asked for; without the package nobody can sign in by one."""
     try:
@@ -138,7 +152,52 @@ def passwords_of(settings: Settings) -> Passwords | None:
         return None
 
 
+def path_of(address: tuple[str, int]) -> Path | None:
+    """The path of an address on a unix socket, which stands as `unix:/path` in its place; else None."""
+    return Path(address[0].removeprefix(SOCKET)) if address[0].startswith(SOCKET) else None
+
+
+def read_listen(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`, or `unix:/path`. Raises ConfigError."""
+    if not text.startswith(SOCKET):
+        return read_address(text)
+    if not text.removeprefix(SOCKET).startswith("/"):
+        raise ConfigError(f"{text!r} is no path from the root: write it like unix:/run/desk.sock")
+    return text, 0
+
+
+def _url_of(listening: socket.socket, address: tuple[str, int]) -> str:
+    if path_of(address) is not None:
+        return address[0]
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _listen_on_socket(path: Path) -> socket.socket:
+    """A unix socket that its owner and its group may use; one that nobody listens at any more goes."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            if path.is_socket():
+                path.unlink()
+        else:
+            raise ConfigError(f"somebody listens at {path} already")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o117)
+    try:
+        listening.bind(str(path))
+        listening.listen(64)
+    except OSError as error:
+        raise ConfigError(f"cannot listen at {path} ({error.strerror})") from error
+    finally:
+        os.umask(before)
+    return listening
+
+
 def _listen(address: tuple[str, int]) -> socket.socket:
+    if (path := path_of(address)) is not None:
+        return _listen_on_socket(path)
     host, port = address
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -153,6 +212,8 @@ def _listen(address: tuple[str, int]) -> socket.socket:
 
 def hosts_of(address: tuple[str, int], named: tuple[str, ...]) -> frozenset[str]:
     """Every name under which requests may come: the address itself, its loopback names, and those set."""
+    if path_of(address) is not None:
+        return frozenset({"localhost", *named})
     host, _ = address
     own = {host.lower(), f"[{host.lower()}]"} if host not in ("0.0.0.0", "::") else set()  # noqa: S104
     if is_loopback(host):
@@ -162,7 +223,13 @@ def hosts_of(address: tuple[str, int], named: tuple[str, ...]) -> frozenset[str]
 
 def refuse_without_sign_in(console: Console, address: tuple[str, int]) -> None:
     """Raise ConfigError where anybody who reaches the address could not be told from a stranger."""
-    if is_loopback(address[0]) or console.settings.console.sign_in is not None:
+    settings = console.settings.console
+    if settings.sign_in == "proxy" and not settings.proxy_peers and path_of(address) is None:
+        raise ConfigError(
+            "nobody's header is believed: name the proxy's addresses in  proxy_peers  of [console], or"
+            " listen at  unix:/path"
+        )
+    if is_loopback(address[0]) or settings.sign_in is not None:
         return
     raise ConfigError(
         f"{address[0]} can be reached from elsewhere, and nobody is asked who they are: add  sign_in ="

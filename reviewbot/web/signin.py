@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 
+import msgspec
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from reviewbot.domain.errors import UsageError
 from reviewbot.web import people
 from reviewbot.web.console import Console, Visit
+from reviewbot.web.oidc import LASTS, SignInBegun, SignInFailed
 from reviewbot.web.people import ROLES, Role
 from reviewbot.web.render import page
 
@@ -30,10 +33,65 @@ def form(visit: Visit) -> Response:
     return _begin(visit, "admin", "admin", how="one-time link", guest=True)
 
 
+def start(visit: Visit) -> Response:
+    """Send the browser to the provider; what the sign-in began with goes along in a cookie."""
+    provider = visit.console.provider
+    if provider is None:
+        return _form(visit, problem="nobody signs in that way here", status=404)
+    try:
+        url, begun = provider.begin(_ours(visit.query.get("next", "/")))
+    except SignInFailed as error:
+        return _form(visit, problem=str(error), status=502)
+    answer = RedirectResponse(url, 303)
+    kept = base64.urlsafe_b64encode(msgspec.json.encode(begun)).decode()
+    # Lax: the provider's page leads back here, and a strict cookie would stay behind.
+    answer.set_cookie(
+        _begun_name(visit.console),
+        kept,
+        max_age=LASTS,
+        httponly=True,
+        samesite="lax",
+        secure=visit.console.is_secure,
+        path="/",
+    )
+    return answer
+
+
+def come_back(visit: Visit) -> Response:
+    """Whoever the provider sends back: only who was added may enter."""
+    console = visit.console
+    if console.provider is None:
+        return _form(visit, problem="nobody signs in that way here", status=404)
+    try:
+        kept = base64.urlsafe_b64decode(visit.cookies.get(_begun_name(console), ""))
+        begun = msgspec.json.decode(kept, type=SignInBegun)
+    except (ValueError, msgspec.MsgspecError):
+        return _form(visit, problem="this browser began no sign-in; begin again", status=403)
+    try:
+        name = console.provider.finish(begun, visit.query)
+    except SignInFailed as error:
+        people.note(
+            console.ledger, "sign-in refused", who="nobody we know", now=visit.now, how="oidc"
+        )
+        return _form(visit, problem=str(error), status=403)
+    person = people.person_named(console.ledger, name)
+    if person is None:
+        words = f"{name!r} may not use this console: an admin has to add the name"
+        return page(visit, "error.html.jinja", status=403, title="Not yet", words=words)
+    answer = _begin(visit, person.name, person.role, how="oidc", way=begun.way)
+    answer.delete_cookie(_begun_name(console), path="/")
+    return answer
+
+
+def _begun_name(console: Console) -> str:
+    return f"{cookie_name(console)}-begun"
+
+
 def proxied_name(console: Console, peer: str, headers: Mapping[str, str]) -> str | None:
     """Whom a proxy says it is: by its header, which is believed only from the addresses that are set."""
     settings = console.settings.console
-    if settings.sign_in != "proxy" or peer not in settings.proxy_peers:
+    believed = peer in settings.proxy_peers or (console.on_socket and not peer)
+    if settings.sign_in != "proxy" or not believed:
         return None
     return headers.get(settings.proxy_header.lower(), "").strip() or None
 
@@ -50,7 +108,7 @@ def enter_by_proxy(visit: Visit, name: str) -> Response:
 def sign_in(visit: Visit) -> Response:
     """Look at name and password."""
     console, name = visit.console, visit.form.get("name", "").strip()
-    if console.passwords is None:
+    if console.passwords is None or console.settings.console.sign_in not in (None, "local"):
         return _form(visit, problem="nobody can sign in by password here", status=403)
     if console.attempts.too_many(name, visit.now):
         return _form(visit, problem="too many attempts: wait five minutes", status=429)
@@ -67,7 +125,15 @@ def sign_in(visit: Visit) -> Response:
 
 def _form(visit: Visit, *, problem: str = "", status: int = 200) -> Response:
     way = visit.query.get("next") or visit.form.get("next") or "/"
-    return page(visit, "login.html.jinja", status=status, problem=problem, way=_ours(way))
+    return page(
+        visit,
+        "login.html.jinja",
+        status=status,
+        problem=problem,
+        way=_ours(way),
+        how=visit.console.settings.console.sign_in or "local",
+        provider=visit.console.provider,
+    )
 
 
 def _ours(way: str) -> str:
