@@ -10,13 +10,13 @@ A log can lose its end while it is in use: a server fails over to a copy that la
 transactions, a file is overwritten by an older one. What was forgotten may have been sent, and would
 be sent again. So each transaction first makes sure that the newest line this process has committed
 still stands where it stood. Mostly it is the last one, which is read anyway. Behind a connection that
-was opened again the lines since this process began are counted too: none may lack. So they are once
+was opened again, and after another start of the server, the lines since this process began are counted too: none may lack. So they are once
 the bot finds that a write which it sent is not in the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import NamedTuple
@@ -243,8 +243,8 @@ class Chain(KeyRows):
         """The newest line that this process has committed; the log must go on from there."""
         self._began = 0
         """The line after which this process began to write."""
-        self._counted = 0
-        """The opening, by number, at which the lines since then were last counted; 0: they are to be."""
+        self._counted: Hashable = None
+        """The life of the database in which the lines since then were last counted; None: they are to be."""
         self._lost: str | None = None
         """What is missing, once it has been seen not to; until a person takes the log as it is."""
 
@@ -271,7 +271,7 @@ class Chain(KeyRows):
     @contextmanager
     def adding(self) -> Iterator[ChainEnd]:
         """One transaction that adds lines."""
-        with self._engine.writing():
+        with self._engine.writing(self._key):
             count, head = self.end()
             self._notice_loss(count, head)
             end = ChainEnd(self._engine, self._key, count, head)
@@ -294,7 +294,7 @@ class Chain(KeyRows):
 
     def recount(self) -> None:
         """Count the lines since this process began when the log is next looked at."""
-        self._counted = 0
+        self._counted = None
 
     def take_as_it_is(self) -> None:
         """Go on from where the log ends now."""
@@ -303,14 +303,14 @@ class Chain(KeyRows):
 
     def _notice_loss(self, count: int, head: bytes) -> None:
         """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
-        opened = self._engine.opened
+        life = self._engine.life()
         if self._written is None:
-            self._began, self._counted = count, opened
+            self._began, self._counted = count, life
         if self._lost is not None or self._written is None:
             return
-        if self._counted != opened:
+        if self._counted != life:
             self._count_lines(count)
-            self._counted = opened
+            self._counted = life
         if self._written == (count, head):
             return
         seq, hash_ = self._written

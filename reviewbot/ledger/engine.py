@@ -1,4 +1,4 @@
-"""The one connection of a ledger: blocks that read and write, statements compiled once, errors of ours.
+"""The connections of a ledger: blocks that read and write, statements compiled once, errors of ours.
 
 SQLAlchemy's engine opens the connection, makes and migrates the schema, and compiles the statements.
 They run on the driver's own cursor: through SQLAlchemy's each costs five times as much (18 µs, not 3),
@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from queue import LifoQueue
 from typing import Any, ClassVar, NamedTuple, cast
 
 import msgspec
@@ -56,7 +57,8 @@ class Backend:
 
     url: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
-    begin_write: ClassVar[str]
+    connections: ClassVar[int] = 1
+    """How many threads may use the database at the same time."""
     begin_snapshot: ClassVar[str]
     clock: ClassVar[str]
     """Asks for the database's own time, in microseconds."""
@@ -73,6 +75,22 @@ class Backend:
         With `lock`, become the one instance on this ledger, or raise LedgerBusy.
         """
         raise NotImplementedError
+
+    def begin(self, driver: Any, key: str | None) -> Hashable:
+        """Begin to write, alone where that is about a key; give which start of the database this is."""
+        raise NotImplementedError
+
+    def start_of(self, driver: Any) -> Hashable:  # noqa: ARG002
+        """The same outside of a transaction. A database may lose something only between two starts."""
+        return None
+
+    def read(self, driver: Any, text: str, values: Sequence[Any]) -> Any:
+        """Run a statement that only reads, outside of a transaction; give the cursor."""
+        return driver.execute(text, values)
+
+    def begin_upgrade(self, driver: Any, *, is_new: bool) -> None:  # noqa: ARG002
+        """Within a transaction: whoever else upgrades the schema waits, however long this takes."""
+        return
 
     def check_place(self) -> None:
         """Raise LedgerMoved where the open database is no longer the one under its name."""
@@ -125,8 +143,26 @@ _COMPILED: dict[str, dict[ClauseElement, _Compiled]] = {}
 """Each statement by dialect: they are the same on every connection."""
 
 
+class _Line:
+    """One connection; it is opened when it is first used, and anew once it was dropped."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.driver: Any = None
+        self.was_used = False
+        self.writes = False
+        """Whether a transaction is under way."""
+        self.start: Hashable = None
+        """Which start of the database the transaction under way has met."""
+
+
+class _OfThread(threading.local):
+    line: _Line | None = None
+    """The connection that this thread uses now."""
+
+
 class LedgerEngine:
-    """The one connection of a ledger, shared by its threads one at a time.
+    """The connections of a ledger, each used by one thread at a time: SQLite has one, a server a few.
 
     After a failed sync or damage nothing is done until the ledger is opened again; after a failed
     read or write, or a lost server, the next use makes a new connection.
@@ -146,17 +182,44 @@ class LedgerEngine:
             **backend.options,
         )
         self._compiled = _COMPILED.setdefault(self._engine.dialect.name, {})
-        self._connection: Connection | None = None
-        self._driver: Any = None
+        self._lines = [_Line() for _ in range(backend.connections)]
+        self._free: LifoQueue[_Line] = LifoQueue()
+        for line in reversed(self._lines):
+            self._free.put(line)
+        self._of_thread = _OfThread()
         self._broken: LedgerError | None = None
-        self._mutex = threading.RLock()
         self.place = ""
         """The process and the database, where it may be used for several keys: `keys`."""
         self.keys: set[str] = set()
         self.salt: Callable[[], bytes] = partial(os.urandom, SALT)
         """Gives a new salt; chance comes in here."""
         self.opened = 0
-        """How often the database was opened."""
+        """How often the database was opened; the further connections of a server are no openings."""
+
+    @property
+    def _line(self) -> _Line:
+        return self._of_thread.line or self._lines[0]
+
+    @property
+    def _driver(self) -> Any:
+        return self._line.driver
+
+    @_driver.setter
+    def _driver(self, driver: Any) -> None:
+        self._line.driver = driver
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have a connection for this thread; blocks within a block share it."""
+        if self._of_thread.line is not None:
+            yield
+            return
+        line = self._of_thread.line = self._free.get()
+        try:
+            yield
+        finally:
+            self._of_thread.line = None
+            self._free.put(line)
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
@@ -164,7 +227,7 @@ class LedgerEngine:
 
         What cannot be read as a value is LedgerCorrupt, so values are made inside the block.
         """
-        with self._mutex:
+        with self._turn():
             try:
                 yield self.driver()
             except self.backend.errors as error:
@@ -182,25 +245,33 @@ class LedgerEngine:
         """Several statements that see the same moment."""
         with self.reading() as driver:
             driver.execute(self.backend.begin_snapshot)
+            self._line.writes = True
             try:
                 yield
             finally:
+                self._line.writes = False
                 self._roll_back()
 
     @contextmanager
-    def writing(self) -> Iterator[Any]:
-        """One transaction, on disk when the block has ended; undone when anything is raised."""
+    def writing(self, key: str | None = None) -> Iterator[Any]:
+        """One transaction, on disk when the block has ended; undone when anything is raised.
+
+        With `key`, nobody else adds lines of that key meanwhile.
+        """
         if self.read_only:
             raise LedgerUnwritable("this log was opened for reading only")
         with self.reading() as driver:
+            line = self._line
             try:
-                driver.execute(self.backend.begin_write)
+                line.start, line.writes = self.backend.begin(driver, key), True
                 self.backend.check_place()
                 yield driver
                 driver.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                line.writes = False
 
     def run(self, statement: ClauseElement, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement inside one of the blocks above and give the cursor.
@@ -210,7 +281,10 @@ class LedgerEngine:
         text, order, constants = self._compiled.get(statement) or self._compile(statement)
         known = {**constants, **parameters} if parameters else constants
         try:
-            return self._driver.execute(text, [known[name] for name in order])
+            values = [known[name] for name in order]
+            if self._line.writes:
+                return self._driver.execute(text, values)
+            return self.backend.read(self._driver, text, values)
         except self.backend.refusals as error:
             raise NotRecordable(
                 f"the database cannot take a value that it was given ({type(error).__name__}:"
@@ -228,23 +302,31 @@ class LedgerEngine:
         """What stays the same as long as nobody else writes about a key; for use in `reading`."""
         return self.opened, self.backend.changes_of_others(self._driver, key, own_lines)
 
+    def life(self) -> Hashable:
+        """What stays the same as long as the database cannot have lost anything; for use in a block."""
+        line = self._line
+        start = line.start if line.writes else self.backend.start_of(line.driver)
+        return self.opened, start
+
     def driver(self) -> Any:
         """The driver's connection, opened if there is none."""
         if self._broken is not None:
             raise type(self._broken)(f"the log must be opened again: {self._broken}")
-        if self._driver is None or getattr(self._driver, "closed", False):
+        line = self._line
+        if line.driver is None or getattr(line.driver, "closed", False):
             self._drop()
-            self._connection = self._engine.connect()
-            self._connection.begin()  # means nothing: BEGIN and COMMIT are ours to send
-            self._driver = self._connection.connection.driver_connection
-            self.opened += 1
-        return self._driver
+            line.connection = self._engine.connect()
+            line.connection.begin()  # means nothing: BEGIN and COMMIT are ours to send
+            line.driver = line.connection.connection.driver_connection
+            self.opened += line.was_used or not self.opened
+            line.was_used = True
+        return line.driver
 
     @property
     def connection(self) -> Connection:
         """SQLAlchemy's connection, inside one of the blocks above: to look at the schema and to make it."""
-        assert self._connection is not None
-        return self._connection
+        assert self._line.connection is not None
+        return self._line.connection
 
     def backup(self, path: Path) -> None:
         """Copy the database to a new file."""
@@ -257,14 +339,19 @@ class LedgerEngine:
             self.backend.scrub(driver)
 
     def close(self) -> None:
-        """Let go of the database and the lock."""
-        with self._mutex:
-            self._drop()
-            self.backend.unlock()
+        """Let go of the database and the lock, once no other thread uses it."""
+        others = len(self._lines) - (self._of_thread.line is not None)
+        idle = [self._free.get() for _ in range(others)]
+        for line in self._lines:
+            self._drop(line)
+        self.backend.unlock()
+        for line in idle:
+            self._free.put(line)
 
-    def _drop(self) -> None:
+    def _drop(self, line: _Line | None = None) -> None:
         """Let the next use open another connection; the lock stays ours."""
-        connection, self._connection, self._driver = self._connection, None, None
+        line = line or self._line
+        connection, line.connection, line.driver = line.connection, None, None
         if connection is not None:
             connection.invalidate()
 

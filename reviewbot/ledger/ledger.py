@@ -79,10 +79,9 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
         return None if name is None else str(name)
 
     def probe(self) -> None:
-        """Rewrite the version of the schema as it is, to the disk."""
-        with self._engine.reading():
-            self._engine.backend.check_place()
-            self._engine.run(statements.TOUCH)
+        """Rewrite the row at which writers of this key stand in line, to the disk."""
+        with self._engine.writing(self._key):
+            self._run(statements.TOUCH)
 
     def backup(self, path: Path) -> None:
         """Copy the whole log to a new file, while it is in use."""

@@ -93,7 +93,7 @@ def _open(
         if read_only and not backend.exists():
             return in_memory(read_only=True)
     else:
-        backend = _on_server(parsed, read_only=read_only)
+        backend = _on_server(parsed)
     engine = LedgerEngine(backend, read_only=read_only, lock=lock)
     try:
         if read_only and version_of(engine) is None:
@@ -116,14 +116,14 @@ def in_memory(*, read_only: bool = False) -> LedgerEngine:
     return engine
 
 
-def _on_server(url: URL, *, read_only: bool) -> Backend:
+def _on_server(url: URL) -> Backend:
     try:
         from reviewbot.ledger.postgresql import PostgreSQL
     except ImportError as error:
         raise ConfigError(
             "a PostgreSQL ledger needs psycopg: pip install 'reviewbot[postgres]'"
         ) from error
-    return PostgreSQL(url, read_only=read_only)
+    return PostgreSQL(url)
 
 
 def open_checkpoints(
@@ -209,13 +209,20 @@ def prepare(engine: LedgerEngine) -> None:
 
 
 def _create(engine: LedgerEngine) -> None:
-    """Everything in one transaction, so that a kill leaves all of it or nothing."""
-    with engine.writing():
-        if inspect(engine.connection).has_table(schema_version.name):
-            return
-        metadata.create_all(engine.connection, checkfirst=False)
-        version = {"version_num": SCHEMA_VERSION}
-        engine.run(statements.add(schema_version), version)
+    """Everything in one transaction, so that a kill leaves all of it or nothing.
+
+    Of several that begin at the same moment one makes it.
+    """
+    try:
+        with engine.writing():
+            if inspect(engine.connection).has_table(schema_version.name):
+                return
+            metadata.create_all(engine.connection, checkfirst=False)
+            version = {"version_num": SCHEMA_VERSION}
+            engine.run(statements.add(schema_version), version)
+    except LedgerError:
+        if version_of(engine) != SCHEMA_VERSION:
+            raise
 
 
 def upgrade(engine: LedgerEngine, version: str | None, to: str = "head") -> None:
@@ -234,10 +241,11 @@ def upgrade(engine: LedgerEngine, version: str | None, to: str = "head") -> None
             " put back a copy of it"
         )
     with (
-        engine.writing(),
+        engine.writing() as driver,
         EnvironmentContext(
             Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs(to, revision)
         ) as environment,
     ):
+        engine.backend.begin_upgrade(driver, is_new=version is None)
         environment.configure(connection=engine.connection, version_table_pk=False)
         environment.run_migrations()

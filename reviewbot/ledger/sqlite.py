@@ -41,13 +41,17 @@ class SQLite(Backend):
     """What files and memory have in common."""
 
     url = "sqlite://"
-    begin_write = "BEGIN IMMEDIATE"
     begin_snapshot = "BEGIN"
     clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     errors = sqlite3.Error
     conflict = sqlite3.IntegrityError
     refusals = (*Backend.refusals, sqlite3.DataError, sqlite3.InterfaceError)
     name = "memory"
+
+    def begin(self, driver: Any, key: str | None) -> Hashable:  # noqa: ARG002
+        """Whoever writes is alone, whatever about."""
+        driver.execute("BEGIN IMMEDIATE")
+        return None
 
     def explain(self, error: BaseException) -> LedgerError:
         """Damage is LedgerCorrupt; a full, locked, read-only or failing disk is LedgerUnwritable."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     union,
     update,
@@ -162,8 +163,10 @@ NEXT_KEY = select(func.min(entry.c.key)).where(entry.c.key > bindparam("after"))
 VERSION = select(schema_version.c.version_num)
 """The schema that the database has."""
 
-TOUCH = update(schema_version).values(version_num=schema_version.c.version_num)
-"""Write something as it is."""
+TOUCH = text(
+    "INSERT INTO turn (key) VALUES (:key) ON CONFLICT (key) DO UPDATE SET key = excluded.key"
+)
+"""Write something as it is, in the key's own row: keys do not wait for each other."""
 
 
 # Decisions -----------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _backend(kind: str, path: Path, request: pytest.FixtureRequest) -> Backend:
     if kind == "sqlite":
         return SQLiteFile(path, create=True, read_only=False)
     server: Server = request.getfixturevalue("postgres")
-    return PostgreSQL(_parse(server.new_database()), read_only=False)
+    return PostgreSQL(_parse(server.new_database()))
 
 
 def _make(backend: Backend, version: str | None) -> None:

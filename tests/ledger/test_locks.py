@@ -20,15 +20,16 @@ from tests.forks import end_of, fork
 from tests.ledger.things import a_decision
 
 
-def test_a_second_instance_is_refused(database_url: str, opened: Callable[..., Any]) -> None:
+def test_a_second_instance_is_refused(tmp_path: Path, opened: Callable[..., Any]) -> None:
     """With the exit code of a temporary failure; once the first is gone there is room."""
-    first = opened(database_url, lock=True)
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    first = opened(url, lock=True)
     with pytest.raises(LedgerBusy) as refused:
-        opened(database_url, lock=True)
+        opened(url, lock=True)
     assert refused.value.exit_code == 75
 
     first.close()
-    opened(database_url, lock=True).record(a_decision(), State.HELD)
+    opened(url, lock=True).record(a_decision(), State.HELD)
 
 
 def test_a_reader_works_beside_the_instance(database_url: str, opened: Callable[..., Any]) -> None:

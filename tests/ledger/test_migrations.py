@@ -42,7 +42,7 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         ]
     else:
         server = request.getfixturevalue("postgres")
-        backends = [PostgreSQL(_parse(server.new_database()), read_only=False) for _ in range(2)]
+        backends = [PostgreSQL(_parse(server.new_database())) for _ in range(2)]
     engines = [LedgerEngine(backend) for backend in backends]
     yield engines
     for engine in engines:
