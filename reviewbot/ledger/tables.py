@@ -146,10 +146,15 @@ class LeaseRow(msgspec.Struct, frozen=True):
 
 
 class ReplicaRow(msgspec.Struct, frozen=True):
-    """A process that takes part in holding keys, and until when it counts as alive."""
+    """A process that takes part in holding keys, and until when it counts as alive.
+
+    `process` is no other's, whatever it is called; `takes` is 0 where it can hold no key at all.
+    """
 
     name: str
+    process: str
     until: int
+    takes: int
     about: bytes
 
 

@@ -15,8 +15,10 @@ import psycopg
 import pytest
 
 from reviewbot.ledger.open import open_ledger
+from tests.faults.pooler import Pooler, a_pooler
+from tests.tier import FULL
 
-STORES = ("memory", "sqlite", "postgresql")
+STORES = ("memory", "sqlite", "postgresql", *(["pgbouncer"] if FULL else []))
 
 
 class Server:
@@ -103,6 +105,12 @@ def postgres() -> Iterator[Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def pooler(postgres: Server) -> Iterator[Pooler]:
+    """One before that server, for the whole run."""
+    yield from a_pooler(postgres)
+
+
 @pytest.fixture(params=STORES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty ledger of each kind."""
@@ -110,8 +118,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return "memory:"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
-    server: Server = request.getfixturevalue("postgres")
-    return server.new_database()
+    server = request.getfixturevalue("pooler" if request.param == "pgbouncer" else "postgres")
+    return str(server.new_database())
 
 
 @pytest.fixture(params=STORES[1:])
@@ -119,8 +127,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """As `store_url`, for what only a database can do."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
-    server: Server = request.getfixturevalue("postgres")
-    return server.new_database()
+    server = request.getfixturevalue("pooler" if request.param == "pgbouncer" else "postgres")
+    return str(server.new_database())
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ def _new_tables() -> None:
     op.create_table(
         "replica",
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("process", sa.Text, nullable=False),
         sa.Column("until", number, nullable=False),
+        sa.Column("takes", number, nullable=False),
         sa.Column("about", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
