@@ -22,6 +22,7 @@ ReviewbotError
 │       └── BadAnswer          truncated, not JSON, redirected, or not the shape we use
 │           ├── TooLarge       over the size budget; smaller pages may be read
 │           └── Intercepted    a 4xx without the API's envelope: something in between spoke
+├── LeaseLost                  another replica acts for this key now, or may soon
 ├── ChannelFailed              a message could not be delivered
 └── LedgerError                the decision log cannot be used
     ├── LedgerUnwritable       nothing can be written now; may pass
@@ -205,6 +206,10 @@ class Intercepted(BadAnswer):
 
     It says nothing about the thing. A request that was turned away has not been carried out.
     """
+
+
+class LeaseLost(ReviewbotError):
+    """This process may not act for a key: another replica does, or may at any moment."""
 
 
 class ChannelFailed(ReviewbotError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -57,6 +57,8 @@ class DecisionLog(LogPart):
         super().__init__(engine, key)
         self._remembered: dict[tuple[str, str], tuple[Hashable, Memory | None]] = {}
         self._most_remembered = LEAST_REMEMBERED
+        self.fence: Callable[[], None] = lambda: None
+        """Raises LeaseLost, in the transaction of an intent, where this process may not act any more."""
 
     def record(self, decision: Decision, state: State) -> None:
         """Write down a decision that sends nothing."""
@@ -75,6 +77,7 @@ class DecisionLog(LogPart):
         with self._chain.adding() as end:
             if state is State.INTENT:
                 self._chain.refuse_if_lost()
+                self.fence()
             before = self._row(decision.id)
             line, row = events.recorded(decision, state, end.next, before)
             for limit, spent in self._with_spent(limits, decision):
