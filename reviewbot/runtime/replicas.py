@@ -239,7 +239,9 @@ class Replica:
         for key, tenure in list(self._tenures.items()):
             if key in answer.granted:
                 tenure.until = asked_at + self._ttl
-            elif (key in asked.holds and asked.is_due) or not _is_still(found.get(key), tenure.lease):
+            elif (key in asked.holds and asked.is_due) or not _is_still(
+                found.get(key), tenure.lease
+            ):
                 changed.append(self._lose(key))
         if self._other_schema() is not None:
             changed += [self._lose(key) for key in list(self._tenures)]

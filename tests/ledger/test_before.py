@@ -52,7 +52,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerEng
         backend: Any = SQLiteFile(tmp_path / "ledger.db", create=True, read_only=False)
     else:
         server = request.getfixturevalue("postgres")
-        backend = PostgreSQL(_parse(server.new_database()), read_only=False)
+        backend = PostgreSQL(_parse(server.new_database()))
     engine = LedgerEngine(backend)
     of_before(engine)
     yield engine
