@@ -46,6 +46,7 @@ from reviewbot.setting_values import (
     parse_address,
     parse_base_url,
     parse_key,
+    parse_lease,
     parse_ledger,
     parse_mode,
     parse_one_of,
@@ -158,6 +159,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str, Setting(parse_text, "this process's name in leases, alarms and heartbeats")
     ] = ""
+    lease: Annotated[
+        float,
+        Setting(parse_lease, "how long a process holds a key without renewing it (PostgreSQL)"),
+    ] = 15.0
     keys_dir: Annotated[str | None, Setting(parse_text, "a folder with a key per file")] = None
     notices: Notices = Notices()
     console: ConsoleSettings = ConsoleSettings()

@@ -20,6 +20,9 @@ class NotASetting(ValueError):
     """A value that cannot be read, in one sentence."""
 
 
+LONGEST_LEASE = 600.0
+
+
 def parse_text(text: str) -> str:
     """A text that is not empty."""
     if not text.strip():
@@ -59,6 +62,14 @@ def parse_seconds(text: str) -> float:
     seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
     if not 1 <= seconds <= 86400 * 30:
         raise NotASetting("is out of range: from 1s to 30d")
+    return seconds
+
+
+def parse_lease(text: str) -> float:
+    """How long a key is held, in seconds: longer, and one that is lost would wait for it too long."""
+    seconds = parse_seconds(text)
+    if seconds > LONGEST_LEASE:
+        raise NotASetting("is out of range: from 1s to 10m")
     return seconds
 
 

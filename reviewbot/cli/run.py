@@ -26,21 +26,23 @@ from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerCorrupt, ReviewbotError, UsageError
 from reviewbot.domain.text import safe_line
+from reviewbot.ledger.open import is_shared
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
 from reviewbot.review.reconcile import follow_up
-from reviewbot.runtime.bootstrap import settle
+from reviewbot.runtime.bootstrap import holding, settle
 from reviewbot.runtime.daemon import say_pass
 from reviewbot.runtime.digest import tell_week
-from reviewbot.runtime.key_bot import KeyBot, daemon_of, make_bot, passes
+from reviewbot.runtime.key_bot import KeyBot, daemon_of, hold_by, make_bot, passes
 from reviewbot.runtime.key_watch import KeyWatch
-from reviewbot.runtime.keyring import KeyLoop, Keyring
+from reviewbot.runtime.keyring import LOOK, KeyLoop, Keyring
 from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, StopSignals
 from reviewbot.runtime.logging import about_key
-from reviewbot.runtime.policy_files import PolicyWatch, in_a_sentence
+from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.traces import Traces, open_traces
+from reviewbot.runtime.turns import KeyTurn, why_of
 from reviewbot.runtime.watcher import HangWatch, Watcher
 from reviewbot.safety.stop_conditions import StopConditions, keep
 
@@ -98,12 +100,9 @@ def run(
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()
-        if len(keys) > 1:
-            code = (
-                _passes_of_all(screen, keys, logs, traces)
-                if once
-                else _run_all(screen, keys, logs, traces)
-            )
+        if len(keys) > 1 or is_shared(settings.ledger):
+            run_them = _passes_of_all if once else _run_all
+            code = run_them(screen, keys, logs, traces)
         else:
             code = _run_one(screen, keys[0], logs, traces, once=once)
     if code:
@@ -187,22 +186,24 @@ def _daemon(bot: KeyBot) -> int:
 
 def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events, traces: Traces | None) -> int:
     """Run the bots of several keys, each in a thread of its own, until told to stop."""
-    keyring = Keyring()
-    loops = [
-        KeyLoop(
-            settings,
-            keyring,
-            events=logs,
-            book=checkpoints_of,
-            is_scraped=settings.listen is not None,
-            began=lambda bot: _begin(screen, bot),
-            traces=traces,
-        )
-        for settings in keys
-    ]
-    keyring.obey_signals()
-    with Watcher(keyring.hang_watches), _health(keys[0], keyring):
-        return keyring.run(loops)
+    with holding(keys[0], logs) as holdings:
+        keyring = Keyring(holdings)
+        loops = [
+            KeyLoop(
+                settings,
+                keyring,
+                events=logs,
+                book=checkpoints_of,
+                is_scraped=settings.listen is not None,
+                began=lambda bot: _begin(screen, bot),
+                traces=traces,
+                holdings=holdings,
+            )
+            for settings in keys
+        ]
+        keyring.obey_signals()
+        with Watcher(keyring.hang_watches), _health(keys[0], keyring):
+            return keyring.run(loops)
 
 
 def _health(settings: Settings, bots: Bots) -> AbstractContextManager[object]:
@@ -233,11 +234,20 @@ def _passes_of_all(
 ) -> int:
     """One pass of each key, side by side; give the exit code of the first that could make none."""
     stops = [LivelyEvent() for _ in keys]
-    _stop_on_signals(stops)
+    wakes = {settings.key: LivelyEvent() for settings in keys}
+    _stop_on_signals([*stops, *wakes.values()])
 
     def one(settings: Settings, stop: LivelyEvent) -> Exception | None:
+        turn = KeyTurn(settings, holdings, stop=stop, wake=wakes[settings.key])
         try:
+            tenure = turn.wait(at_most=settings.lease + LOOK)
+            if tenure is None:
+                why = safe_line(holdings.problem or turn.problem, 300)
+                screen.say(f"{settings.key}: no pass is made here: {why}")
+                return None
             with closing(_made(settings, logs, stop, traces)) as bot:
+                if holdings.is_shared:
+                    hold_by(bot, tenure)
                 _begin(screen, bot)
                 _one_pass(screen, bot)
                 bot.app.notifier.alarms.close(PATIENCE)
@@ -245,20 +255,17 @@ def _passes_of_all(
             return error
         return None
 
-    with ThreadPoolExecutor(len(keys), "key") as threads:
+    with holding(keys[0], logs) as holdings, ThreadPoolExecutor(len(keys), "key") as threads:
+        holdings.changed = lambda key: wakes[key].set()
         ended = list(threads.map(one, keys, stops))
     failed = [(settings, error) for settings, error in zip(keys, ended, strict=True) if error]
     for settings, error in failed:
-        about_key(logs, settings.key)("pass failed", level="error", error=_why(error))
-        screen.complain(f"{settings.key}: {safe_line(_why(error), 300)}")
+        about_key(logs, settings.key)("pass failed", level="error", error=why_of(error))
+        screen.complain(f"{settings.key}: {safe_line(why_of(error), 300)}")
     if not failed:
         return 0
     error = failed[0][1]
     return error.exit_code if isinstance(error, ReviewbotError) else UNEXPECTED
-
-
-def _why(error: Exception) -> str:
-    return in_a_sentence(error) if isinstance(error, ReviewbotError) else type(error).__name__
 
 
 def _one_pass(screen: Screen, bot: KeyBot) -> None:

@@ -46,6 +46,10 @@ class Sent(msgspec.Struct, frozen=True):
         return self.key in keys
 
 
+def _leads(_claimed_at: float | None) -> None:
+    """Nobody else does."""
+
+
 def _nothing() -> None:
     """Nothing to wait for, and nothing to close."""
 
@@ -80,6 +84,9 @@ class BotContext:
     """Returns when the rate allows one more request now."""
     skew: Callable[[], timedelta | None] = _nothing
     """How far the API's clock is ahead of this machine's; None where that is not known."""
+    lead: Callable[[float | None], None] = _leads
+    """Raises LeaseLost or LedgerUnwritable where another process may act for the key now; asked before each
+    pass, and before each request that writes with when (monotonic) its round was claimed."""
     brake: Callable[[], str | None] = _nothing
     """Why nothing may be sent now, in a sentence; None where it may. Asked before each intent."""
     stopping: Callable[[], bool] = _never

@@ -11,7 +11,7 @@ fails over to a copy that lacks the newest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import text
@@ -175,21 +175,22 @@ def _answer(rows: Iterable[Any]) -> LeaseAnswer:
 class LeaseFence:
     """Refuses what is written by a lease that has run out, was taken since, or is of other tables."""
 
-    def __init__(self, engine: LedgerEngine, lease: Lease, schema: str) -> None:
-        self._engine, self._lease, self._schema = engine, lease, schema
+    def __init__(
+        self, engine: LedgerEngine, key: str, lease: Callable[[], Lease | None], schema: str
+    ) -> None:
+        """`lease` gives the one that is held now; `schema` is the version of the tables that we know."""
+        self._engine, self._key, self._lease, self._schema = engine, key, lease, schema
 
     def check(self) -> None:
         """Raise LeaseLost; for use in the transaction of what is written."""
-        lease = self._lease
-        asked = {"key": lease.key, "token": lease.token, "since": lease.since}
+        key, lease = self._key, self._lease()
+        if lease is None:
+            raise LeaseLost(f"{key}: this process holds no lease of the key")
+        asked = {"key": key, "token": lease.token, "since": lease.since}
         holder, left, is_ours, schema = self._engine.run(FENCE, asked).fetchone()
         if not is_ours:
-            raise LeaseLost(
-                f"{lease.key}: {holder or 'nobody'} holds the key now, with a newer token"
-            )
+            raise LeaseLost(f"{key}: {holder or 'nobody'} holds the key now, with a newer token")
         if left <= 0:
-            raise LeaseLost(f"{lease.key}: our lease ran out {-left / MICROS:.1f} s ago")
+            raise LeaseLost(f"{key}: our lease ran out {-left / MICROS:.1f} s ago")
         if schema != self._schema:
-            raise LeaseLost(
-                f"{lease.key}: the ledger has the schema {schema} now, we {self._schema}"
-            )
+            raise LeaseLost(f"{key}: the ledger has the schema {schema} now, we {self._schema}")

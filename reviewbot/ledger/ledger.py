@@ -12,8 +12,11 @@ from reviewbot.ledger.decisions import DecisionLog
 from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.erasure import ErasureLog
 from reviewbot.ledger.kept import KeptLog
+from reviewbot.ledger.leases import LeaseFence
 from reviewbot.ledger.rounds import NoteLog, RoundLog
+from reviewbot.ledger.tables import SCHEMA_VERSION
 from reviewbot.ledger.verify import verify
+from reviewbot.ports.leases import Lease
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
 
@@ -65,6 +68,10 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
     def verify(self, *checkpoints: Checkpoint) -> Verification:
         """Recompute the whole chain and every row, and hold them against checkpoints."""
         return verify(self._engine, self._run, self._chain.genesis, checkpoints)
+
+    def hold_by(self, lease: Callable[[], Lease | None]) -> None:
+        """Write each intent only while the lease that this gives is held."""
+        self.fence = LeaseFence(self._engine, self._key, lease, SCHEMA_VERSION).check
 
     def keys(self) -> Sequence[str]:
         """The names of all keys that have lines, in order; one look at an index for each."""

@@ -18,6 +18,7 @@ from reviewbot.ledger import statements
 from reviewbot.ledger.checkpoints import CheckpointFile
 from reviewbot.ledger.engine import Backend, LedgerEngine
 from reviewbot.ledger.events import is_name
+from reviewbot.ledger.leases import LeaseTable
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.sqlite import SQLiteFile, SQLiteMemory
 from reviewbot.ledger.tables import SCHEMA_VERSION, metadata, schema_version
@@ -106,6 +107,18 @@ def _open(
     return engine
 
 
+def open_leases(url: str, *, ttl: float) -> LeaseTable:
+    """Open the leases beside the ledgers at `url`, on a connection that waits no longer than they last."""
+    patience = max(1.0, ttl / 3)
+    backend = _on_server(_parse(url), patience=patience)
+    return LeaseTable(LedgerEngine(backend), patience=patience)
+
+
+def is_shared(url: str) -> bool:
+    """Whether several processes may work on the ledgers at `url`."""
+    return url != IN_MEMORY and _parse(url).get_backend_name() == "postgresql"
+
+
 def in_memory(*, read_only: bool = False) -> LedgerEngine:
     """A new log that ends with the process; read-only, it is the history of somebody who has none."""
     engine = LedgerEngine(SQLiteMemory())
@@ -116,14 +129,14 @@ def in_memory(*, read_only: bool = False) -> LedgerEngine:
     return engine
 
 
-def _on_server(url: URL) -> Backend:
+def _on_server(url: URL, *, patience: float | None = None) -> Backend:
     try:
         from reviewbot.ledger.postgresql import PostgreSQL
     except ImportError as error:
         raise ConfigError(
             "a PostgreSQL ledger needs psycopg: pip install 'reviewbot[postgres]'"
         ) from error
-    return PostgreSQL(url)
+    return PostgreSQL(url, patience=patience)
 
 
 def open_checkpoints(

@@ -71,8 +71,10 @@ class PostgreSQL(Backend):
     conflict = psycopg.errors.UniqueViolation
     refusals = (*Backend.refusals, psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, patience: float | None = None) -> None:
+        """`patience` is how many seconds the server may take, where that is less than usual."""
         self._url = url
+        self._patience = patience
         self._place = without_password(url.render_as_string())
         self._away: tuple[float, str] | None = None
         """Until when it is not tried again, and what it was like the last time."""
@@ -81,7 +83,13 @@ class PostgreSQL(Backend):
         """Open a connection that commits only when told to, and knows nothing of the one before."""
         arguments, asked = self._url.get_dialect()().create_connect_args(self._url)
         options = {"client_encoding": "utf8", **_PATIENCE, **asked}
-        return self._reach(arguments, {**options, "autocommit": True, "prepare_threshold": None})
+        if self._patience is not None:
+            options["connect_timeout"] = max(2, int(self._patience))
+        connection = self._reach(
+            arguments, {**options, "autocommit": True, "prepare_threshold": None}
+        )
+        connection.patience = self._patience or PatientConnection.patience
+        return connection
 
     def begin(self, driver: PatientConnection, key: str | None) -> Hashable:
         """Writers about a key stand in line at its row."""
@@ -124,7 +132,7 @@ class PostgreSQL(Backend):
         try:
             connection = PatientConnection.connect(*arguments, **options)
         except psycopg.Error as error:
-            if monotonic() - began > NOTICEABLE:
+            if self._patience is None and monotonic() - began > NOTICEABLE:
                 self._away = monotonic() + REST, str(error)
             raise
         self._away = None

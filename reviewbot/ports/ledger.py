@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,6 +14,7 @@ from reviewbot.domain.decision import Action, Decision, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.policy.model import Policy
+from reviewbot.ports.leases import Lease
 
 DEFAULT_KEY = "default"
 """The name of the key where there is only one, and of the rows of ledgers from before there were several."""
@@ -412,6 +413,9 @@ class Ledger(Protocol):
 
     def keep_retained(self, until: datetime) -> None:
         """Remember up to when texts were erased for their age."""
+
+    def hold_by(self, lease: Callable[[], Lease | None]) -> None:
+        """Write each intent only while the lease that this gives is held; else LeaseLost is raised there."""
 
     def keys(self) -> Sequence[str]:
         """The names of all keys that have lines in this database, in order."""

@@ -35,6 +35,8 @@ from reviewbot.domain.errors import (
     Halted,
     Intercepted,
     KeyRefused,
+    LeaseLost,
+    LedgerUnwritable,
     NotDone,
     OutOfDate,
     RateLimited,
@@ -72,7 +74,7 @@ def perform(
     gate.check_statements(judge, facts, decision, by_person=by_person)
     gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
     seal.check(app.ledger, decision)
-    sent = app.sent.get(decision.key)
+    sent, claimed_at = app.sent.get(decision.key), app.clock.monotonic()
     try:
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
             app.sent[decision.key] = again
@@ -88,8 +90,10 @@ def perform(
             app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person
         )
         seal.check(app.ledger, decision)
-    except Halted:
-        run.close(State.VOID, "not sent: halted at the last moment", None)
+        app.lead(claimed_at)
+    except (Halted, LeaseLost, LedgerUnwritable) as error:
+        words = "halted at the last moment" if isinstance(error, Halted) else str(error)
+        run.close(State.VOID, f"not sent: {words}", None)
         raise
     if (why := run.overdue()) is not None:
         return run.close(State.VOID, f"not sent: {why}", None)

@@ -160,6 +160,7 @@ class Polling:
         return summary
 
     def _go_on(self, app: BotContext) -> PassSummary:
+        app.lead(None)
         app.ledger.probe()
         if app.contact.key_refused_since is not None:
             app.knock()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import httpx
 
+from reviewbot import __version__
 from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
@@ -21,9 +24,12 @@ from reviewbot.core.pipeline import Events, Level, LoopLimits, ReviewPipeline
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import TooLarge
 from reviewbot.domain.review import ReviewKind
-from reviewbot.ledger.open import open_ledger
+from reviewbot.insights.heartbeat import born, room
+from reviewbot.ledger.open import is_shared, open_leases, open_ledger
+from reviewbot.ledger.tables import SCHEMA_VERSION
 from reviewbot.network import way_to
 from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.orders import OrderWriter, TaskReader
 from reviewbot.ports.queue import Clock, Post, ReviewQueue
@@ -31,7 +37,9 @@ from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.runtime.meters import Meters, measured
 from reviewbot.runtime.policy_files import load_judges
 from reviewbot.runtime.published import policy_sources
+from reviewbot.runtime.replicas import Holdings, LeaseKeeper, Replica, SoleHolder
 from reviewbot.runtime.state_files import PauseFiles
+from reviewbot.safety import rollout
 from reviewbot.safety.rollout import adopt
 from reviewbot.tokportal.accounts import AccountsQueue
 from reviewbot.tokportal.client import ReadApi, ReviewApi
@@ -278,6 +286,45 @@ def _spans(meters: Meters | None) -> Spans:
 
 def _counted(log: Ledger, meters: Meters | None) -> Ledger:
     return log if meters is None else measured(log, meters)
+
+
+STANDS_BY = "."
+"""The name of no key: keeps the connections open while no key is held."""
+
+
+@contextmanager
+def holding(settings: Settings, events: Events) -> Iterator[Holdings]:
+    """Which keys this process may act for: every one of a file, on a server those it gets a lease of."""
+    if not is_shared(settings.ledger):
+        yield SoleHolder()
+        return
+    pid = os.getpid()
+    about = {"pid": pid, "room": room(), "born": born(pid), "version": __version__}
+    with closing(open_ledger(settings.ledger, key=STANDS_BY, lock=True)):
+        replica = Replica(
+            open_leases(settings.ledger, ttl=settings.lease),
+            name=settings.name,
+            process=f"{pid}.{secrets.token_hex(4)}",
+            ttl=settings.lease,
+            schema=SCHEMA_VERSION,
+            monotonic=time.monotonic,
+            events=events,
+            about=about,
+            disagreement=disagreement,
+        )
+        with LeaseKeeper(replica):
+            yield replica
+
+
+def disagreement(settings: Settings, policies: Iterable[Policy]) -> str | None:
+    """Why these policies are not those that a key's ledger goes by. Raises `LedgerError`."""
+    with closing(open_ledger(settings.ledger, key=settings.key, lock=True)) as ledger:
+        return rollout.disagreement(
+            ledger,
+            policies,
+            require_ack=settings.require_ack,
+            two_for_caps=settings.two_for_caps,
+        )
 
 
 def _opened(settings: Settings, connection: Connection, *, read_only: bool) -> Ledger:

@@ -23,7 +23,14 @@ from reviewbot.alarms.outages import tell_stopped
 from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, PassSummary
-from reviewbot.domain.errors import ApiError, LedgerBroken, LedgerCorrupt, ReviewbotError
+from reviewbot.domain.errors import (
+    ApiError,
+    LeaseLost,
+    LedgerBroken,
+    LedgerCorrupt,
+    LedgerUnwritable,
+    ReviewbotError,
+)
 from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
@@ -152,12 +159,15 @@ class Daemon:
         self._wake.clear()
         asked, self._reload_wanted = self._reload_wanted, False
         self._goes_on = False
-        self._refresh(asked)
+        if self._leads():
+            self._refresh(asked)
         self._brakes.check()
         try:
             summary = self._poll(app)
         except FATAL:
             raise
+        except LeaseLost as error:
+            app.events("lease lost", level="warning", why=str(error))
         except ReviewbotError as error:
             self._pulse.failed(error)
             self._outages += isinstance(error, ApiError)
@@ -169,6 +179,13 @@ class Daemon:
             self._outages = 0 if summary.stopped is None else self._outages + 1
             say_pass(app.events, summary)
         self._run_chores()
+
+    def _leads(self) -> bool:
+        try:
+            self._app.lead(None)
+        except (LeaseLost, LedgerUnwritable):
+            return False
+        return True
 
     def _pause(self, began: float) -> None:
         """Wait for the next poll."""

@@ -22,6 +22,7 @@ from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.liveness import LivelyEvent, Pulse, tell_manager
 from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
+from reviewbot.runtime.replicas import Tenure
 from reviewbot.runtime.traces import Traces, spans_of
 from reviewbot.safety.stop_conditions import newest_at
 
@@ -93,6 +94,12 @@ def make_bot(
         pulse=pulse,
         events=events,
     )
+
+
+def hold_by(bot: KeyBot, tenure: Tenure) -> None:
+    """Let it act only while this process holds its key: each intent is written by the lease."""
+    bot.app.lead = tenure.check
+    bot.app.ledger.hold_by(lambda: tenure.lease)
 
 
 def daemon_of(

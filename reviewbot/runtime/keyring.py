@@ -24,13 +24,17 @@ from reviewbot.config import Settings
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events
 from reviewbot.domain.alarm import AlarmKind
-from reviewbot.domain.errors import ConfigError, LedgerError, ReviewbotError
+from reviewbot.domain.errors import (
+    ConfigError,
+    LedgerError,
+    ReviewbotError,
+)
 from reviewbot.ledger.open import IN_MEMORY, open_ledger
 from reviewbot.ports.ledger import CheckpointBook
 from reviewbot.ports.queue import Post
 from reviewbot.runtime.bootstrap import LAST_WORDS, SystemClock, settle
 from reviewbot.runtime.daemon import FATAL, PROBE, STOPPED, Daemon
-from reviewbot.runtime.key_bot import KeyBot, Renew, daemon_of, make_bot
+from reviewbot.runtime.key_bot import KeyBot, Renew, daemon_of, hold_by, make_bot
 from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.liveness import (
     INTERRUPTED,
@@ -42,9 +46,11 @@ from reviewbot.runtime.liveness import (
     tell_manager,
 )
 from reviewbot.runtime.logging import about_key
-from reviewbot.runtime.policy_files import PolicyWatch, in_a_sentence
+from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
+from reviewbot.runtime.replicas import Holdings, SoleHolder, Tenure
 from reviewbot.runtime.traces import Traces
+from reviewbot.runtime.turns import KeyTurn, why_of
 from reviewbot.runtime.watcher import HangWatch
 
 LOOK = 0.2
@@ -68,8 +74,10 @@ class KeyLoop:
         is_scraped: bool = False,
         began: Callable[[KeyBot], None] = lambda _: None,
         traces: Traces | None = None,
+        holdings: Holdings | None = None,
     ) -> None:
-        """`book` opens where checkpoints are kept; `began` hears of each bot that begins."""
+        """`book` opens where checkpoints are kept; `began` hears of each bot that begins; `holdings` say
+        when the key is this process's."""
         self._began = began
         self.name = settings.key
         self.settings = settings
@@ -82,8 +90,11 @@ class KeyLoop:
         self._events = about_key(events, self.name)
         self._book = book
         self._is_scraped, self._traces = is_scraped, traces
-        self._stop = LivelyEvent()
+        self._stop = SignalEvent()
         self._wake = SignalEvent()
+        self._life = LivelyEvent()
+        """Stops the bot that is made now, or was last."""
+        self._turn = KeyTurn(settings, holdings or SoleHolder(), stop=self._stop, wake=self._wake)
         self._daemon: Daemon | None = None
         self._told: _ParkingAlarms | None = None
         self._changed: Callable[[], bool] = lambda: False
@@ -95,6 +106,11 @@ class KeyLoop:
         )
 
     @property
+    def stands_by(self) -> bool:
+        """Whether no bot of it is to be made just now: it is parked, or another process holds the key."""
+        return self.error is not None or (self._turn.is_shared and self._turn.tenure is None)
+
+    @property
     def is_refused(self) -> bool:
         """Whether the API refuses its key."""
         bot = self.bot
@@ -103,6 +119,17 @@ class KeyLoop:
     def stop(self) -> None:
         """Finish the write in flight, then end."""
         self._stop.set()
+        self._end_life()
+
+    def turned(self) -> None:
+        """The key's tenure has begun, is to end, or is over."""
+        if self._turn.has_ended():
+            self._end_life()
+        else:
+            self._wake.set()
+
+    def _end_life(self) -> None:
+        self._life.set()
         self._wake.set()
         if (daemon := self._daemon) is not None:
             daemon.stop()
@@ -124,7 +151,9 @@ class KeyLoop:
         while not self._stop.is_set():
             began = time.monotonic()
             error = self._live()
-            if error is None or self._stop.is_set():
+            if error is None:
+                continue
+            if self._stop.is_set():
                 break
             failures = 1 if time.monotonic() - began > PROBE else failures + 1
             pause = min(FIRST_TRY * 2.0 ** (failures - 1), PROBE)
@@ -133,12 +162,16 @@ class KeyLoop:
             self._told.close()
 
     def _live(self) -> Exception | None:
-        """Make the bot and run it to its end; give what ended it before it was told to stop."""
+        """Make the bot once the key is ours, and run it to its end; give what else ended it than we."""
         try:
-            bot = self._make()
+            self._life = LivelyEvent()
+            tenure = self._turn.wait(self._stand_by)
+            if tenure is None:
+                return None
+            bot = self._make(tenure)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this key's trouble alone
             self._keyring.release(self.name)
-            return error
+            return self._turn.failed(error)
         self.bot, self.error, self.has_run = bot, None, True
         self.hangs = HangWatch(bot.app, bot.pulse, self._events)
         try:
@@ -152,29 +185,36 @@ class KeyLoop:
             return error
         finally:
             self.bot = self.hangs = self._daemon = None
+            self._turn.over()  # first: what is left to do takes seconds
             with suppress(ReviewbotError):
                 bot.close()
             self._keyring.release(self.name)
 
-    def _make(self) -> KeyBot:
+    def _stand_by(self) -> None:
+        self.error = None
+
+    def _make(self, tenure: Tenure) -> KeyBot:
         settings = self.settings
         key = KeyWatch(settings.key_file)
         self._changed = key.changed
         policies = PolicyWatch(policy_sources(settings))
         self._changed = lambda: key.changed() or policies.changed()
         self._keyring.claim(self.name, settings.need_key().reveal())
-        return make_bot(
+        bot = make_bot(
             settings,
             policies,
             key,
             self._events,
-            stop=self._stop,
+            stop=self._life,
             post=_post(settings, lambda: self._keyring.passed(self.name)),
             is_scraped=self._is_scraped,
             tell=_says_alive,
             renews=self._renews,
             traces=self._traces,
         )
+        if self._turn.is_shared:
+            hold_by(bot, tenure)
+        return bot
 
     def _renews(self, renew: Renew) -> Renew:
         def claimed(key: str) -> bool:
@@ -186,7 +226,7 @@ class KeyLoop:
     def _park(self, error: Exception, pause: float) -> None:
         """Tell that it is parked, and wait until it is to be tried again."""
         self.error = error
-        why = in_a_sentence(error) if isinstance(error, ReviewbotError) else type(error).__name__
+        why = why_of(error)
         self._events("parked", level="error", error=why, seconds=pause)
         if self._told is None:
             self._told = _ParkingAlarms(self.settings, self._events)
@@ -271,8 +311,9 @@ def _says_alive(words: str) -> None:
 class Keyring:
     """Runs the bots of all keys until told to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, holdings: Holdings | None = None) -> None:
         self.loops: Sequence[KeyLoop] = ()
+        self._holdings = holdings or SoleHolder()
         self._signals = StopSignals(time.monotonic)
         self._stopping = False
         self._never = SignalEvent()
@@ -286,6 +327,8 @@ class Keyring:
         Raises what ended the first of them where none could begin.
         """
         self.loops = loops
+        by_name = {loop.name: loop for loop in loops}
+        self._holdings.changed = lambda name: by_name[name].turned() if name in by_name else None
         for loop in loops:
             if not self._stopping:
                 loop.start()
@@ -298,7 +341,7 @@ class Keyring:
             if (words := self._in_words()) != said:
                 said = words
                 tell_manager(f"STATUS={words}")
-            if not is_settled and all(loop.has_run or loop.error for loop in loops):
+            if not is_settled and all(loop.has_run or loop.stands_by for loop in loops):
                 is_settled = True
                 settle()
             if not self._stopping and self._is_hopeless():
@@ -326,6 +369,7 @@ class Keyring:
     def stop(self) -> None:
         """Let each finish its write in flight, then end."""
         self._stopping = True
+        self._holdings.leave()
         for loop in self.loops:
             loop.stop()
 
@@ -391,6 +435,8 @@ class Keyring:
 
     def unready(self) -> str | None:
         """Why some key is not reviewed now; those that the API refuses are left out, unless all are."""
+        if (problem := self._holdings.problem) is not None:
+            return problem
         found = [(loop.name, self._why_not(loop)) for loop in self.loops]
         wrong = [f"{name}: {why}" for name, why in found if why is not None]
         if self.loops and all(loop.is_refused for loop in self.loops):
@@ -401,14 +447,19 @@ class Keyring:
     def _why_not(self, loop: KeyLoop) -> str | None:
         bot, error = loop.bot, loop.error
         if bot is None:
-            return "parked" if error is None else f"parked: {error}"
+            if error is None:
+                return None if self._holdings.is_shared else "parked"
+            return f"parked: {error}"
         return None if loop.is_refused else bot.pulse.unready()
 
     def _in_words(self) -> str:
         running = sum(loop.bot is not None for loop in self.loops)
         refused = sum(loop.is_refused for loop in self.loops)
+        parked = sum(loop.error is not None for loop in self.loops)
+        others = len(self.loops) - running - parked
         return (
             f"{running} of {len(self.loops)} keys run"
             + (f", {refused} refused" if refused else "")
-            + (f", {len(self.loops) - running} parked" if running < len(self.loops) else "")
+            + (f", {parked} parked" if parked else "")
+            + (f", {others} elsewhere" if others else "")
         )

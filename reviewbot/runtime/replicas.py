@@ -15,13 +15,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
+from reviewbot.config import Settings
 from reviewbot.core.pipeline import Events
 from reviewbot.domain.errors import LeaseLost, LedgerError, LedgerUnwritable
+from reviewbot.policy.model import Policy
 from reviewbot.ports.leases import Lease, LeaseAnswer, LeaseRequest, LeaseStore, Peer
+from reviewbot.runtime.liveness import SignalEvent
 
 TICK = 0.4
 """Seconds between two heartbeats: what a leaving replica gives back is noticed by the next."""
@@ -68,8 +72,78 @@ class Tenure:
             raise LeaseLost(f"{self.key}: the round was claimed {age:.0f} s ago")
 
 
+class Holdings(Protocol):
+    """Which keys this process may act for."""
+
+    is_shared: bool
+    """Whether other processes may hold them as well."""
+    problem: str | None
+    """Why none can be held now."""
+    changed: Callable[[str], None]
+    """Hears of each key whose tenure has begun, is to end, or is over."""
+
+    def tenure(self, key: str) -> Tenure | None:
+        """The tenure of a key that may begin or go on."""
+
+    def disagreement(self, settings: Settings, policies: Iterable[Policy]) -> str | None:
+        """Why this process should not take a key."""
+
+    def accept(self, key: str) -> None:
+        """Take a key from now on when it is free."""
+
+    def decline(self, key: str, why: str) -> None:
+        """Hold a key no longer, and say why."""
+
+    def release(self, key: str) -> None:
+        """Give a key back, for its bot has ended."""
+
+    def is_free(self, key: str) -> bool:
+        """Whether nobody held the key when that was last asked."""
+
+    def leave(self) -> None:
+        """Take nothing more."""
+
+
+class SoleHolder:
+    """Holds every key for as long as it runs: the file of the ledger is locked."""
+
+    is_shared = False
+    problem: str | None = None
+
+    def __init__(self) -> None:
+        self.changed: Callable[[str], None] = lambda _: None
+
+    def tenure(self, key: str) -> Tenure | None:
+        """One without an end."""
+        tenure = Tenure(key, lambda: 0.0)
+        tenure.until = float("inf")
+        return tenure
+
+    def disagreement(self, settings: Settings, policies: Iterable[Policy]) -> str | None:  # noqa: ARG002
+        """Nobody is there to disagree with."""
+        return None
+
+    def accept(self, key: str) -> None:
+        """It is held already."""
+
+    def decline(self, key: str, why: str) -> None:
+        """Nobody else could take it."""
+
+    def release(self, key: str) -> None:
+        """Nobody else could take it."""
+
+    def is_free(self, key: str) -> bool:  # noqa: ARG002
+        """It is held."""
+        return False
+
+    def leave(self) -> None:
+        """What is held ends with the process."""
+
+
 class Replica:
     """What one process holds. Only one thread beats; all else may be called by any."""
+
+    is_shared = True
 
     def __init__(
         self,
@@ -82,8 +156,11 @@ class Replica:
         monotonic: Callable[[], float],
         events: Events,
         about: Mapping[str, object] | None = None,
+        disagreement: Callable[[Settings, Iterable[Policy]], str | None] = lambda *_: None,
     ) -> None:
-        """`process` is no other's; `schema` is the version of the tables that we know."""
+        """`process` is no other's; `schema` is the version of the tables that we know; `disagreement` says
+        why a key should not be taken."""
+        self.disagreement = disagreement
         self.name, self._process = name, process
         self._store, self._ttl, self._schema = store, ttl, schema
         self._monotonic, self._events = monotonic, events
@@ -91,7 +168,7 @@ class Replica:
         self._lock = threading.RLock()
         self.changed: Callable[[str], None] = lambda _: None
         """Hears of each key whose tenure has begun, is to end, or is over."""
-        self.hurry = threading.Event()
+        self.hurry = SignalEvent()
         """Set where the next heartbeat should come at once."""
         self.tick = min(TICK, ttl / 5)
         self.answer: LeaseAnswer | None = None

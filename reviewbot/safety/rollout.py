@@ -166,6 +166,29 @@ def _newest(ledger: Ledger, revision: str) -> LogNote | None:
     return next((note for note in ledger.notes(TOPIC) if note.subject == revision), None)
 
 
+def disagreement(
+    ledger: Ledger, policies: Iterable[Policy], *, require_ack: bool, two_for_caps: bool
+) -> str | None:
+    """Why these policies are not those that the ledger goes by; None where they are, or would wait.
+
+    What people have to accept first harms nothing, and what a person has accepted is meant.
+    """
+    guard = GuardState(require_ack=require_ack, two_for_caps=two_for_caps)
+    for policy in policies:
+        change = probation.newest_change(ledger, policy.name)
+        if change is None or change.revision == policy.revision:
+            continue
+        before = ledger.policy(change.revision)
+        if before is not None and people_needed(guard, before, policy):
+            continue
+        if not is_accepted(ledger, policy.revision, 1):
+            return (
+                f"its policy {policy.name} is the revision {policy.revision[:8]}, the ledger goes by"
+                f" {change.revision[:8]}"
+            )
+    return None
+
+
 def adopt(app: BotContext, judges: Iterable[Judge], *, remember: bool = True) -> None:
     """Let these policies judge from the next pass on, instead of those that did.
 

@@ -205,14 +205,17 @@ def test_an_intent_needs_the_lease_that_was_taken(table: Table, opened: Callable
     """In its own transaction: another's, one that ran out, and other tables are refused, and say why."""
     (lease, *_) = table.ask("a").leases
     ledger = opened(table.url, key=lease.key)
-    ledger.fence = LeaseFence(ledger._engine, lease, SCHEMA_VERSION).check
+    ledger.hold_by(lambda: None)
+    with pytest.raises(LeaseLost, match="holds no lease"):
+        ledger.intend(a_decision())
+    ledger.hold_by(lambda: lease)
     ledger.intend(a_decision())
 
-    ledger.fence = LeaseFence(ledger._engine, lease, "0002").check
+    ledger.fence = LeaseFence(ledger._engine, lease.key, lambda: lease, "0002").check
     with pytest.raises(LeaseLost, match="the ledger has the schema"):
         ledger.intend(a_decision(task_id="t2"))
 
-    ledger.fence = LeaseFence(ledger._engine, lease, SCHEMA_VERSION).check
+    ledger.hold_by(lambda: lease)
     table.shift(TTL + 1)
     with pytest.raises(LeaseLost, match="our lease ran out"):
         ledger.intend(a_decision(task_id="t2"))
