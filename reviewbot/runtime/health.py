@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Protocol
@@ -29,6 +29,9 @@ class Bots(Protocol):
     def pulses(self) -> Iterable[Pulse]:
         """The pulse of each that runs."""
 
+    def leaders(self) -> Mapping[str, bool]:
+        """Each key that this process may hold, and whether it does."""
+
     def stuck(self) -> str | None:
         """Why the process should be started anew; None while it turns."""
 
@@ -45,7 +48,7 @@ class HealthServer(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], bots: Bots) -> None:
         self.bots = bots
-        self.exposition = Exposition(bots.pulses)
+        self.exposition = Exposition(bots.pulses, bots.leaders)
         try:
             super().__init__(address, _Handler)
         except OSError as error:

@@ -423,6 +423,13 @@ class Keyring:
         bots = [loop.bot for loop in self.loops]
         return tuple(bot.pulse for bot in bots if bot is not None)
 
+    def leaders(self) -> dict[str, bool]:
+        """Each key, and whether its bot runs here and acts."""
+        return {
+            loop.name: loop.bot is not None and self._holdings.leads(loop.name)
+            for loop in self.loops
+        }
+
     def hang_watches(self) -> Iterator[HangWatch]:
         """What looks whether the loop of a key hangs."""
         found = [loop.hangs for loop in self.loops]

@@ -290,6 +290,10 @@ class Pulse:
         """Itself, for whoever asks all that there are."""
         return (self,)
 
+    def leaders(self) -> dict[str, bool]:
+        """Its key, which nobody else can hold."""
+        return {self.key: True}
+
     def unready(self) -> str | None:
         """Why it cannot do its work now: the loop hangs, the log, the API, a pause, a pass too long."""
         if (hangs := self.stuck(HANGS)) is not None:

@@ -30,6 +30,10 @@ KEY = "key"
 """The label that says which key a figure is about."""
 
 
+LEADER = "is_leader"
+"""What is a figure of every key, also of those that another process holds."""
+
+
 class Gauge(NamedTuple):
     """One figure of a bot: its name, a sentence, and how it is read; None where it is not known."""
 
@@ -121,7 +125,7 @@ GAUGES = (
         "Policies whose new and changed rules are on probation",
         lambda pulse: len(pulse.app.guard.trials),
     ),
-    Gauge("is_leader", "1 while this process holds the key", lambda _: 1),
+    Gauge(LEADER, "1 while this process holds the key", lambda _: 1),
     Gauge(
         "waiting", "Things that wait", lambda pulse: pulse.summary.waiting if pulse.summary else 0
     ),
@@ -263,20 +267,26 @@ HISTOGRAMS = (
 
 
 class BotCollector(Collector):
-    """Reads the pulses of this process when asked."""
+    """Reads the pulses of this process when asked, and which keys it holds of those that it might."""
 
-    def __init__(self, pulses: Callable[[], Iterable[Pulse]]) -> None:
-        self._pulses = pulses
+    def __init__(
+        self,
+        pulses: Callable[[], Iterable[Pulse]],
+        leaders: Callable[[], Mapping[str, bool]] = dict,
+    ) -> None:
+        self._pulses, self._leaders = pulses, leaders
 
     def collect(self) -> Iterator[Metric]:
         """Every metric once, with a sample for each key."""
         pulses = tuple(self._pulses())
         for name, sentence, read in GAUGES:
             gauge = GaugeMetricFamily(f"reviewbot_{name}", sentence, labels=(KEY,))
-            for pulse in pulses:
-                value = read(pulse)
+            values = {pulse.key: read(pulse) for pulse in pulses}
+            if name == LEADER:
+                values |= self._leaders()
+            for key, value in values.items():
                 if value is not None:
-                    gauge.add_metric((pulse.key,), float(value))
+                    gauge.add_metric((key,), float(value))
             yield gauge
         for family, rows in ((GaugeMetricFamily, LABELLED), (CounterMetricFamily, COUNTERS)):
             for row in rows:
@@ -302,9 +312,13 @@ def _histogram(row: Histogram, pulses: Iterable[Pulse]) -> Metric:
 class Exposition:
     """All metrics of this process as text, in the words of Prometheus."""
 
-    def __init__(self, pulses: Callable[[], Iterable[Pulse]]) -> None:
+    def __init__(
+        self,
+        pulses: Callable[[], Iterable[Pulse]],
+        leaders: Callable[[], Mapping[str, bool]] = dict,
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(BotCollector(pulses))
+        self._registry.register(BotCollector(pulses, leaders))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:

@@ -88,6 +88,9 @@ class Holdings(Protocol):
     def disagreement(self, settings: Settings, policies: Iterable[Policy]) -> str | None:
         """Why this process should not take a key."""
 
+    def leads(self, key: str) -> bool:
+        """Whether this process acts for a key."""
+
     def accept(self, key: str) -> None:
         """Take a key from now on when it is free."""
 
@@ -122,6 +125,10 @@ class SoleHolder:
     def disagreement(self, settings: Settings, policies: Iterable[Policy]) -> str | None:  # noqa: ARG002
         """Nobody is there to disagree with."""
         return None
+
+    def leads(self, key: str) -> bool:  # noqa: ARG002
+        """It is held."""
+        return True
 
     def accept(self, key: str) -> None:
         """It is held already."""
