@@ -159,10 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str, Setting(parse_text, "this process's name in leases, alarms and heartbeats")
     ] = ""
-    lease: Annotated[
-        float,
-        Setting(parse_lease, "how long a process holds a key without renewing it (PostgreSQL)"),
-    ] = 15.0
+    lease: Annotated[float, Setting(parse_lease, "how long a key is held unrenewed")] = 15.0
     keys_dir: Annotated[str | None, Setting(parse_text, "a folder with a key per file")] = None
     notices: Notices = Notices()
     console: ConsoleSettings = ConsoleSettings()
