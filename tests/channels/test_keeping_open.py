@@ -19,14 +19,20 @@ from reviewbot.channels.ntfy import Ntfy, as_push
 from reviewbot.channels.pagerduty import PagerDuty, as_event
 from reviewbot.channels.sender import BackgroundPost
 from reviewbot.channels.wording import PLAIN
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import EACH_TIME, ENDS, AlarmKind, Message
+from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ChannelFailed
 from reviewbot.domain.text import Secret, parse_iso
 from reviewbot.ports.queue import Letter
+from reviewbot.runtime.bootstrap import build
+from tests.acceptance.house import KEY, judge_of
 from tests.builders import CONFIRMED
 from tests.channels.messages import a_message, an_alarm
 from tests.channels.servers import WebServer, web_server
 from tests.channels.test_sinks import TEXT, message_of, odd, strings_in
+from tests.fakes import Said
 
 ROUTING, TOKEN = "R0UT1NGKEY", "tk_T0KEN"
 
@@ -176,6 +182,37 @@ def test_only_channels_that_keep_things_open_hear_what_only_closes() -> None:
         post.close()
 
     assert [got.path for got in server.got] == ["/v2/enqueue"]
+
+
+def a_bot(folder: Path, server: WebServer) -> BotContext:
+    """A bot as `run` builds it, on a log on disk, with a duty that is paged."""
+    file = a_secret(folder, ROUTING)
+    duty = {"type": "pagerduty", "url": server.url("/enqueue"), "routing_key_file": file}
+    problems: list[str] = []
+    notices = read_notices({"channels": {"duty": duty}}, "test", problems, seconds=float)
+    assert problems == []
+    settings = Settings(
+        api_key=Secret(KEY),
+        mode=Mode.LIVE,
+        ledger=f"sqlite:///{folder / 'log.db'}",
+        notices=notices,
+    )
+    return build(settings, judges=[judge_of()], events=Said())
+
+
+def test_what_one_process_opened_the_next_one_closes(tmp_path: Path) -> None:
+    """By the log: the API was away, the bot was started anew meanwhile, and the API is back."""
+    with web_server() as server:
+        first = a_bot(tmp_path, server)
+        first.notifier.notify(AlarmKind.API_AWAY, "The API is away")
+        first.close()
+        second = a_bot(tmp_path, server)
+        second.notifier.resolved(AlarmKind.API_AWAY, "The API answers again")
+        second.close()
+
+    opened, closed = bodies(server)
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == closed["dedup_key"]
 
 
 def make(channels: dict[str, Any], **more: Any) -> tuple[Channel, ...]:
