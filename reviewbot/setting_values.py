@@ -73,6 +73,20 @@ def parse_lease(text: str) -> float:
     return seconds
 
 
+_AGES = _UNITS | {"w": 7 * 86400, "y": 365 * 86400}
+
+
+def parse_age(text: str) -> float:
+    """A length of time that may be years, in seconds."""
+    text = text.strip()
+    if not re.fullmatch(r"(\d{1,9}[smhdwy])+", text):
+        raise NotASetting("is no length of time: write it like 90d, 26w or 2y")
+    seconds = float(sum(int(n) * _AGES[u] for n, u in re.findall(r"(\d+)([smhdwy])", text)))
+    if not 1 <= seconds <= 100 * _AGES["y"]:
+        raise NotASetting("is out of range: from 1s to 100y")
+    return seconds
+
+
 def parse_rate(text: str) -> float:
     """Requests a minute."""
     try:

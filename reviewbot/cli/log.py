@@ -13,8 +13,8 @@ import msgspec
 from reviewbot.cli.answering import ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
 from reviewbot.cli.each_key import for_each_key
-from reviewbot.cli.log_export import SHOWN, chosen, since_option, task_option
-from reviewbot.cli.opening import checkpoints_of, ledger_at, with_settings
+from reviewbot.cli.log_export import SHOWN, chosen, name_absent, since_option, task_option
+from reviewbot.cli.opening import checkpoints_of, ledger_at, signing_key_of, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
@@ -47,6 +47,7 @@ MOST_DIFFERENT = 20
             "checkpoint": Lazy("log:checkpoint", "state how far the log has come"),
             "replay": Lazy("log:replay", "judge every decision again"),
             "export": Lazy("log_export:export", "all decisions as JSON lines or CSV"),
+            "archive": Lazy("log_keep:archive", "move what ended long ago to sealed segments"),
             "erase": Lazy("log_keep:erase", "take out what people wrote"),
         }
     }
@@ -102,6 +103,7 @@ def show(
             if decision is not None:
                 found: Iterable[Logged] = [_the_one(ledger, decision)]
             elif everything or task or since:
+                name_absent(screen, ledger)
                 found = chosen(ledger, task=task, since=since)
             else:
                 found = ledger.decisions(newest=NEWEST)
@@ -220,6 +222,7 @@ def _replay(
 ) -> None:
     count, gone, different = 0, 0, []
     with ledger_at(settings) as ledger, screen.progress() as progress:
+        name_absent(screen, ledger)
 
         def kept() -> Iterator[Logged]:
             nonlocal gone
@@ -316,8 +319,8 @@ def _verify(screen: Screen, settings: Settings) -> None:
     book = checkpoints_of(settings)
     kept = KeptCheckpoints() if book is None else book.read()
     with ledger_at(settings) as ledger:
-        found = ledger.verify(*kept.checkpoints)
-    for remark in kept.remarks:
+        found = ledger.verify(*kept.checkpoints, signing=signing_key_of(settings))
+    for remark in (*kept.remarks, *found.remarks):
         screen.say(styled("note: ", "care") + safe_line(remark, 300))
     if problems := [*kept.problems, *found.problems]:
         listed = "\n".join(f"  {safe_line(problem, 300)}" for problem in problems)

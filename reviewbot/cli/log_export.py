@@ -20,11 +20,13 @@ from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.replay import was_judged
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.text import safe_line
 from reviewbot.history.files import need_arrow
 from reviewbot.insights.spill import SortedRuns
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.log_files import WRITERS
+from reviewbot.presentation.style import styled
 
 SHOWN = 1_000
 """So often, in decisions, a terminal hears how far it is."""
@@ -37,6 +39,14 @@ since_option = click.option(
 task_option = click.option(
     "--task", metavar="ID", help="Only one task's; the beginning of its id will do."
 )
+
+
+def name_absent(screen: Screen, ledger: Ledger) -> None:
+    """Say which archived segments are not at hand: what left with them is left out."""
+    for name in ledger.absent_segments():
+        screen.say(
+            styled("note: ", "care") + f"{safe_line(name)} is not at hand, so it is left out"
+        )
 
 
 def chosen(ledger: Ledger, *, task: str | None, since: datetime | None) -> Iterator[Logged]:
@@ -126,6 +136,7 @@ def export(
             nonlocal count
             for key in settings.each():
                 with ledger_at(key) as ledger:
+                    name_absent(screen, ledger)
                     for decision in marked(ledger, task=task, since=since):
                         count += 1
                         yield decision

@@ -1,32 +1,116 @@
-"""`reviewbot log erase`: what people wrote, taken out of the log for good."""
+"""`reviewbot log archive` and `erase`: the log is kept for years, and forgets what it has to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from reviewbot.cli.answering import as_option, person_of
 from reviewbot.cli.command import command, format_option, ledger_option
-from reviewbot.cli.opening import with_settings
+from reviewbot.cli.opening import checkpoints_of, signing_key_of, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.text import safe_line
+from reviewbot.domain.text import parse_iso, safe_line
+from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
-from reviewbot.ports.ledger import Erased, ErasureOrder, Ledger
+from reviewbot.ledger.segments import SegmentSeal
+from reviewbot.ports.ledger import Erased, ErasureOrder
 from reviewbot.presentation.format import counted
 from reviewbot.presentation.machine_forms import json_lines
 from reviewbot.presentation.style import styled
+from reviewbot.safety.stop_conditions import keep
+from reviewbot.setting_values import NotASetting, parse_age
 
 
 @contextmanager
-def _written(settings: Settings) -> Iterator[Ledger]:
+def _written(settings: Settings) -> Iterator[SqlLedger]:
     """The log of one key, to be written beside a running bot."""
     with closing(open_ledger(settings.ledger, key=settings.key, create=False)) as opened:
         yield opened
+
+
+class AgeType(click.ParamType[datetime]):
+    """A moment with a zone, or a length of time back from now: `90d`, `26w`, `2y`."""
+
+    name = "age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read the moment, or say what one looks like."""
+        if isinstance(value, datetime):
+            return value
+        with suppress(ValueError):
+            return parse_iso(value)
+        try:
+            return datetime.now(UTC) - timedelta(seconds=parse_age(value))
+        except NotASetting as wrong:
+            self.fail(f"{value!r} {wrong}; or a moment: 2026-06-02T12:00:00Z", param, ctx)
+
+
+@command
+@click.option(
+    "--before",
+    type=AgeType(),
+    required=True,
+    help="What ended before: 90d, 2y or a moment.",
+)
+@click.option(
+    "--to",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where to; without it where the last ones are.",
+)
+@with_settings(as_option, ledger_option, every_key=True)
+@format_option("text", "json")
+def archive(
+    screen: Screen, settings: Settings, before: datetime, to: str | None, form: str
+) -> None:
+    """Move what ended long ago out of the log, to sealed Parquet segments in a folder.
+
+    The lines of closed rounds and their decisions leave, which are most of the log's bytes; what limits,
+    counts and claims go by stays. The log's chain goes on from each segment's seal. log verify, replay
+    and export, and policy backtest read the segments like the rest, as long as they are in that folder;
+    verify names those that are not. A bot may run meanwhile, and whatever stops the archiving: nothing is
+    lost, nothing is there twice. Needs  pip install 'reviewbot[parquet]'.
+
+    $ reviewbot log archive --before 90d --to /var/lib/reviewbot/archive  # the first time
+    $ reviewbot log archive --before 90d  # the folder is remembered
+    """
+    found: list[tuple[str, SegmentSeal]] = []
+    for each in settings.each():
+        book, now = checkpoints_of(each), datetime.now(UTC)
+        with _written(each) as ledger, screen.progress() as progress:
+            made = ledger.archive(
+                None if to is None else Path(to),
+                before,
+                now,
+                who=person_of(each),
+                signing=signing_key_of(each),
+                told=lambda seal: progress(f"{seal.file} is written …"),
+            )
+            if made:
+                keep(ledger, book, now)
+        found += [(each.key, seal) for seal in made]
+    if form == "json":
+        screen.data(json_lines([_seal_json(key, seal) for key, seal in found]))
+    for key, seal in found if form == "text" else ():
+        what = f"{counted(seal.decisions, 'decision')}, {counted(seal.lines, 'line')}"
+        path = safe_line(str(Path(seal.folder) / seal.file), 300)
+        screen.data(f"{styled('archived', 'good')}  {safe_line(key)}: {what} in {path}")
+    if not found:
+        screen.say("Nothing that is still in the log ended before that.")
+
+
+def _seal_json(key: str, seal: SegmentSeal) -> dict[str, object]:
+    return {"schema": "reviewbot.archived/1", "key": key, **msgspec.to_builtins(seal)}
 
 
 @command

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reviewbot.cli.command import Decorator, config_option, key_option, ledger_option, policy_option
@@ -130,6 +131,14 @@ def checkpoints_of(settings: Settings) -> CheckpointBook | None:
         key_file=settings.checkpoint_key_file,
         folder=state_folder(),
     )
+
+
+def signing_key_of(settings: Settings) -> bytes | None:
+    """The key that signs checkpoints and archived segments, where there is one."""
+    from reviewbot.ledger.open import signing_key
+
+    file = settings.checkpoint_key_file
+    return None if file is None else signing_key(Path(file))
 
 
 @contextmanager

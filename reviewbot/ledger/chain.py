@@ -16,7 +16,8 @@ the bot finds that a write which it sent is not in the log.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
 from reviewbot.ledger.engine import UNREADABLE, KeyRows, LedgerEngine
 from reviewbot.ledger.mapping import POLICY, note_subject, plain_from_line
+from reviewbot.ledger.segments import ArchiveReader
 from reviewbot.ledger.tables import ChainLine, entry
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
@@ -124,7 +126,7 @@ class ChainReader:
     Theory of operation. The hash of a line of today is over the salted digest of its texts, so that it
     fits with them and without. Up to the `seal` it is over the texts themselves. Beside it, a second
     chain over the same lines with digests ends in the head that the seal names, so that those lines are
-    bound once their texts are gone. Only a later word of erasure may have taken a text away.
+    bound once their texts are gone. Only a word of erasure may have taken a text away.
     """
 
     def __init__(
@@ -138,9 +140,15 @@ class ChainReader:
         self.head = start
         self.newest: dict[str, int] = {}
         self.erased: set[int] = set()
-        """Lines without their texts, for which no word of erasure was met yet."""
+        """Lines without their texts."""
+        self._said: list[tuple[int, int]] = []
+        """From which line to which words of erasure say that texts were taken out."""
+        self._skipped = 0
+        """The last line of what is archived and not at hand."""
         self._seal = seal or Seal()
         self._resealed = start
+        self._reseals = True
+        """Whether all lines up to the seal are at hand."""
         self._problems: list[str] = []
         self._checkpoints = tuple(checkpoints)
         self._heads = {checkpoint.count: b"" for checkpoint in self._checkpoints}
@@ -155,23 +163,32 @@ class ChainReader:
             if seq != count + 1:
                 self.blame(f"line {count + 1} is missing: line {seq} follows line {count}")
             mark = known if salt is None else text_digest(salt, text, detail)
-            if known is not None:
-                self._note_erased(seq, text is None and detail is None and salt is None)
+            if known is not None or (salt is None and text is not None):
+                self._note_erased(seq, text is detail is salt is None)
             if seq <= self._seal.lines:
                 fits = self._fits_of_before(head, line, mark)
             else:
                 fits = digest_of(head, seq, at, kind, subject, prior, body, detail, mark) == found
             if not fits:
                 self.blame(f"line {seq} or the one before it was changed: its hash does not fit")
-            if newest.get(subject, 0) != prior:
+            if newest.get(subject, 0) != prior and (subject in newest or prior > self._skipped):
                 self.blame(f"line {seq} does not follow the line before it about the same thing")
             count, head = seq, found
             newest[subject] = count
             if count in heads:
                 heads[count] = head
             if subject.startswith(_ERASED):
-                self._take_erasure(body)
+                self._take_erasure(body, seq)
         self.count, self.head = count, head
+
+    def skip(self, first: int, last: int, head: bytes) -> None:
+        """Go on behind lines that are not at hand, of which the last has this hash."""
+        self.count, self.head, self._skipped = last, head, last
+        self._checkpoints = tuple(one for one in self._checkpoints if not first <= one.count < last)
+        if last in self._heads:
+            self._heads[last] = head
+        if first <= self._seal.lines:
+            self._reseals = False
 
     def _fits_of_before(self, head: bytes, line: Columns, mark: bytes | None) -> bool:
         """Whether a line from before the seal fits what stands before it, in both chains."""
@@ -179,7 +196,7 @@ class ChainReader:
         self._resealed = digest_of(
             self._resealed, seq, at, kind, subject, prior, body, detail, mark
         )
-        if seq == self._seal.lines and self._resealed != self._seal.head:
+        if self._reseals and seq == self._seal.lines and self._resealed != self._seal.head:
             self.blame(f"line {seq} or one before it was changed: the seal knows another hash")
         if salt is None and known is not None:
             return True
@@ -190,13 +207,13 @@ class ChainReader:
         if is_gone:
             self.erased.add(seq)
         else:
-            self.blame(f"line {seq} has a text, and the mark of an erased one")
+            self.blame(f"line {seq} has a text that nothing binds")
 
-    def _take_erasure(self, body: bytes) -> None:
-        """Take up which lines a word of erasure names."""
+    def _take_erasure(self, body: bytes, seq: int) -> None:
+        """Take up which lines before it a word of erasure names."""
         try:
             for first, last in plain_from_line(body)["lines"]:
-                self.erased.difference_update(range(first, last + 1))
+                self._said.append((int(first), min(int(last), seq)))
         except UNREADABLE:
             self.blame("a word of erasure cannot be read")
 
@@ -205,15 +222,38 @@ class ChainReader:
         if len(self._problems) < MOST_PROBLEMS:
             self._problems.append(problem)
 
+    def said(self) -> Callable[[int], bool]:
+        """Tells of a line whether a word of erasure names it."""
+        return within(self._said)
+
     def verification(self) -> Verification:
         """What was found, once every line was read."""
+        said = self.said()
         for seq in sorted(self.erased):
-            self.blame(f"line {seq} lost its text, and no word of erasure says so")
+            if not said(seq):
+                self.blame(f"line {seq} lost its text, and no word of erasure says so")
         for checkpoint in self._checkpoints:
             found = departure(checkpoint, self.count, self._heads[checkpoint.count])
             if found is not None:
                 self.blame(found)
         return Verification(lines=self.count, head=self.head.hex(), problems=tuple(self._problems))
+
+
+def within(ranges: Iterable[tuple[int, int]]) -> Callable[[int], bool]:
+    """Tells whether a number lies within one of some ranges."""
+    joined: list[list[int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], last)
+        else:
+            joined.append([first, last])
+    starts = [first for first, _ in joined]
+
+    def lies_within(number: int) -> bool:
+        place = bisect_right(starts, number)
+        return place > 0 and number <= joined[place - 1][1]
+
+    return lies_within
 
 
 def departure(checkpoint: Checkpoint, lines: int, head: bytes) -> str | None:
@@ -236,7 +276,10 @@ class Chain(KeyRows):
 
     def __init__(self, engine: LedgerEngine, key: str) -> None:
         super().__init__(engine, key)
+        self.key = key
         self.genesis = genesis(key)
+        self.archive = ArchiveReader(engine, key)
+        """What of it has left the log."""
         self.own_lines = 0
         """How many lines this process has added."""
         self._written: tuple[int, bytes] | None = None
@@ -259,10 +302,12 @@ class Chain(KeyRows):
         return ChainLine(*row) if row else None
 
     def back_from(self, seq: int) -> list[ChainLine]:
-        """A line and all before it about the same subject, oldest first."""
+        """A line and all before it about the same subject, oldest first, as far as they have not left."""
         lines: list[ChainLine] = []
         while seq:
             line = self.line(seq)
+            if line is None and seq <= self.archive.last():
+                break
             assert line is not None, f"line {seq} is missing"
             lines.append(line)
             seq = line.prior
@@ -315,6 +360,8 @@ class Chain(KeyRows):
             return
         seq, hash_ = self._written
         line = self.line(seq) if seq <= count else None
+        if line is None and seq <= count and seq <= self.archive.last():
+            return  # it has left the log, whose newest line says so
         if line is None or line.hash != hash_:
             self._lost = (
                 f"line {seq}, which this process wrote, is not there any more"
@@ -323,9 +370,10 @@ class Chain(KeyRows):
 
     def _count_lines(self, count: int) -> None:
         """See whether all lines since this process began to write are there, the newest one aside."""
-        there = self._run(statements.LINES_SINCE, {"seq": self._began}).fetchone()[0]
-        if there < count - self._began:
-            self._lost = f"lines between line {self._began} and line {count} are not there any more"
+        began = max(self._began, self.archive.last())
+        there = self._run(statements.LINES_SINCE, {"seq": began}).fetchone()[0]
+        if there < count - began:
+            self._lost = f"lines between line {began} and line {count} are not there any more"
 
 
 class ChainEnd(KeyRows):
@@ -353,6 +401,7 @@ class LogPart(KeyRows):
     def __init__(self, engine: LedgerEngine, key: str = DEFAULT_KEY) -> None:
         super().__init__(engine, key)
         self._chain = Chain(engine, key)
+        self._archive = self._chain.archive
 
     def _put(self, table: Table, row: Struct, before: Struct | None) -> None:
         """Keep a new row, or what has changed of a known one: other columns' indexes are left in peace."""

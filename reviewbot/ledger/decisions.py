@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -14,6 +14,7 @@ from reviewbot.domain.decision import (
     Action,
     Decision,
     Entry,
+    Mode,
     State,
     idempotency_key,
 )
@@ -21,9 +22,11 @@ from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewKind
 from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
+from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
 from reviewbot.ledger.mapping import (
+    ERASED,
     entry_of,
     from_micros,
     logged,
@@ -156,17 +159,12 @@ class DecisionLog(LogPart):
 
     def iter_decisions(self) -> Iterator[Logged]:
         """Every decision by `seq`, a page at a time; writers may go on between the pages."""
-        after = 0
-        while page := self._found(statements.DECISIONS_AFTER, after=after):
-            yield from page
-            after = page[-1].seq
+        yield from self._walk(statements.DECISIONS_AFTER, after=0)
 
     def newest_first(self, before: int | None = None) -> Iterator[Logged]:
         """Every decision from the newest on, or from before a `seq` on, a page at a time."""
         seq = events.MOST if before is None else before
-        while page := self._found(statements.DECISIONS_BEFORE, before=seq):
-            yield from page
-            seq = page[-1].seq
+        yield from self._walk(statements.DECISIONS_BEFORE, before=seq)
 
     def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
         """What a policy decided that came to stand where it stands since, without its bulk."""
@@ -182,7 +180,10 @@ class DecisionLog(LogPart):
         """The whole story of one decision, oldest first."""
         with self._engine.reading():
             row = self._row(decision_id)
-            return [entry_of(line) for line in self._chain.back_from(row.last if row else 0)]
+            if row is None:
+                return []
+            left = self._archive.story(row.archived, row.id) if row.archived else None
+            return [entry_of(line) for line in (*(left or ()), *self._chain.back_from(row.last))]
 
     def _sorted(self, statement: ClauseElement, **parameters: Any) -> list[Logged]:
         return sorted(self._found(statement, **parameters), key=lambda decision: decision.seq)
@@ -191,7 +192,35 @@ class DecisionLog(LogPart):
         """The decisions that a statement finds."""
         with self._engine.reading():
             rows = self._run(statement, parameters).fetchall()
-            return [logged(*_row_and_text(row), key=self._key) for row in rows]
+            return [found for row in rows if (found := self._logged(row)) is not None]
+
+    def _walk(self, statement: ClauseElement, **start: int) -> Iterator[Logged]:
+        """All decisions of a walk, each page after the last row of the one before."""
+        (name,) = start
+        while True:
+            with self._engine.reading():
+                rows = self._run(statement, start).fetchall()
+                page = [found for row in rows if (found := self._logged(row)) is not None]
+            yield from page
+            if not rows:
+                return
+            start = {name: rows[-1][0]}
+
+    def _logged(self, columns: Sequence[Any]) -> Logged | None:
+        """A decision, from the log or from the segment with which it left; None: that is not at hand."""
+        row = DecisionRow(*columns[:_WIDTH])
+        body, text, *detail = columns[_WIDTH:]
+        if body is None:
+            if row.archived is None:
+                raise LookupError(f"line {row.recorded} is missing")
+            lines = self._archive.lines(row.archived)
+            if lines is None:
+                return None
+            line = lines[row.recorded]
+            body, text, detail = line.body, line.text, [line.detail] if detail else []
+        decision = step_from_line(body, text).decision
+        assert decision is not None
+        return logged(row, with_bulk(decision, *detail), text is None, key=self._key)
 
     def memories(self, review: ReviewKind, ids: Sequence[str]) -> Mapping[str, Memory]:
         """What is remembered of these things; one that is not in the log is absent."""
@@ -209,10 +238,10 @@ class DecisionLog(LogPart):
     def _read(self, review: ReviewKind, ids: Sequence[str]) -> dict[str, Memory | None]:
         decisions: dict[str, list[tuple[DecisionRow, Decision]]] = {name: [] for name in ids}
         if ids:
-            asked = {"review": review, "names": statements.names_of(ids)}
+            asked = {"review": review, "names": names_of(ids)}
             for columns in self._run(statements.DECISIONS_OF_TASKS, asked):
-                row, decision, _ = _row_and_text(columns)
-                decisions[row.task_id].append((row, decision))
+                row = DecisionRow(*columns[:_WIDTH])
+                decisions[row.task_id].append((row, _remembered(row, *columns[_WIDTH:])))
         return {name: memory_of(found) if found else None for name, found in decisions.items()}
 
     def accounts(
@@ -221,7 +250,7 @@ class DecisionLog(LogPart):
         """The last 30 days of these accounts, and all days; one without decisions has counts of 0."""
         since = to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
         with self._engine.reading():
-            names = statements.names_of(account_ids)
+            names = names_of(account_ids)
             recent, ever = (
                 self._figures({"review": review, "since": start, "names": names})
                 for start in (since, _BEFORE_ALL)
@@ -269,15 +298,30 @@ class AccountFigures(NamedTuple):
 NO_FIGURES = AccountFigures()
 
 
-def _row_and_text(columns: Sequence[Any]) -> tuple[DecisionRow, Decision, bool]:
-    """A decision's row, and what the line that recorded it says; with its bulk where that was asked for.
-
-    And whether its texts were erased.
-    """
-    body, text, *detail = columns[_WIDTH:]
-    decision = step_from_line(body, text).decision
-    assert decision is not None
-    return DecisionRow(*columns[:_WIDTH]), with_bulk(decision, *detail), text is None
+def _remembered(row: DecisionRow, body: bytes | None, text: bytes | None) -> Decision:
+    """A decision without its bulk; of one that has left the log, what its row says of it."""
+    if body is not None:
+        decision = step_from_line(body, text).decision
+        assert decision is not None
+        return decision
+    if row.archived is None:
+        raise LookupError(f"line {row.recorded} is missing")
+    return Decision(
+        id=row.id,
+        review=cast(ReviewKind, row.review),
+        task_id=row.task_id,
+        round=1,
+        epoch=row.epoch or None,
+        action=Action(row.action),
+        rule=row.rule,
+        policy=row.policy,
+        revision="",
+        mode=Mode.DRY_RUN if row.state == State.DRY_RUN else Mode.LIVE,
+        decided_at=from_micros(row.intended_at or row.state_at),
+        account_id=row.account_id,
+        amount_micros=row.amount_micros,
+        decided_by=ERASED if row.by_person else None,
+    )
 
 
 def memory_of(decisions: Sequence[tuple[DecisionRow, Decision]]) -> Memory:

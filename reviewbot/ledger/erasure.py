@@ -17,18 +17,29 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy.sql.elements import ClauseElement
 
 from reviewbot.domain.decision import OPEN
-from reviewbot.ledger import events, statements, tables
-from reviewbot.ledger.chain import ChainEnd, LogPart, erased
-from reviewbot.ledger.mapping import NOTE, noted_from_line, plain_from_line, to_micros
+from reviewbot.domain.errors import UsageError
+from reviewbot.ledger import events, segments, statements, tables
+from reviewbot.ledger.chain import ChainEnd, LogPart, erased, within
+from reviewbot.ledger.clauses import names_of
+from reviewbot.ledger.mapping import (
+    NOTE,
+    noted_from_line,
+    plain_from_line,
+    round_subject,
+    to_micros,
+)
+from reviewbot.ledger.segments import alone, read_segment, seal_of, write_segment
 from reviewbot.ledger.tables import ChainLine, DecisionRow, KeptRow, NoteRow, RoundRow
 from reviewbot.ports.ledger import Erased, ErasureOrder
 
@@ -54,6 +65,18 @@ class _Rows(NamedTuple):
     decisions: list[DecisionRow]
     rounds: list[RoundRow]
 
+    @property
+    def archived(self) -> list[int]:
+        """The lines that name the segments with which any of it left."""
+        words = [one.archived for one in self.decisions] + [one.archived for one in self.rounds]
+        return sorted({word for word in words if word is not None})
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects of its lines."""
+        rounds = (round_subject(one.review, one.task_id, one.epoch) for one in self.rounds)
+        return [*(one.id for one in self.decisions), *rounds]
+
     def is_closed(self, before: int | None) -> bool:
         """Whether nothing is open, and all of it ended before a moment."""
         ends = [one.ended_at for one in self.rounds] + [one.state_at for one in self.decisions]
@@ -78,10 +101,11 @@ class ErasureLog(LogPart):
         for number, group in enumerate(groups):
             with self._chain.adding() as end:
                 lines: list[int] = []
+                files: set[int] = set()
                 for thing in group:
                     rows = self._rows_of(thing)
                     if rows.is_closed(before):
-                        lines += self._erase_thing(rows)
+                        lines += self._erase_thing(rows, files)
                         self._forget(*thing)
                         tasks += 1
                     else:
@@ -89,21 +113,57 @@ class ErasureLog(LogPart):
                 if number == 0:
                     lines += self._erase_words(subjects, order, at, end)
                 if lines:
-                    self._say_so(order, lines, at, who, because, end)
+                    self._say_so(order, lines, files, at, who, because, end)
             count += len(lines)
         return Erased(lines=count, tasks=tasks, still_open=tuple(still_open))
 
     def finish_erasures(self) -> bool:
-        """Write the files anew where an erasure was not finished; whether there was one."""
+        """Write the files anew where an erasure was not finished; whether there was one.
+
+        Raises UsageError where a segment is not at hand, LedgerBusy where others are at work there.
+        """
         with self._engine.reading():
-            marks = [row[1] for row in self._run(statements.KEPT, {"kind": UNFINISHED})]
+            marks = [KeptRow(*row) for row in self._run(statements.KEPT, {"kind": UNFINISHED})]
+            gone = within(self._erased_ranges())
         if not marks:
             return False
+        for word in sorted({word for mark in marks for word in msgspec.json.decode(mark.value)}):
+            self._erase_in_segment(word, gone)
         self._engine.scrub()
         with self._engine.writing():
-            for name in marks:
+            for mark in marks:
+                name = mark.name
                 self._run(statements.UNKEEP, {"kind": UNFINISHED, "name": name})
         return True
+
+    def _erased_ranges(self) -> Iterator[tuple[int, int]]:
+        """From which line to which texts were erased, by all words of it."""
+        for row in self._run(statements.NOTES, {"names": names_of([TOPIC])}):
+            yield from plain_from_line(ChainLine(*row).body)["lines"]
+
+    def _erase_in_segment(self, word: int, gone: Callable[[int], bool]) -> None:
+        """Write a segment anew without the texts of lines that were erased."""
+        with self._engine.reading():
+            path = self._at_hand(word)
+        with alone(path.parent):
+            seal = seal_of(path)
+            lines = (
+                (erased(line) if left and line.salt is not None and gone(line.seq) else line, left)
+                for line, left in read_segment(path)
+            )
+            write_segment(path, seal, lines)
+        self._archive.forget()
+
+    def _at_hand(self, word: int) -> Path:
+        """The file of a segment. Raises UsageError where it is not there."""
+        path = self._archive.path(word)
+        if path is None:
+            (seal,) = (one.seal for one in self._archive.segments() if one.word == word)
+            raise UsageError(
+                f"what is to be erased may lie in {seal.file}, which is not at hand: put it back"
+                f" into {seal.folder}, and erase again"
+            )
+        return path
 
     # Which ------------------------------------------------------------------------------------
 
@@ -117,6 +177,8 @@ class ErasureLog(LogPart):
             things = [
                 thing for thing in sorted(self._things(order, before)) if any(self._rows_of(thing))
             ]
+            for word in {word for thing in things for word in self._rows_of(thing).archived}:
+                self._at_hand(word)
             names = set() if before else {
                 one.id for thing in things for one in self._rows_of(thing).decisions
             }  # fmt: skip
@@ -137,9 +199,15 @@ class ErasureLog(LogPart):
             return set(map(tuple, self._run(statements.THINGS_ENDED, asked)))
         wanted = mention_of(order)
         assert wanted is not None
+        archived = (
+            line
+            for segment in self._archive.segments()
+            for line, left in read_segment(self._at_hand(segment.word))
+            if left and line.salt is not None
+        )
         return {
             thing
-            for line in self._lines(statements.LINES_AFTER)
+            for line in chain(self._lines(statements.LINES_AFTER), archived)
             if line.kind != NOTE and wanted.search(words_of(line))
             for thing in self._thing_of(line)
         }
@@ -177,7 +245,7 @@ class ErasureLog(LogPart):
             yield review, task_id
 
     def _rows_of(self, thing: _Thing) -> _Rows:
-        asked = {"review": thing[0], "names": statements.names_of([thing[1]])}
+        asked = {"review": thing[0], "names": names_of([thing[1]])}
         return _Rows(
             [DecisionRow(*row) for row in self._run(statements.ROWS_OF_TASKS, asked)],
             [RoundRow(*row) for row in self._run(statements.ROUNDS, asked)],
@@ -185,9 +253,22 @@ class ErasureLog(LogPart):
 
     # The acts, each inside the transaction of `erase` ------------------------------------------
 
-    def _erase_thing(self, rows: _Rows) -> list[int]:
-        """Erase all texts of a thing's decisions and rounds; give the lines that had one."""
+    def _erase_thing(self, rows: _Rows, files: set[int]) -> list[int]:
+        """Erase all texts of a thing's decisions and rounds; give the lines that had one.
+
+        Those that are archived are erased later: the segments that hold them are added to `files`.
+        """
         lines: list[int] = []
+        named = within(self._erased_ranges()) if rows.archived else None
+        for word in rows.archived:
+            held = [
+                line.seq
+                for subject in rows.subjects
+                for line in self._archive.story(word, subject) or ()
+                if line.salt is not None and not (named and named(line.seq))
+            ]
+            lines += held
+            files |= {word} if held else set()
         for one in rows.decisions:
             lines += self._erase_story(one.last)
             if one.note is not None:
@@ -247,6 +328,7 @@ class ErasureLog(LogPart):
         self,
         order: ErasureOrder,
         lines: Sequence[int],
+        files: set[int],
         at: datetime,
         who: str,
         because: str,
@@ -261,7 +343,8 @@ class ErasureLog(LogPart):
         line = events.noted(TOPIC, str(seq), value, at, seq, 0, plain)
         end.add(line)
         self._put(tables.note, NoteRow(TOPIC, str(seq), seq), None)
-        self._put(tables.kept, KeptRow(UNFINISHED, str(seq), to_micros(at), b""), None)
+        mark = msgspec.json.encode(sorted(files))
+        self._put(tables.kept, KeptRow(UNFINISHED, str(seq), to_micros(at), mark), None)
         wanted = mention_of(order)
         if wanted is not None:
             self._drop_kept(wanted)
@@ -295,7 +378,7 @@ def _is_meant(
     What says of others that they were erased is never meant.
     """
     _, topic, subject = line.subject.split("\x1f", 2)
-    if topic == TOPIC:
+    if topic in (TOPIC, segments.TOPIC):
         return False
     if wanted is not None:
         said = wanted.search(subject) or wanted.search(words_of(line))
@@ -335,12 +418,3 @@ def ranges(numbers: Iterable[int]) -> Iterator[list[int]]:
     for _, run in groupby(enumerate(ordered), lambda pair: pair[1] - pair[0]):
         found = [number for _, number in run]
         yield [found[0], found[-1]]
-
-
-def erased_lines(bodies: Iterable[bytes]) -> set[int]:
-    """Which lines the words of erasure with these bodies name."""
-    found: set[int] = set()
-    for body in bodies:
-        for first, last in plain_from_line(body)["lines"]:
-            found.update(range(first, last + 1))
-    return found

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reviewbot.ledger import statements
+from reviewbot.ledger.archive import ArchiveLog
 from reviewbot.ledger.chain import departure
 from reviewbot.ledger.decisions import DecisionLog
 from reviewbot.ledger.engine import LedgerEngine
@@ -20,7 +21,7 @@ from reviewbot.ports.leases import Lease
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
 
 
-class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
+class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog, ArchiveLog):
     """The decision log of one key over an engine, which it closes."""
 
     def __init__(
@@ -51,6 +52,8 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
         with self._engine.reading():
             count, _ = self._chain.end()
             line = self._chain.line(min(checkpoint.count, count))
+            if line is None and 0 < checkpoint.count <= self._archive.last():
+                return None  # that line has left: `verify` knows it, where its segment is at hand
             return departure(checkpoint, count, line.hash if line else self._chain.genesis)
 
     def lost(self) -> str | None:
@@ -65,9 +68,9 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog):
         """Go on from where the log ends now."""
         self._chain.take_as_it_is()
 
-    def verify(self, *checkpoints: Checkpoint) -> Verification:
+    def verify(self, *checkpoints: Checkpoint, signing: bytes | None = None) -> Verification:
         """Recompute the whole chain and every row, and hold them against checkpoints."""
-        return verify(self._engine, self._run, self._chain.genesis, checkpoints)
+        return verify(self._engine, self._run, self._chain, checkpoints, signing)
 
     def hold_by(self, lease: Callable[[], Lease | None]) -> None:
         """Write each intent only while the lease that this gives is held."""

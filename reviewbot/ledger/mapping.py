@@ -355,8 +355,8 @@ def entry_of(line: ChainLine) -> Entry:
 
 
 def says(line: ChainLine) -> bool:
-    """Whether a `note` line says anything: one whose text was erased does not."""
-    return line.text is not None or line.digest is None
+    """Whether a `note` line says anything: one whose text was erased does not, but for what is plain."""
+    return line.text is not None or line.digest is None or bool(plain_from_line(line.body))
 
 
 def plain_from_line(body: bytes) -> dict[str, Any]:

@@ -158,10 +158,11 @@ def open_checkpoints(
         path = folder / f"checkpoints-{mark_of(url)}.jsonl"
     if key != DEFAULT_KEY:
         path = path.with_name(f"{path.stem}-{quote(key, safe='')}{path.suffix}")
-    return CheckpointFile(path, None if key_file is None else _key(Path(key_file)))
+    return CheckpointFile(path, None if key_file is None else signing_key(Path(key_file)))
 
 
-def _key(path: Path) -> bytes:
+def signing_key(path: Path) -> bytes:
+    """The key that signs checkpoints and segments. Raises ConfigError where it cannot be used."""
     try:
         with path.open("rb") as opened:
             key, mode = opened.read(4096).strip(), os.fstat(opened.fileno()).st_mode

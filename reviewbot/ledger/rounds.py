@@ -10,6 +10,7 @@ from reviewbot.domain.errors import NotRecordable, OutOfDate
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
+from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.mapping import (
     first_seen,
     noted_from_line,
@@ -103,7 +104,7 @@ class RoundLog(LogPart):
             things.setdefault(review, []).append(task_id)
         rows: dict[_Key, RoundRow] = {}
         for review, ids in things.items():
-            asked = {"review": review, "names": statements.names_of(ids)}
+            asked = {"review": review, "names": names_of(ids)}
             for columns in self._run(statements.ROUNDS, asked):
                 row = RoundRow(*columns)
                 rows[row.review, row.task_id, row.epoch] = row
@@ -164,7 +165,7 @@ class NoteLog(LogPart):
     def notes(self, *topics: str) -> Sequence[LogNote]:
         """The newest word on each subject of some topics."""
         with self._engine.reading():
-            rows = self._run(statements.NOTES, {"names": statements.names_of(topics)})
+            rows = self._run(statements.NOTES, {"names": names_of(topics)})
             return [noted_from_line(line) for row in rows if says(line := ChainLine(*row))]
 
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:

@@ -5,13 +5,10 @@ Each but those of the whole database is about the rows of the parameter `key`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
-    FromClause,
     Insert,
     Select,
     Table,
@@ -29,14 +26,13 @@ from sqlalchemy import (
     text,
     tuple_,
     union,
+    union_all,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
 from reviewbot.domain.decision import OPEN, State
-from reviewbot.ledger.events import is_name
+from reviewbot.ledger.clauses import Named, Numbered, Ours
 from reviewbot.ledger.tables import (
     COUNTED,
     PAYS,
@@ -55,59 +51,6 @@ from reviewbot.ledger.tables import (
 
 PAGE = 500
 """How many rows a walk over the whole log takes at a time."""
-
-
-def names_of(names: Iterable[str]) -> str:
-    """Names as the parameter `names` of a statement: any number of them in one, so that it stays the same.
-
-    What can be no name stands nowhere, and a database would refuse the question for all of them.
-    """
-    return msgspec.json.encode([name for name in names if is_name(name)]).decode()
-
-
-class _Ours(ColumnElement[bool]):
-    """The row is one of the key that is asked about.
-
-    SQLite keeps no statistics here, and would take the key alone for as good as all of an index: on a
-    database with one key it tells nothing apart.
-    """
-
-    inherit_cache = False
-
-    def __init__(self, table: FromClause) -> None:
-        self.is_ours = table.c.key == bindparam("key")
-
-
-@compiles(_Ours, "sqlite")
-def _ours_in_sqlite(ours: _Ours, compiler: SQLCompiler, **options: Any) -> str:
-    return f"likelihood({compiler.process(ours.is_ours, **options)}, 0.9)"
-
-
-@compiles(_Ours, "postgresql")
-def _ours_in_postgresql(ours: _Ours, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(ours.is_ours, **options)
-
-
-class _Named(ColumnElement[bool]):
-    """The column equals one of the parameter `names`."""
-
-    inherit_cache = False
-
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        self.column = column
-        self.names: ColumnElement[Any] = bindparam("names")
-
-
-@compiles(_Named, "sqlite")
-def _in_sqlite(named: _Named, compiler: SQLCompiler, **options: Any) -> str:
-    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
-    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608  both are made by the compiler
-
-
-@compiles(_Named, "postgresql")
-def _in_postgresql(named: _Named, compiler: SQLCompiler, **options: Any) -> str:
-    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({names}::json)))"
 
 
 @cache
@@ -129,21 +72,21 @@ def change(table: Table, columns: tuple[str, ...]) -> Update:
 # The chain -----------------------------------------------------------------------------------
 
 LAST_LINE = (
-    select(entry.c.seq, entry.c.hash).where(_Ours(entry)).order_by(entry.c.seq.desc()).limit(1)
+    select(entry.c.seq, entry.c.hash).where(Ours(entry)).order_by(entry.c.seq.desc()).limit(1)
 )
 """Where the chain ends."""
 
 LINES_SINCE = (
-    select(func.count()).select_from(entry).where(_Ours(entry), entry.c.seq > bindparam("seq"))
+    select(func.count()).select_from(entry).where(Ours(entry), entry.c.seq > bindparam("seq"))
 )
 """How many lines came after one."""
 
-LINE = select(*columns_of(entry)).where(_Ours(entry), entry.c.seq == bindparam("seq"))
+LINE = select(*columns_of(entry)).where(Ours(entry), entry.c.seq == bindparam("seq"))
 """One line."""
 
 LINES_AFTER = (
     select(*columns_of(entry))
-    .where(_Ours(entry), entry.c.seq > bindparam("after"))
+    .where(Ours(entry), entry.c.seq > bindparam("after"))
     .order_by(entry.c.seq)
     .limit(PAGE)
 )
@@ -151,7 +94,7 @@ LINES_AFTER = (
 
 WORDS_AFTER = (
     select(*columns_of(entry))
-    .where(_Ours(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
+    .where(Ours(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
     .order_by(entry.c.seq)
     .limit(PAGE)
 )
@@ -175,18 +118,16 @@ _recorded = entry.alias("recorded")
 
 
 def _decisions(*more: ColumnElement[Any]) -> Select[Any]:
-    """Rows of decisions, each with the line that last wrote it down in full."""
+    """Rows of decisions, each with the line that last wrote it down in full, unless that has left."""
     columns = (*columns_of(decision), _recorded.c.body, _recorded.c.text, *more)
     line = and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
-    return select(*columns).join_from(decision, _recorded, line).where(_Ours(decision))
+    return select(*columns).join_from(decision, _recorded, line, isouter=True).where(Ours(decision))
 
 
 _changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
 """Every state there is, each with its own order of time in the index."""
 
-DECISION_ROW = select(*columns_of(decision)).where(
-    _Ours(decision), decision.c.id == bindparam("id")
-)
+DECISION_ROW = select(*columns_of(decision)).where(Ours(decision), decision.c.id == bindparam("id"))
 """Where one decision stands."""
 
 DECISIONS_AFTER = (
@@ -241,33 +182,82 @@ DECISIONS_OF_POLICY = (
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
 ROWS_OF_TASKS = select(*columns_of(decision)).where(
-    _Ours(decision), decision.c.review == bindparam("review"), _Named(decision.c.task_id)
+    Ours(decision), decision.c.review == bindparam("review"), Named(decision.c.task_id)
 )
 """Where all decisions on some things stand."""
 
 DECISIONS_OF_TASKS = _decisions().where(
-    decision.c.review == bindparam("review"), _Named(decision.c.task_id)
+    decision.c.review == bindparam("review"), Named(decision.c.task_id)
 )
 """All decisions on some things, without trace and facts."""
 
+
+# Archiving -----------------------------------------------------------------------------------
+
+ENDS = union_all(
+    select(
+        decision.c.review,
+        decision.c.task_id,
+        decision.c.last,
+        decision.c.state_at,
+        case((state_in(OPEN), 1), else_=0),
+    ).where(Ours(decision), decision.c.archived.is_(None)),
+    select(
+        round_.c.review,
+        round_.c.task_id,
+        round_.c.last,
+        func.coalesce(round_.c.ended_at, 0),
+        case((round_.c.ended_at.is_(None), 1), else_=0),
+    ).where(Ours(round_), round_.c.archived.is_(None)),
+)
+"""Of all that has not left: its newest line, when it came to stand so, and whether it is open."""
+
+_left: dict[str, Any] = {"archived": bindparam("word")}
+
+ARCHIVE_DECISIONS = (
+    update(decision)
+    .where(
+        Ours(decision),
+        decision.c.review == bindparam("review"),
+        Named(decision.c.task_id),
+        decision.c.archived.is_(None),
+    )
+    .values(_left)
+)
+"""Say with which segment the lines of decisions left."""
+
+ARCHIVE_ROUNDS = (
+    update(round_)
+    .where(
+        Ours(round_),
+        round_.c.review == bindparam("review"),
+        Named(round_.c.task_id),
+        round_.c.archived.is_(None),
+    )
+    .values(_left)
+)
+"""Say with which segment the lines of rounds left."""
+
+TAKE_OUT = delete(entry).where(Ours(entry), Numbered(entry.c.seq))
+"""Take lines out of the log."""
 
 # Erasure -------------------------------------------------------------------------------------
 
 THINGS_OF_ACCOUNT = (
     select(decision.c.review, decision.c.task_id)
-    .where(_Ours(decision), decision.c.account_id == bindparam("account_id"))
+    .where(Ours(decision), decision.c.account_id == bindparam("account_id"))
     .distinct()
 )
 """What was ever decided about for an account."""
 
 THINGS_ENDED = union(
     select(round_.c.review, round_.c.task_id).where(
-        _Ours(round_),
+        Ours(round_),
         round_.c.ended_at >= bindparam("since"),
         round_.c.ended_at < bindparam("before"),
     ),
     select(decision.c.review, decision.c.task_id).where(
-        _Ours(decision),
+        Ours(decision),
         state_in(State),
         decision.c.state_at >= bindparam("since"),
         decision.c.state_at < bindparam("before"),
@@ -275,7 +265,7 @@ THINGS_ENDED = union(
 )
 """What ended, or came to stand where it does, within a span of time."""
 
-UNBEAT = delete(heartbeat).where(_Ours(heartbeat))
+UNBEAT = delete(heartbeat).where(Ours(heartbeat))
 """Let go of what the bots said of themselves; each says it again at its next pass."""
 
 
@@ -285,8 +275,8 @@ _counts = or_(*(decision.c.state.concat("") == state for state in COUNTED))
 """As an expression it is no column: SQLite would take the index of states, which holds almost every row."""
 _pays = or_(*(decision.c.action == action for action in PAYS))
 _of_accounts = (
-    _Ours(decision),
-    _Named(decision.c.account_id),
+    Ours(decision),
+    Named(decision.c.account_id),
     decision.c.intended_at > bindparam("since"),
     decision.c.review == bindparam("review"),
     _counts,
@@ -311,7 +301,7 @@ ACCOUNT_OVERRULED = (
         *_of_accounts,
         decision.c.by_person == 1,
         exists().where(
-            _Ours(_by_policy),
+            Ours(_by_policy),
             _by_policy.c.review == decision.c.review,
             _by_policy.c.task_id == decision.c.task_id,
             _by_policy.c.epoch == decision.c.epoch,
@@ -334,7 +324,7 @@ SPENT = (
         decision.c.by_person,
     )
     .where(
-        _Ours(decision),
+        Ours(decision),
         decision.c.policy == bindparam("policy"),
         decision.c.intended_at > bindparam("since"),
         _counts,
@@ -347,20 +337,20 @@ SPENT = (
 # Rounds --------------------------------------------------------------------------------------
 
 ROUNDS = select(*columns_of(round_)).where(
-    _Ours(round_), round_.c.review == bindparam("review"), _Named(round_.c.task_id)
+    Ours(round_), round_.c.review == bindparam("review"), Named(round_.c.task_id)
 )
 """All rounds of some things."""
 
 ROUNDS_OPEN = (
     select(*columns_of(round_))
-    .where(_Ours(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
+    .where(Ours(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
     .order_by(round_.c.first_seen_at, round_.c.last)
 )
 """Rounds seen waiting that have no ending."""
 
 ROUNDS_ENDED = (
     select(*columns_of(round_))
-    .where(_Ours(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
+    .where(Ours(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
     .order_by(round_.c.ended_at, round_.c.last)
 )
 """Rounds that ended since a moment."""
@@ -368,31 +358,31 @@ ROUNDS_ENDED = (
 
 # Policies, notes and the heartbeat -----------------------------------------------------------
 
-POLICY_SEQ = select(policy.c.seq).where(_Ours(policy), policy.c.revision == bindparam("revision"))
+POLICY_SEQ = select(policy.c.seq).where(Ours(policy), policy.c.revision == bindparam("revision"))
 """Whether a revision is kept."""
 
 POLICIES = (
     select(policy.c.revision, entry.c.body, entry.c.detail, entry.c.at)
     .join_from(policy, entry, and_(entry.c.key == policy.c.key, entry.c.seq == policy.c.seq))
-    .where(_Ours(policy))
+    .where(Ours(policy))
     .order_by(policy.c.seq)
 )
 """Every revision, oldest first."""
 
 NOTE_ROW = select(*columns_of(note)).where(
-    _Ours(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
+    Ours(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
 )
 """The newest word on a subject."""
 
 NOTES = (
     select(*columns_of(entry))
     .join_from(note, entry, and_(entry.c.key == note.c.key, entry.c.seq == note.c.last))
-    .where(_Ours(note), _Named(note.c.topic))
+    .where(Ours(note), Named(note.c.topic))
     .order_by(note.c.topic, note.c.subject)
 )
 """The newest word on each subject of some topics."""
 
-BEAT = select(*columns_of(heartbeat)).where(_Ours(heartbeat), heartbeat.c.name == bindparam("name"))
+BEAT = select(*columns_of(heartbeat)).where(Ours(heartbeat), heartbeat.c.name == bindparam("name"))
 """What the bot last said of itself, and when."""
 
 
@@ -418,7 +408,7 @@ ROWS_AFTER = (
         _recorded, and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
     )
     .outerjoin(entry, and_(entry.c.key == decision.c.key, entry.c.seq == decision.c.last))
-    .where(_Ours(decision), decision.c.seq > bindparam("after"))
+    .where(Ours(decision), decision.c.seq > bindparam("after"))
     .order_by(decision.c.seq)
     .limit(PAGE)
 )
@@ -440,7 +430,7 @@ ROUNDS_AFTER = (
     .outerjoin(entry, and_(entry.c.key == round_.c.key, entry.c.seq == round_.c.last))
     .outerjoin(_first, and_(_first.c.key == round_.c.key, _first.c.seq == entry.c.prior))
     .where(
-        _Ours(round_),
+        Ours(round_),
         tuple_(*_round) > tuple_(*(bindparam(f"after_{column.name}") for column in _round)),
     )
     .order_by(*_round)
@@ -448,10 +438,10 @@ ROUNDS_AFTER = (
 )
 """The next rounds, each beside its newest line and, where it ended, its first."""
 
-ALL_POLICIES = select(policy.c.revision, policy.c.seq).where(_Ours(policy))
+ALL_POLICIES = select(policy.c.revision, policy.c.seq).where(Ours(policy))
 """Which line keeps which revision."""
 
-ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(_Ours(note))
+ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(Ours(note))
 """Which line is the newest word on which subject."""
 
 
@@ -459,17 +449,17 @@ ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(_Ours(note))
 
 KEPT = (
     select(*columns_of(kept))
-    .where(_Ours(kept), kept.c.kind == bindparam("kind"))
+    .where(Ours(kept), kept.c.kind == bindparam("kind"))
     .order_by(kept.c.at, kept.c.name)
 )
 """Every value of a kind, oldest first."""
 
 KEPT_ROW = select(*columns_of(kept)).where(
-    _Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+    Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
 )
 """One value."""
 
 UNKEEP = delete(kept).where(
-    _Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+    Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
 )
 """Let go of one value."""

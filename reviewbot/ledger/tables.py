@@ -85,6 +85,8 @@ class DecisionRow(msgspec.Struct, frozen=True):
     settled_at: int | None
     note: str | None
     request_id: str | None
+    archived: int | None = None
+    """The line that says in which segment its lines are, once they have left the table."""
 
 
 class RoundRow(msgspec.Struct, frozen=True):
@@ -102,6 +104,7 @@ class RoundRow(msgspec.Struct, frozen=True):
     end_status: str | None
     end_amount_micros: int | None
     end_note: str | None
+    archived: int | None = None
 
 
 class PolicyRow(msgspec.Struct, frozen=True):
@@ -184,7 +187,7 @@ _TYPES: dict[type, TypeEngine[Any]] = {
 }
 
 
-LATER = ("text", "salt", "digest")
+LATER = ("text", "salt", "digest", "archived")
 """Columns that were added to tables; they stand behind the key, as an added one does."""
 
 

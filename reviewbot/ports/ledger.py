@@ -168,6 +168,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     head: str
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What could not be looked at."""
 
     @property
     def whole(self) -> bool:
@@ -402,8 +404,14 @@ class Ledger(Protocol):
     def take_as_it_is(self) -> None:
         """Go on from where the log ends now: a person has accepted it."""
 
-    def verify(self, *checkpoints: Checkpoint) -> Verification:
-        """Recompute the whole chain, and hold it against earlier checkpoints."""
+    def verify(self, *checkpoints: Checkpoint, signing: bytes | None = None) -> Verification:
+        """Recompute the whole chain, and hold it against earlier checkpoints.
+
+        `signing` is the key with which archived segments must be signed.
+        """
+
+    def absent_segments(self) -> Sequence[str]:
+        """The names of archived segments that are not at hand: what left with them cannot be read."""
 
     def erase(self, order: ErasureOrder, at: datetime, *, who: str, because: str) -> Erased:
         """Take out the texts that an order means, and say so in a line; what is open is left."""

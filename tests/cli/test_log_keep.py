@@ -6,6 +6,7 @@ import json
 import shutil
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,87 @@ def test_an_erasure_says_whose_and_why(call, log: Path, words: tuple[str, ...], 
 
     assert done.code == 2
     assert said in done.err
+
+
+# Archive -------------------------------------------------------------------------------------
+
+
+def every(call) -> dict[str, Any]:
+    """What is told of the whole past."""
+    return {
+        "export": call("log", "export").out,
+        "show": call("log", "show", "--all").out,
+        "replay": call("log", "replay").out,
+        "backtest": {
+            name: part
+            for name, part in json.loads(
+                call("policy", "backtest", "policies/starter.yaml", "--format", "json").out
+            ).items()
+            if name != "run"
+        },
+    }
+
+
+def test_what_is_archived_is_read_like_the_rest(call, log: Path, tmp_path: Path) -> None:
+    """Exported, shown, judged again and back-tested; the folder is remembered, and its place is free."""
+    folder = tmp_path / "archive"
+    before = every(call)
+
+    done = call("log", "archive", "--before", "1s", "--to", str(folder), "--as", "Ana")
+    assert done.code == 0
+    assert "archived" in done.out
+    assert list(folder.glob("segment-default-*.parquet"))
+    assert every(call) == before
+    verified = call("log", "verify")
+    assert verified.code == 0
+    assert "not at hand" not in verified.err
+    again = call("log", "archive", "--before", "1s", "--format", "json")
+    assert (again.code, again.out) == (0, "")
+    assert "Nothing that is still in the log" in again.err
+
+    (segment,) = folder.glob("*.parquet")
+    segment.rename(tmp_path / segment.name)
+    verified = call("log", "verify")
+    assert verified.code == 0
+    assert segment.name in verified.err
+    exported = call("log", "export")
+    assert segment.name in exported.err
+    assert len(exported.out.splitlines()) < len(before["export"].splitlines())
+
+
+def test_no_byte_of_what_is_erased_is_left_anywhere(call, log: Path, tmp_path: Path) -> None:
+    """Neither in the log nor in a segment, an export made afterwards, or what the commands print."""
+    folder = log.parent / "archive"
+    comments = comments_of(log)
+    archived, live = sorted(comments)[:2]
+    call("log", "archive", "--before", "1s", "--to", str(folder))
+    said = ""
+    for task in (archived, live):
+        done = call("log", "erase", "--task", task, "--because", "they asked")
+        assert done.code == 0
+        said += done.out + done.err
+    call("log", "export", "--format", "parquet", "--output", str(log.parent / "after.parquet"))
+    said += call("log", "export").out + call("log", "show", "--all", "--format", "json").out
+
+    whole = bytes_of(log.parent) + said.encode() + b"".join(unpacked(folder, log))
+    for task in (archived, live):
+        words = comments[task]
+        alone = [name for name, text in comments.items() if words in text] == [task]
+        assert alone, "a comment of its own"
+        assert words.encode() not in whole
+    assert call("log", "verify").code == 0
+
+
+def unpacked(folder: Path, log: Path) -> list[bytes]:
+    """The details of all lines, which are packed."""
+    with closing(open_ledger(f"sqlite:///{log}", read_only=True)) as ledger:
+        return [one.decision.facts + one.decision.trace for one in ledger.decisions()]
+
+
+def test_an_age_is_a_length_or_a_moment(call, log: Path, tmp_path: Path) -> None:
+    """Anything else is wrong usage."""
+    for age in ("soon", "90", "0s", "101y"):
+        done = call("log", "archive", "--before", age, "--to", str(tmp_path / "a"))
+        assert done.code == 2
+    for age in ("2y", "26w", "2020-01-01T00:00:00Z"):
+        assert call("log", "archive", "--before", age, "--to", str(tmp_path / "a")).code == 0

@@ -4,6 +4,8 @@ A line of before keeps its whole old body as its text: its hash is over that. Wh
 the text is gone stands in `body`. A new line per key seals the chain so far: it names the hash that the
 same lines come to with digests in place of their texts.
 
+The rows of decisions and rounds can say in which archived segment their lines are.
+
 Theory of operation. Whatever form the lines have in later releases, this is how they were brought from
 the first one to the second; so everything it does is written out here, and never changes.
 """
@@ -37,6 +39,9 @@ def upgrade() -> None:
     """Add the columns, and seal the chain of each key."""
     for name in ("text", "salt", "digest"):
         op.add_column("entry", sa.Column(name, sa.LargeBinary))
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    for table in ("decision", "round"):
+        op.add_column(table, sa.Column("archived", number))
     keys = op.get_bind().execute(sa.text("SELECT DISTINCT key FROM entry ORDER BY key"))
     for (key,) in keys.fetchall():
         _seal(key)

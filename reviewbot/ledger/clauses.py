@@ -1,0 +1,89 @@
+"""Conditions of statements that each database writes its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import FromClause, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+
+from reviewbot.ledger.events import is_name
+
+
+def names_of(names: Iterable[str]) -> str:
+    """Names as the parameter `names` of a statement: any number of them in one, so that it stays the same.
+
+    What can be no name stands nowhere, and a database would refuse the question for all of them.
+    """
+    return msgspec.json.encode([name for name in names if is_name(name)]).decode()
+
+
+class Ours(ColumnElement[bool]):
+    """The row is one of the key that is asked about.
+
+    SQLite keeps no statistics here, and would take the key alone for as good as all of an index: on a
+    database with one key it tells nothing apart.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, table: FromClause) -> None:
+        self.is_ours = table.c.key == bindparam("key")
+
+
+@compiles(Ours, "sqlite")
+def _ours_in_sqlite(ours: Ours, compiler: SQLCompiler, **options: Any) -> str:
+    return f"likelihood({compiler.process(ours.is_ours, **options)}, 0.9)"
+
+
+@compiles(Ours, "postgresql")
+def _ours_in_postgresql(ours: Ours, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(ours.is_ours, **options)
+
+
+class Named(ColumnElement[bool]):
+    """The column equals one of the parameter `names`."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.column = column
+        self.names: ColumnElement[Any] = bindparam("names")
+
+
+@compiles(Named, "sqlite")
+def _in_sqlite(named: Named, compiler: SQLCompiler, **options: Any) -> str:
+    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
+    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608  both are made by the compiler
+
+
+@compiles(Named, "postgresql")
+def _in_postgresql(named: Named, compiler: SQLCompiler, **options: Any) -> str:
+    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({names}::json)))"
+
+
+class Numbered(ColumnElement[bool]):
+    """The column equals one of the parameter `numbers`, a list in JSON."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.column = column
+        self.numbers: ColumnElement[Any] = bindparam("numbers")
+
+
+@compiles(Numbered, "sqlite")
+def _numbered_in_sqlite(one: Numbered, compiler: SQLCompiler, **options: Any) -> str:
+    column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
+    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608  both are made by the compiler
+
+
+@compiles(Numbered, "postgresql")
+def _numbered_in_postgresql(one: Numbered, compiler: SQLCompiler, **options: Any) -> str:
+    column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({numbers}::json)::bigint))"
