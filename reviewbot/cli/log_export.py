@@ -157,7 +157,8 @@ def _target(output: str | None) -> Iterator[BinaryIO]:
     path = Path(output)
     unfinished = path.with_name(path.name + ".unfinished")
     try:
-        with unfinished.open("wb") as file:
+        private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(private, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -173,7 +173,7 @@ class SQLiteFile(SQLite):
 
     def _make_room(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise LedgerUnwritable(
                 f"{self.path.parent}: cannot be made ({error.strerror})"

@@ -153,6 +153,7 @@ def test_no_byte_of_what_is_erased_is_left_anywhere(call, log: Path, tmp_path: P
         assert done.code == 0
         said += done.out + done.err
     call("log", "export", "--format", "parquet", "--output", str(log.parent / "after.parquet"))
+    assert (log.parent / "after.parquet").stat().st_mode & 0o777 == 0o600
     said += call("log", "export").out + call("log", "show", "--all", "--format", "json").out
 
     whole = bytes_of(log.parent) + said.encode() + b"".join(unpacked(folder, log))

@@ -36,6 +36,12 @@ def test_new_files_are_the_owners_alone(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
+    """Nobody else sees which logs there are."""
+    open_ledger(f"sqlite:///{tmp_path}/state/log.db").close()
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_log_that_somebody_opened_to_others_stays_so(tmp_path: Path) -> None:
     """It may be meant; the doctor says it."""
     path = tmp_path / "log.db"
