@@ -22,7 +22,7 @@ def names_of(names: Iterable[str]) -> str:
     return msgspec.json.encode([name for name in names if is_name(name)]).decode()
 
 
-class Ours(ColumnElement[bool]):
+class OfOneKey(ColumnElement[bool]):
     """The row is one of the key that is asked about.
 
     SQLite keeps no statistics here, and would take the key alone for as good as all of an index: on a
@@ -35,17 +35,17 @@ class Ours(ColumnElement[bool]):
         self.is_ours = table.c.key == bindparam("key")
 
 
-@compiles(Ours, "sqlite")
-def _ours_in_sqlite(ours: Ours, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(OfOneKey, "sqlite")
+def _ours_in_sqlite(ours: OfOneKey, compiler: SQLCompiler, **options: Any) -> str:
     return f"likelihood({compiler.process(ours.is_ours, **options)}, 0.9)"
 
 
-@compiles(Ours, "postgresql")
-def _ours_in_postgresql(ours: Ours, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(OfOneKey, "postgresql")
+def _ours_in_postgresql(ours: OfOneKey, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(ours.is_ours, **options)
 
 
-class Named(ColumnElement[bool]):
+class AmongNames(ColumnElement[bool]):
     """The column equals one of the parameter `names`."""
 
     inherit_cache = False
@@ -55,19 +55,19 @@ class Named(ColumnElement[bool]):
         self.names: ColumnElement[Any] = bindparam("names")
 
 
-@compiles(Named, "sqlite")
-def _in_sqlite(named: Named, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(AmongNames, "sqlite")
+def _in_sqlite(named: AmongNames, compiler: SQLCompiler, **options: Any) -> str:
     column, names = (compiler.process(part, **options) for part in (named.column, named.names))
     return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608  both are made by the compiler
 
 
-@compiles(Named, "postgresql")
-def _in_postgresql(named: Named, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(AmongNames, "postgresql")
+def _in_postgresql(named: AmongNames, compiler: SQLCompiler, **options: Any) -> str:
     column, names = (compiler.process(part, **options) for part in (named.column, named.names))
     return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({names}::json)))"
 
 
-class Numbered(ColumnElement[bool]):
+class AmongNumbers(ColumnElement[bool]):
     """The column equals one of the parameter `numbers`, a list in JSON."""
 
     inherit_cache = False
@@ -77,13 +77,13 @@ class Numbered(ColumnElement[bool]):
         self.numbers: ColumnElement[Any] = bindparam("numbers")
 
 
-@compiles(Numbered, "sqlite")
-def _numbered_in_sqlite(one: Numbered, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(AmongNumbers, "sqlite")
+def _numbered_in_sqlite(one: AmongNumbers, compiler: SQLCompiler, **options: Any) -> str:
     column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
     return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608  both are made by the compiler
 
 
-@compiles(Numbered, "postgresql")
-def _numbered_in_postgresql(one: Numbered, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(AmongNumbers, "postgresql")
+def _numbered_in_postgresql(one: AmongNumbers, compiler: SQLCompiler, **options: Any) -> str:
     column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
     return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({numbers}::json)::bigint))"

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from reviewbot.domain.decision import OPEN, State
-from reviewbot.ledger.clauses import Named, Numbered, Ours
+from reviewbot.ledger.clauses import AmongNames, AmongNumbers, OfOneKey
 from reviewbot.ledger.tables import (
     COUNTED,
     PAYS,
@@ -72,21 +72,21 @@ def change(table: Table, columns: tuple[str, ...]) -> Update:
 # The chain -----------------------------------------------------------------------------------
 
 LAST_LINE = (
-    select(entry.c.seq, entry.c.hash).where(Ours(entry)).order_by(entry.c.seq.desc()).limit(1)
+    select(entry.c.seq, entry.c.hash).where(OfOneKey(entry)).order_by(entry.c.seq.desc()).limit(1)
 )
 """Where the chain ends."""
 
 LINES_SINCE = (
-    select(func.count()).select_from(entry).where(Ours(entry), entry.c.seq > bindparam("seq"))
+    select(func.count()).select_from(entry).where(OfOneKey(entry), entry.c.seq > bindparam("seq"))
 )
 """How many lines came after one."""
 
-LINE = select(*columns_of(entry)).where(Ours(entry), entry.c.seq == bindparam("seq"))
+LINE = select(*columns_of(entry)).where(OfOneKey(entry), entry.c.seq == bindparam("seq"))
 """One line."""
 
 LINES_AFTER = (
     select(*columns_of(entry))
-    .where(Ours(entry), entry.c.seq > bindparam("after"))
+    .where(OfOneKey(entry), entry.c.seq > bindparam("after"))
     .order_by(entry.c.seq)
     .limit(PAGE)
 )
@@ -94,7 +94,7 @@ LINES_AFTER = (
 
 WORDS_AFTER = (
     select(*columns_of(entry))
-    .where(Ours(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
+    .where(OfOneKey(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
     .order_by(entry.c.seq)
     .limit(PAGE)
 )
@@ -121,13 +121,19 @@ def _decisions(*more: ColumnElement[Any]) -> Select[Any]:
     """Rows of decisions, each with the line that last wrote it down in full, unless that has left."""
     columns = (*columns_of(decision), _recorded.c.body, _recorded.c.text, *more)
     line = and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
-    return select(*columns).join_from(decision, _recorded, line, isouter=True).where(Ours(decision))
+    return (
+        select(*columns)
+        .join_from(decision, _recorded, line, isouter=True)
+        .where(OfOneKey(decision))
+    )
 
 
 _changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
 """Every state there is, each with its own order of time in the index."""
 
-DECISION_ROW = select(*columns_of(decision)).where(Ours(decision), decision.c.id == bindparam("id"))
+DECISION_ROW = select(*columns_of(decision)).where(
+    OfOneKey(decision), decision.c.id == bindparam("id")
+)
 """Where one decision stands."""
 
 DECISIONS_AFTER = (
@@ -182,12 +188,12 @@ DECISIONS_OF_POLICY = (
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
 ROWS_OF_TASKS = select(*columns_of(decision)).where(
-    Ours(decision), decision.c.review == bindparam("review"), Named(decision.c.task_id)
+    OfOneKey(decision), decision.c.review == bindparam("review"), AmongNames(decision.c.task_id)
 )
 """Where all decisions on some things stand."""
 
 DECISIONS_OF_TASKS = _decisions().where(
-    decision.c.review == bindparam("review"), Named(decision.c.task_id)
+    decision.c.review == bindparam("review"), AmongNames(decision.c.task_id)
 )
 """All decisions on some things, without trace and facts."""
 
@@ -201,14 +207,14 @@ ENDS = union_all(
         decision.c.last,
         decision.c.state_at,
         case((state_in(OPEN), 1), else_=0),
-    ).where(Ours(decision), decision.c.archived.is_(None)),
+    ).where(OfOneKey(decision), decision.c.archived.is_(None)),
     select(
         round_.c.review,
         round_.c.task_id,
         round_.c.last,
         func.coalesce(round_.c.ended_at, 0),
         case((round_.c.ended_at.is_(None), 1), else_=0),
-    ).where(Ours(round_), round_.c.archived.is_(None)),
+    ).where(OfOneKey(round_), round_.c.archived.is_(None)),
 )
 """Of all that has not left: its newest line, when it came to stand so, and whether it is open."""
 
@@ -217,9 +223,9 @@ _left: dict[str, Any] = {"archived": bindparam("word")}
 ARCHIVE_DECISIONS = (
     update(decision)
     .where(
-        Ours(decision),
+        OfOneKey(decision),
         decision.c.review == bindparam("review"),
-        Named(decision.c.task_id),
+        AmongNames(decision.c.task_id),
         decision.c.archived.is_(None),
     )
     .values(_left)
@@ -229,35 +235,35 @@ ARCHIVE_DECISIONS = (
 ARCHIVE_ROUNDS = (
     update(round_)
     .where(
-        Ours(round_),
+        OfOneKey(round_),
         round_.c.review == bindparam("review"),
-        Named(round_.c.task_id),
+        AmongNames(round_.c.task_id),
         round_.c.archived.is_(None),
     )
     .values(_left)
 )
 """Say with which segment the lines of rounds left."""
 
-TAKE_OUT = delete(entry).where(Ours(entry), Numbered(entry.c.seq))
+TAKE_OUT = delete(entry).where(OfOneKey(entry), AmongNumbers(entry.c.seq))
 """Take lines out of the log."""
 
 # Erasure -------------------------------------------------------------------------------------
 
 THINGS_OF_ACCOUNT = (
     select(decision.c.review, decision.c.task_id)
-    .where(Ours(decision), decision.c.account_id == bindparam("account_id"))
+    .where(OfOneKey(decision), decision.c.account_id == bindparam("account_id"))
     .distinct()
 )
 """What was ever decided about for an account."""
 
 THINGS_ENDED = union(
     select(round_.c.review, round_.c.task_id).where(
-        Ours(round_),
+        OfOneKey(round_),
         round_.c.ended_at >= bindparam("since"),
         round_.c.ended_at < bindparam("before"),
     ),
     select(decision.c.review, decision.c.task_id).where(
-        Ours(decision),
+        OfOneKey(decision),
         state_in(State),
         decision.c.state_at >= bindparam("since"),
         decision.c.state_at < bindparam("before"),
@@ -265,7 +271,7 @@ THINGS_ENDED = union(
 )
 """What ended, or came to stand where it does, within a span of time."""
 
-UNBEAT = delete(heartbeat).where(Ours(heartbeat))
+UNBEAT = delete(heartbeat).where(OfOneKey(heartbeat))
 """Let go of what the bots said of themselves; each says it again at its next pass."""
 
 
@@ -275,8 +281,8 @@ _counts = or_(*(decision.c.state.concat("") == state for state in COUNTED))
 """As an expression it is no column: SQLite would take the index of states, which holds almost every row."""
 _pays = or_(*(decision.c.action == action for action in PAYS))
 _of_accounts = (
-    Ours(decision),
-    Named(decision.c.account_id),
+    OfOneKey(decision),
+    AmongNames(decision.c.account_id),
     decision.c.intended_at > bindparam("since"),
     decision.c.review == bindparam("review"),
     _counts,
@@ -301,7 +307,7 @@ ACCOUNT_OVERRULED = (
         *_of_accounts,
         decision.c.by_person == 1,
         exists().where(
-            Ours(_by_policy),
+            OfOneKey(_by_policy),
             _by_policy.c.review == decision.c.review,
             _by_policy.c.task_id == decision.c.task_id,
             _by_policy.c.epoch == decision.c.epoch,
@@ -324,7 +330,7 @@ SPENT = (
         decision.c.by_person,
     )
     .where(
-        Ours(decision),
+        OfOneKey(decision),
         decision.c.policy == bindparam("policy"),
         decision.c.intended_at > bindparam("since"),
         _counts,
@@ -337,20 +343,22 @@ SPENT = (
 # Rounds --------------------------------------------------------------------------------------
 
 ROUNDS = select(*columns_of(round_)).where(
-    Ours(round_), round_.c.review == bindparam("review"), Named(round_.c.task_id)
+    OfOneKey(round_), round_.c.review == bindparam("review"), AmongNames(round_.c.task_id)
 )
 """All rounds of some things."""
 
 ROUNDS_OPEN = (
     select(*columns_of(round_))
-    .where(Ours(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
+    .where(OfOneKey(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
     .order_by(round_.c.first_seen_at, round_.c.last)
 )
 """Rounds seen waiting that have no ending."""
 
 ROUNDS_ENDED = (
     select(*columns_of(round_))
-    .where(Ours(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since"))
+    .where(
+        OfOneKey(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since")
+    )
     .order_by(round_.c.ended_at, round_.c.last)
 )
 """Rounds that ended since a moment."""
@@ -358,31 +366,35 @@ ROUNDS_ENDED = (
 
 # Policies, notes and the heartbeat -----------------------------------------------------------
 
-POLICY_SEQ = select(policy.c.seq).where(Ours(policy), policy.c.revision == bindparam("revision"))
+POLICY_SEQ = select(policy.c.seq).where(
+    OfOneKey(policy), policy.c.revision == bindparam("revision")
+)
 """Whether a revision is kept."""
 
 POLICIES = (
     select(policy.c.revision, entry.c.body, entry.c.detail, entry.c.at)
     .join_from(policy, entry, and_(entry.c.key == policy.c.key, entry.c.seq == policy.c.seq))
-    .where(Ours(policy))
+    .where(OfOneKey(policy))
     .order_by(policy.c.seq)
 )
 """Every revision, oldest first."""
 
 NOTE_ROW = select(*columns_of(note)).where(
-    Ours(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
+    OfOneKey(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
 )
 """The newest word on a subject."""
 
 NOTES = (
     select(*columns_of(entry))
     .join_from(note, entry, and_(entry.c.key == note.c.key, entry.c.seq == note.c.last))
-    .where(Ours(note), Named(note.c.topic))
+    .where(OfOneKey(note), AmongNames(note.c.topic))
     .order_by(note.c.topic, note.c.subject)
 )
 """The newest word on each subject of some topics."""
 
-BEAT = select(*columns_of(heartbeat)).where(Ours(heartbeat), heartbeat.c.name == bindparam("name"))
+BEAT = select(*columns_of(heartbeat)).where(
+    OfOneKey(heartbeat), heartbeat.c.name == bindparam("name")
+)
 """What the bot last said of itself, and when."""
 
 
@@ -408,7 +420,7 @@ ROWS_AFTER = (
         _recorded, and_(_recorded.c.key == decision.c.key, _recorded.c.seq == decision.c.recorded)
     )
     .outerjoin(entry, and_(entry.c.key == decision.c.key, entry.c.seq == decision.c.last))
-    .where(Ours(decision), decision.c.seq > bindparam("after"))
+    .where(OfOneKey(decision), decision.c.seq > bindparam("after"))
     .order_by(decision.c.seq)
     .limit(PAGE)
 )
@@ -430,7 +442,7 @@ ROUNDS_AFTER = (
     .outerjoin(entry, and_(entry.c.key == round_.c.key, entry.c.seq == round_.c.last))
     .outerjoin(_first, and_(_first.c.key == round_.c.key, _first.c.seq == entry.c.prior))
     .where(
-        Ours(round_),
+        OfOneKey(round_),
         tuple_(*_round) > tuple_(*(bindparam(f"after_{column.name}") for column in _round)),
     )
     .order_by(*_round)
@@ -438,10 +450,10 @@ ROUNDS_AFTER = (
 )
 """The next rounds, each beside its newest line and, where it ended, its first."""
 
-ALL_POLICIES = select(policy.c.revision, policy.c.seq).where(Ours(policy))
+ALL_POLICIES = select(policy.c.revision, policy.c.seq).where(OfOneKey(policy))
 """Which line keeps which revision."""
 
-ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(Ours(note))
+ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(OfOneKey(note))
 """Which line is the newest word on which subject."""
 
 
@@ -449,17 +461,17 @@ ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(Ours(note))
 
 KEPT = (
     select(*columns_of(kept))
-    .where(Ours(kept), kept.c.kind == bindparam("kind"))
+    .where(OfOneKey(kept), kept.c.kind == bindparam("kind"))
     .order_by(kept.c.at, kept.c.name)
 )
 """Every value of a kind, oldest first."""
 
 KEPT_ROW = select(*columns_of(kept)).where(
-    Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+    OfOneKey(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
 )
 """One value."""
 
 UNKEEP = delete(kept).where(
-    Ours(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
+    OfOneKey(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
 )
 """Let go of one value."""
