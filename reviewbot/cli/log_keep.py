@@ -99,7 +99,7 @@ def archive(
             if made:
                 keep(ledger, book, now)
         found += [(each.key, seal) for seal in made]
-    if form == "json":
+    if form == "json" and found:
         screen.data(json_lines([_seal_json(key, seal) for key, seal in found]))
     for key, seal in found if form == "text" else ():
         what = f"{counted(seal.decisions, 'decision')}, {counted(seal.lines, 'line')}"
