@@ -295,7 +295,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "edit of detail": (CHANGED.format(1),),
     "edit of text": (CHANGED.format(15),),
     "edit of salt": (CHANGED.format(15),),
-    "text without salt": (CHANGED.format(15),),
+    "text without salt": ("line 15 has a text that nothing binds", CHANGED.format(15)),
     "text lost": (
         CHANGED.format(15),
         "line 15 lost its text, and no word of erasure says so",
