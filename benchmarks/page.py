@@ -45,6 +45,13 @@ BENCHMARKS: dict[str, About] = {
         "The same passes with an empty log, in turn; memory before and after the polls; the rate the bot"
         " allows itself. The API is simulated: in process, its CPU time included, and for memory in a process of its own.",
     ),
+    "fleet": About(
+        "Many keys",
+        "What do two hundred keys at two requests a second cost in one process, and forty at rest? What does one that is"
+        " broken cost the others?",
+        "Forty processes, by one of them; the same keys without those that are broken, at the same time. The API answers at"
+        " once, from a process of its own.",
+    ),
     "ledger": About(
         "The decision log",
         "What does each call on the log cost, and its verification?",
