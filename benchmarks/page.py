@@ -67,6 +67,14 @@ BENCHMARKS: dict[str, About] = {
         "How long does a command take before it does anything?",
         "A bare interpreter that imports click and yaml, in turn. Wall time.",
     ),
+    "console": About(
+        "The console",
+        "What does a page cost the server beside a large log, what does it weigh on the wire, and how long does"
+        " *what if* take?",
+        "Nothing: the limits are those of a desk that feels at once. CPU time of the answer and of packing it, without"
+        " the socket, the median after a first; bytes with gzip, assets where it says so. A month of the log is counted"
+        " now and then, beside the pages that show its figures.",
+    ),
     "quality": About(
         "Quality of the policies to start from",
         "Are honest managers paid, and provable misses sent back? Are the grades of rules true?",

@@ -253,14 +253,25 @@ class RuleCounts(msgspec.Struct, frozen=True, kw_only=True):
 def hits(ledger: Ledger, policy: str, now: datetime) -> RuleCounts:
     """Count what a policy of this name decided in the last 30 days; people's answers are not its own."""
     since = now - timedelta(days=DAYS)
-    decided: Counter[str] = Counter()
-    unclear: Counter[str] = Counter()
-    for logged in ledger.decided(policy, since):
+    return counts_of(ledger.decided(policy, since), since).get(policy, NO_COUNTS)
+
+
+NO_COUNTS = RuleCounts(decided={}, could_not_tell={}, decisions=0)
+
+
+def counts_of(decisions: Iterable[Logged], since: datetime) -> dict[str, RuleCounts]:
+    """The same of decisions at hand, by policy."""
+    decided: dict[str, Counter[str]] = defaultdict(Counter)
+    unclear: dict[str, Counter[str]] = defaultdict(Counter)
+    for logged in decisions:
         decision = logged.decision
         if decision.decided_by is None and decision.decided_at >= since:
-            decided[decision.rule] += 1
-            unclear.update(decision.cannot_tell)
-    return RuleCounts(decided=decided, could_not_tell=unclear, decisions=decided.total())
+            decided[decision.policy][decision.rule] += 1
+            unclear[decision.policy].update(decision.cannot_tell)
+    return {
+        policy: RuleCounts(decided=rules, could_not_tell=unclear[policy], decisions=rules.total())
+        for policy, rules in decided.items()
+    }
 
 
 Ground = Literal["rule", "person", "fallback", "silence"]

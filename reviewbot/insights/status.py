@@ -16,7 +16,7 @@ from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.text import iso, parse_iso, safe_line
 from reviewbot.foresight.future import Paid
-from reviewbot.foresight.gather import Bot, outlook_of
+from reviewbot.foresight.gather import Bot, Outlook, outlook_of
 from reviewbot.insights.scorecard import PayoutTotals, add_up
 from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.safety import impact, rollout, second_look
@@ -77,12 +77,12 @@ class BotStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions that were lately found to have been made while the checker was sick."""
 
 
-def situation(ledger: Ledger, now: datetime, bot: Bot) -> BotStatus:
-    """Gather it all. Raises `LedgerError`."""
+def situation(ledger: Ledger, now: datetime, bot: Bot, ahead: Outlook | None = None) -> BotStatus:
+    """Gather it all; `ahead` is what becomes of what is open, where the caller knows. Raises `LedgerError`."""
     since = now - DAY
-    recent = ledger.decisions(since=since)
+    recent = ledger.decided(None, since)
     questions = open_questions(ledger, now)
-    ahead = outlook_of(ledger, now, bot)
+    ahead = ahead or outlook_of(ledger, now, bot)
     first = None
     if questions:
         sighting = questions[0].sighting

@@ -166,8 +166,10 @@ class DecisionLog(LogPart):
         seq = events.MOST if before is None else before
         yield from self._walk(statements.DECISIONS_BEFORE, before=seq)
 
-    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
-        """What a policy decided that came to stand where it stands since, without its bulk."""
+    def decided(self, policy: str | None, since: datetime) -> Sequence[Logged]:
+        """What a policy, or any, decided that came to stand where it stands since, without its bulk."""
+        if policy is None:
+            return self._found(statements.DECISIONS_LATELY, since=to_micros(since))
         return self._found(statements.DECISIONS_OF_POLICY, policy=policy, since=to_micros(since))
 
     def decision(self, decision_id: str) -> Logged | None:

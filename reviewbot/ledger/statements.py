@@ -187,6 +187,9 @@ DECISIONS_OF_POLICY = (
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
+DECISIONS_LATELY = _decisions().where(_changed_since).order_by(decision.c.state_at, decision.c.seq)
+"""The same of every policy."""
+
 ROWS_OF_TASKS = select(*columns_of(decision)).where(
     OfOneKey(decision), decision.c.review == bindparam("review"), AmongNames(decision.c.task_id)
 )

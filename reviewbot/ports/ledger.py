@@ -333,8 +333,8 @@ class Ledger(Protocol):
     def newest_first(self, before: int | None = None) -> Iterator[Logged]:
         """Every decision from the newest on, or from before a `seq` on, in bounded memory."""
 
-    def decided(self, policy: str, since: datetime) -> Sequence[Logged]:
-        """What a policy decided, and where that stands, if it came to stand there since.
+    def decided(self, policy: str | None, since: datetime) -> Sequence[Logged]:
+        """What a policy decided (None: any, people's answers too), and where that stands, if it came to stand there since.
 
         In the order in which it came to; without trace and facts.
         """

@@ -21,6 +21,7 @@ from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.zones import Zones, zones_of
 from reviewbot.runtime.bootstrap import build, silence
 from reviewbot.runtime.bot_health import bot_of, look
+from reviewbot.web.figures import Figures
 from reviewbot.web.oidc import OidcProvider
 from reviewbot.web.people import Attempts, Passwords, Session
 
@@ -47,6 +48,10 @@ class Console:
     """Who says who somebody is, where signing in is its business."""
     attempts: Attempts = field(default_factory=Attempts)
     events: Events = silence
+
+    def __post_init__(self) -> None:
+        """What is counted now and then is counted on this console's log, by its clock."""
+        self.figures = Figures(self.ledger, self.now)
 
     @property
     def live(self) -> bool:

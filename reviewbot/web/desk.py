@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -10,21 +10,23 @@ from zoneinfo import ZoneInfo
 import msgspec
 from starlette.responses import Response
 
-from reviewbot.core.questions import Round
-from reviewbot.core.recorded_facts import facts_from_json
+from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import safe_line
 from reviewbot.foresight.future import Future
+from reviewbot.foresight.gather import Outlook
 from reviewbot.insights.questions import OpenQuestion, questions_of
 from reviewbot.insights.status import situation
+from reviewbot.policy.facts import Facts
 from reviewbot.presentation.phrases import if_you_do_nothing
 from reviewbot.review.pending import pending_answers
 from reviewbot.runtime.bot_health import bot_of
-from reviewbot.safety.seal import sealed_rounds
+from reviewbot.safety.seal import is_sealed
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
 
-ROWS = 50
+ROWS, FIRST = 50, 10
+"""Questions on a page of the queue, and on Today."""
 FILTERS = ("to", "rule", "platform", "account", "text")
 
 
@@ -55,18 +57,19 @@ def today(visit: Visit) -> Response:
     """Four figures, what needs somebody now, and whatever stands in the way."""
     console = visit.console
     outlook = console.outlook()
-    rows = list(_rows(visit, questions_of(console.ledger, outlook)))
-    found = situation(console.ledger, visit.now, bot_of(console.settings, visit.now))
+    questions = list(questions_of(console.ledger, outlook))
+    ends = (question.otherwise.at for question in questions)
+    found = situation(console.ledger, visit.now, bot_of(console.settings, visit.now), outlook)
     return page(
         visit,
         "today.html.jinja",
         limits=visit.console.limits(),
-        sealed=sealed_rows(visit),
+        sealed=_sealed(outlook),
         found=found,
         books=found.books,
-        rows=rows[:10],
-        waiting=len(rows),
-        next_at=min((row.ends_at for row in rows if row.ends_at is not None), default=None),
+        rows=list(_rows(visit, questions[:FIRST])),
+        waiting=len(questions),
+        next_at=min((at for at in ends if at is not None), default=None),
     )
 
 
@@ -75,36 +78,39 @@ def queue(visit: Visit) -> Response:
     console = visit.console
     wanted = {name: visit.query.get(name, "").strip() for name in FILTERS}
     mine = visit.query.get("mine") == "yes"
-    rows = [
-        row
-        for row in _rows(visit, questions_of(console.ledger, console.outlook()))
-        if _is_wanted(row, wanted) and (not mine or row.claimed_by == visit.who.name)
+    outlook = console.outlook()
+    found = [
+        question
+        for question in questions_of(console.ledger, outlook)
+        if _is_wanted(question, wanted) and (not mine or _holder(question) == visit.who.name)
     ]
     number = _number(visit.query.get("page", "1"))
     first = (number - 1) * ROWS
-    shown = rows[first : first + ROWS]
     kept = {name: value for name, value in wanted.items() if value} | (
         {"mine": "yes"} if mine else {}
     )
     return page(
         visit,
         "queue.html.jinja",
-        sealed=sealed_rows(visit),
-        rows=shown,
-        count=len(rows),
+        sealed=_sealed(outlook),
+        rows=list(_rows(visit, found[first : first + ROWS])),
+        count=len(found),
         number=number,
-        last=max(1, -(-len(rows) // ROWS)),
+        last=max(1, -(-len(found) // ROWS)),
         wanted=wanted,
         mine=mine,
         way=lambda n: "/queue?" + urlencode({**kept, "page": n}),
     )
 
 
-def sealed_rows(visit: Visit) -> list[Round]:
+def _sealed(outlook: Outlook) -> list[Decision]:
     """What a rule holds a while before it is sent, by when it goes."""
-    return sorted(
-        sealed_rounds(visit.console.ledger), key=lambda found: found.decision.until or visit.now
-    )
+    found = (future.round for future in outlook.futures.values())
+    sealed = [
+        ahead.latest for ahead in found if ahead.cancelled is None and is_sealed(ahead.latest)
+    ]
+    decisions = [logged.decision for logged in sealed if logged is not None]
+    return sorted(decisions, key=lambda decision: decision.until or outlook.at)
 
 
 def _number(text: str) -> int:
@@ -113,21 +119,33 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _is_wanted(row: QueueRow, wanted: dict[str, str]) -> bool:
-    for name in ("to", "rule", "platform", "account"):
-        if wanted[name] and wanted[name].casefold() not in getattr(row, name).casefold():
-            return False
-    text = wanted["text"].casefold()
-    return not text or text in f"{row.comment} {row.question} {row.task_id}".casefold()
+def _is_wanted(question: OpenQuestion, wanted: dict[str, str]) -> bool:
+    """Whether a question fits every filter that says something."""
+    if not any(wanted.values()):
+        return True
+    decision = question.round.decision
+    account, platform, comment = _about(question.otherwise.round.facts)
+    values = {
+        "to": ", ".join(decision.to),
+        "rule": decision.rule,
+        "platform": platform,
+        "account": account or decision.account_id or "",
+        "text": f"{comment} {decision.reason or ''} {decision.task_id}",
+    }
+    return all(wanted[name].casefold() in value.casefold() for name, value in values.items())
 
 
-def _rows(visit: Visit, questions: Iterator[OpenQuestion]) -> Iterator[QueueRow]:
+def _holder(question: OpenQuestion) -> str:
+    return "" if question.round.claim is None else question.round.claim.who
+
+
+def _rows(visit: Visit, questions: Iterable[OpenQuestion]) -> Iterator[QueueRow]:
     zones = visit.console.zones()
     pending = {answer.question: answer for answer in pending_answers(visit.console.ledger)}
     for question in questions:
         decision = question.round.decision
         zone = zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)
-        account, platform, comment = _about(visit, decision.id)
+        account, platform, comment = _about(question.otherwise.round.facts)
         waiting = pending.get(decision.id)
         end = question.otherwise.end
         yield QueueRow(
@@ -146,7 +164,7 @@ def _rows(visit: Visit, questions: Iterator[OpenQuestion]) -> Iterator[QueueRow]
             otherwise=_in_short(question.otherwise, zone),
             in_full=if_you_do_nothing(question.otherwise, visit.now, zone),
             tone="bad" if end == "silence" else "care" if end == "fallback" else "plain",
-            claimed_by="" if question.round.claim is None else question.round.claim.who,
+            claimed_by=_holder(question),
             pending="" if waiting is None else waiting.reply.action.value,
         )
 
@@ -169,17 +187,12 @@ def _in_short(future: Future, zone: str) -> str:
     return f"{words}, {future.at.astimezone(ZoneInfo(zone)):%a %H:%M}"
 
 
-def _about(visit: Visit, decision_id: str) -> tuple[str, str, str]:
+def _about(facts: Facts | None) -> tuple[str, str, str]:
     """Account, platform and text of what is asked about, as they were recorded."""
-    logged = visit.console.ledger.decision(decision_id)
-    try:
-        facts = None if logged is None else facts_from_json(logged.decision.facts)
-    except (ValueError, KeyError, msgspec.MsgspecError):
-        facts = None
     if facts is None:
         return "", "", ""
     if facts.task.id:
-        handle = getattr(facts.account, "handle", None)
         comment = safe_line(facts.task.comment_text or "", 120)
-        return handle or facts.task.saved_account_id or "", facts.task.platform or "", comment
+        handle = facts.account.handle or facts.task.saved_account_id or ""
+        return handle, facts.task.platform or "", comment
     return facts.bundle.id, facts.bundle.platform or "", safe_line(facts.bundle.title or "", 120)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from reviewbot.domain.errors import UsageError
-from reviewbot.insights.scorecard import TOPICS, hits, scorecard
+from reviewbot.insights.scorecard import NO_COUNTS
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.summary import read_policy, title_of
 from reviewbot.policy.ladder import step_name
@@ -24,8 +23,6 @@ from reviewbot.safety.ladder import standings
 from reviewbot.web.acts import STEPS
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
-
-WINDOW = timedelta(days=30)
 
 
 def all_policies(visit: Visit) -> Response:
@@ -60,7 +57,8 @@ def _running(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
 def one_policy(visit: Visit) -> Response:
     """One policy, rule by rule, with what each did in the last 30 days."""
     judge, revisions = _running(visit)
-    counts = hits(visit.console.ledger, judge.policy.name, visit.now)
+    month = visit.console.figures.month()
+    counts = month.counts.get(judge.policy.name, NO_COUNTS)
     titles = {title_of(rule): rule for rule in judge.policy.rules}
     return page(
         visit,
@@ -114,9 +112,8 @@ def _name(titles: Mapping[str, Rule], title: str) -> str:
 
 def rules(visit: Visit) -> Response:
     """Every rule's card: how often, how much, and how it turned out."""
-    ledger, since = visit.console.ledger, visit.now - WINDOW
-    decisions = ledger.decisions(since=since)
-    card = scorecard(decisions, ledger.endings(since), ledger.notes(*TOPICS))
+    month = visit.console.figures.month()
+    card = month.card
     return page(
         visit,
         "rules.html.jinja",
@@ -133,4 +130,5 @@ def rules(visit: Visit) -> Response:
             for one in card.cards
         ],
         asked=card.asked,
+        at=month.at,
     )

@@ -88,10 +88,10 @@ class ConsoleServer:
     def _send(self) -> None:
         """Send each answer once its time to be undone is over; also what an earlier console left behind."""
         while not self._stop.wait(LOOK):
-            if not self._console.live:
-                continue
             try:
-                self._send_what_is_due()
+                self._console.figures.count_if_wanted()
+                if self._console.live:
+                    self._send_what_is_due()
             except ReviewbotError as error:
                 self._events("answers not sent", level="error", error=str(error))
 

@@ -21,8 +21,8 @@ def show(visit: Visit) -> Response:
     """How the bot stands, what is held back, what a limit will keep back, and what waits for acceptance."""
     console = visit.console
     bot = bot_of(console.settings, visit.now)
-    found = situation(console.ledger, visit.now, bot)
     outlook = outlook_of(console.ledger, visit.now, bot)
+    found = situation(console.ledger, visit.now, bot, outlook)
     words = console.ledger.notes(PAUSE_TOPIC)
     return page(
         visit,

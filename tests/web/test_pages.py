@@ -130,3 +130,30 @@ def test_a_desk_of_one_key_of_several_says_whose_it_is(desk: WebDesk) -> None:
         assert '<span class="key">acme</span>' in somebody.get("/queue").text
     finally:
         console.settings = kept
+
+
+def test_what_takes_long_to_count_is_counted_beside_the_pages(
+    desk: WebDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quick figures are those of now; slow ones are shown with their moment, and renewed when they are stale."""
+    figures, somebody = desk.console.figures, desk.person("vic", "viewer")
+    counted: list[int] = []
+    count = figures._count
+
+    def counting() -> object:
+        counted.append(1)
+        return count()
+
+    monkeypatch.setattr(figures, "_count", counting)
+    somebody.get("/rules")
+    assert counted == [1]
+    figures._took = 9.0
+    somebody.get("/rules")
+    figures.count_if_wanted()
+    assert counted == [1]
+    figures._counted_at -= 3600
+    assert "counted" in somebody.get("/rules").text
+    assert counted == [1]
+    figures.count_if_wanted()
+    figures.count_if_wanted()
+    assert counted == [1, 1]
