@@ -1,4 +1,4 @@
-"""The past judged by Spark: `backtest(df, policy)`, `diff(df, old, new)` and `decide(df, policy)`.
+"""The past judged by Spark: `backtest(df, policy)`, `diff(df, old, new)`, `decide(df, policy)`, `scorecards(df)`.
 
 A data frame holds recorded reviews as JSON in a column (`record`, or the one named), or an exported log.
 Its partitions are judged by the function that judges files here, and what they come to is added up
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import quiet_bytes
 from reviewbot.history.batch import count_batches, decide_batches
 from reviewbot.history.partial import COLUMNS, JudgingJob, PastTotals, Sums
 from reviewbot.history.records import columns_of
+from reviewbot.history.scores import GRADED, SCORED, Scores, grade_batches
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.testing.compare import RecordedAnswer, UnansweredRecord
 from reviewbot.presentation.counted_past import backtest_form, diff_form
@@ -103,6 +105,10 @@ def count_frame(df: DataFrame, job: JudgingJob, sums: Sums, column: str | None) 
     added = ("count", "micros", "errors")
     keys = [name for name in COLUMNS if name not in added]
     sums_of = [f.sum(name).alias(name) for name in added]
+    is_many = (f.col("kind") == "accounts") & (f.col("count") == 0)
+    names = f.when(is_many, f.from_json("sample_id", "array<string>"))
+    rows = rows.withColumn("sample_id", f.explode(names.otherwise(f.array("sample_id"))))
+    rows = rows.withColumn("kind", f.when(is_many, f.lit("account")).otherwise(f.col("kind")))
     found = rows.groupBy(*keys).agg(*sums_of)
     if not sums.has_limits:
         # Now every account is there once: how many there are is all that comes to the driver. What
@@ -114,6 +120,38 @@ def count_frame(df: DataFrame, job: JudgingJob, sums: Sums, column: str | None) 
         found = found.groupBy(*keys).agg(*sums_of)
     found = found.select(*COLUMNS)
     sums.merge(tuple(row) for row in found.toLocalIterator())
+
+
+def scorecards(df: DataFrame, *, since: datetime | None = None) -> Scores:
+    """How the decisions of an exported log turned out, rule by rule (`Scores.scorecard`).
+
+    Raises UsageError where the frame lacks a column of the export.
+    """
+    from pyspark.sql import functions as f
+
+    if missing := [name for name in SCORED if name not in df.columns]:
+        raise UsageError(f"the frame is no exported log: the column {missing[0]!r} is missing")
+    thing = ("review", "task_id")
+    rows = df.select(*SCORED).where("task_id is not null")
+    if since is not None:
+        rows = rows.where(f.col("decided_at") >= f.lit(since))
+    rows = rows.repartition(*thing).sortWithinPartitions(*thing, "seq")
+    graded = rows.mapInArrow(_grading, ", ".join(f"{name} {kind}" for name, kind in GRADED))
+    words = [name for name, kind in GRADED if kind == "string"]
+    sums_of = [f.sum(name).alias(name) for name, kind in GRADED if kind == "long"]
+    found = Scores()
+    added = graded.groupBy(*words).agg(*sums_of).select(*(name for name, _ in GRADED))
+    found.merge(tuple(row) for row in added.toLocalIterator())
+    return found
+
+
+def _grading(batches: Batches) -> Iterator[Any]:
+    from pyarrow import RecordBatch
+
+    names = [name for name, _ in GRADED]
+    for rows in grade_batches(batches):
+        cells = map(list, zip(*rows, strict=True))
+        yield RecordBatch.from_pydict(dict(zip(names, cells, strict=True)))
 
 
 def _mapped(

@@ -12,18 +12,21 @@ from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from typing import Any
 
+import msgspec
 import pytest
 
 from reviewbot.history import partial
 from reviewbot.history.batch import decide_files
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, MixedResults, Sums
+from reviewbot.history.scores import Scores, grade_batches
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.presentation.counted_past import backtest_form, diff_form
 from reviewbot.presentation.machine_forms import Run, as_text
 from reviewbot.runtime.policy_files import load_judges
 from tests.builders import CONFIRMED
 from tests.history.test_canonical import NEW, OLD, in_one, random_lines
+from tests.history.test_scores import random_decisions
 
 _LACKS = [
     what
@@ -147,6 +150,30 @@ def test_accounts_come_to_the_driver_as_counts(
     found = spark.backtest(df, policy)
     assert [rule.accounts for rule in found.rules] == [900]
     assert len(arrived) < 30
+
+
+def test_scorecards_are_those_of_one_process(session: Any) -> None:
+    """Each thing's decisions come together, wherever they lay."""
+    from reviewbot import spark
+
+    decisions = random_decisions(Random(8), 120)
+    rows = [msgspec.structs.asdict(decision) for decision in decisions]
+    Random(1).shuffle(rows)
+    table = arrow_table(rows)
+    here = Scores()
+    by_thing = sorted(rows, key=lambda row: (row["task_id"], row["seq"]))
+    for some in grade_batches(arrow_table(by_thing).to_batches()):
+        here.merge(some)
+    found = spark.scorecards(session.createDataFrame(table).repartition(5))
+    assert sorted(found.rows()) == sorted(here.rows())
+    assert found.scorecard() == here.scorecard() and found.read == 120
+
+
+def arrow_table(rows: list[dict[str, Any]]) -> Any:
+    """Exported decisions as a table."""
+    import pyarrow
+
+    return pyarrow.Table.from_pylist(rows)
 
 
 @pytest.mark.parametrize("remote", [None, "local[2]"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.unread import UnreadCount
@@ -12,7 +13,8 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, Sums
 from reviewbot.history.records import COLUMN
-from reviewbot.spark import PLACE, count_frame, decide_in_order
+from reviewbot.history.scores import Scores
+from reviewbot.spark import PLACE, count_frame, decide_in_order, scorecards
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,6 +41,14 @@ def decide(where: str, column: str | None, job: JudgingJob, unread: UnreadCount)
         else:
             unread.add(where, error)
         yield answer.encode() + b"\n"
+
+
+def scores(where: str, since: datetime | None) -> Scores:
+    """How the decisions of an exported log turned out. Raises UsageError."""
+    frame = _frame(where)
+    if COLUMN in frame.columns:
+        raise UsageError(f"{where}: on Spark an exported log is read from Parquet or a table")
+    return scorecards(frame, since=since)
 
 
 def _frame(where: str) -> DataFrame:

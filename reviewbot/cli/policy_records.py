@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.history.batch import Part, count_files, decide_files, find_in_files
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, Sums
+from reviewbot.history.scores import ScoredFiles, Scores, decisions_of_files
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.presentation.machine_forms import Run
 
@@ -63,17 +65,39 @@ class RecordedPast(msgspec.Struct, frozen=True):
         run = Run.of(what, self.engine, totals.parts, job.at, took, places)
         return Counts(totals=totals, run=run, unread=unread, find=self._find)
 
+    def scores(
+        self, screen: Screen, since: datetime | None, unread: UnreadCount
+    ) -> tuple[Scores, Run]:
+        """How the decisions of an exported log turned out. Raises UsageError."""
+        began, started_at, parts = time.perf_counter(), datetime.now(UTC), 0
+        if self.engine == "spark":
+            from reviewbot.cli.on_spark import scores
+
+            found = scores(self.where, since)
+        else:
+            gathered = ScoredFiles()
+            for part in self._worked(screen, decisions_of_files, since, unread):
+                gathered.take(part)
+                parts += 1
+            found = gathered.scores()
+        unread.judged += found.read
+        took = time.perf_counter() - began
+        what = f"recorded in {self.where}"
+        return found, Run.of(what, self.engine, parts, started_at, took, unread.problems)
+
     def _worked(
         self,
         screen: Screen,
         work: Callable[..., Iterator[Part]],
-        about: JudgingJob | Sequence[str],
+        about: JudgingJob | Sequence[str] | datetime | None,
         unread: UnreadCount | None = None,
     ) -> Iterator[Part]:
         """Go through the files part by part, with progress; problems go to `unread`."""
         try:
             files = find_files(STDIN if self.where == "-" else self.where)
-            options: dict[str, Any] = {"column": self.column, "workers": self.workers}
+            options: dict[str, Any] = {"workers": self.workers}
+            if self.column is not None:
+                options["column"] = self.column
             size, done = sum(file.size or 0 for file in files), 0
             with screen.progress() as progress:
                 for part in work(about, files, lost=screen.complain, **options):
@@ -108,18 +132,18 @@ def _is_pipe(where: str) -> bool:
     )
 
 
-def records_options(*, required: bool = False) -> Decorator:
-    """Add the options that name recorded reviews; the command takes them as one `past`, or None."""
-    options = (
+def records_options(*, required: bool = False, column: bool = True) -> Decorator:
+    """Add the options that name recorded reviews; the command takes them as one `past`, or None.
+
+    Without `column` they are those of a command that reads exported logs only.
+    """
+    options = [
         click.option(
             "--records",
             required=required,
             metavar="PLACE",
             help="A file, a folder, a glob or a URL (s3://, gs://, abfs://) of JSON lines (also .gz) or"
             " Parquet; - reads stdin.",
-        ),
-        click.option(
-            "--column", metavar="NAME", help="The column with records as JSON; or record."
         ),
         click.option(
             "--workers", type=click.IntRange(1), help="Processes; by the size without it."
@@ -131,16 +155,19 @@ def records_options(*, required: bool = False) -> Decorator:
             show_default=True,
             help="What judges: this machine, or Spark.",
         ),
-    )
+    ]
+    if column:
+        help_of_it = "The column with records as JSON; or record."
+        options.insert(1, click.option("--column", metavar="NAME", help=help_of_it))
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def call(
             *args: Any,
             records: str | None,
-            column: str | None,
             workers: int | None,
             engine: Any,
+            column: str | None = None,
             **values: Any,
         ) -> Any:
             if records is None and (column or workers or engine != "local"):

@@ -17,6 +17,7 @@ from reviewbot.cli.command import MomentType, command, format_option, ledger_opt
 from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.health import say_health
 from reviewbot.cli.opening import ledger_at, logs_for, with_settings
+from reviewbot.cli.policy_records import RecordedPast, records_options
 from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.config import Settings
@@ -31,7 +32,7 @@ from reviewbot.ports.ledger import Logged
 from reviewbot.presentation import machine_forms, queue_report, sheets
 from reviewbot.presentation.document import Document
 from reviewbot.presentation.format import table
-from reviewbot.presentation.history_report import past_document
+from reviewbot.presentation.history_report import exported_document, past_document
 from reviewbot.presentation.html import as_html
 from reviewbot.presentation.machine_forms import GradedLine, Past
 from reviewbot.presentation.queue_report import queue_document
@@ -39,6 +40,8 @@ from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
 from reviewbot.runtime.bootstrap import build
 from reviewbot.runtime.bot_health import bot_by, bot_of
+
+NO_CSV = "the past as CSV is  reviewbot log export --format csv"
 
 
 @command
@@ -49,6 +52,7 @@ from reviewbot.runtime.bot_health import bot_by, bot_of
     "--since", type=MomentType(ago=True), help="Tell the past instead: 30d, 12h, or a moment."
 )
 @click.option("--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to a file.")
+@records_options(column=False)
 def report(
     screen: Screen,
     settings: Settings,
@@ -56,20 +60,26 @@ def report(
     at: datetime | None,
     since: datetime | None,
     output: str | None,
+    past: RecordedPast | None,
 ) -> None:
     """Say what would happen to every waiting task: now, and at each later moment up to its deadline.
 
     Sends nothing: the client it uses has no method that writes. The decision log is read without
     locking it, also beside a running bot; where there is none, nothing is known of the past. With
-    --since it tells the past from the log instead: what was decided, and paid on whose word.
+    --since it tells the past from the log instead: what was decided, and paid on whose word. With
+    --records it tells it from an exported log, of any size: what was decided, and how the rules did.
 
     $ reviewbot report  # the whole queue, most urgent first
     $ reviewbot report --policy policies/starter.yaml  # by another policy
     $ reviewbot report --format json --output report.json  # for a program
     $ reviewbot report --format html --output report.html  # to send around
     $ reviewbot report --since 30d --format html --output june.html  # what was decided
+    $ reviewbot report --since 90d --records exported/  # from a folder of exports
     $ reviewbot report --at 2026-06-05T08:00:00Z  # as if it were then
     """
+    if past is not None:
+        _exported_report(screen, settings, form, since, output, past)
+        return
     if form in ("csv", "html") or output is not None:
         settings = settings.one()
     say_health(screen, settings, form)
@@ -98,6 +108,34 @@ def report(
     finally:
         if several and told:
             screen.data(each_key.as_json(told))
+
+
+def _exported_report(
+    screen: Screen,
+    settings: Settings,
+    form: str,
+    since: datetime | None,
+    output: str | None,
+    past: RecordedPast,
+) -> None:
+    """Tell the past from an exported log."""
+    if form == "csv":
+        raise UsageError(NO_CSV)
+    unread = UnreadCount(screen)
+    zone = "UTC" if form == "json" else zones_of(settings).first
+    scores, run = past.scores(screen, since, unread)
+    document = exported_document(scores, since, ZoneInfo(zone))
+    if form == "json":
+        shown = machine_forms.as_text(
+            msgspec.structs.replace(_as_past("", document, (), unread), run=run)
+        )
+    else:
+        shown = as_html(document) if form == "html" else "\n".join(_as_text(document))
+    if output is not None:
+        screen.write(output, shown)
+    else:
+        screen.data(shown)
+    unread.end()
 
 
 def _queue_report(
@@ -146,7 +184,7 @@ def _past_report(form: str, since: datetime, unread: UnreadCount, settings: Sett
     What of it can no longer be judged goes to `unread`.
     """
     if form == "csv":
-        raise UsageError("the past as CSV is  reviewbot log export --format csv")
+        raise UsageError(NO_CSV)
     # What a program reads stays in UTC.
     zone = "UTC" if form == "json" else zones_of(settings).first
     with ledger_at(settings) as log:

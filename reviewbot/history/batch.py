@@ -53,6 +53,8 @@ class Part(NamedTuple):
     answers: bytes = b""
     sums: Sequence[Partial] = ()
     found: Mapping[str, Recorded] = {}
+    decisions: Sequence[tuple[str, str, int, str]] = ()
+    """(review, thing, seq, the decision as JSON)."""
     is_table: bool = False
 
     def place(self, problem: Problem) -> str:
@@ -62,7 +64,7 @@ class Part(NamedTuple):
 
 def each_record(
     source: Source,
-    use: Callable[[Recorded], object],
+    use: Callable[[Any], object],
     give_up: Callable[[bytes, str], object],
     pass_over: Callable[[], object] = lambda: None,
 ) -> tuple[list[Problem], int, int]:
@@ -155,7 +157,7 @@ def count_files(
     `workers` None chooses by the size of the files and the cores at hand; `lost` hears of a
     process that ended.
     """
-    return _worked(partial(_counter, job, column), files, workers, lost)
+    return worked(partial(_counter, job, column), files, workers, lost)
 
 
 def decide_files(
@@ -167,7 +169,7 @@ def decide_files(
     lost: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Part]:
     """An answer for every record, as JSON lines, in order; otherwise as `count_files`."""
-    return _worked(partial(_decider, job, column), files, workers, lost)
+    return worked(partial(_decider, job, column), files, workers, lost)
 
 
 def find_in_files(
@@ -179,15 +181,16 @@ def find_in_files(
     lost: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Part]:
     """The reviews of these ids; otherwise as `count_files`."""
-    return _worked(partial(_finder, tuple(names), column), files, workers, lost)
+    return worked(partial(_finder, tuple(names), column), files, workers, lost)
 
 
-def _worked(
+def worked(
     setup: Callable[[], Callable[[Piece], Part]],
     files: list[RecordFile],
     workers: int | None,
     lost: Callable[[str], object],
 ) -> Iterator[Part]:
+    """Do what `setup` makes with every piece of the files, as `count_files` does."""
     if workers is None:
         size = sum(file.size or 0 for file in files)
         workers = cores() if size >= WORTH_WORKERS else 1
@@ -206,7 +209,7 @@ def _counter(job: JudgingJob, column: str | None) -> Callable[[Piece], Part]:
     reader = PieceReader(column, counting.reader)
 
     def work(piece: Piece) -> Part:
-        part = _read(reader, piece, counting.count, counting.give_up)
+        part = part_of(reader, piece, counting.count, counting.give_up)
         return part._replace(sums=counting.rows())
 
     return work
@@ -220,7 +223,7 @@ def _decider(job: JudgingJob, column: str | None) -> Callable[[Piece], Part]:
 
     def work(piece: Piece) -> Part:
         answers: list[RecordedAnswer | UnansweredRecord] = []
-        part = _read(
+        part = part_of(
             reader,
             piece,
             lambda record: answers.append(answer(record)),
@@ -250,12 +253,13 @@ def _finder(names: tuple[str, ...], column: str | None) -> Callable[[Piece], Par
     return work
 
 
-def _read(
+def part_of(
     reader: PieceReader,
     piece: Piece,
-    use: Callable[[Recorded], object],
+    use: Callable[[Any], object],
     give_up: Callable[[bytes, str], object],
 ) -> Part:
+    """Read a piece, record by record; the part has no result yet."""
     problems: list[Problem] = []
     size = unread = 0
     for source in reader.sources(piece):

@@ -41,6 +41,7 @@ from reviewbot.policy.testing.compare import (
 
 AT_ONCE = 50_000
 """So many accounts and waiting reviews are held before their rows are given."""
+_NAMES = msgspec.json.Decoder(list[str]).decode
 _LONGEST = 100
 """Characters that are shown of a record that cannot be read."""
 
@@ -113,7 +114,7 @@ COLUMNS = (
 )
 """The columns of a row. Kinds: `read` (how many, in `errors` how many of them could not be, in `micros` in how many parts), `other`
 (of another kind of review), `move` (the sums of one, and a sample), `untold` (a rule passed over),
-`account` (one, or how many), `unreadable` (a sample), `timed` (a review that waits for limits)."""
+`accounts` (a list as JSON, or how many), `account` (one), `unreadable` (a sample), `timed` (a review that waits for limits)."""
 UNREADABLE = 5
 """Records that cannot be read are named, so many of them."""
 
@@ -163,11 +164,9 @@ class Counting:
         for (old, new), cell in impact.moves.items():
             found += self._move((*old, *new), cell)
         found += [row("untold", ("", "", "", rule), n) for rule, n in impact.could_not_tell.items()]
-        found += [
-            row("account", (was, "", action, rule), sample=(0, account))
-            for (was, action, rule), accounts in self._accounts.items()
-            for account in accounts
-        ]
+        for (was, action, rule), accounts in self._accounts.items():
+            names = msgspec.json.encode(accounts).decode()
+            found.append(row("accounts", (was, "", action, rule), sample=(0, names)))
         found += [row("unreadable", sample=sample) for sample in self._unreadable]
         found += self._laid_up
         self._impact, self._errors = Impact(), 0
@@ -240,7 +239,6 @@ class Sums:
         self._made_by = (__version__, revision_of(judges))
         self._impact = Impact()
         self._accounts = DistinctAccounts()
-        self._groups: dict[tuple[str, str], tuple[str, str]] = {}
         self._timed = TimedReviews()
         self._read = self._errors = self._parts = 0
         self._unreadable: list[Sample] = []
@@ -268,8 +266,12 @@ class Sums:
                     self._impact.moves[move].take(Transition(count, micros, [(low, name)]))
                 case "untold":
                     self._impact.could_not_tell[rule] += count
-                case "account":
-                    self._add_account((old_action, old_rule), (action, rule), name, count)
+                case "account" | "accounts":
+                    group = self._group((old_action, old_rule), (action, rule))
+                    if count:
+                        self._accounts.add_count(group, count)
+                    else:
+                        self._accounts.add(group, [name] if kind == "account" else _NAMES(name))
                 case "unreadable":
                     self._unreadable = lowest((*self._unreadable, (low, name)), UNREADABLE)
                 case _:
@@ -297,11 +299,8 @@ class Sums:
         self._accounts.close()
         self._timed.close()
 
-    def _add_account(self, old: ActionRule, new: ActionRule, account: str, count: int = 0) -> None:
-        """See one, or where others have counted them, take over how many."""
-        group = new if self._backtest else (old[0], new[0])
-        group = self._groups.setdefault(group, group)
-        if count:
-            self._accounts.add_count(group, count)
-        else:
-            self._accounts.add(group, account)
+    def _group(self, old: ActionRule, new: ActionRule) -> tuple[str, str]:
+        return new if self._backtest else (old[0], new[0])
+
+    def _add_account(self, old: ActionRule, new: ActionRule, account: str) -> None:
+        self._accounts.add(self._group(old, new), (account,))

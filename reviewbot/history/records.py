@@ -72,8 +72,8 @@ class Reader(NamedTuple):
     """How a payload is read: `quickly` as we write records; where that raises one of `NO_RECORD`, `slowly`
     whatever else may stand there: None for what is not the first of its round. Raises ValueError."""
 
-    quickly: Callable[[Payload], Recorded]
-    slowly: Read
+    quickly: Callable[[Payload], Any]
+    slowly: Callable[[Payload], Any]
 
 
 class Source(NamedTuple):
@@ -183,11 +183,28 @@ def _is_text(arrow: Any, kind: Any) -> bool:
     return any(test(kind) for test in tests) or str(kind) in ("string_view", "binary_view")
 
 
-class PieceReader:
-    """Reads pieces of files, each file opened once; pieces of a row group best in their order."""
+class Table(NamedTuple):
+    """Columns of a table, and how a row of their cells is read."""
 
-    def __init__(self, column: str | None, reader: Reader = ALL_OF_IT) -> None:
-        self._column, self._reader = column, reader
+    columns: tuple[str, ...]
+    reader: Reader
+
+    def source_of(self, batch: Any) -> Source:
+        """The rows of an Arrow record batch."""
+        cells = (batch.column(name).to_pylist() for name in self.columns)
+        return Source(zip(*cells, strict=True), self.reader)
+
+
+class PieceReader:
+    """Reads pieces of files, each file opened once; pieces of a row group best in their order.
+
+    `table` says what is read of Parquet, where that is not a column of records or an exported log.
+    """
+
+    def __init__(
+        self, column: str | None, reader: Reader = ALL_OF_IT, table: Table | None = None
+    ) -> None:
+        self._column, self._reader, self._table = column, reader, table
         self._path = ""
         self._file: BinaryIO | None = None
         self._group: tuple[str, int] = ("", -1)
@@ -203,7 +220,10 @@ class PieceReader:
                 yield Source(lines_from(self._opened(piece.path), piece), self._reader)
             case RowRange():
                 for batch in self._rows(piece):
-                    yield source_of(batch, self._column, self._reader)
+                    if self._table is not None:
+                        yield self._table.source_of(batch)
+                    else:
+                        yield source_of(batch, self._column, self._reader)
 
     def _opened(self, path: str) -> BinaryIO:
         if self._file is None or self._path != path:
@@ -231,10 +251,17 @@ class PieceReader:
         arrow, parquet = need_arrow()
         try:
             file = parquet.ParquetFile(self._opened(piece.path), pre_buffer=False)
-            chosen = columns_of(file.schema_arrow.names, self._column, piece.path)
+            chosen = self._chosen(file.schema_arrow.names, piece.path)
             self._batches = file.iter_batches(
                 AT_ONCE, row_groups=[piece.group], columns=chosen, use_threads=False
             )
         except (arrow.ArrowException, ValueError) as error:
             raise UsageError(f"{piece.path} cannot be read: {error}") from error
         self._group, self._at = (piece.path, piece.group), 0
+
+    def _chosen(self, names: Sequence[str], path: str) -> list[str]:
+        if self._table is None:
+            return columns_of(names, self._column, path)
+        if missing := [name for name in self._table.columns if name not in names]:
+            raise UsageError(f"{path} holds no exported log: the column {missing[0]!r} is missing")
+        return list(self._table.columns)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Any, Generic, TypeVar
@@ -29,15 +29,15 @@ class DistinctAccounts:
 
     def __init__(self, most: int = IN_MEMORY) -> None:
         self._most = most
-        self._held: set[tuple[tuple[str, str], str]] = set()
+        self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._counted: Counter[tuple[str, str]] = Counter()
         self._files: list[IO[bytes]] = []
         self._open = ExitStack()
 
-    def add(self, group: tuple[str, str], account: str) -> None:
-        """See an account in a group."""
-        self._held.add((group, account))
-        if len(self._held) >= self._most:
+    def add(self, group: tuple[str, str], accounts: Iterable[str]) -> None:
+        """See accounts in a group."""
+        self._held[group].update(accounts)
+        if sum(map(len, self._held.values())) >= self._most:
             self._spill()
 
     def add_count(self, group: tuple[str, str], count: int) -> None:
@@ -48,7 +48,7 @@ class DistinctAccounts:
         """How many there are in each group."""
         found = self._counted.copy()
         if not self._files:
-            found.update(group for group, _ in self._held)
+            found.update({group: len(accounts) for group, accounts in self._held.items()})
             return found
         self._spill()
         decode = msgspec.json.Decoder(tuple[tuple[str, str], str]).decode
@@ -69,9 +69,10 @@ class DistinctAccounts:
                 for _ in range(SHARES)
             ]
         encode = msgspec.json.Encoder().encode
-        for seen in self._held:
-            line = encode(seen)
-            self._files[crc32(line) % SHARES].write(line + b"\n")
+        for group, accounts in self._held.items():
+            for account in accounts:
+                line = encode((group, account))
+                self._files[crc32(line) % SHARES].write(line + b"\n")
         self._held.clear()
 
 

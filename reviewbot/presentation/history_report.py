@@ -12,6 +12,7 @@ from reviewbot.core.replay import read_past, was_judged
 from reviewbot.domain.decision import DONE, Decision, State
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, format_written
+from reviewbot.history.scores import Scores
 from reviewbot.insights.grades import Grade
 from reviewbot.insights.scorecard import (
     GROUNDS,
@@ -55,6 +56,7 @@ LEAD = (
     " cannot be known, and an approval is final: to grade a rule that pays, run it in the shadow or in"
     " a dry run beside people."
 )
+RULES_LEAD = "A decision is counted when it differs from the last one of its round."
 _GROUND_WORDS = {
     "rule": "a rule of the policy paid, or let the timer pay on purpose",
     "person": "somebody looked and decided",
@@ -95,6 +97,39 @@ def past_document(
             _log(decisions, revisions, zone),
         ),
         foot="Read from the decision log; nothing was sent.",
+    )
+
+
+def exported_document(scores: Scores, since: datetime | None, zone: ZoneInfo) -> Document:
+    """Write the report of an exported log: what it decided, and how the rules did."""
+    begin = "From the beginning" if since is None else f"From {format_moment(since, zone.key)} on"
+    decided = scores.decided()
+    return Document(
+        title="What was decided",
+        lead=(
+            f"{begin}, by an exported log. It holds decisions, and not how rounds ended without one:"
+            " what was paid by silence or outside, and what later checks saw, is not known here.",
+        ),
+        cards=(),
+        sections=(
+            Section(
+                id="rules",
+                title="Which rule decided",
+                lead=RULES_LEAD,
+                table=table_of(
+                    decided.items(),
+                    Column("rule", lambda row: row[0][0]),
+                    Column("action", lambda row: row[0][1]),
+                    number("decisions", lambda row: row[1].times),
+                    number("carried out", lambda row: row[1].done),
+                    number("paid", lambda row: dollars(row[1].micros)),
+                ),
+                empty="Nothing was decided.",
+            ),
+            *grade_sections(scores.scorecard(), zone),
+            _outcome_table(scores.outcomes().items()),
+        ),
+        foot="Read from an export of the decision log; nothing was sent.",
     )
 
 
@@ -218,7 +253,7 @@ def _rules(decisions: Sequence[Logged]) -> Section:
     return Section(
         id="rules",
         title="Which rule decided",
-        lead="A decision is counted when it differs from the last one of its round.",
+        lead=RULES_LEAD,
         table=table_of(
             counts.most_common(),
             Column("rule", lambda row: row[0][0]),
@@ -367,11 +402,15 @@ def _asked(asked: tuple[AskedAnswers, ...]) -> Section:
 
 
 def _outcomes(decisions: Sequence[Logged]) -> Section:
+    return _outcome_table(Counter(logged.state.value for logged in decisions).most_common())
+
+
+def _outcome_table(counts: Iterable[tuple[str, int]]) -> Section:
     return Section(
         id="outcomes",
         title="What became of the decisions",
         table=table_of(
-            Counter(logged.state.value for logged in decisions).most_common(),
+            counts,
             Column("outcome", lambda row: row[0]),
             number("decisions", lambda row: row[1]),
         ),

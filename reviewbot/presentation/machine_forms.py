@@ -188,6 +188,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=PA
     figures: dict[str, str]
     tables: dict[str, tuple[dict[str, str], ...]]
     graded: tuple[GradedLine, ...]
+    run: Run | msgspec.UnsetType = UNSET
+    """Which run over an exported log; `key` is empty then, and no decision is graded by itself."""
 
 
 class RuleCount(msgspec.Struct, frozen=True, kw_only=True):

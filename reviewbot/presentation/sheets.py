@@ -133,6 +133,8 @@ BESIDE: tuple[Field, ...] = (
     _of_decision("account_id", "text"),
     _of_decision("amount_micros", "micros"),
     _of_decision("decided_by", "text"),
+    Field("wanted", "word", lambda logged: logged.decision.wanted),
+    Field("intended_at", "moment", lambda logged: logged.intended_at),
 )
 """What an export holds beside, to be sliced and added up by."""
 COLUMNS = (

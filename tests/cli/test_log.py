@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reviewbot.ledger.open import open_ledger
 from reviewbot.review.poll import poll_once
 from reviewbot.safety.impact import ChangeImpact, Matrix, Move, as_value
 from tests.acceptance.house import house
+from tests.cli.schemas import assert_fits
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +249,31 @@ def test_an_export_is_judged_as_the_log_is(call, log: Path, tmp_path: Path, form
     assert counts("diff", mine, other, "--over", "5000w") == counts(
         "diff", mine, other, "--records", target
     )
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_an_export_is_reported_as_the_log_is(call, log: Path, tmp_path: Path, form: str) -> None:
+    """The same decisions by the same rules, and where they stand; what an export cannot know is not said."""
+    target = tmp_path / f"log.{form}"
+    assert call("log", "export", "--format", form, "--output", target).code == 0
+    ran = call("report", "--since", "2020-01-01T00:00:00Z", "--format", "json")
+    assert ran.code == 0, ran.err
+    by_log = json.loads(ran.out)
+    ran = call("report", "--since", "2020-01-01T00:00:00Z", "--records", target, "--format", "json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert_fits("past", told)
+    assert told["tables"]["outcomes"] == by_log["tables"]["outcomes"]
+    rules = [dict(row) for row in by_log["tables"]["rules"]]
+    for row in rules:
+        del row["could not tell"]
+    key = itemgetter("rule", "action")
+    assert sorted(told["tables"]["rules"], key=key) == sorted(rules, key=key)
+    assert (told["read"], told["judged"], told["unreadable"]) == (by_log["read"], by_log["read"], 0)
+    assert told["run"]["over"] == f"recorded in {target}"
+    text = call("report", "--records", target).out
+    assert "not known here" in text and "Paid by silence" not in text
+    assert call("report", "--records", target, "--format", "csv").code == 2
 
 
 def test_a_row_of_a_parquet_export_that_is_none_is_counted(call, log: Path, tmp_path: Path) -> None:
