@@ -183,7 +183,7 @@ def _is_text(arrow: Any, kind: Any) -> bool:
     return any(test(kind) for test in tests) or str(kind) in ("string_view", "binary_view")
 
 
-class Table(NamedTuple):
+class CellTable(NamedTuple):
     """Columns of a table, and how a row of their cells is read."""
 
     columns: tuple[str, ...]
@@ -202,7 +202,7 @@ class PieceReader:
     """
 
     def __init__(
-        self, column: str | None, reader: Reader = ALL_OF_IT, table: Table | None = None
+        self, column: str | None, reader: Reader = ALL_OF_IT, table: CellTable | None = None
     ) -> None:
         self._column, self._reader, self._table = column, reader, table
         self._path = ""

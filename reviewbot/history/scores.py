@@ -22,7 +22,7 @@ from reviewbot.domain.decision import DONE, Action, Decision, Mode, State
 from reviewbot.domain.review import ReviewKind
 from reviewbot.history.batch import Part, part_of, worked
 from reviewbot.history.files import Piece, RecordFile
-from reviewbot.history.records import PieceReader, Reader, Table
+from reviewbot.history.records import CellTable, PieceReader, Reader
 from reviewbot.insights.grades import Grade
 from reviewbot.insights.scorecard import AskedAnswers, RuleScore, Scorecard, scorecard
 from reviewbot.insights.spill import SortedRuns
@@ -94,7 +94,7 @@ def _no_other(_: Any) -> None:
     raise ValueError("this is no exported decision")
 
 
-_LINES, _TABLE = Reader(_of_line, _no_other), Table(SCORED, Reader(_of_row, _no_other))
+_LINES, _TABLE = Reader(_of_line, _no_other), CellTable(SCORED, Reader(_of_row, _no_other))
 
 
 def grade_thing(decisions: Iterable[Logged]) -> Iterator[Graded]:
