@@ -105,6 +105,31 @@ def test_an_action_of_the_other_review_is_refused(asked: House) -> None:
         answer(asked.app, first(asked), says(Action.FINALIZE))
 
 
+@pytest.mark.parametrize("too", [True, False])
+def test_hours_hold_a_persons_answer_where_they_bind_people_too(too: bool) -> None:
+    """Nothing is written or sent, and she is told when they open; then, and of any other kind, it goes."""
+    hours = "hours:\n  late: {open: mon-sun 22:00-23:00}\nrules:"
+    rails = "guardrails:\n  disputes during: late\n" + "  people too: yes\n" * too
+    says_no = says(Action.DISPUTE, text="I looked: it is not there.")
+    with house(policy=EVERYTHING_IS_ASKED.replace("rules:", hours, 1) + rails, tasks=2) as made:
+        made.poll()
+        if not too:
+            assert answer(made.app, first(made), says_no).done
+            return
+        lines = made.app.ledger.checkpoint(made.clock.now()).count
+        with pytest.raises(Halted, match='hours "late" are open: answer again from') as held:
+            answer(made.app, first(made), says_no)
+        assert made.app.ledger.checkpoint(made.clock.now()).count == lines
+        assert writes(made) == []
+        assert answer(made.app, first(made), says()).done
+
+        opens = held.value.room_at
+        assert opens is not None
+        made.clock.sleep((opens - made.clock.now()).total_seconds())
+        assert answer(made.app, first(made), says_no).done
+        assert writes(made) == ["approve", "dispute"]
+
+
 def test_the_second_answer_is_told_who_was_first_and_when(asked: House) -> None:
     """Two people cannot answer twice; what was shown to the second is no longer open."""
     question = first(asked)

@@ -17,7 +17,13 @@ policy: {platform}
 language: 1
 applies to:
   platform: {platform}
-{hours}rules:
+{hours}never:
+  - name: no rule sends back a third time
+    when:
+      task.times_disputed: at least 2
+    then: dispute
+    but: people
+rules:
   - name: sent back twice, a person looks
     when:
       task.times_disputed: at least 2
@@ -26,6 +32,12 @@ applies to:
     remind:
       5h before deadline: lead
     question: Is "{{task.comment_text}}" there now?
+  - name: an account that is mostly sent back, a person looks
+    when:
+      account.decisions_30d: at least 6
+      account.dispute_share_30d: more than 80%
+    then: escalate
+    to: desk
   - name: nothing could be read
     when any:
       - last.outcome_kind: scrape_failed
@@ -49,9 +61,16 @@ applies to:
     then: wait
     until: {wait} after confirmed
 reasons:
-  not_found: |
-    Our check could not find your comment (round {{task.round}}).
-    Please post it exactly as written in the task, then press re-check.
+  not_found:
+    - when:
+        account.disputes_ever: at least 1
+      text: |
+        Once more a comment of your account is not there (round {{task.round}}).
+        Please post it exactly as written in the task, then press re-check.
+    - otherwise:
+      text: |
+        Our check could not find your comment (round {{task.round}}).
+        Please post it exactly as written in the task, then press re-check.
 deadline:
   decide by: {decide_by}h before deadline
   if undecided: {fallback}
