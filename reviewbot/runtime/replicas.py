@@ -51,7 +51,8 @@ class Tenure:
         self.is_over = False
         self.is_ending = False
         """Whether it is given back once the key's bot has ended."""
-        self.problem = "it could not be renewed in time"
+        self.problem: str | None = None
+        """Why the database could not be asked, where that is so."""
 
     @property
     def leads(self) -> bool:
@@ -66,7 +67,9 @@ class Tenure:
         if self.is_over:
             raise LeaseLost(f"{self.key}: another replica acts for this key now")
         if not self.leads:
-            raise LedgerUnwritable(f"the lease of {self.key} is not sure: {self.problem}")
+            if self.problem is not None:
+                raise LedgerUnwritable(f"the lease of {self.key} is not sure: {self.problem}")
+            raise LeaseLost(f"{self.key}: the lease could not be renewed in time")
         if claimed_at is not None and self._monotonic() - claimed_at > CLAIM:
             age = self._monotonic() - claimed_at
             raise LeaseLost(f"{self.key}: the round was claimed {age:.0f} s ago")
@@ -321,6 +324,7 @@ class Replica:
         granted = answer.granted.items()
         changed = [key for key, how in granted if self._is_begun(found[key], how)]
         for key, tenure in list(self._tenures.items()):
+            tenure.problem = None
             if key in answer.granted:
                 tenure.until = asked_at + self._ttl
             elif (key in asked.holds and asked.is_due) or not _is_still(

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -70,25 +70,29 @@ class Process:
     name: str
     running: subprocess.Popen[str]
     events: list[dict[str, object]] = field(default_factory=list)
-    has_begun: threading.Event = field(default_factory=threading.Event)
 
     def listen(self) -> None:
         """Read what it says until it ends."""
         assert self.running.stderr is not None
         for line in self.running.stderr:
             with suppress(ValueError):
-                event = json.loads(line)
-                self.events.append(event)
-                if event.get("event") in ("started", "pass"):
-                    self.has_begun.set()
+                self.events.append(json.loads(line))
 
 
 class Fleet:
     """Replicas that share keys, each key with an account and tasks of its own at the API."""
 
-    def __init__(self, folder: Path, server: OwnServer, url: str, api: str, terms: Terms) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        server: OwnServer,
+        url: str,
+        api: str,
+        terms: Terms,
+        worlds: Mapping[str, World],
+    ) -> None:
         self.folder, self.server, self.url, self.terms = folder, server, url, terms
-        self._api = api
+        self._api, self._worlds = api, worlds
         self.keys = [f"key{n:02}" for n in range(terms.keys)]
         self.processes: dict[str, Process] = {}
         self.ended: list[Process] = []
@@ -111,15 +115,36 @@ class Fleet:
             lines += [f'policy = "{self.folder}/all.yaml"']
         (self.folder / "reviewbot.toml").write_text("\n".join(lines))
 
-    def start(self, name: str, *words: str) -> Process:
-        """Start a replica; it has begun once it says so, or stands by."""
-        state = self.folder / name
+    def start_all(self) -> None:
+        """Start every replica, and wait until each key has been looked at."""
+        for number in range(self.terms.replicas):
+            self.start("abcdefgh"[number])
+        self.until(lambda: len(self.holders()) == self.terms.keys)
+        self.until(lambda: all(world.requests for world in self._worlds.values()))
+
+    def has_said(self, name: str, event: str) -> bool:
+        """Whether a replica has logged such an event."""
+        return any(one.get("event") == event for one in self.processes[name].events)
+
+    def lives(self, name: str) -> bool:
+        """Whether a replica takes part, as the table says."""
+        with psycopg.connect(self.server_place, autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT 1 FROM replica WHERE name = %s"
+                " AND until > extract(epoch FROM clock_timestamp()) * 1000000",
+                (name,),
+            )
+            return found.fetchone() is not None
+
+    def start(self, name: str, *, under: str | None = None) -> Process:
+        """Start a replica, which the test may know `under` another name than its own."""
+        state = self.folder / (under or name)
         state.mkdir(exist_ok=True)
         clean = {
             word: value for word, value in os.environ.items() if not word.startswith("REVIEWBOT_")
         }
         running = subprocess.Popen(
-            [sys.executable, "-m", "reviewbot", "run", *words],
+            [sys.executable, "-m", "reviewbot", "run"],
             env=clean
             | {
                 "PYTHONPATH": str(ROOT),
@@ -131,7 +156,7 @@ class Fleet:
             stderr=subprocess.PIPE,
             text=True,
         )
-        process = self.processes[name] = Process(name, running)
+        process = self.processes[under or name] = Process(name, running)
         threading.Thread(target=process.listen, daemon=True).start()
         return process
 
@@ -225,6 +250,7 @@ class Nemesis:
     def __init__(self, fleet: Fleet, seed: int = 7) -> None:
         self._fleet, self._chance = fleet, Random(seed)
         self.struck: list[str] = []
+        self._next_at = time.monotonic()
         self._strikes: dict[str, Callable[[], None]] = {
             "kill -9": self._kill,
             "SIGSTOP past the lease": self._stop,
@@ -241,6 +267,11 @@ class Nemesis:
         with suppress(psycopg.Error):
             self._strikes[kind]()
         self.struck.append(kind)
+
+    def rest(self, seconds: float) -> None:
+        """Wait until so long after the last strike began, or should have."""
+        self._next_at += seconds
+        time.sleep(max(0.2, self._next_at - time.monotonic()))  # noqa: TID251  they go on meanwhile
 
     def _victim(self) -> str:
         return self._chance.choice(sorted(self._fleet.processes))
@@ -295,7 +326,7 @@ def a_fleet(
             f"{served.url}/me", headers={"X-API-Key": "sk_nobody"}
         )  # the first has that world
         open_ledger(url).close()
-        fleet = Fleet(folder, server, url, served.url, terms)
+        fleet = Fleet(folder, server, url, served.url, terms, worlds)
         try:
             yield fleet, worlds
         finally:

@@ -74,12 +74,12 @@ class Pooler:
         return f"postgresql+psycopg://postgres@/{name}?host={self.home}&port={PORT}"
 
 
-def a_pooler(server: Server) -> Iterator[Pooler]:
+def a_pooler(server: Server, sessions: int = 2) -> Iterator[Pooler]:
     """A pooler before a server; skips where there is none."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is not installed, so the ledger is NOT tested behind one here")
-    made = Pooler(program, server)
+    made = Pooler(program, server, sessions)
     made.start()
     try:
         yield made
