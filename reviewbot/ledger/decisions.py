@@ -116,13 +116,14 @@ class DecisionLog(LogPart):
         note: str | None = None,
         request_id: str | None = None,
         was: State | None = None,
+        key: str | None = None,
     ) -> None:
         """Add what became of an intent."""
         fault_point("outcome.before")
         with self._chain.adding() as end:
             before = self._row(decision_id)
             line, row = events.marked(
-                decision_id, before, state, at, end.next, note, request_id, was
+                decision_id, before, state, at, end.next, note, request_id, was, key
             )
             end.add(line)
             self._put(tables.decision, row, before)

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Decision, State
+from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Decision, State, idempotency_key
 from reviewbot.domain.errors import AlreadyIntended, LedgerError, NotRecordable, OutOfDate
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import safe_line
@@ -122,12 +122,15 @@ def marked(
     note: str | None,
     request_id: str | None,
     was: State | None = None,
+    key: str | None = None,
 ) -> tuple[ChainLine, DecisionRow]:
     """What became of an intent."""
     if before is None:
         raise LedgerError(f"decision {decision_id} is not in the log, so nothing can become of it")
     if was is not None and before.state != was:
         raise OutOfDate(f"decision {decision_id}: somebody else found it {before.state} meanwhile")
+    if key not in (None, idempotency_key(decision_id, before.tries)):
+        raise OutOfDate(f"decision {decision_id}: somebody else tries it again since")
     if state not in NEXT_STATES[State(before.state)]:
         raise LedgerError(f"decision {decision_id}: {state.value} cannot follow {before.state}")
     moment = to_micros(at)

@@ -309,10 +309,12 @@ class Ledger(Protocol):
         note: str | None = None,
         request_id: str | None = None,
         was: State | None = None,
+        key: str | None = None,
     ) -> None:
         """Add what became of an intent; the step must be one of `NEXT_STATES`.
 
-        `was` is where the caller knows it to stand; OutOfDate where somebody else has been at it since.
+        `was` is where the caller knows it to stand, and `key` that of the try which it is about: OutOfDate
+        where somebody else has been at it since, or has begun another try.
         """
 
     def open_intents(self) -> Sequence[Logged]:

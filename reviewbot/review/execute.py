@@ -69,7 +69,6 @@ def perform(
     """
     assert bench.desk is not None, "a dry run has no desk to send from"
     assert decision.action.writes and decision.epoch is not None
-    run = _Execution(app, bench, decision)
     by_person = decision.decided_by is not None
     gate.check_statements(judge, facts, decision, by_person=by_person)
     gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
@@ -80,6 +79,7 @@ def perform(
             app.sent[decision.key] = again
             return None
         key = app.ledger.intend(decision, gate.limits_for(app.guard, bench, decision))
+        run = _Execution(app, bench, decision, key)
     except AlreadyIntended:
         return None
     except CapReached as cap:
@@ -97,7 +97,7 @@ def perform(
         raise
     if (why := run.overdue()) is not None:
         return run.close(State.VOID, f"not sent: {why}", None)
-    state = run.send(bench.desk, key)
+    state = run.send(bench.desk)
     gate.sent(app.guard, decision, state)
     if state in DONE:
         who = decision.decided_by or f"rule {decision.rule!r}"
@@ -129,6 +129,8 @@ class _Execution:
     app: BotContext
     bench: ReviewPipeline
     decision: Decision
+    key: str
+    """Of this try."""
 
     def overdue(self) -> str | None:
         """Why it is too late to send; None where it is not. A slow disk, or a process that was stopped,
@@ -144,10 +146,10 @@ class _Execution:
             return "what it rests on was read too long ago"
         return None
 
-    def send(self, desk: ReviewWriter, key: str) -> State:
-        self.app.sent[self.decision.key] = Sent(self.decision, key, self.app.clock.monotonic())
+    def send(self, desk: ReviewWriter) -> State:
+        self.app.sent[self.decision.key] = Sent(self.decision, self.key, self.app.clock.monotonic())
         try:
-            receipt = desk.perform(self.decision, key)
+            receipt = desk.perform(self.decision, self.key)
         except ApiError as error:
             fault_point("write.answered")
             return self._failed(error)
@@ -289,7 +291,13 @@ class _Execution:
             self.app.sent.pop(self.decision.key, None)
         try:
             self.app.ledger.mark(
-                self.decision.id, state, at, note=note, request_id=request_id, was=State.INTENT
+                self.decision.id,
+                state,
+                at,
+                note=note,
+                request_id=request_id,
+                was=State.INTENT,
+                key=self.key,
             )
         except OutOfDate:
             logged = self.app.ledger.decision(self.decision.id)

@@ -674,3 +674,17 @@ def test_a_decision_that_is_done_is_not_written_again(ledger: Any) -> None:
     with pytest.raises(LedgerError, match="performed cannot follow nothing"):
         ledger.record(a_decision(task_id="t2"), State.PERFORMED)
     assert len(ledger.decisions()) == 1
+
+
+def test_the_end_of_an_earlier_try_is_not_that_of_a_later_one(ledger: Any) -> None:
+    """Who stood still meanwhile says that nothing was sent; another one has tried it again since."""
+    decision = a_decision()
+    first = ledger.intend(decision)
+    ledger.mark(decision.id, State.UNKNOWN, after(hours=2), was=State.INTENT, key=first)
+    ledger.mark(decision.id, State.VOID, after(hours=3))
+    second = ledger.intend(decision)
+
+    with pytest.raises(OutOfDate, match="tries it again"):
+        ledger.mark(decision.id, State.VOID, after(hours=4), was=State.INTENT, key=first)
+    assert ledger.decision(decision.id).state is State.INTENT
+    ledger.mark(decision.id, State.PERFORMED, after(hours=4), was=State.INTENT, key=second)

@@ -5,6 +5,8 @@
     python -m tests.simulation --first 1 --runs 300 --record FILE  many, two at a time; goes on
                                                                  where an earlier one was stopped
     python -m tests.simulation --minutes 10                      new seeds for so long
+    python -m tests.simulation --replicas 3 --runs 20 --hours 1000  several bots on one ledger, their
+                                                                 leases lost at every point
 
 A seed that breaks a promise is written into seeds.txt, which the full tier replays.
 """
@@ -17,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count, takewhile
+from itertools import count, repeat, takewhile
 from pathlib import Path
 
 import msgspec
@@ -25,6 +27,7 @@ import msgspec
 from tests.proof import keep
 from tests.simulation.checker import PROMISES
 from tests.simulation.figures import Figures
+from tests.simulation.replicas import simulate_replicas
 from tests.simulation.simulate import Simulated, keep_seed, simulate, simulate_lightly
 
 HOURS = 200.0
@@ -53,11 +56,14 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=0)
     options.add_argument("--minutes", type=float, default=0.0)
     options.add_argument("--record", type=Path)
+    options.add_argument("--replicas", type=int, default=0, help="bots on one ledger, with leases")
     options.add_argument(
         "--keep-proof", action="store_true", help="write docs/proof/simulation.json"
     )
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = options.parse_args()
+    if chosen.replicas:
+        return replicated(chosen)
     if chosen.seed is not None:
         one = simulate(chosen.seed, chosen.hours, accounts=not chosen.comments_alone)
         if chosen.history is not None:
@@ -65,6 +71,29 @@ def main() -> int:
         print(one.figures.sentence())
         return say(one)
     return many(chosen)
+
+
+def replicated(chosen: argparse.Namespace) -> int:
+    """The same with several replicas."""
+    first, runs = (chosen.first, chosen.runs) if chosen.seed is None else (chosen.seed, 1)
+    seeds, total, code = range(first, first + max(1, runs)), Figures(), 0
+    with ProcessPoolExecutor(chosen.jobs, max_tasks_per_child=10) as pool:
+        hours, replicas = repeat(chosen.hours), repeat(chosen.replicas)
+        for one in pool.map(simulate_replicas, seeds, hours, replicas):
+            total.add(one.figures)
+            for sentence in one.wrong[:MOST_SHOWN]:
+                print(f"seed {one.seed}: {sentence}")
+            if one.wrong:
+                print(
+                    f"seed {one.seed}: {len(one.wrong)} violations; again: {one.replay}", flush=True
+                )
+                code = 1
+    print(total.sentence())
+    if chosen.keep_proof:
+        what = f"simulated hours with {chosen.replicas} replicas, leases lost at every point"
+        keep("simulation", "P17", what, round(total.hours), "full")
+        keep("simulation", "P17", "violations in them", total.violations, "full")
+    return code
 
 
 def many(chosen: argparse.Namespace) -> int:
