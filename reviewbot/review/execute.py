@@ -79,11 +79,11 @@ def perform(
             app.sent[decision.key] = again
             return None
         key = app.ledger.intend(decision, gate.limits_for(app.guard, bench, decision))
-        run = _Execution(app, bench, decision, key)
     except AlreadyIntended:
         return None
     except CapReached as cap:
         raise gate.full(app.guard, bench, decision, cap) from cap
+    run = _Execution(app, bench, decision, key)
     fault_point("write.before")
     try:
         gate.check(
