@@ -10,7 +10,7 @@ import click
 import pytest
 
 from reviewbot.channels.config import read_notices
-from reviewbot.config import DEFAULT_BASE_URL, TABLE, Settings
+from reviewbot.config import DEFAULT_BASE_URL, TABLE, TABLES, Settings
 from reviewbot.console_settings import read_console
 from reviewbot.domain import errors
 from reviewbot.domain.alarm import AlarmKind
@@ -119,15 +119,18 @@ def test_the_table_of_settings_is_the_settings() -> None:
 def test_the_channels_it_shows_are_read() -> None:
     """Every key in the example is one, and nothing is wrong but that its files are not here."""
     examples = blocks("toml", OPERATIONS)
-    (text,) = (example for example in examples if "[channels." in example)
     (console,) = (example for example in examples if "[console]" in example)
     problems: list[str] = []
     read_console(tomllib.loads(console), "operations.md", problems, seconds=read_seconds)
     assert problems == []
-    notices = read_notices(tomllib.loads(text), "operations.md", problems, seconds=read_seconds)
+    shown = [example for example in examples if "[channels." in example]
+    for text in shown:
+        table = tomllib.loads(text)
+        notices = read_notices(table, "operations.md", problems, seconds=read_seconds)
+        assert notices.ping is not None
+        assert set(table) <= {*(row.name for row in TABLE), *TABLES}
     assert all("cannot be read" in problem for problem in problems), problems
-    assert len(problems) == 5
-    assert notices.ping is not None
+    assert len(problems) == sum(text.count("_file = ") for text in shown)
 
 
 def test_the_kinds_of_alarm_are_all_named() -> None:

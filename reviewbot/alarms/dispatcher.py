@@ -42,8 +42,8 @@ _PAST_THE_LOG = {
     AlarmKind.HANGS: "The loop goes on, in another process",
     AlarmKind.PARKED: "The bot of this key runs, in another process",
 }
-_ASIDE = -1
-"""The number of a letter that nobody waits to hear of."""
+_ASIDE, _CLOSING = -1, -2
+"""The numbers of letters that nobody waits to hear of; whether the second arrives tells nothing of a channel."""
 _DAY = timedelta(days=1)
 _FORGET = timedelta(days=30)
 
@@ -321,7 +321,9 @@ class AlarmDispatcher:
     def _say_it_runs(self) -> None:
         for subject in self._told.subjects(AlarmKind.STOPPED):
             self.mended(AlarmKind.STOPPED, subject, "reviewbot runs again, and reviews")
-        # These are told past the log: a process before this one may have said so.
+
+    def after_a_gap(self) -> None:
+        """Close, where it may be kept open, what a process before this one told past the log."""
         for kind, sentence in _PAST_THE_LOG.items():
             over = Alarm(
                 kind=kind, sentence=sentence, at=self._clock.now(), urgency="info", mended=True
@@ -329,7 +331,7 @@ class AlarmDispatcher:
             for message in self._messages([over]):
                 quiet = replace(message, closes=True)
                 if channels := self._routes.channels(quiet):
-                    self._post.send(Letter(number=_ASIDE, message=quiet, channels=channels))
+                    self._post.send(Letter(number=_CLOSING, message=quiet, channels=channels))
 
     def close(self, seconds: float) -> None:
         """Send what has gathered, and once more what failed; wait at most so long for it."""
@@ -359,7 +361,8 @@ class AlarmDispatcher:
     def _hear(self) -> None:
         while deliveries := self._post.deliveries():
             for delivery in deliveries:
-                self._note_health(delivery)
+                if delivery.number != _CLOSING:
+                    self._note_health(delivery)
                 letter = self._on_its_way.get(delivery.number)
                 if letter is None:
                     continue

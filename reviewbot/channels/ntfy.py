@@ -11,9 +11,9 @@ import msgspec
 from reviewbot.channels.alertmanager import bearer
 from reviewbot.channels.base import WebChannel
 from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, MessageWording, read_wording
+from reviewbot.channels.wording import LONGEST_LINE, TEMPLATES, MessageWording, read_wording
 from reviewbot.domain.alarm import Message
-from reviewbot.domain.text import Secret
+from reviewbot.domain.text import Secret, safe_line
 from reviewbot.settings_table import SettingsTable
 
 PRIORITIES = {"error": 5, "warning": 4, "info": 3}
@@ -60,7 +60,7 @@ def as_push(cause: Cause, wording: MessageWording) -> dict[str, Any]:
     message = cause.message
     text = wording.written(message)
     if text is None:
-        text = "\n".join(wording.lines(message)) or message.alarms[0].sentence
+        text = "\n".join(wording.lines(message)) or safe_line(message.headline, LONGEST_LINE)
     push: dict[str, Any] = {
         "title": wording.headline(message),
         "message": text[:LONGEST],

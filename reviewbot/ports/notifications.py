@@ -32,5 +32,8 @@ class Alarms(Protocol):
     def pulse(self) -> None:
         """Say that a pass succeeded, to whoever outside would miss that."""
 
+    def after_a_gap(self) -> None:
+        """Close, where it may be kept open, what a process before this one told past the log."""
+
     def close(self, seconds: float) -> None:
         """Send what has gathered, wait at most so long for it to arrive, and end."""

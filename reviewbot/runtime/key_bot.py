@@ -12,14 +12,14 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, PassSummary
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.insights.heartbeat import beating_poll, heart_of, newest_beat
+from reviewbot.insights.heartbeat import Beat, beating_poll, heart_of, machine_time, newest_beat
 from reviewbot.ports.ledger import CheckpointBook
 from reviewbot.ports.queue import Post
 from reviewbot.review.poll import STRETCH, Polling
 from reviewbot.runtime.bootstrap import build
 from reviewbot.runtime.daemon import Daemon
 from reviewbot.runtime.key_watch import KeyWatch
-from reviewbot.runtime.liveness import LivelyEvent, Pulse, tell_manager
+from reviewbot.runtime.liveness import HANGS, LivelyEvent, Pulse, tell_manager
 from reviewbot.runtime.meters import Meters
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.replicas import Tenure
@@ -133,9 +133,30 @@ def daemon_of(
 
 def passes(settings: Settings, stretch: float) -> Callable[[BotContext], PassSummary]:
     """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
-    last = newest_beat(settings)
-    heart = heart_of(settings, once=stretch == math.inf)
-    return DowntimeReport(
+    last, once = newest_beat(settings), stretch == math.inf
+    heart = heart_of(settings, once=once)
+    made = DowntimeReport(
         beating_poll(heart, settings.every, Polling(stretch), last),
         None if last is None else last.looked_until,
     )
+    return made if once or not _is_after_a_gap(last) else _AfterAGap(made)
+
+
+def _is_after_a_gap(last: Beat | None) -> bool:
+    """Whether the process before this one may have hung, or its key been parked, before it ended."""
+    return last is not None and (machine_time() - last.at).total_seconds() > HANGS
+
+
+class _AfterAGap:
+    """Passes of which the first that goes through closes what was told of the gap before it."""
+
+    def __init__(self, poll: Callable[[BotContext], PassSummary]) -> None:
+        self._poll = poll
+        self._is_first = True
+
+    def __call__(self, app: BotContext) -> PassSummary:
+        summary = self._poll(app)
+        if self._is_first and summary.stopped is None:
+            self._is_first = False
+            app.notifier.alarms.after_a_gap()
+        return summary

@@ -32,6 +32,7 @@ KEY = "key"
 
 LEADER = "is_leader"
 """What is a figure of every key, also of those that another process holds."""
+BUILD, _THIS_BUILD = "build_info", (__version__, platform.python_version())
 
 
 class Gauge(NamedTuple):
@@ -167,10 +168,10 @@ def _policies(pulse: Pulse) -> Iterator[tuple[tuple[str, ...], float]]:
 LABELLED = (
     Labelled("policy_info", "Policies that judge", ("policy", "sha256"), _policies),
     Labelled(
-        "build_info",
+        BUILD,
         "This program",
         ("version", "python"),
-        lambda _: [((__version__, platform.python_version()), 1)],
+        lambda _: [(_THIS_BUILD, 1)],
     ),
     Labelled(
         "limit_room",
@@ -294,6 +295,9 @@ class BotCollector(Collector):
                 for pulse in pulses:
                     for labels, value in row.read(pulse):
                         metric.add_metric((pulse.key, *labels), float(value))
+                if row.name == BUILD:  # also of a process that stands by
+                    for key in self._leaders().keys() - {pulse.key for pulse in pulses}:
+                        metric.add_metric((key, *_THIS_BUILD), 1.0)
                 yield metric
         for histogram in HISTOGRAMS:
             yield _histogram(histogram, pulses)

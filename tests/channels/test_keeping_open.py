@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from reviewbot.channels.alertmanager import Alertmanager, as_alert
 from reviewbot.channels.base import Channel
@@ -295,9 +295,16 @@ def test_each_alarm_says_where_its_runbook_lies() -> None:
 
 
 @given(TEXT)
+@example("\x1f")
 def test_text_from_outside_is_safe_in_each(text: str) -> None:
     """No control, no character that does something to a screen, and valid JSON."""
-    for cause in causes_of(message_of(text), "reviewbot"):
+    alone = a_message(an_alarm(sentence=text, subject=text, to=(text,)), key=text, owner=text)
+    for message in (message_of(text), alone):
+        _check_each(message)
+
+
+def _check_each(message: Message) -> None:
+    for cause in causes_of(message, "reviewbot"):
         for made in (
             as_event(cause, "reviewbot", PLAIN),
             as_alert(cause, "reviewbot", PLAIN, CONFIRMED),

@@ -121,6 +121,25 @@ def test_each_key_has_its_own_figures_under_one_name() -> None:
     assert found["breaker_open", "key=orbit"] == 2
 
 
+def test_a_process_that_stands_by_says_so_and_which_program_it_is() -> None:
+    """So that nobody takes it for one that is gone."""
+    _, pulse = measured_bot(APPROVE)
+    leaders = {"default": True, "acme": False}
+    text = Exposition(lambda: (pulse,), lambda: leaders).text().decode()
+    found = {
+        (sample.name, sample.labels["key"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if family.name in ("reviewbot_is_leader", "reviewbot_build_info")
+    }
+    assert found == {
+        ("reviewbot_is_leader", "default"): 1,
+        ("reviewbot_is_leader", "acme"): 0,
+        ("reviewbot_build_info", "default"): 1,
+        ("reviewbot_build_info", "acme"): 1,
+    }
+
+
 def test_what_a_rule_paid_is_counted_once_its_round_is_over() -> None:
     """By whose word, and in dollars; not at the decision, which may still turn out not done."""
     app, pulse = measured_bot(APPROVE)
