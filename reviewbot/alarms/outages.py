@@ -197,11 +197,19 @@ class DowntimeReport:
     """Makes passes; at its start, and after a while without one, it looks back over that time.
 
     `since` is when the last pass went through; where nobody knows, the log's newest word tells.
+    With `closes` the first good pass closes what a process before this one told past the log.
     """
 
-    def __init__(self, poll: Callable[[BotContext], PassSummary], since: datetime | None) -> None:
+    def __init__(
+        self,
+        poll: Callable[[BotContext], PassSummary],
+        since: datetime | None,
+        *,
+        closes: bool = False,
+    ) -> None:
         self._poll = poll
         self._since = since
+        self._closes = closes
         self._pending = True
         self._good_at: datetime | None = None
         self._failed = False
@@ -217,6 +225,9 @@ class DowntimeReport:
             raise
         self._failed = self._failed or summary.stopped is not None
         if summary.stopped is None:
+            if self._closes:
+                self._closes = False
+                app.notifier.alarms.after_a_gap()
             before, self._good_at = self._good_at, app.clock.now()
             if self._failed and before is not None and summary.started_at - before >= LONG:
                 self._look_back(app, before)

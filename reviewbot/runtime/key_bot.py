@@ -135,28 +135,13 @@ def passes(settings: Settings, stretch: float) -> Callable[[BotContext], PassSum
     """Passes, in such stretches, that leave a heartbeat; the first looks back to the one before it."""
     last, once = newest_beat(settings), stretch == math.inf
     heart = heart_of(settings, once=once)
-    made = DowntimeReport(
+    return DowntimeReport(
         beating_poll(heart, settings.every, Polling(stretch), last),
         None if last is None else last.looked_until,
+        closes=not once and _is_after_a_gap(last),
     )
-    return made if once or not _is_after_a_gap(last) else _AfterAGap(made)
 
 
 def _is_after_a_gap(last: Beat | None) -> bool:
     """Whether the process before this one may have hung, or its key been parked, before it ended."""
     return last is not None and (machine_time() - last.at).total_seconds() > HANGS
-
-
-class _AfterAGap:
-    """Passes of which the first that goes through closes what was told of the gap before it."""
-
-    def __init__(self, poll: Callable[[BotContext], PassSummary]) -> None:
-        self._poll = poll
-        self._is_first = True
-
-    def __call__(self, app: BotContext) -> PassSummary:
-        summary = self._poll(app)
-        if self._is_first and summary.stopped is None:
-            self._is_first = False
-            app.notifier.alarms.after_a_gap()
-        return summary
