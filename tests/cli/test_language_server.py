@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_lsp
@@ -13,9 +15,12 @@ from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
 from reviewbot.cli.client_text import ClientText
+from reviewbot.domain.decision import Action, State
+from reviewbot.ledger.open import open_ledger
 from reviewbot.policy import starters
 from reviewbot.policy.diagnostics import Finding
 from reviewbot.presentation.findings import whole_message
+from tests.ledger.things import a_decision
 from tests.policy.language.test_mistakes import TABLE, check, plant
 
 pytestmark = pytest.mark.timeout(60)
@@ -23,13 +28,18 @@ COMMAND = [sys.executable, "-m", "reviewbot", "policy", "lsp"]
 STARTER = starters.render(name="cautious", policy_name="desk-one", owner=None, timezone=None)
 
 
-@pytest_lsp.fixture(config=ClientServerConfig(server_command=COMMAND))
-async def client(lsp_client: LanguageClient) -> AsyncIterator[None]:
-    """An editor that has started the server."""
+def an_editor() -> types.InitializeParams:
+    """What an editor can do that asks for what stands beside lines by itself."""
     capabilities = client_capabilities("visual-studio-code")
     assert capabilities.workspace is not None
     capabilities.workspace.code_lens = capabilities.workspace.inlay_hint = None
-    await lsp_client.initialize_session(types.InitializeParams(capabilities=capabilities))
+    return types.InitializeParams(capabilities=capabilities)
+
+
+@pytest_lsp.fixture(config=ClientServerConfig(server_command=COMMAND))
+async def client(lsp_client: LanguageClient) -> AsyncIterator[None]:
+    """An editor that has started the server."""
+    await lsp_client.initialize_session(an_editor())
     yield
     await lsp_client.shutdown_session()
 
@@ -173,3 +183,57 @@ async def test_every_mistake_stands_where_the_checker_finds_it(
             for finding, span in zip(found, lines, strict=True)
         ]
         assert [(d.code, d.message, d.range) for d in there] == wanted
+
+
+LOGGED = TemporaryDirectory()
+LOG_URL = f"sqlite:///{LOGGED.name}/log.db"
+
+
+@pytest_lsp.fixture(
+    config=ClientServerConfig(server_command=COMMAND, server_env={"REVIEWBOT_LEDGER": LOG_URL})
+)
+async def client_with_log(lsp_client: LanguageClient) -> AsyncIterator[None]:
+    """An editor whose server can read a decision log."""
+    await lsp_client.initialize_session(an_editor())
+    yield
+    await lsp_client.shutdown_session()
+
+
+@pytest.mark.asyncio
+async def test_each_rule_shows_how_often_it_decided(
+    client_with_log: LanguageClient, tmp_path: Path
+) -> None:
+    """Counted from the log of the last 30 days: of this policy, by its rules, not by people."""
+    now, rule = datetime.now(UTC), "found on another try"
+    ledger = open_ledger(LOG_URL)
+    for number, changes in enumerate(
+        (
+            {},
+            {},
+            {"decided_at": now - timedelta(days=31)},
+            {"decided_by": "ana"},
+            {"policy": "another"},
+            {"rule": "checker could not look"},
+        )
+    ):
+        about = {"policy": "desk-one", "rule": rule, "decided_at": now, "task_id": f"t{number}"}
+        ledger.record(a_decision(Action.ESCALATE, **(about | changes)), State.HELD)
+    ledger.close()
+    path = tmp_path / "desk-one.yaml"
+    path.write_text(STARTER.policy)
+
+    uri = opened(client_with_log, path, STARTER.policy)
+    ask = types.InlayHintParams(
+        types.TextDocumentIdentifier(uri),
+        types.Range(types.Position(0, 0), types.Position(400, 0)),
+    )
+    while not (hints := await client_with_log.text_document_inlay_hint_async(ask)):
+        await asyncio.sleep(0.02)  # until the thread has read the log
+    said = {hint.position.line: str(hint.label) for hint in hints}
+
+    lines = STARTER.policy.split("\n")
+    rules = [n for n, line in enumerate(lines) if line.startswith("  - name: ")]
+    assert sorted(said) == rules
+    assert said[lines.index(f"  - name: {rule}")] == "decided 2 × in 30 days"
+    assert said[lines.index("  - name: checker could not look")] == "decided 1 × in 30 days"
+    assert sorted(said.values())[-1] == "decided 2 × in 30 days"
