@@ -44,6 +44,7 @@ from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import (
     NotASetting,
     parse_address,
+    parse_age,
     parse_base_url,
     parse_key,
     parse_lease,
@@ -124,6 +125,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_key_file: Annotated[
         str | None,
         Setting(parse_text, "file with the key that signs checkpoints; unsigned without it"),
+    ] = None
+    retain: Annotated[
+        float | None,
+        Setting(parse_age, "how long the log keeps what people wrote; for ever without it"),
     ] = None
     listen: Annotated[
         tuple[str, int] | None,

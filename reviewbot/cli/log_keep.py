@@ -117,6 +117,9 @@ def _seal_json(key: str, seal: SegmentSeal) -> dict[str, object]:
 @click.option("--task", metavar="ID", help="The texts of one task.")
 @click.option("--account", metavar="ID", help="The texts of all tasks of one account.")
 @click.option("--handle", metavar="H", help="The texts of whatever says this handle.")
+@click.option(
+    "--before", type=AgeType(), help="The texts of all that ended before: 2y or a moment."
+)
 @click.option("--because", metavar="TEXT", help="Why; it stands in the log.")
 @with_settings(as_option, ledger_option, every_key=True)
 @format_option("text", "json")
@@ -126,6 +129,7 @@ def erase(
     task: str | None,
     account: str | None,
     handle: str | None,
+    before: datetime | None,
     because: str | None,
     form: str,
 ) -> None:
@@ -139,7 +143,9 @@ def erase(
     $ reviewbot log erase --task 0d8b5a3e-5f1c --because "asked for on 3 May"  # one task
     $ reviewbot log erase --handle @ana.b --because "asked for on 3 May"  # wherever the handle stands
     """
-    order, why = _order(task, account, handle, because)
+    order, why = _order(
+        ErasureOrder(task=task, account=account, handle=handle, before=before), because
+    )
     results: list[tuple[str, Erased]] = []
     for each in settings.each():
         with _written(each) as ledger:
@@ -154,17 +160,18 @@ def erase(
         screen.say(styled("note: ", "care") + "the log holds no such text, or it was erased before")
 
 
-def _order(
-    task: str | None, account: str | None, handle: str | None, because: str | None
-) -> tuple[ErasureOrder, str]:
+def _order(order: ErasureOrder, because: str | None) -> tuple[ErasureOrder, str]:
     """Whose texts, and why. Raises UsageError."""
-    if len([name for name in (task, account, handle) if name and name.strip("@ ")]) != 1:
-        raise UsageError("say whose texts: one of --task ID, --account ID and --handle H")
+    names = [name for name in (order.task, order.account, order.handle) if name is not None]
+    if len(names) + (order.before is not None) != 1 or not all(n.strip("@ ") for n in names):
+        raise UsageError(
+            "say whose texts: one of --task ID, --account ID, --handle H and --before AGE"
+        )
     if because is None or not because.strip():
         raise UsageError("an erasure needs its reason: --because TEXT")
-    if handle is not None and handle.strip("@ ").casefold() in because.casefold():
+    if order.handle is not None and order.handle.strip("@ ").casefold() in because.casefold():
         raise UsageError("the reason stands in the log, so it must not name the handle")
-    return ErasureOrder(task=task, account=account, handle=handle), because.strip()
+    return order, because.strip()
 
 
 def _line(key: str, done: Erased) -> str:

@@ -23,6 +23,7 @@ from reviewbot.alarms.outages import tell_stopped
 from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, PassSummary
+from reviewbot.core.retention import forget_old
 from reviewbot.domain.errors import (
     ApiError,
     LeaseLost,
@@ -64,7 +65,7 @@ class Daemon:
 
     `poll` makes a pass, or a stretch of one. `refresh` takes over changed policies before it; it is
     told whether somebody asked for that. `key_changed` says whether a key that is refused may have
-    become another one, `tell` speaks to the service manager, `tell_fatal` to people at such an end. `book` is where checkpoints are kept.
+    become another one, `retain` for how many seconds texts are kept, `tell` speaks to the service manager, `tell_fatal` to people at such an end. `book` is where checkpoints are kept.
     `stop` is the event that also ends the sleeps of the bot's clock, `wake` the one that its pauses
     wait for.
     """
@@ -81,6 +82,7 @@ class Daemon:
         poll: Callable[[BotContext], PassSummary] | None = None,
         wake: threading.Event | None = None,
         key_changed: Callable[[], bool] = lambda: False,
+        retain: float | None = None,
         tell: Callable[[str], None] = tell_manager,
         tell_fatal: Callable[[Notifier, ReviewbotError], None] = tell_stopped,
     ) -> None:
@@ -90,6 +92,7 @@ class Daemon:
         self._refresh = refresh
         self._key_changed, self._tell = key_changed, tell
         self._book, self._tell_fatal = book, tell_fatal
+        self._retain = retain
         self.ended_by: ReviewbotError | None = None
         """What no later pass could mend."""
         self._pulse = pulse or Pulse(app, every)
@@ -231,6 +234,7 @@ class Daemon:
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
         self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
+        self._chores.every().sunday.at("04:10").do(self._safely, self._forget_old)
 
     def _run_chores(self) -> None:
         if (self._chores.idle_seconds or 0.0) > HOUR:
@@ -269,6 +273,11 @@ class Daemon:
 
     def _follow_up(self) -> None:
         follow_up(self._app)
+
+    def _forget_old(self) -> None:
+        done = forget_old(self._app.ledger, self._app.clock.now(), self._retain)
+        if done is not None:
+            self._app.events("erased by age", lines=done.lines, tasks=done.tasks)
 
     def _digest(self) -> None:
         say_digest(self._app.ledger, self._app.events, self._app.clock.now() - timedelta(days=1))

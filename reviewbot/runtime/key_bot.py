@@ -123,6 +123,7 @@ def daemon_of(
         stop=bot.stop,
         refresh=refresh,
         key_changed=bot.key.changed,
+        retain=bot.settings.retain,
         book=book,
         pulse=bot.pulse,
         poll=passes(bot.settings, min(every, STRETCH)),

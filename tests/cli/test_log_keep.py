@@ -83,6 +83,7 @@ def test_an_erased_task_is_told_without_its_words(call, log: Path) -> None:
         (("--because", "x"), "say whose texts"),
         (("--task", "t", "--handle", "h", "--because", "x"), "say whose texts"),
         (("--handle", "@", "--because", "x"), "say whose texts"),
+        (("--task", "t", "--before", "2y", "--because", "x"), "say whose texts"),
         (("--task", "t"), "needs its reason"),
         (("--handle", "@Ana", "--because", "ana asked"), "must not name the handle"),
     ],
@@ -93,6 +94,24 @@ def test_an_erasure_says_whose_and_why(call, log: Path, words: tuple[str, ...], 
 
     assert done.code == 2
     assert said in done.err
+
+
+def test_all_that_is_old_can_be_erased_at_once(call, log: Path) -> None:
+    """By hand, where no bot runs on Sundays."""
+    done = call("log", "erase", "--before", "1s", "--because", "our retention", "--format", "json")
+
+    assert done.code == 0
+    assert json.loads(done.out)["tasks"] >= len(comments_of_nobody(log))
+    assert call("log", "verify").code == 0
+
+
+def comments_of_nobody(log: Path) -> list[str]:
+    """The tasks whose rounds have ended and that no longer have a text."""
+    with closing(open_ledger(f"sqlite:///{log}", read_only=True)) as ledger:
+        ended = {ending.task_id for ending in ledger.endings()}
+        found = [one for one in ledger.decisions() if one.decision.task_id in ended]
+        assert all(one.erased for one in found)
+        return sorted({one.decision.task_id for one in found})
 
 
 # Archive -------------------------------------------------------------------------------------
