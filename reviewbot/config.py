@@ -38,7 +38,6 @@ from reviewbot.key_settings import (
 )
 from reviewbot.key_settings import TABLES as KEY_TABLES
 from reviewbot.network import USUAL, Proxy, is_loopback, spared_by
-from reviewbot.policy.text_forms import did_you_mean
 from reviewbot.ports.ledger import DEFAULT_KEY
 from reviewbot.secret_file import Unusable, read_secret_file
 from reviewbot.setting_values import (
@@ -58,6 +57,7 @@ from reviewbot.setting_values import (
     parse_text,
     parse_yes_or_no,
     shown,
+    unknown_name,
 )
 
 DEFAULT_BASE_URL = "https://app.tokportal.com/api/ext"
@@ -427,7 +427,7 @@ def _read_file(named: str | None, folder: Path, problems: list[str]) -> _File:
         if name == "api_key":
             problems.append(f"{path}: api_key does not belong in this file; use api_key_file")
         elif name not in known:
-            problems.append(_unknown(f"{path}: {name}", name, known))
+            problems.append(unknown_name(f"{path}: {name}", name, known))
     return _File(str(path), table)
 
 
@@ -473,15 +473,10 @@ def _from_secret_file(
 def _unknown_names(env: Mapping[str, str]) -> list[str]:
     known = [row.env for row in TABLE] + [KEY_FILE, LEDGER_FILE, _CONFIG]
     return [
-        _unknown(name, name, known)
+        unknown_name(name, name, known)
         for name in sorted(env)
         if name.startswith(("REVIEWBOT_", "TOKPORTAL_")) and name not in known
     ]
-
-
-def _unknown(place: str, name: str, known: list[str]) -> str:
-    hint = did_you_mean(name, known)
-    return f"{place}: no setting has this name" + (f"; {hint}" if hint else "")
 
 
 def _warnings(settings: Settings) -> tuple[str, ...]:

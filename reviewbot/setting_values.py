@@ -12,6 +12,7 @@ from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import ConfigError
 from reviewbot.domain.text import Secret, masked, remember, safe_line
 from reviewbot.network import NONE, Proxy, is_loopback, proxy_of
+from reviewbot.policy.text_forms import did_you_mean
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -199,3 +200,9 @@ def shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
     return safe_line(masked(str(value)))
+
+
+def unknown_name(place: str, name: str, known: list[str]) -> str:
+    """What is said of a name that no setting has."""
+    hint = did_you_mean(name, known)
+    return f"{place}: no setting has this name" + (f"; {hint}" if hint else "")
