@@ -39,7 +39,7 @@ live_option = click.option(
     help="Port 0 takes a free one; unix:/path is a socket for a proxy.",
 )
 @click.pass_obj
-@with_settings(live_option, ledger_option)
+@with_settings(live_option, ledger_option, every_key=True)
 def console(screen: Screen, settings: Settings, listen: str) -> None:
     """Serve the console: the queue, the log, the policies and the status in a browser.
 

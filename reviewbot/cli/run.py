@@ -96,7 +96,7 @@ def run(
         if console is not None and not once:
             from reviewbot.web.server import read_listen, serving
 
-            served = end.enter_context(serving(settings.one(), read_listen(console), logs))
+            served = end.enter_context(serving(settings, read_listen(console), logs))
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()

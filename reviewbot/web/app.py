@@ -29,6 +29,8 @@ from reviewbot.web.render import page
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 Handler = Callable[[Visit], Response]
+DESK = "key"
+"""What names the desk of one key of several: in an address, and from then on in a cookie."""
 
 
 class WebRoute(NamedTuple):
@@ -117,8 +119,11 @@ async def _http_error(_: Request, error: Exception) -> Response:
 def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         several = {} if route.method in SAFE else await _form(request)
+        asked = request.query_params.get(DESK, "") if route.method in SAFE else ""
+        name = asked if asked in console.desks else request.cookies.get(DESK, "")
+        desk = console.desks.get(name, console)
         visit = Visit(
-            console=console,
+            console=desk,
             session=None,
             path=dict(request.path_params),
             query=dict(request.query_params),
@@ -131,8 +136,13 @@ def _endpoint(console: Console, route: WebRoute) -> Callable[[Request], object]:
         )
         cookie = request.cookies.get(signin.cookie_name(console))
         peer = "" if request.client is None else request.client.host
-        name = signin.proxied_name(console, peer, request.headers)
-        return await run_in_threadpool(serve, visit, route, cookie, name)
+        proxied = signin.proxied_name(console, peer, request.headers)
+        response = await run_in_threadpool(serve, visit, route, cookie, proxied)
+        if asked in console.desks:
+            response.set_cookie(
+                DESK, asked, httponly=True, samesite="lax", secure=console.is_secure
+            )
+        return response
 
     return endpoint
 
@@ -160,7 +170,7 @@ def serve(
     """
     console = visit.console
     try:
-        session = session_of(console.ledger, cookie, visit.now)
+        session = session_of(console.people, cookie, visit.now)
         if console.settings.console.sign_in == "proxy":
             if session is not None and session.name != proxied:
                 session = None
@@ -168,6 +178,10 @@ def serve(
                 return signin.enter_by_proxy(visit, proxied)
     except LedgerError as error:
         return PlainTextResponse(f"the log cannot be read: {safe(str(error))}\n", 503)
+    if session is not None and console.desks:
+        # A form of one key's desk must not be sent at another's, which a second tab may have opened.
+        token = f"{session.form_token}.{console.key}"
+        session = msgspec.structs.replace(session, form_token=token)
     visit = msgspec.structs.replace(visit, session=session)
     return _answer(visit, route)
 
@@ -224,7 +238,7 @@ def _sign_in_first(visit: Visit, route: WebRoute) -> Response:
 def _refused(visit: Visit, route: WebRoute) -> None:
     who = visit.who.name
     note(
-        visit.console.ledger,
+        visit.console.people,
         "refused",
         who=who,
         now=visit.now,

@@ -48,10 +48,19 @@ class Console:
     """Who says who somebody is, where signing in is its business."""
     attempts: Attempts = field(default_factory=Attempts)
     events: Events = silence
+    house: Ledger | None = None
+    """Where people and their sessions are kept, where that is not the key's own log."""
+    desks: Mapping[str, Console] = field(default_factory=dict)
+    """The console of each key by its name, itself among them; empty where there is one key."""
 
     def __post_init__(self) -> None:
         """What is counted now and then is counted on this console's log, by its clock."""
         self.figures = Figures(self.ledger, self.now)
+
+    @property
+    def people(self) -> Ledger:
+        """Where people and their sessions are kept: the same for the desks of all keys."""
+        return self.ledger if self.house is None else self.house
 
     @property
     def live(self) -> bool:

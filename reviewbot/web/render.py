@@ -78,6 +78,7 @@ def page(
         "health": health,
         "live": visit.console.live,
         "key": visit.console.key,
+        "desks": tuple(visit.console.desks),
         "pages": PAGES,
         "here": "/" + visit.url.strip("/").split("/")[0],
         "now": visit.now,

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -17,12 +17,13 @@ from reviewbot.domain.errors import ConfigError, ReviewbotError
 from reviewbot.ledger.open import open_ledger
 from reviewbot.network import is_loopback
 from reviewbot.review.pending import due_answers, say_sent, send_due
+from reviewbot.runtime.logging import about_key
 from reviewbot.setting_values import read_address
 from reviewbot.web import people
 from reviewbot.web.app import make_app
 from reviewbot.web.console import Console
 from reviewbot.web.oidc import OidcProvider
-from reviewbot.web.people import Passwords
+from reviewbot.web.people import Attempts, Passwords
 
 SOCKET = "unix:"
 """How an address on a unix socket begins."""
@@ -36,8 +37,7 @@ class ConsoleServer:
     """One console on one address. `start` listens at once, so that a taken port is an error in words."""
 
     def __init__(self, console: Console, address: tuple[str, int]) -> None:
-        self._console = console
-        self._events = console.events
+        self._consoles = tuple(console.desks.values()) or (console,)
         self._stop = threading.Event()
         self._socket = _listen(address)
         self._path = path_of(address)
@@ -88,43 +88,56 @@ class ConsoleServer:
     def _send(self) -> None:
         """Send each answer once its time to be undone is over; also what an earlier console left behind."""
         while not self._stop.wait(LOOK):
-            try:
-                self._console.figures.count_if_wanted()
-                if self._console.live:
-                    self._send_what_is_due()
-            except ReviewbotError as error:
-                self._events("answers not sent", level="error", error=str(error))
+            for console in self._consoles:
+                try:
+                    console.figures.count_if_wanted()
+                    if console.live:
+                        _send_what_is_due(console)
+                except ReviewbotError as error:
+                    console.events("answers not sent", level="error", error=str(error))
 
-    def _send_what_is_due(self) -> None:
-        if not due_answers(self._console.ledger, self._console.now()):
-            return
-        bot = self._console.bot()
-        try:
-            for sent in send_due(bot):
-                say_sent(self._events, sent)
-        finally:
-            bot.close()
+
+def _send_what_is_due(console: Console) -> None:
+    if not due_answers(console.ledger, console.now()):
+        return
+    bot = console.bot()
+    try:
+        for sent in send_due(bot):
+            say_sent(console.events, sent)
+    finally:
+        bot.close()
 
 
 @contextmanager
 def serving(
     settings: Settings, address: tuple[str, int], events: Events
 ) -> Iterator[ConsoleServer]:
-    """A console on the log of the settings, until the block ends.
+    """A console on the log of the settings, with a desk for each key, until the block ends.
 
     Raises ConfigError where anybody who reaches the address could use it, and `LedgerError`.
     """
-    with closing(open_ledger(settings.ledger, key=settings.key)) as ledger:
-        console = Console(
-            settings=settings,
-            ledger=ledger,
-            hosts=hosts_of(address, (*settings.console.hosts, *settings.console.own_host)),
-            is_secure=settings.console.secure,
-            on_socket=path_of(address) is not None,
-            passwords=passwords_of(settings),
-            provider=provider_of(settings),
-            events=events,
-        )
+    with ExitStack() as end:
+        house = end.enter_context(closing(open_ledger(settings.ledger)))
+        attempts, passwords, provider = Attempts(), passwords_of(settings), provider_of(settings)
+        desks: dict[str, Console] = {}
+        named = settings.each()
+        for key in named:
+            own = open_ledger(key.ledger, key=key.key) if key.keys else house
+            end.callback(own.close)
+            desks[key.key] = Console(
+                settings=key,
+                ledger=own,
+                house=house,
+                desks=desks if len(named) > 1 else {},
+                hosts=hosts_of(address, (*settings.console.hosts, *settings.console.own_host)),
+                is_secure=settings.console.secure,
+                on_socket=path_of(address) is not None,
+                passwords=passwords,
+                provider=provider,
+                attempts=attempts,
+                events=about_key(events, key.key) if key.keys else events,
+            )
+        console = desks[named[0].key]
         refuse_without_sign_in(console, address)
         server = ConsoleServer(console, address)
         link = first_look(console, address, server.url)
@@ -240,6 +253,6 @@ def refuse_without_sign_in(console: Console, address: tuple[str, int]) -> None:
 
 def first_look(console: Console, address: tuple[str, int], url: str) -> str | None:
     """A one-time link for a first look on a loopback address where nobody can sign in yet."""
-    if not is_loopback(address[0]) or people.people(console.ledger):
+    if not is_loopback(address[0]) or people.people(console.people):
         return None
-    return f"{url}login?token={people.make_ticket(console.ledger, console.now())}"
+    return f"{url}login?token={people.make_ticket(console.people, console.now())}"

@@ -26,8 +26,8 @@ def form(visit: Visit) -> Response:
     token = visit.query.get("token")
     if token is None:
         return _form(visit)
-    if not people.take_ticket(visit.console.ledger, token, visit.now):
-        people.note(visit.console.ledger, "sign-in refused", who="admin", now=visit.now, how="link")
+    if not people.take_ticket(visit.console.people, token, visit.now):
+        people.note(visit.console.people, "sign-in refused", who="admin", now=visit.now, how="link")
         words = "this link was used, or is older than ten minutes; start the console again"
         return _form(visit, problem=words, status=403)
     return _begin(visit, "admin", "admin", how="one-time link", guest=True)
@@ -71,10 +71,10 @@ def come_back(visit: Visit) -> Response:
         name = console.provider.finish(begun, visit.query)
     except SignInFailed as error:
         people.note(
-            console.ledger, "sign-in refused", who="nobody we know", now=visit.now, how="oidc"
+            console.people, "sign-in refused", who="nobody we know", now=visit.now, how="oidc"
         )
         return _form(visit, problem=str(error), status=403)
-    person = people.person_named(console.ledger, name)
+    person = people.person_named(console.people, name)
     if person is None:
         words = f"{name!r} may not use this console: an admin has to add the name"
         return page(visit, "error.html.jinja", status=403, title="Not yet", words=words)
@@ -98,7 +98,7 @@ def proxied_name(console: Console, peer: str, headers: Mapping[str, str]) -> str
 
 def enter_by_proxy(visit: Visit, name: str) -> Response:
     """Begin the session of somebody whom the proxy knows; only who was added may enter."""
-    person = people.person_named(visit.console.ledger, name)
+    person = people.person_named(visit.console.people, name)
     if person is None:
         words = f"{name!r} may not use this console: an admin has to add the name"
         return page(visit, "error.html.jinja", status=403, title="Not yet", words=words)
@@ -112,12 +112,12 @@ def sign_in(visit: Visit) -> Response:
         return _form(visit, problem="nobody can sign in by password here", status=403)
     if console.attempts.too_many(name, visit.now):
         return _form(visit, problem="too many attempts: wait five minutes", status=429)
-    person = people.person_named(console.ledger, name)
+    person = people.person_named(console.people, name)
     kept = None if person is None else person.password
     if not console.passwords.fits(kept, visit.form.get("password", "")) or person is None:
         console.attempts.failed(name, visit.now)
         known = "nobody we know" if person is None else person.name
-        people.note(console.ledger, "sign-in refused", who=known, now=visit.now, how="password")
+        people.note(console.people, "sign-in refused", who=known, now=visit.now, how="password")
         return _form(visit, problem="name and password do not fit", status=403)
     console.attempts.succeeded(name)
     return _begin(visit, person.name, person.role, how="password")
@@ -152,7 +152,7 @@ def _begin(
     way: str | None = None,
 ) -> Response:
     console = visit.console
-    cookie = people.begin_session(console.ledger, name, role, how=how, now=visit.now, guest=guest)
+    cookie = people.begin_session(console.people, name, role, how=how, now=visit.now, guest=guest)
     answer = RedirectResponse(_ours(way or visit.form.get("next", "/")), 303)
     answer.set_cookie(
         cookie_name(console),
@@ -168,10 +168,10 @@ def _begin(
 
 def sign_out(visit: Visit) -> Response:
     """End the session."""
-    for name, session in people.sessions(visit.console.ledger, visit.now):
+    for name, session in people.sessions(visit.console.people, visit.now):
         if session.form_token == visit.who.form_token:
-            people.end_session(visit.console.ledger, name)
-    people.note(visit.console.ledger, "signed out", who=visit.who.name, now=visit.now)
+            people.end_session(visit.console.people, name)
+    people.note(visit.console.people, "signed out", who=visit.who.name, now=visit.now)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(cookie_name(visit.console), path="/")
     return answer
@@ -179,7 +179,7 @@ def sign_out(visit: Visit) -> Response:
 
 def people_page(visit: Visit, problem: str = "", status: int = 200) -> Response:
     """Who may sign in, and who is."""
-    ledger = visit.console.ledger
+    ledger = visit.console.people
     return page(
         visit,
         "people.html.jinja",
@@ -194,7 +194,7 @@ def people_page(visit: Visit, problem: str = "", status: int = 200) -> Response:
 
 def change_people(visit: Visit) -> Response:
     """Add, remove, or give another role or password."""
-    ledger, by, form = visit.console.ledger, visit.who.name, visit.form
+    ledger, by, form = visit.console.people, visit.who.name, visit.form
     name, act = form.get("name", "").strip(), form.get("act", "")
     role, password = form.get("role", ""), form.get("password", "")
     passwords = visit.console.passwords
@@ -232,11 +232,11 @@ def _role(word: str) -> Role:
 
 def revoke(visit: Visit) -> Response:
     """End somebody's session."""
-    for name, session in people.sessions(visit.console.ledger, visit.now):
+    for name, session in people.sessions(visit.console.people, visit.now):
         if name == visit.form.get("session"):
-            people.end_session(visit.console.ledger, name)
+            people.end_session(visit.console.people, name)
             people.note(
-                visit.console.ledger,
+                visit.console.people,
                 "session ended",
                 who=visit.who.name,
                 now=visit.now,

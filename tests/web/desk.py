@@ -19,7 +19,7 @@ from reviewbot.runtime.bootstrap import build
 from reviewbot.web import people
 from reviewbot.web.console import Console
 from reviewbot.web.people import Passwords, Role
-from reviewbot.web.server import ConsoleServer, hosts_of
+from reviewbot.web.server import ConsoleServer, _send_what_is_due, hosts_of
 from tests.acceptance.house import House, a_setting, house, sqlite
 from tests.review.test_people import EVERYTHING_IS_ASKED
 
@@ -46,7 +46,7 @@ class WebDesk:
 
     def send_due(self) -> None:
         """What the console's sender does each half second."""
-        self.server._send_what_is_due()
+        _send_what_is_due(self.console)
 
     def effects(self) -> list[str]:
         """What we changed over there, in order."""
