@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from reviewbot.domain.text import format_moment, iso
+from reviewbot.domain.text import format_moment, iso, safe
 from reviewbot.presentation.format import dollars, length
 from reviewbot.presentation.html import harmless
 from reviewbot.web.console import Visit
 
 HERE = Path(__file__).parent
+LONGEST_ESCAPE = 10
+"""Characters that one character is shown as at most: `\\U0001f600`."""
 KEYS: tuple[tuple[str, str, str], ...] = (
     ("j", "everywhere", "next row"),
     ("k", "everywhere", "row before"),
@@ -58,8 +61,20 @@ def environment() -> Environment:
     )
     made.filters["money"] = dollars
     made.filters["iso"] = iso
+    made.filters["verbatim"] = verbatim
+    made.filters["whole"] = whole
     made.globals["keys"] = KEYS
     return made
+
+
+def verbatim(text: str) -> Markup:
+    """A text that comes back by its form: nothing of it may be shown otherwise, or left out."""
+    return escape(text)
+
+
+def whole(text: str) -> Markup:
+    """A text for reading, however long it is; control and bidi characters are shown, not obeyed."""
+    return escape(safe(text, longest=len(text) * LONGEST_ESCAPE))
 
 
 def page(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +67,18 @@ def test_a_draft_is_kept_and_offered_as_a_patch_where_the_policy_is_a_file(desk:
     assert "+  - name: everything is paid" in patch and patch.startswith("--- a/")
     author.post("/policies/asks/edit", act="drop", source="")
     assert "everything is paid" not in author.get("/policies/asks/edit").text
+
+
+def test_a_text_of_any_length_comes_back_as_it_was(desk: WebDesk) -> None:
+    """A draft longer than any line of a page, with what pages show otherwise: not a character is changed."""
+    author = desk.person("aline", "author")
+    text = (
+        PAYS + "# \u202e & <b> \u200b {{ 7 * 7 }}\n" + "# a long comment, line after line\n" * 400
+    )
+    author.post("/policies/asks/edit", act="save", source=text)
+    page = author.get("/policies/asks/edit").text
+    shown = re.search(r'<textarea name="source"[^>]*>\n?(.*?)</textarea>', page, re.S)
+    assert shown is not None and html.unescape(shown[1]) == text
 
 
 def test_what_cannot_run_is_not_proposed(desk: WebDesk) -> None:
