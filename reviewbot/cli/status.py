@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -34,13 +35,15 @@ from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, Review
 from reviewbot.domain.text import masked, safe, safe_line
 from reviewbot.insights.heartbeat import Beat, Health, Running, newest_beat
 from reviewbot.insights.status import situation
+from reviewbot.ledger.open import is_shared
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.testing.change import changed_rules
+from reviewbot.ports.leases import Peer
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import counted, table
 from reviewbot.presentation.status import OVERVIEW, health_line, lines, overview
 from reviewbot.presentation.style import styled
-from reviewbot.runtime.bot_health import bot_of, look
+from reviewbot.runtime.bot_health import about_of, bot_of, look, probe
 from reviewbot.runtime.policy_files import PolicyFile, source_at
 from reviewbot.runtime.published import SCHEME, policy_sources
 
@@ -48,10 +51,12 @@ NOT_HEALTHY = 1
 
 
 @command
-@click.option("--probe", is_flag=True, help="Only say whether the running bot is healthy.")
+@click.option(
+    "--probe", "is_probe", is_flag=True, help="Only say whether the running bot is healthy."
+)
 @with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
-def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
+def status(screen: Screen, settings: Settings, is_probe: bool, form: str) -> None:
     """Show how the bot is doing: its last pass, what stops it, what waits, what silence paid.
 
     Of several keys it shows a line each. The probe then leaves out the keys that the API refuses,
@@ -62,16 +67,16 @@ def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     $ reviewbot status --probe  # exit code 0: healthy; 1: not (for a health check)
     """
     named = settings.each()
+    if is_probe:
+        _probe_all(screen, named)
+        return
     if len(named) > 1:
-        _several(screen, named, probe=probe, form=form)
+        _several(screen, named, form=form)
         return
     settings = named[0]
     beat = newest_beat(settings)
     now = datetime.now(UTC)  # not before the heartbeat, which a server may have taken long to give
     health = look(settings, beat, now)
-    if probe:
-        _probe(screen, beat, health, now)
-        return
     known = _known(settings, beat, health, now)
     if form == "json":
         screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
@@ -80,6 +85,7 @@ def status(screen: Screen, settings: Settings, probe: bool, form: str) -> None:
     terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ
     size = shutil.get_terminal_size() if terminal else None
     screen.data("\n".join(lines(beat, health, found, policies, now, size)))
+    _show_replicas(screen, named)
     if problem is not None:
         screen.data(styled(f"THE LOG     cannot be read: {safe_line(problem, 300)}", "bad"))
 
@@ -120,8 +126,8 @@ def _all_well(seen: Sequence[Seen]) -> bool:
     )
 
 
-def _several(screen: Screen, named: Sequence[Settings], *, probe: bool, form: str) -> None:
-    """A line for each key, what is wrong below; or what a probe is told of all of them."""
+def _several(screen: Screen, named: Sequence[Settings], *, form: str) -> None:
+    """A line for each key, and what is wrong below."""
     beats = [newest_beat(settings) for settings in named]
     now = datetime.now(UTC)
     seen: list[Seen] = [
@@ -129,20 +135,57 @@ def _several(screen: Screen, named: Sequence[Settings], *, probe: bool, form: st
         for settings, beat in zip(named, beats, strict=True)
     ]
     healthy = _all_well(seen)
-    if form == "json" and not probe:
+    if form == "json":
         known = [_known(settings, beat, health, now) for settings, beat, health in seen]
         screen.data(each_key.as_json(known, healthy=healthy))
         return
+    _show(screen, seen, now)
+    _show_replicas(screen, named)
+
+
+def _show(screen: Screen, seen: Sequence[Seen], now: datetime) -> None:
     screen.data(table(OVERVIEW, [overview(*one, now) for one in seen]))
     for settings, _, health in seen:
         for why in health.why:
             screen.data(f"{settings.key}: {styled(why, 'care' if health.ok else 'bad')}")
-    if probe and not healthy:
+
+
+def _show_replicas(screen: Screen, named: Sequence[Settings]) -> None:
+    """Who shares the keys, where several processes may: what each holds, and why not more."""
+    if not is_shared(named[0].ledger):
+        return
+    held: dict[str, list[str]] = {}
+    peers: Sequence[Peer] = ()
+    with suppress(LedgerError):
+        for settings in named:
+            with ledger_at(settings) as opened:
+                lease, peers = opened.lease(), opened.replicas()
+                if lease is not None and lease.left > 0:
+                    held.setdefault(lease.holder, []).append(settings.key)
+    for peer in peers:
+        keys = ", ".join(held.get(peer.name, ())) or "none of these keys"
+        state = f"holds {keys}" if peer.left > 0 and not about_of(peer).is_gone() else "is gone"
+        screen.data(f"replica {safe_line(peer.name, 60)}: {safe_line(state, 200)}")
+        for key, why in about_of(peer).refused.items() if peer.left > 0 else ():
+            screen.data(f"  {safe_line(key, 60)}: {styled(safe_line(why, 200), 'care')}")
+
+
+def _probe_all(screen: Screen, named: Sequence[Settings]) -> None:
+    """What a health check is told of this process."""
+    now = datetime.now(UTC)
+    seen = probe(named, now)
+    now = datetime.now(UTC)  # not before a heartbeat, which a server may have taken long to give
+    if len(seen) == 1:
+        _, beat, health = seen[0]
+        _probe(screen, beat, health, now)
+        return
+    _show(screen, seen, now)
+    if not _all_well(seen):
         raise click.exceptions.Exit(NOT_HEALTHY)
 
 
 def _probe(screen: Screen, beat: Beat | None, health: Health, now: datetime) -> None:
-    screen.say(health_line(beat, health, now))
+    screen.say(health.word if beat is None and health.ok else health_line(beat, health, now))
     for why in health.why:
         screen.say(why)
     if beat is not None and beat.error:

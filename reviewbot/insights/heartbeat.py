@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -181,9 +181,13 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
         return max(MISSED * timedelta(seconds=self.every), LEAST_PATIENCE)
 
 
-def beat_path(ledger: str, state_folder: Path, key: str = DEFAULT_KEY) -> Path:
-    """Where the heartbeat of a key's bot on this ledger lies: beside an SQLite file, or by itself."""
+def beat_path(ledger: str, state_folder: Path, key: str = DEFAULT_KEY, replica: str = "") -> Path:
+    """Where the heartbeat of a key's bot on this ledger lies: beside an SQLite file, or by itself.
+
+    Replicas on one machine leave theirs in files of their own.
+    """
     own = "" if key == DEFAULT_KEY else f".{key}"
+    own += f".{quote(replica, safe='')}" if replica else ""
     if ledger.startswith("sqlite:///"):
         return Path(unquote(ledger.removeprefix("sqlite:///")) + f"{own}.status.json")
     return state_folder / f"reviewbot-{mark_of(ledger)}{own}.status.json"
@@ -199,18 +203,32 @@ def read_beat(path: Path) -> Beat | None:
 
 def newest_beat(settings: Settings) -> Beat | None:
     """The newest heartbeat of the key's bot, by this machine's clock; None where there is none."""
-    beats = [read_beat(beat_path(settings.ledger, state_folder(), settings.key))]
-    if not settings.ledger.startswith("sqlite:///"):
-        beats.append(_beat_on_server(settings.ledger, settings.key))
+    beats = [read_beat(_path_of(settings))]
+    if _is_shared(settings):
+        beats.append(_beat_on_server(settings, None))
     return max((beat for beat in beats if beat is not None), key=lambda beat: beat.at, default=None)
 
 
-def _beat_on_server(url: str, key: str) -> Beat | None:
+def own_beat(settings: Settings) -> Beat | None:
+    """The same of this process's bot alone: of the one that has its name."""
+    return _beat_on_server(settings, settings.name)
+
+
+def _is_shared(settings: Settings) -> bool:
+    return settings.ledger.startswith("postgresql")
+
+
+def _path_of(settings: Settings) -> Path:
+    name = settings.name if _is_shared(settings) else ""
+    return beat_path(settings.ledger, state_folder(), settings.key, name)
+
+
+def _beat_on_server(settings: Settings, name: str | None) -> Beat | None:
     from reviewbot.ledger.open import open_ledger
 
     try:
-        with closing(open_ledger(url, key=key, read_only=True)) as ledger:
-            found = ledger.last_beat()
+        with closing(open_ledger(settings.ledger, key=settings.key, read_only=True)) as ledger:
+            found = ledger.last_beat(name)
         if found is None:
             return None
         beat = msgspec.json.decode(found[0], type=Beat)
@@ -231,7 +249,8 @@ class Heart:
 
     path: Path
     key: str = DEFAULT_KEY
-    on_server: bool = False
+    replica: str | None = None
+    """The name under which it is left on a server as well."""
     once: bool = False
     now: Callable[[], datetime] = machine_time
 
@@ -240,8 +259,8 @@ class Heart:
         text = msgspec.json.encode(beat)
         try:
             _replace(self.path, text)
-            if self.on_server and not isinstance(failed, LedgerError):
-                app.ledger.beat(text)
+            if self.replica is not None and not isinstance(failed, LedgerError):
+                app.ledger.beat(text, self.replica)
         except (OSError, LedgerError) as error:
             app.events("heartbeat not written", level="warning", error=str(error))
 
@@ -250,8 +269,8 @@ def heart_of(settings: Settings, *, once: bool) -> Heart:
     """Where the bot of these settings leaves its heartbeat."""
     return Heart(
         key=settings.key,
-        path=beat_path(settings.ledger, state_folder(), settings.key),
-        on_server=settings.ledger.startswith("postgresql"),
+        path=_path_of(settings),
+        replica=settings.name if _is_shared(settings) else None,
         once=once,
     )
 

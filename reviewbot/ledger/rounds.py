@@ -23,11 +23,12 @@ from reviewbot.ledger.mapping import (
 )
 from reviewbot.ledger.tables import BeatRow, ChainLine, NoteRow, PolicyRow, RoundRow
 from reviewbot.policy.model import Policy
+from reviewbot.ports.leases import Lease, Peer
 from reviewbot.ports.ledger import Ending, LogNote, OpenRound, SeenRound, StoredPolicy
 
 _Key = tuple[str, str, str]
 BOT = "bot"
-"""The name of the one instance that works on a log."""
+"""The name of the one instance that works on a file."""
 
 
 class RoundLog(LogPart):
@@ -180,20 +181,46 @@ class NoteLog(LogPart):
         row = self._run(statements.NOTE_ROW, asked).fetchone()
         return NoteRow(*row) if row else None
 
-    def beat(self, text: bytes) -> None:
-        """Leave the bot's word on itself in the place of the one before; no line of the log."""
+    def beat(self, text: bytes, name: str = BOT) -> None:
+        """Leave a replica's word on itself in the place of the one before; no line of the log."""
         with self._engine.writing():
-            self._put(tables.heartbeat, BeatRow(BOT, self._now(), text), self._beat_row())
+            found = self._run(statements.BEAT, {"name": name}).fetchone()
+            before = BeatRow(*found) if found else None
+            self._put(tables.heartbeat, BeatRow(name, self._now(), text), before)
 
-    def last_beat(self) -> tuple[bytes, float] | None:
-        """The bot's newest word on itself, and how many seconds ago it was left, by the database's clock."""
+    def last_beat(self, name: str | None = None) -> tuple[bytes, float] | None:
+        """The newest word of a replica, or of any, and how many seconds ago it was left by the database's clock."""
         with self._engine.reading():
-            row = self._beat_row()
-            return (row.beat, (self._now() - row.at) / 1_000_000) if row else None
+            asked = statements.NEWEST_BEAT if name is None else statements.BEAT
+            row = self._run(asked, {"name": name}).fetchone()
+            if row is None:
+                return None
+            beat = BeatRow(*row)
+            return beat.beat, (self._now() - beat.at) / 1_000_000
 
-    def _beat_row(self) -> BeatRow | None:
-        row = self._run(statements.BEAT, {"name": BOT}).fetchone()
-        return BeatRow(*row) if row else None
+    def lease(self) -> Lease | None:
+        """Who holds this key, or held it last; None where nobody ever needed to."""
+        with self._engine.reading():
+            row = self._run(statements.LEASE).fetchone()
+            if row is None:
+                return None
+            left = (row[2] - self._now()) / 1_000_000
+            return Lease(key=self._key, holder=row[0], token=row[1], left=left, since=row[3])
+
+    def replicas(self) -> Sequence[Peer]:
+        """The processes that share the keys of this database, as each last said of itself."""
+        with self._engine.reading():
+            rows, now = self._engine.run(statements.REPLICAS).fetchall(), self._now()
+            return [
+                Peer(
+                    name=name,
+                    process=process,
+                    left=(until - now) / 1_000_000,
+                    takes=bool(takes),
+                    about=bytes(about),
+                )
+                for name, process, until, takes, about in rows
+            ]
 
     def _now(self) -> int:
         """The database's own clock, in microseconds since 1970."""

@@ -42,8 +42,10 @@ from reviewbot.ledger.tables import (
     entry,
     heartbeat,
     kept,
+    lease,
     note,
     policy,
+    replica,
     round_,
     schema_version,
     state_in,
@@ -399,6 +401,20 @@ BEAT = select(*columns_of(heartbeat)).where(
     OfOneKey(heartbeat), heartbeat.c.name == bindparam("name")
 )
 """What the bot last said of itself, and when."""
+
+NEWEST_BEAT = (
+    select(*columns_of(heartbeat))
+    .where(OfOneKey(heartbeat))
+    .order_by(heartbeat.c.at.desc())
+    .limit(1)
+)
+"""What any replica last said of itself; there are few."""
+
+LEASE = select(lease.c.holder, lease.c.token, lease.c.until, lease.c.since).where(OfOneKey(lease))
+"""Who holds a key."""
+
+REPLICAS = select(*replica.c).order_by(replica.c.name)
+"""Every process that ever shared the keys; there are few."""
 
 
 # Verification of the rows --------------------------------------------------------------------

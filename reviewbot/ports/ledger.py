@@ -14,7 +14,7 @@ from reviewbot.domain.decision import Action, Decision, Entry, State
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.policy.facts import AccountHistory, History
 from reviewbot.policy.model import Policy
-from reviewbot.ports.leases import Lease
+from reviewbot.ports.leases import Lease, Peer
 
 DEFAULT_KEY = "default"
 """The name of the key where there is only one, and of the rows of ledgers from before there were several."""
@@ -382,11 +382,17 @@ class Ledger(Protocol):
     def let_go(self, kind: str, name: str) -> bool:
         """Let go of a value; gives whether it was there: of several askers one is told yes."""
 
-    def beat(self, text: bytes) -> None:
-        """Leave the bot's word on itself, in the place of the one before; no line of the log."""
+    def beat(self, text: bytes, name: str = "bot") -> None:
+        """Leave a replica's word on itself, in the place of the one before; no line of the log."""
 
-    def last_beat(self) -> tuple[bytes, float] | None:
-        """The bot's newest word on itself, and how many seconds ago it was left."""
+    def last_beat(self, name: str | None = None) -> tuple[bytes, float] | None:
+        """The newest word of a replica, or of any, and how many seconds ago it was left."""
+
+    def lease(self) -> Lease | None:
+        """Who holds this key, or held it last; None where nobody ever needed to."""
+
+    def replicas(self) -> Sequence[Peer]:
+        """The processes that share the keys of this database, as each last said of itself."""
 
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,9 +12,10 @@ import msgspec
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import safe_line
 from reviewbot.foresight.gather import REHEARSES, Bot
-from reviewbot.insights.heartbeat import Beat, Health, newest_beat
+from reviewbot.insights.heartbeat import Beat, Health, is_gone, newest_beat, own_beat, room
 from reviewbot.insights.status import not_used
-from reviewbot.ledger.open import open_ledger
+from reviewbot.ledger.open import is_shared, open_ledger
+from reviewbot.ports.leases import Lease, Peer
 from reviewbot.presentation.format import ago
 from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.safety import rollout
@@ -63,9 +64,83 @@ def look(settings: Settings, beat: Beat | None, now: datetime) -> Health:
     file = PauseFiles(settings.pause_paths()).read()
     try:
         with closing(open_ledger(settings.ledger, key=settings.key, read_only=True)) as opened:
-            return health_of(beat, opened, now, file=file)
+            health = health_of(beat, opened, now, file=file)
+            lease = opened.lease() if is_shared(settings.ledger) else None
+            if lease is not None and lease.left <= 0:
+                why = f"no replica holds the key; the last was {safe_line(lease.holder or '-', 60)}"
+                return Health(word="not running", why=(why, *health.why))
+            return health
     except LedgerError as error:
         return health_of(beat, None, now, problem=str(error))
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica says of itself where it holds nothing as well."""
+
+    pid: int = 0
+    room: str = ""
+    born: int | None = None
+    version: str = ""
+    refused: dict[str, str] = {}
+    """The keys that it does not take, and why."""
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended, as far as can be told from here."""
+        return self.room == room() and is_gone(self.pid, self.born)
+
+
+def about_of(peer: Peer) -> About:
+    """What a replica says of itself; nothing where that cannot be read."""
+    try:
+        return msgspec.json.decode(peer.about, type=About)
+    except msgspec.DecodeError:
+        return About()
+
+
+def probe(named: Sequence[Settings], now: datetime) -> list[tuple[Settings, Beat | None, Health]]:
+    """The health of this process: by its name and number, and the keys that it holds.
+
+    On a file that is every key. A replica that holds none is healthy as long as it lives and could.
+    """
+    first = named[0]
+    if not is_shared(first.ledger):
+        beats = [newest_beat(settings) for settings in named]
+        return [(one, beat, look(one, beat, now)) for one, beat in zip(named, beats, strict=True)]
+    held: list[tuple[Settings, Lease]] = []
+    try:
+        for settings in named:
+            with closing(open_ledger(first.ledger, key=settings.key, read_only=True)) as ledger:
+                lease = ledger.lease()
+                if lease is not None and lease.holder == first.name and lease.left > 0:
+                    held.append((settings, lease))
+                us = next((peer for peer in ledger.replicas() if peer.name == first.name), None)
+    except LedgerError as error:
+        return [(first, None, health_of(None, None, now, problem=str(error)))]
+    standing = _of_the_process(us, first.name)
+    if not standing.ok or not held:
+        return [(first, None, standing)]
+    beats = [_since(own_beat(settings), lease) for settings, lease in held]
+    return [
+        (one, beat, standing if beat is None else look(one, beat, now))
+        for (one, _), beat in zip(held, beats, strict=True)
+    ]
+
+
+def _since(beat: Beat | None, lease: Lease) -> Beat | None:
+    """What was said since the key was taken; before the first pass there is nothing yet."""
+    taken_at = datetime.fromtimestamp(lease.since / 1_000_000, UTC)
+    return None if beat is None or beat.at < taken_at else beat
+
+
+def _of_the_process(us: Peer | None, name: str) -> Health:
+    if us is None or us.left <= 0:
+        return Health(word="not running", why=(f"no replica called {safe_line(name, 60)} lives",))
+    if about_of(us).is_gone():
+        return Health(word="not running", why=("its process has ended",))
+    if not us.takes:
+        why = "it can hold no key: its tables are of another version, or it is about to end"
+        return Health(word="not healthy", why=(why,))
+    return Health(word="healthy")
 
 
 def _of_the_bot(beat: Beat | None, now: datetime) -> list[str]:

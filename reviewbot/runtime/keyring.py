@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from reviewbot.alarms.dispatcher import AlarmDispatcher
 from reviewbot.channels.config import make_channels, make_ping
 from reviewbot.channels.sender import BackgroundPost
@@ -194,7 +196,7 @@ class KeyLoop:
         self.error = None
 
     def _make(self, tenure: Tenure) -> KeyBot:
-        settings = self.settings
+        settings = replace(self.settings, name=self._turn.name or self.settings.name)
         key = KeyWatch(settings.key_file)
         self._changed = key.changed
         policies = PolicyWatch(policy_sources(settings))

@@ -78,6 +78,8 @@ class Tenure:
 class Holdings(Protocol):
     """Which keys this process may act for."""
 
+    name: str
+    """Of this process, for others."""
     is_shared: bool
     """Whether other processes may hold them as well."""
     problem: str | None
@@ -113,6 +115,7 @@ class Holdings(Protocol):
 class SoleHolder:
     """Holds every key for as long as it runs: the file of the ledger is locked."""
 
+    name = ""
     is_shared = False
     problem: str | None = None
 

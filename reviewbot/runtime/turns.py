@@ -48,6 +48,11 @@ class KeyTurn:
         """Whether other processes may hold the key."""
         return self._holdings.is_shared
 
+    @property
+    def name(self) -> str:
+        """Under which name this process holds keys."""
+        return self._holdings.name
+
     def has_ended(self) -> bool:
         """Whether a turn has begun that is to end, or is over."""
         tenure = self.tenure

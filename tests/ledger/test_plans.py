@@ -17,6 +17,8 @@ FEW = {
     "ALL_NOTES": "note",
     "TOUCH": "alembic_version",
     "VERSION": "alembic_version",
+    "NEWEST_BEAT": "heartbeat",
+    "REPLICAS": "replica USING INDEX sqlite_autoindex_replica_1",
 }
 """What reads a whole table on purpose: of revisions there are few, and a verification reads all words."""
 CLAIM = "decision_claim"
@@ -51,6 +53,7 @@ def test_no_statement_scans_a_table_that_grows(plans: dict[str, list[str]]) -> N
         ("THINGS_OF_ACCOUNT", "SCAN decision USING INDEX decision_task"),
         ("DECISIONS_NEWEST", "SEARCH decision USING PRIMARY KEY (key=?)"),
         ("LAST_LINE", "SEARCH entry USING INDEX sqlite_autoindex_entry_1 (key=?)"),
+        ("LEASE", "SEARCH lease USING INDEX sqlite_autoindex_lease_1 (key=?)"),
     }
 
 
