@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import yaml
 from reviewbot.config import TABLE, load_settings
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.runtime.watcher import LATEST
+from reviewbot.simulator.app import Served
+from tests.acceptance.process import a_world
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGING = ROOT / "packaging"
@@ -195,6 +199,52 @@ def test_the_policy_that_is_shipped_decides_nothing_by_itself() -> None:
     assert parsed.policy is not None, parsed.findings
     assert not [finding for finding in parsed.findings if finding.severity == "error"]
     assert {rule.then.action.value for rule in parsed.policy.rules} == {"escalate"}
+
+
+POD = """
+mount -t tmpfs tmpfs /run
+mkdir /run/secrets
+mount --bind {folder}/secrets /run/secrets
+mount --bind {root} /mnt
+cd /mnt
+exec setpriv --reuid=10001 --regid=10001 --clear-groups \\
+  --inh-caps=+dac_read_search --ambient-caps=+dac_read_search \\
+  env -i PATH=/usr/bin:/bin PYTHONPATH=/mnt TOKPORTAL_BASE_URL={api} STATE_DIRECTORY={folder}/state \\
+  REVIEWBOT_CONFIG={folder}/etc/reviewbot.toml REVIEWBOT_NAME=pod-1 {python} -m reviewbot "$@"
+"""
+"""What a pod is to the bot: its user and group, its mounts and its variables, and no others."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the mounts of a pod")
+def test_the_bot_runs_as_a_pod_runs_it() -> None:
+    """With the settings and the policy that are shipped, and a key as a secret volume hands it out."""
+    folder = Path(tempfile.mkdtemp(prefix="pod"))
+    folder.chmod(0o755)
+    try:
+        volume = folder / "secrets/tokportal"
+        (volume / "..2026_12_01").mkdir(parents=True)
+        (volume / "..2026_12_01/acme").write_text("sk_test_acme")
+        os.chown(volume / "..2026_12_01/acme", 0, 10001)
+        (volume / "..2026_12_01/acme").chmod(0o440)
+        (volume / "..data").symlink_to("..2026_12_01")
+        (volume / "acme").symlink_to("..data/acme")
+        (folder / "etc").mkdir()
+        for name in ("reviewbot.toml", "policy.yaml"):
+            text = (KUBERNETES / "base" / name).read_text()
+            (folder / "etc" / name).write_text(text.replace("/etc/reviewbot", f"{folder}/etc"))
+        (folder / "state").mkdir()
+        os.chown(folder / "state", 0, 10001)
+        (folder / "state").chmod(0o2777)
+        with Served(a_world(2)) as api:
+            script = POD.format(folder=folder, root=ROOT, api=api.url, python=sys.executable)
+            inside = [tool("unshare"), "-m", "bash", "-ec", script, "pod"]
+            run(*inside, "run", "--once")
+            assert run(*inside, "status").startswith("healthy: dry run")
+        modes = {path.stat().st_mode & 0o777 for path in (folder / "state").iterdir()}
+        assert modes == {0o600}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # Compose -------------------------------------------------------------------------------------

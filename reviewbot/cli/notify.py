@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,7 +153,7 @@ def until_option(**more: Any) -> Decorator:
 @about_argument
 @until_option(default="24h", show_default=True)
 @reason_option
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def ack(
     screen: Screen, settings: Settings, kind: str, about: str | None, until: str, reason: str
 ) -> None:
@@ -165,14 +165,25 @@ def ack(
     $ reviewbot notify ack api-away --reason "TokPortal knows"  # for a day, or until it answers
     $ reviewbot notify ack breaker starter --until 4h --reason "we look at it"  # one of several
     """
-    with ledger_for_a_word(settings) as opened:
-        causes = _chosen_causes(standing_causes(opened, AlarmKind(kind)), kind, about)
-        made = [
-            _mute(opened, settings, kind, one, "acknowledgement", until, reason) for one in causes
-        ]
-        zone = zones_of(settings, opened).first
-    for one in made:
-        screen.data(f"{_in_words(one, zone)}.")
+    found: set[str] = set()
+    for key in settings.each():
+        with ledger_for_a_word(key) as opened:
+            stands = standing_causes(opened, AlarmKind(kind))
+            found.update(stands)
+            chosen = [one for one in stands if about is None or one.startswith(about)]
+            made = [
+                _mute(opened, key, kind, one, "acknowledgement", until, reason) for one in chosen
+            ]
+            zone = zones_of(key, opened).first
+        for one in made:
+            screen.data(f"{_of(key)}{_in_words(one, zone)}.")
+    if not any(about is None or one.startswith(about) for one in found):
+        raise UsageError(
+            f"no {kind} stands that begins so; see: reviewbot notify list --standing"
+            if found
+            else f"no alarm of the kind {kind} stands; to hear nothing of it in advance:"
+            " reviewbot notify silence"
+        )
     screen.data(TOLD_ALL_THE_SAME)
 
 
@@ -180,7 +191,7 @@ def ack(
 @kind_argument
 @until_option(required=True)
 @reason_option
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def silence(screen: Screen, settings: Settings, kind: str, until: str, reason: str) -> None:
     """Hear nothing of a kind of alarm until then. The log and `status` go on to show it.
 
@@ -190,10 +201,11 @@ def silence(screen: Screen, settings: Settings, kind: str, until: str, reason: s
     $ reviewbot notify silence cap --until 2d --reason "the campaign is large"  # two days of quiet
     $ reviewbot notify silence list --until 2026-06-02T12:00:00Z --reason "known"  # until a moment
     """
-    with ledger_for_a_word(settings) as opened:
-        made = _mute(opened, settings, kind, None, "silence", until, reason)
-        zone = zones_of(settings, opened).first
-    screen.data(f"{_in_words(made, zone)}.")
+    for key in settings.each():
+        with ledger_for_a_word(key) as opened:
+            made = _mute(opened, key, kind, None, "silence", until, reason)
+            zone = zones_of(key, opened).first
+        screen.data(f"{_of(key)}{_in_words(made, zone)}.")
     screen.data(TOLD_ALL_THE_SAME)
 
 
@@ -201,7 +213,7 @@ def silence(screen: Screen, settings: Settings, kind: str, until: str, reason: s
 @click.option(
     "--standing", is_flag=True, help="Also the alarms that stand, which can be acknowledged."
 )
-@with_settings(ledger_option)
+@with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
 def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None:
     """List what is acknowledged or silenced now, the first to end first.
@@ -210,24 +222,26 @@ def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None
     $ reviewbot notify list --standing  # and what there is to acknowledge
     $ reviewbot notify list --format json  # one object a line
     """
-    with ledger_at(settings) as opened:
-        zone = zones_of(settings, opened).first
-        found = mutes_on(opened, datetime.now(UTC))
-        stands = [
-            (kind, cause)
-            for kind in AlarmKind
-            if standing
-            for cause in standing_causes(opened, kind)
-        ]
-    if form == "json":
+    said = False
+    for key in settings.each():
+        with ledger_at(key) as opened:
+            zone = zones_of(key, opened).first
+            found = mutes_on(opened, datetime.now(UTC))
+            stands = [
+                (kind, cause)
+                for kind in AlarmKind
+                if standing and form == "text"
+                for cause in standing_causes(opened, kind)
+            ]
         for one in found:
-            screen.data(msgspec.json.encode(_as_object(one)).decode())
-        return
-    for one in found:
-        screen.data(f"{_in_words(one, zone)}.")
-    for kind, cause in stands:
-        screen.data(f"{kind.value} stands" + (f": {safe_line(cause, 200)}" if cause else ""))
-    if not found and not stands:
+            text = f"{_of(key)}{_in_words(one, zone)}."
+            line = msgspec.json.encode({"key": key.key, **_as_object(one)}).decode()
+            screen.data(line if form == "json" else text)
+        for kind, cause in stands:
+            about = f": {safe_line(cause, 200)}" if cause else ""
+            screen.data(f"{_of(key)}{kind.value} stands{about}")
+        said = said or bool(found or stands)
+    if not said and form == "text":
         screen.data("Nothing is acknowledged or silenced.")
 
 
@@ -235,35 +249,32 @@ def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None
 @kind_argument
 @about_argument
 @reason_option
-@with_settings(as_option, ledger_option)
+@with_settings(as_option, ledger_option, every_key=True)
 def lift(screen: Screen, settings: Settings, kind: str, about: str | None, reason: str) -> None:
     """Hear of it again: end a silence, and what was acknowledged of the kind, before their time.
 
     $ reviewbot notify lift cap --reason "the campaign is over"  # told again from now on
     """
-    now, who, why = datetime.now(UTC), person_of(settings), reason_of(reason)
-    with ledger_for_a_word(settings) as opened:
-        stands = [one for one in mutes_on(opened, now) if one.kind.value == kind]
-        chosen = [one for one in stands if about is None or (one.subject or "").startswith(about)]
+    now, who, why, any_was = datetime.now(UTC), person_of(settings), reason_of(reason), False
+    for key in settings.each():
+        with ledger_for_a_word(key) as opened:
+            stands = [one for one in mutes_on(opened, now) if one.kind.value == kind]
+            chosen = [
+                one for one in stands if about is None or (one.subject or "").startswith(about)
+            ]
+            for one in chosen:
+                mutes.lift(opened, one, who=who, reason=why, now=now)
+            zone = zones_of(key, opened).first
         for one in chosen:
-            mutes.lift(opened, one, who=who, reason=why, now=now)
-        zone = zones_of(settings, opened).first
-    if not chosen:
+            screen.data(f"Lifted: {_of(key)}{_in_words(one, zone)}.")
+        any_was = any_was or bool(chosen)
+    if not any_was:
         raise UsageError(f"no such silence stands of {kind}; see: reviewbot notify list")
-    for one in chosen:
-        screen.data(f"Lifted: {_in_words(one, zone)}.")
 
 
-def _chosen_causes(causes: Sequence[str], kind: str, about: str | None) -> list[str]:
-    chosen = [one for one in causes if about is None or one.startswith(about)]
-    if not causes:
-        raise UsageError(
-            f"no alarm of the kind {kind} stands; to hear nothing of it in advance:"
-            " reviewbot notify silence"
-        )
-    if not chosen:
-        raise UsageError(f"no {kind} stands that begins so; see: reviewbot notify list --standing")
-    return chosen
+def _of(key: Settings) -> str:
+    """Which key it is about, where there are several."""
+    return f"{key.key}: " if key.keys else ""
 
 
 def _mute(

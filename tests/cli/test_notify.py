@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from reviewbot.ledger.open import open_ledger
+from tests.builders import CONFIRMED
 from tests.channels.servers import WebServer, web_server
 
 
@@ -91,11 +94,6 @@ def test_a_simulator_with_an_unknown_fault_is_wrong_usage(call) -> None:
 @pytest.fixture
 def log(tmp_path: Path) -> str:
     """A log in which one alarm stands."""
-    from contextlib import closing
-
-    from reviewbot.ledger.open import open_ledger
-    from tests.builders import CONFIRMED
-
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with closing(open_ledger(url)) as opened:
         told = {"told": {"starter 7": {"at": "2026-06-02T12:00:00Z"}}, "through": {}}
@@ -143,6 +141,34 @@ def test_an_alarm_that_stands_is_acknowledged_by_what_it_is_about(call, log: str
     )
 
     assert said.out.startswith("breaker starter 7 is acknowledged by ana until ")
+
+
+def test_every_key_that_is_not_chosen_from_is_meant(call, tmp_path: Path) -> None:
+    """Each in its own part of the log, and named."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    for name in ("acme", "orbit"):
+        (keys / name).write_text(f"sk_test_{name}")
+        (keys / name).chmod(0o600)
+    toml = tmp_path / "reviewbot.toml"
+    toml.write_text(f'keys_dir = "{keys}"\nledger = "sqlite:///{tmp_path / "log.db"}"\n')
+    with closing(open_ledger(f"sqlite:///{tmp_path / 'log.db'}")):
+        pass
+    words = ("--until", "2d", "--reason", "large", "--as", "ana", "--config", str(toml))
+
+    both = call("notify", "silence", "cap", *words)
+    one = call("notify", "silence", "list", "--key", "orbit", *words)
+
+    assert [line.split()[:4] for line in both.out.splitlines()[:2]] == [
+        ["acme:", "cap", "is", "silenced"],
+        ["orbit:", "cap", "is", "silenced"],
+    ]
+    assert one.out.startswith("orbit: list is silenced")
+    listed = call("notify", "list", "--format", "json", "--config", str(toml)).out.splitlines()
+    found = sorted((said["key"], said["kind"]) for said in map(json.loads, listed))
+    assert found == [("acme", "cap"), ("orbit", "cap"), ("orbit", "list")]
+    lifted = call("notify", "lift", "list", "--reason", "x", "--as", "ana", "--config", str(toml))
+    assert lifted.out.startswith("Lifted: orbit: list")
 
 
 @pytest.mark.parametrize(
