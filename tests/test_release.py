@@ -364,6 +364,7 @@ def test_the_workflows_have_no_known_weakness() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_workflows_are_of_the_forge_s_form() -> None:
     """By its own schema."""
     command = [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import msgspec
 
 from reviewbot.cli.answering import as_option, person_of
 from reviewbot.cli.command import command, format_option, ledger_option
+from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.opening import checkpoints_of, signing_key_of, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
@@ -84,29 +85,36 @@ def archive(
     $ reviewbot log archive --before 90d --to /var/lib/reviewbot/archive  # the first time
     $ reviewbot log archive --before 90d  # the folder is remembered
     """
-    found: list[tuple[str, SegmentSeal]] = []
-    for each in settings.each():
-        book, now = checkpoints_of(each), datetime.now(UTC)
-        with _written(each) as ledger, screen.progress() as progress:
+
+    def of_one(key: Settings) -> None:
+        book, now = checkpoints_of(key), datetime.now(UTC)
+        with _written(key) as ledger, screen.progress() as progress:
             made = ledger.archive(
                 None if to is None else Path(to),
                 before,
                 now,
-                who=person_of(each),
-                signing=signing_key_of(each),
+                who=person_of(key),
+                signing=signing_key_of(key),
                 told=lambda seal: progress(f"{seal.file} is written …"),
             )
             if made:
                 keep(ledger, book, now)
-        found += [(each.key, seal) for seal in made]
-    if form == "json" and found:
-        screen.data(json_lines([_seal_json(key, seal) for key, seal in found]))
-    for key, seal in found if form == "text" else ():
+        _show_archived(screen, key.key, made, form)
+
+    for_each_key(screen, settings, of_one, heads=form == "text")
+
+
+def _show_archived(screen: Screen, key: str, made: Sequence[SegmentSeal], form: str) -> None:
+    if not made:
+        screen.say("Nothing that is still in the log ended before that.")
+        return
+    if form == "json":
+        screen.data(json_lines([_seal_json(key, seal) for seal in made]))
+        return
+    for seal in made:
         what = f"{counted(seal.decisions, 'decision')}, {counted(seal.lines, 'line')}"
         path = safe_line(str(Path(seal.folder) / seal.file), 300)
-        screen.data(f"{styled('archived', 'good')}  {safe_line(key)}: {what} in {path}")
-    if not found:
-        screen.say("Nothing that is still in the log ended before that.")
+        screen.data(f"{styled('archived', 'good')}  {what} in {path}")
 
 
 def _seal_json(key: str, seal: SegmentSeal) -> dict[str, object]:
@@ -146,18 +154,21 @@ def erase(
     order, why = _order(
         ErasureOrder(task=task, account=account, handle=handle, before=before), because
     )
-    results: list[tuple[str, Erased]] = []
-    for each in settings.each():
-        with _written(each) as ledger:
-            done = ledger.erase(order, datetime.now(UTC), who=person_of(each), because=why)
+
+    def of_one(key: Settings) -> None:
+        with _written(key) as ledger:
+            done = ledger.erase(order, datetime.now(UTC), who=person_of(key), because=why)
             ledger.finish_erasures()
-        results.append((each.key, done))
-    if form == "json":
-        screen.data(json_lines([_as_json(key, done) for key, done in results]))
-    else:
-        screen.data("\n".join(_line(key, done) for key, done in results))
-    if not any(done.lines or done.still_open for _, done in results):
-        screen.say(styled("note: ", "care") + "the log holds no such text, or it was erased before")
+        if form == "json":
+            screen.data(json_lines([_as_json(key.key, done)]))
+        else:
+            screen.data(_line(done))
+        if not (done.lines or done.still_open):
+            screen.say(
+                styled("note: ", "care") + "the log holds no such text, or it was erased before"
+            )
+
+    for_each_key(screen, settings, of_one, heads=form == "text")
 
 
 def _order(order: ErasureOrder, because: str | None) -> tuple[ErasureOrder, str]:
@@ -174,9 +185,9 @@ def _order(order: ErasureOrder, because: str | None) -> tuple[ErasureOrder, str]
     return order, because.strip()
 
 
-def _line(key: str, done: Erased) -> str:
+def _line(done: Erased) -> str:
     what = f"{counted(done.lines, 'line')} of {counted(done.tasks, 'task')}"
-    text = f"{styled('erased', 'good')}  {safe_line(key)}: {what}"
+    text = f"{styled('erased', 'good')}  {what}"
     if done.still_open:
         names = ", ".join(safe_line(name, 40) for name in done.still_open[:10])
         text += f"\n        left, for it is still open: {names}; erase again once it has ended"

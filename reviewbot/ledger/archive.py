@@ -3,8 +3,9 @@
 Theory of operation. What limits, counts and claims go by stays: a row per decision and round. Their
 lines, nearly all of the bytes, go. Things leave in groups, in the order of their last lines, and each
 group is a segment of its own: its file is on disk, whole, before one transaction names it in the chain,
-takes the lines away and marks the rows. Killed before that transaction, the file means nothing and the
-next run writes it anew; killed behind it, nothing is missing. A thing on which somebody wrote meanwhile
+takes the lines away and marks the rows. Killed before that transaction, the file means nothing: it was
+noted beside the chain before it was begun, and the next run removes it. Killed behind it, nothing is
+missing. A name is never used twice, so that no copy of a log can write over the segments of another. A thing on which somebody wrote meanwhile
 stays, and the group is gathered again.
 """
 
@@ -18,14 +19,16 @@ from urllib.parse import quote
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.domain.errors import UsageError
+from reviewbot.domain.errors import LedgerUnwritable, UsageError
 from reviewbot.ledger import events, segments, statements, tables
 from reviewbot.ledger.chain import ChainEnd, LogPart, erased
 from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.mapping import round_subject, to_micros
 from reviewbot.ledger.segments import SegmentSeal, alone, need_arrow, sealed, write_segment
-from reviewbot.ledger.tables import ChainLine, DecisionRow, NoteRow, RoundRow
+from reviewbot.ledger.tables import ChainLine, DecisionRow, KeptRow, NoteRow, RoundRow
 
+BEGUN = "archiving"
+"""What is kept beside the chain of a segment that is being written: its file."""
 GROUP = 5_000
 """Things that leave with one segment: its transaction is short, and it fits into memory."""
 _Thing = tuple[str, str]
@@ -59,7 +62,7 @@ class ArchiveLog(LogPart):
         place = Path(known[-1].seal.folder if folder is None else folder).absolute()
         made: list[SegmentSeal] = []
         with alone(place):
-            self._sweep(place)
+            self._sweep()
             things = self._ended(to_micros(before))
             for start in range(0, len(things), GROUP):
                 seal = self._let_go(things[start : start + GROUP], place, at, who, signing)
@@ -78,13 +81,15 @@ class ArchiveLog(LogPart):
             known = self._archive.segments()
         return known[-1].seal.folder if known else None
 
-    def _sweep(self, place: Path) -> None:
-        """Remove what a run that was killed left behind: files that no line names."""
+    def _sweep(self) -> None:
+        """Remove what a run that was killed left behind: files that were begun, and that no line names."""
         with self._engine.reading():
-            known = {one.seal.file for one in self._archive.segments()}
-        for file in place.glob(f"{_stem(self._key)}-*.parquet*"):
-            if file.name.removesuffix(".unfinished") not in known or file.suffix != ".parquet":
-                file.unlink()
+            begun = [row[1] for row in self._run(statements.KEPT, {"kind": BEGUN})]
+        for name in begun:
+            Path(name).unlink(missing_ok=True)
+            Path(f"{name}.unfinished").unlink(missing_ok=True)
+            with self._engine.writing():
+                self._run(statements.UNKEEP, {"kind": BEGUN, "name": name})
 
     def _ended(self, before: int) -> list[_Thing]:
         """What is closed and ended before, in the order of its last lines."""
@@ -119,18 +124,22 @@ class ArchiveLog(LogPart):
                 after=self._hash(last, known[-1].seal if known else None),
                 lines=0,
                 decisions=len(decisions),
-                file=f"{_stem(self._key)}-{number:06}.parquet",
+                file=f"segment-{quote(self._key, safe='')}-{number:06}-"
+                f"{self._engine.salt()[:4].hex()}.parquet",
                 folder=str(place),
             )
-        gone: list[int] = []
-        write_segment(
-            place / seal.file, sealed(self._key, seal, signing), self._stretch(seal, subjects, gone)
-        )
+        path, gone = place / seal.file, list[int]()
+        with self._engine.writing():
+            self._put(tables.kept, KeptRow(BEGUN, str(path), to_micros(at), b""), None)
+        if path.exists():
+            raise LedgerUnwritable(f"{path}: is there already, so nothing was archived")
+        write_segment(path, sealed(self._key, seal, signing), self._stretch(seal, subjects, gone))
         seal = replace(seal, lines=len(gone))
         with self._chain.adding() as end:
+            self._run(statements.UNKEEP, {"kind": BEGUN, "name": str(path)})
             fresh = self._rows_in(group)
             if _subjects(*fresh) != subjects or self._archive.last() != after:
-                (place / seal.file).unlink()
+                path.unlink()
                 return None  # somebody wrote on it meanwhile: it stays until the next run
             self._take_out(group, gone, seal, at, who, end)
         return seal
@@ -210,8 +219,3 @@ def _subjects(decisions: Sequence[DecisionRow], rounds: Sequence[RoundRow]) -> _
     found = {one.id: one.last for one in decisions}
     found |= {round_subject(one.review, one.task_id, one.epoch): one.last for one in rounds}
     return found
-
-
-def _stem(key: str) -> str:
-    """What the names of a key's segments begin with."""
-    return f"segment-{quote(key, safe='')}"

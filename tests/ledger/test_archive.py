@@ -186,8 +186,8 @@ def test_a_segment_that_lacks_lines_or_is_anothers_is_found(tmp_path: Path) -> N
         path.write_bytes(whole)
         with closing(open_ledger(f"sqlite:///{tmp_path}/other.db")) as other:
             some_reviews(other)
-            other.archive(tmp_path / "other", LATER, LATER, **BY)
-            path.write_bytes((tmp_path / "other" / seal.file).read_bytes())
+            (another,) = other.archive(tmp_path / "other", LATER, LATER, **BY)
+            path.write_bytes((tmp_path / "other" / another.file).read_bytes())
         assert "another segment" in ledger.verify().problems[0]
 
 
@@ -292,6 +292,31 @@ def test_two_runs_do_not_meet(tmp_path: Path) -> None:
             ledger.archive(None, LATER, LATER, **BY)
 
 
+def test_a_copy_of_a_log_writes_over_nothing(tmp_path: Path) -> None:
+    """Nor does another key, or another log: each file has a name that was never used."""
+    logs = [
+        (tmp_path / name, key) for name, key in (("a", "acme"), ("a", "acme-000001"), ("b", "acme"))
+    ]
+    for _ in range(2):
+        for path, key in logs:
+            with closing(open_ledger(f"sqlite:///{path}.db", key=key)) as ledger:
+                count = len(ledger.decisions())
+                some_reviews(ledger, 2, start=count)
+                ledger.archive(tmp_path / "old", LATER, LATER, **BY)
+    (tmp_path / "c.db").write_bytes((tmp_path / "b.db").read_bytes())
+    logs.append((tmp_path / "c", "acme"))
+    for path, key in logs[2:]:
+        with closing(open_ledger(f"sqlite:///{path}.db", key=key)) as ledger:
+            some_reviews(ledger, 1, start=4)
+            ledger.archive(tmp_path / "old", LATER, LATER, **BY)
+
+    for path, key in logs:
+        with closing(open_ledger(f"sqlite:///{path}.db", key=key)) as ledger:
+            found = ledger.verify()
+            assert (found.problems, found.remarks) == ((), ())
+            assert ledger.absent_segments() == []
+
+
 def test_files_are_their_owners_whatever_the_umask(tmp_path: Path) -> None:
     """Folder and segments; nobody else reads what people wrote."""
     before = os.umask(0)
@@ -346,7 +371,7 @@ def test_archiving_killed_at_any_step_loses_nothing(tmp_path: Path, monkeypatch:
         steps = 10_000 - deadly.left
     assert steps > 40
 
-    for step in range(0, steps, 1 if FULL else 7):
+    for step in range(0, steps, 1 if FULL else 11):
         folder = tmp_path / str(step)
         folder.mkdir()
         url, before = a_year(folder, monkeypatch)

@@ -26,6 +26,8 @@ __all__ = ["ledger", "opened", "postgres", "store_url"]
 
 SECRET = "Zqx7Wv"
 """A word that stands nowhere by chance."""
+MANY = times(10, 60)
+"""Tasks whose texts fill more than a page of the database."""
 WHO: dict[str, Any] = {"at": after(days=9), "who": "Ana", "because": "they asked for it"}
 
 
@@ -207,10 +209,10 @@ def test_no_byte_is_left_in_the_files_while_others_have_them_open(tmp_path: Path
     """Neither in free pages nor in what is not written back yet; the text was in clear before."""
     url = f"sqlite:///{tmp_path}/ledger.db"
     with closing(open_ledger(url, lock=True)) as bot, closing(open_ledger(url)) as ledger:
-        for n in range(60):
+        for n in range(MANY):
             a_review(bot, f"t{n}", words=f"{SECRET}-{n}-" + "x" * 300)
         assert SECRET.encode() in files_of(tmp_path)
-        for n in range(60):
+        for n in range(MANY):
             ledger.erase(ErasureOrder(task=f"t{n}"), **WHO)
         assert ledger.finish_erasures()
 

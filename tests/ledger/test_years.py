@@ -78,7 +78,7 @@ def a_bot_at_work(url: str, start: int) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "count",
-    [300, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])],
+    [120, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])],
 )
 def test_years_leave_while_the_bot_goes_on(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
