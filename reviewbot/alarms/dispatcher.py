@@ -9,7 +9,7 @@ a crash an alarm may come twice, but never not at all. What no channel took is s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +117,15 @@ class AlarmHistory:
             if alarm.subject in marks:
                 marks[alarm.subject].arrived = True
 
-    def unheard(self, since: datetime) -> Mapping[str, int]:
-        """How many of what was told since then reached nobody, by kind."""
+    def unheard(
+        self, since: datetime, but: Collection[tuple[AlarmKind, str]] = ()
+    ) -> Mapping[str, int]:
+        """How many of what was told since then reached nobody, by kind; `but` was to reach nobody."""
         counts = {
-            kind.value: sum(not mark.arrived and mark.at >= since for mark in marks.values())
+            kind.value: sum(
+                not mark.arrived and mark.at >= since and (kind, subject) not in but
+                for subject, mark in marks.items()
+            )
             for kind, marks in (self._marks or {}).items()
         }
         return {kind: count for kind, count in sorted(counts.items()) if count}
@@ -305,7 +310,7 @@ class AlarmDispatcher:
 
     def unheard(self) -> Mapping[str, int]:
         """How many alarms of the last day no channel has taken, by kind."""
-        return self._told.unheard(self._clock.now() - _DAY)
+        return self._told.unheard(self._clock.now() - _DAY, self._muting.kept)
 
     def failures(self) -> Mapping[str, int]:
         """How often each channel, or the ping, failed since the start."""

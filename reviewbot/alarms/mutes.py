@@ -133,7 +133,8 @@ class Muting:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._mutes: Sequence[Mute] = ()
-        self._kept: set[tuple[AlarmKind, str]] = set()
+        self.kept: set[tuple[AlarmKind, str]] = set()
+        """What it has kept from people and still does."""
 
     def renew(self, now: datetime) -> list[tuple[AlarmKind, str]]:
         """Read the mutes anew; give what they kept back and no longer do, so that it is told when noticed next."""
@@ -141,8 +142,8 @@ class Muting:
             self._mutes = mutes_on(self._ledger, now)
         except LedgerError:
             self._mutes = [one for one in self._mutes if now < one.until]
-        freed = [cause for cause in self._kept if not self._covers(*cause, now)]
-        self._kept.difference_update(freed)
+        freed = [cause for cause in self.kept if not self._covers(*cause, now)]
+        self.kept.difference_update(freed)
         return freed
 
     def is_let_through(self, alarm: Alarm, now: datetime) -> bool:
@@ -158,7 +159,7 @@ class Muting:
             if self.is_let_through(alarm, now):
                 passed.append(alarm)
             else:
-                self._kept.add((alarm.kind, alarm.subject))
+                self.kept.add((alarm.kind, alarm.subject))
         return passed
 
     def ended(self, kind: AlarmKind, subject: str, now: datetime) -> bool:
@@ -169,8 +170,8 @@ class Muting:
                     lift(self._ledger, one, who="reviewbot", reason="it is over", now=now)
                 except LedgerError:
                     break  # it ends at its time
-        was_kept = (kind, subject) in self._kept
-        self._kept.discard((kind, subject))
+        was_kept = (kind, subject) in self.kept
+        self.kept.discard((kind, subject))
         return was_kept
 
     def _covers(self, kind: AlarmKind, subject: str, now: datetime) -> bool:

@@ -82,6 +82,16 @@ def test_a_silenced_kind_is_logged_and_carried_by_nobody() -> None:
     assert room.tell(an_alarm()) == ["api-away it is"]
 
 
+def test_what_is_silenced_is_not_counted_as_told_to_nobody() -> None:
+    """That is for what no channel took; this was to be taken by none."""
+    room = Room()
+    room.mute(AlarmKind.API_AWAY)
+    room.post.errors = {"ops": ["down"] * 9, "mail": ["down"] * 9, "pager": ["down"] * 9}
+    room.tell(an_alarm(), an_alarm(AlarmKind.LEDGER))
+
+    assert set(room.desk.unheard()) == {"ledger", "channel"}
+
+
 def test_a_restart_forgets_no_silence() -> None:
     """It stands in the log, as a line of the chain."""
     room = Room()
