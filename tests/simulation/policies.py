@@ -85,8 +85,8 @@ RAILS = """guardrails:
   fallback exempt: no
 """
 HOURS = "hours: {day: {open: 05:00-23:00}}\n"
-FEW = "\n    limit: at most 3 per day\n    when over: {over}"
-FEWER = "\n    limit: at most 1 per calendar day\n    when over: skip"
+FEW = "\n    limit: at most 3 per day\n    when over: {over}\n    hold: 40m"
+FEWER = "\n    limit: at most 1 per calendar day\n    when over: skip\n    stage: {now: 60%, promote after: 1 decisions agreeing, demote when overruled: more than 20%}"
 CAPS = {
     "approve": 2, "dispute": 3, "micros": 4_000_000,
     "nothing could be read": 3, "something else stands there": 1,

@@ -300,6 +300,9 @@ _READS = (
     "remember_policy",
     "probe",
     "backup",
+    "erase",
+    "finish_erasures",
+    "keep_retained",
 )
 
 
