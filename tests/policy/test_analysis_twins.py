@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.facts import Facts
+from reviewbot.policy.facts import Facts, last_attempt
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import NOT_TRUE, TRUE, TooHardError
 from reviewbot.policy.lint.usual import Impossible, usual_facts
-from reviewbot.policy.lint.witnesses import realistic
+from reviewbot.policy.lint.witnesses import attempts_behind
 from reviewbot.policy.model import AllOf, Compare, Policy, Then
 from reviewbot.policy.operators import Range
 from tests.policy.chance import (
@@ -78,14 +78,31 @@ def test_a_task_that_is_shown_for_two_rules_matches_both() -> None:
 
 
 def laid_out(world: PolicyModel, found: Witness) -> Facts | None:
-    """The task of an example; None for one with several tries, or with moments of its own."""
-    several = (found.facts.get("checks.count") or 0) > 1 and bool(found.rest)
-    if several or not realistic(world, found):
-        return None
+    """The review of an example, with each of its attempts; None for one with moments of its own."""
+    review = world.policy.applies_to.review
+    attempts = attempts_behind(world, found)
     try:
-        return usual_facts("comments", found.facts)
+        facts = usual_facts(review, found.facts)
     except Impossible:
         return None
+    if attempts is None and review == "comments":
+        return None
+    if not attempts or not facts.attempts:  # accounts have none, nor has who asks nothing of them
+        return facts
+    made = []
+    for usual, wanted in zip(facts.attempts, attempts, strict=True):
+        own = {
+            name: value
+            for name, value in wanted.items()
+            if name not in ("attempt_n", "scraped_at") or value != attempts[-1][name]
+        }
+        made.append(replace(usual, **own))
+    numbers = [attempt.attempt_n for attempt in made]
+    in_order = None not in numbers and numbers == sorted(set(numbers))
+    alike = any(a["attempt_n"] == attempts[-1]["attempt_n"] for a in attempts[:-1])
+    if not in_order or (alike and "attempt_n" in str(found.rest)):
+        return None
+    return replace(facts, attempts=tuple(made), last=last_attempt(tuple(made)))
 
 
 def matches(policy: Policy, number: int, facts: Facts) -> bool:

@@ -14,13 +14,15 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
+from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.overlaps import met_in_pairs
 from reviewbot.policy.lint.policy_model import PolicyModel, Witness
 from reviewbot.policy.lint.rule_checks import idle_tests, passed_unknown, unreachable_rules
 from reviewbot.policy.lint.solver import FALSE, TRUE, TooHardError
+from reviewbot.policy.lint.text_checks import NEVER_SENT, unproven_texts
 from reviewbot.policy.lint.walks import deciding
-from reviewbot.policy.model import Policy, Rule, Then
+from reviewbot.policy.model import Policy, ReasonText, Rule, Then
 from tests.policy.chance import (
     ACCOUNT_FACTS,
     COMMENT_FACTS,
@@ -32,6 +34,7 @@ from tests.policy.interpreter import Interpreter, all3
 from tests.policy.nearby import facts_near
 from tests.policy.test_analysis_claims import ODD
 from tests.policy.test_analysis_twins import laid_out
+from tests.policy.texts import a_text_policy
 from tests.policy.trees import REASON
 from tests.tier import times
 
@@ -65,9 +68,17 @@ def examined(seed: int) -> tuple[Tally, list[str]]:
             met = None if name.startswith("last.") else plain.condition(line)["outcome"]
             if met is (truth == FALSE):
                 wrong.append(f"{seed}: {line.fact} {line.text} is {met}")
+    never_sent = {f.span for f in unproven_texts(world, dead) if f.code == NEVER_SENT}
+    tally["text never sent"] += len(never_sent)
+    for task in tasks if never_sent else ():
+        plain = Interpreter(policy, task)
+        names = [rule.name for rule in policy.rules]
+        decided = plain.judge()["rule"]
+        if decided in names and (sent := _sent(policy, plain, names.index(decided))) in never_sent:
+            wrong.append(f"{seed}: the text of line {sent.line if sent else 0} is sent")
     for shown, found, wanted in _shown(world, dead):
         tally[f"{shown}, shown"] += 1
-        laid = laid_out(world, found) if not accounts else None
+        laid = laid_out(world, found)
         if laid is None:
             continue
         tally[f"{shown}, laid out"] += 1
@@ -80,14 +91,44 @@ def examined(seed: int) -> tuple[Tally, list[str]]:
 
 
 def _with_disputes(chance: Random, policy: Policy) -> Policy:
-    """Let some of the rules that ask a person send back instead."""
+    """Let some of the rules that ask a person send back instead, with one text or with cases."""
     rules = tuple(
-        replace(rule, then=Then(action=Action.DISPUTE, reason=REASON))
+        replace(rule, then=Then(action=Action.DISPUTE, reason=_reason(chance, policy, number)))
         if rule.then.action is Action.ESCALATE and chance.random() < 0.5
         else rule
-        for rule in policy.rules
+        for number, rule in enumerate(policy.rules)
     )
     return replace(policy, rules=rules)
+
+
+def _reason(chance: Random, policy: Policy, rule: int) -> ReasonText:
+    """A text; of a task's it may have cases, each on a line of its own."""
+    if policy.applies_to.review == "accounts" or chance.random() < 0.3:
+        return REASON
+    reason = a_text_policy(chance).rules[0].then.reason
+    assert reason is not None and reason.otherwise is not None
+    texts = [*(case.text for case in reason.cases), reason.otherwise]
+    lines = [replace(text, span=_line(rule, number)) for number, text in enumerate(texts)]
+    cases = zip(reason.cases, lines, strict=False)
+    return replace(
+        reason,
+        cases=tuple(replace(case, text=text, span=text.span) for case, text in cases),
+        otherwise=lines[-1],
+    )
+
+
+def _line(rule: int, case: int) -> Span:
+    return Span(100 * (rule + 1) + case, 1, 100 * (rule + 1) + case, 2)
+
+
+def _sent(policy: Policy, plain: Interpreter, rule: int) -> Span | None:
+    """Where the text stands that a rule sends, by the plain meaning of its cases; None where untold."""
+    reason = policy.rules[rule].then.reason
+    for case in () if reason is None else reason.cases:
+        met = plain.condition(case.when)["outcome"]
+        if met is not False:
+            return case.text.span if met else None
+    return None if reason is None or reason.otherwise is None else reason.otherwise.span
 
 
 def _shown(
