@@ -12,6 +12,7 @@ from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.domain.text import safe_line
 from reviewbot.history.partial import PastTotals
 from reviewbot.insights.limited import KeptBack
+from reviewbot.insights.peoples_word import PeoplesWord
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import explain
 from reviewbot.policy.testing.compare import Impact, Recorded, Transition
@@ -32,6 +33,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     run: forms.Run
     unread: UnreadCount
     find: Callable[[Sequence[str]], Mapping[str, Recorded]]
+    days: float | None = None
+    """Over how many days the log was read; None of other records."""
+    people: PeoplesWord | None = None
+    """What is said of the reviews that people answered, where the log was read."""
 
     def over(self) -> str:
         """How much was counted."""
@@ -104,7 +109,8 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
             yield from _example(examples.get(cell.samples[0]), old, new)
     for word, kept in zip(("old", "new"), counts.totals.kept, strict=True):
         yield from _limits(kept, f"{word} limits")
-    yield from _totals(impact)
+    yield from _totals(impact, counts.days)
+    yield from _people(counts.people)
     yield from (styled(f"stopped: {safe_line(text)}", "bad") for text in broken)
 
 
@@ -145,20 +151,33 @@ def _limits(kept: Iterable[KeptBack], label: str) -> Iterator[str]:
         yield f"{label}: {safe_line(limit.limit)} kept back {limit.count:,} ({outcomes})"
 
 
-def _totals(impact: Impact) -> Iterator[str]:
-    """What the change comes to for people, and in money."""
+def _people(word: PeoplesWord | None) -> Iterator[str]:
+    """How each policy stands to what people answered."""
+    if word is None or not word.answered:
+        return
+    yield f"people answered {counted(word.answered, 'review')}; of these"
+    for name, beside in (("old", word.old), ("new", word.new)):
+        yield f"    {name}  says the same of {beside.same:,}, asks about {beside.asks:,}, says otherwise of {beside.other:,}"
+
+
+def _totals(impact: Impact, days: float | None) -> Iterator[str]:
+    """What the change comes to for people, and in money, in all and per day."""
+    per_day = days if days and days > 1 else None
     asks, pays = Action.ESCALATE.value, Action.APPROVE.value
     before, after = impact.old_total(asks).count, impact.new_total(asks).count
     if before != after:
         word = "more" if after > before else "fewer"
-        yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,})"
+        daily = f", {abs(after - before) / per_day:.1f} a day" if per_day else ""
+        yield f"{abs(after - before):,} {word} for the desk ({before:,} → {after:,}){daily}"
     before, after = impact.old_total(pays).micros, impact.new_total(pays).micros
     if before != after:
         word = "more" if after > before else "less"
         moved = dollars(abs(after - before))
-        yield f"{moved} {word} by approvals ({dollars(before)} → {dollars(after)})"
+        daily = f", {dollars(round(abs(after - before) / per_day))} a day" if per_day else ""
+        yield f"{moved} {word} by approvals ({dollars(before)} → {dollars(after)}){daily}"
 
 
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
-    return forms.as_text(diff_form(counts.totals, old, new, broken, counts.run))
+    form = diff_form(counts.totals, old, new, broken, counts.run)
+    return forms.as_text(msgspec.structs.replace(form, days=counts.days, people=counts.people))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+import msgspec
 
 from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option
 from reviewbot.cli.opening import Opening, opens_log
@@ -27,6 +28,7 @@ from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.core.replay import past_reviews
 from reviewbot.domain.errors import UsageError
 from reviewbot.history.partial import Counting, JudgingJob, Sums
+from reviewbot.insights.peoples_word import beside_people
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.testing.compare import read_gate
 from reviewbot.ports.ledger import Ledger, Logged
@@ -215,11 +217,14 @@ def _count_decisions(
     sums.merge(counting.rows())
     totals = sums.finish()
     unread.take(totals)
-    took = time.perf_counter() - began
+    took, (old, new) = time.perf_counter() - began, sums.judges
     run = Run.of(what, "local", totals.parts, job.at, took, unread.problems)
     examples = {
         review.subject.id: review
         for name in totals.examples(MOST_EXPLAINED)
         for review in past_reviews(log.decisions(task_id=name), since, lambda _: None)
     }
-    return Counts(totals=totals, run=run, unread=unread, find=lambda _: examples)
+    days = (job.at - since).total_seconds() / 86_400
+    people = None if old is new else beside_people(log.iter_decisions(), since, (old, new))
+    found = Counts(totals=totals, run=run, unread=unread, find=lambda _: examples)
+    return msgspec.structs.replace(found, days=days, people=people)

@@ -123,9 +123,9 @@ class Counting:
     """Counts what the policies of a job say of records, part by part."""
 
     def __init__(self, job: JudgingJob) -> None:
-        self._judges = old, new = job.judges()
+        self.judges = old, new = job.judges()
         self._at, self._backtest = job.at, old is new
-        self._made_by = (__version__, revision_of(self._judges))
+        self._made_by = (__version__, revision_of(self.judges))
         self._impact = Impact()
         self._accounts: dict[tuple[str, str, str], set[str]] = {}
         self._laid_up: list[Partial] = []
@@ -138,7 +138,7 @@ class Counting:
 
     def _counter(self) -> Callable[[Recorded], bool]:
         hears, laid_up = self._accounts_of, self._lay_up
-        return counter(self._impact, *self._judges, self._at, account=hears, timed=laid_up)
+        return counter(self._impact, *self.judges, self._at, account=hears, timed=laid_up)
 
     def give_up(self, text: bytes, why: str) -> None:
         """Count a record that cannot be read or judged."""
@@ -232,7 +232,7 @@ class Sums:
     """Adds up partial rows, in whatever order they come."""
 
     def __init__(self, judges: tuple[Judge, Judge]) -> None:
-        self._judges = judges
+        self.judges = judges
         self.has_limits = any(has_limits(judge.policy) for judge in judges)
         """Whether some reviews are only counted in the end; so then are their accounts."""
         self._backtest = judges[0] is judges[1]
@@ -280,7 +280,7 @@ class Sums:
 
     def finish(self) -> PastTotals:
         """Hold against limits what waits for them, count the accounts, and give the result."""
-        kept = self._timed.hold(self._impact, *self._judges, self._add_account)
+        kept = self._timed.hold(self._impact, *self.judges, self._add_account)
         unreadable = (word.partition("\x1f") for _, word in self._unreadable)
         return PastTotals(
             impact=self._impact,

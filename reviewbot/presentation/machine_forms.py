@@ -26,6 +26,7 @@ from reviewbot.foresight.future import Paid
 from reviewbot.insights.grades import Grade
 from reviewbot.insights.limited import KeptBack
 from reviewbot.insights.limits_forecast import LimitHit
+from reviewbot.insights.peoples_word import PeoplesWord
 from reviewbot.insights.plan import Planned, QueuePlan
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -311,7 +312,8 @@ class BothLimits(msgspec.Struct, frozen=True):
 class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.diff/1"):
     """What a change of policy moves, over what was read as in `BackTest`.
 
-    `broken` says which conditions of --fail-if came true.
+    `broken` says which conditions of --fail-if came true. Of the log also: `days`, over how many days
+    it was read, and `people`, what both policies say of the reviews that people answered.
     """
 
     old: Which
@@ -327,6 +329,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="r
     limits: BothLimits
     broken: tuple[str, ...]
     run: Run
+    days: float | None = None
+    people: PeoplesWord | None = None
 
 
 def published() -> dict[str, str]:

@@ -12,11 +12,13 @@ import pytest
 
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
+from reviewbot.domain.task import Timeline
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import build_facts
 from tests.builders import CONFIRMED, a_task, an_attempt, an_item
 from tests.cli.conftest import Call
 from tests.cli.schemas import assert_fits
+from tests.ledger.things import a_decision
 
 OLD = """\
 policy: small
@@ -189,6 +191,39 @@ def test_the_log_is_judged_round_by_round(
     assert {(m["from"], m["to"], m["count"]) for m in told["moves"]} == {
         ("dispute", "escalate", 1),
         ("dispute", "dispute", 1),
+    }
+    assert told["days"] == pytest.approx(30) and told["people"]["answered"] == 0
+
+
+def test_a_diff_of_the_log_says_per_day_and_how_it_stands_to_what_people_answered(
+    call: Call, policies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Both policies on the facts that people had: the same, a question, or something else."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    ledger = open_ledger(url)
+    answers = [(0, Action.APPROVE), (0, Action.DISPUTE), (10, Action.DISPUTE), (50, Action.DISPUTE)]
+    for number, (read, action) in enumerate(answers):
+        attempt = an_attempt(comments_scraped=read)
+        item = an_item(id=f"task-{number}")
+        evidence = Timeline(task_id=item.id, attempts=(attempt,))
+        facts = facts_to_json(build_facts(item, now=CONFIRMED, evidence=evidence))
+        about = {"task_id": item.id, "epoch": item.epoch, "facts": facts, "policy": "small"}
+        about["decided_at"] = datetime.now(UTC) - timedelta(days=1)
+        ledger.record(a_decision(Action.ESCALATE, **about), State.HELD)
+        ledger.intend(a_decision(action, **about, decided_by="ana"))
+    ledger.close()
+
+    ran = call("policy", "diff", *policies, "--ledger", url, "--over", "10d")
+    told = json.loads(call("policy", "diff", *policies, "--ledger", url, "--format", "json").out)
+
+    assert ran.code == 0, ran.err
+    assert "1 more for the desk (0 → 1), 0.1 a day" in ran.out
+    assert "people answered 4 reviews; of these" in ran.out
+    assert "old  says the same of 3, asks about 0, says otherwise of 1" in ran.out
+    assert told["people"] == {
+        "answered": 4,
+        "old": {"same": 3, "asks": 0, "other": 1},
+        "new": {"same": 2, "asks": 1, "other": 1},
     }
 
 

@@ -15,7 +15,17 @@ from reviewbot.policy.lint.policy_model import PolicyModel, Witness
 from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, opposite, truth_of
 from reviewbot.policy.lint.usual import usual_value
 from reviewbot.policy.lint.walks import compares_in
-from reviewbot.policy.model import AllOf, Compare, Condition, EachAttempt, Lists, NoneOf, Rule
+from reviewbot.policy.model import (
+    AllOf,
+    Compare,
+    Condition,
+    EachAttempt,
+    Lists,
+    NoneOf,
+    Rule,
+    compares_of,
+)
+from reviewbot.policy.operators import InList
 from reviewbot.policy.text_forms import listed
 
 MOST_TRIED = 500
@@ -45,6 +55,8 @@ def attempts_behind(world: PolicyModel, found: Witness) -> tuple[AttemptFacts, .
         return (last,)
     by_last = _answers(world, found, last)
     for first in (last, *(last | change for change in _changes(world, found, read))):
+        if _hangs_on_the_day(world, found, first):
+            continue
         by_first = _answers(world, found, first)
         for rest, by_rest in ((first, by_first), (last, by_last))[: count - 1]:
             if not _as_said(found, by_first, by_rest if count > 2 else by_first):
@@ -77,6 +89,17 @@ _FIGURES = (
 def _answers(world: PolicyModel, found: Witness, attempt: AttemptFacts) -> list[int]:
     """What each test over the attempts comes to for one of them."""
     return [_inside(checks.condition, attempt, world.lists) for checks in found.rest]
+
+
+def _hangs_on_the_day(world: PolicyModel, found: Witness, attempt: AttemptFacts) -> bool:
+    """Whether a test of an attempt asks a list in which its value stands for a while."""
+    return any(
+        attempt[line.fact] is not None
+        and line.test.matches(attempt[line.fact], world.lists) is None
+        for checks in found.rest
+        for line in compares_of(checks.condition)
+        if isinstance(line.test, InList)
+    )
 
 
 def _as_said(found: Witness, first: list[int], rest: list[int]) -> bool:
