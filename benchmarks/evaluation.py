@@ -3,13 +3,15 @@
 Run `python -m benchmarks.evaluation` to print, with `--write` to keep the figures in
 docs/benchmarks/evaluation.json. Engines that are not installed are named and left out:
 the dependency group `benchmarks` brings them (`uv run --group benchmarks`, or
-`pip install evalidate cel-python rule-engine`).
+`pip install --group benchmarks`).
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import importlib.metadata
 import json
 import statistics
 import sys
@@ -259,6 +261,16 @@ def _first(tests: Sequence[tuple[str, Callable[[dict[str, Any]], Any]]]) -> Engi
     return run
 
 
+def _plainly() -> Engine:
+    """What the same words mean in Python: each engine must answer alike."""
+
+    def test(source: str) -> Callable[[dict[str, Any]], Any]:
+        code = compile(source.replace("true", "True"), "rule", "eval")
+        return lambda record: eval(code, {}, record)
+
+    return _first([(name, test(source)) for name, source in RULE_TESTS])
+
+
 def evalidate_engine() -> Engine:
     """evalidate: Python expressions behind an allow-list."""
     evalidate = importlib.import_module("evalidate")
@@ -294,8 +306,67 @@ def rule_engine_engine() -> Engine:
     return _first([(name, rule_engine.Rule(source).matches) for name, source in RULE_TESTS])
 
 
+def zen_engine() -> Engine:
+    """zen-engine: expressions of GoRules, in Rust."""
+    zen = importlib.import_module("zen")
+
+    def test(source: str) -> Callable[[dict[str, Any]], Any]:
+        source = source.replace('"promo" in text', 'contains(text, "promo")')
+        return zen.compile_expression(source).evaluate
+
+    return _first([(name, test(source)) for name, source in RULE_TESTS])
+
+
+def json_logic_engine() -> Engine:
+    """panzi-json-logic: all ten rules as one tree of JsonLogic."""
+    json_logic = importlib.import_module("json_logic")
+    cases: list[Any] = []
+    for name, source in RULE_TESTS:
+        cases += [_as_json_logic(ast.parse(source.replace("true", "True"), mode="eval").body), name]
+    tree = {"if": [*cases, "no rule"]}
+    return lambda record: json_logic.jsonLogic(tree, record)
+
+
+def _as_json_logic(node: ast.AST) -> Any:
+    """A test as JsonLogic writes it."""
+    signs = {ast.Eq: "==", ast.GtE: ">=", ast.LtE: "<=", ast.Lt: "<", ast.In: "in"}
+    match node:
+        case ast.BoolOp(values=values):
+            return {"and": [_as_json_logic(value) for value in values]}
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return {signs[type(sign)]: [_as_json_logic(left), _as_json_logic(right)]}
+        case ast.List(elts=elements):
+            return [_as_json_logic(element) for element in elements]
+        case ast.Name(id=name):
+            return {"var": name}
+        case ast.Constant(value=value):
+            return value
+    raise ValueError(ast.dump(node))
+
+
+def simpleeval_engine() -> Engine:
+    """simpleeval: a walk over the tree of a Python expression."""
+    simpleeval = importlib.import_module("simpleeval")
+
+    def test(source: str) -> Callable[[dict[str, Any]], Any]:
+        source = source.replace("true", "True")
+        engine = simpleeval.EvalWithCompoundTypes()
+        parsed = engine.parse(source)
+
+        def run(record: dict[str, Any]) -> Any:
+            engine.names = record
+            return engine.eval(source, previously_parsed=parsed)
+
+        return run
+
+    return _first([(name, test(source)) for name, source in RULE_TESTS])
+
+
 ENGINES: dict[str, tuple[str, Callable[[], Engine], int]] = {
     "evalidate": ("evalidate", evalidate_engine, RECORDS // 4),
+    "panzi-json-logic": ("panzi-json-logic", json_logic_engine, 2000),
+    "simpleeval": ("simpleeval", simpleeval_engine, 2000),
+    "zen-engine": ("zen-engine", zen_engine, 1000),
     "rule-engine": ("rule-engine", rule_engine_engine, 400),
     "cel-python": ("cel-python", cel_engine, 200),
 }
@@ -366,13 +437,22 @@ def _engine(name: str, records: Sequence[Facts], hand: float) -> Any:
     except ImportError:
         return f"not installed: pip install {distribution}"
     plain = [as_dict(facts) for facts in records[:enough]]
+    wanted = _plainly()
+    for record in plain:
+        if run(record) != wanted(record):
+            raise SystemExit(f"{name} answers otherwise: {run(record)} of {record}")
     found = []
     for _ in range(3):
         start = time.process_time()
         for record in plain:
             run(record)
         found.append((time.process_time() - start) / len(plain))
-    return {"ratio": round(statistics.median(found) / hand, 1), "records": enough}
+    version = importlib.metadata.version(distribution)
+    return {
+        "version": version,
+        "ratio": round(statistics.median(found) / hand, 1),
+        "records": enough,
+    }
 
 
 def main(arguments: Sequence[str]) -> None:

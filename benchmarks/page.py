@@ -34,6 +34,18 @@ BENCHMARKS: dict[str, About] = {
         " compared first; whole commands, in turn. Memory is that of all processes, what they share counted"
         " once. DuckDB and Polars only read and count a slice: they do not judge.",
     ),
+    "large": About(
+        "Many recorded tasks",
+        "How long does `policy backtest` take over twenty million records of ten million accounts, and in how much"
+        " memory?",
+        "Nothing: one run, whose counts are checked against what was generated. Memory is that of all processes.",
+    ),
+    "on_spark": About(
+        "On Spark",
+        "What does a record cost on Spark?",
+        "One process over the same Parquet, in turn; the results are the same, byte for byte. CPU time of all of"
+        " Spark's processes, once its session stands.",
+    ),
     "checker": About(
         "Checking a policy",
         "What does `policy check` cost for 30 to 1,000 rules, and reading alone, as an editor does at each change?",

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded, so that it repeats
 from tempfile import TemporaryDirectory
@@ -72,6 +73,17 @@ def write_records(path: Path, count: int) -> None:
             file.writelines(lines[: count - start])
 
 
+def as_parquet(records: Path, target: Path) -> None:
+    """The same records as a column of text."""
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = pyarrow.schema([("record", pyarrow.string())])
+    with parquet.ParquetWriter(target, schema) as out, records.open(encoding="utf-8") as lines:
+        while some := [line.rstrip("\n") for line in islice(lines, 50_000)]:
+            out.write_table(pyarrow.table({"record": some}, schema=schema))
+
+
 def measure(count: int, rounds: int) -> dict[str, Any]:
     """Check that ours and the loop agree, then run all in turn."""
     with TemporaryDirectory() as name:
@@ -81,6 +93,8 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
         policy.write_text(POLICY)
         other.write_text(POLICY.replace("between 0.5 and 0.9", "between 0.6 and 0.9"))
         write_records(records, count)
+        parquet = folder / "records.parquet"
+        as_parquet(records, parquet)
         write_records(few, 10_000)
         ours = [sys.executable, "-m", "reviewbot", "policy"]
         loop = [sys.executable, str(HERE / "records_by_hand.py"), str(records)]
@@ -90,10 +104,15 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
                 [*loop, "--count"],
                 [*ours, "backtest", str(policy), "--records", str(records), "--format", "json"],
             ),
+            "backtest of Parquet": (
+                [*loop, "--count"],
+                [*ours, "backtest", str(policy), "--records", str(parquet), "--format", "json"],
+            ),
         }
         gate = ["--fail-if", "more than 50% become dispute"]
         diff = [*ours, "diff", str(policy), str(other), "--records", str(few), *gate]
         agree(pairs, folder)
+        same_bytes([*pairs["backtest"][1], "--workers"], folder)
         found: dict[str, list[Spent]] = {}
         for _ in range(rounds):
             for what, (by_hand, command) in pairs.items():
@@ -196,6 +215,16 @@ def agree(pairs: dict[str, tuple[list[str], list[str]]], folder: Path) -> None:
             same_lines(hand, ours)
         elif counted(json.loads(hand.read_text())) != counted(json.loads(ours.read_text())):
             raise SystemExit("the counts differ")
+
+
+def same_bytes(command: list[str], folder: Path) -> None:
+    """Stop unless 1, 2 and 16 processes give the same bytes, but for what belongs to one run."""
+    texts = set()
+    for workers in (1, 2, 16):
+        run([*command, str(workers)], folder / "ours")
+        texts.add((folder / "ours").read_text().partition('"run"')[0])
+    if len(texts) != 1:
+        raise SystemExit("the result hangs on how many processes there are")
 
 
 def counted(found: dict[str, Any]) -> Any:

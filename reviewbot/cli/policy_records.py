@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
@@ -21,9 +21,11 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.history.batch import Part, count_files, decide_files, find_in_files
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, Sums
-from reviewbot.history.scores import ScoredFiles, Scores, decisions_of_files
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.presentation.machine_forms import Run
+
+if TYPE_CHECKING:
+    from reviewbot.history.scores import Scores
 
 STDIN = "/dev/stdin"
 
@@ -69,6 +71,8 @@ class RecordedPast(msgspec.Struct, frozen=True):
         self, screen: Screen, since: datetime | None, unread: UnreadCount
     ) -> tuple[Scores, Run]:
         """How the decisions of an exported log turned out. Raises UsageError."""
+        from reviewbot.history.scores import ScoredFiles, decisions_of_files
+
         began, started_at, parts = time.perf_counter(), datetime.now(UTC), 0
         if self.engine == "spark":
             from reviewbot.cli.on_spark import scores

@@ -26,7 +26,7 @@ SIZE = 4 << 20
 """Bytes of lines in a piece."""
 _AT_ONCE = 1 << 16
 """Bytes of lines that are read at once: few enough that the processor still holds them when judged."""
-ROWS = 1 << 14
+ROWS = 1 << 16
 """Rows of a row group in a piece."""
 ENDINGS = (".parquet", ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 """What is read of a folder."""

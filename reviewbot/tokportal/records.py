@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import msgspec
 
@@ -53,10 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     history: History = NO_HISTORY
     at: Moment | None = None
 
-    @property
-    def review(self) -> ReviewKind:
-        """Comments."""
-        return "comments"
+    review: ClassVar[ReviewKind] = "comments"
 
     @property
     def subject(self) -> CommentTask:
@@ -98,10 +95,7 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
     history: History = NO_HISTORY
     at: datetime | None = None
 
-    @property
-    def review(self) -> ReviewKind:
-        """Accounts."""
-        return "accounts"
+    review: ClassVar[ReviewKind] = "accounts"
 
     @property
     def subject(self) -> AccountReview:
