@@ -1,6 +1,7 @@
 """Every benchmark, one after the other, and the page that tells them: `python -m benchmarks.all [NAME …]`.
 
-They want a quiet machine, and long. What fails is named at the end; the others are kept.
+They want a quiet machine, and long. What fails is named at the end; the others are kept. Peers that are
+not installed are named first, and left out.
 """
 
 from __future__ import annotations
@@ -8,10 +9,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
+from importlib.metadata import distributions
 
 from benchmarks.kept import FOLDER
 from benchmarks.page import BENCHMARKS, PAGE
+
+
+def absent() -> list[str]:
+    """The peers of pyproject.toml's group `benchmarks`, and Spark, that are not installed."""
+    project = tomllib.loads((FOLDER.parent.parent / "pyproject.toml").read_text())
+    wanted = [*project["dependency-groups"]["benchmarks"], "pyspark"]
+    found = {name.lower() for d in distributions() if (name := d.metadata["Name"])}
+    return [name for want in wanted if (name := want.split(">")[0]) not in found]
 
 
 def main(names: Sequence[str]) -> int:
@@ -20,6 +31,8 @@ def main(names: Sequence[str]) -> int:
     if unknown:
         print(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
+    if missing := absent():
+        print(f"NOT MEASURED BESIDE {', '.join(missing)}: pip install {' '.join(missing)}")
     failed = []
     for name in names or BENCHMARKS:
         began = time.perf_counter()
