@@ -6,11 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from reviewbot.alarms.mutes import mute
+from reviewbot.domain.alarm import AlarmKind
+from reviewbot.domain.text import iso
 from reviewbot.key_settings import KeyTable
 from reviewbot.runtime import published
 from reviewbot.safety import rollout
@@ -52,6 +56,18 @@ def test_limits_are_shown_with_what_is_used_of_them(desk: WebDesk) -> None:
         assert (
             "2 of 2" in text and 'aria-label="100 % used"' in text and "at most 2 per day" in text
         )
+
+
+def test_what_people_are_not_told_of_is_said_first(desk: WebDesk) -> None:
+    """Whoever looks at the desk knows that alarms are silenced, and until when."""
+    somebody = desk.person("vic", "viewer")
+    assert "nobody is told" not in somebody.get("/").text
+    now = desk.console.now()
+    until = now + timedelta(hours=2)
+    cap, why = AlarmKind.CAP, "a large campaign"
+    mute(desk.console.ledger, cap, by="silence", who="ana", reason=why, until=until, now=now)
+
+    assert f"nobody is told: cap until {iso(until)}" in somebody.get("/").text
 
 
 def test_the_log_is_exported_as_filtered_in_three_forms(desk: WebDesk) -> None:
