@@ -20,7 +20,7 @@ from starlette.routing import Route
 from reviewbot.domain.errors import Halted, LedgerError, ReviewbotError, UsageError
 from reviewbot.domain.text import safe
 from reviewbot.review.pending import Changed
-from reviewbot.web import acts, desk, editor, policies, record, signin, status, task
+from reviewbot.web import acts, desk, editor, lists, policies, record, signin, status, task
 from reviewbot.web.console import Console, Visit
 from reviewbot.web.guard import LONGEST_BODY, SAFE, Guard
 from reviewbot.web.people import ConsolePerson, Role, note, session_of
@@ -67,6 +67,8 @@ ROUTES: tuple[WebRoute, ...] = (
     WebRoute("GET", "/policies", "viewer", policies.all_policies),
     WebRoute("GET", "/policies/{policy}", "viewer", policies.one_policy),
     WebRoute("GET", "/policies/{policy}/print", "viewer", policies.to_sign),
+    WebRoute("GET", "/policies/{policy}/lists", "viewer", lists.show),
+    WebRoute("POST", "/policies/{policy}/lists", "author", lists.change),
     WebRoute("GET", "/policies/{policy}/edit", "author", editor.edit),
     WebRoute("POST", "/policies/{policy}/edit", "author", editor.save),
     WebRoute("POST", "/policies/{policy}/check", "author", editor.check),

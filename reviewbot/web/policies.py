@@ -40,7 +40,7 @@ def all_policies(visit: Visit) -> Response:
     )
 
 
-def _running(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
+def running_policy(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
     """The revision of a policy that runs, or the newest that ran; and every revision, the newest first."""
     name = visit.path["policy"]
     beat = visit.console.beat()
@@ -56,7 +56,7 @@ def _running(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
 
 def one_policy(visit: Visit) -> Response:
     """One policy, rule by rule, with what each did in the last 30 days."""
-    judge, revisions = _running(visit)
+    judge, revisions = running_policy(visit)
     month = visit.console.figures.month()
     counts = month.counts.get(judge.policy.name, NO_COUNTS)
     titles = {title_of(rule): rule for rule in judge.policy.rules}
@@ -93,7 +93,7 @@ def _changes(visit: Visit, policy: str) -> dict[str, str]:
 
 def to_sign(visit: Visit) -> Response:
     """The policy as a text that is printed and signed."""
-    judge, _ = _running(visit)
+    judge, _ = running_policy(visit)
     results = run_cases(judge)
     zone = ZoneInfo(judge.policy.timezone)
     passages = read_policy(
