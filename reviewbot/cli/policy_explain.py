@@ -116,6 +116,11 @@ def _from_log(screen: Screen, task: str, opening: Opening) -> tuple[Judge, Decis
         bot = bot_of(opening.settings(), now)
         future = outlook_of(ledger, now, bot).of(found.decision.review, found.decision.task_id)
     decision = found.decision
+    if found.erased:
+        raise UsageError(
+            f"the texts and facts of decision {decision.id[:8]} were erased, so it cannot be"
+            f" explained; what is left:  reviewbot log show {decision.id[:8]}"
+        )
     if future is not None and (future.is_over or future.round.epoch != decision.epoch):
         future = None
     if opening.policies:

@@ -64,6 +64,8 @@ def facts_from_json(text: bytes) -> Facts:
     Raises ValueError (of msgspec too) when the text is not such a record.
     """
     record = msgspec.json.decode(text)
+    if record is None:
+        raise ValueError("nothing was recorded, or it was erased")
     about: dict[str, Any] = {
         "now": parse_iso(record["at"]),
         "started_at": _moment(record.get("first_seen")),

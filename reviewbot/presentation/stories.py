@@ -338,6 +338,9 @@ def decision_lines(ledger: Ledger, logged: Logged, zone: str) -> Iterator[str]:
         line = f"  line {entry.seq}  {format_moment(entry.at, zone)}  {entry.state.value}"
         yield f"{line}  {tail}" if tail else line
     yield ""
+    if logged.erased:
+        yield "Its texts and facts were erased, so it cannot be explained."
+        return
     yield from _why(ledger, decision)
 
 

@@ -136,7 +136,7 @@ def _today(visit: Visit, logged: Logged) -> Explanation | None:
         if running.name != logged.decision.policy or running.revision == logged.decision.revision:
             continue
         judge = revisions.judge(running.revision)
-        if judge is not None:
+        if judge is not None and not logged.erased:
             return explain(judge, facts_from_json(logged.decision.facts))
     return None
 

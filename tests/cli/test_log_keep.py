@@ -72,6 +72,10 @@ def test_an_erased_task_is_told_without_its_words(call, log: Path) -> None:
     assert all(line["reason"] is line["facts"] is line["trace"] is None for line in of_it)
     assert call("log", "verify").code == 0
     assert call("log", "show", "--task", task).code == 0
+    told = call("log", "show", of_it[0]["id"])
+    assert (told.code, "were erased, so it cannot be explained" in told.out) == (0, True)
+    explained = call("policy", "explain", task)
+    assert (explained.code, "were erased" in explained.err) == (2, True)
     again = call("log", "erase", "--task", task, "--because", "they asked", "--format", "json")
     assert json.loads(again.out)["lines"] == 0
     assert "erased before" in again.err

@@ -16,6 +16,7 @@ from reviewbot.alarms.mutes import mute
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.text import iso
 from reviewbot.key_settings import KeyTable
+from reviewbot.ports.ledger import ErasureOrder
 from reviewbot.runtime import published
 from reviewbot.safety import rollout
 from tests.review.test_people import EVERYTHING_IS_ASKED
@@ -173,3 +174,22 @@ def test_what_takes_long_to_count_is_counted_beside_the_pages(
     figures.count_if_wanted()
     figures.count_if_wanted()
     assert counted == [1, 1]
+
+
+def test_what_was_erased_still_has_its_pages(desk: WebDesk) -> None:
+    """The decision and its task, without what was taken out; and the list that names them."""
+    ledger = desk.console.ledger
+    desk.house.poll(minutes=90)
+    ended = {ending.task_id for ending in ledger.endings()}
+    erased = next(one for one in ledger.decisions() if one.decision.task_id in ended)
+    task, name = erased.decision.task_id, erased.decision.id
+    words = json.loads(erased.decision.facts)["task"]["comment_text"]
+    done = ledger.erase(
+        ErasureOrder(task=task), desk.house.clock.now(), who="Ana", because="they asked"
+    )
+    assert done.lines
+    somebody = desk.person("vic", "viewer")
+    for path in (f"/decision/{name}", f"/task/{task}", "/log", "/"):
+        page = somebody.get(path)
+        assert page.status_code == 200, path
+        assert words not in page.text
