@@ -11,7 +11,6 @@ import msgspec
 from reviewbot.core.recorded_facts import Revisions, facts_from_json
 from reviewbot.core.replay import was_judged
 from reviewbot.domain.account import PROFILE_FIELDS, FeedbackEntry, Profile
-from reviewbot.domain.decision import Decision
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.domain.text import format_moment, format_written, safe, safe_line
 from reviewbot.orders.book import OrderState, Word, stories_of
@@ -338,13 +337,14 @@ def decision_lines(ledger: Ledger, logged: Logged, zone: str) -> Iterator[str]:
         line = f"  line {entry.seq}  {format_moment(entry.at, zone)}  {entry.state.value}"
         yield f"{line}  {tail}" if tail else line
     yield ""
+    yield from _why(ledger, logged)
+
+
+def _why(ledger: Ledger, logged: Logged) -> Iterator[str]:
+    decision = logged.decision
     if logged.erased:
         yield "Its texts and facts were erased, so it cannot be explained."
         return
-    yield from _why(ledger, decision)
-
-
-def _why(ledger: Ledger, decision: Decision) -> Iterator[str]:
     if not was_judged(decision):
         yield "No policy judged this, so there is nothing to explain."
         return
