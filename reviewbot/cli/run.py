@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from types import FrameType
@@ -75,7 +75,7 @@ def run(
     """Review the queue by your policies until told to stop. Never asks anything.
 
     A dry run decides and writes its decisions down, and sends nothing. SIGTERM or Ctrl-C ends in
-    order (a second one, more than a second later, at once), SIGHUP reads the policies again.
+    order (a second one, more than a second later, at once), SIGHUP reads the policies and keys again.
 
     $ reviewbot run --once  # one pass as a dry run: decides and logs, sends nothing
     $ reviewbot run --live  # review the real queue until stopped
@@ -100,9 +100,11 @@ def run(
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()
-        if len(keys) > 1 or is_shared(settings.ledger):
-            run_them = _passes_of_all if once else _run_all
-            code = run_them(screen, keys, logs, traces)
+        if once and (len(keys) > 1 or is_shared(settings.ledger)):
+            code = _passes_of_all(screen, keys, logs, traces)
+        elif not once and (settings.keys or is_shared(settings.ledger)):
+            flags = {"mode": mode, "every": every, "listen": listen}
+            code = _run_all(screen, opening, flags, logs, traces)
         else:
             code = _run_one(screen, keys[0], logs, traces, once=once)
     if code:
@@ -184,10 +186,21 @@ def _daemon(bot: KeyBot) -> int:
         return daemon.run()
 
 
-def _run_all(screen: Screen, keys: Sequence[Settings], logs: Events, traces: Traces | None) -> int:
+def _run_all(
+    screen: Screen,
+    opening: Opening,
+    flags: Mapping[str, str | None],
+    logs: Events,
+    traces: Traces | None,
+) -> int:
     """Run the bots of several keys, each in a thread of its own, until told to stop."""
+
+    def read() -> tuple[Settings, ...]:
+        return opening.all_settings(**flags).each()
+
+    keys = read()
     with holding(keys[0], logs) as holdings:
-        keyring = Keyring(holdings)
+        keyring = Keyring(holdings, read)
         loops = [
             KeyLoop(
                 settings,

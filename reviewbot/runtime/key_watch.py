@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from reviewbot.key_settings import read_key_file
 from reviewbot.runtime.policy_files import stamp_of
 
 SUBJECT = "file"
+RESTS = 2.0
+"""Seconds for which a folder has to stay as it is before its keys are read."""
 
 
 class KeyWatch:
@@ -58,3 +61,27 @@ class KeyWatch:
 
     def _stamp(self) -> tuple[int, ...] | None:
         return None if self._path is None else stamp_of(self._path)
+
+
+class FolderWatch:
+    """Tells when keys have come to a folder or gone from it, once nobody is at it any more."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._read: tuple[int, ...] | None = None
+        self._seen: tuple[int, ...] | None = None
+        self._since = 0.0
+
+    def changed(self, folder: str | None) -> bool:
+        """Whether it is another than it was when this last said so, or was first asked."""
+        if folder is None:
+            return False
+        now, stamp = self._monotonic(), stamp_of(Path(folder))
+        if self._seen is None:
+            self._seen = self._read = stamp
+        if stamp != self._seen:
+            self._seen, self._since = stamp, now
+        if stamp == self._read or now - self._since < RESTS:
+            return False
+        self._read = stamp
+        return True

@@ -19,25 +19,18 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from reviewbot.alarms.dispatcher import AlarmDispatcher
-from reviewbot.channels.config import make_channels, make_ping
-from reviewbot.channels.sender import BackgroundPost
 from reviewbot.config import Settings
-from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events
-from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import (
     ConfigError,
     LedgerError,
     ReviewbotError,
 )
-from reviewbot.ledger.open import IN_MEMORY, open_ledger
 from reviewbot.ports.ledger import CheckpointBook
-from reviewbot.ports.queue import Post
-from reviewbot.runtime.bootstrap import LAST_WORDS, SystemClock, settle
+from reviewbot.runtime.bootstrap import settle
 from reviewbot.runtime.daemon import FATAL, PROBE, STOPPED, Daemon
 from reviewbot.runtime.key_bot import KeyBot, Renew, daemon_of, hold_by, make_bot
-from reviewbot.runtime.key_watch import KeyWatch
+from reviewbot.runtime.key_watch import FolderWatch, KeyWatch
 from reviewbot.runtime.liveness import (
     INTERRUPTED,
     SLICE,
@@ -48,6 +41,7 @@ from reviewbot.runtime.liveness import (
     tell_manager,
 )
 from reviewbot.runtime.logging import about_key
+from reviewbot.runtime.parking import ParkingAlarms, post_of
 from reviewbot.runtime.policy_files import PolicyWatch
 from reviewbot.runtime.published import policy_sources
 from reviewbot.runtime.replicas import Holdings, SoleHolder, Tenure
@@ -61,6 +55,16 @@ FIRST_TRY = 5.0
 """Seconds before a parked key is tried again; twice as long after each further failure in a row."""
 MOST_NAMED = 5
 """Keys that a sentence for a probe names."""
+
+
+def differs(one: Settings, other: Settings) -> bool:
+    """Whether a key is to be run otherwise. All that is not said of a key alone needs a new start."""
+
+    def own(settings: Settings) -> tuple[object, ...]:
+        channels = tuple(channel.name for channel in settings.notices.channels)
+        return settings.key_file, settings.policy, settings.mode, settings.owner, channels
+
+    return own(one) != own(other)
 
 
 class KeyLoop:
@@ -81,6 +85,17 @@ class KeyLoop:
         """`book` opens where checkpoints are kept; `began` hears of each bot that begins; `holdings` say
         when the key is this process's."""
         self._began = began
+        self.again: Callable[[Settings], KeyLoop] = lambda then: KeyLoop(
+            then,
+            keyring,
+            events=events,
+            book=book,
+            is_scraped=is_scraped,
+            began=began,
+            traces=traces,
+            holdings=holdings,
+        )
+        """A loop for other settings, with all else as it is here."""
         self.name = settings.key
         self.settings = settings
         self.bot: KeyBot | None = None
@@ -89,7 +104,7 @@ class KeyLoop:
         """What it is parked for."""
         self.has_run = False
         self._keyring = keyring
-        self._events = about_key(events, self.name)
+        self._events = self.say = about_key(events, self.name)
         self._book = book
         self._is_scraped, self._traces = is_scraped, traces
         self._stop = SignalEvent()
@@ -98,7 +113,7 @@ class KeyLoop:
         """Stops the bot that is made now, or was last."""
         self._turn = KeyTurn(settings, holdings or SoleHolder(), stop=self._stop, wake=self._wake)
         self._daemon: Daemon | None = None
-        self._told: _ParkingAlarms | None = None
+        self._told: ParkingAlarms | None = None
         self._changed: Callable[[], bool] = lambda: False
         self._thread = threading.Thread(target=self._run, name=f"key {self.name}", daemon=True)
         self.start, self.join, self.is_alive = (
@@ -208,7 +223,7 @@ class KeyLoop:
             key,
             self._events,
             stop=self._life,
-            post=_post(settings, lambda: self._keyring.passed(self.name)),
+            post=post_of(settings, lambda: self._keyring.passed(self.name)),
             is_scraped=self._is_scraped,
             tell=_says_alive,
             renews=self._renews,
@@ -231,7 +246,7 @@ class KeyLoop:
         why = why_of(error)
         self._events("parked", level="error", error=why, seconds=pause)
         if self._told is None:
-            self._told = _ParkingAlarms(self.settings, self._events)
+            self._told = ParkingAlarms(self.settings, self._events)
         self._told.tell(why)
         end, self._wake = time.monotonic() + pause, self._wake
         slices = min(SLICE, self.settings.every)
@@ -245,65 +260,6 @@ class KeyLoop:
             self._told.flush()
 
 
-class _ParkingAlarms:
-    """Tells people of a parked key, without its log: what was told is remembered by the process alone."""
-
-    def __init__(self, settings: Settings, events: Events) -> None:
-        clock = SystemClock()
-        self._lock = threading.Lock()
-        self._alarms = AlarmDispatcher(
-            ledger=open_ledger(IN_MEMORY),
-            clock=clock,
-            events=events,
-            routes=settings.notices.routes,
-            post=_post(settings, lambda: False),
-            key=settings.key,
-            owner=settings.owner,
-        )
-        self._notifier = Notifier(clock, self._alarms, lambda: ())
-
-    def tell(self, why: str) -> None:
-        with self._lock:
-            self._notifier.notify(
-                AlarmKind.PARKED,
-                "The bot of this key does not run, so nothing is reviewed and silence pays; it is tried"
-                f" again every few minutes, and when one of its files changes: {why}",
-            )
-            self._alarms.flush()
-
-    def over(self) -> None:
-        with self._lock:
-            self._notifier.resolved(AlarmKind.PARKED, "The bot of this key runs again")
-            self._alarms.flush()
-
-    def flush(self) -> None:
-        with self._lock:
-            self._alarms.flush()
-
-    def close(self) -> None:
-        with self._lock:
-            self._alarms.close(LAST_WORDS)
-
-
-class _KeyPost(BackgroundPost):
-    """Pings the outside only where every key that runs has passed since the last ping."""
-
-    all_passed: Callable[[], bool]
-
-    def ping(self) -> None:
-        if self.all_passed():
-            super().ping()
-
-
-def _post(settings: Settings, all_passed: Callable[[], bool]) -> Post | None:
-    notices = settings.notices
-    if not notices.channels and notices.ping is None:
-        return None
-    post = _KeyPost(make_channels(notices, settings.proxy), make_ping(notices, settings.proxy))
-    post.all_passed = all_passed
-    return post
-
-
 def _says_alive(words: str) -> None:
     """One loop that turns is a sign of life of the process; all else it says of itself."""
     if words.startswith("WATCHDOG="):
@@ -313,8 +269,16 @@ def _says_alive(words: str) -> None:
 class Keyring:
     """Runs the bots of all keys until told to stop."""
 
-    def __init__(self, holdings: Holdings | None = None) -> None:
+    def __init__(
+        self, holdings: Holdings | None = None, read: Callable[[], Sequence[Settings]] | None = None
+    ) -> None:
+        """`read` reads the settings of every key again, for those that come, go or change."""
         self.loops: Sequence[KeyLoop] = ()
+        self._read = read
+        self._is_reload_wanted = False
+        self._folder = FolderWatch()
+        self._going: dict[str, Settings | None] = {}
+        """Keys that are told to end, each with the settings by which it begins again."""
         self._holdings = holdings or SoleHolder()
         self._signals = StopSignals(time.monotonic)
         self._stopping = False
@@ -329,27 +293,65 @@ class Keyring:
         Raises what ended the first of them where none could begin.
         """
         self.loops = loops
-        by_name = {loop.name: loop for loop in loops}
-        self._holdings.changed = lambda name: by_name[name].turned() if name in by_name else None
+        self._holdings.changed = self._turned
         for loop in loops:
             if not self._stopping:
                 loop.start()
         tell_manager("READY=1")
         said, is_settled = "", False
-        while any(loop.is_alive() for loop in loops):
+        while any(loop.is_alive() for loop in self.loops):
             self._never.wait(LOOK)  # handlers of signals run here
-            for loop in loops:
+            for loop in self.loops:
                 loop.look()
+            self._come_and_go()
             if (words := self._in_words()) != said:
                 said = words
                 tell_manager(f"STATUS={words}")
-            if not is_settled and all(loop.has_run or loop.stands_by for loop in loops):
+            if not is_settled and all(loop.has_run or loop.stands_by for loop in self.loops):
                 is_settled = True
                 settle()
             if not self._stopping and self._is_hopeless():
                 self.stop()
         tell_manager("STOPPING=1")
         return self._code()
+
+    def _turned(self, name: str) -> None:
+        for loop in self.loops:
+            if loop.name == name:
+                loop.turned()
+
+    def _come_and_go(self) -> None:
+        """Take over changed keys, where somebody asked for that; begin those whose old bot has ended."""
+        if self._read is None or self._stopping:
+            return
+        if self._is_reload_wanted or self._folder.changed(self.loops[0].settings.keys_dir):
+            self._is_reload_wanted = False
+            try:
+                wanted = {settings.key: settings for settings in self._read() if settings.keys}
+            except ReviewbotError as error:
+                self.loops[0].say("keys not read again", level="error", error=why_of(error))
+            else:
+                self._take_over(wanted)
+        ended = [loop for loop in self.loops if loop.name in self._going and not loop.is_alive()]
+        begun = [loop.again(then) for loop in ended if (then := self._going.pop(loop.name))]
+        self.loops = [*(loop for loop in self.loops if loop not in ended), *begun]
+        for loop in begun:
+            loop.start()
+
+    def _take_over(self, wanted: dict[str, Settings]) -> None:
+        if not wanted:
+            return  # all would go, and nobody has put the one without a name in their place
+        for loop in self.loops:
+            then = wanted.pop(loop.name, None)
+            if loop.name not in self._going and (then is None or differs(loop.settings, then)):
+                loop.say("key changed" if then else "key removed")
+                self._going[loop.name] = then
+                loop.stop()
+        begun = [self.loops[0].again(settings) for settings in wanted.values()]
+        self.loops = [*self.loops, *begun]
+        for loop in begun:
+            loop.say("key added")
+            loop.start()
 
     def _is_hopeless(self) -> bool:
         """Whether none could begin, or nothing but a new start helps any of them."""
@@ -387,6 +389,7 @@ class Keyring:
         self.stop()
 
     def _on_reload(self, *_: object) -> None:
+        self._is_reload_wanted = True
         for loop in self.loops:
             loop.ask_reload()
 

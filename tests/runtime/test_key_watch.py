@@ -13,7 +13,7 @@ from reviewbot.core.pipeline import PassSummary
 from reviewbot.domain.errors import KeyRefused
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.daemon import Daemon
-from reviewbot.runtime.key_watch import KeyWatch
+from reviewbot.runtime.key_watch import FolderWatch, KeyWatch
 from tests.fakes import APPROVE, World, always, an_app, said
 
 OLD, NEW = "sk_live_old_0123456789", "sk_live_new_0123456789"
@@ -122,3 +122,21 @@ def test_a_changed_file_ends_the_parking_at_once(bot: Bot) -> None:
     ).run()
 
     assert passes == [OLD, NEW]
+
+
+def test_a_folder_is_read_once_it_rests(tmp_path: Path) -> None:
+    """Whoever puts keys there may not be done with the first of them."""
+    now = [0.0]
+    watch = FolderWatch(lambda: now[0])
+    assert not watch.changed(str(tmp_path))
+
+    found = []
+    for second in range(1, 6):
+        now[0] = float(second)
+        if second < 3:
+            (tmp_path / f"key{second}").write_text("x")
+            os.utime(tmp_path, ns=(second, second))
+        found.append(watch.changed(str(tmp_path)))
+
+    assert found == [False, False, False, True, False]
+    assert not watch.changed(None)

@@ -81,7 +81,7 @@ class House:
     def __init__(self, folder: Path, url: str, worlds: dict[str, World]) -> None:
         self.folder, self.url, self.worlds = folder, url, worlds
         self.heard = Heard()
-        self.keyring = Keyring()
+        self.keyring = Keyring(read=self.read)
         self.book: Callable[[Settings], CheckpointBook | None] = lambda _: None
         (folder / "all.yaml").write_text(POLICY)
 
@@ -101,6 +101,10 @@ class House:
             lines += [f"[keys.{name}]", f'api_key_file = "{self.folder / name}"', more]
             lines += [] if "policy" in more else [f'policy = "{self.folder}/all.yaml"']
         (self.folder / "reviewbot.toml").write_text("\n".join(lines))
+        return self.read()
+
+    def read(self) -> tuple[Settings, ...]:
+        """The settings as they are now."""
         env = {"TOKPORTAL_BASE_URL": self.url, "STATE_DIRECTORY": str(self.folder)}
         return load_settings({}, env, folder=self.folder).each()
 
@@ -255,3 +259,37 @@ def test_the_outside_is_pinged_when_every_key_that_runs_has_passed(house: House)
         house.keyring.passed("acme")
         assert house.keyring.passed("orbit")
         assert not house.keyring.passed("acme")
+
+
+def test_keys_come_go_and_change_without_a_restart(house: House) -> None:
+    """On request: one is new, one is gone, one has another owner, and one goes on as it was."""
+    with house.running(acme="sk_acme", orbit="sk_orbit", gone="sk_gone") as loops:
+        for name in ("acme", "orbit", "gone"):
+            house.heard.until("pass", name, waiting=2)
+        house.settings(acme="sk_acme", orbit='sk_orbit|owner = "Ana"', new="sk_new")
+        house.keyring._on_reload()
+
+        house.heard.until("pass", "new", waiting=2)
+        house.heard.until("key removed", "gone")
+        house.heard.until("ended", "gone")
+        house.heard.until("key changed", "orbit")
+        house.heard.until("pass", "orbit")
+
+        assert {loop.name for loop in house.keyring.loops} == {"acme", "orbit", "new"}
+        assert house.keyring.loops[0] is loops[0]
+        assert [loop.settings.owner for loop in house.keyring.loops if loop.name == "orbit"] == [
+            "Ana"
+        ]
+
+
+def test_settings_that_are_wrong_by_now_change_nothing(house: House) -> None:
+    """All keys go on by what they had."""
+    with house.running(acme="sk_acme", orbit="sk_orbit"):
+        house.heard.until("pass", "acme")
+        (house.folder / "reviewbot.toml").write_text("[keys.acme]\nowner = 1\n")
+        house.keyring._on_reload()
+
+        told = house.heard.until("keys not read again", "acme")
+        assert "keys.acme.api_key_file: is missing" in told["error"]
+        house.heard.until("pass", "acme")
+        house.heard.until("pass", "orbit")
