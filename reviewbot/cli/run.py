@@ -85,10 +85,11 @@ def run(
     if live and dry_run:
         raise UsageError("--live and --dry-run contradict each other")
     mode = "live" if live else "dry-run" if dry_run else None
-    settings = opening.all_settings(mode=mode, every=every, listen=listen)
+    flags = {"mode": mode, "every": every, "listen": listen}
+    settings = opening.all_settings(**flags)
     for warning in settings.warnings:
         screen.say(styled("warning: ", "care") + warning)
-    logs, keys = logs_for(screen, settings), settings.each()
+    logs = logs_for(screen, settings)
     with ExitStack() as end:
         traces = open_traces(settings.name or socket.gethostname(), logs, settings.proxy)
         if traces is not None:
@@ -100,15 +101,28 @@ def run(
             for line in served.lines:
                 screen.data(line)
             sys.stdout.flush()
-        if once and (len(keys) > 1 or is_shared(settings.ledger)):
-            code = _passes_of_all(screen, keys, logs, traces)
-        elif not once and (settings.keys or is_shared(settings.ledger)):
-            flags = {"mode": mode, "every": every, "listen": listen}
-            code = _run_all(screen, opening, flags, logs, traces)
-        else:
-            code = _run_one(screen, keys[0], logs, traces, once=once)
+        code = _review(screen, opening, flags, logs, traces, once=once)
     if code:
         raise click.exceptions.Exit(code)
+
+
+def _review(
+    screen: Screen,
+    opening: Opening,
+    flags: Mapping[str, str | None],
+    logs: Events,
+    traces: Traces | None,
+    *,
+    once: bool,
+) -> int:
+    """Review to the end, one key in this thread, several or shared ones in a thread each."""
+    settings = opening.all_settings(**flags)
+    keys, shared = settings.each(), is_shared(settings.ledger)
+    if once and (len(keys) > 1 or shared):
+        return _passes_of_all(screen, keys, logs, traces)
+    if not once and (settings.keys or shared):
+        return _run_all(screen, opening, flags, logs, traces)
+    return _run_one(screen, keys[0], logs, traces, once=once)
 
 
 def _run_one(
