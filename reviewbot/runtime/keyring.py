@@ -335,6 +335,8 @@ class Keyring:
         ended = [loop for loop in self.loops if loop.name in self._going and not loop.is_alive()]
         begun = [loop.again(then) for loop in ended if (then := self._going.pop(loop.name))]
         self.loops = [*(loop for loop in self.loops if loop not in ended), *begun]
+        for loop in ended:
+            loop.say("key ended")
         for loop in begun:
             loop.start()
 

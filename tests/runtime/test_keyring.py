@@ -271,7 +271,7 @@ def test_keys_come_go_and_change_without_a_restart(house: House) -> None:
 
         house.heard.until("pass", "new", waiting=2)
         house.heard.until("key removed", "gone")
-        house.heard.until("ended", "gone")
+        house.heard.until("key ended", "gone")
         house.heard.until("key changed", "orbit")
         house.heard.until("pass", "orbit")
 
