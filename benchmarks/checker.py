@@ -1,4 +1,4 @@
-"""What a check of a policy costs: the reading alone and all findings, for 30 to 1,000 rules.
+"""What a check of a policy costs: the reading alone, with a mistake in it, and all findings, for 30 to 1,000 rules.
 
     python -m benchmarks.checker [30 100 300 1000] [--rounds 3] [--write]
 
@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from benchmarks.kept import keep
@@ -46,6 +47,19 @@ def spent(act: Callable[[], Any], rounds: int) -> float:
     return min(times) * 1000
 
 
+def _half_way(text: str) -> dict[str, str]:
+    """Mistakes half way down the rules: a wrong value, and a line that no YAML is."""
+    names = [line for line in text.split("\n") if line.startswith("  - name: rule ")]
+    name = names[len(names) // 2]
+    rule = text[text.index(f"{name}\n") :].partition("\n  - name:")[0]
+    wrong, broken = (
+        rule.replace("    then: ", "    then: a"),
+        rule.replace("    then: ", "    then "),
+    )
+    put = {"a wrong value": wrong, "a broken line": broken}
+    return {what: text.replace(rule, instead) for what, instead in put.items()}
+
+
 def measured(kind: str, rules: int, rounds: int) -> dict[str, Any]:
     """One policy: what reading it costs, what all findings cost, and how many there are."""
     text = policy_text(kind, rules)
@@ -54,6 +68,10 @@ def measured(kind: str, rules: int, rounds: int) -> dict[str, Any]:
     return {
         "kB": round(len(text) / 1000),
         "reading, ms": round(spent(lambda: read(text), rounds), 1),
+        **{
+            f"reading {what}, ms": round(spent(partial(read, mistaken), rounds), 1)
+            for what, mistaken in _half_way(text).items()
+        },
         "all findings, ms": round(spent(lambda: checked(read(text), today=TODAY), rounds), 1),
         "warnings": sum(finding.severity is Severity.WARNING for finding in found),
         "notes": sum(finding.severity is Severity.NOTE for finding in found),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.language.grammar import DECLARED
 from reviewbot.policy.language.lines import (
+    FACTS,
     FREE_TEXTS,
     KEYS,
     LISTS,
@@ -70,9 +71,11 @@ class _Walk(LineWalk):
 
     def _goes_on(self, line: str) -> bool:
         """Pass over a line that is surely in order: one more value or key where others stand."""
-        if self.open or self.now in self.tabbed:
-            return False
         column = indent_of(line)
+        if self.now in self.tabbed:
+            return False
+        if self.open:
+            return self._first_test(line, column)
         behind = len(self.levels)
         while behind and self.levels[behind - 1].column > column:
             behind -= 1
@@ -80,22 +83,43 @@ class _Walk(LineWalk):
         if level.column != column:
             return False
         if level.is_list:
-            return behind == len(self.levels) and self._is_value(line[column:])
-        colon = line.find(": ", column)
-        key = line[column:colon]
-        if (
-            colon < 0
-            or key not in WORDS
-            or key == "id"
-            or level.keys[:1] == [key]
-            or not is_tidy(line, column)
-            or line[colon + 2] in "|>[{"
-            or not level.takes(key)
-        ):
+            if behind == len(self.levels):
+                return self._is_value(line[column:])
+            return level.parent in ("rules", "tests") and self._next_entry(line, column, behind)
+        opens = line.endswith(":")
+        key = line[column:-1] if opens else line[column : line.find(": ", column)]
+        if level.keys[:1] == [key] or not self._is_key(line, key, column) or not level.takes(key):
             return False
         del self.levels[behind:]
         level.add(key)
-        self.key_column = column
+        self.key_column, self.open = column, opens
+        return True
+
+    def _is_key(self, line: str, key: str, begins: int) -> bool:
+        """Whether a key of the language begins in this column, with a plain value or none."""
+        value = begins + len(key) + 2
+        is_plain = key in WORDS and key != "id" and is_tidy(line, begins)
+        return is_plain and line[value : value + 1] not in ("|", ">", "[", "{")
+
+    def _first_test(self, line: str, column: int) -> bool:
+        """Pass over the first test below `when:`."""
+        key = line[column : line.find(": ", column)]
+        is_below = self._above in ("when", "given") and column > self.key_column
+        if not is_below or key not in FACTS or not self._is_key(line, key, column):
+            return False
+        self.levels.append(Level(column, self._above, is_list=False))
+        self.levels[-1].add(key)
+        self.key_column, self.open = column, False
+        return True
+
+    def _next_entry(self, line: str, column: int, behind: int) -> bool:
+        """Pass over the name of the next rule or test."""
+        if not line.startswith("- name: ", column) or not self._is_key(line, "name", column + 2):
+            return False
+        del self.levels[behind:]
+        self.levels.append(Level(column + 2, self.levels[-1].parent, is_list=False))
+        self.levels[-1].add("name")
+        self.shift, self.key_column = None, column + 2
         return True
 
     def _is_value(self, text: str) -> bool:
@@ -109,14 +133,12 @@ class _Walk(LineWalk):
     def _line(self, line: str) -> None:
         column = indent_of(line)
         begins = behind_dashes(line, column)
-        if not is_tidy(line, begins):
+        if self.open or not is_tidy(line, begins):
             if self._mended():
                 return
             line = self.lines[self.now]
             column = indent_of(line)
             begins = behind_dashes(line, column)
-        elif self.open:
-            self._missing_pipe()
         is_item = begins > column or line[column:] == "-"
         key, value = parts_of(line, begins)
         if key is None and not self.open and not is_item and column > self.key_column:

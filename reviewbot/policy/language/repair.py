@@ -25,6 +25,7 @@ _BLOCK_HEADS = frozenset(
 _ORDINARY = frozenset(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
 """What nearly all texts are made of, and needs no look."""
 
+_CONTROLS = tuple(map(chr, (*range(9), *range(11, 32), 127)))
 _INVISIBLE_BREAKS = "\x85\u2028\u2029"
 
 
@@ -85,6 +86,8 @@ def spot(line: int, column: int, length: int = 1) -> Span:
 
 def unfit_characters(text: str, path: str) -> list[Finding]:
     """Find characters that a policy may not hold: control characters, odd line breaks, tabs."""
+    if text.isascii() and not any(char in text for char in _CONTROLS):
+        return _tabs(text, path) if "\t" in text else []
     unfit = {char for char in set(text) - _ORDINARY if _is_unfit(char)}
     if unfit:
         at = min(text.index(char) for char in unfit)
