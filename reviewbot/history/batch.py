@@ -90,7 +90,7 @@ def each_record(
             use(record)
         except Exception as problem:  # noqa: BLE001 - one record must not cost the others
             text = _text_of(payload)
-            if text.isspace() or not text:
+            if text.isspace():
                 pass_over()
                 continue
             is_known = isinstance(problem, ValueError)

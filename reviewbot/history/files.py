@@ -193,8 +193,11 @@ def _is_same(path: str, opened: BinaryIO) -> bool:
 
 
 def _row_groups(file: RecordFile, opened: BinaryIO) -> Iterator[RowRange]:
-    _, parquet = need_arrow()
-    metadata = parquet.read_metadata(opened)
+    arrow, parquet = need_arrow()
+    try:
+        metadata = parquet.read_metadata(opened)
+    except arrow.ArrowException as error:
+        raise UsageError(f"{file.path} cannot be read: {error}") from error
     size = file.size or 0
     for group in range(metadata.num_row_groups):
         count = metadata.row_group(group).num_rows

@@ -155,7 +155,7 @@ def columns_of(names: Sequence[str], column: str | None, where: str = "the table
     return list(EXPORTED)
 
 
-def _texts(column: Any) -> Iterator[bytes | memoryview | None]:
+def _texts(column: Any) -> Iterator[bytes | memoryview]:
     """The cells of a column of text as bytes, without copying them where that can be."""
     import pyarrow as arrow
 
@@ -166,7 +166,8 @@ def _texts(column: Any) -> Iterator[bytes | memoryview | None]:
     if not (arrow.types.is_string(kind) or arrow.types.is_binary(kind)) or column.null_count:
         if not _is_text(arrow, kind):
             raise UsageError(f"the column of records must hold text, and it holds {kind}")
-        yield from column.cast(arrow.large_binary()).to_pylist()
+        for cell in column.cast(arrow.large_binary()).to_pylist():
+            yield b"null" if cell is None else cell  # it is counted, as no record
         return
     _, offsets, data = column.buffers()
     if offsets is None or data is None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reviewbot.domain.errors import UsageError
 from reviewbot.history import files
+from reviewbot.history.batch import each_record
 from reviewbot.history.files import RowRange, find_files, pieces
 from reviewbot.history.records import PieceReader, columns_of
 
@@ -110,6 +111,29 @@ def test_the_columns_of_a_table_are_found_or_asked_for() -> None:
         columns_of(["x"], "raw")
     with pytest.raises(UsageError, match="neither a column of records"):
         columns_of(["review", "facts"], None)
+
+
+def test_a_column_of_any_kind_of_text_is_read(tmp_path: Path) -> None:
+    """Null and empty cells are counted as no records, and other kinds of columns refused."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    text = '{"task":{"id":"t"}}'
+    path = tmp_path / "a.parquet"
+    plain = arrow.array([text, None, "", text])
+    kinds = (arrow.string(), arrow.large_string(), arrow.binary(), arrow.string_view())
+    for column in (*map(plain.cast, kinds), plain.dictionary_encode()):
+        parquet.write_table(arrow.table({"record": column}), path)
+        reader = PieceReader(None)
+        (piece,) = pieces(find_files(str(path)))
+        (source,) = reader.sources(piece)
+        used: list[object] = []
+        problems, unread, size = each_record(source, used.append, lambda *_: None)
+        assert (len(used), unread, size, [p.number for p in problems]) == (2, 2, 4, [2, 3])
+    parquet.write_table(arrow.table({"record": [1]}), path)
+    with pytest.raises(UsageError, match="must hold text, and it holds int64"):
+        text_of(path)
+    path.write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(UsageError, match="cannot be read"):
+        text_of(path)
 
 
 def test_object_storage_is_read_as_folders_are(tmp_path: Path) -> None:
