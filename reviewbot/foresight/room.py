@@ -7,7 +7,7 @@ the place of an earlier one.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -102,6 +102,17 @@ class Room:
                     self._add(track, at, wish)
         if self._probation is not None and self._is_tried(wish):
             self._add(self._probation, at, wish)
+
+    def forget(self, before: datetime) -> None:
+        """Let go of what lies before a moment: of nothing in whose window that lies is asked again."""
+        of_accounts = self._taken.items()
+        kept = {name: [one for one in taken if one.at >= before] for name, taken in of_accounts}
+        self._taken = {name: taken for name, taken in kept.items() if taken}
+        for account, tracks in tuple(self._tracks.items()):
+            for track in tracks.values():
+                track.forget(before)
+            if account is not None and account not in self._taken:
+                del self._tracks[account]
 
     def _paused(self, wish: Decision, at: datetime) -> str | None:
         if self._pauses is None or is_exempt(self._policy, wish.rule):
@@ -249,6 +260,12 @@ class LimitTrack:
         insort(self._taken, (at, self._weight(amount_micros), exempt))
         if sends_back:
             insort(self._sent_back, at)
+
+    def forget(self, before: datetime) -> None:
+        """Let go of what lies before a moment."""
+        del self._taken[: bisect_left(self._taken, (before,))]
+        del self._sent_back[: bisect_left(self._sent_back, before)]
+        self._found = {key: at for key, at in self._found.items() if key[0] >= before}
 
     def room(self, start: datetime, end: datetime, amount_micros: int | None) -> datetime | None:
         """The first moment from `start` on and before `end` that has room; None where none has."""

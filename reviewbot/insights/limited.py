@@ -29,6 +29,8 @@ SILENCE = "silence"
 """What becomes of a review whose action found no room before its deadline."""
 _PAUSED = Stop("guardrail", "its own pause by a condition", None)
 _EVER = datetime.min.replace(tzinfo=UTC)
+_LONGEST = timedelta(days=2)
+"""More than the longest window of a limit, a calendar day with a change of clocks."""
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMED = msgspec.json.Decoder(Timed).decode
 Heard = Callable[[ActionRule, ActionRule, str], object]
@@ -136,6 +138,7 @@ class _Walk:
         self._judge = judge
         self._room = Room(House(judge=judge), _EVER)
         self._kept: dict[str, Counter[str]] = {}
+        self._tidied = _EVER
 
     @property
     def kept(self) -> tuple[KeptBack, ...]:
@@ -159,6 +162,10 @@ class _Walk:
         said = Said(wish.action.value, wish.rule)
         if not wish.action.writes:
             return said
+        if wish.at - self._tidied >= _LONGEST:
+            self._tidied = wish.at
+            if wish.at - _EVER > _LONGEST:
+                self._room.forget(wish.at - _LONGEST)
         wanted = _round(review).wish(self._judge, wish.action, wish.rule)
         stop = self._stop(wanted, wish, wish.at, review.end)
         if stop is None:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reviewbot.core.replay import PastReview
 from reviewbot.domain.decision import Action
+from reviewbot.foresight.room import Room
 from reviewbot.insights.limited import KeptBack, TimedReviews
 from reviewbot.policy.facts import build_facts
 from reviewbot.policy.testing.compare import Impact, counter
@@ -144,3 +146,29 @@ def test_a_first_pass_sends_what_is_not_kept_back(count: int, limit: str, over: 
 
     assert room.sent() == count - sum(one.count for one in kept)
     assert impact.total == count
+
+
+@settings(max_examples=times(15, 200), deadline=None)
+@given(
+    st.lists(st.floats(0.0, 30.0), min_size=1, max_size=40),
+    st.sampled_from(["approvals", "disputes", "disputes per account"]),
+    st.sampled_from(["per day", "per hour", "per calendar day"]),
+    st.sampled_from(["hold", "escalate"]),
+)
+def test_what_is_past_for_good_may_be_forgotten(
+    gaps: list[float], what: str, window: str, over: str
+) -> None:
+    """Over weeks, limits keep back the same as if all that was sent were remembered."""
+    rails = f"  {what}: at most 2 {window}\n  when over: {over}\n"
+    rules = PAY if what == "approvals" else SEND_BACK
+    at, found = START, []
+    for n, gap in enumerate(gaps):
+        at += timedelta(hours=gap)
+        (item,) = tasks(1, first=n)
+        facts = replace(build_facts(item, now=at), deadline_at=at + timedelta(hours=30))
+        logged = Logged(seq=n, decision=a_decision(Action.APPROVE), state="held", state_at=at)
+        found.append(PastReview(logged=logged, seen=facts))
+    forgetful = counted(found, rails, rules=rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Room, "forget", lambda *_: None)
+        assert counted(found, rails, rules=rules) == forgetful
