@@ -245,6 +245,45 @@ def every_line(folder: Path) -> Iterator[Any]:
             yield line, unpacked(line.detail or b"")
 
 
+def test_an_erasure_killed_at_any_step_is_finished_by_the_next(tmp_path: Path) -> None:
+    """Also between a segment and the log: whole at every moment, and clean at the end."""
+
+    def a_log(folder: Path) -> str:
+        folder.mkdir()
+        url = f"sqlite:///{folder}/ledger.db"
+        with closing(open_ledger(url)) as ledger:
+            a_review(ledger, "t1")
+            ledger.archive(folder / "old", LATER, LATER, **BY)
+            a_review(ledger, "t2")
+        return url
+
+    def erase(ledger: Any) -> None:
+        ledger.erase(ErasureOrder(handle=f"{SECRET}.h"), **WHO)
+        ledger.finish_erasures()
+
+    with closing(open_ledger(a_log(tmp_path / "count"))) as ledger:
+        deadly = Deadly(ledger._engine, 10_000)
+        erase(ledger)
+        steps = 10_000 - deadly.left
+
+    for step in range(0 if FULL else steps - 12, steps, 1 if FULL else 4):
+        url = a_log(tmp_path / str(step))
+
+        def erase_and_die(url: str = url, step: int = step) -> None:
+            ledger = open_ledger(url)
+            Deadly(ledger._engine, step)
+            erase(ledger)
+
+        assert end_of(fork(erase_and_die)) == -signal.SIGKILL
+        with closing(open_ledger(url)) as ledger:
+            assert ledger.verify().problems == ()
+            erase(ledger)
+            assert ledger.verify().problems == ()
+            assert [one.erased for one in ledger.iter_decisions()] == [True, True]
+        assert SECRET.encode() not in files_of(tmp_path / str(step))
+        assert not any(SECRET in repr(line) for line in every_line(tmp_path / str(step) / "old"))
+
+
 # In use, and killed --------------------------------------------------------------------------
 
 

@@ -254,6 +254,21 @@ def test_the_hourly_chore_comes_with_the_hour_on_a_machine_that_was_set_back() -
     assert len(taken) == 2, "one with the hour, one at the end"
 
 
+@pytest.mark.parametrize(("retain", "erasures"), [(3600.0, 1), (None, 0)])
+def test_on_sundays_what_is_old_enough_is_erased(retain: float | None, erasures: int) -> None:
+    """Where a setting says how old that is."""
+    with time_machine.travel(datetime(2026, 6, 7, 4, 5, tzinfo=UTC), tick=False) as machine:
+        app, passes = an_app(World(), always(APPROVE)), Passes(None, None, None)
+
+        def step(app: BotContext) -> PassSummary:
+            machine.shift(timedelta(minutes=10))
+            return passes(app)
+
+        a_daemon(app, passes, poll=step, retain=retain).run()
+
+    assert len(app.events.named("erased by age")) == erasures  # type: ignore[attr-defined]
+
+
 SCRIPT = """
 import sys, threading, time
 from reviewbot.runtime.daemon import Daemon
