@@ -158,7 +158,7 @@ HISTORY = 2_200
 LADDERS = 1_300
 """What sealed decisions, ladders of rules, the week's digest and links in messages may add outside the console's rooms."""
 
-YEARS = 1_500
+YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
 
 LIMITS = {
