@@ -32,8 +32,10 @@ class KeyTurn:
         *,
         stop: threading.Event,
         wake: threading.Event,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`stop` ends the waiting, and `wake` says that it may be over."""
+        self._monotonic = monotonic
         self._settings, self._holdings = settings, holdings
         self._stop, self._wake = stop, wake
         self._free_since: float | None = None
@@ -65,17 +67,17 @@ class KeyTurn:
 
         `stand_by` is called where it takes longer. Raises PolicyInvalid and ConfigError.
         """
-        until, look_at = time.monotonic() + at_most, -math.inf
+        until, look_at = self._monotonic() + at_most, -math.inf
         while not self._stop.is_set():
             self._wake.clear()
-            now = time.monotonic()
+            now = self._monotonic()
             if now >= look_at:
                 look_at = now + (AGREES if self._agree() else AGAIN)
             self.tenure = self._holdings.tenure(self._settings.key)
             if self.tenure is not None or now >= until:
                 break
             stand_by()
-            self._wake.wait(max(0.0, min(look_at, until) - time.monotonic()))
+            self._wake.wait(max(0.0, min(look_at, until) - self._monotonic()))
         return self.tenure
 
     def over(self) -> None:
@@ -104,7 +106,7 @@ class KeyTurn:
         except LedgerError as error:
             self.problem = str(error)
             return False
-        now = time.monotonic()
+        now = self._monotonic()
         if why is None or not self._holdings.is_free(key):
             self._free_since = None
         elif self._free_since is None:
