@@ -53,6 +53,9 @@ LONGEST_PAUSE = 120.0
 HURRY = 60.0
 """Seconds between polls at most, while something undecided expires before the next."""
 HOUR = 3600.0
+SOON, SOON_TRIES = 1.0, 3
+"""Seconds before a pass that the log has failed is tried again, and how often in a row: a server that
+starts again is there in a moment."""
 STOPPED = 0
 PROBE = 120.0
 """Seconds between two questions whether the API takes our key again."""
@@ -104,7 +107,7 @@ class Daemon:
         self._wake = wake or SignalEvent()
         self._signals = StopSignals(time.monotonic)
         self._reload_wanted = False
-        self._outages = 0
+        self._outages = self._log_failures = 0
         self._passes = 0
         self._chores = schedule.Scheduler()
 
@@ -174,9 +177,10 @@ class Daemon:
         except ReviewbotError as error:
             self._pulse.failed(error)
             self._outages += isinstance(error, ApiError)
+            self._log_failures += isinstance(error, LedgerUnwritable)
             app.events("pass failed", level="error", error=str(error), in_a_row=self._outages)
         else:
-            self._goes_on = summary.goes_on
+            self._goes_on, self._log_failures = summary.goes_on, 0
             self._passes += not summary.goes_on
             self._pulse.passed(summary)
             self._outages = 0 if summary.stopped is None else self._outages + 1
@@ -203,9 +207,11 @@ class Daemon:
                 break
 
     def _interval(self) -> float:
-        """Seconds to the next poll: longer and longer while the API is away, a few minutes while it
+        """Seconds to the next poll: few where the log was away for a moment, longer and longer while the API is away, a few minutes while it
         refuses our key, and never so long that what is undecided expires meanwhile without a try."""
         pause = self._every
+        if 0 < self._log_failures <= SOON_TRIES:
+            return min(self._every, SOON)
         if self._app.contact.key_refused_since is not None:
             pause = PROBE
         elif self._outages:
