@@ -167,6 +167,15 @@ class Fleet:
         process.running.send_signal(number)
         return process.running.wait(timeout=PATIENCE)
 
+    def revive(self) -> None:
+        """Start again what has ended by itself, as a supervisor does: its start met no database."""
+        for name, process in list(self.processes.items()):
+            code = process.running.poll()
+            if code is not None:
+                assert code == 1, f"{name} ended with {code}: {self.said()}"
+                self.ended.append(process)
+                self.start(name)
+
     def holders(self) -> dict[str, str]:
         """Who holds each key now, as the table says."""
         with psycopg.connect(self.server_place, autocommit=True) as connection:
@@ -262,6 +271,7 @@ class Nemesis:
 
     def strike(self) -> None:
         """The next kind of strike."""
+        self._fleet.revive()
         kinds = list(self._strikes)
         kind = kinds[len(self.struck) % len(kinds)]
         with suppress(psycopg.Error):
