@@ -146,7 +146,7 @@ LANGUAGE, CONSOLE = 9_900, 5_000
 PACKAGING = 2_500
 """What being watched may add to the bot (metrics, channels, silences, traces), in lines."""
 
-REPLICAS = 2_700
+REPLICAS = 2_900
 """What a ledger of many keys and their leases may add to the bot, in lines, and the same to its tests."""
 
 KEYS = 2_800
