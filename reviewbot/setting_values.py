@@ -42,18 +42,18 @@ def parse_paths(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def read_seconds(text: str) -> float:
+def read_seconds(text: str, *, days: int = 30) -> float:
     """Read `60s`, `15m`, `1h30m` or `2d`.
 
     Raises ConfigError for anything else.
     """
     try:
-        return parse_seconds(text)
+        return parse_seconds(text, days)
     except NotASetting as wrong:
         raise ConfigError(f"{text!r} {wrong}") from None
 
 
-def parse_seconds(text: str) -> float:
+def parse_seconds(text: str, days: int = 30) -> float:
     """A length of time, in seconds."""
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
@@ -61,8 +61,8 @@ def parse_seconds(text: str) -> float:
     if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
         raise NotASetting("is no length of time: write it like 60s, 15m or 1h30m")
     seconds = float(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([dhms])", text)))
-    if not 1 <= seconds <= 86400 * 30:
-        raise NotASetting("is out of range: from 1s to 30d")
+    if not 1 <= seconds <= 86400 * days:
+        raise NotASetting(f"is out of range: from 1s to {days}d")
     return seconds
 
 

@@ -172,7 +172,7 @@ class MomentType(click.ParamType[datetime]):
         if not self._ago:
             self.fail(f"{value!r} is no moment; write it like 2026-06-02T12:00:00Z", param, ctx)
         try:
-            return datetime.now(UTC) - timedelta(seconds=read_seconds(value))
+            return datetime.now(UTC) - timedelta(seconds=read_seconds(value, days=3650))
         except ConfigError:
             self.fail(f"{value!r} is no moment; write 2026-06-02T12:00:00Z, 24h or 7d", param, ctx)
 

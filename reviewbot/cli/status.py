@@ -145,9 +145,11 @@ def _several(screen: Screen, named: Sequence[Settings], *, form: str) -> None:
 
 def _show(screen: Screen, seen: Sequence[Seen], now: datetime) -> None:
     screen.data(table(OVERVIEW, [overview(*one, now) for one in seen]))
-    for settings, _, health in seen:
+    for settings, beat, health in seen:
         for why in health.why:
             screen.data(f"{settings.key}: {styled(why, 'care' if health.ok else 'bad')}")
+        if beat is not None and beat.error and not health.ok:
+            screen.data(f"{settings.key}: {safe_line(beat.error, 300)}")
 
 
 def _show_replicas(screen: Screen, named: Sequence[Settings]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -273,6 +273,30 @@ def heart_of(settings: Settings, *, once: bool) -> Heart:
         replica=settings.name if _is_shared(settings) else None,
         once=once,
     )
+
+
+def leave_parked(settings: Settings, why: str) -> None:
+    """Leave word that the bot of this key does not run, and why; the rest stays as it last was.
+
+    Where replicas share the key another of them may run it, and its own word is the one that counts.
+    """
+    if _is_shared(settings):
+        return
+    path, pid = _path_of(settings), os.getpid()
+    beat = read_beat(path) or Beat(
+        key=settings.key, at=machine_time(), pid=pid, mode=settings.mode.value, every=settings.every
+    )
+    parked = msgspec.structs.replace(
+        beat,
+        at=machine_time(),
+        pid=pid,
+        room=room(),
+        born=born(pid),
+        once=False,
+        error=f"parked: {why}",
+    )
+    with suppress(OSError):
+        _replace(path, msgspec.json.encode(parked))
 
 
 def beating_poll(

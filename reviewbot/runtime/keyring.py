@@ -26,6 +26,7 @@ from reviewbot.domain.errors import (
     LedgerError,
     ReviewbotError,
 )
+from reviewbot.insights.heartbeat import leave_parked
 from reviewbot.ports.ledger import CheckpointBook
 from reviewbot.runtime.bootstrap import settle
 from reviewbot.runtime.daemon import FATAL, PROBE, STOPPED, Daemon
@@ -245,6 +246,7 @@ class KeyLoop:
         self.error = error
         why = why_of(error)
         self._events("parked", level="error", error=why, seconds=pause)
+        leave_parked(self.settings, why)
         if self._told is None:
             self._told = ParkingAlarms(self.settings, self._events)
         self._told.tell(why)

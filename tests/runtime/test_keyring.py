@@ -13,6 +13,7 @@ import pytest
 
 from reviewbot.config import Settings, load_settings
 from reviewbot.domain.errors import ConfigError, PolicyInvalid
+from reviewbot.insights.heartbeat import read_beat
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import CheckpointBook
 from reviewbot.runtime import keyring as keyring_module
@@ -189,6 +190,9 @@ def test_a_key_whose_files_cannot_be_used_is_parked_until_they_change(house: Hou
         assert "a policy is not usable" in told["sentence"]
         house.heard.until("pass", "acme")
         assert "orbit: parked" in (house.keyring.unready() or "")
+        beat = read_beat(house.folder / "log.db.orbit.status.json")
+        assert beat is not None
+        assert (beat.error or "").startswith("parked: a policy is not usable")
 
         own.write_text(POLICY.replace("all", "own", 1))
         house.heard.until("pass", "orbit", waiting=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reviewbot.config import Settings
-from reviewbot.runtime.state_files import PauseFile
+from reviewbot.runtime.state_files import PauseFile, PauseFiles
 from reviewbot.safety.pauses import file_text, pauses_on
 from tests.builders import CONFIRMED
 
@@ -111,3 +111,26 @@ def test_a_pause_is_written_whole_over_whatever_has_its_name(tmp_path: Path) -> 
 
     assert PauseFile(tmp_path / "PAUSE").read() == "all: now"
     assert [path.name for path in tmp_path.iterdir()] == ["PAUSE"]
+
+
+@pytest.mark.parametrize(
+    ("common", "own", "words"),
+    [
+        (None, None, set()),
+        ("dispute: wording", None, {"dispute"}),
+        (None, "approve", {"approve"}),
+        ("dispute: wording", "approve: a look", {"approve", "dispute"}),
+        ("", "approve", {"all", "approve"}),
+        ("what?", "approve", {"all"}),
+    ],
+)
+def test_the_file_for_all_keys_and_that_of_one_add_up(
+    tmp_path: Path, common: str | None, own: str | None, words: set[str]
+) -> None:
+    """Whatever either pauses is paused."""
+    files = (tmp_path / "PAUSE", tmp_path / "PAUSE-acme")
+    for file, text in zip(files, (common, own), strict=True):
+        if text is not None:
+            file.write_text(text)
+
+    assert {one.word for one in pauses_on((), PauseFiles(files).read(), CONFIRMED)} == words

@@ -17,6 +17,7 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reviewbot import __version__
 from reviewbot.domain.errors import (
     ApiError,
     BadAnswer,
@@ -30,7 +31,7 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.order import Order
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import usable_id
-from reviewbot.tokportal.exchange import Exchange
+from reviewbot.tokportal.exchange import Exchange, _headers
 from reviewbot.tokportal.rate_limit import RateLimiter, ServerTime
 from reviewbot.tokportal.transport import Transport
 from tests.tokportal.support import BASE_URL, KEY, FakeClock, a_client, a_list, a_row, answer
@@ -364,3 +365,13 @@ def test_an_answer_that_says_no_to_it_is_believed(said: dict[str, Any]) -> None:
     assert len(placed.created) == 1
     done = {"data": a_row(status="finalized", comment_text="a dry_run of rain")} | said
     assert a_client(lambda _: answer(done)).approve(TASK_ID, idempotency_key="d1").thing.id
+
+
+def test_the_name_of_the_key_is_in_the_user_agent_and_the_key_is_not() -> None:
+    """Whoever reads the API's own log sees whose requests these are."""
+    headers = _headers("sk_live_secret", httpx.URL("https://a.example"), "acme")
+
+    assert headers["User-Agent"] == f"reviewbot/{__version__} (key acme)"
+    assert "secret" not in headers["User-Agent"]
+    alone = _headers("sk_live_secret", httpx.URL("https://a.example"), None)
+    assert alone["User-Agent"] == f"reviewbot/{__version__}"
