@@ -138,4 +138,9 @@ document.addEventListener("goto", (event) => {
   view.dispatch({ selection: { anchor: at.from }, effects: EditorView.scrollIntoView(at.from, { y: "center" }) });
   view.focus();
 });
+document.addEventListener("retext", (event) => {
+  const doc = view.state.doc;
+  const { from, to, insert } = event.detail;
+  view.dispatch({ changes: { from: offset(doc, from), to: offset(doc, to), insert } });
+});
 document.dispatchEvent(new Event("editor-ready"));

@@ -20,6 +20,7 @@ from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.service.completion import complete
 from reviewbot.policy.service.draft import Draft
 from reviewbot.policy.service.hover import hover
+from reviewbot.policy.service.numbers import MovableNumber, numbers_of
 from reviewbot.policy.testing.cases import CaseResult, run_cases
 from reviewbot.policy.testing.compare import Impact, counter
 from reviewbot.ports.ledger import StoredPolicy
@@ -139,6 +140,7 @@ def check(visit: Visit) -> Response:
         {
             "findings": [_plain(finding) for finding in parsed.findings],
             "tests": [_test(result) for result in results],
+            "numbers": [] if parsed.policy is None else [*map(_number, numbers_of(parsed.policy))],
         }
     )
 
@@ -316,6 +318,10 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "cure": finding.cure,
     }
+
+
+def _number(number: MovableNumber) -> dict[str, Any]:
+    return msgspec.structs.asdict(number)
 
 
 def _test(result: CaseResult) -> dict[str, Any]:

@@ -303,3 +303,40 @@ def test_the_editor_completes_marks_and_hovers_under_the_page_s_own_policy(
         visit.tab.hover(".editorhost .cm-line span:has-text('decide by') >> nth=0")
         visit.tab.wait_for_selector(".editorhost .hovered")
         assert visit.said == []
+
+
+SUMS = """policy: sums
+language: 1
+rules:
+  - name: a small sum
+    when: {task.cm_payout_amount: at most 0.30 USD}
+    then: approve
+    act during: never
+  - name: the rest
+    always: yes
+    then: escalate
+hours: {never: {open: sun 03:00-03:05}}
+deadline: {decide by: 1h before deadline, if undecided: escalate, because: People decide.}
+"""
+
+
+def test_a_slider_moves_its_number_and_redraws_what_that_would_have_moved(
+    browser: Any, tmp_path: Path
+) -> None:
+    """By keyboard, in the text of the editor and of the form, with nothing to press for the figures."""
+    with web_desk(tmp_path, tasks=3, policy=SUMS) as desk:
+        visit = Visit(browser, desk)
+        visit.go("/policies/sums/edit")
+        visit.tab.wait_for_selector("[data-numbers] input[type=range]")
+        assert "a small sum: task.cm_payout_amount at most 0.30 USD" in visit.tab.inner_text(
+            "[data-numbers]"
+        )
+        visit.tab.focus("[data-numbers] input")
+        for _ in range(25):
+            visit.key("ArrowLeft")
+        visit.tab.wait_for_selector("[data-what-if] .moved")
+        assert "at most 0.05 USD" in visit.tab.input_value("textarea[data-editor]")
+        assert "at most 0.05 USD" in visit.tab.inner_text(".editorhost .cm-content")
+        assert "3 approve → escalate" in visit.tab.inner_text("[data-what-if]")
+        assert visit.tab.evaluate("document.activeElement.type") == "range"
+        assert visit.said == []

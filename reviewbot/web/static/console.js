@@ -197,13 +197,67 @@
       document.querySelector("[data-tests-count]").textContent =
         `${found.tests.filter((test) => test.passed).length} of ${found.tests.length} pass`;
     };
+    // Sliders: each moves its number in the text; after a rest the page asks what that would have moved.
+    const sliders = document.querySelector("[data-numbers]");
+    let numbers = [];
+    const write = (number, text) => {
+      const lines = editor.value.split("\n");
+      const line = [...lines[number.line - 1]];
+      line.splice(number.start - 1, number.end - number.start, ...text);
+      if (editor.hidden) {
+        const detail = { from: [number.line, number.start], to: [number.line, number.end], insert: text };
+        document.dispatchEvent(new CustomEvent("retext", { detail }));
+      } else {
+        lines[number.line - 1] = line.join("");
+        editor.value = lines.join("\n");
+        editor.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+      number.end = number.start + text.length;
+    };
+    const redraw = async () => {
+      const mine = ++asked;
+      const body = new URLSearchParams(new FormData(form));
+      body.set("act", "what if");
+      const response = await fetch(form.action, { method: "POST", body });
+      if (!response.ok || mine !== asked) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      document.querySelector("[data-what-if]").replaceChildren(...fresh.querySelector("[data-what-if]").childNodes);
+    };
+    let asked = 0, pause = 0;
+    const slide = (found) => {
+      const same = found.length === numbers.length && found.every((number, at) => number.fact === numbers[at].fact);
+      if (same && sliders.contains(document.activeElement)) {
+        found.forEach((number, at) => Object.assign(numbers[at], number));
+        return;
+      }
+      numbers = found;
+      document.querySelector("[data-numbers-title]").hidden = !numbers.length;
+      sliders.replaceChildren(...numbers.map((number) => {
+        const row = element("li", ""), label = element("label", ""), shown = element("output", String(number.value));
+        const input = element("input", "");
+        Object.assign(input, { type: "range", min: 0, max: number.most, step: number.step, value: number.value });
+        input.addEventListener("input", () => {
+          const text = number.step < 1 ? Number(input.value).toFixed(2) : input.value;
+          shown.textContent = text;
+          write(number, text);
+          clearTimeout(pause);
+          pause = setTimeout(redraw, 400);
+        });
+        label.append(element("span", `${number.rule}: ${number.fact} ${number.test}`, "faint"), input, shown);
+        row.append(label);
+        return row;
+      }));
+    };
     const check = async () => {
       const mine = ++turn;
       const body = new URLSearchParams({
         form_token: form.querySelector("input[name=form_token]").value, source: editor.value,
       });
       const response = await fetch(form.dataset.check, { method: "POST", body });
-      if (response.ok && mine === turn) show(await response.json());
+      if (!response.ok || mine !== turn) return;
+      const found = await response.json();
+      show(found);
+      slide(found.numbers);
     };
     document.addEventListener("editor-ready", check);
     let rest = 0;
