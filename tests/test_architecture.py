@@ -155,8 +155,9 @@ KEYS = 2_800
 HISTORY = 2_200
 """What judging the past at any size may add to the bot (files, sums, processes, Spark), and to its tests."""
 
-LADDERS = 1_300
-"""What sealed decisions, ladders of rules, the week's digest and links in messages may add outside the console's rooms."""
+LADDERS = 1_500
+"""What sealed decisions, ladders of rules, the week's digest, links in messages, and the tables and sliders of a draft
+may add outside the console's rooms."""
 
 YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
